@@ -10,6 +10,7 @@ from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.rules import channel as channel_rules
 from gatekeeper.deciding.rules import confirmation, will
 from gatekeeper.deciding.rules import source as source_rules
+from gatekeeper.deciding.rules.provider import provider
 from gatekeeper.policy.methods import METHODS, RANKS
 from gatekeeper.policy.reasons import CATALOGUE, WORST, Found
 from schemas.events import Consent, Source
@@ -17,6 +18,9 @@ from schemas.events import Consent, Source
 _ASKED_AGAIN = ("notice", "joint_use", "succession")
 """Conditions that an answer to an ask can replace."""
 _MEASURED_BY_TERMS = ("PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH")
+
+
+ILLICIT_COPY = "ILLICIT_COPY_ON_FILE"
 
 
 class Basis(NamedTuple):
@@ -53,7 +57,8 @@ def choose(case: Case, consents: Consents) -> Basis:
     if not counting:
         extra.append(source_rules.uncovered(case, nearly or sources))
     if len(counting) > 1:
-        extra += _conflict(case, best, counting)
+        conflict, notes = _conflict(case, best, counting)
+        extra, best = [*extra, *conflict], best._replace(notes=best.notes | notes)
     return best._replace(reasons=(*best.reasons, *extra), covers=bool(counting or nearly)) if extra else best
 
 
@@ -117,7 +122,7 @@ def _lane(
             pass  # own use is refused before, and the entruster's consent is the sender's
         case "confirmation":
             if METHODS[source.method].provider_checked:
-                found += source_rules.provider(case, source)
+                found += provider(case, source)
             asking = False
             if not confirmation.confirmed(case, source, consent):
                 unconfirmed = confirmation.unconfirmed(case, source)
@@ -148,13 +153,13 @@ def _parties(case: Case, source: Source) -> tuple[str, ...]:
     return tuple([party for role in METHODS[source.method].yes_to if (party := named[role])])
 
 
-def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> list[Found]:
+def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> tuple[list[Found], frozenset[str]]:
     """SOURCE_CONFLICT: another source of the same contact point contradicts the basis.
 
     A source contradicts the basis if it is illicit, or of another class while the basis is unproven. So does another
-    version of the basis with another acquisition.
+    version of the basis with another acquisition. An illicit source beside a proven own one is a note (rule 7.5.27).
     """
-    basis, against = best.source, []
+    basis, against, copies = best.source, [], False
     assert basis is not None
     faulty = any(reason.code == "CONSENT_EVIDENCE_MISSING" for reason in best.reasons)
     unproven = faulty or basis.acquired_at is None
@@ -167,11 +172,16 @@ def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> list[Found
         )
         named = other.source_id != basis.source_id and case.names_contact_point(other)
         differs = unproven and source_rules.lane(other) != source_rules.lane(basis)
-        if twin or (named and (differs or source_rules.illicit(case, other))):
+        illicit = named and source_rules.illicit(case, other)
+        if twin or (named and differs) or (illicit and (unproven or not best.own)):
             against.append(other.source_id)
+        elif illicit:
+            copies = True
+    notes = frozenset((ILLICIT_COPY,)) if copies else frozenset()
     if not against:
-        return []
-    return [Found("SOURCE_CONFLICT", (basis.source_id, *against), {"source": basis.source_id, "other": against[0]})]
+        return [], notes
+    says = {"source": basis.source_id, "other": against[0]}
+    return [Found("SOURCE_CONFLICT", (basis.source_id, *against), says)], notes
 
 
 def _best(judged: list[Basis]) -> Basis:

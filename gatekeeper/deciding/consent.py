@@ -65,6 +65,8 @@ class Consents:
             if event.event_type == "implied":
                 continue
             if event.state in GIVEN_STATES:
+                if self._too_late(event):
+                    continue
                 self.yeses.append(event)
                 if event.confirms and _by(event) == CLICKED:
                     self._clicked.setdefault(event.confirms, []).append(event)
@@ -96,6 +98,14 @@ class Consents:
         if event.event_time:
             return self.case.span(event.event_time)
         return LONG_AGO if event.state in GIVEN_STATES else self.case.span(event.recorded_at)
+
+    def _too_late(self, event: Consent) -> bool:
+        """True for a yes to the predecessor of a succession after its closing, which is not read (rule 7.5.24)."""
+        deals = [source.succession for source in self.case.facts.sources if source.succession]
+        return event.controller_id != self.case.send.controller_id and any(
+            deal.predecessor == event.controller_id and self.when(event).first > self.case.span(deal.closed_at).last
+            for deal in deals
+        )
 
     def _stands(self, parties: tuple[str, ...]) -> ConsentState:
         case = self.case

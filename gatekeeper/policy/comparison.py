@@ -9,7 +9,7 @@ from gatekeeper.policy.policy import Policy
 
 _NAMES = ("id", "version", "sha256", "since")
 _UP = (
-    *("skew_ms", "max_lag_ms", "release_ttl_ms", "rejudge_hours", "ask_cap", "four_eyes_bulk"),
+    *("skew_ms", "max_lag_ms", "release_ttl_ms", "rejudge_hours", "ask_cap", "check_within_days", "four_eyes_bulk"),
     *("consent_max_age_months", "source_max_age_months"),
 )
 _DOWN = ("minor_age", "match_floor", "dedupe_ms", "ask_again_months")

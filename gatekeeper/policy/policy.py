@@ -54,6 +54,7 @@ class Policy:
     `four_eyes_bulk`: the number of items that one person may release at once; None = any number. `rejudge_hours`:
     the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
     `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
+    `check_within_days`: a check of a provider counts if it was made at the latest so long after the data came.
     `clauses`: empty only in texts of before release 0.3.0. `aliases`: other numbers of clauses, for searching alone.
     """
 
@@ -78,6 +79,7 @@ class Policy:
     minor_age: int
     ask_cap: int
     ask_again_months: int | None
+    check_within_days: int
     four_eyes_bulk: int | None
     consent_max_age_months: int | None
     source_max_age_months: int | None
@@ -216,6 +218,7 @@ class _Parameters(Model):
     minor_age: Annotated[int, Field(ge=0, le=20)]
     ask_cap: Annotated[int, Field(ge=1, le=3)]
     ask_again_months: Months | None = None
+    check_within_days: Annotated[int, Field(ge=0, le=366)] = 30
     four_eyes_bulk: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     consent_channels: frozenset[Channel | Any_]
     confirm_channels: Channels

@@ -99,7 +99,10 @@ class Controller(Model):
 
 
 class Notice(Model):
-    """A version of a form or notice; `complete` is the word of the lint that items a to f stand in it (J.8.5)."""
+    """A version of a form or notice; `complete` is the word of the lint that items a to f stand in it (J.8.5).
+
+    `names`: further controllers whose items a to f stand in it.
+    """
 
     v: Version
     kind: Literal["notice"]
@@ -111,6 +114,7 @@ class Notice(Model):
     states_route: Code | None = None
     invalidated_at: Time | None = None
     accepted_legacy: bool | None = None
+    names: Annotated[tuple[Id, ...], Field(max_length=64)] = ()
 
 
 class JointUseTerms(Model):

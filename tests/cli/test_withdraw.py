@@ -60,6 +60,8 @@ def test_a_controller_or_a_purpose_that_nobody_registered_then_it_is_written_and
     assert "midroi" in slip
     assert "midori" not in slip
     assert "mkt.dm.won" in purpose
+    value = {"kind": "purpose", "id": "mkt.dm.own", "name_ja": "ご案内", "name_en": "News", "marketing": True}
+    system.put("reference", reference(value), key=b"purpose/mkt.dm.own")
     known = run("withdraw", "r7", "--controller", "midori", "--purpose", "mkt", "--json")
     assert (known.code, known.err, known.json["unknown"]) == (0, "", [])
 

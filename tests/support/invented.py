@@ -89,6 +89,9 @@ def _point(named: str | dict[str, Any]) -> dict[str, Any]:
     return {**point, "token": token(point["id"])}
 
 
+BOUGHT = ("indirect.purchased_list", "indirect.partner", "indirect.personal_related")
+
+
 def source(*, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), **fields: Any) -> Event:
     value = {
         "v": 1,
@@ -96,7 +99,7 @@ def source(*, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), **fiel
         "recipient_id": "P-1",
         "method": "direct.point_card",
         "collected_by": "C1",
-        "acquired_at": "2018-04-01",
+        "acquired_at": "2025-03-01" if fields.get("method") in BOUGHT else "2018-04-01",
         "notice_id": "OK",
         "contact_points": [_point(point) for point in contact_points],
         **fields,

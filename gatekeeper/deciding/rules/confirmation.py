@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.consent import Consents, no_of, unlifted
-from gatekeeper.deciding.rules.source import lane, states_route
+from gatekeeper.deciding.rules.source import lane, misrouted, states_route
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import months_after
@@ -107,6 +107,9 @@ def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]
     ):
         found.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"case": "origin", "channel": send.channel}))
     if source is not None:
+        if misrouted(source):
+            says = {"case": "route", "source": source.source_id, "route": route(source)}
+            found.append(Found("CONFIRMATION_DEFECTIVE", (source.source_id,), says))
         counted = [ask for ask in _asks(case, source, consents) if _counts(case, source, ask, consents)]
         if len(counted) >= policy.ask_cap:
             says = {"date": case.day(counted[-1].at), "request": counted[-1].request_id}
@@ -137,7 +140,7 @@ def sound(case: Case, source: Source, ask: Ask) -> bool:
     if template is None or not template.ask_complete:
         return False
     about = [source] if ask.source_id == source.source_id else _named(case, ask)
-    return not about or any(ask.stated_route == route(one) for one in about)
+    return not about or any(ask.stated_route == route(one) and not misrouted(one) for one in about)
 
 
 def _asks(case: Case, source: Source, consents: Consents) -> list[Ask]:

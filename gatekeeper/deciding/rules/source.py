@@ -8,7 +8,7 @@ from gatekeeper.deciding.case import Case, route
 from gatekeeper.policy.methods import METHODS, Lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import months_after
-from schemas.events import Batch, Consent, Notice, ProviderCheck, Source
+from schemas.events import Batch, Consent, Notice, Source, Succession
 
 LEGACY_FORM = "LEGACY_FORM_ACCEPTED"
 
@@ -92,22 +92,6 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     return found, frozenset()
 
 
-def provider(case: Case, source: Source) -> Iterator[Found]:
-    """SOURCE_CHECK_MISSING, PROVIDER_BASIS_MISSING, PROVIDER_OPTOUT_CHAIN: gaps in the check of the provider."""
-    batch, policy = case.batch(source), case.policy
-    checks = [check for check in (source.check, batch.check if batch else None) if check]
-    made = [one for one in checks if _complete(case, one)]
-    facts = (source.source_id, f"batch/{source.batch_id}") if source.batch_id else (source.source_id,)
-    says = {"provider": source.provided_by or source.route or source.collected_by}
-    if not made and policy.asks_for("SOURCE_CHECK_MISSING"):
-        yield Found("SOURCE_CHECK_MISSING", facts, says)
-    chain = [basis for one in checks for basis in one.chain]
-    if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
-        yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
-    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (made and all(_lawful(one) for one in made)):
-        yield Found("PROVIDER_BASIS_MISSING", facts, says)
-
-
 def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bool) -> Iterator[Found]:
     """JOINT_USE_TERMS_MISSING, JOINT_USE_PARTY_OUT_OF_RANGE, JOINT_USE_NOT_COVERED (J.8.7 d).
 
@@ -126,8 +110,9 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
     covered = True
     if before:
         published, _, terms = max(before, key=lambda one: one[:2])
-        if case.send.controller_id not in terms.parties and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
-            yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.sender})
+        outside = [one for one in (case.send.controller_id, source.collected_by) if one not in terms.parties]
+        if outside and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
+            yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.party(outside[0])})
         covered = case.covered_by(terms.purposes) and (
             (bool(source.acquired_at) and case.span(str(source.acquired_at)).first >= published) or _told(case, source)
         )
@@ -139,13 +124,20 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
 
 
 def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[Found]:
-    """SUCCESSION_NOT_COVERED, and PURPOSE_NOT_COVERED if the old purposes do not cover the send (J.8.7 c)."""
+    """SUCCESSION_NOT_COVERED, and PURPOSE_NOT_COVERED if the old purposes do not cover the send (J.8.7 c).
+
+    A yes to the sender on a complete notice of the sender after closing is judged as in the lane of own data.
+    """
     deal = source.succession
+    if deal and consent and _anew(case, consent, deal):
+        yield from (reason for reason in own(case, source, consent)[0] if reason.code != "CONTROLLER_MISMATCH")
+        return
+    closed = deal is not None and case.span(deal.closed_at).last <= case.at
     says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
     covered = bool(deal and case.covered_by(deal.old_purposes))
     parties = frozenset((deal.predecessor,) if deal else ()) | {case.send.controller_id}
     rule = case.policy.asks_for("SUCCESSION_NOT_COVERED")
-    if rule and not (covered and _shown(case, source, consent, parties, "SUCCESSION_NOT_COVERED")):
+    if rule and not (closed and covered and _shown(case, source, consent, parties, "SUCCESSION_NOT_COVERED")):
         yield Found("SUCCESSION_NOT_COVERED", (source.source_id,), says)
     if not covered:
         yield Found("PURPOSE_NOT_COVERED", (source.source_id,), {"method": source.method, "purpose": case.send.purpose})
@@ -170,12 +162,27 @@ def unknown(case: Case, source: Source | None) -> tuple[Found, ...]:
 
 
 def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
-    """True if a notice of the sender has items a to f and states the route by which we got this source's data."""
+    """True if a notice has items a to f for the sender and states the true route of this source's data.
+
+    The notice is the sender's, or another's that names the sender and covers the purpose (rule 7.5.24).
+    """
+    if notice is None or not notice.complete or notice.states_route != route(source) or misrouted(source):
+        return False
+    sender = case.send.controller_id
+    return notice.controller_id == sender or (sender in notice.names and case.covered_by(notice.purposes))
+
+
+def misrouted(source: Source) -> bool:
+    """True if data of others claim a route of own data; no statement of such a route is true (rule 7.5.24)."""
+    return lane(source) != "own" and route(source).startswith("direct.")
+
+
+def _anew(case: Case, consent: Consent, deal: Succession) -> bool:
+    """True if a consent was given after closing to the sender, on a complete notice of the sender."""
+    notice, sender, said = case.notice(consent.notice_id), case.send.controller_id, consent.event_time
     return bool(
-        notice
-        and notice.controller_id == case.send.controller_id
-        and notice.complete
-        and notice.states_route == route(source)
+        (consent.controller_id == sender and notice and notice.controller_id == sender and notice.complete)
+        and (said and case.span(said).first > case.span(deal.closed_at).last)
     )
 
 
@@ -194,19 +201,3 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
     return bool(shown) and all(
         notice and notice.complete and not notice.invalidated_at and notice.controller_id in parties for notice in shown
     )
-
-
-def _complete(case: Case, check: ProviderCheck) -> bool:
-    """True if name, address, representative and history of the provider were checked by now (APPI 30)."""
-    stated = check.checked_at and check.name and check.address and check.representative and check.how_obtained
-    return bool(stated) and case.span(str(check.checked_at)).last <= case.at + case.policy.skew_ms * 1000
-
-
-def _lawful(check: ProviderCheck) -> bool:
-    by_right = check.basis == "consent" or (check.basis == "opt_out_filing" and bool(check.filing_no))
-    return by_right and "other" not in {basis.lower() for basis in check.chain}
-
-
-def _opt_out(basis: str) -> bool:
-    basis = basis.lower()
-    return "opt_out" in basis or "optout" in basis or "opt-out" in basis

@@ -1,0 +1,57 @@
+"""The check of a provider of personal data: whether it was made in time, and what it found (APPI 30; rule 7.5.25)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatekeeper.deciding.case import Case
+from gatekeeper.policy.reasons import Found
+from schemas.events import ProviderCheck, Source
+from schemas.topics import DAY_MS
+
+
+def provider(case: Case, source: Source) -> Iterator[Found]:
+    """SOURCE_CHECK_MISSING, PROVIDER_BASIS_MISSING, PROVIDER_OPTOUT_CHAIN: gaps in the check of the provider.
+
+    The newest complete check that was made in time is judged; of several at one time all are.
+    """
+    policy, made = case.policy, _newest(case, source)
+    facts = (source.source_id, f"batch/{source.batch_id}") if source.batch_id else (source.source_id,)
+    says = {"provider": source.provided_by or source.route or source.collected_by}
+    if not made and policy.asks_for("SOURCE_CHECK_MISSING"):
+        yield Found("SOURCE_CHECK_MISSING", facts, says)
+    chain = [basis for one in made for basis in one.chain]
+    if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
+        yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
+    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (made and all(_lawful(one) for one in made)):
+        yield Found("PROVIDER_BASIS_MISSING", facts, says)
+
+
+def _newest(case: Case, source: Source) -> list[ProviderCheck]:
+    """The newest check that counts; empty without one."""
+    got, batch = source.shared_at or source.acquired_at, case.batch(source)
+    if got is None:
+        return []
+    by = min(
+        case.span(got).last + case.policy.check_within_days * DAY_MS * 1000,
+        case.at + case.policy.skew_ms * 1000,
+    )
+    checks = [check for check in (source.check, batch.check if batch else None) if check and _complete(check)]
+    made = [(case.span(str(check.checked_at)).last, check) for check in checks]
+    newest = max((at for at, _ in made if at <= by), default=None)
+    return [check for at, check in made if at == newest]
+
+
+def _complete(check: ProviderCheck) -> bool:
+    """True if name, address, representative and history of the provider were checked (APPI 30)."""
+    return bool(check.checked_at and check.name and check.address and check.representative and check.how_obtained)
+
+
+def _lawful(check: ProviderCheck) -> bool:
+    by_right = check.basis == "consent" or (check.basis == "opt_out_filing" and bool(check.filing_no))
+    return by_right and "other" not in {basis.lower() for basis in check.chain}
+
+
+def _opt_out(basis: str) -> bool:
+    basis = basis.lower()
+    return "opt_out" in basis or "optout" in basis or "opt-out" in basis
