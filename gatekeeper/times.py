@@ -23,6 +23,8 @@ class Span(NamedTuple):
 
 
 LONG_AGO = Span(-(2**62), -(2**62))
+BEFORE_ALL = LONG_AGO.first - 1
+"""An instant before every event, undated ones too."""
 
 
 @lru_cache(maxsize=65536)

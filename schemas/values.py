@@ -75,6 +75,7 @@ AnswerCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{12}$
 Any_ = Literal["*"]
 
 Channel = Literal["postal", "email", "sms", "phone", "fax", "push", "visit", "social"]
+Speaker = Literal["subject", "guardian", "agent", "family", "staff", "import"]
 MessageClass = Literal["marketing", "transactional", "safety_legal", "rights_reply", "confirmation"]
 OWED: tuple[MessageClass, ...] = ("safety_legal", "rights_reply")
 """Classes of mail that the sender owes the person: neither missing data nor the person's will withholds it."""

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents, ConsentState
+from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.rules import channel as channel_rules
 from gatekeeper.deciding.rules import confirmation, will
 from gatekeeper.deciding.rules import source as source_rules
 from gatekeeper.deciding.rules.provider import provider
 from gatekeeper.policy.methods import METHODS, RANKS
 from gatekeeper.policy.reasons import CATALOGUE, WORST, Found
-from schemas.events import Consent, Source
+from schemas.events import Source
 
 _ASKED_AGAIN = ("notice", "joint_use", "succession")
 """Conditions that an answer to an ask can replace."""
@@ -27,7 +28,7 @@ class Basis(NamedTuple):
     """A source judged by the lane of its acquisition method, with the consent that gives the best result.
 
     `source`: None if no source is on file. `covers`: some source covers the send's contact point. `standing`: the
-    person's consents as the lane reads them.
+    person's consents as the lane reads them. `consent`: the effective one.
     """
 
     source: Source | None
@@ -35,6 +36,7 @@ class Basis(NamedTuple):
     standing: ConsentState
     notes: frozenset[str] = frozenset()
     covers: bool = True
+    consent: HeldConsent | None = None
 
     @property
     def own(self) -> bool:
@@ -97,7 +99,7 @@ def _judge(case: Case, source: Source, consents: Consents) -> Basis:
 def _lane(
     case: Case,
     source: Source,
-    consent: Consent | None,
+    consent: HeldConsent | None,
     *,
     before: tuple[Found, ...],
     consents: Consents,
@@ -142,8 +144,8 @@ def _lane(
         lacks = [reason for reason in lacks if reason.code != "CONSENT_MISSING"]
     found += lacks
     if case.send.channel != "postal" and consent is not None:
-        found += channel_rules.record(case, consent, consents)
-    return Basis(source, tuple(found), standing, notes)
+        found += channel_rules.record(case, consent, standing.after, consents)
+    return Basis(source, tuple(found), standing, notes, consent=consent)
 
 
 def _parties(case: Case, source: Source) -> tuple[str, ...]:

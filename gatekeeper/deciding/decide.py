@@ -120,7 +120,10 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
         left_out = tuple(sorted({reason.code for reason in found if reason.code in ABSENCE}))
         found = [reason for reason in found if reason.code not in ABSENCE]
     notes = lifted | basis.notes
-    return _decided(case, found, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
+    decision = _decided(case, found, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
+    consented = basis.consent is not None or not case.policy.needs_consent(case.send.channel)
+    assert decision.verdict != "clear" or consented, "cleared without an effective consent"
+    return decision
 
 
 def _confirmation(case: Case, found: list[Found]) -> Decision:

@@ -164,8 +164,8 @@ class _Maker:
             if event["kind"] != "consent":
                 return event
             event = {"method": "import", "expressed_by": "import", **event}
-            if event.get("state") in GIVEN_STATES and "evidence_ref" not in event:
-                event["method"] = "import"  # a method stated by the map alone does not prove a yes without evidence
+            if event.get("state") in GIVEN_STATES and not self._says_method(event):
+                event["method"] = "import"
         name, date = ID_OF.get(topic, ""), _DATE_OF.get(topic, "")
         if name and name not in event:
             event[name] = self._id(event)
@@ -178,6 +178,10 @@ class _Maker:
         if self._id_key is None:
             raise UnfitRow("id_missing", "")
         return f"row-{digest(self._id_key, canonical(event), 'sha256').hex()[:40]}"
+
+    def _says_method(self, event: Mapping[str, Any]) -> bool:
+        """True if a row itself says how its yes was given, and has evidence of it (rule 7.1.10)."""
+        return isinstance(self._map.root.get("method"), Cell) and "evidence_ref" in event
 
     def _filled(self, node: Node, cells: Mapping[str, str]) -> Any:
         if isinstance(node, Constant):

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.consent import Consents, No, no_of, stop_of
+from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.facts import Facts, HeldConsent
+from gatekeeper.deciding.no import No, no_of, stop_of
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.release import releasable
 from gatekeeper.policy.reasons import CATALOGUE, WILL, Remedy
 from schemas.audit import Verdict
-from schemas.events import Consent, Send
+from schemas.events import Send
 
 Grade = Literal["A", "B", "C", "D", "-"]
 """Grade of a consent's evidence: A proof with the sender's own form version, B proof without that form, C a dated
@@ -172,14 +173,14 @@ def grade(case: Case) -> Grade:
     consents = Consents(case)
     found = [
         _grade(case, event, consents)
-        for event in consents.yeses
+        for event in consents.proof.yeses
         if event.purpose == case.send.purpose and case.send.channel in event.channels
     ]
     return min(found, key=GRADES.index, default="-")
 
 
-def _grade(case: Case, event: Consent, consents: Consents) -> Grade:
-    if consents.evidence(event):
+def _grade(case: Case, event: HeldConsent, consents: Consents) -> Grade:
+    if consents.proof.evidence(event, consents.standing((event.controller_id,)).after):
         notice = case.notice(event.notice_id)
         own = notice is not None and notice.controller_id == case.send.controller_id
         return "A" if own and event.event_time else "B"

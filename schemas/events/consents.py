@@ -14,6 +14,7 @@ from schemas.values import (
     Model,
     PointId,
     RecipientId,
+    Speaker,
     Time,
     Version,
 )
@@ -44,7 +45,7 @@ class Consent(Model):
     controller_id: Id | Any_
     state: ConsentState
     recorded_at: Time
-    expressed_by: Literal["subject", "guardian", "agent", "family", "staff", "import"]
+    expressed_by: Speaker
     method: Code
     purpose: Code | Any_ | None = None
     channels: Channels = ()

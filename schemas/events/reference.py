@@ -102,6 +102,7 @@ class Notice(Model):
     """A version of a form or notice; `complete` is the word of the lint that items a to f stand in it (J.8.5).
 
     `names`: further controllers whose items a to f stand in it.
+    `valid_from`: when the form came into use; a consent on it that is older lacks evidence.
     """
 
     v: Version
@@ -115,6 +116,7 @@ class Notice(Model):
     invalidated_at: Time | None = None
     accepted_legacy: bool | None = None
     names: Annotated[tuple[Id, ...], Field(max_length=64)] = ()
+    valid_from: Time | None = None
 
 
 class JointUseTerms(Model):

@@ -15,6 +15,7 @@ from schemas.values import (
     Model,
     PointId,
     RecipientId,
+    Speaker,
     Time,
     Token,
     Version,
@@ -40,7 +41,7 @@ class Suppression(Model):
     """A stop: of a person, or of a token (a normalised name, address or number under the project's key).
 
     `readings`: the tokens of less exact spellings of what the token names, for a send that is printed so; a correction
-    of the stop names them again.
+    of the stop names them again. `expressed_by`: the speaker; absent = unknown.
     """
 
     v: Version
@@ -54,6 +55,7 @@ class Suppression(Model):
     effective_at: Time | None = None
     state: Literal["active", "corrected", "open", "upheld", "rejected"] | None = None
     register_id: Id | None = None
+    expressed_by: Speaker | None = None
 
     @model_validator(mode="after")
     def _names_someone(self) -> Suppression:

@@ -111,6 +111,9 @@ def source(*, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), **fiel
 
 
 def consent(**fields: Any) -> Event:
+    """A consent, recorded when it was expressed unless the fields say otherwise."""
+    if fields.get("event_time") and "recorded_at" not in fields:
+        fields["recorded_at"] = fields["event_time"]
     value = {
         "v": 1,
         "kind": "consent",

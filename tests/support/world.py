@@ -159,6 +159,7 @@ def source(person: str, **more: Any) -> dict[str, Any]:
 def consent(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
     given = {"purpose": "mkt.dm.own", "channels": ["postal"], "notice_id": "N1", "evidence_ref": f"form-{person}"}
     no = {"purpose": "*"}
+    said = "2024-05-01T10:00:00+09:00" if state == "Given" else "2026-01-01T10:00:00+09:00"
     return {
         "v": 1,
         "kind": "consent",
@@ -166,8 +167,8 @@ def consent(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
         "recipient_id": person,
         "controller_id": "C1",
         "state": state,
-        "event_time": "2024-05-01T10:00:00+09:00" if state == "Given" else "2026-01-01T10:00:00+09:00",
-        "recorded_at": "2024-05-01T10:00:00+09:00",
+        "event_time": said,
+        "recorded_at": more.get("event_time", said),
         "expressed_by": "subject",
         "method": "paper",
         **(given if state == "Given" else no),

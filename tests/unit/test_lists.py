@@ -113,11 +113,12 @@ def test_flag_that_says_nothing_or_is_unknown_then_silence_or_a_rejection() -> N
     assert rejected(found) == [(4, "DM可否", "row.value_unknown")]
 
 
-def test_yes_without_evidence_then_a_map_cannot_make_more_of_it_than_an_import() -> None:
-    said = 'method = "point_card"\nexpressed_by = "subject"\nnotice_id = "form-1"\nstate = "Given"\n'
+@pytest.mark.parametrize(("method", "made"), [('{ column = "方法" }', "paper"), ('"paper"', "import")])
+def test_yes_then_its_method_is_the_row_s_own_and_needs_evidence(method: str, made: str) -> None:
+    said = f'method = {method}\nexpressed_by = "subject"\nnotice_id = "form-1"\nstate = "Given"\n'
     evidence = 'evidence_ref = { column = "証跡" }\nevent_time = { column = "日" }\n'
-    found = read("番号,証跡,日\nR1,,R1.5.1\nR2,scan-2,R1.5.1\n", CONSENT + said + evidence, "consents")
-    assert [each["method"] for each in values(found)] == ["import", "point_card"]
+    found = read("番号,証跡,日,方法\nR1,,R1.5.1,paper\nR2,scan-2,R1.5.1,paper\n", CONSENT + said + evidence, "consents")
+    assert [each["method"] for each in values(found)] == ["import", made]
 
 
 def test_row_twice_then_it_is_the_same_event_whatever_day_the_list_is_of() -> None:

@@ -39,7 +39,7 @@ def _agreed(case: Case, attribute: str, consents: Consents) -> bool:
     return any(
         event.purpose == attribute
         and event.controller_id == case.send.controller_id
-        and not consents.faults(event)
-        and not any(consents.taken_back(event, no) for no in consents.nos)
-        for event in consents.yeses
+        and not consents.proof.faults(event)
+        and not any(consents.proof.taken_back(event, no) for no in consents.proof.nos)
+        for event in consents.proof.yeses
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.rules.message_class import shows
 from gatekeeper.policy.reasons import Found
-from schemas.events import Consent
 
 OPT_IN = ("email", "sms")
 
@@ -16,14 +16,18 @@ def opted_in(case: Case, consents: Consents) -> tuple[Found, ...]:
     send = case.send
     if send.channel not in OPT_IN:
         return ()
-    if any(event.controller_id == send.controller_id and send.channel in event.channels for event in consents.yeses):
+    yeses = consents.proof.yeses
+    if any(event.controller_id == send.controller_id and send.channel in event.channels for event in yeses):
         return ()
     return (Found("EMAIL_OPT_IN_MISSING", (), {"controller": case.sender, "channel": send.channel}),)
 
 
-def record(case: Case, consent: Consent, consents: Consents) -> tuple[Found, ...]:
-    """EMAIL_CONSENT_RECORD_MISSING: the consent in force has no evidence on file that could be shown."""
-    if case.send.channel not in OPT_IN or consents.evidence(consent) is not None:
+def record(case: Case, consent: HeldConsent, after: int, consents: Consents) -> tuple[Found, ...]:
+    """EMAIL_CONSENT_RECORD_MISSING: the consent in force has no evidence on file that could be shown.
+
+    `after`: the end of the latest refusal in scope; no click of up to then lends its evidence.
+    """
+    if case.send.channel not in OPT_IN or consents.proof.evidence(consent, after) is not None:
         return ()
     return (Found("EMAIL_CONSENT_RECORD_MISSING", (consent.record_id,), {"consent": consent.record_id}),)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from gatekeeper.deciding.case import Case, route
-from gatekeeper.deciding.consent import Consents, no_of, unlifted
+from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.rules.source import lane, misrouted, states_route
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
@@ -60,7 +62,7 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
     ask = asks[-1]
     says = {"date": case.day(ask.at), "request": ask.request_id}
     facts = (source.source_id, ask.request_id)
-    if _agreed(ask, consents) and not sound(case, source, ask):
+    if consents.agreed(ask.request_id) and not sound(case, source, ask):
         return (Found("CONFIRMATION_DEFECTIVE", facts, {"case": "answered", **says}),)
     if _returned(case, ask):
         return (Found("CONFIRMATION_UNDELIVERED", facts, says),)
@@ -70,7 +72,7 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
     return (Found("CONFIRMATION_PENDING" if pending else "CONFIRMATION_LAPSED", facts, says),)
 
 
-def refusals(case: Case, source: Source, consents: Consents) -> list[Consent]:
+def refusals(case: Case, source: Source, consents: Consents) -> list[HeldConsent]:
     """The refusals in answer to an ask that binds this source, whatever their scope (rule 7.1.11).
 
     Only a later proven consent for the send ends one.
@@ -79,17 +81,10 @@ def refusals(case: Case, source: Source, consents: Consents) -> list[Consent]:
     if not asks:
         return []
     asked_as = {ask.request_id for ask in asks}
-    lifters = consents.standing((case.send.controller_id,)).lifters
-    found = []
-    for event in consents.nos:
-        if event.answers in asked_as:
-            no = no_of(case, event)._replace(contact_point=None, channels=frozenset())
-            if unlifted(case, (no,), lifters)[0]:
-                found.append(event)
-    return found
+    return consents.refused([event for event in consents.proof.nos if event.answers in asked_as])
 
 
-def refused(case: Case, nos: list[Consent]) -> Found:
+def refused(case: Case, nos: Sequence[Consent]) -> Found:
     """CONSENT_REFUSED: a refusal in answer to the ask, whatever its scope."""
     newest = max(nos, key=lambda no: case.span(no.event_time or no.recorded_at))
     says = {"date": case.day(newest.event_time or newest.recorded_at)}
@@ -189,12 +184,10 @@ def _over(case: Case, ask: Ask, consents: Consents) -> bool:
     return months_after(_closes(case, ask), months, case.policy.timezone) < case.at
 
 
-def _agreed(ask: Ask, consents: Consents) -> bool:
-    return any(event.answers == ask.request_id for event in consents.yeses)
-
-
 def _answered(ask: Ask, consents: Consents) -> bool:
-    return _agreed(ask, consents) or any(event.answers == ask.request_id for event in consents.nos)
+    """True if the person answered, even if a yes was taken back later."""
+    proof = consents.proof
+    return any(event.answers == ask.request_id for event in (*proof.yeses, *proof.nos))
 
 
 def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
@@ -203,7 +196,7 @@ def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
     this = ask.request_id == send.request_id and ask.campaign_id in (None, send.campaign_id)
     if this or _returned(case, ask):
         return False
-    return sound(case, source, ask) or not _agreed(ask, consents)
+    return sound(case, source, ask) or not consents.agreed(ask.request_id)
 
 
 def _returned(case: Case, ask: Ask) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.consent import Consents, ConsentState, stop_of
+from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import Hit
-from gatekeeper.deciding.rules import will
+from gatekeeper.deciding.no import stop_of
 from gatekeeper.deciding.rules.source import lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import Span, day
@@ -27,7 +27,7 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
     """IDENTITY_AMBIGUOUS: a stop that would withhold the send, but matches this person below the policy's floor."""
     for hit in case.stops:
         if hit.score < case.policy.match_floor:
-            no, _ = will.standing(case, hit.stop, consents)
+            no, _ = consents.stop(hit.stop)
             said = no.said if no else _unreached(case, hit)
             if said and not _resolved(case, said):
                 yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})

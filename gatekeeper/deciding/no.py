@@ -1,0 +1,118 @@
+"""Refusals: withdrawals, refusals and objections that bear on a send, and their lifting (rules 6.3.3, 7.1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gatekeeper.deciding.case import Case, below
+from gatekeeper.times import Span
+from schemas.events import Consent, Suppression
+
+TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
+
+
+class No(NamedTuple):
+    """A withdrawal, refusal or objection: its time, and the controller that it names, if it names one."""
+
+    fact: str
+    kind: str
+    said: Span
+    controller: str | None
+
+
+class Lifter(NamedTuple):
+    """A proven consent that covers the send and may lift a refusal: the controller it was given to, and its time."""
+
+    controller: str
+    said: Span
+
+
+def no_of(case: Case, event: Consent) -> No:
+    """The refusal that a withdrawal or refusal event expresses."""
+    said = case.span(event.event_time or event.recorded_at)
+    return No(event.record_id, event.state, said, event.controller_id)
+
+
+def stop_of(case: Case, stop: Suppression) -> No:
+    """The refusal that a suppression expresses, from the earlier of its times on.
+
+    Only a consent after its receipt lifts it: a suppression dated back before a consent is still the later statement.
+    """
+    said = case.span(stop.received_at)
+    if stop.effective_at:
+        said = Span(min(said.first, case.span(stop.effective_at).first), said.last)
+    return No(stop.suppression_id, stop.kind, said, stop.scope.controller)
+
+
+def bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
+    """The parties to whom a consent may be given that lifts a stop; None if the stop's scope does not cover the send.
+
+    An attribute that the scope does not name is covered. Objections to the predecessor of a succession bind the sender.
+    """
+    send, scope = case.send, stop.scope
+    returned = stop.kind == "refusal_returned"  # a refusal by post covers every purpose and address
+    if returned and send.channel != "postal":
+        return None
+    if not returned and not (
+        (scope.purpose in (None, "*") or below(send.purpose, str(scope.purpose)))
+        and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
+        and case.is_here(scope.contact_point)
+    ):
+        return None
+    group = case.reference.controllers[send.controller_id].group
+    if (
+        (scope.controller is None and scope.group is None)
+        or "*" in (scope.controller, scope.group)
+        or send.controller_id == scope.controller
+        or (group is not None and group == scope.group)
+    ):
+        return (send.controller_id,)
+    for source in case.facts.sources:
+        if source.succession is None:
+            continue
+        predecessor = source.succession.predecessor
+        known = case.reference.controllers.get(predecessor)
+        if predecessor == scope.controller or (known and known.group is not None and known.group == scope.group):
+            return send.controller_id, predecessor
+    return None
+
+
+def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> tuple[tuple[No, ...], frozenset[str]]:
+    """The refusals that no later consent lifts, and the notes. If times overlap, the refusal wins.
+
+    A consent lifts if it was given to the controller that the refusal names, or to the sender (rule 7.1.4).
+    """
+    if not lifters:
+        return tuple(nos), frozenset()
+    left, notes = [], set()
+    for no in nos:
+        able = [yes.said for yes in lifters if yes.controller in (no.controller, case.send.controller_id)]
+        if any(said.first > no.said.last for said in able):
+            notes.add(SUPERSEDED)
+            continue
+        left.append(no)
+        if any(said.last >= no.said.first for said in able):
+            notes.add(TIE)
+    return tuple(left), frozenset(notes)
+
+
+def covers_send(case: Case, event: Consent, parties: tuple[str, ...]) -> bool:
+    """True if a refusal to one of the parties covers the send."""
+    send = case.send
+    return case.is_here(event.contact_point_id) and any(
+        covers(case, event, party, send.purpose, (send.channel,), None) for party in parties
+    )
+
+
+def covers(
+    case: Case, no: Consent, party: str, purpose: str | None, channels: Iterable[str], point: str | None
+) -> bool:
+    """True if a refusal covers a scope, or any channel of it; `*` and an absent value cover everything."""
+    named = frozenset() if "*" in no.channels else frozenset(no.channels)
+    return (
+        no.controller_id in ("*", party)
+        and (no.purpose in (None, "*") or below(purpose or "", str(no.purpose)))
+        and (not named or not named.isdisjoint(channels))
+        and case.same_point(no.contact_point_id, point)
+    )

@@ -1,0 +1,212 @@
+"""The proof of a consent: its time, its faults and its evidence (domain rules 6.3.2, 7.1.1, 7.1.2, 7.1.9, 7.1.10)."""
+
+from __future__ import annotations
+
+from gatekeeper.deciding.arrival import ENDS
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.facts import HeldConsent
+from gatekeeper.deciding.no import covers
+from gatekeeper.times import BEFORE_ALL, LONG_AGO, Span, months_after
+from schemas.events import GIVEN_STATES, NO_STATES, Notice
+
+EVIDENCE, EXPIRED = "CONSENT_EVIDENCE_MISSING", "CONSENT_EXPIRED"
+SPEAKERS = ("subject", "guardian", "agent")
+"""The speakers whose consent can lift a withdrawal, refusal or objection."""
+CLICKED, IMPORT = "doi_confirm", "import"
+"""The method of the event that ends the round trip of a double opt-in, and of what nobody said for itself."""
+METHODS = frozenset({"form", "paper", "phone", "counter", "postcard", "qr", "web", "app", IMPORT, CLICKED})
+"""The methods by which a consent may come; any other counts as import (rule 7.1.10)."""
+
+
+class Proof:
+    """The consents given and the refusals of one person, and how well each consent is proven for the send."""
+
+    __slots__ = ("_clicked", "_ends", "_faults", "case", "nos", "yeses")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.yeses: list[HeldConsent] = []
+        self.nos: list[HeldConsent] = []
+        self._ends: list[HeldConsent] = []
+        self._clicked: dict[str, list[HeldConsent]] = {}
+        self._faults: dict[tuple[int, int], tuple[str, ...]] = {}
+        for event in case.facts.consents:
+            if _unsaid(event):
+                continue
+            if event.state in GIVEN_STATES:
+                if self._too_late(event):
+                    continue
+                self.yeses.append(event)
+                if event.confirms and method(event) == CLICKED and event.expressed_by != IMPORT:
+                    self._clicked.setdefault(event.confirms, []).append(event)
+            elif event.state in NO_STATES:
+                self.nos.append(event)
+            if event.state in ENDS or event.voids:
+                self._ends.append(event)
+
+    def when(self, event: HeldConsent) -> Span:
+        """The time of an event; a consent counts from the earliest word of it (rule 7.1.2).
+
+        That is its own time, its recording or its arrival. An undated consent counts as long ago, an undated refusal
+        as of its recording.
+        """
+        span = self.case.span
+        if event.state not in GIVEN_STATES:
+            return span(event.event_time or event.recorded_at)
+        if not event.event_time:
+            return LONG_AGO
+        said = span(event.event_time)
+        first = min(said.first, span(event.recorded_at).last)
+        if event.arrived is not None:
+            first = min(first, event.arrived * 1000)
+        return said if first == said.first else Span(first, said.last)
+
+    def faults(self, event: HeldConsent, after: int = BEFORE_ALL) -> tuple[str, ...]:
+        """The faults of a consent, each as its reason code; () = proven.
+
+        `after`: microseconds since the epoch; what was given up to then neither completes nor lends a record.
+        """
+        key = id(event), after
+        found = self._faults.get(key)
+        if found is None:
+            found = self._faults[key] = self._faulty(event, after)
+        return found
+
+    def evidence(self, event: HeldConsent, after: int = BEFORE_ALL) -> str | None:
+        """The evidence on file for a consent: its own, or that of the click that completed it after `after`."""
+        lent = (one.evidence_ref for one in self._clicks(event, after) if one.evidence_ref)
+        return event.evidence_ref or next(lent, None)
+
+    def lifts(self, event: HeldConsent, after: int) -> bool:
+        """True if a consent that covers the send may lift a refusal: proven, said by the person, and not imported.
+
+        A consent dated or recorded in the future lifts nothing until then (rule 7.1.2).
+        """
+        case = self.case
+        return (
+            event.expressed_by in SPEAKERS
+            and method(event) != IMPORT
+            and not self.faults(event, after)
+            and all(case.span(text).first <= case.at for text in (event.event_time, event.recorded_at) if text)
+        )
+
+    def expired(self, event: HeldConsent) -> bool:
+        """True if an Expired event or the policy's age ended a consent, and not its own end."""
+        return self._aged(event) or any(end.state == "Expired" and self._ended(event, end) for end in self._ends)
+
+    def over(self, event: HeldConsent) -> bool:
+        """True if a consent is past its own end."""
+        return event.effective_to is not None and self.case.span(event.effective_to).last < self.case.at
+
+    def early(self, event: HeldConsent) -> Notice | None:
+        """The notice of a consent that is older than this form; None if it is not."""
+        notice = self.case.notice(event.notice_id)
+        if notice is None or not notice.valid_from:
+            return None
+        return notice if self.when(event).first < self.case.span(notice.valid_from).first else None
+
+    def taken_back(self, yes: HeldConsent, no: HeldConsent) -> bool:
+        """True if a refusal covers everything that a consent allows, and the consent is not later."""
+        later_yes = self.when(yes).first > self.when(no).last
+        return not later_yes and covers(
+            self.case, no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id
+        )
+
+    def _too_late(self, event: HeldConsent) -> bool:
+        """True for a consent to the predecessor of a succession after its closing, which is not read (rule 7.5.24)."""
+        deals = [source.succession for source in self.case.facts.sources if source.succession]
+        return event.controller_id != self.case.send.controller_id and any(
+            deal.predecessor == event.controller_id and self.when(event).first > self.case.span(deal.closed_at).last
+            for deal in deals
+        )
+
+    def _faulty(self, event: HeldConsent, after: int) -> tuple[str, ...]:
+        case, faults = self.case, []
+        policy, now, notice = case.policy, case.at, case.notice(event.notice_id)
+        by = method(event)
+        by_import = IMPORT in (by, event.expressed_by)
+        stated = event.evidence_ref or (notice and not by_import) or self.evidence(event, after)
+        if not event.event_time or not stated or self.early(event) or unauthorised(event):
+            faults.append(EVIDENCE)
+        if event.expressed_by in ("family", "staff"):
+            faults.append("CONSENT_BY_OTHER")
+        begun: list[HeldConsent] = []
+        if by == CLICKED:
+            begun = round_trip = self._begun(event, after)
+        elif event.double_opt_in or case.send.channel in policy.double_opt_in_channels:
+            round_trip = self._clicks(event, after)
+        else:
+            round_trip = [event]
+        if not round_trip:
+            faults.append("CONSENT_UNCONFIRMED")
+        latest = now + policy.skew_ms * 1000
+        for begins in (event.event_time, event.effective_from):
+            if begins and case.span(begins).last > latest:
+                faults.append("CONSENT_NOT_YET_VALID")
+                break
+        if self.over(event) or self.expired(event):
+            faults.append(EXPIRED)
+        ended = any(end.state != "Expired" and self._ended(event, end) for end in self._ends)
+        if (notice and notice.invalidated_at) or ended:
+            faults.append("CONSENT_INVALIDATED")
+        if begun:  # a click is as good as the consent that it completes
+            faults += [fault for record in begun for fault in self.faults(record, after) if fault not in faults]
+        return tuple(faults)
+
+    def _clicks(self, event: HeldConsent, after: int) -> list[HeldConsent]:
+        """The events that complete the double opt-in that `event` began."""
+        clicks = self._clicked.get(event.record_id, ())
+        return [one for one in clicks if self.when(one).first > after and self._completes(one, event)]
+
+    def _begun(self, click: HeldConsent, after: int) -> list[HeldConsent]:
+        """The consents that a click completes; a refusal in between leaves it nothing to complete."""
+        if click.expressed_by == IMPORT:
+            return []
+        begun = [one for one in self.yeses if one.record_id == click.confirms and self._completes(click, one)]
+        return [one for one in begun if self.when(one).first > after]
+
+    def _completes(self, click: HeldConsent, event: HeldConsent) -> bool:
+        """True if a click completes a consent: same company, not earlier, not in the future, not ended."""
+        said = self.when(click).last
+        return (
+            method(event) != CLICKED
+            and click.controller_id == event.controller_id
+            and self.when(event).first <= said <= self.case.at + self.case.policy.skew_ms * 1000
+            and not any(self._ended(click, end) for end in self._ends)
+        )
+
+    def _aged(self, event: HeldConsent) -> bool:
+        months = self.case.policy.consent_max_age_months
+        if months is None:
+            return False
+        return (
+            not event.event_time
+            or months_after(self.when(event).first, months, self.case.policy.timezone) < self.case.at
+        )
+
+    def _ended(self, yes: HeldConsent, end: HeldConsent) -> bool:
+        """True if an event ends a consent: it names the consent, or names none and came later in the same scope."""
+        if end.voids:
+            return end.voids == yes.record_id
+        case = self.case
+        earlier = self.when(yes).first <= case.span(end.event_time or end.recorded_at).last
+        purpose = case.send.purpose if case.covered_by((str(yes.purpose),)) else yes.purpose
+        return earlier and covers(case, end, yes.controller_id, purpose, yes.channels, yes.contact_point_id)
+
+
+def method(event: HeldConsent) -> str:
+    """The method by which a consent came, in lower case; one that is not listed counts as import."""
+    named = event.method.lower()
+    return named if named in METHODS else IMPORT
+
+
+def unauthorised(event: HeldConsent) -> bool:
+    """True if an agent gave a consent without evidence of it."""
+    return event.expressed_by == "agent" and not event.evidence_ref
+
+
+def _unsaid(event: HeldConsent) -> bool:
+    """True if an implied event is not read: a consent, or a refusal that answers no ask (rule 7.1.6)."""
+    if event.event_type != "implied":
+        return False
+    return event.state in GIVEN_STATES or (event.state == "Refused" and event.answers is None)
