@@ -71,6 +71,10 @@ def _show(report: Mapping[str, Any]) -> None:
         (text("report.seal_witnessed"), _shown(seal and seal["witnessed"])),
     ]
     show_table(("cli.column_what", "cli.column_count"), rows, numbers=(1,))
+    show_heading("report.cleared")
+    pieces = [tuple("-" if value is None else value for value in one.values()) for one in report["cleared"]]
+    names = [f"report.column_{name}" for name in ("class", "ground", "template", "pieces", "said_no")]
+    show_table(names, pieces, numbers=(3, 4))
     show_heading("report.reasons")
     columns = ("reason", "withheld", "primary", "released", "answered", "mended", "waited")
     found = [(one["code"], one["withheld"], one["primary"], *one["cured"].values()) for one in report["reasons"]]

@@ -12,6 +12,7 @@ from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.errors import IntegrityError
+from gatekeeper.report.cleared import ClearedPieces
 from gatekeeper.report.desk import Desk
 from gatekeeper.report.evidence import Chains, ProvingLog, Samples
 from gatekeeper.report.period import Period
@@ -46,6 +47,7 @@ class Tally:
         self.period, self._seal, self._window = period, seal, window
         indexes = seal.log.indexes if seal.log else {}
         self._sends = Sends(period, citations)
+        self._cleared = ClearedPieces()
         self._desk = Desk()
         self.people = People(partitions)
         self._chains = Chains(lambda link: leaf_hash(link.value) in indexes)
@@ -74,6 +76,7 @@ class Tally:
         if record["stage"] == "intake":
             self._sends.take(record)
             self._samples.take(record["did"], place, link)
+        self._cleared.take(record)
         self._desk.take(record)
         asked = (record.get("act") or {}).get("outcome") == "asked"
         self.people.record(record, self._window(record) if asked else None, self.period.zone)
@@ -97,6 +100,7 @@ class Tally:
             "kept_from": None if kept is None else instant(kept),
             "shadow": self._shadow,
             **self._sends.told(self._desk.cured()),
+            "cleared": self._cleared.told(),
             **self.people.told(min(made, self.period.to)),
             **self._desk.told(),
             "seal": self._seal.told(made),

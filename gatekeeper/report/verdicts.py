@@ -24,7 +24,7 @@ SHOWS: Mapping[str, tuple[str, ...]] = {
     "J.8.4": ("sources", "reasons"),
     "J.8.5": ("sources", "reasons"),
     "J.8.6": ("reasons",),
-    "J.8.7": ("sends", "sources", "reasons", "confirmations", "review", "samples"),
+    "J.8.7": ("sends", "cleared", "sources", "reasons", "confirmations", "review", "samples"),
     "J.8.8": ("sources", "reasons"),
     "J.10": ("withdrawals", "recalls", "reasons"),
     "J.11": ("withdrawals", "acts", "samples"),

@@ -122,6 +122,26 @@ def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
     assert found["policies"][0]["sends"] == 3
 
 
+def test_cleared_then_counted_by_class_ground_and_template_with_the_people_who_had_said_no() -> None:
+    owed = desk_of(0, invented.suppression())
+    for number, event in enumerate(("E-1", "E-2", "E-1")):
+        owed.send(message_class="safety_legal", event_id=event, campaign_id=f"K-{number // 2}")
+    owed.send(message_class="rights_reply", campaign_id="K-5")
+    released = desk_of(1, *YOUNG)
+    released.send()
+    released.act("release")
+    other = desk_of(2, invented.suppression(state="corrected"))
+    other.send(message_class="safety_legal", ground="tax")
+    found = told(recorded(owed, released, other))
+    rows = [(one["class"], one["ground"], one["template"], one["pieces"], one["said_no"]) for one in found["cleared"]]
+    assert rows == [
+        ("safety_legal", "recall", "T-SERVICE", 3, 1),
+        ("marketing", None, "T-1", 1, 0),
+        ("rights_reply", "dsr.7", "T-SERVICE", 1, 1),
+        ("safety_legal", "tax", "T-SERVICE", 1, 0),
+    ]
+
+
 def test_reasons_then_withheld_primary_and_clauses_are_counted() -> None:
     found = told(recorded(clear_and_blocked()))
     reasons = {one["code"]: (one["withheld"], one["primary"], one["cured"]) for one in found["reasons"]}
