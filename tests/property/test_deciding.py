@@ -116,11 +116,17 @@ def test_erased_just_now_then_no_mail_but_what_is_owed(facts: Any, send: Any) ->
 
 
 @FEW
-@given(people.people(), st.sampled_from(("safety_legal", "rights_reply")), st.sampled_from(("JP", "GB", None)))
+@given(
+    people.people(),
+    st.sampled_from(("deceased", "erasure", "objection", "cessation", "refusal_returned")),
+    st.sampled_from(("safety_legal", "rights_reply")),
+    st.sampled_from(("JP", "GB", None)),
+)
 def test_mail_that_is_owed_then_nothing_withholds_it_but_an_address_where_mail_comes_back(
-    facts: Any, message_class: Any, country: Any
+    facts: Any, stop: Any, message_class: Any, country: Any
 ) -> None:
-    found = decided(facts, invented.send(message_class=message_class, country=country))
+    stopped = [*facts, invented.suppression(kind=stop, suppression_id="STOP")]
+    found = decided(stopped, invented.send(message_class=message_class, country=country))
     returned = any(value.get("kind") == "undeliverable" for _, value in facts)
     assert found.codes in ((), ("CONTACT_UNDELIVERABLE",)[: int(returned)])
 
