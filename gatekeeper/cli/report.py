@@ -73,12 +73,12 @@ def _show(report: Mapping[str, Any]) -> None:
     show_table(("cli.column_what", "cli.column_count"), rows, numbers=(1,))
     show_heading("report.cleared")
     pieces = [tuple("-" if value is None else value for value in one.values()) for one in report["cleared"]]
-    names = [f"report.column_{name}" for name in ("class", "ground", "template", "pieces", "said_no")]
-    show_table(names, pieces, numbers=(3, 4))
+    columns = ("class", "ground", "template", "pieces", "said_no")
+    show_table([f"report.column_{name}" for name in columns], pieces, numbers=(3, 4))
     show_heading("report.reasons")
-    columns = ("reason", "withheld", "primary", "released", "answered", "mended", "waited")
+    cured = ("reason", "withheld", "primary", "released", "answered", "mended", "waited")
     found = [(one["code"], one["withheld"], one["primary"], *one["cured"].values()) for one in report["reasons"]]
-    show_table([f"report.column_{name}" for name in columns], found, numbers=range(1, 7))
+    show_table([f"report.column_{name}" for name in cured], found, numbers=range(1, 7))
     show_heading("report.samples")
     lines = [
         (one["inquiry"], one["did"], one["verdict"], text(f"report.proof_{one['state']}")) for one in report["samples"]

@@ -116,6 +116,21 @@ def test_send_id_that_looks_like_a_code_then_it_is_looked_for() -> None:
     assert asked(desk, "never-heard-of") == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "en", "ja"),
+    [
+        ({"message_class": "safety_legal"}, "had to reach the person (product recall)", "根拠: 製品の回収"),
+        ({"message_class": "rights_reply"}, "the person's own request (7)", "受付番号 7"),
+    ],
+)
+def test_piece_that_was_owed_then_its_page_says_why(fields: dict[str, Any], en: str, ja: str) -> None:
+    desk = Desk(invented.suppression())
+    desk.send(event_id="asked-about", **fields)
+    (piece,) = asked(desk, "asked-about")
+    assert en in page(piece, "en", None)
+    assert ja in page(piece, "ja", None)
+
+
 def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
     (found,) = asked(released(), "asked-about")
     piece = [replace(told, leaf=leaf) for told, leaf in zip(found, (0, 1, 1, 2, 3), strict=True)]

@@ -25,6 +25,7 @@ from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError
 from gatekeeper.texts import Language, language
+from schemas.values import OWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,8 @@ class Explanation:
         more = tell.point(facts) if facts else []
         if record["verdict"] and facts is None:
             more.append(FactLine("more", None, tell.say("no_facts")))
+        if record["verdict"] == "clear" and (said := self._owed(record)):
+            more.append(FactLine("more", None, said))
         if facts is not None and record.get("asof"):
             more.append(FactLine("more", None, tell.say("as_of", at=self._local(record["asof"]))))
         return Chapter(
@@ -254,6 +257,16 @@ class Explanation:
             policy=tell.say("policy", **record["policy"], rules=record["engine"]["rules"]),
             shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
         )
+
+    def _owed(self, record: Mapping[str, Any]) -> str | None:
+        """Why a cleared piece was owed to the person, so that no refusal withheld it; None for other mail."""
+        send = record["send"] or {}
+        if record["message_class"] not in OWED or "ground" not in send:
+            return None
+        ground, _, request = send["ground"].partition(".")
+        if request:
+            return self._tell.say("owed_request", request=request)
+        return self._tell.say("owed", ground=self._tell.word("ground", ground))
 
     def _whole(self, *lines: list[FactLine]) -> list[str]:
         return [self._tell.whole(line) for some in lines for line in some]
