@@ -51,9 +51,7 @@ class Settings(BaseSettings):
     misplaced: Literal["refuse", "judge"] = Field(
         "refuse", description="what becomes of a send on a partition that murmur2 does not give its recipient"
     )
-    token_key: str = Field(
-        "", description="file of the key that makes tokens; empty: none, and sends with a delivery are withheld"
-    )
+    token_key: str = Field("", description="file of the key that makes tokens; a worker does not start without one")
     keys: str = Field(
         ".gatekeeper/keys", description="folder of the keys that sign, and of those that make people unknown in proofs"
     )

@@ -25,8 +25,10 @@ ErrorKey = Annotated[str, StringConstraints(pattern=r"^error\.[a-z_]{1,60}$")]
 Version = Annotated[int, Field(ge=1, le=1)]
 Age = Annotated[int, Field(ge=0, le=25)]
 """Completed years; 25 stands for every higher age, as no rule asks for more."""
-Printing = Literal["tokenised", "not_an_address", "no_key"]
-"""Treatment of a send's delivery: compared, unusable on its channel, or not compared for want of a key."""
+Printing = Literal[
+    "tokenised", "not_an_address", "no_key", "not_checked", "missing", "incomplete", "several", "token_differs"
+]
+"""Result of comparing a send's delivery with its contact point (`gatekeeper.identity.printed` explains each)."""
 
 
 class PolicyRef(Model):
@@ -111,8 +113,9 @@ class Snapshot(Model):
     `contact_point_from`: the sources whose contact point has exactly the token of the printed value.
     `addresses`: the addresses behind the contact points of sources, deleted ones too; none if each contact point is one
     address, and the send's is the one on file.
-    `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the treatment of the
-    delivery; None if the send had none and the token in it was taken. `unreadable`: the records that could not be read.
+    `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the result of
+    comparing the delivery; None if the send had none and the token in it was taken. `unreadable`: the records that
+    could not be read.
     `erased`: the time of the person's erasure in the ledger, in milliseconds. `refs`: the SHA-256 of the reference data
     that was read (None: named but unknown). `age`: completed years at the decision, at most 25, None without a birth
     date; `age_from`: the sources that tell it; `age_on`: the same by the days of the consents.

@@ -13,6 +13,9 @@ from gatekeeper.times import LONG_AGO, Span
 from schemas.audit import Address
 from schemas.events import Batch, Notice, Purpose, Send, Source, Suppression, Template
 
+UNREAD = ("not_an_address", "incomplete", "missing")
+"""Results of comparing a delivery in which nothing printed can be bound to a contact point."""
+
 
 class Case(NamedTuple):
     """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
@@ -103,7 +106,7 @@ class Case(NamedTuple):
 
         No source covers a printed value that is not an address of the channel.
         """
-        if self.facts.printed == "not_an_address":
+        if self.facts.printed in UNREAD:
             return False
         return not source.contact_points or self.names_contact_point(source)
 

@@ -202,6 +202,8 @@ def _decided(
         reasons, notes = ordered(left), notes | released
     if basis is not None:
         notes |= basis.standing.notes
+    if case.facts.printed == "not_checked":
+        notes |= {system.TOKEN_NOT_CHECKED}
     worst = verdict(reasons)
     if worst == "confirm" and basis is not None and consents is not None:
         barred = confirmation.barred(case, basis.source, consents)

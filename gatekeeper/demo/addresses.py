@@ -120,7 +120,7 @@ def names_of(name: str) -> tuple[str, ...]:
 def mailbox(number: int) -> Delivery:
     """A mailbox; some contain dots that RFC 5322 forbids but a mobile carrier once allowed."""
     local = {0: f"p{number}..x", 1: f"p{number}."}.get(number % 40, f"p{number}")
-    return Delivery(name="-", email=f"{local}@{'docomo' if number % 40 < 2 else 'mail'}.example")
+    return Delivery(email=f"{local}@{'docomo' if number % 40 < 2 else 'mail'}.example")
 
 
 def invent(rng: Random) -> Address:

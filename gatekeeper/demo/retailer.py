@@ -87,7 +87,7 @@ class Retailer:
         mail = self._known_by("email", addresses.mailbox(self._mailbox(number))) if has_mail else None
         ids = Ids(self.seed, recipient)
         life = Life(recipient, ids=ids, origin=origin, contacts=Contacts(home, mail), rng=rng, today=self.today)
-        contact = SendContactPoint(id=contact_id(ids, "A"), token=home.token, country="JP")
+        contact = SendContactPoint(id=contact_id(ids, "A"), country="JP")
         return Person(recipient, origin, address, contact, tuple(life.scripted(verdict) if verdict else life.lived()))
 
     def _address(self, number: int, rng: Random) -> Address:

@@ -34,6 +34,9 @@ INVALID = {
     "template_differs": ("class_differs", "template_id"),
     "class_not_registered": ("class_not_registered", "template_id"),
     "ground_missing": ("ground_missing", "ground"),
+    "delivery": ("delivery_missing", "delivery"),
+    "token_differs": ("token_differs", "contact_point.token"),
+    "several": ("not_an_address", "delivery"),
 }
 """Fault and place of a send that can be read but cannot be judged."""
 PARTITION_WRONG = "partition_wrong"

@@ -11,15 +11,14 @@ from gatekeeper.identity.key import read_key
 from gatekeeper.identity.match import match, readings
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
+from gatekeeper.identity.printed import Printed, printed
 from gatekeeper.identity.token import (
     VERSION,
     Identified,
-    Printed,
     Tokens,
     identify,
     normalise,
     open_tokens,
-    printed,
     token,
 )
 

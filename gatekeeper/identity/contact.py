@@ -11,7 +11,32 @@ _BRACKETED = re.compile(r".*<([^<>]*)>.*", re.DOTALL)
 _UNSEEN = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")
 _EXTENSION = re.compile(r"内線|ext|代|[x#;,/]")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
+_QUOTED = re.compile(r'"[^"]*"(?=@)')
+_NAMED = re.compile(r"[^<>@]*<([^<>]*)>")
+_LISTED = re.compile(r"[,;、|<>]|[^\s@]\s+[^\s@]")
+_SECOND = re.compile(r"[0-9)]\s*[/・、,~〜]\s*[0-9(+]")
+NUMBER, LONGEST = 7, 15
+"""Digits that a telephone number has at least, and at most (ITU-T E.164)."""
 _ABROAD = re.compile(r"^(?:00|010)(?=[1-9])")
+
+
+def several_mailboxes(text: str) -> bool:
+    """True if a written e-mail address holds more than one mailbox, or anything behind one (domain rule 7.4.19).
+
+    A display name before the brackets, `Hanako <hanako@mail.example>`, is no mailbox.
+    """
+    plain = _QUOTED.sub("", normalize("NFKC", text)).strip().removeprefix("mailto:")
+    if bracketed := _NAMED.fullmatch(plain):
+        plain = bracketed[1]
+    return plain.count("@") > 1 or bool(_LISTED.search(plain))
+
+
+def several_numbers(text: str) -> bool:
+    """True if a written telephone number holds a second number; an extension is none (domain rule 7.4.19)."""
+    first, *rest = _EXTENSION.split(normalize("NFKC", text).casefold().strip(" \t("), maxsplit=1)
+    behind = len(_NOT_DIGITS.sub("", "".join(rest)))
+    digits = len(_NOT_DIGITS.sub("", first))
+    return bool(_SECOND.search(normalize("NFKC", text))) or behind >= NUMBER or digits > LONGEST
 
 
 def normalise_email(text: str) -> str:

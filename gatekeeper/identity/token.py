@@ -6,13 +6,14 @@ import hmac
 from base64 import urlsafe_b64encode
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.key import KEY_BYTES, read_key
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.postal import normalise_postal
-from schemas.events import Delivery, Send
+from schemas.events import Delivery
+from schemas.events.sends import WRITTEN
 from schemas.values import Channel
 
 VERSION = 1
@@ -22,7 +23,6 @@ An old version must stay as long as suppressions made with it are in use.
 """
 
 MEMO = 16_384
-_WRITTEN = ("postal", "visit")
 
 
 def token(key: bytes, value: str) -> str:
@@ -68,13 +68,6 @@ class Identified(NamedTuple):
     """Pairs of token and score, highest score first, per mille below 1000; at most `schemas.events.sends.READINGS`."""
 
 
-Printed = Identified | Literal["not_an_address", "no_key"]
-"""Tokens of a send's delivery, or the cause for having none.
-
-`not_an_address`: the contact value that the channel needs is missing or unreadable. `no_key`: no token key is set.
-"""
-
-
 def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | None:
     """The tokens of `delivery` on `channel`; None if its contact value is missing or unreadable.
 
@@ -83,18 +76,8 @@ def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | N
     value = normalise(channel, delivery)
     if not value:
         return None
-    less = readings(value) if channel in _WRITTEN else {}
+    less = readings(value) if channel in WRITTEN else {}
     return Identified(token(key, value), tuple((token(key, one), score) for one, score in less.items()))
-
-
-def printed(tokens: Tokens | None, send: Send) -> Printed | None:
-    """The tokens of the delivery of `send`; None for a send without delivery, which is judged by its stated token.
-
-    `tokens`: None without a key. Then nobody can tell whether the printed address is the judged one.
-    """
-    if send.delivery is None:
-        return None
-    return "no_key" if tokens is None else tokens.of(send.channel, send.delivery) or "not_an_address"
 
 
 def open_tokens(path: str) -> Tokens | None:
@@ -120,9 +103,13 @@ class Tokens:
 
     def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
         """The result of `identify` for the key, the channel and the delivery."""
-        if channel in _WRITTEN:
+        if channel in WRITTEN:
             return self._remembered("postal", delivery.name, delivery.postcode, delivery.lines, None)
         return self._remembered(channel, "", None, (), delivery.email if channel == "email" else delivery.phone)
+
+    def differs(self, given: str, found: Identified) -> bool:
+        """True if a send names another token than that of its delivery; tokens of other keys are not compared."""
+        return given != found.token and given.startswith(found.token.partition("_")[0] + "_")
 
     def __len__(self) -> int:
         return self._remembered.cache_info().currsize

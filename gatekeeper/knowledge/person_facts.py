@@ -133,6 +133,8 @@ def covering(
     `at`: the printed address; if the send prints none, the token of its contact point counts.
     """
     token, readings = at or (point.token, ())
+    if token is None:
+        return frozenset(), {}
     less = dict(readings)
     given_by: set[str] = set()
     near: dict[str, int] = {}
@@ -152,8 +154,10 @@ def spellings(
 ) -> tuple[dict[str, int], dict[str, int], set[str]]:
     """The tokens for the look-up of stops, their readings, and the tokens of the send's own contact point."""
     point = send.contact_point
-    tokens, readings = {**person.exact, point.token: CERTAIN}, dict(person.less)
-    here = {point.token}
+    tokens, readings, here = dict(person.exact), dict(person.less), set[str]()
+    if point.token:
+        tokens[point.token] = CERTAIN
+        here.add(point.token)
     if at:
         tokens[at.token] = CERTAIN
         here.add(at.token)

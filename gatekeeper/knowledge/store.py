@@ -119,7 +119,8 @@ class FactStore:
         if asks or releases:
             person = joined(person, asks, releases)
         place = printed if isinstance(printed, Identified) else None
-        given_by, near = covering(person, send.contact_point, place) if place or printed is None else (frozenset(), {})
+        stated = printed in (None, "not_checked")
+        given_by, near = covering(person, send.contact_point, place) if place or stated else (frozenset(), {})
         where = addresses(person.given, person.known_as, send.contact_point, place)
         tokens, readings, here = spellings(person, send, place, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
@@ -14,6 +15,7 @@ from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules import system
 from gatekeeper.deciding.rules.message_class import grounds
 from gatekeeper.engine.sends import INVALID
+from gatekeeper.identity import Identified, printed
 from gatekeeper.lists.cells import alternatives, inside
 from gatekeeper.policy.packs import Packs
 from gatekeeper.texts import text
@@ -27,7 +29,7 @@ FEW = 20
 LIKE = 3
 """Most similar values listed."""
 _NO_FACTS = Facts((), (), (), frozenset(), (), b"{}")
-_BY_POLICY = ("mail_date",)
+_BY_POLICY = ("mail_date", "delivery")
 """Cases of EVENT_INVALID that depend on the policy in force."""
 _SEPARATORS = (b",", b";", b"\t")
 
@@ -78,7 +80,9 @@ class Publication:
 
     def _refused(self, send: Send, reference: Reference, packs: Packs) -> LineFault | None:
         governing = packs.deciding(send.contact_point.country, self._at)
-        case = Case(send, _NO_FACTS, reference, governing or packs.at(self._at), self._at * 1000)
+        at_point = printed(None, send)  # without a key, only what the delivery lacks can be told
+        facts = replace(_NO_FACTS, printed=None if isinstance(at_point, Identified) else at_point)
+        case = Case(send, facts, reference, governing or packs.at(self._at), self._at * 1000)
         for found in system.invalid(case):
             kind = found.says["case"]
             unregistered = kind == "class_not_registered" and case.template(send.template_id) is None

@@ -70,6 +70,8 @@ def _widens(key: str, old: Policy, new: Policy) -> bool:
         return "*" not in before and not after <= before
     if key in _LESS:
         return "*" not in after and not before <= after
+    if key == "delivery":
+        return bool(after == "token")
     return key == "confirm_days" and any(days > dict(before).get(channel, days) for channel, days in after)
 
 

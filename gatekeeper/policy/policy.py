@@ -24,6 +24,9 @@ from schemas.values import Any_, Channel, Code, Id, Line, Model, ZonedTime
 Setting = Literal["on", "purpose", "off"]
 """Setting of a rule: in force, in force for the purpose only, or not in force."""
 
+DeliveryRule = Literal["printed", "token"]
+"""`printed`: marketing and confirmation need a complete delivery. `token`: the token of the contact point will do."""
+
 PURPOSE_ONLY = ("JOINT_USE_NOT_COVERED", "SUCCESSION_NOT_COVERED")
 TUNABLE = (
     "NOTICE_ITEMS_MISSING",
@@ -56,6 +59,7 @@ class Policy:
     `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
     `check_within_days`: a check of a provider counts if it was made at the latest so long after the data came.
     `clauses`: empty only in texts of before release 0.3.0. `aliases`: other numbers of clauses, for searching alone.
+    `delivery`: whether a send must print its address.
     """
 
     id: str
@@ -85,6 +89,7 @@ class Policy:
     source_max_age_months: int | None
     clauses: tuple[Clause, ...]
     aliases: tuple[tuple[str, str], ...]
+    delivery: DeliveryRule
     sha256: str
 
     @property
@@ -226,6 +231,7 @@ class _Parameters(Model):
     double_opt_in_channels: Channels = frozenset()
     consent_max_age_months: Months | None = None
     source_max_age_months: Months | None = None
+    delivery: DeliveryRule = "printed"
 
 
 class _File(Model):

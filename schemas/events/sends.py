@@ -23,10 +23,13 @@ from schemas.values import (
 
 
 class SendContactPoint(Model):
-    """The contact point a send is addressed to; the country is the address's, never guessed."""
+    """The contact point a send is addressed to; the country is the address's, never guessed.
+
+    `token`: absent where the gate makes it from the delivery (domain rule 7.4.17).
+    """
 
     id: PointId
-    token: Token
+    token: Token | None = None
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
 
 
@@ -41,10 +44,18 @@ class Match(Model):
     score: PerMille
 
 
-class Delivery(Model):
-    """Name and address as printed. Personal data: it never leaves `sends`, `cleared`, `review` and `deadletter`."""
+WRITTEN, CALLED = ("postal", "visit"), ("sms", "phone", "fax")
+ADDRESSED = (*WRITTEN, "email", *CALLED)
+"""Channels whose address is printed in the delivery: on an envelope, in an e-mail, or as a number."""
 
-    name: Line
+
+class Delivery(Model):
+    """Name and address as printed. Personal data: it never leaves `sends`, `cleared`, `review` and `deadletter`.
+
+    Each channel needs its own part: post and visits name and lines, e-mail `email`, calls, SMS and fax `phone`.
+    """
+
+    name: Line = ""
     postcode: Line | None = None
     lines: Annotated[tuple[Line, ...], Field(max_length=8)] = ()
     email: Line | None = None

@@ -219,7 +219,7 @@ def create_app(
     masters = keys.masters()
     tokens = open_tokens(settings.token_key)
     if tokens is None:
-        log.warning("no_token_key")
+        raise UsageError("error.worker_keyless")
     if settings.misplaced == "judge":
         log.warning("misplaced_sends_judged")
     clock, clients = Clock(), Clients(settings)

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from gatekeeper.cli.decide import command
 from tests.support import invented
+from tests.support.world import key_file
 
 
 def case(**fields: Any) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def run(path: Path, content: str | None) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": ".", "GATEKEEPER_LANG": "en"},
+        env={"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", "GATEKEEPER_TOKEN_KEY": str(key_file())},
     )
 
 
@@ -121,3 +124,15 @@ def test_case_that_cannot_be_judged_decided_then_withheld_and_exit_1(
     (told,) = json.loads(done.stdout)["reasons"]
     assert told["code"] == reason
     assert said in told["en"]
+
+
+def test_case_without_a_key_decided_then_by_its_token_with_a_note(tmp_path: Path, monkeypatch: Any) -> None:
+    file = tmp_path / "case.json"
+    for stated, verdict in (("cp-1", "clear"), ("cp-2", "block")):
+        file.write_text(json.dumps(case(send=invented.send(stated=stated))), "utf-8")
+        done = CliRunner(env={"GATEKEEPER_TOKEN_KEY": "", "GATEKEEPER_LANG": "en"}).invoke(
+            command, [str(file), "--json"]
+        )
+        told = json.loads(done.stdout)
+        assert (told["verdict"], told["notes"]) == (verdict, ["TOKEN_NOT_CHECKED"])
+        assert "was not compared" in done.stderr

@@ -15,7 +15,7 @@ import pytest
 from streams.client.reader import Reader
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run
-from tests.support.world import Supervised, World, consent, send, source, until
+from tests.support.world import TOKEN, Supervised, World, consent, send, source, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
 UNPROVEN = ("--reason", "looked at the form", "--yes")
@@ -123,13 +123,13 @@ def test_the_same_call_again_then_nothing_is_written_twice(run: Run, world: Worl
 def test_four_eyes_then_the_same_person_is_refused_and_another_one_clears(
     run: Run, world: World, campaign: str
 ) -> None:
-    points = {"contact_points": [{"id": f"cp-{campaign}", "token": "t1_" + "A" * 43}]}
+    points = {"contact_points": [{"id": f"cp-{campaign}", "token": TOKEN}]}
     own = source(campaign, **points)
     del own["acquired_at"]
     bought = {**source(campaign, **points), "source_id": "bought", "method": "indirect.purchased_list"}
     world.put("sources", [(campaign, own), (campaign, bought)])
     world.put("consents", [(campaign, consent(campaign))])
-    (id_,) = publish(world, [campaign], campaign, delivery=None)
+    (id_,) = publish(world, [campaign], campaign)
     first = run("review", "release", id_, *REASON)
     assert (first.code, one(first)["outcome"]) == (0, "waiting")
     assert "approve" in one(first)["message"]

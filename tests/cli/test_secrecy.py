@@ -149,8 +149,7 @@ def judged(world: World) -> dict[str, tuple[str, str | None]]:
         check = {"checked_at": "2024-01-01", "basis": "consent", **checked}
         world.put("sources", [(name, source(name, contact_points=[{"id": "cp", **known_by(person)}], check=check))])
         world.put("consents", [(name, consent(name))])
-        token = known_by(person)["token"]
-        point = {"contact_point": {"id": "cp", "token": token, "country": "JP"}, "delivery": person}
+        point = {"contact_point": {"id": "cp", "country": "JP"}, "delivery": person}
         world.put("sends", [(name, send(name, f"clear-{name}", **point))])
         world.put("sends", [(name, send(name, f"face-{name}", template_id="T-FACE", **point))])
         world.put("sends", [(f"u{name}", send(f"u{name}", f"unknown-{name}", **point))])

@@ -41,7 +41,7 @@ def contradicted(site: Site) -> str:
     del own["acquired_at"]
     site.world.put("sources", [(name, own), (name, bought)])
     site.world.put("consents", [(name, consent(name))])
-    (item,) = site.items(site.publish([name], delivery=None))
+    (item,) = site.items(site.publish([name]))
     return str(item["id"])
 
 

@@ -91,8 +91,7 @@ def test_canary_people_typed_looked_at_and_searched_for_then_nothing_of_them_is_
         site.world.put(
             "sources", [(name, source(name, contact_points=[{"id": "cp", **known_by(person)}], may_be_minor=True))]
         )
-        token = known_by(person)["token"]
-        point = {"contact_point": {"id": "cp", "token": token, "country": "JP"}, "delivery": person}
+        point = {"contact_point": {"id": "cp", "country": "JP"}, "delivery": person}
         site.publish([name], campaign_id=campaign, **point)
     item, other, *_ = (one["id"] for one in site.items(campaign))
     with console(site, people, tmp_path) as url:

@@ -122,7 +122,7 @@ def test_channels_and_classes_of_a_send_then_the_page_names_each_and_no_other(ta
 
 def test_example_case_then_it_is_clear(house: Path) -> None:
     done = CliRunner().invoke(command, [str(house / "docs" / "examples" / "case.json"), "--json"])
-    assert (done.exit_code, json.loads(done.output)["verdict"]) == (0, "clear")
+    assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (0, "clear")
 
 
 def test_examples_then_no_other_id_is_made_of_the_recipient_id(house: Path, everything: str) -> None:

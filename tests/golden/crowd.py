@@ -107,7 +107,7 @@ class _Crowd:
         for place, (topic, value) in enumerate(self._facts()):
             assert store.apply(fact(topic, 0, place, None, value)) is None, value
         send, packs = draw.of(self._sends), _packs(draw.of(PACKS))
-        at_point = printed(None if draw.often(0.05) else invented.TOKENS, send)
+        at_point = printed(None if draw.often(0.05) else invented.TOKENS, send, trusting=draw.often(0.5))
         erased = invented.T - 30 * DAY if draw.often(0.01) else None
         asks = self._remembered(self._asks[0], 0.08)
         releases = self._remembered(self._releases, 0.03)
@@ -265,6 +265,7 @@ def _source(draw: Draw, number: int) -> invented.Event:
     event = invented.source(
         source_id=f"S-{number}",
         method=method,
+        channel=draw.one(*["postal"] * 16, "email", "email", "sms"),
         contact_points=draw.one(*[["cp-1"]] * 9, ["cp-1", "cp-2"], ["cp-2"]),
         **fields,
     )
@@ -344,5 +345,7 @@ def _send(draw: Draw) -> dict[str, Any]:
     if draw.often(0.15):
         fields["match"] = [{"token": "cp-9", "score": draw.one(0, 700, 899, 900)}]
     if draw.often(0.15):
-        fields["delivery"] = draw.one(*WRITTEN, {"name": "高橋 一郎"})
+        fields["delivery"] = draw.one(*WRITTEN, {"name": "高橋 一郎"}, {**WRITTEN[0], "name": "・"})
+    elif draw.often(0.15):
+        fields["stated"] = "cp-1"
     return invented.send(channel=channel, point=draw.one(*["cp-1"] * 19, "cp-2"), **fields)

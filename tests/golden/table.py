@@ -42,8 +42,10 @@ def events(case: dict[str, Any]) -> tuple[list[invented.Event], list[invented.Ev
     reference = [invented.controller(suspended_since=case.get("suspended_since")), *invented.REFERENCE[1:]]
     reference += [_REFERENCE[fields["kind"]](**fields) for fields in case.get("reference", ())]
     facts = []
+    at_point = {"channel": case.get("send", {}).get("channel", "postal")}
     for rows, make, id_, mark in _ROWS:
-        facts += [make(**{id_: f"{mark}-{n}", **fields}) for n, fields in enumerate(case.get(rows, ()))]
+        more = at_point if rows in ("sources", "suppressions") else {}
+        facts += [make(**{id_: f"{mark}-{n}", **more, **fields}) for n, fields in enumerate(case.get(rows, ()))]
     return reference, facts
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.invented import item_act
-from tests.support.world import World, consent, eventually, send
+from tests.support.world import TOKEN, World, consent, eventually, send
 
 NOW = {"at": "2026-01-01T09:00:00+09:00"}
 
@@ -91,14 +91,14 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
 def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(world):
     bought = {"method": "indirect.purchased_list", "provided_by": "broker-a", "notice_id": None}
     check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
-    points = {"contact_points": [{"id": "cp-y0", "token": "t1_" + "A" * 43}], "recipient_id": "y0"}
+    points = {"contact_points": [{"id": "cp-y0", "token": TOKEN}], "recipient_id": "y0"}
     own = {"v": 1, "source_id": "own", "method": "direct.point_card", "collected_by": "C1", "notice_id": "N1",
            "purposes_told": ["mkt.dm.own"], **points}  # fmt: skip
     other = {"v": 1, "source_id": "other", "collected_by": "C1", **bought, **points,
              "check": {**check, "basis": "consent"}}  # fmt: skip
     world.put("sources", [("y0", own), ("y0", {k: v for k, v in other.items() if v is not None})])
     world.put("consents", [("y0", consent("y0"))])
-    world.put("sends", [("y0", send("y0", 0, delivery=None))])
+    world.put("sends", [("y0", send("y0", 0))])
 
     async def run() -> None:
         async with world.worker():

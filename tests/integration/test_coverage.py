@@ -64,11 +64,11 @@ class Forger:
 
     def __init__(self, world: World, partition: int = 0) -> None:
         self.world, self.partition = world, partition
-        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[:25]], partition=partition)
+        world.put("sends", [(name, send(name, name)) for name in NAMES[:25]], partition=partition)
         with world.transaction() as through:
             world.put("sends", [("x", send("x", "x"))], through, partition=partition)
             through.abort_transaction()
-        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[25:]], partition=partition)
+        world.put("sends", [(name, send(name, name)) for name in NAMES[25:]], partition=partition)
         self.store = FactStore()
         for number, (key, value) in enumerate((controller(), *PURPOSES, NOTICE, TEMPLATE)):
             self.store.apply(fact("reference", 0, number, key.encode(), orjson.dumps(value)))

@@ -16,6 +16,7 @@ from schemas import topics
 from streams.kafka.broker import Broker
 from streams.worker import intake, turn
 from tests.support.invented import CHECK, bare, token
+from tests.support.invented import written as home
 from tests.support.world import TEMPLATE, World, consent, eventually, send, source, until
 
 P, Q = "P-ERASED", "P-OTHER"
@@ -68,7 +69,7 @@ def known(world: World, person: str, point: dict, **more) -> None:
 
 def sent(world: World, number: str, person: str = P, point: dict = POINT, *, partition: int = -1, **more) -> tuple:
     """Publishes a send with that event id, to its key's partition if no other is named; returns what became of it."""
-    value = send(person, number, contact_point={**point, "country": "JP"}, delivery=None, **more)
+    value = send(person, number, contact_point={"id": point["id"], "country": "JP"}, delivery=home(point["id"]), **more)
     world.put("sends", [(person, value)], partition=partition)
     return until(lambda: world.verdicts().get(f"e-{number}"), f"a decision on {number}")
 
@@ -186,7 +187,7 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
 
 def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_files(kafka, world, monkeypatch):
     known(world, P, POINT)
-    world.put("sends", [(P, send(P, contact_point={**POINT, "country": "JP"}, delivery=None))])
+    world.put("sends", [(P, send(P, contact_point={"id": POINT["id"], "country": "JP"}, delivery=home(POINT["id"])))])
     assert turn.SILENT_SECONDS + topics.COMPACTION_LAG_MS / 1000 < 20 * 3600, "within a day, and time to clean"
     monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from itertools import chain
 from typing import Any
@@ -24,13 +23,12 @@ NOT_ON_TOPICS = {
     *("acts", "asks", "as_of", "at", "checkpoint", "clearances", "policy", "unavailable"),
     *("reference", "suspended_since"),  # would be everybody's
 }
-_INVENTED_TOKEN = re.compile(r"t1_[0-9a-f]{43}")
 
 
 def own(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Returns an event of a case as one of a person and contact points that no other case has."""
+    """Returns an event of a case as one of a person that no other case has."""
     text = orjson.dumps(value).decode().replace('"P-1"', f'"P-{name}"').replace('"E-1"', f'"{name}"')
-    return orjson.loads(_INVENTED_TOKEN.sub(lambda found: invented.token(name + found.group()), text))
+    return orjson.loads(text)
 
 
 def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
@@ -42,7 +40,7 @@ def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
 
 def of_one_person(case: dict[str, Any]) -> bool:
     """Returns whether nothing of the case bears on others, or comes otherwise than by its topic."""
-    stops_an_address = any("written" in stop for stop in case.get("suppressions", ()))
+    stops_an_address = any({"written", "token"} & {*stop} for stop in case.get("suppressions", ()))
     return not stops_an_address and NOT_ON_TOPICS.isdisjoint(case)
 
 

@@ -77,11 +77,12 @@ def sources(*, warning: bool) -> st.SearchStrategy[invented.Event]:
         "notice_id": st.sampled_from(NOTICES),
         "collected_by": st.sampled_from(("C1", "C1", "C2")),
         "acquired_at": st.none() | times,
+        "channel": st.sampled_from(("postal", "postal", "postal", "email")),
         "contact_points": st.sampled_from(
             (
                 *(("cp-1",), ("cp-1",), ("cp-2",), (), POINTS),
-                *([{"id": "cp-1", "written": one}] for one in WRITTEN),
-                *([{"id": "cp-2", "written": one}] for one in WRITTEN[:2]),
+                *([{"id": "cp-1", "channel": "postal", "written": one}] for one in WRITTEN),
+                *([{"id": "cp-2", "channel": "postal", "written": one}] for one in WRITTEN[:2]),
             )
         ),
         "purposes_told": st.sampled_from(((), ("mkt.dm.own",))).map(list),

@@ -49,7 +49,7 @@ def forbidden(desk: Desk, send: dict[str, Any]) -> set[str]:
     one = Send.model_validate_json(orjson.dumps(send))
     asks = desk.memory.about(one, desk.at).asks
     decision = decide(
-        one, desk.store.view(one, at=desk.at, zone="Asia/Tokyo", asks=asks), desk.store.reference, JUDGE.packs, desk.at
+        one, invented.view(desk.store, one, at=desk.at, asks=asks), desk.store.reference, JUDGE.packs, desk.at
     )
     return set(decision.codes) - RELEASABLE
 

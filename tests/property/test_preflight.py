@@ -23,7 +23,7 @@ FEW = settings(max_examples=150, deadline=None)
 
 def checked(facts: list[invented.Event], send: dict[str, Any]) -> tuple[Checked, Any]:
     store, one = invented.store(*facts), Send.model_validate_json(orjson.dumps(send))
-    view = store.view(one, **invented.NOW)
+    view = invented.view(store, one)
     return Checked(1, decide(one, view, store.reference, PACKS, invented.T), one, view), store.reference
 
 

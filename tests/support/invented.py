@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.records.pseudonym import Subjects
+from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.reference import Reference
-from gatekeeper.identity import Tokens
+from gatekeeper.identity import Tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from schemas.codec import Unreadable, decode
-from schemas.events import Delivery, Resolution
+from schemas.events import Delivery, Resolution, Send
+from schemas.events.sends import ADDRESSED
 from schemas.values import Channel
 from tests.support.facts import T as T
 from tests.support.facts import fact
@@ -34,8 +37,24 @@ Event = tuple[str, dict[str, Any]]
 """Topic (registry name) and value."""
 
 
-def token(name: str) -> str:
-    return "t1_" + sha256(name.encode()).hexdigest()[:43]
+@cache
+def written(point: str) -> dict[str, Any]:
+    """Returns the invented name, address, mailbox and number of a contact point: each point is somebody's home."""
+    a, b, c = (int(sha256(f"{point}/{part}".encode()).hexdigest()[:4], 16) % 90 + 1 for part in "abc")
+    return {
+        "name": "見本 花子",
+        "postcode": "999-0001",
+        "lines": [f"緑山県若葉市青葉町{a}-{b}-{c}"],
+        "email": f"{point.lower()}@mail.example",
+        "phone": f"0999{a:02}{b:02}{c:02}",
+    }
+
+
+@cache
+def token(point: str, channel: Channel = "postal") -> str:
+    """Returns the token of a contact point, of its home if not of another channel."""
+    found = TOKENS.of(channel, Delivery.model_validate_json(orjson.dumps(written(point))))
+    return found.token if found else "t1_" + sha256(point.encode()).hexdigest()[:43]
 
 
 def known_by(written: dict[str, Any], channel: Channel = "postal") -> dict[str, Any]:
@@ -59,9 +78,18 @@ BY_CLASS: dict[str, dict[str, str]] = {
 }
 
 
-def send(*, country: str | None = "JP", point: str = "cp-1", **fields: Any) -> dict[str, Any]:
-    """Returns a send; purpose, template and ground agree with its class unless the test names them."""
+def send(
+    *, country: str | None = "JP", point: str = "cp-1", stated: str | None = None, **fields: Any
+) -> dict[str, Any]:
+    """Returns a send that prints the address of its contact point; with `delivery=None` it names the token instead.
+
+    `stated`: the contact point whose token it names beside what it prints. Purpose, template and ground agree with the
+    class unless the test names them.
+    """
     match = [{**one, "token": token(one["token"])} for one in fields.pop("match", ())]
+    channel = fields.get("channel", "postal")
+    shown = fields.pop("delivery", written(point) if channel in ADDRESSED else None)
+    named = token(stated or point, channel) if stated or not shown else None
     return bare(
         {
             "v": 1,
@@ -72,27 +100,31 @@ def send(*, country: str | None = "JP", point: str = "cp-1", **fields: Any) -> d
             "purpose": "mkt.dm.own",
             "channel": "postal",
             "message_class": "marketing",
-            "contact_point": bare({"id": point, "token": token(point), "country": country}),
+            "contact_point": bare({"id": point, "token": named, "country": country}),
             "template_id": "T-1",
             "match": match,
+            "delivery": shown,
             **BY_CLASS.get(fields.get("message_class", ""), {}),
             **fields,
         }
     )
 
 
-def _point(named: str | dict[str, Any]) -> dict[str, Any]:
+def _point(named: str | dict[str, Any], channel: Channel) -> dict[str, Any]:
     point = {"id": named} if isinstance(named, str) else dict(named)
-    channel = point.pop("channel", "postal")
+    channel, other = point.pop("channel", channel), point.pop("token", point["id"])
     if written := point.pop("written", None):
         return {**point, **known_by(written, channel)}
-    return {**point, "token": token(point["id"])}
+    return {**point, "token": token(other, channel)}
 
 
 BOUGHT = ("indirect.purchased_list", "indirect.partner", "indirect.personal_related")
 
 
-def source(*, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), **fields: Any) -> Event:
+def source(
+    *, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), channel: Channel = "postal", **fields: Any
+) -> Event:
+    """Returns a source; `channel`: of its contact points, as far as these do not say."""
     value = {
         "v": 1,
         "source_id": "S-1",
@@ -101,7 +133,7 @@ def source(*, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), **fiel
         "collected_by": "C1",
         "acquired_at": "2025-03-01" if fields.get("method") in BOUGHT else "2018-04-01",
         "notice_id": "OK",
-        "contact_points": [_point(point) for point in contact_points],
+        "contact_points": [_point(point, channel) for point in contact_points],
         **fields,
     }
     for part in ("check", "succession"):
@@ -134,9 +166,10 @@ def consent(**fields: Any) -> Event:
     return "consents", bare(value)
 
 
-def suppression(**fields: Any) -> Event:
+def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
+    """Returns a stop; `channel`: of the contact point that its `token` names."""
     token_of, written = fields.pop("token", None), fields.pop("written", None)
-    named = {"token": token(token_of)} if token_of else {"recipient_id": "P-1"}
+    named = {"token": token(token_of, channel)} if token_of else {"recipient_id": "P-1"}
     value = {
         "v": 1,
         "kind": "objection",
@@ -330,6 +363,11 @@ def named(values: Iterable[bytes]) -> dict[str, bytes]:
                 versions = whole.put(model, value, fact("reference", 0, 0, None, value).timestamp)
                 found[sha256(versions).hexdigest()] = versions
     return found
+
+
+def view(store: FactStore, send: Send, **more: Any) -> Facts:
+    """Returns the facts that bear on a send, what it prints being compared as the worker does."""
+    return store.view(send, printed(TOKENS, send), **{**NOW, **more})
 
 
 def store(*events: Event, reference: Iterable[Event] = REFERENCE) -> FactStore:

@@ -40,11 +40,13 @@ from streams.client import admin
 from streams.worker.app import create_app
 from streams.worker.process import start, stop
 from tests.support import forked
-from tests.support.invented import KEY, NOTICE_ITEMS, item_act
+from tests.support.invented import KEY, NOTICE_ITEMS, item_act, known_by
 from tests.support.ledger_oracle import Implied, Piece
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
-TOKEN = "t1_" + "A" * 43
+HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
+"""What each send prints that names nothing else."""
+TOKEN = known_by(HOME)["token"]
 DEADLINE = 120.0
 """What a busy machine is given; whoever waits so long has failed, so it costs nothing else."""
 NO_LEADER_YET = (
@@ -152,6 +154,7 @@ def source(person: str, **more: Any) -> dict[str, Any]:
         "collected_by": "C1",
         "notice_id": "N1",
         "purposes_told": ["mkt.dm.own"],
+        "contact_points": [{"id": f"cp-{person}", "token": TOKEN}],
         **more,
     }
 
@@ -187,9 +190,9 @@ def send(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
         "purpose": "mkt.dm.own",
         "channel": "postal",
         "message_class": "marketing",
-        "contact_point": {"id": f"cp-{person}", "token": TOKEN, "country": "JP"},
+        "contact_point": {"id": f"cp-{person}", "country": "JP"},
         "template_id": "T1",
-        "delivery": {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]},
+        "delivery": HOME,
         **more,
     }
 

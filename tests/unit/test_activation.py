@@ -46,7 +46,7 @@ def names(known: FactStore, *days: int, country: str | None = "JP") -> list[str 
 
 def decided(known: FactStore, **fields: Any) -> Decision:
     one = Send.model_validate_json(orjson.dumps(invented.send(**fields)))
-    return decide(one, known.view(one, **invented.NOW), known.reference, packs(known), invented.T)
+    return decide(one, invented.view(known, one), known.reference, packs(known), invented.T)
 
 
 def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
@@ -173,7 +173,8 @@ def test_override_of_the_longest_lag_then_it_goes_over_activated_versions_too() 
 
 
 def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> None:
-    judge, known, content = Judge(BASE, 8), invented.store(invented.source(), invented.consent()), text(3)
+    judge, content = Judge(BASE, 8, tokens=invented.TOKENS), text(3)
+    known = invented.store(invented.source(), invented.consent())
     send = Record("mail.sends.v1", 3, 7, invented.T, None, orjson.dumps(invented.send()))
 
     def decides() -> AuditRecord:
@@ -201,12 +202,10 @@ def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
         for channel in ("postal", "email"):
             known = invented.store(*chosen)
             send = Send.model_validate_json(orjson.dumps(invented.send(channel=channel)))
-            before = decide(send, known.view(send, **invented.NOW), known.reference, base, invented.T)
+            before = decide(send, invented.view(known, send), known.reference, base, invented.T)
             appi = text(3, ('id = "jp-pmark"', 'id = "jp-appi"'))
             assert known.apply(fact("reference", 0, 100, None, orjson.dumps(record(appi)))) is None
-            after = decide(
-                send, known.view(send, **invented.NOW), known.reference, known.activations.over(base), invented.T
-            )
+            after = decide(send, invented.view(known, send), known.reference, known.activations.over(base), invented.T)
             assert after.policy.name == "jp-appi@3"
             assert before.verdict == "clear" or after.verdict != "clear"
 

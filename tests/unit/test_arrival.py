@@ -24,7 +24,7 @@ def arrivals(*events: tuple[invented.Event, int]) -> list[int | None]:
     store = FactStore()
     for offset, ((topic, value), at) in enumerate(events):
         assert store.apply(replace(fact(topic, 0, offset, None, orjson.dumps(value)), timestamp=at)) is None
-    view = store.view(SEND, **invented.NOW)
+    view = invented.view(store, SEND)
     return [one.arrived for one in view.consents] + [hit.stop.arrived for hit in view.suppressions]
 
 

@@ -39,7 +39,7 @@ def question(
         ),
     )
     send = Send.model_validate_json(json.dumps(invented.send(country=country)))
-    facts = store.view(send, **invented.NOW)
+    facts = invented.view(store, send)
     packs = load("jp-pmark")
     case = Case(send=send, facts=facts, reference=store.reference, policy=packs.at(invented.T), at=invented.T * 1000)
     asking = store.reference.templates["T-1"]
@@ -184,7 +184,7 @@ def test_example_of_the_how_to_then_its_letter_passes() -> None:
     reference = [("reference", json.loads(line)) for line in example.read_text("utf-8").splitlines()]
     store = invented.store(invented.source(method="indirect.purchased_list", batch_id="A-2025-03"), reference=reference)
     send = Send.model_validate_json(json.dumps(invented.send()))
-    facts, asking = store.view(send, **invented.NOW), store.reference.ask
+    facts, asking = invented.view(store, send), store.reference.ask
     policy = load("jp-pmark").at(invented.T)
     case = Case(send=send, facts=facts, reference=store.reference, policy=policy, at=invented.T * 1000)
     assert asking

@@ -26,7 +26,7 @@ def send(**fields: Any) -> Send:
 
 def decided(store: FactStore, **fields: Any) -> Decision:
     one = send(**fields)
-    return decide(one, store.view(one, **invented.NOW), store.reference, load("jp-pmark"), invented.T)
+    return decide(one, invented.view(store, one), store.reference, load("jp-pmark"), invented.T)
 
 
 def clear_store() -> FactStore:
@@ -183,7 +183,7 @@ def test_as_much_known_as_counts_then_the_record_keeps_its_bound() -> None:
         assert store.apply(fact("suppressions", 0, n, None, orjson.dumps(value))) is None
         if n < 840 or n % 20:
             continue
-        view = store.view(one, **invented.NOW)
+        view = invented.view(store, one)
         proof = record(
             decide(one, view, store.reference, load("jp-pmark"), invented.T),
             id_="",
@@ -198,15 +198,14 @@ def test_as_much_known_as_counts_then_the_record_keeps_its_bound() -> None:
 
 def test_contact_point_with_another_token_then_not_covered() -> None:
     store = clear_store()
-    point = {"id": "cp-1", "token": invented.token("cp-2"), "country": "JP"}
-    found = decided(store, contact_point=point)
+    found = decided(store, delivery=invented.written("cp-2"))
     assert (found.verdict, found.codes) == ("block", ("CONTACT_POINT_NOT_COVERED",))
 
 
 def test_each_contact_point_one_address_then_the_snapshot_tells_no_addresses() -> None:
     store = invented.store(invented.source(contact_points=("cp-1", "cp-2")), invented.consent(contact_point_id="cp-2"))
     for point in ("cp-1", "cp-2", "cp-9"):
-        assert b"addresses" not in store.view(send(point=point), **invented.NOW).snapshot
+        assert b"addresses" not in invented.view(store, send(point=point)).snapshot
 
 
 def test_one_address_under_two_ids_then_the_snapshot_numbers_it_and_holds_no_token() -> None:
@@ -214,7 +213,7 @@ def test_one_address_under_two_ids_then_the_snapshot_numbers_it_and_holds_no_tok
     points = [{"id": id_, "token": home} for id_ in ("cp-1", "cp-2")]
     topic, source = invented.source(acquired_at="2024-05-01")
     store = invented.store((topic, {**source, "contact_points": points}), invented.source(source_id="S-2"))
-    view = store.view(send(contact_point={"id": "cp-3", "token": home, "country": "JP"}), **invented.NOW)
+    view = invented.view(store, send(point="cp-3", delivery=invented.written("home")))
     told = orjson.loads(view.snapshot)["addresses"]
     assert home.encode() not in view.snapshot
     assert {(one["id"], one.get("here", 0)) for one in told} == {("cp-1", 1000), ("cp-2", 1000), ("cp-1", 0)}
@@ -311,10 +310,10 @@ def test_people_counted_then_once_each() -> None:
 def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the_decision_stands_on() -> None:
     taken = {"predecessor": "AOBA", "closed_at": "2023-10-01", "old_purposes": ["mkt.dm.food"]}
     found = invented.store(invented.source(method="indirect.succession", collected_by="AOBA", succession=taken))
-    view = found.view(send(), **invented.NOW)
+    view = invented.view(found, send())
     assert b'"controller/AOBA":"' in view.snapshot
     found.apply(fact("reference", 0, 999, b"controller/AOBA", b"{"))
-    assert found.view(send(), **invented.NOW).unreadable, "its group may bind the successor"
+    assert invented.view(found, send()).unreadable, "its group may bind the successor"
 
 
 def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_token() -> None:
@@ -327,7 +326,7 @@ def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_t
         invented.act(),
         invented.event(kind="notice_given", source_id="S-1"),
     )
-    view = store.view(send(), **invented.NOW)
+    view = invented.view(store, send())
     facts = (*view.sources, *view.consents, view.suppressions[0].stop, *view.asks, *view.releases, *view.events)
 
     assert len(facts) == 6
@@ -345,7 +344,7 @@ def refused(fault: str = "batch_corrupt", *, base: int, what: str = "batch") -> 
 
 
 def seen(store: FactStore, person: str) -> tuple[str, ...]:
-    return store.view(send(recipient_id=person), **invented.NOW).unreadable
+    return invented.view(store, send(recipient_id=person)).unreadable
 
 
 def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_is_resolved() -> None:

@@ -48,7 +48,8 @@ def test_clearance_put_in_then_its_send_key_finds_it_until_its_end_and_no_other_
     assert found.about(send(channel="email"), AT).clearance is None
     other = found.about(send(recipient_id="P-2"), AT).clearance
     assert other is not None
-    assert (other.did, other.basis, other.send) == ("D3", "S-1", send(recipient_id="P-2"))
+    assert (other.did, other.basis) == ("D3", "S-1")
+    assert other.send == send(recipient_id="P-2").model_copy(update={"delivery": None})
 
 
 def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:

@@ -59,7 +59,7 @@ FACTS = (
     stop(suppression_id="X-3", token="cp-erased", kind="erasure"),
     source("child", may_be_minor=True),
     consent("child"),
-    source("mail"),
+    source("mail", channel="email"),
     consent("mail", channels=["email"], evidence_ref=None),
     source("moved", contact_points=("cp-old",)),
     consent("moved"),
@@ -105,7 +105,7 @@ def campaign() -> tuple[Preflight, dict[str, tuple[Decision, Return | None]]]:
         twin = 1 if line > len(SENDS) else None
         value = invented.send(recipient_id=person, point=f"cp-{person}", **fields)
         send = Send.model_validate_json(orjson.dumps(value))
-        facts = store.view(send, **invented.NOW)
+        facts = invented.view(store, send)
         decision = decide(
             send, facts, store.reference, PACKS, invented.T, clearance=Cleared("line/1") if twin else None
         )
@@ -187,7 +187,7 @@ def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it
         facts += [invented.consent(notice_id="ROUTE-A")] if confirmed else []
         store = invented.store(*facts)
         send = Send.model_validate_json(orjson.dumps(invented.send(point="cp-P-1")))
-        return decide(send, store.view(send, **invented.NOW), store.reference, PACKS, invented.T)
+        return decide(send, invented.view(store, send), store.reference, PACKS, invented.T)
 
     assert decided().codes == ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING")
     assert cures(decided()) == {"SOURCE_CHECK_MISSING": promised, "PROVIDER_BASIS_MISSING": promised}
@@ -212,7 +212,7 @@ def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it
 def test_yes_on_file_then_its_grade(fields: dict[str, Any], grade: str) -> None:
     store, preflight = invented.store(invented.source(), invented.consent(**fields)), Preflight()
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = store.view(send, **invented.NOW)
+    facts = invented.view(store, send)
     preflight.add(Checked(1, decide(send, facts, store.reference, PACKS, invented.T), send, facts), store.reference)
     assert [dict(counts) for _, counts in preflight.sources()] == [{grade: 1}]
 
@@ -238,7 +238,7 @@ def test_withdrawn_and_a_further_source_then_back_only_if_it_was_acquired_later(
         invented.source(), invented.consent(), taken, invented.source(source_id="S-2", acquired_at=acquired)
     )
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = store.view(send, **invented.NOW)
+    facts = invented.view(store, send)
     decision = decide(send, facts, store.reference, PACKS, invented.T)
     assert decision.codes == ("CONSENT_WITHDRAWN",)
     returned = Preflight().add(Checked(1, decision, send, facts), store.reference)
@@ -250,7 +250,7 @@ def test_withdrawn_then_agreed_again_then_nobody_is_told_as_returned() -> None:
     again = invented.consent(record_id="R-3", event_time="2026-02-01")
     store = invented.store(invented.source(), taken, again, invented.source(source_id="S-2", acquired_at="2026-02-01"))
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = store.view(send, **invented.NOW)
+    facts = invented.view(store, send)
     decision = decide(send, facts, store.reference, PACKS, invented.T)
     assert decision.verdict == "clear"
     assert Preflight().add(Checked(1, decision, send, facts), store.reference) is None

@@ -7,6 +7,7 @@ import asyncio
 import orjson
 import pytest
 
+from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.memory import Memory
 from schemas.codec import parse
@@ -28,6 +29,7 @@ def clearance(name: str) -> entries.Entry:
     value = invented.send(recipient_id=name, point=f"cp-{name}", match=[{"token": f"match-{name}", "score": 900}])
     src = {"topic": "mail.sends.v1", "partition": 0, "offset": 0, "timestamp": 0}
     fields = {"did": "D", "at": 0, "until": invented.T, "basis": None, "released": False, "src": src}
+    fields["printed"] = Identified(invented.token(f"cp-{name}"))
     return entries.clearance(parse("sends", None, orjson.dumps(value)), **fields)  # type: ignore[arg-type]
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from unicodedata import unidata_version
 
 import orjson
 import pytest
@@ -72,7 +73,7 @@ class _OfOtherRules(Trail):
 
     def _put(self, desk: Any, taken: Any, judged: Sequence[Judged], skipped: Any = ()) -> None:
         reason = {"code": "OTHER_RULE", "facts": ["S-1"], "says": {"date": "2023-11-24"}}
-        engine = {"rules": self.rules, "schema": "0" * 64}
+        engine = {"rules": self.rules, "schema": "0" * 64, "unicode": unidata_version}
         other = {"engine": engine, "verdict": "block", "reasons": [reason], "basis": None}
         sent = [orjson.loads(one.audit)["send"] for one in judged]  # rules have no part in what cannot be read
         audits = [forged(one.audit, **(other if send else {})) for one, send in zip(judged, sent, strict=True)]

@@ -21,7 +21,7 @@ from gatekeeper.demo.result import DemoResult
 from gatekeeper.demo.retailer import CAST, Person, Retailer
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
-from gatekeeper.identity import Tokens
+from gatekeeper.identity import Tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
 from schemas.audit import AuditRecord
@@ -105,7 +105,7 @@ def test_given_times_then_each_way_to_write_one_occurs(facts: list[Event]) -> No
 def test_given_all_people_then_doubles_households_minors_and_second_contact_points_in_their_shares(
     crowd: list[Person],
 ) -> None:
-    homes = Counter(person.contact_point.token for person in crowd)
+    homes = Counter(TOKENS.of("postal", person.delivery) for person in crowd)
     assert 0.02 <= sum(n - 1 for n in homes.values()) / len(crowd) <= 0.04
     sources = [value for person in crowd for _, value in person.facts if isinstance(value, Source)]
     mails = Counter(point.token for one in sources for point in one.contact_points if point.id.endswith("-E"))
@@ -314,7 +314,7 @@ def test_given_all_who_may_be_asked_then_every_letter_passes_its_lint(retailer: 
         assert store.apply(fact(topic, 0, 0, key, value)) is None
     missing: Counter[tuple[str, ...]] = Counter()
     for send in retailer.sends(600):
-        view = store.view(send, at=AT, zone="Asia/Tokyo")
+        view = store.view(send, printed(TOKENS, send), at=AT, zone="Asia/Tokyo")
         decision = decide(send, view, store.reference, known, AT)
         if decision.verdict != "confirm":
             continue

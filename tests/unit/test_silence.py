@@ -25,7 +25,7 @@ def codes(*facts: invented.Event, months: int | None = 12, **send: Any) -> tuple
     policies = (replace(HOME, ask_again_months=months),)
     store = invented.store(invented.source(**BOUGHT), *facts)
     one = Send.model_validate_json(orjson.dumps(invented.send(**send)))
-    return decide(one, store.view(one, **invented.NOW), store.reference, Packs(policies, policies), invented.T).codes
+    return decide(one, invented.view(store, one), store.reference, Packs(policies, policies), invented.T).codes
 
 
 def ask(**fields: Any) -> invented.Event:

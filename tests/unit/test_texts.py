@@ -146,9 +146,7 @@ def test_given_a_reason_then_its_sentences_name_the_date_the_channel_or_the_comp
     found = invented.store(*facts, reference=reference)
     send = decode("sends", None, orjson.dumps(invented.send(**case.get("send", {}))))
     as_of = millis(case["as_of"]) if "as_of" in case else None
-    decision = decide(
-        send, found.view(send, **invented.NOW), found.reference, load("jp-pmark"), invented.T, as_of=as_of
-    )
+    decision = decide(send, invented.view(found, send), found.reference, load("jp-pmark"), invented.T, as_of=as_of)
     assert decision.codes == tuple(case["reasons"])
     said = answer(decision)["reasons"][0]
     assert ja in said["ja"]

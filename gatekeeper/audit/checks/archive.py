@@ -77,7 +77,9 @@ class Archive:
         `instant`, `zone`: the `at` and `zone` of that view.
         """
         ours = [record for record in self._about.get(send.recipient_id, ()) if _known(record, at)]
-        names = {send.contact_point.token, *(match.token for match in send.match)}
+        names = {match.token for match in send.match}
+        if send.contact_point.token:
+            names.add(send.contact_point.token)
         if isinstance(printed, Identified):
             names |= {printed.token, *(token for token, _ in printed.readings)}
         for record in ours:

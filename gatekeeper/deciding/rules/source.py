@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gatekeeper.deciding.case import Case, route
+from gatekeeper.deciding.case import UNREAD, Case, route
 from gatekeeper.policy.methods import METHODS, Lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import months_after
@@ -55,7 +55,7 @@ def uncovered(case: Case, sources: Sequence[Source]) -> Found:
     scores = [case.facts.contact_point_near.get(id_, 0) for id_ in facts]
     if all(scores):
         return Found("IDENTITY_AMBIGUOUS", facts, {"case": "address", "source": facts[0], "score": str(max(scores))})
-    if case.facts.printed == "not_an_address":
+    if case.facts.printed in UNREAD:
         return Found("CONTACT_POINT_NOT_COVERED", facts, {"case": "printed", "channel": case.send.channel})
     return Found("CONTACT_POINT_NOT_COVERED", facts, {"source": facts[0]})
 

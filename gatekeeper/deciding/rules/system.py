@@ -12,8 +12,12 @@ from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.deciding.rules.message_class import disagreeing
 from gatekeeper.policy.packs import PolicyOutage
 from gatekeeper.policy.reasons import Found
+from schemas.events.sends import ADDRESSED
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
+ADVERTISING = ("marketing", "confirmation")
+"""Classes in which nobody is written to without the person's will, so that the address printed must be judged."""
+TOKEN_NOT_CHECKED = "TOKEN_NOT_CHECKED"  # noqa: S105 - the code of a note, not a token
 Checkpoint = Literal["intake", "handoff", "drop"]
 
 
@@ -55,7 +59,8 @@ def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
 def invalid(case: Case) -> tuple[Found, ...]:
     """EVENT_INVALID: a controller or purpose not registered, a mail date too far, a confirmation without source.
 
-    So is a send whose class disagrees with its purpose, template or ground.
+    So is a send whose class disagrees with its purpose, template or ground, and one whose delivery is missing,
+    incomplete, holds two addresses, or is not that of its token (rule 7.4.17).
     """
     send = case.send
     if send.controller_id not in case.reference.controllers:
@@ -70,7 +75,20 @@ def invalid(case: Case) -> tuple[Found, ...]:
         return (Found("EVENT_INVALID", (), says),)
     if send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
         return (Found("EVENT_INVALID", (), {"case": "confirmation"}),)
-    return disagreeing(case)
+    if disagreement := disagreeing(case):
+        return disagreement
+    if fault := _undelivered(case):
+        return (Found("EVENT_INVALID", (), {"case": fault, "channel": send.channel}),)
+    return ()
+
+
+def _undelivered(case: Case) -> str | None:
+    """The fault of the printed address, as a case of EVENT_INVALID; None if it can be judged."""
+    send, printed = case.send, case.facts.printed
+    if printed in ("token_differs", "several"):
+        return printed
+    required = case.policy.delivery == "printed" and send.message_class in ADVERTISING and send.channel in ADDRESSED
+    return "delivery" if printed == "missing" or (required and printed in (None, "incomplete")) else None
 
 
 def _unregistered(purpose: str, registered: Iterable[str]) -> dict[str, str]:
