@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.case import Case, is_open
+from gatekeeper.deciding.children import minor
 from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.no import Lifter, No, bound, covers_send, no_of, stop_of, unlifted
 from gatekeeper.deciding.proof import EVIDENCE, EXPIRED, Proof, unauthorised
@@ -79,14 +80,6 @@ class Consents:
         after = self.standing((self.case.send.controller_id,)).after
         return any(self.proof.when(event).first > after for event in answers)
 
-    def _too_late(self, event: Consent) -> bool:
-        """True for a yes to the predecessor of a succession after its closing, which is not read (rule 7.5.24)."""
-        deals = [source.succession for source in self.case.facts.sources if source.succession]
-        return event.controller_id != self.case.send.controller_id and any(
-            deal.predecessor == event.controller_id and self.when(event).first > self.case.span(deal.closed_at).last
-            for deal in deals
-        )
-
     def _stands(self, parties: tuple[str, ...]) -> ConsentState:
         case, proof = self.case, self.proof
         due = case.policy.needs_consent(case.send.channel)
@@ -122,7 +115,7 @@ class Consents:
     def _lifters(self, parties: tuple[str, ...], after: int) -> list[Lifter]:
         proof = self.proof
         return [
-            Lifter(event.controller_id, proof.when(event))
+            Lifter(event.controller_id, proof.when(event), minor(self.case, event, proof.when(event)))
             for event in self._givens(parties)
             if proof.lifts(event, after)
         ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, below
+from gatekeeper.deciding.children import guarded
 from gatekeeper.times import Span
 from schemas.events import Consent, Suppression
 
@@ -13,25 +14,33 @@ TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
 
 
 class No(NamedTuple):
-    """A withdrawal, refusal or objection: its time, and the controller that it names, if it names one."""
+    """A withdrawal, refusal or objection: its time, and the controller that it names, if it names one.
+
+    `guarded`: no consent of a minor lifts it.
+    """
 
     fact: str
     kind: str
     said: Span
     controller: str | None
+    guarded: bool = False
 
 
 class Lifter(NamedTuple):
-    """A proven consent that covers the send and may lift a refusal: the controller it was given to, and its time."""
+    """A proven consent that covers the send and may lift a refusal: the controller it was given to, and its time.
+
+    `minor`: it counts as a minor's.
+    """
 
     controller: str
     said: Span
+    minor: bool
 
 
 def no_of(case: Case, event: Consent) -> No:
     """The refusal that a withdrawal or refusal event expresses."""
     said = case.span(event.event_time or event.recorded_at)
-    return No(event.record_id, event.state, said, event.controller_id)
+    return No(event.record_id, event.state, said, event.controller_id, guarded(case, event.expressed_by, said))
 
 
 def stop_of(case: Case, stop: Suppression) -> No:
@@ -42,7 +51,8 @@ def stop_of(case: Case, stop: Suppression) -> No:
     said = case.span(stop.received_at)
     if stop.effective_at:
         said = Span(min(said.first, case.span(stop.effective_at).first), said.last)
-    return No(stop.suppression_id, stop.kind, said, stop.scope.controller)
+    guard = guarded(case, stop.expressed_by, said)
+    return No(stop.suppression_id, stop.kind, said, stop.scope.controller, guard)
 
 
 def bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
@@ -81,13 +91,18 @@ def bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
 def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> tuple[tuple[No, ...], frozenset[str]]:
     """The refusals that no later consent lifts, and the notes. If times overlap, the refusal wins.
 
-    A consent lifts if it was given to the controller that the refusal names, or to the sender (rule 7.1.4).
+    A consent lifts if it was given to the controller that the refusal names, or to the sender (rule 7.1.4), and is not
+    a minor's against a guarded refusal (rule 7.1.3).
     """
     if not lifters:
         return tuple(nos), frozenset()
     left, notes = [], set()
     for no in nos:
-        able = [yes.said for yes in lifters if yes.controller in (no.controller, case.send.controller_id)]
+        able = [
+            yes.said
+            for yes in lifters
+            if yes.controller in (no.controller, case.send.controller_id) and not (no.guarded and yes.minor)
+        ]
         if any(said.first > no.said.last for said in able):
             notes.add(SUPERSEDED)
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.children import guarded, minor
 from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.no import covers
 from gatekeeper.times import BEFORE_ALL, LONG_AGO, Span, months_after
@@ -106,11 +107,13 @@ class Proof:
         return notice if self.when(event).first < self.case.span(notice.valid_from).first else None
 
     def taken_back(self, yes: HeldConsent, no: HeldConsent) -> bool:
-        """True if a refusal covers everything that a consent allows, and the consent is not later."""
-        later_yes = self.when(yes).first > self.when(no).last
-        return not later_yes and covers(
-            self.case, no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id
-        )
+        """True if a refusal covers everything that a consent allows, and the consent is not later or cannot lift it."""
+        given, refused = self.when(yes), self.when(no)
+        later_yes = given.first > refused.last
+        if later_yes and guarded(self.case, no.expressed_by, refused):
+            later_yes = not minor(self.case, yes, given)
+        scope = yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id
+        return not later_yes and covers(self.case, no, *scope)
 
     def _too_late(self, event: HeldConsent) -> bool:
         """True for a consent to the predecessor of a succession after its closing, which is not read (rule 7.5.24)."""

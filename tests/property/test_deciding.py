@@ -140,6 +140,19 @@ def test_class_and_purpose_that_disagree_then_nothing_is_cleared(facts: Any, sen
 
 
 @FEW
+@given(people.people(), people.sends(), st.sampled_from(("2023-01-01", "2024-05-01")))
+def test_guardians_no_then_no_word_of_the_child_clears_marketing(facts: Any, send: Any, said: str) -> None:
+    child = [invented.suppression(suppression_id="X-guardian", received_at=said, expressed_by="guardian")]
+    later = invented.consent(record_id="R-later", event_time="2025-06-02", recorded_at="2025-06-03")
+    for topic, value in (*facts, invented.source(source_id="S-later"), later):
+        # fifteen since 2025-09-30: every past consent of these people is earlier
+        born = {"birth_date": "2010-09-30"} if topic == "sources" else {}
+        spoken = {"expressed_by": "subject"} if value.get("expressed_by") == "guardian" else {}
+        child.append((topic, {**value, **born, **spoken}))
+    assert decided(child, {**send, "message_class": "marketing"}).verdict != "clear"
+
+
+@FEW
 @given(people.people(), people.sends())
 def test_policy_tightened_then_nothing_becomes_clear(facts: Any, send: Any) -> None:
     store, one = invented.store(*facts), read(send)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import Hit
 from gatekeeper.deciding.no import stop_of
@@ -34,7 +35,7 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
 
 
 def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
-    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and the birth date is unknown."""
+    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source warns of it, and the birth date is unknown."""
     if standing.guardian:
         return ()
     ages, minor_age = case.facts.ages, case.policy.minor_age
@@ -42,7 +43,7 @@ def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
         if ages.now >= minor_age:
             return ()
         return (Found("MINOR_NO_GUARDIAN", ages.sources, {"age": str(minor_age)}),)
-    if young := [source for source in case.facts.sources if source.may_be_minor]:
+    if young := [source for source in case.facts.sources if warns(case, source)]:
         return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method}),)
     return ()
 

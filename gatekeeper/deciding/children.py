@@ -1,0 +1,67 @@
+"""Consents that a child gave, and the refusals that such a consent never lifts (domain rule 7.1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.facts import HeldConsent
+from gatekeeper.times import Span, day, months_after
+from schemas.events import GIVEN_STATES, Source
+
+GUARDIAN = "guardian"
+_UNKNOWN = (None, "import")
+"""The speakers of a refusal that may have been the guardian: nobody is named, or only that it was imported."""
+
+
+def minor(case: Case, yes: HeldConsent, said: Span) -> bool:
+    """True if a consent counts as given by a minor; a guardian's never does.
+
+    `said`: the time from which the consent speaks. Without a birth date the person counts as a minor for `minor_age`
+    years after a guardian spoke or a source said `may_be_minor`. An undated consent counts as a minor's.
+    """
+    if yes.expressed_by == GUARDIAN:
+        return False
+    if not yes.event_time:
+        return True
+    if case.facts.ages.now is not None:
+        return case.facts.ages.on(day(said.first, case.policy.timezone)) < case.policy.minor_age
+    return any(
+        written is None or (case.span(written).first <= said.last and said.first < _grown(case, written))
+        for written in _words(case)
+    )
+
+
+def guarded(case: Case, speaker: str | None, said: Span) -> bool:
+    """True if no minor's consent lifts a refusal: a guardian's, or one of an unknown speaker after a guardian's yes."""
+    if speaker == GUARDIAN:
+        return True
+    return speaker in _UNKNOWN and any(
+        event.expressed_by == GUARDIAN
+        and event.state in GIVEN_STATES
+        and (not event.event_time or case.span(event.event_time).first <= said.last)
+        for event in case.facts.consents
+    )
+
+
+def warns(case: Case, source: Source) -> bool:
+    """True if a source says that the person may be a minor, and less than `minor_age` years have passed since."""
+    return bool(source.may_be_minor) and (source.acquired_at is None or case.at < _grown(case, source.acquired_at))
+
+
+def _words(case: Case) -> Iterator[str | None]:
+    """Yields when a guardian spoke, and when a source said that the person may be a minor; None if undated."""
+    for event in case.facts.consents:
+        if event.expressed_by == GUARDIAN:
+            yield event.event_time or event.recorded_at
+    for hit in case.stops:
+        if hit.stop.expressed_by == GUARDIAN:
+            yield hit.stop.received_at
+    for source in case.facts.sources:
+        if source.may_be_minor:
+            yield source.acquired_at
+
+
+def _grown(case: Case, written: str) -> int:
+    """The instant from which a word about a child says nothing any more: `minor_age` years later."""
+    return months_after(case.span(written).last, 12 * case.policy.minor_age, case.policy.timezone)
