@@ -9,9 +9,10 @@ from time import time
 import click
 
 from gatekeeper.cli.actor import by_option, confirmed, person, yes_option
+from gatekeeper.cli.actor import named as named_id
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
-from gatekeeper.office.policy_change import every, named, propose
+from gatekeeper.office.policy_change import Known, named, propose
 from gatekeeper.policy.comparison import Difference
 from gatekeeper.policy.policy import Policy, read
 from gatekeeper.settings import load
@@ -25,7 +26,7 @@ from streams.operations import management
 @click.argument("policy")
 @by_option
 @click.option("--from", "since", help=text("cli.policy_from"))
-@click.option("--allow-widening", is_flag=True, help=text("cli.policy_allow_widening"))
+@click.option("--and-by", help=text("cli.policy_and_by"))
 @yes_option
 @json_option
 @click.pass_context
@@ -34,36 +35,37 @@ def command(
     policy: str,
     by: str | None,
     since: str | None,
-    allow_widening: bool,
+    and_by: str | None,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Writes the version to `reference`; exit 1 if it lets more through without `--allow-widening`."""
+    """Writes the version to `reference`; exit 1 if it lets more through and one manager alone stands for it."""
     from_file = policy.endswith(".toml")
     given = file_policy(policy) if from_file else None  # refused before any broker is asked
     settings = load()
     who = person(settings, by)
+    both = (who, named_id(and_by, "--and-by")) if and_by else who
     known = management.policies(settings)
-    new = given or named(policy, every(known))
+    new = given or named(policy, known, at=int(time() * 1000))
     content = Path(policy).read_bytes().decode() if from_file else known.text(new)
-    found = propose(known, new, content, by=who, since=since, now=int(time() * 1000))
-    old, begins = found.old, instant(found.begins)
+    found = propose(known, new, content, by=both, since=since, now=int(time() * 1000), home=settings.policy)
+    old, begins = found.old.name if found.old else None, instant(found.begins)
     told = [one._asdict() for one in found.differences]
     if not as_json:
         show_differences(found.differences)
-        note("cli.policy_change", new=new.name, old=old.name, since=begins)
-    if found.widening and not allow_widening:
+        note("cli.policy_change", new=new.name, old=old or "-", since=begins)
+    if not found.binds:
         if as_json:
-            show_json({**new.ref, "activated": False, "over": old.name, "differences": told})
+            show_json({**new.ref, "activated": False, "over": old, "differences": told})
         note("cli.policy_widening_refused", new=new.name, lines=", ".join(found.widening))
         context.exit(1)
     confirmed(text("cli.policy_sure", new=new.name, since=begins), 1, yes=yes)
     act = fact_with_act.act("activate", by=who, subject=f"policy/{new.id}")
     (place,) = management.activate(settings, found, act=act).facts
     if as_json:
-        said = {**new.ref, "activated": True, "effective_from": found.record.effective_from, "by": who}
+        said = {**new.ref, "activated": True, "effective_from": found.record.effective_from, "by": both}
         where = {"topic": settings.topic(place.topic), "partition": place.partition, "offset": place.offset}
-        show_json({**said, "over": old.name, "differences": told, **where})
+        show_json({**said, "over": old, "differences": told, **where})
     else:
         where_ = f"{place.topic}/{place.partition}/{place.offset}"
         click.echo(text("cli.policy_activated", new=new.name, since=begins, place=where_))
@@ -73,9 +75,9 @@ def command(
         note("cli.policy_follows", later=later.name, since=instant(later.since // 1000))
 
 
-def version(name: str, among: Iterable[Policy]) -> Policy:
-    """The policy version that a file, an id or id@version names."""
-    return file_policy(name) if name.endswith(".toml") else named(name, among)
+def version(name: str, known: Known | None = None) -> Policy:
+    """The policy version that a file, `id@version` or an id names; an id names the version in force now."""
+    return file_policy(name) if name.endswith(".toml") else named(name, known, at=int(time() * 1000))
 
 
 def file_policy(file: str) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from gatekeeper.cli import activate
 from gatekeeper.cli.activate import file_policy, show_differences
 from gatekeeper.cli.activate import version as version_of
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.office.policy_change import every
+from gatekeeper.office.policy_change import Known, check, every
 from gatekeeper.policy import packs
 from gatekeeper.policy.clauses import Clause
 from gatekeeper.policy.comparison import differences
@@ -54,17 +55,22 @@ def _plainly(policy: Policy) -> dict[str, Any]:
 
 
 def _live() -> list[dict[str, Any]]:
-    """The versions in order of their start, pack by pack, each with its activator, and the bars of each pack."""
-    known = management.policies(load())
+    """The versions in order of their start, pack by pack, each with its activator, and the bars of each pack.
+
+    The last rows are the records that put nothing in force.
+    """
+    settings = load()
+    known = management.policies(settings)
     now = _now()
     rows: list[dict[str, Any]] = []
-    for id_ in packs.shipped():
-        held = known.over(id_)
+    ids = [*packs.shipped(), *sorted(known.store.activations.ids - packs.shipped().keys())]
+    for id_ in ids:
+        held, line = known.over(id_ if id_ in packs.shipped() else settings.policy), known.line(id_)
         barring = [bar for bar in held.barring(now) if bar.id == id_]
         places = {policy: order for order, policy in known.store.activations.of(id_)}
-        for policy in held.home:
+        for policy in line:
             state = "scheduled" if policy.since > now * 1000 else "past"
-            if policy == held.at(now) and state == "past":
+            if policy == packs.in_force(line, now * 1000):
                 state = "barred" if barring else "in_force"
             order = places.get(policy)
             by = known.records[order].by if order else None
@@ -73,6 +79,9 @@ def _live() -> list[dict[str, Any]]:
         for bar in held.bars:
             if bar.id == id_ and bar.until > now * 1000:
                 rows.append({"id": id_, "state": bar.case, "place": bar.what, "effective_from": None})
+    for one in known.over(settings.policy).ignored:
+        id_, _, version = one.name.rpartition("@")
+        rows.append({"id": id_, "version": int(version), "state": one.case, "place": one.place, "what": one.what})
     return rows
 
 
@@ -83,19 +92,26 @@ def _cell(row: dict[str, Any], column: str) -> str:
         return text(f"cli.policy_{row['state']}")
     name = {"since": "effective_from", "countries": "jurisdictions"}.get(column, column)
     found = row.get(name)
-    return " ".join(found) if isinstance(found, list) else found or "-"
+    return " ".join(found) if isinstance(found, list | tuple) else found or "-"
 
 
 @command.command("show", help=text("cli.policy_show"))
 @click.argument("policy")
 @click.option("--version", type=click.IntRange(min=1), help=text("cli.policy_version"))
+@click.option("--text", "as_text", is_flag=True, help=text("cli.policy_text"))
+@click.option("--live", is_flag=True, help=text("cli.policy_show_live"))
 @json_option
-def show(policy: str, version: int | None, as_json: bool) -> None:
-    """Prints one version line by line: POLICY is a file, an id (the shipped version in force today) or id@version."""
-    if version is None and policy in packs.shipped():
-        found = packs.load(policy).at(_now())
-    else:
-        found = version_of(policy if version is None else f"{policy}@{version}", every())
+def show(policy: str, version: int | None, as_text: bool, live: bool, as_json: bool) -> None:
+    """Prints one version line by line: POLICY is a file, an id (the version in force) or id@version.
+
+    With --text, prints its text. With --live, reads the versions that were put in force.
+    """
+    known = management.policies(load()) if live else None
+    found = version_of(policy if version is None else f"{policy}@{version}", known)
+    if as_text:
+        content = Path(policy).read_text("utf-8") if policy.endswith(".toml") else (known or Known()).text(found)
+        show_json({**found.ref, "text": content}) if as_json else click.echo(content, nl=False)
+        return
     plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name not in _APART}
     plain["effective_from"] = _since(found)
     plain["clauses"] = {
@@ -114,8 +130,8 @@ def show(policy: str, version: int | None, as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True)
 @json_option
 def lint(files: tuple[str, ...], as_json: bool) -> None:
-    """Reads policy files as the worker would; exit 2 with file, key path and hint for the first wrong one."""
-    found = {file: file_policy(file) for file in files}
+    """Checks policy files as `activate` does; exit 2 with file, key path and hint for the first wrong one."""
+    found = {file: _checked(file) for file in files}
     if as_json:
         show_json([{"file": file, **policy.ref} for file, policy in found.items()])
     for file, policy in found.items():
@@ -128,13 +144,26 @@ def lint(files: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @click.pass_context
 def diff(context: click.Context, old: str, new: str, as_json: bool) -> None:
-    """Prints the differences from OLD to NEW; exit 1 if the new one lets more through."""
-    found = differences(version_of(old, every()), version_of(new, every()))
+    """Prints the differences from OLD to NEW; exit 1 if the new one lets more through.
+
+    A file that `activate` would refuse is refused here, too.
+    """
+    for file in (old, new):
+        if file.endswith(".toml"):
+            _checked(file)
+    found = differences(version_of(old), version_of(new))
     if as_json:
         show_json([one._asdict() for one in found])
     else:
         show_differences(found)
     context.exit(1 if any(one.widens for one in found) else 0)
+
+
+def _checked(file: str) -> Policy:
+    """The policy of a file after all checks of `activate` but that of its day."""
+    policy = file_policy(file)
+    check(policy, Path(file).read_text("utf-8"))
+    return policy
 
 
 def _now() -> int:

@@ -98,8 +98,13 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         yield text("cli.status_unreadable", count=len(facts), shown=", ".join(facts[:5]))
     if state["misplaced"]:
         yield text("cli.status_misplaced", count=f"{state['misplaced']:,}")
-    for policy, what in ((state["worker"]["answer"] or {}).get("policy_unknown") or {}).items():
+    answer = state["worker"]["answer"] or {}
+    for policy, what in (answer.get("policy_unknown") or {}).items():
         yield text("cli.status_policy_unknown", policy=policy, what=what)
+    for place, what in (answer.get("policy_ignored") or {}).items():
+        yield text("cli.status_policy_ignored", place=place, what=what)
+    for policy, since in (answer.get("policy_provisional") or {}).items():
+        yield text("cli.status_policy_provisional", policy=policy, since=since)
 
 
 def _sealed(seal: dict[str, Any] | None) -> Iterator[str]:

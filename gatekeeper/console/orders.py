@@ -9,7 +9,7 @@ from typing import Any
 from gatekeeper.console.session import Denied
 from gatekeeper.console.state import Console
 from gatekeeper.console.tasks import Task
-from gatekeeper.office.policy_change import Proposal, every, named, propose
+from gatekeeper.office.policy_change import Proposal, named, propose
 from schemas.events import PairedAct
 from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
@@ -45,8 +45,10 @@ def _erasure(held: Console, subject: str, since: str, task: Task) -> dict[str, A
 
 def _proposal(held: Console, subject: str, since: str, task: Task) -> Proposal:
     known = management.policies(held.settings)
-    new = named(subject, every(known))
-    found = propose(known, new, known.text(new), by=task.by, since=since or None, now=held.now())
+    new = named(subject, known, at=held.now())
+    found = propose(
+        known, new, known.text(new), by=task.by, since=since or None, now=held.now(), home=held.settings.policy
+    )
     return found
 
 
@@ -84,9 +86,12 @@ def _readmit(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task
 
 def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Pair:
     known = management.policies(held.settings)
-    new = named(extra["version"], every(known))
-    found = propose(known, new, known.text(new), by=act.by, since=extra["since"] or None, now=held.now())
-    if found.widening and not extra["allow"]:
+    new = named(extra["version"], known, at=held.now())
+    by = (act.by, extra["and_by"]) if extra["and_by"] else act.by
+    found = propose(
+        known, new, known.text(new), by=by, since=extra["since"] or None, now=held.now(), home=held.settings.policy
+    )
+    if not found.binds:
         raise Denied("page.manage_widens", 409)
     return management.activate(held.settings, found, act=act)
 

@@ -274,5 +274,5 @@ def _parsed(topic: str, record: Record) -> Parsed[Any]:
 def _policy(judge: Evaluator, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:
     """The policy version that decided, else the version in force at that time if the text is not available."""
     packs = judge.holding(store)
-    known = (one for one in (*packs.home, *packs.strictest) if one.sha256 == ref["sha256"])
+    known = (one for one in packs.every if one.sha256 == ref["sha256"])
     return next(known, packs.at(at))

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
-from gatekeeper.policy.activation import Order
-from gatekeeper.policy.comparison import Difference, differences, wider
-from gatekeeper.policy.packs import STRICTEST, Packs
+from gatekeeper.policy.activation import Order, Unlawful, activated
+from gatekeeper.policy.comparison import Difference, differences
+from gatekeeper.policy.packs import STRICTEST, Packs, in_force, widening
 from gatekeeper.policy.policy import Policy
 from gatekeeper.texts import text
 from gatekeeper.times import instant, span
@@ -25,6 +25,8 @@ from schemas.record import Record
 
 AFTER_ALL: Order = (0, 2**53)
 """Order of a record that is not written yet: after all others."""
+_ANYBODY = ("manager-1", "manager-2")
+"""Two managers for a trial of a version, which is never written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,16 @@ class Known:
             if isinstance(model, PolicyVersion):
                 self.records[record.partition, record.offset] = model
 
-    def over(self, id_: str) -> Packs:
-        """The packs of an id, with the activated versions."""
-        return self.store.activations.over(packs.load(id_))
+    def over(self, home: str) -> Packs:
+        """The packs of a company whose own pack has this id, with the activated versions."""
+        return self.store.activations.over(packs.load(home))
+
+    def line(self, id_: str) -> tuple[Policy, ...]:
+        """The versions of one pack that bind, shipped and activated; () for an unknown id."""
+        if id_ in packs.shipped():
+            return self.over(id_).home
+        joined = self.over(next(iter(packs.shipped()))).others
+        return next((line for line in joined if line[0].id == id_), ())
 
     def text(self, policy: Policy) -> str:
         """The text of a version that is shipped or was put in force before."""
@@ -55,60 +64,90 @@ class Known:
 class Proposal:
     """A proposed policy version: the replaced one, its beginning (milliseconds), its record and the packs after it.
 
-    `widening`: the lines that let more through than before; the person must allow them expressly.
+    `old`: None for the first version of a pack. `line`: the versions of the pack with the proposed one. `widening`: the
+    lines that let more through than before, which two managers must stand for.
     """
 
     new: Policy
-    old: Policy
+    old: Policy | None
     begins: int
     record: PolicyVersion
     after: Packs
+    line: tuple[Policy, ...]
     differences: tuple[Difference, ...]
     widening: tuple[str, ...]
 
     @property
     def later(self) -> tuple[Policy, ...]:
-        """The home versions that take force after the proposed one."""
-        return tuple(policy for policy in self.after.home if policy.since > self.begins * 1000)
+        """The versions of the pack that take force after the proposed one."""
+        return tuple(policy for policy in self.line if policy.since > self.begins * 1000)
+
+    @property
+    def binds(self) -> bool:
+        """True if the version may take force: it lets nothing more through, or two managers stand for it."""
+        return not self.widening or self.record.by_two
 
 
-def propose(known: Known, new: Policy, content: str, *, by: str, since: str | None, now: int) -> Proposal:
+def propose(
+    known: Known, new: Policy, content: str, *, by: str | tuple[str, str], since: str | None, now: int, home: str
+) -> Proposal:
     """The proposal; `content` is the policy's text, `since` an instant, `now` or None for its own day.
 
-    Adds the record to `known`. Raises UsageError (2) for a version that cannot be put in force at that time.
+    `by`: one manager or two. `home`: the id of the company's own pack. Adds the record to `known`. Raises UsageError
+    (2) for a version that cannot be put in force at that time.
     """
-    before = _packs(known, new)
-    begins = _begins(new, since, now=now, skew_ms=before.at(now).skew_ms)
+    _untaken(known, new)
+    before = known.line(new.id)
+    begins = _begins(new, since, now=now, skew_ms=(in_force(before, now * 1000) or new).skew_ms)
     record = _record(new, content, begins=begins, by=by)
-    old = before.at(begins)
-    after = _checked(known, new, record, begins=begins)
-    found = tuple(differences(old, new))
-    return Proposal(new, old, begins, record, after, found, tuple(_widening(before, after, begins=begins)))
+    old = in_force(before, begins * 1000) or next(iter(before), None)
+    after = _checked(known, record, begins=begins, home=home)
+    line = known.line(new.id)
+    found = tuple(differences(old, new)) if old else ()
+    return Proposal(new, old, begins, record, after, line, found, tuple(widening(before, line, begins * 1000)))
+
+
+def check(new: Policy, content: str) -> None:
+    """Refuses a text as `propose` does, by the shipped versions alone; raises UsageError (2).
+
+    The day is not checked, because whoever puts a version in force may name another one.
+    """
+    known = Known()
+    _untaken(known, new)
+    begins = new.since // 1000
+    _checked(known, _record(new, content, begins=begins, by=_ANYBODY), begins=begins, home=new.id)
 
 
 def every(known: Known | None = None) -> list[Policy]:
     """The shipped versions and the activated ones."""
     found = [policy for versions in packs.shipped().values() for policy in versions]
     if known is not None:
-        found += [policy for id_ in packs.shipped() for _, policy in known.store.activations.of(id_)]
+        found += [
+            policy for id_ in sorted(known.store.activations.ids) for _, policy in known.store.activations.of(id_)
+        ]
     return found
 
 
-def named(name: str, among: Iterable[Policy]) -> Policy:
-    """The last version that an `id` or `id@version` matches; raises UsageError (2) for an unknown name."""
-    among = list(among)
-    found = [policy for policy in among if name in (policy.id, policy.name)]
-    if not found:
-        raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted({one.name for one in among})))
-    return found[-1]
+def named(name: str, known: Known | None = None, *, at: int) -> Policy:
+    """The version that `id@version` names, or a bare id: then the one in force at an instant (milliseconds).
+
+    Raises UsageError (2) for an unknown name. `known`: None for the shipped versions alone.
+    """
+    if line := (known or Known()).line(name):
+        return in_force(line, at * 1000) or line[0]
+    found = {policy.name: policy for policy in every(known)}
+    if name not in found:
+        raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted(found)))
+    return found[name]
 
 
-def _packs(known: Known, new: Policy) -> Packs:
-    """The packs that a version joins; raises UsageError (2) if another text has its version number."""
+def _untaken(known: Known, new: Policy) -> None:
+    """Raises UsageError (2) if another text has the version's number, or if the text cites no law."""
     for policy in every(known):
         if (policy.id, policy.version) == (new.id, new.version) and policy.sha256 != new.sha256:
             raise UsageError("error.policy_version_taken", name=new.name, next=policy.version + 1)
-    return known.over(new.id)
+    if not new.clauses:
+        raise UsageError("error.policy_wrong", file=new.name, place="clauses", hint=text("wrong.clauses_missing"))
 
 
 def _begins(new: Policy, since: str | None, *, now: int, skew_ms: int) -> int:
@@ -128,7 +167,7 @@ def _begins(new: Policy, since: str | None, *, now: int, skew_ms: int) -> int:
     return begins
 
 
-def _record(new: Policy, content: str, *, begins: int, by: str) -> PolicyVersion:
+def _record(new: Policy, content: str, *, begins: int, by: str | tuple[str, str]) -> PolicyVersion:
     try:
         record = PolicyVersion(
             v=1,
@@ -151,24 +190,35 @@ def _record(new: Policy, content: str, *, begins: int, by: str) -> PolicyVersion
     return record
 
 
-def _checked(known: Known, new: Policy, record: PolicyVersion, *, begins: int) -> Packs:
-    """The packs with the new version; raises UsageError (2) if the strictest pack would be looser than another."""
+def _checked(known: Known, record: PolicyVersion, *, begins: int, home: str) -> Packs:
+    """The packs with the new version, as if two managers stood for it.
+
+    Raises UsageError (2) if no version may take away what this one takes away, if the strictest pack would be looser
+    than another, or if two packs would be in force for one country.
+    """
+    name = f"{record.id}@{record.version}"
     try:
-        known.store.activations.put(AFTER_ALL, record)
+        new = activated(record)
+    except Unlawful as line:
+        raise UsageError("error.policy_unlawful", file=name, place=line, hint=text("wrong.rule_fixed")) from None
     except Unreadable as fault:
         hint = text(f"fault.{fault.fault}")
-        raise UsageError("error.policy_wrong", file=new.name, place=fault.place, hint=hint) from None
-    for id_ in packs.shipped() if new.id == STRICTEST else (new.id,):
+        raise UsageError("error.policy_wrong", file=name, place=fault.place, hint=hint) from None
+    known.store.activations.put(AFTER_ALL, record.model_copy(update={"by": _ANYBODY}))
+    homes = packs.shipped() if new.id == STRICTEST else {home, new.id} & packs.shipped().keys()
+    for id_ in sorted(homes or packs.shipped()):
         for bar in known.over(id_).looser():
             if begins * 1000 < bar.until:
                 raise UsageError(
                     "error.policy_not_strictest", lines=bar.what, name=id_, since=instant(bar.since // 1000)
                 )
-    return known.over(new.id)
+    found = known.over(home if home in packs.shipped() else next(iter(packs.shipped())))
+    lines = (found.home, *found.others)
+    rivals = {line[0].id for line in lines if line[0].id != new.id and _share(new, line)}
+    if rivals and new.id not in packs.shipped():
+        raise UsageError("error.policy_country_taken", name=name, other=", ".join(sorted(rivals)))
+    return found
 
 
-def _widening(before: Packs, after: Packs, *, begins: int) -> list[str]:
-    """The lines that let more through than before, at the beginning or when a later version takes force."""
-    turns = {policy.since // 1000 for policy in before.home + after.home}
-    days = sorted({begins, *(turn for turn in turns if turn > begins)})
-    return sorted({line for day in days for line in wider(before.at(day), after.at(day))})
+def _share(new: Policy, line: Iterable[Policy]) -> bool:
+    return any(new.jurisdictions & policy.jurisdictions for policy in line)

@@ -2,19 +2,20 @@
 
 A record holds the whole text of its policy. A faulty record stops all decisions under its id from its day on.
 Otherwise the old version would go on deciding, while the manager believes that a stricter one is in force.
+A record that would let more through than it may puts nothing in force: the version before it goes on deciding.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from gatekeeper.errors import UsageError
-from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyOutage, shipped
-from gatekeeper.policy.policy import Policy, read
+from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyIgnored, PolicyOutage, shipped, unlawful, widening
+from gatekeeper.policy.policy import UNLAWFUL, Policy, read
 from gatekeeper.times import LONG_AGO, span
 from schemas.codec import Unreadable
 from schemas.events import PolicyVersion
@@ -41,11 +42,23 @@ class Activations:
     def __init__(self) -> None:
         self.revision = 0
         self._versions: dict[Order, Policy] = {}
+        self._by_two: set[Order] = set()
+        self._unlawful: dict[Order, tuple[str, str]] = {}
         self._unread: dict[Order, _Unread] = {}
 
     def put(self, order: Order, record: PolicyVersion) -> None:
-        """Adds a version; raises Unreadable, and adds nothing, if it must not be put in force."""
-        self._versions[order] = activated(record)
+        """Adds a version; raises Unreadable, and adds nothing, if it cannot be read.
+
+        A version that takes away what no policy may take away is passed over: the one before it stays in force.
+        """
+        try:
+            policy = activated(record)
+        except Unlawful as fault:
+            self._unlawful[order] = (f"{record.id}@{record.version}", str(fault))
+        else:
+            self._versions[order] = policy
+            if record.by_two:
+                self._by_two.add(order)
         self.revision += 1
 
     def bar(self, order: Order, ids: frozenset[str], value: bytes) -> None:
@@ -59,51 +72,89 @@ class Activations:
             self.revision += 1
 
     def over(self, base: Packs) -> Packs:
-        """The packs in use: the activated versions over those of `base`, with their bars."""
-        home = self._line(base.home[0].id, base.home)
-        strictest = self._line(STRICTEST, base.strictest)
-        packs = Packs(home, strictest).with_max_lag(base.max_lag_ms)
-        unread = [bar for id_ in sorted({home[0].id, STRICTEST}) for bar in self._bars(id_)]
-        return dataclasses.replace(packs, bars=(*unread, *packs.looser()))
+        """The packs in use: the activated versions over those of `base`, with their bars.
+
+        The packs of other countries are those that were put in force here.
+        """
+        id_, lag = base.home[0].id, base.max_lag_ms
+        joined = sorted({policy.id for policy in self._versions.values()} - {id_, STRICTEST})
+        lines = {id_: base.home, STRICTEST: base.strictest, **dict.fromkeys(joined, ())}
+        held = {name: self._accepted(name, versions, lag) for name, versions in lines.items()}
+        ranked = {name: _in_order(accepted) for name, (accepted, _) in held.items()}
+        others = tuple(ranked[name] for name in joined if ranked[name])
+        packs = Packs(ranked[id_], ranked[STRICTEST], others=others).with_max_lag(lag)
+        unread = [bar for name in sorted(lines) for bar in self._bars(name, held[name][0])]
+        ignored = [PolicyIgnored(name, "unlawful", what, _place(at)) for at, (name, what) in self._unlawful.items()]
+        ignored += [one for _, passed_over in held.values() for one in passed_over]
+        return dataclasses.replace(
+            packs, bars=(*unread, *packs.looser()), ignored=tuple(sorted(ignored, key=lambda one: one.place))
+        )
 
     def of(self, id_: str) -> list[tuple[Order, Policy]]:
         """The activated versions of a policy with their partition and offset, in that order."""
         return sorted((order, policy) for order, policy in self._versions.items() if policy.id == id_)
 
-    def _line(self, id_: str, base: Iterable[Policy]) -> tuple[Policy, ...]:
-        """The versions by the date on which they take force; of one date the latest record wins.
+    @property
+    def ids(self) -> frozenset[str]:
+        """The policies of which a version was put in force."""
+        return frozenset(policy.id for policy in self._versions.values())
 
-        A version is dropped if a later record puts it in force again from the same day or an earlier one.
+    def _accepted(
+        self, id_: str, base: Iterable[Policy], max_lag_ms: int | None
+    ) -> tuple[list[tuple[Order, Policy]], list[PolicyIgnored]]:
+        """The versions that bind, with their order, and the records that do not.
+
+        A version that lets more through than the ones before it binds only under two managers (domain rule 7.6.30).
         """
-        every = [(SHIPPED, policy) for policy in base] + self.of(id_)
-        return tuple(
-            policy
-            for order, policy in sorted(every, key=lambda one: (one[1].since, one[0], one[1].version))
-            if not any(
-                order < later and again.version == policy.version and again.since <= policy.since
-                for later, again in every
-            )
-        )
+        found, ignored = [(SHIPPED, policy) for policy in base], []
+        for order, policy in self.of(id_):
+            compared = policy if max_lag_ms is None else dataclasses.replace(policy, max_lag_ms=max_lag_ms)
+            before, after = _in_order(found), _in_order([*found, (order, compared)])
+            if order in self._by_two or not (lines := widening(before, after, policy.since)):
+                found.append((order, policy))
+            else:
+                ignored.append(PolicyIgnored(policy.name, "one_manager", ", ".join(lines), _place(order)))
+        return found, ignored
 
-    def _bars(self, id_: str) -> Iterable[PolicyOutage]:
+    def _bars(self, id_: str, accepted: Iterable[tuple[Order, Policy]]) -> Iterable[PolicyOutage]:
         """Yields the bars of unreadable records, each until a valid record replaces it.
 
         A later record replaces it if it has the same version, or takes force on the same day or later.
         """
         for order, unread in sorted(self._unread.items()):
             if id_ in unread.ids:
-                after = [policy for later, policy in self.of(id_) if order < later]
+                after = [policy for later, policy in accepted if order < later]
                 ends = [one.since for one in after if one.version == unread.version or one.since >= unread.since]
-                yield PolicyOutage(
-                    id_, unread.since, min(ends, default=NEVER), "unreadable", "reference/{}/{}".format(*order)
-                )
+                yield PolicyOutage(id_, unread.since, min(ends, default=NEVER), "unreadable", _place(order))
+
+
+class Unlawful(Exception):
+    """A text takes away what no policy may take away; its message is the line."""
+
+
+def _place(order: Order) -> str:
+    return "reference/{}/{}".format(*order)
+
+
+def _in_order(every: Sequence[tuple[Order, Policy]]) -> tuple[Policy, ...]:
+    """The versions by the date on which they take force; of one date the latest record wins.
+
+    A version is dropped if a later record puts it in force again from the same day or an earlier one.
+    """
+    return tuple(
+        policy
+        for order, policy in sorted(every, key=lambda one: (one[1].since, one[0], one[1].version))
+        if not any(
+            order < later and again.version == policy.version and again.since <= policy.since for later, again in every
+        )
+    )
 
 
 def activated(record: PolicyVersion) -> Policy:
     """The policy that a record puts in force, with `since` from the record.
 
     A record without text refers to a shipped version. Raises Unreadable if the text is missing or no policy, or if
-    its hash, id, version or jurisdictions differ from the record.
+    its hash, id, version or jurisdictions differ from the record, Unlawful if no record may put the text in force.
     """
     if record.toml is None:
         policy = next((one for one in shipped().get(record.id, ()) if one.version == record.version), None)
@@ -113,6 +164,8 @@ def activated(record: PolicyVersion) -> Policy:
         try:
             policy = read(record.toml.encode(), file=f"{record.id}@{record.version}")
         except UsageError as error:
+            if error.key == UNLAWFUL:
+                raise Unlawful(error.values["place"]) from None
             raise Unreadable("policy_wrong", f"toml.{error.values.get('place', '')}"[:120]) from None
     if record.sha256 != policy.sha256 and (record.sha256 or record.toml):
         raise Unreadable("policy_hash_differs", "sha256")
@@ -120,6 +173,8 @@ def activated(record: PolicyVersion) -> Policy:
         said, meant = getattr(record, field), getattr(policy, field)
         if (set(said) if field == "jurisdictions" else said) != meant:
             raise Unreadable("policy_differs", field)
+    if line := unlawful(policy):
+        raise Unlawful(line)
     return dataclasses.replace(policy, since=span(record.effective_from, policy.timezone).first)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, get_args
 
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.comparison import wider
 from gatekeeper.policy.policy import Policy, read
+from schemas.values import Channel
 
 STRICTEST = "strictest"
 """The pack that decides sends to people whose country is unknown."""
@@ -33,29 +34,60 @@ class PolicyOutage:
 
 
 @dataclass(frozen=True)
-class Packs:
-    """The versions of the company's own pack and of the strictest one, each in the order of taking force.
+class PolicyIgnored:
+    """A record that puts nothing in force, so that the version before it goes on deciding.
 
-    `max_lag_ms`: a longest lag of the facts that overrides the one of each version.
+    `case`: "unlawful" if it would take away what no policy may take away; "one_manager" if it lets more through and
+    does not name two managers. `what`: the lines. `place`: the record.
+    """
+
+    name: str
+    case: Literal["unlawful", "one_manager"]
+    what: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Packs:
+    """The versions of the company's own pack, of the strictest one and of other countries, in order of taking force.
+
+    `max_lag_ms`: a longest lag of the facts that overrides the one of each version. `others`: the packs that joined by
+    being put in force. `ignored`: the records that put nothing in force.
     """
 
     home: tuple[Policy, ...]
     strictest: tuple[Policy, ...]
     bars: tuple[PolicyOutage, ...] = ()
     max_lag_ms: int | None = None
+    others: tuple[tuple[Policy, ...], ...] = ()
+    ignored: tuple[PolicyIgnored, ...] = ()
 
     def at(self, at: int) -> Policy:
         """The home version in force at an instant (milliseconds); the first one before its beginning."""
-        return _in_force(self.home, at * 1000) or self.home[0]
+        return in_force(self.home, at * 1000) or self.home[0]
 
     def deciding(self, country: str | None, at: int) -> Policy | None:
         """The version that decides a send to `country` at an instant (milliseconds); None without one."""
         if self.bars and self.bar(country, at):
             return None
         if country is None:
-            return _in_force(self.strictest, at * 1000)
-        found = _in_force(self.home, at * 1000)
-        return found if found and (country in found.jurisdictions or "*" in found.jurisdictions) else None
+            return in_force(self.strictest, at * 1000)
+        found = in_force(self.home, at * 1000)
+        if found and covers(found, country):
+            return found
+        joined = [policy for line in self.others if (policy := in_force(line, at * 1000)) and covers(policy, country)]
+        return joined[0] if len(joined) == 1 else None  # of two packs nobody can say which one is the country's
+
+    def provisional(self, at: int) -> tuple[Policy, ...]:
+        """The provisional versions that take force after an instant (milliseconds), or have done so last."""
+        lines = (self.home, self.strictest, *self.others)
+        current = {in_force(line, at * 1000) for line in lines}
+        return tuple(one for one in self.every if one.provisional and (one.since > at * 1000 or one in current))
+
+    @property
+    def every(self) -> tuple[Policy, ...]:
+        """All versions of all packs."""
+        return tuple(policy for line in (self.home, self.strictest, *self.others) for policy in line)
 
     def zone(self, country: str | None, at: int) -> str:
         """The time zone in which a send to `country` is judged at an instant (milliseconds)."""
@@ -64,33 +96,71 @@ class Packs:
     def bar(self, country: str | None, at: int) -> PolicyOutage | None:
         """The outage that bars decisions on sends to `country` at an instant (milliseconds); None without one.
 
-        An outage of the home pack bars the strictest pack as well, because the two cannot be compared.
+        An outage of any pack bars the strictest pack as well, because the two cannot be compared.
         """
-        ids = {self.home[0].id} if country else {self.home[0].id, STRICTEST}
+        lines = [self.home, *self.others]
+        if country is None:
+            ids = {STRICTEST, *(line[0].id for line in lines)}
+        else:
+            mine = [line[0].id for line in lines if any(covers(policy, country) for policy in line)]
+            ids = {mine[0] if mine else self.home[0].id}
         return next((bar for bar in self.barring(at) if bar.id in ids), None)
 
     def barring(self, at: int) -> tuple[PolicyOutage, ...]:
-        """The outages of both packs at an instant (milliseconds)."""
+        """The outages of all packs at an instant (milliseconds)."""
         return tuple(bar for bar in self.bars if bar.since <= at * 1000 < bar.until)
 
     def with_max_lag(self, max_lag_ms: int | None) -> Packs:
         """The packs with another longest lag of the facts; None keeps that of each version."""
         if max_lag_ms is None:
             return self
-        home, strictest = (_lagging(versions, max_lag_ms) for versions in (self.home, self.strictest))
-        return dataclasses.replace(self, home=home, strictest=strictest, max_lag_ms=max_lag_ms)
+        home, strictest, *others = (
+            lagging(versions, max_lag_ms) for versions in (self.home, self.strictest, *self.others)
+        )
+        return dataclasses.replace(self, home=home, strictest=strictest, max_lag_ms=max_lag_ms, others=tuple(others))
 
     def looser(self) -> Iterator[PolicyOutage]:
-        """Yields the periods in which the strictest pack would let through sends that the home pack withholds."""
-        turns = sorted({policy.since for policy in self.home + self.strictest})
+        """Yields the periods in which the strictest pack would let through sends that another pack withholds."""
+        turns = sorted({policy.since for policy in self.every})
         for since, until in zip(turns, [*turns[1:], NEVER], strict=True):
-            home, strictest = _in_force(self.home, since), _in_force(self.strictest, since)
+            strictest = in_force(self.strictest, since)
+            held = [policy for line in (self.home, *self.others) if (policy := in_force(line, since))]
             # the strictest pack covers all jurisdictions, so this line cannot be stricter
-            if home and strictest and (lines := set(wider(home, strictest)) - {"jurisdictions"}):
+            lines = {line for policy in held for line in (wider(policy, strictest) if strictest else ())}
+            if lines := lines - {"jurisdictions"}:
                 yield PolicyOutage(STRICTEST, since, until, "looser", ", ".join(sorted(lines)))
 
 
 NEVER = 2**62
+
+
+def covers(policy: Policy, country: str) -> bool:
+    """Tells whether a version is for the addresses of a country."""
+    return country in policy.jurisdictions or "*" in policy.jurisdictions
+
+
+def widening(before: Iterable[Policy], after: Iterable[Policy], since: int) -> list[str]:
+    """The lines of a pack that let more through than before, from `since` (microseconds) on, or at a later turn."""
+    before, after = list(before), list(after)
+    days = sorted({since, *(policy.since for policy in (*before, *after) if policy.since > since)})
+    found: set[str] = set()
+    for day in days:
+        old, new = (in_force(line, day) or next(iter(line), None) for line in (before, after))
+        if new:
+            found.update(wider(old, new) if old else ("jurisdictions",))
+    return sorted(found)
+
+
+def unlawful(policy: Policy) -> str | None:
+    """The line of a version that takes away what no version of its pack may take away; None without one.
+
+    The channels with a duty of consent are law: those of the first shipped version of the pack (domain rule 7.6.30).
+    """
+    first = next(iter(shipped().get(policy.id, ())), None)
+    bound = (channel for channel in get_args(Channel) if first and first.needs_consent(channel))
+    if not all(policy.needs_consent(channel) for channel in bound):
+        return "parameters.consent_channels"
+    return None
 
 
 @cache
@@ -120,7 +190,8 @@ def _files() -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".toml")}
 
 
-def _in_force(versions: Iterable[Policy], at: int) -> Policy | None:
+def in_force(versions: Iterable[Policy], at: int) -> Policy | None:
+    """The version of a pack in force at an instant (microseconds), None before its first one."""
     newest = None
     for policy in versions:
         if policy.since <= at:
@@ -128,5 +199,6 @@ def _in_force(versions: Iterable[Policy], at: int) -> Policy | None:
     return newest
 
 
-def _lagging(versions: tuple[Policy, ...], max_lag_ms: int) -> tuple[Policy, ...]:
+def lagging(versions: tuple[Policy, ...], max_lag_ms: int) -> tuple[Policy, ...]:
+    """The versions with another longest lag of the facts."""
     return tuple(dataclasses.replace(policy, max_lag_ms=max_lag_ms) for policy in versions)

@@ -48,6 +48,10 @@ No other rule can be switched off, such as those on the person's will and those 
 """
 
 
+UNLAWFUL = "error.policy_unlawful"
+"""Key of the error for a text that would switch off what no policy may switch off (domain rule 7.6.30)."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """One version of a policy. Times in milliseconds, `match_floor` per mille, `sha256` of the bytes of its file.
@@ -58,7 +62,8 @@ class Policy:
     the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
     `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
     `check_within_days`: a check of a provider counts if it was made at the latest so long after the data came.
-    `clauses`: empty only in texts of before release 0.3.0. `aliases`: other numbers of clauses, for searching alone.
+    `provisional`: nobody knows yet whether text and day of the law stay as they are. `clauses`: empty only in texts of
+    before release 0.3.0. `aliases`: other numbers of clauses, for searching alone.
     `delivery`: whether a send must print its address.
     """
 
@@ -87,6 +92,7 @@ class Policy:
     four_eyes_bulk: int | None
     consent_max_age_months: int | None
     source_max_age_months: int | None
+    provisional: bool
     clauses: tuple[Clause, ...]
     aliases: tuple[tuple[str, str], ...]
     delivery: DeliveryRule
@@ -154,7 +160,8 @@ def read(content: bytes, *, file: str) -> Policy:
         raise UsageError("error.policy_not_toml", file=file, detail=str(error)) from None
     for code, setting in found.rules.items():
         if why := _untunable(code, setting):
-            raise UsageError("error.policy_wrong", file=file, place=f"rules.{code}", hint=why)
+            fixed = code in CATALOGUE and code not in TUNABLE
+            raise UsageError(UNLAWFUL if fixed else "error.policy_wrong", file=file, place=f"rules.{code}", hint=why)
     off = frozenset(code for code, setting in found.rules.items() if setting == "off")
     cites = clauses(found.clauses)
     if fault := _miscited(cites, off):
@@ -170,6 +177,7 @@ def read(content: bytes, *, file: str) -> Policy:
         off=off,
         purpose_only=frozenset(code for code, setting in found.rules.items() if setting == "purpose"),
         confirm_days=tuple(sorted(found.parameters.confirm_days.items())),
+        provisional=found.provisional,
         clauses=cites,
         aliases=tuple(sorted(found.aliases.items())),
         sha256=sha256(content).hexdigest(),
@@ -243,6 +251,7 @@ class _File(Model):
         frozenset[Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]], Field(min_length=1)
     ]
     effective_from: ZonedTime
+    provisional: bool = False
     timezone: Annotated[str, AfterValidator(_zone)]
     purposes: frozenset[Code] = frozenset()
     sensitive: frozenset[Code]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.errors import IntegrityError
+from gatekeeper.policy.packs import PolicyIgnored
 from gatekeeper.report.cleared import ClearedPieces
 from gatekeeper.report.desk import Desk
 from gatekeeper.report.evidence import Chains, ProvingLog, Samples
@@ -82,12 +84,19 @@ class Tally:
         self.people.record(record, self._window(record) if asked else None, self.period.zone)
 
     def told(
-        self, *, made: int, group: str, kept: int | None = None, foreign: Sequence[Mapping[str, Any]] = ()
+        self,
+        *,
+        made: int,
+        group: str,
+        kept: int | None = None,
+        foreign: Sequence[Mapping[str, Any]] = (),
+        ignored: Sequence[PolicyIgnored] = (),
     ) -> dict[str, Any]:
         """The report (docs/reference/report.md).
 
         `made`: now, in milliseconds. `group`: the consumer group of the workers. `foreign`: records not signed by a
-        worker. `kept`: the time, in milliseconds, from which all records are retained; None: all are.
+        worker. `ignored`: the policy records that put nothing in force. `kept`: the time, in milliseconds, from which
+        all records are retained; None: all are.
         """
         first, last = self.period.days
         return {
@@ -106,6 +115,7 @@ class Tally:
             "seal": self._seal.told(made),
             "coverage": self._chains.told(),
             "foreign": list(foreign),
+            "ignored": [asdict(one) for one in ignored],
             "samples": self._samples.told(self._seal),
         }
 

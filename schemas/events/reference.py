@@ -204,7 +204,12 @@ class PolicyVersion(Model):
     effective_from: Time
     toml: Annotated[str, StringConstraints(max_length=60 * 1024)] | None = None
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    by: Id | None = None
+    by: Id | TwoManagers | None = None
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers put it in force."""
+        return isinstance(self.by, tuple) and two_managers(self.by)
 
 
 class Register(Model):

@@ -21,6 +21,7 @@ from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
 from streams.client.reader import Reader
+from streams.operations import management
 from streams.operations.trail import LiveTrail
 
 Passed = Callable[[int, int], None]
@@ -65,7 +66,10 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
                 passed(at, total)
             before += max(0, trail.bounds.manifests[partition][1] - starts[partition])
         kept = trail.since if trail.since != period.since else None
-        return tally.told(made=int(time() * 1000), group=settings.group, kept=kept, foreign=trail.strangers)
+        ignored = management.policies(settings).over(settings.policy).ignored
+        return tally.told(
+            made=int(time() * 1000), group=settings.group, kept=kept, foreign=trail.strangers, ignored=ignored
+        )
 
 
 def _seal(settings: Settings) -> ProvingLog:

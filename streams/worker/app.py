@@ -26,6 +26,7 @@ from gatekeeper.keys import Keys, fingerprint
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.settings import Settings
+from gatekeeper.times import day
 from streams.client import admin
 from streams.client.connection import reached
 from streams.worker.batch import WorkerContext
@@ -151,7 +152,8 @@ class Gate:
         waits = {str(p.number): p.waits_for for p in self._partitions.values() if p.waits_for and not p.refused}
         now = self.tools.clock.now()
         fresh = now - followers.as_of < FRESH_MS
-        barred = {bar.id: bar.what for bar in self.tools.packs.barring(now)}
+        packs = self.tools.packs
+        barred = {bar.id: bar.what for bar in packs.barring(now)}
         return {
             "ready": fresh and bool(self._partitions) and not waits and not refused and not barred,
             "mode": self.tools.settings.mode,
@@ -164,6 +166,8 @@ class Gate:
             "unreadable_facts": sorted("/".join(map(str, place)) for place in followers.store.unreadable)[:UNREADABLE],
             "policy": self.tools.policy.name,
             "policy_unknown": barred,
+            "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
+            "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
         }
 
 

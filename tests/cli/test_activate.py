@@ -70,9 +70,9 @@ def test_wider_file_then_it_is_refused_with_its_lines_and_written_only_when_allo
     wide = file(text(3, ("[rules]", '[rules]\nNOTICE_ITEMS_MISSING = "off"')))
     done = activate(run, wide, "--from", "now", "--json")
     assert (done.code, done.json["activated"]) == (1, False)
-    assert "--allow-widening" in done.err
+    assert "--and-by" in done.err
     assert system.records("reference") == []
-    assert activate(run, wide, "--from", "now", "--allow-widening").code == 0
+    assert activate(run, wide, "--from", "now", "--and-by", "pm-8").code == 0
     assert len(system.records("reference")) == 1
 
 
@@ -82,6 +82,7 @@ def test_wider_only_from_a_later_turn_on_then_it_is_refused_as_well(run, system,
         assert activate(run, file(content), "--from", "2030-01-01T00:00:00+09:00").code == 0
     plain = file(text(4))
     assert activate(run, plain, "--from", "now").code == 0
+    assert "--and-by" in activate(run, plain, "--from", "2031-01-01", "--and-by", "who else").err
     done = activate(run, plain, "--from", "2031-01-01")
     assert done.code == 1
     assert "consent_max_age_months" in done.err
@@ -111,7 +112,7 @@ def test_stricter_than_the_strictest_then_it_is_refused_until_that_is_stricter(r
     assert activate(run, "jp-pmark@2", "--from", "now").code == 0
     held = policies(system.settings).over("jp-pmark")
     assert [policy.name for policy in held.home] == ["jp-pmark@1", "jp-pmark@2"]
-    looser = activate(run, "strictest@1", "--from", "now", "--allow-widening").says(2)
+    looser = activate(run, "strictest@1", "--from", "now", "--and-by", "pm-8").says(2)
     assert "jp-" in looser
 
 

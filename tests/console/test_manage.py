@@ -167,7 +167,7 @@ def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_and_no_page_na
     assert [one.state for one in records(site, "suppressions") if one.recipient_id == name][-1] == "corrected"
 
 
-def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_takes_a_tick(site: Site) -> None:
+def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_takes_two_managers(site: Site) -> None:
     client = site.client("admin")
     assert "must be the strictest" in looked(client, "activate", "jp-appi@2", since="now").text
     page = looked(client, "activate", "strictest@2", since="now").text
@@ -181,8 +181,8 @@ def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_
     )
     page = looked(client, "activate", "jp-appi@1", since="now").text
     assert "lets more through" in page
-    assert "Tick that this is meant" in done(client, "activate", form(page, "jp-appi@1"))
+    assert "Enter the id of the second manager" in done(client, "activate", form(page, "jp-appi@1"))
     page = looked(client, "activate", "jp-appi@1", since="now").text
-    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@1", allow="1"))
+    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@1", and_by="pm-8"))
     facts = [one for one in records(site, "reference") if one.kind == "policy"]
     assert [(fact.id, fact.version) for fact in facts] == [("strictest", 2), ("jp-appi", 2), ("jp-appi", 1)]

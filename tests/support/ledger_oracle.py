@@ -228,7 +228,7 @@ class Implied:
         }
 
     def _policy(self, a: AuditRecord) -> Policy:
-        known = (*self.packs.home, *self.packs.strictest)
+        known = self.packs.every
         return next((one for one in known if (one.id, one.version) == (a.policy.id, a.policy.version)), known[0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.engine.sends import Judge
+from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.office.policy_change import check
 from gatekeeper.policy.packs import Packs, load
+from gatekeeper.policy.policy import read
 from schemas.audit import AuditRecord
 from schemas.events import Send
 from schemas.record import Record
@@ -89,8 +93,6 @@ def test_record_without_text_then_it_is_the_shipped_version() -> None:
 
 BAD = {
     "not toml": record(text(3).replace("[rules]", "[rules"), invented.T),
-    "will switched off": record(text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"'))),
-    "fail closed switched off": record(text(3, ("[rules]", '[rules]\nFACTS_UNAVAILABLE = "off"'))),
     "unknown rule": record(text(3, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
     "hash of another": record(text(3), sha256="0" * 64),
     "no hash": record(text(3), sha256=None),
@@ -112,6 +114,111 @@ def test_bad_record_then_nothing_is_decided_under_its_policy(bad: dict[str, Any]
     assert (found.verdict, found.codes, found.reasons[0].facts) == ("block", ("POLICY_UNKNOWN",), ("reference/0/100",))
     assert found.policy.name == "jp-pmark@1"
     assert ("reference", 0, 100) in known.unreadable
+
+
+ALL = 'consent_channels = ["*"]'
+UNLAWFUL = {
+    "will switched off": (text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"')), "rules.SUBJECT_OBJECTED"),
+    "fail closed switched off": (text(3, ("[rules]", '[rules]\nFACTS_STALE = "off"')), "rules.FACTS_STALE"),
+    "evidence switched off": (
+        text(3, ("[rules]", '[rules]\nCONSENT_EVIDENCE_MISSING = "off"')),
+        "rules.CONSENT_EVIDENCE_MISSING",
+    ),
+    "post without consent": (
+        text(3, (ALL, 'consent_channels = ["email", "sms", "phone", "fax", "push", "visit", "social"]')),
+        "parameters.consent_channels",
+    ),
+    "nothing with consent": (text(3, (ALL, "consent_channels = []")), "parameters.consent_channels"),
+}
+
+
+@pytest.mark.parametrize(("content", "line"), UNLAWFUL.values(), ids=UNLAWFUL)
+def test_record_that_takes_away_what_is_law_then_the_version_before_decides_and_it_is_named(
+    content: str, line: str
+) -> None:
+    known = store(record(content))
+    assert names(known, 0, 600) == ["jp-pmark@1", "jp-pmark@2"]
+    (ignored,) = packs(known).ignored
+    assert (ignored.name, ignored.case, ignored.what) == ("jp-pmark@3", "unlawful", line)
+    assert ignored.place == "reference/0/100"
+    assert decided(known).verdict == "clear"
+    with pytest.raises(UsageError, match=re.escape(line)):
+        check(read(content.encode(), file="mine"), content)
+
+
+def test_law_without_the_mark_then_its_own_channels_alone_stay_under_consent() -> None:
+    appi, channels = shipped("jp-appi", 1), 'consent_channels = ["email", "sms", "fax"]'
+    wider, narrower = ((channels, f"consent_channels = {said}") for said in ('["email", "sms"]', '["*"]'))
+    base = load("jp-appi")
+    for change, version in ((wider, "jp-appi@1"), (narrower, "jp-appi@3")):
+        held = store(record(text(3, change, of=appi))).activations.over(base)
+        assert held.at(invented.T).name == version
+
+
+def test_version_that_widens_then_it_binds_under_two_managers_only() -> None:
+    wider, tighter = text(3, ("ask_cap = 1", "ask_cap = 2")), text(3, ("minor_age = 15", "minor_age = 16"))
+    for by in ("pm-7", ["pm-7", "PM-7"]):
+        known = store(record(wider, by=by))
+        assert names(known, 0) == ["jp-pmark@1"]
+        (ignored,) = packs(known).ignored
+        assert (ignored.case, ignored.what, ignored.place) == ("one_manager", "ask_cap", "reference/0/100")
+        assert names(store(record(tighter, by=by)), 0) == ["jp-pmark@3"]
+    assert names(store(record(wider, by=["pm-7", "pm-8"])), 0) == ["jp-pmark@3"]
+
+
+def test_version_that_widens_and_does_not_bind_then_it_ends_no_bar() -> None:
+    bad, wider = record(text(3), sha256="0" * 64), text(3, ("ask_cap = 1", "ask_cap = 2"))
+    assert names(store(bad, record(wider, by="pm-7"), faults=1), 0) == [None]
+    assert names(store(bad, record(wider), faults=1), 0) == ["jp-pmark@3"]
+
+
+def test_same_version_from_a_later_day_then_the_day_between_is_what_widens() -> None:
+    """A tighter version that is put off lets through until then what it would have withheld."""
+    tight = text(3, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"))
+    strict = record(text(3, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"), of=shipped("strictest", 1)))
+    loose = text(4)
+    assert names(store(strict, record(tight), record(loose, invented.T + DAY, by="pm-7")), 0, 1) == ["jp-pmark@3"] * 2
+    assert names(store(strict, record(tight), record(loose, invented.T + DAY)), 0, 1) == ["jp-pmark@3", "jp-pmark@4"]
+
+
+def test_packs_of_other_countries_then_each_send_is_judged_by_its_own() -> None:
+    britain = text(1, ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
+    known = store(record(britain))
+    held = [packs(known).deciding(country, invented.T) for country in ("JP", "GB", "FR", None)]
+    assert [one and one.name for one in held] == ["jp-pmark@1", "gb@1", None, "strictest@1"]
+    assert names(store(record(britain, by="pm-7")), 0, country="GB") == [None], "a country more is wider"
+    assert names(store(record(britain), record(text(2, of=britain), invented.T + DAY)), 0, 1, country="GB") == [
+        "gb@1",
+        "gb@2",
+    ]
+    assert decided(known, country="GB").policy.name == "gb@1"
+
+
+def test_pack_of_a_country_unreadable_then_only_that_country_and_the_unknown_wait() -> None:
+    britain = text(1, ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
+    known = store(record(britain), record(text(2, of=britain), sha256="0" * 64), faults=1)
+    assert [names(known, 0, country=country) for country in ("JP", "GB", None)] == [["jp-pmark@1"], [None], [None]]
+    resolved = {"topic": "reference", "partition": 0, "offset": 101, "by": "pm-7", "reason": "a typing error"}
+    said = {"v": 1, "kind": "resolution", "id": "reference-0-101", "at": "2026-11-24T10:00:00+09:00", **resolved}
+    known = store(record(britain), record(text(2, of=britain), sha256="0" * 64), said, faults=1)
+    assert names(known, 0, country="GB") == ["gb@1"]
+
+
+def test_two_packs_for_one_country_then_neither_decides() -> None:
+    one, other = (
+        text(1, ('id = "jp-pmark"', f'id = "{id_}"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
+        for id_ in ("gb", "uk")
+    )
+    assert names(store(record(one), record(other)), 0, country="GB") == [None]
+    again = text(1, ('id = "jp-pmark"', 'id = "jp"'))
+    assert names(store(record(again)), 0) == ["jp-pmark@1"], "at home the own pack decides"
+
+
+def test_pack_of_a_country_stricter_than_the_strictest_then_nobody_without_country_is_judged() -> None:
+    changes = ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]')
+    known = store(record(text(1, *changes, ("minor_age = 15", "minor_age = 18"))))
+    assert names(known, 0, country=None) == [None]
+    assert names(known, 0) == ["jp-pmark@1"]
 
 
 def test_bad_record_of_a_later_day_then_the_old_version_decides_until_then() -> None:

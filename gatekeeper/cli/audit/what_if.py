@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import time
 
 import click
 
@@ -13,7 +14,7 @@ from gatekeeper.cli.audit.reading import Pace, opened, rate_option, trail_option
 from gatekeeper.cli.audit.walk import TrailWalk
 from gatekeeper.cli.changes import rows, show
 from gatekeeper.cli.output import json_option, note, show_json
-from gatekeeper.office.policy_change import every, named
+from gatekeeper.office.policy_change import named
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams.operations import management
@@ -43,7 +44,7 @@ def command(
     """
     given = file_policy(policy) if policy.endswith(".toml") else None
     settings = load()
-    new = given or named(policy, every(management.policies(settings) if live else None))
+    new = given or named(policy, management.policies(settings) if live else None, at=int(time() * 1000))
     with opened(settings, folder, live=live, since=since, to=to) as trail:
         found = WhatIf(new, ByHash(trail))
         walk = TrailWalk(trail, since, to, Pace(rate if live or rate else 0))

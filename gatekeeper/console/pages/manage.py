@@ -32,7 +32,7 @@ Manager = Annotated[Session, Depends(may("manage"))]
 router = APIRouter()
 UNREASONED = ("activate",)
 _RUN = re.compile(r"[a-f0-9]{32}")
-_EXTRA = ("since", "until", "allow")
+_EXTRA = ("since", "until", "and_by")
 SHOWN = 20
 
 
