@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$"
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$"
+_LETTERS = r"A-Za-z0-9\p{Han}\p{Hiragana}\p{Katakana}"
+AUDIENCE_PATTERN = rf"^[{_LETTERS}][{_LETTERS}ー々・._\-]{{0,63}}$"
 TOKEN_PATTERN = r"^t[1-9][0-9]?_[A-Za-z0-9_\-]{43}$"  # noqa: S105 (the shape of a token, not one)
 
 _PHONE = re.compile(r"(0[0-9]{9,10}|81[0-9]{9,10})")
@@ -64,6 +66,8 @@ Surrogate = Annotated[str, StringConstraints(pattern=ID_PATTERN), AfterValidator
 RecipientId = Surrogate
 PointId = Surrogate
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
+AudienceWord = Annotated[str, StringConstraints(pattern=AUDIENCE_PATTERN)]
+"""A code of an audience. It may be Japanese, as marketing people name their selections."""
 Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Time = Annotated[str, StringConstraints(max_length=40), AfterValidator(_time)]

@@ -20,6 +20,7 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_heading,
 from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Earlier, Write, written
 from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.rules import audience
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.errors import IntegrityError, UsageError
@@ -36,6 +37,7 @@ from gatekeeper.policy.reasons import Found
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import catalogue, text
 from schemas.codec import Unreadable, decode
+from schemas.events import Send
 from schemas.topics import FACT_TOPICS
 from schemas.values import ZonedTime
 from streams.client.reader import Reader
@@ -107,6 +109,7 @@ def command(
         "rules": RULES,
         "at": times.instant(at),
         **summary(preflight),
+        "audience_unlisted": sorted(judge.unlisted)[:TOLD],
         "unreadable_sends": [asdict(fault) for fault in unread_sends[:TOLD]],
         "unreadable_facts": [asdict(fault) for fault in unread_facts[:TOLD]],
         "out": str(out) if out else None,
@@ -122,6 +125,8 @@ def command(
             show_changes(changes)
     if judge.keyless:
         note("check.no_key")
+    if judge.unlisted:
+        note("check.audience_unlisted", words=", ".join(sorted(judge.unlisted)[:TOLD]))
     _tell(preflight, unread_sends, unread_facts, out=out)
     context.exit(1 if preflight.withheld or unread_facts else 0)
 
@@ -211,10 +216,18 @@ class _Judge:
         self.memory = memory
         self.known = known
         self.keyless = False
+        self.unlisted: set[str] = set()
         self._tokens = tokens
         self._at = at
         self._earlier: dict[bytes, int] = {}
         self._cleared: dict[tuple[str, str, str], dict[str, Cleared]] = {}
+
+    def _listen(self, send: Send) -> None:
+        """Keeps the words of the audience that no list of the policy knows; a person looks at them."""
+        policy = self.known.at(self._at)
+        for attribute in send.audience:
+            if not audience.sensitive(attribute, policy):
+                self.unlisted.update(audience.words(attribute))
 
     def checked(self, line: int, value: bytes | Unreadable) -> tuple[Checked, str | None]:
         """The judged line, and its fault if it cannot be read. Never raises."""
@@ -227,6 +240,7 @@ class _Judge:
             twin = self._earlier.setdefault(clear_key(send), line)
             delivered = printed(self._tokens, send, trusting=True)
             self.keyless = self.keyless or delivered in ("no_key", "not_checked")
+            self._listen(send)
             told = self.memory.about(send, self._at)
             facts = self.store.view(
                 send,

@@ -19,7 +19,7 @@ from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import near, text, wrong
 from gatekeeper.times import span
 from schemas.topics import CLEARED_DAYS, DAY_MS
-from schemas.values import Any_, Channel, Code, Id, Line, Model, ZonedTime
+from schemas.values import Any_, AudienceWord, Channel, Code, Id, Line, Model, ZonedTime
 
 Setting = Literal["on", "purpose", "off"]
 """Setting of a rule: in force, in force for the purpose only, or not in force."""
@@ -57,7 +57,8 @@ class Policy:
     """One version of a policy. Times in milliseconds, `match_floor` per mille, `sha256` of the bytes of its file.
 
     `since`: the beginning of its force, in microseconds since the epoch. `off`: rules not in force. `purpose_only`:
-    rules in force for the purpose only. `sensitive`: codes of attributes that need their own consent (J.8.3).
+    rules in force for the purpose only. `sensitive`: words of attributes that need their own consent (J.8.3).
+    `sensitive_alone`: words that are such only as a whole code.
     `four_eyes_bulk`: the number of items that one person may release at once; None = any number. `rejudge_hours`:
     the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
     `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
@@ -79,6 +80,7 @@ class Policy:
     confirm_days: tuple[tuple[str, int], ...]
     double_opt_in_channels: frozenset[str]
     sensitive: frozenset[str]
+    sensitive_alone: frozenset[str]
     skew_ms: int
     max_lag_ms: int
     match_floor: int
@@ -174,6 +176,7 @@ def read(content: bytes, *, file: str) -> Policy:
         since=span(found.effective_from, found.timezone).first,
         timezone=found.timezone,
         sensitive=found.sensitive,
+        sensitive_alone=found.sensitive_alone,
         off=off,
         purpose_only=frozenset(code for code, setting in found.rules.items() if setting == "purpose"),
         confirm_days=tuple(sorted(found.parameters.confirm_days.items())),
@@ -254,7 +257,8 @@ class _File(Model):
     provisional: bool = False
     timezone: Annotated[str, AfterValidator(_zone)]
     purposes: frozenset[Code] = frozenset()
-    sensitive: frozenset[Code]
+    sensitive: frozenset[AudienceWord]
+    sensitive_alone: frozenset[AudienceWord] = frozenset()
     rules: dict[str, Setting] = Field(default_factory=dict)
     parameters: _Parameters
     clauses: Annotated[dict[Line, Rows], Field(max_length=256)] = Field(default_factory=dict)

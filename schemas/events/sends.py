@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from schemas.values import (
+    AudienceWord,
     Channel,
     Code,
     Id,
@@ -76,7 +77,7 @@ class Send(Model):
     contact_point: SendContactPoint
     template_id: Id
     match: Annotated[tuple[Match, ...], Field(max_length=16)] = ()
-    audience: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+    audience: Annotated[tuple[AudienceWord, ...], Field(max_length=32)] = ()
     flags: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
     li_ref: Id | None = None
     source_id: Id | None = None

@@ -112,7 +112,8 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "off"', ["off"]),
         (b"[rules]", b'[rules]\nJOINT_USE_NOT_COVERED = "purpose"', ["purpose_only"]),
         (b"postal = 30", b"postal = 60", ["confirm_days"]),
-        (b'  "diabetic",\n', b"", ["sensitive"]),
+        (b'"diabetic", ', b"", ["sensitive"]),
+        (b'["race", "checkup"]', b'["race"]', ["sensitive_alone"]),
         (b"ask_cap = 1", b"ask_cap = 1\nsource_max_age_months = 36", []),
     ],
 )

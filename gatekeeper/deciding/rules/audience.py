@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from unicodedata import normalize
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
+from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 
-_BETWEEN = re.compile(r"[._\-]")
+_BETWEEN = re.compile(r"[._\-・]")
 
 
 def selected(case: Case, consents: Consents) -> Iterator[Found]:
     """SENSITIVE_AUDIENCE: a sensitive attribute without consent. IMPROPER_USE_TARGETING: a warning flag."""
     send = case.send
-    unasked = [attribute for attribute in send.audience if _sensitive(attribute, case.policy.sensitive)]
+    unasked = [attribute for attribute in send.audience if sensitive(attribute, case.policy)]
     unasked = [attribute for attribute in unasked if not _agreed(case, attribute, consents)]
     if unasked:
         yield Found("SENSITIVE_AUDIENCE", (), {"attribute": ", ".join(sorted(set(unasked)))})
@@ -24,15 +26,30 @@ def selected(case: Case, consents: Consents) -> Iterator[Found]:
         yield Found("IMPROPER_USE_TARGETING", (), {"flag": ", ".join(sorted(set(send.flags)))})
 
 
+def sensitive(attribute: str, policy: Policy) -> bool:
+    """Tells whether the code of an audience needs a consent of its own: a listed word is one or several of its parts.
+
+    A Japanese word counts anywhere in the code, as Japanese is written without spaces (domain rule 7.5.28).
+    """
+    return _sensitive(attribute, policy.sensitive, policy.sensitive_alone)
+
+
+def words(attribute: str) -> tuple[str, ...]:
+    """The parts of a code of an audience, in small letters."""
+    return tuple(_BETWEEN.split(normalize("NFKC", attribute).casefold()))
+
+
 @lru_cache(maxsize=1024)
-def _sensitive(attribute: str, listed: frozenset[str]) -> bool:
-    """True if a listed code occurs in the attribute as one or several of its words."""
-    return any(_words(code) in _words(attribute) for code in listed)
+def _sensitive(attribute: str, listed: frozenset[str], alone: frozenset[str]) -> bool:
+    whole, parts = "".join(words(attribute)), _barred(attribute)
+    return whole in alone or any(
+        _barred(word) in parts if word.isascii() else normalize("NFKC", word) in whole for word in listed
+    )
 
 
-def _words(code: str) -> str:
+def _barred(code: str) -> str:
     """A code as its words between bars: `buyers_of.Diabetes` as `|buyers|of|diabetes|`."""
-    return f"|{_BETWEEN.sub('|', code.lower())}|"
+    return f"|{'|'.join(words(code))}|"
 
 
 def _agreed(case: Case, attribute: str, consents: Consents) -> bool:
