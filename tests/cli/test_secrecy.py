@@ -37,10 +37,10 @@ def defective(self, sent, *more, **named):
         raise ValueError(str(sent.delivery))
     return view(self, sent, *more, **named)
 
-def crashing(self, topic, partition, offset, key, value, *more):
-    if b"crash" in (value or b""):
-        raise ValueError(value.decode())
-    return apply(self, topic, partition, offset, key, value, *more)
+def crashing(self, record):
+    if b"crash" in (record.value or b""):
+        raise ValueError(record.value.decode())
+    return apply(self, record)
 
 FactStore.view, FactStore.apply = defective, crashing
 sys.argv = ["gatekeeper", "worker"]
@@ -219,7 +219,7 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     (asked, released), items = [f"e-face-c{n}" for n in (0, 1)], world.items()
     ids = {event: item["decision_id"] for event, item in items.items()}
     because = ("--reason", f"{NAME} {PHONE}", "--yes")
-    said("review", "release", ids[released], *because, code=0)
+    said("review", "release", ids[released], "--evidence", "scan-9", *because, code=0)
     said("review", "uphold", ids[asked], *because, code=0)
     said("review", "undo", ids[asked], *because, code=0)
     said("review", "note", ids[asked], *because, code=0)
