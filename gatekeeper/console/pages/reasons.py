@@ -15,6 +15,7 @@ from gatekeeper.console import registry
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
+from gatekeeper.deciding.release import releasable
 from gatekeeper.policy.reasons import CATALOGUE, Kind
 from gatekeeper.texts import Language, catalogue
 
@@ -33,7 +34,7 @@ def listed(request: Request, session: Viewer) -> Response:
     held = console(request)
     with held.model.read() as db:
         policy = registry.packs(db, held.settings.policy).at(held.now())
-    return page(request, "reasons", groups=groups, cites=policy.cites, policy=policy)
+    return page(request, "reasons", groups=groups, cites=policy.cites, policy=policy, releasable=releasable)
 
 
 _GROUPS = list(dict.fromkeys(kind.group for kind in CATALOGUE.values()))

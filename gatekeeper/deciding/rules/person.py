@@ -9,7 +9,7 @@ from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import Hit
 from gatekeeper.deciding.no import stop_of
-from gatekeeper.deciding.rules.source import lane
+from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import Span, day
 
@@ -80,7 +80,7 @@ def given_since(case: Case, said: Span) -> bool:
     """True if the person has given us the send's contact point since."""
     return any(
         lane(source) == "own"
-        and source.state == "active"
+        and active(case, source)
         and source.acquired_at is not None
         and _later(case, source.acquired_at, said)
         and case.names_contact_point(source)

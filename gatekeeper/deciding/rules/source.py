@@ -27,6 +27,12 @@ def _illicit(source: Source, batch: Batch | None) -> bool:
     return source.state == "illicit" or bool(batch and batch.flags)
 
 
+def active(case: Case, source: Source) -> bool:
+    """True if neither the source nor its list is quarantined or of an unlawful origin."""
+    batch = case.batch(source)
+    return source.state == "active" and not (batch and (batch.flags or batch.state == "quarantined"))
+
+
 def state(case: Case, source: Source) -> list[Found]:
     """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, ENTRUSTED_COMMINGLED, SOURCE_STALE: of a source in any lane."""
     batch, id_ = case.batch(source), source.source_id
