@@ -74,7 +74,7 @@ def test_an_act_then_the_overview_tells_who_and_why_and_how_often_the_rule_is_ov
     campaign, client = site.withheld(2), site.client("reviewer2")
     reason = f"birth date seen {uuid.uuid4().hex[:6]}"
     for item, kind in zip(site.items(campaign), ("release", "uphold"), strict=True):
-        form = {"kind": kind, "run": uuid.uuid4().hex[:12], "reason": reason}
+        form = {"kind": kind, "run": uuid.uuid4().hex[:12], "reason": reason, "evidence": "form-9"}
         assert client.post(f"/items/{item['id']}/acts", data=form).status_code == 303
     until(lambda: {item["state"] for item in site.items(campaign)} == {"released", "upheld"}, "the answers")
     page = client.get("/overview").text
