@@ -68,8 +68,10 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
         return (Found("CONFIRMATION_UNDELIVERED", facts, says),)
     if _answered(ask, consents):
         return (Found("CONFIRMATION_CAP_REACHED", facts, says),)
-    pending = case.at < _closes(case, ask)
-    return (Found("CONFIRMATION_PENDING" if pending else "CONFIRMATION_LAPSED", facts, says),)
+    if case.at < _closes(case, ask):
+        return (Found("CONFIRMATION_PENDING", facts, says),)
+    form = consents.standing((case.send.controller_id,)).stands
+    return (Found("CONFIRMATION_LAPSED", facts, {"case": "form", **says} if form else says),)
 
 
 def refusals(case: Case, source: Source, consents: Consents) -> list[HeldConsent]:

@@ -44,7 +44,8 @@ def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
             return ()
         return (Found("MINOR_NO_GUARDIAN", ages.sources, {"age": str(minor_age)}),)
     if young := [source for source in case.facts.sources if warns(case, source)]:
-        return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method}),)
+        says = {"case": "under", "age": str(minor_age), "method": young[0].method}
+        return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), says),)
     return ()
 
 
