@@ -108,7 +108,7 @@ def route(case: Case, source: Source, language: Language) -> str:
     sentence = catalogue().get(f"notice.route.{kind}")
     if sentence is None:
         return ""
-    batch, notice = case.batch(source), case.notice(source.notice_id)
+    batch, notice = case.batch(source), case.notice(source.notice_id, source.acquired_at)
     values = {
         "provider": (batch.check.name if batch and batch.check else None) or _name(case, source.provided_by),
         "collector": _name(case, source.collected_by),
@@ -145,7 +145,8 @@ def _concrete(name: str, value: str) -> bool:
 
 def _form(question: Question) -> bool:
     """Tells whether a yes would agree to a valid, complete notice of the sender that covers the purpose."""
-    case, notice = question.case, question.case.notice(question.template.notice_id)
+    case, form = question.case, question.template.notice_id
+    notice = case.reference.notice(form, case.at) if form else None
     return bool(
         notice
         and notice.complete

@@ -34,17 +34,20 @@ class Case(NamedTuple):
         """The calendar day of a written time in the policy's time zone."""
         return times.day(self.span(text).first, self.policy.timezone)
 
-    def notice(self, notice_id: str | None) -> Notice | None:
-        """The notice with that id; an unknown id counts as no notice."""
-        return self.reference.notices.get(notice_id) if notice_id else None
+    def notice(self, notice_id: str | None, when: str | None) -> Notice | None:
+        """The notice with that id as it was at a written time; an unknown id counts as no notice (rule 7.5.23).
+
+        A day counts from its beginning. None as time: the fact that names the notice is undated.
+        """
+        return self.reference.notice(notice_id, self.span(when).first if when else None) if notice_id else None
 
     def batch(self, source: Source) -> Batch | None:
         """The list that a source came with; an unknown id counts as no list."""
-        return self.reference.batches.get(source.batch_id) if source.batch_id else None
+        return self.reference.batch(source.batch_id) if source.batch_id else None
 
-    def template(self, template_id: str) -> Template | None:
-        """The template with that id; an unknown id counts as no template."""
-        return self.reference.templates.get(template_id)
+    def template(self, template_id: str, when: str | None = None) -> Template | None:
+        """The template with that id, now or as it was at a written time; an unknown id counts as no template."""
+        return self.reference.template(template_id, self.span(when).first if when else self.at)
 
     def purpose(self, code: str) -> Purpose | None:
         """The registered purpose with that code, None without one (domain rule 7.5.22)."""

@@ -101,7 +101,7 @@ class Proof:
 
     def early(self, event: HeldConsent) -> Notice | None:
         """The notice of a consent that is older than this form; None if it is not."""
-        notice = self.case.notice(event.notice_id)
+        notice = self.case.notice(event.notice_id, event.event_time)
         if notice is None or not notice.valid_from:
             return None
         return notice if self.when(event).first < self.case.span(notice.valid_from).first else None
@@ -125,7 +125,7 @@ class Proof:
 
     def _faulty(self, event: HeldConsent, after: int) -> tuple[str, ...]:
         case, faults = self.case, []
-        policy, now, notice = case.policy, case.at, case.notice(event.notice_id)
+        policy, now, notice = case.policy, case.at, case.notice(event.notice_id, event.event_time)
         by = method(event)
         by_import = IMPORT in (by, event.expressed_by)
         stated = event.evidence_ref or (notice and not by_import) or self.evidence(event, after)

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any, TypeVar
 
 from gatekeeper.deciding import purposes
 from gatekeeper.deciding.purposes import Purposes
-from gatekeeper.deciding.versions import Versions
-from schemas.codec import canonical
-from schemas.events import Batch, Controller, JointUseTerms, Notice, PolicyVersion, Purpose, Register, Template
+from gatekeeper.deciding.versions import Versions, in_force
+from schemas.events import (
+    Batch,
+    Controller,
+    JointUseTerms,
+    Notice,
+    PolicyVersion,
+    ProviderCheck,
+    Purpose,
+    Register,
+    Template,
+    VersionResolution,
+)
 
 PURPOSES = "purpose/*"
 """The name of all records of purposes together. Any of them can change the meaning of another."""
-Referred = Purpose | Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register
+Versioned = Notice | JointUseTerms | Batch | Template
+Referred = Versioned | VersionResolution | Purpose | Controller | PolicyVersion | Register
+M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
 @dataclass(slots=True)
 class Reference:
-    """Reference data by id. The last record of a key wins, but all records of terms and of purposes stay.
+    """Reference data by id. Notices, terms, batches and templates keep every version (rule 7.5.23).
 
-    `digests`: SHA-256 of the record's bytes by `kind/id`; for terms, of all their versions; for purposes, of all
-    records with their arrivals.
+    `digests`: SHA-256 by `kind/id`; of the record's bytes, or of all its versions, resolutions and arrivals.
     `ask`: the template that asks people, None if no registered template may ask.
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
-    notices: dict[str, Notice] = field(default_factory=dict)
-    terms: dict[str, dict[str, JointUseTerms]] = field(default_factory=dict)
-    batches: dict[str, Batch] = field(default_factory=dict)
-    templates: dict[str, Template] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     ask: Template | None = None
-    _versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
+    _notices: dict[str, Versions[Notice]] = field(default_factory=dict)
+    _batches: dict[str, Versions[Batch]] = field(default_factory=dict)
+    _templates: dict[str, Versions[Template]] = field(default_factory=dict)
     _purposes: Versions[Purpose] = field(default_factory=Versions)
     _registered: Purposes | None = None
 
@@ -43,37 +55,99 @@ class Reference:
             self._registered = purposes.read((one.arrived, one.model) for one in self._purposes)
         return self._registered
 
+    @property
+    def templates(self) -> Mapping[str, Template]:
+        """The newest version of each template, by id."""
+        return {id_: versions.binding[-1].model for id_, versions in self._templates.items()}
+
+    def notice(self, id_: str, when: int | None) -> Notice | None:
+        """The version of a notice in force at an instant (microseconds); None as instant = undated.
+
+        A notice that any version calls invalid stays so. A legacy form is accepted only by a resolution that names its
+        version; a resolution of a version that no longer calls it invalid ends that.
+        """
+        versions = self._notices.get(id_)
+        if versions is None:
+            return None
+        found = in_force(versions.binding, when)
+        said = next((one.model.invalidated_at for one in versions.binding if one.model.invalidated_at), None)
+        legacy = bool(found.accepted_legacy and versions.resolved and found is versions.binding[0].model)
+        if (said, legacy) == (found.invalidated_at, bool(found.accepted_legacy)):
+            return found
+        return found.model_copy(update={"invalidated_at": said, "accepted_legacy": legacy})
+
+    def template(self, id_: str, when: int | None) -> Template | None:
+        """The version of a template in force at an instant (microseconds)."""
+        versions = self._templates.get(id_)
+        return in_force(versions.binding, when) if versions else None
+
+    def batch(self, id_: str) -> Batch | None:
+        """The newest version of a batch, with the flags of all versions since the last resolution."""
+        versions = self._batches.get(id_)
+        if versions is None:
+            return None
+        newest = versions.binding[-1].model
+        flags = tuple(sorted({flag for one in versions.binding for flag in one.model.flags}))
+        return newest if len(flags) == len(newest.flags) else newest.model_copy(update={"flags": flags})
+
+    def checks(self, id_: str) -> list[ProviderCheck]:
+        """The checks of a batch's provider in all its versions."""
+        versions = self._batches.get(id_)
+        return [one.model.check for one in versions.binding if one.model.check] if versions else []
+
     def put(self, model: Referred, value: bytes, arrived: int) -> bytes:
         """Adds one record; the result is the bytes whose hash stands in `digests` for it from now on.
 
-        `arrived`: milliseconds since the epoch when the log took it. Policies and registers only leave a
-        digest: FactStore.activations holds the versions.
+        `arrived`: milliseconds since the epoch when the log took it. Policies and registers only leave a digest:
+        FactStore.activations holds the versions.
         """
         key, named = f"{model.kind}/{model.id}", value
-        if isinstance(model, JointUseTerms):
-            self.terms.setdefault(model.id, {})[str(model.version)] = model
-            versions = self._versions.setdefault(key, {})
-            versions[str(model.version)] = sha256(value).hexdigest()
-            named = canonical(versions)
-        elif isinstance(model, Purpose):
-            self._purposes.add(model.id, model, value, arrived)
-            self._registered = None
-            key, named = PURPOSES, self._purposes.named
-        elif isinstance(model, Controller):
-            self.controllers[model.id] = model
-        elif isinstance(model, Notice):
-            self.notices[model.id] = model
-        elif isinstance(model, Batch):
-            self.batches[model.id] = model
-        elif isinstance(model, Template):
-            self.templates[model.id] = model
-            asking = [id_ for id_, template in self.templates.items() if template.ask_complete]
-            self.ask = self.templates[min(asking)] if asking else None
+        match model:
+            case VersionResolution():
+                versions = self._of(model.of)
+                if versions is None or not model.by_two:
+                    return value
+                versions.resolve(model.version, value, arrived)
+                key, named = model.of, versions.named
+            case Purpose():
+                self._purposes.add(model.id, model, value, arrived)
+                self._registered = None
+                key, named = PURPOSES, self._purposes.listed
+            case Controller():
+                self.controllers[model.id] = model
+            case JointUseTerms():
+                named = _kept(self.terms, model, value, arrived)
+            case Notice():
+                named = _kept(self._notices, model, value, arrived)
+            case Batch():
+                named = _kept(self._batches, model, value, arrived)
+            case Template():
+                named = _kept(self._templates, model, value, arrived)
+        if key.startswith("template/"):
+            asking = {id_: template for id_, template in self.templates.items() if template.ask_complete}
+            self.ask = asking[min(asking)] if asking else None
         self.digests[key] = sha256(named).hexdigest()
         return named
+
+    def _of(self, name: str) -> Versions[Any] | None:
+        """The versions of the record with this name, `kind/id`."""
+        kind, _, id_ = name.partition("/")
+        kept: dict[str, Mapping[str, Versions[Any]]] = {
+            "notice": self._notices,
+            "template": self._templates,
+            "batch": self._batches,
+            "joint_use_terms": self.terms,
+        }
+        return kept[kind].get(id_)
+
+
+def _kept(into: dict[str, Versions[M]], model: M, value: bytes, arrived: int) -> bytes:
+    versions = into.setdefault(model.id, Versions())
+    versions.add(model.id, model, value, arrived)
+    return versions.named
 
 
 def place_of(model: Referred) -> str:
     """The key under which a newer record replaces an older one."""
-    version = f"/{model.version}" if isinstance(model, JointUseTerms | PolicyVersion) else ""
+    version = f"/{model.version}" if isinstance(model, PolicyVersion) else ""
     return f"{model.kind}/{model.id}{version}"

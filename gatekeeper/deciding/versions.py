@@ -1,8 +1,8 @@
-"""All versions of a reference record with their arrivals, and the hash by which snapshots name them."""
+"""All versions of a reference record with their arrivals, and the hash by which snapshots name them (rule 7.5.23)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Generic, NamedTuple, TypeVar
 
@@ -20,25 +20,61 @@ class Version(NamedTuple, Generic[M]):
 
 
 class Versions(Generic[M]):
-    """Versions in the order of arrival. A repetition of the newest record of an id is no version."""
+    """Versions in the order of arrival. A repetition of the newest record of an id is no version.
 
-    __slots__ = ("_newest", "all")
+    `resolved`: the numbers of the versions that two managers stand for, 1 = the first.
+    """
+
+    __slots__ = ("_all", "_entries", "_first", "_newest", "resolved")
 
     def __init__(self) -> None:
-        self.all: list[Version[M]] = []
-        self._newest: dict[str, Version[M]] = {}
+        self.resolved: frozenset[int] = frozenset()
+        self._all: list[Version[M]] = []
+        self._entries: list[tuple[int, str]] = []  # versions and resolutions
+        self._first = b""
+        self._newest: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Version[M]]:
-        return iter(self.all)
+        return iter(self._all)
 
     def add(self, id_: str, model: M, value: bytes, arrived: int) -> None:
-        """Adds the record with these bytes. It never arrives before an earlier one of its id, even by a wrong clock."""
-        digest, newest = sha256(value).hexdigest(), self._newest.get(id_)
-        if newest is None or newest.sha256 != digest:
-            self._newest[id_] = Version(max(arrived, newest.arrived) if newest else arrived, digest, model)
-            self.all.append(self._newest[id_])
+        """Adds the record with these bytes, after those that came before it."""
+        digest = sha256(value).hexdigest()
+        if self._newest.get(id_) != digest:
+            self._first = self._first or value
+            self._newest[id_] = digest
+            self._all.append(Version(arrived, digest, model))
+            self._entries.append((arrived, digest))
+
+    def resolve(self, number: int, value: bytes, arrived: int) -> None:
+        """Adds the resolution with these bytes, which names a version; one that is still to come is not named."""
+        if number <= len(self._all) and number not in self.resolved:
+            self.resolved |= {number}
+            self._entries.append((arrived, sha256(value).hexdigest()))
+
+    @property
+    def binding(self) -> Sequence[Version[M]]:
+        """The versions from the highest resolved one on, which holds from the beginning; all without a resolution."""
+        return self._all[max(self.resolved) - 1 :] if self.resolved else self._all
+
+    @property
+    def listed(self) -> bytes:
+        """Versions and resolutions by arrival and hash, as canonical JSON."""
+        return canonical([[arrived, digest] for arrived, digest in self._entries])
 
     @property
     def named(self) -> bytes:
-        """The versions by arrival and hash, as canonical JSON. A snapshot names these bytes by their SHA-256."""
-        return canonical([[one.arrived, one.sha256] for one in self.all])
+        """The bytes that a snapshot names by their SHA-256: the record while there is one alone, else the list."""
+        return self._first if len(self._entries) == 1 else self.listed
+
+
+def in_force(versions: Sequence[Version[M]], when: int | None) -> M:
+    """The version in force at an instant, in microseconds since the epoch; None = undated.
+
+    A version is in force from its arrival, the first from always. An undated fact takes the first.
+    """
+    found = versions[0]
+    for one in versions[1:]:
+        if when is not None and one.arrived * 1000 <= when:
+            found = one
+    return found.model

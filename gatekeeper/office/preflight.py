@@ -181,7 +181,7 @@ def grade(case: Case) -> Grade:
 
 def _grade(case: Case, event: HeldConsent, consents: Consents) -> Grade:
     if consents.proof.evidence(event, consents.standing((event.controller_id,)).after):
-        notice = case.notice(event.notice_id)
+        notice = case.notice(event.notice_id, event.event_time)
         own = notice is not None and notice.controller_id == case.send.controller_id
         return "A" if own and event.event_time else "B"
     return "C" if event.event_time else "D"

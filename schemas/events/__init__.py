@@ -31,6 +31,7 @@ from schemas.events.reference import (
     Resolution,
     ShownPerson,
     Template,
+    VersionResolution,
 )
 from schemas.events.sends import Delivery, Match, Send, SendContactPoint
 from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, SourceContactPoint, Succession
@@ -83,4 +84,5 @@ __all__ = [
     "SuppressionKind",
     "Template",
     "TopicAct",
+    "VersionResolution",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
 from schemas.events.sources import ProviderCheck
 from schemas.values import (
@@ -117,6 +117,7 @@ class Notice(Model):
     accepted_legacy: bool | None = None
     names: Annotated[tuple[Id, ...], Field(max_length=64)] = ()
     valid_from: Time | None = None
+    recorded_at: Time | None = None
 
 
 class JointUseTerms(Model):
@@ -131,6 +132,7 @@ class JointUseTerms(Model):
     purposes: Annotated[tuple[Code, ...], Field(max_length=64)]
     complete: bool
     name: Line | None = None
+    recorded_at: Time | None = None
 
     @property
     def id(self) -> str:
@@ -148,6 +150,7 @@ class Batch(Model):
     state: Literal["active", "quarantined"] = "active"
     flags: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
     name: Line | None = None
+    recorded_at: Time | None = None
 
 
 class ShownPerson(Model):
@@ -186,6 +189,7 @@ class Template(Model):
     notice_id: Id | None = None
     persons: Annotated[tuple[ShownPerson, ...], Field(max_length=64)] = ()
     name: Line | None = None
+    recorded_at: Time | None = None
 
 
 class PolicyVersion(Model):
@@ -235,7 +239,37 @@ class Resolution(Model):
     at: ZonedTime
 
 
+class VersionResolution(Model):
+    """The word of two managers that a version of a reference record is right from the beginning (rule 7.5.23).
+
+    `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
+    """
+
+    v: Version
+    kind: Literal["resolution"]
+    id: Id
+    of: Annotated[str, StringConstraints(pattern=r"^(notice|template|joint_use_terms|batch)/[A-Za-z0-9][^/]{0,63}$")]
+    version: Annotated[int, Field(ge=1, lt=2**31)]
+    by: TwoManagers
+    evidence_ref: Id
+    at: ZonedTime
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the resolution."""
+        return two_managers(self.by)
+
+
+def _subject(value: Any) -> str:
+    """The form of a resolution: `of` names a version, and any other one an unreadable record."""
+    named = "of" in value if isinstance(value, dict) else isinstance(value, VersionResolution)
+    return "version" if named else "record"
+
+
+AnyResolution = Annotated[
+    Annotated[Resolution, Tag("record")] | Annotated[VersionResolution, Tag("version")], Discriminator(_subject)
+]
 Reference = Annotated[
-    Purpose | Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register | Resolution,
+    Purpose | Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register | AnyResolution,
     Field(discriminator="kind"),
 ]

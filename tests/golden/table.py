@@ -33,6 +33,7 @@ _REFERENCE = {
     "joint_use_terms": invented.terms,
     "notice": invented.notice,
     "purpose": invented.purpose,
+    "resolution": invented.resolution,
     "template": invented.template,
 }
 

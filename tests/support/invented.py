@@ -305,6 +305,11 @@ def batch(**fields: Any) -> Event:
     return "reference", bare({"v": 1, "kind": "batch", "id": "B-1", **fields})
 
 
+def resolution(**fields: Any) -> Event:
+    value = {"v": 1, "kind": "resolution", "id": "Z-1", "version": 1, "by": MANAGERS, "evidence_ref": "minutes-1"}
+    return "reference", bare({**value, "at": "2026-11-20T10:00:00+09:00", **fields})
+
+
 CHECK = {
     "checked_at": "2025-03-03",
     "name": "さくら名簿センター株式会社",
@@ -332,6 +337,7 @@ REFERENCE: tuple[Event, ...] = (
     notice(id="CARD-V1", complete=False),
     notice(id="POINTS-V1", purposes=["service.points"], complete=False),
     notice(id="LEGACY", complete=False, accepted_legacy=True),
+    resolution(of="notice/LEGACY"),
     notice(id="ROUTE-A", states_route="broker-a"),
     notice(id="PRETICKED", invalidated_at="2024-02-01"),
     notice(id="C2-CARD", controller_id="C2"),

@@ -58,6 +58,9 @@ class Named:
                 if isinstance(model, PolicyVersion) and model.toml:
                     self.policies[sha256(model.toml.encode()).hexdigest()] = model.toml.encode()
 
+    def keep(self, value: bytes) -> None:
+        self.references[sha256(value).hexdigest()] = value
+
     def policy(self, sha256: str) -> bytes | None:
         return self.policies.get(sha256)
 

@@ -8,15 +8,12 @@ from hashlib import sha256
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.checks.trail import Named
-from gatekeeper.deciding.reference import PURPOSES, Reference
+from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.policy import Policy, read
 from schemas.audit import Digest
 from schemas.codec import Unreadable, canonical, decode
 
-TERMS = "joint_use_terms/"
-"""A record names all versions of joint-use terms by one hash, that of canonical JSON, version to SHA-256."""
-_DIGESTS = TypeAdapter(dict[str, Digest])
 _VERSIONS = TypeAdapter(list[tuple[int, Digest]])
 _KEPT = 4096
 
@@ -55,26 +52,25 @@ class ByHash:
         found = self._references.get(name)
         if found is None:
             found = Reference()
-            for key, digest in refs.items():
-                for arrived, each in self._versions(key, digest):
+            for digest in refs.values():
+                for arrived, each in self._versions(digest):
                     self._put(found, each, arrived)
             if len(self._references) >= _KEPT:
                 self._references.clear()
             self._references[name] = found
         return found
 
-    def _versions(self, key: str, digest: str | None) -> Iterable[tuple[int, str]]:
-        """The records behind a hash in the order of arrival, each with its arrival (0 = not recorded)."""
+    def _versions(self, digest: str | None) -> Iterable[tuple[int, str]]:
+        """The records behind a hash in the order of arrival, each with its arrival (0 = one record, without it)."""
         if digest is None:
             return ()
+        value = self._bytes("reference", digest)
+        if not value.startswith(b"["):
+            return ((0, digest),)
         try:
-            if key == PURPOSES:
-                return _VERSIONS.validate_json(self._bytes("reference", digest))
-            if key.startswith(TERMS):
-                return [(0, each) for each in _DIGESTS.validate_json(self._bytes("reference", digest)).values()]
+            return _VERSIONS.validate_json(value)
         except ValidationError:
             raise Missing("reference", digest) from None
-        return ((0, digest),)
 
     def _put(self, reference: Reference, digest: str, arrived: int) -> None:
         value = self._bytes("reference", digest)

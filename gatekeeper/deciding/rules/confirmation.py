@@ -23,7 +23,7 @@ def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
     """True if a consent answers a sound ask for this source, or was given on a notice that states its route."""
     if consent is None:
         return False
-    if states_route(case, source, case.notice(consent.notice_id)):
+    if states_route(case, source, case.notice(consent.notice_id, consent.event_time)):
         return True
     if consent.answers is None:
         return False
@@ -133,7 +133,7 @@ def sound(case: Case, source: Source, ask: Ask) -> bool:
 
     `source`: the source that is judged. The route of an ask about a source that is not on file counts as true.
     """
-    template = case.template(ask.template_id)
+    template = case.template(ask.template_id, ask.at)
     if template is None or not template.ask_complete:
         return False
     about = [source] if ask.source_id == source.source_id else _named(case, ask)

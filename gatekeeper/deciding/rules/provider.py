@@ -29,14 +29,15 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
 
 def _newest(case: Case, source: Source) -> list[ProviderCheck]:
     """The newest check that counts; empty without one."""
-    got, batch = source.shared_at or source.acquired_at, case.batch(source)
+    got = source.shared_at or source.acquired_at
     if got is None:
         return []
     by = min(
         case.span(got).last + case.policy.check_within_days * DAY_MS * 1000,
         case.at + case.policy.skew_ms * 1000,
     )
-    checks = [check for check in (source.check, batch.check if batch else None) if check and _complete(check)]
+    listed = case.reference.checks(source.batch_id) if source.batch_id else []
+    checks = [check for check in (source.check, *listed) if check and _complete(check)]
     made = [(case.span(str(check.checked_at)).last, check) for check in checks]
     newest = max((at for at, _ in made if at <= by), default=None)
     return [check for at, check in made if at == newest]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gatekeeper.deciding.case import UNREAD, Case, route
+from gatekeeper.deciding.rules.terms import terms_in_force
 from gatekeeper.policy.methods import METHODS, Lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import months_after
@@ -73,7 +74,8 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     """
     sender, purpose = case.send.controller_id, case.send.purpose
     named = (consent.notice_id if consent else None) or source.notice_id
-    notice = case.notice(named)
+    by_consent = consent is not None and consent.notice_id is not None
+    notice = case.notice(named, consent.event_time if consent and by_consent else source.acquired_at)
     told = case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
     found: list[Found] = []
     facts = (source.source_id, f"notice/{named}") if named else (source.source_id,)
@@ -106,16 +108,9 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
     policy, id_ = case.policy, source.source_id
     facts = (id_, f"joint_use_terms/{source.terms_id}") if source.terms_id else (id_,)
     says = {"collector": case.party(source.collected_by), "terms": source.terms_id or "-", "purpose": case.send.purpose}
-    shared = source.shared_at or source.acquired_at
-    versions = case.reference.terms.get(source.terms_id or "", {}).values()
-    before = [
-        (case.span(terms.published_at).last, str(terms.version).rjust(16), terms)
-        for terms in versions
-        if terms.complete and shared and case.span(terms.published_at).last < case.span(shared).first
-    ]
     covered = True
-    if before:
-        published, _, terms = max(before, key=lambda one: one[:2])
+    if found := terms_in_force(case, source):
+        published, terms = found
         outside = [one for one in (case.send.controller_id, source.collected_by) if one not in terms.parties]
         if outside and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
             yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.party(outside[0])})
@@ -185,7 +180,8 @@ def misrouted(source: Source) -> bool:
 
 def _anew(case: Case, consent: Consent, deal: Succession) -> bool:
     """True if a consent was given after closing to the sender, on a complete notice of the sender."""
-    notice, sender, said = case.notice(consent.notice_id), case.send.controller_id, consent.event_time
+    sender, said = case.send.controller_id, consent.event_time
+    notice = case.notice(consent.notice_id, said)
     return bool(
         (consent.controller_id == sender and notice and notice.controller_id == sender and notice.complete)
         and (said and case.span(said).first > case.span(deal.closed_at).last)
@@ -193,7 +189,7 @@ def _anew(case: Case, consent: Consent, deal: Succession) -> bool:
 
 
 def _told(case: Case, source: Source) -> bool:
-    notice = case.notice(source.notice_id)
+    notice = case.notice(source.notice_id, source.acquired_at)
     return case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
 
 
@@ -203,7 +199,8 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
         return True
     if consent is None:
         return False
-    shown = [case.notice(named) for named in (consent.notice_id, source.notice_id) if named]
+    named = ((consent.notice_id, consent.event_time), (source.notice_id, source.acquired_at))
+    shown = [case.notice(notice_id, when) for notice_id, when in named if notice_id]
     return bool(shown) and all(
         notice and notice.complete and not notice.invalidated_at and notice.controller_id in parties for notice in shown
     )
