@@ -311,3 +311,31 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
             "delivery": st.sampled_from((None, None, *WRITTEN, {"name": "高橋 一郎"})),
         }
     ).map(lambda made: invented.send(**invented.bare(made)))
+
+
+def versions() -> st.SearchStrategy[invented.Event]:
+    """Later versions of notices, templates and terms; none takes back what binds from when it is first said."""
+    notice_ids = st.sampled_from(("OK", "CARD-V1", "POINTS-V1", "LEGACY", "ROUTE-A", "C2-CARD"))
+    notices = st.builds(
+        lambda id_, complete, purposes, route: invented.notice(
+            id=id_, complete=complete, purposes=purposes, states_route=route
+        ),
+        notice_ids,
+        st.booleans(),
+        st.sampled_from((["mkt.dm.own"], ["service.points"])),
+        st.sampled_from((None, "broker-a")),
+    )
+    templates = st.builds(
+        lambda id_, complete: invented.template(id=id_, ask_complete=complete, display_ok={}),
+        st.sampled_from(("T-1", "T-BARE")),
+        st.booleans(),
+    )
+    terms = st.builds(
+        lambda version, published, complete: invented.terms(
+            version=version, published_at=published, parties=["C2"], complete=complete
+        ),
+        st.sampled_from((1, 2, 3)),
+        st.sampled_from(("2010-04-01", "2020-04-01", "2025-04-02")),
+        st.booleans(),
+    )
+    return st.one_of(notices, templates, terms)

@@ -24,6 +24,7 @@ from schemas.audit import Decision as Printed
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.record import Record
+from schemas.topics import DAY_MS
 from tests.property import people
 from tests.support import invented
 from tests.support.facts import fact
@@ -129,6 +130,18 @@ def test_mail_that_is_owed_then_nothing_withholds_it_but_an_address_where_mail_c
     found = decided(stopped, invented.send(message_class=message_class, country=country))
     returned = any(value.get("kind") == "undeliverable" for _, value in facts)
     assert found.codes in ((), ("CONTACT_UNDELIVERABLE",)[: int(returned)])
+
+
+@FEW
+@given(people.ruled_people(), people.sends(), st.lists(people.versions(), min_size=1, max_size=3))
+def test_version_that_arrives_later_then_an_old_decision_stays_as_it_was(facts: Any, send: Any, later: Any) -> None:
+    store, one = invented.store(*facts), read(send)
+    before = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
+    for offset, (_, value) in enumerate(later, 10_000):
+        arrived = Record("reference", 0, offset, invented.T + 2 * DAY_MS, None, orjson.dumps(value))
+        assert store.apply(arrived) is None
+    after = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
+    assert (after.verdict, after.codes, after.basis) == (before.verdict, before.codes, before.basis)
 
 
 @FEW
