@@ -136,17 +136,17 @@ def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
 
 def of_every_kind() -> tuple[list[bytes], Named]:
     """Returns few records that have every reason and every stage between them, and what they name."""
-    values, references, left = [], [orjson.dumps(value) for _, value in invented.REFERENCE], set(CATALOGUE)
+    values, found, left = [], named(), set(CATALOGUE)
     for case in CASES.values():
         value, reference = of_case(case)
         codes = {reason["code"] for reason in orjson.loads(value)["reasons"]}
         if codes & left or not values:
             left -= codes
             values.append(value)
-            references += reference
+            found.references |= invented.named(reference)  # each case has its own versions
     for desk in (_young(), _two(), _asked(), _failing(), _erased()):
         values += desk.values
-    return values, Named(dict.fromkeys(references))
+    return values, found
 
 
 def _young() -> Recorded:
