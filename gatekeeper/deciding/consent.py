@@ -89,7 +89,10 @@ class Consents:
         after = _end([*nos, *self._lifted])
         givens = self._givens(parties)
         left, notes = unlifted(case, nos, self._lifters(parties, after)) if nos else ((), frozenset())
-        stands = () if left else self._walked(givens, after)
+        stands: tuple[HeldConsent, ...] = ()
+        if not left:
+            unended = self._unended(givens)
+            stands = tuple(one for one in unended if proof.when(one).first > after and not proof.faults(one, after))
         lacks: tuple[Found, ...] = ()
         if due and left:
             if givens and proof.when(givens[0]).first > _end(left):
@@ -116,7 +119,7 @@ class Consents:
         proof = self.proof
         return [
             Lifter(event.controller_id, proof.when(event), minor(self.case, event, proof.when(event)))
-            for event in self._givens(parties)
+            for event in self._unended(self._givens(parties))
             if proof.lifts(event, after)
         ]
 
@@ -132,24 +135,21 @@ class Consents:
         """The suppressions of the will in scope that a consent lifted; others are reported by their own reasons."""
         return [no for stop, no in self._stops if self.stop(stop)[0] is None]
 
-    def _walked(self, givens: Sequence[HeldConsent], after: int) -> tuple[HeldConsent, ...]:
-        """The consents that stand: proven, later than `after`, and not ended by an expired one (rule 7.1.9).
+    def _unended(self, givens: Sequence[HeldConsent]) -> Sequence[HeldConsent]:
+        """The consents that no expired one among them ended (rule 7.1.9).
 
         A consent that an event or its age ended ends what is not certainly later. One past its own end has limited
         the earlier ones on its notice, or without a notice as itself.
         """
+        if len(givens) < 2:
+            return givens
         proof = self.proof
-        proven = [event for event in givens if not proof.faults(event, after) and proof.when(event).first > after]
-        if not proven or len(givens) == 1:
-            return tuple(proven)
         ends = max((proof.when(event).last for event in givens if proof.expired(event)), default=BEFORE_ALL)
         limits: dict[str | None, int] = {}
         for event in givens:
             if proof.over(event):
                 limits[event.notice_id] = max(proof.when(event).last, limits.get(event.notice_id, BEFORE_ALL))
-        return tuple(
-            event for event in proven if proof.when(event).first > max(ends, limits.get(event.notice_id, BEFORE_ALL))
-        )
+        return [one for one in givens if proof.when(one).first > max(ends, limits.get(one.notice_id, BEFORE_ALL))]
 
     def _near_miss(self, parties: tuple[str, ...], after: int) -> tuple[Found, ...]:
         """The differences of the nearest proven consent that no refusal covers (rule 6.3.7); () if there is none."""

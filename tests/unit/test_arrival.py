@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.deciding.facts import read_snapshot
 from gatekeeper.knowledge.filed import filed
 from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send
@@ -25,6 +26,8 @@ def arrivals(*events: tuple[invented.Event, int]) -> list[int | None]:
     for offset, ((topic, value), at) in enumerate(events):
         assert store.apply(replace(fact(topic, 0, offset, None, orjson.dumps(value)), timestamp=at)) is None
     view = invented.view(store, SEND)
+    replayed = read_snapshot(view.snapshot)
+    assert (replayed.consents, replayed.suppressions) == (view.consents, view.suppressions)
     return [one.arrived for one in view.consents] + [hit.stop.arrived for hit in view.suppressions]
 
 
