@@ -23,6 +23,7 @@ HEADINGS = {
         "check": "check",
         "decide": "decide",
         "import": "import_",
+        "purpose": "purpose",
         "publish": "publish",
         "policy": "policy",
     },

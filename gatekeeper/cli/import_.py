@@ -35,6 +35,10 @@ JSON_LINES = (".jsonl", ".ndjson", ".json")
 """A file with such a name is one JSON value a line, any other is CSV."""
 
 
+WHOLE = ("reference",)
+"""Topics whose file is checked whole before anything is written: one record may need another."""
+SHOWN = 20
+"""Most rejected lines of such a file that are printed; the file of rejected rows has all."""
 _encoding = click.option(
     "--encoding",
     type=click.Choice(("auto", "utf-8", "cp932")),
@@ -74,11 +78,17 @@ def _run(
         handle = file.open("rb")
     with handle:
         found = kind(settings, topic, file, handle, **given)
-        right = found.check() if dry_run else found.publish()
+        if dry_run or topic in WHOLE:
+            right = found.check()
+        if not dry_run and not found.causes:
+            if topic in WHOLE:
+                found = kind(settings, topic, file, handle, **given)
+            right = found.publish()
+    written = 0 if dry_run or (topic in WHOLE and found.causes) else right
     told = {
         "file": str(file),
         "topic": settings.topic(topic),
-        "published": 0 if dry_run else right,
+        "published": written,
         "right": right,
         "silent": found.silent,
         "rejected": found.causes.total(),
@@ -92,10 +102,15 @@ def _run(
         show_json(told)
     else:
         shown = {name: f"{told[name]:,}" for name in ("right", "silent", "rejected")}
-        key = "cli.import_checked" if dry_run else "cli.import_done"
+        key = "cli.import_checked" if dry_run or not written else "cli.import_done"
         click.echo(text(key, file=file, topic=told["topic"], seconds=f"{told['seconds']:.1f}", **shown))
     if found.causes:
         note("cli.import_rejected", path=found.rejects.path)
+    if found.causes and topic in WHOLE:
+        for line, cause in found.faults:
+            note("cli.import_rejected_line", file=file, line=line, sentence=text(cause))
+        if not dry_run:
+            note("cli.import_nothing")
     context.exit(1 if found.causes else 0)
 
 
@@ -147,6 +162,7 @@ class _List:
             changed = datetime.fromtimestamp(os.fstat(handle.fileno()).st_mtime, UTC)
         self.rejects = Rejects(path, from_line=from_line, as_json=is_json)
         self.causes: Counter[str] = Counter()
+        self.faults: list[tuple[int, str]] = []
         self.silent = 0
         self.encoding: Encoding = "utf-8" if is_json else form.encoding if encoding == "auto" else encoding
         self.date = _date(list_date) if list_date else changed.isoformat(timespec="seconds")
@@ -213,6 +229,8 @@ class _List:
                 elif isinstance(outcome, Rejected):
                     self.causes[outcome.cause.partition(".")[2]] += 1
                     self.rejects.add(outcome)
+                    if len(self.faults) < SHOWN:
+                        self.faults.append((outcome.line, outcome.cause))
                 else:
                     self.silent += 1
 

@@ -85,7 +85,7 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
     with held.model.read() as db:
         places, names, senders = (
             record_places.piece(db, dids),
-            registry.names(db),
+            registry.names(db, lang),
             registry.registered(db, "controller"),
         )
         citations = registry.citations(db)
@@ -114,7 +114,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
             record_places.erased(db, recipient),
             record_places.of_person(db, recipient),
         )
-        tell = Telling(lang, registry.names(db))
+        tell = Telling(lang, registry.names(db, lang))
     if erased is not None:
         acts = _acts(reader, own, tell)
         return PersonHistory(recipient, True, erased, by_time(acts, zone), [], [])

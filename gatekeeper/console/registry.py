@@ -15,9 +15,10 @@ from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.office.policy_change import Known
 from gatekeeper.policy.packs import Packs
+from gatekeeper.texts import Language
 from gatekeeper.times import instant
 from schemas.codec import Unreadable, decode
-from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion
+from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion, Purpose
 from schemas.record import Record
 from schemas.topics import TOPICS
 
@@ -56,7 +57,7 @@ def _reference(writing: Writing, record: Incoming) -> None:
         found = decode("reference", record.key, record.value)
     except Unreadable:
         return
-    if isinstance(found, Controller | Batch | Notice | PolicyVersion):
+    if isinstance(found, Controller | Batch | Notice | PolicyVersion | Purpose):
         value = found.model_dump(mode="json", exclude={"toml"})
         id_ = f"{found.id}@{found.version}" if isinstance(found, PolicyVersion) else found.id
         row = (found.kind, id_, getattr(found, "name", None), orjson.dumps(value).decode())
@@ -105,14 +106,18 @@ def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
     return [orjson.loads(row[0]) for row in rows]
 
 
-def names(db: sqlite3.Connection) -> dict[str, str]:
-    """The names of controllers, lists and forms by kind/id, and of purposes by purpose/controller/code."""
+def names(db: sqlite3.Connection, lang: Language) -> dict[str, str]:
+    """The names of controllers, lists, forms and purposes by kind/id; of purposes in that language.
+
+    The words of a controller's notices for a purpose are named purpose/controller/code.
+    """
     rows = db.execute("SELECT kind || '/' || id, name FROM registered WHERE name IS NOT NULL")
     purposes = {
         f"purpose/{controller['id']}/{code}": words
         for controller in registered(db, "controller")
         for code, words in (controller["notice_items"] or {}).get("purposes", {}).items()
     }
+    purposes |= {f"purpose/{one['id']}": one[f"name_{lang}"] for one in registered(db, "purpose")}
     return {**dict(map(tuple, rows)), **purposes}
 
 

@@ -95,13 +95,18 @@ def controllers(reader: Reader) -> list[str]:
 
 def purposes(reader: Reader) -> Purposes:
     """The purposes that `reference` registers now."""
+    return reference(reader).purposes
+
+
+def reference(reader: Reader) -> Reference:
+    """The records of purposes that `reference` has now."""
     found = Reference()
     for record in reader.read("reference"):
         with suppress(Unreadable):
             value = decode("reference", record.key, record.value)
             if isinstance(value, Purpose):
                 found.put(value, record.value or b"", record.timestamp)
-    return found.purposes
+    return found
 
 
 def batch(reader: Reader, id_: str) -> NewestReference[Batch]:

@@ -144,17 +144,21 @@ def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run,
     assert yes[b"R100002"]["event_time"] == "2019-05-02T00:00:00"
 
 
-def test_json_lines_then_bad_ones_are_set_aside_and_good_ones_go_on(run, system, tmp_path: Path) -> None:
+def test_reference_with_bad_lines_then_each_is_told_and_nothing_is_published(run, system, tmp_path: Path) -> None:
     file = tmp_path / "reference.jsonl"
     good = '{"v":1, "kind":"controller", "id":"C1"}'
     file.write_text(f'{good}\n{{"v":1,"kind":"notice","id":"n"}}\nkanaria\n', "utf-8")
     done = run("import", "reference", str(file), "--json")
     assert (done.code, done.json["causes"]) == (1, {"field_missing": 1, "not_json": 1})
-    assert [record.value.decode() for record in system.records("reference")] == [good]
+    assert (done.json["right"], done.json["published"], system.records("reference")) == (1, 0, [])
+    assert all(part in done.err for part in (f"{file}, line 2: ", f"{file}, line 3: ", "Nothing was published"))
     lines = Path(done.json["rejects"]).read_text("utf-8")
     assert done.json["rejects"].endswith("reference.jsonl.reference.rejected.jsonl")
     assert [json.loads(line)["line"] for line in lines.splitlines()] == [2, 3]
     assert "kanaria" not in lines
+    file.write_text(good, "utf-8")
+    assert run("import", "reference", str(file), "--json").json["published"] == 1
+    assert [record.value.decode() for record in system.records("reference")] == [good]
 
 
 def test_dry_run_then_no_broker_is_asked(run, nowhere: str, key, members) -> None:

@@ -231,7 +231,7 @@ class Explanation:
     def _words(self, told: PlacedRecord) -> Chapter:
         record, tell = told.record, self._tell
         named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
-        named["purpose"] = tell.name(f"purpose/{named['controller']}", named["purpose"])
+        named["purpose"] = tell.purpose(named["controller"], named["purpose"])
         named["controller"] = tell.name("controller", named["controller"])
         channel = tell.word("channel", record["channel"] or "-")
         facts = record["facts"]

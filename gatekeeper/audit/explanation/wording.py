@@ -55,7 +55,7 @@ class Telling:
     """Wording in one language. `names`: the names of reference records by kind/id, and of purposes.
 
     `citations`: the clauses behind reasons; None = those of the shipped policies.
-    The key of a purpose is purpose/controller/code. Its name is in the words of that controller's notice.
+    A purpose has its registered name, purpose/code, else the words of a controller's notice, purpose/controller/code.
     """
 
     def __init__(
@@ -81,6 +81,10 @@ class Telling:
     def name(self, kind: str, id_: str) -> str:
         """The name of a record of `reference`, or its id if the name is unknown."""
         return self._names.get(f"{kind}/{id_}", id_)
+
+    def purpose(self, controller: str, code: str) -> str:
+        """The name of a purpose, or its code if the name is unknown."""
+        return self._names.get(f"purpose/{code}") or self.name(f"purpose/{controller}", code)
 
     def whole(self, line: FactLine) -> str:
         """A whole line as text: kind, time, words and record ids."""
@@ -175,7 +179,7 @@ class Telling:
             by=self.known("by", event["expressed_by"]),
             method=self.known("method", event["method"]),
             controller=self.say("everybody") if controller == "*" else self.name("controller", controller),
-            purpose=self.say("everything") if purpose == "*" else self.name(f"purpose/{controller}", purpose),
+            purpose=self.say("everything") if purpose == "*" else self.purpose(controller, purpose),
             channels=self.say("between").join(named) or self.say("everything"),
         )
         form = self.name("notice", notice) if notice else None

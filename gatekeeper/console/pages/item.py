@@ -87,7 +87,7 @@ def item_page(
         doings = items.doings(db, id_)
         words = given_reasons.places(db, [doing.act_id for doing in doings])
         before = _before(db, after)
-        names = registry.names(db)
+        names = registry.names(db, lang)
         cursor = held.model.cursor()
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
