@@ -101,6 +101,7 @@ class Forger:
         if released:
             said = {"campaign_id": sent.campaign_id, "channel": "postal", "decision_id": "A" * 26, "by": "hanako"}
             said |= {"v": 1, "kind": "release", "at": instant(self.record.timestamp), "reasons": [released]}
+            said |= {"had": [released], "evidence_ref": "memo-1"}
             memory.put(release(sent, "A" * 26, said, until=self.record.timestamp * 2))
         return self.judge.judge(self.record, store, self.record.timestamp, memory=memory)
 
@@ -189,7 +190,7 @@ def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: Wo
     forged("cora", "nothing: this one tells the truth")
     expected.clear()
     forged("nobody", "verdict", verdict="clear", reasons=[])
-    forged("ben", "facts.consents[1]", without="Withdrawn")
+    forged("ben", "facts.consents[0].arrived", without="Withdrawn")  # kept beside a refusal, which hides here
     forged("young", "facts.releases[0]", released="AGE_UNCERTAIN")
     forged("cora", "policy.id", policy=load("jp-appi").home[0].ref)
     unread = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "fault": "not_json"}}
