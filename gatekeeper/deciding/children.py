@@ -15,15 +15,13 @@ _UNKNOWN = (None, "import")
 
 
 def minor(case: Case, yes: HeldConsent, said: Span) -> bool:
-    """True if a consent counts as given by a minor; a guardian's never does.
+    """True if a proven consent counts as given by a minor; a guardian's never does.
 
     `said`: the time from which the consent speaks. Without a birth date the person counts as a minor for `minor_age`
-    years after a guardian spoke or a source said `may_be_minor`. An undated consent counts as a minor's.
+    years after a guardian spoke or a source said `may_be_minor`.
     """
     if yes.expressed_by == GUARDIAN:
         return False
-    if not yes.event_time:
-        return True
     if case.facts.ages.now is not None:
         return case.facts.ages.on(day(said.first, case.policy.timezone)) < case.policy.minor_age
     return any(

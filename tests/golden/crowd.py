@@ -319,6 +319,7 @@ def _stop(draw: Draw, _: int) -> invented.Event:
             {"purpose": "mkt", "channels": ["email"]},
             {"contact_point": "cp-1"},
         ),
+        expressed_by=("subject", "guardian", "import"),
     )
     named = draw.one({}, {}, {"token": "cp-1"}, {"token": "cp-9"})
     event = invented.suppression(kind=draw.one(*STOPS), **named, **fields)

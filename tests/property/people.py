@@ -63,6 +63,7 @@ METHODS = (
     "unknown.legacy",
 )
 
+SPEAKERS = ("subject", "subject", "guardian", "import")
 BIRTHS = ("2015", "2001-02-28", "2010-09-30", "1900-01-01")
 
 numbers = st.integers(0, 3)
@@ -152,6 +153,7 @@ def nos() -> st.SearchStrategy[invented.Event]:
             "channels": st.sampled_from((["postal"], ["email"], ["postal", "email"], "*", [])),
             "contact_point_id": st.sampled_from((None, "*", *POINTS)),
             "event_time": st.none() | times,
+            "expressed_by": st.sampled_from(SPEAKERS),
         }
     ).map(lambda made: invented.consent(**made))
     stopped = st.fixed_dictionaries(
@@ -159,6 +161,7 @@ def nos() -> st.SearchStrategy[invented.Event]:
             "suppression_id": numbers.map("X-{}".format),
             "received_at": times,
             "scope": st.sampled_from(SCOPES),
+            "expressed_by": st.sampled_from((None, *SPEAKERS)),
         },
         optional={"token": st.sampled_from((*POINTS, "cp-9")), "written": st.sampled_from((None, None, *WRITTEN))},
     ).map(lambda made: invented.suppression(**made))

@@ -69,9 +69,9 @@ class Told(Recorded):
         return [*self.acts, *items]
 
 
-def recheck(*records: Record) -> Recheck:
+def recheck(*records: Record, facts: tuple[invented.Event, ...] = YOUNG) -> Recheck:
     archive = Archive()
-    for offset, (topic, value) in enumerate([*invented.REFERENCE, *YOUNG]):
+    for offset, (topic, value) in enumerate([*invented.REFERENCE, *facts]):
         archive.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
     archive.apply(fact(NO[0], 0, 500, None, orjson.dumps(NO[1])))
     inputs = Kept(*records)
@@ -86,6 +86,16 @@ def released() -> dict[str, Any]:
     assert desk.act("release") == ("cleared", None)
     found: dict[str, Any] = orjson.loads(desk.values[-1])
     return found
+
+
+def test_birth_date_on_file_then_the_recorded_age_follows_from_it_and_from_no_other() -> None:
+    born = [(invented.source(birth_date=date), invented.consent()) for date in ("2012-01-01", "2001-01-01")]
+    desk = Recorded(*born[0])
+    desk.send(SENT)
+    assert orjson.loads(desk.values[0])["facts"]["age"] == 14
+    assert recheck(facts=born[0]).replay(desk.values[0], AT).replayed.finding == "same"
+    other = recheck(facts=born[1]).replay(desk.values[0], AT).replayed
+    assert (other.finding, other.place, other.recorded, other.derived) == ("drift", "facts.age", "14", "25")
 
 
 @pytest.mark.parametrize("without", ["verdict", "stage", "src", "did", "act", "act.outcome", "act.item", "facts"])
