@@ -113,6 +113,7 @@ class Snapshot(Model):
     `contact_point_from`: the sources whose contact point has exactly the token of the printed value.
     `addresses`: the addresses behind the contact points of sources, deleted ones too; none if each contact point is one
     address, and the send's is the one on file.
+    `late`: companies registered after a refusal that names them, with the arrival of the record in milliseconds.
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the result of
     comparing the delivery; None if the send had none and the token in it was taken. `unreadable`: the records that
     could not be read.
@@ -132,6 +133,7 @@ class Snapshot(Model):
     releases: tuple[dict[str, Any], ...] = ()
     contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
+    late: dict[Id, int] = Field(default_factory=dict)
     printed: Printing | None = None
     erased: Count | None = None
     age: Age | None = None

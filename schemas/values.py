@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -87,4 +87,6 @@ OWED: tuple[MessageClass, ...] = ("safety_legal", "rights_reply")
 Version = Annotated[int, Field(ge=1, le=1)]
 PerMille = Annotated[int, Field(ge=0, le=1000)]
 Offset = Annotated[int, Field(ge=0, lt=2**53)]
-Channels = Annotated[tuple[Channel | Any_, ...], Field(max_length=9)] | Any_
+CHANNELS: tuple[str, ...] = get_args(Channel)
+Channels = Annotated[tuple[Code | Any_, ...], Field(max_length=9)] | Any_
+"""The channels of a refusal, in any code: one that is not in CHANNELS is read as every channel (domain rule 7.1.5)."""

@@ -57,6 +57,8 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
     click.echo(text(ready, address=worker["address"]))
     if "policy" in (worker["answer"] or {}):
         click.echo(text("cli.status_policy", policy=worker["answer"]["policy"]))
+    for wide in (worker["answer"] or {}).get("read_wide", ()):
+        click.echo(text("cli.status_read_wide", **wide))
     for line in _sealed(state["seal"]):
         click.echo(line)
     if state["asked"]:

@@ -139,7 +139,7 @@ class Case(NamedTuple):
         It means the newest address that a source gave for it by then, else the first; of several of one day, none.
         """
         if point is None or not self.facts.addresses:
-            return point in (None, self.send.contact_point.id)
+            return point is None or (point == self.send.contact_point.id and point in self.facts.points)
         given = [one for one in self.facts.addresses if one.id == point]
         by_then = [one for one in given if self._acquired(one).last <= said.last]
         days = [self._day_of(one) for one in by_then or given]

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.case import Case, is_open
 from gatekeeper.deciding.children import minor
-from gatekeeper.deciding.facts import HeldConsent
-from gatekeeper.deciding.no import Lifter, No, bound, covers_send, no_of, stop_of, unlifted
+from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
+from gatekeeper.deciding.no import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
 from gatekeeper.deciding.proof import EVIDENCE, EXPIRED, Proof, unauthorised
+from gatekeeper.deciding.scope import READ_WIDE, is_known
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import BEFORE_ALL, LONG_AGO
-from schemas.events import Consent, Source, Suppression
+from schemas.events import Consent, Source
 
 _ALSO_OF_SOURCES = ("CONTROLLER_MISMATCH", "PURPOSE_NOT_COVERED", "CONTACT_POINT_NOT_COVERED", "CONSENT_INVALIDATED")
 
@@ -52,19 +53,20 @@ class Consents:
             found = self._standing[parties] = self._stands(parties)
         return found
 
-    def stop(self, stop: Suppression) -> tuple[No | None, frozenset[str]]:
+    def stop(self, stop: HeldSuppression) -> tuple[No | None, frozenset[str]]:
         """The refusal that a suppression of the will means for the send, with notes; None if out of scope or lifted.
 
         A cessation that nobody has decided is not lifted.
         """
         if stop.kind not in WILL_KINDS or (parties := bound(self.case, stop)) is None:
             return None, frozenset()
+        wide = frozenset((READ_WIDE,)) if reads_wide(self.case, stop) else frozenset[str]()
         no = stop_of(self.case, stop)
         if is_open(stop):
-            return no, frozenset()
+            return no, wide
         nos = [*self._nos(parties), *(each for _, each in self._stops), no]
         still, notes = unlifted(self.case, (no,), self._lifters(parties, _end(nos)))
-        return no if still else None, notes
+        return no if still else None, notes | wide
 
     def refused(self, nos: Sequence[HeldConsent]) -> list[HeldConsent]:
         """The refusals among `nos` that no consent to the sender lifts, whatever their scope (rule 7.1.11)."""
@@ -101,6 +103,8 @@ class Consents:
             lacks = self._found(proof.faults(givens[0], after) or (EXPIRED,), givens[0])
         elif due and not stands:
             lacks = self._near_miss(parties, after) or (_missing(case),)
+        if proof.reads_wide(parties):
+            notes |= {READ_WIDE}
         guardian = any(event.expressed_by == "guardian" for event in stands)
         return ConsentState(left, stands, lacks, after, notes, guardian)
 
@@ -124,7 +128,7 @@ class Consents:
         ]
 
     @cached_property
-    def _stops(self) -> list[tuple[Suppression, No]]:
+    def _stops(self) -> list[tuple[HeldSuppression, No]]:
         """The suppressions of the will in scope, lifted or not; a match below the policy's floor ends nothing."""
         case = self.case
         hits = [hit.stop for hit in case.stops if hit.score >= case.policy.match_floor and hit.stop.kind in WILL_KINDS]
@@ -160,6 +164,7 @@ class Consents:
             event
             for event in self.proof.yeses
             if event.controller_id not in others
+            and is_known(self.case, event)
             and not self.proof.faults(event, after)
             and not any(self.proof.taken_back(event, no) for no in self.proof.nos)
         ]

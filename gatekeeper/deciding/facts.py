@@ -7,7 +7,7 @@ The audit record stores the very bytes that decide() read, so a replay reads the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
@@ -97,6 +97,7 @@ class Facts:
     value, under whatever id.
     `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
     `addresses`: the addresses behind these ids; () if each id is one address, and the send's is the one on file.
+    `late`: companies registered after a refusal that names them, with the arrival of the record (milliseconds).
     `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
@@ -119,6 +120,7 @@ class Facts:
     contact_point_near: Mapping[str, int] = field(default_factory=dict)
     points: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
+    late: Mapping[str, int] = field(default_factory=dict)
     printed: Printing | None = None
     erased: int | None = None
     ages: Ages = NO_AGES
@@ -244,6 +246,7 @@ def snapshot(
     release_lines: bytes = b"",
     contact_point_near: Mapping[str, int] | None = None,
     addresses: Iterable[Address] = (),
+    late: Mapping[str, int] | None = None,
     printed: Printing | None = None,
     erased: int | None = None,
     ages: Ages = NO_AGES,
@@ -269,6 +272,8 @@ def snapshot(
         parts.append(b'"erased":%d,' % erased)
     if event_lines:
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
+    if late:
+        parts.append(b'"late":%b,' % canonical(late))
     if printed:
         parts.append(b'"printed":"%b",' % printed.encode())
     parts.append(b'"refs":%b,' % refs)
@@ -289,6 +294,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         sources=known.read,
         points=known.points,
         addresses=found.addresses,
+        late=found.late,
         consents=consents(_lines(found.consents)),
         suppressions=hits(stops, elsewhere),
         contact_point_from=frozenset(found.contact_point_from),
@@ -332,6 +338,11 @@ def _made(model: type[M], event: dict[str, Any]) -> M:
     fields = bare.__dataclass_fields__
     kept = {name: tuple(value) if type(value) is list else value for name, value in event.items() if name in fields}
     return cast("M", bare(**kept))
+
+
+def changed(event: M, **fields: Any) -> M:
+    """The event with other values in these fields."""
+    return cast("M", replace(cast("Any", event), **fields))
 
 
 def _bare(model: type[BaseModel]) -> type[Any]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.children import guarded
+from gatekeeper.deciding.facts import HeldSuppression
+from gatekeeper.deciding.scope import read_stop
 from gatekeeper.times import Span
 from schemas.events import Consent, Suppression
 
@@ -55,11 +57,21 @@ def stop_of(case: Case, stop: Suppression) -> No:
     return No(stop.suppression_id, stop.kind, said, stop.scope.controller, guard)
 
 
-def bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
+def bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
     """The parties to whom a consent may be given that lifts a stop; None if the stop's scope does not cover the send.
 
     An attribute that the scope does not name is covered. Objections to the predecessor of a succession bind the sender.
     """
+    return _bound(case, read_stop(case, stop))
+
+
+def reads_wide(case: Case, stop: HeldSuppression) -> bool:
+    """True if a stop covers the send only because it is read wide (rule 7.1.5)."""
+    wide = read_stop(case, stop)
+    return wide is not stop and _bound(case, stop) is None and _bound(case, wide) is not None
+
+
+def _bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
     send, scope = case.send, stop.scope
     returned = stop.kind == "refusal_returned"  # a refusal by post covers every purpose and address
     if returned and send.channel != "postal":

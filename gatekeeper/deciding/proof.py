@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from gatekeeper.deciding import scope
 from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import guarded, minor
 from gatekeeper.deciding.facts import HeldConsent
-from gatekeeper.deciding.no import covers
+from gatekeeper.deciding.no import covers, covers_send
 from gatekeeper.times import BEFORE_ALL, LONG_AGO, Span, months_after
 from schemas.events import GIVEN_STATES, NO_STATES, Notice
 
@@ -22,18 +23,22 @@ METHODS = frozenset({"form", "paper", "phone", "counter", "postcard", "qr", "web
 class Proof:
     """The consents given and the refusals of one person, and how well each consent is proven for the send."""
 
-    __slots__ = ("_clicked", "_ends", "_faults", "case", "nos", "yeses")
+    __slots__ = ("_clicked", "_ends", "_faults", "_wide", "case", "nos", "yeses")
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.yeses: list[HeldConsent] = []
         self.nos: list[HeldConsent] = []
         self._ends: list[HeldConsent] = []
+        self._wide: list[tuple[HeldConsent, HeldConsent]] = []
         self._clicked: dict[str, list[HeldConsent]] = {}
         self._faults: dict[tuple[int, int], tuple[str, ...]] = {}
-        for event in case.facts.consents:
-            if _unsaid(event):
+        for written in case.facts.consents:
+            if _unsaid(written):
                 continue
+            event = scope.read(case, written)
+            if event is not written:
+                self._wide.append((written, event))
             if event.state in GIVEN_STATES:
                 if self._too_late(event):
                     continue
@@ -44,6 +49,14 @@ class Proof:
                 self.nos.append(event)
             if event.state in ENDS or event.voids:
                 self._ends.append(event)
+
+    def reads_wide(self, parties: tuple[str, ...]) -> bool:
+        """True if a refusal, or an end of consents, covers the send only because it is read wide (rule 7.1.5)."""
+        case = self.case
+        return any(
+            not covers_send(case, written, parties) and covers_send(case, event, parties)
+            for written, event in self._wide
+        )
 
     def when(self, event: HeldConsent) -> Span:
         """The time of an event; a consent counts from the earliest word of it (rule 7.1.2).

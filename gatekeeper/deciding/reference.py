@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gatekeeper.deciding import purposes
 from gatekeeper.deciding.purposes import Purposes
@@ -30,15 +30,24 @@ Referred = Versioned | VersionResolution | Purpose | Controller | PolicyVersion 
 M = TypeVar("M", Notice, JointUseTerms, Batch, Template)
 
 
+class Since(NamedTuple):
+    """The arrival of a company's first record, in milliseconds. `by_two`: two managers stand for one of its records."""
+
+    arrived: int
+    by_two: bool
+
+
 @dataclass(slots=True)
 class Reference:
     """Reference data by id. Notices, terms, batches and templates keep every version (rule 7.5.23).
 
     `digests`: SHA-256 by `kind/id`; of the record's bytes, or of all its versions, resolutions and arrivals.
+    `companies`: since when each controller is registered.
     `ask`: the template that asks people, None if no registered template may ask.
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
+    companies: dict[str, Since] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     ask: Template | None = None
     terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
@@ -115,6 +124,8 @@ class Reference:
                 key, named = PURPOSES, self._purposes.listed
             case Controller():
                 self.controllers[model.id] = model
+                had = self.companies.get(model.id, Since(arrived, by_two=False))
+                self.companies[model.id] = Since(min(had.arrived, arrived), had.by_two or model.by_two)
             case JointUseTerms():
                 named = _kept(self.terms, model, value, arrived)
             case Notice():

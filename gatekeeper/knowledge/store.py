@@ -15,7 +15,10 @@ from gatekeeper.deciding.reference import PURPOSES, Reference, Referred, place_o
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.addresses import Given, addresses
 from gatekeeper.knowledge.ages import ages
+from gatekeeper.knowledge.companies import late
+from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
+from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.policy.activation import Activations
 from schemas.audit import Printing
@@ -46,6 +49,8 @@ class FactStore:
         """Unreadable records that are not resolved, with their fault."""
         self.stray: dict[Place, str] = {}
         """Unreadable records that name nobody, and so withhold nobody."""
+        self.named_by_refusals = NamedByRefusals()
+        """The purposes and companies that refusals name, registered or not."""
         self.listeners: list[Callable[[str], None]] = []
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
@@ -129,6 +134,10 @@ class FactStore:
             faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
         unreadable = tuple(sorted(faults))
         known = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
+        hits = facts.hits(stops, elsewhere) if stops else ()
+        companies = named_companies(self.reference, person.consents, hits)
+        registered_late = late(self.reference, companies)
+        stopped = {f"controller/{company}" for company in companies}.difference(person.refs)
         how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
         snapshot = facts.snapshot(
             source_lines=person.source_lines,
@@ -137,9 +146,10 @@ class FactStore:
             contact_point_from=given_by,
             contact_point_near=near,
             addresses=where,
+            late=registered_late,
             printed=how,
             unreadable=unreadable,
-            refs=self._references(send, person.refs),
+            refs=self._references(send, (*person.refs, *sorted(stopped))),
             elsewhere=elsewhere,
             event_lines=person.event_lines,
             ask_lines=person.ask_lines,
@@ -152,11 +162,12 @@ class FactStore:
         return Facts(
             sources=person.sources,
             consents=person.consents,
-            suppressions=facts.hits(stops, elsewhere) if stops else (),
+            suppressions=hits,
             contact_point_from=given_by,
             contact_point_near=near,
             points=person.points,
             addresses=where,
+            late=registered_late,
             printed=how,
             unreadable=unreadable,
             snapshot=snapshot,
@@ -239,6 +250,9 @@ class FactStore:
         if type(model) not in KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
         line, tokens = facts.judged(topic, record.value or b"", record.timestamp)
+        whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
+        place = f"{topic}/{record.partition}/{record.offset}"
+        self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp)
         if topic == "sources":
             lines = [b"s" + line]
             lines += [f"b{model.birth_date} {model.source_id}".encode()] if model.birth_date else []

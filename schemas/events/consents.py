@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.values import (
+    CHANNELS,
     Any_,
     Channels,
     Code,
@@ -60,6 +62,13 @@ class Consent(Model):
     voids: Id | None = None
     effective_from: Time | None = None
     effective_to: Time | None = None
+
+    @field_validator("channels")
+    @classmethod
+    def _a_yes_names_channels_that_exist(cls, channels: Channels, info: ValidationInfo) -> Channels:
+        if info.data.get("state") in GIVEN_STATES and not {*channels}.issubset((*CHANNELS, "*")):
+            raise PydanticCustomError("literal_error", "is {expected}", {"expected": ", ".join(CHANNELS)})
+        return channels
 
     @model_validator(mode="after")
     def _a_yes_is_exact_and_a_no_is_dated(self) -> Consent:

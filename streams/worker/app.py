@@ -23,6 +23,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys, fingerprint
+from gatekeeper.knowledge.read_wide import ReadWide
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.settings import Settings
@@ -47,7 +48,10 @@ FRESH_MS = 10_000
 METADATA_MS = 2_000
 """Milliseconds after which the fetch asks for leaders again: a silent leader does not report its own end."""
 UNREADABLE = 100
-"""Unreadable facts that the readiness page names, at most; their dead letters name all."""
+"""Unreadable facts that the readiness page names, at most; their dead letters name all.
+
+So many names in refusals that nobody registered, too.
+"""
 
 OnFailure = Callable[[BaseException], None]
 
@@ -164,11 +168,16 @@ class Gate:
             "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
             "people": followers.store.people,
             "unreadable_facts": sorted("/".join(map(str, place)) for place in followers.store.unreadable)[:UNREADABLE],
+            "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "policy": self.tools.policy.name,
             "policy_unknown": barred,
             "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
             "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
         }
+
+
+def _read_wide(store: FactStore) -> list[ReadWide]:
+    return store.named_by_refusals.unregistered(store.reference)[:UNREADABLE]
 
 
 def fail(error: BaseException) -> None:

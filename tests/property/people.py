@@ -342,3 +342,29 @@ def versions() -> st.SearchStrategy[invented.Event]:
         st.booleans(),
     )
     return st.one_of(notices, templates, terms)
+
+
+def unknown_nos() -> st.SearchStrategy[invented.Event]:
+    """Withdrawals and objections, each with a name that nobody registered."""
+    unknown = st.sampled_from(
+        ({"purpose": "mkt.nowhere"}, {"controller": "C-77"}, {"point": "cp-99"}, {"channels": ["owl"]})
+    )
+    return st.builds(_unknown, unknown, st.booleans(), st.sampled_from(TIMES[:5]))
+
+
+def _unknown(named: dict[str, Any], by_stop: bool, when: str) -> invented.Event:
+    fields = {"controller": "C1", "purpose": "mkt.dm.own", "channels": ["postal"], **named}
+    if by_stop:
+        point = {"contact_point": fields.pop("point")} if "point" in fields else {}
+        return invented.suppression(suppression_id="X-W", received_at=when, scope={**fields, **point})
+    point = {"contact_point_id": fields.pop("point")} if "point" in fields else {}
+    fields["controller_id"] = fields.pop("controller")
+    return invented.consent(record_id="N-W", state="Withdrawn", event_time=when, **fields, **point)
+
+
+def wide(no: invented.Event) -> invented.Event:
+    """The same no for everything, in the plain form that nobody can read otherwise."""
+    topic, value = no
+    if topic == "suppressions":
+        return topic, {**value, "scope": {}}
+    return topic, {**value, "controller_id": "*", "purpose": "*", "channels": "*", "contact_point_id": "*"}

@@ -30,6 +30,8 @@ from tests.support import invented
 from tests.support.facts import fact
 
 POLICY = load("jp-pmark")
+CLEAR = [invented.source(), invented.consent(event_time="2023-01-01")]
+"""A person to whom an ordinary send is clear."""
 JUDGE = Judge(POLICY, 8, tokens=invented.TOKENS, judge_misplaced=True)
 SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
 FEW = settings(max_examples=150, deadline=None)
@@ -336,7 +338,7 @@ def _point_named(value: dict[str, Any]) -> str | None:
 
 
 @FEW
-@given(people.people() | people.ruled_people(), people.sends())
+@given(st.just(CLEAR) | people.people(), people.sends())
 def test_consents_for_a_purpose_above_then_they_clear_as_much_and_nothing_unless_it_is_registered(
     facts: Any, send: Any
 ) -> None:
@@ -351,3 +353,24 @@ def _widened(value: dict[str, Any]) -> dict[str, Any]:
     """A consent with the purpose above its own; any other event as it is."""
     given = value.get("state") in ("Given", "RenewedGiven") and value["purpose"] == "mkt.dm.own"
     return {**value, "purpose": "mkt.dm"} if given else value
+
+
+@FEW
+@given(st.lists(people.unknown_nos(), min_size=1, max_size=2), people.people(), people.sends(), st.booleans())
+def test_refusal_with_an_unknown_name_then_as_a_refusal_of_that_dimension_altogether(
+    nos: Any, others: Any, send: Any, known: bool
+) -> None:
+    facts = [*(CLEAR if known else ()), *others]
+    plain = [people.wide(no) for no in nos]
+    found, plainly = decided([*facts, *nos], send), decided([*facts, *plain], send)
+    # the other dimensions of the refusal are the ordinary send's; of another send they may not cover it
+    if (send["controller_id"], send["purpose"], send["channel"]) == ("C1", "mkt.dm.own", "postal"):
+        assert (found.verdict, found.codes) == (plainly.verdict, plainly.codes)
+
+
+@FEW
+@given(people.ruled_people(), st.sampled_from(("mkt.nowhere", "C-77")), people.unknown_nos())
+def test_registered_after_the_refusal_by_one_manager_then_nothing_becomes_clear(facts: Any, id_: Any, no: Any) -> None:
+    kind = invented.purpose if "." in id_ else invented.controller
+    late = kind(id=id_, recorded_at="2026-11-24T10:00:01+09:00")
+    assert decided([*CLEAR, *facts, no, late]).verdict == decided([*CLEAR, *facts, no]).verdict

@@ -12,6 +12,7 @@ from gatekeeper.deciding.no import stop_of
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import Span, day
+from schemas.events import PersonEvent
 
 _CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}
 
@@ -71,8 +72,7 @@ def _here(case: Case, hit: Hit) -> bool:
 def _mended(case: Case, said: Span) -> bool:
     """True if the contact point was later found to be good: by hand, or by a later form of the person."""
     for event in case.facts.events:
-        resolved = event.kind == "undeliverable_resolved" and _later(case, str(event.said), said)
-        if resolved and case.was_here(event.contact_point_id, case.span(str(event.said))):
+        if event.kind == "undeliverable_resolved" and _later(case, str(event.said), said) and _resolves(case, event):
             return True
     return given_since(case, said)
 
@@ -87,6 +87,13 @@ def given_since(case: Case, said: Span) -> bool:
         and case.names_contact_point(source)
         for source in case.facts.sources
     )
+
+
+def _resolves(case: Case, event: PersonEvent) -> bool:
+    """True if an event is about the send's contact point; one that no source gave is known by its id alone."""
+    point = event.contact_point_id
+    alone = point == case.send.contact_point.id and point not in case.facts.points
+    return alone or case.was_here(point, case.span(str(event.said)))
 
 
 def _later(case: Case, when: str, said: Span) -> bool:

@@ -1,0 +1,68 @@
+"""The names in refusals that nobody registered in time, for the person who can correct them (domain rule 7.1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gatekeeper.deciding.arrival import ENDS, WILL_KINDS
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.scope import purpose_known
+from schemas.events import NO_STATES, Consent, Suppression
+
+NAMES, PEOPLE = 1000, 1000
+"""Names, and people for each of them, that are kept; more are not counted."""
+PURPOSE, COMPANY = "purpose", "controller"
+
+
+class ReadWide(NamedTuple):
+    """A purpose or company, as kind/id, that refusals name and nobody registered before them.
+
+    `people`: the people whose refusals are read wide. `record`: the first such refusal, as topic/partition/offset.
+    """
+
+    name: str
+    people: int
+    record: str
+
+
+class NamedByRefusals:
+    """The purposes and companies that refusals name, with the people and the arrivals."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
+
+    def add(self, model: Any, *, whom: str, record: str, arrived: int) -> None:
+        """Takes in a fact. `whom`: its person or token. `record`: its place. `arrived`: in milliseconds."""
+        for name in _names(model):
+            if name in self._held or len(self._held) < NAMES:
+                people = self._held.setdefault(name, {})
+                if len(people) < PEOPLE and whom not in people:
+                    people[whom] = arrived, record
+
+    def unregistered(self, reference: Reference) -> list[ReadWide]:
+        """The names without a record that may narrow the refusals, most people first."""
+        found = []
+        for (kind, code), people in self._held.items():
+            wide = [record for arrived, record in people.values() if not _known(reference, kind, code, arrived)]
+            if wide:
+                found.append(ReadWide(f"{kind}/{code}", len(wide), wide[0]))
+        return sorted(found, key=lambda one: (-one.people, one.name))
+
+
+def _names(model: Any) -> Iterator[tuple[str, str]]:
+    named: tuple[str | None, str | None] = None, None
+    if isinstance(model, Consent) and (model.state in NO_STATES or (model.state in ENDS and not model.voids)):
+        named = model.purpose, model.controller_id
+    elif isinstance(model, Suppression) and model.kind in WILL_KINDS:
+        named = model.scope.purpose, model.scope.controller
+    for kind, code in zip((PURPOSE, COMPANY), named, strict=True):
+        if code not in (None, "*"):
+            yield kind, str(code)
+
+
+def _known(reference: Reference, kind: str, code: str, arrived: int) -> bool:
+    if kind == PURPOSE:
+        return purpose_known(reference.purposes.registered, code, arrived)
+    since = reference.companies.get(code)
+    return since is not None and (since.by_two or since.arrived <= arrived)
