@@ -98,13 +98,15 @@ def _cell(row: dict[str, Any], column: str) -> str:
 @command.command("show", help=text("cli.policy_show"))
 @click.argument("policy")
 @click.option("--version", type=click.IntRange(min=1), help=text("cli.policy_version"))
+@click.option("--clause", help=text("cli.policy_clause"))
 @click.option("--text", "as_text", is_flag=True, help=text("cli.policy_text"))
 @click.option("--live", is_flag=True, help=text("cli.policy_show_live"))
 @json_option
-def show(policy: str, version: int | None, as_text: bool, live: bool, as_json: bool) -> None:
+def show(policy: str, version: int | None, clause: str | None, as_text: bool, live: bool, as_json: bool) -> None:
     """Prints one version line by line: POLICY is a file, an id (the version in force) or id@version.
 
-    With --text, prints its text. With --live, reads the versions that were put in force.
+    With --text, prints its text. With --clause, prints the rows that cite a clause, found by its former number as well.
+    With --live, reads the versions that were put in force.
     """
     known = management.policies(load()) if live else None
     found = version_of(policy if version is None else f"{policy}@{version}", known)
@@ -114,15 +116,18 @@ def show(policy: str, version: int | None, as_text: bool, live: bool, as_json: b
         return
     plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name not in _APART}
     plain["effective_from"] = _since(found)
+    named = found.citing(clause) if clause else found.clauses
     plain["clauses"] = {
         name: [{**one._asdict(), "channels": sorted(one.channels)} for one in rows]
-        for name, rows in groupby(found.clauses, key=lambda one: one.name)
+        for name, rows in groupby(named, key=lambda one: one.name)
     }
+    if clause:
+        plain = {"clauses": plain["clauses"]}
     if as_json:
         show_json(plain)
         return
     lines = [(key, _told(value)) for key, value in plain.items() if key != "clauses"]
-    cites = [(f"clauses.{one.name}", _cited(one)) for one in found.clauses]
+    cites = [(f"clauses.{one.name}", _cited(one)) for one in named]
     show_table([f"cli.column_{name}" for name in ("key", "set_to")], [*lines, *cites])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from string import Formatter
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.case import Case
 from gatekeeper.policy.methods import METHODS
+from gatekeeper.policy.policy import NOTICE_ITEMS
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.times import today
 from schemas.events import NoticeItems, Provision, Source, Template
@@ -64,19 +65,21 @@ def letter(question: Question) -> Letter:
     """The linted letter for a question."""
     values = stated(question)
     written = text("notice.letter", _language(question.case), **values).strip() + "\n"
-    missing = lint(written, values)
+    missing = lint(written, values, question.case.policy.notice_items)
     return Letter(written, missing if _form(question) else (*missing, FORM))
 
 
-def lint(written: str, values: Mapping[str, str]) -> tuple[str, ...]:
+def lint(written: str, values: Mapping[str, str], items: Collection[str] = NOTICE_ITEMS) -> tuple[str, ...]:
     """The items that a finished text does not state concretely; () = the letter may be sent.
 
-    `values`: the words that the text must contain, from `stated`.
+    `values`: the words that the text must contain, from `stated`. `items`: those that the country's pack asks for; how
+    to answer is always one of them.
     """
     return tuple(
         item
         for item, names in ITEMS.items()
-        if not all(_concrete(name, values[name]) and values[name] in written for name in names)
+        if (item in items or item == "reply")
+        and not all(_concrete(name, values[name]) and values[name] in written for name in names)
     )
 
 
@@ -182,4 +185,5 @@ def _day(day: date, language: Language) -> str:
 
 
 def _language(case: Case) -> Language:
-    return "ja" if case.send.contact_point.country in (None, "JP") else "en"
+    """The language of the country's pack."""
+    return case.policy.language

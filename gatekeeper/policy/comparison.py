@@ -14,7 +14,7 @@ _UP = (
 )
 _DOWN = ("minor_age", "match_floor", "dedupe_ms", "ask_again_months")
 _MORE = ("jurisdictions", "confirm_channels", "off", "purpose_only")
-_LESS = ("consent_channels", "double_opt_in_channels", "sensitive", "sensitive_alone")
+_LESS = ("consent_channels", "double_opt_in_channels", "sensitive", "sensitive_alone", "notice_items")
 
 
 class Difference(NamedTuple):

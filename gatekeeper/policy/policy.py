@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -15,8 +16,8 @@ from pydantic_core import PydanticCustomError
 
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.clauses import CODE, Clause, Rows, cited, clauses, listed, uncited
-from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.texts import near, text, wrong
+from gatekeeper.policy.reasons import CATALOGUE, NATIONAL
+from gatekeeper.texts import Language, near, text, wrong
 from gatekeeper.times import span
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Any_, AudienceWord, Channel, Code, Id, Line, Model, ZonedTime
@@ -48,6 +49,9 @@ No other rule can be switched off, such as those on the person's will and those 
 """
 
 
+NoticeItem = Literal["a", "b", "c", "d", "e", "f", "route"]
+NOTICE_ITEMS: tuple[NoticeItem, ...] = get_args(NoticeItem)
+"""Items that a letter may have to state: J.8.7 a to f, and the route of the data."""
 UNLAWFUL = "error.policy_unlawful"
 """Key of the error for a text that would switch off what no policy may switch off (domain rule 7.6.30)."""
 
@@ -63,6 +67,7 @@ class Policy:
     the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
     `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
     `check_within_days`: a check of a provider counts if it was made at the latest so long after the data came.
+    `language`, `notice_items`: of the letters that ask, with the items that those must state.
     `provisional`: nobody knows yet whether text and day of the law stay as they are. `clauses`: empty only in texts of
     before release 0.3.0. `aliases`: other numbers of clauses, for searching alone.
     `delivery`: whether a send must print its address.
@@ -95,6 +100,8 @@ class Policy:
     consent_max_age_months: int | None
     source_max_age_months: int | None
     provisional: bool
+    language: Language
+    notice_items: frozenset[str]
     clauses: tuple[Clause, ...]
     aliases: tuple[tuple[str, str], ...]
     delivery: DeliveryRule
@@ -112,7 +119,7 @@ class Policy:
 
     @cached_property
     def _on(self) -> frozenset[str]:
-        return frozenset(TUNABLE) - self.off
+        return NATIONAL.union(TUNABLE) - self.off
 
     def asks_for(self, rule: str) -> bool:
         """Tells whether a tunable rule is in force, fully or for the purpose only."""
@@ -122,6 +129,11 @@ class Policy:
         """The clauses behind a reason for a send by `channel`; our own rule, or the policy's name, if it cites none."""
         kind = CATALOGUE.get(code)
         return cited(self._clauses.get(code, ()), channel) or (kind.own_rule if kind else "") or f"policy: {self.name}"
+
+    def citing(self, clause: str) -> tuple[Clause, ...]:
+        """The rows that cite a clause, by its number or by a former one among the aliases."""
+        number = dict(self.aliases).get(clause, clause)
+        return tuple(one for one in self.clauses if re.search(rf"(?<![\w.]){re.escape(number)}(?![\w]|\.\d)", one.cite))
 
     @cached_property
     def _clauses(self) -> dict[str, list[Clause]]:
@@ -162,9 +174,10 @@ def read(content: bytes, *, file: str) -> Policy:
         raise UsageError("error.policy_not_toml", file=file, detail=str(error)) from None
     for code, setting in found.rules.items():
         if why := _untunable(code, setting):
-            fixed = code in CATALOGUE and code not in TUNABLE
+            fixed = code in CATALOGUE and code not in NATIONAL.union(TUNABLE)
             raise UsageError(UNLAWFUL if fixed else "error.policy_wrong", file=file, place=f"rules.{code}", hint=why)
-    off = frozenset(code for code, setting in found.rules.items() if setting == "off")
+    on = {code for code, setting in found.rules.items() if setting == "on"}
+    off = frozenset(code for code, setting in found.rules.items() if setting == "off") | (NATIONAL - on)
     cites = clauses(found.clauses)
     if fault := _miscited(cites, off):
         raise UsageError("error.policy_wrong", file=file, place=f"clauses.{fault[0]}", hint=fault[1])
@@ -181,6 +194,8 @@ def read(content: bytes, *, file: str) -> Policy:
         purpose_only=frozenset(code for code, setting in found.rules.items() if setting == "purpose"),
         confirm_days=tuple(sorted(found.parameters.confirm_days.items())),
         provisional=found.provisional,
+        language=found.language,
+        notice_items=found.notice_items,
         clauses=cites,
         aliases=tuple(sorted(found.aliases.items())),
         sha256=sha256(content).hexdigest(),
@@ -192,7 +207,7 @@ def _untunable(code: str, setting: Setting) -> str | None:
     """The cause for which a rule cannot have a setting, None if it can."""
     if code not in CATALOGUE:
         return text("wrong.rule", near=near(code, TUNABLE))
-    if code not in TUNABLE and setting != "on":
+    if code not in NATIONAL.union(TUNABLE) and setting != "on":
         return text("wrong.rule_fixed")
     if code not in PURPOSE_ONLY and setting == "purpose":
         return text("wrong.rule_on_or_off")
@@ -255,6 +270,8 @@ class _File(Model):
     ]
     effective_from: ZonedTime
     provisional: bool = False
+    language: Language = "ja"
+    notice_items: frozenset[NoticeItem] = frozenset(NOTICE_ITEMS)
     timezone: Annotated[str, AfterValidator(_zone)]
     purposes: frozenset[Code] = frozenset()
     sensitive: frozenset[AudienceWord]

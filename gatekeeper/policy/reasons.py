@@ -32,6 +32,8 @@ class Kind:
     severity: Severity
     remedy: tuple[Remedy, ...]
     own_rule: str = ""
+    national: bool = False
+    """True for a reason of single countries, which is found only where a pack switches it on."""
     absence: bool = False
     """True for a reason that only reports missing data; a more specific reason replaces it (rule 6.4.2)."""
 
@@ -129,6 +131,7 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
 WORST = {code: VERDICTS.index(kind.verdict) for code, kind in CATALOGUE.items()}
 """Verdict of each reason, as an index of VERDICTS."""
 
+NATIONAL = frozenset(code for code, kind in CATALOGUE.items() if kind.national)
 WILL = frozenset(code for code, kind in CATALOGUE.items() if kind.group == "will")
 ABSENCE = frozenset(code for code, kind in CATALOGUE.items() if kind.absence)
 DECISIVE = frozenset(

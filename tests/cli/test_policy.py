@@ -63,3 +63,11 @@ def test_policies_compared_then_exit_1_where_the_new_one_widens() -> None:
     assert code == 1
     assert {one["key"] for one in json.loads(out) if one["widens"]} == {"off", "purpose_only", "consent_channels"}
     assert "consent_channels" in run("diff", "jp-appi", "jp-pmark")[1]
+
+
+def test_policy_shown_as_text_then_it_is_the_file_and_by_clause_then_its_rows_alone() -> None:
+    code, shown = run("show", "jp-pmark@1", "--text")[:2]
+    assert (code, shown) == (0, packs.shipped_text(packs.load("jp-pmark").home[0]))
+    former, now = (json.loads(run("show", "jp-pmark", "--clause", one, "--json")[1]) for one in ("A.3.4.2.8", "J.8.8"))
+    assert former == now == {"clauses": {"SOURCE_CHECK_MISSING": now["clauses"]["SOURCE_CHECK_MISSING"]}}
+    assert "2017" not in run("show", "jp-pmark")[1]

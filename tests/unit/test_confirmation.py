@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from itertools import combinations
 from pathlib import Path
@@ -191,8 +192,13 @@ def test_example_of_the_how_to_then_its_letter_passes() -> None:
     assert letter(Question(case, facts.sources[0], asking, CODE, last_day(case))).missing == ()
 
 
-def test_recipient_abroad_then_the_letter_is_in_english() -> None:
-    found = letter(question(country="GB"))
+def test_pack_in_another_language_then_the_letter_is_in_that_and_states_the_items_of_the_pack() -> None:
+    asked = question(country="GB")
+    policy = replace(asked.case.policy, language="en", notice_items=frozenset({"a", "route"}))
+    assert "取得方法" in letter(asked).text
+    found = letter(asked._replace(case=asked.case._replace(policy=policy)))
+    values = {**stated(asked._replace(case=asked.case._replace(policy=policy))), "purpose": "", "organisation": ""}
+    assert lint(found.text, values, policy.notice_items) == ("a",)
     assert found.missing == ()
     assert "How we got your data: a list" in found.text
 
