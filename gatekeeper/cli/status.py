@@ -23,7 +23,7 @@ from gatekeeper.times import instant
 from schemas.topics import DAY_MS, INPUTS, logical_name
 from streams.client import transactions
 from streams.client.reader import Reader
-from streams.operations import deadletters, fleet
+from streams.operations import deadletters, fleet, management
 
 READY_SECONDS = 2.0
 OPEN_MS = 10_000
@@ -41,6 +41,7 @@ def command(as_json: bool) -> None:
         seen = fleet.read(settings, reader)
         totals = _totals(reader)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
+        purposes = management.purposes(reader)
         held = [each for topic in INPUTS for each in reader.held(topic)]
     hanging = [_transaction(settings, one) for one in transactions.opened(settings, held) if one.age_ms >= OPEN_MS]
     worker = _worker(settings)
@@ -50,6 +51,7 @@ def command(as_json: bool) -> None:
         "transaction_open": hanging,
         "facts_unreadable": unreadable,
         "misplaced": totals["misplaced"],
+        "purposes_unread": purposes.unread,
         "policy_unknown": (worker["answer"] or {}).get("policy_unknown"),
     }
     heads = [each.place.head for each in seen.partitions if each.place.head]
@@ -75,6 +77,7 @@ def command(as_json: bool) -> None:
         "transactions": hanging,
         **totals,
         "unreadable_facts": sorted(unreadable),
+        "purposes": {"registered": len(purposes.registered), "unread": list(purposes.unread)},
         "seal": _seal(seen),
     }
     if as_json:

@@ -98,6 +98,8 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         yield str(seen.seal.error)
     if facts := state["unreadable_facts"]:
         yield text("cli.status_unreadable", count=len(facts), shown=", ".join(facts[:5]))
+    for purpose in state["purposes"]["unread"]:
+        yield text("cli.purpose_unread", purpose=purpose)
     if state["misplaced"]:
         yield text("cli.status_misplaced", count=f"{state['misplaced']:,}")
     answer = state["worker"]["answer"] or {}
@@ -105,6 +107,8 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         yield text("cli.status_policy_unknown", policy=policy, what=what)
     for place, what in (answer.get("policy_ignored") or {}).items():
         yield text("cli.status_policy_ignored", place=place, what=what)
+    if not state["purposes"]["registered"]:
+        yield text("cli.purpose_none")
     for policy, since in (answer.get("policy_provisional") or {}).items():
         yield text("cli.status_policy_provisional", policy=policy, since=since)
 

@@ -43,3 +43,5 @@ def test_record_that_is_not_read_then_the_list_names_it(run, system) -> None:
     done = run("purpose", "list")
     assert done.code == 1
     assert "service.x" in done.err
+    assert "purposes_unread" in run("status", "--json").json["findings"]
+    assert "service.x" in run("status").out
