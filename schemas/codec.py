@@ -133,6 +133,7 @@ def _unreadable(topic: str, value: bytes, error: ValidationError) -> Unreadable:
         "json_invalid": "not_json",
         "union_tag_invalid": "kind_unknown",
         "union_tag_not_found": "kind_missing",
+        "text_unprintable": "text_unprintable",
     }.get(first["type"], "field_invalid")
     return Unreadable(fault, place)
 

@@ -17,6 +17,11 @@ TOKEN_PATTERN = r"^t[1-9][0-9]?_[A-Za-z0-9_\-]{43}$"  # noqa: S105 (the shape of
 
 _PHONE = re.compile(r"(0[0-9]{9,10}|81[0-9]{9,10})")
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, separators of lines, and marks that turn the direction of writing."""
+_FORMULA = ("=", "+", "-", "@")
+"""Beginnings by which a spreadsheet takes a text for a formula."""
+
 
 class Model(BaseModel):
     """A value of the contract: strict (no coercion), frozen, and closed to unknown fields."""
@@ -60,6 +65,18 @@ def _year_in_range(parsed: date | datetime) -> None:
         raise ValueError("is outside the years 1900 to 2200")
 
 
+def _printable(value: str) -> str:
+    if _UNPRINTABLE.search(value):
+        raise PydanticCustomError("text_unprintable", "holds a control character or a mark of writing direction")
+    return value
+
+
+def _no_formula(value: str) -> str:
+    if value.lstrip().startswith(_FORMULA) and value != "-":  # which many write where there is no name
+        raise PydanticCustomError("text_unprintable", "begins like a formula of a spreadsheet")
+    return value
+
+
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Surrogate = Annotated[str, StringConstraints(pattern=ID_PATTERN), AfterValidator(_surrogate)]
 """An id that is no telephone number. People write such numbers in its place, and records and logs would hold them."""
@@ -70,6 +87,10 @@ AudienceWord = Annotated[str, StringConstraints(pattern=AUDIENCE_PATTERN)]
 """A code of an audience. It may be Japanese, as marketing people name their selections."""
 Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Printed = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
+"""A text that is printed or dialled: no control character, nothing that turns the direction of writing."""
+PrintedLine = Annotated[Printed, AfterValidator(_no_formula)]
+"""A name or a line of an address: a spreadsheet does not take it for a formula (domain rule 7.4.19)."""
 Time = Annotated[str, StringConstraints(max_length=40), AfterValidator(_time)]
 ZonedTime = Annotated[str, StringConstraints(max_length=40), AfterValidator(_zoned)]
 BirthDate = Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}(-[01][0-9](-[0-3][0-9])?)?$")]

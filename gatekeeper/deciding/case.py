@@ -105,21 +105,37 @@ class Case(NamedTuple):
         return (found.name if found else None) or id_
 
     def covers(self, source: Source) -> bool:
-        """True if the source covers the send's contact point: the source names that point, or none, which means all.
+        """True if the source covers the send's contact point, by itself or by sources that name it for it.
 
-        No source covers a printed value that is not an address of the channel.
+        A source without contact points covers those that an active own source names, or one with the same origin: the
+        same method, provider and list (rule 7.4.18). No source covers a printed value that is no address.
         """
         if self.facts.printed in UNREAD:
             return False
-        return not source.contact_points or self.names_contact_point(source)
+        if source.contact_points:
+            return self.names_contact_point(source)
+        return any(
+            (other.method.startswith("direct.") or _same_origin(source, other))
+            and self._is_active(other)
+            and self.names_contact_point(other, derived=False)
+            for other in self.facts.sources
+        )
 
-    def names_contact_point(self, source: Source) -> bool:
-        """True if the source names the send's contact point, in a spelling as close as the policy requires."""
+    def _is_active(self, source: Source) -> bool:
+        """True if neither the source nor its list is quarantined or unlawful."""
+        batch = self.batch(source)
+        return source.state in (None, "active") and (batch is None or not (batch.state == "quarantined" or batch.flags))
+
+    def names_contact_point(self, source: Source, *, derived: bool = True) -> bool:
+        """True if the source names the send's contact point, in a spelling as close as the policy requires.
+
+        `derived`: also one that was got by matching with entrusted data.
+        """
         facts, id_ = self.facts, source.source_id
         given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
         if given:
             for named in source.contact_points:
-                if self.is_here(named.id):
+                if self.is_here(named.id) and (derived or named.derived_from is None):
                     return True
         return False
 
@@ -181,6 +197,15 @@ def is_open(stop: Suppression) -> bool:
 
 def _withdraws(stop: Suppression) -> bool:
     return stop.state == ("rejected" if stop.kind == "cessation" else "corrected")
+
+
+def _same_origin(one: Source, other: Source) -> bool:
+    """True if two sources came in the same way, from the same provider, with the same list; absent equals nothing."""
+    return None not in (one.provided_by, one.batch_id) and (one.method, one.provided_by, one.batch_id) == (
+        other.method,
+        other.provided_by,
+        other.batch_id,
+    )
 
 
 def route(source: Source) -> str:

@@ -82,7 +82,7 @@ def decide(
     if send.message_class in OWED:
         invalid = system.invalid(case)
         return only(case.policy, at, invalid) if invalid else _owed(case, [*ending, *found], clearance)
-    if ending := ending or system.invalid(case):
+    if ending := ending or system.invalid(case, checkpoint):
         return only(case.policy, at, ending)
     if send.message_class == "marketing":
         return _marketing(case, found)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from gatekeeper import times
 from gatekeeper.deciding import release as releases
 from gatekeeper.deciding.facts import judged
+from gatekeeper.deciding.rules.system import mailed_before
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
@@ -96,9 +97,9 @@ def weigh(
 ) -> Consequence:
     """The step that an act leads to, or the code of its refusal, at that instant (milliseconds).
 
-    Refused: item_unknown, item_differs, item_expired; repeated (this very act was done), closed (another act was),
-    nothing_to_approve, nothing_to_undo; same_person, one_person, no_reason, dated_ahead, release_expired,
-    had_differs (the item has other reasons); and the refusals of a release (gatekeeper.deciding.release.refusal).
+    Refused: item_unknown, item_differs, item_expired, mail_date_past; repeated (this very act was done), closed
+    (another act was), nothing_to_approve, nothing_to_undo; same_person, one_person, no_reason, dated_ahead,
+    release_expired, had_differs (the item has other reasons); and those of gatekeeper.deciding.release.refusal.
     """
     if found is None:
         return Consequence(None, "item_unknown")
@@ -110,8 +111,10 @@ def weigh(
     if state not in FROM.get(act.kind, ()):
         other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo", "release_revoked": "kind_unknown"}
         return Consequence(None, other.get(act.kind, "closed"))
-    if at >= found.until or (act.kind not in ("uphold", "undo") and _too_late(found, at, policy)):
+    if at >= found.until:
         return Consequence(None, "item_expired")
+    if act.kind not in ("uphold", "undo") and _too_late(found, at, policy):
+        return Consequence(None, "mail_date_past")
     if isinstance(act, Release):
         return _release(act, found, at, policy)
     if act.kind == "undo" and standing and act.undoes not in (None, standing.act_id):
@@ -162,4 +165,4 @@ def _names(found: ReviewRecord) -> tuple[str, str, str, str]:
 
 def _too_late(found: ReviewRecord, at: int, policy: Policy) -> bool:
     date = found.send.mail_date
-    return date is not None and times.span(date, policy.timezone).last < at * 1000
+    return date is not None and mailed_before(date, at * 1000, policy)

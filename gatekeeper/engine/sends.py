@@ -29,6 +29,7 @@ INVALID = {
     "purpose_near": ("purpose_unknown", "purpose"),
     "purpose_not_of_controller": ("purpose_not_of_controller", "purpose"),
     "mail_date": ("mail_date_too_far", "mail_date"),
+    "mail_date_past": ("mail_date_past", "mail_date"),
     "confirmation": ("confirmation_incomplete", "source_id"),
     "class_differs": ("class_differs", "message_class"),
     "template_differs": ("class_differs", "template_id"),

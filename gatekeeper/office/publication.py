@@ -29,7 +29,7 @@ FEW = 20
 LIKE = 3
 """Most similar values listed."""
 _NO_FACTS = Facts((), (), (), frozenset(), (), b"{}")
-_BY_POLICY = ("mail_date", "delivery")
+_BY_POLICY = ("mail_date", "mail_date_past", "delivery")
 """Cases of EVENT_INVALID that depend on the policy in force."""
 _SEPARATORS = (b",", b";", b"\t")
 
@@ -67,8 +67,7 @@ class Publication:
     def read(self, value: bytes) -> Any | LineFault:
         """The value as its topic's model, or the fault for which it is refused; no content of a value raises.
 
-        A send is refused if the gate would find it EVENT_INVALID, if its template is not registered, or if its mail
-        date is over.
+        A send is refused if the gate would find it EVENT_INVALID, or if its template is not registered.
         """
         try:
             model = decode(self.topic, None, value)
@@ -90,8 +89,6 @@ class Publication:
                 return LineFault(*INVALID[kind], self._hint(kind, case))
         if case.template(send.template_id) is None:
             return LineFault("template_unknown", "template_id", self._hint("template", case))
-        if send.mail_date and case.span(send.mail_date).last < case.at:
-            return LineFault("mail_date_past", "mail_date", self._hint("mail_date", case))
         return None
 
     def _hint(self, kind: str, case: Case) -> str:
@@ -115,7 +112,7 @@ class Publication:
             return _instead(send.message_class, [name for name, by in classes.items() if send.channel in by])
         if kind == "ground_missing":
             return text("publish.values", values=", ".join(grounds(send.message_class)))
-        if kind == "mail_date":
+        if kind in ("mail_date", "mail_date_past"):
             last = self._at + (CLEARED_DAYS - 1) * DAY_MS  # a day counts up to its end
             first, last_day = (times.day(at * 1000, case.policy.timezone) for at in (self._at, last))
             return text("publish.days", day=case.day(str(send.mail_date)), first=first, last=last_day)

@@ -11,11 +11,12 @@ from schemas.values import (
     Channel,
     Code,
     Id,
-    Line,
     MessageClass,
     Model,
     PerMille,
     PointId,
+    Printed,
+    PrintedLine,
     RecipientId,
     Token,
     Version,
@@ -56,11 +57,11 @@ class Delivery(Model):
     Each channel needs its own part: post and visits name and lines, e-mail `email`, calls, SMS and fax `phone`.
     """
 
-    name: Line = ""
-    postcode: Line | None = None
-    lines: Annotated[tuple[Line, ...], Field(max_length=8)] = ()
-    email: Line | None = None
-    phone: Line | None = None
+    name: PrintedLine = ""
+    postcode: Printed | None = None
+    lines: Annotated[tuple[PrintedLine, ...], Field(max_length=8)] = ()
+    email: Printed | None = None
+    phone: Printed | None = None
 
 
 class Send(Model):

@@ -330,7 +330,7 @@ def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:
     desk.send(campaign_id="K-2")
     desk.at += 2 * DAY_MS
     late = {"at": "2026-11-26T09:00:00+09:00"}
-    assert desk.act("release", item=0, **late) == ("refused", "item_expired")
+    assert desk.act("release", item=0, **late) == ("refused", "mail_date_past")
     assert desk.act("uphold", item=0, **late) == ("upheld", None)
     desk.at += 58 * DAY_MS
     assert desk.act("uphold", item=1, **late) == ("refused", "item_expired")

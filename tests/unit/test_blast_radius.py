@@ -25,6 +25,7 @@ def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_cou
     entries: list[Entry] = []
     for fields in ({}, {"mail_date": "2026-11-24"}, {"mail_date": "2026-11-23"}, {"mail_date": "2026-12-01"}):
         number = len(desk.records)
+        desk.at = invented.T - DAY_MS if fields.get("mail_date") == "2026-11-23" else invented.T  # cleared in time
         judged = desk.send(event_id=f"E-{number}", campaign_id=f"K-{number % 2}{number // 2}", **fields)
         assert judged.verdict == "clear"
         entries += judged.entries

@@ -11,6 +11,7 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.deciding.rules.message_class import disagreeing
 from gatekeeper.policy.packs import PolicyOutage
+from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from schemas.events.sends import ADDRESSED
 from schemas.topics import CLEARED_DAYS, DAY_MS
@@ -56,11 +57,12 @@ def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
     return Found("POLICY_UNKNOWN", facts, {"case": bar.case, "policy": bar.id, "what": bar.what})
 
 
-def invalid(case: Case) -> tuple[Found, ...]:
+def invalid(case: Case, checkpoint: Checkpoint = "intake") -> tuple[Found, ...]:
     """EVENT_INVALID: a controller or purpose not registered, a mail date too far, a confirmation without source.
 
     So is a send whose class disagrees with its purpose, template or ground, and one whose delivery is missing,
-    incomplete, holds two addresses, or is not that of its token (rule 7.4.17).
+    incomplete, holds two addresses, or is not that of its token (rule 7.4.17). A past mail date counts at intake only:
+    what is cleared may be on its way.
     """
     send = case.send
     if send.controller_id not in case.reference.controllers:
@@ -69,6 +71,9 @@ def invalid(case: Case) -> tuple[Found, ...]:
         return (Found("EVENT_INVALID", (), _unregistered(send.purpose, case.reference.purposes.registered)),)
     if found.controllers is not None and send.controller_id not in found.controllers:
         says = {"case": "purpose_not_of_controller", "purpose": send.purpose, "controller": case.sender}
+        return (Found("EVENT_INVALID", (), says),)
+    if send.mail_date and checkpoint == "intake" and mailed_before(send.mail_date, case.at, case.policy):
+        says = {"case": "mail_date_past", "date": case.day(send.mail_date)}
         return (Found("EVENT_INVALID", (), says),)
     if send.mail_date and case.span(send.mail_date).last > case.at + CLEARED_DAYS * DAY_MS * 1000:
         says = {"case": "mail_date", "date": case.day(send.mail_date), "days": str(CLEARED_DAYS)}
@@ -80,6 +85,11 @@ def invalid(case: Case) -> tuple[Found, ...]:
     if fault := _undelivered(case):
         return (Found("EVENT_INVALID", (), {"case": fault, "channel": send.channel}),)
     return ()
+
+
+def mailed_before(mail_date: str, at: int, policy: Policy) -> bool:
+    """True if a mail date is past on the policy's day of `at`, in microseconds (rule 7.4.21)."""
+    return times.day(times.span(mail_date, policy.timezone).last, policy.timezone) < times.day(at, policy.timezone)
 
 
 def _undelivered(case: Case) -> str | None:
