@@ -127,7 +127,8 @@ TOUCHING = {
     }),
     "a controller suspended": ("reference", *controller(suspended_since="2026-01-01")),
     "a notice found void": ("reference", "notice/N1", {
-        "v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": False,
+        "v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True,
+        "invalidated_at": "2026-01-01",
     }),
     "a template without what it must show": ("reference", "template/T1", {
         "v": 1, "kind": "template", "id": "T1", "display_ok": {}, "ask_complete": True,
