@@ -188,7 +188,12 @@ def send(number: int, **other: Any) -> dict[str, Any]:
         "message_class": "marketing",
         "contact_point": {"id": "home", "token": "t1_" + "A" * 43},
         "template_id": "leaflet",
-        "delivery": {"name": "緑野 花子", "lines": ["緑市若葉町1-2-3"], "email": "hanako@mail.example"},
+        "delivery": {
+            "name": "緑野 花子",
+            "postcode": "100-0000",
+            "lines": ["緑市若葉町1-2-3"],
+            "email": "hanako@mail.example",
+        },
         **other,
     }
     return {name: value for name, value in fields.items() if value is not None}
