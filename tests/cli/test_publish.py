@@ -237,6 +237,7 @@ def test_every_fault_of_the_codec_then_it_has_a_sentence_in_both_languages(a_sen
         ("sends", None, b"{}"),
         ("sends", None, whole[:-1] + b',"more":1}'),
         ("sends", None, whole.replace(b'"postal"', b'"owl"')),
+        ("sends", None, json.dumps(a_send(1, delivery={"name": "=1+1"})).encode()),
         ("reference", None, b'{"v":1,"kind":"owl"}'),
         ("reference", None, b'{"v":1}'),
     ]
