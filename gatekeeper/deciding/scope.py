@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gatekeeper.deciding.arrival import ENDS, WILL_KINDS
+from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression, changed
 from gatekeeper.deciding.purposes import Registered
@@ -41,9 +41,7 @@ def read(case: Case, event: HeldConsent) -> HeldConsent:
 
 
 def read_stop(case: Case, stop: HeldSuppression) -> HeldSuppression:
-    """A suppression of the will with `*` for each name in its scope that is not known; any other one is the same."""
-    if stop.kind not in WILL_KINDS:
-        return stop
+    """A suppression of the will with `*` for each name in its scope that is not known."""
     scope, said = stop.scope, case.span(stop.received_at)
     wide: dict[str, Any] = {}
     if not _company(case, scope.controller, stop.arrived, said):

@@ -49,7 +49,7 @@ STOPS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "u
 RELEASED = ("AGE_UNCERTAIN", "IDENTITY_AMBIGUOUS", "SOURCE_CONFLICT", "CREATIVE_PERSON_UNRELEASED", "CONSENT_MISSING")
 SOURCES, CONSENTS, ASKS = (0, *[1] * 24, *[2] * 5), (0, 0, *[1] * 8, 2, 2), (*[0] * 12, 1, 1, 2)
 """Possible numbers of facts of each kind that one person has."""
-PACKS = (*["jp-pmark"] * 40, *["jp-appi"] * 20, "aging", "aging", "lenient", "unreadable", "looser", "not yet")
+PACKS = (*["jp-pmark"] * 40, *["jp-appi"] * 20, *["aging", "lenient"] * 2, "unreadable", "looser", "not yet")
 """By which packs somebody is judged: one of these."""
 POOL = 1_000
 DAY = 86_400_000
@@ -174,7 +174,8 @@ def _packs(which: str) -> Packs:
         return load(which)
     packs = load("jp-pmark")
     if which == "aging":
-        return _with(packs, consent_max_age_months=24, source_max_age_months=36, four_eyes_bulk=None)
+        months = {"consent_max_age_months": 24, "source_max_age_months": 36, "ask_again_months": 2}
+        return _with(packs, four_eyes_bulk=None, **months)
     if which == "lenient":
         return _with(packs, off=frozenset(TUNABLE), consent_channels=frozenset({"email"}), minor_age=12)
     if which == "not yet":
