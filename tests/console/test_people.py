@@ -84,7 +84,7 @@ def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_not
     japanese = client.get(f"/letters/{code}?lang=ja").text
     assert "お客様のデータをどこから得たか" in japanese
     assert "ポイントカード申込書" in japanese
-    assert "利用目的 当社の商品と催事のご案内" in japanese
+    assert "利用目的 ご案内" in japanese
 
 
 def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site: Site) -> None:
