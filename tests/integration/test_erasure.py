@@ -31,6 +31,7 @@ BOUGHT = {
     "collected_by": "broker-a",
     "notice_id": None,
     "purposes_told": None,
+    "acquired_at": "2025-03-01",
     "batch_id": "B-1",
 }
 ERASED = ("block", "SUBJECT_ERASED")
