@@ -37,12 +37,13 @@ from streams.kafka.broker import Broker
 from streams.operations import coverage
 from streams.operations.coverage import check
 from tests.support.facts import fact
+from tests.support.invented import TOKENS
 from tests.support.world import NOTICE, PURPOSES, TEMPLATE, World, consent, controller, send, source, until
 
 AT = 1_800_000_000_000
 SIZE = 10
 NAMES = [f"p{number}" for number in range(60)]
-JUDGE = Judge(load("jp-pmark"), 2, judge_misplaced=True)
+JUDGE = Judge(load("jp-pmark"), 2, tokens=TOKENS, judge_misplaced=True)
 
 
 @dataclass
