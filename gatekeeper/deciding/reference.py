@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
@@ -84,6 +84,11 @@ class Reference:
         if (said, legacy) == (found.invalidated_at, bool(found.accepted_legacy)):
             return found
         return found.model_copy(update={"invalidated_at": said, "accepted_legacy": legacy})
+
+    def companies_of(self, names: Iterable[str]) -> set[str]:
+        """The companies whose notices are among these records (`kind/id`), in any version."""
+        ids = (name.removeprefix("notice/") for name in names if name.startswith("notice/"))
+        return {one.model.controller_id for id_ in ids for one in self._notices.get(id_, ())}
 
     def template(self, id_: str, when: int | None) -> Template | None:
         """The version of a template in force at an instant (microseconds)."""

@@ -137,7 +137,8 @@ class FactStore:
         hits = facts.hits(stops, elsewhere) if stops else ()
         companies = named_companies(self.reference, person.consents, hits)
         registered_late = late(self.reference, companies)
-        stopped = {f"controller/{company}" for company in companies}.difference(person.refs)
+        parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
+        others = {f"controller/{company}" for company in parties}.difference(person.refs)
         how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
         snapshot = facts.snapshot(
             source_lines=person.source_lines,
@@ -149,7 +150,7 @@ class FactStore:
             late=registered_late,
             printed=how,
             unreadable=unreadable,
-            refs=self._references(send, (*person.refs, *sorted(stopped))),
+            refs=self._references(send, (*person.refs, *sorted(others))),
             elsewhere=elsewhere,
             event_lines=person.event_lines,
             ask_lines=person.ask_lines,

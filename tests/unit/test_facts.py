@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
 import pytest
 
 from gatekeeper.audit.records.record import record
-from gatekeeper.deciding.answer import sentence
+from gatekeeper.deciding.answer import answer, sentence
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.deciding.reference import Reference
 from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
 from gatekeeper.policy.packs import load
-from schemas.codec import SEND_BYTES
+from schemas.codec import SEND_BYTES, decode
 from schemas.events import Send
 from schemas.record import Refusal
 from tests.support import invented
@@ -314,6 +316,20 @@ def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the
     assert b'"controller/AOBA":"' in view.snapshot
     found.apply(fact("reference", 0, 999, b"controller/AOBA", b"{"))
     assert invented.view(found, send()).unreadable, "its group may bind the successor"
+
+
+def test_notice_of_another_company_then_a_replay_finds_its_name_too() -> None:
+    found = invented.store(invented.source(notice_id="C2-CARD"))
+    view, packs = invented.view(found, send()), load("jp-pmark")
+    named = json.loads(view.snapshot)["refs"]
+    known = Reference()
+    for _, value in invented.REFERENCE:
+        if value["kind"] == "purpose" or f"{value['kind']}/{value.get('id')}" in named:
+            content = orjson.dumps(value)
+            known.put(decode("reference", None, content), content, 0)
+    again = decide(send(), read_snapshot(view.snapshot), known, packs, invented.T)
+    assert answer(again) == answer(decide(send(), view, found.reference, packs, invented.T))
+    assert "みどりカード" in str(answer(again)["reasons"])
 
 
 def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_token() -> None:
