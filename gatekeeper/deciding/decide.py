@@ -80,7 +80,7 @@ def decide(
         ending = [*ending, system.ungoverned(send.contact_point.country, bar)]
     found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
     if send.message_class in OWED:
-        invalid = system.invalid(case)
+        invalid = system.invalid(case, checkpoint)
         return only(case.policy, at, invalid) if invalid else _owed(case, [*ending, *found], clearance)
     if ending := ending or system.invalid(case, checkpoint):
         return only(case.policy, at, ending)

@@ -43,7 +43,7 @@ class Proof:
                 if self._too_late(event):
                     continue
                 self.yeses.append(event)
-                if event.confirms and method(event) == CLICKED and event.expressed_by != IMPORT:
+                if event.confirms and method(event) == CLICKED and _speaks(event):
                     self._clicked.setdefault(event.confirms, []).append(event)
             elif event.state in NO_STATES:
                 self.nos.append(event)
@@ -175,11 +175,23 @@ class Proof:
         return [one for one in clicks if self.when(one).first > after and self._completes(one, event)]
 
     def _begun(self, click: HeldConsent, after: int) -> list[HeldConsent]:
-        """The consents that a click completes; a refusal in between leaves it nothing to complete."""
+        """The consents that a click completes; a refusal in between leaves it nothing to complete.
+
+        A click stands for no more than what it completes, so for a send only by a consent that covers it.
+        """
         if click.expressed_by == IMPORT:
             return []
         begun = [one for one in self.yeses if one.record_id == click.confirms and self._completes(click, one)]
-        return [one for one in begun if self.when(one).first > after]
+        return [one for one in begun if self.when(one).first > after and self._is_here(one)]
+
+    def _is_here(self, event: HeldConsent) -> bool:
+        """True if a consent covers purpose, channel and contact point of the send."""
+        case = self.case
+        return (
+            case.covered_by((str(event.purpose),))
+            and case.send.channel in event.channels
+            and case.was_here(event.contact_point_id, case.span(event.event_time) if event.event_time else LONG_AGO)
+        )
 
     def _completes(self, click: HeldConsent, event: HeldConsent) -> bool:
         """True if a click completes a consent: same company, not earlier, not in the future, not ended."""
@@ -205,9 +217,11 @@ class Proof:
         if end.voids:
             return end.voids == yes.record_id
         case = self.case
-        earlier = self.when(yes).first <= case.span(end.event_time or end.recorded_at).last
-        purpose = case.send.purpose if case.covered_by((str(yes.purpose),)) else yes.purpose
-        return earlier and covers(case, end, yes.controller_id, purpose, yes.channels, yes.contact_point_id)
+        if self.when(yes).first > case.span(end.event_time or end.recorded_at).last:
+            return False
+        if self._is_here(yes):  # another channel or contact point of it may have ended
+            return covers_send(case, end, (yes.controller_id,))
+        return covers(case, end, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
 
 
 def method(event: HeldConsent) -> str:
@@ -219,6 +233,11 @@ def method(event: HeldConsent) -> str:
 def unauthorised(event: HeldConsent) -> bool:
     """True if an agent gave a consent without evidence of it."""
     return event.expressed_by == "agent" and not event.evidence_ref
+
+
+def _speaks(event: HeldConsent) -> bool:
+    """True if the person said something, or somebody with proven authority."""
+    return event.expressed_by in SPEAKERS and not unauthorised(event)
 
 
 def _unsaid(event: HeldConsent) -> bool:

@@ -21,11 +21,12 @@ _CHANNELS = frozenset((*CHANNELS, "*"))
 def read(case: Case, event: HeldConsent) -> HeldConsent:
     """A refusal, or the end of consents, with `*` for each company, purpose, contact point and channel not known.
 
-    Any other event is the same. `voids` that names no record of the person counts as absent.
+    Any other event is the same. `voids` that names no record of the person counts as absent, as does one that names
+    its own.
     """
-    if event.voids and all(event.voids != one.record_id for one in case.facts.consents):
+    if event.voids and all(event.voids != one.record_id for one in case.facts.consents if one is not event):
         event = changed(event, voids=None)
-    if event.voids or (event.state not in NO_STATES and event.state not in ENDS):
+    if event.state not in NO_STATES and (event.voids or event.state not in ENDS):
         return event
     said = case.span(event.event_time or event.recorded_at)
     wide: dict[str, Any] = {}

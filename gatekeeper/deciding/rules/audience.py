@@ -53,10 +53,14 @@ def _barred(code: str) -> str:
 
 
 def _agreed(case: Case, attribute: str, consents: Consents) -> bool:
+    """True if a proven consent names the attribute, and no refusal of the send, lifted or not, came after it."""
+    sender = case.send.controller_id
+    after = consents.standing((sender,)).after
     return any(
         event.purpose == attribute
-        and event.controller_id == case.send.controller_id
-        and not consents.proof.faults(event)
+        and event.controller_id == sender
+        and consents.proof.when(event).first > after
+        and not consents.proof.faults(event, after)
         and not any(consents.proof.taken_back(event, no) for no in consents.proof.nos)
         for event in consents.proof.yeses
     )

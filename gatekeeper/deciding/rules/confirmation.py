@@ -77,13 +77,21 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
 def refusals(case: Case, source: Source, consents: Consents) -> list[HeldConsent]:
     """The refusals in answer to an ask that binds this source, whatever their scope (rule 7.1.11).
 
-    Only a later proven consent for the send ends one.
+    Only a later proven consent for the send ends one. An ask that is not on file counts as one of class other.
     """
-    asks = _asks(case, source, consents)
-    if not asks:
+    answers = [event for event in consents.proof.nos if event.answers]
+    if not answers:
         return []
-    asked_as = {ask.request_id for ask in asks}
-    return consents.refused([event for event in consents.proof.nos if event.answers in asked_as])
+    asked_as = {ask.request_id for ask in _asks(case, source, consents)}
+    on_file = {ask.request_id for ask in case.facts.asks}
+    companies = ("*", case.send.controller_id) if lane(source) in _ASKED_ONCE else ()
+    return consents.refused(
+        [
+            one
+            for one in answers
+            if one.answers in asked_as or (one.answers not in on_file and one.controller_id in companies)
+        ]
+    )
 
 
 def refused(case: Case, nos: Sequence[Consent]) -> Found:

@@ -175,7 +175,7 @@ def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
 
 def misrouted(source: Source) -> bool:
     """True if data of others claim a route of own data; no statement of such a route is true (rule 7.5.24)."""
-    return lane(source) != "own" and route(source).startswith("direct.")
+    return lane(source) != "own" and route(source).lower().startswith("direct.")
 
 
 def _anew(case: Case, consent: Consent, deal: Succession) -> bool:

@@ -24,7 +24,11 @@ def terms_in_force(case: Case, source: Source) -> tuple[int, JointUseTerms] | No
     for place, (since, terms) in enumerate(_counting(case, source.terms_id)):
         number = str(terms.version).rjust(16)
         found = (since, number, place, terms)
-        if since < case.span(shared).first and (number not in newest or newest[number][0] <= since):
+        if (
+            since < case.span(shared).first
+            and since <= case.at
+            and (number not in newest or newest[number][0] <= since)
+        ):
             newest[number] = found
     complete = [found for found in newest.values() if found[3].complete]
     if not complete:
