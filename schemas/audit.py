@@ -26,9 +26,23 @@ Version = Annotated[int, Field(ge=1, le=1)]
 Age = Annotated[int, Field(ge=0, le=25)]
 """Completed years; 25 stands for every higher age, as no rule asks for more."""
 Printing = Literal[
-    "tokenised", "not_an_address", "no_key", "not_checked", "missing", "incomplete", "several", "token_differs"
+    "tokenised",
+    "unaccounted",
+    "not_an_address",
+    "no_key",
+    "not_checked",
+    "missing",
+    "incomplete",
+    "several",
+    "token_differs",
 ]
-"""Result of comparing a send's delivery with its contact point (`gatekeeper.identity.printed` explains each)."""
+"""Result of comparing a send's delivery with its contact point (`gatekeeper.identity.printed` explains each).
+
+`unaccounted`: tokenised, but more is printed than one name and one address.
+"""
+
+NORMALISED: tuple[Printing, ...] = ("tokenised", "unaccounted")
+"""The results for which text was normalised."""
 
 
 class PolicyRef(Model):

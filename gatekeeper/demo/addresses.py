@@ -28,7 +28,7 @@ HARD_NAMES = (
     ("𠮷田 一", "吉田 一"),  # outside the Basic Multilingual Plane
     ("齋藤 さくら", "斎藤 さくら"),
     ("斉藤 茂樹", "齊藤 茂樹"),
-    ("渡邊(旧姓 斎藤) 恵", "渡辺 恵"),
+    ("渡邊 恵(旧姓 斎藤)", "渡辺 恵"),
     ("林 一", "林　一"),
     ("ﾀﾅｶ ﾊﾅｺ", "タナカ ハナコ"),  # half-width, as an old mainframe printed it
     ("ﾏﾘｱ･ｻﾝﾄｽ", "マリア・サントス"),

@@ -25,7 +25,7 @@ from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.activation import Activations
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
-from schemas.audit import Mode
+from schemas.audit import NORMALISED, Mode
 from schemas.codec import Parsed, canonical, parsed
 from schemas.events import Send
 
@@ -223,7 +223,7 @@ class Evaluation:
             clearance_event=self.clearance.event_id if self.clearance else None,
             act=act,
             mode=self.moment.mode,
-            normalised=facts is not None and facts.printed == "tokenised",
+            normalised=facts is not None and facts.printed in NORMALISED,
             subject=subject,
             raw=cause.raw,
         )

@@ -10,6 +10,7 @@ from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.key import read_key
 from gatekeeper.identity.match import match, readings
 from gatekeeper.identity.name import normalise_name
+from gatekeeper.identity.pieces import accounted, pieces
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
 from gatekeeper.identity.printed import Printed, printed
 from gatekeeper.identity.token import (
@@ -28,6 +29,7 @@ __all__ = [
     "Postal",
     "Printed",
     "Tokens",
+    "accounted",
     "identify",
     "match",
     "normalise",
@@ -36,6 +38,7 @@ __all__ = [
     "normalise_phone",
     "normalise_postal",
     "open_tokens",
+    "pieces",
     "postal",
     "printed",
     "read_key",

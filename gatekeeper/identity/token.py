@@ -11,7 +11,10 @@ from typing import NamedTuple
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.key import KEY_BYTES, read_key
 from gatekeeper.identity.match import readings
+from gatekeeper.identity.others import addressed, further, hosts
+from gatekeeper.identity.pieces import accounted
 from gatekeeper.identity.postal import normalise_postal
+from schemas.audit import Printing
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN
 from schemas.values import Channel
@@ -23,6 +26,12 @@ An old version must stay as long as suppressions made with it are in use.
 """
 
 MEMO = 16_384
+OTHERS = 128
+"""Other names and addresses that are looked up for one printed address, with their readings, at most."""
+_READ = 4  # of these, the likeliest are also read less exactly
+SURE = 1000
+HOST = 800
+"""The score of a stop of the host (様方, 気付), who is not the person written to: a person should look."""
 
 
 def token(key: bytes, value: str) -> str:
@@ -66,6 +75,15 @@ class Identified(NamedTuple):
     token: str
     readings: tuple[tuple[str, int], ...] = ()
     """Pairs of token and score, highest score first, per mille below 1000; at most `schemas.events.sends.READINGS`."""
+    others: tuple[tuple[str, int], ...] = ()
+    """The same of other names and addresses that can be read from the lines; at most OTHERS."""
+    accounted: bool = True
+    """False if more is printed than one name and one address (domain rule 7.4.19)."""
+
+    @property
+    def printing(self) -> Printing:
+        """The word for it in a snapshot."""
+        return "tokenised" if self.accounted else "unaccounted"
 
 
 def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | None:
@@ -73,11 +91,31 @@ def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | N
 
     None never matches: the printed address cannot be bound to a contact point, so the send must not pass.
     """
-    value = normalise(channel, delivery)
+    if channel not in WRITTEN:
+        value = normalise(channel, delivery)
+        return Identified(token(key, value)) if value else None
+    value = normalise_postal(addressed(delivery)) or normalise_postal(delivery)
     if not value:
         return None
-    less = readings(value) if channel in WRITTEN else {}
-    return Identified(token(key, value), tuple((token(key, one), score) for one, score in less.items()))
+    others = _others(delivery)
+    others.pop(value, None)
+    return Identified(
+        token(key, value),
+        tuple((token(key, one), score) for one, score in readings(value).items()),
+        tuple((token(key, one), score) for one, score in list(others.items())[:OTHERS]),
+        accounted(delivery),
+    )
+
+
+def _others(delivery: Delivery) -> dict[str, int]:
+    """The normalised values of other names and addresses in `delivery` with their scores, whole ones first."""
+    found = dict.fromkeys(filter(None, map(normalise_postal, further(delivery))), SURE)
+    for value in [*found][:_READ]:
+        for less, score in readings(value).items():
+            found.setdefault(less, score)
+    for host in filter(None, map(normalise_postal, hosts(delivery))):
+        found.setdefault(host, HOST)
+    return found
 
 
 def open_tokens(path: str) -> Tokens | None:

@@ -33,10 +33,10 @@ _FLOOR = re.compile(r"(?<=[0-9])(?:階(?![一-鿿])|f(?![a-z]))")
 # The first house number; numbers of a 条, a 線, a 区, a 番町 or a 2号北 belong to the name of the place.
 _HOUSE = re.compile(r"[0-9]+(?![0-9])(?!条|線|基線|地割|区|町|番[町丁街川沢堰江]|号[東西南北]|丁目[一-鿿])")
 _ITEM = r"(?:[0-9]+|[a-z](?![a-z]))"
-_SEPARATOR = r"(?:丁目|番地|番(?!館)|号室|号棟|号|室|棟|[-のノ])"
+SEPARATOR = r"(?:丁目|番地|番(?!館)|号室|号棟|号|室|棟|[-のノ])"
 _NEXT = re.compile(
-    rf"(?:\s*{_SEPARATOR})+\s*({_ITEM})"  # 1丁目2番3号, 1-2-3
-    rf"|\s*((?<=[a-z])[0-9]+|(?<=[0-9])[a-z](?![a-z])|(?<=\s)[0-9]+)(?=$|\s|{_SEPARATOR})"  # 101a, b101, "3 101"
+    rf"(?:\s*{SEPARATOR})+\s*({_ITEM})"  # 1丁目2番3号, 1-2-3
+    rf"|\s*((?<=[a-z])[0-9]+|(?<=[0-9])[a-z](?![a-z])|(?<=\s)[0-9]+)(?=$|\s|{SEPARATOR})"  # 101a, b101, "3 101"
 )
 _TOWER = re.compile(r"(?<![a-z0-9])([0-9]+|[a-z])号?棟")
 _ROOM = re.compile(rf"(?<![a-z0-9])({_ITEM}(?:[-\s]*{_ITEM})*)\s*(号室|号|室)?\s*-*$")
@@ -77,13 +77,32 @@ def read(lines: tuple[str, ...], postcode: str | None) -> AddressParts:
 
 def _split(text: str) -> tuple[str, str]:
     """The place and the numbers of an address."""
-    text = _FLOOR.sub("-f", one_form(text))
-    house = _HOUSE.search(text)
-    if house is None:
+    text = counted(text)
+    first = house(text)
+    if first is None:
         return squeezed(text), ""
-    numbers, rest = _chain(text, house)
-    place = squeezed(text[: house.start()]).removesuffix("第").rstrip("-")
-    return place, "-".join(item.lstrip("0") or "0" for item in (*numbers, *_inside(rest)))
+    numbers, end = chain(text, first)
+    place = squeezed(text[: first.start()]).removesuffix("第").rstrip("-")
+    return place, "-".join(item.lstrip("0") or "0" for item in (*numbers, *_inside(text[end:])))
+
+
+def counted(text: str) -> str:
+    """`text` with kanji numerals of counts as digits, and each floor as `-f`."""
+    return _FLOOR.sub("-f", one_form(text))
+
+
+def house(text: str) -> re.Match[str] | None:
+    """The first house number of a `counted` text."""
+    return _HOUSE.search(text)
+
+
+def chain(text: str, house: re.Match[str]) -> tuple[list[str], int]:
+    """The consecutive numbers from the first house number on, and where they end."""
+    items, end = [house[0]], house.end()
+    while found := _NEXT.match(text, end):
+        items.append(found[1] or found[2])
+        end = found.end()
+    return items, end
 
 
 def one_form(text: str) -> str:
@@ -106,15 +125,6 @@ def _squeezed(text: str) -> str:
     text = _STREET.sub(lambda found: f"{found[1]}ル" if found[1] else f"{found[2]}入", _NOT_LETTERS.sub("", text))
     text = _SECTION.sub("", text).replace("様方", "")  # a 様方 without a name: `read` has taken the others
     return alike(_BETWEEN.sub(lambda found: "の" if found[1] else "ツ" if found[2] else "ケ", text))
-
-
-def _chain(text: str, house: re.Match[str]) -> tuple[list[str], str]:
-    """The consecutive numbers from the first house number on, and the rest of the text."""
-    items, end = [house[0]], house.end()
-    while found := _NEXT.match(text, end):
-        items.append(found[1] or found[2])
-        end = found.end()
-    return items, text[end:]
 
 
 def _inside(rest: str) -> list[str]:

@@ -53,7 +53,7 @@ def addresses(
     `given`: all tokens of the person's sources. `known`: as `known_as` says of them. `at`: the printed address; if the
     send prints none, the token of its contact point counts.
     """
-    token, readings = at or (point.token or "", ())
+    token, readings = (at.token, at.readings) if at else (point.token or "", ())
     if known is not None and known.get(point.id, "") == (token if token in known.values() else ""):
         return ()
     here = {**dict(readings), token: CERTAIN}

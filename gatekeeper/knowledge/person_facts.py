@@ -132,7 +132,7 @@ def covering(
 
     `at`: the printed address; if the send prints none, the token of its contact point counts.
     """
-    token, readings = at or (point.token, ())
+    token, readings = (at.token, at.readings) if at else (point.token, ())
     if token is None:
         return frozenset(), {}
     less = dict(readings)
@@ -161,8 +161,9 @@ def spellings(
     if at:
         tokens[at.token] = CERTAIN
         here.add(at.token)
-        for token, score in at.readings:
-            readings[token] = max(score, readings.get(token, 0))
+        for token, score in (*at.readings, *at.others):
+            found = tokens if score == CERTAIN else readings
+            found[token] = max(score, found.get(token, 0))
             here.add(token)
     for match in send.match:
         tokens[match.token] = max(match.score, tokens.get(match.token, 0))

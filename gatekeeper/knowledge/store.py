@@ -139,7 +139,7 @@ class FactStore:
         registered_late = late(self.reference, companies)
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
-        how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
+        how: Printing | None = printed.printing if isinstance(printed, Identified) else printed
         snapshot = facts.snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,

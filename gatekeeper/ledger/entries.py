@@ -124,7 +124,7 @@ def clearance(
 ) -> Entry:
     """The entry of a cleared send; `src`: the place of its input."""
     kept = {name: value for name, value in sent.json.items() if name not in _NOT_KEPT}
-    at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
+    at_point: Any = [*printed] if isinstance(printed, Identified) else printed
     fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
     fields["src"] = [src[name] for name in _PLACE]
     return _entry(clear_key(sent.model), until, **fields, printed=at_point)
@@ -198,7 +198,8 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
     found["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
     send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
     if isinstance(printed, list):
-        printed = Identified(printed[0], tuple((token, score) for token, score in printed[1:]))
+        token, readings, others, accounted = printed
+        printed = Identified(token, tuple(map(tuple, readings)), tuple(map(tuple, others)), accounted)
     fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, found["src"], strict=True))
     return Clearance(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from unicodedata import normalize
 
 from hypothesis import assume, example, given, settings
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from gatekeeper import identity
 from gatekeeper.identity.letters import alike
-from gatekeeper.identity.written import squeezed
+from gatekeeper.identity.name import normalise_name
+from gatekeeper.identity.written import counted, squeezed
 from schemas.events import Delivery
 
 FEW = settings(max_examples=300, deadline=None)
@@ -77,7 +79,8 @@ def test_any_mailbox_or_line_normalised_twice_then_it_is_as_once(mailbox: str, l
 def test_any_delivery_written_from_its_parts_then_it_has_the_same_value(
     name: str, postcode: str | None, lines: list[str]
 ) -> None:
-    once = identity.postal(Delivery(name=name[:200], postcode=postcode, lines=tuple(line[:200] for line in lines)))
+    first = Delivery.model_construct(name=name, postcode=postcode, lines=tuple(lines), email=None, phone=None)
+    once = identity.postal(first)
     assume(once is not None)
     assert once is not None
     care = f"{once.care}様方" if once.care else ""
@@ -132,3 +135,61 @@ def test_two_values_then_their_score_is_symmetrical_and_1000_only_for_the_same(
     assert score == identity.match(two, one)
     assert 0 <= score <= 1000
     assert (score == 1000) == (one == two)
+
+
+HOMES = st.builds(
+    lambda town, numbers, building, host: [town + "-".join(map(str, numbers)), *filter(None, (building + host,))],
+    TOWNS,
+    st.lists(st.integers(1, 999), min_size=2, max_size=3),
+    st.sampled_from(["", "みどりハイツ101 ", "コーポ若葉 ", "みどり団地B棟401号室 "]),
+    st.sampled_from(["", "佐藤様方", "みどり商店気付"]),
+)
+BESIDE = st.sampled_from(
+    [
+        "〒530-0001",
+        "大阪府大阪市北区梅田",
+        "転送先",
+        "旧住所",
+        "神南4-5-6",
+        "佐藤恵様",
+        "佐藤恵",
+        "ご家族の皆様へ",
+        "見本在中",
+    ]
+)
+
+
+def printed(name: str, lines: list[str]) -> Delivery:
+    return Delivery.model_construct(name=name, postcode=None, lines=tuple(lines), email=None, phone=None)
+
+
+@FEW
+@given(TEXT, CODES, st.lists(TEXT, max_size=3))
+def test_any_delivery_then_every_printed_character_is_in_one_piece(
+    name: str, postcode: str | None, lines: list[str]
+) -> None:
+    one = Delivery.model_construct(name=name, postcode=postcode, lines=tuple(lines), email=None, phone=None)
+    whole = counted("\n".join(filter(None, (alike(line).strip() for line in lines))))
+    found = identity.pieces(one)
+    assert letters(piece.text for piece in found) == letters((whole, alike(name), alike(postcode or "")))
+    assert identity.accounted(one) == all(piece.kind != "further" for piece in found)
+
+
+def letters(texts: Iterable[str]) -> list[str]:
+    return sorted("".join("".join(texts).split()))
+
+
+@FEW
+@given(NAMES, HOMES, BESIDE, st.integers(0, 3))
+def test_one_name_and_address_then_all_is_accounted_for_and_whatever_else_is_printed_is_not(
+    name: str, lines: list[str], more: str, place: int
+) -> None:
+    assert identity.accounted(printed(name, lines))
+    assume(normalise_name(more) != normalise_name(name))
+    value = identity.normalise_postal(printed(name, lines))
+    for beside in (
+        printed(name, [*lines[:place], more, *lines[place:]]),
+        printed(name, [*lines[:-1], f"{lines[-1]} {more}"]),
+        printed(f"{name} 旧姓 {more}", lines),
+    ):
+        assert not identity.accounted(beside) or identity.normalise_postal(beside) != value, beside

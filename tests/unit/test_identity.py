@@ -21,6 +21,7 @@ from gatekeeper.policy.packs import load
 from schemas.events import Delivery
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "identity_cases.yaml").read_text("utf-8"))
+PRINTED = {name: CASES.pop(name) for name in [*CASES] if CASES[name]["kind"] == "printed"}
 KEY = bytes(range(32))
 HOME = Delivery(name="林 誠", postcode="150-0001", lines=("渋谷区神宮前1-2-3", "みどりハイツ101"))
 
@@ -51,6 +52,30 @@ def test_case_of_the_table_normalised_then_who_is_one_person_is_as_it_says(name:
         scores = {identity.match(a, b) for a, b in combinations(values, 2)}
         scores |= {identity.match(b, a) for a, b in combinations(values, 2)}
         assert scores == {case["match"]}, values
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_delivery_of_the_table_then_it_holds_one_name_and_address_or_more_as_it_says(name: str) -> None:
+    case = PRINTED[name]
+    for written in case.get("whole") or case["more"]:
+        found = identity.pieces(delivery(*written))
+        assert identity.accounted(delivery(*written)) == ("whole" in case), found
+
+
+def test_other_addresses_and_names_on_the_lines_then_their_tokens_are_looked_up() -> None:
+    lines = ("東京都渋谷区神宮前1-2-3", "転送先 〒530-0001 大阪市北区梅田4-5-6", "佐藤 恵 様")
+    more = delivery("高橋 一郎", "150-0001", *lines)
+    known = identity.identify(KEY, "postal", more)
+    assert known is not None
+    others = {token for token, score in known.others if score == 1000}
+    for person, line in (
+        ("高橋 一郎", "大阪府大阪市北区梅田4-5-6"),
+        ("佐藤 恵", "東京都渋谷区神宮前1-2-3"),
+        ("佐藤 恵", "大阪府大阪市北区梅田4-5-6"),
+    ):
+        assert identity.token(KEY, identity.normalise_postal(delivery(person, "", line))) in others, person
+    assert len(known.others) <= 128
+    assert (known.accounted, known.printing) == (False, "unaccounted")
 
 
 @pytest.mark.parametrize(

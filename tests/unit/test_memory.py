@@ -53,7 +53,8 @@ def test_clearance_put_in_then_its_send_key_finds_it_until_its_end_and_no_other_
 
 
 def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:
-    at_point = Identified(invented.token("cp-1"), ((invented.token("less"), 900),))
+    less, other = ((invented.token("less"), 900),), ((invented.token("other"), 1000),)
+    at_point = Identified(invented.token("cp-1"), less, other, accounted=False)
     sent = parse("sends", None, orjson.dumps(invented.send()))
     fields = {"did": "D", "at": AT, "until": AT + 1, "basis": None, "released": True, "src": SRC, "printed": at_point}
     found = held(entries.clearance(sent, **fields)).about(send(), AT).clearance  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ from gatekeeper.policy.packs import NEVER, Packs, PolicyOutage
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import LONG_AGO
-from schemas.audit import AuditRecord, Stage
+from schemas.audit import NORMALISED, AuditRecord, Stage
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.topics import logical_name
@@ -304,7 +304,7 @@ def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
         stage=record.stage,
         as_of=milliseconds(record.asof) if record.asof else None,
         mode=record.mode,
-        normalised=case.facts is not None and case.facts.printed == "tokenised",
+        normalised=case.facts is not None and case.facts.printed in NORMALISED,
         clearance=record.clearance,
         clearance_event=record.clearance_event,
         act=act,

@@ -35,6 +35,13 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
                 yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
 
+def unaccounted(case: Case) -> tuple[Found, ...]:
+    """IDENTITY_AMBIGUOUS: more is printed than one name and one address, so it may reach another one (rule 7.4.19)."""
+    if case.facts.printed != "unaccounted":
+        return ()
+    return (Found("IDENTITY_AMBIGUOUS", (), {"case": "printed"}),)
+
+
 def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
     """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source warns of it, and the birth date is unknown."""
     if standing.guardian:

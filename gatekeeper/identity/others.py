@@ -1,0 +1,80 @@
+"""Other names and addresses that can be read from a printed one, so that their stops count (domain rule 7.4.19)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+
+from gatekeeper.identity.letters import alike
+from gatekeeper.identity.pieces import PREFECTURE, Piece, host_of, pieces
+from schemas.events import Delivery
+
+_BETWEEN_NAMES = re.compile(r"[\s\d()\[\]〔〕【】「」・、,:;&/〒-]+|様方?|殿|御中|宛|気付|旧姓|転送先?|[旧前新元]住所")
+_STARTS = re.compile(rf"\s+|転送先?[:\s]*|[旧前新元]住所[:\s]*|(?=〒|{PREFECTURE.pattern})")
+_PLACED = ("place", "house", "building")
+_NUMBERED = re.compile(r"[0-9〇一二三四五六七八九十]")
+_LIKE_A_NAME = re.compile(r"(?<![^\W\d_])[一-鿿]{2,6}(?![^\W\d_])(?<![館荘寮棟室階号店院校園所苑])")
+_CUTS, _NAMES = 12, 8  # places in the lines where another address may begin, and names beside it, at most
+
+
+def addressed(delivery: Delivery) -> Delivery:
+    """The name and address of `delivery` without further text; itself if that leaves no place with a house number."""
+    found = pieces(delivery)
+    if not _further(found) or not {"place", "house"} <= {piece.kind for piece in found}:
+        return delivery
+    return _at(delivery.name, _postcode(found), (_lines(found, (*_PLACED, "host")),))
+
+
+def further(delivery: Delivery) -> tuple[Delivery, ...]:
+    """The other names and addresses that can be read from `delivery`, the likeliest first; () if all is accounted for.
+
+    Each further name is read at the address itself, and at each other address, like the name in its own place.
+    """
+    unknown = _further(found := pieces(delivery))
+    if not unknown:
+        return ()
+    named_more = [delivery.name] if found[-1].kind == "further" else []
+    text = "\n".join(filter(None, (alike(line).strip() for line in (*delivery.lines, *named_more))))
+    cuts = sorted({start.end() for start in _STARTS.finditer(text)} - {0, len(text)})[:_CUTS]
+    numbered = [text[cut:] for cut in cuts if _NUMBERED.search(text, cut)]
+    tails = {one.lines: one for tail in numbered if (one := addressed(_at(delivery.name, None, (tail,))))}.values()
+    heads = [_at(delivery.name, delivery.postcode, (text[:cut],)) for cut in cuts]
+    home = _at(delivery.name, _postcode(found), (_lines(found, _PLACED),))
+    named = [_at(name, one.postcode, one.lines) for name in _names(unknown) for one in (home, delivery, *tails)]
+    return (delivery, *tails, *named, *heads)
+
+
+def hosts(delivery: Delivery) -> tuple[Delivery, ...]:
+    """The hosts (様方, 気付), and buildings that may be a name, as people at the address: the stop may be theirs."""
+    found = pieces(delivery)
+    named = [host_of(piece.text) for piece in found if piece.kind == "host"]
+    named += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
+    return tuple(_at(name, _postcode(found), (_lines(found, _PLACED),)) for name in named)
+
+
+def _further(found: Sequence[Piece]) -> list[str]:
+    return [piece.text for piece in found if piece.kind == "further"]
+
+
+def _lines(found: Sequence[Piece], kinds: Collection[str]) -> str:
+    return " ".join(piece.text.strip() for piece in found if piece.kind in kinds)
+
+
+def _postcode(found: Sequence[Piece]) -> str | None:
+    return next((piece.text for piece in found if piece.kind == "postcode"), None)
+
+
+def _names(unknown: Sequence[str]) -> list[str]:
+    words = [[word for word in _BETWEEN_NAMES.split(line) if word] for text in unknown for line in text.split("\n")]
+    return list(dict.fromkeys(name for line in words for name in _joined(line)))[:_NAMES]
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """Yields each two neighbouring words as one name, then the words."""
+    yield from (one + other for one, other in pairwise(words))
+    yield from (word for word in words if len(word) > 1)
+
+
+def _at(name: str, postcode: str | None, lines: tuple[str, ...]) -> Delivery:
+    return Delivery.model_construct(name=name, postcode=postcode, lines=lines, email=None, phone=None)
