@@ -12,7 +12,9 @@ _UP = (
     *("skew_ms", "max_lag_ms", "release_ttl_ms", "rejudge_hours", "ask_cap", "check_within_days", "four_eyes_bulk"),
     *("consent_max_age_months", "source_max_age_months"),
 )
-_DOWN = ("minor_age", "match_floor", "dedupe_ms", "ask_again_months")
+_DOWN = ("minor_age", "dedupe_ms", "ask_again_months")
+_EITHER = ("match_floor", "timezone")
+"""A higher floor lets stops pass as another person's, a lower one addresses as the person's. Days decide both ways."""
 _MORE = ("jurisdictions", "confirm_channels", "off", "purpose_only")
 _LESS = ("consent_channels", "double_opt_in_channels", "sensitive", "sensitive_alone", "notice_items")
 
@@ -60,6 +62,8 @@ def wider(old: Policy, new: Policy) -> list[str]:
 
 def _widens(key: str, old: Policy, new: Policy) -> bool:
     before, after = getattr(old, key), getattr(new, key)
+    if key in _EITHER:
+        return True
     if key in _UP:  # None is no limit, the widest value
         return before is not None and (after is None or after > before)
     if key in _DOWN:  # None is never, the narrowest value

@@ -125,9 +125,9 @@ class Packs:
         for since, until in zip(turns, [*turns[1:], NEVER], strict=True):
             strictest = in_force(self.strictest, since)
             held = [policy for line in (self.home, *self.others) if (policy := in_force(line, since))]
-            # the strictest pack covers all jurisdictions, so this line cannot be stricter
+            # the strictest pack covers all jurisdictions, and no zone is the stricter one
             lines = {line for policy in held for line in (wider(policy, strictest) if strictest else ())}
-            if lines := lines - {"jurisdictions"}:
+            if lines := lines - {"jurisdictions", "timezone"}:
                 yield PolicyOutage(STRICTEST, since, until, "looser", ", ".join(sorted(lines)))
 
 

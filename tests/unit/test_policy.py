@@ -101,6 +101,9 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
     [
         (b"minor_age = 15", b"minor_age = 14", ["minor_age"]),
         (b"minor_age = 15", b"minor_age = 16", []),
+        (b"match_floor = 900", b"match_floor = 899", ["match_floor"]),
+        (b"match_floor = 900", b"match_floor = 901", ["match_floor"]),
+        (b'"Asia/Tokyo"', b'"Asia/Seoul"', ["timezone"]),
         (b"ask_cap = 1", b"ask_cap = 2", ["ask_cap"]),
         (b"ask_cap = 1", b"ask_cap = 1\nask_again_months = 12", ["ask_again_months"]),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 101", ["four_eyes_bulk"]),
