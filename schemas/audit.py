@@ -128,6 +128,7 @@ class Snapshot(Model):
     `addresses`: the addresses behind the contact points of sources, deleted ones too; none if each contact point is one
     address, and the send's is the one on file.
     `late`: companies registered after a refusal that names them, with the arrival of the record in milliseconds.
+    `left`: by company the groups that refusals name and that it left by the record of one manager, with its arrival.
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the result of
     comparing the delivery; None if the send had none and the token in it was taken. `unreadable`: the records that
     could not be read.
@@ -148,6 +149,7 @@ class Snapshot(Model):
     contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
     late: dict[Id, int] = Field(default_factory=dict)
+    left: dict[Id, dict[Id, int]] = Field(default_factory=dict)
     printed: Printing | None = None
     erased: Count | None = None
     age: Age | None = None

@@ -98,6 +98,7 @@ class Facts:
     `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
     `addresses`: the addresses behind these ids; () if each id is one address, and the send's is the one on file.
     `late`: companies registered after a refusal that names them, with the arrival of the record (milliseconds).
+    `left`: by company the groups that refusals name and that it has left, with the arrival of the record.
     `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
@@ -121,6 +122,7 @@ class Facts:
     points: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
     late: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     printed: Printing | None = None
     erased: int | None = None
     ages: Ages = NO_AGES
@@ -247,6 +249,7 @@ def snapshot(
     contact_point_near: Mapping[str, int] | None = None,
     addresses: Iterable[Address] = (),
     late: Mapping[str, int] | None = None,
+    left: Mapping[str, Mapping[str, int]] | None = None,
     printed: Printing | None = None,
     erased: int | None = None,
     ages: Ages = NO_AGES,
@@ -274,6 +277,8 @@ def snapshot(
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
     if late:
         parts.append(b'"late":%b,' % canonical(late))
+    if left:
+        parts.append(b'"left":%b,' % canonical(left))
     if printed:
         parts.append(b'"printed":"%b",' % printed.encode())
     parts.append(b'"refs":%b,' % refs)
@@ -295,6 +300,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         points=known.points,
         addresses=found.addresses,
         late=found.late,
+        left=found.left,
         consents=consents(_lines(found.consents)),
         suppressions=hits(stops, elsewhere),
         contact_point_from=frozenset(found.contact_point_from),

@@ -82,22 +82,31 @@ def _bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
         and case.is_here(scope.contact_point)
     ):
         return None
-    group = case.reference.controllers[send.controller_id].group
     if (
         (scope.controller is None and scope.group is None)
         or "*" in (scope.controller, scope.group)
         or send.controller_id == scope.controller
-        or (group is not None and group == scope.group)
+        or _in_group(case, send.controller_id, stop)
     ):
         return (send.controller_id,)
     for source in case.facts.sources:
         if source.succession is None:
             continue
         predecessor = source.succession.predecessor
-        known = case.reference.controllers.get(predecessor)
-        if predecessor == scope.controller or (known and known.group is not None and known.group == scope.group):
+        if predecessor == scope.controller or _in_group(case, predecessor, stop):
             return send.controller_id, predecessor
     return None
+
+
+def _in_group(case: Case, company: str, stop: HeldSuppression) -> bool:
+    """True if a company is of the group that a stop names, or left it by the record of one manager since (7.1.5)."""
+    group, known = stop.scope.group, case.reference.controllers.get(company)
+    if group is None:
+        return False
+    if known and known.group == group:
+        return True
+    since = case.facts.left.get(company, {}).get(group)
+    return since is not None and (stop.arrived is None or since > stop.arrived)
 
 
 def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> tuple[tuple[No, ...], frozenset[str]]:

@@ -42,12 +42,14 @@ class Reference:
     """Reference data by id. Notices, terms, batches and templates keep every version (rule 7.5.23).
 
     `digests`: SHA-256 by `kind/id`; of the record's bytes, or of all its versions, resolutions and arrivals.
-    `companies`: since when each controller is registered.
+    `companies`: since when each controller is registered. `left`: the groups that each has left by the record of one
+    manager, with the arrival of that record.
     `ask`: the template that asks people, None if no registered template may ask.
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
     companies: dict[str, Since] = field(default_factory=dict)
+    left: dict[str, dict[str, int]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     ask: Template | None = None
     terms: dict[str, Versions[JointUseTerms]] = field(default_factory=dict)
@@ -128,6 +130,11 @@ class Reference:
                 self._registered = None
                 key, named = PURPOSES, self._purposes.listed
             case Controller():
+                before = self.controllers.get(model.id)
+                if model.by_two:
+                    self.left.pop(model.id, None)
+                elif before and before.group and before.group != model.group:
+                    self.left.setdefault(model.id, {})[before.group] = arrived
                 self.controllers[model.id] = model
                 had = self.companies.get(model.id, Since(arrived, by_two=False))
                 self.companies[model.id] = Since(min(had.arrived, arrived), had.by_two or model.by_two)

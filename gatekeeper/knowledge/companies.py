@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.facts import HeldConsent, Hit
 from gatekeeper.deciding.reference import Reference
-from schemas.events import GIVEN_STATES
+from schemas.events import GIVEN_STATES, Source
 
 
 def named(reference: Reference, consents: Iterable[HeldConsent], hits: Iterable[Hit]) -> Mapping[str, int | None]:
@@ -27,6 +27,24 @@ def late(reference: Reference, companies: Mapping[str, int | None]) -> dict[str,
         if since and not since.by_two and (arrived is None or since.arrived > arrived):
             found[company] = since.arrived
     return found
+
+
+def left(reference: Reference, hits: Iterable[Hit], companies: Iterable[str]) -> dict[str, dict[str, int]]:
+    """By company the groups that stops name and that it left by the record of one manager, with its arrival."""
+    groups = {hit.stop.scope.group for hit in hits if hit.stop.kind in WILL_KINDS}
+    if not groups or not reference.left:
+        return {}
+    found = {
+        one: {group: at for group, at in reference.left.get(one, {}).items() if group in groups} for one in companies
+    }
+    return {company: those for company, those in found.items() if those}
+
+
+def predecessors(sources: Iterable[Source]) -> Iterator[str]:
+    """Yields the companies from which the person's data came by a succession."""
+    for source in sources:
+        if source.succession:
+            yield source.succession.predecessor
 
 
 def _named(

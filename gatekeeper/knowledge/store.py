@@ -15,7 +15,7 @@ from gatekeeper.deciding.reference import PURPOSES, Reference, Referred, place_o
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.addresses import Given, addresses
 from gatekeeper.knowledge.ages import ages
-from gatekeeper.knowledge.companies import late
+from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.read_wide import NamedByRefusals
@@ -137,6 +137,7 @@ class FactStore:
         hits = facts.hits(stops, elsewhere) if stops else ()
         companies = named_companies(self.reference, person.consents, hits)
         registered_late = late(self.reference, companies)
+        groups_left = left(self.reference, hits, (send.controller_id, *predecessors(person.sources)))
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
         how: Printing | None = printed.printing if isinstance(printed, Identified) else printed
@@ -148,6 +149,7 @@ class FactStore:
             contact_point_near=near,
             addresses=where,
             late=registered_late,
+            left=groups_left,
             printed=how,
             unreadable=unreadable,
             refs=self._references(send, (*person.refs, *sorted(others))),
@@ -169,6 +171,7 @@ class FactStore:
             points=person.points,
             addresses=where,
             late=registered_late,
+            left=groups_left,
             printed=how,
             unreadable=unreadable,
             snapshot=snapshot,
