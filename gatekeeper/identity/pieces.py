@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from gatekeeper.identity import written
+from gatekeeper.identity import places, written
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.name import normalise_name
 from schemas.events import Delivery
@@ -28,6 +28,8 @@ _NO_PART = re.compile(
     r"転送|回送|転居|移転|[旧前新元]住所|旧姓|気付|[様宛@〒]|御中|(?:殿|さま|サマ|さん|行)(?!\S)|tel|電話"
 )
 _NUMBERED = re.compile(r"[0-9]\s*(?:丁目|番地|番(?!館|街))|[0-9]+-[0-9]+-[0-9]+")
+_KYOTO = re.compile(r"(?:京都府)?京都市.{1,3}?区.{1,10}通.{0,10}")
+_MERGED = re.compile(r"(?:[^\W\d_]{1,3}?[都道府県])?(?:[^\W\d_]{1,6}?[市区町村郡]){0,3}")
 _AGAIN = re.compile(rf"\s(?:{_NUMBERED.pattern})")
 _MUNICIPALITY = re.compile(r"[^\W\d_]{1,6}?(?:[市郡](?!営)|[^\W\d_]区(?!役))[^\W\d_]{1,10}?[0-9]")
 _ROOM = re.compile(r"(?:[0-9]|(?<![a-z])[a-z]|号室|号|室|棟|階|-f)$")
@@ -93,12 +95,12 @@ def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
     house = written.house(body)
     if house is None:
         rest, host = _host(body)
-        yield Piece("place" if _is_place(rest) else "further", rest)
+        yield Piece("place" if _is_place(rest, code) else "further", rest)
         yield from host
         return
     items, end = written.chain(body, house)
     place, numbers, rest = body[: house.start()], body[house.start() : end], body[end:]
-    yield Piece("place" if _is_place(place) else "further", place)
+    yield Piece("place" if _is_place(place, code) else "further", place)
     second = _AGAIN.search(numbers)
     cut = second.start() if second else len(numbers)
     yield Piece("house" if second or len(items) <= _ITEMS else "further", numbers[:cut])
@@ -136,13 +138,18 @@ def _is_plain(text: str) -> bool:
     return not _NO_PART.search(text) and not any(PREFECTURE.match(word) for word in text.split())
 
 
-def _is_place(text: str) -> bool:
+def _is_place(text: str, code: str) -> bool:
+    """True for a place, with no more before its town than a municipality that may have been merged."""
     _, *others = text.split() or [""]
+    place = written.squeezed(text)
+    settled, _ = places.settle(place, code)
+    same = next((at for at in range(len(place)) if settled.endswith(place[at:])), 0)
     street = _STREET.search("".join(text.split()))
     return (
         not _NO_PART.search(text)
         and not any(PREFECTURE.match(word) for word in others)
         and len("".join(text.split())) <= _PLACE
+        and bool(street or _KYOTO.fullmatch(place[:same]) or _MERGED.fullmatch(place[:same]))
         and (street is None or (len(street[1]) <= _STREETS and bool(re.search("[通筋路]|^$", street[1]))))
     )
 

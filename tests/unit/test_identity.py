@@ -62,6 +62,11 @@ def test_delivery_of_the_table_then_it_holds_one_name_and_address_or_more_as_it_
         assert identity.accounted(delivery(*written)) == ("whole" in case), found
 
 
+def test_postal_case_of_the_table_then_it_holds_one_name_and_address() -> None:
+    spellings = [one for case in CASES.values() if case["kind"] == "postal" for one in case.get("same", ())]
+    assert not [one for one in spellings if not identity.accounted(delivery(*one))]
+
+
 def test_other_addresses_and_names_on_the_lines_then_their_tokens_are_looked_up() -> None:
     lines = ("東京都渋谷区神宮前1-2-3", "転送先 〒530-0001 大阪市北区梅田4-5-6", "佐藤 恵 様")
     more = delivery("高橋 一郎", "150-0001", *lines)
