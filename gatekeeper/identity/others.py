@@ -19,9 +19,13 @@ _CUTS, _NAMES = 12, 8  # places in the lines where another address may begin, an
 
 
 def addressed(delivery: Delivery) -> Delivery:
-    """The name and address of `delivery` without further text; itself if that leaves no place with a house number."""
+    """The name and address of `delivery` without further text, and without the name on a line before the address.
+
+    `delivery` itself if it holds neither, or if that leaves no place with a house number.
+    """
     found = pieces(delivery)
-    if not _further(found) or not {"place", "house"} <= {piece.kind for piece in found}:
+    kinds = [piece.kind for piece in found]
+    if not {"place", "house"} <= {*kinds} or not ("further" in kinds or "name" in kinds[: kinds.index("place")]):
         return delivery
     return _at(delivery.name, _postcode(found), (_lines(found, (*_PLACED, "host")),))
 

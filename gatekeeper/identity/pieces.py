@@ -23,6 +23,7 @@ _STREETS = 25
 _FIELD = re.compile(r"〒?\s*(?:([0-9]{3})-?([0-9]{4})|(?![0-9]{8})[a-z0-9 -]{3,10})")  # another country's has letters
 _POSTCODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{4})(?![0-9])|(?<!\S)([0-9]{3})-([0-9]{4})(?![-0-9])")
 PREFECTURE = re.compile(r"東京都|北海道|京都府|大阪府|[^\W\d_]{2,3}?県")
+_FIRST = re.compile(rf"(?<!\S)(?:{PREFECTURE.pattern})")
 _HOST = re.compile(r"(?:(?<!\S)[^\s\d-]{1,10} )?[^\s\d-]{1,30}\s*(?:様方|気付)\s*$|(?<=[\d\s])[^\s\d-]{1,20}方\s*$")
 _NO_PART = re.compile(
     r"転送|回送|転居|移転|[旧前新元]住所|旧姓|気付|[様宛@〒]|御中|(?:殿|さま|サマ|さん|行)(?!\S)|tel|電話"
@@ -85,6 +86,10 @@ def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
 
     `code`: the digits of the postcode in its own field, "" without. `addressee`: the normalised name.
     """
+    first, _, others = text.partition("\n")
+    if addressee and others and normalise_name(first) == addressee:
+        yield Piece("name", first)
+        text = others
     spared = list(text)
     for found in _POSTCODE.finditer(text):
         digits = "".join(filter(None, found.groups()))
@@ -95,12 +100,12 @@ def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
     house = written.house(body)
     if house is None:
         rest, host = _host(body)
-        yield Piece("place" if _is_place(rest, code) else "further", rest)
+        yield from _placed(rest, code)
         yield from host
         return
     items, end = written.chain(body, house)
     place, numbers, rest = body[: house.start()], body[house.start() : end], body[end:]
-    yield Piece("place" if _is_place(place, code) else "further", place)
+    yield from _placed(place, code)
     second = _AGAIN.search(numbers)
     cut = second.start() if second else len(numbers)
     yield Piece("house" if second or len(items) <= _ITEMS else "further", numbers[:cut])
@@ -136,6 +141,15 @@ def _name_behind(rest: str, name: str) -> tuple[str, tuple[Piece, ...]]:
 
 def _is_plain(text: str) -> bool:
     return not _NO_PART.search(text) and not any(PREFECTURE.match(word) for word in text.split())
+
+
+def _placed(text: str, code: str) -> Iterator[Piece]:
+    """The place, and the text before its prefecture if there is any."""
+    found = _FIRST.search(text)
+    at = found.start() if found and text[: found.start()].strip() and not PREFECTURE.match(text.strip()) else 0
+    if at:
+        yield Piece("further", text[:at])
+    yield Piece("place" if _is_place(text[at:], code) else "further", text[at:])
 
 
 def _is_place(text: str, code: str) -> bool:
