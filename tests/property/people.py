@@ -20,6 +20,8 @@ HOME, FLAT, LODGER, AWAY = (
     )
 )
 WRITTEN = (HOME, FLAT, LODGER, AWAY)
+BESIDE = tuple({**HOME, "lines": [*HOME["lines"], more]} for more in ("転送先 大阪府大阪市北区梅田9-9-9", "佐藤 恵 様"))
+"""Deliveries with text beside one name and one address."""
 TIMES = (
     "2023-01-01",
     "2024-05-01",
@@ -311,7 +313,7 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
             "message_class": st.sampled_from(("marketing",) * 5 + ("transactional", "confirmation", "safety_legal")),
             "source_id": st.sampled_from(("S-0", "S-1")),
             "request_id": st.just("Q-0"),
-            "delivery": st.sampled_from((None, None, *WRITTEN, {"name": "高橋 一郎"})),
+            "delivery": st.sampled_from((None, None, *WRITTEN, *BESIDE, {"name": "高橋 一郎"})),
         }
     ).map(lambda made: invented.send(**invented.bare(made)))
 
