@@ -11,7 +11,7 @@ from gatekeeper.deciding.case import Case, is_open
 from gatekeeper.deciding.children import minor
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.no import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
-from gatekeeper.deciding.proof import EVIDENCE, EXPIRED, Proof, unauthorised
+from gatekeeper.deciding.proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
 from gatekeeper.deciding.scope import READ_WIDE, is_known
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
@@ -75,8 +75,8 @@ class Consents:
         return [event for event in nos if unlifted(self.case, (no_of(self.case, event),), lifters)[0]]
 
     def agreed(self, request_id: str) -> bool:
-        """True if a consent answers an ask, and no refusal in scope came after it (rule 7.1.1)."""
-        answers = [event for event in self.proof.yeses if event.answers == request_id]
+        """True if the person's own consent answers an ask, and no refusal in scope came after it (rule 7.1.1)."""
+        answers = [event for event in self.proof.yeses if event.answers == request_id and speaks(event)]
         if not answers:
             return False
         after = self.standing((self.case.send.controller_id,)).after

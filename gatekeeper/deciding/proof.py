@@ -43,7 +43,7 @@ class Proof:
                 if self._too_late(event):
                     continue
                 self.yeses.append(event)
-                if event.confirms and method(event) == CLICKED and _speaks(event):
+                if event.confirms and method(event) == CLICKED and speaks(event):
                     self._clicked.setdefault(event.confirms, []).append(event)
             elif event.state in NO_STATES:
                 self.nos.append(event)
@@ -235,7 +235,7 @@ def unauthorised(event: HeldConsent) -> bool:
     return event.expressed_by == "agent" and not event.evidence_ref
 
 
-def _speaks(event: HeldConsent) -> bool:
+def speaks(event: HeldConsent) -> bool:
     """True if the person said something, or somebody with proven authority."""
     return event.expressed_by in SPEAKERS and not unauthorised(event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gatekeeper.deciding.case import Case
@@ -54,5 +55,4 @@ def _lawful(check: ProviderCheck) -> bool:
 
 
 def _opt_out(basis: str) -> bool:
-    basis = basis.lower()
-    return "opt_out" in basis or "optout" in basis or "opt-out" in basis
+    return "optout" in re.sub(r"[._\-]", "", basis.lower())
