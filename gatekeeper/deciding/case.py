@@ -37,9 +37,13 @@ class Case(NamedTuple):
     def notice(self, notice_id: str | None, when: str | None) -> Notice | None:
         """The notice with that id as it was at a written time; an unknown id counts as no notice (rule 7.5.23).
 
-        A day counts from its beginning. None as time: the fact that names the notice is undated.
+        A day counts from its beginning. None as time: the fact that names the notice is undated. So is one whose time
+        is still to come: nobody was shown a form then.
         """
-        return self.reference.notice(notice_id, self.span(when).first if when else None) if notice_id else None
+        shown = self.span(when).first if when else None
+        if shown is not None and shown > self.at + self.policy.skew_ms * 1000:
+            shown = None
+        return self.reference.notice(notice_id, shown) if notice_id else None
 
     def batch(self, source: Source) -> Batch | None:
         """The list that a source came with; an unknown id counts as no list."""

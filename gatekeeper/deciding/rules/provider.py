@@ -30,13 +30,10 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
 
 def _newest(case: Case, source: Source) -> list[ProviderCheck]:
     """The newest check that counts; empty without one."""
-    got = source.shared_at or source.acquired_at
-    if got is None:
+    got, now = source.shared_at or source.acquired_at, case.at + case.policy.skew_ms * 1000
+    if got is None or case.span(got).first > now:  # no check is in time for data that are still to come
         return []
-    by = min(
-        case.span(got).last + case.policy.check_within_days * DAY_MS * 1000,
-        case.at + case.policy.skew_ms * 1000,
-    )
+    by = min(case.span(got).last + case.policy.check_within_days * DAY_MS * 1000, now)
     listed = case.reference.checks(source.batch_id) if source.batch_id else []
     checks = [check for check in (source.check, *listed) if check and _complete(check)]
     made = [(case.span(str(check.checked_at)).last, check) for check in checks]
