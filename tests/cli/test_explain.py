@@ -21,7 +21,7 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     world = World(kafka.bootstrap, prefix, partitions=2).create()
     for name, value in {**world.environment, "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}.items():
         monkeypatch.setenv(name, value)
-    world.people(["p1", "p2"])
+    world.people(["p1", "p2"], home=HOME)
     with world.process(tmp_path / "log"):
         world.put("sends", [(name, send(name, name, campaign_id="K", delivery=HOME)) for name in ("p1", "p2")])
         until(lambda: len(world.read("cleared")) == 2, "both cleared")

@@ -21,7 +21,7 @@ CANARIES = ("金糸雀", "青葉荘")
 def cleared(world: World, campaign: str, count: int) -> list[str]:
     """Publishes a piece to so many people, waits until all are cleared, and returns who they are."""
     names = [f"{campaign}-{number}" for number in range(count)]
-    world.people(names)
+    world.people(names, home=HOME)
     world.put("sends", ((name, send(name, name, campaign_id=campaign, delivery=HOME)) for name in names))
     until(lambda: len(of(world, "cleared", campaign)) == count, "all cleared")
     return names

@@ -144,7 +144,7 @@ PURPOSES = (
 )
 
 
-def source(person: str, **more: Any) -> dict[str, Any]:
+def source(person: str, home: dict[str, Any] = HOME, **more: Any) -> dict[str, Any]:
     return {
         "v": 1,
         "source_id": f"s-{person}",
@@ -154,7 +154,7 @@ def source(person: str, **more: Any) -> dict[str, Any]:
         "collected_by": "C1",
         "notice_id": "N1",
         "purposes_told": ["mkt.dm.own"],
-        "contact_points": [{"id": f"cp-{person}", "token": TOKEN}],
+        "contact_points": [{"id": f"cp-{person}", "token": TOKEN if home is HOME else known_by(home)["token"]}],
         **more,
     }
 
@@ -350,7 +350,7 @@ class World:
             asker.close()
 
     def people(self, names: Iterable[str], **more: Any) -> None:
-        """Gives each a source and a consent, so that a send to them is clear; `more`: of the source."""
+        """Gives each a source and a consent, so that a send to them is clear; `more`: of the source, such as `home`."""
         names = list(names)
         self.put("sources", ((name, source(name, **more)) for name in names))
         self.put("consents", ((name, consent(name)) for name in names))
