@@ -101,10 +101,9 @@ def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_wha
 ):
     world.people(["r2"])
     right, begun = Clock.now, datetime.now(UTC)
-    dated = {"mail_date": (begun + timedelta(days=35)).date().isoformat()}
 
-    def piece(name: str, event: str) -> tuple:
-        return name, send(name, 0, event_id=event, **dated)
+    def piece(name: str, event: str, mailed: int = 35) -> tuple:
+        return name, send(name, 0, event_id=event, mail_date=(begun + timedelta(days=mailed)).date().isoformat())
 
     def cleared() -> set[str]:
         return {key.removeprefix("clear/") for key in world.ledger() if key.startswith("clear/")}
@@ -121,10 +120,10 @@ def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_wha
     asyncio.run(on(29, piece("r1", "e-in-the-window"), ("r2", send("r2", "undated", event_id="e-undated-in-it"))))
     asyncio.run(on(33, piece("r1", "e-before-the-mail-date"), ("r2", send("r2", "undated", event_id="e-undated-anew"))))
     assert cleared() == {"r1/K-0/postal", "r2/K-0/postal", "r2/K-undated/postal"}
-    asyncio.run(on(37, piece("r1", "e-anew"), ("r2", send("r2", "unlike"))))
+    asyncio.run(on(37, piece("r1", "e-anew", 45), ("r2", send("r2", "unlike"))))
     assert cleared() == {"r1/K-0/postal", "r2/K-undated/postal", "r2/K-unlike/postal"}
     world.check(9)
-    asyncio.run(on(38, piece("r1", "e-anew-twice"), piece("r2", "e-other-anew")))
+    asyncio.run(on(38, piece("r1", "e-anew-twice", 45), piece("r2", "e-other-anew", 45)))
     assert world.verdicts() == {
         "e-first": CLEAR,
         "e-other": CLEAR,
