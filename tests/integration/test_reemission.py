@@ -109,7 +109,7 @@ def test_given_500_random_losses_and_a_killed_worker_then_those_come_back_and_wh
         assert told["missing"] in range(460, 501), "some are recalled already"
         assert put_out(world).keys() == before.keys() - lost
         with ThreadPoolExecutor() as pool:
-            asked = pool.submit(reemit, world, "--rate", "250")
+            asked = pool.submit(reemit, world, "--rate", "100")
             until(lambda: len(world.read("cleared")) > len(before) - len(lost), "the first are back")
             worker.kill()
             begun = put_out(world).keys() & lost
