@@ -37,12 +37,17 @@ DIGESTS: dict[str, str] = {
     "rules-4": "b0245c986721f4984edad5d4317e19d9dbe7fcaa2d19f3f64b99f0353ab71c0c",
     "rules-5": "e6c951a645417c6cb3d8e176da142137f84d68272e90cac7ff36cfce6831fd6e",
     "rules-5/added-001.json": "104352486d9de477232e8381c68636f92da78922fbc4705f5f93e0f1e326daf3",
+    "rules-6": "4da241b6bf768b7914b8c23841549e01703d3d4f5442eb704f8726e8e00a294b",
 }
-"""SHA-256 over each folder as it was first written, and over each file that was added. No line changes or goes."""
+"""SHA-256 over each folder as it was first written, and over each file that was added.
+
+No line changes or goes once the first release with its rules is out.
+"""
 SEED, PEOPLE, GROUP = 5, 20_000, 1_000
 HOW = """\
 A rule that changed needs a new number: add it to RELEASES in gatekeeper/audit/records/releases.py, then run
-`python -m tests.golden.kept --write`. If no rule changed, put the golden cases, tests/support/invented.py and
+`python -m tests.golden.kept --write`. If the release with this number is not out yet, delete its folder and its line
+in DIGESTS instead, and write both anew. If no rule changed, put the golden cases, tests/support/invented.py and
 tests/golden/crowd.py back as they were, and give a changed case a name of its own."""
 
 
@@ -79,10 +84,23 @@ def locked(rules: int) -> dict[str, str]:
 
 def fixture(rules: int) -> tuple[list[bytes], Named]:
     """Returns the records that a version of the rules decided, and what they name by hash."""
-    found = Named((folder(rules) / "reference.ndjson").read_bytes().splitlines())
+    lines = (folder(rules) / "reference.ndjson").read_bytes().splitlines()
+    found = Named(lines)
+    for terms in _former_terms(lines) if rules < 6 else ():
+        found.keep(terms)
     texts = [file.read_bytes() for file in folder(rules).glob("*.toml")]
     found.policies = {sha256(text).hexdigest(): text for text in texts}
     return (folder(rules) / "records.ndjson").read_bytes().splitlines(), found
+
+
+def _former_terms(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields how records of rules 3 to 5 named the versions of each joint-use terms: version to SHA-256."""
+    found: dict[str, dict[str, str]] = {}
+    for line in lines:
+        value = orjson.loads(line)
+        if value["kind"] == "joint_use_terms":
+            found.setdefault(value["terms_id"], {})[str(value["version"])] = sha256(line).hexdigest()
+    yield from map(canonical, found.values())
 
 
 def explained() -> dict[str, Any]:

@@ -15,6 +15,8 @@ from schemas.audit import Digest
 from schemas.codec import Unreadable, canonical, decode
 
 _VERSIONS = TypeAdapter(list[tuple[int, Digest]])
+_FORMER = TypeAdapter(dict[str, Digest])
+"""The versions of joint-use terms in records of rules 3 to 5: version to SHA-256, without arrivals."""
 _KEPT = 4096
 
 
@@ -65,12 +67,15 @@ class ByHash:
         if digest is None:
             return ()
         value = self._bytes("reference", digest)
-        if not value.startswith(b"["):
-            return ((0, digest),)
+        if value.startswith(b"["):
+            try:
+                return _VERSIONS.validate_json(value)
+            except ValidationError:
+                raise Missing("reference", digest) from None
         try:
-            return _VERSIONS.validate_json(value)
-        except ValidationError:
-            raise Missing("reference", digest) from None
+            return [(0, each) for each in _FORMER.validate_json(value).values()]
+        except ValidationError:  # as for every single record
+            return ((0, digest),)
 
     def _put(self, reference: Reference, digest: str, arrived: int) -> None:
         value = self._bytes("reference", digest)
