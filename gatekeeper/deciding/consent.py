@@ -9,9 +9,9 @@ from typing import NamedTuple
 from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.case import Case, is_open
 from gatekeeper.deciding.children import minor
+from gatekeeper.deciding.consent_proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.no import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
-from gatekeeper.deciding.proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
 from gatekeeper.deciding.scope import READ_WIDE, is_known
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found

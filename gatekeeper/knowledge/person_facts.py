@@ -17,7 +17,7 @@ from functools import lru_cache
 from gatekeeper.deciding import arrival, facts
 from gatekeeper.deciding.facts import CERTAIN, HeldConsent
 from gatekeeper.identity import Identified
-from gatekeeper.knowledge.addresses import Given, known_as
+from gatekeeper.knowledge.address_numbers import Given, known_as
 from gatekeeper.knowledge.ages import Birth
 from schemas.events import (
     Ask,

@@ -13,7 +13,7 @@ from gatekeeper.deciding.facts import CERTAIN, NO_AGES, WHOLE_BATCH, Facts
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.reference import PURPOSES, Reference, Referred, place_of
 from gatekeeper.identity import Identified, Printed
-from gatekeeper.knowledge.addresses import Given, addresses
+from gatekeeper.knowledge.address_numbers import Given, addresses
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies

@@ -314,7 +314,7 @@ def _clearance(owner: bytes, line: bytes) -> Clearance:
 
 
 def _nearness(send: Send, clearance: Clearance) -> tuple[bool, bool, int, str]:
-    """How near a clearance of the same recipient, campaign and channel is to a send: same key, same event, newest."""
+    """The rank of a clearance of the same recipient, campaign and channel: same key, then same event, then newest."""
     same = clearance.send.event_id == send.event_id
     return clearance.key == clear_key(send), same, clearance.at, clearance.did
 

@@ -13,7 +13,7 @@ from schemas.events import Method
 Lane = Literal["own", "shared", "other", "unknown"]
 """The classes of sources: from the person, shared between companies, from others, of unknown origin."""
 Condition = Literal["notice", "joint_use", "succession", "entrustment", "confirmation", "origin"]
-"""What a source must fulfil: its notice, the terms of its kind of sharing, a confirmation, or a known origin."""
+"""The condition of a source: its notice, the terms of its kind of sharing, a confirmation, or a known origin."""
 Party = Literal["sender", "collector", "predecessor"]
 
 RANKS: Mapping[Lane, int] = MappingProxyType({lane: rank for rank, lane in enumerate(get_args(Lane))})

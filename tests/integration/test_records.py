@@ -29,7 +29,7 @@ BOMBS = int(os.environ.get("BOMBS", "16"))
 """Each eighth inflates to 120 MB, the others to nearly what a reader takes of a batch."""
 GROWTH_MB = 50
 TEMPLATES = [(f"template/{one['id']}", one) for _, one in REFERENCE if one["kind"] == "template"]
-"""What the bad sends name: some are refused for what is registered, not for a template that nobody knows."""
+"""The reference records that the bad sends name. Without them, some would be refused for another fault."""
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def questions() -> st.SearchStrategy[invented.Event]:
 
 
 def asked() -> st.SearchStrategy[invented.Event]:
-    """What the person was asked, and what else became known."""
+    """The questions that a person was asked, and other events about the person."""
     events = st.sampled_from(
         (
             {"kind": "ask_undelivered", "request_id": "Q-0"},

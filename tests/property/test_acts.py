@@ -1,4 +1,4 @@
-"""Whatever reviewers do, in any order: they clear nothing in the person's place, and nothing goes out twice (P4)."""
+"""Acts of reviewers, in any order, clear nothing in the person's place, and no piece goes out twice (P4)."""
 
 from __future__ import annotations
 

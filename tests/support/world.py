@@ -45,7 +45,7 @@ from tests.support.ledger_oracle import Implied, Piece
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
-"""What each send prints that names nothing else."""
+"""The name and address that a send prints by default."""
 TOKEN = known_by(HOME)["token"]
 DEADLINE = 120.0
 """What a busy machine is given; whoever waits so long has failed, so it costs nothing else."""
