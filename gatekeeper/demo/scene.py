@@ -238,8 +238,8 @@ class Scene:
         raise IncompleteError("demo.stalled", done=0, total=1, seconds=int(STALL_SECONDS), log=self._worker.log)
 
     def pause(self, seconds: float) -> None:
-        """Waits; raises IncompleteError (5) when one of the demo's processes has ended."""
-        time.sleep(seconds)
+        """Waits; raises a noted signal, and IncompleteError (5) when one of the demo's processes has ended."""
+        interruption.wait(seconds)
         self._check()
 
     def _environment(self, names: Iterable[str]) -> dict[str, str]:

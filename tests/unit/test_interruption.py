@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Iterator
 from threading import Thread
@@ -9,6 +10,7 @@ from threading import Thread
 import pytest
 
 from gatekeeper import interruption
+from gatekeeper.demo.scene import Scene
 from gatekeeper.errors import UnavailableError
 
 STOP = signal.SIGUSR1
@@ -114,3 +116,12 @@ def test_another_thread_then_nothing_is_raised_there() -> None:
     with pytest.raises(SystemExit):
         work()
     assert done == [1]
+
+
+def test_a_signal_whose_exception_a_library_swallowed_then_the_demo_ends_at_its_next_pause() -> None:
+    scene = Scene.__new__(Scene)
+    scene._processes = []
+    with contextlib.suppress(SystemExit):
+        signal.raise_signal(STOP)
+    with pytest.raises(SystemExit):
+        scene.pause(0.0)
