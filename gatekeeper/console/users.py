@@ -23,7 +23,7 @@ from gatekeeper.errors import UnavailableError, UsageError
 from schemas.values import Id, Model
 
 log = structlog.get_logger("console")
-Role = Literal["viewer", "reviewer", "approver", "auditor", "admin"]
+Role = Literal["viewer", "reviewer", "approver", "auditor", "manager"]
 ROLES: tuple[Role, ...] = get_args(Role)
 ACTS = frozenset(("claim", "release", "uphold", "ask", "redecide", "note", "undo", "reveal"))
 """Acts about an item that a reviewer may do."""
@@ -32,7 +32,7 @@ MAY: Mapping[Role, frozenset[str]] = {
     "auditor": frozenset(("see", "report")),
     "reviewer": frozenset(("see", "act", *ACTS)),
     "approver": frozenset(("see", "act", *ACTS, "approve", "manage")),
-    "admin": frozenset(("see", "act", *ACTS, "approve", "report", "manage")),
+    "manager": frozenset(("see", "act", *ACTS, "approve", "report", "manage")),
 }
 """Rights of each role: names of acts, `act` (any act), and `report` (the report of a period).
 

@@ -44,8 +44,8 @@ def test_people_added_listed_and_removed_then_the_file_says_so(run: Run, add, tm
         {"user": "hanako", "roles": ["reviewer"]},
         {"user": "taro", "roles": ["approver", "auditor"]},
     ]
-    assert add("hanako", "admin", password="another long password").code == 0
-    assert users.roles("hanako") == ("admin",)
+    assert add("hanako", "manager", password="another long password").code == 0
+    assert users.roles("hanako") == ("manager",)
     assert not users.admits("hanako", PASSWORD)
     assert run("user", "remove", "hanako", "--users", str(file)).code == 0
     assert users.roles("hanako") == ()

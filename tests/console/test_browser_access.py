@@ -75,7 +75,7 @@ def serious(page: Page) -> list[tuple[str, str, str]]:
 def test_any_page_then_axe_finds_nothing_serious(
     signed_in: SignIn, addresses: list[str], locale: str, scheme: str
 ) -> None:
-    page = signed_in("admin", locale)
+    page = signed_in("manager", locale)
     page.emulate_media(color_scheme=scheme)
     found = []
     for address in addresses:
@@ -91,7 +91,7 @@ def test_any_page_then_axe_finds_nothing_serious(
 
 
 def test_any_page_at_200_percent_then_nothing_is_cut_off_at_the_side(signed_in: SignIn, addresses: list[str]) -> None:
-    page = signed_in("admin")
+    page = signed_in("manager")
     page.set_viewport_size({"width": 640, "height": 400})  # what 1280 x 800 is at 200 %
     for address in addresses:
         page.goto(address)

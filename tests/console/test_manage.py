@@ -49,7 +49,7 @@ def records(site: Site, topic: str) -> list[Any]:
     return [decode(topic, message.key(), message.value()) for message in site.world.read(topic)]
 
 
-def test_only_approver_and_admin_then_others_are_refused(site: Site) -> None:
+def test_only_approver_and_manager_then_others_are_refused(site: Site) -> None:
     for role in ("viewer", "reviewer", "auditor"):
         client = site.client(role)
         assert 'href="/manage"' not in client.get("/").text
@@ -85,7 +85,7 @@ def test_a_suspension_and_its_end_then_fact_and_act_stand_together_and_bind(site
 def test_the_same_form_twice_then_one_act_stands(site: Site) -> None:
     name = f"C-{uuid.uuid4().hex[:6]}"
     site.world.put("reference", [(f"controller/{name}", {"v": 1, "kind": "controller", "id": name})])
-    client = site.client("admin")
+    client = site.client("manager")
     data = form(looked(client, "suspend", name).text, name)
     done(client, "suspend", data)
     done(client, "suspend", data)
@@ -104,7 +104,7 @@ def test_the_same_form_twice_then_one_act_stands(site: Site) -> None:
 def test_a_form_that_is_wrong_then_nothing_is_written_and_nothing_typed_is_lost(
     site: Site, more: dict[str, str], says: str
 ) -> None:
-    client = site.client("admin")
+    client = site.client("manager")
     before = len(records(site, "acts"))
     data = form(looked(client, "suspend", "C1").text, "C1", until="2099-01-01", **more)
     answer = client.post("/manage/suspend", data=data)
@@ -115,7 +115,7 @@ def test_a_form_that_is_wrong_then_nothing_is_written_and_nothing_typed_is_lost(
 
 
 def test_what_nobody_knows_then_the_page_says_so_and_nothing_is_written(site: Site) -> None:
-    client = site.client("admin")
+    client = site.client("manager")
     before = len(records(site, "acts"))
     assert "C1" in done(client, "suspend", form(looked(client, "suspend", "C-none").text, "C-none"))
     assert "Check its id" in looked(client, "quarantine", "B-none").text
@@ -132,7 +132,7 @@ def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_with
     batch, name = f"B-{uuid.uuid4().hex[:6]}", f"p-{uuid.uuid4().hex[:6]}"
     site.world.people([name], batch_id=batch)
     site.world.put("sends", [(name, send(name, uuid.uuid4().hex, campaign_id="K-frozen"))])
-    client = site.client("admin")
+    client = site.client("manager")
     counts = "/campaigns/K-frozen/counts.json"
     until(lambda: (found := client.get(counts)).status_code == 200 and found.json()["cleared"], "the decision")
     page = looked(client, "quarantine", batch).text
@@ -168,13 +168,13 @@ def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_and_no_page_na
 
 
 def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_takes_two_managers(site: Site) -> None:
-    client = site.client("admin")
+    client = site.client("manager")
     assert "must be the strictest" in looked(client, "activate", "jp-appi@2", since="now").text
     page = looked(client, "activate", "strictest@2", since="now").text
     assert '<th scope="row">minor_age</th><td>15</td><td>16</td>' in page
     assert "Acknowledged" in done(client, "activate", form(page, "strictest@2"))
     (fact,) = [one for one in records(site, "reference") if one.kind == "policy"]
-    assert (fact.id, fact.version, fact.by) == ("strictest", 2, "admin")
+    assert (fact.id, fact.version, fact.by) == ("strictest", 2, "manager")
     until(lambda: "in force from" in client.get("/manage").text, "the record")
     assert "Acknowledged" in done(
         client, "activate", form(looked(client, "activate", "jp-appi@2", since="now").text, "jp-appi@2")

@@ -25,7 +25,7 @@ ROOMS = ("/overview", "/campaigns", "/reasons", "/manage")
 def test_a_page_then_it_speaks_both_languages_and_has_no_style_or_script_inside(
     site: Site, room: str, lang: str, word: str
 ) -> None:
-    answer = site.client("admin").get(room, params={"lang": lang})
+    answer = site.client("manager").get(room, params={"lang": lang})
     assert answer.status_code == 200
     assert f'<html lang="{lang}">' in answer.text
     assert word in answer.text

@@ -99,7 +99,7 @@ def test_canary_people_typed_looked_at_and_searched_for_then_nothing_of_them_is_
         for typed in TYPED:
             for user, password in ((typed, PASSWORD), ("reviewer", typed)):
                 assert client.post("/signin", data={"user": user, "password": password}).status_code in (401, 429)
-        signed_in = client.post("/signin", data={"user": "admin", "password": PASSWORD})
+        signed_in = client.post("/signin", data={"user": "manager", "password": PASSWORD})
         assert signed_in.status_code == 303, signed_in.text
         answers = []
         for typed in TYPED:
@@ -107,7 +107,7 @@ def test_canary_people_typed_looked_at_and_searched_for_then_nothing_of_them_is_
             since = {"since": typed}
             with client.stream("GET", "/events", params=since, headers={"last-event-id": quote(typed)}) as live:
                 answers.append(live)
-            for user in ("admin", typed):
+            for user in ("manager", typed):
                 for path, data in FORMS:
                     place = path.replace("{}", quote(typed, safe="")).replace("ITEM", item)
                     answers.append(client.post(place, data={**filled(data, typed), "user": user}))
