@@ -18,6 +18,7 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json, sh
 from gatekeeper.errors import UsageError
 from gatekeeper.office.files import opened
 from gatekeeper.office.reconciliation import KEY, Books, Delivered, Discrepancy, counted
+from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
@@ -134,10 +135,9 @@ def _plain(finding: Discrepancy) -> dict[str, Any]:
 
 def _write(file: Path, found: list[Discrepancy]) -> None:
     with whole(file) as handle:
-        handle.write("\ufeff")  # without it Excel does not read UTF-8
-        rows = csv.DictWriter(handle, COLUMNS)
-        rows.writeheader()
-        rows.writerows(_plain(one) for one in found)
+        rows = SpreadsheetRows(handle, COLUMNS)
+        for one in found:
+            rows.write(_plain(one))
 
 
 def _print(found: list[Discrepancy], rows: int, counts: Any, missing: int) -> None:

@@ -18,6 +18,7 @@ from gatekeeper.cli.output import whole
 from gatekeeper.deciding.answer import sentence
 from gatekeeper.errors import UsageError
 from gatekeeper.office.preflight import Checked, Return, cures
+from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.policy.changes import Result
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import language
@@ -94,13 +95,10 @@ def written(file: Path) -> Iterator[Write]:
 
 
 def _rows(handle: IO[str]) -> Write:
-    handle.write("\ufeff")  # without it Excel does not read UTF-8
-    rows = csv.DictWriter(handle, COLUMNS)
-    rows.writeheader()
+    rows = SpreadsheetRows(handle, COLUMNS)
 
     def write(checked: Checked, returned: Return | None) -> None:
-        row = _row(checked, returned)
-        rows.writerow({name: " ".join(cell) if isinstance(cell, tuple | list) else cell for name, cell in row.items()})
+        rows.write(_row(checked, returned))
 
     return write
 

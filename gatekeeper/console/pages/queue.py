@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import sqlite3
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from gatekeeper.console.pages.item import KEYS, claimed
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
+from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.report import chart
 from gatekeeper.review.queue import Item
 
@@ -95,15 +95,14 @@ def as_csv(request: Request, session: Viewer) -> Response:
     """The sends of a filter as CSV, in UTF-8 with the byte order mark that spreadsheets need."""
 
     def lines() -> Iterator[str]:
-        out = io.StringIO("")
-        table = csv.writer(out)
-        table.writerow(CELLS)
-        yield "\ufeff" + out.getvalue()
+        out = io.StringIO(newline="")
+        table = SpreadsheetRows(out, CELLS)
         for item in _all(request, search):
+            table.write({name: value for name, value in item.plain().items() if name in CELLS})
+            yield out.getvalue()
             out.seek(0)
             out.truncate()
-            table.writerow([_cell(item.plain()[name]) for name in CELLS])
-            yield out.getvalue()
+        yield out.getvalue()
 
     search = filters.search(request, filters.written(request))
     return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=_as_file("review.csv"))
@@ -127,10 +126,6 @@ def _all(request: Request, search: ItemSearch) -> Iterator[Item]:
         if len(found) < 1_000:
             return
         skip += len(found)
-
-
-def _cell(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
 
 
 def _as_file(name: str) -> dict[str, str]:
