@@ -180,10 +180,9 @@ class Keys:
             self._write(role, number, "key", secrets.token_hex(SECRET_BYTES))
             return Key(role, number, "in use", None)
         signer = Signer(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
-        seed = base64.b64encode(ED25519 + signer.private.private_bytes_raw()).decode()
         self._write(role, number, "pub", signer.verifier)
         try:
-            self._write(role, number, "key", f"{_SECRET}{signer.kid}+{seed}")
+            self._write(role, number, "key", secret_text(signer))
         except BaseException:
             self._path(role, number, "pub").unlink(missing_ok=True)  # nothing will ever be signed with it
             raise
@@ -224,7 +223,7 @@ class Keys:
             raise fault
 
     def _signer(self, role: str, number: int) -> Signer:
-        found = _read_signer(self._secret(role, number))
+        found = read_signer(self._secret(role, number))
         if found is None:
             raise self._unreadable(role, number, "key")
         self._of_role(role, number, "key", found.name, found.kind)
@@ -293,7 +292,14 @@ class Keys:
         return UsageError("error.key_unreadable", path=self._path(role, number, ending))
 
 
-def _read_signer(text: str) -> Signer | None:
+def secret_text(signer: Signer) -> str:
+    """The text of a signing key's file (C2SP): `PRIVATE+KEY+NAME+HASH+BASE64`."""
+    seed = base64.b64encode(ED25519 + signer.private.private_bytes_raw()).decode()
+    return f"{_SECRET}{signer.kid}+{seed}"
+
+
+def read_signer(text: str) -> Signer | None:
+    """The signing key in the text of its file, None for other text."""
     name, _, rest = text.removeprefix(_SECRET).partition("+")
     hash_, _, seed = rest.partition("+")
     try:

@@ -35,6 +35,7 @@ from schemas.events.reference import (
 )
 from schemas.events.sends import Delivery, Match, Send, SendContactPoint
 from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, SourceContactPoint, Succession
+from schemas.events.staff import ActSignature, Signature, Staff, StaffKey, StaffRole
 from schemas.events.suppressions import Scope, Suppression, SuppressionKind
 
 Fact = Source | Consent | PersonEvent | Suppression
@@ -43,6 +44,7 @@ __all__ = [
     "GIVEN_STATES",
     "NO_STATES",
     "Act",
+    "ActSignature",
     "Ask",
     "Batch",
     "CampaignAct",
@@ -77,8 +79,12 @@ __all__ = [
     "Send",
     "SendContactPoint",
     "ShownPerson",
+    "Signature",
     "Source",
     "SourceContactPoint",
+    "Staff",
+    "StaffKey",
+    "StaffRole",
     "Succession",
     "Suppression",
     "SuppressionKind",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
 
 from schemas.events.sources import ProviderCheck
+from schemas.events.staff import Signature, Staff
 from schemas.values import (
     Channel,
     Code,
@@ -270,6 +271,16 @@ AnyResolution = Annotated[
     Annotated[Resolution, Tag("record")] | Annotated[VersionResolution, Tag("version")], Discriminator(_subject)
 ]
 Reference = Annotated[
-    Purpose | Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register | AnyResolution,
+    Purpose
+    | Controller
+    | Notice
+    | JointUseTerms
+    | Batch
+    | Template
+    | PolicyVersion
+    | Register
+    | AnyResolution
+    | Staff
+    | Signature,
     Field(discriminator="kind"),
 ]

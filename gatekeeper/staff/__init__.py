@@ -1,0 +1,1 @@
+"""Who acts: people with roles and keys, what they sign, and whose signature counts."""

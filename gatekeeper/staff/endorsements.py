@@ -1,0 +1,169 @@
+"""Which records of `reference` count: those that enough managers signed, from the arrival of the last signature.
+
+The same records in the order of their offsets lead to the same state; a record read again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from gatekeeper.staff import roles
+from gatekeeper.staff.message import timely
+from gatekeeper.staff.roster import Member, Roster
+
+P = TypeVar("P")
+Order = tuple[int, int]
+"""Partition and offset on `reference`."""
+FAULTS = 100
+"""Refused signatures that are named; more are counted."""
+
+
+class Referred(NamedTuple, Generic[P]):
+    """One record of `reference`: its place and arrival (milliseconds), its name KIND/ID, hash and fields.
+
+    `payload`: whatever the caller needs once the record counts.
+    """
+
+    order: Order
+    arrived: int
+    name: str
+    sha256: str
+    said: Mapping[str, Any]
+    payload: P
+
+
+class Standing(NamedTuple, Generic[P]):
+    """A record that counts. `order`, `arrived`: of the last signature that it needed, else its own."""
+
+    record: Referred[P]
+    order: Order
+    arrived: int
+    signed: bool
+
+
+class RefusedSignature(NamedTuple):
+    """A signature that counts for nothing: its place, the record that it names, and the code."""
+
+    order: Order
+    of: str
+    code: str
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[P]):
+    record: Referred[P]
+    signers: set[str] = field(default_factory=set)
+    vouched: bool = False
+
+
+class Endorsements(Generic[P]):
+    """Fold of `reference`: takes each record, and gives those that count from then on.
+
+    `origin`: the name of the log; a signature for another log counts for nothing. `roster`: the people in force.
+    """
+
+    def __init__(self, origin: str) -> None:
+        self.roster = Roster()
+        self.origin = origin
+        self.unsigned: dict[str, str] = {}
+        """Records from before the first person, which count and nobody signed: SHA-256 of the newest one by name."""
+        self.refused: list[RefusedSignature] = []
+        self._waiting: dict[tuple[str, str], _Waiting[P]] = {}
+        self._before: dict[tuple[str, str], _Waiting[P]] = {}  # unsigned ones, which somebody may still sign
+        self._newest: dict[str, str] = {}
+        self._scopes: dict[str, frozenset[str] | None] = {}
+        self._seen: set[str] = set()
+        self._last: Order = (-1, -1)
+
+    @property
+    def waiting(self) -> list[tuple[str, Order, tuple[str, ...]]]:
+        """The records that wait for a signature: name, place, and who signed so far, in the order of arrival."""
+        found = [(one.record.name, one.record.order, tuple(sorted(one.signers))) for one in self._waiting.values()]
+        return sorted(found, key=lambda one: one[1])
+
+    def take(self, record: Referred[P]) -> Standing[P] | None:
+        """Takes the next record. The result is the record that counts from now on: this one, or one signed by it."""
+        if record.order <= self._last:
+            return None
+        self._last = record.order
+        if record.said["kind"] == "signature":
+            return self._sign(record)
+        if self.roster.began is None and record.said["kind"] != "staff":
+            self._before[record.name, record.sha256] = _Waiting(record)
+            self.unsigned[record.name] = record.sha256
+            return self._counts(record, record.order, record.arrived, signed=False)
+        if self.roster.began is None and Member.of(record.said, record.arrived).founds:
+            return self._counts(record, record.order, record.arrived, signed=False)
+        if self._newest.get(record.name) != record.sha256:  # else it repeats the record in force
+            self._waiting.setdefault((record.name, record.sha256), _Waiting(record))
+        return None
+
+    def _sign(self, record: Referred[P]) -> Standing[P] | None:
+        said, name = record.said, (record.said["of"], record.said["sha256"])
+        before, waiting = self._before.get(name), self._waiting.get(name)
+        about = waiting or before
+        code = self._fault(said, record.arrived, about) if about else "unknown_record"
+        if code or about is None:
+            if len(self.refused) < FAULTS:
+                self.refused.append(RefusedSignature(record.order, str(said["of"]), str(code)))
+            return None
+        self._seen.add(said["id"])
+        about.signers.add(roles.person(said["by"]))
+        about.vouched |= said["method"] == "vouched"
+        if not self._enough(about, record.arrived):
+            return None
+        if waiting is None:
+            del self._before[name]
+            if self.unsigned.get(about.record.name) == about.record.sha256:
+                del self.unsigned[about.record.name]
+            return None  # it has counted all along
+        del self._waiting[name]
+        return self._counts(about.record, record.order, record.arrived, signed=True)
+
+    def _fault(self, said: Mapping[str, Any], arrived: int, about: _Waiting[P]) -> str | None:
+        """Why a signature of a record counts for nothing; the codes are those of an act."""
+        if said["origin"] != self.origin:
+            return "origin"
+        if said["id"] in self._seen:
+            return "seen_before"
+        if not timely(said["at"], arrived):
+            return "too_old"
+        if fault := self.roster.fault(said, subject=about.record.name, origin=self.origin, arrived=arrived):
+            return fault
+        person = self.roster.member(said["by"], arrived)
+        if person is None or "manager" not in person.roles or not person.acts_for(self._scope(about.record)):
+            return "role"
+        if said["method"] == "vouched" and (
+            about.record.said["kind"] in roles.PERSONAL or self._needed(about.record, arrived) > 1
+        ):
+            return "vouched_not_enough"
+        return None
+
+    def _enough(self, about: _Waiting[P], arrived: int) -> bool:
+        named = roles.wanted(about.record.said)
+        return named <= about.signers and len(about.signers) >= self._needed(about.record, arrived)
+
+    def _needed(self, record: Referred[P], arrived: int) -> int:
+        """The number of managers who must sign: two for people once there are two, else as many as `by` names."""
+        if record.said["kind"] == "staff":
+            return min(2, max(1, len(self.roster.managers(arrived, self._scope(record)))))
+        return max(1, len(roles.wanted(record.said)))
+
+    def _scope(self, record: Referred[P]) -> frozenset[str] | None:
+        """The controllers whom a record concerns, and those whom the record that it replaces concerned."""
+        now = roles.scope(record.said)
+        if now is None or record.name not in self._scopes:
+            return now
+        was = self._scopes[record.name]
+        return None if was is None else now | was
+
+    def _counts(self, record: Referred[P], order: Order, arrived: int, *, signed: bool) -> Standing[P]:
+        self._scopes[record.name] = roles.scope(record.said)
+        self._newest[record.name] = record.sha256
+        if record.said["kind"] == "staff":
+            self.roster.put(Member.of(record.said, arrived))
+        elif signed:
+            self.unsigned.pop(record.name, None)
+        return Standing(record, order, arrived, signed)

@@ -1,0 +1,54 @@
+"""The text that a signature covers: one form for acts and for records of `reference`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+PREFIX = "gate-sign/1"
+WINDOW_MS = 10 * 60 * 1000
+"""Milliseconds between the typed time of a signature and its arrival in Kafka, at most."""
+PERSON = "person"
+"""The subject of an act about a person; the act's own bytes name the person, and no audit record does."""
+
+
+def message(said: Mapping[str, Any], *, origin: str, subject: str) -> bytes:
+    """The bytes to sign, and to check.
+
+    `said`: fields of `schemas.events.staff.SignatureFields`. `origin`: the name of the log, which is the consumer
+    group. `subject`: KIND/ID of a reference record, else the result of `act_subject`. A passkey signs the SHA-256 of
+    these bytes as its challenge.
+    """
+    lines = [PREFIX, origin, subject, said["id"], said["by"], said["key"], said["at"], said["sha256"]]
+    if said["method"] == "vouched":
+        lines += [said["console"], said["signin"]]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def act_subject(act: Mapping[str, Any]) -> str:
+    """The subject of an act: its kind, and its item, its subject, or PERSON. `act`: the fields of the act."""
+    return f"{act['kind']}/{act.get('decision_id') or act.get('subject') or PERSON}"
+
+
+def digest(value: bytes, blind: str = "") -> str:
+    """SHA-256 (hex) of the signed bytes; `blind`: hex of random bytes that come before the bytes of an act."""
+    return sha256(bytes.fromhex(blind) + value).hexdigest()
+
+
+def milliseconds(text: str) -> int:
+    """A time with a zone in milliseconds since the epoch; a date alone is its first moment in UTC.
+
+    Raises ValueError for other text.
+    """
+    found = datetime.fromisoformat(text)
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def timely(text: str, arrived: int) -> bool:
+    """Tells whether a typed time is within WINDOW_MS of the arrival, which is in milliseconds since the epoch."""
+    try:
+        return abs(milliseconds(text) - arrived) <= WINDOW_MS
+    except (ValueError, OverflowError):
+        return False

@@ -1,0 +1,77 @@
+"""Checks one signature with one public key: Ed25519 of a person or the console, or a passkey (WebAuthn)."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+PRESENT_AND_VERIFIED = 0x05
+"""Flags of authenticatorData: the user was present (1), and was verified (4)."""
+_KEY_OF = {"key": "key", "passkey": "passkey", "vouched": "console"}
+"""The method of the key that a signature of each method needs."""
+
+
+def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> bool:
+    """Tells whether the signature is this key's signature of the message. Never raises.
+
+    `said`: fields of `schemas.events.staff.SignatureFields`. `key`: fields of `schemas.events.staff.StaffKey`. For a
+    passkey as WebAuthn level 2, 7.2, asks: type, challenge, origin, relying party, presence, verification.
+    """
+    try:
+        if _KEY_OF[said["method"]] != key["method"]:
+            return False
+        signature = b64decode(said["sig"], validate=True)
+        if key["method"] != "passkey":
+            return _verified(key["public"], signature, message)
+        authenticator, client = (b64decode(said[name], validate=True) for name in ("authenticator", "client"))
+        fits = _of_this_page(client, key["rp"], message) and _by_the_user(authenticator, key["rp"])
+        return fits and _verified(key["public"], signature, authenticator + sha256(client).digest(), passkey=True)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm):
+        return False
+
+
+def challenge(message: bytes) -> bytes:
+    """The challenge that a passkey signs for a message."""
+    return sha256(message).digest()
+
+
+def _of_this_page(client: bytes, party: Mapping[str, Any], message: bytes) -> bool:
+    said = json.loads(client)
+    asked = urlsafe_b64encode(challenge(message)).rstrip(b"=").decode()
+    page = said["origin"] in party["origins"] and not said.get("crossOrigin")
+    return bool(said["type"] == "webauthn.get" and said["challenge"] == asked and page)
+
+
+def _by_the_user(authenticator: bytes, party: Mapping[str, Any]) -> bool:
+    if len(authenticator) < 37 or authenticator[:32] != sha256(party["id"].encode()).digest():
+        return False
+    return authenticator[32] & PRESENT_AND_VERIFIED == PRESENT_AND_VERIFIED
+
+
+def _verified(public: str, signature: bytes, signed: bytes, *, passkey: bool = False) -> bool:
+    key = _loaded(public)
+    try:
+        if isinstance(key, Ed25519PublicKey):
+            key.verify(signature, signed)
+            return True
+        if passkey and isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+            key.verify(signature, signed, ECDSA(SHA256()))
+            return True
+    except InvalidSignature:
+        pass
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _loaded(public: str) -> Any:
+    return load_der_public_key(b64decode(public, validate=True))

@@ -1,0 +1,110 @@
+"""Weighs the signature of an act: who signed it, or why it is the act of nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import orjson
+from pydantic import ValidationError
+
+from gatekeeper.staff import roles
+from gatekeeper.staff.message import act_subject, digest, timely
+from gatekeeper.staff.roster import Roster
+from gatekeeper.staff.signing import HEADER
+from schemas.events.staff import ActSignature
+
+Refused = Literal[
+    "unsigned",
+    "not_staff",
+    "role",
+    "origin",
+    "seen_before",
+    "too_old",
+    "bad_signature",
+    "two_people",
+    "vouched_not_enough",
+]
+"""Codes of an act that is refused for its signature."""
+MOST = 8
+"""Signatures of one act that are read."""
+_KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "authenticator", "client")
+
+
+class Signer(NamedTuple):
+    """The person behind an act. `controllers`: those for whom this person acts, None = all.
+
+    `kept`: the fields of `schemas.audit.SignedBy`, with which anybody can check the signature offline.
+    """
+
+    by: str
+    controllers: frozenset[str] | None
+    vouched: bool
+    kept: Mapping[str, Any]
+
+    def acts_for(self, controller: str | None) -> bool:
+        """Tells whether the person may act for this controller; None = for every one."""
+        return self.controllers is None or controller in self.controllers
+
+
+def signatures(headers: Iterable[tuple[str, bytes]]) -> list[ActSignature]:
+    """The readable signatures among a record's headers; others are passed over."""
+    found = list[ActSignature]()
+    for name, value in headers:
+        if name == HEADER and len(found) < MOST:
+            try:
+                found.append(ActSignature.model_validate_json(value))
+            except ValidationError:
+                continue
+    return found
+
+
+def weigh(
+    value: bytes, headers: Iterable[tuple[str, bytes]], *, arrived: int, roster: Roster, origin: str
+) -> Signer | Refused:
+    """The person who signed an act, or the code of its refusal.
+
+    `value`: the act's bytes, which can be read as an act. `arrived`: its arrival in milliseconds since the epoch.
+    The signer must be the act's `by`. Signature and act must be dated within 10 minutes of the arrival.
+    """
+    act: dict[str, Any] = orjson.loads(value)
+    power = roles.ACTS.get(act["kind"])
+    found = [one for one in signatures(headers) if roles.person(one.by) == _by(act)]
+    if not found or power is None:
+        return "unsigned"
+    codes = [_weighed(act, value, one, power, arrived=arrived, roster=roster, origin=origin) for one in found]
+    return next((one for one in codes if isinstance(one, Signer)), codes[0])
+
+
+def _weighed(
+    act: Mapping[str, Any],
+    value: bytes,
+    signed: ActSignature,
+    power: roles.Power,
+    *,
+    arrived: int,
+    roster: Roster,
+    origin: str,
+) -> Signer | Refused:
+    said = signed.model_dump(mode="json", exclude_none=True)
+    subject = act_subject(act)
+    if signed.origin != origin:
+        return "origin"
+    if not (timely(signed.at, arrived) and timely(str(act["at"]), arrived)):
+        return "too_old"
+    if signed.id != act["act_id"] or signed.sha256 != digest(value, signed.blind):
+        return "bad_signature"
+    if fault := roster.fault(said, subject=subject, origin=origin, arrived=arrived):
+        return "not_staff" if fault == "not_staff" else "bad_signature"
+    person = roster.member(signed.by, arrived)
+    if person is None or not person.roles & power.roles:
+        return "role"
+    vouched = signed.method == "vouched"
+    if vouched and not power.vouched:
+        return "vouched_not_enough"
+    kept = {**{name: said[name] for name in _KEPT if name in said}, "subject": subject}
+    return Signer(signed.by, person.controllers, vouched, kept)
+
+
+def _by(act: Mapping[str, Any]) -> str | None:
+    return roles.person(act["by"]) if isinstance(act["by"], str) else None

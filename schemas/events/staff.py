@@ -1,0 +1,124 @@
+"""Staff and signatures: who may act, with which keys, and what a person signed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from schemas.values import Id, Model, Surrogate, Version, ZonedTime
+
+StaffRole = Literal["viewer", "reviewer", "approver", "manager", "auditor", "console"]
+"""`console` is the role of the console as a part of the system; the others are roles of people."""
+Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{4,4096}={0,2}$", max_length=4096)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+LogOrigin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+WebOrigin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\-]{1,200}(:[0-9]{1,5})?$")]
+SignedKind = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
+SignIn = Literal["password", "oidc", "none"]
+
+
+class RelyingParty(Model):
+    """The console for which a passkey was made: its id, which is a host name, and the origins of its pages."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]{0,199}$")]
+    origins: Annotated[tuple[WebOrigin, ...], Field(min_length=1, max_length=8)]
+
+
+class StaffKey(Model):
+    """One public key of a person, or of the console.
+
+    `method`: `key` is a person's Ed25519 key, `passkey` a WebAuthn key, `console` the console's own Ed25519 key.
+    `public`: SubjectPublicKeyInfo (DER) in base64. `rp`: only of a passkey.
+    """
+
+    id: Id
+    method: Literal["key", "passkey", "console"]
+    public: Base64
+    rp: RelyingParty | None = None
+
+    @model_validator(mode="after")
+    def _a_passkey_names_its_pages(self) -> Self:
+        if (self.method == "passkey") != (self.rp is not None):
+            raise ValueError("a passkey has `rp`, and no other key has it")
+        return self
+
+
+class Staff(Model):
+    """One person who acts, or the console: roles, keys, and the time in which both count.
+
+    The newest record in force about an id counts alone; a key that it leaves out has ended. `controllers`: the
+    entities for which the person acts, None = all. `from`, `until`: compared with the arrival of an act, never with a
+    typed time; a date alone is its first moment in UTC.
+    """
+
+    v: Version
+    kind: Literal["staff"]
+    id: Surrogate
+    roles: Annotated[tuple[StaffRole, ...], Field(max_length=6)]
+    controllers: Annotated[tuple[Id, ...], Field(min_length=1, max_length=64)] | None = None
+    keys: Annotated[tuple[StaffKey, ...], Field(max_length=16)] = ()
+    from_: Annotated[ZonedTime | None, Field(alias="from")] = None
+    until: ZonedTime | None = None
+
+    @model_validator(mode="after")
+    def _the_console_is_nobody_else(self) -> Self:
+        if "console" in self.roles and len(self.roles) > 1:
+            raise ValueError("the console has no other role")
+        if any((key.method == "console") != ("console" in self.roles) for key in self.keys):
+            raise ValueError("a console key belongs to the console alone")
+        if len({key.id for key in self.keys}) < len(self.keys):
+            raise ValueError("two keys have one id")
+        return self
+
+
+class SignatureFields(Model):
+    """The fields that a signature has wherever it stands.
+
+    `sha256`: of the exact bytes that were signed. `by`: the person who acts. `key`: the id of the key. `at`: when it
+    was signed. `origin`: the name of the log for which it was signed. `method` is `vouched` if the console signed for
+    the person: `console` is then its staff id, and `signin` says how the person signed in. `authenticator`, `client`:
+    authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64.
+    """
+
+    v: Version
+    id: Id
+    sha256: Sha256
+    by: Surrogate
+    key: Id
+    method: Literal["key", "passkey", "vouched"]
+    at: ZonedTime
+    origin: LogOrigin
+    sig: Base64
+    console: Id | None = None
+    signin: SignIn | None = None
+    authenticator: Base64 | None = None
+    client: Base64 | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_method_needs(self) -> Self:
+        if (self.method == "vouched") != (self.console is not None and self.signin is not None):
+            raise ValueError("the console's word names the console and the sign-in, and no other signature does")
+        if (self.method == "passkey") != (self.authenticator is not None and self.client is not None):
+            raise ValueError("a passkey's signature has `authenticator` and `client`, and no other has them")
+        return self
+
+
+class Signature(SignatureFields):
+    """A signature of one record of `reference`, which stands before it.
+
+    `of`: kind/id of the record. It endorses the nearest earlier record with that key and that SHA-256.
+    """
+
+    kind: Literal["signature"]
+    of: SignedKind
+
+
+class ActSignature(SignatureFields):
+    """A signature of one act, in a header `gate-signature` of the act's record; `id` is the act's id.
+
+    `blind`: 16 random bytes in hex, hashed before the act's value. They never reach the audit record, so nobody can
+    find the person by trying recipient ids.
+    """
+
+    blind: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]

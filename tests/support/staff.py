@@ -1,0 +1,107 @@
+"""A standing set of people with keys, for every test that signs.
+
+    hanako, taro    managers            kenji   reviewer
+    yuki            approver            ami     auditor
+    console         the console, which vouches for people
+
+`founding()` gives the records of `reference` that put them in force. Keys are made from the names, so every process of
+a test has the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gatekeeper.person_keys import PersonKey
+from gatekeeper.staff import signing
+from schemas.codec import canonical
+from schemas.events import Act
+from schemas.events.staff import SignIn
+
+ORIGIN = "mail.gatekeeper"
+"""The group of the default settings, which is the log's origin."""
+ROLES: dict[str, tuple[str, ...]] = {
+    "hanako": ("manager",),
+    "taro": ("manager",),
+    "yuki": ("approver",),
+    "kenji": ("reviewer",),
+    "ami": ("auditor",),
+    "console": ("console",),
+}
+Line = tuple[str, bytes]
+"""Key and value of a record of `reference`."""
+
+
+def key(by: str, id_: str = "k1") -> PersonKey:
+    """A person's key, the same each time."""
+    return PersonKey.of(by, id_, Ed25519PrivateKey.from_private_bytes(sha256(f"{by}/{id_}".encode()).digest()))
+
+
+def now() -> str:
+    """The current instant."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant(milliseconds: int) -> str:
+    """An instant in milliseconds since the epoch, as records write it."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def record(by: str, roles: Sequence[str] | None = None, **more: Any) -> dict[str, Any]:
+    """The record `staff` of a person, with one key unless `keys` says otherwise."""
+    kinds = {"method": "console" if by == "console" else "key"}
+    keys = more.pop("keys", [{"id": "k1", **kinds, "public": key(by).public}])
+    said = {"v": 1, "kind": "staff", "id": by, "roles": list(ROLES[by] if roles is None else roles), "keys": keys}
+    return {**said, **more}
+
+
+def line(said: dict[str, Any]) -> Line:
+    """A record of `reference` as it is written."""
+    return f"{said['kind']}/{said['id']}", canonical(said)
+
+
+def signed(
+    said: dict[str, Any] | Line, *by: str, at: str | None = None, origin: str = ORIGIN, ids: Iterable[str] = ()
+) -> list[Line]:
+    """A record of `reference`, followed by one signature of each of these people."""
+    name, value = said if isinstance(said, tuple) else line(said)
+    given = iter(ids)
+    lines = [(name, value)]
+    for one in by:
+        id_ = next(given, None) or uuid4().hex
+        made = signing.of_reference(name, value, key(one), origin=origin, at=at or now(), id_=id_)
+        lines.append((f"signature/{id_}", made))
+    return lines
+
+
+def founding(*, at: str | None = None, origin: str = ORIGIN) -> list[Line]:
+    """Everybody of this set: the first manager stands alone, and then each needs the signatures of the managers."""
+    lines = [line(record("hanako")), *signed(record("taro"), "hanako", at=at, origin=origin)]
+    for one in ("yuki", "kenji", "ami", "console"):
+        lines += signed(record(one), "hanako", "taro", at=at, origin=origin)
+    return lines
+
+
+def header(act: Act, by: str | None = None, *, at: str | None = None, origin: str = ORIGIN) -> tuple[str, bytes]:
+    """The header that signs an act, by default in the name of its own `by`."""
+    person = by or act.by
+    assert isinstance(person, str)
+    return signing.of_act(act, key(person), origin=origin, at=at or now(), blind=uuid4().hex)
+
+
+def vouched(
+    act: Act, *, at: str | None = None, origin: str = ORIGIN, signin: SignIn = "password", user: str | None = None
+) -> tuple[str, bytes]:
+    """The header by which the console signs an act for its user."""
+    person = user or act.by
+    assert isinstance(person, str)
+    made = signing.of_act(
+        act, key("console"), origin=origin, at=at or now(), blind=uuid4().hex, user=person, signin=signin
+    )
+    return made

@@ -1,0 +1,362 @@
+import json
+from base64 import b64encode, urlsafe_b64encode
+from hashlib import sha256
+from itertools import count
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as ec_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gatekeeper import person_keys
+from gatekeeper.errors import UsageError
+from gatekeeper.staff import roles
+from gatekeeper.staff.endorsements import Endorsements, Referred
+from gatekeeper.staff.message import act_subject, digest, message
+from gatekeeper.staff.proof import challenge, proven
+from gatekeeper.staff.roster import Member, Roster
+from gatekeeper.staff.signed_acts import Signer, weigh
+from schemas.codec import canonical, decode, encode
+from schemas.events import Act, ItemAct, PairedAct
+from schemas.topics import TOPICS
+from tests.support import staff
+
+T0 = 1_790_000_000_000
+AT = staff.instant(T0)
+CONTROLLER = {"v": 1, "kind": "controller", "id": "MIDORI", "name": "みどり小売"}
+NOTICE = {"v": 1, "kind": "notice", "id": "N1", "controller_id": "MIDORI", "purposes": ["dm"], "complete": True}
+PURPOSE = {"v": 1, "kind": "purpose", "id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True}
+
+
+class Log:
+    """A log of `reference` with its fold; `names` are the records that count, in that order."""
+
+    def __init__(self, *, origin=staff.ORIGIN):
+        self.fold = Endorsements(origin)
+        self.records = []
+        self.names = []
+        self._offsets = count()
+
+    def write(self, lines, *, at=T0):
+        for name, value in lines:
+            said = orjson.loads(value)
+            self.records.append(Referred((0, next(self._offsets)), at, name, sha256(value).hexdigest(), said, None))
+            self._take(self.records[-1])
+        return self
+
+    def _take(self, record):
+        if standing := self.fold.take(record):
+            self.names.append((standing.record.name, standing.arrived))
+
+    def counts(self, name):
+        return name in [one for one, _ in self.names]
+
+
+@pytest.fixture
+def log():
+    return Log().write(staff.founding(at=AT))
+
+
+def signed(said, *by, **more):
+    return staff.signed(said, *by, **{"at": AT, **more})
+
+
+def test_everybody_of_the_founding_is_in_force(log):
+    assert [one.id for one in log.fold.roster.everybody(T0)] == ["ami", "console", "hanako", "kenji", "taro", "yuki"]
+    assert log.fold.waiting == []
+    assert log.fold.refused == []
+
+
+def test_the_records_of_the_founding_are_records_of_reference():
+    for name, value in staff.founding(at=AT):
+        assert f"{decode('reference', name.encode(), value).kind}/{decode('reference', None, value).id}" == name
+
+
+def test_a_record_from_before_the_first_person_counts_unsigned_until_a_manager_signs_it():
+    log = Log().write([staff.line(CONTROLLER)]).write(staff.founding(at=AT))
+    assert log.counts("controller/MIDORI")
+    assert [*log.fold.unsigned] == ["controller/MIDORI"]
+    log.write(signed(CONTROLLER, "taro")[1:])
+    assert log.fold.unsigned == {}
+    assert [name for name, _ in log.names].count("controller/MIDORI") == 1
+
+
+def test_a_first_person_without_the_role_or_a_key_founds_nothing():
+    log = Log().write([staff.line(staff.record("yuki")), staff.line(staff.record("taro", keys=[]))])
+    assert log.fold.roster.began is None
+    assert [name for name, *_ in log.fold.waiting] == ["staff/yuki", "staff/taro"]
+
+
+def test_a_record_counts_from_the_arrival_of_its_signature(log):
+    record, signature = signed(CONTROLLER, "taro")
+    log.write([record], at=T0 + 1_000)
+    assert not log.counts("controller/MIDORI")
+    assert [(name, by) for name, _, by in log.fold.waiting] == [("controller/MIDORI", ())]
+    log.write([signature], at=T0 + 60_000)
+    assert log.names[-1] == ("controller/MIDORI", T0 + 60_000)
+    assert log.fold.waiting == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "at", "code"),
+    [
+        (lambda: signed(NOTICE, "kenji"), T0, "role"),
+        (lambda: signed(NOTICE, "console"), T0, "bad_signature"),
+        (lambda: signed(NOTICE, "mallory"), T0, "not_staff"),
+        (lambda: signed(NOTICE, "taro", origin="test.gatekeeper"), T0, "origin"),
+        (lambda: signed(NOTICE, "taro"), T0 + 10 * 60_000 + 1, "too_old"),
+        (lambda: signed(NOTICE, "taro", at=staff.instant(T0 + 10 * 60_000 + 1)), T0, "too_old"),
+        (lambda: [staff.line(NOTICE), *signed({**NOTICE, "complete": False}, "taro")[1:]], T0, "unknown_record"),
+    ],
+)
+def test_a_signature_that_is_nobodys_puts_nothing_in_force(log, lines, at, code):
+    log.write(lines(), at=at)
+    assert not log.counts("notice/N1")
+    assert [one.code for one in log.fold.refused] == [code]
+
+
+def test_a_changed_field_of_a_signature_makes_it_bad(log):
+    record, (name, value) = signed(NOTICE, "taro")
+    said = {**orjson.loads(value), "by": "hanako"}
+    log.write([record, (name, canonical(said))])
+    assert [one.code for one in log.fold.refused] == ["bad_signature"]
+
+
+def test_a_copied_record_is_unsigned_and_a_copied_signature_is_refused(log):
+    old = signed(NOTICE, "taro")
+    log.write(old).write(signed({**NOTICE, "complete": False}, "taro"))
+    log.write(old)
+    assert [name for name, _ in log.names].count("notice/N1") == 2
+    assert [one.code for one in log.fold.refused] == ["seen_before"]
+    assert [name for name, *_ in log.fold.waiting] == ["notice/N1"]
+
+
+def test_ids_that_somebody_typed_count_for_nothing(log):
+    two = {**PURPOSE, "id": "service.orders", "marketing": False, "by": ["hanako", "taro"]}
+    record, first, second = signed(two, "hanako", "taro")
+    log.write([record, first])
+    assert not log.counts("purpose/service.orders")
+    log.write([second])
+    assert log.counts("purpose/service.orders")
+
+
+def test_a_person_is_one_person_under_two_spellings_and_with_two_keys():
+    log = Log().write(staff.founding(at=AT))
+    second = {"id": "k2", "method": "key", "public": staff.key("hanako", "k2").public}
+    keys = [*staff.record("hanako")["keys"], second]
+    log.write(signed(staff.record("hanako", keys=keys), "hanako", "taro"))
+    two = {**PURPOSE, "id": "service.x", "marketing": False, "by": ["hanako", "taro"]}
+    name, value = staff.line(two)
+    log.write(signed(two, "hanako"))
+    again = staff.signing.of_reference(name, value, staff.key("hanako", "k2"), origin=staff.ORIGIN, at=AT, id_="again")
+    log.write([("signature/again", again)])
+    assert log.fold.refused == []
+    assert not log.counts("purpose/service.x")
+
+
+def test_people_need_two_managers_once_there_are_two(log):
+    log.write(signed(staff.record("mallory", ["manager"]), "hanako"))
+    assert log.fold.roster.member("mallory", T0) is None
+    log.write(signed(staff.record("mallory", ["manager"]), "taro")[1:])
+    assert log.fold.roster.member("mallory", T0) is not None
+
+
+def test_a_manager_of_one_controller_signs_for_that_one_alone(log):
+    log.write(signed(staff.record("mio", ["manager"], controllers=["MIDORI"]), "hanako", "taro"))
+    log.write(signed(CONTROLLER, "mio"))
+    log.write(signed({**CONTROLLER, "id": "AOI"}, "mio"))
+    log.write(signed({"v": 1, "kind": "register", "id": "R", "file_date": "2026-01-01"}, "mio"))
+    assert log.counts("controller/MIDORI")
+    assert not log.counts("controller/AOI")
+    assert not log.counts("register/R")
+    log.write(signed({**NOTICE, "id": "N2", "controller_id": "AOI"}, "hanako"))
+    log.write(signed({**NOTICE, "id": "N2", "controller_id": "MIDORI"}, "mio"))
+    assert [one.code for one in log.fold.refused] == ["role"] * 3
+
+
+def test_the_consoles_word_is_enough_for_a_notice_and_not_for_a_purpose(log):
+    for said in (NOTICE, PURPOSE):
+        name, value = staff.line(said)
+        word = staff.signing.of_reference(
+            name, value, staff.key("console"), origin=staff.ORIGIN, at=AT, id_=name[:6], user="taro", signin="password"
+        )
+        log.write([(name, value), (f"signature/{name[:6]}", word)])
+    assert log.counts("notice/N1")
+    assert [one.code for one in log.fold.refused] == ["vouched_not_enough"]
+
+
+def test_records_read_again_change_nothing(log):
+    log.write(signed(NOTICE, "taro"))
+    before = [*log.names]
+    for record in log.records:
+        assert log.fold.take(record) is None
+    assert log.names == before
+
+
+def test_from_until_and_revocation_count_by_arrival(log):
+    later, end = staff.instant(T0 + 60_000), staff.instant(T0 + 120_000)
+    log.write(signed(staff.record("mio", ["reviewer"], **{"from": later, "until": end}), "hanako", "taro"))
+    log.write(signed(staff.record("kenji", keys=[]), "hanako", "taro", at=staff.instant(T0 + 1_000)), at=T0 + 1_000)
+    known = [log.fold.roster.member("mio", T0 + at) is not None for at in (0, 60_000, 119_999, 120_000)]
+    assert known == [False, True, True, False]
+    assert log.fold.roster.member("kenji", T0).keys
+    assert not log.fold.roster.member("kenji", T0 + 1_000).keys
+
+
+# acts
+
+
+def item_act(by="kenji", kind="uphold", **more):
+    said = {"v": 1, "kind": kind, "act_id": "a1", "at": AT, "by": by, "recipient_id": "R1", "campaign_id": "C1"}
+    said |= {"channel": "postal", "decision_id": "A" * 26, "review": {"partition": 0, "offset": 1}}
+    return ItemAct.model_validate({**said, **more}, strict=False)
+
+
+def weighed(log, act, *headers, arrived=T0, value=None):
+    bytes_ = encode(act) if value is None else value
+    return weigh(bytes_, headers, arrived=arrived, roster=log.fold.roster, origin=staff.ORIGIN)
+
+
+def test_the_act_of_a_reviewer_is_signed(log):
+    act = item_act()
+    found = weighed(log, act, staff.header(act, at=AT))
+    assert isinstance(found, Signer)
+    assert (found.by, found.vouched, found.kept["subject"]) == ("kenji", False, "uphold/" + "A" * 26)
+
+
+def test_the_consoles_word_is_recorded_as_such(log):
+    act = item_act()
+    found = weighed(log, act, staff.vouched(act, at=AT))
+    assert isinstance(found, Signer)
+    assert found.vouched
+    assert {name: found.kept[name] for name in ("by", "console", "method", "signin")} == {
+        "by": "kenji",
+        "console": "console",
+        "method": "vouched",
+        "signin": "password",
+    }
+
+
+@pytest.mark.parametrize(
+    ("act", "headers", "arrived", "code"),
+    [
+        (item_act(), lambda act: [], T0, "unsigned"),
+        (item_act(), lambda act: [("gate-signature", b"{}")], T0, "unsigned"),
+        (item_act(), lambda act: [staff.header(act, "yuki", at=AT)], T0, "unsigned"),
+        (item_act("mallory"), lambda act: [staff.header(act, at=AT)], T0, "not_staff"),
+        (item_act("ami"), lambda act: [staff.header(act, at=AT)], T0, "role"),
+        (item_act(kind="approve"), lambda act: [staff.header(act, at=AT)], T0, "role"),
+        (item_act(), lambda act: [staff.header(act, at=AT, origin="test.gatekeeper")], T0, "origin"),
+        (item_act(), lambda act: [staff.header(act, at=AT)], T0 + 600_001, "too_old"),
+        (item_act(at=staff.instant(T0 - 600_001)), lambda act: [staff.header(act, at=AT)], T0, "too_old"),
+        (item_act(), lambda act: [staff.header(item_act(kind="ask"), at=AT)], T0, "bad_signature"),
+        (item_act("yuki", "approve"), lambda act: [staff.vouched(act, at=AT)], T0, "vouched_not_enough"),
+    ],
+)
+def test_an_act_of_nobody_is_refused(log, act, headers, arrived, code):
+    assert weighed(log, act, *headers(act), arrived=arrived) == code
+
+
+def test_no_person_signs_with_the_key_of_another(log):
+    act = item_act("yuki")
+    forged = staff.signing.of_act(act, staff.key("kenji"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    said = orjson.loads(forged[1]) | {"by": "yuki"}
+    assert weighed(log, act, (forged[0], canonical(said))) == "bad_signature"
+
+
+def test_the_signed_text_of_an_act_about_a_person_does_not_hold_the_person():
+    act = PairedAct(v=1, kind="erase", act_id="a1", at=AT, by="yuki", recipient_id="R000001")
+    assert act_subject(act.model_dump()) == "erase/person"
+    _, value = staff.header(act, at=AT)
+    assert orjson.loads(value)["sha256"] != digest(encode(act))
+
+
+def test_every_kind_of_act_has_its_roles():
+    kinds = set()
+    for node in TOPICS["acts"].adapter.json_schema()["$defs"].values():
+        found = node.get("properties", {}).get("kind", {})
+        kinds |= {*found.get("enum", ()), *([found["const"]] if "const" in found else [])}
+    assert kinds - {"release_revoked"} == {*roles.ACTS}
+    assert Act is not None
+
+
+# passkeys
+
+PARTY = {"id": "gate.example", "origins": ["https://gate.example"]}
+
+
+def passkey(text, *, kind="webauthn.get", origin="https://gate.example", flags=5, party="gate.example", asked=None):
+    private = ec_key(SECP256R1())
+    client = {"type": kind, "challenge": asked or b64(challenge(text)), "origin": origin, "crossOrigin": False}
+    raw = json.dumps(client).encode()
+    authenticator = sha256(party.encode()).digest() + bytes([flags]) + bytes(4)
+    sig = private.sign(authenticator + sha256(raw).digest(), ECDSA(SHA256()))
+    public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    values = {"sig": sig, "authenticator": authenticator, "client": raw}
+    said = {"method": "passkey", **{name: b64encode(value).decode() for name, value in values.items()}}
+    return said, {"id": "p1", "method": "passkey", "public": b64encode(public).decode(), "rp": PARTY}
+
+
+def b64(value):
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def test_a_passkey_signs_the_hash_of_the_message():
+    said, key = passkey(b"text")
+    assert proven(said, key, b"text")
+    assert not proven(said, key, b"text!")
+    assert not proven({**said, "method": "key"}, key, b"text")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "webauthn.create"},
+        {"origin": "https://evil.example"},
+        {"flags": 1},
+        {"flags": 4},
+        {"party": "evil.example"},
+        {"asked": b64(challenge(b"other"))},
+    ],
+)
+def test_a_passkey_of_another_page_or_without_its_user_proves_nothing(wrong):
+    said, key = passkey(b"text", **wrong)
+    assert not proven(said, key, b"text")
+
+
+@pytest.mark.parametrize("field", ["sig", "authenticator", "client"])
+def test_no_content_of_a_signature_raises(field):
+    said, key = passkey(b"text")
+    for junk in ("", "!", "AAAA", b64encode(b"[]").decode(), b64encode(b'{"type": 1}').decode(), None, 7):
+        assert not proven({**said, field: junk}, key, b"text")
+
+
+# key files
+
+
+def test_the_file_of_a_person_signs_as_that_person(tmp_path):
+    made, path = person_keys.make(tmp_path / "keys", "hanako", "laptop")
+    found = person_keys.read(path)
+    assert (found.by, found.key, found.public) == ("hanako", "laptop", made.public)
+    roster = Roster()
+    keys = [{"id": "laptop", "method": "key", "public": made.public}]
+    roster.put(Member.of(staff.record("hanako", keys=keys), T0))
+    act = item_act("hanako")
+    _, value = staff.signing.of_act(act, found, origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    said = orjson.loads(value)
+    subject = act_subject(act.model_dump())
+    assert roster.fault(said, subject=subject, origin=staff.ORIGIN, arrived=T0) is None
+    assert message(said, origin=staff.ORIGIN, subject=subject).startswith(b"gate-sign/1\nmail.gatekeeper\nuphold/")
+
+
+def test_a_key_file_is_never_overwritten_and_never_read_when_open(tmp_path):
+    _, path = person_keys.make(tmp_path, "hanako", "laptop")
+    with pytest.raises(UsageError, match="laptop"):
+        person_keys.make(tmp_path, "hanako", "laptop")
+    path.chmod(0o640)
+    with pytest.raises(UsageError, match="640"):
+        person_keys.read(path)
+    with pytest.raises(UsageError):
+        person_keys.read(tmp_path / "none.key")
