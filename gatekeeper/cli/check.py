@@ -170,7 +170,7 @@ def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[F
                 else:
                     store.apply(record)
                 bar.advance(task)
-    return [Fault("/".join(map(str, place)), fault) for place, fault in sorted(store.unreadable.items())]
+    return [Fault("/".join(map(str, place)), fault) for place, fault in sorted(store.unresolved.faults.items())]
 
 
 def _judge(

@@ -1,4 +1,4 @@
-"""The arrival of a person's event in the log, in its judged form only where a rule may read it (rules 7.1.2, 7.1.5)."""
+"""The arrival of a person's event in the log, kept only where a rule may read it (rules 7.1.2, 7.1.5)."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.facts import HeldConsent, HeldSuppression, changed
+from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.purposes import Registered
+from gatekeeper.deciding.redacted import changed
 from gatekeeper.times import Span
 from schemas.events import NO_STATES, Consent
 from schemas.values import CHANNELS

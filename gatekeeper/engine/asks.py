@@ -9,7 +9,7 @@ import orjson
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case, route
-from gatekeeper.deciding.facts import judged
+from gatekeeper.deciding.redacted import redacted
 from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
@@ -87,7 +87,7 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
         delivery=send.delivery,
     )
     value = encode(ask)
-    said, _ = judged("confirmations", value)
+    said, _ = redacted("confirmations", value)
     headers = (("gate-decision-id", id_.encode()),)
     output = Output("confirmations", send.recipient_id.encode(), value, headers)
     entry = entries.ask(

@@ -94,14 +94,14 @@ class Moment:
     def evaluate(self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None) -> Evaluation:
         """Evaluates a send that is to go out. Never raises.
 
-        `release`: the judged form of a release that counts in addition to those in the memory.
+        `release`: the redacted form of a release that counts in addition to those in the memory.
         """
         return self._evaluated(sent, None, counts=release)
 
     def weigh(self, clearance: Clearance, *, without: Mapping[str, Any] | None = None) -> Evaluation:
         """Evaluates a live clearance again. Never raises.
 
-        `without`: the judged form of a release that no longer counts.
+        `without`: the redacted form of a release that no longer counts.
         """
         return self._evaluated(parsed(clearance.send), clearance, counts_no_more=without)
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.deciding.facts import judged
+from gatekeeper.deciding.redacted import redacted
 from gatekeeper.engine import item as review
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import erased
@@ -188,9 +188,9 @@ class _Implying:
         return (*kept, self._closed(found, state, form, last, place))
 
     def _form(self, act: Any, last: ItemState | None) -> dict[str, Any] | None:
-        """The judged form of the release that an act is about, in the form that the worker keeps."""
+        """The redacted form of the release that an act is about, in the form that the worker keeps."""
         if isinstance(act, Release):
-            return review.judged_form(act)
+            return review.redacted_form(act)
         if isinstance(act, ItemAct) and act.kind == "approve" and last and last.said:
             return {**last.said, "by": sorted((act.by, last.by))}
         return last.said if isinstance(act, ItemAct) and act.kind == "undo" and last else None
@@ -202,7 +202,7 @@ class _Implying:
         if record is None:
             raise Lacking
         ask = _parsed("confirmations", record).model
-        said, _ = judged("confirmations", record.value or b"")
+        said, _ = redacted("confirmations", record.value or b"")
         more = {"answer_code": ask.answer_code, "contact_point_id": send.contact_point.id}
         return (entries.ask(send.recipient_id, self._said["did"], orjson.loads(said), **more),)
 

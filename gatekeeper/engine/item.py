@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from gatekeeper import times
 from gatekeeper.deciding import release as releases
-from gatekeeper.deciding.facts import judged
+from gatekeeper.deciding.redacted import redacted
 from gatekeeper.deciding.rules.system import mailed_before
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
@@ -71,7 +71,7 @@ class ReviewRecord:
 class Consequence:
     """Result of weighing an act: a step, or None with the code of the refusal.
 
-    `said`: the judged form of the release that the step is about.
+    `said`: the redacted form of the release that the step is about.
     """
 
     step: Step | None
@@ -141,7 +141,7 @@ def _release(act: Release, found: ReviewRecord, at: int, policy: Policy) -> Cons
         return Consequence(None, "had_differs")
     if refused := releases.refusal(act, found.reasons):
         return Consequence(None, refused)
-    return Consequence("propose" if releases.two_persons(act, policy) else "release", said=judged_form(act))
+    return Consequence("propose" if releases.two_persons(act, policy) else "release", said=redacted_form(act))
 
 
 def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: int, policy: Policy) -> Consequence:
@@ -152,9 +152,9 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
     return Consequence("release", said={**said, "by": sorted((act.by, standing.by))})
 
 
-def judged_form(act: Release) -> dict[str, Any]:
-    """The judged form of a release, without the fields that only lead to its item."""
-    form, _ = judged("acts", encode(act.model_copy(update={"act_id": None, "review": None})))
+def redacted_form(act: Release) -> dict[str, Any]:
+    """The redacted form of a release, without the fields that only lead to its item."""
+    form, _ = redacted("acts", encode(act.model_copy(update={"act_id": None, "review": None})))
     said: dict[str, Any] = orjson.loads(form)
     return said
 

@@ -1,6 +1,6 @@
 """The facts of one person, as a value of lines: sorted, distinct, the same for the same set of events.
 
-A line is its kind and the judged form of an event (gatekeeper.deciding.facts): `s` a source,
+A line is its kind and the redacted form of an event (gatekeeper.deciding.redacted): `s` a source,
 `t` a token that a source names, `b` a birth date that a source tells, `c` a consent event, `e` another event,
 `x` a suppression, `a` an ask, `r` a reviewer's release. A person takes about 1 KB, adds no work for the garbage
 collector, and is decoded only when judged.
@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from gatekeeper.deciding import arrival, facts
+from gatekeeper.deciding import arrival, redacted
 from gatekeeper.deciding.facts import CERTAIN, HeldConsent
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
@@ -54,12 +54,12 @@ _TOO_MANY = {
 class PersonFacts:
     """The decoded lines of a person, or of a token.
 
-    `stops`, `near`: suppressions in their judged form; a suppression in `near` names only a reading, with its score
+    `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
     (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
     `given`: all tokens, those of deleted sources too. `known_as`: the token of each contact point, None if a contact
     point has several tokens, or a token several contact points. `points`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
-    `source_lines` and so on: the judged forms, one per line.
+    `source_lines` and so on: the redacted forms, one per line.
     """
 
     sources: tuple[Source, ...]
@@ -93,8 +93,8 @@ def person_of(lines: bytes) -> PersonFacts:
         kinds[line[:1]].append(line[1:])
     overfull = [kind.decode() for kind, found in kinds.items() if _OVERFULL in found]
     clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
-    (sources, points), consents = facts.sources(clean[b"s"]), facts.consents(clean[b"c"])
-    asks = facts.asks(clean[b"a"])
+    (sources, points), consents = redacted.sources(clean[b"s"]), redacted.consents(clean[b"c"])
+    asks = redacted.asks(clean[b"a"])
     read = {source.source_id for source in sources}
     given = [Given.read(line) for line in clean[b"t"].splitlines()]
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
@@ -103,9 +103,9 @@ def person_of(lines: bytes) -> PersonFacts:
     return PersonFacts(
         sources=sources,
         consents=consents,
-        events=facts.events(clean[b"e"]),
+        events=redacted.events(clean[b"e"]),
         asks=asks,
-        releases=facts.releases(clean[b"r"]),
+        releases=redacted.releases(clean[b"r"]),
         stops=tuple(clean[b"x"].splitlines()),
         near=tuple((int(score), line) for score, _, line in near),
         tokens=tokens,
@@ -174,14 +174,14 @@ def spellings(
 
 
 def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> PersonFacts:
-    """The person with further asks and releases, in their judged forms, added to those in the facts."""
+    """The person with further asks and releases, in their redacted forms, added to those in the facts."""
     ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
     release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))
-    asks = facts.asks(ask_lines)
+    asks = redacted.asks(ask_lines)
     return replace(
         person,
         asks=asks,
-        releases=facts.releases(release_lines),
+        releases=redacted.releases(release_lines),
         refs=tuple(sorted({*person.refs, *_referred((), (), asks)})),
         ask_lines=ask_lines,
         release_lines=release_lines,

@@ -5,13 +5,15 @@ The store holds lines (gatekeeper.knowledge.person_facts) for each person, and f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from itertools import chain
 from typing import Any
 
-from gatekeeper.deciding import facts
-from gatekeeper.deciding.facts import CERTAIN, NO_AGES, WHOLE_BATCH, Facts
+from gatekeeper.deciding.facts import CERTAIN, NO_AGES, Facts
 from gatekeeper.deciding.purposes import above
+from gatekeeper.deciding.redacted import hits, redacted
 from gatekeeper.deciding.reference import PURPOSES, Reference, Referred, place_of
+from gatekeeper.deciding.snapshot import read_snapshot, snapshot
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.address_numbers import Given, addresses
 from gatekeeper.knowledge.ages import ages
@@ -20,6 +22,7 @@ from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.unreadable import named
+from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.policy.activation import Activations
 from schemas.audit import Printing
 from schemas.codec import Unreadable, canonical, decode
@@ -27,15 +30,10 @@ from schemas.events import PolicyVersion, Resolution, Send
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
-Place = tuple[str, int, int]
-"""Topic (registry name), partition, offset."""
-
 SNAPSHOT_BYTES = 160 * 1024
 """Bytes of a snapshot, at most, to fit a record with send and reasons. Beyond, the person is FACTS_UNAVAILABLE."""
 UNREADABLE = 64
 """Unreadable records that are named per person; more are not named one by one."""
-WITHHELD = 100_000
-"""Names of unreadable records that are kept. Each record beyond withholds everybody until it is resolved."""
 _POLICY = "policy/"
 
 
@@ -45,22 +43,13 @@ class FactStore:
     def __init__(self) -> None:
         self.reference = Reference()
         self.activations = Activations()
-        self.unreadable: dict[Place, str] = {}
-        """Unreadable records that are not resolved, with their fault."""
-        self.stray: dict[Place, str] = {}
-        """Unreadable records that name nobody, and so withhold nobody."""
+        self.unresolved = Unresolved()
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
         self.listeners: list[Callable[[str], None]] = []
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
         self._by_token: dict[str, bytes] = {}
-        self._withheld: dict[str, set[Place]] = {}  # recipient id, token, or a reference's kind/id
-        self._named: dict[Place, frozenset[str]] = {}
-        self._of_everybody: set[Place] = set()
-        self._batches: set[Place] = set()  # first offsets of unreadable batches
-        self._names = 0
-        self._resolved: set[Place] = set()
         self._newest: dict[str, tuple[int, int]] = {}
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
 
@@ -76,10 +65,10 @@ class FactStore:
         An unreadable record withholds the people whom it names until a resolution names it. A batch with unreadable
         keys withholds everybody; it is one fault, at its first offset.
         """
-        topic, partition, offset = record.topic, record.partition, record.offset
-        key, value, refused = record.key, record.value, record.refused
+        topic, key, value, refused = record.topic, record.key, record.value, record.refused
         if refused and refused.what == "batch":
-            return self._withhold_everybody((topic, partition, refused.base), refused.fault)
+            first = topic, record.partition, refused.base
+            return refused.fault if self.unresolved.add_batch(first, refused.fault) else None
         fault = None
         try:
             if refused and refused.what == "record":
@@ -91,7 +80,7 @@ class FactStore:
             fault = f"failed_{type(error).__name__}"
         if fault is not None:
             names = named(topic, key, value or b"")
-            self._withhold((topic, partition, offset), fault, names, value or b"")
+            self._withhold(record, fault, names)
         for listener in self.listeners:
             for name in names:
                 listener(name)
@@ -117,7 +106,7 @@ class FactStore:
         `printed`: the send's printed address (`identity.printed`); if there is none, the token of its contact point
         counts.
         `at`, `zone`: the instant of the decision (milliseconds) and its policy's time zone, for the person's age.
-        `asks`, `releases`: the worker's own entries in their judged form, one per line, in addition to the facts.
+        `asks`, `releases`: the worker's own entries in their redacted form, one per line, in addition to the facts.
         `erased`: the instant of the person's erasure according to the worker (milliseconds).
         """
         person = person_of(self._people.get(send.recipient_id, b""))
@@ -129,19 +118,17 @@ class FactStore:
         where = addresses(person.given, person.known_as, send.contact_point, place)
         tokens, readings, here = spellings(person, send, place, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
-        faults = {*person.overfull, *overfull}
-        if self._withheld or self._of_everybody:
-            faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
-        unreadable = tuple(sorted(faults))
+        unread = self.unresolved.naming(_names(send, person, tokens, readings))
+        unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
         known = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
-        hits = facts.hits(stops, elsewhere) if stops else ()
-        companies = named_companies(self.reference, person.consents, hits)
+        stopped = hits(stops, elsewhere) if stops else ()
+        companies = named_companies(self.reference, person.consents, stopped)
         registered_late = late(self.reference, companies)
-        groups_left = left(self.reference, hits, (send.controller_id, *predecessors(person.sources)))
+        groups_left = left(self.reference, stopped, (send.controller_id, *predecessors(person.sources)))
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
         how: Printing | None = printed.printing if isinstance(printed, Identified) else printed
-        snapshot = facts.snapshot(
+        recorded = snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,
             stops=stops,
@@ -160,12 +147,12 @@ class FactStore:
             erased=erased,
             ages=known,
         )
-        if len(snapshot) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
+        if len(recorded) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
             return self._overfull(send, unreadable, printed=how, erased=erased)
         return Facts(
             sources=person.sources,
             consents=person.consents,
-            suppressions=hits,
+            suppressions=stopped,
             contact_point_from=given_by,
             contact_point_near=near,
             points=person.points,
@@ -174,7 +161,7 @@ class FactStore:
             left=groups_left,
             printed=how,
             unreadable=unreadable,
-            snapshot=snapshot,
+            snapshot=recorded,
             events=person.events,
             asks=person.asks,
             releases=person.releases,
@@ -187,8 +174,8 @@ class FactStore:
     ) -> Facts:
         """An empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
         faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
-        return facts.read_snapshot(
-            facts.snapshot(
+        return read_snapshot(
+            snapshot(
                 source_lines=b"",
                 consent_lines=b"",
                 stops={},
@@ -204,9 +191,9 @@ class FactStore:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
         person = person_of(self._people.get(recipient_id, b""))
         stops, _, overfull = self._stops(person, person.exact, person.less, ())
-        places = set().union(*(self._withheld.get(name, ()) for name in (recipient_id, *person.exact, *person.less)))
-        faults = (*person.overfull, *overfull, *("/".join(map(str, place)) for place in places), *self._for_everybody())
-        return facts.snapshot(
+        unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
+        faults = (*person.overfull, *overfull, *unread)
+        return snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,
             stops=stops,
@@ -253,7 +240,7 @@ class FactStore:
             return (subject_key(topic, model),)
         if type(model) not in KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
-        line, tokens = facts.judged(topic, record.value or b"", record.timestamp)
+        line, tokens = redacted(topic, record.value or b"", record.timestamp)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
         place = f"{topic}/{record.partition}/{record.offset}"
         self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp)
@@ -273,20 +260,6 @@ class FactStore:
             add(self._people, model.recipient_id, [KINDS[type(model)] + line])
         return (model.recipient_id,)
 
-    def _unreadable_for(self, send: Send, person: PersonFacts, tokens: Iterable[str]) -> list[str]:
-        names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}
-        purposes = [f"purpose/{code}" for code in (send.purpose, *above(send.purpose))]
-        places = set().union(*(self._withheld.get(name, ()) for name in (*names, *purposes, *person.refs)))
-        return [*(f"{topic}/{partition}/{offset}" for topic, partition, offset in places), *self._for_everybody()]
-
-    @property
-    def withholds_everybody(self) -> bool:
-        """True if an unreadable record or batch may concern anybody."""
-        return bool(self._of_everybody)
-
-    def _for_everybody(self) -> list[str]:
-        return ["/".join((*map(str, place), WHOLE_BATCH)) for place in self._of_everybody]
-
     def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
         """The digests of the reference data that a send and its person name, of purposes, and of the ask template."""
         refs = self._refs.get((send.controller_id, send.template_id, named))
@@ -301,7 +274,10 @@ class FactStore:
 
     def _refer(self, record: Record, model: Referred | Resolution) -> None:
         if isinstance(model, Resolution):
-            self._resolve((logical_name(model.topic), model.partition, model.offset))
+            place = logical_name(model.topic), model.partition, model.offset
+            self.unresolved.resolve(place)
+            if place[0] == "reference":
+                self.activations.free(place[1:])
             return
         key, at = place_of(model), (record.partition, record.offset)
         if self._newest.get(key, at) <= at:  # after a re-read from the start, an older record changes nothing
@@ -311,41 +287,16 @@ class FactStore:
             self.reference.put(model, record.value or b"", record.timestamp)
             self._refs.clear()
 
-    def _withhold(self, place: Place, fault: str, names: frozenset[str], value: bytes) -> None:
-        if place in self._resolved:
-            return
-        self.unreadable[place] = fault
-        if self._names + len(names) > WITHHELD:
-            self._of_everybody.add(place)
-            return
-        if not names:
-            self.stray[place] = fault
-        self._names += len(names)
-        self._named[place] = names
-        for name in names:
-            self._withheld.setdefault(name, set()).add(place)
-        if policies := frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY)):
-            self.activations.bar(place[1:], policies, value)
+    def _withhold(self, record: Record, fault: str, names: frozenset[str]) -> None:
+        kept = self.unresolved.add((record.topic, record.partition, record.offset), fault, names)
+        policies = frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY))
+        if kept and policies:
+            self.activations.bar((record.partition, record.offset), policies, record.value or b"")
 
-    def _withhold_everybody(self, place: Place, fault: str) -> str | None:
-        if place in self._batches:
-            return None
-        self._batches.add(place)
-        if place not in self._resolved:
-            self.unreadable[place] = fault
-            self._of_everybody.add(place)
-        return fault
 
-    def _resolve(self, place: Place) -> None:
-        self._resolved.add(place)
-        if place[0] == "reference":
-            self.activations.free(place[1:])
-        self.unreadable.pop(place, None)
-        self.stray.pop(place, None)
-        self._of_everybody.discard(place)
-        named = self._named.pop(place, frozenset())
-        self._names -= len(named)
-        for name in named:
-            self._withheld[name].discard(place)
-            if not self._withheld[name]:
-                del self._withheld[name]
+def _names(send: Send, person: PersonFacts, *tokens: Iterable[str]) -> Iterator[str]:
+    """Yields the names of all that a decision about the send reads."""
+    yield from (send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}")
+    yield from (f"purpose/{code}" for code in (send.purpose, *above(send.purpose)))
+    yield from person.refs
+    yield from chain(*tokens)

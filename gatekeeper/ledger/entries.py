@@ -72,7 +72,7 @@ class Clearance:
 class ItemState:
     """State of a review item: last act, actor, resulting decision.
 
-    `said`: the judged form of the release that the state is about, None without one. `before`: the earlier acts, of
+    `said`: the redacted form of the release that the state is about, None without one. `before`: the earlier acts, of
     which a late copy must not count. `rejudge`: the instant (milliseconds) until which the gate judges the item again
     by itself, None if it does not. It is set while nobody has acted on an item that only late or unreadable facts
     withheld.
@@ -131,7 +131,7 @@ def clearance(
 
 
 def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
-    """The entry of an ask, `said` being its judged form. It never expires, because each source allows only one ask."""
+    """The entry of an ask in its redacted form `said`. It never expires, because each source allows only one ask."""
     return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
 
 
@@ -152,7 +152,7 @@ def release_key(send: Send, item: str) -> bytes:
 
 
 def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry:
-    """The entry of a release of this item, `said` being its judged form."""
+    """The entry of a release of this item, `said` being its redacted form."""
     return _entry(release_key(send, item), until, said=said)
 
 

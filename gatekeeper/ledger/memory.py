@@ -43,7 +43,7 @@ _KIND = re.compile(rb"[a-z]{1,16}")
 class Remembered(NamedTuple):
     """Entries that bear on one send: the live clearance nearest to it, the asks of its person, the releases of its key.
 
-    Asks and releases are in their judged form, one per line. `erased`: the instant of the person's erasure,
+    Asks and releases are in their redacted form, one per line. `erased`: the instant of the person's erasure,
     milliseconds.
     """
 

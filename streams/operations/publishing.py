@@ -28,9 +28,9 @@ def registered(reader: Reader) -> FactStore:
     store = FactStore()
     for record in reader.read("reference"):
         store.apply(record)
-    if store.withholds_everybody:
+    if store.unresolved.withhold_everybody:
         raise IntegrityError(
-            "error.reference_spoilt", places=", ".join("{}/{}/{}".format(*one) for one in store.unreadable)
+            "error.reference_spoilt", places=", ".join("{}/{}/{}".format(*one) for one in store.unresolved.faults)
         )
     return store
 

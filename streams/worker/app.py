@@ -157,6 +157,7 @@ class Gate:
         now = self.tools.clock.now()
         fresh = now - followers.as_of < FRESH_MS
         packs = self.tools.packs
+        unresolved = sorted("/".join(map(str, place)) for place in followers.store.unresolved.faults)
         barred = {bar.id: bar.what for bar in packs.barring(now)}
         return {
             "ready": fresh and bool(self._partitions) and not waits and not refused and not barred,
@@ -167,7 +168,7 @@ class Gate:
             "refused": refused,
             "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
             "people": followers.store.people,
-            "unreadable_facts": sorted("/".join(map(str, place)) for place in followers.store.unreadable)[:UNREADABLE],
+            "unreadable_facts": unresolved[:UNREADABLE],
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "policy": self.tools.policy.name,
             "policy_unknown": barred,

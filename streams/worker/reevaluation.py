@@ -128,7 +128,7 @@ class Touched:
 
     def _known(self, most: int) -> list[str]:
         """The next people whose items wait for facts; nobody while an unreadable record withholds everybody."""
-        if self._rejudged is None and self._rejudge and not self._store.withholds_everybody:
+        if self._rejudged is None and self._rejudge and not self._store.unresolved.withhold_everybody:
             self._rejudged, self._rejudge = self._memory.rejudged(), False
         if self._rejudged is None or most <= 0:
             return []

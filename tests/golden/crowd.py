@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from gatekeeper.deciding.decide import Decision, decide
-from gatekeeper.deciding.facts import Facts, judged
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.redacted import redacted
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
@@ -134,8 +135,8 @@ class _Crowd:
         return found
 
     def _remembered(self, pool: list[tuple[str, bytes]], share: float) -> bytes:
-        """Returns what the ledger of a worker remembers beside the facts, in its judged form."""
-        return judged(*self._draw.of(pool))[0] if self._draw.often(share) else b""
+        """Returns what the ledger of a worker remembers beside the facts, in its redacted form."""
+        return redacted(*self._draw.of(pool))[0] if self._draw.often(share) else b""
 
     def _release_of(self, found: Decision, channel: str) -> bytes:
         """Returns a release of all reasons of a decision, or of one more or less."""
@@ -151,7 +152,7 @@ class _Crowd:
         )
         given = invented.act(reasons=named, channel=channel, evidence_ref=draw.one(None, "m-1"), **fields)
         undone = [invented.act(kind="release_revoked", channel=channel)] if draw.often(0.1) else []
-        return b"\n".join(sorted(judged(*_encoded(one))[0] for one in (given, *undone)))
+        return b"\n".join(sorted(redacted(*_encoded(one))[0] for one in (given, *undone)))
 
     def _facts(self) -> Iterator[tuple[str, bytes]]:
         draw = self._draw

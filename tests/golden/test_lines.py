@@ -22,9 +22,9 @@ UNRUN: Mapping[str, str] = {
     "answer.py:_sentence": "words",
     "answer.py:_reason": "words",
     "decide.py:Decision.primary": "names the first reason, which is locked",
-    "facts.py:read_snapshot": "reads back an audit record; tests/unit/test_replay.py holds it against the decision",
-    "facts.py:_lines": "of read_snapshot",
-    "facts.py:_bare": "runs at import",
+    "snapshot.py:read_snapshot": "reads back an audit record; tests/unit/test_replay.py holds it against the decision",
+    "snapshot.py:_lines": "of read_snapshot",
+    "redacted.py:_bare": "runs at import",
 }
 """Functions that neither needs to run, each with the reason."""
 

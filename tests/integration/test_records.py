@@ -94,7 +94,7 @@ def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept
     async def run() -> None:
         async with world.worker() as app:
             await eventually(lambda: len(world.audits()) == 41 * len(CODECS), "all sends and acts")
-            assert not app.followers.store.unreadable
+            assert not app.followers.store.unresolved.faults
             assert {f"notice/N-{codec}" for codec in CODECS} <= app.followers.store.reference.digests.keys()
 
     asyncio.run(run())

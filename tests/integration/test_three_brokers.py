@@ -161,7 +161,7 @@ def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_a
     async def run() -> None:
         async with world.worker() as app:
             await eventually(lambda: len(world.audits()) == 2, "two sends")
-            assert not app.followers.store.unreadable
+            assert not app.followers.store.unresolved.faults
 
     asyncio.run(run())
     assert world.verdicts() == {"e-r1": ("clear", None), "e-r2": ("block", "CONSENT_WITHDRAWN")}

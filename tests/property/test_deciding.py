@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import Decision, decide
-from gatekeeper.deciding.facts import Facts, read_snapshot
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import printed

@@ -113,7 +113,7 @@ def test_bad_record_then_nothing_is_decided_under_its_policy(bad: dict[str, Any]
     found = decided(known)
     assert (found.verdict, found.codes, found.reasons[0].facts) == ("block", ("POLICY_UNKNOWN",), ("reference/0/100",))
     assert found.policy.name == "jp-pmark@1"
-    assert ("reference", 0, 100) in known.unreadable
+    assert ("reference", 0, 100) in known.unresolved.faults
 
 
 ALL = 'consent_channels = ["*"]'
@@ -235,7 +235,7 @@ def test_bad_record_of_a_policy_that_is_not_in_use_then_nothing_is_barred() -> N
     other = text(3, ('id = "jp-pmark"', 'id = "midori"'))
     known = store(record(other, sha256="0" * 64), faults=1)
     assert names(known, 0) == ["jp-pmark@1"]
-    assert ("reference", 0, 100) in known.unreadable
+    assert ("reference", 0, 100) in known.unresolved.faults
 
 
 def test_bad_strictest_then_only_those_without_country_are_barred() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.filed import filed
 from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send

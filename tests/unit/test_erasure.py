@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.deciding.decide import decide
-from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.unreadable import NAMES
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant

@@ -11,8 +11,8 @@ import pytest
 from gatekeeper.audit.records.record import record
 from gatekeeper.deciding.answer import answer, sentence
 from gatekeeper.deciding.decide import Decision, decide
-from gatekeeper.deciding.facts import read_snapshot
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
 from gatekeeper.policy.packs import load
 from schemas.codec import SEND_BYTES, decode
@@ -69,8 +69,8 @@ def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
 
     assert fault
     assert "P-1" not in fault
-    assert store.unreadable == {(topic, 2, 77): fault}
-    assert store.stray == {}
+    assert store.unresolved.faults == {(topic, 2, 77): fault}
+    assert store.unresolved.stray == {}
     found = decided(store)
     assert found.codes == ("FACTS_UNAVAILABLE",)
     assert found.reasons[0].facts == (f"{topic}/2/77",)
@@ -79,7 +79,7 @@ def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
     place = {"topic": f"mail.{topic}.v1", "partition": 2, "offset": 77}
     assert store.apply(fact("reference", 0, 900, None, orjson.dumps({**resolution, **place}))) is None
     assert decided(store).verdict == "clear"
-    assert store.unreadable == {}
+    assert store.unresolved.faults == {}
     assert store.apply(fact(topic, 2, 77, key, value)) == fault
     assert decided(store).verdict == "clear", "read again after its resolution"
 
@@ -95,7 +95,7 @@ def test_unreadable_fact_that_names_nobody_then_is_stray(key: bytes | None) -> N
     store = clear_store()
     store.apply(fact("consents", 0, 50, key, b"{"))
     store.apply(fact("reference", 0, 51, key, b'{"kind":"notice"}'))
-    assert list(store.stray) == [("consents", 0, 50), ("reference", 0, 51)]
+    assert list(store.unresolved.stray) == [("consents", 0, 50), ("reference", 0, 51)]
     assert decided(store).verdict == "clear"
 
 
@@ -368,7 +368,7 @@ def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_i
     faults = [store.apply(fact("consents", 1, offset, None, None, refused(base=7))) for offset in (7, 8, 9)]
     assert faults == ["batch_corrupt", None, None], "one fault, however many records"
     assert seen(store, "P-1") == seen(store, "P-9") == ("consents/1/7/*",)
-    assert store.withholds_everybody
+    assert store.unresolved.withhold_everybody
     assert orjson.loads(store.person("P-1"))["unreadable"] == ["consents/1/7/*"]
     resolution = {"v": 1, "kind": "resolution", "id": "x", "topic": "consents", "partition": 1, "offset": 7, "by": "pm"}
     resolution |= {"reason": "entered again", "at": "2026-01-01T09:00:00+09:00"}
@@ -376,7 +376,7 @@ def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_i
         order.apply(fact("reference", 0, 50, None, orjson.dumps(resolution)))
         order.apply(fact("consents", 1, 7, None, None, refused(base=7)))
         assert seen(order, "P-1") == ()
-        assert not order.withholds_everybody
+        assert not order.unresolved.withhold_everybody
 
 
 def test_headers_that_cannot_be_taken_then_the_fact_holds_all_the_same() -> None:
@@ -403,7 +403,7 @@ def test_an_unreadable_record_that_names_hundreds_then_the_first_ones_are_withhe
     assert store.apply(fact("consents", 0, 91, b"Q-199", value + b" " * 70_000)) is not None
     assert seen(store, "Q-198") == ()
     assert seen(store, "Q-199") == ("consents/0/91",)
-    monkeypatch.setattr("gatekeeper.knowledge.store.WITHHELD", 100)
+    monkeypatch.setattr("gatekeeper.knowledge.unresolved.WITHHELD", 100)
     assert store.apply(fact("consents", 0, 92, None, value)) is not None
     assert seen(store, "somebody") == ("consents/0/92/*",)
 

@@ -13,7 +13,7 @@ import pytest
 
 from gatekeeper.audit.records import inquiry
 from gatekeeper.deciding.decide import decide
-from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gatekeeper.deciding.facts import Facts, judged
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.redacted import redacted
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.store import FactStore
 from schemas.codec import Unreadable, decode
@@ -113,4 +114,4 @@ def _tokens(record: Record) -> set[str]:
         decode("sources", record.key, record.value)
     except Unreadable:
         return set()
-    return {one.token for one in judged("sources", record.value or b"")[1]}
+    return {one.token for one in redacted("sources", record.value or b"")[1]}

@@ -15,7 +15,7 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.audit.records.releases import RELEASES
 from gatekeeper.engine.failures import invalid
-from gatekeeper.engine.item import judged_form
+from gatekeeper.engine.item import redacted_form
 from gatekeeper.engine.sends import PARTITION_WRONG, taken
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.policy.packs import Packs
@@ -218,7 +218,7 @@ class Recheck:
         act = _act(said, record, its_own=said["stage"] in ("release", "act"))
         if not isinstance(act, Release | ItemAct) or act.review is None:
             raise _Differs("act", told(said.get("act")))
-        made = judged_form(act) if said["stage"] == "release" and isinstance(act, Release) and said["facts"] else None
+        made = redacted_form(act) if said["stage"] == "release" and isinstance(act, Release) and said["facts"] else None
         if made and (differs := difference(_made(said), made, "facts.releases")):
             raise _Differs(*differs)
         return self._at(said, ("review", act.review.partition, act.review.offset))

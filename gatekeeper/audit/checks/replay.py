@@ -22,8 +22,9 @@ from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision, decide, only
-from gatekeeper.deciding.facts import Facts, read_snapshot
+from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.failures import defect
 from gatekeeper.policy.packs import NEVER, Packs, PolicyOutage
 from gatekeeper.policy.policy import Policy

@@ -1,0 +1,97 @@
+"""The bytes of the facts that decide() read, as the audit record stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from gatekeeper.deciding import redacted
+from gatekeeper.deciding.facts import NO_AGES, Ages, Facts
+from schemas.audit import Address, Printing, Snapshot
+from schemas.codec import canonical
+
+
+def snapshot(
+    *,
+    source_lines: bytes,
+    consent_lines: bytes,
+    stops: Mapping[bytes, int],
+    contact_point_from: Iterable[str],
+    unreadable: Sequence[str],
+    refs: bytes,
+    elsewhere: Collection[bytes] = (),
+    event_lines: bytes = b"",
+    ask_lines: bytes = b"",
+    release_lines: bytes = b"",
+    contact_point_near: Mapping[str, int] | None = None,
+    addresses: Iterable[Address] = (),
+    late: Mapping[str, int] | None = None,
+    left: Mapping[str, Mapping[str, int]] | None = None,
+    printed: Printing | None = None,
+    erased: int | None = None,
+    ages: Ages = NO_AGES,
+) -> bytes:
+    """The canonical JSON of a Snapshot, joined from the redacted forms without encoding them again."""
+    stopped = b",".join(
+        b'{%b"event":%b,"score":%d}' % (b'"elsewhere":true,' if line in elsewhere else b"", line, stops[line])
+        for line in sorted(stops)
+    )
+    parts = []
+    if addresses:
+        parts.append(b'"addresses":%b,' % canonical([one.model_dump(exclude_defaults=True) for one in addresses]))
+    if ages.now is not None:
+        told = canonical(ages.sources), canonical(ages.by_day)
+        parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *told))
+    if ask_lines:
+        parts.append(b'"asks":[%b],' % ask_lines.replace(b"\n", b","))
+    parts.append(b'"consents":[%b],' % consent_lines.replace(b"\n", b","))
+    parts.append(b'"contact_point_from":%b,' % canonical(sorted(contact_point_from)))
+    if contact_point_near:
+        parts.append(b'"contact_point_near":%b,' % canonical(contact_point_near))
+    if erased is not None:
+        parts.append(b'"erased":%d,' % erased)
+    if event_lines:
+        parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
+    if late:
+        parts.append(b'"late":%b,' % canonical(late))
+    if left:
+        parts.append(b'"left":%b,' % canonical(left))
+    if printed:
+        parts.append(b'"printed":"%b",' % printed.encode())
+    parts.append(b'"refs":%b,' % refs)
+    if release_lines:
+        parts.append(b'"releases":[%b],' % release_lines.replace(b"\n", b","))
+    parts.append(b'"sources":[%b],"suppressions":[%b],' % (source_lines.replace(b"\n", b","), stopped))
+    parts.append(b'"unreadable":%b' % canonical(sorted(unreadable)))
+    return b"{%b}" % b"".join(parts)
+
+
+def read_snapshot(recorded: bytes) -> Facts:
+    """The facts of a recorded snapshot, as decide() saw them; for replay."""
+    found = Snapshot.model_validate_json(recorded)
+    stops = {canonical(stop.event): stop.score for stop in found.suppressions}
+    elsewhere = {canonical(stop.event) for stop in found.suppressions if stop.elsewhere}
+    known = redacted.sources(_lines(found.sources))
+    return Facts(
+        sources=known.read,
+        points=known.points,
+        addresses=found.addresses,
+        late=found.late,
+        left=found.left,
+        consents=redacted.consents(_lines(found.consents)),
+        suppressions=redacted.hits(stops, elsewhere),
+        contact_point_from=frozenset(found.contact_point_from),
+        contact_point_near=found.contact_point_near,
+        printed=found.printed,
+        unreadable=found.unreadable,
+        snapshot=recorded,
+        events=redacted.events(_lines(found.events)),
+        asks=redacted.asks(_lines(found.asks)),
+        releases=redacted.releases(_lines(found.releases)),
+        erased=found.erased,
+        ages=Ages(found.age, found.age_from, found.age_on),
+    )
+
+
+def _lines(found: Iterable[dict[str, Any]]) -> bytes:
+    return b"\n".join(canonical(event) for event in found)
