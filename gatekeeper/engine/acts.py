@@ -88,7 +88,7 @@ def erased(memory: Memory, recipient_id: str, at: int, *, readmitted: bool) -> t
     readmission starts with a new salt.
     A person who was not erased on this partition keeps the salt, because the salt proves their earlier records.
     """
-    gone = memory.erased_at(recipient_id) is not None
+    gone = memory.salts.erased_at(recipient_id) is not None
     if readmitted:
         return (entries.readmitted(recipient_id),) if gone else ()
     if gone:

@@ -1,15 +1,9 @@
-"""The entries of one partition that still matter, held in memory, and look-ups over them.
-
-A person is one bytes value with an entry per line, `kind/rest` and its value. It adds almost no work for the garbage
-collector, and is decoded only when used.
-"""
+"""The entries of one partition that still matter, held in memory, and look-ups over them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from functools import partial
-from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,15 +16,23 @@ from gatekeeper.ledger.entries import (
     KINDS,
     REJUDGED,
     SALT,
-    SALT_BYTES,
     Clearance,
     Entry,
     ItemState,
     cancel_key,
-    clear_key,
-    read_clearance,
     read_standing,
 )
+from gatekeeper.ledger.person_entries import (
+    NOTHING_REMEMBERED,
+    Remembered,
+    bearing,
+    clearance_in,
+    concerned,
+    key_of,
+    over,
+    value_of,
+)
+from gatekeeper.ledger.salts import Salts
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.topics import DAY_MS
@@ -40,30 +42,15 @@ _KIND = re.compile(rb"[a-z]{1,16}")
 """Pattern of a kind of entry; a key that begins with anything else is foreign, and is not quoted."""
 
 
-class Remembered(NamedTuple):
-    """Entries that bear on one send: the live clearance nearest to it, the asks of its person, the releases of its key.
-
-    Asks and releases are in their redacted form, one per line. `erased`: the instant of the person's erasure,
-    milliseconds.
-    """
-
-    clearance: Clearance | None = None
-    asks: bytes = b""
-    releases: bytes = b""
-    erased: int | None = None
-
-
-NOTHING = Remembered()
-
-
 class Memory:
     """Entries of one partition; the writer of an entry puts it in at once, so that the next send sees it."""
 
     def __init__(self) -> None:
         self.review: int | None = None
         """Lowest offset on `review` of an item made now; None if no item is ever judged again."""
+        self.salts = Salts()
+        """Everybody has one, most nothing else."""
         self._people: dict[bytes, bytes] = {}
-        self._salts: dict[bytes, bytes] = {}  # everybody has one, most nothing else
         self._asked: set[bytes] = set()
         self._rejudged: dict[bytes, None] = {}  # in the order of their items on `review`: read in one pass
         self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: time of cancellation, and `until`
@@ -73,11 +60,6 @@ class Memory:
     def people(self) -> int:
         """Number of people with entries."""
         return len(self._people)
-
-    @property
-    def masters(self) -> set[int]:
-        """The numbers of the master keys to which the salts belong."""
-        return {int(kept[SALT_BYTES:]) for kept in self._salts.values() if len(kept) > SALT_BYTES}
 
     @property
     def asked(self) -> int:
@@ -104,7 +86,7 @@ class Memory:
         """Puts in an entry, which replaces the one with the same key; an entry without value deletes that one."""
         kind, owner, rest = entry.key.split(b"/", 2)
         if kind == SALT:
-            self._salted(owner, entry.value)
+            self.salts.put(owner, entry.value)
             return
         if kind == CANCEL:
             self._cancel(entry)
@@ -142,57 +124,17 @@ class Memory:
         keys = (cancel_key(campaign, channel), cancel_key(campaign, None))
         return max(self._cancelled.get(key, (-1, 0))[0] for key in keys)
 
-    def _salted(self, owner: bytes, value: bytes | None) -> None:
-        if value is None:
-            self._salts.pop(owner, None)
-            return
-        found = orjson.loads(value)
-        try:
-            if "erased" in found:
-                self._salts[owner] = b"%d" % found["erased"]  # at most 16 digits: shorter than any salt
-            else:
-                self._salts[owner] = b"%b%d" % (bytes.fromhex(found["salt"]), found["master"])
-        except (KeyError, TypeError, ValueError):
-            raise IntegrityError("error.ledger_unreadable") from None
-
-    def salt(self, owner: bytes) -> bytes | None:
-        """The salt that hides a person in proofs, None for a person without one and for an erased person.
-
-        The value is the salt of SALT_BYTES and, in digits, the number of the master key to which it belongs. `owner`:
-        the bytes of the recipient id.
-        """
-        kept = self._salts.get(owner)
-        return kept if kept and len(kept) > SALT_BYTES else None
-
-    def erased_at(self, recipient_id: str) -> int | None:
-        """The instant (milliseconds) of a person's erasure, None if never erased, or readmitted since."""
-        kept = self._salts.get(recipient_id.encode(), b"")
-        return int(kept) if 0 < len(kept) <= SALT_BYTES else None
-
     def about(self, send: Send, at: int) -> Remembered:
         """The entries that bear on this send at an instant."""
-        lines, erased = self._people.get(send.recipient_id.encode()), self.erased_at(send.recipient_id)
+        lines, erased = self._people.get(send.recipient_id.encode()), self.salts.erased_at(send.recipient_id)
         if lines is None:
-            return NOTHING if erased is None else Remembered(erased=erased)
-        owner, asks, releases = send.recipient_id.encode(), [], []
-        key = f"{send.campaign_id}/{send.channel}".encode()
-        cleared, released = (b"clear/%b " % key, b"clear/%b/" % key), b"release/%b/" % key
-        live: list[Clearance] = []
-        for line in lines.split(b"\n"):
-            if line.startswith(cleared):
-                live.append(_clearance(owner, line))
-            elif line.startswith(b"ask/"):
-                asks.append(_said(line))
-            elif line.startswith(released):
-                releases.append(_said(line))
-        live = sorted((one for one in live if at < one.until), key=partial(_nearness, send), reverse=True)
-        clearance = live[0] if live else None
-        return Remembered(clearance, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
+            return NOTHING_REMEMBERED if erased is None else Remembered(erased=erased)
+        return bearing(send, lines, at=at, erased=erased)
 
     def forgotten(self, recipient_id: str) -> tuple[Entry, ...]:
         """The deletions of all entries about a person except live clearances, which are recalled."""
         owner = recipient_id.encode()
-        return tuple(Entry(_key(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
+        return tuple(Entry(key_of(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
 
     def concerns(self, recipient_id: str) -> bool:
         """Tells whether a fact about a person may bear on their entries.
@@ -200,11 +142,11 @@ class Memory:
         Such entries are a clearance, an ask, or an item that the gate judges again by itself.
         """
         owner = recipient_id.encode()
-        return owner in self._rejudged or _concerned(self._people.get(owner, b""))
+        return owner in self._rejudged or concerned(self._people.get(owner, b""))
 
     def names(self) -> Iterator[str]:
         """Yields everybody with a clearance or an ask, as of the first step."""
-        return (owner.decode() for owner, lines in list(self._people.items()) if _concerned(lines))
+        return (owner.decode() for owner, lines in list(self._people.items()) if concerned(lines))
 
     def rejudged(self) -> Iterator[str]:
         """Yields everybody with an item that the gate judges again by itself, in the order of their items."""
@@ -218,7 +160,7 @@ class Memory:
         """The keys of the releases of the send's key."""
         prefix = f"release/{send.campaign_id}/{send.channel}/".encode()
         owner = send.recipient_id.encode()
-        return tuple(_key(owner, line) for line in self._lines(owner) if line.startswith(prefix))
+        return tuple(key_of(owner, line) for line in self._lines(owner) if line.startswith(prefix))
 
     def standing(self, recipient_id: str, did: str) -> ItemState | None:
         """The state of the item with this decision id, None if there was no act about it."""
@@ -253,14 +195,14 @@ class Memory:
         owners = list(self._people) if recipient_id is None else [recipient_id.encode()]
         for owner in owners:
             for line in self._lines(owner):
-                if line.startswith(b"clear/") and at < (found := _clearance(owner, line)).until:
+                if line.startswith(b"clear/") and at < (found := clearance_in(owner, line)).until:
                     yield found
 
     def of_campaign(self, campaign: str, channel: str | None = None) -> list[bytes]:
         """The key of each clearance of a campaign; nothing is decoded, as there may be many."""
         start = f"clear/{campaign}/{channel or ''}".encode()
         return [
-            _key(owner, line)
+            key_of(owner, line)
             for owner, lines in self._people.items()
             if start in lines
             for line in lines.split(b"\n")
@@ -272,7 +214,7 @@ class Memory:
         _, owner, rest = key.split(b"/", 2)
         for line in self._lines(owner):
             if line.startswith(b"clear/%b " % rest):
-                found = _clearance(owner, line)
+                found = clearance_in(owner, line)
                 return found if at < found.until else None
         return None
 
@@ -287,7 +229,7 @@ class Memory:
     def _noted(self, clearance: Clearance, **noted: str) -> Entry:
         _, owner, rest = clearance.key.split(b"/", 2)
         (line,) = (each for each in self._lines(owner) if each.startswith(b"clear/%b " % rest))
-        return Entry(clearance.key, canonical(_value(line) | noted), clearance.until)
+        return Entry(clearance.key, canonical(value_of(line) | noted), clearance.until)
 
     def due(self, at: int, limit: int) -> list[Entry]:
         """Deletions of at most `limit` entries that no longer matter; those of a day once the day is over."""
@@ -296,10 +238,10 @@ class Memory:
             day = min(self._due)
             owners = self._due[day]
             while owners:
-                over = [Entry(_key(owners[-1], line), None) for line in self._lines(owners[-1]) if _over(line, at)]
-                if found and len(found) + len(over) > limit:
+                done = [Entry(key_of(owners[-1], line), None) for line in self._lines(owners[-1]) if over(line, at)]
+                if found and len(found) + len(done) > limit:
                     return found
-                found += over
+                found += done
                 owners.pop()
             del self._due[day]
         return list(dict.fromkeys(found))
@@ -307,36 +249,3 @@ class Memory:
     def _lines(self, owner: bytes) -> list[bytes]:
         lines = self._people.get(owner)
         return lines.split(b"\n") if lines else []
-
-
-def _clearance(owner: bytes, line: bytes) -> Clearance:
-    return read_clearance(_key(owner, line), line.partition(b" ")[2])
-
-
-def _nearness(send: Send, clearance: Clearance) -> tuple[bool, bool, int, str]:
-    """The rank of a clearance of the same recipient, campaign and channel: same key, then same event, then newest."""
-    same = clearance.send.event_id == send.event_id
-    return clearance.key == clear_key(send), same, clearance.at, clearance.did
-
-
-def _concerned(lines: bytes) -> bool:
-    return b"clear/" in lines or b"ask/" in lines
-
-
-def _key(owner: bytes, line: bytes) -> bytes:
-    kind, rest = line.partition(b" ")[0].split(b"/", 1)
-    return b"%b/%b/%b" % (kind, owner, rest)
-
-
-def _value(line: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads(line.partition(b" ")[2])
-    return found
-
-
-def _said(line: bytes) -> bytes:
-    return canonical(_value(line)["said"])
-
-
-def _over(line: bytes, at: int) -> bool:
-    until = _value(line)["until"]
-    return until is not None and until <= at

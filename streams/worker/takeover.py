@@ -71,10 +71,10 @@ class TakeOver:
         settings, head = self._tools.settings, self.head
         if head is not None and head.mode != settings.mode:
             raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
-        for number in kept.memory.masters:
+        for number in kept.memory.salts.masters:
             if number not in self._tools.masters:
                 raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **self._where)
-        if head and (other := head.other_master(kept.memory.masters, self._tools.masters)) is not None:
+        if head and (other := head.other_master(kept.memory.salts.masters, self._tools.masters)) is not None:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:

@@ -108,4 +108,4 @@ def test_erased_then_the_chain_is_valid_and_nothing_of_the_person_is_left(facts:
     again = Memory()
     for key, value in left.items():
         again.take(key, value)
-    assert again.salt(b"P-1") is None
+    assert again.salts.of(b"P-1") is None

@@ -11,7 +11,7 @@ import pytest
 from gatekeeper.engine.acts import HANDLERS
 from gatekeeper.engine.item import FROM
 from gatekeeper.engine.sends import Judge
-from gatekeeper.ledger.memory import NOTHING
+from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
 from gatekeeper.times import instant
 from schemas.events import Act, ItemAct
 from schemas.topics import DAY_MS
@@ -271,7 +271,7 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.act("undo", undoes="another") == ("refused", "nothing_to_undo")
     assert desk.act("undo", undoes="release-1") == ("recalled", None)
     assert desk.out[-1][0] == "recalls"
-    assert desk.memory.about(_send(), desk.at) == NOTHING
+    assert desk.memory.about(_send(), desk.at) == NOTHING_REMEMBERED
     assert desk.act("release", act_id="release-2") == ("refused", "closed")
     assert desk.act("undo", act_id="undo-2") == ("refused", "nothing_to_undo")
     assert desk.act("redecide") == ("withheld", None)
@@ -428,7 +428,7 @@ def test_acts_written_with_escapes_then_each_is_taken_for_what_it_is() -> None:
         assert [outcome for outcome, _ in desk.campaign("handoff")] == ["handed", "done"]
         assert [outcome for outcome, _ in desk.campaign("cancel")] == ["recalled", "done"]
         assert desk.judged(erasure) == ("recorded", None)
-        assert desk.memory.erased_at("P-1") == desk.at
+        assert desk.memory.salts.erased_at("P-1") == desk.at
     assert [record.act for record in plain.records] == [record.act for record in escaped.records]
     assert plain.outputs == escaped.outputs
 

@@ -68,7 +68,7 @@ def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_na
     again = Memory()
     for key, value in left.items():
         again.take(key, value)
-    assert again.erased_at("P-1") == desk.at
+    assert again.salts.erased_at("P-1") == desk.at
 
 
 def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:
@@ -126,7 +126,7 @@ def test_erased_twice_then_the_first_instant_stays() -> None:
     first = desk.at
     desk.at += 1000
     assert paired(desk, "erase").subj is None
-    assert desk.memory.erased_at("P-1") == first
+    assert desk.memory.salts.erased_at("P-1") == first
 
 
 def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
@@ -147,7 +147,7 @@ def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
 def test_somebody_this_partition_never_named_then_it_does_not_begin_to() -> None:
     desk = Desk(*CLEAR)
     assert paired(desk, "erase", "P-7").subj is None
-    assert desk.memory.erased_at("P-7") == desk.at
+    assert desk.memory.salts.erased_at("P-7") == desk.at
 
 
 def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -> None:

@@ -45,7 +45,7 @@ def test_person_named_then_it_is_the_hmac_of_the_specification() -> None:
     memory = Memory()
     who = known(subjects(FIRST), memory)
     assert who is not None
-    assert memory.salt(b"P-1") == bytes(16) + b"1"
+    assert memory.salts.of(b"P-1") == bytes(16) + b"1"
     key = hmac.digest(FIRST, bytes(16), "sha256")
     subj = base64.urlsafe_b64encode(hmac.digest(key, b"P-1", "sha256")).decode().rstrip("=")
     assert who.names(b"raw") == (f"s1_{subj}", hmac.digest(key, b"raw", "sha256").hex())
@@ -69,17 +69,17 @@ def test_master_key_rotated_then_who_is_known_keeps_the_name_and_who_is_new_has_
     rotated = subjects(FIRST, SECOND)
     assert named(rotated, memory) == before
     named(rotated, memory, "P-2")
-    assert memory.masters == {1, 2}
+    assert memory.salts.masters == {1, 2}
 
 
 def test_erased_then_nobody_is_named_and_readmitted_anew() -> None:
     one, memory = subjects(FIRST), Memory()
     before = named(one, memory)
     memory.put(entries.erased("P-1", 5))
-    assert (named(one, memory), memory.masters) == (None, set())
-    assert memory.erased_at("P-1") == 5
+    assert (named(one, memory), memory.salts.masters) == (None, set())
+    assert memory.salts.erased_at("P-1") == 5
     memory.put(entries.readmitted("P-1"))
-    assert memory.erased_at("P-1") is None
+    assert memory.salts.erased_at("P-1") is None
     assert named(one, memory) not in (None, before)
 
 

@@ -239,7 +239,7 @@ def test_a_release_that_a_later_record_stands_on_then_it_is_the_one_that_was_mad
     said = orjson.loads(desk.values[-1])["facts"]["releases"][0] | changed
     other = Recorded(*YOUNG)
     if whose == "theirs":
-        kept = desk.memory.salt(SENT["recipient_id"].encode()) or b""
+        kept = desk.memory.salts.of(SENT["recipient_id"].encode()) or b""
         other.memory.put(salt(SENT["recipient_id"], int(kept[SALT_BYTES:]), kept[:SALT_BYTES]))
     other.memory.put(
         release(decode("sends", None, orjson.dumps(sent)), said["decision_id"], said, until=invented.T * 2)

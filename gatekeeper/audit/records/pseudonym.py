@@ -80,9 +80,9 @@ class Subjects:
         unknown.
         """
         owner = recipient_id.encode()
-        if kept := memory.salt(owner):
+        if kept := memory.salts.of(owner):
             return Subject(self._masters[kept[SALT_BYTES:]].of(kept[:SALT_BYTES]), owner), ()
-        if memory.erased_at(recipient_id) is not None:
+        if memory.salts.erased_at(recipient_id) is not None:
             return None, ()
         salt = self._chance(SALT_BYTES)
         found = Subject(self._masters[b"%d" % self._newest].of(salt), owner)
