@@ -42,7 +42,7 @@ def main(people: int) -> None:
     for offset, (topic, value) in enumerate([*retailer.reference(), *retailer.facts()]):
         store.apply(Record(topic, 0, offset, AT, subject_key(topic, value).encode(), encode(value)))
     sends, packs = list(retailer.sends(people)), load("jp-pmark")
-    policy, tokens = packs.at(AT), Tokens(KEY)
+    policy, tokens = packs.at(AT), Tokens({1: KEY})
     made = [(send, printed(tokens, send)) for send in sends]
     views = [store.view(*one, at=AT, zone="Asia/Tokyo") for one in made]
     cases = [Case(send, view, store.reference, policy, AT * 1000) for send, view in zip(sends, views, strict=True)]
@@ -54,7 +54,7 @@ def main(people: int) -> None:
     gc.freeze()
 
     groups: dict[str, tuple[Callable[[Any], Any], Iterable[Any]]] = {
-        "identity: a new spelling": (lambda send: identify(KEY, send.channel, send.delivery), sends),
+        "identity: a new spelling": (lambda send: identify({1: KEY}, send.channel, send.delivery), sends),
         "identity: a known spelling": (lambda send: printed(tokens, send), sends),
         "facts: view of a person": (lambda one: store.view(*one, at=AT, zone="Asia/Tokyo"), made),
         "system": (lambda c: [*system.unready(c, None), *system.invalid(c), *system.suspended(c)], cases),

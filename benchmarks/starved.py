@@ -23,7 +23,6 @@ from schemas.codec import encode
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client import admin
 from streams.kafka.broker import Broker
-from tests.support.invented import KEY
 from tests.support.world import World
 
 STEP_SECONDS = 0.05
@@ -39,10 +38,7 @@ def main() -> int:
     asked = parser.parse_args()
     retailer = Retailer(people=asked.people, today=date.today())
     with tempfile.TemporaryDirectory() as folder, Broker(Path(folder) / "kafka") as broker:
-        key = Path(folder) / "token.key"
-        key.touch(0o600)
-        key.write_bytes(KEY)
-        world = World(broker.bootstrap, "starved.", partitions=8, token_key=str(key))
+        world = World(broker.bootstrap, "starved.", partitions=8)
         admin.create(world.settings)
         facts: dict[str, list[tuple[str, bytes]]] = {topic: [] for topic in FACT_TOPICS}
         for topic, value in (*retailer.reference(), *retailer.facts()):

@@ -23,7 +23,6 @@ from typing import NamedTuple
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 
-from gatekeeper.demo.addresses import KEY
 from gatekeeper.demo.retailer import Retailer
 from schemas.audit import Manifest
 from schemas.codec import encode
@@ -75,11 +74,8 @@ def main() -> None:
     print(f"{asked.people:,} people, {known:,} facts, {asked.sends:,} sends that wait, then {asked.rate:,} a second")
     rounds = []
     with tempfile.TemporaryDirectory() as folder, Broker(Path(folder) / "kafka") as broker:
-        key = Path(folder) / "token.key"
-        key.touch(0o600)
-        key.write_bytes(KEY)
         for number in range(asked.rounds):
-            world = World(broker.bootstrap, f"round{number}.", partitions=8, token_key=str(key))
+            world = World(broker.bootstrap, f"round{number}.", partitions=8)
             admin.create(world.settings)
             for topic, records in facts.items():
                 world.put(topic, records)

@@ -1,7 +1,8 @@
 """The keys behind proofs: a folder with one file per role and number; the highest number is in use.
 
 `ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets
-of its own roles only: a worker `master` and `worker`, an importer `import`, the sealer `log`, a witness `witness`.
+of its own roles only: a worker `master`, `token` and `worker`, an importer `token` and `import`, the sealer `log`, a
+witness `witness`.
 Signing keys have the form of C2SP signed notes, `NAME+HASH+BASE64`; the others are 32 random bytes in hex.
 """
 
@@ -23,7 +24,7 @@ from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 
 SIGNERS = ("worker", "log", "witness")
-ROTATED = ("master", *SIGNERS)
+ROTATED = ("master", "token", *SIGNERS)
 ROLES = (*ROTATED, "import")
 """All roles; the key for ids of imported rows stays the same, so that a list imported again meets its earlier ids."""
 SECRET_BYTES = 32
@@ -31,7 +32,7 @@ PUBLIC_BYTES = 4096
 ED25519, COSIGNATURE = b"\x01", b"\x04"
 """Kinds of signature in a note: of a log or a worker, and of a witness, whose signature holds its time."""
 _SECRET = "PRIVATE+KEY+"  # noqa: S105 - how C2SP begins a signing key, not one
-_FILE = re.compile(r"(master|worker|log|witness|import)-([1-9][0-9]{0,5})\.(key|pub)")
+_FILE = re.compile(r"(master|token|worker|log|witness|import)-([1-9][0-9]{0,5})\.(key|pub)")
 
 State = Literal["in use", "former", "public only"]
 
@@ -142,6 +143,16 @@ class Keys:
         self._newest("master")
         return {number: self._random("master", number) for number in self.numbers("master")}
 
+    def tokens(self) -> dict[int, bytes]:
+        """The keys that make tokens, by number, {} without one; raises UsageError (2) if one is readable by others.
+
+        The highest number makes new tokens; the others find what facts name by earlier tokens (rule 7.4.17).
+        """
+        numbers = self.numbers("token")
+        if numbers:
+            self._demand_closed()
+        return {number: self._random("token", number) for number in numbers}
+
     def importing(self) -> bytes | None:
         """The key for ids of imported rows, None without one; raises UsageError (2) if it is readable by others."""
         if not self.numbers("import"):
@@ -159,25 +170,26 @@ class Keys:
         self._demand_closed()
         return [self._vkey(role, number) for number in self.numbers(role, "pub")]
 
-    def make(self, role: str, name: str) -> Key:
+    def make(self, role: str, name: str, *, secret: bytes | None = None) -> Key:
         """Writes a new key of a role, which is in use from then on; `name` is the key's name in signatures.
 
+        `secret`: the bytes of a key that signs nothing, for a key that is to be known; None makes a random one.
         Raises UsageError (2) if another process wrote the same key or others can put keys into the folder,
         UnavailableError (3) if the folder cannot be written.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._demand_closed()
-            return self._made(role, name)
+            return self._made(role, name, secret or secrets.token_bytes(SECRET_BYTES))
         except OSError as error:
             if isinstance(error, FileExistsError) and self.folder.is_dir():
                 raise UsageError("error.key_race", folder=self.folder) from None
             raise UnavailableError("error.disk", path=self.folder, detail=error) from None
 
-    def _made(self, role: str, name: str) -> Key:
+    def _made(self, role: str, name: str, secret: bytes) -> Key:
         number = max([0, *self.numbers(role), *self.numbers(role, "pub")]) + 1
         if role not in SIGNERS:
-            self._write(role, number, "key", secrets.token_hex(SECRET_BYTES))
+            self._write(role, number, "key", secret.hex())
             return Key(role, number, "in use", None)
         signer = Signer(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
         self._write(role, number, "pub", signer.verifier)
@@ -266,7 +278,8 @@ class Keys:
             with path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode & 0o777
                 if mode & 0o077:
-                    raise UsageError("error.key_open", path=path, mode=f"{mode:03o}")
+                    key = "error.key_open" if role in ROTATED else "error.key_open_fixed"
+                    raise UsageError(key, path=path, mode=f"{mode:03o}", role=role)
                 return file.read(4096).decode("ascii", "replace").strip()
         except OSError:
             raise self._unreadable(role, number, "key") from None

@@ -51,9 +51,8 @@ class Settings(BaseSettings):
     misplaced: Literal["refuse", "judge"] = Field(
         "refuse", description="what becomes of a send on a partition that murmur2 does not give its recipient"
     )
-    token_key: str = Field("", description="file of the key that makes tokens; a worker does not start without one")
     keys: str = Field(
-        ".gatekeeper/keys", description="folder of the keys that sign, and of those that make people unknown in proofs"
+        ".gatekeeper/keys", description="folder of the keys: of signatures, of tokens, and of pseudonyms in proofs"
     )
     log: str = Field(".gatekeeper/log", description="folder of the sealed log")
     http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")

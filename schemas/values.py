@@ -13,7 +13,8 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$"
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$"
 _LETTERS = r"A-Za-z0-9\p{Han}\p{Hiragana}\p{Katakana}"
 AUDIENCE_PATTERN = rf"^[{_LETTERS}][{_LETTERS}ー々・._\-]{{0,63}}$"
-TOKEN_PATTERN = r"^t[1-9][0-9]?_[A-Za-z0-9_\-]{43}$"  # noqa: S105 (the shape of a token, not one)
+TOKEN_PATTERN = r"^t[1-9][0-9]?(k([2-9]|[1-9][0-9]{1,3}))?_[A-Za-z0-9_\-]{43}$"  # noqa: S105 (the shape, no token)
+"""A token: `t`, the normaliser's version, `k` and the key's number unless it is 1, and 32 bytes in base64url."""
 
 _PHONE = re.compile(r"(0[0-9]{9,10}|81[0-9]{9,10})")
 

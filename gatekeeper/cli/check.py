@@ -25,6 +25,7 @@ from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.identity import Tokens, open_tokens, printed
+from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import clear_key
 from gatekeeper.ledger.memory import Memory
@@ -80,7 +81,7 @@ def command(
     """Prints the predicted decisions on a campaign; exit 1 if a send is withheld or a fact cannot be read."""
     settings = load()
     known = packs.load(policy or settings.policy)
-    tokens = open_tokens(settings.token_key)
+    tokens = open_tokens(Keys(settings.key_folder).tokens())
     at = _milliseconds(written_at, known)
     inputs = (campaign, *paths, *((before,) if before else ()))
     if out and any(out.exists() and path.exists() and out.samefile(path) for path in inputs):

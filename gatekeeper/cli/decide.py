@@ -22,6 +22,7 @@ from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.engine.failures import invalid
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import open_tokens, printed
+from gatekeeper.keys import Keys
 from gatekeeper.knowledge.filed import filed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.office.files import SAID_OF_SENDS, opened
@@ -140,7 +141,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
             did = found.did or found.decision_id or f"clearances/{index}"
             if clearance is None or clearance.event_id != send.event_id:
                 clearance = Cleared(did, found.event_id)
-    delivered = printed(open_tokens(settings.load().token_key), send, trusting=True)
+    delivered = printed(open_tokens(Keys(settings.load().key_folder).tokens()), send, trusting=True)
     if delivered == "not_checked":
         note("cli.decide_no_key")
     known = store.activations.over(known)

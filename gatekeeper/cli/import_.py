@@ -200,12 +200,12 @@ class _List:
         return done
 
     def _csv(self, map_file: Path | None) -> Iterator[Outcome]:
-        columns = tokens = None
+        columns, tokens, keys = None, None, Keys(self._settings.key_folder)
         if map_file:
             with _reading(map_file):
                 content = map_file.read_bytes()
             columns = read_map(content, topic=self._topic, file=str(map_file))
-            tokens = open_tokens(self._settings.token_key) if columns.makes_tokens else None
+            tokens = open_tokens(keys.tokens()) if columns.makes_tokens else None
             if columns.makes_tokens and tokens is None:
                 raise UsageError("error.token_key_unset")
         with _reading(self._file):
@@ -216,7 +216,7 @@ class _List:
                 file=str(self._file),
                 encoding=self.encoding,
                 tokens=tokens,
-                id_key=Keys(self._settings.key_folder).importing(),
+                id_key=keys.importing(),
                 list_date=self.date,
                 from_line=self._first,
             )

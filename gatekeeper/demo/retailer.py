@@ -64,7 +64,7 @@ class Retailer:
         self.people = people
         self.seed = seed
         self.today = today
-        self._tokens = Tokens(addresses.KEY)
+        self._tokens = Tokens({1: addresses.KEY})
 
     @cached_property
     def cast(self) -> dict[Verdict, Person]:

@@ -49,7 +49,7 @@ SEAL_SECONDS = 1.0
 """Time between checkpoints, and between a witness's checks; short, because the demo is short."""
 RECENT = 30
 """The number of last offsets read in each partition to find the newest decision."""
-FOUND_BY = ("broker", "keys", "log", "token_key", "http_port")
+FOUND_BY = ("broker", "keys", "log", "http_port")
 """Settings that a command needs to find the demo."""
 OURS = (*FOUND_BY, "mode", *PLAIN)
 """Settings that the demo sets itself, regardless of the environment."""
@@ -101,12 +101,13 @@ class Scene:
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
         ours = {"broker": broker.bootstrap, "keys": str(self.folder / "keys"), "log": str(self.folder / "log")}
-        ours |= {"token_key": str(self.folder / "token.key"), "mode": "live", **PLAIN}
+        ours |= {"mode": "live", **PLAIN}
         self.settings = self._given.model_copy(update={**ours, "http_port": node.free_port()})
         admin.create(self.settings)
         keys = Keys(self.settings.key_folder)
         for role in ROLES:
-            keys.make(role, key_name(self.settings.group, role))
+            secret = addresses.KEY if role == "token" else None  # the people's tokens were made with it
+            keys.make(role, key_name(self.settings.group, role), secret=secret)
 
     def load(self, advance: Advance) -> int:
         """Publishes reference records and facts, and returns their number."""
@@ -122,9 +123,6 @@ class Scene:
 
     def start_worker(self) -> None:
         """Starts the worker and waits for each partition's first manifest, which shows that it has an owner."""
-        key = Path(self.settings.token_key)
-        key.touch(0o600)
-        key.write_bytes(addresses.KEY)
         self._worker = self._beside("worker")
 
         def owned() -> int:

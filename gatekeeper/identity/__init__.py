@@ -2,12 +2,10 @@
 
 Names and addresses stay in this room; only tokens, scores and verdicts leave it.
 `tests/unit/identity_cases.yaml` lists equal and different spellings, for people to read and extend.
-Every function depends only on its arguments and on tables shipped with the product or with packages. Only
-`read_key` opens a file of the operator.
+Every function depends only on its arguments and on tables shipped with the product or with packages.
 """
 
 from gatekeeper.identity.contact import normalise_email, normalise_phone
-from gatekeeper.identity.key import read_key
 from gatekeeper.identity.match import match, readings
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.pieces import accounted, pieces
@@ -18,6 +16,7 @@ from gatekeeper.identity.token import (
     Identified,
     Tokens,
     identify,
+    key_of,
     normalise,
     open_tokens,
     token,
@@ -31,6 +30,7 @@ __all__ = [
     "Tokens",
     "accounted",
     "identify",
+    "key_of",
     "match",
     "normalise",
     "normalise_email",
@@ -41,7 +41,6 @@ __all__ = [
     "pieces",
     "postal",
     "printed",
-    "read_key",
     "readings",
     "token",
 ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from gatekeeper.identity.contact import normalise_email, normalise_phone
-from gatekeeper.identity.key import KEY_BYTES, read_key
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.others import addressed, further, hosts
 from gatekeeper.identity.pieces import accounted
@@ -25,6 +24,7 @@ VERSION = 1
 An old version must stay as long as suppressions made with it are in use.
 """
 
+KEY_BYTES = 32
 MEMO = 16_384
 OTHERS = 128
 """Other names and addresses that are looked up for one printed address, with their readings, at most."""
@@ -34,9 +34,10 @@ HOST = 800
 """The score of a stop of the host (様方, 気付), who is not the person written to: a person should look."""
 
 
-def token(key: bytes, value: str) -> str:
-    """`t1_` + base64url(HMAC-SHA256(key, normalised value)) without padding (design §1).
+def token(key: bytes, value: str, number: int = 1) -> str:
+    """`t1_` + base64url(HMAC-SHA256(key, normalised value)) without padding; `t1k2_` for key 2 (rule 7.4.17).
 
+    `number`: the number of the key, from 1 on.
     Raises ValueError for a key that is not 32 bytes, and for an empty value: all people without an address would
     share one token.
     """
@@ -45,7 +46,16 @@ def token(key: bytes, value: str) -> str:
     if not value:
         raise ValueError("nothing has no token")
     digest = hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256")
-    return f"t{VERSION}_" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+    return f"{_named(number)}_" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+
+
+def key_of(token: str) -> str:
+    """The normaliser and key that made a token, `t1` or `t1k2`. Tokens of two of them are never compared."""
+    return token.partition("_")[0]
+
+
+def _named(number: int) -> str:
+    return f"t{VERSION}" if number == 1 else f"t{VERSION}k{number}"
 
 
 def normalise(channel: Channel, delivery: Delivery) -> str:
@@ -66,19 +76,32 @@ def normalise(channel: Channel, delivery: Delivery) -> str:
 
 
 class Identified(NamedTuple):
-    """Tokens of a contact value: its own, and those of its less exact readings with their scores.
+    """Tokens of a contact value under every key of the gate: its own, and those of its less exact readings.
 
     A less exact record matches a reading of the value. A more exact record matches by its own readings, which it must
     carry (`SourceContactPoint.readings`, `Suppression.readings`).
     """
 
     token: str
+    """Its token under the key in use, the one with the highest number."""
     readings: tuple[tuple[str, int], ...] = ()
-    """Pairs of token and score, highest score first, per mille below 1000; at most `schemas.events.sends.READINGS`."""
+    """Pairs of token and score, highest score first, per mille below 1000; at most READINGS a key."""
     others: tuple[tuple[str, int], ...] = ()
-    """The same of other names and addresses that can be read from the lines; at most OTHERS."""
+    """The same of other names and addresses that can be read from the lines; at most OTHERS a key."""
     accounted: bool = True
     """False if more is printed than one name and one address (domain rule 7.4.19)."""
+    same: tuple[str, ...] = ()
+    """Its tokens under the other keys."""
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """Its tokens under all keys."""
+        return frozenset((self.token, *self.same))
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys under which it has tokens, each as in `key_of`."""
+        return frozenset(map(key_of, self.exact))
 
     @property
     def printing(self) -> Printing:
@@ -86,25 +109,33 @@ class Identified(NamedTuple):
         return "tokenised" if self.accounted else "unaccounted"
 
 
-def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | None:
+def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) -> Identified | None:
     """The tokens of `delivery` on `channel`; None if its contact value is missing or unreadable.
 
+    `keys`: the token keys by number, at least one.
     None never matches: the printed address cannot be bound to a contact point, so the send must not pass.
     """
     if channel not in WRITTEN:
         value = normalise(channel, delivery)
-        return Identified(token(key, value)) if value else None
+        return _identified(keys, value, {}, {}, whole=True) if value else None
     value = normalise_postal(addressed(delivery)) or normalise_postal(delivery)
     if not value:
         return None
     others = _others(delivery)
     others.pop(value, None)
-    return Identified(
-        token(key, value),
-        tuple((token(key, one), score) for one, score in readings(value).items()),
-        tuple((token(key, one), score) for one, score in list(others.items())[:OTHERS]),
-        accounted(delivery),
-    )
+    return _identified(keys, value, readings(value), dict(list(others.items())[:OTHERS]), whole=accounted(delivery))
+
+
+def _identified(
+    keys: Mapping[int, bytes], value: str, less: Mapping[str, int], others: Mapping[str, int], *, whole: bool
+) -> Identified:
+    newest, *former = sorted(keys, reverse=True)
+
+    def tokens(found: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+        return tuple((token(keys[n], one, n), score) for one, score in found.items() for n in (newest, *former))
+
+    same = tuple(token(keys[n], value, n) for n in former)
+    return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same)
 
 
 def _others(delivery: Delivery) -> dict[str, int]:
@@ -118,36 +149,36 @@ def _others(delivery: Delivery) -> dict[str, int]:
     return found
 
 
-def open_tokens(path: str) -> Tokens | None:
-    """The tokens of the key file at `path`; None for "". Raises UsageError (2) as `read_key` does."""
-    return Tokens(read_key(Path(path))) if path else None
+def open_tokens(keys: Mapping[int, bytes]) -> Tokens | None:
+    """The tokens under these keys, by number; None without a key."""
+    return Tokens(keys) if keys else None
 
 
 class Tokens:
-    """Tokens under one key, with a cache of the spellings seen last.
+    """Tokens under the keys of the gate, with a cache of the spellings seen last.
 
     Spellings are held in memory only, at most `size` of them; the least recently used one is dropped first.
     """
 
-    def __init__(self, key: bytes, *, size: int = MEMO) -> None:
+    def __init__(self, keys: Mapping[int, bytes], *, size: int = MEMO) -> None:
         @lru_cache(maxsize=size)
         def remembered(
             channel: Channel, name: str, postcode: str | None, lines: tuple[str, ...], contact: str | None
         ) -> Identified | None:
             spelling = Delivery.model_construct(name=name, postcode=postcode, lines=lines, email=contact, phone=contact)
-            return identify(key, channel, spelling)
+            return identify(keys, channel, spelling)
 
         self._remembered = remembered
 
     def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
-        """The result of `identify` for the key, the channel and the delivery."""
+        """The result of `identify` for the keys, the channel and the delivery."""
         if channel in WRITTEN:
             return self._remembered("postal", delivery.name, delivery.postcode, delivery.lines, None)
         return self._remembered(channel, "", None, (), delivery.email if channel == "email" else delivery.phone)
 
     def differs(self, given: str, found: Identified) -> bool:
-        """True if a send names another token than that of its delivery; tokens of other keys are not compared."""
-        return given != found.token and given.startswith(found.token.partition("_")[0] + "_")
+        """True if a send names another token than that of its delivery; one of a former key is not compared."""
+        return given != found.token and key_of(given) == key_of(found.token)
 
     def __len__(self) -> int:
         return self._remembered.cache_info().currsize

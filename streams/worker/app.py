@@ -231,7 +231,7 @@ def create_app(
         packs = packs.with_max_lag(int(settings.max_lag * 1000))
     keys = Keys(Path(settings.keys))
     masters = keys.masters()
-    tokens = open_tokens(settings.token_key)
+    tokens = open_tokens(keys.tokens())
     if tokens is None:
         raise UsageError("error.worker_keyless")
     if settings.misplaced == "judge":

@@ -30,8 +30,8 @@ NAMED_BY_PEOPLE = ("batch", "notice", "joint_use_terms")
 """Kinds of `reference` that bear only on people whose facts name them."""
 EVERYBODY = b"/"
 """Stands for everybody; no id has this form."""
-HASHED = re.compile(r"t[1-9][0-9]?_")
-"""Beginning of every token, of any version."""
+HASHED = re.compile(r"t[1-9][0-9]?(k[1-9][0-9]*)?_")
+"""Beginning of every token, of any normaliser and key."""
 
 
 class Touched:

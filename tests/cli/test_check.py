@@ -16,6 +16,7 @@ from gatekeeper.ledger import entries
 from gatekeeper.texts import language, text
 from schemas.codec import parse
 from tests.support import invented
+from tests.support.world import key_folder
 
 AT = "2026-11-24T10:00:00+09:00"
 OLD = '{"line": 1, "event_id": "E-no", "verdict": "block", "primary": "SUBJECT_OBJECTED"}'
@@ -182,12 +183,9 @@ def test_csv_rows_that_are_none_then_each_counts_as_invalid_and_the_rest_is_judg
 
 
 @pytest.fixture(autouse=True)
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The key that the tests' tokens are made with, where the settings name it."""
-    file = tmp_path / "token.key"
-    file.touch(0o600)
-    file.write_bytes(invented.KEY)
-    monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", str(file))
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(key_folder()))
 
 
 HOME = {"name": "見本 花子", "postcode": "100-0001", "lines": ["東京都千代田区千代田1-1"]}
@@ -214,12 +212,12 @@ def test_address_printed_that_is_not_the_one_judged_then_withheld_as_by_a_worker
 
 
 def test_address_printed_without_a_token_key_then_the_token_is_judged_and_told_why(run, tmp_path, monkeypatch) -> None:
-    monkeypatch.delenv("GATEKEEPER_TOKEN_KEY")
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "no-keys"))
     facts, (bare, one) = delivered(tmp_path, HOME, HOME)
     named = {**one, "contact_point": {**one["contact_point"], "token": invented.known_by(HOME)["token"]}}
     done = run("check", jsonl(tmp_path / "c.jsonl", [bare, named]), "--facts", facts, "--at", AT, "--json")
     assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {"FACTS_UNAVAILABLE": 1, None: 1}
-    assert "GATEKEEPER_TOKEN_KEY" in done.err
+    assert "keys init --role token" in done.err
 
 
 def test_csv_as_japanese_excel_writes_it_then_the_address_is_read(run, tmp_path: Path, key) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from gatekeeper.cli.decide import command
 from tests.support import invented
-from tests.support.world import key_file
+from tests.support.world import key_folder
 
 
 def case(**fields: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def run(path: Path, content: str | None) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", "GATEKEEPER_TOKEN_KEY": str(key_file())},
+        env={"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", "GATEKEEPER_KEYS": str(key_folder())},
     )
 
 
@@ -130,7 +130,7 @@ def test_case_without_a_key_decided_then_by_its_token_with_a_note(tmp_path: Path
     file = tmp_path / "case.json"
     for stated, verdict in (("cp-1", "clear"), ("cp-2", "block")):
         file.write_text(json.dumps(case(send=invented.send(stated=stated))), "utf-8")
-        done = CliRunner(env={"GATEKEEPER_TOKEN_KEY": "", "GATEKEEPER_LANG": "en"}).invoke(
+        done = CliRunner(env={"GATEKEEPER_KEYS": str(tmp_path / "keys"), "GATEKEEPER_LANG": "en"}).invoke(
             command, [str(file), "--json"]
         )
         told = json.loads(done.stdout)

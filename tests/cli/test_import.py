@@ -38,14 +38,9 @@ R5,,緑山県若葉市カナリア町1-2-7,2019-05-01
 
 
 @pytest.fixture
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token key and the key of import, and their settings."""
-    path = tmp_path / "token.key"
-    path.write_bytes(KEY)
-    path.chmod(0o600)
-    monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", str(path))
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder with a token key and the key of import, in the settings."""
     monkeypatch.setenv("GATEKEEPER_KEYS", str(key_folder()))
-    return path
 
 
 @pytest.fixture
@@ -68,7 +63,9 @@ def test_list_with_bad_rows_then_the_good_ones_are_published_and_no_name_or_addr
     assert done.code == 1, done
     assert (done.json["published"], done.json["rejected"], done.json["encoding"]) == (2, 3, "cp932")
     assert "CP932" in done.err
-    known = identity.identify(KEY, "postal", Delivery(name="金糸雀花子", lines=("緑山県若葉市カナリア町一丁目2番3号",)))
+    known = identity.identify(
+        {1: KEY}, "postal", Delivery(name="金糸雀花子", lines=("緑山県若葉市カナリア町一丁目2番3号",))
+    )
     assert known is not None
     records = sorted(system.records("sources"), key=lambda record: record.key)
     assert [record.key for record in records] == [b"R1", b"R4"]
@@ -102,7 +99,7 @@ def test_list_with_bad_rows_then_the_good_ones_are_published_and_no_name_or_addr
     )
     assert not any(canary in text for canary in CANARIES for text in written)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("map.toml", "members.csv", "members.csv.sources.rejected.csv", "token.key")
+        *("map.toml", "members.csv", "members.csv.sources.rejected.csv")
     ]
 
 
@@ -173,9 +170,10 @@ def test_call_that_is_wrong_then_one_sentence_and_nothing_is_written(
     run, members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEKEEPER_BROKER", "127.0.0.1:1")
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
     file, _, column_map = members
     before = sorted(tmp_path.iterdir())
-    assert "GATEKEEPER_TOKEN_KEY" in run("import", "sources", *members, "--encoding", "cp932").says(2)
+    assert "token-*.key" in run("import", "sources", *members, "--encoding", "cp932").says(2)
     Path(column_map).write_text(MAP.replace("acquired_at", "aquired_at"), "utf-8")
     says = run("import", "sources", *members).says(2)
     assert all(part in says for part in (column_map, "aquired_at", "did you mean acquired_at"))

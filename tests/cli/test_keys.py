@@ -18,6 +18,10 @@ from streams.worker.app import create_app
 from tests.cli.conftest import Run
 
 
+async def begun() -> None:
+    create_app(Settings())
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for keys."""
@@ -79,7 +83,7 @@ def test_given_the_key_of_import_then_it_is_never_renewed(run: Run, folder: Path
     run("keys", "init", "--role", "import")
     first = Keys(folder).importing()
     assert "gets the same ids" in run("keys", "init", "--role", "import").says(2)
-    assert "one of master, worker, log, witness" in run("keys", "rotate", "--role", "import").says(2)
+    assert "one of master, token, worker, log, witness" in run("keys", "rotate", "--role", "import").says(2)
     assert Keys(folder).importing() == first
 
 
@@ -133,12 +137,33 @@ def test_given_a_folder_that_others_may_write_to_then_no_worker_begins(folder: P
     run("keys", "init")
     folder.chmod(0o702)
 
-    async def begun() -> None:
-        create_app(Settings())
-
     with pytest.raises(UsageError) as told:
         asyncio.run(begun())
     assert told.value.key == "error.key_folder_open"
+
+
+def test_given_a_token_key_that_others_can_read_then_no_worker_begins(folder: Path, run: Run) -> None:
+    run("keys", "init")
+    (folder / "token-1.key").chmod(0o640)
+    with pytest.raises(UsageError) as told:
+        asyncio.run(begun())
+    assert (told.value.key, "token-1.key" in str(told.value)) == ("error.key_open", True)
+    assert "keys rotate --role token" in str(told.value)
+
+
+def test_given_no_token_key_then_no_worker_begins(folder: Path, run: Run) -> None:
+    run("keys", "init")
+    (folder / "token-1.key").unlink()
+    with pytest.raises(UsageError) as told:
+        asyncio.run(begun())
+    assert told.value.key == "error.worker_keyless"
+
+
+def test_given_the_key_of_import_open_to_others_then_nobody_is_told_to_renew_it(folder: Path, run: Run) -> None:
+    run("keys", "init", "--role", "import")
+    (folder / "import-1.key").chmod(0o644)
+    said = run("keys", "list")
+    assert (said.code, "never renewed" in said.err, "rotate" in said.err) == (1, True, False)
 
 
 def test_given_a_folder_that_others_may_only_read_then_its_keys_are_taken(
@@ -173,7 +198,7 @@ def test_given_a_file_that_is_no_such_key_then_list_names_it_and_exits_1(
         file.write_bytes(content if isinstance(content, bytes) else (folder / content).read_bytes())
         file.chmod(0o600)
     told = run("keys", "list", "--json")
-    assert (told.code, len(told.json)) == (1, 6)
+    assert (told.code, len(told.json)) == (1, 7)
     assert f"{file}" in told.err
     assert said in told.err
     if file.suffix == ".key" and not name.startswith("master"):

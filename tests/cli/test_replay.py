@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -149,9 +150,10 @@ def test_an_export_then_all_that_its_records_name_by_hash_is_in_it(world: World,
 
 
 def test_without_the_key_of_tokens_then_the_facts_are_not_checked_and_it_says_so(
-    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", "")
+    shutil.copytree(world.keys, tmp_path / "keys", ignore=shutil.ignore_patterns("token-*"))
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
     said = run(*ALL).json
     assert said["found"] == []
     assert said["facts"]["no_key"] > 5

@@ -19,6 +19,7 @@ from schemas.audit import Decision
 from schemas.events import Send
 from tests.golden.table import CASES, decided, events
 from tests.support import invented
+from tests.support.world import key_folder
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -45,10 +46,7 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
         **{field: case[field] for field in ("as_of", "unavailable", "checkpoint", "clearances") if field in case},
     }
     file.write_text(json.dumps(content), "utf-8")
-    key = tmp_path / "key"
-    key.touch(0o600)
-    key.write_bytes(invented.KEY)
-    result = CliRunner(env={"GATEKEEPER_TOKEN_KEY": str(key)}).invoke(command, [str(file), "--json"])
+    result = CliRunner(env={"GATEKEEPER_KEYS": str(key_folder())}).invoke(command, [str(file), "--json"])
     assert result.exit_code == (0 if case["verdict"] == "clear" else 1), result.output
     printed = json.loads(result.stdout)
     Decision.model_validate_json(result.stdout)

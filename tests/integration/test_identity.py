@@ -5,7 +5,6 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.texts import text
 from tests.support import canaries
 from tests.support.invented import known_by
 from tests.support.world import World, consent, send, source, until
@@ -80,13 +79,3 @@ def test_given_addresses_in_many_spellings_then_the_ones_judged_go_out_and_nothi
     assert b"t1_" not in said, "a token"
     said += b"\n".join(written(world, "ledger"))  # which keeps the token of what is cleared, for its recall
     assert not canaries.found(said, CANARIES)
-
-
-def test_given_a_key_that_others_can_read_then_exit_2_and_what_to_do(world, tmp_path):
-    key = tmp_path / "open.key"
-    key.write_bytes(bytes(32))
-    key.chmod(0o640)
-    with world.process(tmp_path / "worker.log", lang="en", token_key=str(key)) as worker:
-        assert worker.wait() == 2
-        (stopped,) = worker.events("stopped")
-    assert stopped["reason"] == text("error.token_key_open", "en", path=key, setting="GATEKEEPER_TOKEN_KEY", mode="040")

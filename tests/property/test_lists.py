@@ -14,7 +14,7 @@ from gatekeeper.lists import Event, Rejected, Silent, dates, events, json_events
 from gatekeeper.lists.rows import lines, rows
 from schemas.codec import decode
 
-TOKENS = Tokens(bytes(32))
+TOKENS = Tokens({1: bytes(32)})
 MAP = read_map(
     b"""
 recipient_id = { column = "a" }

@@ -27,7 +27,7 @@ from tests.support.facts import T as T
 from tests.support.facts import fact
 
 KEY = bytes(range(32))
-TOKENS = Tokens(KEY)
+TOKENS = Tokens({1: KEY})
 _SALTS = count()
 SUBJECTS = Subjects({1: KEY}, lambda size: sha256(b"%d" % next(_SALTS)).digest()[:size])
 NOW: dict[str, Any] = {"at": T, "zone": "Asia/Tokyo"}

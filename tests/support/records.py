@@ -104,7 +104,7 @@ def of_demo(seed: int = 7) -> tuple[Iterator[bytes], Named]:
 
 
 def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
-    tokens = Tokens(addresses.KEY)
+    tokens = Tokens({1: addresses.KEY})
     desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=invented.SUBJECTS, judge_misplaced=True))
     desk.store = FactStore()
     for offset, value in enumerate(reference):

@@ -70,20 +70,11 @@ def kept() -> Path:
 
 @cache
 def key_folder() -> Path:
-    """Returns the folder of the keys that worlds sign with."""
+    """Returns the folder of the keys that worlds sign and make tokens with."""
     keys = Keys(kept() / "keys")
     for role in ROLES:
-        keys.make(role, f"gk/{role}")
+        keys.make(role, f"gk/{role}", secret=KEY if role == "token" else None)
     return keys.folder
-
-
-@cache
-def key_file() -> Path:
-    """Returns the file of the token key that worlds use."""
-    file = kept() / "token.key"
-    file.touch(0o600)
-    file.write_bytes(KEY)
-    return file
 
 
 def until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
@@ -237,7 +228,6 @@ class World:
     application: str = "gk"
     mode: Mode = "live"
     misplaced: Literal["refuse", "judge"] = "refuse"
-    token_key: str = field(default_factory=lambda: str(key_file()))
     keys: str = field(default_factory=lambda: str(key_folder()))
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
     _producer: Producer = field(init=False)
@@ -258,7 +248,6 @@ class World:
             prefix=self.prefix,
             partitions=self.partitions,
             application=self.application,
-            token_key=self.token_key,
             keys=self.keys,
             http_port=0,
             max_lag=self.max_lag,
@@ -274,7 +263,6 @@ class World:
             "GATEKEEPER_PREFIX": self.prefix,
             "GATEKEEPER_PARTITIONS": str(self.partitions),
             "GATEKEEPER_APPLICATION": self.application,
-            "GATEKEEPER_TOKEN_KEY": self.token_key,
             "GATEKEEPER_KEYS": self.keys,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_SESSION_TIMEOUT": "6",

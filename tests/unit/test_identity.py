@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from gatekeeper import identity
-from gatekeeper.errors import UsageError
 from gatekeeper.identity import places
 from gatekeeper.policy.packs import load
 from schemas.events import Delivery
@@ -70,7 +69,7 @@ def test_postal_case_of_the_table_then_it_holds_one_name_and_address() -> None:
 def test_other_addresses_and_names_on_the_lines_then_their_tokens_are_looked_up() -> None:
     lines = ("東京都渋谷区神宮前1-2-3", "転送先 〒530-0001 大阪市北区梅田4-5-6", "佐藤 恵 様")
     more = delivery("高橋 一郎", "150-0001", *lines)
-    known = identity.identify(KEY, "postal", more)
+    known = identity.identify({1: KEY}, "postal", more)
     assert known is not None
     others = {token for token, score in known.others if score == 1000}
     for person, line in (
@@ -147,7 +146,7 @@ def test_delivery_then_each_channel_has_the_token_of_what_it_uses() -> None:
     full = HOME.model_copy(update={"email": "Makoto@Mail.example", "phone": "03-0000-1234"})
 
     def made(channel: Any, of: Delivery = full) -> str | None:
-        known = identity.identify(KEY, channel, of)
+        known = identity.identify({1: KEY}, channel, of)
         return known.token if known else None
 
     assert made("postal") == made("visit") == identity.token(KEY, identity.normalise_postal(HOME))
@@ -158,7 +157,7 @@ def test_delivery_then_each_channel_has_the_token_of_what_it_uses() -> None:
 
 
 def test_other_key_then_another_token() -> None:
-    assert identity.identify(KEY, "postal", HOME) != identity.identify(KEY[::-1], "postal", HOME)
+    assert identity.identify({1: KEY}, "postal", HOME) != identity.identify({1: KEY[::-1]}, "postal", HOME)
 
 
 def test_no_value_of_the_normaliser_then_no_score() -> None:
@@ -183,49 +182,10 @@ def test_uncertain_scores_then_they_are_below_the_floor_of_the_policy_in_force()
 
 
 def test_memo_then_it_answers_as_without_it_and_stays_within_its_bound() -> None:
-    memo = identity.Tokens(KEY, size=8)
+    memo = identity.Tokens({1: KEY}, size=8)
     people = [HOME.model_copy(update={"name": f"林 {n}", "email": f"p{n}@mail.example"}) for n in range(40)]
     for channel in ("postal", "email", "phone", "postal"):
         for person in people:
-            assert memo.of(channel, person) == identity.identify(KEY, channel, person)
-            assert memo.of(channel, person) == identity.identify(KEY, channel, person)
+            assert memo.of(channel, person) == identity.identify({1: KEY}, channel, person)
+            assert memo.of(channel, person) == identity.identify({1: KEY}, channel, person)
     assert len(memo) == 8
-
-
-def test_key_file_of_its_owner_then_it_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_bytes(KEY)
-    file.chmod(0o600)
-    assert identity.read_key(file) == KEY
-    file.chmod(0o400)
-    assert identity.read_key(file) == KEY
-
-
-@pytest.mark.parametrize(
-    ("content", "mode", "error"),
-    [
-        (None, 0, "token_key_missing"),
-        (KEY, 0o640, "token_key_open"),
-        (KEY, 0o604, "token_key_open"),
-        (KEY + b"\n", 0o600, "token_key_size"),
-        (b"", 0o600, "token_key_size"),
-    ],
-)
-def test_bad_key_file_then_the_error_says_which_and_what_to_do(
-    tmp_path: Path, content: bytes | None, mode: int, error: str
-) -> None:
-    file = tmp_path / "key"
-    if content is not None:
-        file.write_bytes(content)
-        file.chmod(mode)
-    with pytest.raises(UsageError) as raised:
-        identity.read_key(file)
-    assert raised.value.key == f"error.{error}"
-    assert str(file) in str(raised.value)
-    assert "GATEKEEPER_TOKEN_KEY" in str(raised.value)
-
-
-def test_folder_for_a_key_then_it_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as raised:
-        identity.read_key(tmp_path)
-    assert raised.value.key == "error.token_key_kind"

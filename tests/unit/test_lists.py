@@ -20,7 +20,7 @@ from gatekeeper.texts import catalogue
 from schemas.codec import canonical
 from schemas.events import Delivery
 
-TOKENS, ID_KEY = Tokens(bytes(range(32))), bytes(range(32, 64))
+TOKENS, ID_KEY = Tokens({1: bytes(range(32))}), bytes(range(32, 64))
 MEMBER = 'recipient_id = { column = "番号" }\n'
 SOURCE = MEMBER + 'method = "direct.point_card"\ncollected_by = "C1"\n'
 CONSENT = MEMBER + 'controller_id = "C1"\npurpose = "mkt.dm.own"\nchannels = ["postal"]\n'

@@ -68,9 +68,7 @@ def test_given_faust_then_its_tables_still_start_in_two_steps_after_a_second():
 
 @pytest.mark.parametrize("prefix", ["", "OURS_"])
 def test_given_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path, prefix):
-    keys, precious, token_key = Keys(tmp_path / "keys"), tmp_path / "precious", tmp_path / "token.key"
-    token_key.write_bytes(bytes(32))
-    token_key.chmod(0o600)
+    keys, precious = Keys(tmp_path / "keys"), tmp_path / "precious"
     for role in ROLES:
         keys.make(role, f"gk/{role}")
     for name in (param.env_name for param in FaustSettings.SETTINGS.values() if param.env_name):
@@ -78,7 +76,7 @@ def test_given_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_
     monkeypatch.setenv(prefix + "APP_DATADIR", str(precious))
     monkeypatch.setenv("APP_ENV_PREFIX", prefix)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    settings = Settings(broker="127.0.0.1:1", keys=str(keys.folder), token_key=str(token_key))
+    settings = Settings(broker="127.0.0.1:1", keys=str(keys.folder))
 
     async def made():
         return create_app(settings)

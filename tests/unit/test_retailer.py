@@ -31,7 +31,7 @@ from schemas.record import Record
 from schemas.topics import CLEARED_DAYS, subject_key
 from tests.support.facts import fact
 
-TOKENS = Tokens(addresses.KEY)
+TOKENS = Tokens({1: addresses.KEY})
 TODAY = date(2026, 11, 24)
 AT = 1_795_482_000_000
 """Ten o'clock in Japan of that day, in milliseconds."""

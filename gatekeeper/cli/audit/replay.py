@@ -22,6 +22,7 @@ from gatekeeper.cli.audit.walk import TrailWalk
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.identity import open_tokens
+from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
@@ -147,7 +148,7 @@ def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTra
         archive,
         inputs.KeptInputs(settings, reader),
         packs.load(settings.policy),
-        tokens=open_tokens(settings.token_key),
+        tokens=open_tokens(Keys(settings.key_folder).tokens()),
         partitions=settings.partitions,
         releases=RELEASES,
         whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values()),
