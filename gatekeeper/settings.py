@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.errors import UsageError
@@ -19,6 +21,19 @@ BROKER_FILE = Path(".gatekeeper/broker.json")
 
 PLAIN = {"security_protocol": "PLAINTEXT", "ssl_cafile": "", "sasl_username": "", "sasl_password_file": ""}
 """Connection settings for the local broker, whatever the environment says about another."""
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _networks(value: str) -> str:
+    for part in _listed(value):
+        try:
+            ip_network(part)
+        except ValueError:
+            raise PydanticCustomError("networks", "no address or network") from None
+    return value
 
 
 class Settings(BaseSettings):
@@ -73,8 +88,16 @@ class Settings(BaseSettings):
     console_host: str = Field("127.0.0.1", description="where the console listens; elsewhere only with a user file")
     console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8647, description="its port; 0 takes a free one")
     console_users: str = Field("", description="the console's user file; empty: no sign-in, and this machine only")
+    console_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        "", description="proxies before the console, as addresses or networks; only they say who asks, and by https"
+    )
     console_data: str = Field(".gatekeeper/console", description="folder of the console's read model, which may go")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The addresses and networks of the proxies before the console."""
+        return _listed(self.console_proxies)
 
     @property
     def bootstrap(self) -> str:

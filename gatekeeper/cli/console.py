@@ -19,7 +19,8 @@ from gatekeeper.texts import text
 @json_option
 def command(host: str | None, port: int | None, users: Path | None, as_json: bool) -> None:
     """Serves until it is interrupted; prints the address once the server answers."""
-    from gatekeeper.console.app import EVERYBODY, serve
+    from gatekeeper.console.app import EVERYBODY
+    from gatekeeper.console.server import serve
     from gatekeeper.console.users import Users
 
     given = {"console_host": host, "console_port": port, "console_users": str(users) if users else None}

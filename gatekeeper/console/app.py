@@ -1,15 +1,13 @@
-"""Builds the console from model, feed, sessions and pages, and serves it behind the guard until it is stopped."""
+"""Builds the console from model, feed, sessions and pages, behind its guard."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import structlog
-import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -29,17 +27,15 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
 from gatekeeper.engine.failures import fingerprint
-from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
+from gatekeeper.errors import GatekeeperError
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
-from streams.client.reader import Reader
 
 PARTS = (items.PART, record_places.PART, flow.PART, registry.PART)
 """The parts of the read model, one for each subject."""
 OPEN = ("/signin", "/healthz", "/events")
 """Paths that need no sign-in and that answer while the model is still being built."""
 EVERYBODY = "console"
-CLOSE_SECONDS = 2
 log = structlog.get_logger("console")
 
 
@@ -83,52 +79,6 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
         }
 
     return app
-
-
-def serve(settings: Settings, *, users: Users | None, started: Callable[[str], None]) -> None:
-    """Serves the console until it is interrupted; calls `started` with its address.
-
-    Raises UsageError (2) for an address other than this machine's without a user file.
-    Raises UnavailableError (3) when no broker answers or the port is taken.
-    """
-    host, port = settings.console_host, settings.console_port
-    if users is None and host not in LOOPBACK:
-        raise UsageError("error.console_open", host=host)
-    with Reader(settings) as reader:
-        reader.ends("review")  # report an unreachable broker before anybody opens a page
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise UnavailableError("error.console_port", host=host, port=port, detail=error) from None
-    with listening:
-        name = f"[{host}]" if ":" in host else host
-        url = f"http://{name}:{listening.getsockname()[1]}/"
-        server = Server(create_app(settings, users=users), lambda: started(url))
-        server.run(sockets=[listening])
-
-
-class Server(uvicorn.Server):
-    """Uvicorn server that calls `on_start` once it accepts connections."""
-
-    def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                log_level="warning",
-                access_log=False,  # addresses contain people's ids
-                server_header=False,
-                timeout_graceful_shutdown=CLOSE_SECONDS,
-            )
-        )
-        self._on_start = on_start
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to serve, then calls `on_start`."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_start()
 
 
 class Door:

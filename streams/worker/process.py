@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import os
 import shutil
@@ -12,16 +11,16 @@ from typing import Any
 
 import faust
 import structlog
-from aiohttp import web
 from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 
-from gatekeeper.errors import RestartError, UnavailableError
+from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
 from streams.client import admin, progress
 from streams.client.reader import connection
 from streams.worker import holders
 from streams.worker.app import create_app, fail
+from streams.worker.health import serve_health
 
 log = structlog.get_logger(__name__)
 
@@ -83,37 +82,11 @@ def leave_group(settings: Settings) -> None:
         log.warning("group_not_left", worker=settings.worker, error=type(error).__name__)
 
 
-async def serve_health(app: faust.App, settings: Settings) -> int:
-    """Answers /healthz and /readyz with JSON, on the port returned. Raises UnavailableError (3) if it cannot."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
-
-    async def readyz(_: web.Request) -> web.Response:
-        readiness = app.gate.readiness()
-        return web.json_response(readiness, status=200 if readiness["ready"] else 503)
-
-    pages = web.Application()
-    pages.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
-    runner = web.AppRunner(pages, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.http_host, settings.http_port)
-        await site.start()
-    except OSError as error:
-        where = {"host": settings.http_host, "port": settings.http_port}
-        if error.errno == errno.EADDRINUSE:
-            raise UnavailableError("error.http_port_busy", **where) from None
-        raise UnavailableError("error.http_unusable", detail=error, **where) from None
-    port: int = runner.addresses[0][1]
-    return port
-
-
 async def _work(settings: Settings) -> int:
     await asyncio.to_thread(admin.demand, settings)
     await asyncio.to_thread(progress.demand_mode, settings)
     app = create_app(settings)
-    port = await serve_health(app, settings)
+    port = await serve_health(settings, app.gate.readiness)
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[int] = loop.create_future()
 

@@ -22,7 +22,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from gatekeeper.console.app import Server, create_app
+from gatekeeper.console.app import create_app
+from gatekeeper.console.server import Server
 from gatekeeper.console.users import ROLES, File, User, Users, hashed, written
 from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker

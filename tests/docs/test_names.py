@@ -19,7 +19,7 @@ from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 
 OUTSIDE = {
-    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "STALE_LEADER_TRIALS", "JAVA_HOME", "FORWARDED_ALLOW_IPS"),
+    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "STALE_LEADER_TRIALS", "JAVA_HOME"),
     *(
         "CONCURRENT_TRANSACTIONS",
         "MESSAGE_TOO_LARGE",

@@ -17,7 +17,7 @@ from streams.client import admin
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from streams.worker import partition, takeover
-from streams.worker.process import serve_health
+from streams.worker.health import serve_health
 from tests.support.world import Supervised, World, eventually, until
 
 pytestmark = pytest.mark.usefixtures("doomed")
@@ -128,7 +128,7 @@ def test_given_a_busy_port_then_exit_3_and_the_port(doomed):
 def test_given_an_address_of_another_machine_then_exit_3_and_the_setting_and_no_talk_of_another_program():
     settings = Settings(http_host="192.0.2.1")  # for documents only: RFC 5737
     with pytest.raises(UnavailableError) as caught:
-        asyncio.run(serve_health(None, settings))
+        asyncio.run(serve_health(settings, dict))
     assert caught.value.key == "error.http_unusable"
     assert "192.0.2.1:8646" in str(caught.value)
     assert "GATEKEEPER_HTTP_HOST" in str(caught.value)

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gatekeeper.console.app import Server
 from gatekeeper.console.security import Guard
+from gatekeeper.console.server import Server
 from gatekeeper.console.session import Denied
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -46,23 +48,31 @@ OWN = (
 )
 
 
-def answer(method: str, headers: dict[str, str], scheme: str = "https", proxy: str = "127.0.0.1") -> httpx.Response:
-    """Returns what the console's server answers; `scheme`: by what it was reached, from the address `proxy`."""
+def answer(
+    method: str,
+    headers: dict[str, str],
+    scheme: str = "https",
+    *,
+    sender: str = "127.0.0.1",
+    proxies: str = "",
+    query: str = "",
+) -> httpx.Response:
+    """Returns what the console's server answers; `scheme`: by what it was reached, from the address `sender`."""
 
     def told(request: Request, error: Exception) -> Response:
         assert isinstance(error, Denied)
         return PlainTextResponse(text(error.key, "ja") + text(error.key, "en"), error.status)
 
     def done(request: Request) -> Response:
-        return PlainTextResponse("done")
+        return PlainTextResponse(f"done for {request.client.host}" if "who" in request.query_params else "done")
 
     async def ask() -> httpx.Response:
         guarded = Guard(Starlette(routes=[Route("/", done, methods=[*METHODS, "GET"])]), None, told)
-        config = Server(guarded, lambda: None).config  # type: ignore[arg-type]
+        config = Server(guarded, lambda: None, proxies=Settings(console_proxies=proxies).proxies).config
         config.load()
-        reached = httpx.ASGITransport(config.loaded_app, client=(proxy, 50_000))
+        reached = httpx.ASGITransport(config.loaded_app, client=(sender, 50_000))
         async with httpx.AsyncClient(transport=reached, base_url=f"{scheme}://gate.example") as client:
-            return await client.request(method, "/", headers=headers)
+            return await client.request(method, f"/{query}", headers=headers)
 
     return asyncio.run(ask())
 
@@ -91,10 +101,30 @@ def test_a_console_on_plain_http_or_behind_a_proxy_that_passes_no_scheme_then_bo
     assert answer("POST", {header: f"{scheme}://gate.example"}, "http").text == "done"
 
 
-def test_a_proxy_that_passes_the_scheme_then_the_console_believes_one_on_this_machine_alone() -> None:
-    said = {"origin": "http://gate.example", "x-forwarded-proto": "https"}
-    assert answer("POST", said, "http").status_code == 403
-    assert answer("POST", said, "http", proxy="192.0.2.7").text == "done"
+def test_a_scheme_and_an_address_that_were_forwarded_then_they_are_believed_from_the_proxies_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = {"origin": "http://gate.example", "x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.9"}
+    for proxies, sender in (("192.0.2.7", "192.0.2.7"), ("2001:db8::/32, 192.0.2.0/24", "192.0.2.7")):
+        assert answer("POST", said, "http", sender=sender, proxies=proxies).status_code == 403
+        who = answer("GET", said, "http", sender=sender, proxies=proxies, query="?who")
+        assert who.text == "done for 198.51.100.9"
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # what the server would believe by itself
+    for proxies, sender in (("", "127.0.0.1"), ("192.0.2.7", "127.0.0.1"), ("192.0.2.7", "192.0.2.8")):
+        assert answer("POST", said, "http", sender=sender, proxies=proxies).text == "done"
+        who = answer("GET", said, "http", sender=sender, proxies=proxies, query="?who")
+        assert who.text == f"done for {sender}"
+
+
+@pytest.mark.parametrize("proxies", ["*", "proxy.example", "192.0.2.7,,x", "10.0.0.1/8"])
+def test_proxies_that_are_no_addresses_then_the_setting_is_refused(
+    proxies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_PROXIES", proxies)
+    with pytest.raises(UsageError) as caught:
+        load()
+    assert "GATEKEEPER_CONSOLE_PROXIES" in str(caught.value)
+    assert "192.0.2.10" in str(caught.value)
 
 
 def test_no_host_then_no_page_is_its_own() -> None:

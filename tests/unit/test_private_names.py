@@ -20,6 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.settings import Settings as FaustSettings
 from kafka.consumer import subscription_state
 from kafka.net.manager import KafkaConnectionManager
+from uvicorn.protocols.http import h11_impl
 
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.settings import Settings
@@ -166,3 +167,12 @@ def test_given_kafka_python_then_what_has_no_addressee_goes_to_the_least_loaded_
         "streams/client/cluster.py replaces it, to ask one broker after another."
     )
     assert "self._manager = " in inspect.getsource(kafka.admin.KafkaAdminClient.__init__)
+
+
+def test_given_uvicorn_then_its_protocol_still_says_whether_a_request_is_whole_and_answered():
+    source = inspect.getsource(h11_impl)
+    for name in ("self.cycle.more_body = False", "self.response_complete = True", "def on_response_complete"):
+        assert name in source, (
+            f"{name} left uvicorn's H11Protocol: BoundedProtocol in gatekeeper/console/server.py tells by it whether "
+            "the console works for a connection or waits for its client. Without it nobody closes half-sent requests."
+        )

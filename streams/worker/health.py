@@ -1,0 +1,98 @@
+"""The worker's health page: /healthz and /readyz, answered whatever others do with their connections."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from gatekeeper.connections import Connections
+from gatekeeper.errors import UnavailableError
+from gatekeeper.settings import Settings
+
+MAX_CONNECTIONS = 64
+CONNECTION_SECONDS = 5.0
+"""Seconds after which a connection is closed. The answer comes at once, and each connection gets one."""
+
+
+async def serve_health(
+    settings: Settings, readiness: Callable[[], Mapping[str, Any]], *, connections: Connections | None = None
+) -> int:
+    """Answers /healthz and /readyz with JSON, on the port returned.
+
+    `readiness`: the answer of /readyz, with True under `ready` for the status 200.
+    Raises UnavailableError (3) if it cannot listen.
+    """
+    bounded = connections or Connections(most=MAX_CONNECTIONS, seconds=CONNECTION_SECONDS)
+
+    async def healthz(_: web.Request) -> web.Response:
+        return _told({"alive": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        found = readiness()
+        return _told(found, status=200 if found["ready"] else 503)
+
+    pages = web.Application()
+    pages.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(pages, access_log=None)
+    await runner.setup()
+    assert runner.server is not None
+    where = {"host": settings.http_host, "port": settings.http_port}
+    make: Callable[[], asyncio.Protocol] = runner.server
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: OneAnswer(make(), bounded), settings.http_host, settings.http_port
+        )
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UnavailableError("error.http_port_busy", **where) from None
+        raise UnavailableError("error.http_unusable", detail=error, **where) from None
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
+def _told(found: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    answer = web.json_response(found, status=status)
+    answer.force_close()
+    return answer
+
+
+class OneAnswer(asyncio.Protocol):
+    """A connection for one answer: the server's own protocol, closed by `connections` when its time is over."""
+
+    def __init__(self, served: asyncio.Protocol, connections: Connections) -> None:
+        self._served = served
+        self._connections = connections
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admits the connection."""
+        self._transport = transport
+        self._served.connection_made(transport)
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._connections.opened(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the connection."""
+        if self._transport is not None:
+            self._connections.closed(self._transport)
+        self._served.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hands on what the client sent."""
+        self._served.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Hands on the end of what the client sends."""
+        return self._served.eof_received()
+
+    def pause_writing(self) -> None:
+        """Hands on that the client does not read."""
+        self._served.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hands on that the client reads again."""
+        self._served.resume_writing()
