@@ -24,8 +24,8 @@ import orjson
 from confluent_kafka import Consumer, TopicPartition
 
 from gatekeeper.demo.retailer import Retailer
-from schemas.audit import Manifest
 from schemas.codec import encode
+from schemas.manifests import Manifest
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client import admin
 from streams.kafka.broker import Broker

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from schemas.audit import AuditRecord, Manifest
+from schemas.audit import AuditRecord
 from schemas.events import Act, Ask, OnConsents, Recall, Reference, Send, Source, Suppression
+from schemas.manifests import Manifest
 
 INPUTS = ("sends", "sources", "consents", "suppressions", "reference", "acts")
 """Topics that others write. The broker decompresses and measures them, so that no batch is larger than it looks."""

@@ -21,7 +21,8 @@ from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.policy import packs
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, Act, ActRequest, ActResult, UnfitValue, sentence, states
 from gatekeeper.review.filter import Query, parse
-from gatekeeper.review.queue import Item, Queue
+from gatekeeper.review.queue import Queue
+from gatekeeper.review.review_item import Item
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant

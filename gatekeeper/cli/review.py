@@ -12,7 +12,8 @@ from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
-from gatekeeper.review.queue import Doing, Item, urgent
+from gatekeeper.review.queue import urgent
+from gatekeeper.review.review_item import Doing, Item
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from gatekeeper.times import instant

@@ -15,7 +15,8 @@ import orjson
 
 from gatekeeper import times
 from gatekeeper.audit.checks.trail import holds
-from gatekeeper.audit.explanation.explanation import Chapter, Explanation, PlacedRecord, pieces
+from gatekeeper.audit.explanation.explanation import Chapter, Explanation
+from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.wording import FactLine, Telling
 from gatekeeper.audit.records.record import read_record
 from gatekeeper.console import record_places, registry

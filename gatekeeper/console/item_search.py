@@ -11,7 +11,7 @@ from gatekeeper import times
 from gatekeeper.console.items import PENDING, item_of
 from gatekeeper.engine.item import WAITING
 from gatekeeper.review.filter import ANY, FIELDS, Query, older_than
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 from schemas.topics import DAY_MS
 
 PAGE = 100

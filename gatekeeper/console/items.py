@@ -12,7 +12,7 @@ from gatekeeper import times
 from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
-from gatekeeper.review.queue import Doing, Item, answered, asked, held, standing
+from gatekeeper.review.review_item import Doing, Item, answered, asked, held, standing
 from schemas.audit import Decision
 from schemas.events import ReviewPlace
 

@@ -30,9 +30,10 @@ from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.errors import IncompleteError, UnavailableError
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.settings import PLAIN, Settings
-from schemas.audit import AuditRecord, Decision, Manifest, Verdict
+from schemas.audit import AuditRecord, Decision, Verdict
 from schemas.codec import encode
 from schemas.events import Send
+from schemas.manifests import Manifest
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client import admin

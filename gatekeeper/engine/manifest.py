@@ -10,8 +10,9 @@ from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.judged import Judged
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
-from schemas.audit import Mode, Skipped
+from schemas.audit import Mode
 from schemas.codec import canonical
+from schemas.manifests import Skipped
 
 PUT_OUT = {
     "cleared": "cleared",
@@ -52,7 +53,7 @@ def manifest(
     mode: Mode = "live",
     skipped: Sequence[Skipped] = (),
 ) -> bytes:
-    """The canonical bytes of `schemas.audit.Manifest`, which the key `kid` signs.
+    """The canonical bytes of `schemas.manifests.Manifest`, which the key `kid` signs.
 
     `judged`: the results of all records taken, in order. `dead_facts`: the number of further dead letters, of facts.
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous

@@ -18,8 +18,8 @@ from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.ledger.head import Head
 from gatekeeper.times import span
-from schemas.audit import Manifest
 from schemas.codec import Unreadable, decode
+from schemas.manifests import Manifest
 from schemas.record import Record
 from schemas.topics import logical_name
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from schemas.audit import Skipped
 from schemas.codec import Unreadable, read
 from schemas.events import PartitionAct
+from schemas.manifests import Skipped
 from schemas.record import Record
 from schemas.topics import logical_name
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatekeeper.review.queue import Doing, after
+from gatekeeper.review.review_item import Doing, after
 from gatekeeper.times import instant
 
 HOUR_MS = 3_600_000

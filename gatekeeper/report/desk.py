@@ -14,7 +14,7 @@ from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.engine.rejudging import STALE, UNAVAILABLE
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
-from gatekeeper.review.queue import Doing, after, answered
+from gatekeeper.review.review_item import Doing, after, answered
 from gatekeeper.times import span
 
 _BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}

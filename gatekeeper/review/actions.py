@@ -15,7 +15,7 @@ from gatekeeper.deciding import release as releases
 from gatekeeper.engine.asks import PENDING
 from gatekeeper.engine.item import FROM, WAITING, State
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Reason
 from schemas.events import ItemAct, Release

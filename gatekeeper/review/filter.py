@@ -19,7 +19,7 @@ from gatekeeper.engine.item import WAITING, State
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
 from gatekeeper.review.data_origin import is_origin
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 from schemas.values import ID_PATTERN, Channel, Time
 
 ANY = "any"

@@ -22,7 +22,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.topics import TOPICS, Topic
 from streams.client import cluster
-from streams.client.reader import REQUEST_MS
+from streams.client.broker_access import REQUEST_MS
 
 MAX_TRANSACTION, MAX_TRANSACTION_MS = "transaction.max.timeout.ms", 60_000
 """The barrier may wait this long (milliseconds) for a client that died in a transaction."""

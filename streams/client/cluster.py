@@ -13,8 +13,8 @@ from kafka.errors import KafkaError
 from gatekeeper import interruption
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
+from streams.client.broker_access import connection, reaching
 from streams.client.connection import addresses
-from streams.client.reader import connection, reaching
 
 SPREAD_SECONDS = 15.0
 """Longest wait for all brokers, in seconds. After 9 seconds Kafka gives up a silent broker."""

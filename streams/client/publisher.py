@@ -16,7 +16,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError
 from gatekeeper.settings import Settings
-from streams.client.reader import REQUEST_MS, Reader, connection, forbidden, reaching
+from streams.client.broker_access import REQUEST_MS, connection, forbidden, reaching
+from streams.client.reader import Reader
 
 DELIVERY_MS = 20_000
 """Milliseconds for an acknowledgement; within that time an idempotent producer survives a broker's restart."""

@@ -6,35 +6,27 @@ kafka-python and aiokafka do not set it by default. `Reader` does.
 
 from __future__ import annotations
 
-import logging
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Self
 
 import kafka.consumer.fetcher
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
+from kafka.errors import KafkaTimeoutError
 
 from gatekeeper import interruption
-from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import Settings
 from schemas.record import Record
-from schemas.topics import TOPICS, logical_name
-from streams.client import batches
-from streams.client.answering import answering, client
+from schemas.topics import logical_name
+from streams.client import batches, broker_access
 from streams.client.batches import refusal
 from streams.client.bounds import LogBounds
-from streams.client.connection import reached
+from streams.client.broker_access import connection, reaching
 
 batches.install(kafka.consumer.fetcher)
 
-CONNECT_MS = 6_000
-REQUEST_MS = 5_000
-METADATA_MS = 3_000
-"""Milliseconds until a client learns of a halted leader's successor, while it still waits for the old leader."""
 STALL_SECONDS = 15.0
 """Seconds without progress of a read, at most, before it is an error, not an answer."""
 
@@ -43,59 +35,6 @@ NEAR = 500
 
 SETTLE_SECONDS = 30.0
 """Seconds; no transaction of the worker is open for longer."""
-
-# kafka-python logs keys and values at debug, and each connection attempt as an error; the commands report it once
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
-
-
-def connection(settings: Settings) -> dict[str, Any]:
-    """The arguments of every kafka-python client of ours; raises as `reached` does. Not for a running loop."""
-    return {
-        **reached(settings),
-        "bootstrap_servers": answering(settings),
-        "client_id": f"{settings.application}-cli",
-        "bootstrap_timeout_ms": CONNECT_MS,
-        "request_timeout_ms": REQUEST_MS,
-        "kafka_client": client,
-        "metadata_max_age_ms": METADATA_MS,
-    }
-
-
-@contextmanager
-def reaching(settings: Settings) -> Iterator[None]:
-    """Turns Kafka's errors into one sentence that names the broker.
-
-    Raises UnavailableError (3), or UsageError (2) if a topic is missing or the broker forbids the request.
-    Signals are held back meanwhile; a signal then ends the command, whatever the result of the call.
-    """
-    try:
-        with interruption.held():
-            yield
-    except UnknownTopicOrPartitionError:
-        raise UsageError("error.topics_missing", broker=settings.bootstrap) from None
-    except KafkaTimeoutError:
-        from streams.client.refusal import refusal
-
-        raise refusal(settings) from None
-    except (KafkaError, OSError) as error:
-        if lacking := forbidden(settings, error):
-            raise lacking from None
-        raise UnavailableError(
-            "error.broker_unreachable", broker=settings.bootstrap, detail=type(error).__name__
-        ) from None
-
-
-def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
-    """The error for a missing right: the kind of resource, and those of our names that Kafka mentions.
-
-    None for any other error; kafka-python words this one only when a producer asks for its id.
-    """
-    kind = re.search(r"(Cluster|Group|Topic|TransactionalId)AuthorizationFailed", repr(error))
-    if kind is None:
-        return None
-    names = [settings.topic(name) for name in TOPICS if settings.topic(name) in str(error)]
-    user, what = settings.sasl_username or "ANONYMOUS", " ".join((kind[1], *names))
-    return UsageError("error.broker_rights", broker=settings.bootstrap, user=user, what=what)
 
 
 class Reader:
@@ -267,7 +206,10 @@ class Reader:
     def reached(self) -> dict[tuple[str, int], int]:
         """The next offset of each topic and partition that is followed; it passes commit markers too."""
         with reaching(self._settings):
-            found = {tp: self._consumer.position(tp, timeout_ms=REQUEST_MS) or 0 for tp in self._consumer.assignment()}
+            found = {
+                tp: self._consumer.position(tp, timeout_ms=broker_access.REQUEST_MS) or 0
+                for tp in self._consumer.assignment()
+            }
         return {(logical_name(tp.topic), tp.partition): offset for tp, offset in found.items()}
 
     def _coming(self, partitions: list[TopicPartition], seconds: float) -> Iterator[list[Record]]:
@@ -302,7 +244,7 @@ class Reader:
             with reaching(self._settings):
                 for tp in tuple(left):
                     # the position also passes commit markers, which are never handed out
-                    reached = self._consumer.position(tp, timeout_ms=REQUEST_MS) or positions[tp]
+                    reached = self._consumer.position(tp, timeout_ms=broker_access.REQUEST_MS) or positions[tp]
                     if reached > positions[tp]:
                         positions[tp], moved_at = reached, monotonic()
                     if reached >= ends[tp]:

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 
 from gatekeeper.settings import Settings
 from streams.client.batches import refusal
-from streams.client.reader import connection
+from streams.client.broker_access import connection
 
 log = structlog.get_logger(__name__)
 

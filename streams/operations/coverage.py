@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from typing import Self
 
-from gatekeeper.audit.checks.coverage import OUTPUTS, OWN, CoverageFinding, Covered, End, covered
+from gatekeeper.audit.checks.coverage import OUTPUTS, OWN, covered
+from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, End
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings

@@ -18,11 +18,12 @@ from gatekeeper.keys import Keys
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 from gatekeeper.settings import Settings
-from schemas.audit import Manifest
 from schemas.codec import Unreadable, decode
+from schemas.manifests import Manifest
 from schemas.record import Record
 from streams.client import progress
-from streams.client.reader import REQUEST_MS, Reader, connection, reaching
+from streams.client.broker_access import REQUEST_MS, connection, reaching
+from streams.client.reader import Reader
 
 NEWEST_WITHIN = (20, 1_000)
 """Offsets before the end of a partition in which the newest manifest is searched; the second only if needed."""

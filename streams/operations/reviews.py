@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from time import monotonic
 
-from gatekeeper.review.queue import Doing, Queue
+from gatekeeper.review.queue import Queue
+from gatekeeper.review.review_item import Doing
 from gatekeeper.settings import Settings
 from schemas.codec import encode
 from schemas.events import ItemAct, Release

@@ -18,9 +18,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
 from kafka.structs import OffsetAndMetadata
 
-from gatekeeper.audit.checks import coverage
+from gatekeeper.audit.checks import coverage_report
 from gatekeeper.audit.checks.chain import Chain, ChainFinding, SealPosition
-from gatekeeper.audit.checks.coverage import Covered
+from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
@@ -35,8 +35,9 @@ from schemas.codec import canonical
 from schemas.record import Record
 from schemas.topics import DAY_MS
 from schemas.values import Model
+from streams.client.broker_access import REQUEST_MS, connection, reaching
 from streams.client.publisher import bounded, transactional
-from streams.client.reader import REQUEST_MS, Reader, connection, reaching
+from streams.client.reader import Reader
 
 CHECKPOINT_SECONDS = 10.0
 """Least seconds between checkpoints; a leaf that comes after a longer silence is sealed at once."""
@@ -245,7 +246,7 @@ class Sealer:
             return
         self._reported = _now()
         self._due = self._reported + self._every_ms
-        leaf = coverage.report(found, group=self._settings.group, at=instant(self._reported))
+        leaf = coverage_report.report(found, group=self._settings.group, at=instant(self._reported))
         self._told.covered(found, self._log.append(leaf))
 
     def _state(self) -> bytes:

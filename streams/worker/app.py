@@ -8,52 +8,36 @@ import secrets
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import faust
 import structlog
-from aiokafka import ConsumerRecord
 from faust.tables.manager import TableManager
 from faust.types import TP
 
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine.sends import Judge
-from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UnavailableError, UsageError
+from gatekeeper.errors import GatekeeperError, RestartError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys, fingerprint
-from gatekeeper.knowledge.read_wide import ReadWide
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.settings import Settings
-from gatekeeper.times import day
-from streams.client import admin
 from streams.client.connection import reached
-from streams.worker.batch import WorkerContext
-from streams.worker.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transport
+from streams.worker.chunks import CREDIT_RECORDS, Credit, Schema, Transport
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
+from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
-from streams.worker.partition import FORBIDDEN, Partition
+from streams.worker.partition import FORBIDDEN
+from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
-CHECK_SECONDS = 5.0
-"""Seconds between attempts to compare the topics with the registry after a failed attempt."""
-FRESH_MS = 10_000
-"""The worker is ready while its facts are known to be complete up to at most this many milliseconds ago."""
-
 METADATA_MS = 2_000
 """Milliseconds after which the fetch asks for leaders again: a silent leader does not report its own end."""
-UNREADABLE = 100
-"""Unreadable facts that the readiness page names, at most; their dead letters name all.
-
-So many names in refusals that nobody registered, too.
-"""
-
-OnFailure = Callable[[BaseException], None]
 
 
 class NoTables(TableManager):
@@ -63,122 +47,6 @@ class NoTables(TableManager):
         """Does what Faust does after its second."""
         await self._update_channels()
         await self.recovery.start()
-
-
-class Gate:
-    """The partitions that this worker owns, from assignment to revocation, fed by the agent."""
-
-    def __init__(self, app: faust.App, tools: WorkerContext, on_failure: OnFailure) -> None:
-        self.tools = tools
-        self.on_failure = on_failure
-        self._app = app
-        self._partitions: dict[int, Partition] = {}
-        self._generation: int | None = None
-        self._revoked_at: float | None = None
-        self._checking: asyncio.Task[None] | None = None
-
-    async def assigned(self, assigned: set[TP]) -> None:
-        """Takes over the new partitions, continues with those kept, and compares the topics with the registry again."""
-        await self.revoked()
-        settings, loop = self.tools.settings, asyncio.get_running_loop()
-        self._generation = self._app.consumer_generation_id
-        self.tools.credit.reset()
-        ours = {tp.partition for tp in assigned if tp.topic == settings.topic("sends")}
-        kept = sorted(ours & self._partitions.keys())
-        gone = [self._partitions.pop(number) for number in self._partitions.keys() - ours]
-        for number in sorted(ours):
-            if number not in self._partitions:
-                self._partitions[number] = Partition(
-                    number, self.tools, on_failure=self.on_failure, on_refusal=self._refused
-                )
-            self._partitions[number].start()
-        seconds = round(loop.time() - (self._revoked_at or loop.time()), 3)
-        log.info("assigned", partitions=sorted(ours), kept=kept, generation=self._generation, seconds=seconds)
-        self._revoked_at = None
-        self._check()
-        await asyncio.gather(*(partition.stop() for partition in gone))
-
-    async def revoked(self) -> None:
-        """Stops judging. Awaited before the group rebalances, so that nothing of ours runs after it."""
-        if self._revoked_at is None:
-            self._revoked_at = asyncio.get_running_loop().time()
-        await asyncio.gather(*(partition.pause() for partition in self._partitions.values()))
-        self.tools.credit.reset()
-
-    async def stop(self) -> None:
-        """Releases all partitions."""
-        if self._checking is not None:
-            self._checking.cancel()
-        partitions, self._partitions = list(self._partitions.values()), {}
-        await asyncio.gather(*(partition.stop() for partition in partitions))
-
-    def _refused(self, error: IntegrityError) -> None:
-        """Ends the process once every existing partition is refused, because there is nothing left to judge."""
-        refused = [partition for partition in self._partitions.values() if partition.refused]
-        if len(refused) == self.tools.settings.partitions:
-            self.on_failure(error)
-
-    def _check(self) -> None:
-        """Compares the topics with the registry again, in the background: Kafka may have been changed."""
-
-        async def compared() -> None:
-            while True:
-                try:
-                    return await asyncio.to_thread(admin.demand, self.tools.settings)
-                except UnavailableError as error:
-                    log.warning("topics_unchecked", reason=str(error))
-                    await asyncio.sleep(CHECK_SECONDS)
-
-        if self._checking is not None:
-            self._checking.cancel()
-        self._checking = asyncio.create_task(compared())
-        self._checking.add_done_callback(self._heed)
-
-    def _heed(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.on_failure(error)
-
-    def feed(self, chunk: Chunk[ConsumerRecord]) -> None:
-        """Hands a chunk to its partition; a chunk of an older assignment is left for its owner to read again."""
-        partition = self._partitions.get(chunk.partition)
-        if partition is None or chunk.generation != self._generation:
-            self.tools.credit.give(chunk.partition, len(chunk.records), chunk.size)
-        else:
-            partition.offer(chunk)
-
-    def readiness(self) -> dict[str, Any]:
-        """The readiness report: True under `ready` if sends are judged at the moment, else the cause of the wait.
-
-        A policy that nobody knows withholds all sends, so the worker is then not ready either.
-        """
-        followers = self.tools.followers
-        refused = {str(p.number): p.refused.sentence for p in self._partitions.values() if p.refused}
-        waits = {str(p.number): p.waits_for for p in self._partitions.values() if p.waits_for and not p.refused}
-        now = self.tools.clock.now()
-        fresh = now - followers.as_of < FRESH_MS
-        packs = self.tools.packs
-        unresolved = sorted("/".join(map(str, place)) for place in followers.store.unresolved.faults)
-        barred = {bar.id: bar.what for bar in packs.barring(now)}
-        return {
-            "ready": fresh and bool(self._partitions) and not waits and not refused and not barred,
-            "mode": self.tools.settings.mode,
-            "facts_fresh": fresh,
-            "partitions": sorted(self._partitions),
-            "waiting": waits,
-            "refused": refused,
-            "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
-            "people": followers.store.people,
-            "unreadable_facts": unresolved[:UNREADABLE],
-            "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
-            "policy": self.tools.policy.name,
-            "policy_unknown": barred,
-            "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
-            "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
-        }
-
-
-def _read_wide(store: FactStore) -> list[ReadWide]:
-    return store.named_by_refusals.unregistered(store.reference)[:UNREADABLE]
 
 
 def fail(error: BaseException) -> None:

@@ -9,46 +9,36 @@ import base64
 import hashlib
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 from aiokafka import ConsumerRecord
 
-from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import Handling, handling
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.handoffs import MAX_PIECES, decides
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
-from gatekeeper.engine.outputs import marked
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reconsideration import reconsider
 from gatekeeper.engine.rejudging import STALE
-from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import IntegrityError
-from gatekeeper.keys import Signer
 from gatekeeper.ledger.entries import Entry, left_open
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.policy.packs import Packs
-from gatekeeper.policy.policy import Policy
-from gatekeeper.settings import Settings
-from schemas.audit import Mode, Skipped
+from schemas.manifests import Skipped
 from streams.client.batches import as_record
 from streams.client.producer import Producer
-from streams.worker.chunks import CHUNK_BYTES, Credit
-from streams.worker.clients import Clients
-from streams.worker.clock import Clock
-from streams.worker.facts import Followers, Place, Unread
-from streams.worker.intake import InputRange, Pace
-from streams.worker.ledger import Ledger, dead_key
+from streams.worker.dead_facts import DeadFacts
+from streams.worker.intake import InputRange
+from streams.worker.ledger import Ledger
 from streams.worker.reevaluation import Touched
 from streams.worker.transaction import Transaction
+from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
-DEAD_FACTS = 200
 TOMBSTONES = 1_000
 """Ledger entries that no longer matter and are deleted in one transaction, at most."""
 RECALLS = 1_000
@@ -59,37 +49,6 @@ TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "SENDING_SUSPENDED"))
 """Reasons that can end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
 """Failed decisions among the last ones that raise an alarm. Each is withheld, and other sends are not affected."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerContext:
-    """Tools that all owned partitions of a worker share."""
-
-    settings: Settings
-    judge: Judge
-    followers: Followers
-    credit: Credit
-    clock: Clock
-    clients: Clients
-    seek: Callable[[int, int], Awaitable[None]]
-    """Moves the transport to an offset: partition, offset."""
-    signer: Signer
-    """Signs manifests."""
-    masters: Mapping[int, str]
-    """Fingerprints of the available master keys, by number."""
-    writers: Sequence[Vkey]
-    """The available public keys of workers; if there are none, every record on `manifests` counts."""
-    pace: Pace
-
-    @property
-    def packs(self) -> Packs:
-        """The policy packs in force by the facts applied so far."""
-        return self.judge.holding(self.followers.store)
-
-    @property
-    def policy(self) -> Policy:
-        """The policy version in force by the worker's clock."""
-        return self.packs.at(self.clock.now())
 
 
 @dataclass(slots=True)
@@ -142,9 +101,10 @@ class Judging:
     ) -> None:
         self.head = head
         self.memory = kept.memory
+        self.dead_facts = DeadFacts(number, tools, kept)
         self.broken = False
         """True if an error interrupted judging: the memory then holds entries that nothing will write."""
-        self._number, self._tools, self._ledger = number, tools, kept
+        self._number, self._tools = number, tools
         self._writer, self._touched = writer, touched
         self._handling: Handling | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
@@ -154,18 +114,6 @@ class Judging:
     def failing(self) -> bool:
         """Tells whether so many of the last decisions failed that somebody should look."""
         return sum(self._failures) >= FAILURES
-
-    def unreadable(self) -> list[Place]:
-        """The unreadable facts that this partition must still set aside, as many as fit one transaction."""
-        partitions = self._tools.settings.partitions
-        found, size = [], 0
-        for place, fact in self._tools.followers.unreadable.items():
-            if place[1] % partitions == self._number and dead_key(*place) not in self._ledger.dead:
-                found.append(place)
-                size += len(fact.key or b"") + len(fact.value or b"")
-                if len(found) >= DEAD_FACTS or size > CHUNK_BYTES:
-                    break  # the rest goes with the next transactions
-        return found
 
     def judged(
         self, load: BatchInput, *, fresh: bool | None, due: bool
@@ -311,13 +259,7 @@ class Judging:
             self._policy = policy.sha256
             self._touched.everybody()
             log.info("policy_in_force", partition=self._number, offset=sends.start, policy=policy.name)
-        dead_facts = self.unreadable()
-        for place in dead_facts:
-            fact = tools.followers.unreadable[place]
-            transaction.add("deadletter", fact.key, fact.value, _fact_headers(place, fact, settings.mode))
-            key = dead_key(*place)
-            transaction.add("ledger", key, b"{}")
-            self._ledger.apply(key, b"{}")
+        dead_facts = self.dead_facts.add(transaction)
         value = manifest(
             writer=settings.worker,
             kid=tools.signer.kid,
@@ -330,7 +272,7 @@ class Judging:
                 if name == "sends" or batch.to > batch.start
             ],
             judged=[*(anew.records if anew else ()), *judged],
-            dead_facts=len(dead_facts),
+            dead_facts=dead_facts,
             as_of=tools.followers.positions(),
             prev=self.head.prev,
             policy=policy,
@@ -362,16 +304,3 @@ def cancels(acts: InputRange[ActRecord]) -> bool:
 def waiting(entries: Iterable[Entry]) -> list[str]:
     """Recipient ids of the items that these entries leave open, and that the gate itself may clear."""
     return [whom for one in entries if (whom := left_open(one))]
-
-
-def _fact_headers(place: Place, fact: Unread, mode: Mode) -> list[tuple[str, bytes]]:
-    name, _, where = fact.fault.partition(" at ")
-    return [
-        ("gate-reason", b"FACTS_UNAVAILABLE"),
-        ("gate-fault", name.encode()),
-        ("gate-place", where.encode()),
-        ("gate-source", "/".join(map(str, place)).encode()),
-        *([("gate-size", str(fact.size).encode())] if fact.size is not None else ()),
-        ("gate-sha256", fact.sha256.encode()),
-        *marked(mode),
-    ]

@@ -24,9 +24,9 @@ from aiokafka.errors import (
 
 from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UsageError
 from gatekeeper.ledger.refused import Refused
-from streams.worker.batch import WorkerContext
 from streams.worker.chunks import Chunk
 from streams.worker.turn import Turn
+from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
 from streams.client import admin, progress
-from streams.client.reader import connection
+from streams.client.broker_access import connection
 from streams.worker import holders
 from streams.worker.app import create_app, fail
 from streams.worker.health import serve_health

@@ -21,7 +21,7 @@ from gatekeeper.settings import Settings
 from schemas.record import Output, Record
 from streams.client.batches import as_record
 from streams.worker import offsets
-from streams.worker.batch import WorkerContext
+from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 

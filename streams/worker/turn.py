@@ -19,13 +19,14 @@ from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
 from streams.worker import offsets
 from streams.worker.acts import Acts
-from streams.worker.batch import Anew, BatchInput, Judging, WorkerContext, cancels
+from streams.worker.batch import Anew, BatchInput, Judging, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
 from streams.worker.intake import InputRange, Intake, arrival
 from streams.worker.reevaluation import Touched
 from streams.worker.takeover import TakeOver, refuse_hanging
 from streams.worker.transaction import Transaction
+from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
@@ -209,7 +210,7 @@ class Turn:
     def _something_to_write_down(self) -> bool:
         silent = asyncio.get_running_loop().time() - self._written_at
         moved = self._intake.moved or self._act_intake.moved
-        return bool(self._judging.unreadable()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
+        return bool(self._judging.dead_facts.due()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
 
     async def _ready(self, load: BatchInput) -> bool | None:
         """Passes the barrier. True if it was passed in time, None if the load needs no facts."""

@@ -17,8 +17,7 @@ from confluent_kafka import Producer
 from gatekeeper import cli
 from gatekeeper.settings import Settings
 from schemas.record import Record
-from streams.client import admin, publisher
-from streams.client import reader as client
+from streams.client import admin, broker_access, publisher
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
@@ -123,7 +122,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a broker that is not there; asked with less patience than usual."""
     address = "127.0.0.1:1"
     monkeypatch.setenv("GATEKEEPER_BROKER", address)
-    monkeypatch.setattr(client, "CONNECT_MS", 300)
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)
     return address
 
 
@@ -171,7 +170,7 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> It
         monkeypatch.setattr(publisher, "WINDOW_RECORDS", window)
         monkeypatch.setattr(publisher, "DELIVERY_MS", 6_000)
         monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
-        monkeypatch.setattr(client, "REQUEST_MS", 2_000)
+        monkeypatch.setattr(broker_access, "REQUEST_MS", 2_000)
         yield broker
 
 

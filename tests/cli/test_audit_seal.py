@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.audit.checks.coverage import Covered
+from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.notes import Checkpoint

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.keys import ROLES, Keys, key_name
-from streams.client import reader
+from streams.client import broker_access
 from streams.client.rights import WRITES, rights
 from tests.cli.conftest import Outcome, Run
 from tests.support.secure import Secured, secured
@@ -115,7 +115,7 @@ def test_who_only_publishes_then_reads_nothing_and_clears_nothing(as_: As) -> No
 def test_a_user_or_a_broker_that_is_not_believed_then_one_sentence_says_what_to_change(
     as_: As, kafka: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "CONNECT_MS", 500)
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 500)
     wrong, open_, empty = tmp_path / "wrong", tmp_path / "open", tmp_path / "empty"
     for path, mode, text in ((wrong, 0o600, "of another\n"), (open_, 0o644, "open auditor"), (empty, 0o600, "\n")):
         path.write_text(text)

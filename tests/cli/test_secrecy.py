@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from schemas.topics import TOPICS
-from streams.client import reader
+from streams.client import broker_access
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Outcome, Run
 from tests.support import canaries
@@ -264,7 +264,7 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("audit", "check", "proof.json", code=0)
     with monkeypatch.context() as nowhere:
         nowhere.setenv("GATEKEEPER_BROKER", "127.0.0.1:1")
-        nowhere.setattr(reader, "CONNECT_MS", 300)
+        nowhere.setattr(broker_access, "CONNECT_MS", 300)
         for words in (("withdraw", "c0", "--reason", NAME), ("erase", "c0", *because)):
             said(*words, code=3)
 

@@ -15,7 +15,8 @@ import pytest
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.audit.explanation.citations import Citations
-from gatekeeper.audit.explanation.explanation import Explanation, PlacedRecord
+from gatekeeper.audit.explanation.explanation import Explanation
+from gatekeeper.audit.explanation.placed_record import PlacedRecord
 from gatekeeper.audit.explanation.wording import told_reason
 from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.records.releases import RELEASES, RULES

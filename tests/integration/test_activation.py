@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from schemas.audit import AuditRecord, Manifest
+from schemas.audit import AuditRecord
+from schemas.manifests import Manifest
 from tests.support.policies import record, text
 from tests.support.world import World, eventually
 

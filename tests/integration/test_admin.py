@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
-from streams.client import admin, reader
+from streams.client import admin, broker_access
 from streams.client.admin import Difference
 from streams.kafka.broker import Broker
 
@@ -154,7 +154,7 @@ def test_more_replicas_than_brokers_then_create_refuses_and_makes_nothing(
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.example:9092"])
 def test_no_broker_then_the_sentence_names_the_address(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "CONNECT_MS", 300)
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)
     with pytest.raises(UnavailableError) as refused:
         admin.verify(Settings(broker=address))
     assert address in str(refused.value)

@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
-from streams.client import admin, fact_with_act, publisher
+from streams.client import admin, broker_access, fact_with_act, publisher
 from streams.client import reader as client
 from streams.client.publisher import Outgoing, Place, Publisher, transact
 from streams.client.reader import Reader
@@ -43,7 +43,7 @@ def own(hurt: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     settings = Settings(broker=hurt.bootstrap, prefix=prefix, partitions=2)
     admin.create(settings)
     Foreign(settings).abort()  # the first transaction of all has to wait for what Kafka lays out for it
-    monkeypatch.setattr(client, "REQUEST_MS", 3_000)
+    monkeypatch.setattr(broker_access, "REQUEST_MS", 3_000)
     monkeypatch.setattr(client, "STALL_SECONDS", 3.0)
     monkeypatch.setattr(publisher, "REQUEST_MS", 3_000)
     monkeypatch.setattr(publisher, "DELIVERY_MS", 4_000)

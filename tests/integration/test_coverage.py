@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.audit.checks.coverage import CoverageFinding, report
+from gatekeeper.audit.checks.coverage_report import CoverageFinding, report
 from gatekeeper.cli.audit import command
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest

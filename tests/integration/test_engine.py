@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from gatekeeper.knowledge.store import FactStore
-from schemas.audit import Manifest
+from schemas.manifests import Manifest
 from streams.worker import chunks, intake, turn
 from tests.support.world import World, eventually, send, until
 

@@ -8,7 +8,8 @@ import pytest
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.settings import Settings
-from schemas.audit import Decision, Manifest
+from schemas.audit import Decision
+from schemas.manifests import Manifest
 from streams.client import progress
 from streams.worker.transaction import GOING_OUT, Transaction
 from tests.support.world import World, eventually, until

@@ -17,7 +17,8 @@ from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant
-from schemas.audit import AuditRecord, Manifest
+from schemas.audit import AuditRecord
+from schemas.manifests import Manifest
 from tests.property import people
 from tests.support import canaries, invented
 from tests.support.canaries import PEOPLE

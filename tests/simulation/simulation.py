@@ -20,7 +20,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, producer
-from streams.worker import acts, batch, reevaluation, settling, turn
+from streams.worker import acts, batch, dead_facts, reevaluation, settling, turn
 from tests.simulation import promises
 from tests.simulation.company import Company
 from tests.simulation.group import Group
@@ -36,7 +36,7 @@ SMALL: tuple[tuple[Any, str, Any], ...] = (
     (settling, "STRETCH", {"manifests": 8, "audit": 60}),
     (batch, "MAX_PIECES", 2),
     (batch, "RECALLS", 3),
-    (batch, "DEAD_FACTS", 1),
+    (dead_facts, "DEAD_FACTS", 1),
     (batch, "TOMBSTONES", 2),
     (turn, "TOUCHED", 3),
     (reevaluation, "STEP", 4),

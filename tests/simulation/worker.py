@@ -23,12 +23,12 @@ from gatekeeper.keys import Signer, fingerprint
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
-from streams.worker.app import Gate
-from streams.worker.batch import WorkerContext
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
+from streams.worker.gate import Gate
 from streams.worker.intake import Pace
+from streams.worker.worker_context import WorkerContext
 from tests.simulation.clients import Clients
 from tests.simulation.loop import Loop, Machine
 from tests.simulation.network import Network

@@ -36,8 +36,8 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.packs import load, shipped, shipped_text
 from gatekeeper.times import instant
-from schemas.audit import Skipped
 from schemas.codec import canonical
+from schemas.manifests import Skipped
 from schemas.record import Record
 from tests.support import invented
 from tests.support.facts import fact

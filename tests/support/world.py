@@ -34,7 +34,8 @@ from gatekeeper.keys import ROLES, Keys
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import Settings
-from schemas.audit import AuditRecord, Manifest, Mode
+from schemas.audit import AuditRecord, Mode
+from schemas.manifests import Manifest
 from schemas.topics import logical_name
 from streams.client import admin
 from streams.worker.app import create_app

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.coverage import OUTPUTS, TOLD, CoverageFinding, Covered, Range, covered, report
+from gatekeeper.audit.checks.coverage import OUTPUTS, covered
+from gatekeeper.audit.checks.coverage_report import TOLD, CoverageFinding, Covered, Range, report
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey

@@ -10,7 +10,8 @@ import pytest
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.explanation.citations import Citations
-from gatekeeper.audit.explanation.explanation import Explanation, NewestCheckpoint, PlacedRecord, of
+from gatekeeper.audit.explanation.explanation import Explanation
+from gatekeeper.audit.explanation.placed_record import NewestCheckpoint, PlacedRecord, of
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.releases import RULES

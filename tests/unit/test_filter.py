@@ -8,7 +8,7 @@ import pytest
 
 from gatekeeper.errors import UsageError
 from gatekeeper.review.filter import KEYS, parse
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 from schemas.events import ReviewPlace
 
 NOW = 1_764_000_000_000

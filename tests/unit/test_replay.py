@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.by_hash import ByHash
-from gatekeeper.audit.checks.replay import Replayed, difference, replay
+from gatekeeper.audit.checks.record_difference import difference
+from gatekeeper.audit.checks.replay import Replayed, replay
 from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load, shipped

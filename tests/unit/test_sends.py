@@ -20,9 +20,10 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
-from schemas.audit import NORMALISED, AuditRecord, Decision, Manifest
+from schemas.audit import NORMALISED, AuditRecord, Decision
 from schemas.codec import canonical
 from schemas.events import Send
+from schemas.manifests import Manifest
 from schemas.record import Record
 from tests.support import invented
 from tests.support.bad_sends import BAD_SENDS

@@ -16,8 +16,9 @@ import orjson
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import adds_up
-from schemas.audit import Count, Digest, Manifest
+from schemas.audit import Count, Digest
 from schemas.codec import Unreadable, decode
+from schemas.manifests import Manifest
 from schemas.values import Model
 
 Kind = Literal[

@@ -10,117 +10,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import orjson
 
 from gatekeeper.audit.checks.chain import not_signed, told_kid
+from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, End, Fault, Range, SkippedRange, plain
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
-from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.records.record import did as derived
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
-from schemas.audit import DID_PATTERN, Manifest
-from schemas.codec import Unreadable, canonical, decode
+from schemas.audit import DID_PATTERN
+from schemas.codec import Unreadable, decode
+from schemas.manifests import Manifest
 from schemas.topics import logical_name
 
-Fault = Literal[
-    "torn_transaction",
-    "skipped_offset",
-    "false_gap",
-    "claimed_nothing",
-    "dropped_manifest",
-    "reordered_partition",
-    "foreign_manifest",
-    "unsigned_manifest",
-    "unknown_key",
-    "omitted_record",
-    "doubled_record",
-    "foreign_record",
-    "missing_output",
-    "output_without_record",
-    "unsaid_skip",
-]
 OWN = {"sends": ("intake",), "acts": ("act", "release")}
 """Stages of the one audit record that each input record has, by input topic."""
 OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
-TOLD = 100
-"""Most findings that a report lists; it counts all of them."""
-DETAIL = 120
-"""Most characters of a detail that are reported."""
-
-
-class CoverageFinding(NamedTuple):
-    """A fault with its place: topic (registry name), partition, offset. `detail`: a count, an id or an end offset.
-
-    The place of something missing is that of the manifest, input or record that should have it.
-    """
-
-    fault: Fault
-    partition: int
-    topic: str
-    offset: int
-    detail: str = ""
-
-    @property
-    def place(self) -> str:
-        """The place as shown to people: `TOPIC/PARTITION/OFFSET`."""
-        return f"{self.topic}/{self.partition}/{self.offset}"
-
-
-class End(NamedTuple):
-    """A partition's position in the ledger: next offsets of its inputs, hash (hex) of its last manifest."""
-
-    sends: int
-    acts: int
-    prev: str | None
-
-
-@dataclass(slots=True)
-class Range:
-    """A claimed range of an input: offsets from `start` to before `to`, `n` of them with a record."""
-
-    start: int
-    to: int
-    n: int
-
-
-class SkippedRange(NamedTuple):
-    """Offsets of an input (registry name) that a person skipped: from `start` to before `to`, with the act.
-
-    `place`: the act's offset on `acts`. `manifest`: the offset of the manifest that states the skip. `refused`: the
-    error for which the partition was refused. If `to` is below `start`, the partition went back.
-    """
-
-    topic: str
-    start: int
-    to: int
-    act: str
-    by: str
-    refused: str
-    place: int
-    manifest: int
-
-
-@dataclass(slots=True)
-class Covered:
-    """Result for one partition. `expired`: the amount of each topic that the broker no longer keeps.
-
-    For an input it counts offsets, for an output the decisions with a record there.
-    """
-
-    partition: int
-    manifests: int
-    records: int
-    claimed: dict[str, Range]
-    expired: dict[str, int]
-    findings: list[CoverageFinding]
-    skipped: list[SkippedRange]
 
 
 def covered(
@@ -145,35 +56,6 @@ def covered(
     for manifest in manifests:
         check.take(manifest, demanded=manifest.offset < settled)
     return check.end()
-
-
-def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
-    """Canonical JSON of the findings on all partitions, short enough to be sealed. `at`: the time, RFC 3339.
-
-    The report counts all findings and lists as many as fit. Values of partitions are lists in the order of partition
-    numbers. An input's value is the first claimed offset, the next offset, and the number of records between them.
-    """
-    findings = [finding for one in found for finding in one.findings]
-    told = [finding._asdict() for finding in findings[:TOLD]]
-    claimed = sorted({name for one in found for name in one.claimed})
-    expired = sorted({name for one in found for name in one.expired})
-    partitions: dict[str, Any] = {
-        "manifests": [one.manifests for one in found],
-        "records": [one.records for one in found],
-        "in": {name: [_claimed(one, name) for one in found] for name in claimed},
-        "expired": {name: [one.expired.get(name, 0) for one in found] for name in expired},
-    }
-    said = {"v": 1, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
-    if skipped := [{"partition": one.partition, **skip._asdict()} for one in found for skip in one.skipped]:
-        said["skipped"] = skipped[:TOLD]
-    while len(value := canonical({**said, "findings": told})) > LEAF_BYTES and told:
-        del told[len(told) // 2 :]
-    return value
-
-
-def _claimed(one: Covered, name: str) -> list[int]:
-    each = one.claimed.get(name, Range(0, 0, 0))
-    return [each.start, each.to, each.n]
 
 
 def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -354,7 +236,7 @@ class _Check:
             self._find("skipped_offset", topic, claimed.to, f"to {start}")
         claimed.to = to
         self._told.append((topic, start, to))
-        who = {name: _plain(said[name]) for name in ("act", "by", "refused")}
+        who = {name: plain(said[name]) for name in ("act", "by", "refused")}
         self._found.skipped.append(SkippedRange(topic, start, to, **who, place=said["offset"], manifest=offset))
 
     def _is_unsaid(self, skip: SkippedRange) -> bool:
@@ -426,18 +308,13 @@ class _Check:
         return any(name == topic and start <= offset < to for name, start, to in self._told)
 
     def _find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
-        topic, detail = (_plain(one) for one in (topic, detail))
+        topic, detail = (plain(one) for one in (topic, detail))
         self._found.findings.append(CoverageFinding(fault, self._found.partition, topic, offset, detail))
 
 
 def _id(did: object) -> str:
     """The decision id, or '' if malformed, as a forger may have written anything."""
     return did if isinstance(did, str) and re.fullmatch(DID_PATTERN, did) else ""
-
-
-def _plain(said: str) -> str:
-    """Text as short printable ASCII, so that a forger's value neither ends a line nor fills a leaf."""
-    return "".join(char if "!" <= char <= "~" or char == " " else "?" for char in said[:DETAIL])
 
 
 def _outside(gaps: Iterable[Mapping[str, int]], start: int, to: int) -> Iterator[range]:

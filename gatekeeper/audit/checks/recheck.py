@@ -10,7 +10,9 @@ import orjson
 
 from gatekeeper.audit.checks.archive import Archive, Positions
 from gatekeeper.audit.checks.by_hash import ByHash
-from gatekeeper.audit.checks.replay import Finding, Replayed, difference, milliseconds, other_rules, replay
+from gatekeeper.audit.checks.record_difference import difference
+from gatekeeper.audit.checks.recorded_case import milliseconds
+from gatekeeper.audit.checks.replay import Finding, Replayed, other_rules, replay
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.audit.records.releases import RELEASES

@@ -6,33 +6,25 @@ the record and reports them as `told`. All of them withhold, so none can hide a 
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 import orjson
 
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
-from gatekeeper.audit.records import masking
+from gatekeeper.audit.checks.record_difference import ABSENT, first_difference, shown
+from gatekeeper.audit.checks.recorded_case import RecordedCase, Unjudged, decided, milliseconds, read, whole
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.audit.tlog.canonical_json import read_canonical
-from gatekeeper.deciding.decide import Decision, decide, only
-from gatekeeper.deciding.facts import Facts
-from gatekeeper.deciding.rules.system import Cleared
-from gatekeeper.deciding.snapshot import read_snapshot
-from gatekeeper.engine.failures import defect
-from gatekeeper.policy.packs import NEVER, Packs, PolicyOutage
-from gatekeeper.policy.policy import Policy
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import LONG_AGO
 from schemas.audit import NORMALISED, AuditRecord, Stage
 from schemas.codec import canonical
-from schemas.events import Send
 from schemas.topics import logical_name
 
 Finding = Literal["same", "told", "silent", "drift", "unknown", "unverified"]
@@ -43,8 +35,6 @@ Finding = Literal["same", "told", "silent", "drift", "unknown", "unverified"]
 other rules decided it, and our rules lead to another decision. This release cannot check such a decision.
 """
 
-NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
-"""Placeholders for fields that records do not hold and decide() does not read."""
 COPIED = ("subj", "in_mac")
 """Fields made with keys that replay does not have."""
 INPUTS: dict[Stage, tuple[str, ...]] = {
@@ -57,11 +47,8 @@ INPUTS: dict[Stage, tuple[str, ...]] = {
 """Topics that may hold the input of each stage. A release, for example, needs an act."""
 RESULTS = frozenset(("cleared", "withheld", "asked", "handed", "reemitted"))
 """Outcomes that an act reaches only by a decision."""
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
-_ABSENT = "-"
 _NUMBER = re.compile(rb'(?:":|[\[,])-?(?:[0-9]{16}|[0-9]+[.eE])')
 """Possible numbers outside canonical JSON; a match may also lie within a string."""
-_TELLING = ("verdict", "reasons")
 
 
 class Replayed(NamedTuple):
@@ -69,44 +56,11 @@ class Replayed(NamedTuple):
 
     finding: Finding
     did: str
-    stage: str = _ABSENT
+    stage: str = ABSENT
     place: str = ""
     recorded: str = ""
     derived: str = ""
     why: str = ""
-
-
-class Unjudged(Exception):
-    """The recorded value of this field cannot have been an input of decide()."""
-
-
-class RecordedCase(NamedTuple):
-    """A record with a verdict, read back into the inputs of decide()."""
-
-    record: AuditRecord
-    said: dict[str, Any]
-    policy: Policy
-    send: Send | None
-    facts: Facts | None
-
-    @property
-    def told(self) -> bool:
-        """True if the cause stands in the record alone: an unreadable send, a defect, no policy in force."""
-        codes = [reason.code for reason in self.record.reasons]
-        if codes == ["POLICY_UNKNOWN"] and self.send is not None:
-            country = self.send.contact_point.country
-            return "case" in self.record.reasons[0].says or country is None or country in self.policy.jurisdictions
-        return self.unjudged
-
-    @property
-    def unread(self) -> bool:
-        """True if there was no readable send to judge."""
-        return self.send is None and [reason.code for reason in self.record.reasons] == ["EVENT_INVALID"]
-
-    @property
-    def unjudged(self) -> bool:
-        """True if decide() was not called, or failed, so that no rules took part."""
-        return self.unread or [reason.code for reason in self.record.reasons] == ["DECISION_FAILED"]
 
 
 def replay(
@@ -136,14 +90,14 @@ def replay(
     except Missing as missing:
         return Replayed("unknown", record.did, record.stage, why=f"{missing.kind} {missing.digest}")
     except Unjudged as unjudged:
-        return Replayed("drift", record.did, record.stage, str(unjudged), _shown(said, str(unjudged)), _ABSENT)
-    differs = None if canonical(derived) == value else _first(said, derived)
+        return Replayed("drift", record.did, record.stage, str(unjudged), shown(said, str(unjudged)), ABSENT)
+    differs = None if canonical(derived) == value else first_difference(said, derived)
     if differs and rules and ran:
         derived = _rebuilt(case, _as_recorded(decision, record))
     if differs and canonical(derived) != value:  # not only the decision differs, or our own rules made it
-        return Replayed("drift", record.did, record.stage, *_first(said, derived))
+        return Replayed("drift", record.did, record.stage, *first_difference(said, derived))
     if not _from_its_input(record):
-        return Replayed("drift", record.did, record.stage, "src", _shown(said, "src"), _ABSENT)
+        return Replayed("drift", record.did, record.stage, "src", shown(said, "src"), ABSENT)
     if not _numbers_are_whole(value):
         return Replayed("unknown", record.did, record.stage, why="record")
     if differs:
@@ -166,7 +120,7 @@ def _unread(value: bytes, rules: int | None) -> Replayed:
         with suppress(ValueError):
             said = read_record(value)
             return Replayed("unverified", said["did"], said["stage"], why=f"rules {rules}")
-    return Replayed("unknown", _ABSENT, why="record")
+    return Replayed("unknown", ABSENT, why="record")
 
 
 def _as_recorded(decision: Decision, record: AuditRecord) -> Decision:
@@ -182,115 +136,6 @@ def _as_recorded(decision: Decision, record: AuditRecord) -> Decision:
     )
 
 
-def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> RecordedCase:
-    """The inputs of decide() for a record; raises Missing, or Unjudged if a recorded field cannot be an input."""
-    policy = library.policy(record.policy.sha256)
-    if record.max_lag_ms is not None:
-        policy = dataclasses.replace(policy, max_lag_ms=record.max_lag_ms)
-    try:
-        send = Send.model_validate_json(canonical(_whole(record.send))) if record.send is not None else None
-    except (ValueError, LookupError, TypeError):
-        raise Unjudged("send") from None
-    try:
-        facts = read_snapshot(canonical(said["facts"])) if record.facts is not None else None
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise Unjudged("facts") from None
-    return RecordedCase(record, said, policy, send, facts)
-
-
-def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> Decision:
-    """The decision that follows. `under`: packs that replace the recorded policy. Raises as `read` does."""
-    record, at = case.record, milliseconds(case.record.at)
-    policy = under.at(at) if under else case.policy
-    reasons = [Found(reason.code, reason.facts, reason.says) for reason in record.reasons]
-    if case.unjudged:
-        return only(policy, at, reasons)
-    if case.send is None or case.facts is None or record.facts is None:
-        raise Unjudged("send" if case.send is None else "facts")
-    reference = library.reference(record.facts.refs)
-    try:
-        return decide(
-            case.send,
-            case.facts,
-            reference,
-            under or _packs(case.policy, reasons, record.notes),
-            at,
-            as_of=milliseconds(record.asof) if record.asof else None,
-            checkpoint="handoff" if record.stage in ("handoff", "recall") else "intake",
-            clearance=Cleared(record.clearance, record.clearance_event) if record.clearance else None,
-        )
-    except Exception as error:  # facts that no worker of ours could have judged
-        return only(policy, at, [defect(error)])
-
-
-def milliseconds(written: str) -> int:
-    """An instant as records write it, in milliseconds since the epoch."""
-    return (datetime.fromisoformat(written) - _EPOCH) // timedelta(milliseconds=1)
-
-
-def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, str] | None:
-    """The first differing field with both values as JSON, `-` for a missing one; None if equal.
-
-    Possible personal data is masked in the path and in the values, as the record may be forged.
-    """
-    if isinstance(recorded, dict) and isinstance(derived, dict):
-        for name in sorted(recorded.keys() | derived.keys()):
-            known = name if name in derived else masking.named(name)
-            below = f"{place}.{known}" if place else known
-            if name not in derived and not masking.tellable(name):
-                return below, masking.told(masking.MASK), _ABSENT
-            if name not in recorded or name not in derived:
-                return below, _shown(recorded, name), _shown(derived, name)
-            if found := difference(recorded[name], derived[name], below):
-                return found
-        return None
-    if isinstance(recorded, list) and isinstance(derived, list):
-        for number, (one, other) in enumerate(zip(recorded, derived, strict=False)):
-            if found := difference(one, other, f"{place}[{number}]"):
-                return found
-        if len(recorded) != len(derived):
-            below = f"{place}[{min(len(recorded), len(derived))}]"
-            longer = recorded if len(recorded) > len(derived) else derived
-            more = masking.told(longer[min(len(recorded), len(derived))])
-            return (below, more, _ABSENT) if longer is recorded else (below, _ABSENT, more)
-        return None
-    same = canonical(recorded) == canonical(derived)
-    return None if same else (place, masking.told(recorded), masking.told(derived))
-
-
-def _first(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
-    """The first difference of two records, the verdict's first; '' and `-` if only the bytes differ."""
-    for name in (*_TELLING, *sorted({*said, *derived} - {*_TELLING})):
-        one, other = ({name: of[name]} if name in of else {} for of in (said, derived))
-        if found := difference(one, other):
-            return found
-    return "", _ABSENT, _ABSENT
-
-
-def _shown(of: Mapping[str, Any], name: str) -> str:
-    return masking.told(of[name]) if name in of else _ABSENT
-
-
-def _whole(send: Mapping[str, Any]) -> dict[str, Any]:
-    whole = {**send, "recipient_id": NOBODY, "contact_point": {**send["contact_point"], "token": NO_TOKEN}}
-    if "match" in send:
-        whole["match"] = [{**match, "token": NO_TOKEN} for match in send["match"]]
-    return whole
-
-
-def _packs(policy: Policy, reasons: list[Found], notes: Collection[str]) -> Packs:
-    """Packs with this version in force, or with none if the record says so."""
-    since, bars = NEVER if "POLICY_UNKNOWN" in notes else LONG_AGO.first, []
-    if [reason.code for reason in reasons] == ["POLICY_UNKNOWN"]:
-        says = reasons[0].says
-        if (case := says.get("case")) in ("unreadable", "looser"):
-            bars.append(PolicyOutage(says.get("policy", ""), LONG_AGO.first, NEVER, case, says.get("what", "")))  # type: ignore[arg-type]
-        else:
-            since = NEVER
-    held = (dataclasses.replace(policy, since=since),)
-    return Packs(held, held, tuple(bars))
-
-
 def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
     record, said = case.record, case.said
     act = said.get("act")
@@ -300,7 +145,7 @@ def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
         decision,
         id_=_did(record, record.clearance if record.stage == "handoff" else None),
         origin=said["src"],
-        send=audit.judged_send(_whole(said["send"])) if said["send"] is not None else None,
+        send=audit.judged_send(whole(said["send"])) if said["send"] is not None else None,
         snapshot=case.facts.snapshot if case.facts else None,
         stage=record.stage,
         as_of=milliseconds(record.asof) if record.asof else None,

@@ -7,7 +7,7 @@ import dataclasses
 import orjson
 
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
-from gatekeeper.audit.checks.replay import RecordedCase, Unjudged, decided, read
+from gatekeeper.audit.checks.recorded_case import RecordedCase, Unjudged, decided, read
 from gatekeeper.audit.records.masking import word
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.policy.changes import NONE, Changes, Result

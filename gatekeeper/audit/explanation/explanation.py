@@ -6,75 +6,18 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, unreadable_record
 from gatekeeper.audit.explanation.wording import FactLine, Telling
-from gatekeeper.audit.export.proof import of_record
-from gatekeeper.audit.log.sealed import Sealed
-from gatekeeper.audit.records import inquiry, masking
-from gatekeeper.audit.records.record import FOREIGN, read_record
-from gatekeeper.audit.records.releases import RULES, rules_of
-from gatekeeper.audit.verify.findings import Finding
-from gatekeeper.audit.verify.proof_check import check_content
-from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError
+from gatekeeper.audit.records import inquiry
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.verify.sentences import CHANGED
 from gatekeeper.texts import Language, language
 from schemas.values import OWED
-
-
-@dataclass(frozen=True, slots=True)
-class NewestCheckpoint:
-    """The newest checkpoint: size of the log, and time of a witness's cosignature (None without one)."""
-
-    size: int
-    witnessed: str | None
-
-
-UNREADABLE = NewestCheckpoint(0, None)
-"""Placeholder for the checkpoint of an unreadable log."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedRecord:
-    """One audit record with its place: partition, link, position in the link (from 0), leaf of the sealed log.
-
-    For a record read by itself, only the partition is known. `wrong`: the findings on its proof. A record with any
-    finding counts as unsealed.
-    """
-
-    record: dict[str, Any]
-    partition: int
-    link: Link | None = None
-    place: int = 0
-    leaf: int | None = None
-    wrong: tuple[Finding, ...] = ()
-
-    @property
-    def did(self) -> str:
-        """The decision id."""
-        return str(self.record["did"])
-
-    @property
-    def manifest(self) -> int | None:
-        """The manifest's offset on `manifests`."""
-        return self.link.offset if self.link else None
-
-    @property
-    def position(self) -> int | None:
-        """The record's position in that manifest, from 0."""
-        return self.place if self.link else None
-
-    @property
-    def names(self) -> set[str]:
-        """Decision ids in the record: its own, that of the clearance, and that of the item acted on."""
-        act = self.record.get("act") or {}
-        return {name for name in (self.did, self.record.get("clearance"), act.get("item")) if name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,61 +42,9 @@ class Chapter:
     shadow: str | None
 
 
-def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[PlacedRecord]:
-    """Yields the records of a manifest whose bytes `wanted` accepts.
-
-    Raises IntegrityError (4) if a record cannot be read, IncompleteError (5) if reading needs a later release.
-    """
-    for place, value in enumerate(link.records):
-        if wanted(value):
-            try:
-                yield PlacedRecord(read_record(value), link.partition, link, place)
-            except ValueError:
-                raise _unread(rules_of(value) or 0, link.partition, link.offset) from None
-
-
-def proven(told: PlacedRecord, log: Sealed | None, keys: Sequence[str]) -> PlacedRecord:
-    """The record with its leaf, and with the findings on the proof that `prove` writes of it.
-
-    A missing seal is no finding. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. Raises
-    IntegrityError (4) if the log cannot be read.
-    """
-    assert told.link is not None
-    proof = of_record(told.link, told.place, log, keys)
-    sealed = orjson.loads(proof)["log"]
-    wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
-    # a forged record may hold anything, people's names too
-    record = orjson.loads(masking.told(told.record)) if wrong else told.record
-    return replace(told, record=record, leaf=sealed["index"] if sealed else None, wrong=wrong)
-
-
-def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
-    """The records grouped by piece, in the order in which they came. Records that name each other form one piece."""
-    grouped: list[tuple[set[str], list[PlacedRecord]]] = []
-    for told in found:
-        names, records = set(told.names), [told]
-        apart = []
-        for group in grouped:
-            if names.isdisjoint(group[0]):
-                apart.append(group)
-            else:
-                names |= group[0]
-                records = group[1] + records
-        grouped = [*apart, (names, records)]
-    return [records for _, records in grouped]
-
-
 def _rules(told: PlacedRecord) -> int:
     found: int = told.record["engine"]["rules"]
     return found
-
-
-def _unread(rules: int, partition: int, offset: int | str) -> GatekeeperError:
-    """The error for an unreadable record, written by a later release or by no worker."""
-    if rules > RULES:
-        named = {"rules": rules, "own": RULES}
-        return IncompleteError("error.trail_record_later", partition=partition, offset=offset, **named)
-    return IntegrityError("error.trail_record", partition=partition, offset=offset)
 
 
 class Explanation:
@@ -226,7 +117,9 @@ class Explanation:
         try:
             return self._words(told)
         except (*FOREIGN, OverflowError):
-            raise _unread(_rules(told), told.partition, "-" if told.manifest is None else told.manifest) from None
+            raise unreadable_record(
+                _rules(told), told.partition, "-" if told.manifest is None else told.manifest
+            ) from None
 
     def _words(self, told: PlacedRecord) -> Chapter:
         record, tell = told.record, self._tell

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gatekeeper.audit.checks.trail import Trail
-from gatekeeper.audit.explanation.explanation import PlacedRecord, of, pieces
+from gatekeeper.audit.explanation.placed_record import PlacedRecord, of, pieces
 from gatekeeper.audit.records import inquiry
 from gatekeeper.errors import GatekeeperError, UsageError
 from schemas.audit import DID_PATTERN

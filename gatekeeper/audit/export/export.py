@@ -23,8 +23,9 @@ from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, tile_path
 from gatekeeper.errors import IntegrityError, UsageError
-from schemas.audit import AuditRecord, Manifest
+from schemas.audit import AuditRecord
 from schemas.codec import canonical
+from schemas.manifests import Manifest
 
 KEY_BYTES = 4096
 _DIGEST = re.compile("[0-9a-f]{64}")

@@ -8,7 +8,7 @@ from time import time
 
 import click
 
-from gatekeeper.audit.checks.coverage import TOLD, CoverageFinding, Covered, Range, report
+from gatekeeper.audit.checks.coverage_report import TOLD, CoverageFinding, Covered, Range, report
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table

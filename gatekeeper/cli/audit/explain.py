@@ -10,7 +10,8 @@ import click
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.checks.trail import Trail
 from gatekeeper.audit.explanation.citations import Citations
-from gatekeeper.audit.explanation.explanation import UNREADABLE, Explanation, NewestCheckpoint, PlacedRecord, proven
+from gatekeeper.audit.explanation.explanation import Explanation
+from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, proven
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.verify.sentences import INCOMPLETE, UNVERIFIABLE

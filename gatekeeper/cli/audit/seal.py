@@ -6,7 +6,7 @@ import click
 
 from gatekeeper import interruption
 from gatekeeper.audit.checks.chain import ChainFinding
-from gatekeeper.audit.checks.coverage import Covered
+from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.cli.audit.reading import Pace, passed_over
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json

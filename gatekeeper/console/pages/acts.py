@@ -17,7 +17,7 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
 from gatekeeper.review.actions import REASONED, ActRequest, UnfitValue
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
 from streams.operations import reviews

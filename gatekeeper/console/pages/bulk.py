@@ -17,7 +17,7 @@ from gatekeeper.console.session import Actor, Denied, Form, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
 

@@ -20,7 +20,7 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.item import FROM
 from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 from gatekeeper.times import clock, instant
 from schemas.events import Send
 from streams.client.reader import Reader

@@ -19,7 +19,7 @@ from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.report import chart
-from gatekeeper.review.queue import Item
+from gatekeeper.review.review_item import Item
 
 router = APIRouter()
 CELLS = (

@@ -1,0 +1,134 @@
+"""The result of a coverage check: findings with their places, and the report that is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from gatekeeper.audit.log.writer import LEAF_BYTES
+from schemas.codec import canonical
+
+Fault = Literal[
+    "torn_transaction",
+    "skipped_offset",
+    "false_gap",
+    "claimed_nothing",
+    "dropped_manifest",
+    "reordered_partition",
+    "foreign_manifest",
+    "unsigned_manifest",
+    "unknown_key",
+    "omitted_record",
+    "doubled_record",
+    "foreign_record",
+    "missing_output",
+    "output_without_record",
+    "unsaid_skip",
+]
+TOLD = 100
+"""Most findings that a report lists; it counts all of them."""
+DETAIL = 120
+"""Most characters of a detail that are reported."""
+
+
+class CoverageFinding(NamedTuple):
+    """A fault with its place: topic (registry name), partition, offset. `detail`: a count, an id or an end offset.
+
+    The place of something missing is that of the manifest, input or record that should have it.
+    """
+
+    fault: Fault
+    partition: int
+    topic: str
+    offset: int
+    detail: str = ""
+
+    @property
+    def place(self) -> str:
+        """The place as shown to people: `TOPIC/PARTITION/OFFSET`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class End(NamedTuple):
+    """A partition's position in the ledger: next offsets of its inputs, hash (hex) of its last manifest."""
+
+    sends: int
+    acts: int
+    prev: str | None
+
+
+@dataclass(slots=True)
+class Range:
+    """A claimed range of an input: offsets from `start` to before `to`, `n` of them with a record."""
+
+    start: int
+    to: int
+    n: int
+
+
+class SkippedRange(NamedTuple):
+    """Offsets of an input (registry name) that a person skipped: from `start` to before `to`, with the act.
+
+    `place`: the act's offset on `acts`. `manifest`: the offset of the manifest that states the skip. `refused`: the
+    error for which the partition was refused. If `to` is below `start`, the partition went back.
+    """
+
+    topic: str
+    start: int
+    to: int
+    act: str
+    by: str
+    refused: str
+    place: int
+    manifest: int
+
+
+@dataclass(slots=True)
+class Covered:
+    """Result for one partition. `expired`: the amount of each topic that the broker no longer keeps.
+
+    For an input it counts offsets, for an output the decisions with a record there.
+    """
+
+    partition: int
+    manifests: int
+    records: int
+    claimed: dict[str, Range]
+    expired: dict[str, int]
+    findings: list[CoverageFinding]
+    skipped: list[SkippedRange]
+
+
+def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
+    """Canonical JSON of the findings on all partitions, short enough to be sealed. `at`: the time, RFC 3339.
+
+    The report counts all findings and lists as many as fit. Values of partitions are lists in the order of partition
+    numbers. An input's value is the first claimed offset, the next offset, and the number of records between them.
+    """
+    findings = [finding for one in found for finding in one.findings]
+    told = [finding._asdict() for finding in findings[:TOLD]]
+    claimed = sorted({name for one in found for name in one.claimed})
+    expired = sorted({name for one in found for name in one.expired})
+    partitions: dict[str, Any] = {
+        "manifests": [one.manifests for one in found],
+        "records": [one.records for one in found],
+        "in": {name: [_claimed(one, name) for one in found] for name in claimed},
+        "expired": {name: [one.expired.get(name, 0) for one in found] for name in expired},
+    }
+    said = {"v": 1, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
+    if skipped := [{"partition": one.partition, **skip._asdict()} for one in found for skip in one.skipped]:
+        said["skipped"] = skipped[:TOLD]
+    while len(value := canonical({**said, "findings": told})) > LEAF_BYTES and told:
+        del told[len(told) // 2 :]
+    return value
+
+
+def _claimed(one: Covered, name: str) -> list[int]:
+    each = one.claimed.get(name, Range(0, 0, 0))
+    return [each.start, each.to, each.n]
+
+
+def plain(said: str) -> str:
+    """Text as short printable ASCII, so that a forger's value neither ends a line nor fills a leaf."""
+    return "".join(char if "!" <= char <= "~" or char == " " else "?" for char in said[:DETAIL])

@@ -1,0 +1,225 @@
+"""An item of the review queue, the acts on it, and the state in which they leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from gatekeeper import times
+from gatekeeper.deciding.release import releasable
+from gatekeeper.engine.item import State
+from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
+from schemas.audit import Acted, Decision
+from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
+
+_AFTER: Mapping[str, State] = {
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "reopened": "open",
+    "undone": "undone",
+    "recalled": "undone",
+}
+"""State of an item after an act, by the act's outcome; `after` adds the outcomes that are decisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One withheld send, with its state.
+
+    `seen`: the time when it was withheld, in milliseconds. `source`: the id of the source that is its basis.
+    `by`, `at` and `run`: the actor, time and run of the request that led to its state.
+    `origin`: the list or form of its data (gatekeeper.review.data_origin), None = not read.
+    """
+
+    id: str
+    place: ReviewPlace
+    recipient: str
+    campaign: str
+    channel: str
+    purpose: str
+    controller: str
+    source: str | None
+    verdict: str
+    codes: tuple[str, ...]
+    mail_date: str | None
+    seen: int
+    state: State = "open"
+    by: str | None = None
+    at: str | None = None
+    run: str | None = None
+    origin: str | None = None
+
+    @property
+    def primary(self) -> str:
+        """The primary reason; "" without any."""
+        return self.codes[0] if self.codes else ""
+
+    @property
+    def informational(self) -> bool:
+        """Tells whether the item needs no action, because the same piece went out already."""
+        return self.codes == INFORMATIONAL
+
+    @property
+    def reasons(self) -> tuple[Found, ...]:
+        """The reasons in the form that the rules for a release read."""
+        return tuple(Found(code) for code in self.codes)
+
+    @property
+    def releasable(self) -> tuple[str, ...]:
+        """The reasons that a reviewer may release."""
+        return tuple(code for code in self.codes if releasable(code))
+
+    @property
+    def staying(self) -> tuple[str, ...]:
+        """The reasons that stay after a release."""
+        return tuple(code for code in self.codes if not releasable(code))
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """The remedies of its reasons, each once, in the order of the reasons."""
+        return tuple(dict.fromkeys(cure for code in self.codes if code in CATALOGUE for cure in CATALOGUE[code].remedy))
+
+    def due(self, zone: str) -> int | None:
+        """The end of its mail date, in milliseconds, after which the piece is too late; None without a mail date."""
+        return times.span(self.mail_date, zone).last // 1000 + 1 if self.mail_date else None
+
+    def plain(self) -> dict[str, Any]:
+        """The item for programs."""
+        return {
+            "decision_id": self.id,
+            "state": self.state,
+            "verdict": self.verdict,
+            "primary": self.primary,
+            "reasons": self.codes,
+            "remedies": self.remedies,
+            "campaign": self.campaign,
+            "channel": self.channel,
+            "purpose": self.purpose,
+            "controller": self.controller,
+            "source": self.source,
+            "origin": self.origin,
+            "recipient": self.recipient,
+            "mail_date": self.mail_date,
+            "seen": times.instant(self.seen),
+            "by": self.by,
+            "at": self.at,
+            "run": self.run,
+            "review": {"partition": self.place.partition, "offset": self.place.offset},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """One act on an item: the request and its result; `outcome` is None until the worker answers.
+
+    `did`: the id of its audit record, which is also that of the resulting decision.
+    """
+
+    act_id: str
+    item: str
+    kind: str
+    by: tuple[str, ...]
+    at: str
+    reason: str | None = None
+    evidence: str | None = None
+    outcome: str | None = None
+    code: str | None = None
+    did: str | None = None
+
+    @property
+    def run(self) -> str | None:
+        """The run of the act, which is the prefix of its id; None where the id has no prefix."""
+        return self.act_id.rpartition(".")[0] or None
+
+
+def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Item | None:
+    """The item of a record of `review`, in its first state; None in shadow mode, where nobody reviews it.
+
+    Raises ValueError for a record that holds no item.
+    """
+    told = dict(headers)
+    if told.get("gate-mode") == b"shadow":
+        return None
+    decision = Decision.model_validate_json(told.get("gate-decision", b""))
+    send = Send.model_validate_json(value or b"")
+    if decision.id is None:
+        raise ValueError("a decision without id")
+    return Item(
+        id=decision.id,
+        place=ReviewPlace(partition=partition, offset=offset),
+        recipient=send.recipient_id,
+        campaign=send.campaign_id,
+        channel=send.channel,
+        purpose=send.purpose,
+        controller=send.controller_id,
+        source=decision.basis,
+        verdict=decision.verdict,
+        codes=tuple(reason.code for reason in decision.reasons),
+        mail_date=send.mail_date,
+        seen=times.span(decision.at, "UTC").first // 1000,
+    )
+
+
+def asked(act: Act | None) -> Doing | None:
+    """The request of a record of `acts` about an item; None for an act about anything else.
+
+    `act`: None for an unreadable record, which is a dead letter and had no effect.
+    """
+    if not isinstance(act, Release | ItemAct) or act.act_id is None:
+        return None
+    return Doing(act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref)
+
+
+def answered(found: Mapping[str, Any]) -> Doing | None:
+    """The answer of an audit record (parsed JSON) to an act about an item; None for any other record."""
+    try:
+        if found.get("act") is None:
+            return None
+        acted = Acted.model_validate_json(orjson.dumps(found["act"]))
+        did = str(found["did"])
+    except (LookupError, TypeError, ValidationError):
+        return None
+    if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
+        return None  # these acts are about a clearance, not about an item
+    return Doing(
+        acted.act_id,
+        acted.item,
+        acted.kind or "",
+        _people(acted.by),
+        acted.at or "",
+        None,
+        acted.evidence_ref,
+        acted.outcome,
+        acted.code,
+        did,
+    )
+
+
+def standing(item: Item, answers: Iterable[Doing]) -> Item:
+    """An item in the state that the answers to its acts leave, taken in the order of judgement."""
+    state: State = "open"
+    by, at, run = None, None, None
+    for doing in answers:
+        left = after(doing)
+        if left == "open":
+            state, by, at, run = left, None, None, None
+        elif left is not None or (doing.kind == "claim" and state == "open"):
+            state, by, at, run = left or state, next(iter(doing.by), None), doing.at, doing.run
+    return replace(item, state=state, by=by, at=at, run=run)
+
+
+def after(doing: Doing) -> State | None:
+    """The state of an item after an answered act; None where the act changes nothing."""
+    if doing.outcome in ("cleared", "withheld"):
+        return "redecided" if doing.kind == "redecide" else "released"
+    return _AFTER.get(doing.outcome or "")
+
+
+def _people(by: Any) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else tuple(by or ())

@@ -1,0 +1,49 @@
+"""The tools that all owned partitions of a worker share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.engine.sends import Judge
+from gatekeeper.keys import Signer
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.policy import Policy
+from gatekeeper.settings import Settings
+from streams.worker.chunks import Credit
+from streams.worker.clients import Clients
+from streams.worker.clock import Clock
+from streams.worker.facts import Followers
+from streams.worker.intake import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """Tools that all owned partitions of a worker share."""
+
+    settings: Settings
+    judge: Judge
+    followers: Followers
+    credit: Credit
+    clock: Clock
+    clients: Clients
+    seek: Callable[[int, int], Awaitable[None]]
+    """Moves the transport to an offset: partition, offset."""
+    signer: Signer
+    """Signs manifests."""
+    masters: Mapping[int, str]
+    """Fingerprints of the available master keys, by number."""
+    writers: Sequence[Vkey]
+    """The available public keys of workers; if there are none, every record on `manifests` counts."""
+    pace: Pace
+
+    @property
+    def packs(self) -> Packs:
+        """The policy packs in force by the facts applied so far."""
+        return self.judge.holding(self.followers.store)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy version in force by the worker's clock."""
+        return self.packs.at(self.clock.now())
