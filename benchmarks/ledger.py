@@ -13,7 +13,6 @@ import resource
 import time
 
 import orjson
-from aiokafka import TopicPartition
 from confluent_kafka import Producer
 
 from gatekeeper.identity import Printed, printed
@@ -68,7 +67,7 @@ async def rebuild(settings: Settings) -> ledger.Ledger:
     probe = offsets.Probe(clients.reader(), clients.ends())
     await asyncio.gather(probe.start(), probe.ends.start())
     try:
-        return await ledger.read(probe, TopicPartition(settings.topic("ledger"), 0))
+        return await ledger.read(probe, settings, 0)
     finally:
         await asyncio.gather(probe.stop(), probe.ends.stop())
 
@@ -84,11 +83,11 @@ def main() -> None:
         producer = Producer(
             {"bootstrap.servers": broker.bootstrap, "acks": "all", "linger.ms": 20, "message.max.bytes": 900_000}
         )
-        size, topic, began = 0, settings.topic("ledger"), time.perf_counter()
+        size, began = 0, time.perf_counter()
         for number in range(count):
             for one in entries(number):
                 size += len(one.key) + len(one.value or b"")
-                producer.produce(topic, one.value, one.key, partition=0)
+                producer.produce(settings.topic(one.topic), one.value, one.key, partition=0)
             if number % 20_000 == 0:
                 producer.flush()
         assert producer.flush(60) == 0

@@ -88,6 +88,7 @@ def _registry() -> Mapping[str, Topic]:
         Topic("audit", "decision id", worker, "seal, verify, replay", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord)),
         Topic("manifests", "writer", worker, "seal, verify, status", "n", 1095 * DAY_MS, TypeAdapter(Manifest)),
         Topic("ledger", "entry", worker, "worker, import answers", "n", None),
+        Topic("salts", "entry", worker, "worker", "n", None),
         Topic("deadletter", "as it came", worker, "deadletter", "n", 14 * DAY_MS),
     )
     return MappingProxyType({row.name: row for row in rows})

@@ -93,7 +93,9 @@ def erased(memory: Memory, recipient_id: str, at: int, *, readmitted: bool) -> t
         return (entries.readmitted(recipient_id),) if gone else ()
     if gone:
         return ()
-    return (*memory.forgotten(recipient_id), entries.erased(recipient_id, at))
+    owner = recipient_id.encode()
+    salt = (entries.unsalted(owner),) if memory.salts.of(owner) else ()
+    return (*memory.forgotten(recipient_id), entries.erased(recipient_id, at), *salt)
 
 
 HANDLERS: Mapping[type, Callable[[ActRecord], Handling]] = {

@@ -1,9 +1,9 @@
-"""Entries of the ledger: clearances, asks, releases, states of review items, salts, cancellations.
+"""Entries of the ledger: clearances, asks, releases, states of review items, erasures, cancellations; and salts.
 
 The key is `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The rest of a clearance's key is
 CAMPAIGN/CHANNEL, or CAMPAIGN/CHANNEL/EVENT of mail that is owed to the person, as each event of that goes out.
 The value is canonical JSON with `v` and `until`, the instant (milliseconds) from which the entry no longer matters
-(null: it always does).
+(null: it always does). A salt is an entry of the topic `salts`, because whoever reads the ledger may not read salts.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from schemas.codec import Parsed, canonical
 from schemas.events import Ask, Send
 from schemas.values import OWED
 
-CLEAR, ASK, RELEASE, ACT, SALT, CANCEL = b"clear", b"ask", b"release", b"act", b"salt", b"cancel"
-KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT, CANCEL))
+CLEAR, ASK, RELEASE, ACT, ERASED, CANCEL = b"clear", b"ask", b"release", b"act", b"erased", b"cancel"
+KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, ERASED, CANCEL))
 """Every kind of entry that this engine knows beside its own position; a newer engine wrote any other."""
+SALT = b"salt"
+"""The kind of the only entry of the topic `salts`."""
 SALT_BYTES = 16
 ASKED = b',"state":"asked",'
 """Part of the value of an item's entry while the item waits for an answer."""
@@ -40,6 +42,11 @@ class Entry(NamedTuple):
     key: bytes
     value: bytes | None
     until: int | None = None
+
+    @property
+    def topic(self) -> str:
+        """The topic (registry name) to which the entry is written."""
+        return "salts" if self.key.startswith(b"salt/") else "ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,21 +181,30 @@ def held(recipient_id: str, item: str, *, offset: int, until: int, rejudge: int 
 
 def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
     """The entry of a person's salt, which belongs to the master key with that number."""
-    return _entry(_salt_key(recipient_id), None, master=master, salt=salt.hex())
+    return Entry(_salt_key(recipient_id.encode()), canonical({"v": 1, "master": master, "salt": salt.hex()}))
+
+
+def unsalted(owner: bytes) -> Entry:
+    """The deletion of a person's salt; `owner`: the bytes of the recipient id."""
+    return Entry(_salt_key(owner), None)
 
 
 def erased(recipient_id: str, at: int) -> Entry:
-    """The mark in place of an erased person's salt; no salt is made until they are readmitted."""
-    return _entry(_salt_key(recipient_id), None, erased=at)
+    """The mark of an erased person, for whom no salt is made until they are readmitted; `at`: milliseconds."""
+    return _entry(_erased_key(recipient_id), None, at=at)
 
 
 def readmitted(recipient_id: str) -> Entry:
     """The deletion of the mark of an erased person."""
-    return Entry(_salt_key(recipient_id), None)
+    return Entry(_erased_key(recipient_id), None)
 
 
-def _salt_key(recipient_id: str) -> bytes:
-    return f"salt/{recipient_id}/".encode()
+def _salt_key(owner: bytes) -> bytes:
+    return b"%b/%b/" % (SALT, owner)
+
+
+def _erased_key(recipient_id: str) -> bytes:
+    return f"erased/{recipient_id}/".encode()
 
 
 def read_clearance(key: bytes, value: bytes) -> Clearance:

@@ -13,6 +13,7 @@ from gatekeeper.ledger.entries import (
     ASKED,
     CANCEL,
     ENDING,
+    ERASED,
     KINDS,
     REJUDGED,
     SALT,
@@ -21,6 +22,7 @@ from gatekeeper.ledger.entries import (
     ItemState,
     cancel_key,
     read_standing,
+    unsalted,
 )
 from gatekeeper.ledger.person_entries import (
     NOTHING_REMEMBERED,
@@ -49,8 +51,9 @@ class Memory:
         self.review: int | None = None
         """Lowest offset on `review` of an item made now; None if no item is ever judged again."""
         self.salts = Salts()
-        """Everybody has one, most nothing else."""
+        """Everybody has one, most nothing else. They come from a topic of their own."""
         self._people: dict[bytes, bytes] = {}
+        self._outlived = True  # a lost write may have left salts of erased people
         self._asked: set[bytes] = set()
         self._rejudged: dict[bytes, None] = {}  # in the order of their items on `review`: read in one pass
         self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: time of cancellation, and `until`
@@ -69,6 +72,8 @@ class Memory:
     def take(self, key: bytes, value: bytes | None) -> None:
         """Puts in an entry as read back; raises IntegrityError (4) for an entry that this engine did not write."""
         kind, slash, _ = key.partition(b"/")
+        if kind == SALT:
+            raise IntegrityError("error.ledger_older")
         if kind not in KINDS and slash and _KIND.fullmatch(kind):
             raise IntegrityError("error.ledger_newer", kind=kind.decode())
         if kind not in KINDS:
@@ -87,6 +92,9 @@ class Memory:
         kind, owner, rest = entry.key.split(b"/", 2)
         if kind == SALT:
             self.salts.put(owner, entry.value)
+            return
+        if kind == ERASED:
+            self.salts.mark(owner, entry.value)
             return
         if kind == CANCEL:
             self._cancel(entry)
@@ -234,6 +242,9 @@ class Memory:
     def due(self, at: int, limit: int) -> list[Entry]:
         """Deletions of at most `limit` entries that no longer matter; those of a day once the day is over."""
         found = [Entry(key, None) for key, (_, until) in self._cancelled.items() if until <= at][:limit]
+        if self._outlived:
+            found += map(unsalted, self.salts.outlived[: limit - len(found)])
+            self._outlived = bool(self.salts.outlived)
         while self._due and (min(self._due) + 1) * DAY_MS <= at:
             day = min(self._due)
             owners = self._due[day]

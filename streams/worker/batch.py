@@ -27,6 +27,7 @@ from gatekeeper.engine.rejudging import STALE
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry, left_open
 from gatekeeper.ledger.head import HEAD, Head
+from gatekeeper.ledger.salts import PULSE, PULSE_MS
 from schemas.manifests import Skipped
 from streams.client.batches import as_record
 from streams.client.producer import Producer
@@ -109,6 +110,7 @@ class Judging:
         self._handling: Handling | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
+        self._salted = -PULSE_MS  # the instant of the last write to `salts`; a take-over writes at once
 
     @property
     def failing(self) -> bool:
@@ -248,12 +250,16 @@ class Judging:
                 transaction.add(output.topic, output.key, output.value, output.headers)
             transaction.add("audit", one.did.encode(), one.audit)
             for entry in one.entries:
-                transaction.add("ledger", entry.key, entry.value)
+                transaction.add(entry.topic, entry.key, entry.value)
         for entry in anew.entries if anew else ():
-            transaction.add("ledger", entry.key, entry.value)
+            transaction.add(entry.topic, entry.key, entry.value)
         for entry in self.memory.due(at, TOMBSTONES):
-            transaction.add("ledger", entry.key, entry.value)
+            transaction.add(entry.topic, entry.key, entry.value)
             self.memory.put(entry)
+        if at - self._salted >= PULSE_MS:
+            transaction.add("salts", PULSE, b"{}")
+        if "salts" in transaction:
+            self._salted = at
         policy = tools.packs.at(at)
         if policy.sha256 != self._policy:
             self._policy = policy.sha256

@@ -1,5 +1,6 @@
 """Our decisions that still matter, by partition: written in the partition's transactions, read whole after fencing.
 
+The topic `salts` holds the salts of people (`gatekeeper.ledger.salts`), and the topic `ledger` all else.
 Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant),
 `dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter), and entries about people, of the kinds in
 `gatekeeper.ledger.entries`. An unknown kind was written by a newer engine, whose work must not be undone.
@@ -14,6 +15,7 @@ from aiokafka import TopicPartition
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.memory import Memory
+from gatekeeper.settings import Settings
 from streams.client.batches import refusal
 from streams.worker import offsets
 
@@ -49,12 +51,17 @@ def dead_key(topic: str, partition: int, offset: int) -> bytes:
     return b"%b%b/%d/%d" % (_DEAD, topic.encode(), partition, offset)
 
 
-async def read(probe: offsets.Probe, tp: TopicPartition) -> Ledger:
-    """Reads one ledger partition to its end; call it after the transactional producer has fenced the former owner."""
+async def read(probe: offsets.Probe, settings: Settings, number: int) -> Ledger:
+    """Reads a partition of `ledger` and of `salts`; call it once the former owner is fenced.
+
+    Raises IntegrityError (4) for a record that this engine did not write.
+    """
     ledger = Ledger()
-    async for record in offsets.read(probe, tp, *await offsets.bounds(probe, tp)):
-        if (refused := refusal(record.headers)) and refused.what != "headers":
-            place = f"{tp.topic}/{tp.partition}/{record.offset}"
-            raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)
-        ledger.apply(record.key or b"", record.value)
+    for name, take in (("ledger", ledger.apply), ("salts", ledger.memory.salts.take)):
+        tp = TopicPartition(settings.topic(name), number)
+        async for record in offsets.read(probe, tp, *await offsets.bounds(probe, tp)):
+            if (refused := refusal(record.headers)) and refused.what != "headers":
+                place = f"{tp.topic}/{tp.partition}/{record.offset}"
+                raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)
+            take(record.key or b"", record.value)
     return ledger

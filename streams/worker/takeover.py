@@ -54,10 +54,9 @@ class TakeOver:
 
     async def past(self) -> Past:
         """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself."""
-        topic = TopicPartition(self._tools.settings.topic("ledger"), self._number)
-        for name in ("ledger", "manifests", "audit"):
+        for name in ("ledger", "salts", "manifests", "audit"):
             await refuse_hanging(self._probe, TopicPartition(self._tools.settings.topic(name), self._number))
-        kept = await ledger.read(self._probe, topic)
+        kept = await ledger.read(self._probe, self._tools.settings, self._number)
         try:
             self.head = kept.head
             self._demand_keys(kept)

@@ -29,6 +29,10 @@ class Transaction:
         self._forbidden = GOING_OUT if settings.mode == "shadow" else ()
         self._batches: dict[str, list[ProducerBatch]] = {}
 
+    def __contains__(self, topic: str) -> bool:
+        """Tells whether a record was added for `topic` (registry name)."""
+        return topic in self._batches
+
     def add(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:

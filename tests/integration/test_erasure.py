@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from gatekeeper.ledger.salts import PULSE_MS
 from schemas import topics
 from streams.kafka.broker import Broker
-from streams.worker import intake, turn
+from streams.worker import batch, intake, turn
 from tests.support.invented import CHECK, bare, token
 from tests.support.invented import written as home
 from tests.support.world import TEMPLATE, World, consent, eventually, send, source, until
@@ -81,8 +82,8 @@ def answered(world: World, act_id: str) -> tuple[str, str | None]:
 
 def salts(world: World) -> set[bytes]:
     """Returns every salt of the person that can still be read."""
-    values = [json.loads(m.value()) for m in world.read("ledger") if m.key() == f"salt/{P}/".encode() and m.value()]
-    return {bytes.fromhex(value["salt"]) for value in values if "salt" in value}
+    values = [json.loads(m.value()) for m in world.read("salts") if m.key() == f"salt/{P}/".encode() and m.value()]
+    return {bytes.fromhex(value["salt"]) for value in values}
 
 
 def acted(world: World, kind: str) -> int:
@@ -108,10 +109,10 @@ def written(world: World, topic: str) -> list[bytes]:
 
 
 def configure(world: World, **settings: str) -> None:
-    """Sets what the ledger is kept by."""
-    ledger = ConfigResource(ConfigResourceType.TOPIC, world.settings.topic("ledger"), settings)
+    """Sets what the salts are kept by."""
+    kept = ConfigResource(ConfigResourceType.TOPIC, world.settings.topic("salts"), settings)
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-        assert set(admin.alter_configs([ledger])["topic"].values()) == {"OK"}
+        assert set(admin.alter_configs([kept])["topic"].values()) == {"OK"}
 
 
 def prove(world: World, folder: Path) -> None:
@@ -150,13 +151,13 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
         command(world, "erase", P, "--reason", "letter", "--by", "hanako", "--yes")
         until(lambda: acted(world, "erase") == 2, "the act on both partitions")
         until(lambda: len(world.read("recalls")) == 3, "recalls of all that was cleared")
-        assert [set(value) for key, value in world.ledger().items() if P in key] == [{"erased", "until", "v"}]
+        assert [set(value) for key, value in world.ledger().items() if P in key] == [{"at", "until", "v"}]
         configure(world, **FORCED)
 
         def gone() -> bool:
-            rows = [("r0", send("r0", f"roll-{next(rolled)}")) for _ in range(2)]
-            for number, row in enumerate(rows):  # whatever comes rolls the segment: the last one is never compacted
-                world.put("sends", [row], partition=number)
+            names = [f"roll-{next(rolled)}" for _ in range(2)]
+            for number, name in enumerate(names):  # who is new rolls the segment: the last one is never compacted
+                world.put("sends", [(name, send(name, name))], partition=number)
             return not holding(kafka, secrets)
 
         until(gone, "no file with the salt")
@@ -189,6 +190,7 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
 def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_files(kafka, world, monkeypatch):
     known(world, P, POINT)
     world.put("sends", [(P, send(P, contact_point={"id": POINT["id"], "country": "JP"}, delivery=home(POINT["id"])))])
+    assert PULSE_MS < turn.SILENT_SECONDS * 1000, "an idle partition writes to `salts`, too"
     assert turn.SILENT_SECONDS + topics.COMPACTION_LAG_MS / 1000 < 20 * 3600, "within a day, and time to clean"
     monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.5)
@@ -208,6 +210,7 @@ def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_fil
             assert holding(kafka, secrets)
             configure(world, **{"max.compaction.lag.ms": "2000"})
             monkeypatch.setattr(turn, "SILENT_SECONDS", 1.0)
+            monkeypatch.setattr(batch, "PULSE_MS", 500)
             await eventually(lambda: not holding(kafka, secrets), "no file with the salt")
 
     asyncio.run(run())

@@ -96,10 +96,10 @@ def test_erased_then_the_chain_is_valid_and_nothing_of_the_person_is_left(facts:
         assert (said.root, said.prev) == (merkle.root([one.audit]).hex(), prev)
         prev = hashlib.sha256(value).hexdigest()
     left = {key: value for key, value in desk.ledger.items() if value and b"/P-1/" in key}
-    assert [orjson.loads(value).keys() for key, value in left.items() if key.startswith(b"salt/")] == [
-        {"erased", "until", "v"}
+    assert [orjson.loads(value).keys() for key, value in left.items() if key.startswith(b"erased/")] == [
+        {"at", "until", "v"}
     ]
-    assert not [key for key in left if not key.startswith((b"salt/", b"clear/"))]
+    assert not [key for key in left if not key.startswith((b"erased/", b"clear/"))]
     written = b"\n".join([*values, *(one.audit for one in desk.all), *left, *left.values()])
     assert not canaries.found(written)
     told = b"".join(one.audit for one in desk.all) + b"".join(values)

@@ -301,9 +301,10 @@ class Driver:
 
     def compact(self) -> str:
         number = self.random.randrange(self.it.settings.partitions)
-        log = self.it.kafka.logs[TopicPartition(self.it.settings.topic("ledger"), number)]
+        topic = self.random.choice(("ledger", "salts"))
+        log = self.it.kafka.logs[TopicPartition(self.it.settings.topic(topic), number)]
         log.compact(log.end - self.random.randint(0, 10))
-        return f"ledger/{number} is compacted"
+        return f"{topic}/{number} is compacted"
 
     def forget_offsets(self) -> str:
         groups = self.it.kafka.groups

@@ -51,8 +51,12 @@ class Told:
         self.outputs = {name: self.of(name) for name in OUTPUTS}
         self.manifests = self.of("manifests")
         self.ledger: dict[str, Any] = {}
-        for one in self.of("ledger"):
+        for one in (*self.of("ledger"), *self.of("salts")):
             key = (one.key or b"").decode()
+            salted = one.topic == settings.topic("salts")
+            demand(salted == (key == "pulse" or key.startswith("salt/")), "a salt, and not on its topic", number, key)
+            if key == "pulse":
+                continue
             if one.value is None:
                 self.ledger.pop(key, None)
             else:

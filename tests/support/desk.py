@@ -212,6 +212,14 @@ class Desk:
         acts = [record.act for record in self.records[before:]]
         return [(act.outcome, act.item or "") for act in acts if act]
 
+    def read_back(self) -> Memory:
+        """Returns the ledger and the salts as a take-over reads them."""
+        memory = Memory()
+        for key, value in self.ledger.items():
+            take = memory.salts.take if Entry(key, value).topic == "salts" else memory.take
+            take(key, value or None)
+        return memory
+
     def check_ledger(self) -> None:
         """Asserts that the ledger is what the audit records imply, no entry more or less, and can be made anew."""
         ledger = {key.decode(): orjson.loads(value) for key, value in self.ledger.items() if value}

@@ -118,15 +118,19 @@ class Implied:
         """Asserts that this is the ledger after a last transaction at that instant.
 
         What no longer matters is gone when its day is over, and may be before. Whoever is named has a salt.
+        `ledger`: the entries on `ledger` and on `salts`.
         """
         left = {key: value for key, value in self._entries.items() if key in ledger or not _passed(value, at)}
         left = {key: value for key, value in left.items() if not _passed(value, at, day=True)}
-        held = {key: _shown(key, value) for key, value in ledger.items() if not key.startswith("salt/")}
+        held = {key: _shown(key, value) for key, value in ledger.items() if not key.startswith(("salt/", "erased/"))}
         for key, value in left.items():
             if value.get("act_id") == "" and key in held and 0 <= value["offset"] - held[key]["offset"] <= REACH:
                 held[key]["offset"] = value["offset"]  # it is looked for from there on
         assert held == left
-        salted = {key.split("/")[1] for key in ledger if key.startswith("salt/")}
+        salted, erased = (
+            {key.split("/")[1] for key in ledger if key.startswith(kind)} for kind in ("salt/", "erased/")
+        )
+        assert not salted & erased, "an erased person has a salt"
         assert salted >= {*self._named.values()}, "a person who is named by a pseudonym has no salt"
 
     def _erased(self, a: AuditRecord) -> None:

@@ -491,15 +491,16 @@ class World:
         return _acted(self.audits())
 
     def ledger(self) -> dict[str, dict[str, Any]]:
-        """Returns the entries about people as the ledger's log leaves them."""
+        """Returns the entries about people as the logs of `ledger` and `salts` leave them."""
         return {key: value for entries in self._ledgers().values() for key, value in entries.items()}
 
     def _ledgers(self) -> dict[int, dict[str, dict[str, Any]]]:
         """Returns the same by partition."""
         found: dict[int, dict[str, dict[str, Any]]] = {partition: {} for partition in range(self.partitions)}
-        for message in self.read("ledger"):
+        for message in (*self.read("ledger"), *self.read("salts")):
             key = message.key().decode()
-            if key == "head" or key.startswith("dead/"):
+            assert (message.topic() == self.settings.topic("salts")) == (key == "pulse" or key.startswith("salt/")), key
+            if key in ("head", "pulse") or key.startswith("dead/"):
                 continue
             if message.value() is None:
                 found[message.partition()].pop(key, None)

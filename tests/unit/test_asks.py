@@ -11,7 +11,6 @@ import pytest
 from gatekeeper.confirmation import code as codes
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.memory import Memory
 from schemas.events import Send
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, Desk, answered
@@ -211,9 +210,7 @@ def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> Non
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)
     desk.act("ask", act_id="ask-2")
-    again = Memory()
-    for key, value in desk.ledger.items():
-        again.take(key, value)
+    again = desk.read_back()
     assert desk.memory.asked == again.asked == 2
     assert desk.act("uphold", item=0) == ("upheld", None)
     assert desk.memory.asked == 1

@@ -63,8 +63,8 @@ def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_na
     done = paired(desk, "erase")
     assert (done.subj, done.act and done.act.kind) == (subj, "erase")
     left = {key: value for key, value in desk.ledger.items() if value}
-    assert list(left) == [b"salt/P-1/"]
-    assert orjson.loads(left[b"salt/P-1/"]) == {"v": 1, "until": None, "erased": desk.at}
+    assert list(left) == [b"erased/P-1/"]
+    assert orjson.loads(left[b"erased/P-1/"]) == {"v": 1, "until": None, "at": desk.at}
     again = Memory()
     for key, value in left.items():
         again.take(key, value)
@@ -117,7 +117,7 @@ def test_cleared_before_then_called_back() -> None:
     (recalled,) = desk.weigh()
     assert [output.topic for output in recalled.outputs] == ["recalls"]
     assert desk.records[-1].subj is None
-    assert [key for key, value in desk.ledger.items() if value] == [b"salt/P-1/"]
+    assert [key for key, value in desk.ledger.items() if value] == [b"erased/P-1/"]
 
 
 def test_erased_twice_then_the_first_instant_stays() -> None:

@@ -9,11 +9,13 @@ from itertools import count
 import pytest
 
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
+from gatekeeper.engine.acts import erased
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import fingerprint
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.salts import Salts
 from schemas.audit import AuditRecord
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
@@ -31,7 +33,7 @@ def known(one: Subjects, memory: Memory, person: str = "P-1") -> Subject | None:
     """Names a person and remembers what is to be remembered, as a worker does."""
     who, salt = one.of(person, memory)
     for entry in salt:
-        memory.take(entry.key, entry.value)
+        memory.salts.take(entry.key, entry.value)
     return who
 
 
@@ -75,7 +77,8 @@ def test_master_key_rotated_then_who_is_known_keeps_the_name_and_who_is_new_has_
 def test_erased_then_nobody_is_named_and_readmitted_anew() -> None:
     one, memory = subjects(FIRST), Memory()
     before = named(one, memory)
-    memory.put(entries.erased("P-1", 5))
+    for entry in erased(memory, "P-1", 5, readmitted=False):
+        memory.put(entry)
     assert (named(one, memory), memory.salts.masters) == (None, set())
     assert memory.salts.erased_at("P-1") == 5
     memory.put(entries.readmitted("P-1"))
@@ -83,9 +86,42 @@ def test_erased_then_nobody_is_named_and_readmitted_anew() -> None:
     assert named(one, memory) not in (None, before)
 
 
-def test_salt_of_a_newer_form_then_it_stops() -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"salt/P-1/", b'{"master":1,"pepper":"00","v":1}'),
+        (b"salt/P-1/", b'{"master":1,"salt":"00","v":1}'),
+        (b"salt/P-1/", b'{"master":"1","salt":"00000000000000000000000000000000","v":1}'),
+        (b"salt/P-1/", b"[]"),
+        (b"act/P-1/x", b"{}"),
+        (b"", b"{}"),
+    ],
+)
+def test_a_record_on_salts_that_we_did_not_write_then_it_stops(key: bytes, value: bytes) -> None:
     with pytest.raises(IntegrityError):
-        Memory().take(b"salt/P-1/", b'{"master":1,"pepper":"00","until":null,"v":1}')
+        Salts().take(key, value)
+
+
+def test_a_ledger_of_before_the_topic_of_salts_then_it_is_refused_with_a_sentence_of_its_own() -> None:
+    with pytest.raises(IntegrityError, match="salts"):
+        Memory().take(b"salt/P-1/", b'{"master":1,"salt":"00","until":null,"v":1}')
+
+
+def test_entries_then_only_salts_go_to_their_topic_which_no_reader_of_the_ledger_reads() -> None:
+    made = (entries.salt("P-1", 1, bytes(16)), entries.unsalted(b"P-1"), entries.erased("P-1", 1))
+    assert [one.topic for one in made] == ["salts", "salts", "ledger"]
+
+
+def test_a_salt_that_outlives_its_erasure_by_a_lost_write_then_it_is_not_used_and_deleted_once() -> None:
+    memory = Memory()
+    left = [entries.salt(name, 1, bytes(16)) for name in ("P-1", "P-2", "P-3")]
+    for entry in (entries.erased("P-1", 5), entries.erased("P-3", 5), *left):
+        memory.put(entry)
+    assert (memory.salts.of(b"P-1"), memory.salts.of(b"P-2")) == (None, bytes(16) + b"1")
+    for gone in (b"P-1", b"P-3"):
+        assert memory.due(9, 1) == [entries.unsalted(gone)]
+        memory.put(entries.unsalted(gone))
+    assert memory.due(9, 1) == []
 
 
 def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> None:

@@ -94,9 +94,7 @@ def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, w
     withheld(desk)  # type: ignore[operator]
     desk.resolve(OFFSET)
     desk.at += 72 * HOUR_MS - 1
-    item, memory = desk.review[0], Memory()
-    for key, value in desk.ledger.items():
-        memory.take(key, value)
+    item, memory = desk.review[0], desk.read_back()
     assert reconsider(replace(desk.now, memory=memory), item).judged, "a millisecond before"
     desk.at += 1
     assert desk.memory.waiting("P-1", desk.at, answered=False) == {}
@@ -250,9 +248,7 @@ def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague
 def test_ledger_read_back_then_the_same_items_wait_in_the_order_of_their_places(desk: Desk) -> None:
     for name in ("P-3", "P-1", "P-2"):
         desk.send(late=True, recipient_id=name)
-    again = Memory()
-    for key, value in desk.ledger.items():
-        again.take(key, value)
+    again = desk.read_back()
     for memory in (desk.memory, again):
         assert list(memory.rejudged()) == ["P-3", "P-1", "P-2"]
         assert [memory.waiting(name, desk.at, answered=False) for name in memory.rejudged()] == [
