@@ -13,6 +13,8 @@ PORTS = range(20_000, 32_768)
 """Range for free ports, below those that systems use for outgoing connections. In that range, a client that keeps
 calling a stopped broker can be given the broker's own port, connect to itself, and block the broker.
 """
+FEATURES = "bootstrap.checkpoint"
+"""The feature levels that a new node begins with: a file of Kafka's own format tool, kept beside the jars' lock."""
 LOG4J = """\
 status=error
 appender.console.type=Console

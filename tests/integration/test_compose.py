@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # t
 
 from gatekeeper.cli import VERBS
 from gatekeeper.settings import Settings
+from streams import kafka
 from streams.kafka import jars, java, node
 from streams.kafka.broker import Broker
 
@@ -72,11 +73,22 @@ def on_loopback(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[st
     return changed, {listener: new for listener, (_, new) in ports.items()}
 
 
-def test_given_the_compose_file_then_its_kafka_boots_with_the_settings_that_our_guarantees_stand_on(
+def features(folder: Path) -> dict[bytes, bytes]:
+    """Returns the levels of the features that a new node begins with, as Kafka's tool or we laid them there."""
+    found = dict(re.findall(rb"([a-z.]+\.version)\0(..)", (folder / node.FEATURES).read_bytes(), re.DOTALL))
+    assert found
+    return found
+
+
+def test_given_the_compose_file_then_each_variable_is_a_property_and_its_kafka_boots_with_what_we_stand_on(
     tmp_path: Path,
 ) -> None:
     environment, ports = on_loopback(variables())
     properties = rendered(tmp_path, environment)
+    scripts_only = {"KAFKA_HEAP_OPTS"}
+    asked = {name.removeprefix("KAFKA_").lower().replace("_", ".") for name in environment.keys() - scripts_only}
+    assert asked - {"cluster.id"} <= properties.keys()
+    assert features(tmp_path / "formatted") == features(Path(kafka.__file__).parent)
     assert len(ports) == 3
     with Broker(tmp_path / "node", port=ports["INSIDE"], settings=properties, exact=True):
         for port in (ports["INSIDE"], ports["HOST"]):
@@ -86,13 +98,6 @@ def test_given_the_compose_file_then_its_kafka_boots_with_the_settings_that_our_
             assert told["auto.create.topics.enable"] == "false"
             assert told["transaction.state.log.replication.factor"] == "1"
             assert told["offsets.topic.replication.factor"] == "1"
-
-
-def test_given_the_compose_file_then_every_kafka_variable_becomes_a_property(tmp_path: Path) -> None:
-    properties = rendered(tmp_path, variables())
-    scripts_only = {"KAFKA_HEAP_OPTS"}
-    asked = {name.removeprefix("KAFKA_").lower().replace("_", ".") for name in variables().keys() - scripts_only}
-    assert asked - {"cluster.id"} <= properties.keys()
 
 
 def test_given_kafka_then_its_data_is_on_the_volume_and_its_version_is_the_locked_one() -> None:
