@@ -68,7 +68,7 @@ def clock_jumped(stage: Stage, chance: random.Random, worker: Supervised) -> boo
 
 def facts_held(stage: Stage, chance: random.Random, _: object) -> bool:
     """Answers to readers of facts come late, and all else in time."""
-    names = [stage.world.settings.topic(name).encode() for name in FACTS]
+    names = [stage.world.topic(name).encode() for name in FACTS]
     hold = stage.proxy.add(
         Hold(lambda asked: asked.key == FETCH and any(name in asked.request for name in names), answers=True)
     )
@@ -136,7 +136,7 @@ def broker_halted(stage: Stage, chance: random.Random, _: object) -> bool:
 
 def leader_halted(stage: Stage, chance: random.Random, _: object) -> bool:
     """The leader of withdrawals, past its session: until it has heard of its successor, it answers as before."""
-    tp = TopicPartition(stage.world.settings.topic("consents"), chance.randrange(stage.world.partitions))
+    tp = TopicPartition(stage.world.topic("consents"), chance.randrange(stage.world.partitions))
     leader, _ = stage.cluster.leader(tp)
     return leader > 0 and _halted(stage, leader, SESSION + chance.uniform(0.5, 2))
 
@@ -159,7 +159,7 @@ def offsets_falsified(stage: Stage, chance: random.Random, _: object) -> bool:
 
 def inputs_expired(stage: Stage, chance: random.Random, _: object) -> bool:
     """Retention takes the sends that are decided."""
-    sends = stage.world.settings.topic("sends")
+    sends = stage.world.topic("sends")
     decided = {TopicPartition(sends, p): head["sends"] for p, head in stage.world.heads().items()}
     with KafkaAdminClient(bootstrap_servers=stage.cluster.running, request_timeout_ms=ASKED_MS) as admin:
         admin.delete_records(decided)
@@ -226,7 +226,7 @@ def _halted(stage: Stage, number: int, seconds: float) -> bool:
 
 def _whole(stage: Stage) -> bool:
     """Tells whether every broker has all of what matters: before that no other one may be hurt."""
-    return stage.cluster.whole(*(stage.world.settings.topic(name) for name in ("consents", "ledger")))
+    return stage.cluster.whole(*(stage.world.topic(name) for name in ("consents", "ledger")))
 
 
 BROKER = (broker_killed, broker_halted, offsets_deleted, offsets_falsified, inputs_expired, policy_activated)

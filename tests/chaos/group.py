@@ -21,7 +21,7 @@ class Group:
     def __init__(self, world: World, bootstrap: str = "") -> None:
         self.world = world
         self.name = world.settings.group
-        sends = world.settings.topic("sends")
+        sends = world.topic("sends")
         self.partitions = [TopicPartition(sends, number) for number in range(world.partitions)]
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap or world.bootstrap, request_timeout_ms=ASKED_MS)
 

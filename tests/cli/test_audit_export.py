@@ -224,7 +224,7 @@ class Past:
             signature = [("gate-sig", base64.b64encode(step.sig))]
             with self.world.transaction() as producer:
                 self.world.put("audit", rows, producer, partition=step.partition)
-                topic = self.world.settings.topic("manifests")
+                topic = self.world.topic("manifests")
                 producer.produce(topic, step.value, b"worker-0", partition=step.partition, headers=signature)
                 producer.commit_transaction(30)
         self._written = len(self.trail.steps)
@@ -311,7 +311,7 @@ def test_another_call_on_an_export_then_exit_2_and_it_stays_as_it_was(
 def test_what_follows_the_finished_days_has_expired_then_exit_5_and_the_export_stays_as_it_was(
     past: Past, tmp_path: Path, run
 ) -> None:
-    out, number = tmp_path / "out", TopicPartition(past.world.settings.topic("manifests"), 1)
+    out, number = tmp_path / "out", TopicPartition(past.world.topic("manifests"), 1)
     seal(run, tmp_path)
     assert run("audit", "export", "--out", str(out)).code == 0
     before = bytes_of(out)
@@ -324,7 +324,7 @@ def test_what_follows_the_finished_days_has_expired_then_exit_5_and_the_export_s
 
 def expiring(monkeypatch: pytest.MonkeyPatch, world: World, topic: str) -> None:
     """Has the broker delete the first records of partition 2 when the first link has been read."""
-    place, left = TopicPartition(world.settings.topic(topic), 2), iter(range(1))
+    place, left = TopicPartition(world.topic(topic), 2), iter(range(1))
 
     def done(self: Pace, records: int) -> None:
         for _ in left:

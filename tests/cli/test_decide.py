@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from gatekeeper.cli.decide import command
+from tests.cli.conftest import Outcome, Run
 from tests.support import invented
 from tests.support.world import key_folder
+
+Decided = Callable[[str | None], Outcome]
 
 
 def case(**fields: Any) -> dict[str, Any]:
@@ -29,41 +29,41 @@ def case(**fields: Any) -> dict[str, Any]:
     }
 
 
-def run(path: Path, content: str | None) -> subprocess.CompletedProcess[str]:
-    file = path / "case.json"
-    if content is not None:
-        file.write_text(content, "utf-8")
-    program = "from gatekeeper.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, "decide", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", "GATEKEEPER_KEYS": str(key_folder())},
-    )
+@pytest.fixture
+def decided(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Decided:
+    """Decides the case in a file with this content, or in a file that is not there."""
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(key_folder()))
+
+    def decided(content: str | None) -> Outcome:
+        file = tmp_path / "case.json"
+        if content is not None:
+            file.write_text(content, "utf-8")
+        return run("decide", str(file))
+
+    return decided
 
 
-def test_clear_case_decided_then_json_and_exit_0(tmp_path: Path) -> None:
-    done = run(tmp_path, json.dumps(case()))
-    assert (done.returncode, json.loads(done.stdout)["verdict"], done.stderr) == (0, "clear", "")
+def test_clear_case_decided_then_json_and_exit_0(decided: Decided) -> None:
+    done = decided(json.dumps(case()))
+    assert (done.code, json.loads(done.out)["verdict"], done.err) == (0, "clear", "")
 
 
 def test_number_beyond_64_bits_then_the_case_is_withheld_as_the_worker_would_and_the_place_is_told(
-    tmp_path: Path,
+    decided: Decided,
 ) -> None:
     fact = {"topic": "sources", "key": "P-1", "value": {**invented.source()[1], "v": 2**64}}
     for wrong, code, place in (
         (case(send=invented.send(v=-(2**70))), "EVENT_INVALID", "field_invalid at v"),
         (case(facts=[fact]), "FACTS_UNAVAILABLE", "facts.0: field_invalid at v"),
     ):
-        done = run(tmp_path, json.dumps(wrong))
-        assert (done.returncode, done.stderr) == (1, "")
-        (reason,) = json.loads(done.stdout)["reasons"]
+        done = decided(json.dumps(wrong))
+        assert (done.code, done.err) == (1, "")
+        (reason,) = json.loads(done.out)["reasons"]
         assert reason["code"] == code
         assert place in str(reason)
 
 
-def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(tmp_path: Path) -> None:
+def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(decided: Decided) -> None:
     known = case(facts=[{"topic": "sources", "key": "P-1", "value": invented.source(may_be_minor=True)[1]}])
     known["facts"].append({"topic": "consents", "key": "P-1", "value": invented.consent()[1]})
     (_, act) = invented.act(reasons=["AGE_UNCERTAIN"])
@@ -74,8 +74,8 @@ def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(tmp_path
         ({"bulk": None}, "review"),
     ):
         value = {**{name: act[name] for name in act if name != "bulk"}, **bulk}
-        done = run(tmp_path, json.dumps({**known, "facts": [*known["facts"], {"topic": "acts", "value": value}]}))
-        assert json.loads(done.stdout)["verdict"] == verdict, bulk
+        done = decided(json.dumps({**known, "facts": [*known["facts"], {"topic": "acts", "value": value}]}))
+        assert json.loads(done.out)["verdict"] == verdict, bulk
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(tmp_path
         (json.dumps(case(reference=[{"value": 1}])), "reference.0.value"),
     ],
 )
-def test_bad_case_decided_then_one_sentence_and_exit_2(tmp_path: Path, content: str | None, said: str) -> None:
-    done = run(tmp_path, content)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_bad_case_decided_then_one_sentence_and_exit_2(decided: Decided, content: str | None, said: str) -> None:
+    done = decided(content)
+    assert done.code == 2
+    assert done.out == ""
+    assert said in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -117,22 +117,21 @@ def test_bad_case_decided_then_one_sentence_and_exit_2(tmp_path: Path, content: 
     ],
 )
 def test_case_that_cannot_be_judged_decided_then_withheld_and_exit_1(
-    tmp_path: Path, fields: dict[str, Any], reason: str, said: str
+    decided: Decided, fields: dict[str, Any], reason: str, said: str
 ) -> None:
-    done = run(tmp_path, json.dumps(case(**fields)))
-    assert done.returncode == 1, done.stderr
-    (told,) = json.loads(done.stdout)["reasons"]
+    done = decided(json.dumps(case(**fields)))
+    assert done.code == 1, done.err
+    (told,) = json.loads(done.out)["reasons"]
     assert told["code"] == reason
     assert said in told["en"]
 
 
-def test_case_without_a_key_decided_then_by_its_token_with_a_note(tmp_path: Path, monkeypatch: Any) -> None:
-    file = tmp_path / "case.json"
+def test_case_without_a_key_decided_then_by_its_token_with_a_note(
+    decided: Decided, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
     for stated, verdict in (("cp-1", "clear"), ("cp-2", "block")):
-        file.write_text(json.dumps(case(send=invented.send(stated=stated))), "utf-8")
-        done = CliRunner(env={"GATEKEEPER_KEYS": str(tmp_path / "keys"), "GATEKEEPER_LANG": "en"}).invoke(
-            command, [str(file), "--json"]
-        )
-        told = json.loads(done.stdout)
+        done = decided(json.dumps(case(send=invented.send(stated=stated))))
+        told = json.loads(done.out)
         assert (told["verdict"], told["notes"]) == (verdict, ["TOKEN_NOT_CHECKED"])
-        assert "was not compared" in done.stderr
+        assert "was not compared" in done.err

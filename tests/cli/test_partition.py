@@ -146,7 +146,7 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
     world.put("ledger", [("head", b"{}")], partition=3)
     head = world.head(1)["sends"]
     world.sends(names, 2_000)
-    expired = TopicPartition(world.settings.topic("sends"), 1)
+    expired = TopicPartition(world.topic("sends"), 1)
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
         admin.delete_records({expired: head + 7})
 
@@ -182,7 +182,7 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
         with Reader(world.settings) as reader:
             gone = list(reader.read("cleared", partition=2))
         with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-            admin.delete_records({TopicPartition(world.settings.topic("cleared"), 2): -1})
+            admin.delete_records({TopicPartition(world.topic("cleared"), 2): -1})
         again = run("audit", "reemit", "--topic", "cleared", "--by", "pm-7", "--json")
         assert again.code == 0, again
         with Reader(world.settings) as reader:

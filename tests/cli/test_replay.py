@@ -125,8 +125,8 @@ class Forger:
         signature = [("gate-sig", base64.b64encode(key.sign(value)))]
         with self.world.transaction() as producer:
             where = {"partition": self.record.partition}
-            producer.produce(self.world.settings.topic("audit"), judged.audit, judged.did, **where)
-            producer.produce(self.world.settings.topic("manifests"), value, b"forger", headers=signature, **where)
+            producer.produce(self.world.topic("audit"), judged.audit, judged.did, **where)
+            producer.produce(self.world.topic("manifests"), value, b"forger", headers=signature, **where)
             producer.commit_transaction(30)
         # what is committed may not be visible at once
         found = until(lambda: [m for m in self.world.read("manifests") if m.value() == value], "the manifest")

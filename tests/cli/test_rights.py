@@ -161,7 +161,7 @@ def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world:
     named = [json.loads(line) for line in told.out.splitlines()]
     assert {one["resource"] for one in named} == {"topic", "group", "transactional-id"}
     written = next(one["names"] for one in named if one["operations"] == ["Write"])
-    assert world.settings.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
+    assert world.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
 
 
 def test_no_broker_set_then_rights_are_printed_all_the_same(

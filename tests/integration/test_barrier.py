@@ -227,13 +227,13 @@ def test_given_a_race_of_2000_withdrawals_and_sends_then_none_is_cleared(world, 
         def acknowledged(name: str) -> Callable:
             def then(error, message) -> None:
                 assert error is None
-                producer.produce(world.settings.topic("sends"), encoded[name], name)
+                producer.produce(world.topic("sends"), encoded[name], name)
 
             return then
 
         for name in names:
             fact = withdrawals[name]
-            producer.produce(world.settings.topic("consents"), fact, name, on_delivery=acknowledged(name))
+            producer.produce(world.topic("consents"), fact, name, on_delivery=acknowledged(name))
             producer.poll(0)
         assert producer.flush(60) == 0
         assert producer.flush(60) == 0  # what the last acknowledgements sent

@@ -79,7 +79,7 @@ class Forger:
                 facts.append(("consents", consent(name)))
             for topic, value in facts:
                 self.store.apply(fact(topic, 0, number, None, orjson.dumps(value)))
-        self.topic = world.settings.topic("sends")
+        self.topic = world.topic("sends")
         self.key = self.last = Keys(world.settings.key_folder).signer("worker")
         """The one that signs, and the one that signs the last manifest."""
         self.sends = {m.offset(): m for m in world.read("sends") if m.partition() == partition}
@@ -374,7 +374,7 @@ def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found
 def test_given_inputs_deleted_by_their_age_then_the_rest_is_proven_and_the_part_is_named(forger: Forger) -> None:
     world = forger.world
     forger.write(forger.honest())
-    before = {TopicPartition(world.settings.topic(name), 0): offset for name, offset in (("sends", 33), ("cleared", 9))}
+    before = {TopicPartition(world.topic(name), 0): offset for name, offset in (("sends", 33), ("cleared", 9))}
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
         admin.delete_records(before)
     (one, other) = check(world.settings)

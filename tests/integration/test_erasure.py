@@ -110,7 +110,7 @@ def written(world: World, topic: str) -> list[bytes]:
 
 def configure(world: World, **settings: str) -> None:
     """Sets what the salts are kept by."""
-    kept = ConfigResource(ConfigResourceType.TOPIC, world.settings.topic("salts"), settings)
+    kept = ConfigResource(ConfigResourceType.TOPIC, world.topic("salts"), settings)
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
         assert set(admin.alter_configs([kept])["topic"].values()) == {"OK"}
 

@@ -71,7 +71,7 @@ def test_given_a_withheld_send_then_it_may_be_tried_again(world):
 
 
 def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
-    ledger = ConfigResource(ConfigResourceType.TOPIC, world.settings.topic("ledger"))
+    ledger = ConfigResource(ConfigResourceType.TOPIC, world.topic("ledger"))
     ledger.configs = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0"}
     world.put("sends", [again(0)])
 

@@ -18,7 +18,7 @@ COUNT = 2 * offsets.REACH + 1_000
 def review(kafka) -> tuple[Settings, TopicPartition]:
     """A partition with a record of each number as its name, but for two that no gate wrote."""
     world = World(kafka.bootstrap, "tnamed.", partitions=1).create()
-    topic, through = world.settings.topic("review"), world.producer()
+    topic, through = world.topic("review"), world.producer()
     for number in range(COUNT):
         name = {7: None, 8: b"\xff"}.get(number, str(number).encode())
         through.produce(topic, b"{}", b"P-1", partition=0, headers=[("gate-decision-id", name)])

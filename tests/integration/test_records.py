@@ -49,7 +49,7 @@ def of_python(world: World, topic: str, key: str | None, value: bytes, headers: 
     producer = kafka_python.KafkaProducer(bootstrap_servers=world.bootstrap, max_request_size=4_000_000)
     try:
         partition = partition_of(key.encode(), len(world.ends(topic))) if key else 0
-        name = world.settings.topic(topic)
+        name = world.topic(topic)
         producer.send(name, value, key and key.encode(), headers=headers, partition=partition).get(30)
     finally:
         producer.close()
@@ -58,7 +58,7 @@ def of_python(world: World, topic: str, key: str | None, value: bytes, headers: 
 def compression(world: World, codec: str) -> None:
     """Changes how the input topics keep what they are sent."""
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-        names = [world.settings.topic(name) for name in INPUTS]
+        names = [world.topic(name) for name in INPUTS]
         wanted = [ConfigResource(ConfigResourceType.TOPIC, name, {"compression.type": codec}) for name in names]
         assert set(admin.alter_configs(wanted)["topic"].values()) == {"OK"}
 
@@ -253,7 +253,7 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
         async with world.worker() as app:
             (found,) = (await eventually(lambda: app.gate.readiness()["refused"], "a refusal")).items()
             assert found[0] == str(number)
-            spoilt = text("error.ledger_spoilt", place=f"{world.settings.topic('ledger')}/{number}/", sha256="")
+            spoilt = text("error.ledger_spoilt", place=f"{world.topic('ledger')}/{number}/", sha256="")
             assert found[1].startswith(spoilt.partition("/")[0])
             world.put("sends", [(name, send(name, "behind")) for name in ("r1", other)])
             await eventually(lambda: "e-behind" in world.verdicts(), "the other partitions go on")

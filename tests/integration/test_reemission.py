@@ -41,7 +41,7 @@ def put_out(world: World) -> dict[str, tuple[Any, ...]]:
 
 def lose(world: World, lost: set[str]) -> None:
     """Makes `cleared` anew without some records, as an operator does who restores it from a copy that lacks them."""
-    kept, topic = world.read("cleared"), world.settings.topic("cleared")
+    kept, topic = world.read("cleared"), world.topic("cleared")
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
         client.delete_topics([topic])
         until(lambda: topic not in client.list_topics(), "the topic is gone")
@@ -59,7 +59,7 @@ def lose(world: World, lost: set[str]) -> None:
 def created(world: World) -> bool:
     admin.create(world.settings)
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
-        return world.settings.topic("cleared") in client.list_topics()
+        return world.topic("cleared") in client.list_topics()
 
 
 def reemit(world: World, *more: str) -> tuple[int, dict[str, Any]]:
@@ -140,7 +140,7 @@ def test_given_two_who_ask_at_once_then_each_comes_back_once_and_what_has_no_byt
         lose(world, set(before))
         ends = world.ends("sends")
         with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
-            client.delete_records({TopicPartition(world.settings.topic("sends"), 0): ends[0] // 2})
+            client.delete_records({TopicPartition(world.topic("sends"), 0): ends[0] // 2})
         worker.start()
         with ThreadPoolExecutor() as pool:
             runs = [pool.submit(reemit, world, "--rate", "100") for _ in range(2)]

@@ -60,7 +60,7 @@ def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and
 ):
     people = [f"r{number}" for number in range(400)]
     world.sends(people)
-    sends = TopicPartition(world.settings.topic("sends"), 1)
+    sends = TopicPartition(world.topic("sends"), 1)
 
     async def decided() -> None:
         async with world.worker():
@@ -79,7 +79,7 @@ def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and
             refused = {(one["topic"], one["partition"], one["offset"]) for one in worker.events("partition_refused")}
             assert (sends.topic, 1, head) in refused
             assert {one["reason"] for one in worker.events("partition_refused")} == {expired}
-        ledger = world.settings.topic("ledger")
+        ledger = world.topic("ledger")
         kafka_admin.delete_topics([ledger])
         admin.create(world.settings)
         with world.process(tmp_path / "missing.log", lang="en") as worker:
@@ -102,7 +102,7 @@ def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_i
             async with world.worker() as app:
                 await eventually(lambda: app.gate.readiness()["refused"], "a refusal")
                 ((number, sentence),) = app.gate.readiness()["refused"].items()
-                where = {"topic": world.settings.topic("ledger"), "partition": number}
+                where = {"topic": world.topic("ledger"), "partition": number}
                 assert sentence == text("error.transaction_hangs", **where)
                 rest = sum(end for other, end in enumerate(world.ends("sends")) if other != int(number))
                 await eventually(lambda: world.decided() == rest, "the other partitions")

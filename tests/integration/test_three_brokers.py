@@ -100,7 +100,7 @@ def test_given_a_commit_that_is_kept_into_the_next_transaction_then_each_send_is
 
         world.sends(["r1"])
         decide(1)
-        cluster.lead({TopicPartition(world.settings.topic(name), 0): leader for name, leader in LEADERS.items()})
+        cluster.lead({TopicPartition(world.topic(name), 0): leader for name, leader in LEADERS.items()})
         world.sends(["r1"], 1)
         decide(2)
         commit = proxy.add(Hold(lambda asked: asked.key == END_TXN, first=1, answers=kept.answers, reset=kept.reset))
@@ -153,7 +153,7 @@ def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_a
     world.put("consents", [("r2", consent("r2", "Withdrawn"))])
     partition = next(m.partition() for m in world.read("consents") if m.value().count(b"Withdrawn-r2"))
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-        (described,) = admin.describe_topics([world.settings.topic("consents")])
+        (described,) = admin.describe_topics([world.topic("consents")])
     leader = next(row["leader_id"] for row in described["partitions"] if row["partition_index"] == partition)
     spoil(cluster.brokers[leader], world, partition, b"Withdrawn-r2")
     world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])

@@ -147,7 +147,7 @@ def _way(one: int, other: int) -> int:
 
 def spoil(broker: Broker, world: World, partition: int, word: bytes, topic: str = "consents") -> None:
     """Changes one byte of a batch where a broker keeps it, as a bad disk would."""
-    log = broker.folder / "data" / f"{world.settings.topic(topic)}-{partition}" / f"{0:020}.log"
+    log = broker.folder / "data" / f"{world.topic(topic)}-{partition}" / f"{0:020}.log"
     with log.open("r+b") as file:
         file.seek(file.read().rindex(word))
         file.write(b"X")

@@ -10,7 +10,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 CONTEXT: ForkServerContext = get_context("forkserver")
-CONTEXT.set_forkserver_preload(["streams.worker.process", __name__])
+CONTEXT.set_forkserver_preload(["tests.support.warm", __name__])
 
 
 def worker(log: Path, environment: dict[str, str], script: Path | None) -> None:

@@ -43,7 +43,7 @@ class Stage:
 
     def __init__(self, cluster: Cluster, world: World) -> None:
         self.cluster, self.world = cluster, world
-        self.consents = TopicPartition(world.settings.topic("consents"), 0)
+        self.consents = TopicPartition(world.topic("consents"), 0)
         self.audits = 0
 
     def place(self) -> None:

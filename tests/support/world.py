@@ -232,6 +232,7 @@ class World:
     keys: str = field(default_factory=lambda: str(key_folder()))
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
     _producer: Producer = field(init=False)
+    _names: dict[str, str] = field(init=False, default_factory=dict)
     _written: set[str] = field(init=False, default_factory=set)
     _asker: Consumer | None = field(init=False, default=None)
     _followed: dict[str, Followed] = field(init=False, default_factory=dict)
@@ -272,6 +273,12 @@ class World:
         }
         return found | ({"GATEKEEPER_MAX_LAG": str(self.max_lag)} if self.max_lag else {})
 
+    def topic(self, name: str) -> str:
+        """Returns a topic's name on the broker; it is asked in loops, and settings take long to make."""
+        if name not in self._names:
+            self._names[name] = self.settings.topic(name)
+        return self._names[name]
+
     def producer(self, **more: Any) -> Producer:
         return Producer(
             {
@@ -303,7 +310,7 @@ class World:
 
         `partition`: where to, if it is not the key's.
         """
-        through, name = producer or self._producer, self.settings.topic(topic)
+        through, name = producer or self._producer, self.topic(topic)
         self._written.add(topic)
         failed: list[Any] = []
 
@@ -379,7 +386,7 @@ class World:
         return self._ends(self._asker, topic)
 
     def _ends(self, asker: Consumer, topic: str) -> list[int]:
-        name = self.settings.topic(topic)
+        name = self.topic(topic)
         count = len(asker.list_topics(name, timeout=10).topics[name].partitions)
         return [_end(asker, TopicPartition(name, number)) for number in range(count)]
 
@@ -387,7 +394,7 @@ class World:
         """Returns all committed records of a topic, by partition and offset."""
         consumer = self._consumer()
         try:
-            name = self.settings.topic(topic)
+            name = self.topic(topic)
             count = len(consumer.list_topics(name, timeout=10).topics[name].partitions)
             consumer.assign([TopicPartition(name, p, 0) for p in range(count)])
             found: list[Any] = []
@@ -408,7 +415,7 @@ class World:
     def _new(self, topic: str) -> list[Any]:
         """Returns the committed records of a topic that came since this was asked last."""
         if topic not in self._followed:
-            self._followed[topic] = Followed(self._consumer(), self.settings.topic(topic), self.partitions)
+            self._followed[topic] = Followed(self._consumer(), self.topic(topic), self.partitions)
         return self._followed[topic].new(self.ends(topic))
 
     def _consumer(self, **more: Any) -> Consumer:

@@ -1,0 +1,15 @@
+"""What every process of a worker works out once in its life, here worked out before it is forked."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+
+import streams.worker.process  # noqa: F401 - with all that it imports
+from gatekeeper.audit.records.record import schema_hash
+from gatekeeper.policy.packs import load
+
+schema_hash()
+load("jp-pmark")
+inspect.getmodule(compile("", "nowhere", "exec"))  # Faust asks where it is called; the first answer lists all modules
+gc.freeze()  # or the first collection of each child would copy all of this
