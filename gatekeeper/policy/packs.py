@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Literal, get_args
 
@@ -182,7 +183,12 @@ def shipped() -> dict[str, tuple[Policy, ...]]:
 
 def shipped_text(policy: Policy) -> str:
     """The text of a shipped version, found by its hash; raises KeyError for a version that is not shipped."""
-    return {read(content, file=name).sha256: content.decode() for name, content in _files().items()}[policy.sha256]
+    return _texts()[policy.sha256]
+
+
+@cache
+def _texts() -> dict[str, str]:
+    return {sha256(content).hexdigest(): content.decode() for content in _files().values()}
 
 
 def _files() -> dict[str, bytes]:

@@ -7,13 +7,15 @@ import gzip
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,6 +24,7 @@ from gatekeeper import keys
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import LEVEL
 from gatekeeper.audit.log.writer import LogWriter
+from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.signing import cosignature
 from gatekeeper.engine.act import ActRecord
@@ -45,7 +48,6 @@ from tests.support.facts import fact
 GROUP = "mail.gatekeeper"
 SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
 PACKS = load("jp-pmark")
-JUDGE = Judge(PACKS, 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS, judge_misplaced=True)
 
 
 def key(name: str, *, kind: bytes = keys.ED25519, seed: int = 0) -> Signer:
@@ -76,6 +78,8 @@ class Trail:
     """How often a transaction has a withdrawal in it, and how often a hand-off."""
     apart: tuple[int, int] = (1_000, 60_000)
     """How long a transaction of a partition comes after the one before, in milliseconds: at least, and less than."""
+    judged_as: Callable[[Judged], Judged] | None = None
+    """What is written of each thing that was judged, where that is not the thing itself."""
     steps: list[Step] = field(default_factory=list)
     worker: Signer = field(init=False)
     log: Signer = field(init=False)
@@ -85,13 +89,16 @@ class Trail:
         self.worker = key(f"{GROUP}/worker", seed=self.seed)
         self.log = key(GROUP, seed=self.seed)
         self.witness = key(f"{GROUP}/witness", kind=keys.COSIGNATURE, seed=self.seed)
-        self._random = Random(self.seed)
-        self._desks = [_Desk(number, self._random, self.acting, self.apart) for number in range(self.partitions)]
+        self._first: tuple[int, int] | None = None
+        self._desks: _Desks | None = None
 
     def write(self, count: int, size: int = 6) -> Trail:
         """Lets each transaction take about `size` sends, on partitions in any order."""
-        for _ in range(count):
-            self._add(self._random.choice(self._desks), size)
+        if self._first or self._desks:
+            self.steps += self._going_on().write(count, size)
+        else:
+            self._first = count, size
+            self.steps += _first_steps(self._kind, (count, size))
         return self
 
     def resume(self, partition: int, *, skipped: Mapping[str, int], recorded: bool = True, **wrong: Any) -> Trail:
@@ -100,40 +107,22 @@ class Trail:
         `recorded`: whether the act had its turn already.
         `wrong`: what the act's record says otherwise than the manifest.
         """
-        desk = self._desks[partition]
-        taken = [Taken(SENDS, desk.next_send, desk.next_send, 0)]
-        act, said = desk.skip(**skipped)
-        self._put(desk, taken, [], said)
-        if recorded:
-            self._put(desk, *desk.resumed({**act, **wrong}))
+        self.steps += self._going_on().resume(partition, skipped, recorded=recorded, wrong=wrong)
         return self
 
-    def _add(self, desk: _Desk, size: int) -> None:
-        self._put(desk, *desk.transaction(size))
+    def set_clock(self, partition: int, at: int) -> None:
+        """Lets a partition's next transaction come after this instant, in milliseconds."""
+        self._going_on().desks[partition].at = at
 
-    def _put(
-        self, desk: _Desk, taken: Sequence[Taken], judged: Sequence[Judged], skipped: Sequence[Skipped] = ()
-    ) -> None:
-        value = manifest(
-            writer="worker-0",
-            kid=self.worker.kid,
-            partition=desk.number,
-            taken=taken,
-            judged=judged,
-            dead_facts=0,
-            as_of={"sources": [7], "reference": [3]},
-            prev=desk.prev,
-            policy=PACKS.at(desk.at),
-            t0=desk.at,
-            t1=desk.at + 5,
-            skipped=skipped,
-        )
-        desk.prev = sha256(value).hexdigest()
-        records = tuple(one.audit for one in judged)
-        self.steps.append(
-            Step(desk.number, desk.offset, value, self.worker.sign(value), records, index=len(self.steps))
-        )
-        desk.offset += 2  # a marker ends each transaction
+    @property
+    def _kind(self) -> _Kind:
+        return _Kind(self.partitions, self.seed, self.acting, self.apart, self.judged_as)
+
+    def _going_on(self) -> _Desks:
+        """Returns the desks as they are after the steps so far, from which more can come."""
+        if self._desks is None:
+            self._desks = _Desks(self._kind, self._first)
+        return self._desks
 
     def export(self, folder: Path, *, sealed: int | None = None, witnessed: bool = True, **about: Any) -> Path:
         """Writes the folder of an export; `sealed`: only so many steps are leaves of the log, None = all."""
@@ -253,11 +242,80 @@ class _Files:
         self.found.pop(name, None)
 
 
+class _Kind(NamedTuple):
+    """What the steps of a trail depend on."""
+
+    partitions: int
+    seed: int
+    acting: float
+    apart: tuple[int, int]
+    judged_as: Callable[[Judged], Judged] | None
+
+
+class _Desks:
+    """The partitions of a trail: each call goes on from the one before and returns its steps."""
+
+    def __init__(self, kind: _Kind, first: tuple[int, int] | None) -> None:
+        self._worker, self._random = key(f"{GROUP}/worker", seed=kind.seed), Random(kind.seed)
+        self._judged_as, self._count, salts = kind.judged_as, 0, count()
+        subjects = Subjects(
+            {1: invented.KEY}, lambda size: sha256(f"{kind.seed}/{first}/{next(salts)}".encode()).digest()[:size]
+        )
+        judge = Judge(PACKS, 8, tokens=invented.TOKENS, subjects=subjects, judge_misplaced=True)
+        self.desks = [_Desk(number, judge, self._random, kind.acting, kind.apart) for number in range(kind.partitions)]
+        self.first = self.write(*first) if first else []
+
+    def write(self, steps: int, size: int) -> list[Step]:
+        desks = (self._random.choice(self.desks) for _ in range(steps))
+        return [self._put(desk, *desk.transaction(size)) for desk in desks]
+
+    def resume(
+        self, partition: int, skipped: Mapping[str, int], *, recorded: bool, wrong: Mapping[str, Any]
+    ) -> list[Step]:
+        desk = self.desks[partition]
+        taken = [Taken(SENDS, desk.next_send, desk.next_send, 0)]
+        act, said = desk.skip(**skipped)
+        steps = [self._put(desk, taken, [], said)]
+        return [*steps, self._put(desk, *desk.resumed({**act, **wrong}))] if recorded else steps
+
+    def _put(
+        self, desk: _Desk, taken: Sequence[Taken], judged: Sequence[Judged], skipped: Sequence[Skipped] = ()
+    ) -> Step:
+        if self._judged_as is not None:
+            judged = [self._judged_as(one) for one in judged]
+        value = manifest(
+            writer="worker-0",
+            kid=self._worker.kid,
+            partition=desk.number,
+            taken=taken,
+            judged=judged,
+            dead_facts=0,
+            as_of={"sources": [7], "reference": [3]},
+            prev=desk.prev,
+            policy=PACKS.at(desk.at),
+            t0=desk.at,
+            t1=desk.at + 5,
+            skipped=skipped,
+        )
+        desk.prev = sha256(value).hexdigest()
+        records = tuple(one.audit for one in judged)
+        step = Step(desk.number, desk.offset, value, self._worker.sign(value), records, index=self._count)
+        desk.offset += 2  # a marker ends each transaction
+        self._count += 1
+        return step
+
+
+@cache
+def _first_steps(kind: _Kind, first: tuple[int, int]) -> tuple[Step, ...]:
+    """Returns the steps with which a trail begins: many tests begin with the same."""
+    return tuple(_Desks(kind, first).first)
+
+
 class _Desk:
     """One partition: invented people of every kind, sends to them, a withdrawal, a hand-off."""
 
-    def __init__(self, number: int, random: Random, acting: float, apart: tuple[int, int]) -> None:
-        self.number, self._random, self._acting, self._apart = number, random, acting, apart
+    def __init__(self, number: int, judge: Judge, random: Random, acting: float, apart: tuple[int, int]) -> None:
+        self.number, self._judge, self._random, self._acting, self._apart = number, judge, random, acting, apart
         self.at, self.offset = invented.T, 0
         self.prev: str | None = None
         self._sends, self._acts, self._count = 100 * number, 10, 0
@@ -281,7 +339,7 @@ class _Desk:
             if self._random.random() < 0.1:
                 gaps.append((self._sends, 2))
                 self._sends += 2
-            self._remember(judged, JUDGE.judge(self._send(), self.store, self.at, memory=self.memory))
+            self._remember(judged, self._judge.judge(self._send(), self.store, self.at, memory=self.memory))
         taken = [Taken(SENDS, start, self._sends, n, gaps)]
         if self._random.random() < self._acting:
             self._handoff(judged)
@@ -319,7 +377,7 @@ class _Desk:
 
     @property
     def _now(self) -> Moment:
-        return Moment(JUDGE, self.store, self.memory, self.at)
+        return Moment(self._judge, self.store, self.memory, self.at)
 
     def _remember(self, judged: list[Judged], one: Judged) -> None:
         judged.append(one)

@@ -293,7 +293,7 @@ def test_a_manifest_that_is_left_aside_for_want_of_its_key_then_its_day_is_not_f
 def test_a_clock_that_goes_back_at_midnight_then_the_order_stays_and_each_is_read_on_its_day(tmp_path: Path) -> None:
     trail, midnight = Trail(seed=3, partitions=1), span("2026-11-25", "UTC").first // 1000
     for at in (-70_000, 0, -70_000, 10_000, DAY_MS):
-        trail._desks[0].at = midnight + at
+        trail.set_clock(0, midnight + at)
         trail.write(1)
     days = [step.value.partition(b'"t1":"')[2][8:10] for step in trail.steps]
     assert days == [b"24", b"25", b"24", b"25", b"26"]

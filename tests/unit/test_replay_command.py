@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -66,20 +66,17 @@ def test_offsets_that_a_person_skipped_then_it_is_told_and_the_act_is_derived_ag
     assert "pm-7" in called("replay", folder).stdout
 
 
-class _OfOtherRules(Trail):
-    """What workers of another release wrote: by other rules, for a reason that this release does not have."""
+def of_other_rules(rules: int = RULES + 1) -> Trail:
+    """Returns what workers of another release wrote: by other rules, for a reason that this release does not have."""
+    reason = {"code": "OTHER_RULE", "facts": ["S-1"], "says": {"date": "2023-11-24"}}
+    engine = {"rules": rules, "schema": "0" * 64, "unicode": unidata_version}
+    other = {"engine": engine, "verdict": "block", "reasons": [reason], "basis": None}
 
-    rules = RULES + 1
+    def judged_as(one: Judged) -> Judged:
+        readable = orjson.loads(one.audit)["send"]  # rules have no part in what cannot be read
+        return replace(one, audit=forged(one.audit, **other)) if readable else one
 
-    def _put(self, desk: Any, taken: Any, judged: Sequence[Judged], skipped: Any = ()) -> None:
-        reason = {"code": "OTHER_RULE", "facts": ["S-1"], "says": {"date": "2023-11-24"}}
-        engine = {"rules": self.rules, "schema": "0" * 64, "unicode": unidata_version}
-        other = {"engine": engine, "verdict": "block", "reasons": [reason], "basis": None}
-        sent = [orjson.loads(one.audit)["send"] for one in judged]  # rules have no part in what cannot be read
-        audits = [forged(one.audit, **(other if send else {})) for one, send in zip(judged, sent, strict=True)]
-        super()._put(
-            desk, taken, [replace(one, audit=audit) for one, audit in zip(judged, audits, strict=True)], skipped
-        )
+    return Trail(seed=4, partitions=1, acting=0, judged_as=judged_as)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +90,7 @@ def test_records_of_other_rules_then_they_are_verified_and_explained_and_replay_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: int, release: dict[int, str], says: str
 ) -> None:
     monkeypatch.setattr(replays, "RELEASES", {**RELEASES, **release})
-    monkeypatch.setattr(_OfOtherRules, "rules", rules)
-    trail = _OfOtherRules(seed=4, partitions=1, acting=0).write(2)
+    trail = of_other_rules(rules).write(2)
     folder, did = trail.export(tmp_path / "out"), orjson.loads(trail.steps[0].records[0])["did"]
     (folder / "keys").chmod(0o777)
 
@@ -114,7 +110,7 @@ def test_records_of_other_rules_then_they_are_verified_and_explained_and_replay_
 
 
 def test_records_of_other_rules_beside_one_that_is_wrong_then_that_decides_the_exit_code(tmp_path: Path) -> None:
-    trail = _OfOtherRules(seed=4, partitions=1, acting=0).write(1)
+    trail = of_other_rules().write(1)
     (step,) = trail.steps
     ours = forged(step.records[0], engine={"rules": RULES, "schema": "0" * 64})
     trail.put(folder := trail.export(tmp_path / "out"), [replace(step, records=(ours, *step.records[1:]))])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 AUDIT = Path(__file__).parents[1]
@@ -38,6 +39,7 @@ PARTS = (
 _OURS = ("__future__", "gatekeeper")
 
 
+@cache
 def bundle() -> str:
     """The text of `verify.py`, one and the same for a release."""
     parts = [(name, *_apart((AUDIT / name).read_text("utf-8"))) for name in PARTS]
