@@ -39,6 +39,7 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
         note("cli.erase_unreadable", count=erasure.unreadable)
     pair = erasure.write(settings)
     stops, numbers = len(erasure.stops), len(erasure.partitions)
+    kept = {name: (TOPICS[name].keep_ms or 0) // DAY_MS for name in KEEPING}
     if as_json:
         show_json(
             {
@@ -48,8 +49,10 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
                 "partitions": numbers,
                 "sources": erasure.sources,
                 "unreadable_sources": erasure.unreadable,
+                "kept_days": {**kept, "audit": settings.audit_days},
             }
         )
         return
     click.echo(text("cli.erase_done", act=pair.act_id, stops=stops, partitions=numbers))
-    note("cli.erase_kept", **{name: (TOPICS[name].keep_ms or 0) // DAY_MS for name in KEEPING})
+    note("cli.erase_kept", **kept)
+    note("cli.erase_written", days=settings.audit_days)

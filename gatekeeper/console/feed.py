@@ -87,6 +87,7 @@ class Feed(threading.Thread):
                     return
                 if records:
                     self._model.take(records)
+                self._model.scrub()
                 reached = reader.reached() if not self.progress.ready else {}
                 if reached:
                     ready = all(reached.get(place, 0) >= end for place, end in ends.items())

@@ -19,11 +19,12 @@ Place = tuple[int, int]
 
 
 def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]:
-    """The places on `acts` of those acts that have a written reason, by act id."""
+    """The places on `acts` of those acts that have a written reason, by act id; none about an erased person."""
     marks = ", ".join("?" * len(act_ids))
+    known = {"asked": "AND item IN (SELECT id FROM item)", "paired": ""}
     tables = " UNION ALL ".join(
-        f"SELECT act_id, part, place FROM {table} WHERE part IS NOT NULL AND act_id IN ({marks})"
-        for table in ("asked", "paired")
+        f"SELECT act_id, part, place FROM {table} WHERE part IS NOT NULL AND act_id IN ({marks}) {among}"
+        for table, among in known.items()
     )
     return {id_: (part, place) for id_, part, place in db.execute(tables, (*act_ids, *act_ids))}
 

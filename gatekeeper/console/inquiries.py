@@ -19,7 +19,7 @@ from gatekeeper.audit.explanation.explanation import Chapter, Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.wording import FactLine, Telling
 from gatekeeper.audit.records.record import read_record
-from gatekeeper.console import record_places, registry
+from gatekeeper.console import recipients, record_places, registry
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.texts import Language
@@ -112,7 +112,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
     with held.model.read() as db:
         own, erased, dids = (
             record_places.facts(db, [recipient]),
-            record_places.erased(db, recipient),
+            recipients.erased(db, recipient),
             record_places.of_person(db, recipient),
         )
         tell = Telling(lang, registry.names(db, lang))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper import times
-from gatekeeper.console.items import PENDING, item_of
+from gatekeeper.console.items import ITEMS, PENDING, item_of
 from gatekeeper.engine.item import WAITING
 from gatekeeper.review.filter import ANY, FIELDS, Query, older_than
 from gatekeeper.review.review_item import Item
@@ -42,7 +42,7 @@ class ItemSearch:
     def items(self, db: sqlite3.Connection, *, most: int = -1, skip: int = 0) -> Iterator[Item]:
         """Yields the items found, the most urgent first: skips `skip`, then yields at most `most` (-1: all)."""
         where, values = self.where()
-        found = db.execute(f"SELECT * FROM item WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, most, skip))
+        found = db.execute(f"{ITEMS} WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, most, skip))
         return (item_of(row) for row in found)
 
     def groups(self, db: sqlite3.Connection) -> list[CauseGroup]:
@@ -90,7 +90,11 @@ class ItemSearch:
             values.extend(sorted(found))
 
         for key in FIELDS:
-            if key in wanted:
+            if key == "recipient" and key in wanted:
+                marks = ", ".join("hidden(?)" for _ in wanted[key])
+                parts.append(f"recipient IN (SELECT number FROM person WHERE hash IN ({marks}))")
+                values.extend(sorted(wanted[key]))
+            elif key in wanted:
                 among(f'"{key}"', wanted[key])
         if reasons := wanted.get("reason"):
             among("id IN (SELECT item FROM item_reason WHERE code", reasons)

@@ -18,10 +18,10 @@ from schemas.events import ReviewPlace
 
 SCHEMA = """
 CREATE TABLE item (
-    id TEXT PRIMARY KEY, part INTEGER, place INTEGER, recipient TEXT, campaign TEXT, channel TEXT, purpose TEXT,
+    id TEXT PRIMARY KEY, part INTEGER, place INTEGER, recipient INTEGER, campaign TEXT, channel TEXT, purpose TEXT,
     controller TEXT, source TEXT, origin TEXT, verdict TEXT, "primary" TEXT, codes TEXT, informational INTEGER,
     mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, run TEXT, decision TEXT,
-    arrived INTEGER, changed INTEGER
+    arrived INTEGER, changed INTEGER, withheld INTEGER
 );
 CREATE INDEX item_by_cause ON item (state, informational, "primary", origin, campaign);
 CREATE INDEX item_by_urgency ON item (due, seen, id);
@@ -42,6 +42,8 @@ CREATE INDEX answer_of_item ON answer (item);
 CREATE INDEX answer_to_act ON answer (act_id);
 CREATE TABLE record (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, at INTEGER, origin TEXT, value BLOB);
 """
+ITEMS = "SELECT item.*, name FROM item JOIN person ON number = item.recipient"
+"""The rows that `item_of` takes; to be followed by a condition."""
 PENDING = """EXISTS (
     SELECT 1 FROM asked WHERE asked.item = item.id
     AND NOT EXISTS (SELECT 1 FROM answer WHERE answer.act_id = asked.act_id)
@@ -56,17 +58,20 @@ def _review(writing: Writing, record: Incoming) -> None:
         return
     if item is None:
         return
+    if (recipient := writing.recipient(item.recipient, record.timestamp)) is None:
+        return
     db = writing.db
     known = db.execute("SELECT origin FROM record WHERE did = ?", (item.id,)).fetchone()
     mailed = times.span(item.mail_date, writing.zone).first if item.mail_date else None
     number = writing.tick()
     db.execute(
-        f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 25)})",
+        f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 26)})",
         (
-            *(item.id, item.place.partition, item.place.offset, item.recipient, item.campaign, item.channel),
+            *(item.id, item.place.partition, item.place.offset, recipient, item.campaign, item.channel),
             *(item.purpose, item.controller, item.source, known[0] if known else None, item.verdict, item.primary),
             *(orjson.dumps(item.codes).decode(), item.informational, item.mail_date, mailed, item.due(writing.zone)),
             *(item.seen, item.state, item.by, item.at, item.run, record.header("gate-decision"), number, number),
+            record.timestamp,
         ),
     )
     rows = [(code, item.id) for code in dict.fromkeys(item.codes)]
@@ -129,7 +134,13 @@ def _forget(db: sqlite3.Connection, now: int) -> None:
     db.execute("DELETE FROM item_reason WHERE item NOT IN (SELECT id FROM item)")
 
 
-PART = Part(SCHEMA, {"review": _review, "acts": _act, "audit": _audit}, _forget)
+def _erase(db: sqlite3.Connection, person: int, at: int) -> None:
+    theirs = "SELECT id FROM item WHERE recipient = ? AND withheld <= ?"
+    for table, column in (("record", "did"), ("item_reason", "item"), ("item", "id")):
+        db.execute(f"DELETE FROM {table} WHERE {column} IN ({theirs})", (person, at))
+
+
+PART = Part(SCHEMA, {"review": _review, "acts": _act, "audit": _audit}, _forget, ("item",), _erase)
 
 
 def item_of(row: sqlite3.Row) -> Item:
@@ -137,7 +148,8 @@ def item_of(row: sqlite3.Row) -> Item:
     return Item(
         id=row["id"],
         place=ReviewPlace(partition=row["part"], offset=row["place"]),
-        **{name: row[name] for name in ("recipient", "campaign", "channel", "purpose", "controller", "source")},
+        recipient=row["name"],
+        **{name: row[name] for name in ("campaign", "channel", "purpose", "controller", "source")},
         verdict=row["verdict"],
         codes=tuple(orjson.loads(row["codes"])),
         mail_date=row["mail_date"],
@@ -152,7 +164,7 @@ def item_of(row: sqlite3.Row) -> Item:
 
 def one(db: sqlite3.Connection, id_: str) -> Item | None:
     """One item in its current state, None for an unknown or forgotten item."""
-    row = db.execute("SELECT * FROM item WHERE id = ?", (id_,)).fetchone()
+    row = db.execute(f"{ITEMS} WHERE id = ?", (id_,)).fetchone()
     return item_of(row) if row else None
 
 

@@ -2,6 +2,8 @@
 
 One transaction writes the rows of a record together with the position in its topic. The file is rebuilt when the schema
 changes, or when the topics are not the ones that the file was built from. The file holds no contact details.
+
+An erased person is gone from the file and its log with the next checkpoint (gatekeeper.console.recipients).
 """
 
 from __future__ import annotations
@@ -13,24 +15,30 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import sha256
+from hmac import digest
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import structlog
 
+from gatekeeper.console import recipients
 from gatekeeper.errors import UnavailableError
 from schemas.codec import Unreadable, decode
-from schemas.events import Act
+from schemas.events import Act, Suppression
 from schemas.record import Record
 
 log = structlog.get_logger("console")
 BUSY_SECONDS = 10.0
-_OWN = """
+_OWN = (
+    """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
 """
+    + recipients.SCHEMA
+)
 _ODD = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError),
@@ -53,6 +61,10 @@ class Writing:
         """The next number of a change."""
         self.changes += 1
         return self.changes
+
+    def recipient(self, id_: str, at: int) -> int | None:
+        """The number of a recipient whom a record of that instant (milliseconds) names; None if erased since."""
+        return recipients.number(self.db, id_, at)
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,15 @@ class Incoming(Record):
             return None
         return found
 
+    @cached_property
+    def stop(self) -> Suppression | None:
+        """The suppression in a record of `suppressions`, None for an unreadable record."""
+        try:
+            found: Suppression = decode("suppressions", self.key, self.value)
+        except Unreadable:
+            return None
+        return found
+
 
 Taker = Callable[[Writing, Incoming], None]
 
@@ -92,11 +113,15 @@ class Part:
 
     Takers see topics in any order, and may see a record twice.
     `forget`: deletes old rows; called about once an hour with the instant in milliseconds.
+    `naming`: its tables whose column `recipient` holds a number of gatekeeper.console.recipients.
+    `erase`: removes what records up to an instant (milliseconds) say about the recipient of a number.
     """
 
     schema: str
     takers: Mapping[str, Taker]
     forget: Callable[[sqlite3.Connection, int], None] | None = None
+    naming: tuple[str, ...] = ()
+    erase: Callable[[sqlite3.Connection, int, int], None] | None = None
 
 
 class Model:
@@ -115,6 +140,9 @@ class Model:
         self._local = threading.local()
         self._opening = threading.Lock()
         self._inode = -1
+        self._key = b""
+        self._naming = tuple(table for part in self._parts for table in part.naming)
+        self._unscrubbed = False
         self.topics = tuple(dict.fromkeys(topic for part in self._parts for topic in part.takers))
         with _disk(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -188,10 +216,30 @@ class Model:
                 for part in self._parts:
                     if taker := part.takers.get(record.topic):
                         self._put(taker, writing, incoming)
+                if record.topic == "suppressions" and (found := recipients.erasing(incoming.stop)):
+                    self._erase(writing, found, record.timestamp)
                 positions[place] = record.offset + 1
             rows = [(topic, number, next_) for (topic, number), next_ in positions.items()]
             db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
             db.execute("INSERT OR REPLACE INTO about VALUES ('changes', ?)", (str(writing.changes),))
+        self.scrub()
+
+    def _erase(self, writing: Writing, found: recipients.Erasing, at: int) -> None:
+        person = recipients.mark(writing.db, found, at)
+        if person is not None:
+            for part in self._parts:
+                if part.erase:
+                    part.erase(writing.db, person, at)
+            recipients.blank(writing.db, self._naming, person)
+            self._unscrubbed = True
+        writing.db.execute("INSERT OR REPLACE INTO about VALUES ('erasure', ?)", (str(writing.tick()),))
+
+    def scrub(self) -> None:
+        """Empties the file's log after an erasure, because older pages stand in it; a page that reads delays it."""
+        if not self._unscrubbed:
+            return
+        with _disk(self.path), closing(self._connect()) as db:
+            self._unscrubbed = bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
     def _put(self, taker: Taker, writing: Writing, record: Incoming) -> None:
         writing.db.execute("SAVEPOINT taken")
@@ -209,6 +257,11 @@ class Model:
         with self.read() as db:
             return int(_about(db, "changes") or 0)
 
+    def erasure(self) -> int:
+        """The number of the change that erased a person last, 0 for none; pages made before it are out of date."""
+        with self.read() as db:
+            return int(_about(db, "erasure") or 0)
+
     def cursor(self) -> str:
         """The model's state as `generation-change`; the event stream reports changes after it."""
         with self.read() as db:
@@ -220,6 +273,7 @@ class Model:
             for part in self._parts:
                 if part.forget:
                     part.forget(db, now)
+            recipients.blank(db, self._naming)
 
     def _open(self) -> None:
         with self._opening, _disk(self.path):
@@ -227,13 +281,15 @@ class Model:
                 self._delete()
             with closing(self._connect()) as db:
                 if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    about = (("version", self._version), ("generation", uuid4().hex[:8]))
+                    about = (("version", self._version), ("generation", uuid4().hex[:8]), ("key", token_hex(32)))
                     db.executescript(f"BEGIN; {self._schema}")
                     db.executemany("INSERT INTO about VALUES (?, ?)", about)
                     db.commit()
                 self.path.chmod(0o600)
                 self._inode = self.path.stat().st_ino
+                self._key = bytes.fromhex(_about(db, "key"))
                 self.generation = _about(db, "generation")
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # an erasure may have been the last thing before a crash
 
     def _is_another(self) -> bool:
         """True for a file that is no database or has another schema; errors of the disk are raised instead."""
@@ -256,9 +312,15 @@ class Model:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA secure_delete = ON")
+            db.create_function("hidden", 1, self._hidden, deterministic=True)
         except sqlite3.DatabaseError:
             pass  # the file is no database: `_open` replaces it
         return db
+
+    def _hidden(self, name: str) -> bytes:
+        """A keyed hash of an id or token. The key is the file's own, and says who was erased to nobody without it."""
+        return digest(self._key, name.encode(), "sha256")[:16]
 
 
 def _about(db: sqlite3.Connection, name: str) -> str:

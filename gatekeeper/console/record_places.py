@@ -14,20 +14,18 @@ from dataclasses import dataclass
 
 from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.engine.item import KEPT_MS
-from schemas.codec import Unreadable, decode
-from schemas.events import PairedAct, Suppression
+from schemas.events import PairedAct
 
 SCHEMA = """
 CREATE TABLE decided (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, subj TEXT) WITHOUT ROWID;
 CREATE INDEX decided_of_subject ON decided (subj) WHERE subj IS NOT NULL;
 CREATE TABLE linked (one TEXT, other TEXT, PRIMARY KEY (one, other)) WITHOUT ROWID;
-CREATE TABLE letter (did TEXT PRIMARY KEY, recipient TEXT, at INTEGER) WITHOUT ROWID;
+CREATE TABLE letter (did TEXT PRIMARY KEY, recipient INTEGER, at INTEGER) WITHOUT ROWID;
 CREATE INDEX letter_of_recipient ON letter (recipient) WHERE recipient IS NOT NULL;
 CREATE INDEX letter_by_age ON letter (at);
 CREATE TABLE fact (
-    name TEXT, topic TEXT, part INTEGER, place INTEGER, PRIMARY KEY (name, topic, part, place)
+    hash BLOB, topic TEXT, part INTEGER, place INTEGER, PRIMARY KEY (hash, topic, part, place)
 ) WITHOUT ROWID;
-CREATE TABLE erased (recipient TEXT PRIMARY KEY, at INTEGER, standing INTEGER) WITHOUT ROWID;
 """
 MAX_RECORDS = 200
 """The largest number of records read about one person; the newest are read."""
@@ -36,8 +34,6 @@ Places = set[tuple[int, int]]
 _PSEUDONYM = re.compile("s1_([A-Za-z0-9_-]{12})")
 """The pseudonym's first 12 characters, enough for an index; readers of the records compare the whole."""
 _ABOUT_PEOPLE = ("withdraw", "erase", "readmit")
-_BY_ACT = "erase-"
-"""Prefix of the suppression ids from `gatekeeper erase`, which also destroyed the pseudonym's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +59,7 @@ def _audit(writing: Writing, record: Incoming) -> None:
 def _letter(writing: Writing, record: Incoming) -> None:
     if not (did := record.header("gate-decision-id")):
         return
-    recipient: str | None = _name(record)
-    since = writing.db.execute("SELECT at FROM erased WHERE recipient = ?", (recipient,)).fetchone()
-    if since and record.timestamp <= since[0]:
-        recipient = None
-    row = (did, recipient, record.timestamp)
+    row = (did, writing.recipient(_name(record), record.timestamp), record.timestamp)
     writing.db.execute("INSERT OR REPLACE INTO letter VALUES (?, ?, ?)", row)
 
 
@@ -76,20 +68,8 @@ def _fact(writing: Writing, record: Incoming) -> None:
 
 
 def _suppression(writing: Writing, record: Incoming) -> None:
-    try:
-        stop: Suppression = decode("suppressions", record.key, record.value)
-    except Unreadable:
-        _put(writing, record, {_name(record)})
-        return
-    _put(writing, record, {_name(record), *(reading.token for reading in stop.readings)})
-    if stop.kind != "erasure" or stop.recipient_id is None or not stop.suppression_id.startswith(_BY_ACT):
-        return
-    db, at = writing.db, record.timestamp
-    if stop.state == "corrected":
-        db.execute("UPDATE erased SET standing = 0 WHERE recipient = ?", (stop.recipient_id,))
-        return
-    db.execute("INSERT OR REPLACE INTO erased VALUES (?, ?, 1)", (stop.recipient_id, at))
-    db.execute("UPDATE letter SET recipient = NULL WHERE recipient = ? AND at <= ?", (stop.recipient_id, at))
+    readings = record.stop.readings if record.stop else ()
+    _put(writing, record, {_name(record), *(reading.token for reading in readings)})
 
 
 def _act(writing: Writing, record: Incoming) -> None:
@@ -99,7 +79,7 @@ def _act(writing: Writing, record: Incoming) -> None:
 
 def _put(writing: Writing, record: Incoming, names: Collection[str]) -> None:
     rows = [(name, record.topic, record.partition, record.offset) for name in names if name]
-    writing.db.executemany("INSERT OR IGNORE INTO fact VALUES (?, ?, ?, ?)", rows)
+    writing.db.executemany("INSERT OR IGNORE INTO fact VALUES (hidden(?), ?, ?, ?)", rows)
 
 
 def _name(record: Incoming) -> str:
@@ -111,6 +91,10 @@ def _name(record: Incoming) -> str:
 
 def _forget(db: sqlite3.Connection, now: int) -> None:
     db.execute("DELETE FROM letter WHERE at < ?", (now - KEPT_MS,))
+
+
+def _erase(db: sqlite3.Connection, person: int, at: int) -> None:
+    db.execute("UPDATE letter SET recipient = NULL WHERE recipient = ? AND at <= ?", (person, at))
 
 
 PART = Part(
@@ -125,6 +109,8 @@ PART = Part(
         "acts": _act,
     },
     _forget,
+    ("letter",),
+    _erase,
 )
 
 
@@ -153,8 +139,8 @@ def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[RecordPlace]:
 def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
     """The decision ids known to be about a person, the newest first, at most MAX_RECORDS."""
     rows = db.execute(
-        "SELECT did FROM decided WHERE did IN (SELECT did FROM letter WHERE recipient = :who)"
-        " OR subj IN (SELECT subj FROM letter JOIN decided USING (did) WHERE recipient = :who)"
+        "WITH theirs AS (SELECT did FROM letter JOIN person ON number = recipient WHERE hash = hidden(:who))"
+        " SELECT did FROM decided WHERE did IN theirs OR subj IN (SELECT subj FROM theirs JOIN decided USING (did))"
         " ORDER BY place DESC LIMIT :most",
         {"who": recipient, "most": MAX_RECORDS},
     )
@@ -165,7 +151,8 @@ def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bo
     """The recipient of these decisions, None for an unknown one; and True for an erased recipient."""
     marks = ", ".join("?" * len(dids))
     rows = db.execute(
-        f"SELECT recipient FROM letter WHERE did IN ({marks}) UNION ALL SELECT recipient FROM letter"
+        f"SELECT (SELECT name FROM person WHERE number = recipient) FROM letter WHERE did IN ({marks})"
+        f" UNION ALL SELECT (SELECT name FROM person WHERE number = recipient) FROM letter"
         f" JOIN decided USING (did) WHERE subj IN (SELECT subj FROM decided WHERE did IN ({marks}))",
         (*dids, *dids),
     )
@@ -178,12 +165,6 @@ def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
     """The places of records about these recipient ids or tokens, by topic."""
     found: dict[str, Places] = {}
     for name in names:
-        for row in db.execute("SELECT topic, part, place FROM fact WHERE name = ?", (name,)):
+        for row in db.execute("SELECT topic, part, place FROM fact WHERE hash = hidden(?)", (name,)):
             found.setdefault(row["topic"], set()).add((row["part"], row["place"]))
     return found
-
-
-def erased(db: sqlite3.Connection, recipient: str) -> int | None:
-    """The instant of a person's erasure in milliseconds, None for a person not erased or readmitted."""
-    row = db.execute("SELECT at FROM erased WHERE recipient = ? AND standing", (recipient,)).fetchone()
-    return row[0] if row else None

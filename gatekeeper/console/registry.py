@@ -1,6 +1,7 @@
 """The registered controllers, lists, forms and policies, and the privacy manager's acts, in the read model.
 
 An act is shown as done once `audit` records it. The person of an erasure and the written reasons are not stored.
+The reason of an act about a person who was erased since is not shown.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ CREATE TABLE registered (kind TEXT, id TEXT, name TEXT, value TEXT, PRIMARY KEY 
 CREATE TABLE activated (part INTEGER, place INTEGER, key BLOB, value BLOB, PRIMARY KEY (part, place)) WITHOUT ROWID;
 CREATE TABLE paired (
     act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
-    part INTEGER, place INTEGER
+    part INTEGER, place INTEGER, recipient INTEGER, written INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX paired_by_time ON paired (at);
+CREATE INDEX paired_of_recipient ON paired (recipient) WHERE recipient IS NOT NULL;
 """
 KINDS = frozenset(get_args(PairedAct.model_fields["kind"].annotation))
 """Kinds of acts that come with a fact."""
+ABOUT_ERASURES = ("erase", "readmit")
+"""Kinds of acts whose person is not stored at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,17 @@ def _reference(writing: Writing, record: Incoming) -> None:
 def _acts(writing: Writing, record: Incoming) -> None:
     act = record.act
     if isinstance(act, PairedAct):
-        words = (record.partition, record.offset) if act.reason else (None, None)
-        row = (act.act_id, act.kind, act.subject, act.by, act.at, act.evidence_ref, *words)
+        person = None
+        words: tuple[int | None, int | None] = (record.partition, record.offset) if act.reason else (None, None)
+        if act.recipient_id is not None and act.kind not in ABOUT_ERASURES:
+            person = writing.recipient(act.recipient_id, record.timestamp)
+            words = words if person is not None else (None, None)
+        row = (act.act_id, act.kind, act.subject, act.by, act.at, act.evidence_ref, *words, person, record.timestamp)
         writing.db.execute(
-            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " kind = excluded.kind, subject = excluded.subject, who = excluded.who, at = excluded.at,"
-            " evidence = excluded.evidence, part = excluded.part, place = excluded.place",
+            " evidence = excluded.evidence, part = excluded.part, place = excluded.place,"
+            " recipient = excluded.recipient, written = excluded.written",
             row,
         )
 
@@ -97,7 +106,12 @@ def _forget(db: sqlite3.Connection, now: int) -> None:
     db.execute("DELETE FROM paired WHERE at < ?", (instant(now - (TOPICS["acts"].keep_ms or 0)),))
 
 
-PART = Part(SCHEMA, {"reference": _reference, "acts": _acts, "audit": _audit}, _forget)
+def _erase(db: sqlite3.Connection, person: int, at: int) -> None:
+    theirs = "recipient = ? AND written <= ?"
+    db.execute(f"UPDATE paired SET recipient = NULL, part = NULL, place = NULL WHERE {theirs}", (person, at))
+
+
+PART = Part(SCHEMA, {"reference": _reference, "acts": _acts, "audit": _audit}, _forget, ("paired",), _erase)
 
 
 def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:

@@ -124,6 +124,10 @@ class _Reading:
             needs += [(path, column) for column in columns]
         if not needs:
             raise self._wrong((), "map.no_column")
+        named = {node.column for path, node in fed if path == "recipient_id" and isinstance(node, Cell)}
+        for path, column in needs:
+            if column in named and path != "recipient_id":
+                raise self._wrong((path,), "map.names_recipient", column=column)
         return ColumnMap(
             self.topic, root, tuple(needs), {path: node.column for path, node in fed if isinstance(node, Cell)}
         )

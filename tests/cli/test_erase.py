@@ -45,6 +45,7 @@ def test_erased_then_every_topic_that_keeps_the_id_is_named_with_how_long(run: R
     for topic in (*keyed, TOPICS["deadletter"], TOPICS["ledger"]):
         assert topic.name in said
         assert topic.keep_ms in (FOREVER, None) or str(topic.keep_ms // DAY_MS) in said
+    assert [word for word in ("Exports", "sealed", "birth date", "list-", "1095") if word not in said] == []
 
 
 def test_readmitted_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_s(run: Run, system: System) -> None:

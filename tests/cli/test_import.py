@@ -24,7 +24,7 @@ method = "direct.point_card"
 collected_by = "C1"
 acquired_at = { column = "入会日" }
 [[contact_points]]
-id = { column = "番号", suffix = "-A" }
+id = "A"
 token = { channel = "postal", name = "氏名", lines = ["住所"] }
 """
 CANARIES = ("金糸雀", "カナリア町", "kanaria")
@@ -81,7 +81,7 @@ def test_list_with_bad_rows_then_the_good_ones_are_published_and_no_name_or_addr
         "acquired_at": "2019-05-01",
         "contact_points": [
             {
-                "id": "R1-A",
+                "id": "A",
                 "token": known.token,
                 "readings": [{"token": token, "score": score} for token, score in known.readings],
             }

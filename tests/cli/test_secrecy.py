@@ -61,7 +61,7 @@ method = "direct.point_card"
 collected_by = "C1"
 acquired_at = { column = "電話" }
 [[contact_points]]
-id = { column = "番号", suffix = "-A" }
+id = "A"
 token = { channel = "postal", name = "氏名", lines = ["住所"] }
 """
 

@@ -110,7 +110,8 @@ class Site(Served):
     def items(self, campaign: str, **more: str) -> list[dict[str, Any]]:
         """Returns the items of a campaign as the console exports them."""
         with self.console.model.read() as db:
-            rows = db.execute("SELECT id, state, recipient FROM item WHERE campaign = ? ORDER BY due, seen, id",
+            rows = db.execute("SELECT id, state, name AS recipient FROM item JOIN person ON number = recipient"
+                              " WHERE campaign = ? ORDER BY due, seen, id",
                               (campaign,))  # fmt: skip
             return [dict(row) for row in rows]
 

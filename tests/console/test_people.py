@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -219,6 +220,10 @@ def test_an_erased_person_then_nothing_ties_the_letter_to_them_also_after_the_mo
     site: Site, tmp_path: Path
 ) -> None:
     name, code = cleared(site)
+    campaign = site.publish([name], template_id="T9")
+    (item,) = site.items(campaign)
+    looking, cursor = site.client("viewer"), site.console.model.cursor()
+    assert name in looking.get(f"/items/{item['id']}").text
     act = fact_with_act.act("erase", by="hanako", recipient_id=name, reason="")
     stops = erasures.stops(name, [], act_id=act.act_id, at=act.at)
     numbers = list(range(site.world.partitions))
@@ -226,6 +231,15 @@ def test_an_erased_person_then_nothing_ties_the_letter_to_them_also_after_the_mo
         pool.submit(fact_with_act.write, site.settings, erasures.outgoing(stops), act, partitions=numbers).result()
     client = site.client()
     until(lambda: "Erased on" in client.get(f"/people/{name}").text, "the erasure")
+    with looking.stream("GET", "/events", params={"since": cursor}) as told:
+        assert "event: reload" in told.iter_lines(), "an open page is shown anew"
+    assert looking.get(f"/items/{item['id']}").status_code == 404
+    assert looking.post(f"/items/{item['id']}/acts", data={"kind": "reveal", "run": "v1"}).status_code in (403, 404)
+    folder, alone = (
+        site.console.model.path.parent,
+        re.compile(rb"(?<![-\w])" + name.encode()),
+    )
+    until(lambda: not any(alone.search(file.read_bytes()) for file in folder.iterdir()), "files without the person")
     shown = [client.get(f"/people/{name}").text, client.get(f"/letters/{code}").text]
     assert "hanako: erasure. Recorded." in shown[0]
     assert [one for one in ("point card form", code, "form-") if one in shown[0]] == []

@@ -153,22 +153,22 @@ def test_list_with_ids_and_no_key_then_only_a_row_without_one_is_rejected() -> N
 
 
 def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else_of_them() -> None:
-    columns = SOURCE + f'[[contact_points]]\nid = {{ column = "番号", suffix = "-A" }}\ntoken = {{ {ADDRESS} }}\n'
+    columns = SOURCE + f'[[contact_points]]\nid = "A"\ntoken = {{ {ADDRESS} }}\n'
     line = "R1,髙橋 一郎様,150-0001,渋谷区神宮前一丁目2番3号,みどりハイツ101"
     (found,) = read(f"番号,氏名,〒,住所,建物\n{line}\n", columns)
     assert isinstance(found, Event)
     known = TOKENS.of("postal", Delivery(name="高橋一郎", lines=("東京都渋谷区神宮前1-2-3-101",)))
     assert known is not None
     (point,) = orjson.loads(found.value)["contact_points"]
-    assert (point["id"], point["token"]) == ("R1-A", known.token)
+    assert (point["id"], point["token"]) == ("A", known.token)
     assert point["readings"] == [{"token": token, "score": score} for token, score in known.readings]
     assert not any(part.encode() in found.value + found.key for part in ("橋", "渋谷", "150", "みどり"))
 
 
 def test_contact_points_that_are_empty_or_unreadable_then_left_out_or_rejected() -> None:
     columns = SOURCE + (
-        f'[[contact_points]]\nid = {{ column = "番号", suffix = "-A" }}\ntoken = {{ {ADDRESS} }}\n'
-        '[[contact_points]]\nid = { column = "番号", suffix = "-M" }\n'
+        f'[[contact_points]]\nid = "A"\ntoken = {{ {ADDRESS} }}\n'
+        '[[contact_points]]\nid = "M"\n'
         'token = { channel = "email", email = "メール" }\n'
     )
     found = read(
@@ -181,7 +181,7 @@ def test_contact_points_that_are_empty_or_unreadable_then_left_out_or_rejected()
         f"R6,林 誠,,渋谷区{'あ' * 200},,\n",
         columns,
     )
-    assert [[point["id"] for point in each["contact_points"]] for each in values(found[:2])] == [["R1-A"], ["R2-M"]]
+    assert [[point["id"] for point in each["contact_points"]] for each in values(found[:2])] == [["A"], ["M"]]
     assert rejected(found) == [
         (4, "住所", "row.contact_missing"),
         (5, "メール", "row.contact_unreadable"),
@@ -374,6 +374,12 @@ def test_json_lines_then_each_is_as_it_stands_or_rejected() -> None:
         ("recipient_id = { column = '番号', prefx = 'a' }", "recipient_id.prefx", "prefix"),
         ("recipient_id = { column = 1 }", "recipient_id.column", "must be a text"),
         (MEMBER + "check = { column = '番号' }", "check", "its parts"),
+        (MEMBER + "source_id = { column = '番号', prefix = 's-' }", "source_id", "name the person"),
+        (
+            MEMBER + "[[contact_points]]\nid = { column = '番号' }",
+            "contact_points.0.id",
+            "name the person",
+        ),
         (MEMBER + "acquired_at = { column = '日', format = 'day' }", "acquired_at.format", "strptime"),
         (MEMBER + "acquired_at = { column = '日', format = '%Q' }", "acquired_at.format", "strptime"),
         (MEMBER + "state = { column = 'x', values = { a = 'actve' } }", "state.values.a", "wrong type"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.console import record_places
+from gatekeeper.console import recipients, record_places
 from gatekeeper.console.model import Model
 from schemas.codec import encode
 from schemas.events import Suppression
@@ -88,7 +88,7 @@ def test_an_erasure_then_no_letter_from_before_it_is_anybodys_in_whatever_order(
     erasing = [record("suppressions", 0, stop("a1"), key=WHO, at=2_000)]
     topics = (audits(), letters("review", 1_000), erasing)
     with read(tmp_path, *(topics[n] for n in order)).read() as db:
-        assert record_places.erased(db, WHO) == 2_000
+        assert recipients.erased(db, WHO) == 2_000
         assert record_places.whose(db, [first.decode()]) == (None, True)
         assert record_places.of_person(db, WHO) == []
 
@@ -102,7 +102,7 @@ def test_a_person_taken_back_in_then_only_letters_after_the_erasure_are_theirs(t
     ]
     for number, topics in enumerate(itertools.permutations((sent, stops))):
         with read(tmp_path / str(number), *topics).read() as db:
-            assert record_places.erased(db, WHO) is None
+            assert recipients.erased(db, WHO) is None
             assert record_places.of_person(db, WHO) == []  # nothing of `audit` is read yet
             assert record_places.whose(db, [first]) == (None, True)
             assert record_places.whose(db, [release]) == (WHO, False)

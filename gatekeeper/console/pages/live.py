@@ -51,7 +51,10 @@ async def _stream(held: Console, search: ItemSearch, told: str, token: str) -> A
             if generation != held.model.generation:
                 yield _event("reload", "", {})
                 return
-            last, new, changed = await run_in_threadpool(_look, held, search, change)
+            last, erasure, new, changed = await run_in_threadpool(_look, held, search, change)
+            if erasure > change:  # any page may show the person who was erased
+                yield _event("reload", "", {})
+                return
             if new or changed:
                 yield _event("items", f"{generation}-{last}", {"new": new, "changed": changed})
             change = last
@@ -64,11 +67,11 @@ async def _stream(held: Console, search: ItemSearch, told: str, token: str) -> A
                 yield b": still here\n\n"
 
 
-def _look(held: Console, search: ItemSearch, change: int) -> tuple[int, int, list[str]]:
+def _look(held: Console, search: ItemSearch, change: int) -> tuple[int, int, int, list[str]]:
     with held.model.read() as db:
-        last = held.model.changes()
+        last, erasure = held.model.changes(), held.model.erasure()
         new, changed = search.since(db, change)
-    return last, new, changed
+    return last, erasure, new, changed
 
 
 def _event(kind: str, id_: str, data: dict[str, object]) -> bytes:

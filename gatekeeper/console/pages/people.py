@@ -63,6 +63,7 @@ def letter(request: Request, session: Looking, code: str) -> Response:
     with held.model.read() as db:
         dids = index.beginning(db, _start(code))
         recipient, erased = index.whose(db, [one.did for one in index.piece(db, dids)])
+        cursor = held.model.cursor()
     if not dids:
         raise Denied("page.letter_unknown", 404)
     with Reader(held.settings) as reader:
@@ -70,7 +71,7 @@ def letter(request: Request, session: Looking, code: str) -> Response:
     if not found:
         raise Denied("page.letter_expired", 404)
     if len(found) > 1:
-        return page(request, "letters", letters=found)
+        return page(request, "letters", letters=found, cursor=cursor)
     return page(
         request,
         "letter",
@@ -81,6 +82,7 @@ def letter(request: Request, session: Looking, code: str) -> Response:
         now=held.now(),
         typed={"reason": "", "evidence": ""},
         wrong=None,
+        cursor=cursor,
     )
 
 
@@ -121,6 +123,7 @@ def _person(
     typed: dict[str, str] | None = None,
 ) -> Response:
     held = console(request)
+    cursor = held.model.cursor()  # before anything is read, so that an erasure meanwhile shows the page anew
     with Reader(held.settings) as reader:
         found = inquiries.person(held, reader, recipient, language(request))
         place = _PLACE.fullmatch(stopped)
@@ -134,6 +137,7 @@ def _person(
         recipient=recipient,
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},
+        cursor=cursor,
     )
 
 
