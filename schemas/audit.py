@@ -113,12 +113,14 @@ class Address(Model):
 
     `id`: the contact point. `n`: the number of the address among those of the person; equal addresses have one number.
     `acquired_at`: when the source was acquired. `here`: how surely it is the address of the send (per mille).
+    `unknown`: nobody can tell, because its token and the send's were made with different keys.
     """
 
     id: Id
     n: Count
     acquired_at: str | None = None
     here: PerMille = 0
+    unknown: bool = False
 
 
 class Snapshot(Model):

@@ -53,6 +53,7 @@ def command(as_json: bool) -> None:
         "misplaced": totals["misplaced"],
         "purposes_unread": purposes.unread,
         "policy_unknown": (worker["answer"] or {}).get("policy_unknown"),
+        "token_key_missing": status_text.missing_keys(worker["answer"] or {}),
     }
     heads = [each.place.head for each in seen.partitions if each.place.head]
     state: dict[str, Any] = {

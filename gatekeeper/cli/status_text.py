@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -59,6 +59,9 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
         click.echo(text("cli.status_policy", policy=worker["answer"]["policy"]))
     for wide in (worker["answer"] or {}).get("read_wide", ()):
         click.echo(text("cli.status_read_wide", **wide))
+    for use in (worker["answer"] or {}).get("token_keys", ()):
+        if use["held"]:
+            click.echo(text("cli.status_token_key", **_counted(use)))
     for line in _sealed(state["seal"]):
         click.echo(line)
     if state["asked"]:
@@ -105,12 +108,23 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     answer = state["worker"]["answer"] or {}
     for policy, what in (answer.get("policy_unknown") or {}).items():
         yield text("cli.status_policy_unknown", policy=policy, what=what)
+    for use in missing_keys(answer):
+        yield text("cli.status_token_key_missing", **_counted(use))
     for place, what in (answer.get("policy_ignored") or {}).items():
         yield text("cli.status_policy_ignored", place=place, what=what)
     if not state["purposes"]["registered"]:
         yield text("cli.purpose_none")
     for policy, since in (answer.get("policy_provisional") or {}).items():
         yield text("cli.status_policy_provisional", policy=policy, since=since)
+
+
+def missing_keys(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The token keys that facts name and the worker lacks, from its readiness report."""
+    return [use for use in answer.get("token_keys", ()) if not use["held"]]
+
+
+def _counted(use: Mapping[str, Any]) -> dict[str, str]:
+    return {"key": use["key"], "stops": f"{use['stops']:,}", "sources": f"{use['sources']:,}"}
 
 
 def _sealed(seal: dict[str, Any] | None) -> Iterator[str]:

@@ -151,7 +151,7 @@ class Case(NamedTuple):
         if point in (None, "*", self.send.contact_point.id):
             return True
         floor = self.policy.match_floor
-        return any(one.id == point and one.here >= floor for one in self.facts.addresses)
+        return any(one.id == point and (one.unknown or one.here >= floor) for one in self.facts.addresses)
 
     def was_here(self, point: str | None, said: Span) -> bool:
         """True if a contact point that a consent names was the send's when the person said so (rule 7.1.7).
@@ -170,6 +170,8 @@ class Case(NamedTuple):
     def same_point(self, one: str | None, other: str | None) -> bool:
         """True if two contact points are one, or ever were one address; None and `*` are every contact point."""
         if one == other or one in (None, "*") or other in (None, "*"):
+            return True
+        if any(known.unknown for known in self.facts.addresses if known.id in (one, other)):
             return True
         numbers = [{known.n for known in self.facts.addresses if known.id == point} for point in (one, other)]
         return not numbers[0].isdisjoint(numbers[1])

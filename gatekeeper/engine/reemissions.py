@@ -10,7 +10,7 @@ from gatekeeper.engine.act import ActRecord, Answer
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import told
-from gatekeeper.identity import printed
+from gatekeeper.identity import Identified, printed
 from gatekeeper.ledger.entries import Clearance
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Reemission, Send
@@ -49,7 +49,10 @@ def reemitted(now: Moment, asked: ActRecord) -> Answer:
 def _same(now: Moment, send: Send, clearance: Clearance) -> bool:
     """Tells whether this is the send that was cleared, with the delivery that was judged."""
     bare = send.model_copy(update={"delivery": None})
-    return encode(bare) == encode(clearance.send) and printed(now.evaluator.tokens, send) == clearance.printed
+    here, there = printed(now.evaluator.tokens, send), clearance.printed
+    if isinstance(here, Identified) and isinstance(there, Identified) and not here.is_like(there):
+        return False
+    return encode(bare) == encode(clearance.send) and (here == there or isinstance(here, Identified))
 
 
 def _judged(now: Moment, asked: ActRecord, act: Reemission, clearance: Clearance, source: Record, send: Send) -> Answer:

@@ -12,6 +12,7 @@ from gatekeeper.identity.pieces import accounted, pieces
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
 from gatekeeper.identity.printed import Printed, printed
 from gatekeeper.identity.token import (
+    SURE,
     VERSION,
     Identified,
     Tokens,
@@ -23,6 +24,7 @@ from gatekeeper.identity.token import (
 )
 
 __all__ = [
+    "SURE",
     "VERSION",
     "Identified",
     "Postal",

@@ -30,6 +30,7 @@ OTHERS = 128
 """Other names and addresses that are looked up for one printed address, with their readings, at most."""
 _READ = 4  # of these, the likeliest are also read less exactly
 SURE = 1000
+"""The score of a token that stands for the same value, under whichever key."""
 HOST = 800
 """The score of a stop of the host (様方, 気付), who is not the person written to: a person should look."""
 
@@ -103,6 +104,14 @@ class Identified(NamedTuple):
         """The keys under which it has tokens, each as in `key_of`."""
         return frozenset(map(key_of, self.exact))
 
+    def is_like(self, other: Identified) -> bool:
+        """True if the same was printed, as far as the keys of both tell."""
+        keys = self.keys & other.keys
+        mine, theirs = (
+            {token for token in (*one.exact, *dict(one.others)) if key_of(token) in keys} for one in (self, other)
+        )
+        return bool(keys) and (mine, self.accounted) == (theirs, other.accounted)
+
     @property
     def printing(self) -> Printing:
         """The word for it in a snapshot."""
@@ -161,6 +170,9 @@ class Tokens:
     """
 
     def __init__(self, keys: Mapping[int, bytes], *, size: int = MEMO) -> None:
+        self.keys = frozenset(map(_named, keys))
+        """The keys, each as in `key_of`."""
+
         @lru_cache(maxsize=size)
         def remembered(
             channel: Channel, name: str, postcode: str | None, lines: tuple[str, ...], contact: str | None

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gatekeeper.deciding.facts import CERTAIN
-from gatekeeper.identity import Identified
+from gatekeeper.identity import key_of
+from gatekeeper.knowledge.token_keys import SendAddress, comparable
 from schemas.audit import Address
 from schemas.events import SendContactPoint
 
@@ -32,35 +33,46 @@ class Given(NamedTuple):
         return cls(token, point, source, int(score), acquired_at if acquired_at != _UNDATED else None)
 
     @property
+    def fact(self) -> tuple[str, str, str | None]:
+        """The contact point, source and date that the token belongs to."""
+        return self.point, self.source, self.acquired_at
+
+    @property
     def written(self) -> bytes:
         """The line that `read` reads."""
         return f"{self.token} {self.point} {self.source} {self.score} {self.acquired_at or _UNDATED}".encode()
 
 
 def known_as(given: Iterable[Given]) -> Mapping[str, str] | None:
-    """The token of each contact point; None if a contact point has several, or a token has several contact points."""
+    """The token of each contact point; None if a contact point has several, or a token has several contact points.
+
+    None also for tokens of several keys, as two of them may be one address.
+    """
     pairs = {(one.point, one.token) for one in given if one.score == CERTAIN}
     found = dict(pairs)
+    if len({key_of(token) for token in found.values()}) > 1:
+        return None
     return found if len(pairs) == len(found) == len({*found.values()}) else None
 
 
 def addresses(
-    given: Sequence[Given], known: Mapping[str, str] | None, point: SendContactPoint, at: Identified | None
+    given: Sequence[Given], known: Mapping[str, str] | None, point: SendContactPoint, at: SendAddress
 ) -> tuple[Address, ...]:
     """The addresses behind the contact points of a person, numbered, by what is known of the send's own (rule 7.1.7).
 
     () if each contact point is one address, and the send's is the one on file: then ids tell addresses apart.
-    `given`: all tokens of the person's sources. `known`: as `known_as` says of them. `at`: the printed address; if the
-    send prints none, the token of its contact point counts.
+    `given`: all tokens of the person's sources. `known`: as `known_as` says of them. `at`: the send's address.
     """
-    token, readings = (at.token, at.readings) if at else (point.token or "", ())
-    if known is not None and known.get(point.id, "") == (token if token in known.values() else ""):
+    if known is not None and _on_file(known, point, at):
         return ()
-    here = {**dict(readings), token: CERTAIN}
-    number = {token: n for n, token in enumerate(sorted({one.token for one in given if one.score == CERTAIN}))}
+    given = _without_copies(given, at)
+    here = {**at.readings, **dict.fromkeys(at.exact, CERTAIN)}
+    tokens = sorted({one.token for one in given if one.score == CERTAIN})
+    number = {token: n for n, token in enumerate(tokens)}
+    number.update(dict.fromkeys(at.exact, min((number[token] for token in at.exact if token in number), default=0)))
     read_as: dict[tuple[str, str, str | None], int] = {}
     for one in given:
-        if one.score < CERTAIN and one.token == token:
+        if one.score < CERTAIN and one.token in at.exact:
             read_as[one.point, one.source, one.acquired_at] = one.score
     found = {
         (
@@ -68,9 +80,32 @@ def addresses(
             number[one.token],
             one.acquired_at,
             max(here.get(one.token, 0), read_as.get((one.point, one.source, one.acquired_at), 0)),
+            at.keys is not None and key_of(one.token) not in at.keys,
         )
         for one in given
         if one.score == CERTAIN
     }
     ordered = sorted(found, key=lambda one: (one[0], one[1], one[2] or "", one[3]))
-    return tuple(Address(id=id_, n=n, acquired_at=when, here=near) for id_, n, when, near in ordered)
+    return tuple(
+        Address(id=id_, n=n, acquired_at=when, here=near, unknown=unknown) for id_, n, when, near, unknown in ordered
+    )
+
+
+def _on_file(known: Mapping[str, str], point: SendContactPoint, at: SendAddress) -> bool:
+    """True if the send's contact point, and no other, is known as the send's address, or neither is known."""
+    if at.keys is not None and any(key_of(token) not in at.keys for token in known.values()):
+        return False
+    here = {name for name, token in known.items() if token in at.exact}
+    return here == ({point.id} if point.id in known else set())
+
+
+def _without_copies(given: Sequence[Given], at: SendAddress) -> Sequence[Given]:
+    """The tokens without those of an address that a token of a better key stands for, in the same source."""
+    if len({key_of(one.token) for one in given}) < 2:
+        return given
+    tokens: dict[tuple[str, str, str | None], set[str]] = {}
+    for one in given:
+        if one.score == CERTAIN:
+            tokens.setdefault(one.fact, set()).add(one.token)
+    kept = {fact: comparable(at.keys or (), found) for fact, found in tokens.items()}
+    return [one for one in given if key_of(one.token) in kept.get(one.fact, (key_of(one.token),))]

@@ -19,6 +19,7 @@ from gatekeeper.deciding.facts import CERTAIN, HeldConsent
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
 from gatekeeper.knowledge.ages import Birth
+from gatekeeper.knowledge.token_keys import SendAddress
 from schemas.events import (
     Ask,
     Consent,
@@ -125,23 +126,20 @@ def person_of(lines: bytes) -> PersonFacts:
     )
 
 
-def covering(
-    person: PersonFacts, point: SendContactPoint, at: Identified | None
-) -> tuple[frozenset[str], dict[str, int]]:
+def covering(person: PersonFacts, point: SendContactPoint, at: SendAddress) -> tuple[frozenset[str], dict[str, int]]:
     """The sources that name exactly this contact point, under any id, and those that name a similar one, with scores.
 
-    `at`: the printed address; if the send prints none, the token of its contact point counts.
+    `at`: the send's address.
     """
-    token, readings = (at.token, at.readings) if at else (point.token, ())
-    if token is None:
+    if not at.exact:
         return frozenset(), {}
-    less = dict(readings)
     given_by: set[str] = set()
     near: dict[str, int] = {}
     for one in person.tokens:
-        if one.point != point.id and one.token != token:
+        if one.point != point.id and one.token not in at.exact:
             continue
-        score = one.score if one.token == token else less.get(one.token, 0) if one.score == CERTAIN else 0
+        whole = one.score == CERTAIN
+        score = one.score if one.token in at.exact else at.readings.get(one.token, 0) if whole else 0
         if score == CERTAIN:
             given_by.add(one.source)
         elif score:
@@ -159,8 +157,8 @@ def spellings(
         tokens[point.token] = CERTAIN
         here.add(point.token)
     if at:
-        tokens[at.token] = CERTAIN
-        here.add(at.token)
+        tokens.update(dict.fromkeys(at.exact, CERTAIN))
+        here.update(at.exact)
         for token, score in (*at.readings, *at.others):
             found = tokens if score == CERTAIN else readings
             found[token] = max(score, found.get(token, 0))

@@ -21,6 +21,7 @@ from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.read_wide import NamedByRefusals
+from gatekeeper.knowledge.token_keys import TokenKeys, address_of
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.policy.activation import Activations
@@ -46,6 +47,8 @@ class FactStore:
         self.unresolved = Unresolved()
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
+        self.token_keys = TokenKeys()
+        """The keys of the tokens that suppressions and sources name."""
         self.listeners: list[Callable[[str], None]] = []
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
@@ -114,11 +117,14 @@ class FactStore:
             person = joined(person, asks, releases)
         place = printed if isinstance(printed, Identified) else None
         stated = printed in (None, "not_checked")
-        given_by, near = covering(person, send.contact_point, place) if place or stated else (frozenset(), {})
-        where = addresses(person.given, person.known_as, send.contact_point, place)
+        address = address_of(send, place)
+        given_by, near = covering(person, send.contact_point, address) if place or stated else (frozenset(), {})
+        where = addresses(person.given, person.known_as, send.contact_point, address)
         tokens, readings, here = spellings(person, send, place, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
+        if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
+            unread += self.token_keys.lacking(address)
         unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
         known = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
         stopped = hits(stops, elsewhere) if stops else ()
@@ -250,15 +256,25 @@ class FactStore:
             for one in tokens:
                 given = Given(one.token, one.point, model.source_id, one.score, model.acquired_at)
                 lines.append(b"t" + given.written)
+            before = self._people.get(model.recipient_id, b"")
             add(self._people, model.recipient_id, lines)
+            self.token_keys.given(before, self._people[model.recipient_id])
         elif topic == "suppressions" and tokens:
-            add(self._by_token, tokens[0].token, [b"x" + line])
-            for one in tokens[1:]:
-                add(self._by_token, one.token, [b"w%d %b" % (one.score, line)])
+            for one in tokens:
+                whole = one.score == CERTAIN
+                if whole and not self._stops_by(one.token, model.suppression_id):
+                    self.token_keys.stopped(model.suppression_id, one.token)
+                add(self._by_token, one.token, [b"x" + line if whole else b"w%d %b" % (one.score, line)])
             return [one.token for one in tokens]
         else:
             add(self._people, model.recipient_id, [KINDS[type(model)] + line])
         return (model.recipient_id,)
+
+    def _stops_by(self, token: str, suppression_id: str) -> bool:
+        """True if a suppression with this id names this token itself, not a reading of its own."""
+        named = b'"suppression_id":"%b"' % suppression_id.encode()
+        lines = self._by_token.get(token, b"").split(b"\n")
+        return any(line[:1] == b"x" and named in line for line in lines)
 
     def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
         """The digests of the reference data that a send and its person name, of purposes, and of the ask template."""

@@ -83,11 +83,18 @@ class ColumnMap:
         return any(isinstance(node, Contact) for _, node in leaves(self.root))
 
     @property
-    def makes_ids(self) -> bool:
-        """Tells whether no column gives the events' ids, so that they are made, for which a key is needed."""
+    def ids_made(self) -> tuple[str, ...]:
+        """The ids that no column gives, by the path of the field: they are made, for which a key is needed."""
+        fed = [path for path, node in leaves(self.root) if isinstance(node, Contact) and not self._has_id(path)]
+        points = [path.rpartition(".")[0] + ".id" for path in fed]
         name, kind = ID_OF.get(self.topic), self.root.get("kind")
         other = isinstance(kind, Constant) and kind.value != "consent"
-        return name is not None and name not in self.root and not other
+        return (*(() if name is None or name in self.root or other else (name,)), *points)
+
+    def _has_id(self, path: str) -> bool:
+        """True if the part of the map with this contact has an id, or is the event itself."""
+        point, _, _ = path.rpartition(".")
+        return not point or any(other == f"{point}.id" for other, _ in leaves(self.root))
 
     @property
     def cells(self) -> tuple[Cell, ...]:

@@ -11,7 +11,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.errors import UsageError
-from gatekeeper.identity import Tokens
+from gatekeeper.identity import SURE, Tokens
 from gatekeeper.lists.cells import UnfitRow
 from gatekeeper.lists.columns import ID_OF, Cell, ColumnMap, Constant, Contact, Node, alike
 from gatekeeper.lists.mapping import by_name
@@ -84,8 +84,8 @@ def events(
     columns = columns or by_name(names, topic=topic, file=file)
     for path, column in columns.needs:
         demand(names, column, file=file, field=path)
-    if columns.makes_ids and id_key is None:
-        raise UsageError("error.import_key_missing", field=ID_OF[topic])
+    if columns.ids_made and id_key is None:
+        raise UsageError("error.import_key_missing", field=columns.ids_made[0])
     maker = _Maker(columns, tokens, id_key, list_date)
     return (maker.outcome(row, names) for row in coming)
 
@@ -131,6 +131,9 @@ class _Maker:
         self._map = columns
         self._tokens = tokens
         self._id_key = id_key
+        self._id_tokens = Tokens({1: id_key}) if id_key else None
+        self._under_id_key: dict[str, str] = {}
+        """The row's tokens as the key of ids makes them, which never changes."""
         self._list_date = list_date
         self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
 
@@ -139,6 +142,7 @@ class _Maker:
         if row.cause or len(row.cells) != len(header):
             return Rejected(row.line, row.last_line, "", "", f"row.{row.cause or 'cells_differ'}")
         cells = dict(zip(header, row.cells, strict=True))
+        self._under_id_key.clear()
         if any(alike(cells[column]) in skip for column, skip in self._skips):
             return Silent(row.line)
         try:
@@ -177,7 +181,23 @@ class _Maker:
         """The id of a row without one: the same for a repeated row, and without the key it tells nobody the row."""
         if self._id_key is None:
             raise UnfitRow("id_missing", "")
-        return f"row-{digest(self._id_key, canonical(event), 'sha256').hex()[:40]}"
+        return f"row-{digest(self._id_key, canonical(self._of_any_key(event)), 'sha256').hex()[:40]}"
+
+    def _of_any_key(self, node: Any) -> Any:
+        """A part of the event without readings, with tokens that do not depend on the token keys."""
+        if isinstance(node, list):
+            return [self._of_any_key(each) for each in node]
+        if not isinstance(node, Mapping):
+            return node
+        made = node.get("token") in self._under_id_key
+        found = {name: self._of_any_key(each) for name, each in node.items() if not (made and name == "readings")}
+        return {**found, "token": self._under_id_key[node["token"]]} if made else found
+
+    def _point_id(self, token: str) -> str:
+        """The id of a contact point without one: the same for the same contact value (rule 7.4.18)."""
+        if self._id_key is None:
+            raise UnfitRow("id_missing", "")
+        return f"cp-{digest(self._id_key, self._under_id_key[token].encode(), 'sha256').hex()[:40]}"
 
     def _says_method(self, event: Mapping[str, Any]) -> bool:
         """True if a row itself says how its yes was given, and has evidence of it (rule 7.1.10)."""
@@ -205,6 +225,8 @@ class _Maker:
                 if known is None and node is not self._map.root:
                     return {}
                 found.update(known or {})
+                if known and node is not self._map.root and "id" not in node:
+                    found["id"] = self._point_id(known["token"])
             elif (value := self._filled(each, cells)) is not _ABSENT:
                 found[key] = value
             else:
@@ -232,7 +254,10 @@ class _Maker:
         known = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
         if known is None:
             raise UnfitRow("contact_unreadable", contact.places[0])
-        readings = [{"token": token, "score": score} for token, score in known.readings]
+        same = [(token, SURE) for token in known.same]
+        readings = [{"token": token, "score": score} for token, score in (*same, *known.readings)]
+        if self._id_tokens is not None and (named := self._id_tokens.of(contact.channel, delivery)):
+            self._under_id_key[known.token] = named.token
         return {"token": known.token, **({"readings": readings} if readings else {})}
 
 

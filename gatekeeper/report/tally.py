@@ -13,6 +13,7 @@ from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.errors import IntegrityError
+from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.policy.packs import PolicyIgnored
 from gatekeeper.report.cleared import ClearedPieces
 from gatekeeper.report.desk import Desk
@@ -91,11 +92,13 @@ class Tally:
         kept: int | None = None,
         foreign: Sequence[Mapping[str, Any]] = (),
         ignored: Sequence[PolicyIgnored] = (),
+        token_keys: Sequence[KeyUse] = (),
     ) -> dict[str, Any]:
         """The report (docs/reference/report.md).
 
         `made`: now, in milliseconds. `group`: the consumer group of the workers. `foreign`: records not signed by a
-        worker. `ignored`: the policy records that put nothing in force. `kept`: the time, in milliseconds, from which
+        worker. `ignored`: the policy records that put nothing in force. `token_keys`: the facts that
+        hang on each token key. `kept`: the time, in milliseconds, from which
         all records are retained; None: all are.
         """
         first, last = self.period.days
@@ -116,6 +119,7 @@ class Tally:
             "coverage": self._chains.told(),
             "foreign": list(foreign),
             "ignored": [asdict(one) for one in ignored],
+            "token_keys": [one._asdict() for one in token_keys],
             "samples": self._samples.told(self._seal),
         }
 

@@ -36,6 +36,8 @@ class SendContactPoint(Model):
 
 
 READINGS = 32
+CARRIED = 256
+"""Readings that an event may carry: READINGS for each token key, and its own token under further keys."""
 """Most less exact spellings of one contact value that are looked for."""
 
 

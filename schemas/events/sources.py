@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.events.sends import READINGS, Match
+from schemas.events.sends import CARRIED, Match
 from schemas.values import (
     BirthDate,
     Code,
@@ -48,13 +48,14 @@ Method = Literal[
 class SourceContactPoint(Model):
     """A contact point that a data source gave; `derived_from` = corrected by matching with entrusted data.
 
-    `readings`: the tokens of its less exact spellings, for a send that is printed so.
+    `readings`: the tokens of its less exact spellings, for a send that is printed so. A score of 1000 is
+    the same value under another token key.
     """
 
     id: PointId
     token: Token
     derived_from: Id | None = None
-    readings: Annotated[tuple[Match, ...], Field(max_length=READINGS)] = ()
+    readings: Annotated[tuple[Match, ...], Field(max_length=CARRIED)] = ()
 
 
 class ProviderCheck(Model):

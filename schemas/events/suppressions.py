@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.events.sends import READINGS, Match
+from schemas.events.sends import CARRIED, Match
 from schemas.values import (
     Any_,
     Channels,
@@ -41,7 +41,8 @@ class Suppression(Model):
     """A stop: of a person, or of a token (a normalised name, address or number under the project's key).
 
     `readings`: the tokens of less exact spellings of what the token names, for a send that is printed so; a correction
-    of the stop names them again. `expressed_by`: the speaker; absent = unknown.
+    of the stop names them again. A score of 1000 is the same value under another token key.
+    `expressed_by`: the speaker; absent = unknown.
     """
 
     v: Version
@@ -50,7 +51,7 @@ class Suppression(Model):
     received_at: Time
     token: Token | None = None
     recipient_id: RecipientId | None = None
-    readings: Annotated[tuple[Match, ...], Field(max_length=READINGS)] = ()
+    readings: Annotated[tuple[Match, ...], Field(max_length=CARRIED)] = ()
     scope: Scope = Scope()
     effective_at: Time | None = None
     state: Literal["active", "corrected", "open", "upheld", "rejected"] | None = None

@@ -14,7 +14,7 @@ from gatekeeper.knowledge.unreadable import named
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PairedAct, Source, Suppression
-from schemas.events.sends import READINGS, Match
+from schemas.events.sends import CARRIED, Match
 from schemas.values import Token
 from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
@@ -137,7 +137,7 @@ def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
 
 
 def _surest(readings: Mapping[Token, int]) -> tuple[Match, ...]:
-    found = sorted(readings.items(), key=lambda one: (-one[1], one[0]))[:READINGS]
+    found = sorted(readings.items(), key=lambda one: (-one[1], one[0]))[:CARRIED]
     return tuple(Match(token=token, score=score) for token, score in found)
 
 

@@ -16,6 +16,8 @@ from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.report.evidence import ProvingLog
 from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally
@@ -68,8 +70,22 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
         kept = trail.since if trail.since != period.since else None
         ignored = management.policies(settings).over(settings.policy).ignored
         return tally.told(
-            made=int(time() * 1000), group=settings.group, kept=kept, foreign=trail.strangers, ignored=ignored
+            made=int(time() * 1000),
+            group=settings.group,
+            kept=kept,
+            foreign=trail.strangers,
+            ignored=ignored,
+            token_keys=_token_keys(reader),
         )
+
+
+def _token_keys(reader: Reader) -> list[KeyUse]:
+    """The number of suppressions and sources that hang on each token key now."""
+    facts = FactStore()
+    for topic in ("suppressions", "sources"):
+        for record in reader.read(topic):
+            facts.apply(record)
+    return facts.token_keys.uses()
 
 
 def _seal(settings: Settings) -> ProvingLog:

@@ -118,7 +118,8 @@ class Gate:
     def readiness(self) -> dict[str, Any]:
         """The readiness report: True under `ready` if sends are judged at the moment, else the cause of the wait.
 
-        A policy that nobody knows withholds all sends, so the worker is then not ready either.
+        A policy that nobody knows withholds all sends, so the worker is then not ready either. So does a token key that
+        suppressions name and the worker lacks.
         """
         followers = self.tools.followers
         refused = {str(p.number): p.refused.sentence for p in self._partitions.values() if p.refused}
@@ -128,8 +129,14 @@ class Gate:
         packs = self.tools.packs
         unresolved = sorted("/".join(map(str, place)) for place in followers.store.unresolved.faults)
         barred = {bar.id: bar.what for bar in packs.barring(now)}
+        keys = self._token_keys()
         return {
-            "ready": fresh and bool(self._partitions) and not waits and not refused and not barred,
+            "ready": fresh
+            and bool(self._partitions)
+            and not waits
+            and not refused
+            and not barred
+            and not any(key["stops"] and not key["held"] for key in keys),
             "mode": self.tools.settings.mode,
             "facts_fresh": fresh,
             "partitions": sorted(self._partitions),
@@ -139,11 +146,18 @@ class Gate:
             "people": followers.store.people,
             "unreadable_facts": unresolved[:UNREADABLE],
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
+            "token_keys": keys,
             "policy": self.tools.policy.name,
             "policy_unknown": barred,
             "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
             "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
         }
+
+    def _token_keys(self) -> list[dict[str, Any]]:
+        """The token keys that facts name, with the number of these facts; `held`: the worker has the key."""
+        tokens = self.tools.judge.tokens
+        held = frozenset() if tokens is None else tokens.keys
+        return [{**use._asdict(), "held": use.key in held} for use in self.tools.followers.store.token_keys.uses()]
 
 
 def _read_wide(store: FactStore) -> list[ReadWide]:

@@ -57,7 +57,8 @@ def decided(case: dict[str, Any]) -> Decision:
     send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
     at, packs = millis(case["at"]) if "at" in case else invented.T, load(case.get("policy", "jp-pmark"))
     zone = packs.zone(send.contact_point.country, at)
-    view = store.view(send, printed(invented.TOKENS, send), at=at, zone=zone)
+    tokens = invented.gate(*case.get("keys", (1,)))
+    view = store.view(send, printed(tokens, send), at=at, zone=zone)
     if case.get("unavailable"):
         view = dataclasses.replace(view, unreadable=tuple(case["unavailable"]))
     clearances = [one for one in case.get("clearances", ()) if one["campaign_id"] == "K-1" and not one.get("recalled")]

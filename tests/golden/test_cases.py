@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
+from gatekeeper.keys import Keys
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.audit import Decision
@@ -46,7 +48,7 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
         **{field: case[field] for field in ("as_of", "unavailable", "checkpoint", "clearances") if field in case},
     }
     file.write_text(json.dumps(content), "utf-8")
-    result = CliRunner(env={"GATEKEEPER_KEYS": str(key_folder())}).invoke(command, [str(file), "--json"])
+    result = CliRunner(env={"GATEKEEPER_KEYS": str(_keys(case, tmp_path))}).invoke(command, [str(file), "--json"])
     assert result.exit_code == (0 if case["verdict"] == "clear" else 1), result.output
     printed = json.loads(result.stdout)
     Decision.model_validate_json(result.stdout)
@@ -75,3 +77,13 @@ def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both
             assert reason["ja"].endswith("。"), name
             assert "。" in reason["ja"][:-1] or "、" in reason["ja"], name
             assert ". " in reason["en"] or "; " in reason["en"], name
+
+
+def _keys(case: dict[str, Any], tmp_path: Path) -> Path:
+    """Returns a folder with the token keys that the gate of the case holds."""
+    if "keys" not in case:
+        return key_folder()
+    keys = Keys(tmp_path / "keys")
+    for number in case["keys"]:
+        keys.make("token", "", secret=invented.KEYS[number])
+    return keys.folder

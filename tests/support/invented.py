@@ -27,6 +27,8 @@ from tests.support.facts import T as T
 from tests.support.facts import fact
 
 KEY = bytes(range(32))
+KEYS = {1: KEY, 2: KEY[::-1]}
+"""Token keys; facts name the first unless they say `key: 2`."""
 TOKENS = Tokens({1: KEY})
 _SALTS = count()
 SUBJECTS = Subjects({1: KEY}, lambda size: sha256(b"%d" % next(_SALTS)).digest()[:size])
@@ -51,9 +53,15 @@ def written(point: str) -> dict[str, Any]:
 
 
 @cache
-def token(point: str, channel: Channel = "postal") -> str:
+def gate(*keys: int) -> Tokens:
+    """Returns the tokens of a gate that holds these keys."""
+    return Tokens({key: KEYS[key] for key in keys})
+
+
+@cache
+def token(point: str, channel: Channel = "postal", key: int = 1) -> str:
     """Returns the token of a contact point, of its home if not of another channel."""
-    found = TOKENS.of(channel, Delivery.model_validate_json(orjson.dumps(written(point))))
+    found = gate(key).of(channel, Delivery.model_validate_json(orjson.dumps(written(point))))
     return found.token if found else "t1_" + sha256(point.encode()).hexdigest()[:43]
 
 
@@ -79,17 +87,17 @@ BY_CLASS: dict[str, dict[str, str]] = {
 
 
 def send(
-    *, country: str | None = "JP", point: str = "cp-1", stated: str | None = None, **fields: Any
+    *, country: str | None = "JP", point: str = "cp-1", stated: str | None = None, key: int = 1, **fields: Any
 ) -> dict[str, Any]:
     """Returns a send that prints the address of its contact point; with `delivery=None` it names the token instead.
 
-    `stated`: the contact point whose token it names beside what it prints. Purpose, template and ground agree with the
-    class unless the test names them.
+    `stated`: the contact point whose token it names beside what it prints; `key`: of that token. Purpose, template and
+    ground agree with the class unless the test names them.
     """
     match = [{**one, "token": token(one["token"])} for one in fields.pop("match", ())]
     channel = fields.get("channel", "postal")
     shown = fields.pop("delivery", written(point) if channel in ADDRESSED else None)
-    named = token(stated or point, channel) if stated or not shown else None
+    named = token(stated or point, channel, key) if stated or not shown else None
     return bare(
         {
             "v": 1,
@@ -113,9 +121,10 @@ def send(
 def _point(named: str | dict[str, Any], channel: Channel) -> dict[str, Any]:
     point = {"id": named} if isinstance(named, str) else dict(named)
     channel, other = point.pop("channel", channel), point.pop("token", point["id"])
+    key = point.pop("key", 1)
     if written := point.pop("written", None):
         return {**point, **known_by(written, channel)}
-    return {**point, "token": token(other, channel)}
+    return {**point, "token": token(other, channel, key)}
 
 
 BOUGHT = ("indirect.purchased_list", "indirect.partner", "indirect.personal_related")
@@ -168,8 +177,8 @@ def consent(**fields: Any) -> Event:
 
 def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
     """Returns a stop; `channel`: of the contact point that its `token` names."""
-    token_of, written = fields.pop("token", None), fields.pop("written", None)
-    named = {"token": token(token_of, channel)} if token_of else {"recipient_id": "P-1"}
+    token_of, written, key = fields.pop("token", None), fields.pop("written", None), fields.pop("key", 1)
+    named = {"token": token(token_of, channel, key)} if token_of else {"recipient_id": "P-1"}
     value = {
         "v": 1,
         "kind": "objection",

@@ -283,8 +283,8 @@ def test_readings_that_are_nobodys_then_the_event_is_unreadable() -> None:
 
 
 def test_many_readings_of_a_source_then_one_value_holds_them_all() -> None:
-    score = [{"token": invented.token(f"r-{n}"), "score": 800} for n in range(33)]
-    point = {"id": "cp-1", "token": invented.token("cp-1"), "readings": score[:32]}
+    score = [{"token": invented.token(f"r-{n}"), "score": 800} for n in range(257)]
+    point = {"id": "cp-1", "token": invented.token("cp-1"), "readings": score[:256]}
     topic, value = invented.source()
     store = FactStore()
     assert store.apply(fact(topic, 0, 0, None, orjson.dumps({**value, "contact_points": [point]}))) is None

@@ -21,10 +21,13 @@ from schemas.codec import canonical
 from schemas.events import Delivery
 
 TOKENS, ID_KEY = Tokens({1: bytes(range(32))}), bytes(range(32, 64))
+TWO = Tokens({1: bytes(range(32)), 2: bytes(32)})
 MEMBER = 'recipient_id = { column = "番号" }\n'
 SOURCE = MEMBER + 'method = "direct.point_card"\ncollected_by = "C1"\n'
 CONSENT = MEMBER + 'controller_id = "C1"\npurpose = "mkt.dm.own"\nchannels = ["postal"]\n'
 ADDRESS = 'channel = "postal", name = "氏名", postcode = "〒", lines = ["住所", "建物"]'
+MAPPED = 'source_id = "S"\n' + SOURCE + f"[[contact_points]]\ntoken = {{ {ADDRESS} }}\n"
+HOMES = "番号,氏名,〒,住所,建物\nR1,金糸雀 花子,,緑山県若葉市カナリア町1-2-3,\n"
 FLAG = """
 [state]
 column = "DM可否"
@@ -138,6 +141,27 @@ def test_row_without_id_then_nobody_without_the_key_can_make_its_id_from_the_row
     assert sha256(canonical(guessed)).hexdigest()[:40] not in ours["record_id"]
     theirs = values(read(list_, CONSENT + FLAG, "consents", id_key=bytes(32)))[0]
     assert theirs["record_id"] != ours["record_id"]
+
+
+def test_list_imported_again_under_a_second_key_then_its_ids_stay_and_both_tokens_are_named() -> None:
+    columns = MAPPED.replace('source_id = "S"\n', "")
+    before, after = (values(read(HOMES, columns, tokens=tokens))[0] for tokens in (TOKENS, TWO))
+    assert before["source_id"] == after["source_id"]
+    (was,), (now,) = before["contact_points"], after["contact_points"]
+    assert (was["id"], was["token"][:3], now["token"][:5]) == (now["id"], "t1_", "t1k2_")
+    assert {"token": was["token"], "score": 1000} in now["readings"]
+    (other,) = values(read(HOMES.replace("1-2-3", "1-2-4"), columns))
+    assert other["source_id"] != before["source_id"]
+
+
+def test_address_without_a_column_for_its_id_then_it_gets_one_and_no_value_is_written() -> None:
+    one, two = values(read(HOMES + HOMES.splitlines()[1].replace("R1", "R2") + "\n", MAPPED))
+    assert one["contact_points"] == two["contact_points"], "one address has one id, whoever lives there"
+    assert re.fullmatch(r"cp-[0-9a-f]{40}", one["contact_points"][0]["id"])
+    written = canonical([one, two]).decode()
+    assert not any(value in written for value in ("金糸雀", "カナリア", "1-2-3"))
+    with pytest.raises(UsageError, match=r"contact_points\.0\.id"):
+        read(HOMES, MAPPED, id_key=None)
 
 
 def test_list_without_ids_and_no_key_then_refused_before_any_row() -> None:

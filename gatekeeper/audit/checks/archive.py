@@ -82,7 +82,7 @@ class Archive:
         if send.contact_point.token:
             names.add(send.contact_point.token)
         if isinstance(printed, Identified):
-            names |= {printed.token, *(token for token, _ in (*printed.readings, *printed.others))}
+            names |= {*printed.exact, *(token for token, _ in (*printed.readings, *printed.others))}
         for record in ours:
             names |= _tokens(record)
         store = FactStore()

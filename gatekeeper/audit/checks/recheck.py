@@ -16,6 +16,7 @@ from gatekeeper.audit.checks.replay import Finding, Replayed, other_rules, repla
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.audit.records.releases import RELEASES
+from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import redacted_form
 from gatekeeper.engine.sends import PARTITION_WRONG, taken
@@ -184,7 +185,10 @@ class Recheck:
             releases=releases,
             erased=facts.get("erased"),
         )
-        if differs := difference(facts, orjson.loads(view.snapshot), "facts"):
+        derived = orjson.loads(view.snapshot)
+        if _lacks_key(facts) or _lacks_key(derived):
+            raise _Unseen("no_key")
+        if differs := difference(facts, derived, "facts"):
             with suppress(_Unseen):
                 self._acted(said, facts)  # no rules excuse an act that nobody did
             raise _Differs(*differs, folded=True)
@@ -243,6 +247,12 @@ class Recheck:
         if record is None:
             raise _Differs("src", told(said["src"]))
         return record
+
+
+def _lacks_key(facts: dict[str, Any]) -> bool:
+    """True if facts were looked up without one of the token keys that they name (rule 7.4.17)."""
+    of_others = any(fault.startswith(TOKEN_KEY) for fault in facts["unreadable"])
+    return of_others or any(one.get("unknown") for one in facts.get("addresses", ()))
 
 
 def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:

@@ -19,6 +19,8 @@ from schemas.topics import CLEARED_DAYS, DAY_MS
 ADVERTISING = ("marketing", "confirmation")
 """Classes in which nobody is written to without the person's will, so that the address printed must be judged."""
 TOKEN_NOT_CHECKED = "TOKEN_NOT_CHECKED"  # noqa: S105 - the code of a note, not a token
+TOKEN_KEY = "token_key/"  # noqa: S105 - the beginning of a fault, not a token
+"""Beginning of the fault that suppressions name a token key under which the send has no token (rule 7.4.17)."""
 Checkpoint = Literal["intake", "handoff", "drop"]
 
 
@@ -38,9 +40,12 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     found = []
     if case.facts.unreadable:
         places, batch = case.facts.unreadable, f"/{WHOLE_BATCH}"
+        keys = [place.removeprefix(TOKEN_KEY) for place in places if place.startswith(TOKEN_KEY)]
         says = {"case": "unreadable", "what": ", ".join(places)}
         if all(place.endswith(batch) for place in places):
             says = {"case": "batch", "what": ", ".join(place.removesuffix(batch) for place in places)}
+        if len(keys) == len(places):
+            says = {"case": "token_key", "what": ", ".join(key.removesuffix(batch) for key in keys)}
         found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, says))
     elif case.facts.printed == "no_key":
         found.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))

@@ -1,0 +1,129 @@
+"""The token keys that facts name (domain rule 7.4.17): tokens of two keys are never compared.
+
+So a fact under another key than the printed address may be about it. A fact that is known under a later key too no
+longer needs its earlier key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH
+from gatekeeper.deciding.rules.system import TOKEN_KEY
+from gatekeeper.identity import Identified, key_of
+from schemas.events import Send
+from schemas.events.sends import ADDRESSED
+
+Counts = tuple[tuple[str, int], ...]
+"""Numbers of tokens by key, in the order of keys."""
+_NUMBERS = re.compile(r"t(\d+)(?:k(\d+))?")
+_GIVEN = re.compile(rb"(?m)^t([^ _]+)_[^ ]+ ([^ ]+ ([^ ]+)) %d (.*)$" % CERTAIN)
+
+
+class SendAddress(NamedTuple):
+    """The address of a send, by tokens: its own under each key, those of less exact readings, and the keys.
+
+    `keys`: None if tokens under other keys say nothing about it: the gate makes no tokens for push and social.
+    `matched`: the keys of further tokens that the send names (`match`), None without such tokens.
+    """
+
+    exact: Collection[str]
+    readings: Mapping[str, int]
+    keys: Collection[str] | None
+    matched: Collection[str] | None = None
+
+
+class KeyUse(NamedTuple):
+    """The suppressions and sources that are found by one token key alone, or by it and earlier ones."""
+
+    key: str
+    stops: int
+    sources: int
+
+
+def address_of(send: Send, printed: Identified | None) -> SendAddress:
+    """The address of a send as it is printed; if it prints none, the token of its contact point counts."""
+    matched = {key_of(match.token) for match in send.match} or None
+    if printed:
+        return SendAddress(printed.exact, dict(printed.readings), printed.keys, matched)
+    token = send.contact_point.token
+    if token is None:
+        return SendAddress((), {}, None, matched)
+    return SendAddress((token,), {}, (key_of(token),) if send.channel in ADDRESSED else None, matched)
+
+
+class TokenKeys:
+    """The token keys of all facts. The order of the calls does not matter."""
+
+    def __init__(self) -> None:
+        self._stops: dict[str, Counts] = {}  # by the id of the suppression
+        self._alike: Counter[Counts] = Counter()
+        self._sources: Counter[str] = Counter()
+
+    def stopped(self, suppression_id: str, token: str) -> None:
+        """Takes in a token of a suppression that was not known for it."""
+        before = self._stops.get(suppression_id, ())
+        counts = Counter(dict(before))
+        counts[key_of(token)] += 1
+        after = tuple(sorted(counts.items(), key=lambda item: _order(item[0])))
+        self._alike[before] -= 1
+        self._alike[after] += 1
+        self._alike = +self._alike
+        self._stops[suppression_id] = after
+
+    def given(self, before: bytes, after: bytes) -> None:
+        """Takes in sources of a person, as the person's lines before and after."""
+        self._sources.subtract(_sources_by_key(before))
+        self._sources.update(_sources_by_key(after))
+
+    def lacking(self, address: SendAddress) -> list[str]:
+        """The keys of suppressions that cannot be compared with an address, as faults of everybody's facts.
+
+        A suppression that has as many tokens of one of the address's keys is compared by these.
+        """
+        found = set[str]()
+        for keys in (address.keys, address.matched):
+            for tokens in self._alike if keys is not None else ():
+                most = max((n for key, n in tokens if key in (keys or ())), default=0)
+                found.update(key for key, n in tokens if key not in (keys or ()) and n > most)
+        return [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in sorted(found, key=_order)]
+
+    def uses(self) -> list[KeyUse]:
+        """The number of suppressions and sources that hang on each key, in the order of keys."""
+        stops = Counter[str]()
+        for tokens, count in self._alike.items():
+            stops.update(dict.fromkeys(_needed(dict(tokens)), count))
+        keys = {key for key in (*stops, *self._sources) if stops[key] or self._sources[key]}
+        return [KeyUse(key, stops[key], self._sources[key]) for key in sorted(keys, key=_order)]
+
+
+def _order(key: str) -> tuple[int, int]:
+    found = _NUMBERS.fullmatch(key)
+    return (int(found[1]), int(found[2] or 1)) if found else (0, 0)
+
+
+def _needed(counts: Mapping[str, int]) -> list[str]:
+    """The keys under which a fact has more tokens than under any later one."""
+    ordered = sorted(counts, key=_order)
+    return [key for n, key in enumerate(ordered) if all(counts[later] < counts[key] for later in ordered[n + 1 :])]
+
+
+def _sources_by_key(lines: bytes) -> Counter[str]:
+    """The number of sources in a person's lines that hang on each key."""
+    counts: dict[tuple[bytes, bytes, bytes], Counter[str]] = defaultdict(Counter)
+    for key, place, source, acquired in _GIVEN.findall(lines):
+        counts[place, source, acquired][key.decode()] += 1
+    return Counter(key for key, _ in {(key, place[1]) for place, found in counts.items() for key in _needed(found)})
+
+
+def comparable(keys: Collection[str], tokens: Iterable[str]) -> frozenset[str]:
+    """The keys among those of these tokens, all of one fact, that are to be looked at.
+
+    A key that is not among `keys` is left out if one that is has as many tokens; so is an earlier key beside a later.
+    """
+    counts = Counter(map(key_of, tokens))
+    best = max(counts, key=lambda key: (key in keys, _order(key)))
+    return frozenset(key for key, n in counts.items() if key == best or n > counts[best])

@@ -1,0 +1,120 @@
+"""Several token keys: what hangs on each, and what cannot be compared (domain rule 7.4.17)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import permutations
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.engine.evaluation import Evaluator, Moment
+from gatekeeper.identity import Identified, Tokens, identify, printed
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.policy.packs import load
+from schemas.codec import parsed
+from schemas.events import Delivery, Send
+from streams.worker.app import create_app
+from tests.support import invented
+from tests.support.world import World
+
+BOTH = invented.gate(1, 2)
+
+
+def stop(point: str, key: int, id_: str = "X-1") -> invented.Event:
+    return invented.suppression(token=point, key=key, suppression_id=id_)
+
+
+def source(point: str, key: int, id_: str = "S-1", **more: Any) -> invented.Event:
+    return invented.source(source_id=id_, contact_points=[{"id": point, "key": key}], **more)
+
+
+def uses(*facts: invented.Event) -> list[tuple[str, int, int]]:
+    return [tuple(use) for use in invented.store(*facts).token_keys.uses()]
+
+
+def test_a_token_of_two_keys_then_each_names_its_key_and_the_newest_is_the_first() -> None:
+    home = Delivery.model_validate_json(json.dumps(invented.written("cp-1")))
+    one, two = (identify({n: invented.KEYS[n]}, "postal", home) for n in (1, 2))
+    found = BOTH.of("postal", home)
+    assert one is not None
+    assert two is not None
+    assert found is not None
+    assert (one.token[:3], two.token[:5]) == ("t1_", "t1k2_")
+    assert (found.token, found.same, found.keys) == (two.token, (one.token,), {"t1", "t1k2"})
+    assert {*found.readings} == {*one.readings, *two.readings}
+
+
+@pytest.mark.parametrize("token", ["t1k1_", "t1k0_", "t1k02_", "t1k10000_", "t0_", "t1k_"])
+def test_a_token_with_another_name_for_its_key_then_it_is_refused(token: str) -> None:
+    value = invented.send(delivery=None)
+    value["contact_point"]["token"] = token + "A" * 43
+    with pytest.raises(ValueError, match="pattern"):
+        Send.model_validate_json(json.dumps(value))
+
+
+def test_facts_of_two_keys_then_each_key_counts_what_hangs_on_it() -> None:
+    facts = (stop("cp-1", 1, "X-1"), stop("cp-2", 2, "X-2"), source("cp-1", 1), source("cp-2", 2, "S-2"))
+    assert uses(*facts) == [("t1", 1, 1), ("t1k2", 1, 1)]
+    assert uses(*facts, stop("cp-1", 2, "X-1")) == [("t1", 0, 1), ("t1k2", 2, 1)], "known under the later key, too"
+    assert uses(*facts, source("cp-1", 2)) == [("t1", 1, 0), ("t1k2", 1, 2)]
+
+
+def test_facts_of_two_keys_then_order_and_copies_change_no_count() -> None:
+    facts = (stop("cp-1", 1), stop("cp-2", 1), stop("cp-1", 2), source("cp-1", 1), source("cp-1", 2))
+    expected = uses(*facts)
+    assert expected == [("t1", 1, 0), ("t1k2", 1, 1)], "one address of the stop is not known under the later key"
+    for order in permutations(facts):
+        assert uses(*order, *order) == expected
+
+
+def judged(store: FactStore, memory: Memory, tokens: Tokens) -> Moment:
+    return Moment(Evaluator(load("jp-pmark"), tokens=tokens), store, memory, invented.T)
+
+
+def test_a_piece_cleared_before_a_key_was_there_then_a_stop_under_it_holds_the_piece_back() -> None:
+    facts = (source("cp-1", 1), invented.consent())
+    memory, sent = Memory(), parsed(Send.model_validate_json(json.dumps(invented.send())))
+    cleared = judged(invented.store(*facts), memory, invented.TOKENS).evaluate(sent)
+    assert cleared.stands
+    at_point = printed(invented.TOKENS, sent.model)
+    place = {"topic": "sends", "partition": 0, "offset": 0, "timestamp": invented.T}
+    more = {"did": "D" * 26, "at": invented.T, "until": invented.T + 1, "basis": "S-1", "released": False, "src": place}
+    memory.put(entries.clearance(sent, **more, printed=at_point))
+    (clearance,) = memory.clearances(invented.T)
+    later = judged(invented.store(*facts, stop("cp-1", 2)), memory, BOTH)
+    assert later.weigh(clearance).decision.codes == ("FACTS_UNAVAILABLE",)
+    memory.put(entries.clearance(sent, **more, printed=printed(BOTH, sent.model)))
+    (clearance,) = memory.clearances(invented.T)
+    assert later.weigh(clearance).decision.codes == ("SUBJECT_OBJECTED",)
+
+
+def test_the_same_print_under_other_keys_then_it_is_alike_and_another_is_not() -> None:
+    def at(point: str, *keys: int) -> Identified:
+        found = printed(invented.gate(*keys), Send.model_validate_json(json.dumps(invented.send(point=point))))
+        assert isinstance(found, Identified)
+        return found
+
+    assert at("cp-1", 1).is_like(at("cp-1", 1, 2))
+    assert not at("cp-1", 1).is_like(at("cp-2", 1, 2))
+    assert not at("cp-1", 1).is_like(at("cp-1", 2)), "without a common key nobody can tell"
+
+
+def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_which_key() -> None:
+    async def readiness(*facts: invented.Event) -> dict[str, Any]:
+        app = create_app(World("127.0.0.1:1", "x.").settings)
+        app.scratch.rmdir()
+        for offset, (topic, value) in enumerate(facts):
+            app.gate.tools.followers.store.apply(invented.fact(topic, 0, offset, None, orjson.dumps(value)))
+        report: dict[str, Any] = app.gate.readiness()
+        return report
+
+    said = asyncio.run(readiness(source("cp-1", 1), stop("cp-1", 2)))["token_keys"]
+    assert said == [
+        {"key": "t1", "stops": 0, "sources": 1, "held": True},
+        {"key": "t1k2", "stops": 1, "sources": 0, "held": False},
+    ]
