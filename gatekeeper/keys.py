@@ -170,6 +170,13 @@ class Keys:
         self._demand_closed()
         return [self._vkey(role, number) for number in self.numbers(role, "pub")]
 
+    def demand_group(self, group: str, *roles: str) -> None:
+        """Raises UsageError (2) if a public key of these roles is named for another system than this group's."""
+        for role in roles:
+            for key in self.public(role):
+                if key.name != key_name(group, role):
+                    raise UsageError("error.key_of_other_group", kid=key.kid, folder=self.folder, group=group)
+
     def make(self, role: str, name: str, *, secret: bytes | None = None) -> Key:
         """Writes a new key of a role, which is in use from then on; `name` is the key's name in signatures.
 

@@ -135,7 +135,7 @@ class Scene:
         """Starts the sealer of the log and its witness."""
         pace = ("--interval", str(SEAL_SECONDS))
         self._beside("audit", "seal", *pace)
-        self._beside("audit", "witness", "--state", str(self.folder / "witness"), *pace)
+        self._beside("audit", "witness", "--first", "--state", str(self.folder / "witness"), *pace)
 
     def open_console(self, users: Path | None = None) -> str:
         """Starts the console for this machine only, and returns its address once it answers.

@@ -25,9 +25,9 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.log.writer import LogWriter
-from gatekeeper.audit.tlog.notes import Checkpoint
+from gatekeeper.audit.tlog.notes import Checkpoint, Vkey
 from gatekeeper.errors import IntegrityError, UnavailableError
-from gatekeeper.keys import Keys
+from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.audit import Count
@@ -158,9 +158,11 @@ class Sealer:
         """Seals without end, or with `once` only the manifests that exist now.
 
         Raises UnavailableError (3) without broker or disk, or if another sealer is at work; UsageError (2) without a
-        key; IntegrityError (4) if the folder contradicts itself or the state that the broker knows to be sealed.
+        key, or with one of another system; IntegrityError (4) if the folder contradicts itself or the state that the
+        broker knows to be sealed.
         """
         self._keys.signer("log")  # without a key no folder is made
+        self._keys.demand_group(self._settings.group, "log", "worker")
         with self._files.alone():
             self._take_up()
             with Reader(self._settings) as reader, Fence(self._settings, self._files, self._log) as self._fence:
@@ -187,11 +189,16 @@ class Sealer:
             state = State.model_validate_json(raw) if raw or size else State(partitions={}, reported=_now())
         except ValueError:
             raise IntegrityError("error.log_state_missing", name=f"state/{size}") from None
-        self._chain = Chain(state.partitions, keys=lambda: self._keys.public("worker"))
+        self._chain = Chain(state.partitions, keys=self._workers)
         if not self._chain.ends(Tree(self._files, size).every_leaf()):
             raise IntegrityError("error.log_state_differs", name=f"state/{size}")
         self._reported = min(state.reported, _now())
         self._due = self._reported + self._every_ms
+
+    def _workers(self) -> list[Vkey]:
+        """The workers' public keys; one of another system that came meanwhile is not known."""
+        name = key_name(self._settings.group, "worker")
+        return [key for key in self._keys.public("worker") if key.name == name]
 
     def _positions(self, reader: Reader) -> dict[int, int]:
         starts, ends = reader.starts("manifests"), reader.ends("manifests")

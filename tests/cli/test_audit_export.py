@@ -55,7 +55,7 @@ def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.Monkey
 def seal(run, tmp_path: Path) -> str:
     """Seals what stands there, has it witnessed, and returns the witness's public key."""
     assert run("audit", "seal", "--once").code == 0
-    assert run("audit", "witness", "--once", "--state", str(tmp_path / "witness")).code == 0
+    assert run("audit", "witness", "--once", "--first", "--state", str(tmp_path / "witness")).code == 0
     return (tmp_path / "keys" / "witness-1.pub").read_text("ascii").strip()
 
 
@@ -140,7 +140,7 @@ def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exp
         world.sends([f"p{number}" for number in range(SENDS)])
         world.await_audits(RECORDS + SENDS)
     assert run("audit", "seal", "--once").code == 1
-    assert run("audit", "witness", "--once", "--state", str(tmp_path / "witness")).code == 0
+    assert run("audit", "witness", "--once", "--first", "--state", str(tmp_path / "witness")).code == 0
     witness = (tmp_path / "keys" / "witness-1.pub").read_text("ascii").strip()
     done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
     assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done

@@ -125,7 +125,7 @@ def test_given_keys_rotated_then_the_log_goes_on_and_all_of_it_verifies(
 ) -> None:
     values = [put(system, 0, writers[0].next())]
     assert run("audit", "seal", "--once").code == 0
-    assert run("audit", "witness", "--once").code == 0
+    assert run("audit", "witness", "--once", "--first").code == 0
     for role in ("worker", "log", "witness"):
         assert run("keys", "rotate", "--role", role).code == 0
     writers[0].signer = keys.signer("worker")
@@ -313,7 +313,8 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
     system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     (key,) = keys.public("witness")
-    with process("audit", "seal", "--interval", "0.2") as sealer, process("audit", "witness", "--interval", "0.2") as w:
+    witness = process("audit", "witness", "--first", "--interval", "0.2")
+    with process("audit", "seal", "--interval", "0.2") as sealer, witness as w:
         put(system, 0, writers[0].next())
         assert "sealed 1 " in line(sealer)
         while "cosigned 1 " not in line(w):
@@ -344,7 +345,7 @@ def test_given_what_is_no_file_of_a_witness_in_its_folder_then_the_sealer_goes_o
     assert told.err.count(f"{folder / key.hash.hex()} is passed over") == 1
     assert "passed over" in run("audit", "export", "--out", "export", "--unsealed").err
     (folder / key.hash.hex()).rmdir()
-    assert run("audit", "witness", "--once").code == 0
+    assert run("audit", "witness", "--once", "--first").code == 0
     assert run("audit", "seal", "--once").code == 0
     standing = newest(AtomicStore(tmp_path / "log"), keys.public("log"))
     assert standing is not None
@@ -354,10 +355,12 @@ def test_given_what_is_no_file_of_a_witness_in_its_folder_then_the_sealer_goes_o
 def test_given_a_log_rewritten_then_the_witness_exits_4_with_one_sentence(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
-    assert "no checkpoint" in run("audit", "witness", "--once").says(5)
+    assert "no checkpoint" in run("audit", "witness", "--once", "--first").says(5)
     put(system, 0, writers[0].next())
     run("audit", "seal", "--once")
-    assert run("audit", "witness", "--once", "--json").json["cosigned"]["size"] == 1
+    assert "Give --first" in run("audit", "witness", "--once").says(4)
+    assert run("audit", "witness", "--once", "--first", "--json").json["cosigned"]["size"] == 1
+    assert "Leave out --first" in run("audit", "witness", "--once", "--first").says(2)
     shutil.rmtree(tmp_path / "log")
     assert "was cut" in run("audit", "witness", "--once").says(4)
 

@@ -32,7 +32,7 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     assert "not yet sealed" in page
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "sealed"))
     assert run("audit", "seal", "--once").code == 0
-    assert run("audit", "witness", "--once", "--state", str(tmp_path / "witness")).code == 0
+    assert run("audit", "witness", "--once", "--first", "--state", str(tmp_path / "witness")).code == 0
     assert run("audit", "seal", "--once").code == 0
     assert run("audit", "export", "--out", str(tmp_path / "export")).code == 0
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as handle:

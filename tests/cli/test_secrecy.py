@@ -251,7 +251,7 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("deadletter", "show", dict(letter.headers())["gate-source"].decode(), code=0)
     said("review", "show", ids["e-unknown-uc0"] if "e-unknown-uc0" in ids else ids["e-unknown-c0"], code=0)
     said("audit", "seal", "--once", code=0)
-    said("audit", "witness", "--once", code=0)
+    said("audit", "witness", "--once", "--first", code=0)
     said("audit", "export", "--out", "export", code=0)
     said("audit", "verify", "export", code=0)
     said("audit", "replay", "export", "--json")

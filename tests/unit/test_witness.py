@@ -19,11 +19,11 @@ from gatekeeper.keys import Keys
 class Place:
     """A log and its witness, in folders of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, log: str = "gate.example/log", witness: str = "gate.example/witness") -> None:
         self.folder = folder
         self.keys = Keys(folder / "keys")
-        self.keys.make("log", "gate.example/log")
-        self.keys.make("witness", "gate.example/witness")
+        self.keys.make("log", log)
+        self.keys.make("witness", witness)
 
     def log(self) -> LogWriter:
         verifiers = self.keys.public("log")
@@ -36,10 +36,10 @@ class Place:
         log.seal(b"")
         return log
 
-    def look(self, now: int = 1_750_000_000) -> tuple[int, bool] | None:
+    def look(self, now: int = 1_750_000_000, *, first: bool | None = None) -> tuple[int, bool] | None:
         memory, log = AtomicStore(self.folder / "memory"), AtomicStore(self.folder / "log")
         witness = Witness(log, memory, signer=self.keys.signer("witness"), verifiers=self.keys.public("log"))
-        found = witness.look(now=now)
+        found = witness.look(now=now, first=not witness.remembers if first is None else first)
         return (found[0].size, found[1]) if found else None
 
     def cosigned(self) -> int:
@@ -180,3 +180,30 @@ def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still
     assert standing[0].note.signed(second) is True
     (place.folder / "log/checkpoint").write_text(former)
     assert newest(AtomicStore(place.folder / "log"), [parse_vkey(place.keys.verifiers("log")[0])]) is not None
+
+
+def test_given_a_lost_memory_then_4_and_not_cosigned_until_somebody_says_that_it_is_the_first_look(
+    place: Place,
+) -> None:
+    with pytest.raises(IntegrityError) as told:  # also while there is no log: it may be lost together with the memory
+        place.look(first=False)
+    assert told.value.key == "error.witness_memory_lost"
+    place.seal(b"one")
+    assert place.look(first=True) == (1, True)
+    shutil.rmtree(place.folder / "memory")
+    place.seal(b"two")
+    with pytest.raises(IntegrityError) as told:
+        place.look(first=False)
+    assert (told.value.key, place.cosigned()) == ("error.witness_memory_lost", 1)
+    assert place.look(first=True) == (2, True)
+
+
+def test_given_a_witness_of_another_of_our_logs_then_4_and_not_cosigned(tmp_path: Path) -> None:
+    place = Place(tmp_path, log="mail.gatekeeper", witness="trial.gatekeeper/witness")
+    place.seal(b"one")
+    with pytest.raises(IntegrityError) as told:
+        place.look()
+    assert (told.value.key, place.cosigned()) == ("error.witness_other_log", 0)
+    outside = Place(tmp_path / "outside", log="mail.gatekeeper", witness="notary.example")
+    outside.seal(b"one")
+    assert outside.look() == (1, True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gatekeeper.audit.log.tree import Reading, Tree, newest
 from gatekeeper.audit.log.writer import Storing
-from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
+from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, of_another_log, open_checkpoint
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import Signing, cosignature
 from gatekeeper.errors import IntegrityError, UnavailableError
@@ -42,19 +42,29 @@ class Witness:
         """`verifiers`: the log's public keys, former ones too."""
         self._log, self._memory, self._signer, self._verifiers = log, memory, signer, verifiers
 
-    def look(self, *, now: int) -> tuple[Checkpoint, bool] | None:
+    @property
+    def remembers(self) -> bool:
+        """True if this witness has looked at the log before."""
+        return self._memory.read(SEEN) is not None
+
+    def look(self, *, now: int, first: bool = False) -> tuple[Checkpoint, bool] | None:
         """The current checkpoint, and whether this call cosigned it; None if there never was one.
 
-        `now`: seconds since the epoch. A checkpoint is on the disk before it is cosigned, so that no later start
-        cosigns a fork of it. Raises IntegrityError (4) for a fork, a rollback, or a log that cannot be read.
+        `now`: seconds since the epoch. `first`: trust the checkpoint that stands there, as nothing was seen before.
+        A checkpoint is on the disk before it is cosigned, so that no later start cosigns a fork of it. Raises
+        IntegrityError (4) for a fork, a rollback, a lost memory, another log, or a log that cannot be read.
         """
         seen = self._seen()
+        if seen is None and not first:
+            raise IntegrityError("error.witness_memory_lost")
         found = newest(self._log, self._verifiers)
         if found is None:
             if seen is not None:
                 raise IntegrityError("error.witness_rollback", seen=seen.size, size=0)
             return None
         checkpoint, note = found
+        if of_another_log(self._signer.name, checkpoint.origin):
+            raise IntegrityError("error.witness_other_log", origin=checkpoint.origin, name=self._signer.name)
         while True:
             try:
                 self._demand_extension(seen, checkpoint)

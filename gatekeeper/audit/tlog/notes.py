@@ -51,6 +51,15 @@ def parse_vkey(text: str) -> Vkey:
     return Vkey(name, expected, raw[0], raw[1:])
 
 
+def of_another_log(witness: str, origin: str) -> bool:
+    """Tells whether a witness's key is named for another of our logs (`ORIGIN/witness`) than this one.
+
+    An outside witness has a name of its own form, and may watch any log.
+    """
+    log, _, role = witness.rpartition("/")
+    return role == "witness" and log.endswith(".gatekeeper") and log != origin
+
+
 @dataclass(frozen=True)
 class Note:
     """A signed note: its text, and each signature's key name, key hash and bytes."""

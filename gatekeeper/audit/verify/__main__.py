@@ -1,7 +1,7 @@
 """Checks an export of the audit log, or one decision's proof: offline, and without any of the gatekeeper's own code.
 
-    python verify.py DIR [--witness KEY] [--min-size N] [--json]
-    python verify.py --proof FILE [--witness KEY] [--min-size N] [--json]
+    python verify.py DIR [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
+    python verify.py --proof FILE [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
 
 It needs only Python 3.11 or later and the package `cryptography`. Exit codes: 0 everything is as it was signed
 and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("folder", nargs="?", type=Path, metavar="DIR")
     what.add_argument("--proof", type=Path, metavar="FILE")
+    parser.add_argument("--log", metavar="NAME")
     parser.add_argument("--witness", metavar="KEY")
+    parser.add_argument("--require-witness", action="store_true")
     parser.add_argument("--min-size", type=int, metavar="N")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -44,7 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise Trouble("min_size")
         witness = None if given.witness is None else read_witness(given.witness)
         check = check_proof if given.proof else verify
-        report = check(given.proof or given.folder, witness=witness, min_size=given.min_size)
+        report = check(
+            given.proof or given.folder,
+            witness=witness,
+            min_size=given.min_size,
+            log=given.log,
+            require_witness=given.require_witness,
+        )
         tell(report, as_json=given.json)
     except Trouble as trouble:
         return _failed(2, trouble)

@@ -13,6 +13,7 @@ from gatekeeper.audit.verify.input_files import read_object
 from gatekeeper.audit.verify.partition_manifests import PartitionManifests
 from gatekeeper.audit.verify.partition_records import PartitionRecords
 from gatekeeper.audit.verify.skips import Skips
+from gatekeeper.audit.verify.trust import Demands
 
 POOL_BYTES = 1 << 24
 """Memory allocated and freed once at the start, untouched. From then on the C library keeps freed memory."""
@@ -20,19 +21,26 @@ _SCHEMAS = ("schemas/audit.json", "schemas/manifest.json")
 
 
 def verify(
-    folder: Path, *, witness: Vkey | None = None, min_size: int | None = None, progress: Progress | None = None
+    folder: Path,
+    *,
+    witness: Vkey | None = None,
+    min_size: int | None = None,
+    log: str | None = None,
+    require_witness: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Checks an export. The report holds all findings, and the manipulations that were and were not excluded.
 
     `witness`: the key of a witness that you trust, not taken from this folder. `min_size`: the least number of leaves
-    that the log must have. `progress` is called with the bytes read so far and the bytes in all.
+    that the log must have. `log`: the log's name. `require_witness`: no witness is a finding.
+    `progress` is called with the bytes read so far and the bytes in all.
     """
     bytes(POOL_BYTES)
-    report = Report()
+    report, demands = Report(), Demands(witness, min_size, log, require_witness)
     try:
         if not folder.is_dir():
             raise Trouble("no_folder", file=str(folder))
-        _check(ExportFolder(folder, progress or (lambda done, total: None)), report, witness, min_size)
+        _check(ExportFolder(folder, progress or (lambda done, total: None)), report, demands)
     except Trouble as trouble:
         report.give_up(trouble)
     except (MemoryError, RecursionError) as error:
@@ -40,7 +48,7 @@ def verify(
     return report
 
 
-def _check(files: ExportFolder, report: Report, witness: Vkey | None, min_size: int | None) -> None:
+def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
     """Adds all findings to the report; raises Trouble if the check cannot go on."""
     about = read_object(files.read("export.json"), "export.json")
     version, partitions, first, to = (about.get(name, "") for name in ("v", "partitions", "from", "to"))
@@ -52,7 +60,7 @@ def _check(files: ExportFolder, report: Report, witness: Vkey | None, min_size: 
         report.add("content", file=name)
     workers, needed, seen = files.keys("worker"), set(_SCHEMAS), set[bytes]()
     log = ExportedLog(files, report, first=first, to=to)
-    excluded = log.check(about.get("group"), witness, min_size)
+    excluded = log.check(about.get("group"), demands)
     for number in range(partitions):
         with files.lines("records", number) as lines, files.lines("manifests", number) as manifests:
             skips = Skips(number, report)

@@ -9,10 +9,10 @@ from typing import Any
 
 from gatekeeper.audit.tlog.canonical_json import MALFORMED, read_canonical
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of, tile_path, tile_widths
-from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint
+from gatekeeper.audit.tlog.notes import open_checkpoint
 from gatekeeper.audit.verify.export_folder import ExportFolder
 from gatekeeper.audit.verify.findings import Report, Said, Trouble
-from gatekeeper.audit.verify.trust import trusted
+from gatekeeper.audit.verify.trust import Demands, trusted
 
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 """An instant that can be compared as text. Without milliseconds it would sort after all others of its second."""
@@ -35,13 +35,13 @@ class ExportedLog:
         self._newest: dict[int, str] = {}
         """SHA-256 of the newest sealed manifest, by partition."""
 
-    def check(self, group: Any, witness: Vkey | None, min_size: int | None) -> Said:
+    def check(self, group: Any, demands: Demands) -> Said:
         """Checks the log. The result tells whether a cut-off end and a history made anew are excluded.
 
         `group`: the expected origin of the log. Raises Trouble if the log cannot be read or is another one.
         """
         if not any(name.partition("/")[0] == "log" for name in self._files.names):
-            if witness or min_size:
+            if demands:
                 raise Trouble("missing", file="log/checkpoint")
             self._report.add("no_log")
             return "not_excluded", {"size": 0}
@@ -51,7 +51,7 @@ class ExportedLog:
             raise Trouble("checkpoint", file="log/checkpoint") from None
         if found.origin != group:
             raise Trouble("other_log", origin=found.origin, group=group)
-        said = trusted(found, self._files.keys("log").values(), self._report, witness, min_size)
+        said = trusted(found, self._files.keys("log").values(), self._report, demands)
         self.there, hashes = True, list[bytes]()
         for index, leaf in enumerate(self._leaves(found.size)):
             hashes.append(leaf_hash(leaf))

@@ -59,6 +59,8 @@ class Report:
     records: int = 0
     unsealed: int = 0
     leaves: int = 0
+    log: str | None = None
+    """The log's name, as its checkpoint states it; None without a checkpoint."""
     skips: list[dict[str, Any]] = field(default_factory=list)
     """Offsets that a person skipped, each with the recorded act."""
     says: list[Said] = field(default_factory=list)
@@ -91,7 +93,8 @@ class Report:
 
     def lines(self, lang: str) -> list[str]:
         """The report for people, one sentence a line."""
-        found = [finding.text(lang) for finding in self.findings]
+        found = [] if self.log is None else [say("log", lang, **_tellable({"origin": self.log}))]
+        found += [finding.text(lang) for finding in self.findings]
         if self.found > len(self.findings):
             found.append(say("more", lang, count=self.found - len(self.findings)))
         return found + [say(code, lang, **values) for code, values in self.says]
@@ -102,7 +105,8 @@ class Report:
         findings = [{**{name: getattr(one, name) for name in where}, **one.values} for one in self.findings]
         says = [{"code": code, **values} for code, values in self.says]
         counts = {name: getattr(self, name) for name in ("found", "manifests", "records", "unsealed", "leaves")}
-        return {"exit": self.exit_code, **counts, "findings": findings, "says": says}
+        log = _told("origin", self.log)
+        return {"exit": self.exit_code, "log": log, **counts, "findings": findings, "says": says}
 
 
 _NAME = r"[A-Za-z0-9._-]{1,200}"
@@ -110,7 +114,7 @@ _SHAPES = {
     "kid": re.compile(rf"{_NAME}(/[a-z]+)?\+[0-9a-f]{{8}}"),
     "topic": re.compile(rf"{_NAME}\.v[0-9]{{1,3}}"),
     "did": re.compile(r"[A-Z2-7]{26}"),
-    **dict.fromkeys(("origin", "group"), re.compile(rf"{_NAME}\.gatekeeper")),
+    **dict.fromkeys(("origin", "group", "wanted_log"), re.compile(rf"{_NAME}\.gatekeeper")),
     **dict.fromkeys(("at", "first", "to"), INSTANT),
     **dict.fromkeys(("by", "act"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")),
     **dict.fromkeys(("file", "detail"), re.compile(".*", re.DOTALL)),  # not from the checked data

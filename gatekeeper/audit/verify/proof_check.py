@@ -11,26 +11,33 @@ from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
 from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint, parse_vkey
 from gatekeeper.audit.verify.findings import Report, Trouble
 from gatekeeper.audit.verify.input_files import read_file, read_object
-from gatekeeper.audit.verify.trust import trusted
+from gatekeeper.audit.verify.trust import Demands, trusted
 
 
-def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None = None) -> Report:
+def check_proof(
+    file: Path,
+    *,
+    witness: Vkey | None = None,
+    min_size: int | None = None,
+    log: str | None = None,
+    require_witness: bool = False,
+) -> Report:
     """Checks the proof of one decision: record, manifest, checkpoint, and the hashes that connect them.
 
-    `witness`, `min_size`: as `verify` takes them.
+    The other arguments are those of `verify`.
     """
     try:
         content = read_file(file.parent, file.name)
     except Trouble:
         content = b""
-    return check_content(content, file.name, witness=witness, min_size=min_size)
+    return check_content(content, file.name, Demands(witness, min_size, log, require_witness))
 
 
-def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min_size: int | None = None) -> Report:
+def check_content(content: bytes, name: str, demands: Demands | None = None) -> Report:
     """Checks the content of a proof's file, as `check_proof` does. `name`: the name of the file."""
     report = Report()
     try:
-        _check_one(read_json_once(content.decode()), report, witness, min_size)
+        _check_one(read_json_once(content.decode()), report, demands or Demands())
     except Trouble as trouble:
         report.give_up(trouble)
     except MALFORMED:
@@ -38,7 +45,7 @@ def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min
     return report
 
 
-def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
+def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
     """Adds the faults of a proof to a report; raises Trouble, or one of MALFORMED if the value is no proof."""
     if type(proof["v"]) is not int:
         raise ValueError("a version is a number")
@@ -67,11 +74,13 @@ def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_
     if log is None:
         report.unsealed = 1
         report.add("unsealed_one", place)
+        if demands.require_witness or demands.log is not None:
+            raise Trouble("no_checkpoint")
         report.say("not_right", count=report.found)
         report.exclude(("not_excluded", {"size": 0}))
         return
     checkpoint = open_checkpoint(log["checkpoint"])
-    excluded = trusted(checkpoint, keys.values(), report, witness, min_size)
+    excluded = trusted(checkpoint, keys.values(), report, demands)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])
     if report.found:

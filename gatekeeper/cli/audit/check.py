@@ -17,8 +17,11 @@ from gatekeeper.texts import text
 @click.argument("file", type=click.Path(path_type=Path))
 @check_options
 @json_option
-def command(file: Path, witness: str | None, min_size: int | None, as_json: bool) -> None:
+def command(
+    file: Path, log: str | None, witness: str | None, require_witness: bool, min_size: int | None, as_json: bool
+) -> None:
     """Reports whether the proof holds, and the manipulations that were excluded; exit 1, 4 or 5 if it does not hold."""
-    report = check_proof(file, witness=trusted(witness), min_size=min_size)
+    key = trusted(witness)
+    report = check_proof(file, witness=key, min_size=min_size, log=log, require_witness=require_witness)
     tell(report, as_json=as_json)
     click.get_current_context().exit(report.exit_code)

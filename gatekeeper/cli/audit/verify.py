@@ -18,10 +18,12 @@ from gatekeeper.texts import text
 
 
 def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --witness and --min-size to a command: the trusted witness, and the least number of leaves."""
+    """Adds the caller's demands on the log to a command: its name, its witness, and its least number of leaves."""
     for decorate in (
         click.option("--min-size", type=click.IntRange(min=1), help=text("cli.audit_min_size")),
+        click.option("--require-witness", is_flag=True, help=text("cli.audit_require_witness")),
         click.option("--witness", metavar="KEY", help=text("cli.audit_trusted")),
+        click.option("--log", metavar="NAME", help=text("cli.audit_wanted_log")),
     ):
         command = decorate(command)
     return command
@@ -39,7 +41,9 @@ def trusted(witness: str | None) -> Vkey | None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @check_options
 @json_option
-def command(folder: Path, witness: str | None, min_size: int | None, as_json: bool) -> None:
+def command(
+    folder: Path, log: str | None, witness: str | None, require_witness: bool, min_size: int | None, as_json: bool
+) -> None:
     """Reports faults with their places, and the manipulations that were excluded; exit 1, 4 or 5 for a fault."""
     key = trusted(witness)
     with progress_bar() as bar:
@@ -48,6 +52,8 @@ def command(folder: Path, witness: str | None, min_size: int | None, as_json: bo
             folder,
             witness=key,
             min_size=min_size,
+            log=log,
+            require_witness=require_witness,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     tell(report, as_json=as_json)

@@ -35,9 +35,10 @@ _folder = click.Path(file_okay=False, path_type=Path)
     help=text("cli.audit_witness_interval"),
 )
 @click.option("--once", is_flag=True, help=text("cli.audit_witness_once"))
+@click.option("--first", is_flag=True, help=text("cli.audit_witness_first"))
 @json_option
-def command(log_folder: Path | None, state: Path, interval: float, once: bool, as_json: bool) -> None:
-    """Cosigns until it is stopped; a fork or a rollback is not cosigned, and gives exit 4."""
+def command(log_folder: Path | None, state: Path, interval: float, once: bool, first: bool, as_json: bool) -> None:
+    """Cosigns until it is stopped; a fork, a rollback or a lost memory is not cosigned, and gives exit 4."""
     settings = load()
     keys = Keys(settings.key_folder)
     if not keys.public("log"):
@@ -49,8 +50,11 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, a
     with memory.alone():
         while True:
             witness = Witness(log, memory, signer=keys.signer("witness"), verifiers=keys.public("log"))
+            if first and witness.remembers:
+                raise UsageError("error.witness_not_first", folder=memory.folder)
             with interruption.held():
-                found = witness.look(now=int(time()))
+                found = witness.look(now=int(time()), first=first)
+            first = first and found is None
             if found is None and once:
                 raise IncompleteError("error.witness_nothing", folder=log.folder)
             if found is None and not waiting:
