@@ -76,7 +76,7 @@ def look() -> None:
 
 
 def wait(seconds: float) -> None:
-    """Waits for so many seconds; raises a noted signal as soon as it comes."""
+    """Waits for so many seconds; raises a noted signal at once."""
     look()
     _noted.came.wait(seconds)
     look()

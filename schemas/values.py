@@ -21,7 +21,7 @@ _PHONE = re.compile(r"(0[0-9]{9,10}|81[0-9]{9,10})")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Control characters, separators of lines, and marks that turn the direction of writing."""
 _FORMULA = ("=", "+", "-", "@")
-"""Beginnings by which a spreadsheet takes a text for a formula."""
+"""First characters that make a spreadsheet read a text as a formula."""
 
 
 class Model(BaseModel):
@@ -80,7 +80,7 @@ def _no_formula(value: str) -> str:
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Surrogate = Annotated[str, StringConstraints(pattern=ID_PATTERN), AfterValidator(_surrogate)]
-"""An id that is no telephone number. People write such numbers in its place, and records and logs would hold them."""
+"""An id, but no telephone number: people write such numbers as ids, and logs would then hold them."""
 RecipientId = Surrogate
 PointId = Surrogate
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
@@ -111,4 +111,4 @@ PerMille = Annotated[int, Field(ge=0, le=1000)]
 Offset = Annotated[int, Field(ge=0, lt=2**53)]
 CHANNELS: tuple[str, ...] = get_args(Channel)
 Channels = Annotated[tuple[Code | Any_, ...], Field(max_length=9)] | Any_
-"""The channels of a refusal, in any code: one that is not in CHANNELS is read as every channel (domain rule 7.1.5)."""
+"""The channels of a refusal. A code outside CHANNELS is read as every channel (domain rule 7.1.5)."""

@@ -1,1 +1,1 @@
-"""Proof of what was decided: records, their tree, and the manifest of each transaction."""
+"""Proof of decisions: records, their tree, and the manifest of each transaction."""

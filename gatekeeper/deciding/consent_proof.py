@@ -15,7 +15,7 @@ EVIDENCE, EXPIRED = "CONSENT_EVIDENCE_MISSING", "CONSENT_EXPIRED"
 SPEAKERS = ("subject", "guardian", "agent")
 """The speakers whose consent can lift a withdrawal, refusal or objection."""
 CLICKED, IMPORT = "doi_confirm", "import"
-"""The method of the event that ends the round trip of a double opt-in, and of what nobody said for itself."""
+"""The method of two events: the click that ends a double opt-in, and an event without a statement of its own."""
 METHODS = frozenset({"form", "paper", "phone", "counter", "postcard", "qr", "web", "app", IMPORT, CLICKED})
 """The methods by which a consent may come; any other counts as import (rule 7.1.10)."""
 

@@ -60,7 +60,7 @@ class Ages(NamedTuple):
 
 
 NO_AGES = Ages()
-"""The ages of a person of whom no source tells a birth date."""
+"""The ages of a person without a birth date in any source."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,9 @@ def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
 def settled(head: Head, tail: Tail) -> Settled | None:
     """None if the last transaction is complete, else the position from which the partition goes on.
 
-    The transaction is complete if the last manifest is the one that the head names and ends at the head's position. It
-    must also have all its records, with no record after them. A missing manifest is right before the first transaction,
-    and if the retention of `audit` has deleted everything.
+    The transaction is complete if the head names the last manifest, and both have the same position. It must also have
+    all its records, with no record after them. A missing manifest is right before the first transaction, and if the
+    retention of `audit` has deleted everything.
     """
     newest = tail.manifests[-1] if tail.manifests else None
     ends = _end(tail, "sends", head.sends), _end(tail, "acts", head.acts)

@@ -42,9 +42,9 @@ def several_numbers(text: str) -> bool:
 def normalise_email(text: str) -> str:
     """The mailbox in lower case and ASCII width, its domain in IDNA; "" for text that is no address.
 
-    Dots and plus tags of the local part stay, because they distinguish mailboxes. That includes dots that RFC 5322
-    forbids but mobile carriers assigned (`a..b@`, `c.@`). Case is dropped: no mailbox provider distinguishes people
-    by case, and a capital letter must not hide an objection. Idempotent.
+    Dots and plus tags of the local part stay, because they distinguish mailboxes. Dots count as the carriers assigned
+    them, against RFC 5322 (`a..b@`, `c.@`). Case is dropped: no mailbox provider distinguishes people by case, and a
+    capital letter must not hide an objection. Idempotent.
     """
     return settled(_email, text)
 

@@ -22,20 +22,19 @@ from schemas.values import (
 
 
 class ReviewPlace(Model):
-    """Where the item stands on `review`."""
+    """The place of an item on `review`."""
 
     partition: Annotated[int, Field(ge=0, lt=2**31)]
     offset: Offset
 
 
 class Release(Model):
-    """A reviewer's word on one decision: that some of its reasons need not withhold the piece, or that taken back.
+    """A reviewer releases one decision from some of its reasons, or takes a release back.
 
-    It holds for the send key: recipient, campaign and channel. `reasons`: those that it takes out. `had`: all reasons
-    of the decision. On `acts` it needs `had`, `act_id` and `review`, is one person's, and is taken back by an undo;
-    `release_revoked` and several people are for case files.
-    `bulk`: of how many items it is one, as the person confirmed them; 1 of one alone. Where a policy limits that, a
-    release which does not say so is one of too many.
+    It holds for the send key: recipient, campaign and channel. `reasons`: the reasons that no longer withhold the
+    piece. `had`: all reasons of the decision. On `acts` it needs `had`, `act_id` and `review`, has one person, and an
+    undo takes it back. Only case files have `release_revoked` and several people. `bulk`: the number of items that the
+    person confirmed together, 1 for one alone. If the policy has a limit, a release without `bulk` is over it.
     """
 
     v: Version
@@ -179,7 +178,7 @@ class TopicAct(Model):
 
 
 class PartitionAct(Model):
-    """An act that lets a refused partition go on, on the partition of `acts` that it names.
+    """An act that lets a refused partition go on. It stands on the partition of `acts` that it names.
 
     `subject`: partition/N. `refused`: the key of the error for which the partition was refused. `head`: SHA-256 (hex)
     of the entry `head` of the ledger that the person looked at, None without one. `sends`, `acts`: the next offsets. A

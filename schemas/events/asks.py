@@ -9,11 +9,11 @@ from schemas.values import AnswerCode, Channel, Code, Day, Id, Model, PointId, P
 
 
 class Ask(Model):
-    """A confirmation asked of a person: about which source, where, with what template and route stated (J.8.7).
+    """A question to a person: its source, contact point, template, and the stated route (J.8.7).
 
-    As the gate writes it, it also has all that the print house and the one who enters the answers need: `text` to be
-    printed word for word, `answer_code`, the last day to answer, `purpose` and `notice_id` that a yes agrees to, and
-    the `delivery` of the send that was held.
+    The gate also writes the fields that the print house and the reader of answers need. `text` is printed word for
+    word. `answer_code` and the last day to answer stand in the letter. A yes agrees to `purpose` and `notice_id`.
+    `delivery` is that of the withheld send.
     """
 
     v: Version

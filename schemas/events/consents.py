@@ -80,11 +80,11 @@ class Consent(Model):
 
 
 class PersonEvent(Model):
-    """What else became known of a person, on the topic of the consents.
+    """Another event about a person, on the topic of the consents.
 
     `ask_undelivered`: the ask `request_id` came back. `notice_given`: the person got the notice about `source_id`.
-    `undeliverable_resolved`: the contact point (nothing named: every one) takes mail again. `identity_resolved`:
-    somebody looked at the weak matches known by then and they are not this person.
+    `undeliverable_resolved`: the contact point takes mail again; without one, every contact point does.
+    `identity_resolved`: somebody looked at the weak matches known by then, and none is this person.
     """
 
     v: Version

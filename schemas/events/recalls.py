@@ -1,4 +1,4 @@
-"""Records of `recalls`: cleared pieces that the gate calls back."""
+"""Records of `recalls`: cleared pieces that must not go out any more."""
 
 from __future__ import annotations
 

@@ -63,10 +63,10 @@ class Provision(Model):
 
 
 class NoticeItems(Model):
-    """What a controller tells whoever it asks: items b to f, in the words to be printed (J.8.7).
+    """Items b to f of a controller's notice, in the words to be printed (J.8.7).
 
     `purposes` puts a purpose's code into words, `reply` says by channel how to answer. `provision` and `outsourcing`
-    say what is planned, "none" and False included; what is absent is not known, and then nobody is asked.
+    state the plans; "none" and False are plans, too. If a field is absent, nobody is asked.
     """
 
     manager: Line | None = None
@@ -80,7 +80,7 @@ class NoticeItems(Model):
 
 
 class Controller(Model):
-    """A legal entity in whose name mail is sent, what it tells people, and whether it is frozen (J.4.4.2, J.8.7)."""
+    """A legal entity that sends mail, with its notice items and its suspension (J.4.4.2, J.8.7)."""
 
     v: Version
     kind: Literal["controller"]
@@ -100,10 +100,10 @@ class Controller(Model):
 
 
 class Notice(Model):
-    """A version of a form or notice; `complete` is the word of the lint that items a to f stand in it (J.8.5).
+    """A version of a form or notice; `complete`: the lint found items a to f in it (J.8.5).
 
-    `names`: further controllers whose items a to f stand in it.
-    `valid_from`: when the form came into use; a consent on it that is older lacks evidence.
+    `names`: further controllers whose items a to f stand in it. `valid_from`: the first day of the form. An older
+    consent on it lacks evidence.
     """
 
     v: Version
@@ -122,7 +122,7 @@ class Notice(Model):
 
 
 class JointUseTerms(Model):
-    """A version of the published terms of joint use: who may use the data, for what, from when (APPI 27(5)(iii))."""
+    """A version of the published terms of joint use: parties, purposes and first day (APPI 27(5)(iii))."""
 
     v: Version
     kind: Literal["joint_use_terms"]
@@ -142,7 +142,7 @@ class JointUseTerms(Model):
 
 
 class Batch(Model):
-    """A list that came as one: what was checked of its provider, and whether it was frozen or found illicit."""
+    """A list that came as one, with the checks of its provider, and its state: in use, frozen or illicit."""
 
     v: Version
     kind: Literal["batch"]
@@ -155,7 +155,7 @@ class Batch(Model):
 
 
 class ShownPerson(Model):
-    """An identifiable person that a piece shows, with the release on file, if one is and was not withdrawn."""
+    """An identifiable person on a piece, with the release on file if it was not withdrawn."""
 
     release: Id | None = None
     withdrawn: Time | bool | None = None
@@ -175,11 +175,11 @@ def _channels(shown: Any) -> Any:
 
 
 class Template(Model):
-    """A piece as it is printed or mailed, with the word of its lint.
+    """A piece as it is printed or mailed, with the result of its lint.
 
-    `display_ok`: for which class by which channels it shows sender, contact and how to stop. `ask_complete`: it
-    shows items a to f and leaves room for the route, so that it may ask a person (J.8.7). `notice_id` is the notice
-    that a person agrees to who says yes to it.
+    `display_ok`: by class, the channels for which it shows sender, contact and the way to stop mail. `ask_complete`: it
+    shows items a to f and leaves room for the route, so it may ask a person (J.8.7). `notice_id`: a yes to it agrees to
+    this notice.
     """
 
     v: Version
@@ -218,7 +218,7 @@ class PolicyVersion(Model):
 
 
 class Register(Model):
-    """A register of people who want no mail, as it was last fetched."""
+    """A register of people who refuse mail, as fetched last."""
 
     v: Version
     kind: Literal["register"]
@@ -227,7 +227,7 @@ class Register(Model):
 
 
 class Resolution(Model):
-    """The privacy manager's word that an unreadable record has been dealt with, so that its person is free again."""
+    """The privacy manager's statement that an unreadable record was dealt with. It withholds nobody any more."""
 
     v: Version
     kind: Literal["resolution"]
@@ -241,7 +241,7 @@ class Resolution(Model):
 
 
 class VersionResolution(Model):
-    """The word of two managers that a version of a reference record is right from the beginning (rule 7.5.23).
+    """The statement of two managers that a version of a reference record was always right (rule 7.5.23).
 
     `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
     """

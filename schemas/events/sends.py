@@ -25,9 +25,9 @@ from schemas.values import (
 
 
 class SendContactPoint(Model):
-    """The contact point a send is addressed to; the country is the address's, never guessed.
+    """The contact point of a send. The country is that of the address, and never guessed.
 
-    `token`: absent where the gate makes it from the delivery (domain rule 7.4.17).
+    `token`: absent if the gate makes it from the delivery (domain rule 7.4.17).
     """
 
     id: PointId

@@ -46,10 +46,10 @@ Method = Literal[
 
 
 class SourceContactPoint(Model):
-    """A contact point that a data source gave; `derived_from` = corrected by matching with entrusted data.
+    """A contact point from a data source; `derived_from`: matching with entrusted data corrected it.
 
-    `readings`: the tokens of its less exact spellings, for a send that is printed so. A score of 1000 is
-    the same value under another token key.
+    `readings`: the tokens of its less exact spellings, which a send may print. A score of 1000 is the same value under
+    another token key.
     """
 
     id: PointId
@@ -59,7 +59,7 @@ class SourceContactPoint(Model):
 
 
 class ProviderCheck(Model):
-    """What was checked of a provider before its data were taken (APPI 30)."""
+    """The checks of a provider before its data were taken (APPI 30)."""
 
     checked_at: Time | None = None
     name: Line | None = None
@@ -72,7 +72,7 @@ class ProviderCheck(Model):
 
 
 class Succession(Model):
-    """The predecessor of a merger or transfer, and what its customers had been told (J.8.7 c)."""
+    """The predecessor in a merger or transfer, and the notice that its customers had got (J.8.7 c)."""
 
     predecessor: Id
     closed_at: Time
@@ -80,14 +80,14 @@ class Succession(Model):
 
 
 class Entrustment(Model):
-    """Who entrusted the data to us, and for what (J.8.7 b)."""
+    """The company that entrusted the data to us, and the purpose (J.8.7 b)."""
 
     entruster: Id
     purposes: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
 
 
 class Source(Model):
-    """One acquisition of a person's data: how, when, from whom, and what the person was shown."""
+    """One acquisition of a person's data: method, time, provider, and the notice that the person saw."""
 
     v: Version
     source_id: Id

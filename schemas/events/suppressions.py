@@ -23,7 +23,7 @@ from schemas.values import (
 
 
 class Scope(Model):
-    """What a suppression stops; what is not named is covered."""
+    """The scope of a suppression. A field that is absent covers everything."""
 
     controller: Id | Any_ | None = None
     group: Id | Any_ | None = None
@@ -40,9 +40,8 @@ SuppressionKind = Literal[
 class Suppression(Model):
     """A stop: of a person, or of a token (a normalised name, address or number under the project's key).
 
-    `readings`: the tokens of less exact spellings of what the token names, for a send that is printed so; a correction
-    of the stop names them again. A score of 1000 is the same value under another token key.
-    `expressed_by`: the speaker; absent = unknown.
+    `readings`: the tokens of less exact spellings, which a send may print. A correction of the stop names them again. A
+    score of 1000 is the same value under another token key. `expressed_by`: the speaker; absent = unknown.
     """
 
     v: Version

@@ -29,7 +29,7 @@ FRESH_MS = 10_000
 UNREADABLE = 100
 """Unreadable facts that the readiness page names, at most; their dead letters name all.
 
-So many names in refusals that nobody registered, too.
+The page also names at most this many unregistered names in refusals.
 """
 OnFailure = Callable[[BaseException], None]
 

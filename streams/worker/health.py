@@ -86,7 +86,7 @@ class OneAnswer(asyncio.Protocol):
         self._served.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Hands on the end of what the client sends."""
+        """Passes on the end of the client's input."""
         return self._served.eof_received()
 
     def pause_writing(self) -> None:

@@ -44,8 +44,9 @@ AT_WORK = ("error.partition_defect", "error.partition_failing")
 AGAIN_SECONDS = (0.1, 5.0)
 """Seconds until the next turn after a failure; each further failure without a commit doubles it, up to the second."""
 REFUSED_SECONDS = (5.0, 60.0)
-"""Seconds until a refused partition is tried again, doubled each time up to the second: the cause may have ended, or a
-person may have said how to go on.
+"""Seconds until a refused partition is tried again, doubled each time up to the second number.
+
+The cause may have ended, or a person may have let it go on.
 """
 FRUITLESS = 8
 """Turns without a commit after which the failure is reported as a refusal, because it does not end by itself."""

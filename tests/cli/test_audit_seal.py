@@ -26,7 +26,6 @@ from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
-from streams.client import admin
 from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
 from tests.support.manifests import Writer
@@ -187,14 +186,18 @@ def test_given_a_state_that_is_not_its_checkpoints_then_4_with_one_sentence_and_
     assert len(sealed(folder, keys)) == 4
 
 
-def test_given_a_log_of_other_topics_then_4(
+def test_given_a_log_of_other_topics_then_4_and_keys_of_another_system_then_2(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(system, 0, writers[0].next())
     run("audit", "seal", "--once")
+    state = tmp_path / "log/state/1"
+    said = json.loads(state.read_bytes())
+    said["partitions"]["0"]["next"] = 99  # sealed further than these topics reach
+    state.write_text(json.dumps(said))
+    assert "and is sealed up to 99" in run("audit", "seal", "--once").says(4)
     monkeypatch.setenv("GATEKEEPER_PREFIX", f"x{os.urandom(8).hex()}.")
-    admin.create(Settings())
-    assert "ends at offset 0" in run("audit", "seal", "--once").says(4)
+    assert "another system's" in run("audit", "seal", "--once").says(2)
 
 
 def test_given_no_key_or_no_broker_then_one_sentence(

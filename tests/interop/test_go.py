@@ -27,7 +27,7 @@ def verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def keys(tmp_path: Path) -> Keys:
     found = Keys(tmp_path / "keys")
-    found.make("log", "gate.example/log")
+    found.make("log", "gate.example")
     found.make("witness", "gate.example/witness")
     return found
 

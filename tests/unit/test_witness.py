@@ -19,7 +19,7 @@ from gatekeeper.keys import Keys
 class Place:
     """A log and its witness, in folders of their own."""
 
-    def __init__(self, folder: Path, *, log: str = "gate.example/log", witness: str = "gate.example/witness") -> None:
+    def __init__(self, folder: Path, *, log: str = "gate.example", witness: str = "gate.example/witness") -> None:
         self.folder = folder
         self.keys = Keys(folder / "keys")
         self.keys.make("log", log)
@@ -84,7 +84,7 @@ def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_i
     (file,) = (place.folder / "log/witness").iterdir()
     witnesses = place.keys.public("witness")
     assert not log.cosign(file.read_bytes(), [])
-    assert not log.cosign(file.read_bytes().replace(b"gate.example/log\n", b"gate.example/two\n"), witnesses)
+    assert not log.cosign(file.read_bytes().replace(b"gate.example\n", b"gate.example/two\n"), witnesses)
     assert log.cosign(file.read_bytes(), witnesses)
     assert not log.cosign(file.read_bytes(), witnesses)
     standing = newest(AtomicStore(place.folder / "log"), place.keys.public("log"))
@@ -148,7 +148,7 @@ def test_given_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_fir
 def test_given_a_key_of_the_log_that_was_rotated_then_it_is_cosigned_and_one_unknown_is_not(place: Place) -> None:
     place.seal(b"one")
     place.look()
-    place.keys.make("log", "gate.example/log")
+    place.keys.make("log", "gate.example")
     place.seal(b"two")
     assert place.look() == (2, True)
     (place.folder / "keys/log-2.pub").unlink()
@@ -169,11 +169,11 @@ def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look
 def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still_verified(place: Place) -> None:
     place.seal(b"one")
     former = (place.folder / "log/checkpoint").read_text()
-    place.keys.make("log", "gate.example/log")
+    place.keys.make("log", "gate.example")
     place.keys.make("witness", "gate.example/witness")
     log = place.seal(b"two")
     place.look()
-    assert (log.size, [key.name for key in place.keys.public("log")]) == (2, ["gate.example/log"] * 2)
+    assert (log.size, [key.name for key in place.keys.public("log")]) == (2, ["gate.example"] * 2)
     first, second = place.keys.public("log")
     standing = newest(AtomicStore(place.folder / "log"), [first, second])
     assert standing is not None

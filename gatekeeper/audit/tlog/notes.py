@@ -52,12 +52,12 @@ def parse_vkey(text: str) -> Vkey:
 
 
 def of_another_log(witness: str, origin: str) -> bool:
-    """Tells whether a witness's key is named for another of our logs (`ORIGIN/witness`) than this one.
+    """Tells whether a witness's key is named for another log than this one (`ORIGIN/witness`).
 
-    An outside witness has a name of its own form, and may watch any log.
+    An outside witness has a name of another form, and may watch any log.
     """
     log, _, role = witness.rpartition("/")
-    return role == "witness" and log.endswith(".gatekeeper") and log != origin
+    return role == "witness" and log != origin
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ INSTEAD = ("review", "confirmations", "recalls")
 """Outputs whose content no record holds. The error names the remedy instead."""
 WAIT_SECONDS = 60.0
 RATE = 1_000
-"""Acts a second: about a fifth of what a worker does beside its sends."""
+"""Acts a second: about a fifth of a worker's pace beside its sends."""
 
 
 @click.command("reemit", help=text("cli.audit_reemit"))

@@ -55,7 +55,7 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
 
 
 def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
-    """POLICY_UNKNOWN: no policy is in force for the country, or a record bars the one that was."""
+    """POLICY_UNKNOWN: no policy is in force for the country, or a record bars it."""
     if bar is None:
         return Found("POLICY_UNKNOWN", (), {"country": country or "-"})
     facts = (bar.what,) if bar.case == "unreadable" else ()
