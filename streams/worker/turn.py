@@ -126,10 +126,11 @@ class Turn:
         tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge())]
         self.waits_for = None
         try:
-            done, _ = await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
             await self._settled()  # raises the error of a failed commit
-            for one in done:
-                one.result()
+            for one in (*tasks, self._broken):
+                if one.done():
+                    one.result()
         finally:
             self.waits_for = "rebalance"
             self._broken.cancel()

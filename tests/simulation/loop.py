@@ -15,6 +15,7 @@ from asyncio.base_events import BaseEventLoop
 from asyncio.events import Handle, TimerHandle
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -70,6 +71,20 @@ class Stalled(Exception):
     """Nothing is ready, and no timer is set: nothing can ever happen again."""
 
 
+class Task(asyncio.Task[Any]):
+    """A task whose place in a set is the same in each run.
+
+    asyncio cancels the tasks of a group in the order of a set, which is that of their addresses otherwise.
+    """
+
+    def __init__(self, number: int, *what: Any, **more: Any) -> None:
+        self._number = number
+        super().__init__(*what, **more)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class Loop(BaseEventLoop):
     """Runs callbacks in an order drawn from `random`, and lets virtual time jump from timer to timer."""
 
@@ -79,7 +94,7 @@ class Loop(BaseEventLoop):
         super().__init__()
         self._random, self._now = random, 0.0
         self._timers: list[tuple[float, int, TimerHandle]] = []
-        self._count = 0
+        self._count, self._numbers = 0, count()
         self._tasks: list[asyncio.Task[Any]] = []
         self.set_task_factory(self._task)
         self.set_exception_handler(lambda *_: None)
@@ -128,7 +143,7 @@ class Loop(BaseEventLoop):
         super().close()
 
     def _task(self, loop: Any, coroutine: Any, **more: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **more)
+        task = Task(next(self._numbers), coroutine, loop=loop, **more)
         if _machine.get() is not None:  # kept, or the collection of garbage would run what a dead machine left
             self._tasks.append(task)
             if len(self._tasks) > 4_000:
