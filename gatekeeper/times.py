@@ -70,6 +70,7 @@ def clock(written: str | None, zone: str) -> str:
     return local(span(written, zone).first, zone)[:16].replace("T", " ")
 
 
+@lru_cache(maxsize=65536)
 def day(micros: int, zone: str) -> str:
     """The calendar day of an instant in `zone`, as ISO 8601."""
     return today(micros, zone).isoformat()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from gatekeeper.deciding.arrival import WILL_KINDS
@@ -45,6 +44,10 @@ class Consents:
         self.case = case
         self.proof = Proof(case)
         self._standing: dict[tuple[str, ...], ConsentState] = {}
+        self._given_to: dict[tuple[str, ...], list[HeldConsent]] = {}
+        self._lifting: dict[tuple[tuple[str, ...], int], list[Lifter]] = {}
+        self._stopped: dict[int, tuple[No | None, frozenset[str]]] = {}
+        self._of_will: list[tuple[HeldSuppression, No]] | None = None
 
     def standing(self, parties: tuple[str, ...]) -> ConsentState:
         """The consents for the purpose, channel and contact point of the send, given to one of `parties`."""
@@ -58,13 +61,19 @@ class Consents:
 
         A cessation that nobody has decided is not lifted.
         """
+        found = self._stopped.get(id(stop))
+        if found is None:
+            found = self._stopped[id(stop)] = self._read_stop(stop)
+        return found
+
+    def _read_stop(self, stop: HeldSuppression) -> tuple[No | None, frozenset[str]]:
         if stop.kind not in WILL_KINDS or (parties := bound(self.case, stop)) is None:
             return None, frozenset()
         wide = frozenset((READ_WIDE,)) if reads_wide(self.case, stop) else frozenset[str]()
         no = stop_of(self.case, stop)
         if is_open(stop):
             return no, wide
-        nos = [*self._nos(parties), *(each for _, each in self._stops), no]
+        nos = [*self._nos(parties), *(each for _, each in self._stops()), no]
         still, notes = unlifted(self.case, (no,), self._lifters(parties, _end(nos)))
         return no if still else None, notes | wide
 
@@ -88,7 +97,7 @@ class Consents:
         if not proof.yeses and not proof.nos:
             return ConsentState((), (), (_missing(case),) if due else (), BEFORE_ALL, frozenset(), False)
         nos = self._nos(parties)
-        after = _end([*nos, *self._lifted])
+        after = _end([*nos, *self._lifted()])
         givens = self._givens(parties)
         left, notes = unlifted(case, nos, self._lifters(parties, after)) if nos else ((), frozenset())
         stands: tuple[HeldConsent, ...] = ()
@@ -114,30 +123,35 @@ class Consents:
 
     def _givens(self, parties: tuple[str, ...]) -> list[HeldConsent]:
         """The consents in scope, the latest first, a day by its end; of equal times the expired one first."""
-        found = [event for event in self.proof.yeses if not _differs(self.case, event, parties)]
-        if len(found) > 1:
-            found.sort(key=lambda one: (self.proof.when(one).last, EXPIRED in self.proof.faults(one)), reverse=True)
+        found = self._given_to.get(parties)
+        if found is None:
+            found = [event for event in self.proof.yeses if not _differs(self.case, event, parties)]
+            if len(found) > 1:
+                found.sort(key=lambda one: (self.proof.when(one).last, EXPIRED in self.proof.faults(one)), reverse=True)
+            self._given_to[parties] = found
         return found
 
     def _lifters(self, parties: tuple[str, ...], after: int) -> list[Lifter]:
-        proof = self.proof
-        return [
-            Lifter(event.controller_id, proof.when(event), minor(self.case, event, proof.when(event)))
-            for event in self._unended(self._givens(parties))
-            if proof.lifts(event, after)
-        ]
+        proof, found = self.proof, self._lifting.get((parties, after))
+        if found is None:
+            found = self._lifting[parties, after] = [
+                Lifter(event.controller_id, proof.when(event), minor(self.case, event, proof.when(event)))
+                for event in self._unended(self._givens(parties))
+                if proof.lifts(event, after)
+            ]
+        return found
 
-    @cached_property
     def _stops(self) -> list[tuple[HeldSuppression, No]]:
         """The suppressions of the will in scope, lifted or not; a match below the policy's floor ends nothing."""
-        case = self.case
-        hits = [hit.stop for hit in case.stops if hit.score >= case.policy.match_floor and hit.stop.kind in WILL_KINDS]
-        return [(stop, stop_of(case, stop)) for stop in hits if bound(case, stop) is not None]
+        if self._of_will is None:
+            case, floor = self.case, self.case.policy.match_floor
+            hits = [hit.stop for hit in case.stops if hit.score >= floor and hit.stop.kind in WILL_KINDS]
+            self._of_will = [(stop, stop_of(case, stop)) for stop in hits if bound(case, stop) is not None]
+        return self._of_will
 
-    @cached_property
     def _lifted(self) -> list[No]:
         """The suppressions of the will in scope that a consent lifted; others are reported by their own reasons."""
-        return [no for stop, no in self._stops if self.stop(stop)[0] is None]
+        return [no for stop, no in self._stops() if self.stop(stop)[0] is None]
 
     def _unended(self, givens: Sequence[HeldConsent]) -> Sequence[HeldConsent]:
         """The consents that no expired one among them ended (rule 7.1.9).

@@ -23,7 +23,7 @@ METHODS = frozenset({"form", "paper", "phone", "counter", "postcard", "qr", "web
 class Proof:
     """The consents given and the refusals of one person, and how well each consent is proven for the send."""
 
-    __slots__ = ("_clicked", "_ends", "_faults", "_wide", "case", "nos", "yeses")
+    __slots__ = ("_clicked", "_ends", "_faults", "_when", "_wide", "case", "nos", "yeses")
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -33,6 +33,7 @@ class Proof:
         self._wide: list[tuple[HeldConsent, HeldConsent]] = []
         self._clicked: dict[str, list[HeldConsent]] = {}
         self._faults: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._when: dict[int, Span] = {}
         for written in case.facts.consents:
             if _unsaid(written):
                 continue
@@ -64,6 +65,12 @@ class Proof:
         That is its own time, its recording or its arrival. An undated consent counts as long ago, an undated refusal
         as of its recording.
         """
+        found = self._when.get(id(event))
+        if found is None:
+            found = self._when[id(event)] = self._spoken(event)
+        return found
+
+    def _spoken(self, event: HeldConsent) -> Span:
         span = self.case.span
         if event.state not in GIVEN_STATES:
             return span(event.event_time or event.recorded_at)

@@ -80,9 +80,12 @@ class Reference:
         versions = self._notices.get(id_)
         if versions is None:
             return None
-        found = in_force(versions.binding, when)
-        said = next((one.model.invalidated_at for one in versions.binding if one.model.invalidated_at), None)
-        legacy = bool(found.accepted_legacy and versions.resolved and found is versions.binding[0].model)
+        binding = versions.binding
+        found = in_force(binding, when)
+        if len(binding) == 1 and not found.accepted_legacy:
+            return found
+        said = next((one.model.invalidated_at for one in binding if one.model.invalidated_at), None)
+        legacy = bool(found.accepted_legacy and versions.resolved and found is binding[0].model)
         if (said, legacy) == (found.invalidated_at, bool(found.accepted_legacy)):
             return found
         return found.model_copy(update={"invalidated_at": said, "accepted_legacy": legacy})
