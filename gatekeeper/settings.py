@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import wrong
-from schemas.audit import Mode
+from schemas.audit import Acts, Mode
 from schemas.values import ID_PATTERN
 
 BROKER_FILE = Path(".gatekeeper/broker.json")
@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     mode: Mode = Field("live", description="live, or shadow: all is judged and nothing goes out")
     misplaced: Literal["refuse", "judge"] = Field(
         "refuse", description="what becomes of a send on a partition that murmur2 does not give its recipient"
+    )
+    acts: Acts = Field(
+        "signed", description="signed: an act of nobody is refused; unsigned: until the first person is registered"
     )
     keys: str = Field(
         ".gatekeeper/keys", description="folder of the keys: of signatures, of tokens, and of pseudonyms in proofs"

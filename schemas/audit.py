@@ -13,6 +13,8 @@ Severity = Literal["HARD", "SOFT"]
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
 """`live`: cleared sends go out. `shadow`: sends are only judged, beside another process."""
+Acts = Literal["signed", "unsigned"]
+"""Whether acts need the signature of a person. `unsigned` ends with the first person on `reference`."""
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DID_PATTERN = r"^[A-Z2-7]{26}$"
@@ -199,6 +201,27 @@ class Resumed(Model):
     acts: Count
 
 
+class SignedBy(Model):
+    """The signature of an act, with which anybody can check it: the signed text holds these fields and the log's name.
+
+    `method`: `key` or `passkey` of the person, `vouched` if it is the word of the console, which then names itself and
+    how the person signed in. `sha256`: of 16 random bytes that are not kept, and the act's bytes. `subject`: kind and
+    item, subject, or `person`.
+    """
+
+    by: Id
+    key: Id
+    method: Literal["key", "passkey", "vouched"]
+    at: str
+    sha256: Digest
+    sig: str
+    subject: str
+    console: Id | None = None
+    signin: Code | None = None
+    authenticator: str | None = None
+    client: str | None = None
+
+
 class Acted(Model):
     """An act on an item: actor, kind, item and outcome. `code`: why the act was refused.
 
@@ -206,7 +229,7 @@ class Acted(Model):
     cancellation. `item`: a decision id, of a record of `review`, or of the clearance that was handed off or recalled.
     `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without a reason. The
     words themselves stay on `acts`. `bulk`: the number of items that a release is one of; None if not stated.
-    `resumed`: only of an act about a refused partition.
+    `resumed`: only of an act about a refused partition. `signed`: who signed the act, and how; None = nobody.
     """
 
     act_id: Id | None
@@ -220,6 +243,7 @@ class Acted(Model):
     why: Digest | None = None
     bulk: Count | None = None
     resumed: Resumed | None = None
+    signed: tuple[SignedBy, ...] | None = None
 
 
 class AuditRecord(Model):

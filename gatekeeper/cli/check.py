@@ -93,7 +93,7 @@ def command(
         first = next(lines, None)
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
-        store = FactStore()
+        store = FactStore("" if paths else settings.group)
         memory = Memory()
         unread_facts = (
             _from_files(paths, store, at=at, zone=known.home[0].timezone)

@@ -52,7 +52,7 @@ RECENT = 30
 """The number of last offsets read in each partition to find the newest decision."""
 FOUND_BY = ("broker", "keys", "log", "http_port")
 """Settings that a command needs to find the demo."""
-OURS = (*FOUND_BY, "mode", *PLAIN)
+OURS = (*FOUND_BY, "mode", "acts", *PLAIN)
 """Settings that the demo sets itself, regardless of the environment."""
 
 _T = TypeVar("_T")
@@ -102,7 +102,7 @@ class Scene:
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
         ours = {"broker": broker.bootstrap, "keys": str(self.folder / "keys"), "log": str(self.folder / "log")}
-        ours |= {"mode": "live", **PLAIN}
+        ours |= {"mode": "live", "acts": "unsigned", **PLAIN}
         self.settings = self._given.model_copy(update={**ours, "http_port": node.free_port()})
         admin.create(self.settings)
         keys = Keys(self.settings.key_folder)

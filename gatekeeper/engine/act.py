@@ -11,6 +11,7 @@ from gatekeeper.audit.records.record import judged_send
 from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.ledger.entries import Clearance, Entry
+from gatekeeper.staff.signed_acts import Signer
 from schemas.audit import Outcome, Stage
 from schemas.codec import Unreadable, parsed, read
 from schemas.events import Act, CampaignAct, ItemAct, PairedAct, PartitionAct, Reemission, Release
@@ -25,13 +26,15 @@ class ActRecord(Record):
     """A record of `acts`, decoded where it was read.
 
     `act`: None if the record cannot be read; `fault` then says why. `about`: the record that the act names, None if
-    there is none. `entropy`: random bytes, for the answer code of an ask.
+    there is none. `entropy`: random bytes, for the answer code of an ask. `signer`: the person behind the act, None for
+    the gate's own acts, and where acts need no signature.
     """
 
     act: Act | None = None
     fault: Unreadable | None = None
     about: Record | None = None
     entropy: bytes = b""
+    signer: Signer | None = None
 
     @classmethod
     def of(cls, record: Record, entropy: bytes = b"") -> ActRecord:
@@ -106,6 +109,8 @@ def answered(
     if salt and act and act.kind == "erase":
         who, salt = None, ()  # a partition that never named this person need not do so now
     said = acted(act, answer.outcome, answer.code, item=item)
+    if asked.signer is not None and about is None:  # the record of a piece names the act
+        said["signed"] = [dict(asked.signer.kept)]
     if evaluation is None:
         proof = now.note(cause, said, scope=scope, subject=who)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
 
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Moment
@@ -14,6 +13,7 @@ from gatekeeper.engine.item_acts import on_item
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.outputs import dead_letter
 from gatekeeper.engine.reemissions import reemitted
+from gatekeeper.engine.signers import Handler, Handling, SignedHandling
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.memory import Memory
@@ -27,20 +27,6 @@ from schemas.events import (
     Release,
     TopicAct,
 )
-
-
-class Handling(Protocol):
-    """An act being handled; `done` once its own answer is given."""
-
-    done: bool
-
-    def step(self, now: Moment, behind: Sequence[Act | None], most: int) -> list[Judged]:
-        """The results of the act's next transaction, at most `most` pieces. Never raises.
-
-        The caller puts the entries into the memory before the next step. `behind`: the acts that follow in the
-        partition. An act that must wait for facts yields nothing and is not done.
-        """
-        ...
 
 
 class AtOnce:
@@ -98,7 +84,7 @@ def erased(memory: Memory, recipient_id: str, at: int, *, readmitted: bool) -> t
     return (*memory.forgotten(recipient_id), entries.erased(recipient_id, at), *salt)
 
 
-HANDLERS: Mapping[type, Callable[[ActRecord], Handling]] = {
+HANDLERS: Mapping[type, Handler] = {
     CampaignAct: CampaignWalk,
     ItemAct: partial(AtOnce, on_item),
     PairedAct: partial(AtOnce, paired),
@@ -112,5 +98,6 @@ HANDLERS: Mapping[type, Callable[[ActRecord], Handling]] = {
 
 
 def handling(asked: ActRecord) -> Handling:
-    """Begins to handle an act."""
-    return HANDLERS[type(asked.act)](asked)
+    """Begins to handle an act. An act that can be read needs its signer first."""
+    handler = HANDLERS[type(asked.act)]
+    return handler(asked) if asked.act is None else SignedHandling(handler, asked)

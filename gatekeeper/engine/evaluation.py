@@ -25,7 +25,7 @@ from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.activation import Activations
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
-from schemas.audit import NORMALISED, Mode
+from schemas.audit import NORMALISED, Acts, Mode
 from schemas.codec import Parsed, canonical, parsed
 from schemas.events import Send
 
@@ -36,13 +36,21 @@ class Evaluator:
     In shadow mode nothing is cleared: a send that would be cleared goes to `review`, marked like all shadow output.
     `tokens` compare the printed address with the judged one; without them a send that prints an address is withheld.
     `subjects` give people their pseudonyms in records; without them records name nobody.
+    `acts`: whether acts need a signature while nobody is registered.
     """
 
     def __init__(
-        self, packs: Packs, mode: Mode = "live", *, tokens: Tokens | None = None, subjects: Subjects | None = None
+        self,
+        packs: Packs,
+        mode: Mode = "live",
+        *,
+        tokens: Tokens | None = None,
+        subjects: Subjects | None = None,
+        acts: Acts = "signed",
     ) -> None:
         self.packs = packs
         self.mode = mode
+        self.acts = acts
         self.tokens = tokens
         self._subjects = subjects
         self._held: tuple[Activations, int, Packs] | None = None

@@ -7,7 +7,7 @@ The person then gets a new salt, and their older records can no longer be linked
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -27,6 +27,7 @@ from gatekeeper.ledger.entries import Clearance, Entry, ItemState
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
+from gatekeeper.staff.message import WINDOW_MS, milliseconds
 from gatekeeper.times import span
 from schemas.codec import Parsed, Unreadable, parse, parsed, read
 from schemas.events import CampaignAct, ItemAct, PairedAct, Release, Send
@@ -92,6 +93,14 @@ class _Implying:
 
     def entries(self) -> tuple[Entry, ...]:
         """The entries of the record."""
+        return *self._own(), *self._seen()
+
+    def _seen(self) -> tuple[Entry, ...]:
+        """The entry by which a copy of a signed act is refused."""
+        act_id, signed = str(self._act.get("act_id")), self._act.get("signed") or ()
+        return tuple(entries.seen(act_id, milliseconds(one["at"]) + WINDOW_MS) for one in signed)
+
+    def _own(self) -> tuple[Entry, ...]:
         stage, outcome = self._said["stage"], self._act.get("outcome")
         if stage == "intake":
             return self._intake()
@@ -225,6 +234,7 @@ class _Implying:
             said=form if state in ("released", "proposed", "undone") else None,
             offset=place if state in review.WAITING else None,
             before=tuple(name for name in before if name != self._act["act_id"]),
+            signed=state == "proposed" and any(one["method"] != "vouched" for one in self._act.get("signed") or ()),
         )
         return entries.act(found.send.recipient_id, found.did, standing, until=found.until)
 
@@ -234,7 +244,7 @@ class _Implying:
         last = self._memory.standing(owner, item)
         if last is None:
             return ()
-        left = ItemState(last.state, last.act_id, last.by, last.did, last.said, None, last.before)
+        left = replace(last, offset=None, rejudge=None)
         return (entries.act(owner, item, left, until=found.until if found else self._at + review.KEPT_MS),)
 
     def _input(self) -> Record:

@@ -55,7 +55,10 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
     call = review.weigh(act, found, standing, at=now.at, policy=_policy(now, found))
     if call.step is None or item is None or found is None:
         return Answer("refused", call.code)
-    doing = _Doing(now, act, cause, item, found, standing)
+    if code := _not_theirs(asked, call, found, standing):
+        return Answer("refused", code)
+    alone = asked.signer is not None and not asked.signer.vouched
+    doing = _Doing(now, act, cause, item, found, standing, signed=alone)
     if call.step in ("release", "redecide"):
         return doing.judged_again(call)
     if call.step == "ask":
@@ -69,6 +72,24 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
     return doing.undone()
 
 
+def _not_theirs(asked: ActRecord, call: Consequence, found: ReviewRecord, standing: ItemState | None) -> str | None:
+    """Why a signed act is not this person's to do, None if it is, or if acts need no signature.
+
+    `role`: the person acts for other controllers. `vouched_not_enough`: where a second person is needed, the first one
+    signs as well. `two_people`: nobody signed the release that the act approves.
+    """
+    signer = asked.signer
+    if signer is None:
+        return None
+    if not signer.acts_for(found.send.controller_id):
+        return "role"
+    if call.step == "propose" and signer.vouched:
+        return "vouched_not_enough"
+    if asked.act is not None and asked.act.kind == "approve" and not (standing and standing.signed):
+        return "two_people"
+    return None
+
+
 def _policy(now: Moment, found: ReviewRecord | None) -> Policy:
     """The policy that decides the item, else the company's own."""
     deciding = now.packs.deciding(found.send.contact_point.country, now.at) if found else None
@@ -77,7 +98,7 @@ def _policy(now: Moment, found: ReviewRecord | None) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class _Doing:
-    """An allowed act with its item. `standing`: the state after earlier acts."""
+    """An allowed act with its item. `standing`: the state after earlier acts. `signed`: by the person's own key."""
 
     now: Moment
     act: Release | ItemAct
@@ -85,6 +106,7 @@ class _Doing:
     item: Record
     found: ReviewRecord
     standing: ItemState | None
+    signed: bool = False
 
     def judged_again(self, call: Consequence) -> Answer:
         """Judges the item again: the send goes out or becomes a new item. Either way the old item is closed."""
@@ -138,6 +160,7 @@ class _Doing:
             said=dict(said) if said is not None else None,
             offset=act.review.offset if act.review and state in review.WAITING else None,
             before=last.acts if last else (),
+            signed=self.signed and state == "proposed",
         )
         return entries.act(act.recipient_id, found.did, standing, until=found.until)
 

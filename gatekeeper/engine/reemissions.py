@@ -33,6 +33,8 @@ def reemitted(now: Moment, asked: ActRecord) -> Answer:
         return Answer("refused", "shadow")
     if clearance is None or (clearance.send.campaign_id, clearance.send.channel) != (act.campaign_id, act.channel):
         return Answer("refused", "not_cleared")
+    if asked.signer is not None and not asked.signer.acts_for(clearance.send.controller_id):
+        return Answer("refused", "role")
     if clearance.reemitted != act.after:
         return Answer("refused", "repeated")
     if source is None:

@@ -18,7 +18,7 @@ from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import Packs
-from schemas.audit import Mode
+from schemas.audit import Acts, Mode
 from schemas.codec import Parsed, Unreadable, read
 from schemas.events import Send
 from schemas.record import Record
@@ -58,8 +58,9 @@ class Judge(Evaluator):
         tokens: Tokens | None = None,
         subjects: Subjects | None = None,
         judge_misplaced: bool = False,
+        acts: Acts = "signed",
     ) -> None:
-        super().__init__(packs, mode, tokens=tokens, subjects=subjects)
+        super().__init__(packs, mode, tokens=tokens, subjects=subjects, acts=acts)
         self.partitions = partitions
         self.judge_misplaced = judge_misplaced
 

@@ -6,13 +6,14 @@ The store holds lines (gatekeeper.knowledge.person_facts) for each person, and f
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from copy import deepcopy
 from itertools import chain
 from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN, NO_AGES, Facts
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import hits, redacted
-from gatekeeper.deciding.reference import PURPOSES, Reference, Referred, place_of
+from gatekeeper.deciding.reference import PURPOSES, Reference
 from gatekeeper.deciding.snapshot import read_snapshot, snapshot
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.address_numbers import Given, addresses
@@ -21,13 +22,15 @@ from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.read_wide import NamedByRefusals
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.token_keys import TokenKeys, address_of
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.policy.activation import Activations
+from gatekeeper.staff.signed_acts import readmits
 from schemas.audit import Printing
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import PolicyVersion, Resolution, Send
+from schemas.events import Resolution, Send, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -39,11 +42,13 @@ _POLICY = "policy/"
 
 
 class FactStore:
-    """All facts: `apply` adds a record of a fact topic, `view` gives the facts that bear on a send."""
+    """All facts: `apply` adds a record of a fact topic, `view` gives the facts that bear on a send.
 
-    def __init__(self) -> None:
-        self.reference = Reference()
-        self.activations = Activations()
+    `origin`: as of `ReferenceLog`.
+    """
+
+    def __init__(self, origin: str = "") -> None:
+        self.log = ReferenceLog(origin)
         self.unresolved = Unresolved()
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
@@ -53,8 +58,24 @@ class FactStore:
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
         self._by_token: dict[str, bytes] = {}
-        self._newest: dict[str, tuple[int, int]] = {}
+        self._taken_back: dict[bytes, list[Record]] = {}  # corrections of erasures, which need a signature
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
+
+    @property
+    def reference(self) -> Reference:
+        """The reference data that counts."""
+        return self.log.reference
+
+    @property
+    def activations(self) -> Activations:
+        """The policies that count."""
+        return self.log.activations
+
+    def emptied(self) -> FactStore:
+        """A store with the same reference data, and nothing known of people."""
+        found = FactStore()
+        found.log, found.unresolved = self.log, deepcopy(self.unresolved)
+        return found
 
     @property
     def people(self) -> int:
@@ -64,7 +85,7 @@ class FactStore:
     def apply(self, record: Record) -> str | None:
         """Applies one record. The result is None, or the fault of an unreadable record. Never raises.
 
-        `record`: its topic is the registry name, and its timestamp is its arrival; headers do not matter here.
+        `record`: its topic is the registry name, and its timestamp is its arrival. Of headers only signatures count.
         An unreadable record withholds the people whom it names until a resolution names it. A batch with unreadable
         keys withholds everybody; it is one fault, at its first offset.
         """
@@ -236,18 +257,33 @@ class FactStore:
                     add(token, line, score)
                 for weaker, line in stopped.near if found is tokens else ():
                     add(token, line, score * weaker // CERTAIN)
+        if self._taken_back:
+            stops = {line: score for line, score in stops.items() if self._stands(line)}
+            elsewhere &= stops.keys()
         return stops, elsewhere - at_hand, overfull
+
+    def _stands(self, line: bytes) -> bool:
+        """Tells whether a line of a stop counts: a correction of an erasure needs a manager's signature.
+
+        It is judged when it is used, as by then the reference data of its time has been applied.
+        """
+        records, log = self._taken_back.get(line), self.log
+        return records is None or any(
+            readmits(one.value or b"", one.headers, arrived=one.timestamp, roster=log.roster, origin=log.origin)
+            for one in records
+        )
 
     def _fold(self, record: Record, model: Any) -> Collection[str]:
         """Applies a readable record. The result names its person, or the token and readings of a suppression."""
         topic = record.topic
         if topic == "reference":
-            self._refer(record, model)
-            return (subject_key(topic, model),)
+            return self._refer(record, model)
         if type(model) not in KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
         line, tokens = redacted(topic, record.value or b"", record.timestamp)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
+        if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
+            self._taken_back.setdefault(line, []).append(record)
         place = f"{topic}/{record.partition}/{record.offset}"
         self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp)
         if topic == "sources":
@@ -288,20 +324,17 @@ class FactStore:
             self._refs[send.controller_id, send.template_id, named] = refs
         return refs
 
-    def _refer(self, record: Record, model: Referred | Resolution) -> None:
-        if isinstance(model, Resolution):
-            place = logical_name(model.topic), model.partition, model.offset
+    def _refer(self, record: Record, model: Any) -> Collection[str]:
+        counted = self.log.take(record, model)
+        if counted is None:
+            return ()
+        if isinstance(counted.model, Resolution):
+            place = logical_name(counted.model.topic), counted.model.partition, counted.model.offset
             self.unresolved.resolve(place)
             if place[0] == "reference":
                 self.activations.free(place[1:])
-            return
-        key, at = place_of(model), (record.partition, record.offset)
-        if self._newest.get(key, at) <= at:  # after a re-read from the start, an older record changes nothing
-            if isinstance(model, PolicyVersion):
-                self.activations.put(at, model)
-            self._newest[key] = at
-            self.reference.put(model, record.value or b"", record.timestamp)
-            self._refs.clear()
+        self._refs.clear()
+        return (subject_key("reference", counted.model),)
 
     def _withhold(self, record: Record, fault: str, names: frozenset[str]) -> None:
         kept = self.unresolved.add((record.topic, record.partition, record.offset), fault, names)

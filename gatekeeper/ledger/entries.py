@@ -1,7 +1,8 @@
-"""Entries of the ledger: clearances, asks, releases, states of review items, erasures, cancellations; and salts.
+"""Entries of the ledger: clearances, asks, releases, items, erasures, cancellations, ids of signed acts; and salts.
 
-The key is `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The rest of a clearance's key is
-CAMPAIGN/CHANNEL, or CAMPAIGN/CHANNEL/EVENT of mail that is owed to the person, as each event of that goes out.
+The key is `kind/RECIPIENT/rest`, `seen/ACT/`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The rest of a
+clearance's key is CAMPAIGN/CHANNEL, or CAMPAIGN/CHANNEL/EVENT of mail that is owed to the person, as each event of
+that goes out.
 The value is canonical JSON with `v` and `until`, the instant (milliseconds) from which the entry no longer matters
 (null: it always does). A salt is an entry of the topic `salts`, because whoever reads the ledger may not read salts.
 """
@@ -20,7 +21,8 @@ from schemas.events import Ask, Send
 from schemas.values import OWED
 
 CLEAR, ASK, RELEASE, ACT, ERASED, CANCEL = b"clear", b"ask", b"release", b"act", b"erased", b"cancel"
-KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, ERASED, CANCEL))
+SEEN = b"seen"
+KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, ERASED, CANCEL, SEEN))
 """Every kind of entry that this engine knows beside its own position; a newer engine wrote any other."""
 SALT = b"salt"
 """The kind of the only entry of the topic `salts`."""
@@ -83,6 +85,7 @@ class ItemState:
     which a late copy must not count. `rejudge`: the instant (milliseconds) until which the gate judges the item again
     by itself, None if it does not. It is set while nobody has acted on an item that only late or unreadable facts
     withheld.
+    `signed`: the last act was signed by a person, and not by the console for a person.
     `offset`: the item's offset on `review`, set while the gate itself judges the item again. Before the first act
     (`act_id` is empty) the offset is a lower bound, from which the item is searched.
     """
@@ -95,6 +98,7 @@ class ItemState:
     offset: int | None = None
     before: tuple[str, ...] = ()
     rejudge: int | None = None
+    signed: bool = False
 
     @property
     def acts(self) -> tuple[str, ...]:
@@ -110,6 +114,11 @@ def cancel_key(campaign: str, channel: str | None) -> bytes:
 def cancelled(campaign: str, channel: str | None, at: int, *, until: int) -> Entry:
     """The entry of a cancelled campaign: the gate no longer clears by itself items withheld up to then."""
     return _entry(cancel_key(campaign, channel), until, at=at)
+
+
+def seen(act_id: str, until: int) -> Entry:
+    """The entry of a signed act: a copy of it is refused. A copy that arrives after `until` is too old anyway."""
+    return _entry(f"seen/{act_id}/".encode(), until)
 
 
 def clear_key(send: Send) -> bytes:
@@ -168,6 +177,8 @@ def act(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Ent
     fields = {name: getattr(standing, name) for name in ItemState.__slots__}
     if standing.rejudge is None:
         del fields["rejudge"]
+    if not standing.signed:
+        del fields["signed"]
     return _entry(f"act/{recipient_id}/{item}".encode(), until, **fields)
 
 
@@ -228,7 +239,8 @@ def read_standing(value: bytes) -> ItemState:
     """Decodes the value of the entry with the state of an item."""
     found = orjson.loads(value)
     fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
-    return ItemState(**fields, before=tuple(found.get("before", ())), rejudge=found.get("rejudge"))
+    more = {"rejudge": found.get("rejudge"), "signed": found.get("signed", False)}
+    return ItemState(**fields, before=tuple(found.get("before", ())), **more)
 
 
 def left_open(entry: Entry) -> str | None:
@@ -240,6 +252,6 @@ def left_open(entry: Entry) -> str | None:
 
 
 def _entry(key: bytes, until: int | None, **fields: Any) -> Entry:
-    if max(fields) > "until":
+    if max(fields, default="") > "until":
         raise ValueError("a field of an entry must sort before `until`")
     return Entry(key, canonical({"v": 1, "until": until, **fields}), until)

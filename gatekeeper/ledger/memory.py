@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from itertools import islice
 
 import orjson
 
@@ -17,6 +18,7 @@ from gatekeeper.ledger.entries import (
     KINDS,
     REJUDGED,
     SALT,
+    SEEN,
     Clearance,
     Entry,
     ItemState,
@@ -57,6 +59,7 @@ class Memory:
         self._asked: set[bytes] = set()
         self._rejudged: dict[bytes, None] = {}  # in the order of their items on `review`: read in one pass
         self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: time of cancellation, and `until`
+        self._seen: dict[bytes, int] = {}  # ids of signed acts, with `until`
         self._due: dict[int, list[bytes]] = {}  # by the day of `until`: people to check afterwards
 
     @property
@@ -99,6 +102,12 @@ class Memory:
         if kind == CANCEL:
             self._cancel(entry)
             return
+        if kind == SEEN:
+            if entry.value is None or entry.until is None:
+                self._seen.pop(owner, None)
+            else:
+                self._seen[owner] = entry.until
+            return
         name = b"%b/%b " % (kind, rest)
         had = self._people.get(owner)
         lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
@@ -126,6 +135,19 @@ class Memory:
             self._cancelled[entry.key] = int(orjson.loads(entry.value)["at"]), entry.until
         except (KeyError, TypeError, ValueError):
             raise IntegrityError("error.ledger_unreadable") from None
+
+    def seen(self, act_id: str) -> bool:
+        """Tells whether a signed act with this id was judged."""
+        return act_id.encode() in self._seen
+
+    def seen_until(self, arrived: int, limit: int) -> list[Entry]:
+        """Deletions of at most `limit` signed acts of which no copy counts any more.
+
+        `arrived`: an arrival on the partition's `acts`, in milliseconds. The clock does not matter here: a worker that
+        was away meets a copy long after it arrived.
+        """
+        over = (owner for owner, until in self._seen.items() if until < arrived)
+        return [Entry(b"seen/%b/" % owner, None) for owner in islice(over, limit)]
 
     def cancelled_at(self, campaign: str, channel: str) -> int:
         """The instant (milliseconds) of a campaign's last cancellation, for this channel or for all; -1 for never."""

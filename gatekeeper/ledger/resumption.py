@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -44,10 +44,18 @@ def fingerprint(head: bytes | None) -> str | None:
     return None if head is None else sha256(head).hexdigest()
 
 
-def resumption(acts: Iterable[Record], *, partition: int, refused: str, head: bytes | None) -> Resumption | None:
+def resumption(
+    acts: Iterable[Record],
+    *,
+    partition: int,
+    refused: str,
+    head: bytes | None,
+    counts: Callable[[Record], bool],
+) -> Resumption | None:
     """The newest act that ends this very refusal, None if there is none.
 
     `acts`: records of the topic `acts`; unreadable records and other acts are skipped. `refused`: the key of the error.
+    `counts`: tells whether an act has a signer, or needs none.
     `head`: the bytes of the head's entry as the worker reads it, None without one. An act counts for that head alone,
     so it never applies twice. An act that would skip itself does not count, because it must be taken in its turn and
     recorded. The worker checks whether the act's offsets lie within the log.
@@ -60,6 +68,6 @@ def resumption(acts: Iterable[Record], *, partition: int, refused: str, head: by
             continue
         if not isinstance(act, PartitionAct) or act.partition != partition or record.partition != partition:
             continue
-        if (act.refused, act.head) == (refused, seen) and act.acts <= record.offset:
+        if (act.refused, act.head) == (refused, seen) and act.acts <= record.offset and counts(record):
             found = Resumption(act.act_id, act.by, act.refused, act.sends, act.acts, record.offset)
     return found

@@ -5,7 +5,7 @@ Pure: takes the known policies and an instant, and gives a proposal or a refusal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from gatekeeper.policy.packs import STRICTEST, Packs, in_force, widening
 from gatekeeper.policy.policy import Policy
 from gatekeeper.texts import text
 from gatekeeper.times import instant, span
-from schemas.codec import VALUE_BYTES, Unreadable, decode, encode
+from schemas.codec import VALUE_BYTES, Unreadable, encode
 from schemas.events import PolicyVersion
 from schemas.record import Record
 
@@ -31,17 +31,18 @@ _ANYBODY = ("manager-1", "manager-2")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Policies on `reference`: the facts with their activations, and the records by partition and offset."""
+    """Policies on `reference`: the facts with their activations."""
 
     store: FactStore = field(default_factory=FactStore)
-    records: dict[Order, PolicyVersion] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
         """Adds a record of `reference`, as a worker does."""
-        if self.store.apply(record) is None:
-            model = decode("reference", record.key, record.value)
-            if isinstance(model, PolicyVersion):
-                self.records[record.partition, record.offset] = model
+        self.store.apply(record)
+
+    @property
+    def records(self) -> Mapping[Order, PolicyVersion]:
+        """The records that count, by the place from which they do."""
+        return self.store.log.policies
 
     def over(self, home: str) -> Packs:
         """The packs of a company whose own pack has this id, with the activated versions."""

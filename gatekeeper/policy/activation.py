@@ -46,6 +46,14 @@ class Activations:
         self._unlawful: dict[Order, tuple[str, str]] = {}
         self._unread: dict[Order, _Unread] = {}
 
+    @staticmethod
+    def demand(record: PolicyVersion) -> None:
+        """Raises Unreadable for a version that cannot be read; changes nothing."""
+        try:
+            activated(record)
+        except Unlawful:
+            pass  # it can be read, and is passed over
+
     def put(self, order: Order, record: PolicyVersion) -> None:
         """Adds a version; raises Unreadable, and adds nothing, if it cannot be read.
 

@@ -57,6 +57,11 @@ class Roster:
         self.began = one.arrived if self.began is None else self.began
         self._versions.setdefault(roles.person(one.id), []).append(one)
 
+    @property
+    def first(self) -> str | None:
+        """The id of the first person, None without one."""
+        return next((versions[0].id for versions in self._versions.values()), None)
+
     def member(self, id_: str, when: int) -> Member | None:
         """The person as of an arrival, None if nobody with this id is in force then."""
         known = [one for one in self._versions.get(roles.person(id_), ()) if one.arrived <= when]

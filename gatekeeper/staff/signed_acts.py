@@ -76,6 +76,22 @@ def weigh(
     return next((one for one in codes if isinstance(one, Signer)), codes[0])
 
 
+def readmits(value: bytes, headers: Iterable[tuple[str, bytes]], *, arrived: int, roster: Roster, origin: str) -> bool:
+    """Tells whether the correction of an erasure counts: a manager signed its bytes, or it is older than all staff.
+
+    `value`: the bytes of a suppression. The signature has its id, and the form of an act `readmit` about a person.
+    """
+    if roster.began is None or arrived < roster.began:
+        return True
+    said = orjson.loads(value)
+    fact = {"kind": "readmit", "act_id": said["suppression_id"], "at": said["received_at"]}
+    power = roles.ACTS["readmit"]
+    return any(
+        isinstance(_weighed(fact, value, one, power, arrived=arrived, roster=roster, origin=origin), Signer)
+        for one in signatures(headers)
+    )
+
+
 def _weighed(
     act: Mapping[str, Any],
     value: bytes,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any, Protocol
 
-from gatekeeper.staff.message import act_subject, digest, message
+from gatekeeper.staff.message import PERSON, act_subject, digest, message
 from schemas.codec import canonical, encode
-from schemas.events import Act
+from schemas.events import Act, Suppression
 from schemas.events.staff import ActSignature, Signature, SignIn
 
 HEADER = "gate-signature"
@@ -43,6 +43,16 @@ def of_act(
     value = encode(act)
     said = _said(str(act.act_id), value, signer, at=at, origin=origin, user=user, signin=signin, blind=blind)
     signed = _signed(said, signer, act_subject(act.model_dump(mode="json")))
+    return HEADER, encode(ActSignature.model_validate({**signed, "blind": blind}))
+
+
+def of_correction(stop: Suppression, signer: PersonSigner, *, origin: str, at: str, blind: str) -> tuple[str, bytes]:
+    """The header by which a manager signs the correction of an erasure, without which it frees nobody.
+
+    The arguments are those of `of_act`; the signature stands beside the suppression, under its id.
+    """
+    said = _said(stop.suppression_id, encode(stop), signer, at=at, origin=origin, user="", signin=None, blind=blind)
+    signed = _signed(said, signer, f"readmit/{PERSON}")
     return HEADER, encode(ActSignature.model_validate({**signed, "blind": blind}))
 
 

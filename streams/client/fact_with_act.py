@@ -15,6 +15,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Batch, Controller, PairedAct
@@ -101,21 +102,29 @@ def write(
 
 
 def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[Referred] | None:
-    """The newest record of a controller or a batch in `reference`, None if there is none.
+    """The newest record of a controller or a batch that counts, and the newest place; None if none counts.
 
     Raises IntegrityError (4) if the newest record cannot be read, because a newer one would lose its content.
     """
     kind = model.model_fields["kind"].annotation.__args__[0]  # type: ignore[union-attr]
-    found: Record | None = None
-    for record in _records(reader, f"{kind}/{id_}"):
-        found = record
-    if found is None:
-        return None
-    try:
-        return NewestReference(decode("reference", found.key, found.value), found)
-    except Unreadable as fault:
-        place = f"reference/{found.partition}/{found.offset}"
-        raise IntegrityError("error.reference_unreadable", place=place, fault=fault.fault) from None
+    key, log = f"{kind}/{id_}", ReferenceLog(reader.settings.group)
+    last: Record | None = None
+    fault: Unreadable | None = None
+    found: Referred | None = None
+    for record in reader.read("reference"):
+        if named := _key(record) == key.encode():
+            last, fault = record, None
+        try:
+            counted = log.take(record, decode("reference", record.key, record.value))
+        except Unreadable as unreadable:
+            fault = unreadable if named else fault
+            continue
+        if counted is not None and isinstance(counted.model, model) and counted.model.id == id_:
+            found = counted.model
+    if last is not None and fault is not None:
+        place = f"reference/{last.partition}/{last.offset}"
+        raise IntegrityError("error.reference_unreadable", place=place, fault=fault.fault)
+    return NewestReference(found, last) if found else None
 
 
 def amend(settings: Settings, old: NewestReference[Controller | Batch], act: PairedAct, **changes: Any) -> Pair:

@@ -44,12 +44,12 @@ class Reader:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
 
     def __enter__(self) -> Self:
-        with reaching(self._settings):
+        with reaching(self.settings):
             self._consumer = KafkaConsumer(
-                **connection(self._settings),
+                **connection(self.settings),
                 group_id=None,
                 enable_auto_commit=False,
                 isolation_level="read_committed",
@@ -59,7 +59,7 @@ class Reader:
                 fetch_max_wait_ms=100,
                 max_poll_records=2_000,
             )
-        self._bounds = LogBounds(self._settings)
+        self._bounds = LogBounds(self.settings)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,33 +69,33 @@ class Reader:
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic, in order."""
-        name = self._settings.topic(topic)
-        with reaching(self._settings):
+        name = self.settings.topic(topic)
+        with reaching(self.settings):
             numbers = self._bounds.listed(name)
         if not numbers:
-            key = "error.topic_unseen" if self._settings.sasl_username else "error.topic_missing"
-            where = {"broker": self._settings.bootstrap, "user": self._settings.sasl_username}
+            key = "error.topic_unseen" if self.settings.sasl_username else "error.topic_missing"
+            where = {"broker": self.settings.bootstrap, "user": self.settings.sasl_username}
             raise UsageError(key, topic=name, **where)
         return [TopicPartition(name, number) for number in numbers]
 
     def ends(self, topic: str) -> dict[int, int]:
         """The end of each partition for readers of committed records: the first offset not yet stable."""
         partitions = self.partitions(topic)
-        with reaching(self._settings):
+        with reaching(self.settings):
             found = self._bounds.stable(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def starts(self, topic: str) -> dict[int, int]:
         """The first offset that each partition still keeps."""
         partitions = self.partitions(topic)
-        with reaching(self._settings):
+        with reaching(self.settings):
             found = self._bounds.beginnings(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def since(self, topic: str, at: int) -> dict[int, int]:
         """The first offset of each partition received at that time (milliseconds) or later, or its end."""
         partitions = self.partitions(topic)
-        with reaching(self._settings):
+        with reaching(self.settings):
             found = self._bounds.since(partitions, at)
         return {tp.partition: found[tp] for tp in partitions}
 
@@ -106,7 +106,7 @@ class Reader:
         """
         partitions = self.partitions(topic)
         give_up = monotonic() + SETTLE_SECONDS
-        with reaching(self._settings):
+        with reaching(self.settings):
             wanted = self._bounds.ends(partitions)
             while True:
                 stable = self._bounds.stable(partitions)
@@ -120,7 +120,7 @@ class Reader:
     def held(self, topic: str) -> list[tuple[str, int]]:
         """The partitions, by the broker's name and number, on which a transaction was open at this call."""
         partitions = self.partitions(topic)
-        with reaching(self._settings):
+        with reaching(self.settings):
             ends = self._bounds.ends(partitions)
             stable = self._bounds.stable(partitions)
         return [(tp.topic, tp.partition) for tp in partitions if stable[tp] < ends[tp]]
@@ -141,7 +141,7 @@ class Reader:
         one.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
-        with reaching(self._settings):
+        with reaching(self.settings):
             ends = self._bounds.stable(partitions)
             starts = self._bounds.beginnings(partitions)
         if last is not None:
@@ -159,10 +159,10 @@ class Reader:
 
     def between(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Record]:
         """Yields the committed, kept records of one partition from `start` up to `end` (exclusive)."""
-        tp = TopicPartition(self._settings.topic(topic), partition)
+        tp = TopicPartition(self.settings.topic(topic), partition)
         if tp not in self.partitions(topic):
             return
-        with reaching(self._settings):
+        with reaching(self.settings):
             start = max(start, self._bounds.beginnings([tp])[tp])
             end = min(end, self._bounds.stable([tp])[tp])
         yield from self._between({tp: start}, {tp: end})
@@ -183,7 +183,7 @@ class Reader:
     def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
         """Yields the present records of `topic` (or none of them) and then those from this call on, without end."""
         partitions = self.partitions(topic)
-        with reaching(self._settings):
+        with reaching(self.settings):
             ask = self._bounds.beginnings if from_beginning else self._bounds.stable
             self._seek(ask(partitions))
         return (record for records in self._coming(partitions, STALL_SECONDS / 2) for record in records)
@@ -195,17 +195,17 @@ class Reader:
     def following(self, starts: Mapping[str, Mapping[int, int]], *, seconds: float) -> Iterator[list[Record]]:
         """Yields as `coming` does, for several topics at once, each in order within a partition."""
         partitions = {
-            TopicPartition(self._settings.topic(topic), number): offset
+            TopicPartition(self.settings.topic(topic), number): offset
             for topic, numbers in starts.items()
             for number, offset in numbers.items()
         }
-        with reaching(self._settings):
+        with reaching(self.settings):
             self._seek(partitions)
         return self._coming(list(partitions), seconds)
 
     def reached(self) -> dict[tuple[str, int], int]:
         """The next offset of each topic and partition that is followed; it passes commit markers too."""
-        with reaching(self._settings):
+        with reaching(self.settings):
             found = {
                 tp: self._consumer.position(tp, timeout_ms=broker_access.REQUEST_MS) or 0
                 for tp in self._consumer.assignment()
@@ -214,7 +214,7 @@ class Reader:
 
     def _coming(self, partitions: list[TopicPartition], seconds: float) -> Iterator[list[Record]]:
         while True:
-            with reaching(self._settings):
+            with reaching(self.settings):
                 fetched = self._consumer.poll(timeout_ms=int(seconds * 1000))
                 if not fetched:
                     # a client that lost its broker waits for ever; this request tells a quiet topic from a lost broker
@@ -233,15 +233,15 @@ class Reader:
         if not left:
             return
         positions = {tp: starts[tp] for tp in left}
-        with reaching(self._settings):
+        with reaching(self.settings):
             self._seek(positions)
         moved_at = monotonic()
         while left:
-            with reaching(self._settings):
+            with reaching(self.settings):
                 fetched = self._consumer.poll(timeout_ms=200)
             for tp, records in fetched.items():
                 yield from (self._record(record) for record in records if record.offset < ends[tp])
-            with reaching(self._settings):
+            with reaching(self.settings):
                 for tp in tuple(left):
                     # the position also passes commit markers, which are never handed out
                     reached = self._consumer.position(tp, timeout_ms=broker_access.REQUEST_MS) or positions[tp]

@@ -6,18 +6,18 @@ Commands and pages share this module. It reads the current records, and writes r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from gatekeeper.deciding.purposes import Purposes
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import UsageError
+from gatekeeper.knowledge.store import FactStore
 from gatekeeper.office.blast_radius import Reach
 from gatekeeper.office.policy_change import Known, Proposal
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
-from schemas.events import Batch, Controller, PairedAct, Purpose
+from schemas.events import Batch, Controller, PairedAct
 from streams.client import fact_with_act
 from streams.client.fact_with_act import NewestReference, Pair, Rival
 from streams.client.publisher import Outgoing
@@ -99,14 +99,11 @@ def purposes(reader: Reader) -> Purposes:
 
 
 def reference(reader: Reader) -> Reference:
-    """The records of purposes that `reference` has now."""
-    found = Reference()
+    """The reference data that counts now."""
+    store = FactStore(reader.settings.group)
     for record in reader.read("reference"):
-        with suppress(Unreadable):
-            value = decode("reference", record.key, record.value)
-            if isinstance(value, Purpose):
-                found.put(value, record.value or b"", record.timestamp)
-    return found
+        store.apply(record)
+    return store.reference
 
 
 def batch(reader: Reader, id_: str) -> NewestReference[Batch]:
@@ -143,7 +140,7 @@ def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: Non
 
 def policies(settings: Settings) -> Known:
     """The policies according to `reference`."""
-    known = Known()
+    known = Known(FactStore(settings.group))
     with Reader(settings) as reader:
         for found in reader.read("reference"):
             known.take(found)

@@ -14,14 +14,14 @@ import orjson
 from gatekeeper.audit.checks.chain import ChainFinding, Own
 from gatekeeper.audit.checks.record_matching import Sieve
 from gatekeeper.audit.checks.trail import Link, link
-from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.codec import Unreadable, decode
-from schemas.events import PolicyVersion, Resolution
+from schemas.events import PolicyVersion
 from schemas.record import Record
 from streams.client.reader import Reader
 
@@ -259,19 +259,19 @@ class LiveTrail:
         for versions in packs.shipped().values():
             for policy in versions:
                 self._policies[policy.sha256] = packs.shipped_text(policy).encode()
-        reference = Reference()
+        counting = ReferenceLog(self._settings.group)
         for record in self._manifests.read("reference"):
             value = record.value or b""
             self._reference[sha256(value).hexdigest()] = value
             try:
                 found = decode("reference", record.key, value)
+                if isinstance(found, PolicyVersion) and found.toml is not None:
+                    self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
+                counted = counting.take(record, found)
             except Unreadable:
                 continue
-            if isinstance(found, PolicyVersion) and found.toml is not None:
-                self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
-            elif not isinstance(found, Resolution):
-                named = reference.put(found, value, record.timestamp)
-                self._reference[sha256(named).hexdigest()] = named
+            if counted is not None:
+                self._reference[sha256(counted.named).hexdigest()] = counted.named
 
 
 def _with_next(manifests: Iterable[Record]) -> Iterator[tuple[Record, str | None]]:

@@ -134,7 +134,7 @@ def create_app(
     app.loop = asyncio.get_running_loop()
     app.transport = transport(app.conf.broker, app, loop=app.loop)
     app.credit = Credit()
-    app.followers = followers(settings, FactStore(), clients, clock)
+    app.followers = followers(settings, FactStore(settings.group), clients, clock)
     sends = settings.topic("sends")
 
     async def seek(partition: int, offset: int) -> None:
@@ -151,6 +151,7 @@ def create_app(
                 tokens=tokens,
                 subjects=Subjects(masters, secrets.token_bytes),
                 judge_misplaced=settings.misplaced == "judge",
+                acts=settings.acts,
             ),
             followers=app.followers,
             credit=app.credit,

@@ -9,14 +9,14 @@ import base64
 import hashlib
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 from aiokafka import ConsumerRecord
 
 from gatekeeper.engine.act import ActRecord
-from gatekeeper.engine.acts import Handling, handling
+from gatekeeper.engine.acts import handling
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.handoffs import MAX_PIECES, decides
 from gatekeeper.engine.judged import Judged
@@ -24,10 +24,12 @@ from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reconsideration import reconsider
 from gatekeeper.engine.rejudging import STALE
+from gatekeeper.engine.signers import Handling
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry, left_open
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.salts import PULSE, PULSE_MS
+from schemas.events import CampaignAct
 from schemas.manifests import Skipped
 from streams.client.batches import as_record
 from streams.client.producer import Producer
@@ -70,10 +72,11 @@ class BatchInput:
         """True if there is nothing to judge."""
         return not (self.sends.records or self.acts.records or self.touched)
 
-    @property
-    def needs_facts(self) -> bool:
-        """True if facts bear on the batch; False if the next act only cancels a campaign."""
-        return bool(self.sends.records or self.touched) or (bool(self.acts.records) and not cancels(self.acts))
+    def needs_facts(self, counts: Callable[[ActRecord], bool]) -> bool:
+        """True if facts bear on the batch; False if the next act only cancels a campaign (`counts`: see `cancels`)."""
+        if self.sends.records or self.touched:
+            return True
+        return bool(self.acts.records) and not cancels(self.acts, counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +199,13 @@ class Judging:
         `asked`: True if the barrier was asked for the facts; if not, only acts that need no facts are judged.
         """
         found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._tools.pace.records))
-        behind = [record.act for record in acts.records]
-        for record in acts.records:
-            behind = behind[1:]
-            if not asked and decides(record.act, behind):
+        counts, signed = self._tools.counts, self._tools.signed
+        known = [record.act if _counts(record, counts) else None for record in acts.records]
+        for place, record in enumerate(acts.records):
+            behind = known[place + 1 :]
+            # a revoked key is a fact, too
+            late = now.as_of is not None and signed and self._handling is None
+            if (not asked or late) and decides(known[place], behind):
                 return found, *acts.cut(record.offset)
             self._handling = self._handling or handling(record)
             for one in self._handling.step(now, behind, most):
@@ -301,10 +307,18 @@ class Judging:
         return transaction
 
 
-def cancels(acts: InputRange[ActRecord]) -> bool:
-    """Tells whether the next act cancels a campaign, or is a hand-off that a later act cancels: facts do not matter."""
-    first, *behind = [one.act for one in acts.records] or [None]
+def cancels(acts: InputRange[ActRecord], counts: Callable[[ActRecord], bool]) -> bool:
+    """Tells whether the next act cancels a campaign, or is a hand-off that a later act cancels: facts do not matter.
+
+    `counts`: tells whether an act has a signer by the people known so far. Only such acts need no facts.
+    """
+    first, *behind = [one.act if _counts(one, counts) else None for one in acts.records] or [None]
     return not decides(first, behind)
+
+
+def _counts(asked: ActRecord, counts: Callable[[ActRecord], bool]) -> bool:
+    """True for an act that counts, or that facts bear on anyway."""
+    return not isinstance(asked.act, CampaignAct) or counts(asked)
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:

@@ -196,7 +196,7 @@ class Followers:
             refused, value = Refusal("value_too_long", value.sha256), None  # its content names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
-        fault = self.store.apply(Record(*place, record.timestamp, record.key, value, refused=refused))
+        fault = self.store.apply(Record(*place, record.timestamp, record.key, value, record.headers, refused=refused))
         if fault is not None:
             self.unreadable[place] = self._unread(record, refused, fault)
             log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)

@@ -16,7 +16,7 @@ from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 
 from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
-from streams.client import admin, progress
+from streams.client import admin, people, progress
 from streams.client.broker_access import connection
 from streams.worker import holders
 from streams.worker.app import create_app, fail
@@ -85,6 +85,7 @@ def leave_group(settings: Settings) -> None:
 async def _work(settings: Settings) -> int:
     await asyncio.to_thread(admin.demand, settings)
     await asyncio.to_thread(progress.demand_mode, settings)
+    await asyncio.to_thread(people.demand, settings)
     app = create_app(settings)
     port = await serve_health(settings, app.gate.readiness)
     loop = asyncio.get_running_loop()

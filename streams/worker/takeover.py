@@ -12,6 +12,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from gatekeeper.engine import settlement
+from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.engine.tail import Tail
 from gatekeeper.errors import IntegrityError
@@ -132,9 +133,17 @@ class TakeOver:
         return Past(kept, replace(base, sends=found.sends, acts=found.acts, at=at), anew)
 
     async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
+        if not await self._tools.followers.barrier(self._tools.policy.max_lag_ms / 1000):
+            return None  # nobody can tell yet who may let it go on
         begin, end = await offsets.bounds(self._probe, self._acts)
         acts = [as_record(one) async for one in offsets.read(self._probe, self._acts, begin, end)]
-        return resumption(acts, partition=self._number, refused=refusal.key, head=kept.written)
+        return resumption(
+            acts,
+            partition=self._number,
+            refused=refusal.key,
+            head=kept.written,
+            counts=lambda one: self._tools.counts(ActRecord.of(one)),
+        )
 
 
 async def refuse_hanging(probe: offsets.Probe, tp: TopicPartition) -> None:

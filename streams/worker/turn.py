@@ -164,7 +164,7 @@ class Turn:
             acts = await self._next_acts()
             sends, touched = self._intake.nothing(), list[str]()
             # a cancellation needs no facts, so while facts are late it does not wait behind acts that need them
-            if not (self._late and cancels(acts)):
+            if not (self._late and cancels(acts, self._tools.counts)):
                 sends = await self._intake.next_batch(self._tools.pace.records)
                 touched = self._touched.take(min(TOUCHED, max(2, self._tools.pace.records)))
             load = BatchInput(sends, acts, touched, await self._waiting_of(touched))
@@ -224,7 +224,7 @@ class Turn:
                 await self._settled()
                 await self._measure_clock()
             self.waits_for = None
-            if load.needs_facts:
+            if load.needs_facts(self._tools.counts):
                 fresh = await self._facts()
             if tools.clock.off_by <= tools.policy.skew_ms:  # else the clock jumped during the wait for facts
                 return fresh

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.engine import signers
+from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import Signer
 from gatekeeper.policy.packs import Packs
@@ -47,3 +49,12 @@ class WorkerContext:
     def policy(self) -> Policy:
         """The policy version in force by the worker's clock."""
         return self.packs.at(self.clock.now())
+
+    @property
+    def signed(self) -> bool:
+        """True if acts need a signature by the facts applied so far."""
+        return self.settings.acts == "signed" or self.followers.store.log.roster.began is not None
+
+    def counts(self, asked: ActRecord) -> bool:
+        """Tells whether an act has a signer by the people known so far, or needs none."""
+        return signers.counts(asked, self.followers.store.log, self.settings.acts)

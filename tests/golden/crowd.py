@@ -104,7 +104,7 @@ class _Crowd:
         """Returns what is decided of a send to the next of them, of some after a release of just that."""
         draw, store = self._draw, FactStore()
         which = draw.one(*["usual"] * 44, "suspended", "resumed", *["speechless"] * 3)
-        store.reference = _reference(which)
+        store.log.reference = _reference(which)
         for place, (topic, value) in enumerate(self._facts()):
             assert store.apply(fact(topic, 0, place, None, value)) is None, value
         send, packs = draw.of(self._sends), _packs(draw.of(PACKS))

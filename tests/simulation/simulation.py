@@ -192,6 +192,7 @@ def _settings(worker: str) -> Settings:
         worker=worker,
         keys="simulated",
         max_lag=MAX_LAG_SECONDS,
+        acts="unsigned",
     )
 
 

@@ -139,7 +139,13 @@ class Worker:
                 return sha256(f"{self.name}/{self._lives}/{next(salts)}".encode()).digest()[:size]
 
             self.followers = Followers(settings, FactStore(), clients, clock)
-            judge = Judge(self._packs, settings.partitions, tokens=invented.TOKENS, subjects=Subjects(MASTERS, chance))
+            judge = Judge(
+                self._packs,
+                settings.partitions,
+                tokens=invented.TOKENS,
+                subjects=Subjects(MASTERS, chance),
+                acts=settings.acts,
+            )
             self._credit, self._assigned, self._reader = Credit(), asyncio.Event(), clients.reader()
 
             async def seek(partition: int, offset: int) -> None:

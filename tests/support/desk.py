@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.packs import load
 from gatekeeper.times import instant
-from schemas.audit import AuditRecord
+from schemas.audit import Acts, AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
 from schemas.record import Output, Record
@@ -61,13 +62,16 @@ BROKER = {
 class Desk:
     """What the worker does for one partition, and what a reviewer sees of it."""
 
-    def __init__(self, *facts: invented.Event, judge: Judge = JUDGE) -> None:
-        self.judge = judge
+    def __init__(self, *facts: invented.Event, judge: Judge = JUDGE, acts: Acts = "unsigned") -> None:
+        self.judge = copy(judge)
+        self.judge.acts = acts
         self.store: FactStore = invented.store(*facts)
         self.memory = Memory()
         self.memory.review = 0
         self.encode: Callable[[Any], bytes] = orjson.dumps
         """How whoever acts writes JSON."""
+        self.sign: Callable[[Record], list[tuple[str, bytes]]] = lambda record: []
+        """Signs a record of `acts`."""
         self.ledger: dict[bytes, bytes] = {}
         self.outputs: dict[str, list[Output]] = {}
         self.review: list[Record] = []
@@ -82,7 +86,7 @@ class Desk:
         self._swept = 0
         self._pieces: dict[str, Piece] = {}
         self._places: dict[str, int] = {}
-        self._sends = self._acts = 0
+        self._sends = self._acts = self._facts = 0
 
     @property
     def now(self) -> Moment:
@@ -91,14 +95,20 @@ class Desk:
 
     def asked(self, record: Record, about: Record | None, now: Moment | None = None) -> Judged:
         """Judges a record of `acts`, `about` being the record that it names."""
+        record = replace(record, headers=(*record.headers, *self.sign(record)))
         act = replace(ActRecord.of(record, bytes(range(codes.ENTROPY_BYTES))), about=about)
-        (found,) = handling(act).step(now or self.now, [], 1)
+        now = now or self.now
+        judge = copy(now.evaluator)
+        judge.acts = self.judge.acts
+        (found,) = handling(act).step(replace(now, evaluator=judge), [], 1)
         return found
 
     def learn(self, *facts: invented.Event) -> None:
         """Applies further facts."""
         for topic, value in facts:
-            assert self.store.apply(fact(topic, 1, len(self.records), None, orjson.dumps(value))) is None
+            self._facts += 1
+            offset = self._facts if topic == "reference" else len(self.records)
+            assert self.store.apply(fact(topic, 1, offset, None, orjson.dumps(value))) is None
 
     def spoil(self, recipient_id: str, offset: int) -> None:
         """Applies a record of `consents` that cannot be read."""
@@ -203,7 +213,7 @@ class Desk:
         place = int.from_bytes(named["act_id"].encode()) % 2**40  # the same act stands where it stood
         record = Record("mail.acts.v1", 3, place, self.at, None, self.encode(act))
         self.inputs["acts", place] = record
-        found = handling(ActRecord.of(record))
+        found = handling(ActRecord.of(replace(record, headers=self.sign(record))))
         before = len(self.records)
         while not found.done and steps != 0:
             for judged in found.step(self.now, [], most):

@@ -18,8 +18,10 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signing
+from gatekeeper.staff.roster import Member
 from schemas.codec import canonical
 from schemas.events import Act
 from schemas.events.staff import SignIn
@@ -86,6 +88,12 @@ def founding(*, at: str | None = None, origin: str = ORIGIN) -> list[Line]:
     for one in ("yuki", "kenji", "ami", "console"):
         lines += signed(record(one), "hanako", "taro", at=at, origin=origin)
     return lines
+
+
+def known(log: ReferenceLog, by: str, *roles: str, at: int, **more: Any) -> None:
+    """Puts a person in force without a record; every role of a person unless some are named."""
+    said = record(by, roles or ("reviewer", "approver", "manager"), **more)
+    log.roster.put(Member.of(said, at))
 
 
 def header(act: Act, by: str | None = None, *, at: str | None = None, origin: str = ORIGIN) -> tuple[str, bytes]:

@@ -34,7 +34,7 @@ from gatekeeper.keys import ROLES, Keys
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import Settings
-from schemas.audit import AuditRecord, Mode
+from schemas.audit import Acts, AuditRecord, Mode
 from schemas.manifests import Manifest
 from schemas.topics import logical_name
 from streams.client import admin
@@ -229,6 +229,7 @@ class World:
     application: str = "gk"
     mode: Mode = "live"
     misplaced: Literal["refuse", "judge"] = "refuse"
+    acts: Acts = "unsigned"
     keys: str = field(default_factory=lambda: str(key_folder()))
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
     _producer: Producer = field(init=False)
@@ -255,6 +256,7 @@ class World:
             max_lag=self.max_lag,
             mode=self.mode,
             misplaced=self.misplaced,
+            acts=self.acts,
             session_timeout=6.0,
         )
 
@@ -270,6 +272,7 @@ class World:
             "GATEKEEPER_SESSION_TIMEOUT": "6",
             "GATEKEEPER_MODE": self.mode,
             "GATEKEEPER_MISPLACED": self.misplaced,
+            "GATEKEEPER_ACTS": self.acts,
         }
         return found | ({"GATEKEEPER_MAX_LAG": str(self.max_lag)} if self.max_lag else {})
 

@@ -13,6 +13,7 @@ from gatekeeper.engine.item import State
 from gatekeeper.policy.reasons import Remedy
 from gatekeeper.review.actions import ActRequest, remedies, sentence
 from gatekeeper.review.queue import Queue
+from gatekeeper.staff.signed_acts import Refused
 from gatekeeper.texts import catalogue
 from schemas.audit import Decision, Outcome
 from tests.support.desk import YOUNG, Desk
@@ -23,6 +24,8 @@ REFUSALS = {
     *re.findall(r'(?:Consequence\(None|Answer\("refused"), "([a-z_]+)"', SAID),
     *re.findall(r'Asked\(code="([a-z_]+)"', SAID),
     *re.findall(r'return "([a-z_]+)"', (ROOM / "deciding" / "release.py").read_text("utf-8")),
+    *get_args(Refused),
+    "no_staff",
     *("closed", "repeated", "nothing_to_approve", "nothing_to_undo", "notice_lacks"),
 } - {"waits_along"}
 

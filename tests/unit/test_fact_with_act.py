@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from gatekeeper.settings import Settings
 from schemas.events import Controller
 from schemas.record import Record
 from streams.client import fact_with_act
@@ -16,6 +17,8 @@ from tests.support import invented
 
 class Topics:
     """Stands for what reads a broker."""
+
+    settings = Settings()
 
     def __init__(self, *records: tuple[bytes | None, dict[str, Any]]) -> None:
         self._records = records

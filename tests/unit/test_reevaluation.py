@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import orjson
 import pytest
@@ -65,9 +66,12 @@ def waits(touched: Touched, *names: str) -> None:
         touched._memory.put(entries.held(name, f"D-{name}", offset=offset, until=invented.T, rejudge=invented.T))
 
 
+OFFSETS = count()
+
+
 def learn(store: invented.FactStore, *facts: invented.Event) -> None:
-    for number, (topic, value) in enumerate(facts):
-        assert store.apply(fact(topic, 9, number, None, orjson.dumps(value))) is None
+    for topic, value in facts:
+        assert store.apply(fact(topic, 9, next(OFFSETS), None, orjson.dumps(value))) is None
 
 
 @pytest.mark.parametrize(

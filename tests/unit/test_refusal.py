@@ -91,7 +91,7 @@ def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
     found = refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1")
     act = found.act(found.position(260), act_id="a-1", at="2026-11-27T10:00:00Z", by="pm-7", reason="asked again")
     record = Record("mail.acts.v1", 2, 9, 0, b"partition/2", encode(act))
-    one = resumption([record], partition=2, refused="error.sends_expired", head=HEAD.encode())
+    one = resumption([record], partition=2, refused="error.sends_expired", head=HEAD.encode(), counts=lambda _: True)
     assert one is not None
     assert (one.sends, one.acts, one.by, act.head) == (260, 7, "pm-7", fingerprint(HEAD.encode()))
 

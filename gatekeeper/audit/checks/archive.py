@@ -11,7 +11,7 @@ from gatekeeper.deciding.redacted import redacted
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.store import FactStore
 from schemas.codec import Unreadable, decode
-from schemas.events import Resolution, Send
+from schemas.events import Send
 from schemas.record import Record
 
 Positions = Mapping[str, Sequence[int]]
@@ -20,26 +20,28 @@ _KEPT = 8
 
 
 class Archive:
-    """All records of the fact topics, by person. An archive takes about twice the memory of a worker's facts."""
+    """All records of the fact topics, by person. An archive takes about twice the memory of a worker's facts.
 
-    def __init__(self) -> None:
+    `origin`: the name of the log, for which people signed.
+    """
+
+    def __init__(self, origin: str = "") -> None:
+        self._origin = origin
         self._about: dict[str, list[Record]] = defaultdict(list)
         self._reference: list[Record] = []
         self._special: list[Record] = []
-        """Records that may concern anyone: refused batches, unreadable reference records, resolutions."""
+        """Batches of facts about people that were refused, and so may concern anyone."""
         self._stores: dict[tuple[int, ...], FactStore] = {}
 
     def apply(self, record: Record) -> None:
         """Adds one record, as `FactStore.apply` does. Call it in offset order within each partition."""
-        if record.headers:  # no rule reads them
+        if record.headers and record.topic != "suppressions":  # no rule reads others
             record = replace(record, headers=())
-        if record.refused and record.refused.what == "batch":
-            self._special.append(record)
         if record.topic == "reference":
             self._reference.append(record)
-            if _special(record):
-                self._special.append(record)
             return
+        if record.refused and record.refused.what == "batch":
+            self._special.append(record)
         names: list[str] = []
         store = FactStore()
         store.listeners.append(names.append)
@@ -52,7 +54,7 @@ class Archive:
         key = tuple(at.get("reference", ()))
         store = self._stores.get(key)
         if store is None:
-            store = FactStore()
+            store = FactStore(self._origin)
             for record in self._reference:
                 if _known(record, at):
                     store.apply(record)
@@ -85,8 +87,7 @@ class Archive:
             names |= {*printed.exact, *(token for token, _ in (*printed.readings, *printed.others))}
         for record in ours:
             names |= _tokens(record)
-        store = FactStore()
-        store.reference = self.reference(at).reference
+        store = self.reference(at).emptied()
         for name in names - {send.recipient_id}:
             ours += [record for record in self._about.get(name, ()) if _known(record, at)]
         for record in (*ours, *(record for record in self._special if _known(record, at))):
@@ -97,13 +98,6 @@ class Archive:
 def _known(record: Record, at: Positions) -> bool:
     ends = at.get(record.topic, ())
     return record.partition < len(ends) and record.offset < ends[record.partition]
-
-
-def _special(record: Record) -> bool:
-    try:
-        return isinstance(decode("reference", record.key, record.value), Resolution)
-    except Unreadable:
-        return True
 
 
 def _tokens(record: Record) -> set[str]:

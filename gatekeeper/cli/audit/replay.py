@@ -137,7 +137,7 @@ def _links(walk: TrailWalk, report: Report) -> Iterator[Link]:
 
 
 def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTrail) -> Recheck:
-    archive = Archive()
+    archive = Archive(settings.group)
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):

@@ -1,0 +1,75 @@
+"""The records of `reference` that count, in the order in which they came to count (docs/adr/0044-people-and-keys.md).
+
+A record counts once enough managers signed it, from the arrival of the last signature. Until then the record before it
+holds. Records from before the first person count unsigned.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import NamedTuple
+
+from gatekeeper.deciding.reference import Reference, Referred
+from gatekeeper.policy.activation import Activations, Order
+from gatekeeper.staff.endorsements import Endorsements
+from gatekeeper.staff.endorsements import Referred as Taken
+from gatekeeper.staff.roster import Roster
+from schemas.events import PolicyVersion, Resolution, Signature, Staff
+from schemas.record import Record
+
+
+class Counted(NamedTuple):
+    """A record that counts from now on. `named`: the bytes whose hash names it in snapshots from now on."""
+
+    model: Referred | Resolution | Staff
+    value: bytes
+    named: bytes
+
+
+class ReferenceLog:
+    """Fold of `reference`: reference data, policies and people in force.
+
+    `origin`: the name of the log (`Settings.group`); a signature for another log counts for nothing. Empty where no
+    record has a signature, as in case files.
+    """
+
+    def __init__(self, origin: str = "") -> None:
+        self.reference = Reference()
+        self.activations = Activations()
+        self.policies: dict[Order, PolicyVersion] = {}
+        """The records of policies that count, by the place from which they do."""
+        self.endorsements: Endorsements[tuple[Referred | Resolution | Staff, bytes]] = Endorsements(origin)
+
+    @property
+    def origin(self) -> str:
+        """The name of the log."""
+        return self.endorsements.origin
+
+    @property
+    def roster(self) -> Roster:
+        """The people in force."""
+        return self.endorsements.roster
+
+    def take(self, record: Record, model: Referred | Resolution | Staff | Signature) -> Counted | None:
+        """Takes the next record. The result is the record that counts from now on: this one, or one signed by it.
+
+        Raises Unreadable for a policy that cannot be read; nothing has changed then.
+        """
+        value = record.value or b""
+        if isinstance(model, PolicyVersion):
+            self.activations.demand(model)
+        payload: tuple[Referred | Resolution | Staff, bytes] = (model, value)  # type: ignore[assignment]
+        said = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+        name = f"{model.kind}/{model.id}"
+        place = record.partition, record.offset
+        taken = Taken(place, record.timestamp, name, sha256(value).hexdigest(), said, payload)
+        standing = self.endorsements.take(taken)
+        if standing is None:
+            return None
+        counted, bytes_ = standing.record.payload
+        if isinstance(counted, Resolution | Staff):
+            return Counted(counted, bytes_, bytes_)
+        if isinstance(counted, PolicyVersion):
+            self.activations.put(standing.order, counted)
+            self.policies[standing.order] = counted
+        return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived))

@@ -1,0 +1,239 @@
+"""Acts with and without a signature, as the worker judges them and the audit record tells them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.acts import handling
+from gatekeeper.staff.roster import Member
+from schemas.codec import canonical, decode
+from schemas.events import Act, Suppression
+from schemas.record import Record
+from schemas.values import Model
+from streams.worker.batch import cancels
+from streams.worker.intake import InputRange
+from tests.support import invented, staff
+from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.facts import fact
+
+AT = staff.instant(invented.T)
+
+
+class Office(Desk):
+    """A desk whose people sign. `by`: whose key signs, None = nobody's; `word`: the console signs for the person."""
+
+    def __init__(self, *facts: invented.Event, people: bool = True) -> None:
+        super().__init__(*facts, acts="signed")
+        self.store.log.endorsements.origin = staff.ORIGIN
+        self.by: str | None = ""
+        self.word = False
+        self.sign = self._sign
+        if people:
+            for one in staff.ROLES:
+                self.store.log.roster.put(Member.of(staff.record(one), self.at))
+
+    def _sign(self, record: Record) -> list[tuple[str, bytes]]:
+        if self.by is None:
+            return []
+        act = decode("acts", None, record.value)
+        value = record.value or b""
+        return [resigned(act, value, self.by or act.by, word=self.word)]
+
+
+def resigned(act: Model, value: bytes, by: str, *, word: bool = False) -> tuple[str, bytes]:
+    """The header over these very bytes, which need not be those that our own encoder writes."""
+    name, made = staff.vouched(act, at=AT, user=by) if word else staff.header(act, by, at=AT)
+    said = orjson.loads(made)
+    said["sha256"] = staff.signing.digest(value, said["blind"])
+    key = staff.key("console" if word else by)
+    text = staff.signing.message(said, origin=staff.ORIGIN, subject=staff.signing.act_subject(act.model_dump()))
+    said["sig"] = staff.signing.b64encode(key.sign(text)).decode()
+    return name, canonical(said)
+
+
+@pytest.fixture
+def desk() -> Office:
+    found = Office(*YOUNG)
+    found.send()
+    return found
+
+
+def by(person: str, act_id: str = "a-1", **more: Any) -> dict[str, Any]:
+    return {"by": person, "act_id": act_id, "at": AT, **more}
+
+
+def test_release_that_a_reviewer_signed_then_the_piece_goes_out_and_the_record_names_the_signature(
+    desk: Office,
+) -> None:
+    assert desk.act("release", **by("kenji", evidence_ref="form-1")) == ("cleared", None)
+    act = desk.records[-1].act
+    assert act
+    assert act.signed
+    (signed,) = act.signed
+    assert (signed.by, signed.method, signed.key) == ("kenji", "key", "k1")
+    assert signed.subject == f"release/{act.item}"
+    desk.check_anew()
+
+
+@pytest.mark.parametrize(
+    ("signer", "person", "code"),
+    [(None, "kenji", "unsigned"), ("yuki", "kenji", "unsigned"), ("", "ami", "role"), ("", "mallory", "not_staff")],
+)
+def test_release_of_nobody_then_it_is_refused_on_record_and_nothing_changes(
+    desk: Office, signer: str | None, person: str, code: str
+) -> None:
+    desk.by, before = signer, dict(desk.ledger)
+    assert desk.act("release", **by(person, evidence_ref="form-1")) == ("refused", code)
+    act = desk.records[-1].act
+    assert act
+    assert act.signed is None
+    assert desk.ledger == before
+    desk.by = ""
+    assert desk.act("release", **by("kenji", evidence_ref="form-1")) == ("cleared", None), "nothing was used up"
+
+
+def test_copy_of_a_signed_act_then_it_is_refused_until_it_is_too_old_anyway(desk: Office) -> None:
+    note = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
+    assert [desk.judged(note) for _ in range(2)] == [("recorded", None), ("refused", "seen_before")]
+    desk.at += 10 * 60_000 + 1
+    assert desk.judged(note) == ("refused", "too_old")
+    desk.check_anew()
+
+
+def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: Office) -> None:
+    act = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
+    later = replace(desk.now, at=desk.at + 5 * 3_600_000)
+    codes = []
+    for offset in (1, 2):
+        record = Record("mail.acts.v1", 3, offset, desk.at, None, orjson.dumps(act))
+        judged = desk.asked(record, None, later)
+        for entry in (*judged.entries, *desk.memory.due(later.at, 100)):
+            desk.memory.put(entry)
+        codes.append(orjson.loads(judged.audit)["act"]["code"])
+    assert codes == [None, "seen_before"]
+
+
+def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> None:
+    act = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
+    assert desk.judged(act) == ("recorded", None)
+    assert desk.memory.seen("n-1")
+    desk.at += 12 * 60_000
+    late = staff.instant(desk.at)
+    desk.sign = lambda record: [staff.header(decode("acts", None, record.value), at=late)]
+    desk.encode = lambda said: canonical(said)
+    value = invented.item_act("note", desk.told(), **by("kenji", "n-2", at=late))
+    model = decode("acts", None, canonical(value))
+    assert desk.judged(staff.signing.encode(model))[0] == "recorded"
+    assert not desk.memory.seen("n-1")
+
+
+def test_two_people_needed_then_the_consoles_word_is_enough_for_neither() -> None:
+    desk = Office(*TWO)
+    desk.send()
+    desk.word = True
+    first = by("kenji", evidence_ref="form-1")
+    assert desk.act("release", **first) == ("refused", "vouched_not_enough")
+    desk.word = False
+    assert desk.act("release", **{**first, "act_id": "a-2"}) == ("waiting", None)
+    desk.word = True
+    assert desk.act("approve", **by("yuki", "b-1")) == ("refused", "vouched_not_enough")
+    desk.word = False
+    assert desk.act("approve", **by("kenji", "b-2")) == ("refused", "role")
+    assert desk.act("approve", **by("yuki", "b-3")) == ("cleared", None)
+    desk.check_anew()
+
+
+def test_approval_of_a_release_that_nobody_signed_then_it_is_refused() -> None:
+    desk = Office(*TWO, people=False)
+    desk.judge.acts, desk.by = "unsigned", None
+    desk.send()
+    assert desk.act("release", **by("kenji", evidence_ref="form-1")) == ("waiting", None)
+    for one in staff.ROLES:
+        desk.store.log.roster.put(Member.of(staff.record(one), desk.at))
+    desk.by = ""
+    assert desk.act("approve", **by("yuki", "b-1")) == ("refused", "two_people")
+
+
+def test_nobody_is_registered_then_acts_wait_for_the_first_person() -> None:
+    desk = Office(*YOUNG, people=False)
+    desk.send()
+    desk.by = None
+    assert desk.act("release", **by("kenji", evidence_ref="form-1")) == ("refused", "no_staff")
+
+
+def test_person_of_another_controller_then_the_act_is_refused(desk: Office) -> None:
+    staff.known(desk.store.log, "mio", at=desk.at, controllers=["aoi"])
+    assert desk.act("release", **by("mio", evidence_ref="form-1")) == ("refused", "role")
+    assert desk.campaign("cancel", by="mio", at=AT) == [("refused", "")]
+
+
+def test_hand_off_of_an_approver_then_it_hands_on_and_a_copy_does_not() -> None:
+    desk = Office(invented.source(), invented.consent())
+    desk.send()
+    outcomes = [[outcome for outcome, _ in desk.campaign("handoff", by="yuki", at=AT)] for _ in range(2)]
+    assert outcomes == [["handed", "done"], ["refused"]]
+
+
+def test_cancellation_of_nobody_then_it_neither_overtakes_the_facts_nor_ends_a_hand_off() -> None:
+    acts = [campaign_act(kind) for kind in ("handoff", "cancel")]
+    for counted in (True, False):
+        behind = InputRange(0, 2, tuple(acts))
+        alone = InputRange(0, 1, (acts[1],))
+        assert [cancels(one, lambda _, yes=counted: yes) for one in (behind, alone)] == [counted, counted]
+
+
+def campaign_act(kind: str) -> ActRecord:
+    said = {"v": 1, "kind": kind, "act_id": kind, "at": AT, "by": "yuki", "subject": "campaign/K-1"}
+    return ActRecord.of(Record("mail.acts.v1", 3, 1, 0, b"campaign/K-1", orjson.dumps(said)))
+
+
+def test_campaign_of_nobody_then_nothing_is_recalled() -> None:
+    desk = Office(invented.source(), invented.consent())
+    desk.send()
+    desk.by = None
+    assert desk.campaign("cancel", by="yuki", at=AT) == [("refused", "")]
+
+
+# the fact of a readmission
+
+ERASURE = {"v": 1, "kind": "erasure", "suppression_id": "erase-1", "received_at": AT, "recipient_id": "P-1"}
+
+
+def corrected(desk: Office, *headers: tuple[str, bytes]) -> None:
+    value = canonical({**ERASURE, "state": "corrected"})
+    record = fact("suppressions", 1, 900 + len(headers), None, value)
+    assert desk.store.apply(replace(record, timestamp=desk.at, headers=headers)) is None
+
+
+def test_correction_of_an_erasure_then_only_a_managers_signature_frees_the_person() -> None:
+    desk = Office(invented.source(), invented.consent(), ("suppressions", ERASURE))
+    stop = Suppression.model_validate_json(canonical({**ERASURE, "state": "corrected"}))
+    assert desk.send(event_id="E-1").codes == ("SUBJECT_ERASED",)
+    corrected(desk)
+    assert "SUBJECT_ERASED" in desk.send(event_id="E-2").codes
+    made = staff.signing.of_correction(stop, staff.key("kenji"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    corrected(desk, over(made, "kenji"))
+    assert "SUBJECT_ERASED" in desk.send(event_id="E-3").codes
+    made = staff.signing.of_correction(stop, staff.key("taro"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    corrected(desk, over(made, "taro"))
+    assert "SUBJECT_ERASED" not in desk.send(event_id="E-9").codes
+
+
+def over(made: tuple[str, bytes], person: str) -> tuple[str, bytes]:
+    """The signature over the canonical bytes of the correction."""
+    said = orjson.loads(made[1])
+    said["sha256"] = staff.signing.digest(canonical({**ERASURE, "state": "corrected"}), said["blind"])
+    text = staff.signing.message(said, origin=staff.ORIGIN, subject="readmit/person")
+    said["sig"] = staff.signing.b64encode(staff.key(person).sign(text)).decode()
+    return made[0], canonical(said)
+
+
+def test_act_that_cannot_be_read_is_a_dead_letter_as_before(desk: Office) -> None:
+    (found,) = handling(ActRecord.of(Record("mail.acts.v1", 3, 9, desk.at, None, b"{"))).step(desk.now, [], 1)
+    assert found.dead
+    assert Act is not None
