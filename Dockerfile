@@ -1,5 +1,7 @@
 # The gatekeeper's commands. Kafka is another image's business, so no jar and no Java is in here.
-FROM python:3.11-slim
+# Build with the digest of your registry's copy:  --build-arg PYTHON_IMAGE=python:3.11.14-slim-bookworm@sha256:…
+ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+FROM ${PYTHON_IMAGE}
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
@@ -13,10 +15,10 @@ COPY schemas schemas
 COPY gatekeeper gatekeeper
 COPY streams streams
 RUN pip install --no-deps --no-build-isolation . \
-    && useradd --create-home --uid 10001 gatekeeper
+    && useradd --create-home --uid 10001 --shell /usr/sbin/nologin gatekeeper
 
-USER gatekeeper
+USER 10001:10001
 WORKDIR /home/gatekeeper
-# A new volume takes owner and mode of the folder that it is mounted on.
-RUN mkdir -m 700 keys log witness
+# A new volume takes owner and mode of the folder that it is mounted on. All else may be read-only, /tmp aside.
+RUN mkdir -m 700 keys log witness new new/worker new/sealer new/witness
 ENTRYPOINT ["gatekeeper"]

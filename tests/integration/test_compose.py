@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def test_given_kafka_then_its_data_is_on_the_volume_and_its_version_is_the_locke
     mounted = [volume.split(":")[1] for volume in kafka["volumes"]]
     assert variables()["KAFKA_LOG_DIRS"] in mounted
     locked = next(jar.path for jar in jars.locked() if jar.name.startswith("kafka_2.13"))
-    assert kafka["image"] == f"apache/kafka:{locked.split('/')[-2]}"
+    assert kafka["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{locked.split('/')[-2]}}}"
 
 
 def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
@@ -118,7 +119,7 @@ def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
 def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_what_it_needs(name: str) -> None:
     service = OURS[name]
     advertised = dict(re.findall(r"(\w+)://([^,]+)", variables()["KAFKA_ADVERTISED_LISTENERS"]))
-    assert service["command"][0] in VERBS
+    assert service["command"][0] in VERBS or name == "keys"
     for variable, value in service["environment"].items():
         field = variable.removeprefix("GATEKEEPER_").lower()
         assert field in Settings.model_fields, f"{variable} is no setting"
@@ -131,18 +132,70 @@ def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_f
         assert needs["keys"]["condition"] == "service_completed_successfully"
 
 
-@pytest.mark.parametrize("variable", ["GATEKEEPER_KEYS", "GATEKEEPER_LOG"])
-def test_given_services_that_share_a_folder_then_it_is_one_volume_whose_owner_is_the_images(variable: str) -> None:
-    found = [service for service in OURS.values() if variable in service["environment"]]
-    assert len(found) > 1
-    folders = {service["environment"][variable] for service in found}
-    assert len(folders) == 1
-    (folder,) = folders
-    for service in found:
-        assert f"{Path(folder).name}:{folder}" in service["volumes"]
+def test_given_a_volume_then_its_folder_is_in_the_image_and_only_the_log_is_shared() -> None:
     made = re.search(r"^RUN mkdir -m 700 (.*)$", DOCKERFILE, re.MULTILINE)
     assert made
-    assert Path(folder).name in made[1].split()
+    using: dict[str, set[str]] = {}
+    for name, service in OURS.items():
+        for volume in service.get("volumes", []):
+            source, folder, *_ = volume.split(":")
+            assert folder.removeprefix("/home/gatekeeper/") in made[1].split(), volume
+            using.setdefault(source, set()).add(name)
+    assert {source: names - {"keys"} for source, names in using.items()} == {
+        "worker-keys": {"worker"},
+        "sealer-keys": {"seal"},
+        "witness-keys": {"witness"},
+        "log": {"seal", "witness"},
+        "witness": {"witness"},
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_given_a_container_then_there_is_nothing_to_gain_in_it(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert service["pids_limit"]
+    assert not {"privileged", "cap_add", "network", "pid", "devices"} & service.keys()
+    if name in OURS:
+        assert service["read_only"]
+        assert service["user"] == "10001:10001"
+        assert f"\nUSER {service['user']}\n" in DOCKERFILE
+        assert "--uid 10001 " in DOCKERFILE
+        assert [one.partition(":")[0] for one in service["tmpfs"]] == ["/tmp"]
+        assert all("/home/gatekeeper/" in volume for volume in service.get("volumes", [])), "no file of the host"
+
+
+def test_given_the_images_then_each_is_named_by_its_whole_version_and_takes_a_digest() -> None:
+    (default,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", DOCKERFILE, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.1[123]\.\d+-slim-\w+", default)
+    assert re.findall(r"^FROM (.*)$", DOCKERFILE, re.MULTILINE) == ["${PYTHON_IMAGE}"]
+    for service in OURS.values():
+        assert service["build"]["args"] == {"PYTHON_IMAGE": f"${{PYTHON_IMAGE:-{default}}}"}
+
+
+def test_given_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_they_stay(tmp_path: Path) -> None:
+    """The script runs as in its container, in a folder of ours."""
+    called = tmp_path / "bin" / "gatekeeper"
+    called.parent.mkdir()
+    called.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gatekeeper "$@"\n')
+    called.chmod(0o700)
+    service = OURS["keys"]
+    (script,) = (part.replace("$$", "$").replace("/home/gatekeeper/new", str(tmp_path)) for part in service["command"])
+    for name in ("worker", "sealer", "witness"):
+        (tmp_path / name).mkdir(mode=0o700)
+    environment = {"PATH": f"{called.parent}:{os.environ['PATH']}", "PYTHONPATH": str(HOUSE)}
+    held = []
+    for _ in range(2):
+        subprocess.run([*service["entrypoint"], script], env=environment, cwd=tmp_path, check=True, capture_output=True)
+        held.append({path: path.read_bytes() for path in tmp_path.glob("*/*-1.*")})
+    assert held[0] == held[1]
+    assert {f"{path.parent.name}/{path.name}" for path in held[0]} == {
+        *("worker/master-1.key", "worker/token-1.key", "worker/worker-1.key", "worker/worker-1.pub"),
+        *("sealer/log-1.key", "sealer/log-1.pub", "sealer/worker-1.pub", "sealer/witness-1.pub"),
+        *("witness/witness-1.key", "witness/witness-1.pub", "witness/log-1.pub"),
+    }
 
 
 def test_given_the_witness_then_what_it_saw_outlives_it() -> None:
@@ -181,5 +234,4 @@ def test_given_the_dockerfile_then_it_copies_what_exists_and_all_that_the_build_
 def test_given_the_dockerfile_then_dependencies_are_hashed_and_it_runs_as_nobody_special() -> None:
     assert "pip install --require-hashes -r requirements/build.txt -r requirements/runtime.txt" in DOCKERFILE
     assert "pip install --no-deps --no-build-isolation ." in DOCKERFILE
-    assert re.search(r"^USER (?!root)\w+$", DOCKERFILE, re.MULTILINE)
     assert 'ENTRYPOINT ["gatekeeper"]' in DOCKERFILE

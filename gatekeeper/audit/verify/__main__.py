@@ -1,7 +1,7 @@
 """Checks an export of the audit log, or one decision's proof: offline, and without any of the gatekeeper's own code.
 
-    python verify.py DIR [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
-    python verify.py --proof FILE [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
+    python -I verify.py DIR [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
+    python -I verify.py --proof FILE [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
 
 It needs only Python 3.11 or later and the package `cryptography`. Exit codes: 0 everything is as it was signed
 and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
