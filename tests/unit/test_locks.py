@@ -6,10 +6,12 @@ import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 HOUSE = Path(__file__).parents[2]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
@@ -65,6 +67,31 @@ def test_the_locks_then_each_holds_the_one_before_it_and_production_nothing_of_t
     assert broker.keys() >= EXTRAS["broker"]
     assert not EXTRAS["dev"] & broker.keys()
     assert dev.keys() >= EXTRAS["dev"]
+
+
+def bounds() -> dict[str, SpecifierSet]:
+    """Returns the bounds of the table in ADR 8."""
+    text = (HOUSE / "docs" / "adr" / "0008-dependencies.md").read_text("utf-8").partition("## Bounds")[2]
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| `([^`]+)` \| .+ \|$", text, re.MULTILINE)
+    return {name: SpecifierSet(bound) for name, bound in rows}
+
+
+def test_the_bounds_that_must_stay_then_the_project_says_them_and_every_lock_keeps_them() -> None:
+    wanted = {Requirement(line).name: Requirement(line).specifier for line in PROJECT["dependencies"]}
+    found = bounds()
+    assert found.keys() >= {"aiohttp", "click", "cryptography", "pydantic", "starlette"}
+    for name, bound in found.items():
+        assert set(bound) <= set(wanted.get(name, bound)), f"pyproject.toml does not say {name}{bound}"
+        for lock in ("runtime", "broker", "dev"):
+            assert locked(lock)[name] in bound, (lock, name)
+        assert version(name) in bound, f"{name} {version(name)} is installed here"
+
+
+def test_the_locks_then_they_keep_the_ranges_of_the_project() -> None:
+    for extra, lock in ((None, "runtime"), ("broker", "broker"), ("dev", "dev")):
+        lines = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
+        for one in map(Requirement, lines):
+            assert locked(lock)[one.name] in one.specifier, (lock, str(one))
 
 
 @pytest.mark.parametrize("name", ["build", "runtime", "broker", "dev"])
