@@ -24,7 +24,7 @@ from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.support.invented import REFERENCE
 from tests.support.trails import Trail, alone, bytes_of
-from tests.support.world import World, consent, send, until
+from tests.support.world import World, consent, own_keys, send, until
 
 SENDS = 60
 RECORDS = SENDS + 1 + 3 + 1 + 1
@@ -34,7 +34,7 @@ RECORDS = SENDS + 1 + 3 + 1 + 1
 @pytest.fixture
 def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> Iterator[World]:
     """A system with keys of its own, whose worker has decided: clear, withheld, and one that nobody can read."""
-    found = World(kafka.bootstrap, prefix, partitions=3, keys=str(tmp_path / "keys"))
+    found = World(kafka.bootstrap, prefix, partitions=3, keys=own_keys(tmp_path / "keys"))
     for name, value in {**found.environment, "GATEKEEPER_LOG": str(tmp_path / "log")}.items():
         monkeypatch.setenv(name, value)
     assert run("keys", "init").code == 0
@@ -232,7 +232,7 @@ class Past:
 
 @pytest.fixture
 def past(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> Past:
-    world = World(kafka.bootstrap, prefix, partitions=2, keys=str(tmp_path / "keys"))
+    world = World(kafka.bootstrap, prefix, partitions=2, keys=own_keys(tmp_path / "keys"))
     for name, value in {**world.environment, "GATEKEEPER_LOG": str(tmp_path / "log")}.items():
         monkeypatch.setenv(name, value)
     assert run("keys", "init").code == 0

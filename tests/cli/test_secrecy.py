@@ -20,7 +20,7 @@ from tests.cli.conftest import Outcome, Run
 from tests.support import canaries
 from tests.support.canaries import NARUMI, PEOPLE
 from tests.support.invented import known_by
-from tests.support.world import TEMPLATE, Supervised, World, consent, send, source, until
+from tests.support.world import TEMPLATE, Supervised, World, consent, own_keys, send, source, until
 
 NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
 FREE = ("recalls", "audit", "manifests", "ledger")
@@ -86,7 +86,7 @@ class Said:
 @pytest.fixture
 def world(run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world that commands are told of; they run in a folder of their own, which they may write to."""
-    found = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0, keys=str(tmp_path / "keys"))
+    found = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0, keys=own_keys(tmp_path / "keys"))
     for name, value in found.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_USER", "hanako")

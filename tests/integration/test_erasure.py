@@ -18,7 +18,7 @@ from streams.kafka.broker import Broker
 from streams.worker import batch, intake, turn
 from tests.support.invented import CHECK, bare, token
 from tests.support.invented import written as home
-from tests.support.world import TEMPLATE, World, consent, eventually, send, source, until
+from tests.support.world import TEMPLATE, World, consent, eventually, own_keys, send, source, until
 
 P, Q = "P-ERASED", "P-OTHER"
 POINT, LISTED, ANEW = ({"id": name, "token": token(name)} for name in ("home", "listed", "anew"))
@@ -47,7 +47,7 @@ def kafka() -> Iterator[Broker]:
 
 @pytest.fixture
 def world(kafka, prefix, tmp_path) -> World:
-    found = World(kafka.bootstrap, prefix, partitions=2, keys=str(tmp_path / "keys"), misplaced="judge")
+    found = World(kafka.bootstrap, prefix, partitions=2, keys=own_keys(tmp_path / "keys"), misplaced="judge")
     command(found, "keys", "init")
     found.create().may_ask()
     found.put("reference", [FACE, LIST])

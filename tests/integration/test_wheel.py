@@ -54,9 +54,20 @@ def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_peoples_names_a
     # What we depend on is found in this environment; a path in a .pth file installs no .pth file of that folder.
     (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
 
+    # As in the image: nobody may write to what is installed, root without capabilities included.
+    outside |= {"PYTHONDONTWRITEBYTECODE": "1", "HOME": str(tmp_path)}
+    for path in (venv, *venv.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~0o222)
+    bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"] if os.geteuid() == 0 else []
+    with pytest.raises(subprocess.CalledProcessError):
+        subprocess.run([*bare, "touch", venv / "new"], check=True, stderr=subprocess.DEVNULL)
+    before = sorted(venv.rglob("*"))
+
     def run(*words: str | Path) -> str:
-        done = subprocess.run(words, cwd=tmp_path, env=outside, capture_output=True, text=True, check=False)
+        done = subprocess.run([*bare, *words], cwd=tmp_path, env=outside, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+        assert sorted(venv.rglob("*")) == before
         return done.stdout
 
     gatekeeper = venv / "bin" / "gatekeeper"

@@ -78,6 +78,12 @@ def key_folder() -> Path:
     return keys.folder
 
 
+def own_keys(folder: Path) -> str:
+    """Returns a folder that has the token key of all worlds; `keys init` makes the other keys there."""
+    Keys(folder).make("token", "gk/token", secret=KEY)
+    return str(folder)
+
+
 def until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
     """Waits until `condition` returns something true, and returns it."""
     began = time.monotonic()

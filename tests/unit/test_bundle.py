@@ -133,3 +133,16 @@ def test_a_python_that_cannot_run_it_then_it_says_so_in_both_languages_and_nothi
 
 def test_the_one_file_then_python_3_8_can_read_it_far_enough_to_say_that_it_is_too_old() -> None:
     ast.parse(bundle(), feature_version=(3, 8))
+
+
+def test_files_beside_the_check_that_are_named_like_modules_then_they_are_not_run(tmp_path: Path) -> None:
+    (tmp_path / "verify.py").write_text(bundle())
+    for name in ("json", "cryptography", "hashlib", "argparse"):
+        (tmp_path / f"{name}.py").write_text("print('planted')\n")
+    words = ["verify.py", "--help"]
+    for options, planted in ((["-I"], False), ([], True)):
+        done = subprocess.run(
+            [sys.executable, *options, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert ("planted" in done.stdout) is planted
+        assert planted or done.returncode == 0
