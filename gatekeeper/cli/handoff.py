@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import decode
@@ -149,12 +149,10 @@ def _pieces(reader: Reader, run: Run) -> dict[str, Record]:
 
 
 def _write(handle: IO[str], run: Run, pieces: dict[str, Record]) -> int:
-    handle.write("\ufeff")  # without it Excel does not read UTF-8
-    rows = csv.DictWriter(handle, COLUMNS)
-    rows.writeheader()
+    rows = SpreadsheetRows(handle, COLUMNS)
     for did, record in pieces.items():
         send: Send = decode("cleared", record.key, record.value)
-        rows.writerow(_row(did, send, record.header("gate-obligations"), again=run.handed[did]))
+        rows.write(_row(did, send, record.header("gate-obligations"), again=run.handed[did]))
     return len(pieces)
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.lists import Rejected
+from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.texts import text
 
 _COLUMNS = ("line", "last_line", "column", "field", "cause", "sentence")
@@ -20,7 +21,7 @@ _COLUMNS = ("line", "last_line", "column", "field", "cause", "sentence")
 class Rejects:
     """The file of rejected rows, removed if empty. Rows of an earlier run about lines before `from_line` stay.
 
-    CSV begins with the mark of UTF-8, so that Excel can read it.
+    CSV is for a spreadsheet, which executes none of its cells.
     """
 
     def __init__(self, path: Path, *, from_line: int, as_json: bool) -> None:
@@ -31,9 +32,8 @@ class Rejects:
     def __enter__(self) -> Self:
         with self._writing():
             earlier = self._earlier() if self._first > 1 and self.path.exists() else []
-            self._handle: IO[str] = self.path.open("w", encoding="utf-8" if self._as_json else "utf-8-sig", newline="")
-            if not self._as_json:
-                csv.writer(self._handle).writerow(_COLUMNS)
+            self._handle: IO[str] = self.path.open("w", encoding="utf-8", newline="")
+            self._rows = None if self._as_json else SpreadsheetRows(self._handle, _COLUMNS)
             for row in earlier:
                 self._write(row)
         return self
@@ -56,10 +56,10 @@ class Rejects:
 
     def _write(self, row: dict[str, Any]) -> None:
         self._any = True
-        if self._as_json:
+        if self._rows is None:
             self._handle.write(orjson.dumps(row).decode() + "\n")
         else:
-            csv.DictWriter(self._handle, _COLUMNS).writerow(row)
+            self._rows.write(row)
 
     def _earlier(self) -> list[dict[str, Any]]:
         """Rows of an earlier run about lines before the first line of this run."""

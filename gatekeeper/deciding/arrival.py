@@ -24,10 +24,11 @@ def matters(topic: str, event: dict[str, Any], arrived: int) -> bool:
     """True if a rule may read the arrival of this event, under some policy.
 
     `arrived`: milliseconds since the epoch. A yes speaks from its arrival if that is before its own times. A no that
-    names a company or purpose is narrowed only by what was registered before its arrival.
+    names a company or purpose is narrowed only by what was registered before its arrival. A stop was not known to
+    whoever looked before its arrival.
     """
     if topic == "suppressions":
-        return event.get("kind") in WILL_KINDS and _names(event.get("scope") or {})
+        return True
     state = event.get("state")
     if topic != "consents" or state is None:
         return False

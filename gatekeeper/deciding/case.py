@@ -6,12 +6,12 @@ from collections.abc import Collection
 from typing import NamedTuple, cast
 
 from gatekeeper import times
-from gatekeeper.deciding.facts import Facts, Hit
+from gatekeeper.deciding.facts import Facts, HeldSuppression, Hit
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import LONG_AGO, Span
 from schemas.audit import Address
-from schemas.events import Batch, Notice, Purpose, Send, Source, Suppression, Template
+from schemas.events import Batch, Consent, Notice, Purpose, Send, Source, Suppression, Template
 
 UNREAD = ("not_an_address", "incomplete", "missing")
 """Results of comparing a delivery in which nothing printed can be bound to a contact point."""
@@ -44,6 +44,33 @@ class Case(NamedTuple):
         if shown is not None and shown > self.at + self.policy.skew_ms * 1000:
             shown = None
         return self.reference.notice(notice_id, shown) if notice_id else None
+
+    def form_of(self, consent: Consent) -> Notice | None:
+        """The form of a consent as the person can have seen it (rule 7.5.23)."""
+        return self.notice(consent.notice_id, self.seen_at(consent))
+
+    def seen_at(self, consent: Consent) -> str | None:
+        """The written time at which the form of a consent was seen; None if the consent is undated.
+
+        A consent that is dated after its recording was recorded when the form was seen.
+        """
+        if consent.event_time and self.span(consent.recorded_at).last < self.span(consent.event_time).first:
+            return consent.recorded_at
+        return consent.event_time
+
+    def known_since(self, stop: HeldSuppression) -> int:
+        """The instant from which a suppression was known: the end of its receipt, or its arrival if that is later.
+
+        In microseconds. An arrival at the instant of the decision is that of a record in a file, and says nothing.
+        """
+        arrived = (stop.arrived or 0) * 1000
+        return max(self.span(stop.received_at).last, arrived if arrived < self.at else 0)
+
+    def for_purpose(self, purpose: str) -> Case:
+        """The same case with a send of another purpose."""
+        send = _Fields()
+        send.__dict__ = {**vars(self.send), "purpose": purpose}
+        return self._replace(send=cast("Send", send))
 
     def batch(self, source: Source) -> Batch | None:
         """The list that a source came with; an unknown id counts as no list."""

@@ -121,7 +121,7 @@ class Proof:
 
     def early(self, event: HeldConsent) -> Notice | None:
         """The notice of a consent that is older than this form; None if it is not."""
-        notice = self.case.notice(event.notice_id, event.event_time)
+        notice = self.case.form_of(event)
         if notice is None or not notice.valid_from:
             return None
         return notice if self.when(event).first < self.case.span(notice.valid_from).first else None
@@ -145,7 +145,7 @@ class Proof:
 
     def _faulty(self, event: HeldConsent, after: int) -> tuple[str, ...]:
         case, faults = self.case, []
-        policy, now, notice = case.policy, case.at, case.notice(event.notice_id, event.event_time)
+        policy, now, notice = case.policy, case.at, case.form_of(event)
         by = method(event)
         by_import = IMPORT in (by, event.expressed_by)
         stated = event.evidence_ref or (notice and not by_import) or self.evidence(event, after)

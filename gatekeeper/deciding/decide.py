@@ -133,6 +133,7 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     stops, lifted = will.stopped(case, consents)
     found += system.suspended(case)
     found += stops
+    found += will.elsewhere(case, {reason.code for reason in stops})
     if versions:
         basis = bases.of(case, versions, consents)
     else:

@@ -65,7 +65,8 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
 def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
     """The reasons that remain after the releases of the send key, and the note of a release.
 
-    A valid release removes the reasons that it names, and no others. A HARD reason ends the release and adds
+    A valid release removes the reasons that it names, and no others: not even one of these that stands on a stop of
+    which nobody knew then. A HARD reason ends the release and adds
     RELEASE_SUPERSEDED, except DUPLICATE_SEND, which only says that the release has had its effect.
     An expired release removes nothing, and adds RELEASE_EXPIRED if it covered a remaining reason.
     """
@@ -79,7 +80,7 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     lapsed = _named(over, case.policy) & codes
     alive = [release for release in alive if _heard(release, {*codes, EXPIRED} if lapsed else codes)]
     taken = _named(alive, case.policy)
-    left = [reason for reason in reasons if reason.code not in taken]
+    left = [reason for reason in reasons if reason.code not in taken or _later(case, alive, reason)]
     released = len(left) < len(reasons)
     if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
         left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
@@ -88,6 +89,15 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
         facts = tuple(sorted({release.decision_id for release in over}))
         left.append(Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
     return left, frozenset((RELEASED,)) if released else frozenset()
+
+
+def _later(case: Case, alive: Sequence[Release], reason: Found) -> bool:
+    """True if a reason stands on a stop of which too few of the releases that name it can have known."""
+    stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id in reason.facts]
+    if reason.code != "IDENTITY_AMBIGUOUS" or not stops:
+        return False
+    known = max(map(case.known_since, stops))
+    return reason.code not in _named([one for one in alive if case.span(one.at).first > known], case.policy)
 
 
 def _given(case: Case) -> list[Release]:

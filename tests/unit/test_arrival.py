@@ -42,9 +42,9 @@ def arrivals(*events: tuple[invented.Event, int]) -> list[int | None]:
         (invented.consent(state="Withdrawn"), True),
         (invented.consent(state="Withdrawn", controller_id="*", purpose=None), False),
         (invented.consent(state="Requested"), False),
-        (invented.suppression(), False),
+        (invented.suppression(), True),
         (invented.suppression(scope={"purpose": "mkt.dm.own"}), True),
-        (invented.suppression(kind="undeliverable", scope={"controller": "C1"}), False),
+        (invented.suppression(kind="undeliverable", scope={"controller": "C1"}), True),
     ],
 )
 def test_an_event_then_its_arrival_is_kept_only_where_a_rule_may_read_it(event: invented.Event, kept: bool) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
+from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.release import refusal, two_persons
+from gatekeeper.identity import printed
+from gatekeeper.policy.packs import load
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import Found
-from schemas.events import Release
+from schemas.events import Release, Send
 from tests.support import invented, policies
+from tests.support.facts import fact
 
 BARE = {"evidence_ref": None}
 EXPIRED, COUNTRY = "RELEASE_EXPIRED", "JURISDICTION_UNKNOWN"
@@ -63,3 +68,24 @@ def test_bulk_and_reasons_then_what_takes_a_second_person(
     policy = read(policies.text(3, ("four_eyes_bulk = 100", line)).encode(), file="ours.toml")
     act = Release.model_validate_json(orjson.dumps(invented.act(reasons=reasons, bulk=bulk)[1]))
     assert two_persons(act, policy) == frozenset(two)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "verdict"), [(invented.T - 3_600_000, "review"), (invented.T - 40 * 3_600_000, "clear")]
+)
+@pytest.mark.parametrize("looked", ["release", "resolved"])
+def test_a_weak_stop_dated_before_somebody_looked_then_only_one_that_had_arrived_is_gone(
+    looked: str, arrived: int, verdict: str
+) -> None:
+    """A form of the day before, typed after the release: nobody has looked at it."""
+    seen = {
+        "release": invented.act(reasons=["IDENTITY_AMBIGUOUS"], had=["IDENTITY_AMBIGUOUS"]),
+        "resolved": invented.event(kind="identity_resolved", at="2026-11-23T10:00:00+09:00"),
+    }[looked]
+    store = invented.store(invented.source(), invented.consent(), seen)
+    _, stop = invented.suppression(token="cp-9", received_at="2026-11-22T09:00:00+09:00")
+    late = replace(fact("suppressions", 0, 99, None, orjson.dumps(stop)), timestamp=arrived)
+    assert store.apply(late) is None
+    send = Send.model_validate_json(orjson.dumps(invented.send(match=[{"token": "cp-9", "score": 899}])))
+    view = store.view(send, printed(invented.TOKENS, send), **invented.NOW)
+    assert decide(send, view, store.reference, load("jp-pmark"), invented.T).verdict == verdict

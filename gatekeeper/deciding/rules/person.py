@@ -31,7 +31,7 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
         if hit.score < case.policy.match_floor:
             no, _ = consents.stop(hit.stop)
             said = no.said if no else _unreached(case, hit)
-            if said and not _resolved(case, said):
+            if said and not _resolved(case, Span(said.first, max(said.last, case.known_since(hit.stop)))):
                 yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
 

@@ -75,7 +75,7 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     sender, purpose = case.send.controller_id, case.send.purpose
     named = (consent.notice_id if consent else None) or source.notice_id
     by_consent = consent is not None and consent.notice_id is not None
-    notice = case.notice(named, consent.event_time if consent and by_consent else source.acquired_at)
+    notice = case.notice(named, case.seen_at(consent) if consent and by_consent else source.acquired_at)
     told = case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
     found: list[Found] = []
     facts = (source.source_id, f"notice/{named}") if named else (source.source_id,)
@@ -180,7 +180,7 @@ def misrouted(source: Source) -> bool:
 
 def _anew(case: Case, consent: Consent, deal: Succession) -> bool:
     """True if a consent was given after closing to the sender, on a complete notice of the sender."""
-    sender, said = case.send.controller_id, consent.event_time
+    sender, said = case.send.controller_id, case.seen_at(consent)
     notice = case.notice(consent.notice_id, said)
     return bool(
         (consent.controller_id == sender and notice and notice.controller_id == sender and notice.complete)
@@ -199,7 +199,7 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
         return True
     if consent is None:
         return False
-    named = ((consent.notice_id, consent.event_time), (source.notice_id, source.acquired_at))
+    named = ((consent.notice_id, case.seen_at(consent)), (source.notice_id, source.acquired_at))
     shown = [case.notice(notice_id, when) for notice_id, when in named if notice_id]
     return bool(shown) and all(
         notice and notice.complete and not notice.invalidated_at and notice.controller_id in parties for notice in shown

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
-from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.no import No
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import Span, day
+from schemas.events import NO_STATES
 
 CODES = {
     "objection": "SUBJECT_OBJECTED",
@@ -58,6 +59,33 @@ def taken_back(case: Case, standing: ConsentState) -> list[Found]:
             if nos := [no for no in standing.nos if no.kind == state]:
                 found.append(_said(case, code, nos))
     return found
+
+
+def elsewhere(case: Case, told: Collection[str]) -> list[Found]:
+    """The refusals of other purposes of marketing, which bar a send that asks, whatever purpose it names (rule 6.6).
+
+    A person who refused an advertisement is not asked for it under another name. `told`: the codes already found.
+    """
+    found: dict[str, Found] = {}
+    for purpose in _refused(case):
+        other = case.for_purpose(purpose)
+        consents = Consents(other)
+        stops, _ = stopped(other, consents)
+        for reason in (*stops, *taken_back(other, consents.standing((case.send.controller_id,)))):
+            found.setdefault(reason.code, reason)
+    return [reason for code, reason in found.items() if code not in told]
+
+
+def _refused(case: Case) -> list[str]:
+    """The purposes of marketing, other than the send's, that refusals of the person name."""
+    named = {event.purpose for event in case.facts.consents if event.state in NO_STATES}
+    named |= {hit.stop.scope.purpose for hit in case.facts.suppressions}
+    registered = case.reference.purposes.registered
+    return sorted(
+        str(code)
+        for code in named - {None, "*", case.send.purpose}
+        if any(one.purpose.marketing and below(name, str(code)) for name, one in registered.items())
+    )
 
 
 def _said(case: Case, code: str, nos: Iterable[No]) -> Found:
