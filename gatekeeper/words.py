@@ -33,13 +33,15 @@ def law(clause: str, lang: Language) -> str:
 class Words:
     """Functions with which templates make text, in one language; `zone`: the time zone shown.
 
-    `subject`: the catalogue file of sentences that are named without one.
+    `subject`: the catalogue file of sentences that are named without one. `minor_age`: of the policy in force, for the
+    meanings that name it; None if several policies decided.
     """
 
-    def __init__(self, lang: Language, zone: str, subject: str = "page") -> None:
+    def __init__(self, lang: Language, zone: str, subject: str = "page", *, minor_age: int | None = None) -> None:
         self._lang = lang
         self._zone = zone
         self._subject = subject
+        self._minor_age = minor_age
 
     def names(self) -> dict[str, Callable[..., str]]:
         """The functions, by their names in templates."""
@@ -64,6 +66,9 @@ class Words:
 
     def meaning(self, code: str) -> str:
         """The condition for a reason, in a few words; '' for a reason that the catalogue no longer has."""
+        of_age = f"page.meaning_{code}"
+        if self._minor_age is not None and of_age in catalogue():
+            return text(of_age, self._lang, age=self._minor_age)
         return text(f"meaning.{code}", self._lang) if f"meaning.{code}" in catalogue() else ""
 
     def law(self, clause: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gatekeeper.cli.output import json_option, show_json, show_table
+from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
@@ -38,6 +38,8 @@ def create(repair: bool, as_json: bool) -> None:
         show_json({"created": done.created, "existing": done.existing, "differences": _plain(differences)})
     else:
         click.echo(text("cli.topics_created", created=len(done.created), existing=len(done.existing)))
+        if done.created:
+            note("cli.topics_next")
         _print(differences)
     _exit(differences)
 

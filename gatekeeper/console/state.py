@@ -18,6 +18,7 @@ from gatekeeper.console.security import Limit
 from gatekeeper.console.session import Sessions
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.policy import packs
+from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
 
 
@@ -62,7 +63,11 @@ class Console:
 
     def zone(self) -> str:
         """The time zone of the policy in force, for days and for the times shown."""
-        return packs.load(self.settings.policy).at(self.now()).timezone
+        return self.policy().timezone
+
+    def policy(self) -> Policy:
+        """The policy in force as it is shipped, for what a page says of every send."""
+        return packs.load(self.settings.policy).at(self.now())
 
 
 def console(request: Request) -> Console:

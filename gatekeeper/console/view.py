@@ -50,7 +50,7 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
     _, _, path, query, _ = urlsplit(address or str(request.url))
     rest = [(key, value) for key, value in parse_qsl(query) if key != LANGUAGE]
     found = _ENVIRONMENT.get_template(f"{name}.html").render(
-        **Words(lang, held.zone()).names(),
+        **Words(lang, held.zone(), minor_age=held.policy().minor_age).names(),
         lang=lang,
         session=session,
         sign_in=held.sessions.users is not None,

@@ -147,7 +147,7 @@ def clearance(
 
 
 def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
-    """The entry of an ask in its redacted form `said`. It never expires, because each source allows only one ask."""
+    """The entry of an ask in its redacted form `said`. It never expires: asks count as long as the person does."""
     return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
 
 

@@ -102,3 +102,15 @@ def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(model: Mode
     with model.read() as db:
         packs = registry.packs(db, "jp-pmark")
     assert [packs.at(invented.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]
+
+
+def test_purposes_registered_then_an_item_shows_their_name_in_the_reader_s_language(model: Model) -> None:
+    said = {"id": "mkt.winter", "name_ja": "冬のご案内", "name_en": "Winter news"}
+    _, purpose = invented.purpose(**said)
+    model.take([record("reference", purpose)])
+    with model.read() as db:
+        assert registry.names(db, "ja")["purpose/mkt.winter"] == "冬のご案内"
+        assert registry.names(db, "en")["purpose/mkt.winter"] == "Winter news"
+    model.take([record("reference", {**purpose, "name_ja": "歳末のご案内"}, 1)])
+    with model.read() as db:
+        assert registry.names(db, "ja")["purpose/mkt.winter"] == "歳末のご案内"

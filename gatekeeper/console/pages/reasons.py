@@ -8,33 +8,43 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from gatekeeper.console import registry
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.deciding.release import releasable
+from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Kind
 from gatekeeper.texts import Language, catalogue
 
 router = APIRouter()
+Clause = Annotated[str, Query(max_length=40)]
 _BLANK = re.compile(r"\{[a-z_]+\}")
 
 
 @router.get("/reasons")
-def listed(request: Request, session: Viewer) -> Response:
-    """The catalogue of reasons, group by group."""
-    lang = language(request)
-    groups = [
-        (group, [(kind, list(_sentences(kind.code, lang))) for kind in kinds])
-        for group, kinds in groupby(sorted(CATALOGUE.values(), key=_group), key=lambda kind: kind.group)
-    ]
-    held = console(request)
+def listed(request: Request, session: Viewer, clause: Clause = "") -> Response:
+    """The catalogue of reasons, group by group; with a clause, by its number or a former one, those that cite it."""
+    lang, held = language(request), console(request)
     with held.model.read() as db:
         policy = registry.packs(db, held.settings.policy).at(held.now())
-    return page(request, "reasons", groups=groups, cites=policy.cites, policy=policy, releasable=releasable)
+    found = citing(policy, clause.strip()) if clause.strip() else [*CATALOGUE.values()]
+    groups = [
+        (group, [(kind, list(_sentences(kind.code, lang))) for kind in kinds])
+        for group, kinds in groupby(sorted(found, key=_group), key=lambda kind: kind.group)
+    ]
+    shown: dict[str, Any] = {"cites": policy.cites, "policy": policy, "releasable": releasable}
+    return page(request, "reasons", groups=groups, clause=clause.strip(), **shown)
+
+
+def citing(policy: Policy, clause: str) -> list[Kind]:
+    """The reasons that cite a clause under a policy; A.3.4.2.7 of 2017 finds what cites J.8.7 (domain rule 7.6.31)."""
+    codes = {row.name for row in policy.citing(clause)}
+    return [kind for kind in CATALOGUE.values() if kind.code in codes]
 
 
 _GROUPS = list(dict.fromkeys(kind.group for kind in CATALOGUE.values()))

@@ -1,0 +1,103 @@
+"""Status, `/readyz`, `check` and pages name what is read wide, provisional, unlisted, or made with a missing key."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.cli import status_text
+from gatekeeper.cli.check import _Judge
+from gatekeeper.console.pages.reasons import citing
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.office.fleet import Fleet
+from gatekeeper.policy.packs import load
+from gatekeeper.texts import text
+from gatekeeper.words import Words
+from streams.worker.app import create_app
+from tests.support import invented
+from tests.support.facts import fact
+from tests.support.world import World
+
+QUIET = Fleet(invented.T, "Stable", (), (), None, 15_000)
+STATE: dict[str, Any] = {
+    "mode": "live",
+    "partitions": [],
+    "lag": 0,
+    "workers": [],
+    "seal": None,
+    "asked": 0,
+    "verdicts": {},
+    "transactions": [],
+    "unreadable_facts": [],
+    "purposes": {"registered": 1, "unread": []},
+    "misplaced": 0,
+}
+
+
+def readiness(*facts: invented.Event) -> dict[str, Any]:
+    """Returns what `/readyz` says of a worker that knows these facts."""
+
+    async def read() -> dict[str, Any]:
+        app = create_app(World("127.0.0.1:1", "x.").settings)
+        app.scratch.rmdir()
+        for offset, (topic, value) in enumerate((*invented.REFERENCE, *facts)):
+            app.gate.tools.followers.store.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
+        report: dict[str, Any] = app.gate.readiness()
+        return report
+
+    return asyncio.run(read())
+
+
+def shown(answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
+    status_text.show({**STATE, "worker": worker}, QUIET)
+    return capsys.readouterr().out
+
+
+def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    no = {"state": "Withdrawn", "controller_id": "C-TYPO", "purpose": "mkt.dm.own", "notice_id": None}
+    nos = [invented.consent(record_id=f"R-{n}", recipient_id=f"P-{n}", **no) for n in range(3)]
+    answer = readiness(*nos, invented.consent(state="Withdrawn", notice_id=None))
+    place = f"consents/0/{len(invented.REFERENCE)}"
+    assert answer["read_wide"] == [{"name": "controller/C-TYPO", "people": 3, "record": place}]
+    assert text("cli.status_read_wide", name="controller/C-TYPO", people=3, record=place) in shown(answer, capsys)
+
+
+def test_a_provisional_policy_then_the_reminder_names_it_and_its_day(capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown({"policy_provisional": {"jp-pmark@2": "2028-07-16"}}, capsys)
+    assert text("cli.status_policy_provisional", policy="jp-pmark@2", since="2028-07-16") in said
+
+
+def test_a_stop_of_a_key_that_the_worker_lacks_then_the_action_names_the_key(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = readiness(invented.source(), invented.suppression(token="cp-1", key=2))
+    said = shown(answer, capsys)
+    assert text("cli.status_token_key_missing", key="t1k2", stops="1", sources="0") in said
+    assert text("cli.status_token_key", key="t1", stops="0", sources="1") in said
+    assert [use["key"] for use in status_text.missing_keys(answer)] == ["t1k2"]
+
+
+def test_words_of_an_audience_that_no_list_has_then_check_names_them_and_no_other() -> None:
+    judge = _Judge(invented.store(), Memory(), load("jp-pmark"), tokens=invented.TOKENS, at=invented.T)
+    for number, audience in enumerate((["buyers_of.diabetes"], ["lives.by-the_sea", "糖尿病"])):
+        judge.checked(number, orjson.dumps(invented.send(event_id=f"E-{number}", audience=audience)))
+    assert judge.unlisted == {"lives", "by", "the", "sea"}
+
+
+def test_a_number_of_2017_then_the_reasons_page_finds_what_cites_the_clause_of_today() -> None:
+    policy = load("jp-pmark").at(invented.T)
+    found = [kind.code for kind in citing(policy, "A.3.4.2.7")]
+    assert found == [kind.code for kind in citing(policy, "J.8.7")]
+    assert {"CONSENT_MISSING", "CONSENT_WITHDRAWN"} <= {*found}
+    assert citing(policy, "A.3.4.2.99") == []
+
+
+def test_the_short_meaning_of_a_minor_then_it_says_the_age_where_one_policy_decides() -> None:
+    assert Words("ja", "Asia/Tokyo", minor_age=15).meaning("MINOR_NO_GUARDIAN").startswith("15歳未満")
+    assert "歳" not in Words("ja", "Asia/Tokyo").meaning("MINOR_NO_GUARDIAN")
