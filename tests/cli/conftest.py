@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
     return run
 
 
+@cache
+def _producer(broker: str) -> Producer:
+    return Producer({"bootstrap.servers": broker, "log_level": 0})
+
+
 @dataclass(frozen=True)
 class System:
     """The topics of one test, written to and read by hand."""
@@ -81,7 +87,7 @@ class System:
     ) -> None:
         """Writes one record with another client than ours."""
         failed: list[object] = []
-        producer = Producer({"bootstrap.servers": self.settings.broker})
+        producer = _producer(self.settings.broker)
         producer.produce(
             self.settings.topic(topic),
             value,

@@ -55,7 +55,8 @@ def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.Monkey
 def seal(run, tmp_path: Path) -> str:
     """Seals what stands there, has it witnessed, and returns the witness's public key."""
     assert run("audit", "seal", "--once").code == 0
-    assert run("audit", "witness", "--once", "--first", "--state", str(tmp_path / "witness")).code == 0
+    first = [] if (tmp_path / "witness").exists() else ["--first"]
+    assert run("audit", "witness", "--once", *first, "--state", str(tmp_path / "witness")).code == 0
     return (tmp_path / "keys" / "witness-1.pub").read_text("ascii").strip()
 
 
@@ -236,7 +237,8 @@ def past(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, value in {**world.environment, "GATEKEEPER_LOG": str(tmp_path / "log")}.items():
         monkeypatch.setenv(name, value)
     assert run("keys", "init").code == 0
-    found = Past(world.create(), Trail(partitions=2, seed=3, apart=(36_000_000, 72_000_000)))
+    trail = Trail(partitions=2, seed=3, apart=(36_000_000, 72_000_000), group=world.settings.group)
+    found = Past(world.create(), trail)
     (tmp_path / "keys" / "worker-2.pub").write_text(f"{found.trail.worker.verifier}\n", "ascii")
     world.put("reference", [(f"reference/{number}", value) for number, (_, value) in enumerate(REFERENCE)])
     found.write(12)

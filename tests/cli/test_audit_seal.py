@@ -13,8 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +26,9 @@ from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
+from tests.support.forked import Command
 from tests.support.manifests import Writer
 
-ENTRY = "from gatekeeper.cli import main; main()"
 HOUSE = Path(__file__).parents[2]
 
 
@@ -214,39 +212,17 @@ def test_given_nobody_at_the_address_then_3(run: Run, environment: Settings, key
     assert nowhere in run("audit", "seal", "--once").says(3)
 
 
-@contextmanager
-def process(*arguments: str, room: int = resource.RLIM_INFINITY) -> Iterator[subprocess.Popen[str]]:
-    """Runs a verb beside the test, and ends it; `room`: no file of more bytes can be written, as on a full disk."""
-    environment = os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en"}
-    command = [sys.executable, "-c", ENTRY, *arguments]
-    running = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY)),
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
-
-
-def line(running: subprocess.Popen[str]) -> str:
-    assert running.stdout
-    found = running.stdout.readline()
-    assert found, running.stderr.read() if running.stderr else ""
-    return found
+def beside(*words: str) -> Command:
+    """Runs a verb beside the test."""
+    return Command(*words, env=os.environ | {"GATEKEEPER_LANG": "en"})
 
 
 def test_given_a_running_sealer_then_a_second_is_refused_and_the_first_ends_in_order(
     run: Run, system: System, writers: list[Writer], keys: Keys
 ) -> None:
     put(system, 0, writers[0].next())
-    with process("audit", "seal") as first:
-        assert "sealed 1 " in line(first)
+    with beside("audit", "seal") as first:
+        assert "sealed 1 " in first.line()
         assert "one writer only" in run("audit", "seal", "--once").says(3)
         first.terminate()
         assert first.wait(20) == 0
@@ -259,11 +235,16 @@ def test_given_a_full_disk_then_3_with_one_sentence_and_with_room_again_all_is_s
     run("audit", "seal", "--once")
     before = (tmp_path / "log/checkpoint").read_bytes()
     values += [put(system, 0, writers[0].next()) for _ in range(3)]
-    with process("audit", "seal", "--once", room=200) as running:
-        assert running.wait(60) == 3
-        assert running.stderr
-        (said,) = running.stderr.read().splitlines()
-        assert re.match(r"error: \S+ cannot be written \(File too large\)", said)
+    full = subprocess.run(
+        [sys.executable, "-m", "gatekeeper", "audit", "seal", "--once"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY)),
+    )
+    assert full.returncode == 3
+    (said,) = full.stderr.splitlines()
+    assert re.match(r"error: \S+ cannot be written \(File too large\)", said)
     assert (tmp_path / "log/checkpoint").read_bytes() == before
     assert run("audit", "seal", "--once").code == 0
     assert sealed(tmp_path / "log", keys) == values
@@ -273,16 +254,16 @@ def test_given_a_second_sealer_on_an_equal_copy_then_the_first_never_signs_again
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(system, 0, writers[0].next())
-    with process("audit", "seal", "--interval", "0.1") as first:
-        assert "sealed 1 " in line(first)
+    with beside("audit", "seal", "--interval", "0.1") as first:
+        assert "sealed 1 " in first.line()
         shutil.copytree(tmp_path / "log", tmp_path / "copy")
         before = (tmp_path / "log/checkpoint").read_bytes()
         monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "copy"))
         assert run("audit", "seal", "--once").code == 0
         put(system, 0, writers[0].next())
-        assert first.wait(30) == 3
-        assert first.stderr
-        assert re.search("^error: Another sealer has taken over", first.stderr.read(), re.M)
+        _, said = first.communicate(30)
+        assert first.returncode == 3
+        assert re.search("^error: Another sealer has taken over", said, re.M)
         assert (tmp_path / "log/checkpoint").read_bytes() == before
         assert run("audit", "seal", "--once").code == 0
         assert len(sealed(tmp_path / "copy", keys)) == 2
@@ -296,8 +277,8 @@ def test_given_a_sealer_killed_again_and_again_then_no_manifest_is_lost_or_doubl
         for _ in range(40):
             writer = writers[fate.randrange(2)]
             values.append(put(system, writer.partition, writer.next()))
-        with process("audit", "seal", "--interval", "0.1") as running:
-            assert "sealed" in line(running)
+        with beside("audit", "seal", "--interval", "0.1") as running:
+            assert "sealed" in running.line()
             values += [put(system, 1, writers[1].next()) for _ in range(fate.randrange(5))]
             end = time.monotonic() + fate.random() / 4  # anywhere in what it does next
             while time.monotonic() < end:
@@ -316,11 +297,11 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
     system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     (key,) = keys.public("witness")
-    witness = process("audit", "witness", "--first", "--interval", "0.2")
-    with process("audit", "seal", "--interval", "0.2") as sealer, witness as w:
+    witness = beside("audit", "witness", "--first", "--interval", "0.2")
+    with beside("audit", "seal", "--interval", "0.2") as sealer, witness as w:
         put(system, 0, writers[0].next())
-        assert "sealed 1 " in line(sealer)
-        while "cosigned 1 " not in line(w):
+        assert "sealed 1 " in sealer.line()
+        while "cosigned 1 " not in w.line():
             pass
         end = time.monotonic() + 30
         while True:
@@ -407,16 +388,15 @@ def test_given_an_input_without_record_then_the_sealer_says_so_goes_on_and_ends_
 ) -> None:
     put(system, 0, writers[0].next(0))
     put(system, 0, writers[0].next(1))  # it claims an input, and there is neither that nor a record of it
-    with process("audit", "seal", "--interval", "0.1", "--coverage", "0.000001") as running:
+    with beside("audit", "seal", "--interval", "0.1", "--coverage", "0.000001") as running:
         while not reports_there(tmp_path / "log", keys):
-            line(running)
+            running.line()
         more = put(system, 1, writers[1].next())
         while more not in sealed(tmp_path / "log", keys):
-            line(running)
+            running.line()
         running.terminate()
-        assert running.wait(20) == 1
-        assert running.stderr
-        said = running.stderr.read()
+        _, said = running.communicate(20)
+        assert running.returncode == 1
     assert "Coverage: an input without record  sends/0/0" in said
     found = reports(tmp_path / "log", keys)[0]["findings"]
     assert {(one["fault"], one["topic"], one["partition"], one["offset"]) for one in found} == {

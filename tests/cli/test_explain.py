@@ -10,7 +10,7 @@ import pytest
 from gatekeeper.keys import Keys
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.support.world import World, consent, send, until
+from tests.support.world import World, consent, own_keys, send, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 
@@ -61,7 +61,7 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
 def test_a_worker_key_that_is_missing_here_then_nobody_is_told_that_there_is_no_letter(
     run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=1, keys=str(tmp_path / "keys"))
+    world = World(kafka.bootstrap, prefix, partitions=1, keys=own_keys(tmp_path / "keys"))
     for name, value in {
         **world.environment,
         "GATEKEEPER_LANG": "en",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.cli import publish
 from gatekeeper.engine.sends import INVALID, PARTITION_WRONG
 from gatekeeper.settings import Settings
 from gatekeeper.texts import catalogue
@@ -23,6 +21,7 @@ from streams.client.reader import Reader
 from streams.operations import publishing
 from tests.cli.conftest import System, dying
 from tests.cli.conftest import send as any_send
+from tests.support import forked
 from tests.support.world import PURPOSES, TEMPLATE, controller
 
 
@@ -261,15 +260,8 @@ def test_every_fault_of_the_codec_then_it_has_a_sentence_in_both_languages(a_sen
 
 def test_a_real_process_then_the_sentence_comes_in_japanese_and_no_traceback(tmp_path: Path) -> None:
     file = tmp_path / "nothing.jsonl"
-    done = subprocess.run(
-        [sys.executable, "-m", "gatekeeper", "publish", str(file)],
-        env={"GATEKEEPER_LANG": "ja", "PYTHONPATH": str(Path(publish.__file__).parents[2])},
-        capture_output=True,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stdout == b""
-    assert done.stderr.decode().startswith("エラー: ")
-    assert str(file) in done.stderr.decode()
-    assert done.stderr.count(b"\n") == 1
+    done = forked.run("publish", file, env={"GATEKEEPER_LANG": "ja"}, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("エラー: ")
+    assert str(file) in done.stderr
+    assert done.stderr.count("\n") == 1

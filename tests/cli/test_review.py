@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +11,7 @@ import pytest
 from streams.client.reader import Reader
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run
+from tests.support.forked import Command
 from tests.support.world import TOKEN, Supervised, World, consent, send, source, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
@@ -296,16 +293,9 @@ def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: 
 
 def test_two_clients_racing_on_100_items_then_each_has_one_outcome(world: World, campaign: str) -> None:
     ids = young(world, campaign, 100)  # what one person may release at once
-    calls = [
-        [sys.executable, "-m", "gatekeeper", "review", kind, "--filter", f"campaign={campaign}", *REASON, "--by", by]
-        for kind, by in (("release", "hanako"), ("uphold", "taro"))
-    ]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     running = [
-        subprocess.Popen(
-            call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment
-        )
-        for call in calls
+        Command("review", kind, "--filter", f"campaign={campaign}", *REASON, "--by", by)
+        for kind, by in (("release", "hanako"), ("uphold", "taro"))
     ]
     told: dict[str, list[str]] = {}
     for process in running:

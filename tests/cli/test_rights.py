@@ -15,6 +15,7 @@ from gatekeeper.keys import ROLES, Keys, key_name
 from streams.client import broker_access
 from streams.client.rights import WRITES, rights
 from tests.cli.conftest import Outcome, Run
+from tests.support.invented import KEY
 from tests.support.secure import Secured, secured
 from tests.support.world import World, send
 
@@ -33,7 +34,7 @@ def world(kafka: Secured, tmp_path_factory: pytest.TempPathFactory) -> World:
     keys = Keys(tmp_path_factory.mktemp("keys") / "keys")
     world = World(kafka.plain, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0, keys=str(keys.folder)).create()
     for role in ROLES:
-        keys.make(role, key_name(world.settings.group, role))
+        keys.make(role, key_name(world.settings.group, role), secret=KEY if role == "token" else None)
     world.people(["anna", "ben"])
     return world
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from datetime import datetime
 
 import pytest
@@ -15,6 +13,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from gatekeeper.settings import Settings
 from schemas.codec import decode
 from schemas.topics import TOPICS
+from tests.support.forked import Command
 
 PERSONAL = ("花子", "hanako", "若葉町")
 
@@ -144,17 +143,10 @@ def test_every_topic_of_the_registry_then_it_can_be_read(run, system) -> None:
 
 def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
     system.put("ledger", b"{}", key=b"first")
-    with subprocess.Popen(
-        [sys.executable, "-m", "gatekeeper", "tail", "ledger", "--from-beginning"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    ) as tail:
-        assert tail.stdout is not None
-        assert "first" in tail.stdout.readline()
+    with Command("tail", "ledger", "--from-beginning", env=os.environ | {"PYTHONUNBUFFERED": "1"}) as tail:
+        assert "first" in tail.line()
         system.put("ledger", b"{}", key=b"second")
-        assert "second" in tail.stdout.readline()
+        assert "second" in tail.line()
         tail.send_signal(signal.SIGINT)
         _, said = tail.communicate(timeout=30)
     assert tail.returncode == 130

@@ -36,6 +36,7 @@ from schemas.record import Record
 from streams.kafka.broker import Broker
 from streams.operations import coverage
 from streams.operations.coverage import check
+from tests.support import forked
 from tests.support.facts import fact
 from tests.support.invented import TOKENS
 from tests.support.world import NOTICE, PURPOSES, TEMPLATE, World, consent, controller, send, source, until
@@ -476,8 +477,10 @@ def test_killed_then_what_was_done_is_kept(two: World, tmp_path: Path, monkeypat
         "coverage.covered = killed\n"
         f"command(['coverage', '--state', {str(file)!r}])\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, timeout=120, check=False)
-    assert done.returncode == -signal.SIGKILL, done
+    done = forked.CONTEXT.Process(target=forked.worker, args=(tmp_path / "log", dict(os.environ), script))
+    done.start()
+    done.join(120)
+    assert done.exitcode == -signal.SIGKILL, (tmp_path / "log").read_text()
     assert [one["covered"]["partition"] for one in json.loads(file.read_bytes())["found"]] == [0]
     assert told("--state", file) == told()
 

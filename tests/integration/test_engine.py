@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 
 import pytest
 
 from gatekeeper.knowledge.store import FactStore
 from schemas.manifests import Manifest
 from streams.worker import chunks, intake, turn
+from tests.support import forked
 from tests.support.world import World, eventually, send, until
 
 
@@ -134,7 +133,6 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     world.put("sends", [("r1", send("r1", "unreadable")), ("r2", send("r2", "other"))])
     partition_, offset = place
     words = ("deadletter", "resolve", f"consents/{partition_}/{offset}", "--by", "pm", "--reason", "entered again")
-    resolve = [sys.executable, "-m", "gatekeeper", *words]
 
     async def run(then) -> None:
         async with world.worker() as app:
@@ -148,7 +146,8 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     async def again(app) -> None:
         world.put("sends", [("r1", send("r1", "again"))])
         await eventually(lambda: len(world.audits()) == 3, "the send after a restart")
-        await asyncio.to_thread(subprocess.run, resolve, check=True, env=os.environ | world.environment)
+        resolved = await asyncio.to_thread(forked.run, *words, env=os.environ | world.environment)
+        assert resolved.returncode == 0, resolved
         world.put("sends", [("r1", send("r1", "resolved"))])
         await eventually(lambda: len(world.read("cleared")) == 4, "the send after the resolution, and those before it")
 

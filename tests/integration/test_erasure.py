@@ -4,8 +4,6 @@ import asyncio
 import itertools
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from gatekeeper.ledger.salts import PULSE_MS
 from schemas import topics
 from streams.kafka.broker import Broker
 from streams.worker import batch, intake, turn
+from tests.support import forked
 from tests.support.invented import CHECK, bare, token
 from tests.support.invented import written as home
 from tests.support.world import TEMPLATE, World, consent, eventually, own_keys, send, source, until
@@ -57,8 +56,7 @@ def world(kafka, prefix, tmp_path) -> World:
 
 def command(world: World, *words: str, **settings: str) -> str:
     """Runs a command and returns what it puts out; `settings` go over the world's."""
-    run, environment = [sys.executable, "-m", "gatekeeper", *words], os.environ | world.environment | settings
-    done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=120)
+    done = forked.run(*words, env=os.environ | world.environment | settings)
     assert done.returncode == 0, done
     return done.stdout
 

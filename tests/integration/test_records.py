@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import itertools
 import os
-import subprocess
-import sys
 from collections import Counter
 
 import kafka as kafka_python
@@ -18,6 +16,7 @@ from gatekeeper.texts import text
 from schemas.topics import INPUTS
 from streams.client.reader import Reader
 from streams.worker import facts
+from tests.support import forked
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.cluster import spoil
 from tests.support.invented import REFERENCE
@@ -262,9 +261,8 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
     asyncio.run(refused())
     spoil(kafka, world, 0, b'"notice"', "reference")
     (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send("r1", "autumn")))
-    publish = [sys.executable, "-m", "gatekeeper", "publish", str(tmp_path / "autumn.jsonl")]
     before = world.ends("sends")
-    told = subprocess.run(publish, env=os.environ | world.environment, capture_output=True, text=True)
+    told = forked.run("publish", tmp_path / "autumn.jsonl", env=os.environ | world.environment)
     assert (told.returncode, told.stdout) == (4, "")
     assert "reference/0/" in told.stderr
     assert world.ends("sends") == before, "nothing was published"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +17,7 @@ from kafka.admin import KafkaAdminClient
 from streams.client import admin
 from streams.kafka.broker import Broker
 from streams.operations.coverage import check
+from tests.support import forked
 from tests.support.world import World, consent, send, until
 
 HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
@@ -64,21 +63,9 @@ def created(world: World) -> bool:
 
 def reemit(world: World, *more: str) -> tuple[int, dict[str, Any]]:
     """Runs the command in a process of its own; returns exit code and what it told."""
-    command = [
-        sys.executable,
-        "-m",
-        "gatekeeper",
-        "audit",
-        "reemit",
-        "--topic",
-        "cleared",
-        "--json",
-        "--by",
-        "pm-7",
-        *more,
-    ]
-    done = subprocess.run(command, env=os.environ | world.environment, capture_output=True, check=False)
-    assert b"Traceback" not in done.stderr, done.stderr
+    words = "audit", "reemit", "--topic", "cleared", "--json", "--by", "pm-7", *more
+    done = forked.run(*words, env=os.environ | world.environment)
+    assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads(done.stdout)
 
 

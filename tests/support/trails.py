@@ -80,15 +80,17 @@ class Trail:
     """How long a transaction of a partition comes after the one before, in milliseconds: at least, and less than."""
     judged_as: Callable[[Judged], Judged] | None = None
     """What is written of each thing that was judged, where that is not the thing itself."""
+    group: str = GROUP
+    """Whose keys sign: the name of a system's consumer group."""
     steps: list[Step] = field(default_factory=list)
     worker: Signer = field(init=False)
     log: Signer = field(init=False)
     witness: Signer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.worker = key(f"{GROUP}/worker", seed=self.seed)
-        self.log = key(GROUP, seed=self.seed)
-        self.witness = key(f"{GROUP}/witness", kind=keys.COSIGNATURE, seed=self.seed)
+        self.worker = key(f"{self.group}/worker", seed=self.seed)
+        self.log = key(self.group, seed=self.seed)
+        self.witness = key(f"{self.group}/witness", kind=keys.COSIGNATURE, seed=self.seed)
         self._first: tuple[int, int] | None = None
         self._desks: _Desks | None = None
 
@@ -116,7 +118,7 @@ class Trail:
 
     @property
     def _kind(self) -> _Kind:
-        return _Kind(self.partitions, self.seed, self.acting, self.apart, self.judged_as)
+        return _Kind(self.partitions, self.seed, self.acting, self.apart, self.judged_as, self.group)
 
     def _going_on(self) -> _Desks:
         """Returns the desks as they are after the steps so far, from which more can come."""
@@ -130,7 +132,7 @@ class Trail:
             (folder / name).mkdir(parents=True)
         size = len(self.steps) if sealed is None else sealed
         self.put(folder, [replace(step, index=step.index if (step.index or 0) < size else None) for step in self.steps])
-        said = {"v": 1, "made": instant(invented.T), "group": GROUP, "partitions": self.partitions}
+        said = {"v": 1, "made": instant(invented.T), "group": self.group, "partitions": self.partitions}
         (folder / "export.json").write_bytes(canonical({**said, "from": None, "to": None, **about}))
         if size:
             witness = self.witness if witnessed else None
@@ -250,13 +252,14 @@ class _Kind(NamedTuple):
     acting: float
     apart: tuple[int, int]
     judged_as: Callable[[Judged], Judged] | None
+    group: str
 
 
 class _Desks:
     """The partitions of a trail: each call goes on from the one before and returns its steps."""
 
     def __init__(self, kind: _Kind, first: tuple[int, int] | None) -> None:
-        self._worker, self._random = key(f"{GROUP}/worker", seed=kind.seed), Random(kind.seed)
+        self._worker, self._random = key(f"{kind.group}/worker", seed=kind.seed), Random(kind.seed)
         self._judged_as, self._count, salts = kind.judged_as, 0, count()
         subjects = Subjects(
             {1: invented.KEY}, lambda size: sha256(f"{kind.seed}/{first}/{next(salts)}".encode()).digest()[:size]
