@@ -1,7 +1,4 @@
-"""Which records of `reference` count: those that enough managers signed, from the arrival of the last signature.
-
-The same records in the order of their offsets lead to the same state; a record read again changes nothing.
-"""
+"""Which records of `reference` count: those that enough managers signed, from the arrival of the last signature."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gatekeeper.staff import roles
 from gatekeeper.staff.message import timely
+from gatekeeper.staff.roles import PERSONAL, person, scope, wanted
 from gatekeeper.staff.roster import Member, Roster
 
 P = TypeVar("P")
@@ -61,6 +58,7 @@ class _Waiting(Generic[P]):
 class Endorsements(Generic[P]):
     """Fold of `reference`: takes each record, and gives those that count from then on.
 
+    The same records in the order of their offsets lead to the same state; a record read again changes nothing.
     `origin`: the name of the log; a signature for another log counts for nothing. `roster`: the people in force.
     """
 
@@ -110,7 +108,7 @@ class Endorsements(Generic[P]):
                 self.refused.append(RefusedSignature(record.order, str(said["of"]), str(code)))
             return None
         self._seen.add(said["id"])
-        about.signers.add(roles.person(said["by"]))
+        about.signers.add(person(said["by"]))
         about.vouched |= said["method"] == "vouched"
         if not self._enough(about, record.arrived):
             return None
@@ -132,35 +130,35 @@ class Endorsements(Generic[P]):
             return "too_old"
         if fault := self.roster.fault(said, subject=about.record.name, origin=self.origin, arrived=arrived):
             return fault
-        person = self.roster.member(said["by"], arrived)
-        if person is None or "manager" not in person.roles or not person.acts_for(self._scope(about.record)):
+        signer = self.roster.member(said["by"], arrived)
+        if signer is None or "manager" not in signer.roles or not signer.acts_for(self._scope(about.record)):
             return "role"
         if said["method"] == "vouched" and (
-            about.record.said["kind"] in roles.PERSONAL or self._needed(about.record, arrived) > 1
+            about.record.said["kind"] in PERSONAL or self._needed(about.record, arrived) > 1
         ):
             return "vouched_not_enough"
         return None
 
     def _enough(self, about: _Waiting[P], arrived: int) -> bool:
-        named = roles.wanted(about.record.said)
+        named = wanted(about.record.said)
         return named <= about.signers and len(about.signers) >= self._needed(about.record, arrived)
 
     def _needed(self, record: Referred[P], arrived: int) -> int:
         """The number of managers who must sign: two for people once there are two, else as many as `by` names."""
         if record.said["kind"] == "staff":
             return min(2, max(1, len(self.roster.managers(arrived, self._scope(record)))))
-        return max(1, len(roles.wanted(record.said)))
+        return max(1, len(wanted(record.said)))
 
     def _scope(self, record: Referred[P]) -> frozenset[str] | None:
         """The controllers whom a record concerns, and those whom the record that it replaces concerned."""
-        now = roles.scope(record.said)
+        now = scope(record.said)
         if now is None or record.name not in self._scopes:
             return now
         was = self._scopes[record.name]
         return None if was is None else now | was
 
     def _counts(self, record: Referred[P], order: Order, arrived: int, *, signed: bool) -> Standing[P]:
-        self._scopes[record.name] = roles.scope(record.said)
+        self._scopes[record.name] = scope(record.said)
         self._newest[record.name] = record.sha256
         if record.said["kind"] == "staff":
             self.roster.put(Member.of(record.said, arrived))

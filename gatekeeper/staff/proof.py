@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
@@ -30,10 +30,10 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
     try:
         if _KEY_OF[said["method"]] != key["method"]:
             return False
-        signature = b64decode(said["sig"], validate=True)
+        signature = base64.b64decode(said["sig"], validate=True)
         if key["method"] != "passkey":
             return _verified(key["public"], signature, message)
-        authenticator, client = (b64decode(said[name], validate=True) for name in ("authenticator", "client"))
+        authenticator, client = (base64.b64decode(said[name], validate=True) for name in ("authenticator", "client"))
         fits = _of_this_page(client, key["rp"], message) and _by_the_user(authenticator, key["rp"])
         return fits and _verified(key["public"], signature, authenticator + sha256(client).digest(), passkey=True)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm):
@@ -47,7 +47,7 @@ def challenge(message: bytes) -> bytes:
 
 def _of_this_page(client: bytes, party: Mapping[str, Any], message: bytes) -> bool:
     said = json.loads(client)
-    asked = urlsafe_b64encode(challenge(message)).rstrip(b"=").decode()
+    asked = base64.urlsafe_b64encode(challenge(message)).rstrip(b"=").decode()
     page = said["origin"] in party["origins"] and not said.get("crossOrigin")
     return bool(said["type"] == "webauthn.get" and said["challenge"] == asked and page)
 
@@ -74,4 +74,4 @@ def _verified(public: str, signature: bytes, signed: bytes, *, passkey: bool = F
 
 @lru_cache(maxsize=1024)
 def _loaded(public: str) -> Any:
-    return load_der_public_key(b64decode(public, validate=True))
+    return load_der_public_key(base64.b64decode(public, validate=True))

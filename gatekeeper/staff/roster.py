@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from gatekeeper.staff import roles
 from gatekeeper.staff.message import message, milliseconds
 from gatekeeper.staff.proof import proven
+from gatekeeper.staff.roles import person
 
 
 class Member(NamedTuple):
@@ -55,7 +55,7 @@ class Roster:
     def put(self, one: Member) -> None:
         """Adds a version, after those that came before it."""
         self.began = one.arrived if self.began is None else self.began
-        self._versions.setdefault(roles.person(one.id), []).append(one)
+        self._versions.setdefault(person(one.id), []).append(one)
 
     @property
     def first(self) -> str | None:
@@ -64,7 +64,7 @@ class Roster:
 
     def member(self, id_: str, when: int) -> Member | None:
         """The person as of an arrival, None if nobody with this id is in force then."""
-        known = [one for one in self._versions.get(roles.person(id_), ()) if one.arrived <= when]
+        known = [one for one in self._versions.get(person(id_), ()) if one.arrived <= when]
         if not known:
             return None
         last = known[-1]

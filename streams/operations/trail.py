@@ -13,7 +13,7 @@ import orjson
 
 from gatekeeper.audit.checks.chain import ChainFinding, Own
 from gatekeeper.audit.checks.record_matching import Sieve
-from gatekeeper.audit.checks.trail import Link, link
+from gatekeeper.audit.checks.trail import Link, PersonLine, link
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.reference_log import ReferenceLog
@@ -21,7 +21,7 @@ from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.codec import Unreadable, decode
-from schemas.events import PolicyVersion
+from schemas.events import PolicyVersion, Signature, Staff
 from schemas.record import Record
 from streams.client.reader import Reader
 
@@ -79,6 +79,7 @@ class LiveTrail:
         self._workers = self.keys.public("worker")
         self._policies: dict[str, bytes] = {}
         self._reference: dict[str, bytes] = {}
+        self._people: list[PersonLine] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -123,6 +124,10 @@ class LiveTrail:
             }
             for one in self.aside.values()
         ]
+
+    def people(self) -> list[PersonLine]:
+        """The records `staff` and `signature` of `reference`."""
+        return self._people
 
     def policy(self, sha256: str) -> bytes | None:
         """The bytes of a policy version that is shipped or was put in force, by their SHA-256 in hex."""
@@ -268,6 +273,8 @@ class LiveTrail:
                 if isinstance(found, PolicyVersion) and found.toml is not None:
                     self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
                 counted = counting.take(record, found)
+                if isinstance(found, Staff | Signature):
+                    self._people.append(PersonLine(record.partition, record.offset, record.timestamp, value))
             except Unreadable:
                 continue
             if counted is not None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.export.bundle import AUDIT, PARTS, bundle
+from gatekeeper.audit.export.bundle import PARTS, ROOMS, bundle
 
 HOUSE = Path(__file__).parents[2]
-TREES = {name: ast.parse((AUDIT / name).read_text("utf-8")) for name in PARTS}
+TREES = {name: ast.parse((ROOMS / name).read_text("utf-8")) for name in PARTS}
 
 
 def imports(tree: ast.Module) -> list[tuple[str, str, str | None]]:
@@ -29,7 +29,7 @@ def imports(tree: ast.Module) -> list[tuple[str, str, str | None]]:
 
 
 def module(part: str) -> str:
-    return f"gatekeeper.audit.{part.removesuffix('.py').replace('/', '.')}"
+    return f"gatekeeper.{part.removesuffix('.py').replace('/', '.')}"
 
 
 def defined(tree: ast.Module) -> list[str]:
@@ -45,10 +45,10 @@ def defined(tree: ast.Module) -> list[str]:
 
 
 def test_the_modules_of_the_check_then_each_is_a_part_and_the_command_is_the_last() -> None:
-    assert {name for name in PARTS if name.startswith("verify/")} == {
-        f"verify/{file.name}" for file in (AUDIT / "verify").glob("*.py") if file.name != "__init__.py"
+    assert {name for name in PARTS if name.startswith("audit/verify/")} == {
+        f"audit/verify/{file.name}" for file in (ROOMS / "audit" / "verify").glob("*.py") if file.name != "__init__.py"
     }
-    assert PARTS[-1] == "verify/__main__.py"
+    assert PARTS[-1] == "audit/verify/__main__.py"
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -83,7 +83,7 @@ def test_the_one_file_then_it_holds_every_line_of_its_parts_and_only_imports_wer
     assert [ast.dump(node) for node in whole.body[1:] if node not in moved] == [ast.dump(node) for node in code]
     for name in PARTS:
         assert name == PARTS[-1] or "\n" not in str(ast.get_docstring(TREES[name])), f"{name}: its second line is lost"
-        text = (AUDIT / name).read_text("utf-8")
+        text = (ROOMS / name).read_text("utf-8")
         imported = [node for node in TREES[name].body if isinstance(node, ast.Import | ast.ImportFrom)]
         end = imported[-1].end_lineno or 0
         assert "\n".join(text.splitlines()[end:]).strip() in bundle(), f"{name}: not line by line"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -54,11 +54,24 @@ class Named(Protocol):
         ...
 
 
+class PersonLine(NamedTuple):
+    """A record `staff` or `signature` of `reference`: its place, its arrival in milliseconds, and its bytes."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes
+
+
 class Trail(Named, Protocol):
     """Reader of a trail. `Folder` reads an export, `streams.operations.trail.LiveTrail` the topics."""
 
     def partitions(self) -> list[int]:
         """The numbers of all partitions."""
+        ...
+
+    def people(self) -> Sequence[PersonLine]:
+        """The people who signed acts, in the order of their records; with them anybody can check who acted."""
         ...
 
     def links(self, partition: int) -> Iterator[Link]:

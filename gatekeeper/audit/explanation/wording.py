@@ -112,7 +112,13 @@ class Telling:
         kind = self.known("kind", act["kind"] or "-")
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
         refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
+        refs += [self._signed(one) for one in act.get("signed") or ()]
         return FactLine("acts", act["at"], said, ", ".join(filter(None, refs)))
+
+    def _signed(self, one: Mapping[str, Any]) -> str:
+        """Who signed an act: the person by which method, or the console for the person."""
+        said = {"by": one["by"], "key": one["key"], "console": one.get("console") or "-"}
+        return self.say(f"signed_{one['method']}", **said)
 
     def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[FactLine]:
         """The facts of a snapshot as lines. `basis`: the source on which a decision rests."""

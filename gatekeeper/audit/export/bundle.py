@@ -14,35 +14,41 @@ import sys
 from functools import cache
 from pathlib import Path
 
-AUDIT = Path(__file__).parents[1]
+ROOMS = Path(__file__).parents[2]
 PARTS = (
-    "verify/requirements.py",
-    "tlog/merkle.py",
-    "tlog/notes.py",
-    "tlog/canonical_json.py",
-    "tlog/ranges.py",
-    "verify/sentences.py",
-    "verify/findings.py",
-    "verify/input_files.py",
-    "verify/trust.py",
-    "verify/export_folder.py",
-    "verify/exported_log.py",
-    "verify/manifest_lines.py",
-    "verify/skips.py",
-    "verify/partition_records.py",
-    "verify/partition_manifests.py",
-    "verify/export_check.py",
-    "verify/proof_check.py",
-    "verify/__main__.py",
+    "audit/verify/requirements.py",
+    "audit/tlog/merkle.py",
+    "audit/tlog/notes.py",
+    "audit/tlog/canonical_json.py",
+    "audit/tlog/ranges.py",
+    "staff/message.py",
+    "staff/proof.py",
+    "staff/roles.py",
+    "staff/roster.py",
+    "staff/endorsements.py",
+    "audit/verify/sentences.py",
+    "audit/verify/findings.py",
+    "audit/verify/input_files.py",
+    "audit/verify/trust.py",
+    "audit/verify/export_folder.py",
+    "audit/verify/exported_log.py",
+    "audit/verify/manifest_lines.py",
+    "audit/verify/skips.py",
+    "audit/verify/signers.py",
+    "audit/verify/partition_records.py",
+    "audit/verify/partition_manifests.py",
+    "audit/verify/export_check.py",
+    "audit/verify/proof_check.py",
+    "audit/verify/__main__.py",
 )
-"""Modules below `gatekeeper/audit/`. Each uses only modules before it; the last one is the command."""
+"""Modules below `gatekeeper/`. Each uses only modules before it; the last one is the command."""
 _OURS = ("__future__", "gatekeeper")
 
 
 @cache
 def bundle() -> str:
     """The text of `verify.py`, one and the same for a release."""
-    parts = [(name, *_apart((AUDIT / name).read_text("utf-8"))) for name in PARTS]
+    parts = [(name, *_apart((ROOMS / name).read_text("utf-8"))) for name in PARTS]
     sections = [f"# {f'-- {name} ':-<118}\n# {told.splitlines()[0]}\n\n{code}" for name, told, _, code in parts]
     first, rest = parts[0][2], set[tuple[str, str]]().union(*(imports for _, _, imports, _ in parts[1:]))
     head = f'"""{parts[-1][1]}"""\n\nfrom __future__ import annotations\n\n{_block(first)}'

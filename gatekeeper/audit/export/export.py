@@ -16,7 +16,7 @@ import orjson
 from gatekeeper.audit.checks.trail import Link, Trail
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import ABOUT, DayFiles, cleared, disk, placed
-from gatekeeper.audit.export.export_reader import DAY, Finished
+from gatekeeper.audit.export.export_reader import DAY, PEOPLE, Finished
 from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.audit.log.sealed import Sealed, checked
 from gatekeeper.audit.log.tree import CHECKPOINT
@@ -142,6 +142,9 @@ class _Writer:
                     raise UsageError("error.key_unreadable", path=file)
                 key = file.read_bytes()
             self._put(f"keys/{file.name}", key)
+        if people := self._trail.people():
+            lines = [canonical({**one._asdict(), "value": one.value.decode()}) for one in people]
+            self._put(PEOPLE, b"".join(line + b"\n" for line in lines))
         if self._log is not None:
             self._tiles(self._log)
         self._put("verify.py", bundle().encode())

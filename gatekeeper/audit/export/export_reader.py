@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gatekeeper.audit.checks.trail import Link, link
+from gatekeeper.audit.checks.trail import Link, PersonLine, link
 from gatekeeper.audit.tlog.canonical_json import is_place
 from gatekeeper.audit.tlog.ranges import MAX_PARTITIONS
 from gatekeeper.errors import IntegrityError
@@ -29,6 +29,10 @@ from schemas.topics import DAY_MS
 
 DAYS, UNFINISHED = "days", "unfinished"
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+PEOPLE = "staff.ndjson"
+"""The file of the people who signed acts."""
 
 
 class Finished(NamedTuple):
@@ -79,6 +83,16 @@ class Folder:
                 yield link(partition, offset, value, signature, records, index=said["index"])
         if next(records, None) is not None:
             raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+
+    def people(self) -> list[PersonLine]:
+        """The people of the export; none in an export of an earlier release."""
+        found = []
+        for line in (self._stored(self.path / PEOPLE) or b"").splitlines():
+            with reading(self.path / PEOPLE):
+                one = orjson.loads(line)
+                value = one["value"].encode()
+                found.append(PersonLine(one["partition"], one["offset"], one["timestamp"], value))
+        return found
 
     def policy(self, sha256: str) -> bytes | None:
         """The bytes of a policy version by their SHA-256 in hex, None if they were not exported."""

@@ -12,6 +12,7 @@ from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, Trouble
 from gatekeeper.audit.verify.input_files import read_object
 from gatekeeper.audit.verify.partition_manifests import PartitionManifests
 from gatekeeper.audit.verify.partition_records import PartitionRecords
+from gatekeeper.audit.verify.signers import STAFF, Signers
 from gatekeeper.audit.verify.skips import Skips
 from gatekeeper.audit.verify.trust import Demands
 
@@ -61,10 +62,13 @@ def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
     workers, needed, seen = files.keys("worker"), set(_SCHEMAS), set[bytes]()
     log = ExportedLog(files, report, first=first, to=to)
     excluded = log.check(about.get("group"), demands)
+    signers = Signers(report, str(about.get("group")))
+    if STAFF in files.names:
+        signers.learn(files.read(STAFF))
     for number in range(partitions):
         with files.lines("records", number) as lines, files.lines("manifests", number) as manifests:
             skips = Skips(number, report)
-            records = PartitionRecords(lines, report, skips, seen)
+            records = PartitionRecords(lines, report, skips, seen, signers)
             PartitionManifests(
                 number, records, skips, report, log=log, workers=workers, needed=needed, whole=first is None
             ).check(manifests)
@@ -77,6 +81,7 @@ def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
     for name in filter(of_partition, strangers):
         report.add("outside", file=name)
     _say(report, log, first, to)
+    signers.say()
     report.exclude(excluded)
     report.say("elsewhere")
     report.say("not_looked_at")

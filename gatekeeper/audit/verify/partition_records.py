@@ -12,6 +12,7 @@ from gatekeeper.audit.tlog.ranges import offsets
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
 from gatekeeper.audit.verify.input_files import Lines
 from gatekeeper.audit.verify.manifest_lines import ManifestLine
+from gatekeeper.audit.verify.signers import Signers
 from gatekeeper.audit.verify.skips import Skips
 
 _Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
@@ -23,6 +24,8 @@ _TAIL = re.compile(
     rb'"src":\{"offset":([0-9]{1,19}),"partition":([0-9]{1,9}),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
 )
 """The end of an audit record, from its last `{` on. Keys are sorted, and none after `src` holds an object."""
+_OF_ACTS = re.compile(rb"(^|\.)acts(\.v1)?$")
+"""The name of the topic of people's acts, bare or as on a broker."""
 _REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"')
 """A record's name for a file in `reference/`. The search is linear in the length of any input."""
 
@@ -30,9 +33,10 @@ _REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"'
 class PartitionRecords:
     """Takes each manifest's records in turn, and reports their faults."""
 
-    def __init__(self, lines: Lines, report: Report, skips: Skips, seen: set[bytes]) -> None:
+    def __init__(self, lines: Lines, report: Report, skips: Skips, seen: set[bytes], signers: Signers) -> None:
         """`seen`: ids of the decisions at other stages than intake, in any partition."""
         self._lines, self._report, self._skips, self._seen = lines, report, skips, seen
+        self._signers = signers
 
     def names_reference(self) -> bool:
         """Tells, before any record is taken, whether one of the first names a file in `reference/`."""
@@ -159,6 +163,8 @@ class PartitionRecords:
                     self._skips.take(offset, _line_of(tail))
                 wrong = "twice" if did[1] in self._seen else None
                 self._seen.add(did[1])
+                if stage in (b"act", b"release") and _OF_ACTS.search(tail[3]):
+                    self._signers.take(_line_of(tail), one.place)
             elif input_ not in left:
                 wrong = "twice" if input_ in sends else "not_taken"
             else:

@@ -1,0 +1,98 @@
+"""Who signed the acts of an export: checked offline against the people that travel with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.verify.findings import Report
+from gatekeeper.audit.verify.signers import Signers
+from schemas.codec import canonical
+from tests.support import invented, staff
+from tests.support.desk import YOUNG
+from tests.unit.test_signed_acts import AT, Office, by
+
+
+def people() -> bytes:
+    lines = []
+    for offset, (_, value) in enumerate(staff.founding(at=AT)):
+        line = {"partition": 0, "offset": offset, "timestamp": invented.T, "value": value.decode()}
+        lines.append(canonical(line) + b"\n")
+    return b"".join(lines)
+
+
+@pytest.fixture(scope="module")
+def records() -> list[bytes]:
+    """The audit records of a release by a reviewer, and of a note for which the console vouched."""
+    desk = Office(*YOUNG)
+    desk.send()
+    desk.act("release", **by("kenji", evidence_ref="form-1"))
+    desk.word = True
+    desk.act("note", 0, **by("yuki", "n-1"))
+    return [judged.audit for judged in desk.all[1:]]
+
+
+def report(*records: bytes, known: bytes | None = None, origin: str = staff.ORIGIN) -> Report:
+    found = Report()
+    signers = Signers(found, origin)
+    signers.learn(people() if known is None else known)
+    for record in records:
+        signers.take(record, (3, 7))
+    signers.say()
+    return found
+
+
+def changed(record: bytes, **fields: Any) -> bytes:
+    said = orjson.loads(record)
+    said["act"]["signed"][0] |= fields
+    return canonical(said)
+
+
+def test_acts_that_people_signed_then_they_are_counted_by_how(records: list[bytes]) -> None:
+    found = report(*records)
+    assert (found.findings, found.says) == ([], [("acts_signed", {"count": 1, "vouched": 1})])
+
+
+def test_acts_of_an_earlier_release_then_they_are_unsigned(records: list[bytes]) -> None:
+    said = orjson.loads(records[0])
+    del said["act"]["signed"]
+    found = report(canonical(said), known=b"")
+    assert (found.findings, found.says) == ([], [("acts_unsigned", {"count": 1})])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"by": "hanako"},
+        {"at": "2026-11-24T01:00:00.001Z"},
+        {"sha256": "0" * 64},
+        {"subject": "uphold/" + "A" * 26},
+        {"sig": "AAAA"},
+        {"method": "vouched", "console": "console", "signin": "password"},
+        {"method": None},
+    ],
+)
+def test_a_changed_signature_then_it_is_found(records: list[bytes], fields: dict[str, Any]) -> None:
+    assert [one.code for one in report(changed(records[0], **fields)).findings] == ["act_signature"]
+
+
+def test_a_changed_act_then_its_signature_does_not_fit(records: list[bytes]) -> None:
+    for name, value in (("by", "hanako"), ("kind", "uphold"), ("act_id", "other"), ("item", "B" * 26)):
+        said = orjson.loads(records[0])
+        said["act"][name] = value
+        assert [one.code for one in report(canonical(said)).findings] == ["act_signature"]
+
+
+def test_a_signer_who_was_nobody_then_then_it_is_found(records: list[bytes]) -> None:
+    assert [one.code for one in report(records[0], known=b"").findings] == ["signer_unknown"]
+    said = orjson.loads(records[0])
+    said["src"]["timestamp"] = invented.T - 1
+    assert [one.code for one in report(canonical(said)).findings] == ["signer_unknown"]
+    assert [one.code for one in report(records[0], origin="test.gatekeeper").findings] == ["signer_unknown"]
+
+
+def test_people_that_cannot_be_read_then_it_says_so() -> None:
+    lines = canonical({"partition": 0, "offset": 0, "timestamp": 0, "value": "{}"})
+    assert [one.code for one in report(known=lines).findings] == ["staff_line"]
