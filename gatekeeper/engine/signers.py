@@ -59,8 +59,6 @@ class SignedHandling:
             found = signer(self._asked, now.store.log, now.evaluator.acts)
             if isinstance(found, Signer) and now.memory.seen(str(self._asked.act and self._asked.act.act_id)):
                 found = "seen_before"
-            if isinstance(found, Signer) and not _theirs(self._asked.act, found):
-                found = "role"
             if isinstance(found, str):
                 self.done = True
                 return [answered(now, self._asked, Answer("refused", found))]
@@ -85,7 +83,8 @@ def signer(asked: ActRecord, log: ReferenceLog, acts: Acts) -> Signer | Refused 
     began = log.roster.began
     if began is None or asked.timestamp < began:
         return None if acts == "unsigned" else "no_staff"
-    return weigh(asked.value or b"", asked.headers, arrived=asked.timestamp, roster=log.roster, origin=log.origin)
+    found = weigh(asked.value or b"", asked.headers, arrived=asked.timestamp, roster=log.roster, origin=log.origin)
+    return "role" if isinstance(found, Signer) and not _theirs(asked.act, found) else found
 
 
 def _theirs(act: Act | None, person: Signer) -> bool:

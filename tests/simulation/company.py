@@ -6,6 +6,7 @@ They know only what an outside producer knows: when it began to write, and when 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,13 +22,15 @@ from gatekeeper.deciding.release import releasable
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
+from gatekeeper.staff import signing
 from gatekeeper.times import instant
+from schemas.codec import decode, encode
 from schemas.topics import FACT_TOPICS
 from tests.simulation.kafka import Identity
 from tests.simulation.log import Refusal, Row
 from tests.simulation.loop import EPOCH_MS, Machine
 from tests.simulation.network import Network
-from tests.support import desk, invented
+from tests.support import desk, invented, staff
 
 Place = tuple[TopicPartition, int]
 CAMPAIGNS = 6
@@ -94,9 +97,29 @@ class Company:
             if person.kind != "bought":
                 self._put(*_keyed(invented.consent(**whose, event_time="2024-05-01")))
 
+        origin, tp = self.settings.group, self._where("reference", "staff")
+        lines = staff.founding(at=self.now(), origin=origin, ids=(f"G-{number}" for number in itertools.count()))
+        for key, bytes_ in lines:
+            self.network.kafka.produce(None, None, tp, [(key.encode(), bytes_, ())])
+
     def _put(self, topic: str, key: str, value: dict[str, Any]) -> None:
         tp = self._where(topic, key)
         self.network.kafka.produce(None, None, tp, [(key.encode(), orjson.dumps(value), ())])
+
+    def _signed(self, key: str, value: dict[str, Any]) -> Row:
+        """An act, signed by the person who acts."""
+        act = decode("acts", None, orjson.dumps(value))
+        blind = f"{self.random.getrandbits(128):032x}"
+        person = staff.key(value["by"])
+        header = signing.of_act(act, person, origin=self.settings.group, at=self.now(), blind=blind)
+        return key.encode(), encode(act), [header]
+
+    def _endorsed(self, key: str, value: dict[str, Any]) -> list[Row]:
+        """A record of `reference`, with a manager's signature behind it."""
+        lines = staff.signed(
+            (key, orjson.dumps(value)), "hanako", at=self.now(), origin=self.settings.group, ids=[f"G-{self.number()}"]
+        )
+        return [(name.encode(), bytes_, ()) for name, bytes_ in lines]
 
     def _where(self, topic: str, key: str) -> TopicPartition:
         name = self.settings.topic(topic)
@@ -221,7 +244,7 @@ class Company:
         named["reasons"] = [code for code in named["had"] if releasable(code)]
         value = invented.item_act(kind, named, **{"act_id": f"A-{self.number()}", "at": self.now(), **more})
         tp = TopicPartition(self.settings.topic("acts"), item.partition)
-        return tp, (said["recipient_id"].encode(), orjson.dumps(value), ())
+        return tp, self._signed(said["recipient_id"], value)
 
     def campaign(self, kind: str, campaign: str) -> list[tuple[TopicPartition, list[Row]]]:
         """Returns an act about a campaign, one record a partition."""
@@ -236,7 +259,7 @@ class Company:
         return self._everywhere(person.id, value)
 
     def _everywhere(self, key: Any, value: dict[str, Any]) -> list[tuple[TopicPartition, list[Row]]]:
-        row: Row = (str(key).encode(), orjson.dumps(value), ())
+        row = self._signed(str(key), value)
         topic = self.settings.topic("acts")
         return [(TopicPartition(topic, number), [row]) for number in range(self.settings.partitions)]
 
@@ -253,7 +276,7 @@ class Company:
         value = {"v": 1, "kind": "resume_partition", "act_id": f"A-{self.number()}", "at": self.now(), "by": "hanako",
                  "subject": f"partition/{number}", "refused": note.key, "head": sha256(head or b"").hexdigest(),
                  "sends": max(at["sends"], kafka.logs[sends].begin), "acts": at["acts"]}  # fmt: skip
-        return acts, (value["subject"].encode(), orjson.dumps(value), ())
+        return acts, self._signed(value["subject"], value)
 
     def resume(self) -> None:
         """Lets all partitions go on that retention has overtaken."""
@@ -281,13 +304,13 @@ class Company:
         for name in LISTED:
             self.people[name].words.append(word)
         _, value = invented.batch(id=LIST, **({} if end else {"state": "quarantined"}))
-        self.write("reference", [(f"batch/{LIST}".encode(), orjson.dumps(value), ())], word)
+        self.write("reference", self._endorsed(f"batch/{LIST}", value), word)
 
     def resolve(self, topic: str, partition: int, offset: int) -> None:
         """Says that an unreadable record has been dealt with."""
         value = {"v": 1, "kind": "resolution", "id": f"Z-{self.number()}", "topic": topic, "partition": partition,
                  "offset": offset, "by": "hanako", "reason": "looked at", "at": self.now()}  # fmt: skip
-        self.write("reference", [(f"resolution/{value['id']}".encode(), orjson.dumps(value), ())])
+        self.write("reference", self._endorsed(f"resolution/{value['id']}", value))
 
 
 class _Transaction:

@@ -192,7 +192,6 @@ def _settings(worker: str) -> Settings:
         worker=worker,
         keys="simulated",
         max_lag=MAX_LAG_SECONDS,
-        acts="unsigned",
     )
 
 

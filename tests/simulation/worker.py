@@ -138,7 +138,7 @@ class Worker:
             def chance(size: int) -> bytes:
                 return sha256(f"{self.name}/{self._lives}/{next(salts)}".encode()).digest()[:size]
 
-            self.followers = Followers(settings, FactStore(), clients, clock)
+            self.followers = Followers(settings, FactStore(settings.group), clients, clock)
             judge = Judge(
                 self._packs,
                 settings.partitions,

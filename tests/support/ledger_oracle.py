@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
+from gatekeeper.staff.message import WINDOW_MS, milliseconds
 from gatekeeper.times import span
 from schemas.audit import Acted, AuditRecord
 from schemas.topics import DAY_MS
@@ -77,6 +78,7 @@ class Implied:
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     _decided: dict[str, int] = field(default_factory=dict)
     _released: set[str] = field(default_factory=set)
+    _seen: dict[str, int] = field(default_factory=dict)
     _named: dict[str, str] = field(default_factory=dict)
     """Who is meant by the pseudonyms of these records."""
 
@@ -85,6 +87,8 @@ class Implied:
         for a in records:
             at = _ms(a.at)
             self._decided[a.did] = at
+            for signed in a.act.signed or () if a.act else ():
+                self._seen[f"seen/{a.act and a.act.act_id}/"] = milliseconds(signed.at) + WINDOW_MS
             if a.act and a.act.outcome == "recorded" and a.act.kind == "erase":
                 self._erased(a)
             if a.act and a.act.kind == "cancel" and a.act.outcome == "done":
@@ -122,11 +126,14 @@ class Implied:
         """
         left = {key: value for key, value in self._entries.items() if key in ledger or not _passed(value, at)}
         left = {key: value for key, value in left.items() if not _passed(value, at, day=True)}
-        held = {key: _shown(key, value) for key, value in ledger.items() if not key.startswith(("salt/", "erased/"))}
+        unseen = ("salt/", "erased/", "seen/")
+        held = {key: _shown(key, value) for key, value in ledger.items() if not key.startswith(unseen)}
         for key, value in left.items():
             if value.get("act_id") == "" and key in held and 0 <= value["offset"] - held[key]["offset"] <= REACH:
                 held[key]["offset"] = value["offset"]  # it is looked for from there on
         assert held == left
+        seen = {key: value["until"] for key, value in ledger.items() if key.startswith("seen/")}
+        assert seen.items() <= self._seen.items(), "an act is held for seen that nobody signed"
         salted, erased = (
             {key.split("/")[1] for key in ledger if key.startswith(kind)} for kind in ("salt/", "erased/")
         )

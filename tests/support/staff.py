@@ -82,11 +82,12 @@ def signed(
     return lines
 
 
-def founding(*, at: str | None = None, origin: str = ORIGIN) -> list[Line]:
+def founding(*, at: str | None = None, origin: str = ORIGIN, ids: Iterable[str] = ()) -> list[Line]:
     """Everybody of this set: the first manager stands alone, and then each needs the signatures of the managers."""
-    lines = [line(record("hanako")), *signed(record("taro"), "hanako", at=at, origin=origin)]
+    given = iter(ids)
+    lines = [line(record("hanako")), *signed(record("taro"), "hanako", at=at, origin=origin, ids=given)]
     for one in ("yuki", "kenji", "ami", "console"):
-        lines += signed(record(one), "hanako", "taro", at=at, origin=origin)
+        lines += signed(record(one), "hanako", "taro", at=at, origin=origin, ids=given)
     return lines
 
 
