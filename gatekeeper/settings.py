@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     user: Annotated[str, Field(pattern=rf"^$|{ID_PATTERN}")] = Field(
         "", description="who acts: a staff id, not a name; --by goes before it"
     )
+    user_key: str = Field("", description="file of the key with which that person signs acts and reference data")
     console_host: str = Field("127.0.0.1", description="where the console listens; elsewhere only with a user file")
     console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8647, description="its port; 0 takes a free one")
     console_users: str = Field("", description="the console's user file; empty: no sign-in, and this machine only")

@@ -10,8 +10,10 @@ import click
 from gatekeeper.errors import UsageError
 from gatekeeper.review.actions import TYPED_ABOVE
 from gatekeeper.settings import Settings
+from gatekeeper.staff import roles
 from gatekeeper.texts import text
 from schemas.values import ID_PATTERN
+from streams.client import signatory
 
 
 def _said(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -29,9 +31,15 @@ yes_option = click.option("--yes", is_flag=True, help=text("cli.yes"))
 
 
 def person(settings: Settings, by: str | None) -> str:
-    """The actor's id, as given or from the setting; raises UsageError (2) if it is missing or malformed."""
-    if not (found := by or settings.user):
+    """The actor's id, as given, else the holder of the key, else from the setting.
+
+    Raises UsageError (2) if it is missing or malformed, or names another person than the key.
+    """
+    key = signatory.own_key(settings)
+    if not (found := by or (key.by if key else settings.user)):
         raise UsageError("error.user_missing")
+    if key and roles.person(key.by) != roles.person(found):
+        raise UsageError("error.key_of_other_person", by=key.by, named=named(found, "--by"))
     return named(found, "--by")
 
 

@@ -19,7 +19,8 @@ from gatekeeper.texts import catalogue, text
 from schemas.codec import encode
 from schemas.events import Resolution
 from schemas.topics import FACT_TOPICS, logical_name
-from streams.client.publisher import Outgoing, transact
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import transact
 from streams.client.reader import Reader
 from streams.operations import deadletters
 from streams.operations.deadletters import DeadLetter, Source

@@ -16,7 +16,8 @@ from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import encode
 from schemas.events import Purpose
-from streams.client.publisher import Outgoing, transact
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import transact
 from streams.client.reader import Reader
 from streams.operations import management
 

@@ -21,7 +21,8 @@ from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Batch, Controller, PairedAct
 from schemas.record import Record
 from schemas.topics import subject_key
-from streams.client.publisher import Outgoing, Place, transact
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import Place, transact
 from streams.client.reader import Reader
 
 Referred = TypeVar("Referred", bound=Controller | Batch)

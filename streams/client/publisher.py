@@ -16,8 +16,11 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError
 from gatekeeper.settings import Settings
+from streams.client import signatory as signatories
 from streams.client.broker_access import REQUEST_MS, connection, forbidden, reaching
+from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
+from streams.client.signatory import Signatory
 
 DELIVERY_MS = 20_000
 """Milliseconds for an acknowledgement; within that time an idempotent producer survives a broker's restart."""
@@ -29,16 +32,6 @@ WINDOW_BYTES = 4 * 1024 * 1024
 
 FromLine = tuple[int, bytes | None, bytes]
 """A record of a file: the number of its line, its key and its value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to write to a topic of the registry; without partition its key decides, without both any partition."""
-
-    topic: str
-    key: bytes | None
-    value: bytes
-    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +60,13 @@ class Publisher:
 
     Keyed records go to the partition of Kafka's murmur2, as with Java's producers. The order of a person's records and
     the recognition of duplicates depend on one partitioner for all.
+    `signatory`: signs acts and reference data; None: the person whose key the settings name.
     """
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(self, settings: Settings, topic: str, signatory: Signatory | None = None) -> None:
         self._settings = settings
         self._topic = topic
+        self._signatory = signatory or signatories.of(settings, {topic})
 
     def __enter__(self) -> Self:
         _demand(self._settings, {self._topic})
@@ -90,12 +85,15 @@ class Publisher:
         `partitions`: the partition of each record, whatever its key. A record without an answer may have been written.
         Raises UsageError (2) if the user may not write there, and nothing was written.
         """
-        name, futures = self._settings.topic(self._topic), []
+        pairs = zip(records, partitions or repeat(None, len(records)), strict=True)
+        outgoing = [Outgoing(self._topic, key, value, partition) for (key, value), partition in pairs]
+        signed, futures = self._signatory.sign(outgoing), list[Any]()
         with suppress(KafkaTimeoutError):
-            for (key, value), partition in zip(records, partitions or repeat(None, len(records)), strict=True):
-                futures.append(self._producer.send(name, key=key, value=value, partition=partition))
+            for record in (*signed.records, *signed.behind):
+                futures.append(_sent(self._producer, self._settings, record))
             self._producer.flush(timeout=DELIVERY_MS / 1000 + 5)
-        places = [_place(self._topic, future) if future.succeeded() else None for future in futures]
+        written = futures[: len(records)]
+        places = [_place(self._topic, future) if future.succeeded() else None for future in written]
         if futures and not any(places) and (lacking := forbidden(self._settings, futures[0].exception)):
             raise lacking
         return places + [None] * (len(records) - len(places))
@@ -111,23 +109,28 @@ class Publisher:
                 return
 
 
-def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | None = None) -> list[Place]:
+def transact(
+    settings: Settings, records: Sequence[Outgoing], *, name: str | None = None, signatory: Signatory | None = None
+) -> list[Place]:
     """Writes all records or none, in one transaction. The result is their places; a result means acknowledged.
 
+    `signatory`: as for `Publisher`.
     `name`: the name for `settle`, in case the answer to the commit does not come. An older open transaction of that
     name is settled first. Raises UnavailableError (3) or UsageError (2) if nothing was written, IncompleteError (5) if
     the answer to the commit did not come and the result is unknown.
     """
-    _demand(settings, {record.topic for record in records})
+    topics = {record.topic for record in records}
+    _demand(settings, topics)
+    signed = (signatory or signatories.of(settings, topics)).sign(records)
     with transactional(settings, _of_command(settings, name or uuid4().hex)) as producer:
         with reaching(settings):
             producer.begin_transaction()
-            places = _written(producer, settings, records)
+            places = _written(producer, settings, [*signed.records, *signed.behind])
         try:
             bounded(producer.commit_transaction)
         except KafkaError:
             raise IncompleteError("error.commit_unknown", broker=settings.bootstrap) from None
-        return places
+        return places[: len(records)]
 
 
 def settle(settings: Settings, name: str) -> None:
@@ -171,10 +174,7 @@ def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
 
 def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
     try:
-        futures = [
-            producer.send(settings.topic(each.topic), key=each.key, value=each.value, partition=each.partition)
-            for each in records
-        ]
+        futures = [_sent(producer, settings, record) for record in records]
         producer.flush(timeout=TRANSACTION_MS / 1000)
         return [_place(record.topic, future) for record, future in zip(records, futures, strict=True)]
     except KafkaError:
@@ -182,6 +182,16 @@ def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> 
         with suppress(KafkaError):
             bounded(producer.abort_transaction)
         raise
+
+
+def _sent(producer: Any, settings: Settings, record: Outgoing) -> Any:
+    return producer.send(
+        settings.topic(record.topic),
+        key=record.key,
+        value=record.value,
+        partition=record.partition,
+        headers=list(record.headers),
+    )
 
 
 def _demand(settings: Settings, topics: set[str]) -> None:

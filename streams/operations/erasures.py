@@ -18,7 +18,7 @@ from schemas.events.sends import CARRIED, Match
 from schemas.values import Token
 from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
-from streams.client.publisher import Outgoing
+from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
 
 _OURS = re.compile(r"erase-([0-9a-f]{32})-[0-9]+")

@@ -16,7 +16,8 @@ from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
 from schemas.topics import subject_key
-from streams.client.publisher import Outgoing, settle, transact
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import settle, transact
 from streams.client.reader import Reader
 
 TICK_SECONDS = 0.25

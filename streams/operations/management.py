@@ -20,7 +20,7 @@ from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Controller, PairedAct
 from streams.client import fact_with_act
 from streams.client.fact_with_act import NewestReference, Pair, Rival
-from streams.client.publisher import Outgoing
+from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
 
 

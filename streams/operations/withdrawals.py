@@ -17,7 +17,7 @@ from schemas.events import Consent, PairedAct
 from schemas.values import Channel
 from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
-from streams.client.publisher import Outgoing
+from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
 from streams.operations import management
 

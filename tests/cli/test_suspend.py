@@ -15,7 +15,8 @@ from gatekeeper.settings import Settings
 from schemas.codec import decode, encode, parse
 from schemas.events import Controller
 from streams.client import fact_with_act, publisher
-from streams.client.publisher import Outgoing, transact
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System

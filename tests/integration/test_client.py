@@ -17,7 +17,8 @@ from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from streams.client import admin, broker_access, fact_with_act, publisher
 from streams.client import reader as client
-from streams.client.publisher import Outgoing, Place, Publisher, transact
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import Place, Publisher, transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support.world import until

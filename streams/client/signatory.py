@@ -1,0 +1,126 @@
+"""Signs the acts and the records of `reference` that a process writes, in the one place through which all of them go.
+
+An act carries its signature in a header. A record of `reference` is followed by a record `signature`, written with it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from uuid import uuid4
+
+from gatekeeper import person_keys
+from gatekeeper.errors import UsageError
+from gatekeeper.person_keys import PersonKey
+from gatekeeper.settings import Settings
+from gatekeeper.staff import roles, signing
+from schemas.codec import decode
+from schemas.events import Act, Suppression
+from streams.client.outgoing import Outgoing
+from streams.client.reader import Reader
+
+SIGNED = frozenset(("acts", "reference"))
+"""Topics whose records somebody signs."""
+BLIND_BYTES = 16
+_STAFF = b"staff/"
+
+
+class Signed(NamedTuple):
+    """Records in their order with their headers, and the records `signature` to be written behind them."""
+
+    records: list[Outgoing]
+    behind: list[Outgoing]
+
+
+class Signatory(Protocol):
+    """Somebody who signs what a process writes."""
+
+    def sign(self, records: Sequence[Outgoing]) -> Signed:
+        """The records with their signatures; raises UsageError (2) for an act that names somebody else."""
+
+
+class PersonSignatory:
+    """A person who signs with a key of their own. `origin`: the name of the log, `Settings.group`."""
+
+    def __init__(self, key: PersonKey, origin: str) -> None:
+        self.by = key.by
+        self._key, self._origin = key, origin
+
+    def sign(self, records: Sequence[Outgoing]) -> Signed:
+        """The records with this person's signatures; raises UsageError (2) for an act that names somebody else.
+
+        One act that stands on several partitions has one signature. A suppression is signed only where it takes an
+        erasure back.
+        """
+        headers = {record.value: self._header(record) for record in records}
+        signed = [
+            replace(record, headers=(*record.headers, *headers[record.value])) if headers[record.value] else record
+            for record in records
+        ]
+        return Signed(signed, [self.endorse(record) for record in records if record.topic == "reference"])
+
+    def endorse(self, record: Outgoing) -> Outgoing:
+        """The record `signature` for a record of `reference`, also for one that stands there already."""
+        id_, of = uuid4().hex, (record.key or b"").decode()
+        value = signing.of_reference(of, record.value, self._key, origin=self._origin, at=_now(), id_=id_)
+        return Outgoing("reference", f"signature/{id_}".encode(), value)
+
+    def _header(self, record: Outgoing) -> tuple[tuple[str, bytes], ...]:
+        about = {"origin": self._origin, "at": _now(), "blind": secrets.token_hex(BLIND_BYTES)}
+        if record.topic == "acts":
+            act: Act = decode("acts", record.key, record.value)
+            named = (act.by,) if isinstance(act.by, str) else act.by
+            if roles.person(self.by) not in map(roles.person, named):
+                raise UsageError("error.key_of_other_person", by=self.by, named=", ".join(named))
+            return (signing.of_act(act, self._key, **about),)
+        if record.topic == "suppressions":
+            stop: Suppression = decode("suppressions", record.key, record.value)
+            if stop.kind == "erasure" and stop.state == "corrected":
+                return (signing.of_correction(stop, self._key, **about),)
+        return ()
+
+
+class NobodySigns:
+    """Nobody signs. That is refused once people are registered, because the gate would refuse it anyway."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def sign(self, records: Sequence[Outgoing]) -> Signed:
+        """The records as they are; raises UsageError (2) once the log has people."""
+        with Reader(self._settings) as reader:
+            if any((record.key or b"").startswith(_STAFF) for record in reader.read("reference")):
+                raise UsageError("error.key_needed")
+        return Signed(list(records), [])
+
+
+class NothingToSign:
+    """Facts and sends have no signatures."""
+
+    def sign(self, records: Sequence[Outgoing]) -> Signed:
+        """The records as they are."""
+        return Signed(list(records), [])
+
+
+def of(settings: Settings, topics: Collection[str]) -> Signatory:
+    """Whoever signs records of these topics: the person whose key the settings name.
+
+    Raises UsageError (2) for a key that cannot be read.
+    """
+    if SIGNED.isdisjoint(topics):
+        return NothingToSign()
+    key = own_key(settings)
+    return PersonSignatory(key, settings.group) if key else NobodySigns(settings)
+
+
+def own_key(settings: Settings) -> PersonKey | None:
+    """The key of the person who acts here, None without one; raises UsageError (2) for one that cannot be read."""
+    return person_keys.read(Path(settings.user_key)) if settings.user_key else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
