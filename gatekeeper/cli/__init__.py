@@ -50,8 +50,8 @@ HEADINGS = {
         "partition": "partition",
         "deadletter": "deadletter",
         "tail": "tail",
-        "user": "user",
     },
+    "cli.heading_people": {"init": "init", "staff": "staff", "reference": "reference", "user": "user"},
 }
 """Headings of the help, each with its verbs and their modules here; a module has a click command `command`."""
 VERBS = {verb: module for verbs in HEADINGS.values() for verb, module in verbs.items()}

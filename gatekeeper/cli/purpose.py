@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gatekeeper.cli.actor import named
 from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.deciding.purposes import Registered
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import UsageError
@@ -19,7 +20,7 @@ from schemas.events import Purpose
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
 from streams.client.reader import Reader
-from streams.operations import management
+from streams.operations import people
 
 _OPTIONS = {"id": "ID", "name_ja": "--name-ja", "name_en": "--name-en", "controllers": "--controller", "by": "--by"}
 
@@ -55,22 +56,27 @@ def add(
         raise UsageError("error.purpose_by_two", purpose=id_)
     value = encode(purpose)
     with Reader(settings) as reader:
-        reference = management.reference(reader)
+        reference = people.read(settings, reader).log.reference
     if purpose != _with(reference, purpose, value):
         raise UsageError("error.purpose_differs", purpose=id_)
     (place,) = transact(settings, [Outgoing("reference", f"purpose/{id_}".encode(), value)])
+    row = waiting_row(settings, f"purpose/{id_}", place.offset)
     if as_json:
-        show_json({"purpose": id_, "topic": settings.topic("reference"), "offset": place.offset})
-    else:
-        click.echo(text("cli.purpose_added", purpose=id_))
+        where = {"topic": settings.topic("reference"), "offset": place.offset}
+        show_json({"purpose": id_, **where, "waiting": row is not None})
+        return
+    click.echo(text("cli.purpose_added", purpose=id_))
+    if row:
+        told_waiting(row)
 
 
 @command.command("list", help=text("cli.purpose_list"))
 @json_option
 def list_purposes(as_json: bool) -> None:
     """Prints one row a registered purpose; exit 1 if a record is not read."""
-    with Reader(load()) as reader:
-        found = management.purposes(reader)
+    settings = load()
+    with Reader(settings) as reader:
+        found = people.read(settings, reader).log.reference.purposes
     rows = [found.registered[code] for code in sorted(found.registered)]
     if as_json:
         for row in rows:

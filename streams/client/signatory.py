@@ -70,17 +70,17 @@ class PersonSignatory:
         return Outgoing("reference", f"signature/{id_}".encode(), value)
 
     def _header(self, record: Outgoing) -> tuple[tuple[str, bytes], ...]:
-        about = {"origin": self._origin, "at": _now(), "blind": secrets.token_hex(BLIND_BYTES)}
+        at, blind = _now(), secrets.token_hex(BLIND_BYTES)
         if record.topic == "acts":
             act: Act = decode("acts", record.key, record.value)
             named = (act.by,) if isinstance(act.by, str) else act.by
             if roles.person(self.by) not in map(roles.person, named):
                 raise UsageError("error.key_of_other_person", by=self.by, named=", ".join(named))
-            return (signing.of_act(act, self._key, **about),)
+            return (signing.of_act(act, self._key, origin=self._origin, at=at, blind=blind),)
         if record.topic == "suppressions":
             stop: Suppression = decode("suppressions", record.key, record.value)
             if stop.kind == "erasure" and stop.state == "corrected":
-                return (signing.of_correction(stop, self._key, **about),)
+                return (signing.of_correction(stop, self._key, origin=self._origin, at=at, blind=blind),)
         return ()
 
 
@@ -98,8 +98,8 @@ class NobodySigns:
         return Signed(list(records), [])
 
 
-class NothingToSign:
-    """Facts and sends have no signatures."""
+class Unsigned:
+    """Nothing is to be signed, such as facts, sends, and a signature itself."""
 
     def sign(self, records: Sequence[Outgoing]) -> Signed:
         """The records as they are."""
@@ -112,7 +112,7 @@ def of(settings: Settings, topics: Collection[str]) -> Signatory:
     Raises UsageError (2) for a key that cannot be read.
     """
     if SIGNED.isdisjoint(topics):
-        return NothingToSign()
+        return Unsigned()
     key = own_key(settings)
     return PersonSignatory(key, settings.group) if key else NobodySigns(settings)
 
@@ -120,6 +120,14 @@ def of(settings: Settings, topics: Collection[str]) -> Signatory:
 def own_key(settings: Settings) -> PersonKey | None:
     """The key of the person who acts here, None without one; raises UsageError (2) for one that cannot be read."""
     return person_keys.read(Path(settings.user_key)) if settings.user_key else None
+
+
+def own(settings: Settings) -> PersonSignatory:
+    """The person whose key the settings name; raises UsageError (2) without a key."""
+    key = own_key(settings)
+    if key is None:
+        raise UsageError("error.key_needed")
+    return PersonSignatory(key, settings.group)
 
 
 def _now() -> str:

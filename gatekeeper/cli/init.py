@@ -1,0 +1,45 @@
+"""`gatekeeper init`: makes the topics, and registers the first manager, whom nobody can sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gatekeeper import person_keys
+from gatekeeper.cli.actor import named
+from gatekeeper.cli.output import json_option, note, show_json
+from gatekeeper.cli.staff import folder_option, staff_of
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import load
+from gatekeeper.texts import text
+from streams.client import admin
+from streams.client.reader import Reader
+from streams.operations import people
+
+
+@click.command("init", help=text("cli.init"))
+@click.argument("id_", metavar="ID")
+@folder_option
+@json_option
+def command(id_: str, folder: Path, as_json: bool) -> None:
+    """Makes what is missing of the topics, a key for this manager, and the first record of `staff`."""
+    settings = load()
+    named(id_, "ID")
+    admin.create(settings)
+    admin.demand(settings)
+    with Reader(settings) as reader:
+        if people.read(settings, reader).founded:
+            raise UsageError("error.founded")
+    made, path = person_keys.make(folder, id_, "k1")
+    first = staff_of(id_, roles=("manager",), keys=[{"id": made.key, "method": "key", "public": made.public}])
+    try:
+        place = people.found(settings, first)
+    except BaseException:
+        path.unlink(missing_ok=True)  # nobody knows its public half
+        raise
+    if as_json:
+        show_json({"id": id_, "key": made.key, "file": str(path), "public": made.public, "offset": place.offset})
+    else:
+        click.echo(text("cli.init_done", id=id_, path=path))
+        note("cli.init_next", path=path)

@@ -1,0 +1,200 @@
+"""`gatekeeper staff`: the people who act, with their roles and keys, in records of `reference`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from pydantic import ValidationError
+
+from gatekeeper import person_keys
+from gatekeeper.cli.actor import named
+from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+from schemas.codec import canonical
+from schemas.events import Staff
+from schemas.events.staff import StaffKey, StaffRole
+from streams.client.reader import Reader
+from streams.operations import people
+from streams.operations.people import Endorsable
+
+FOLDER = ".gatekeeper/people"
+_KEY_ID = re.compile(r"k([1-9][0-9]{0,5})")
+_OPTIONS = {"id": "ID", "controllers": "--controller", "public": "--public", "from": "--from", "until": "--until"}
+folder_option = click.option(
+    "--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help=text("cli.staff_folder")
+)
+
+
+@click.group("staff", help=text("cli.staff"))
+def command() -> None:
+    """Holds the sub-commands."""
+
+
+@command.command("key", help=text("cli.staff_key"))
+@click.argument("id_", metavar="ID")
+@click.option("--key-id", default="k1", show_default=True, help=text("cli.staff_key_id"))
+@folder_option
+@json_option
+def key(id_: str, key_id: str, folder: Path, as_json: bool) -> None:
+    """Makes a key file, and prints its public half; needs no broker."""
+    made, path = person_keys.make(folder, named(id_, "ID"), named(key_id, "--key-id"))
+    if as_json:
+        show_json({"id": id_, "key": key_id, "file": str(path), "public": made.public})
+    else:
+        click.echo(made.public)
+        note("cli.staff_key_made", path=path, id=id_, name=key_id)
+
+
+@command.command("add", help=text("cli.staff_add"))
+@click.argument("id_", metavar="ID")
+@click.option("--role", "roles", type=click.Choice(get_args(StaffRole)), multiple=True, help=text("cli.staff_role"))
+@click.option("--controller", "controllers", multiple=True, help=text("cli.staff_controller"))
+@click.option("--public", help=text("cli.staff_public"))
+@click.option("--key-id", help=text("cli.staff_key_id"))
+@click.option("--from", "since", help=text("cli.staff_from"))
+@click.option("--until", help=text("cli.staff_until"))
+@folder_option
+@json_option
+def add(
+    id_: str,
+    roles: tuple[StaffRole, ...],
+    controllers: tuple[str, ...],
+    public: str | None,
+    key_id: str | None,
+    since: str | None,
+    until: str | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Writes the person's record with one more key; makes that key unless its public half is given."""
+    settings = load()
+    with Reader(settings) as reader:
+        known = people.read(settings, reader).of(named(id_, "ID"))
+    if not (roles or known):
+        raise click.MissingParameter(param_hint="'--role'", param_type="option")
+    kept = known.keys if known else ()
+    key_id = named(key_id or _next(kept), "--key-id")
+    method = "console" if "console" in (roles or (known.roles if known else ())) else "key"
+    path = None
+    if public is None:
+        made, path = person_keys.make(folder, id_, key_id)
+        public = made.public
+    fields = {
+        "roles": tuple(dict.fromkeys(roles)) or (known.roles if known else ()),
+        "controllers": controllers or (known.controllers if known else None),
+        "keys": [
+            *(one.model_dump(exclude_none=True) for one in kept),
+            {"id": key_id, "method": method, "public": public},
+        ],
+        "from": since,
+        "until": until,
+    }
+    try:
+        staff = staff_of(id_, **fields)
+        _write(settings, staff, path, as_json=as_json)
+    except BaseException:
+        if path is not None:
+            path.unlink(missing_ok=True)  # nobody knows its public half
+        raise
+
+
+@command.command("revoke", help=text("cli.staff_revoke"))
+@click.argument("id_", metavar="ID")
+@click.option("--key-id", help=text("cli.staff_revoke_key"))
+@json_option
+def revoke(id_: str, key_id: str | None, as_json: bool) -> None:
+    """Writes the person's record without this key; without `--key-id` the person has no role and no key any more."""
+    settings = load()
+    with Reader(settings) as reader:
+        found = people.read(settings, reader)
+    known = found.of(named(id_, "ID"))
+    if known is None:
+        raise UsageError("error.staff_unknown", id=id_, known=", ".join(one.id for one in found.everybody) or "-")
+    ids = [one.id for one in known.keys]
+    if key_id is not None and key_id not in ids:
+        raise UsageError("error.staff_key_unknown", id=id_, known=", ".join(ids) or "-")
+    kept = [one for one in known.keys if key_id and one.id != key_id]
+    _write(
+        settings, known.model_copy(update={"keys": tuple(kept), **({} if key_id else {"roles": ()})}), as_json=as_json
+    )
+
+
+@command.command("list", help=text("cli.staff_list"))
+@json_option
+def list_staff(as_json: bool) -> None:
+    """Prints one row a person; a record that waits for a signature is named behind them."""
+    settings = load()
+    with Reader(settings) as reader:
+        found = people.read(settings, reader)
+    waiting = [row for row in found.endorsable() if row.name.startswith("staff/")]
+    if as_json:
+        for one in found.everybody:
+            show_json({**one.model_dump(mode="json", by_alias=True, exclude={"v", "kind"}), "waiting": False})
+        for row in waiting:
+            show_json({"id": row.name.partition("/")[2], "waiting": True, "signed_by": row.signers})
+        return
+    if found.everybody:
+        show_table(
+            [f"cli.column_{name}" for name in ("user", "roles", "controller", "keys", "until")],
+            [_cells(one) for one in found.everybody],
+        )
+    else:
+        note("cli.staff_none")
+    for row in waiting:
+        note("cli.staff_waits", name=row.name, signers=", ".join(row.signers) or "-")
+
+
+def staff_of(id_: str, **fields: Any) -> Staff:
+    """A record of `staff`; raises UsageError (2) with the option that is wrong."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    try:
+        return Staff.model_validate_json(canonical({"v": 1, "kind": "staff", "id": id_, **given}))
+    except ValidationError as error:
+        place = [str(part) for part in error.errors(include_input=False, include_context=False)[0]["loc"]]
+        name = place[-1] if place else "roles"
+        raise UsageError(
+            "error.option_invalid", option=_OPTIONS.get(name, f"--{name.replace('roles', 'role')}")
+        ) from None
+
+
+def _write(settings: Settings, staff: Staff, path: Path | None = None, *, as_json: bool) -> None:
+    place = people.put(settings, staff)
+    row = waiting_row(settings, f"staff/{staff.id}", place.offset)
+    if as_json:
+        shown = {"id": staff.id, "roles": staff.roles, "keys": [one.id for one in staff.keys], "offset": place.offset}
+        show_json({**shown, "file": str(path) if path else None, "waiting": row is not None})
+        return
+    click.echo(text("cli.staff_written", id=staff.id, roles=", ".join(staff.roles) or "-"))
+    if path:
+        note("cli.staff_hand_over", path=path, id=staff.id)
+    if row:
+        told_waiting(row)
+
+
+def waiting_row(settings: Settings, name: str, offset: int) -> Endorsable | None:
+    """The record at this offset of `reference` if it waits for another signature, else None."""
+    with Reader(settings) as reader:
+        rows = people.read(settings, reader).endorsable()
+    return next((row for row in rows if (row.name, row.offset, row.state) == (name, offset, "waiting")), None)
+
+
+def told_waiting(row: Endorsable) -> None:
+    """Says on stderr whose signature a record waits for, and the command that gives it."""
+    lacking = sorted(set(row.named) - set(row.signers))
+    note("cli.waits_for_signature", name=row.name, lacking=", ".join(lacking) or text("cli.another_manager"))
+
+
+def _next(kept: tuple[StaffKey, ...]) -> str:
+    numbers = [int(found[1]) for one in kept if (found := _KEY_ID.fullmatch(one.id))]
+    return f"k{max(numbers, default=0) + 1}"
+
+
+def _cells(one: Staff) -> tuple[str, ...]:
+    keys = ", ".join(f"{key.id} ({text(f'cli.staff_method_{key.method}')})" for key in one.keys)
+    who = one.id, ", ".join(one.roles) or "-", ", ".join(one.controllers or ("*",))
+    return (*who, keys or "-", str(one.until or "-"))

@@ -1,0 +1,124 @@
+"""`gatekeeper init`, `staff` and `reference`: people get keys, and a record counts once enough managers signed it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekeeper.settings import Settings
+from streams.client.reader import Reader
+from streams.operations import people
+from streams.operations.people import People
+from tests.cli.conftest import Run
+
+
+def known(settings: Settings) -> People:
+    """The people of the log."""
+    with Reader(settings) as reader:
+        return people.read(settings, reader)
+
+
+def lines(text: str) -> list[Any]:
+    """The lines of JSON in an output."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
+    environment: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ("--folder", str(tmp_path))
+
+    def as_(person: str, number: int = 1) -> None:
+        monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / f"{person}-k{number}.key"))
+
+    # the first manager
+    monkeypatch.delenv("GATEKEEPER_USER")
+    first = run("init", "hanako", *folder, "--json")
+    assert first.code == 0
+    assert first.json["file"] == str(tmp_path / "hanako-k1.key")
+    assert stat.S_IMODE((tmp_path / "hanako-k1.key").stat().st_mode) == 0o600
+    assert [one.roles for one in known(environment).everybody] == [("manager",)]
+    run("init", "mallory", *folder).says(2)
+    assert not (tmp_path / "mallory-k1.key").exists()
+
+    # without a key nobody acts any more
+    assert "gatekeeper staff key" in run("staff", "add", "taro", "--role", "manager", *folder).says(2)
+    assert not (tmp_path / "taro-k1.key").exists()
+
+    # one manager signs alone, until there is a second one
+    as_("hanako")
+    assert run("staff", "add", "taro", "--role", "manager", *folder, "--json").json["waiting"] is False
+    added = run("staff", "add", "kenji", "--role", "reviewer", "--controller", "midori", *folder, "--json")
+    assert (added.code, added.json["waiting"]) == (0, True)
+    listed = lines(run("staff", "list", "--json").out)
+    assert [(row["id"], row["waiting"]) for row in listed] == [("hanako", False), ("taro", False), ("kenji", True)]
+    waiting = run("reference", "list", "--json")
+    assert waiting.code == 1
+    assert [(row["name"], row["state"], row["signed_by"]) for row in lines(waiting.out)] == [
+        ("staff/kenji", "waiting", ["hanako"])
+    ]
+    assert "staff/kenji" in run("reference", "sign", "staff/kenji").says(2)  # hanako signed already
+    as_("taro")
+    assert run("reference", "sign", "staff/kenji", "--json").json["waiting"] is False
+    assert run("reference", "list").code == 0
+    assert known(environment).of("kenji").controllers == ("midori",)  # type: ignore[union-attr]
+
+    # a person who is no manager signs for nothing
+    as_("kenji")
+    assert run("purpose", "add", "news", "--name-ja", "案内", "--name-en", "News", "--marketing").code == 0
+    rows = lines(run("reference", "list", "--json").out)
+    assert [(row["name"], row["state"], row.get("code")) for row in rows] == [
+        ("purpose/news", "waiting", None),
+        ("purpose/news", "refused", "role"),
+    ]
+    assert run("purpose", "list", "--json").out == ""
+
+    # a record that names two people needs both
+    as_("hanako")
+    both = ("--by", "hanako", "--by", "taro")
+    told = run("purpose", "add", "orders", "--name-ja", "ご注文", "--name-en", "Orders", "--service", *both)
+    assert told.code == 0
+    assert "taro" in told.err
+    assert run("purpose", "list", "--json").out == ""
+    as_("taro")
+    assert run("reference", "sign", "purpose/orders").code == 0
+    assert [row["id"] for row in lines(run("purpose", "list", "--json").out)] == ["orders"]
+
+    # a key from the person's own machine, and the end of a key
+    made = run("staff", "key", "taro", "--key-id", "k2", *folder)
+    assert run("staff", "add", "taro", "--public", made.out.strip(), "--json").json["waiting"] is True
+    as_("hanako")
+    assert run("reference", "sign", "staff/taro").code == 0
+    assert [key.id for key in known(environment).of("taro").keys] == ["k1", "k2"]  # type: ignore[union-attr]
+    assert run("staff", "revoke", "taro", "--key-id", "k1").code == 0
+    as_("taro", 2)
+    assert run("reference", "sign", "staff/taro").code == 0
+    assert [key.id for key in known(environment).of("taro").keys] == ["k2"]  # type: ignore[union-attr]
+    assert run("staff", "revoke", "nobody").says(2)
+    assert run("staff", "revoke", "taro", "--key-id", "k1").says(2)
+
+    # nobody acts in the name of somebody else
+    refused = run("suspend", "midori", "--by", "hanako", "--reason", "an incident").says(2)
+    assert "taro" in refused
+    assert "hanako" in refused
+
+
+def test_a_record_of_before_the_first_person_counts_and_can_be_signed_later(
+    environment: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("topics", "create")
+    assert run("purpose", "add", "news", "--name-ja", "案内", "--name-en", "News", "--marketing").code == 0
+    assert run("init", "hanako", "--folder", str(tmp_path)).code == 0
+    unsigned = run("reference", "list", "--json")
+    assert unsigned.code == 0
+    assert [(row["name"], row["state"]) for row in lines(unsigned.out)] == [("purpose/news", "unsigned")]
+    assert [row["id"] for row in lines(run("purpose", "list", "--json").out)] == ["news"]
+    run("reference", "sign", "purpose/news").says(2)  # no key is named
+    monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / "hanako-k1.key"))
+    assert run("reference", "sign", "purpose/news").code == 0
+    assert run("reference", "list", "--json").out == ""
+    assert [row["id"] for row in lines(run("purpose", "list", "--json").out)] == ["news"]
