@@ -11,6 +11,7 @@ import click
 from gatekeeper.cli.actor import by_option, confirmed, person, yes_option
 from gatekeeper.cli.actor import named as named_id
 from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
 from gatekeeper.office.policy_change import Known, named, propose
 from gatekeeper.policy.comparison import Difference
@@ -62,10 +63,13 @@ def command(
     confirmed(text("cli.policy_sure", new=new.name, since=begins), 1, yes=yes)
     act = fact_with_act.act("activate", by=who, subject=f"policy/{new.id}")
     (place,) = management.activate(settings, found, act=act).facts
+    row = waiting_row(settings, f"policy/{new.id}", place.offset)
     if as_json:
-        said = {**new.ref, "activated": True, "effective_from": found.record.effective_from, "by": both}
+        said = {**new.ref, "activated": row is None, "effective_from": found.record.effective_from, "by": both}
         where = {"topic": settings.topic(place.topic), "partition": place.partition, "offset": place.offset}
         show_json({**said, "over": old, "differences": told, **where})
+    elif row:
+        told_waiting(row)
     else:
         where_ = f"{place.topic}/{place.partition}/{place.offset}"
         click.echo(text("cli.policy_activated", new=new.name, since=begins, place=where_))

@@ -29,12 +29,12 @@ def command(id_: str, folder: Path, as_json: bool) -> None:
     admin.create(settings)
     admin.demand(settings)
     with Reader(settings) as reader:
-        if people.read(settings, reader).founded:
+        if people.read(reader).founded:
             raise UsageError("error.founded")
     made, path = person_keys.make(folder, id_, "k1")
     first = staff_of(id_, roles=("manager",), keys=[{"id": made.key, "method": "key", "public": made.public}])
     try:
-        place = people.found(settings, first)
+        place = people.begin(settings, first)
     except BaseException:
         path.unlink(missing_ok=True)  # nobody knows its public half
         raise

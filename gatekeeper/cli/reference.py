@@ -26,7 +26,7 @@ def list_records(as_json: bool) -> None:
     """Prints each record that a manager may sign, and each signature that counts for nothing; exit 1 if one waits."""
     settings = load()
     with Reader(settings) as reader:
-        found = people.read(settings, reader)
+        found = people.read(reader)
     rows, refused = found.endorsable(), found.log.endorsements.refused
     if as_json:
         for row in rows:
@@ -57,7 +57,7 @@ def sign(record: str, as_json: bool) -> None:
     settings = load()
     person = signatory.own(settings).by
     with Reader(settings) as reader:
-        rows = people.read(settings, reader).endorsable()
+        rows = people.read(reader).endorsable()
     about = [row for row in rows if row.name == record and person.casefold() not in row.signers]
     if not about:
         names = ", ".join(dict.fromkeys(row.name for row in rows)) or "-"

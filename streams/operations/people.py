@@ -1,12 +1,12 @@
-"""People and signatures on `reference`: who is in force, which records wait for a signature, and how one is added."""
+"""The records of `reference` that count, and the people whose signatures make them count."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
@@ -38,14 +38,51 @@ class Endorsable(NamedTuple):
     named: tuple[str, ...]
 
 
+class Counting(NamedTuple):
+    """A record of `reference` that counts, as read and as it stands."""
+
+    model: Any
+    record: Record
+
+
 @dataclass(slots=True)
-class People:
-    """The people of a log, and the records that somebody may sign, as a worker folds them."""
+class Endorsed:
+    """The records of `reference`, as a worker folds them.
+
+    `log`: its result. `newest`: the last record that counts, by name KIND/ID.
+    """
 
     log: ReferenceLog
-    _staff: dict[str, Staff] = field(default_factory=dict)
-    _values: dict[int, tuple[bytes, frozenset[str]]] = field(default_factory=dict)  # by offset, with who is named
-    _offsets: dict[tuple[str, str], int] = field(default_factory=dict)  # by name and hash
+    newest: dict[str, Counting] = field(default_factory=dict)
+    unreadable: dict[str, tuple[Record, Unreadable]] = field(default_factory=dict)
+    """By name, a record that cannot be read and stands behind the newest one."""
+    _by_place: dict[tuple[str, str], Counting] = field(default_factory=dict)  # by name and hash
+
+    def take(self, record: Record) -> None:
+        """Takes the next record; one that cannot be read does not count."""
+        try:
+            model = decode("reference", record.key, record.value)
+            name = subject_key("reference", model)
+            self._by_place[name, sha256(record.value or b"").hexdigest()] = Counting(model, record)
+            counted = self.log.take(record, model)
+        except Unreadable as fault:
+            self.unreadable[(record.key or b"").decode("utf-8", "replace")] = record, fault
+            return
+        if counted:
+            name = subject_key("reference", counted.model)
+            self.newest[name] = self._by_place[name, sha256(counted.value).hexdigest()]
+            self.unreadable.pop(name, None)
+
+    def of(self, name: str) -> Counting | None:
+        """The newest record that counts with this name, None if there is none.
+
+        Raises IntegrityError (4) if a record behind it cannot be read, because a newer one would lose its content.
+        """
+        if name in self.unreadable:
+            record, fault = self.unreadable[name]
+            place = f"reference/{record.partition}/{record.offset}"
+            raise IntegrityError("error.reference_unreadable", place=place, fault=fault.fault)
+        return self.newest.get(name)
 
     @property
     def founded(self) -> bool:
@@ -55,53 +92,38 @@ class People:
     @property
     def everybody(self) -> list[Staff]:
         """The newest record that counts about each person, and about the console, by id."""
-        return [self._staff[id_] for id_ in sorted(self._staff)]
+        found = (counting.model for counting in self.newest.values())
+        return sorted((one for one in found if isinstance(one, Staff)), key=lambda one: one.id)
 
-    def of(self, id_: str) -> Staff | None:
+    def person(self, id_: str) -> Staff | None:
         """The newest record that counts about a person or the console, None without one."""
-        return self._staff.get(roles.person(id_))
+        return next((one for one in self.everybody if roles.person(one.id) == roles.person(id_)), None)
 
     def endorsable(self) -> list[Endorsable]:
         """The records that wait for a signature, then those that count unsigned, each by offset."""
-        states = self.log.endorsements
-        rows = [self._row(name, offset, "waiting", signers) for name, (_, offset), signers in states.waiting]
-        older = [self._row(name, self._offsets[name, one], "unsigned", ()) for name, one in states.unsigned.items()]
+        states, rows = self.log.endorsements, list[Endorsable]()
+        offsets = {counting.record.offset: counting for counting in self._by_place.values()}
+        for _, (_, offset), signers in states.waiting:
+            rows.append(_row(offsets[offset], "waiting", signers))
+        older = [_row(self._by_place[place], "unsigned", ()) for place in states.unsigned.items()]
         return rows + sorted(older, key=lambda row: row.offset)
 
-    def _row(self, name: str, offset: int, state: State, signers: tuple[str, ...]) -> Endorsable:
-        value, named = self._values[offset]
-        return Endorsable(name, state, offset, value, signers, tuple(sorted(named)))
 
-    def take(self, record: Record) -> None:
-        """Takes the next record of `reference`; one that cannot be read counts for nothing here."""
-        try:
-            model = decode("reference", record.key, record.value)
-            counted = self.log.take(record, model)
-        except Unreadable:
-            return
-        value = record.value or b""
-        named = roles.wanted(model.model_dump(mode="json", by_alias=True))
-        self._values[record.offset] = value, named
-        self._offsets[subject_key("reference", model), sha256(value).hexdigest()] = record.offset
-        if counted and isinstance(counted.model, Staff):
-            self._staff[roles.person(counted.model.id)] = counted.model
-
-
-def read(settings: Settings, reader: Reader) -> People:
+def read(reader: Reader) -> Endorsed:
     """Reads all of `reference`."""
-    found = People(ReferenceLog(settings.group))
+    found = Endorsed(ReferenceLog(reader.settings.group))
     for record in reader.read("reference"):
         found.take(record)
     return found
 
 
-def found(settings: Settings, first: Staff) -> Place:
+def begin(settings: Settings, first: Staff) -> Place:
     """Writes the record of the first person of a log, whom nobody can sign; raises UsageError (2) if it has people.
 
     `first`: a manager for all controllers, with a key.
     """
     with Reader(settings) as reader:
-        if read(settings, reader).founded:
+        if read(reader).founded:
             raise UsageError("error.founded")
     (place,) = transact(settings, [_outgoing(first)], signatory=Unsigned())
     return place
@@ -118,6 +140,12 @@ def endorse(settings: Settings, row: Endorsable) -> Place:
     behind = signatory.own(settings).endorse(Outgoing("reference", row.name.encode(), row.value))
     (place,) = transact(settings, [behind], signatory=Unsigned())
     return place
+
+
+def _row(counting: Counting, state: State, signers: tuple[str, ...]) -> Endorsable:
+    model, record = counting
+    named = tuple(sorted(roles.wanted(model.model_dump(mode="json", by_alias=True))))
+    return Endorsable(subject_key("reference", model), state, record.offset, record.value or b"", signers, named)
 
 
 def _outgoing(staff: Staff) -> Outgoing:

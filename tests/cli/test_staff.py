@@ -12,14 +12,14 @@ import pytest
 from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 from streams.operations import people
-from streams.operations.people import People
+from streams.operations.people import Endorsed
 from tests.cli.conftest import Run
 
 
-def known(settings: Settings) -> People:
+def known(settings: Settings) -> Endorsed:
     """The people of the log."""
     with Reader(settings) as reader:
-        return people.read(settings, reader)
+        return people.read(reader)
 
 
 def lines(text: str) -> list[Any]:
@@ -65,7 +65,7 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
     as_("taro")
     assert run("reference", "sign", "staff/kenji", "--json").json["waiting"] is False
     assert run("reference", "list").code == 0
-    assert known(environment).of("kenji").controllers == ("midori",)  # type: ignore[union-attr]
+    assert known(environment).person("kenji").controllers == ("midori",)  # type: ignore[union-attr]
 
     # a person who is no manager signs for nothing
     as_("kenji")
@@ -93,11 +93,11 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
     assert run("staff", "add", "taro", "--public", made.out.strip(), "--json").json["waiting"] is True
     as_("hanako")
     assert run("reference", "sign", "staff/taro").code == 0
-    assert [key.id for key in known(environment).of("taro").keys] == ["k1", "k2"]  # type: ignore[union-attr]
+    assert [key.id for key in known(environment).person("taro").keys] == ["k1", "k2"]  # type: ignore[union-attr]
     assert run("staff", "revoke", "taro", "--key-id", "k1").code == 0
     as_("taro", 2)
     assert run("reference", "sign", "staff/taro").code == 0
-    assert [key.id for key in known(environment).of("taro").keys] == ["k2"]  # type: ignore[union-attr]
+    assert [key.id for key in known(environment).person("taro").keys] == ["k2"]  # type: ignore[union-attr]
     assert run("staff", "revoke", "nobody").says(2)
     assert run("staff", "revoke", "taro", "--key-id", "k1").says(2)
 
