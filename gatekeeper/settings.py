@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     console_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "", description="proxies before the console, as addresses or networks; only they say who asks, and by https"
     )
+    console_key: str = Field("", description="file of the key with which the console vouches for who signed in")
     console_data: str = Field(".gatekeeper/console", description="folder of the console's read model, which may go")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
 

@@ -14,6 +14,7 @@ from schemas.events import PairedAct
 from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
 from streams.client.reader import Reader
+from streams.client.signatory import Signatory
 from streams.operations import erasures, management
 from streams.operations.management import Changed
 
@@ -59,32 +60,34 @@ LOOKS: Mapping[str, Callable[[Console, str, str, Task], Any]] = {
 }
 
 
-def _suspend(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Changed:
+def _suspend(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Changed:
     since, until = extra["since"] or None, extra["until"] or None
-    return management.change(held.settings, management.suspension(held.settings, act, since=since, until=until))
+    return management.change(
+        held.settings, management.suspension(held.settings, act, since=since, until=until), signatory
+    )
 
 
-def _resume(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Changed:
-    return management.change(held.settings, management.resumption(held.settings, act))
+def _resume(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Changed:
+    return management.change(held.settings, management.resumption(held.settings, act), signatory)
 
 
-def _quarantine(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Changed:
-    return management.change(held.settings, management.quarantine(held.settings, act))
+def _quarantine(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Changed:
+    return management.change(held.settings, management.quarantine(held.settings, act), signatory)
 
 
-def _erase(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Pair:
+def _erase(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
     with Reader(held.settings) as reader:
         found = erasures.erasure(reader, act)
-    return found.write(held.settings)
+    return found.write(held.settings, signatory)
 
 
-def _readmit(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Pair:
+def _readmit(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
     with Reader(held.settings) as reader:
         found = erasures.readmission(reader, act)
-    return found.write(held.settings)
+    return found.write(held.settings, signatory)
 
 
-def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Pair:
+def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
     known = management.policies(held.settings)
     new = named(extra["version"], known, at=held.now())
     by = (act.by, extra["and_by"]) if extra["and_by"] else act.by
@@ -93,10 +96,10 @@ def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], task: Tas
     )
     if not found.binds:
         raise Denied("page.manage_widens", 409)
-    return management.activate(held.settings, found, act=act)
+    return management.activate(held.settings, found, act=act, signatory=signatory)
 
 
-WRITES: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str], Task], Any]] = {
+WRITES: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str], Signatory | None], Any]] = {
     "suspend": _suspend,
     "resume": _resume,
     "quarantine": _quarantine,

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
 from gatekeeper.console.users import ROLES, Role, Users, rights
+from schemas.events.staff import SignIn
 
 COOKIE = "gatekeeper-session"
 IDLE_SECONDS = 3_600.0
@@ -62,6 +63,11 @@ class Sessions:
         self._clock = clock
         self._lock = threading.Lock()
         self._by_token: dict[str, Session] = {}
+
+    @property
+    def signin(self) -> SignIn:
+        """How people sign in here."""
+        return "password" if self.users else "none"
 
     def find(self, token: str | None, *, touch: bool = True) -> Session | None:
         """The session of a cookie, None when it is unknown or expired, or its user was removed from the file.

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import time
 from typing import cast
 
 from fastapi import APIRouter, Request
 
+from gatekeeper import person_keys
 from gatekeeper.console.bulk_runs import BulkRuns
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.given_reasons import GivenReasons, Place
 from gatekeeper.console.model import Model
 from gatekeeper.console.security import Limit
-from gatekeeper.console.session import Sessions
+from gatekeeper.console.session import Session, Sessions
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
+from streams.client.signatory import ConsoleSignatory, Signatory
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,13 @@ class Console:
     def words(self, places: Mapping[str, Place]) -> dict[str, str]:
         """The written reasons of the acts at `places`, by act id; empty while Kafka is away."""
         return self.spoken.of(self.settings, {} if self.feed.progress.trouble else places)
+
+    def signatory(self, session: Session) -> Signatory | None:
+        """The console's word for the user of a session; None where it has no key of its own."""
+        if not self.settings.console_key:
+            return None
+        key = person_keys.read(Path(self.settings.console_key))
+        return ConsoleSignatory(key, self.settings.group, by=session.user, signin=self.sessions.signin)
 
     def now(self) -> int:
         """This instant in milliseconds."""

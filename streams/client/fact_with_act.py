@@ -24,6 +24,7 @@ from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import Place, transact
 from streams.client.reader import Reader
+from streams.client.signatory import Signatory
 
 Referred = TypeVar("Referred", bound=Controller | Batch)
 Referred_co = TypeVar("Referred_co", bound=Controller | Batch, covariant=True)
@@ -86,17 +87,23 @@ def act(kind: str, *, by: str, **more: Any) -> PairedAct:
 
 
 def write(
-    settings: Settings, facts: Sequence[Outgoing], act: PairedAct, *, partitions: Iterable[int | None] = (None,)
+    settings: Settings,
+    facts: Sequence[Outgoing],
+    act: PairedAct,
+    *,
+    partitions: Iterable[int | None] = (None,),
+    signatory: Signatory | None = None,
 ) -> Pair:
     """Writes facts and act, all or nothing; the returned pair is acknowledged, and binds.
 
-    `partitions`: where the act is written, once on each; None is its key's.
+    `partitions`: where the act is written, once on each; None is its key's. `signatory`: as for `Publisher`.
     Raises UnavailableError (3) or UsageError (2) if nothing was written. Also raises UnavailableError, with a sentence
     that says so, if the answer to the commit did not come: nothing is retried, so that nothing is doubled.
     """
     key = subject_key("acts", act).encode()
     try:
-        places = transact(settings, [*facts, *(Outgoing("acts", key, encode(act), number) for number in partitions)])
+        acts = [Outgoing("acts", key, encode(act), number) for number in partitions]
+        places = transact(settings, [*facts, *acts], signatory=signatory)
     except IncompleteError:
         raise UnavailableError("error.pair_unknown", broker=settings.bootstrap, act=act.act_id) from None
     return Pair(act.act_id, tuple(places[: len(facts)]), places[-1])
@@ -128,7 +135,13 @@ def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[R
     return NewestReference(found, last) if found else None
 
 
-def amend(settings: Settings, old: NewestReference[Controller | Batch], act: PairedAct, **changes: Any) -> Pair:
+def amend(
+    settings: Settings,
+    old: NewestReference[Controller | Batch],
+    act: PairedAct,
+    signatory: Signatory | None = None,
+    **changes: Any,
+) -> Pair:
     """Writes a record of `reference` anew, with these fields changed and all others kept, together with the act."""
     kept = old.model.model_dump(mode="json", exclude_none=True) | changes
     value = canonical({name: content for name, content in kept.items() if content is not None})
@@ -137,7 +150,8 @@ def amend(settings: Settings, old: NewestReference[Controller | Batch], act: Pai
     except ValidationError as error:
         place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
         raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place)) from None
-    return write(settings, [Outgoing("reference", subject_key("reference", new).encode(), encode(new))], act)
+    record = Outgoing("reference", subject_key("reference", new).encode(), encode(new))
+    return write(settings, [record], act, signatory=signatory)
 
 
 def rival(reader: Reader, old: NewestReference[Controller | Batch], pair: Pair) -> Rival | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypedDict
 from uuid import uuid4
 
 from gatekeeper import person_keys
@@ -20,6 +20,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.staff import roles, signing
 from schemas.codec import decode
 from schemas.events import Act, Suppression
+from schemas.events.staff import SignIn
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
 
@@ -27,6 +28,11 @@ SIGNED = frozenset(("acts", "reference"))
 """Topics whose records somebody signs."""
 BLIND_BYTES = 16
 _STAFF = b"staff/"
+
+
+class _Vouched(TypedDict, total=False):
+    user: str
+    signin: SignIn
 
 
 class Signed(NamedTuple):
@@ -66,8 +72,14 @@ class PersonSignatory:
     def endorse(self, record: Outgoing) -> Outgoing:
         """The record `signature` for a record of `reference`, also for one that stands there already."""
         id_, of = uuid4().hex, (record.key or b"").decode()
-        value = signing.of_reference(of, record.value, self._key, origin=self._origin, at=_now(), id_=id_)
+        value = signing.of_reference(
+            of, record.value, self._key, origin=self._origin, at=_now(), id_=id_, **self._for()
+        )
         return Outgoing("reference", f"signature/{id_}".encode(), value)
+
+    def _for(self) -> _Vouched:
+        """The person for whom the key signs, if that is not its holder."""
+        return {}
 
     def _header(self, record: Outgoing) -> tuple[tuple[str, bytes], ...]:
         at, blind = _now(), secrets.token_hex(BLIND_BYTES)
@@ -76,12 +88,26 @@ class PersonSignatory:
             named = (act.by,) if isinstance(act.by, str) else act.by
             if roles.person(self.by) not in map(roles.person, named):
                 raise UsageError("error.key_of_other_person", by=self.by, named=", ".join(named))
-            return (signing.of_act(act, self._key, origin=self._origin, at=at, blind=blind),)
-        if record.topic == "suppressions":
+            return (signing.of_act(act, self._key, origin=self._origin, at=at, blind=blind, **self._for()),)
+        if record.topic == "suppressions" and not self._for():
             stop: Suppression = decode("suppressions", record.key, record.value)
             if stop.kind == "erasure" and stop.state == "corrected":
                 return (signing.of_correction(stop, self._key, origin=self._origin, at=at, blind=blind),)
         return ()
+
+
+class ConsoleSignatory(PersonSignatory):
+    """The console, which signs with its own key for a person who signed in there.
+
+    `by`: that person. `signin`: how this person signed in. The console's word takes no erasure back.
+    """
+
+    def __init__(self, key: PersonKey, origin: str, *, by: str, signin: SignIn) -> None:
+        super().__init__(key, origin)
+        self.by, self._signin = by, signin
+
+    def _for(self) -> _Vouched:
+        return {"user": self.by, "signin": self._signin}
 
 
 class NobodySigns:

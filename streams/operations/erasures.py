@@ -20,6 +20,7 @@ from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
+from streams.client.signatory import Signatory
 
 _OURS = re.compile(r"erase-([0-9a-f]{32})-[0-9]+")
 """Pattern of the id of a stop that an erasure act wrote."""
@@ -41,9 +42,10 @@ class Erasure:
     sources: int = 0
     unreadable: int = 0
 
-    def write(self, settings: Settings) -> Pair:
+    def write(self, settings: Settings, signatory: Signatory | None = None) -> Pair:
         """Writes everything or nothing; raises as `fact_with_act.write` does."""
-        return fact_with_act.write(settings, outgoing(self.stops), self.act, partitions=self.partitions)
+        stops = outgoing(self.stops)
+        return fact_with_act.write(settings, stops, self.act, partitions=self.partitions, signatory=signatory)
 
 
 def erasure(reader: Reader, act: PairedAct) -> Erasure:

@@ -22,6 +22,7 @@ from streams.client import fact_with_act
 from streams.client.fact_with_act import NewestReference, Pair, Rival
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
+from streams.client.signatory import Signatory
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ def quarantine(settings: Settings, act: PairedAct) -> Change:
         return Change(batch(reader, _id(act)), act, {"state": "quarantined"})
 
 
-def change(settings: Settings, wanted: Change) -> Changed:
+def change(settings: Settings, wanted: Change, signatory: Signatory | None = None) -> Changed:
     """Writes the record anew with its act, and looks for a rival change; raises as `fact_with_act.write` does."""
-    pair = fact_with_act.amend(settings, wanted.old, wanted.act, **wanted.fields)
+    pair = fact_with_act.amend(settings, wanted.old, wanted.act, signatory, **wanted.fields)
     with Reader(settings) as reader:
         return Changed(pair, fact_with_act.rival(reader, wanted.old, pair))
 
@@ -147,10 +148,11 @@ def policies(settings: Settings) -> Known:
     return known
 
 
-def activate(settings: Settings, proposal: Proposal, *, act: PairedAct) -> Pair:
+def activate(settings: Settings, proposal: Proposal, *, act: PairedAct, signatory: Signatory | None = None) -> Pair:
     """Puts a policy version in force for all workers, from their next chunk on; raises as `fact_with_act.write`."""
     key = f"policy/{proposal.record.id}".encode()
-    return fact_with_act.write(settings, [Outgoing("reference", key, encode(proposal.record))], act)
+    record = Outgoing("reference", key, encode(proposal.record))
+    return fact_with_act.write(settings, [record], act, signatory=signatory)
 
 
 def _id(act: PairedAct) -> str:

@@ -13,6 +13,7 @@ from schemas.events import ItemAct, Release
 from schemas.topics import subject_key
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
+from streams.client.signatory import Signatory
 
 WINDOW = 500
 """Acts under way at once."""
@@ -43,13 +44,16 @@ def read(reader: Reader, *, origins: bool = False) -> Queue:
     return queue
 
 
-def write(settings: Settings, acts: Collection[Release | ItemAct]) -> Iterator[list[tuple[Release | ItemAct, bool]]]:
+def write(
+    settings: Settings, acts: Collection[Release | ItemAct], signatory: Signatory | None = None
+) -> Iterator[list[tuple[Release | ItemAct, bool]]]:
     """Writes acts, each on its item's partition, and yields for each window which acts are acknowledged.
 
-    An act without acknowledgement may have been written all the same; its act id shows that in a later read.
+    `signatory`: as for `Publisher`. An act without acknowledgement may have been written all the same; its act id
+    shows that in a later read.
     """
     waiting = list(acts)
-    with Publisher(settings, "acts") as out:
+    with Publisher(settings, "acts", signatory) as out:
         while waiting:
             window, waiting = waiting[:WINDOW], waiting[WINDOW:]
             records = [(subject_key("acts", act).encode(), encode(act)) for act in window]

@@ -45,7 +45,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
         if wrong:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
             return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
-        write(held, [(call, item)])
+        write(held, session, [(call, item)])
     if call.kind == "reveal":
         return _to(id_, written, reveal=call.act_id(id_))
     if call.kind in STAYS:
@@ -91,10 +91,10 @@ def unfitting(unfit: UnfitValue, lang: Any) -> str:
     return text(f"page.unfit_{known}", lang)
 
 
-def write(held: Console, calls: list[tuple[ActRequest, Item]]) -> None:
+def write(held: Console, session: Session, calls: list[tuple[ActRequest, Item]]) -> None:
     """Writes acts; raises IncompleteError (504) when Kafka did not acknowledge some, which may still be written."""
-    lost = 0
-    for window in reviews.write(held.settings, [call.act(item) for call, item in calls]):
+    lost, acts = 0, [call.act(item) for call, item in calls]
+    for window in reviews.write(held.settings, acts, held.signatory(session)):
         lost += sum(not acknowledged for _, acknowledged in window)
     if lost:
         raise IncompleteError("page.acts_unknown", count=lost)

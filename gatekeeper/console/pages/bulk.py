@@ -73,7 +73,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         known = items.run(db, call.run)
     # `bulk` is the confirmed number, also when the same form is sent again for the remaining items
     call = replace(call, bulk=max(confirmed, len(known.keys() | {item.id for item in todo})))
-    write(held, [(call, item) for item in todo if item.id not in known])
+    write(held, session, [(call, item) for item in todo if item.id not in known])
     return RedirectResponse(f"/runs/{call.run}", 303)
 
 

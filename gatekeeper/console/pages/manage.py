@@ -92,7 +92,8 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
         written, _ = registry.outcome(db, run)
     if not written:
         extra = {"version": subject, **{name: field(form, name).strip() for name in _EXTRA}}
-        held.tasks.start(run, session.user, lambda task: WRITES[kind](held, act, extra, task))
+        signatory = held.signatory(session)
+        held.tasks.start(run, session.user, lambda task: WRITES[kind](held, act, extra, signatory))
     return RedirectResponse(f"/manage/{kind}/{run}", 303)
 
 
