@@ -15,7 +15,7 @@ from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams.client import admin
 from streams.client.reader import Reader
-from streams.operations import people
+from streams.operations import endorsement
 
 
 @click.command("init", help=text("cli.init"))
@@ -29,12 +29,12 @@ def command(id_: str, folder: Path, as_json: bool) -> None:
     admin.create(settings)
     admin.demand(settings)
     with Reader(settings) as reader:
-        if people.read(reader).founded:
+        if endorsement.read(reader).founded:
             raise UsageError("error.founded")
     made, path = person_keys.make(folder, id_, "k1")
     first = staff_of(id_, roles=("manager",), keys=[{"id": made.key, "method": "key", "public": made.public}])
     try:
-        place = people.begin(settings, first)
+        place = endorsement.begin(settings, first)
     except BaseException:
         path.unlink(missing_ok=True)  # nobody knows its public half
         raise

@@ -20,7 +20,7 @@ from schemas.events import Purpose
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
 from streams.client.reader import Reader
-from streams.operations import people
+from streams.operations import endorsement
 
 _OPTIONS = {"id": "ID", "name_ja": "--name-ja", "name_en": "--name-en", "controllers": "--controller", "by": "--by"}
 
@@ -56,7 +56,7 @@ def add(
         raise UsageError("error.purpose_by_two", purpose=id_)
     value = encode(purpose)
     with Reader(settings) as reader:
-        reference = people.read(reader).log.reference
+        reference = endorsement.read(reader).log.reference
     if purpose != _with(reference, purpose, value):
         raise UsageError("error.purpose_differs", purpose=id_)
     (place,) = transact(settings, [Outgoing("reference", f"purpose/{id_}".encode(), value)])
@@ -76,7 +76,7 @@ def list_purposes(as_json: bool) -> None:
     """Prints one row a registered purpose; exit 1 if a record is not read."""
     settings = load()
     with Reader(settings) as reader:
-        found = people.read(reader).log.reference.purposes
+        found = endorsement.read(reader).log.reference.purposes
     rows = [found.registered[code] for code in sorted(found.registered)]
     if as_json:
         for row in rows:

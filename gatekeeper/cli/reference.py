@@ -11,8 +11,8 @@ from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams.client import signatory
 from streams.client.reader import Reader
-from streams.operations import people
-from streams.operations.people import Endorsable
+from streams.operations import endorsement
+from streams.operations.endorsement import Endorsable
 
 
 @click.group("reference", help=text("cli.reference"))
@@ -26,7 +26,7 @@ def list_records(as_json: bool) -> None:
     """Prints each record that a manager may sign, and each signature that counts for nothing; exit 1 if one waits."""
     settings = load()
     with Reader(settings) as reader:
-        found = people.read(reader)
+        found = endorsement.read(reader)
     rows, refused = found.endorsable(), found.log.endorsements.refused
     if as_json:
         for row in rows:
@@ -57,14 +57,14 @@ def sign(record: str, as_json: bool) -> None:
     settings = load()
     person = signatory.own(settings).by
     with Reader(settings) as reader:
-        rows = people.read(reader).endorsable()
+        rows = endorsement.read(reader).endorsable()
     about = [row for row in rows if row.name == record and person.casefold() not in row.signers]
     if not about:
         names = ", ".join(dict.fromkeys(row.name for row in rows)) or "-"
         raise UsageError("error.nothing_to_sign", record=record if "/" in record else "KIND/ID", known=names)
     waiting = [row for row in about if row.state == "waiting"]
     chosen = (waiting or about)[-1]
-    place = people.endorse(settings, chosen)
+    place = endorsement.endorse(settings, chosen)
     left = waiting_row(settings, chosen.name, chosen.offset)
     if as_json:
         signed = {"name": chosen.name, "offset": chosen.offset, "by": person, "signature": place.offset}

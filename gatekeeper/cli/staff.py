@@ -19,8 +19,8 @@ from schemas.codec import canonical
 from schemas.events import Staff
 from schemas.events.staff import StaffKey, StaffRole
 from streams.client.reader import Reader
-from streams.operations import people
-from streams.operations.people import Endorsable
+from streams.operations import endorsement
+from streams.operations.endorsement import Endorsable
 
 FOLDER = ".gatekeeper/people"
 _KEY_ID = re.compile(r"k([1-9][0-9]{0,5})")
@@ -74,7 +74,7 @@ def add(
     """Writes the person's record with one more key; makes that key unless its public half is given."""
     settings = load()
     with Reader(settings) as reader:
-        known = people.read(reader).person(named(id_, "ID"))
+        known = endorsement.read(reader).person(named(id_, "ID"))
     if not (roles or known):
         raise click.MissingParameter(param_hint="'--role'", param_type="option")
     kept = known.keys if known else ()
@@ -111,7 +111,7 @@ def revoke(id_: str, key_id: str | None, as_json: bool) -> None:
     """Writes the person's record without this key; without `--key-id` the person has no role and no key any more."""
     settings = load()
     with Reader(settings) as reader:
-        found = people.read(reader)
+        found = endorsement.read(reader)
     known = found.person(named(id_, "ID"))
     if known is None:
         raise UsageError("error.staff_unknown", id=id_, known=", ".join(one.id for one in found.everybody) or "-")
@@ -130,7 +130,7 @@ def list_staff(as_json: bool) -> None:
     """Prints one row a person; a record that waits for a signature is named behind them."""
     settings = load()
     with Reader(settings) as reader:
-        found = people.read(reader)
+        found = endorsement.read(reader)
     waiting = [row for row in found.endorsable() if row.name.startswith("staff/")]
     if as_json:
         for one in found.everybody:
@@ -163,7 +163,7 @@ def staff_of(id_: str, **fields: Any) -> Staff:
 
 
 def _write(settings: Settings, staff: Staff, path: Path | None = None, *, as_json: bool) -> None:
-    place = people.put(settings, staff)
+    place = endorsement.put(settings, staff)
     row = waiting_row(settings, f"staff/{staff.id}", place.offset)
     if as_json:
         shown = {"id": staff.id, "roles": staff.roles, "keys": [one.id for one in staff.keys], "offset": place.offset}
@@ -179,7 +179,7 @@ def _write(settings: Settings, staff: Staff, path: Path | None = None, *, as_jso
 def waiting_row(settings: Settings, name: str, offset: int) -> Endorsable | None:
     """The record at this offset of `reference` if it waits for another signature, else None."""
     with Reader(settings) as reader:
-        rows = people.read(reader).endorsable()
+        rows = endorsement.read(reader).endorsable()
     return next((row for row in rows if (row.name, row.offset, row.state) == (name, offset, "waiting")), None)
 
 

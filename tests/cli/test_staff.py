@@ -11,15 +11,15 @@ import pytest
 
 from gatekeeper.settings import Settings
 from streams.client.reader import Reader
-from streams.operations import people
-from streams.operations.people import Endorsed
+from streams.operations import endorsement
+from streams.operations.endorsement import Endorsed
 from tests.cli.conftest import Run
 
 
 def known(settings: Settings) -> Endorsed:
     """The people of the log."""
     with Reader(settings) as reader:
-        return people.read(reader)
+        return endorsement.read(reader)
 
 
 def lines(text: str) -> list[Any]:

@@ -13,12 +13,12 @@ import pytest
 from gatekeeper.ledger import entries
 from gatekeeper.settings import Settings
 from schemas.codec import decode, encode, parse
+from schemas.events import Controller
 from streams.client import fact_with_act, publisher
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
-from streams.operations import management
 from tests.cli.conftest import Run, System
 from tests.support.world import World, send, source, until
 
@@ -76,7 +76,8 @@ def test_an_option_of_another_form_then_it_is_named_and_nothing_is_written(
 
 def other_manager(system: System, by: str) -> None:
     with Reader(system.settings) as reader:
-        found = management.controller(reader, "midori")
+        found = fact_with_act.newest(reader, Controller, "midori")
+    assert found
     act = fact_with_act.act("suspend", by=by, subject="controller/midori")
     fact_with_act.amend(system.settings, found, act, suspended_since="2026-01-01")
 
@@ -89,13 +90,13 @@ def test_two_managers_at_once_then_it_is_told_who_was_last(
     through = publisher.transact
     calls: list[int] = []
 
-    def beside(settings: Settings, written: Any) -> Any:
+    def beside(settings: Settings, written: Any, **more: Any) -> Any:
         calls.append(1)
         if len(calls) > 1:
-            return through(settings, written)
+            return through(settings, written, **more)
         if not last:
             other_manager(system, "taro")
-        done = through(settings, written)
+        done = through(settings, written, **more)
         if last:
             other_manager(system, "taro")
         return done

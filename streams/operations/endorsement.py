@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
@@ -54,8 +54,6 @@ class Endorsed:
 
     log: ReferenceLog
     newest: dict[str, Counting] = field(default_factory=dict)
-    unreadable: dict[str, tuple[Record, Unreadable]] = field(default_factory=dict)
-    """By name, a record that cannot be read and stands behind the newest one."""
     _by_place: dict[tuple[str, str], Counting] = field(default_factory=dict)  # by name and hash
 
     def take(self, record: Record) -> None:
@@ -65,24 +63,11 @@ class Endorsed:
             name = subject_key("reference", model)
             self._by_place[name, sha256(record.value or b"").hexdigest()] = Counting(model, record)
             counted = self.log.take(record, model)
-        except Unreadable as fault:
-            self.unreadable[(record.key or b"").decode("utf-8", "replace")] = record, fault
+        except Unreadable:
             return
         if counted:
             name = subject_key("reference", counted.model)
             self.newest[name] = self._by_place[name, sha256(counted.value).hexdigest()]
-            self.unreadable.pop(name, None)
-
-    def of(self, name: str) -> Counting | None:
-        """The newest record that counts with this name, None if there is none.
-
-        Raises IntegrityError (4) if a record behind it cannot be read, because a newer one would lose its content.
-        """
-        if name in self.unreadable:
-            record, fault = self.unreadable[name]
-            place = f"reference/{record.partition}/{record.offset}"
-            raise IntegrityError("error.reference_unreadable", place=place, fault=fault.fault)
-        return self.newest.get(name)
 
     @property
     def founded(self) -> bool:
