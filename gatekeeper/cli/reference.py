@@ -7,7 +7,7 @@ import click
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
-from gatekeeper.settings import load
+from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from streams.client import signatory
 from streams.client.reader import Reader
@@ -50,11 +50,16 @@ def list_records(as_json: bool) -> None:
 
 
 @command.command("sign", help=text("cli.reference_sign"))
-@click.argument("record", metavar="KIND/ID")
+@click.argument("records", metavar="KIND/ID...", nargs=-1, required=True)
 @json_option
-def sign(record: str, as_json: bool) -> None:
-    """Adds this person's signature to the newest record with that name that waits for one, else to an unsigned one."""
+def sign(records: tuple[str, ...], as_json: bool) -> None:
+    """Adds this person's signature to the newest record of each name that waits for one, else to an unsigned one."""
     settings = load()
+    for record in records:
+        _sign(settings, record, as_json=as_json)
+
+
+def _sign(settings: Settings, record: str, *, as_json: bool) -> None:
     person = signatory.own(settings).by
     with Reader(settings) as reader:
         rows = endorsement.read(reader).endorsable()

@@ -8,14 +8,16 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
-from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
 from streams.client import admin
 from streams.client.rights import WRITES, rights
+from streams.operations import copying
 
 
 @click.group("topics", help=text("cli.topics"))
@@ -60,6 +62,39 @@ def verify(as_json: bool) -> None:
         for each in advice:
             click.echo(str(each), err=True)
     _exit(differences)
+
+
+@command.command("copy", help=text("cli.topics_copy"))
+@click.option("--from", "prefix", required=True, help=text("cli.topics_copy_from"))
+@json_option
+def copy(prefix: str, as_json: bool) -> None:
+    """Copies all facts with their first arrivals; exit 1 if a record was left out because it cannot be read."""
+    new = load()
+    old = former(new, prefix)
+    with progress_bar() as bar:
+        task = bar.add_task(text("cli.topics_copying"), total=None)
+        done = copying.copy(old, new, taken=lambda: bar.advance(task))
+    names = [f"copy/{one.id}" for one in done.ranges]
+    if as_json:
+        show_json({"from": prefix, "copied": done.counts, "unreadable": done.unreadable, "to_sign": names})
+    else:
+        show_table(["cli.column_topic", "cli.column_count"], list(done.counts.items()), numbers=(1,))
+        for place in done.unreadable:
+            note("cli.topics_copy_left_out", place=place)
+        if names:
+            note("cli.topics_copy_sign", names=" ".join(names))
+    click.get_current_context().exit(1 if done.unreadable else 0)
+
+
+def former(settings: Settings, prefix: str) -> Settings:
+    """The same settings with another prefix; raises UsageError (2) for a prefix of another form, or the same."""
+    try:
+        found = Settings.model_validate({**settings.model_dump(), "prefix": prefix})
+    except ValidationError:
+        found = settings
+    if found.prefix == settings.prefix:
+        raise UsageError("error.option_invalid", option="--from")
+    return found
 
 
 @command.command("list", help=text("cli.topics_list"))

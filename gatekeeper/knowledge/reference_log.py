@@ -6,22 +6,24 @@ holds. Records from before the first person count unsigned.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gatekeeper.deciding.reference import Reference, Referred
 from gatekeeper.policy.activation import Activations, Order
 from gatekeeper.staff.endorsements import Endorsements
 from gatekeeper.staff.endorsements import Referred as Taken
 from gatekeeper.staff.roster import Roster
-from schemas.events import PolicyVersion, Resolution, Signature, Staff
+from schemas.events import Copy, PolicyVersion, Resolution, Signature, Staff
 from schemas.record import Record
 
 
 class Counted(NamedTuple):
     """A record that counts from now on. `named`: the bytes whose hash names it in snapshots from now on."""
 
-    model: Referred | Resolution | Staff
+    model: Referred | Resolution | Staff | Copy
     value: bytes
     named: bytes
 
@@ -38,7 +40,8 @@ class ReferenceLog:
         self.activations = Activations()
         self.policies: dict[Order, PolicyVersion] = {}
         """The records of policies that count, by the place from which they do."""
-        self.endorsements: Endorsements[tuple[Referred | Resolution | Staff, bytes]] = Endorsements(origin)
+        self.endorsements: Endorsements[tuple[Referred | Resolution | Staff | Copy, bytes]] = Endorsements(origin)
+        self._taken: list[tuple[Record, Any]] = []
 
     @property
     def origin(self) -> str:
@@ -50,7 +53,7 @@ class ReferenceLog:
         """The people in force."""
         return self.endorsements.roster
 
-    def take(self, record: Record, model: Referred | Resolution | Staff | Signature) -> Counted | None:
+    def take(self, record: Record, model: Referred | Resolution | Staff | Copy | Signature) -> Counted | None:
         """Takes the next record. The result is the record that counts from now on: this one, or one signed by it.
 
         Raises Unreadable for a policy that cannot be read; nothing has changed then.
@@ -58,7 +61,8 @@ class ReferenceLog:
         value = record.value or b""
         if isinstance(model, PolicyVersion):
             self.activations.demand(model)
-        payload: tuple[Referred | Resolution | Staff, bytes] = (model, value)  # type: ignore[assignment]
+        self._taken.append((record, model))
+        payload: tuple[Referred | Resolution | Staff | Copy, bytes] = (model, value)  # type: ignore[assignment]
         said = model.model_dump(mode="json", by_alias=True, exclude_none=True)
         name = f"{model.kind}/{model.id}"
         place = record.partition, record.offset
@@ -67,9 +71,17 @@ class ReferenceLog:
         if standing is None:
             return None
         counted, bytes_ = standing.record.payload
-        if isinstance(counted, Resolution | Staff):
+        if isinstance(counted, Resolution | Staff | Copy):
             return Counted(counted, bytes_, bytes_)
         if isinstance(counted, PolicyVersion):
             self.activations.put(standing.order, counted)
             self.policies[standing.order] = counted
         return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived))
+
+    def arrived(self, first: Mapping[int, int]) -> ReferenceLog:
+        """The same log, its copied records at their first arrivals. `first`: arrivals in milliseconds by offset."""
+        found = ReferenceLog(self.origin)
+        for record, model in self._taken:
+            found.take(replace(record, timestamp=first.get(record.offset, record.timestamp)), model)
+        found.activations.follow(self.activations)
+        return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from copy import deepcopy
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -20,6 +21,7 @@ from gatekeeper.knowledge.address_numbers import Given, addresses
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
+from gatekeeper.knowledge.copies import Copies, Partition
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.reference_log import ReferenceLog
@@ -30,7 +32,7 @@ from gatekeeper.policy.activation import Activations
 from gatekeeper.staff.signed_acts import readmits
 from schemas.audit import Printing
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import Resolution, Send, Suppression
+from schemas.events import Copy, Resolution, Send, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -60,6 +62,10 @@ class FactStore:
         self._by_token: dict[str, bytes] = {}
         self._taken_back: dict[bytes, list[Record]] = {}  # corrections of erasures, which need a signature
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
+        self.copies = Copies()
+        """The copied beginnings of the partitions."""
+        self._earlier: dict[Partition, list[tuple[Record, Any]]] = {}  # copied records until their run is believed
+        self._first: dict[int, int] = {}  # first arrivals of copied records of `reference`, by offset
 
     @property
     def reference(self) -> Reference:
@@ -90,6 +96,7 @@ class FactStore:
         keys withholds everybody; it is one fault, at its first offset.
         """
         topic, key, value, refused = record.topic, record.key, record.value, record.refused
+        copied = self.copies.take(record)
         if refused and refused.what == "batch":
             first = topic, record.partition, refused.base
             return refused.fault if self.unresolved.add_batch(first, refused.fault) else None
@@ -97,14 +104,16 @@ class FactStore:
         try:
             if refused and refused.what == "record":
                 raise Unreadable(refused.fault)
-            names = self._fold(record, decode(topic, key, value))
+            model = decode(topic, key, value)
+            names = [*self._fold(record, model), *self._copied(record, model, copied)]
         except Unreadable as unreadable:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
             fault = f"failed_{type(error).__name__}"
         if fault is not None:
-            names = named(topic, key, value or b"")
-            self._withhold(record, fault, names)
+            withheld = named(topic, key, value or b"")
+            self._withhold(record, fault, withheld)
+            names = [*withheld]
         for listener in self.listeners:
             for name in names:
                 listener(name)
@@ -273,6 +282,22 @@ class FactStore:
             for one in records
         )
 
+    def _copied(self, record: Record, model: Any, arrived: int | None) -> Iterator[str]:
+        """Keeps a copied record at its first arrival, and folds those that are believed from now on; yields names."""
+        place = record.topic, record.partition
+        if arrived is not None and record.topic == "reference":
+            self._first[record.offset] = arrived
+        elif arrived is not None and _tells(record, arrived):
+            self._earlier.setdefault(place, []).append((replace(record, timestamp=arrived), model))
+        for one in [*self._earlier] if record.topic == "reference" else [place] if self._earlier else []:
+            if self.copies.believed(one):
+                for earlier, about in self._earlier.pop(one, ()):
+                    yield from self._fold(earlier, about)
+        if self._first and record.topic == "reference" and self.copies.believed(place):
+            self.log, self._first = self.log.arrived(self._first), {}
+            self._refs.clear()
+            yield from self.reference.digests
+
     def _fold(self, record: Record, model: Any) -> Collection[str]:
         """Applies a readable record. The result names its person, or the token and readings of a suppression."""
         topic = record.topic
@@ -328,6 +353,8 @@ class FactStore:
         counted = self.log.take(record, model)
         if counted is None:
             return ()
+        if isinstance(counted.model, Copy):
+            self.copies.sign(counted.model)
         if isinstance(counted.model, Resolution):
             place = logical_name(counted.model.topic), counted.model.partition, counted.model.offset
             self.unresolved.resolve(place)
@@ -341,6 +368,12 @@ class FactStore:
         policies = frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY))
         if kept and policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
+
+
+def _tells(record: Record, arrived: int) -> bool:
+    """True if the record at its first arrival says something else than at its own."""
+    value = record.value or b""
+    return redacted(record.topic, value, arrived)[0] != redacted(record.topic, value, record.timestamp)[0]
 
 
 def _names(send: Send, person: PersonFacts, *tokens: Iterable[str]) -> Iterator[str]:

@@ -74,6 +74,11 @@ class Activations:
         self._unread[order] = _unread(ids, value)
         self.revision += 1
 
+    def follow(self, former: Activations) -> None:
+        """Takes over the faulty records of another fold of the same log, whose readers must look again."""
+        self._unread = former._unread
+        self.revision += former.revision + 1
+
     def free(self, order: Order) -> None:
         """Removes the bar of a faulty record after somebody resolved it."""
         if self._unread.pop(order, None) is not None:

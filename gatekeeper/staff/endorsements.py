@@ -88,11 +88,12 @@ class Endorsements(Generic[P]):
         self._last = record.order
         if record.said["kind"] == "signature":
             return self._sign(record)
-        if self.roster.began is None and record.said["kind"] != "staff":
+        kind = record.said["kind"]
+        if self.roster.began is None and kind not in ("staff", *roles.NEVER_UNSIGNED):
             self._before[record.name, record.sha256] = _Waiting(record)
             self.unsigned[record.name] = record.sha256
             return self._counts(record, record.order, record.arrived, signed=False)
-        if self.roster.began is None and Member.of(record.said, record.arrived).founds:
+        if kind == "staff" and self.roster.began is None and Member.of(record.said, record.arrived).founds:
             return self._counts(record, record.order, record.arrived, signed=False)
         if self._newest.get(record.name) != record.sha256:  # else it repeats the record in force
             self._waiting.setdefault((record.name, record.sha256), _Waiting(record))

@@ -35,6 +35,9 @@ ACTS: Mapping[str, Power] = {
 PERSONAL = frozenset(("policy", "staff", "resolution", "purpose"))
 """Kinds of `reference` for which the console's word is not enough."""
 
+NEVER_UNSIGNED = frozenset(("copy",))
+"""Kinds of `reference` that count only signed, also where they are older than the first person."""
+
 
 def wanted(record: Mapping[str, Any]) -> frozenset[str]:
     """The people whom a record of `reference` names as its authors (`by`), folded as `person` does; often nobody."""

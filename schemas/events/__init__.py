@@ -20,6 +20,7 @@ from schemas.events.recalls import Recall
 from schemas.events.reference import (
     Batch,
     Controller,
+    Copy,
     JointUseTerms,
     Notice,
     NoticeItems,
@@ -51,6 +52,7 @@ __all__ = [
     "Consent",
     "ConsentState",
     "Controller",
+    "Copy",
     "Delivery",
     "Entrustment",
     "Fact",

@@ -226,6 +226,23 @@ class Register(Model):
     file_date: Time
 
 
+class Copy(Model):
+    """A manager's word that the beginning of a partition is a copy, with the first arrivals that its headers state.
+
+    It counts only if it is signed, even where no people are registered. `count`: the number of copied records.
+    `sha256`: the hash over their keys, values and headers. `origin`: the prefix of the topics that were copied.
+    """
+
+    v: Version
+    kind: Literal["copy"]
+    id: Id
+    topic: Literal["sources", "consents", "suppressions", "reference"]
+    partition: Annotated[int, Field(ge=0, lt=2**31)]
+    count: Annotated[int, Field(ge=1, lt=2**53)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    origin: Line | None = None
+
+
 class Resolution(Model):
     """The privacy manager's statement that an unreadable record was dealt with. It withholds nobody any more."""
 
@@ -280,6 +297,7 @@ Reference = Annotated[
     | PolicyVersion
     | Register
     | AnyResolution
+    | Copy
     | Staff
     | Signature,
     Field(discriminator="kind"),

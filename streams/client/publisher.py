@@ -86,17 +86,20 @@ class Publisher:
         Raises UsageError (2) if the user may not write there, and nothing was written.
         """
         pairs = zip(records, partitions or repeat(None, len(records)), strict=True)
-        outgoing = [Outgoing(self._topic, key, value, partition) for (key, value), partition in pairs]
+        return self.send([Outgoing(self._topic, key, value, partition) for (key, value), partition in pairs])
+
+    def send(self, outgoing: Sequence[Outgoing]) -> list[Place | None]:
+        """Writes records of this topic, with their headers; else as `write`."""
         signed, futures = self._signatory.sign(outgoing), list[Any]()
         with suppress(KafkaTimeoutError):
             for record in (*signed.records, *signed.behind):
                 futures.append(_sent(self._producer, self._settings, record))
             self._producer.flush(timeout=DELIVERY_MS / 1000 + 5)
-        written = futures[: len(records)]
+        written = futures[: len(outgoing)]
         places = [_place(self._topic, future) if future.succeeded() else None for future in written]
         if futures and not any(places) and (lacking := forbidden(self._settings, futures[0].exception)):
             raise lacking
-        return places + [None] * (len(records) - len(places))
+        return places + [None] * (len(outgoing) - len(places))
 
     def write_lines(self, records: Iterable[FromLine]) -> Iterator[Window]:
         """Writes the records of a file, window by window, and yields each result; ends after one that is not whole."""

@@ -7,12 +7,19 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import orjson
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings
-from schemas.topics import TOPICS
+from schemas.codec import canonical
+from schemas.topics import FACT_TOPICS, TOPICS
+from streams.client.reader import Reader
+from tests.cli.conftest import System
+from tests.support import invented
 
 
 def make(settings: Settings, topic: str, partitions: int) -> None:
@@ -129,3 +136,46 @@ def listed(stdout: int, *words: str, **more: str) -> subprocess.CompletedProcess
 def test_a_host_that_can_be_none_then_it_says_so(run, nowhere: str, monkeypatch) -> None:
     monkeypatch.setenv("GATEKEEPER_BROKER", "kafka..example:9092")
     assert "no such host name" in run("topics", "verify").says(3)
+
+
+def test_facts_copied_to_another_prefix_then_their_first_arrivals_hold_once_a_manager_signs(
+    run, environment: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("topics", "create").code == 0
+    old = System(environment)
+    for number in range(20):
+        fact = invented.consent(recipient_id=f"R-{number}", event_time="2098-12-24", recorded_at="2098-12-24")[1]
+        old.put("consents", canonical(fact), key=f"R-{number}".encode(), partition=number % 2)
+    old.put("consents", b"{broken", key=b"R-1")
+    old.put("reference", canonical(invented.controller()[1]), key=b"controller/C1")
+    first = {record.key: record.timestamp for record in old.records("consents") if record.value != b"{broken"}
+
+    new = environment.model_copy(update={"prefix": f"{environment.prefix}b.", "partitions": 3})
+    monkeypatch.setenv("GATEKEEPER_PREFIX", new.prefix)
+    monkeypatch.setenv("GATEKEEPER_PARTITIONS", "3")
+    assert run("topics", "create").code == 0
+    assert "--from" in run("topics", "copy", "--from", new.prefix).says(2)
+    copied = run("topics", "copy", "--from", environment.prefix, "--json")
+    assert copied.code == 1
+    assert copied.json["copied"] == {"sources": 0, "consents": 20, "suppressions": 0, "reference": 1}
+    assert len(copied.json["unreadable"]) == 1
+    assert new.topic("consents") in run("topics", "copy", "--from", environment.prefix).says(2)
+
+    def believed() -> dict[bytes | None, int]:
+        """The arrival of each person's consent, as a worker folds it."""
+        store, found = FactStore(new.group), dict[bytes | None, int]()
+        with Reader(new) as reader:
+            for topic in FACT_TOPICS:
+                for record in reader.read(topic):
+                    assert store.apply(record) is None
+        for key in first:
+            assert key is not None
+            facts = orjson.loads(store.person(key.decode()))
+            found[key] = facts["consents"][0]["arrived"]
+        return found
+
+    assert all(arrived > first[key] for key, arrived in believed().items())
+    assert run("init", "hanako", "--folder", str(tmp_path)).code == 0
+    monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / "hanako-k1.key"))
+    assert run("reference", "sign", *copied.json["to_sign"]).code == 0
+    assert believed() == first

@@ -1,0 +1,89 @@
+"""The copied beginning of a partition: the first arrivals that its records state, and whether a manager signed them.
+
+A copy writes each record with the header `gate-arrived`: its first arrival in milliseconds, and `;last` on the last
+record of the partition. The header is believed only once a `copy` record counts that names the same number of records
+and the same hash (domain rule 7.1.2). Until then a record arrived when the log took it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from schemas.events import Copy
+from schemas.record import Record
+
+HEADER = "gate-arrived"
+_STATED = re.compile(rb"([0-9]{1,16})(;last)?")
+Partition = tuple[str, int]
+"""Topic (registry name) and partition."""
+
+
+def header(arrived: int, *, last: bool) -> tuple[str, bytes]:
+    """The header of a copied record; `arrived`: its first arrival in milliseconds."""
+    return HEADER, b"%d%b" % (arrived, b";last" if last else b"")
+
+
+@dataclass(slots=True)
+class CopiedRun:
+    """The copied records at the beginning of one partition so far: their number, and the hash over all of them.
+
+    `open`: False once it is over. `end`: the offset behind the last record that was taken.
+    """
+
+    count: int = 0
+    digest: bytes = bytes(32)
+    open: bool = True
+    end: int = 0
+
+    @property
+    def sha256(self) -> str:
+        """The hash in hex, as a `copy` record names it."""
+        return self.digest.hex()
+
+    def take(self, record: Record) -> int | None:
+        """Takes the next record. The result is the first arrival that it states, None for a record of its own time.
+
+        A run ends with the record marked as last, and with the first record that states no arrival, or a later one
+        than its own.
+        """
+        if record.offset < self.end:
+            return None
+        self.end = record.offset + 1
+        stated = next((value for name, value in record.headers if name == HEADER), b"") if self.open else b""
+        found = _STATED.fullmatch(stated)
+        if found is None or int(found[1]) > record.timestamp:
+            self.open = False
+            return None
+        parts = record.key or b"", record.value or b"", stated
+        leaf = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+        self.digest = sha256(self.digest + leaf).digest()
+        self.count, self.open = self.count + 1, found[2] is None
+        return int(found[1])
+
+
+class Copies:
+    """The copied beginnings of all partitions."""
+
+    def __init__(self) -> None:
+        self.runs: dict[Partition, CopiedRun] = {}
+        self._signed: dict[Partition, set[tuple[int, str]]] = {}
+
+    def take(self, record: Record) -> int | None:
+        """Takes the next record of its partition; the result as of `CopiedRun.take`."""
+        return self.runs.setdefault((record.topic, record.partition), CopiedRun()).take(record)
+
+    def sign(self, copy: Copy) -> None:
+        """Takes a `copy` record that counts."""
+        self._signed.setdefault((copy.topic, copy.partition), set()).add((copy.count, copy.sha256))
+
+    @property
+    def signed(self) -> bool:
+        """True if a `copy` record counts."""
+        return bool(self._signed)
+
+    def believed(self, place: Partition) -> bool:
+        """True if the run of a partition is over, and a counting `copy` record names it."""
+        run = self.runs.get(place)
+        return run is not None and not run.open and (run.count, run.sha256) in self._signed.get(place, ())
