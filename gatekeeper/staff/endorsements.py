@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from gatekeeper.staff import roles
 from gatekeeper.staff.message import timely
 from gatekeeper.staff.roles import PERSONAL, person, scope, wanted
 from gatekeeper.staff.roster import Member, Roster
