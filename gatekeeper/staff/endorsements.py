@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gatekeeper.staff import roles
 from gatekeeper.staff.message import timely
-from gatekeeper.staff.roles import PERSONAL, person, scope, wanted
+from gatekeeper.staff.roles import NEVER_UNSIGNED, PERSONAL, person, scope, wanted
 from gatekeeper.staff.roster import Member, Roster
 
 P = TypeVar("P")
@@ -90,7 +89,7 @@ class Endorsements(Generic[P]):
         if record.said["kind"] == "signature":
             return self._sign(record)
         kind = record.said["kind"]
-        if self.roster.began is None and kind not in ("staff", *roles.NEVER_UNSIGNED):
+        if self.roster.began is None and kind not in ("staff", *NEVER_UNSIGNED):
             self._before[record.name, record.sha256] = _Waiting(record)
             self.unsigned[record.name] = record.sha256
             return self._counts(record, record.order, record.arrived, signed=False)
