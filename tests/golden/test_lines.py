@@ -14,7 +14,7 @@ from tests.golden import crowd, kept
 from tests.golden.table import CASES, decided
 
 DECIDING = Path(gatekeeper.deciding.__file__).parent
-PEOPLE = 6_000
+PEOPLE = 4_000
 """Of those that are locked; all of them take a minute with a tracer."""
 UNRUN: Mapping[str, str] = {
     "answer.py:answer": "words for the answer of a command, not the decision",
@@ -56,13 +56,20 @@ def forget() -> None:
 
 def test_golden_cases_and_people_then_no_line_that_decides_is_left_out() -> None:
     ran: dict[str, set[int]] = {str(path): set() for path in DECIDING.rglob("*.py")}
+    left_of: dict[CodeType, set[int]] = {}
 
     def line(frame: FrameType, _: str, __: Any) -> Any:
         ran[frame.f_code.co_filename].add(frame.f_lineno)
+        left_of[frame.f_code].discard(frame.f_lineno)
         return line
 
     def call(frame: FrameType, _: str, __: Any) -> Any:
-        return line(frame, _, __) if frame.f_code.co_filename in ran else None
+        code = frame.f_code
+        if code.co_filename not in ran:
+            return None
+        if code not in left_of:
+            left_of[code] = {at for _, _, at in code.co_lines() if at is not None}
+        return line(frame, _, __) if left_of[code] else None  # what ran whole runs without a tracer from then on
 
     forget()
     before = sys.gettrace()

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -22,6 +23,7 @@ NOT_IMPORTED = {
 }
 PARTS = {"markupsafe", "pydantic-core"}
 """Imported, and named by Jinja and pydantic, which pin the version that they work with."""
+DISTRIBUTIONS = packages_distributions()
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -40,15 +42,20 @@ def locked(name: str) -> dict[str, str]:
 
 def imported(folder: Path) -> set[str]:
     """Returns the distributions that modules in a folder import, ours and Python's own left out."""
-    found = set()
-    for file in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-    modules = found - OURS - sys.stdlib_module_names
-    return {name.lower().replace("_", "-") for module in modules for name in packages_distributions()[module]}
+    modules = set[str]().union(*map(modules_of, folder.rglob("*.py"))) - OURS - sys.stdlib_module_names
+    return {name.lower().replace("_", "-") for module in modules for name in DISTRIBUTIONS[module]}
+
+
+@cache
+def modules_of(file: Path) -> frozenset[str]:
+    """Returns the names at the top of what a module imports."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return frozenset(found)
 
 
 def test_what_the_product_imports_then_it_is_what_production_installs() -> None:
