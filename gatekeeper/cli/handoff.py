@@ -17,6 +17,7 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json, wh
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.office.spreadsheet import SpreadsheetRows
+from gatekeeper.review.actions import sentence
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import decode
@@ -101,7 +102,7 @@ def carried_out(
     """Writes the act, or resumes the run of its id. The result is the run after all partitions have answered.
 
     `name`: the run to name for resuming, if it is not the act's own. Raises IncompleteError (5) if a partition has not
-    answered; UsageError (2) if the run's id is another act's, or the gate is a shadow.
+    answered; UsageError (2) if the run's id is another act's, the gate is a shadow, or the act is not accepted.
     """
     run = handoffs.resume(settings, reader, act.act_id) if resumed else None
     if run is not None and (run.act.kind, run.act.subject) != (act.kind, act.subject):
@@ -116,8 +117,10 @@ def carried_out(
     if run.waiting:
         numbers = ", ".join(map(str, sorted(run.waiting.values())))
         raise IncompleteError("error.campaign_unanswered", partitions=numbers, run=name or act.act_id)
-    if run.refused:
+    if run.refused == "shadow":
         raise UsageError("error.campaign_shadow")
+    if run.refused:
+        raise UsageError("error.campaign_refused", sentence=sentence("refused", run.refused))
     return run
 
 

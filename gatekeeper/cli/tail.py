@@ -22,8 +22,8 @@ from streams.client.reader import Reader
 from streams.operations import reveals
 
 MASK = "…"
-PERSONAL = frozenset({"answer_code", "check", "delivery", "reason"})
-"""Fields of readable values that hold names and addresses, words about people, or the code that answers for them.
+PERSONAL = frozenset({"answer_code", "birth_date", "check", "delivery", "reason"})
+"""Fields of readable values with names, addresses, birth dates, words about people, or the code that answers for them.
 
 The seller of a list (`check`) may be a person as well. An unreadable value is left out whole.
 """

@@ -30,7 +30,7 @@ class Run:
     """One act, its place on each partition, and the answers to it so far.
 
     `waiting`: the ids of the audit records that will report a partition as done. `handed`: the clearances handed off,
-    True if they had been handed off before. `recalled`: the clearances recalled. `refused`: the gate is a shadow.
+    True if they had been handed off before. `recalled`: the clearances recalled. `refused`: the code of a refusal.
     `called_off`: a later act cancelled the campaign.
     """
 
@@ -39,7 +39,7 @@ class Run:
     starts: dict[int, int]
     handed: dict[str, bool] = field(default_factory=dict)
     recalled: set[str] = field(default_factory=set)
-    refused: bool = False
+    refused: str | None = None
     called_off: bool = False
 
     def take(self, value: bytes | None) -> None:
@@ -52,7 +52,8 @@ class Run:
     def _take(self, act: dict[str, Any], did: str) -> None:
         if self.waiting.pop(did, None) is not None:
             self.called_off |= act["code"] == CALLED_OFF
-            self.refused |= act["outcome"] == "refused"
+            if act["outcome"] == "refused":
+                self.refused = str(act["code"])
         elif act["kind"] == self.act.kind and act["outcome"] == "handed":
             self.handed[act["item"]] = act["code"] == "again"
         elif act["kind"] == self.act.kind and act["outcome"] == "recalled":

@@ -16,8 +16,10 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord
+from schemas.events import CampaignAct
 from schemas.record import Record, Refusal
 from schemas.topics import DAY_MS
+from streams.operations.handoffs import Run
 from tests.support import invented
 from tests.support.desk import Desk
 from tests.support.facts import fact
@@ -191,3 +193,12 @@ def test_defect_of_ours_in_deciding_then_the_record_keeps_the_facts_that_were_lo
     assert {(one.stage, one.reasons[0].code) for one in fallen} == {("handoff", "DECISION_FAILED")}
     assert [one.facts for one in fallen] == [one.facts for one in cleared]
     assert all(one.facts for one in fallen)
+
+
+@pytest.mark.parametrize("code", ["shadow", "unsigned"])
+def test_an_act_that_a_partition_refuses_then_the_run_says_why(code: str) -> None:
+    about = {"act_id": "run", "at": "2026-11-24T00:00:00Z", "by": "pm", "subject": "campaign/K"}
+    run = Run(CampaignAct(v=1, kind="handoff", **about), {"D": 0}, {0: 0})
+    act = {"act_id": "run", "kind": "handoff", "item": None, "outcome": "refused", "code": code}
+    run.take(orjson.dumps({"did": "D", "act": act}))
+    assert (run.waiting, run.refused) == ({}, code)

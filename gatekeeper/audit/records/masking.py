@@ -17,7 +17,7 @@ from schemas.values import Any_, Surrogate, ZonedTime
 
 MASK = "?"
 _PERSONAL = frozenset(("recipient_id", "token", "delivery", "name", "lines", "postcode", "email", "phone")).union(
-    ("address", "representative", "how_obtained", "text", "reason")
+    ("address", "representative", "how_obtained", "birth_date", "text", "reason")
 )
 """Fields of the contract that are kept out of records. Their names are shown, but never their values."""
 _FORM = TypeAdapter[str](Surrogate | ZonedTime | Any_)
