@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 
+from tests.support import staff
 from tests.support.invented import item_act
 from tests.support.world import TOKEN, World, consent, eventually, send
 
@@ -14,7 +16,7 @@ NOW = {"at": "2026-01-01T09:00:00+09:00"}
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
+    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0, acts="signed").create()
 
 
 def young(world: World, count: int) -> list[str]:
@@ -48,7 +50,8 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
         "hard": ("refused", "hard"),
         "good": ("cleared", None),
         "late": ("refused", "closed"),
-        "expired": ("refused", "release_expired"),
+        "expired": ("refused", "too_old"),
+        "nobody": ("refused", "unsigned"),
         "upheld": ("upheld", None),
         "seen": ("recorded", None),
         "looked": ("recorded", None),
@@ -62,7 +65,7 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
             there = item["review"]["partition"]
             world.act("release", item, act_id="wrong-decision", decision_id="A" * 26)
             world.act("release", item, act_id="no-such-place", review={"partition": there, "offset": 99_999})
-            value = item_act("release", item, act_id="another-partition")
+            value = item_act("release", item, act_id="another-partition", at=staff.now())
             world.put("acts", [("y0", value)], partition=1 - there)
             world.act("release", found["e-u1"], act_id="hard", evidence_ref="x")
             for each in bad:
@@ -71,10 +74,12 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
             world.act("release", item, act_id="late")
             world.put("acts", [("y1", item_act("release", elsewhere, act_id="expired") | NOW)],
                       partition=elsewhere["review"]["partition"])  # fmt: skip
+            value = item_act("uphold", elsewhere, act_id="nobody", at=staff.now())
+            world.put("acts", [("y1", orjson.dumps(value))], partition=elsewhere["review"]["partition"])
             world.act("uphold", elsewhere, act_id="upheld")
             world.act("reveal", elsewhere, act_id="seen")
             looked = {"v": 1, "kind": "reveal_topic", "act_id": "looked", "by": "hanako", "subject": "topic/sends"}
-            world.put("acts", [("topic/sends", looked | NOW)], partition=there)
+            world.put("acts", [("topic/sends", looked | {"at": staff.now()})], partition=there)
             world.act("release", found["e-y3"], act_id="last")
             await answered(world, len(outcomes) + len(bad))
             world.put("sends", [("y0", send("y0", "next"))])
@@ -192,7 +197,8 @@ def test_given_an_undo_then_what_was_released_is_recalled_once(world):
 
 def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_holes_are_passed(world):
     world.people(["r1"])
-    act = {"v": 1, "kind": "withdraw", "act_id": "w1", "by": "cc-1", "recipient_id": "r1", **NOW}
+    act = {"v": 1, "kind": "withdraw", "act_id": "w1", "by": "cc-1", "recipient_id": "r1"}
+    act["at"] = staff.now()
     with world.transaction() as through:
         world.put("consents", [("r1", consent("r1", "Withdrawn"))], through)
         world.put("acts", [("r1", act)], through)
@@ -200,7 +206,7 @@ def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_hole
         through.begin_transaction()
         world.put("acts", [("r1", {**act, "act_id": "w2"})], through)
         through.abort_transaction(30)
-    world.put("acts", [("r1", {**act, "act_id": "w3"})])
+    world.put("acts", [("r1", {**act, "act_id": "w3", "by": "hanako"})])
     world.put("sends", [("r1", send("r1", 0))])
 
     async def run() -> None:
@@ -209,6 +215,6 @@ def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_hole
             await eventually(lambda: "e-0" in world.verdicts(), "the send")
 
     asyncio.run(run())
-    assert world.outcomes() == {"w1": ("recorded", None), "w3": ("recorded", None)}
+    assert world.outcomes() == {"w1": ("refused", "not_staff"), "w3": ("recorded", None)}, "the fact binds all the same"
     assert world.verdicts() == {"e-0": ("block", "CONSENT_WITHDRAWN")}
     world.check(1)

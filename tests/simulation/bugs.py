@@ -12,7 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from gatekeeper.engine import recalls
+from gatekeeper.engine import recalls, signers
 from gatekeeper.engine.handoffs import CampaignWalk
 from gatekeeper.ledger.memory import Memory
 from streams.client.producer import Producer
@@ -318,3 +318,9 @@ def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
 def uncertain_memory(patch: pytest.MonkeyPatch) -> None:
     """What was judged and not committed stays in memory over a rebalance."""
     patch.setattr(Turn, "clean", property(lambda self: self.waits_for != "take_over"))
+
+
+@planted
+def act_of_nobody(patch: pytest.MonkeyPatch) -> None:
+    """An act is handled whoever signed it."""
+    patch.setattr(signers, "signer", lambda asked, log, acts: None)

@@ -41,6 +41,8 @@ PLAIN, YOUNG, BOUGHT, STRANGERS = 6, 2, 2, 1
 SHARES = {"plain": 4, "young": 3, "bought": 2, "stranger": 1}
 """How often each kind of people is written to."""
 OPEN_MS = 15_000
+FORGED = 0.05
+"""Share of the acts that nobody signs."""
 SPOILT = (b"{", b"[1]", b'{"v":7}')
 """What nobody can read."""
 
@@ -107,8 +109,10 @@ class Company:
         self.network.kafka.produce(None, None, tp, [(key.encode(), orjson.dumps(value), ())])
 
     def _signed(self, key: str, value: dict[str, Any]) -> Row:
-        """An act, signed by the person who acts."""
+        """An act, signed by the person who acts; now and then nobody signs it."""
         act = decode("acts", None, orjson.dumps(value))
+        if self.random.random() < FORGED:
+            return key.encode(), encode(act), []
         blind = f"{self.random.getrandbits(128):032x}"
         person = staff.key(value["by"])
         header = signing.of_act(act, person, origin=self.settings.group, at=self.now(), blind=blind)

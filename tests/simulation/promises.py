@@ -16,6 +16,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
+from gatekeeper.staff.signing import HEADER
 from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS
 from tests.simulation.company import SPOILT, Company, Person
@@ -135,6 +136,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         facts_are_those_of_asof(kafka, told)
         one_recall_a_clearance(told, company.people)
         one_audit_record_an_act(told)
+        nobody_acts_unsigned(told)
         campaigns_are_ended(told)
         ledger_is_what_follows(told, packs)
         letters.update(
@@ -235,6 +237,18 @@ def one_audit_record_an_act(told: Told) -> None:
     twice = [one for one, count in done.items() if count > 1]
     demand(not twice, "an act judged twice", told.number, twice[:5])
     demand(not told.unacted(), "an act without audit record", told.number, told.unacted()[:5])
+
+
+def nobody_acts_unsigned(told: Told) -> None:
+    """An act that nobody signed is refused on record, and does nothing."""
+    topic = told.settings.topic("acts")
+    for audit in told.audits:
+        if audit.src.topic == topic and audit.act is not None and audit.act.outcome != "unreadable":
+            signed = any(name == HEADER for name, _ in told.acts[audit.src.offset].headers)
+            demand(signed or audit.act.outcome == "refused", "an act of nobody", told.number, audit.did)
+            known = audit.act.signed is not None or audit.act.code in ("seen_before", "called_off")
+            known = known or audit.act.item is not None  # a piece of a campaign, whose act is on record by itself
+            demand(known or not signed, "a signed act is refused", told.number, audit.did, audit.act.code)
 
 
 def campaigns_are_ended(told: Told) -> None:

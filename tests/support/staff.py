@@ -10,19 +10,21 @@ a test has the same ones.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signing
 from gatekeeper.staff.roster import Member
-from schemas.codec import canonical
+from schemas.codec import canonical, decode
 from schemas.events import Act
 from schemas.events.staff import SignIn
 
@@ -102,6 +104,17 @@ def header(act: Act, by: str | None = None, *, at: str | None = None, origin: st
     person = by or act.by
     assert isinstance(person, str)
     return signing.of_act(act, key(person), origin=origin, at=at or now(), blind=uuid4().hex)
+
+
+def over(value: bytes, by: str | None = None, *, at: str | None = None, origin: str = ORIGIN) -> tuple[str, bytes]:
+    """The header that signs an act in these very bytes, which need not be those that our own encoder writes."""
+    act = decode("acts", None, value)
+    name, made = header(act, by, at=at, origin=origin)
+    said = orjson.loads(made)
+    said["sha256"] = signing.digest(value, said["blind"])
+    text = signing.message(said, origin=origin, subject=signing.act_subject(act.model_dump()))
+    said["sig"] = b64encode(key(said["by"]).sign(text)).decode()
+    return name, canonical(said)
 
 
 def vouched(

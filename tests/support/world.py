@@ -40,7 +40,7 @@ from schemas.topics import logical_name
 from streams.client import admin
 from streams.worker.app import create_app
 from streams.worker.process import start, stop
-from tests.support import forked
+from tests.support import forked, staff
 from tests.support.invented import KEY, NOTICE_ITEMS, item_act, known_by
 from tests.support.ledger_oracle import Implied, Piece
 
@@ -304,6 +304,8 @@ class World:
         """Makes the topics, and one controller with one notice."""
         admin.create(self.settings)
         self.put("reference", [controller(), *PURPOSES, NOTICE, TEMPLATE])
+        if self.acts == "signed":
+            self.put("reference", staff.founding(origin=self.settings.group))
         return self
 
     def may_ask(self) -> World:
@@ -329,9 +331,10 @@ class World:
 
         for key, value in records:
             data = orjson.dumps(value) if isinstance(value, dict) else value
+            headers = self._signed(topic, data) if isinstance(value, dict) else []
             while True:
                 try:
-                    through.produce(name, data, key, partition=partition, on_delivery=delivered)
+                    through.produce(name, data, key, partition=partition, headers=headers, on_delivery=delivered)
                     break
                 except BufferError:
                     through.poll(0.1)
@@ -339,6 +342,12 @@ class World:
         left = through.flush(60)
         assert not left, f"{left} records not acknowledged"
         assert not failed, failed[:3]
+
+    def _signed(self, topic: str, data: bytes) -> list[tuple[str, bytes]]:
+        """The signature of an act by the person in `by`; none in a world whose acts are unsigned."""
+        if topic != "acts" or self.acts == "unsigned":
+            return []
+        return [staff.over(data, origin=self.settings.group)]
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Producer]:
