@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gatekeeper.cli.actor import by_option, named, person
 from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
+from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import load
@@ -127,10 +128,15 @@ def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
             raise UsageError("error.deadletter_readable", source=source)
     key = f"resolution/{resolution.id}"
     (place,) = transact(settings, [Outgoing("reference", key.encode(), encode(resolution))])
+    row = waiting_row(settings, key, place.offset)
     if as_json:
-        show_json({"source": source, "topic": settings.topic("reference"), "key": key, "offset": place.offset})
-    else:
+        where = {"topic": settings.topic("reference"), "key": key, "offset": place.offset}
+        show_json({"source": source, **where, "waiting": row is not None})
+    elif row is None:
         click.echo(text("cli.deadletter_resolved", source=source, key=key))
+    if row:
+        told_waiting(row)
+        raise click.exceptions.Exit(1)
 
 
 def _source(name: str) -> Source:

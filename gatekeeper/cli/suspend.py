@@ -6,6 +6,7 @@ import click
 
 from gatekeeper.cli.actor import by_option, person, reason_option
 from gatekeeper.cli.output import json_option, note, show_json
+from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from streams.client import fact_with_act
@@ -28,9 +29,13 @@ def command(controller: str, reason: str, since: str | None, until: str | None, 
 
 
 def show_change(settings: Settings, change: Change, as_json: bool) -> None:
-    """Writes a change of `reference` with its act, and reports it; exit 1 if somebody changed the record meanwhile."""
+    """Writes a change of `reference` with its act, and reports it.
+
+    Exit 1 if somebody changed the record meanwhile, or if the change waits for another signature.
+    """
     act, (pair, rival) = change.act, management.change(settings, change)
     (place,) = pair.facts
+    row = waiting_row(settings, str(act.subject), place.offset)
     where = f"{settings.topic(place.topic)}/{place.partition}/{place.offset}"
     if as_json:
         show_json(
@@ -43,12 +48,16 @@ def show_change(settings: Settings, change: Change, as_json: bool) -> None:
                 "topic": settings.topic(place.topic),
                 "partition": place.partition,
                 "offset": place.offset,
+                "waiting": row is not None,
                 "last": rival is None or not rival.last,
                 "rival": None if rival is None else {"by": rival.by, "offset": rival.place.offset},
             }
         )
-    else:
+    elif row is None:
         click.echo(text(f"cli.{act.kind}_done", subject=act.subject, place=where))
+    if row:
+        told_waiting(row)
+        click.get_current_context().exit(1)
     if rival is not None:
         note("cli.rival_last" if rival.last else "cli.rival_first", by=rival.by or "?", subject=act.subject)
         click.get_current_context().exit(1)

@@ -142,8 +142,11 @@ def amend(
     signatory: Signatory | None = None,
     **changes: Any,
 ) -> Pair:
-    """Writes a record of `reference` anew, with these fields changed and all others kept, together with the act."""
-    kept = old.model.model_dump(mode="json", exclude_none=True) | changes
+    """Writes a record of `reference` anew with its act: these fields changed, all others kept, except its authors.
+
+    The new record is the word of whoever acts, so it does not wait for others who stood for the former one.
+    """
+    kept = old.model.model_dump(mode="json", exclude_none=True, exclude={"by"}) | changes
     value = canonical({name: content for name, content in kept.items() if content is not None})
     try:
         new = type(old.model).model_validate_json(value)
