@@ -16,6 +16,7 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Copy, Resolution, Signature, Staff
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import Publisher, transact
@@ -24,6 +25,8 @@ from streams.client.signatory import Unsigned
 
 LEFT_OUT = (Resolution, Staff, Signature, Copy)
 """Kinds of `reference` that name places, people or signatures of the former topics."""
+AFTER_ALL_MS = 2**62
+"""A time after every arrival, as the log's own is not known when a record is written."""
 WINDOW = 1_000
 """Records under way at once."""
 
@@ -48,15 +51,17 @@ def copy(old: Settings, new: Settings, *, taken: Callable[[], object] = lambda: 
         for topic in FACT_TOPICS:
             if any(target.ends(topic).values()):
                 raise UsageError("error.copy_not_empty", topic=new.topic(topic))
-        believed = _believed(source)
+        believed, written = _believed(source), Copies()
         for topic in FACT_TOPICS:
             found = _readable(source, topic, believed, done, taken)
             with Publisher(new, topic, Unsigned()) as out:
                 for window in _windows(_marked(topic, found, len(target.partitions(topic)))):
                     if None in out.send(window):
                         raise IncompleteError("error.copy_incomplete", topic=new.topic(topic))
-                    done.counts[topic] += len(window)
-        done.ranges = list(_ranges(target, old))
+                    for one in window:
+                        written.take(_as_written(one, done.counts[topic]))
+                        done.counts[topic] += 1
+    done.ranges = list(_ranges(written, old))
     records = [Outgoing("reference", f"copy/{one.id}".encode(), encode(one)) for one in done.ranges]
     if records:
         transact(new, records, signatory=Unsigned())
@@ -122,12 +127,12 @@ def _windows(records: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
         yield window
 
 
-def _ranges(target: Reader, old: Settings) -> Iterator[Copy]:
-    """Yields the record to sign of each partition, by what stands there now."""
-    copies = Copies()
-    for topic in FACT_TOPICS:
-        for record in target.read(topic):
-            copies.take(record)
-    for (topic, partition), run in sorted(copies.runs.items()):
+def _as_written(one: Outgoing, offset: int) -> Record:
+    return Record(one.topic, one.partition or 0, offset, AFTER_ALL_MS, one.key, one.value, one.headers)
+
+
+def _ranges(written: Copies, old: Settings) -> Iterator[Copy]:
+    """Yields the record to sign of each partition: about what was written, whatever else may stand there."""
+    for (topic, partition), run in sorted(written.runs.items()):
         about = {"topic": topic, "partition": partition, "count": run.count, "sha256": run.sha256}
         yield Copy.model_validate({"v": 1, "kind": "copy", "id": f"{topic}-{partition}", "origin": old.prefix, **about})
