@@ -128,7 +128,7 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
     people = {number: [] for number in range(4)}
-    for name in (f"p{number}" for number in range(200)):
+    for name in (f"p{number}" for number in range(80)):
         people[partition_of(name.encode(), 4)].append(name)
     names = [name for each in people.values() for name in each]
     world.people(names)

@@ -123,8 +123,8 @@ def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(worl
     world.check(1)
 
 
-def test_given_two_clients_racing_on_300_items_then_each_item_has_one_outcome(world):
-    names = young(world, 300)
+def test_given_two_clients_racing_on_100_items_then_each_item_has_one_outcome(world):
+    names = young(world, 100)
 
     def client(found: dict, who: str, kinds: list[str]) -> None:
         producer = world.producer()
@@ -134,21 +134,21 @@ def test_given_two_clients_racing_on_300_items_then_each_item_has_one_outcome(wo
 
     async def run() -> None:
         async with world.worker():
-            found = await items(world, 300)
+            found = await items(world, 100)
             with ThreadPoolExecutor(2) as threads:
                 loop = asyncio.get_running_loop()
                 await asyncio.gather(
                     loop.run_in_executor(threads, client, found, "hanako", ["release", "uphold"]),
                     loop.run_in_executor(threads, client, found, "taro", ["uphold", "release", "release"]),
                 )
-            await answered(world, 600)
+            await answered(world, 200)
 
     asyncio.run(run())
     by_item = Counter(a.act.item for a in world.acted().values() if a.act.outcome in ("cleared", "upheld"))
-    assert len(by_item) == 300
+    assert len(by_item) == 100
     assert set(by_item.values()) == {1}
-    assert Counter(world.outcomes().values())["refused", "closed"] == 300
-    world.check(300)
+    assert Counter(world.outcomes().values())["refused", "closed"] == 100
+    world.check(100)
 
 
 def test_given_a_withdrawal_acknowledged_before_the_release_then_it_wins_every_time(world):

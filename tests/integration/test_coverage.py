@@ -342,30 +342,30 @@ def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found
     kafka: Broker, prefix: str, tmp_path: Any
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
-    names = [f"p{number}" for number in range(300)]
-    world.people(names[:200])
-    world.people(names[200:], may_be_minor=True)
+    names = [f"p{number}" for number in range(150)]
+    world.people(names[:100])
+    world.people(names[100:], may_be_minor=True)
     checks = []
     with world.process(tmp_path / "log") as worker:
         for number, name in enumerate(names):
             world.put("sends", [(name, send(name, name))])
-            if number % 50 == 0:
+            if number % 25 == 0:
                 with world.transaction() as through:
                     world.put("sends", [(name, send(name, name))], through)
                     through.abort_transaction()
                 world.put("sends", [("bad", b"{")])
-            if number % 100 == 75:
+            if number % 50 == 35:
                 worker.kill()
                 worker.start()
-            if number % 100 == 99:
+            if number % 50 == 49:
                 checks.append(list(check(world.settings)))
-        until(lambda: len(world.items()) == 100, "all of the young wait")
+        until(lambda: len(world.items()) == 50, "all of the young wait")
         for name, item in sorted(world.items().items()):
             world.act("release" if name.endswith(("1", "2")) else "uphold", item, act_id=f"a-{name}")
-        world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in names[:50]])
-        until(lambda: len(world.read("recalls")) >= 50, "recalls")
+        world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in names[:25]])
+        until(lambda: len(world.read("recalls")) >= 25, "recalls")
         checks.append(list(check(world.settings)))
-        until(lambda: len(world.acted()) == 100, "every act answered")
+        until(lambda: len(world.acted()) == 50, "every act answered")
     checks.append(list(check(world.settings)))
     assert [one.findings for covered in checks for one in covered if one.findings] == []
     assert sum(one.records for one in checks[-1]) == len(world.read("audit"))

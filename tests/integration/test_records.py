@@ -23,8 +23,8 @@ from tests.support.invented import REFERENCE
 from tests.support.world import World, consent, eventually, send, source, until
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
-HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "20000"))
-BOMBS = int(os.environ.get("BOMBS", "16"))
+HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "4000"))
+BOMBS = int(os.environ.get("BOMBS", "8"))
 """Each eighth inflates to 120 MB, the others to nearly what a reader takes of a batch."""
 GROWTH_MB = 50
 TEMPLATES = [(f"template/{one['id']}", one) for _, one in REFERENCE if one["kind"] == "template"]
