@@ -49,6 +49,8 @@ def add(
 ) -> None:
     """Writes one record; refused if the gate would not read it."""
     settings = load()
+    if marketing and by and len(set(by)) != 2:
+        raise UsageError("error.purpose_by_count")
     purpose = _purpose(
         id=id_, name_ja=name_ja, name_en=name_en, marketing=marketing, controllers=controllers or None, by=by or None
     )

@@ -27,6 +27,7 @@ def test_purposes_registered_then_they_are_listed_by_their_names(run, system) ->
         (("service.gifts", *NAMES, "--service"), "two managers"),
         (("service.gifts", *NAMES, "--service", "--by", "Hanako", "--by", "hanako"), "two managers"),
         (("service.gifts", *NAMES, "--service", "--by", "hanako"), "--by"),
+        (("mkt.gifts", *NAMES, "--marketing", "--by", "hanako"), "leave it out"),
         (("a b", *NAMES, "--marketing"), "ID"),
         (("mkt.dm.own", *NAMES, "--service", *TWO), "another id"),
         (("mkt.dm.own.orders", *NAMES, "--service", *TWO), "another id"),
