@@ -15,7 +15,7 @@ FROZEN = ("batch/B1", {**BATCH, "state": "quarantined"})
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    world = World(kafka.bootstrap, prefix, partitions=2).create()
+    world = World(kafka.bootstrap, prefix, partitions=2, acts="signed").create()
     world.put("reference", [("batch/B1", BATCH)])
     return world
 
@@ -179,4 +179,4 @@ def unread(world: World) -> list[int]:
 
 def resolved(number: int, offset: int) -> tuple[str, dict]:
     value = {"v": 1, "kind": "resolution", "id": f"R{number}", "topic": "reference", "partition": 0, "offset": offset}
-    return f"resolution/R{number}", {**value, "by": "pm-7", "reason": "entered again", "at": "2026-01-01T10:00:00Z"}
+    return f"resolution/R{number}", {**value, "by": "hanako", "reason": "entered again", "at": "2026-01-01T10:00:00Z"}

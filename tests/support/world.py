@@ -303,9 +303,9 @@ class World:
     def create(self) -> World:
         """Makes the topics, and one controller with one notice."""
         admin.create(self.settings)
-        self.put("reference", [controller(), *PURPOSES, NOTICE, TEMPLATE])
         if self.acts == "signed":
             self.put("reference", staff.founding(origin=self.settings.group))
+        self.put("reference", [controller(), *PURPOSES, NOTICE, TEMPLATE])
         return self
 
     def may_ask(self) -> World:
@@ -329,7 +329,7 @@ class World:
             if error:
                 failed.append(error)
 
-        for key, value in records:
+        for key, value in self._endorsed(records) if topic == "reference" and self.acts == "signed" else records:
             data = orjson.dumps(value) if isinstance(value, dict) else value
             headers = self._signed(topic, data) if isinstance(value, dict) else []
             while True:
@@ -342,6 +342,15 @@ class World:
         left = through.flush(60)
         assert not left, f"{left} records not acknowledged"
         assert not failed, failed[:3]
+
+    def _endorsed(self, records: Iterable[Row]) -> Iterator[Row]:
+        """Records of `reference`, each with the signatures of the people in `by`, else of a manager, behind it."""
+        for key, value in records:
+            yield key, value
+            if isinstance(value, dict):
+                by, data = value.get("by") or "hanako", orjson.dumps(value)
+                people = (by,) if isinstance(by, str) else by
+                yield from staff.signed((str(key), data), *people, origin=self.settings.group)[1:]
 
     def _signed(self, topic: str, data: bytes) -> list[tuple[str, bytes]]:
         """The signature of an act by the person in `by`; none in a world whose acts are unsigned."""

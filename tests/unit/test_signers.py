@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.audit.explanation.wording import Telling
 from gatekeeper.audit.verify.findings import Report
 from gatekeeper.audit.verify.signers import Signers
 from schemas.codec import canonical
@@ -53,6 +54,13 @@ def changed(record: bytes, **fields: Any) -> bytes:
 def test_acts_that_people_signed_then_they_are_counted_by_how(records: list[bytes]) -> None:
     found = report(*records)
     assert (found.findings, found.says) == ([], [("acts_signed", {"count": 1, "vouched": 1})])
+
+
+def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(records: list[bytes]) -> None:
+    tell = Telling("en")
+    release, note = (tell.whole(tell.act(orjson.loads(record)["act"])) for record in records)
+    assert "signed by kenji with the key k1" in release
+    assert "the word of the console console for yuki" in note
 
 
 def test_acts_of_an_earlier_release_then_they_are_unsigned(records: list[bytes]) -> None:
