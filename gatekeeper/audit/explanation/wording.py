@@ -117,7 +117,7 @@ class Telling:
 
     def _signed(self, one: Mapping[str, Any]) -> str:
         """Who signed an act: the person by which method, or the console for the person."""
-        said = {"by": one["by"], "key": one["key"], "console": one.get("console") or "-"}
+        said = {"by": one["by"], "name": one["key"], "console": one.get("console") or "-"}
         return self.say(f"signed_{one['method']}", **said)
 
     def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[FactLine]:
