@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
-from gatekeeper.cli.output import json_option, show_json, show_table, whole
-from gatekeeper.console import users
-from gatekeeper.console.users import ROLES, File, Role, User
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.cli.output import json_option, show_json, show_table
+from gatekeeper.console import passwords, users
+from gatekeeper.console.access import ROLES, Grant, Role
+from gatekeeper.console.users import User
+from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.values import ID_PATTERN
@@ -28,19 +32,36 @@ def command() -> None:
 @command.command("add", help=text("cli.user_add"))
 @click.argument("name")
 @click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, required=True, help=text("cli.user_role"))
+@click.option("--controller", "controllers", multiple=True, help=text("cli.user_controller"))
+@click.option("--campaign", "campaigns", multiple=True, help=text("cli.user_campaign"))
 @click.option("--password-stdin", is_flag=True, help=text("cli.user_stdin"))
 @users_option
 @json_option
-def add(name: str, roles: tuple[Role, ...], password_stdin: bool, path: Path | None, as_json: bool) -> None:
+def add(
+    name: str,
+    roles: tuple[Role, ...],
+    controllers: tuple[str, ...],
+    campaigns: tuple[str, ...],
+    password_stdin: bool,
+    path: Path | None,
+    as_json: bool,
+) -> None:
     """Writes the file anew with this person in it."""
     if not re.fullmatch(ID_PATTERN, name):
         raise UsageError("error.option_invalid", option="NAME")
     file = _file(path)
-    found = users.read(file) if file.exists() else File()
-    person = User(roles=tuple(dict.fromkeys(roles)), password=users.hashed(_password(from_stdin=password_stdin)))
-    _write(file, {**found.users, name: person})
+    try:
+        limits = Grant(roles=tuple(dict.fromkeys(roles)), controllers=controllers or None, campaigns=campaigns or None)
+    except ValidationError as error:
+        place = error.errors(include_input=False)[0]["loc"][0]
+        raise UsageError(
+            "error.option_invalid", option="--controller" if place == "controllers" else "--campaign"
+        ) from None
+    secret = passwords.hashed(_password(from_stdin=password_stdin))
+    person = User(password=secret, **limits.model_dump())
+    users.change(file, lambda found: {**found, name: person})
     if as_json:
-        show_json({"user": name, "roles": person.roles, "file": str(file)})
+        show_json({"user": name, **_limits(person), "file": str(file)})
     else:
         click.echo(text("cli.user_added", name=name, path=file, roles=", ".join(person.roles)))
 
@@ -52,9 +73,11 @@ def list_users(path: Path | None, as_json: bool) -> None:
     """Prints the people in the file, without hashes."""
     found = sorted(users.read(_file(path)).users.items())
     if as_json:
-        show_json([{"user": name, "roles": person.roles} for name, person in found])
+        show_json([{"user": name, **_limits(person)} for name, person in found])
     else:
-        show_table(["cli.column_user", "cli.column_roles"], [(name, ", ".join(one.roles)) for name, one in found])
+        columns = ["cli.column_user", "cli.column_roles", "cli.column_controllers", "cli.column_campaigns"]
+        rows = [(name, one.roles, one.controllers or "*", one.campaigns or "*") for name, one in found]
+        show_table(columns, [(name, *(", ".join(part) for part in rest)) for name, *rest in rows])
 
 
 @command.command("remove", help=text("cli.user_remove"))
@@ -64,10 +87,14 @@ def list_users(path: Path | None, as_json: bool) -> None:
 def remove(name: str, path: Path | None, as_json: bool) -> None:
     """Writes the file anew without this person."""
     file = _file(path)
-    found = users.read(file).users
-    if name not in found:
-        raise UsageError("error.user_unknown", name=name if re.fullmatch(ID_PATTERN, name) else "?", path=file)
-    _write(file, {key: person for key, person in found.items() if key != name})
+    users.read(file)
+
+    def without(found: Mapping[str, User]) -> dict[str, User]:
+        if name not in found:
+            raise UsageError("error.user_unknown", name=name if re.fullmatch(ID_PATTERN, name) else "?", path=file)
+        return {key: person for key, person in found.items() if key != name}
+
+    users.change(file, without)
     if as_json:
         show_json({"user": name, "file": str(file)})
     else:
@@ -78,13 +105,8 @@ def _file(path: Path | None) -> Path:
     return path or Path(load().console_users or FILE)
 
 
-def _write(file: Path, people: dict[str, User]) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise UnavailableError("error.disk", path=file, detail=error) from None
-    with whole(file) as handle:
-        handle.write(users.written(File(users=people)))
+def _limits(person: User) -> dict[str, Any]:
+    return person.model_dump(mode="json", exclude={"password"}, exclude_none=True)
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -22,7 +22,7 @@ from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.security import LOOPBACK, Guard
-from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, address
+from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, asker
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
@@ -111,7 +111,7 @@ class Door:
             await send(message)
 
         answer: ASGIApp = self._app
-        if request.method == "POST" and held.posts.full(session.token if session else address(request)):
+        if request.method == "POST" and held.posts.full(session.token if session else asker(request)):
             answer = _told(request, Denied("page.too_many", 429))
         elif session and not held.feed.progress.ready and not request.url.path.startswith(OPEN):
             answer = page(request, "progress", status=503, progress=held.feed.progress, refresh=1)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 
+from gatekeeper.console.access import Access
 from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.state import console
 from gatekeeper.engine.item import WAITING
@@ -33,10 +34,13 @@ def joined(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def search(request: Request, written: str, *, kind: str | None = None, until: int | None = None) -> ItemSearch:
-    """The search of a filter at this instant; raises UsageError (400) for a filter that has no meaning.
+    """The search of a filter at this instant, among the items that the user may see.
 
-    `kind`: the act to write about the items found. `until`: as in `ItemSearch`.
+    `kind`: the act to write about the items found, which the user may do. `until`: as in `ItemSearch`.
+    Raises UsageError (400) for a filter that has no meaning.
     """
-    held = console(request)
+    held, session = console(request), request.state.session
     meant = states(kind) if kind else WAITING
-    return ItemSearch(parse(written), held.now(), held.zone(), meant, until)
+    access = session.access if session else Access(())
+    rights = ("see", kind) if kind else ("see",)
+    return ItemSearch(parse(written), held.now(), held.zone(), meant, until, access, rights)

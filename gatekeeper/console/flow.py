@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.office.campaign import Counts
 from gatekeeper.times import span
@@ -21,12 +22,15 @@ HOUR_MS = 3_600_000
 KEPT_MS = 90 * DAY_MS
 """Retention of rows; every piece is decided, handed off or recalled within this time."""
 SCHEMA = """
-CREATE TABLE flow (hour INTEGER, verdict TEXT, reason TEXT, n INTEGER, PRIMARY KEY (hour, verdict, reason))
-    WITHOUT ROWID;
+CREATE TABLE flow (
+    hour INTEGER, verdict TEXT, reason TEXT, controller TEXT, campaign TEXT, n INTEGER,
+    PRIMARY KEY (hour, verdict, reason, controller, campaign)
+) WITHOUT ROWID;
 CREATE TABLE campaign (
     id TEXT PRIMARY KEY, first INTEGER, last INTEGER, published INTEGER DEFAULT 0, decided INTEGER DEFAULT 0,
     cleared INTEGER DEFAULT 0, handed INTEGER DEFAULT 0, recalled INTEGER DEFAULT 0, late INTEGER DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE sender (campaign TEXT, controller TEXT, at INTEGER, PRIMARY KEY (campaign, controller)) WITHOUT ROWID;
 CREATE TABLE held_back (did TEXT PRIMARY KEY, campaign TEXT, reason TEXT, at INTEGER) WITHOUT ROWID;
 CREATE INDEX held_back_by_campaign ON held_back (campaign, reason);
 CREATE TABLE moved (did TEXT PRIMARY KEY, handed INTEGER, recalled INTEGER, at INTEGER) WITHOUT ROWID;
@@ -36,10 +40,11 @@ CREATE TABLE head (part INTEGER PRIMARY KEY, sends INTEGER, at INTEGER);
 
 def _sends(writing: Writing, record: Incoming) -> None:
     try:
-        campaign = decode("sends", record.key, record.value).campaign_id
+        send = decode("sends", record.key, record.value)
     except Unreadable:
         return  # an unreadable send belongs to no campaign
-    _count(writing.db, campaign, record.timestamp, "published")
+    _count(writing.db, send.campaign_id, record.timestamp, "published")
+    _send_by(writing.db, send.campaign_id, send.controller_id, record.timestamp)
 
 
 def _audit(writing: Writing, record: Incoming) -> None:
@@ -48,6 +53,7 @@ def _audit(writing: Writing, record: Incoming) -> None:
         found = record.json
         stage, act, did, campaign = found["stage"], found.get("act"), found["did"], found["campaign"]
         verdict, codes = found["verdict"], [reason["code"] for reason in found["reasons"]]
+        controller = found.get("controller")
     except (ValueError, LookupError, TypeError):
         return
     if found.get("mode", "live") != "live":
@@ -55,10 +61,11 @@ def _audit(writing: Writing, record: Incoming) -> None:
     if stage == "intake":
         reason = codes[0] if codes else ""
         db.execute(
-            "INSERT INTO flow VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
-            (at // HOUR_MS * HOUR_MS, verdict, reason),
+            "INSERT INTO flow VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+            (at // HOUR_MS * HOUR_MS, verdict, reason, controller or "", campaign or ""),
         )
         _count(db, campaign, at, "decided")
+        _send_by(db, campaign, controller, at)
     elif act is None:
         return
     elif act["outcome"] == "handed":
@@ -105,6 +112,14 @@ def _count(db: sqlite3.Connection, campaign: str | None, at: int, what: str) -> 
         )
 
 
+def _send_by(db: sqlite3.Connection, campaign: str | None, controller: str | None, at: int) -> None:
+    if campaign is not None and controller is not None:
+        db.execute(
+            "INSERT INTO sender VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+            (campaign, controller, at),
+        )
+
+
 def _move(db: sqlite3.Connection, campaign: str | None, did: str, at: int, what: str) -> None:
     """Counts a clearance once as handed off and once as recalled, in any order of the records."""
     row = db.execute("SELECT handed, recalled FROM moved WHERE did = ?", (did,)).fetchone()
@@ -120,7 +135,13 @@ def _move(db: sqlite3.Connection, campaign: str | None, did: str, at: int, what:
 
 def _forget(db: sqlite3.Connection, now: int) -> None:
     before = (now - KEPT_MS,)
-    for table, column in (("flow", "hour"), ("campaign", "last"), ("held_back", "at"), ("moved", "at")):
+    for table, column in (
+        ("flow", "hour"),
+        ("campaign", "last"),
+        ("sender", "at"),
+        ("held_back", "at"),
+        ("moved", "at"),
+    ):
         db.execute(f"DELETE FROM {table} WHERE {column} < ?", before)
 
 
@@ -136,9 +157,17 @@ class PartitionProgress:
     at: int
 
 
-def decided(db: sqlite3.Connection, since: int) -> list[tuple[int, str, str, int]]:
-    """The decisions since that instant: hour (milliseconds), verdict, primary reason ('' for none), and number."""
-    rows = db.execute("SELECT hour, verdict, reason, n FROM flow WHERE hour >= ? ORDER BY hour", (since,))
+def decided(db: sqlite3.Connection, since: int, access: Access = SEE_ALL) -> list[tuple[int, str, str, int]]:
+    """The decisions since that instant: hour (milliseconds), verdict, primary reason ('' for none), and number.
+
+    It counts those that this user may see.
+    """
+    within, limits = access.where("see")
+    rows = db.execute(
+        f"SELECT hour, verdict, reason, sum(n) AS n FROM flow WHERE hour >= ? AND {within}"
+        " GROUP BY hour, verdict, reason ORDER BY hour",
+        (since, *limits),
+    )
     return [(row["hour"], row["verdict"], row["reason"], row["n"]) for row in rows]
 
 
@@ -147,16 +176,31 @@ def heads(db: sqlite3.Connection) -> list[PartitionProgress]:
     return [PartitionProgress(*row) for row in db.execute("SELECT part, sends, at FROM head ORDER BY part")]
 
 
-def campaigns(db: sqlite3.Connection, *, most: int) -> list[tuple[Counts, int]]:
-    """Up to `most` campaigns, the most recently active first, each with its last activity in milliseconds."""
-    rows = db.execute("SELECT * FROM campaign ORDER BY last DESC, id LIMIT ?", (most,)).fetchall()
+def campaigns(db: sqlite3.Connection, *, most: int, access: Access = SEE_ALL) -> list[tuple[Counts, int]]:
+    """Up to `most` campaigns, the most recently active first, each with its last activity in milliseconds.
+
+    Who may see some controllers only sees the campaigns whose sends are all of these.
+    """
+    within, limits = _whole_campaigns(access)
+    rows = db.execute(
+        f"SELECT * FROM campaign WHERE {within} ORDER BY last DESC, id LIMIT ?", (*limits, most)
+    ).fetchall()
     return [(_counts(db, row), row["last"]) for row in rows]
 
 
-def campaign(db: sqlite3.Connection, id_: str) -> Counts | None:
-    """The counts of a campaign, None for an unknown campaign."""
-    row = db.execute("SELECT * FROM campaign WHERE id = ?", (id_,)).fetchone()
+def campaign(db: sqlite3.Connection, id_: str, access: Access = SEE_ALL) -> Counts | None:
+    """The counts of a campaign, None for an unknown campaign and for one that `campaigns` does not show this user."""
+    within, limits = _whole_campaigns(access)
+    row = db.execute(f"SELECT * FROM campaign WHERE id = ? AND {within}", (id_, *limits)).fetchone()
     return _counts(db, row) if row else None
+
+
+def _whole_campaigns(access: Access) -> tuple[str, list[str]]:
+    if access.covers("see"):
+        return "1", []
+    within, limits = access.where("see")
+    mine = "SELECT 1 FROM sender WHERE sender.campaign = campaign.id"
+    return f"EXISTS ({mine}) AND NOT EXISTS ({mine} AND NOT {within})", limits
 
 
 def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:

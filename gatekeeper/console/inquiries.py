@@ -44,6 +44,7 @@ class PieceHistory:
     evidence: Chapter
     at: str
     campaign: str | None
+    controller: str | None
     sender: dict[str, Any]
     cleared: bool
 
@@ -102,7 +103,11 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
         _, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]
         first = piece[0].record
         sender = next((one for one in senders if one["id"] == first["controller"]), {})
-        found.append(PieceHistory(chapters, evidence, first["at"], first["campaign"], sender, cleared=bool(cleared)))
+        found.append(
+            PieceHistory(
+                chapters, evidence, first["at"], first["campaign"], first["controller"], sender, cleared=bool(cleared)
+            )
+        )
     return sorted(found, key=attrgetter("at")), len(places) - len(told)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper import times
+from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.items import ITEMS, PENDING, item_of
 from gatekeeper.engine.item import WAITING
 from gatekeeper.review.filter import ANY, FIELDS, Query, older_than
@@ -26,6 +27,7 @@ class ItemSearch:
     """Query at an instant (milliseconds), with dates in `zone`; it finds the same items as `Query.matches`.
 
     `states`: the states to search when the query names none. `until`: number of a change; later items are left out.
+    It finds only items for which `access` has all `rights`.
     """
 
     query: Query
@@ -33,6 +35,8 @@ class ItemSearch:
     zone: str
     states: Collection[str] = WAITING
     until: int | None = None
+    access: Access = SEE_ALL
+    rights: tuple[str, ...] = ("see",)
 
     def count(self, db: sqlite3.Connection) -> int:
         """The number of items found."""
@@ -60,7 +64,10 @@ class ItemSearch:
         """The number of items found that arrived after that change, and the ids of any items changed after it."""
         where, values = self.where()
         new = db.execute(f"SELECT count(*) FROM item WHERE arrived > ? AND {where}", (change, *values)).fetchone()[0]
-        rows = db.execute("SELECT id FROM item WHERE changed > ? AND arrived <= ? LIMIT 1000", (change, change))
+        within, limits = self.access.where("see")
+        rows = db.execute(
+            f"SELECT id FROM item WHERE changed > ? AND arrived <= ? AND {within} LIMIT 1000", (change, change, *limits)
+        )
         return int(new), [row[0] for row in rows]
 
     def after(self, db: sqlite3.Connection, item: Item) -> str | None:
@@ -113,6 +120,10 @@ class ItemSearch:
         if self.until is not None:
             parts.append("arrived <= ?")
             values.append(self.until)
+        for right in self.rights:
+            within, limits = self.access.where(right)
+            parts.append(within)
+            values.extend(limits)
         return " AND ".join(parts) or "1", values
 
 

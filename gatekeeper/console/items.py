@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from gatekeeper import times
+from gatekeeper.console.access import Access
 from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
@@ -202,6 +203,18 @@ def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
 def under_way(doings: Iterable[Doing]) -> bool:
     """True when an act that changes an item still has no answer."""
     return any(doing.outcome is None and doing.kind in FROM for doing in doings)
+
+
+def seen(db: sqlite3.Connection, access: Access, ids: Iterable[str]) -> set[str]:
+    """Those of these items that this user may see; for who may see everything, all of them."""
+    if access.covers("see"):
+        return set(ids)
+    within, limits = access.where("see")
+    wanted = orjson.dumps([*ids]).decode()
+    rows = db.execute(
+        f"SELECT id FROM item WHERE id IN (SELECT value FROM json_each(?)) AND {within}", (wanted, *limits)
+    )
+    return {row[0] for row in rows}
 
 
 def run(db: sqlite3.Connection, name: str) -> dict[str, Doing]:

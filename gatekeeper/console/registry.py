@@ -13,6 +13,7 @@ from typing import Any, get_args
 import orjson
 
 from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.office.policy_change import Known
 from gatekeeper.policy.packs import Packs
@@ -159,20 +160,29 @@ def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:
     return row is not None, row["outcome"] if row else None
 
 
-def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False) -> list[Recent]:
-    """The last acts, the latest first."""
+def subject(db: sqlite3.Connection, act_id: str) -> str | None:
+    """The subject of an act with a fact, as kind/id; None for an act about a person, and for one not read yet."""
+    row = db.execute("SELECT subject FROM paired WHERE act_id = ?", (act_id,)).fetchone()
+    return row["subject"] if row else None
+
+
+def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False, access: Access = SEE_ALL) -> list[Recent]:
+    """The last acts, the latest first: about items that this user may see, and about the user's controllers."""
+    whole = access.covers("see")
+    subjects = orjson.dumps([f"controller/{name}" for name in access.controllers("see") or ()]).decode()
     rows = db.execute(
-        "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, NULL AS code FROM paired"
-        " WHERE at IS NOT NULL ORDER BY at DESC LIMIT ?",
-        (most,),
+        "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, NULL AS code FROM paired WHERE at IS NOT NULL"
+        " AND (? OR subject IN (SELECT value FROM json_each(?))) ORDER BY at DESC LIMIT ?",
+        (whole, subjects, most),
     ).fetchall()
     if not facts_only:
+        within, limits = access.where("see")
         rows += db.execute(
             "SELECT act_id, kind, item, NULL AS subject, who, at,"
             " (SELECT outcome FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS outcome,"
             " (SELECT code FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS code"
-            " FROM asked ORDER BY at DESC LIMIT ?",
-            (most,),
+            f" FROM asked WHERE ? OR item IN (SELECT id FROM item WHERE {within}) ORDER BY at DESC LIMIT ?",
+            (whole, *limits, most),
         ).fetchall()
     rows.sort(key=lambda row: (row["at"], row["act_id"]), reverse=True)
     return [_recent(row) for row in rows[:most]]

@@ -1,12 +1,9 @@
-"""The checks before every page: security headers, the host name, the size of a form, and rate limits."""
+"""The checks before every page: security headers, the host name, the page that sent a form, and its size."""
 
 from __future__ import annotations
 
 import re
-import threading
-from collections import defaultdict, deque
 from collections.abc import Callable
-from time import monotonic
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -98,34 +95,3 @@ def _from_own_page(headers: Headers, host: str, scheme: str) -> bool:
         return site in ("same-origin", "none")
     sender = _SENDER.match(headers.get("origin", headers.get("referer", "")))
     return sender is not None and sender[2] == host and (scheme, sender[1]) != ("https", "http")
-
-
-class Limit:
-    """Rate limit: at most `most` events in `seconds`, for each name; `clock` in seconds."""
-
-    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
-        self._most = most
-        self._seconds = seconds
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._times: dict[str, deque[float]] = defaultdict(deque)
-
-    def full(self, name: str) -> bool:
-        """Counts one event and gives False; at the limit counts nothing and gives True."""
-        with self._lock:
-            times = self._times[name]
-            while times and self._clock() - times[0] > self._seconds:
-                times.popleft()
-            if len(times) >= self._most:
-                return True
-            times.append(self._clock())
-            return False
-
-    def take_back(self, name: str) -> None:
-        """Takes back the last event counted for this name."""
-        with self._lock:
-            times = self._times[name]
-            if times:
-                times.pop()
-            if not times:
-                del self._times[name]

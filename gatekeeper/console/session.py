@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
-from gatekeeper.console.users import ROLES, Role, Users, rights
+from gatekeeper.connections import client
+from gatekeeper.console.access import Access, everything
+from gatekeeper.console.users import Users
 from schemas.events.staff import SignIn
 
 COOKIE = "gatekeeper-session"
@@ -36,19 +38,44 @@ class Denied(Exception):
         self.status = status
 
 
+Ground = Callable[[], object]
+"""Gives the state that a session stands on, such as the user's entry in the file; another state ends the session."""
+
+
+class About(Protocol):
+    """Something that belongs to one controller and one campaign."""
+
+    @property
+    def controller(self) -> str:
+        """The controller's id."""
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's id."""
+
+
 @dataclass(slots=True)
 class Session:
-    """Session of one user in one browser."""
+    """Session of one user in one browser; it ends at `until`, or when `ground` no longer gives `stood_on`."""
 
     user: str
-    roles: tuple[Role, ...]
-    begun: float
+    access: Access
+    method: SignIn
     seen: float
+    until: float
+    ground: Ground
+    stood_on: object
     token: str = field(default_factory=lambda: token_urlsafe(32))
 
-    def may(self, right: str) -> bool:
-        """True when the user has this right (gatekeeper.console.users.MAY)."""
-        return right in rights(self.roles)
+    def may(self, right: str, about: About | None = None) -> bool:
+        """True when the user has this right for something, or for the item `about`."""
+        if about is None:
+            return self.access.may(right)
+        return self.access.covers(right, about.controller, about.campaign)
+
+    def may_everywhere(self, right: str) -> bool:
+        """True when the user has this right for all controllers and campaigns."""
+        return self.access.covers(right)
 
 
 class Sessions:
@@ -64,13 +91,8 @@ class Sessions:
         self._lock = threading.Lock()
         self._by_token: dict[str, Session] = {}
 
-    @property
-    def signin(self) -> SignIn:
-        """How people sign in here."""
-        return "password" if self.users else "none"
-
     def find(self, token: str | None, *, touch: bool = True) -> Session | None:
-        """The session of a cookie, None when it is unknown or expired, or its user was removed from the file.
+        """The session of a cookie, None when it is unknown or expired, or its user's password or roles have changed.
 
         `touch`: counts as activity of the user; requests that a page makes by itself do not keep a session alive.
         """
@@ -79,20 +101,20 @@ class Sessions:
             session = self._by_token.get(token or "")
             if session is None:
                 return None
-            roles = self.users.roles(session.user) if self.users else ROLES[-1:]
-            if not roles or now - session.seen > IDLE_SECONDS or now - session.begun > WHOLE_SECONDS:
+            over = now - session.seen > IDLE_SECONDS or now > session.until
+            if over or session.ground() != session.stood_on:
                 del self._by_token[session.token]
                 return None
-            session.roles = roles
             if touch:
                 session.seen = now
             return session
 
-    def begin(self, user: str) -> Session:
-        """A new session for a user who has proved their identity."""
+    def begin(
+        self, user: str, access: Access, method: SignIn, ground: Ground, stood_on: object, *, seconds: float
+    ) -> Session:
+        """A new session of at most `seconds`, for a user who has signed in by `method`."""
         now = self._clock()
-        roles = self.users.roles(user) if self.users else ROLES[-1:]
-        session = Session(user, roles, now, now)
+        session = Session(user, access, method, now, now + seconds, ground, stood_on)
         with self._lock:
             while len(self._by_token) >= MAX_SESSIONS:
                 del self._by_token[min(self._by_token.values(), key=lambda one: one.seen).token]
@@ -101,7 +123,9 @@ class Sessions:
 
     def anybody(self) -> Session | None:
         """A new session without sign-in, None when sign-in is required."""
-        return None if self.users else self.begin(self._everybody)
+        if self.users:
+            return None
+        return self.begin(self._everybody, everything("manager"), "none", lambda: None, None, seconds=WHOLE_SECONDS)
 
     def end(self, token: str | None) -> None:
         """Ends a session."""
@@ -117,18 +141,23 @@ def signed_in(request: Request) -> Session:
     return session
 
 
-def address(request: Request) -> str:
-    """The client address of a request, '' for an unknown one."""
-    return request.client.host if request.client else ""
+def asker(request: Request) -> str:
+    """The client that sent a request, as limits count it; '' for an unknown one."""
+    return client(request.client.host) if request.client else ""
 
 
-def may(right: str) -> Callable[[Request], Session]:
-    """A dependency that gives the session when its user has this right, and raises Denied (403) otherwise."""
+def may(right: str, *, everywhere: bool = False) -> Callable[[Request], Session]:
+    """A dependency that gives the session when its user has this right, and raises Denied (403) otherwise.
+
+    `everywhere`: the right must hold for all controllers and campaigns.
+    """
 
     def demand(request: Request) -> Session:
         session = signed_in(request)
         if not session.may(right):
             raise Denied("page.may_not")
+        if everywhere and not session.may_everywhere(right):
+            raise Denied("page.may_not_everywhere")
         return session
 
     return demand

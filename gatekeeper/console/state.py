@@ -15,9 +15,10 @@ from gatekeeper.console.bulk_runs import BulkRuns
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.given_reasons import GivenReasons, Place
+from gatekeeper.console.limits import Attempts, Limit
 from gatekeeper.console.model import Model
-from gatekeeper.console.security import Limit
 from gatekeeper.console.session import Session, Sessions
+from gatekeeper.console.slots import Slots
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy
@@ -29,13 +30,19 @@ from streams.client.signatory import ConsoleSignatory, Signatory
 class Page:
     """Page of the console: its routes, and its path in the navigation (None: not in the navigation).
 
-    `name`: the NAME of its label in the catalogue, `page.nav_NAME`. `right`: the right that shows it in the navigation.
+    `name`: the NAME of its label in the catalogue, `page.nav_NAME`. `right`: the right that shows it in the navigation,
+    `everywhere`: for all controllers and campaigns.
     """
 
     router: APIRouter
     name: str = ""
     path: str | None = None
     right: str = "see"
+    everywhere: bool = False
+
+    def shown_to(self, session: Session) -> bool:
+        """True when the page is in this user's navigation."""
+        return session.may_everywhere(self.right) if self.everywhere else session.may(self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,9 @@ class Console:
     runs: BulkRuns = field(default_factory=BulkRuns)
     tasks: Tasks = field(default_factory=Tasks)
     spoken: GivenReasons = field(default_factory=GivenReasons)
-    wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
-    wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may share one address
+    attempts: Attempts = field(default_factory=Attempts)
+    passwords: Slots = field(default_factory=lambda: Slots("password", at_once=1, most=20))
+    known_passwords: Slots = field(default_factory=lambda: Slots("known", at_once=1, most=20))  # from known browsers
     looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # more pages than anybody can read
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
 
@@ -65,7 +73,7 @@ class Console:
         if not self.settings.console_key:
             return None
         key = person_keys.read(Path(self.settings.console_key))
-        return ConsoleSignatory(key, self.settings.group, by=session.user, signin=self.sessions.signin)
+        return ConsoleSignatory(key, self.settings.group, by=session.user, signin=session.method)
 
     def now(self) -> int:
         """This instant in milliseconds."""

@@ -1,73 +1,50 @@
-"""The users of the console: a file of staff ids with roles and scrypt hashes, and the rights of each role.
+"""The user file of the console: staff ids with roles and scrypt hashes.
 
-    {"users": {"hanako": {"roles": ["reviewer"], "password": "scrypt$15$8$1$SALT$HASH"}}}
+    {"users": {"hanako": {"roles": ["reviewer"], "controllers": ["midori"], "campaigns": ["spring-*"],
+                          "password": "scrypt$17$8$1$SALT$HASH"}}}
 
-The file is read again when it has changed, so a removed user is signed out at the next click.
+Without `controllers` or `campaigns` the roles hold for all of them. The file is read again when it has changed.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hmac
-from base64 import b64decode, b64encode
-from collections.abc import Mapping
-from hashlib import scrypt
+import os
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
-from secrets import token_bytes
-from typing import Annotated, Literal, get_args
+from secrets import token_urlsafe
+from tempfile import NamedTemporaryFile
+from typing import Annotated
 
 import orjson
 import structlog
 from pydantic import Field, StringConstraints, ValidationError
 
+from gatekeeper.console import passwords
+from gatekeeper.console.access import Access, Grant
 from gatekeeper.errors import UnavailableError, UsageError
 from schemas.values import Id, Model
 
 log = structlog.get_logger("console")
-Role = Literal["viewer", "reviewer", "approver", "auditor", "manager"]
-ROLES: tuple[Role, ...] = get_args(Role)
-ACTS = frozenset(("claim", "release", "uphold", "ask", "redecide", "note", "undo", "reveal"))
-"""Acts about an item that a reviewer may do."""
-MAY: Mapping[Role, frozenset[str]] = {
-    "viewer": frozenset(("see",)),
-    "auditor": frozenset(("see", "report")),
-    "reviewer": frozenset(("see", "act", *ACTS)),
-    "approver": frozenset(("see", "act", *ACTS, "approve", "manage")),
-    "manager": frozenset(("see", "act", *ACTS, "approve", "report", "manage")),
-}
-"""Rights of each role: names of acts, `act` (any act), and `report` (the report of a period).
-
-`manage`: the privacy manager's acts on controllers, lists, people and policies.
-"""
-PASSWORD_LENGTH = 12
-_LOG_N, _R, _P = 15, 8, 1
-_MEMORY = 64 * 1024 * 1024
 
 
-class User(Model):
+class User(Grant):
     """One person of the file."""
 
-    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=5)]
-    password: Annotated[str, StringConstraints(pattern=r"^scrypt\$1[0-9]\$8\$1\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+$")]
+    password: Annotated[str, StringConstraints(pattern=passwords.PATTERN)]
+
+    @property
+    def access(self) -> Access:
+        """The roles, with what they hold for."""
+        return Access((Grant(roles=self.roles, controllers=self.controllers, campaigns=self.campaigns),))
 
 
 class File(Model):
     """The user file."""
 
     users: dict[Id, User] = Field(default_factory=dict)
-
-
-def rights(roles: tuple[Role, ...]) -> frozenset[str]:
-    """The rights of these roles together."""
-    return frozenset().union(*(MAY[role] for role in roles))
-
-
-def hashed(password: str) -> str:
-    """The hash of a password as the file stores it; raises UsageError (2) for a password that is too short."""
-    if len(password) < PASSWORD_LENGTH:
-        raise UsageError("error.password_short", length=PASSWORD_LENGTH)
-    salt = token_bytes(16)
-    found = _scrypt(password, salt, _LOG_N)
-    return f"scrypt${_LOG_N}${_R}${_P}${b64encode(salt).decode()}${b64encode(found).decode()}"
 
 
 def read(path: Path) -> File:
@@ -88,7 +65,33 @@ def read(path: Path) -> File:
 
 def written(file: File) -> str:
     """The text of a user file."""
-    return orjson.dumps(file.model_dump(mode="json"), option=orjson.OPT_INDENT_2).decode() + "\n"
+    return orjson.dumps(file.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def change(path: Path, changed: Callable[[Mapping[str, User]], Mapping[str, User]]) -> None:
+    """Replaces the users of a file, whole or not at all; nobody else changes it meanwhile.
+
+    A missing file counts as empty. `changed` gets the present users and returns the new ones; its errors change
+    nothing. Raises UsageError (2) as `read` does, and UnavailableError (3) when the file cannot be written.
+    """
+    place = Path(os.path.realpath(path))
+    part = None
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with place.with_name(f".{place.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            users = changed(read(path).users if path.exists() else {})
+            with NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as handle:
+                part = Path(handle.name)
+                handle.write(written(File(users=dict(users))))
+                handle.flush()
+                os.fsync(handle.fileno())
+            part.replace(place)
+    except OSError as error:
+        raise UnavailableError("error.disk", path=path, detail=error) from None
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
 
 
 class Users:
@@ -98,7 +101,7 @@ class Users:
         self.path = path
         self._seen: tuple[int, int] | None = None
         self._file = File()
-        self._nobody = hashed(" " * PASSWORD_LENGTH)
+        self._nobody = passwords.hashed(" " * passwords.LENGTH)
         self.file()
 
     def file(self) -> File:
@@ -112,35 +115,52 @@ class Users:
             self._file, self._seen = read(self.path), seen
         return self._file
 
-    def roles(self, name: str) -> tuple[Role, ...]:
-        """The roles of a user, empty for a name that is not in the file.
+    def get(self, name: str) -> User | None:
+        """A user, None for a name that is not in the file.
 
         Raises UnavailableError (3) when the file cannot be read any more.
         """
-        user = self._now().get(name)
-        return user.roles if user else ()
-
-    def admits(self, name: str, password: str) -> bool:
-        """True for the right password of a user; an unknown name takes the same time.
-
-        Raises UnavailableError (3) as `roles` does.
-        """
-        user = self._now().get(name)
-        right = _right(user.password if user else self._nobody, password)
-        return right and user is not None
-
-    def _now(self) -> Mapping[str, User]:
         try:
-            return self.file().users
+            return self.file().users.get(name)
         except UsageError as error:
             log.error("console_users", error=str(error))  # do not show the file's path to those who sign in
             raise UnavailableError("page.users_away") from None
 
+    def admitted(self, name: str, password: str) -> User | None:
+        """The user for the right password, else None; an unknown name takes the same time.
 
-def _right(kept: str, password: str) -> bool:
-    _, log_n, _, _, salt, found = kept.split("$")
-    return hmac.compare_digest(_scrypt(password, b64decode(salt), int(log_n)), b64decode(found))
+        An outdated hash is renewed in the file. Raises UnavailableError (3) as `get` does.
+        """
+        user = self.get(name)
+        right = passwords.right(user.password if user else self._nobody, password)
+        if user is None or not right:
+            return None
+        return self._renewed(name, user, password) if passwords.outdated(user.password) else user
+
+    def _renewed(self, name: str, user: User, password: str) -> User:
+        new = user.model_copy(update={"password": passwords.hashed(password)})
+
+        def renew(users: Mapping[str, User]) -> Mapping[str, User]:
+            return {**users, name: new} if users.get(name) == user else users
+
+        try:
+            change(self.path, renew)
+        except (UsageError, UnavailableError) as error:  # the old hash stays good
+            log.warning("console_hash_not_renewed", error=type(error).__name__)
+        return new if self.get(name) == new else user
 
 
-def _scrypt(password: str, salt: bytes, log_n: int) -> bytes:
-    return scrypt(password.encode(), salt=salt, n=2**log_n, r=_R, p=_P, maxmem=_MEMORY, dklen=32)
+def browser_mark(user: str, kept: str) -> str:
+    """A mark for the browser in which this user has signed in; it ends with the password, whose hash is `kept`."""
+    nonce = token_urlsafe(12)
+    return f"{nonce}.{_signature(user, kept, nonce)}"
+
+
+def is_marked(user: str, kept: str, mark: str) -> bool:
+    """True for a mark of `browser_mark` for this user and this hash."""
+    nonce, _, found = mark.partition(".")
+    return hmac.compare_digest(_signature(user, kept, nonce).encode(), found.encode())
+
+
+def _signature(user: str, kept: str, nonce: str) -> str:
+    return hmac.new(kept.encode(), f"gatekeeper browser\n{user}\n{nonce}".encode(), sha256).hexdigest()

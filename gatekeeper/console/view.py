@@ -54,7 +54,7 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
         lang=lang,
         session=session,
         sign_in=held.sessions.users is not None,
-        nav=[(one.path, one.name) for one in held.pages if one.path and session and session.may(one.right)],
+        nav=[(one.path, one.name) for one in held.pages if one.path and session and one.shown_to(session)],
         here=request.url.path,
         other_language=f"/{path.lstrip('/')}?{urlencode([*rest, (LANGUAGE, other)])}",
         address=address if request.method == "POST" else None,

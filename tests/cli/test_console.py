@@ -22,10 +22,10 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def add(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def add(name: str, *roles: str, password: str = PASSWORD):
+    def add(name: str, *roles: str, password: str = PASSWORD, more: tuple[str, ...] = ()):
         monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
         chosen = [word for role in roles for word in ("--role", role)]
-        return run("user", "add", name, *chosen, "--password-stdin", "--users", str(tmp_path / "users.json"))
+        return run("user", "add", name, *chosen, *more, "--password-stdin", "--users", str(tmp_path / "users.json"))
 
     return add
 
@@ -37,19 +37,30 @@ def test_people_added_listed_and_removed_then_the_file_says_so(run: Run, add, tm
     assert file.stat().st_mode & 0o777 == 0o600
     assert PASSWORD not in file.read_text()
     users = Users(file)
-    assert users.admits("hanako", PASSWORD)
-    assert not users.admits("hanako", PASSWORD + "x")
-    assert not users.admits("jiro", PASSWORD)
+    assert users.admitted("hanako", PASSWORD)
+    assert not users.admitted("hanako", PASSWORD + "x")
+    assert not users.admitted("jiro", PASSWORD)
     assert run("user", "list", "--users", str(file), "--json").json == [
         {"user": "hanako", "roles": ["reviewer"]},
         {"user": "taro", "roles": ["approver", "auditor"]},
     ]
     assert add("hanako", "manager", password="another long password").code == 0
-    assert users.roles("hanako") == ("manager",)
-    assert not users.admits("hanako", PASSWORD)
+    assert users.get("hanako").roles == ("manager",)
+    assert not users.admitted("hanako", PASSWORD)
     assert run("user", "remove", "hanako", "--users", str(file)).code == 0
-    assert users.roles("hanako") == ()
+    assert users.get("hanako") is None
     assert "jiro" in run("user", "remove", "jiro", "--users", str(file)).says(2)
+
+
+def test_a_person_of_one_company_then_the_file_and_the_list_say_so(run: Run, add, tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    assert add("hanako", "reviewer", more=("--controller", "midori", "--campaign", "spring-*")).code == 0
+    assert run("user", "list", "--users", str(file), "--json").json == [
+        {"user": "hanako", "roles": ["reviewer"], "controllers": ["midori"], "campaigns": ["spring-*"]}
+    ]
+    assert not Users(file).get("hanako").access.covers("see", "midori", "autumn-1")
+    for wrong in (("--controller", "緑"), ("--campaign", "spring-?")):
+        assert wrong[0] in add("jiro", "reviewer", more=wrong).says(2)
 
 
 def test_a_short_password_or_a_name_that_is_no_id_then_2_and_nothing_is_written(add, tmp_path: Path) -> None:

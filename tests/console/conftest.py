@@ -22,9 +22,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
+from gatekeeper.console.access import ROLES
 from gatekeeper.console.app import create_app
+from gatekeeper.console.passwords import hashed
 from gatekeeper.console.server import Server
-from gatekeeper.console.users import ROLES, File, User, Users, hashed, written
+from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
 from tests.support.world import World, send, until
@@ -121,15 +123,15 @@ class Site(Served):
 
 
 @pytest.fixture(scope="session")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user file."""
     file = tmp_path_factory.mktemp("users") / "users.json"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("gatekeeper.console.users._LOG_N", 10)  # each test signs in, which is made to take long
+        patched.setattr("gatekeeper.console.passwords.LOG_N", 10)  # each test signs in, which is made to take long
         secret = hashed(PASSWORD)
-    file.touch(0o600)
-    file.write_text(written(File(users={name: User(roles=roles, password=secret) for name, roles in PEOPLE})))
-    return file
+        file.touch(0o600)
+        file.write_text(written(File(users={name: User(roles=roles, password=secret) for name, roles in PEOPLE})))
+        yield file
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ import httpx
 from gatekeeper.console.app import create_app
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed, Progress
+from gatekeeper.console.limits import Limit
 from gatekeeper.console.model import Model, Part, Writing
-from gatekeeper.console.security import Limit
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
 from gatekeeper.settings import Settings

@@ -33,6 +33,6 @@ PAGES = (
     Page(bulk.router),
     Page(live.router),
     Page(people.router, "people", "/people"),
-    Page(report.router, "report", "/report", right="report"),
+    Page(report.router, "report", "/report", right="report", everywhere=True),
     Page(signin.router),
 )

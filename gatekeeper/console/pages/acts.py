@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 
 from gatekeeper.console import filters, items
 from gatekeeper.console.item_search import ItemSearch
-from gatekeeper.console.pages.item import KEYS, item_page
+from gatekeeper.console.pages.item import KEYS, item_page, visible
 from gatekeeper.console.session import Actor, Denied, Form, Session
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
@@ -35,11 +35,11 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
     held, written = console(request), field(form, "filter")
     call = call_of(held, session, form)
     with held.model.read() as db:
-        item = items.one(db, id_)
+        item = visible(db, session, id_)
         known = items.answer(db, id_, call.act_id(id_))
         under_way = items.under_way(items.doings(db, id_))
-    if item is None:
-        raise Denied("error.item_unknown", 404)
+    if not session.may(call.kind, item):
+        raise Denied("page.may_not")
     if known is None:
         wrong = why_not(call, item, language(request), under_way=under_way)
         if wrong:

@@ -17,7 +17,7 @@ from gatekeeper.console.session import Actor, Denied, Form, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
-from gatekeeper.review.review_item import Item
+from gatekeeper.review.review_item import Doing, Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
 
@@ -85,14 +85,14 @@ def run(request: Request, session: Viewer, name: str) -> Response:
     with held.model.read() as db:
         written = items.run(db, name)
         cursor = held.model.cursor()
-    if kept is None and not written:
+        rows = {**(kept.rows if kept else {}), **{id_: _result(id_, doing) for id_, doing in written.items()}}
+        seen = items.seen(db, session.access, rows)
+    rows = {id_: row for id_, row in rows.items() if id_ in seen}
+    if not rows and not (kept and kept.by == session.user):
         raise Denied("page.run_unknown", 404)
     proposed = filters.joined((("state", "proposed"), ("run", name)))
     with held.model.read() as db:
         to_approve = filters.search(request, proposed).count(db)
-    rows = dict(kept.rows) if kept else {}
-    for id_, doing in written.items():
-        rows[id_] = ActResult(id_, doing.act_id, doing.outcome, doing.code, doing.did)
     waiting = sum(row.outcome is None for row in rows.values())
     order = list(rows.values())
     if not waiting:  # sorting earlier would move rows while somebody reads them
@@ -114,6 +114,10 @@ def run(request: Request, session: Viewer, name: str) -> Response:
         cursor=cursor,
         refresh=2 if waiting else None,
     )
+
+
+def _result(id_: str, doing: Doing) -> ActResult:
+    return ActResult(id_, doing.act_id, doing.outcome, doing.code, doing.did)
 
 
 def _preview(

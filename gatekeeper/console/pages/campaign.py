@@ -23,7 +23,9 @@ REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off
 def listed(request: Request, session: Viewer) -> Response:
     """The most recently active campaigns."""
     with console(request).model.read() as db:
-        found = [(counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS)]
+        found = [
+            (counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS, access=session.access)
+        ]
     return page(request, "campaigns", campaigns=found)
 
 
@@ -31,7 +33,7 @@ def listed(request: Request, session: Viewer) -> Response:
 def shown(request: Request, session: Viewer, id_: str) -> Response:
     """The counts of one campaign, the same as from `gatekeeper campaign show`."""
     with console(request).model.read() as db:
-        found = flow.campaign(db, id_)
+        found = flow.campaign(db, id_, session.access)
     if found is None:
         raise Denied("page.campaign_unknown", 404)
     told = found.told()
@@ -44,7 +46,7 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
 def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
     """The counts of one campaign as JSON."""
     with console(request).model.read() as db:
-        found = flow.campaign(db, id_)
+        found = flow.campaign(db, id_, session.access)
     if found is None:
         raise Denied("page.campaign_unknown", 404)
     return found.told()

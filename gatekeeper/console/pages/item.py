@@ -79,14 +79,12 @@ def item_page(
     held, now = console(request), console(request).now()
     lang = language(request)
     with held.model.read() as db:
-        item = items.one(db, id_)
-        if item is None:
-            raise Denied("error.item_unknown", 404)
+        item = visible(db, session, id_)
         decision = items.decision(db, id_)
         proof = items.record(db, id_)
         doings = items.doings(db, id_)
         words = given_reasons.places(db, [doing.act_id for doing in doings])
-        before = _before(db, after)
+        before = _before(db, session, after)
         names = registry.names(db, lang)
         cursor = held.model.cursor()
     record = orjson.loads(proof["value"]) if proof else None
@@ -127,12 +125,21 @@ def item_page(
     )
 
 
+def visible(db: sqlite3.Connection, session: Session, id_: str) -> Item:
+    """An item that this user may see; raises Denied (404) for any other, as for one that does not exist."""
+    item = items.one(db, id_)
+    if item is None or not session.may("see", item):
+        raise Denied("error.item_unknown", 404)
+    return item
+
+
 @router.get("/items/{id_}/audit.json")
 def proof(request: Request, session: Viewer, id_: str) -> Response:
     """The exact bytes of the audit record, which are a leaf of its manifest's tree."""
     with console(request).model.read() as db:
         found = items.record(db, id_)
-    if found is None:
+    about = orjson.loads(found["value"]) if found else {}
+    if found is None or not session.access.covers("see", about.get("controller"), about.get("campaign")):
         raise Denied("error.item_unknown", 404)
     headers = {"Content-Disposition": f'attachment; filename="{found["did"]}.json"'}
     return Response(found["value"], media_type="application/json", headers=headers)
@@ -148,7 +155,7 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
     """The acts offered to this user; evidence and reason are assumed, since they are not typed yet."""
     offers = []
     for kind, key in KEYS.items():
-        if not session.may(kind):
+        if not session.may(kind, item):
             continue
         if kind in ("approve", "undo") and item.state not in FROM[kind] and not (kind == "undo" and under_way):
             continue
@@ -166,10 +173,11 @@ def claimed(item: Item, now: int) -> str | None:
     return item.by if now - times.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
 
 
-def _before(db: sqlite3.Connection, after: str) -> tuple[str, Any] | None:
+def _before(db: sqlite3.Connection, session: Session, after: str) -> tuple[str, Any] | None:
     """The id of the item acted on just before, and that act with its outcome."""
     id_ = after.rpartition(".")[2]
-    return (id_, items.answer(db, id_, after)) if after and items.one(db, id_) else None
+    item = items.one(db, id_) if after else None
+    return (id_, items.answer(db, id_, after)) if item and session.may("see", item) else None
 
 
 def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int) -> tuple[Send | str, int]:

@@ -39,17 +39,20 @@ SHOWN = 20
 @router.get("/manage")
 def shown(request: Request, session: Manager) -> Response:
     """The registered controllers, lists and policies, recent acts, and the forms that lead to each act."""
-    held = console(request)
+    held, mine = console(request), session.access.controllers("manage")
     with held.model.read() as db:
         known = {kind: registry.registered(db, kind) for kind in ("controller", "batch", "policy")}
-        done = registry.recent(db, most=SHOWN, facts_only=True)
+        done = registry.recent(db, most=SHOWN, facts_only=True, access=session.access)
         words = held.words(given_reasons.places(db, [act.act_id for act in done]))
         holds = registry.packs(db, held.settings.policy).at(held.now()).name
+    if mine is not None:
+        known = {"controller": [one for one in known["controller"] if one["id"] in mine], "batch": [], "policy": []}
+    kinds = {kind: what for kind, what in KINDS.items() if mine is None or (what == "controller" and mine)}
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
     acts = [(act, told(act.outcome, act.code, language(request))) for act in done]
-    return page(request, "manage", known=known, kinds=KINDS, acts=acts, words=words, versions=versions, holds=holds)
+    return page(request, "manage", known=known, kinds=kinds, acts=acts, words=words, versions=versions, holds=holds)
 
 
 @router.get("/manage/{kind}")
@@ -60,6 +63,7 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
     subject = subject.strip()
     if not subject:
         raise Denied("page.manage_nothing", 400)
+    _demand(session, kind, subject)
     if kind in LOOKS and not _RUN.fullmatch(look):
         query = filters.joined((("subject", subject), ("since", since), ("look", uuid4().hex)))
         return RedirectResponse(f"/manage/{kind}?{query}", 303)
@@ -73,6 +77,7 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     run, subject = field(form, "run"), field(form, "subject").strip()
     if kind not in KINDS or not _RUN.fullmatch(run):
         raise Denied("page.request_bad", 400)
+    _demand(session, kind, subject)
     wrong, act = None, None
     if field(form, "typed").strip() != subject:
         wrong = text("page.manage_type", lang, subject=subject)
@@ -101,10 +106,13 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
 def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     """The state of an act: acknowledged by Kafka, then answered by the worker."""
     held = console(request)
-    task = held.tasks.get(run)
+    task = held.tasks.get(run) if _RUN.fullmatch(run) else None
     with held.model.read() as db:
         written, outcome = registry.outcome(db, run)
+        subject = registry.subject(db, run)
     if kind not in KINDS or not (task or written):
+        raise Denied("page.run_unknown", 404)
+    if not (task and task.by == session.user) and not _manages(session, subject or ""):
         raise Denied("page.run_unknown", 404)
     result = task.result if task else None
     pair, rival = result if isinstance(result, Changed) else (result, None)
@@ -122,6 +130,17 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
         outcome=outcome,
         refresh=1 if waits else None,
     )
+
+
+def _manages(session: Session, subject: str) -> bool:
+    """True when this user may act on that subject, as kind/id; one of no single controller needs all of them."""
+    what, _, id_ = subject.partition("/")
+    return session.access.covers("manage", id_ if what == "controller" else None)
+
+
+def _demand(session: Session, kind: str, subject: str) -> None:
+    if not _manages(session, f"{KINDS[kind]}/{subject}"):
+        raise Denied("page.may_not_everywhere")
 
 
 def _form(

@@ -39,11 +39,14 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
     held, lang = console(request), language(request)
     now, zone, days = held.now(), held.zone(), SPANS.get(span, SPANS["week"])
     with held.model.read() as db:
-        rows = flow.decided(db, now - days * DAY_MS)
+        rows = flow.decided(db, now - days * DAY_MS, session.access)
         heads, positions = flow.heads(db), held.model.positions()
-        acts = registry.recent(db, most=SHOWN)
+        acts = registry.recent(db, most=SHOWN, access=session.access)
         words = given_reasons.places(db, [act.act_id for act in acts])
-        values: dict[str, Any] = {"waiting": waiting(db), "overturns": overturns(db), "times": times(db)}
+        values: dict[str, Any] = {
+            name: made(db, session.access.where("see"))
+            for name, made in (("waiting", waiting), ("overturns", overturns), ("times", times))
+        }
     frame = buckets(now, days, zone)
     sealed = fleet.seal(held.settings)
     newest = max((head.at for head in heads), default=None)
@@ -55,7 +58,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         plot=chart.stacked(over(rows, frame, zone, 1), VERDICTS),
         totals=_totals(rows),
         reasons=_reasons(rows, frame, zone),
-        lags=lags(positions, heads),
+        lags=lags(positions, heads) if session.may_everywhere("see") else None,
         newest=newest,
         sealed=sealed,
         seal_late=bool(sealed and sealed.late(decided=newest, now=now)),
@@ -85,30 +88,36 @@ def over(
     return [(name, found[name]) for name in frame]
 
 
-def waiting(db: sqlite3.Connection) -> list[sqlite3.Row]:
+Within = tuple[str, list[str]]
+"""SQL condition for the items that are counted, with its values (gatekeeper.console.access.Access.where)."""
+
+
+def waiting(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:
     """The number of waiting sends in each state, with the oldest arrival and the earliest due time."""
     marks = ", ".join("?" * len(WAITING))
     return db.execute(
         f"SELECT state, count(*) AS n, min(seen) AS oldest, min(due) AS due FROM item WHERE state IN ({marks})"
-        " AND NOT informational GROUP BY state ORDER BY n DESC",
-        WAITING,
+        f" AND NOT informational AND {within[0]} GROUP BY state ORDER BY n DESC",
+        (*WAITING, *within[1]),
     ).fetchall()
 
 
-def overturns(db: sqlite3.Connection) -> list[sqlite3.Row]:
+def overturns(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:
     """Human decisions by primary reason: released sends, and all decided; an often overturned rule is wrong."""
     return db.execute(
         "SELECT \"primary\" AS reason, sum(state = 'released') AS released, count(*) AS decided FROM item"
-        " WHERE state IN ('released', 'upheld') GROUP BY 1 ORDER BY 1.0 * released / decided DESC, decided DESC, 1"
+        f" WHERE state IN ('released', 'upheld') AND {within[0]}"
+        " GROUP BY 1 ORDER BY 1.0 * released / decided DESC, decided DESC, 1",
+        within[1],
     ).fetchall()
 
 
-def times(db: sqlite3.Connection) -> dict[str, Any] | None:
+def times(db: sqlite3.Connection, within: Within) -> dict[str, Any] | None:
     """Waiting times until a human decision, in milliseconds: median, 90th percentile, and number of sends."""
     rows = db.execute(
-        "SELECT seen, at FROM item WHERE state IN ('released', 'upheld') AND at IS NOT NULL"
+        f"SELECT seen, at FROM item WHERE state IN ('released', 'upheld') AND at IS NOT NULL AND {within[0]}"
         " ORDER BY changed DESC LIMIT ?",
-        (TIMED,),
+        (*within[1], TIMED),
     )
     took = sorted(max(0, spans.span(row["at"], "UTC").first // 1000 - row["seen"]) for row in rows)
     if not took:

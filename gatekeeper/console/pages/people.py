@@ -14,7 +14,7 @@ from gatekeeper.audit.records import inquiry
 from gatekeeper.console import inquiries
 from gatekeeper.console import record_places as index
 from gatekeeper.console.pages.acts import field
-from gatekeeper.console.session import Actor, Denied, Form, Session, Viewer
+from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
@@ -29,8 +29,13 @@ _PLACE = re.compile(r"(\d{1,9})\.(\d{1,18})")
 _UNFIT = {"--reason": "page.unfit_reason", "--evidence": "page.unfit_evidence_ref"}
 
 
+Everywhere = Annotated[Session, Depends(may("see", everywhere=True))]
+"""A user who may see all controllers: a person's history, and a stop, belong to no single one."""
+Stopper = Annotated[Session, Depends(may("act", everywhere=True))]
+
+
 def looking(request: Request, session: Viewer) -> Session:
-    """The session of a user who looks up a person; raises Denied (429) after too many look-ups."""
+    """The session of a user who looks up a letter or a person; raises Denied (429) after too many look-ups."""
     if console(request).looks.full(session.user):
         raise Denied("page.too_many", 429)
     return session
@@ -68,16 +73,18 @@ def letter(request: Request, session: Looking, code: str) -> Response:
         raise Denied("page.letter_unknown", 404)
     with Reader(held.settings) as reader:
         found, gone = inquiries.letters(held, reader, dids, lang)
-    if not found:
-        raise Denied("page.letter_expired", 404)
-    if len(found) > 1:
-        return page(request, "letters", letters=found, cursor=cursor)
+    mine = [one for one in found if session.access.covers("see", one.controller, one.campaign)]
+    whole = session.may_everywhere("see")
+    if not mine:
+        raise Denied("page.letter_expired" if whole else "page.letter_unknown", 404)
+    if len(mine) > 1:
+        return page(request, "letters", letters=mine, cursor=cursor)
     return page(
         request,
         "letter",
-        letter=found[0],
+        letter=mine[0],
         gone=gone,
-        recipient=recipient,
+        recipient=recipient if whole else None,
         erased=erased,
         now=held.now(),
         typed={"reason": "", "evidence": ""},
@@ -87,13 +94,13 @@ def letter(request: Request, session: Looking, code: str) -> Response:
 
 
 @router.get("/people/{recipient}")
-def person(request: Request, session: Looking, recipient: str, stopped: str = "") -> Response:
+def person(request: Request, session: Looking, _: Everywhere, recipient: str, stopped: str = "") -> Response:
     """The history of a person. `stopped`: the place of the person's withdrawal on `acts`, as partition.offset."""
     return _person(request, _named(recipient), stopped=stopped)
 
 
 @router.post("/people/{recipient}/stop")
-def stop(request: Request, session: Actor, form: Form, recipient: str) -> Response:
+def stop(request: Request, session: Stopper, form: Form, recipient: str) -> Response:
     """Writes a person's withdrawal of all consent; the redirect means that Kafka acknowledged it and that it binds."""
     typed = {"reason": field(form, "reason").strip(), "evidence": field(form, "evidence").strip()}
     try:

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from gatekeeper.console import filters, items
 from gatekeeper.console.item_search import PAGE, CauseGroup, ItemSearch
 from gatekeeper.console.pages.item import KEYS, claimed
-from gatekeeper.console.session import Viewer
+from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.office.spreadsheet import SpreadsheetRows
@@ -39,7 +39,7 @@ def groups(request: Request, session: Viewer) -> Response:
     with held.model.read() as db:
         found = search.groups(db)
         sentences = {group.sample: _first_sentence(request, db, group) for group in found}
-        informational = _informational(db)
+        informational = _informational(db, session)
         cursor = held.model.cursor()
     return page(
         request,
@@ -137,8 +137,10 @@ def _first_sentence(request: Request, db: sqlite3.Connection, group: CauseGroup)
     return str(getattr(reasons[0], language(request))) if reasons else ""
 
 
-def _informational(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT count(*) FROM item WHERE informational AND state = 'open'").fetchone()[0])
+def _informational(db: sqlite3.Connection, session: Session) -> int:
+    within, limits = session.access.where("see")
+    found = db.execute(f"SELECT count(*) FROM item WHERE informational AND state = 'open' AND {within}", limits)
+    return int(found.fetchone()[0])
 
 
 def _link(group: CauseGroup, written: str) -> str:

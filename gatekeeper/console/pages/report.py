@@ -22,7 +22,7 @@ from streams.operations.reports import Passed, read
 router = APIRouter()
 FRESH_MS = 300_000
 """Age up to which a finished report is shown again instead of made anew."""
-Auditor = Annotated[Session, Depends(may("report"))]
+Auditor = Annotated[Session, Depends(may("report", everywhere=True))]
 To = Annotated[str, Query(max_length=40)]
 Since = Annotated[str, Query(alias="from", max_length=40)]
 Make = Callable[[Passed], Mapping[str, Any]]

@@ -1,0 +1,106 @@
+"""Who may do what in the console: roles with their rights, and the controllers and campaigns that they hold for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, StringConstraints
+
+from schemas.values import Id, Model
+
+Role = Literal["viewer", "reviewer", "approver", "auditor", "manager"]
+ROLES: tuple[Role, ...] = get_args(Role)
+ACTS = frozenset(("claim", "release", "uphold", "ask", "redecide", "note", "undo", "reveal"))
+"""Acts about an item that a reviewer may do."""
+MAY: Mapping[Role, frozenset[str]] = {
+    "viewer": frozenset(("see",)),
+    "auditor": frozenset(("see", "report")),
+    "reviewer": frozenset(("see", "act", *ACTS)),
+    "approver": frozenset(("see", "act", *ACTS, "approve", "manage")),
+    "manager": frozenset(("see", "act", *ACTS, "approve", "report", "manage")),
+}
+"""Rights of each role: names of acts, `act` (any act), and `report` (the report of a period).
+
+`manage`: the privacy manager's acts on controllers, lists, people and policies.
+"""
+Campaigns = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:*\-]{0,63}$")]
+"""A campaign id, in which `*` stands for any characters. No other character is special, in SQLite's GLOB as here."""
+
+
+class Grant(Model):
+    """Roles for some controllers and campaigns; None stands for all of them."""
+
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=len(ROLES))]
+    controllers: Annotated[tuple[Id, ...], Field(min_length=1, max_length=64)] | None = None
+    campaigns: Annotated[tuple[Campaigns, ...], Field(min_length=1, max_length=64)] | None = None
+
+    def gives(self, right: str) -> bool:
+        """True when one of the roles has this right."""
+        return any(right in MAY[role] for role in self.roles)
+
+    def covers(self, controller: str | None, campaign: str | None) -> bool:
+        """True for a controller and a campaign that this grant holds for.
+
+        None stands for something of no single controller or campaign, which needs a grant without that limit.
+        """
+        return (self.controllers is None or controller in self.controllers) and (
+            self.campaigns is None or any(fnmatchcase(campaign or "", pattern) for pattern in self.campaigns)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """All grants of one user. A right holds where one grant gives it, never by two grants together."""
+
+    grants: tuple[Grant, ...]
+
+    def may(self, right: str) -> bool:
+        """True when the user has this right for something."""
+        return any(grant.gives(right) for grant in self.grants)
+
+    def covers(self, right: str, controller: str | None = None, campaign: str | None = None) -> bool:
+        """True when the user has this right for that controller and campaign; None as in `Grant.covers`."""
+        return any(grant.gives(right) and grant.covers(controller, campaign) for grant in self.grants)
+
+    def controllers(self, right: str) -> frozenset[str] | None:
+        """The controllers for which the user has this right in all campaigns; None: all controllers."""
+        whole = [grant.controllers for grant in self.grants if grant.gives(right) and grant.campaigns is None]
+        return None if None in whole else frozenset(name for names in whole for name in names or ())
+
+    def where(self, right: str, *, campaign: str = "campaign") -> tuple[str, list[str]]:
+        """The SQL condition for rows that `covers` allows, with its values.
+
+        The rows have a column `controller` and one for the campaign's id, named `campaign`.
+        """
+        parts: list[str] = []
+        values: list[str] = []
+        for grant in self.grants:
+            if not grant.gives(right):
+                continue
+            limits = ["1"]
+            if grant.controllers is not None:
+                limits.append(f"controller IN ({', '.join('?' * len(grant.controllers))})")
+                values.extend(grant.controllers)
+            if grant.campaigns is not None:
+                limits.append(f"({' OR '.join([f'ifnull({campaign}, ?) GLOB ?'] * len(grant.campaigns))})")
+                values.extend(value for pattern in grant.campaigns for value in ("", pattern))
+            parts.append(" AND ".join(limits))
+        return f"({' OR '.join(parts) or '0'})", values
+
+
+def everything(*roles: Role) -> Access:
+    """Access with these roles for all controllers and campaigns."""
+    return Access((Grant(roles=roles),))
+
+
+def merged(grants: Iterable[Grant]) -> Access | None:
+    """The access of all these grants together, None without any."""
+    found = tuple(dict.fromkeys(grants))
+    return Access(found) if found else None
+
+
+SEE_ALL = everything("viewer")
+"""Access of who may look at everything."""

@@ -1,0 +1,223 @@
+"""Sign-in by the user file: guessing is slow, nobody locks out anybody else, and a changed entry ends the sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.console import passwords
+from gatekeeper.console.access import Grant
+from gatekeeper.console.limits import MAX_NAMES, Attempts, Limit
+from gatekeeper.console.session import COOKIE, Denied
+from gatekeeper.console.slots import Slots
+from gatekeeper.console.users import User, Users, browser_mark, change, is_marked
+from tests.support.offline_console import PASSWORD, Browser, OfflineConsole, offline_console, user_file
+from tests.support.world import until
+
+PEOPLE = {"hanako": {"roles": ("reviewer",)}, "taro": {"roles": ("viewer",)}}
+ELSEWHERE = "203.0.113.66"
+OFFICE = "192.0.2.1"
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that take no time, for tests of all else."""
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+
+
+@pytest.fixture
+def house(cheap: None, tmp_path: Path) -> OfflineConsole:
+    return offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)))
+
+
+def tried(client: Browser, user: str, password: str = "a wrong password") -> int:
+    return client.post("/signin", data={"user": user, "password": password}).status_code
+
+
+def test_ten_wrong_passwords_from_one_place_then_more_wait_there_and_nowhere_else(house: OfflineConsole) -> None:
+    attacker = house.anonymous(ELSEWHERE)
+    assert [tried(attacker, "hanako") for _ in range(11)] == [401] * 10 + [429]
+    assert tried(attacker, "hanako", PASSWORD) == 429, "nor is the right one heard"
+    assert tried(house.anonymous(OFFICE), "hanako", PASSWORD) == 303
+    assert tried(attacker, "taro", PASSWORD) == 303, "another user, who shares the address"
+
+
+def test_guesses_from_the_same_office_then_a_browser_that_the_user_has_used_is_let_in(house: OfflineConsole) -> None:
+    own = house.client("hanako", address=OFFICE)
+    own.post("/signout")
+    colleague = house.anonymous(OFFICE)
+    assert [tried(colleague, "hanako") for _ in range(11)][-1] == 429
+    assert tried(own, "hanako", PASSWORD) == 303
+    for name in ("other", "", *(f"u{n}" for n in range(100))):
+        tried(colleague, name)
+    assert tried(colleague, "taro", PASSWORD) == 429, "too many from this address"
+    assert tried(own, "hanako", PASSWORD) == 303
+    stolen = house.anonymous(ELSEWHERE)
+    stolen.cookies = own.cookies
+    del stolen.cookies[COOKIE]
+    assert [tried(stolen, "hanako") for _ in range(11)][-1] == 429, "the mark is no password"
+
+
+def test_a_mark_of_a_browser_then_it_holds_for_one_user_and_one_password() -> None:
+    kept = "scrypt$10$8$1$AAAA$BBBB"
+    mark = browser_mark("hanako", kept)
+    assert is_marked("hanako", kept, mark)
+    assert mark != browser_mark("hanako", kept)
+    for user, secret, said in (("taro", kept, mark), ("hanako", kept + "x", mark), ("hanako", kept, f"x{mark}"),
+                               ("hanako", kept, ""), ("hanako", kept, "."), ("hanako", kept, "é.é")):  # fmt: skip
+        assert not is_marked(user, secret, said)
+
+
+def test_very_many_names_then_a_limit_keeps_so_many_and_counts_on() -> None:
+    limit, now = Limit(2, 60.0, lambda: clock[0]), 0.0
+    clock = [now]
+    for number in range(MAX_NAMES + 10):
+        limit.full(f"name {number}")
+    assert len(limit._times) == MAX_NAMES
+    assert [limit.full("x") for _ in range(3)] == [False, False, True]
+    clock[0] = 61.0
+    assert not limit.full("x")
+    limit.take_back("never counted")
+    assert "never counted" not in limit._times
+
+
+def test_attempts_of_a_whole_network_then_they_are_one_client(house: OfflineConsole) -> None:
+    codes = [tried(house.anonymous(f"2001:db8::{n}"), "hanako") for n in range(1, 12)]
+    assert codes == [401] * 10 + [429]
+
+
+def test_a_changed_entry_then_its_sessions_end_and_no_others(house: OfflineConsole, tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    changes = {
+        "password": lambda one: one.model_copy(update={"password": passwords.hashed("another long password")}),
+        "roles": lambda one: one.model_copy(update={"roles": ("viewer",)}),
+        "controllers": lambda one: one.model_copy(update={"controllers": ("C1",)}),
+        "campaigns": lambda one: one.model_copy(update={"campaigns": ("spring-*",)}),
+    }
+    entry = Users(file).get("hanako")
+    for name, changed in changes.items():
+        client, other = house.client("hanako"), house.client("taro")
+        assert client.get("/reasons").status_code == 200
+        change(file, lambda users, changed=changed: {**users, "hanako": changed(users["hanako"])})
+        assert client.get("/reasons").status_code == 303, name
+        assert other.get("/reasons").status_code == 200
+        change(file, lambda users: {**users, "hanako": entry})
+        assert client.get("/reasons").status_code == 303, "what has ended does not come back"
+    client = house.client("hanako")
+    change(file, lambda users: {name: one for name, one in users.items() if name != "hanako"})
+    assert client.get("/reasons").status_code == 303
+
+
+def test_a_new_hash_then_scrypt_with_2_to_the_17_as_the_standard_has_it() -> None:
+    kept = passwords.hashed(PASSWORD)
+    assert kept.startswith("scrypt$17$8$1$")
+    assert not passwords.outdated(kept)
+    assert passwords.right(kept, PASSWORD)
+    assert not passwords.right(kept, PASSWORD + "x")
+
+
+def test_a_hash_of_before_then_it_is_good_and_renewed_at_sign_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(passwords, "LOG_N", 16)  # half the time of 17
+    salt = bytes(range(16))
+    found = hashlib.scrypt(PASSWORD.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=64 * 1024 * 1024, dklen=32)
+    old = f"scrypt$15$8$1${b64encode(salt).decode()}${b64encode(found).decode()}"
+    file = tmp_path / "users.json"
+    file.touch(0o600)
+    file.write_text(json.dumps({"users": {"hanako": {"roles": ["reviewer"], "password": old}}}))
+    house = offline_console(tmp_path, Users(file))
+    assert tried(house.anonymous(), "hanako") == 401
+    assert json.loads(file.read_text())["users"]["hanako"]["password"] == old
+    client = house.client("hanako")
+    renewed = json.loads(file.read_text())["users"]["hanako"]["password"]
+    assert renewed.startswith("scrypt$16$")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert client.get("/reasons").status_code == 200, "the renewal ends no session"
+    assert tried(house.anonymous(), "hanako", PASSWORD) == 303
+
+
+def test_a_file_that_cannot_be_renewed_then_people_are_let_in_all_the_same(
+    cheap: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    users = Users(user_file(tmp_path, PEOPLE))
+    monkeypatch.setattr(passwords, "LOG_N", 11)
+    (tmp_path / ".users.json.lock").mkdir()  # as good as a folder that nobody may write to
+    house = offline_console(tmp_path, users)
+    assert house.client("hanako").get("/reasons").status_code == 200
+
+
+def test_a_user_removed_while_the_hash_is_renewed_then_they_stay_removed(cheap: None, tmp_path: Path) -> None:
+    file = user_file(tmp_path, PEOPLE)
+    users = Users(file)
+    entry = users.get("hanako")
+    assert entry is not None
+    change(file, lambda found: {name: one for name, one in found.items() if name != "hanako"})
+    assert users._renewed("hanako", entry, PASSWORD) == entry
+    assert users.get("hanako") is None
+
+
+def test_two_who_change_the_file_at_once_then_both_changes_are_in_it(cheap: None, tmp_path: Path) -> None:
+    file = user_file(tmp_path, {})
+    secret = passwords.hashed(PASSWORD)
+
+    def add(number: int) -> None:
+        change(file, lambda found: {**found, f"u{number}": User(roles=("viewer",), password=secret)})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(40)))
+    assert len(Users(file).file().users) == 40
+
+
+def test_slow_work_before_sign_in_then_so_much_at_once_and_a_queue_that_ends() -> None:
+    slots, go, running = Slots("test", at_once=2, most=5), threading.Event(), []
+
+    def work() -> int:
+        running.append(threading.current_thread().name)
+        go.wait(10)
+        return len(running)
+
+    async def flood() -> list[object]:
+        asked = [asyncio.create_task(slots.run(work)) for _ in range(8)]
+        await asyncio.to_thread(until, lambda: len(running) == 2, "two at work")
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 3
+        go.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(flood())
+    assert sum(isinstance(one, Denied) and one.status == 429 for one in answers) == 3
+    assert len(running) == 5
+    assert asyncio.run(slots.run(lambda: "again")) == "again"
+
+
+def test_a_flood_of_sign_ins_then_pages_and_known_browsers_do_not_wait(house: OfflineConsole) -> None:
+    known, go = house.client("hanako"), threading.Event()
+    slots = house.console.passwords
+    waiting = [slots._threads.submit(go.wait, 30) for _ in range(5)]  # as long as others' passwords take
+    assert known.get("/reasons").status_code == 200
+    assert tried(known, "hanako", PASSWORD) == 303
+    go.set()
+    assert all(one.result() for one in waiting)
+
+
+def test_attempts_that_were_right_then_they_are_not_counted() -> None:
+    attempts = Attempts(by_user=Limit(2, 60.0), by_client=Limit(3, 60.0))
+    for _ in range(10):
+        assert not attempts.full("hanako", OFFICE, None)
+        attempts.take_back("hanako", OFFICE, None)
+        assert not attempts.full("hanako", OFFICE, "mark")
+        attempts.take_back("hanako", OFFICE, "mark")
+
+
+@pytest.mark.parametrize("campaigns", ["", "spring-?", "[a]", "spring *", "春", "spring-*" * 10])
+def test_campaigns_that_are_no_pattern_then_they_are_refused(campaigns: str) -> None:
+    with pytest.raises(ValueError, match="campaigns"):
+        Grant(roles=("viewer",), campaigns=(campaigns,))
