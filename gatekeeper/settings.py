@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     console_host: str = Field("127.0.0.1", description="where the console listens; elsewhere only with a user file")
     console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8647, description="its port; 0 takes a free one")
     console_users: str = Field("", description="the console's user file; empty: no sign-in, and this machine only")
+    console_provider: str = Field("", description="file about the identity provider where people sign in")
     console_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "", description="proxies before the console, as addresses or networks; only they say who asks, and by https"
     )

@@ -8,6 +8,7 @@ import click
 
 from gatekeeper import log
 from gatekeeper.cli.output import json_option, note, show_json
+from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 
@@ -26,14 +27,22 @@ def command(host: str | None, port: int | None, users: Path | None, as_json: boo
     given = {"console_host": host, "console_port": port, "console_users": str(users) if users else None}
     settings = load().model_copy(update={name: value for name, value in given.items() if value is not None})
     log.configure(settings.log_level)
+    if settings.console_users and settings.console_provider:
+        raise UsageError("error.console_two_ways")
     known = Users(Path(settings.console_users)) if settings.console_users else None
+    provider = None
+    if settings.console_provider:
+        from gatekeeper.console.provider import Provider
+
+        provider = Provider(Path(settings.console_provider))
+    signs_in = known is not None or provider is not None
 
     def started(url: str) -> None:
         if as_json:
-            show_json({"url": url, "sign_in": known is not None})
+            show_json({"url": url, "sign_in": signs_in})
         else:
             click.echo(text("cli.console_runs", url=url))
-        if known is None:
+        if not signs_in:
             note("cli.console_everybody", user=settings.user or EVERYBODY)
 
-    serve(settings, users=known, started=started)
+    serve(settings, users=known, provider=provider, started=started)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import structlog
@@ -31,6 +32,9 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 
+if TYPE_CHECKING:
+    from gatekeeper.console.provider import Provider
+
 PARTS = (items.PART, record_places.PART, flow.PART, registry.PART)
 """The parts of the read model, one for each subject."""
 OPEN = ("/signin", "/healthz", "/events")
@@ -39,16 +43,18 @@ EVERYBODY = "console"
 log = structlog.get_logger("console")
 
 
-def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
+def create_app(settings: Settings, *, users: Users | None = None, provider: Provider | None = None) -> FastAPI:
     """The application, which starts its feed when it starts.
 
+    `users`, `provider`: who may sign in; without both there is no sign-in.
     Raises UnavailableError (3) when the console's data folder cannot be written.
     """
     hub = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone
     model = Model(Path(settings.console_data), PARTS, zone=zone)
     feed = Feed(settings, model, hub)
-    sessions = Sessions(users, settings.user or EVERYBODY)
+    open_ = users is None and provider is None
+    sessions = Sessions((settings.user or EVERYBODY) if open_ else None)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -57,12 +63,12 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
         feed.stop()
 
     app = FastAPI(title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    app.state.console = Console(settings, model, hub, feed, sessions, PAGES)
+    app.state.console = Console(settings, model, hub, feed, sessions, users, provider, PAGES)
     for one in PAGES:
         app.include_router(one.router)
     app.mount("/static", StaticFiles(directory=ROOM / "static"), name="static")
     app.add_middleware(Door)
-    app.add_middleware(Guard, hosts=None if users else LOOPBACK, told=_told)
+    app.add_middleware(Guard, hosts=LOOPBACK if open_ else None, told=_told)
     app.add_exception_handler(SignInNeeded, _sign_in)
     for kind in (Denied, GatekeeperError, Missing, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)

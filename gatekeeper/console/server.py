@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -20,20 +20,25 @@ from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 
+if TYPE_CHECKING:
+    from gatekeeper.console.provider import Provider
+
 CLOSE_SECONDS = 2
 MAX_CONNECTIONS = 256
 REQUEST_SECONDS = 20.0
 """Seconds in which a whole request must arrive, and in which a client must read some of its answer."""
 
 
-def serve(settings: Settings, *, users: Users | None, started: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings, *, users: Users | None, provider: Provider | None, started: Callable[[str], None]
+) -> None:
     """Serves the console until it is interrupted; calls `started` with its address.
 
-    Raises UsageError (2) for an address other than this machine's without a user file.
+    Raises UsageError (2) for an address other than this machine's without sign-in.
     Raises UnavailableError (3) when no broker answers or the port is taken.
     """
     host, port = settings.console_host, settings.console_port
-    if users is None and host not in LOOPBACK:
+    if users is None and provider is None and host not in LOOPBACK:
         raise UsageError("error.console_open", host=host)
     with Reader(settings) as reader:
         reader.ends("review")  # report an unreachable broker before anybody opens a page
@@ -45,7 +50,7 @@ def serve(settings: Settings, *, users: Users | None, started: Callable[[str], N
     with listening:
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listening.getsockname()[1]}/"
-        app = create_app(settings, users=users)
+        app = create_app(settings, users=users, provider=provider)
         Server(app, lambda: started(url), proxies=settings.proxies).run(sockets=[listening])
 
 

@@ -14,12 +14,13 @@ from starlette.datastructures import FormData
 
 from gatekeeper.connections import client
 from gatekeeper.console.access import Access, everything
-from gatekeeper.console.users import Users
 from schemas.events.staff import SignIn
 
 COOKIE = "gatekeeper-session"
 IDLE_SECONDS = 3_600.0
 WHOLE_SECONDS = 10 * 3_600.0
+PROVIDER_SECONDS = 3_600.0
+"""Seconds after which the identity provider is asked again; only it knows whether somebody has left or changed."""
 MAX_SESSIONS = 1_000
 FIELDS = 2_000
 """The largest number of fields in a form."""
@@ -56,7 +57,10 @@ class About(Protocol):
 
 @dataclass(slots=True)
 class Session:
-    """Session of one user in one browser; it ends at `until`, or when `ground` no longer gives `stood_on`."""
+    """Session of one user in one browser; it ends at `until`, or when `ground` no longer gives `stood_on`.
+
+    `leave`: the address that signs the user out at the identity provider, None where there is none.
+    """
 
     user: str
     access: Access
@@ -65,6 +69,7 @@ class Session:
     until: float
     ground: Ground
     stood_on: object
+    leave: str | None
     token: str = field(default_factory=lambda: token_urlsafe(32))
 
     def may(self, right: str, about: About | None = None) -> bool:
@@ -81,11 +86,10 @@ class Session:
 class Sessions:
     """Sessions of a console, lost when the console ends; `clock` in seconds.
 
-    `users`: the users who may sign in; None: no sign-in is needed, and every session's user is `everybody`.
+    `everybody`: the user of every session, without sign-in; None: people must sign in.
     """
 
-    def __init__(self, users: Users | None, everybody: str, clock: Callable[[], float] = monotonic) -> None:
-        self.users = users
+    def __init__(self, everybody: str | None, clock: Callable[[], float] = monotonic) -> None:
         self._everybody = everybody
         self._clock = clock
         self._lock = threading.Lock()
@@ -110,11 +114,19 @@ class Sessions:
             return session
 
     def begin(
-        self, user: str, access: Access, method: SignIn, ground: Ground, stood_on: object, *, seconds: float
+        self,
+        user: str,
+        access: Access,
+        method: SignIn,
+        *,
+        ground: Ground,
+        stood_on: object,
+        seconds: float,
+        leave: str | None = None,
     ) -> Session:
         """A new session of at most `seconds`, for a user who has signed in by `method`."""
         now = self._clock()
-        session = Session(user, access, method, now, now + seconds, ground, stood_on)
+        session = Session(user, access, method, now, now + seconds, ground, stood_on, leave)
         with self._lock:
             while len(self._by_token) >= MAX_SESSIONS:
                 del self._by_token[min(self._by_token.values(), key=lambda one: one.seen).token]
@@ -123,14 +135,21 @@ class Sessions:
 
     def anybody(self) -> Session | None:
         """A new session without sign-in, None when sign-in is required."""
-        if self.users:
+        if self._everybody is None:
             return None
-        return self.begin(self._everybody, everything("manager"), "none", lambda: None, None, seconds=WHOLE_SECONDS)
+        return self.begin(
+            self._everybody,
+            everything("manager"),
+            "none",
+            ground=lambda: None,
+            stood_on=None,
+            seconds=WHOLE_SECONDS,
+        )
 
-    def end(self, token: str | None) -> None:
-        """Ends a session."""
+    def end(self, token: str | None) -> Session | None:
+        """Ends a session, and returns it if there was one."""
         with self._lock:
-            self._by_token.pop(token or "", None)
+            return self._by_token.pop(token or "", None)
 
 
 def signed_in(request: Request) -> Session:

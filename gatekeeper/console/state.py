@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
@@ -20,10 +20,14 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.session import Session, Sessions
 from gatekeeper.console.slots import Slots
 from gatekeeper.console.tasks import Tasks
+from gatekeeper.console.users import Users
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
 from streams.client.signatory import ConsoleSignatory, Signatory
+
+if TYPE_CHECKING:
+    from gatekeeper.console.provider import Provider  # a house without one does not load its libraries
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,23 @@ class Console:
     hub: ChangeSignal
     feed: Feed
     sessions: Sessions
+    users: Users | None
+    provider: Provider | None
     pages: Sequence[Page]
     runs: BulkRuns = field(default_factory=BulkRuns)
     tasks: Tasks = field(default_factory=Tasks)
     spoken: GivenReasons = field(default_factory=GivenReasons)
     attempts: Attempts = field(default_factory=Attempts)
     passwords: Slots = field(default_factory=lambda: Slots("password", at_once=1, most=20))
+    providing: Slots = field(default_factory=lambda: Slots("provider", at_once=4, most=40))
     known_passwords: Slots = field(default_factory=lambda: Slots("known", at_once=1, most=20))  # from known browsers
     looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # more pages than anybody can read
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
+
+    @property
+    def signs_in(self) -> bool:
+        """True where people must sign in."""
+        return self.users is not None or self.provider is not None
 
     def words(self, places: Mapping[str, Place]) -> dict[str, str]:
         """The written reasons of the acts at `places`, by act id; empty while Kafka is away."""

@@ -15,6 +15,7 @@ import pytest
 
 from gatekeeper.console.users import Users
 from tests.cli.conftest import Run, System
+from tests.support.provider import provider_file
 
 HOUSE = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
@@ -87,6 +88,20 @@ def test_a_user_file_open_to_others_or_absent_then_2(run: Run, add, tmp_path: Pa
 
 def test_another_address_without_users_then_2_and_it_does_not_listen(run: Run) -> None:
     assert "gatekeeper user add" in run("console", "--host", "0.0.0.0").says(2)
+
+
+def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_needs_no_user_file(
+    run: Run, add, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = provider_file(tmp_path, "https://login.midori.example")
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_PROVIDER", str(file))
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
+    assert nowhere in run("console", "--host", "0.0.0.0", "--port", "0").says(3), "it would listen to everybody"
+    add("hanako", "viewer")
+    both = run("console", "--users", str(tmp_path / "users.json")).says(2)
+    assert "GATEKEEPER_CONSOLE_PROVIDER" in both
+    file.write_text("issuer = 1")
+    assert "issuer" in run("console").says(2)
 
 
 def test_no_broker_then_3(run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from playwright.sync_api import Error as PlaywrightError
 from gatekeeper.console.access import ROLES
 from gatekeeper.console.app import create_app
 from gatekeeper.console.passwords import hashed
+from gatekeeper.console.provider import Provider
 from gatekeeper.console.server import Server
 from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.settings import Settings
@@ -67,9 +68,16 @@ class Served:
 
 
 @contextmanager
-def served(settings: Settings, users: Users | None = None, *, wait: bool = True, port: int = 0) -> Iterator[Served]:
+def served(
+    settings: Settings,
+    users: Users | None = None,
+    *,
+    wait: bool = True,
+    port: int = 0,
+    provider: Provider | None = None,
+) -> Iterator[Served]:
     """Serves a console in a thread; `wait`: until its model is there. `port`: 0 = a free one."""
-    app = create_app(settings, users=users)
+    app = create_app(settings, users=users, provider=provider)
     started = threading.Event()
     server = Server(app, started.set)
     server.config.port = port

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.conftest import PASSWORD, Site, day, send_number
+from gatekeeper.console.provider import Provider
+from tests.console.conftest import PASSWORD, Site, day, send_number, served
+from tests.support.provider import provider, provider_file
 from tests.support.world import send, until
 
 SignIn = Callable[..., Page]
@@ -146,6 +150,28 @@ def test_the_other_language_then_the_same_page_in_it_from_then_on(page: Page, si
     expect(page.locator("#wrong")).to_have_text("Say why: the reason is missing.")
     page.click("text=日本語")
     expect(page.locator("h2").first).to_have_text("なぜ保留か、何があれば変わるか")
+
+
+def test_a_sign_in_at_another_site_then_it_leads_back_to_the_page_and_the_sign_out_too(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = site.settings.model_copy(update={"console_data": str(tmp_path / "data")})
+    with provider() as stub:
+        file = provider_file(tmp_path, stub.issuer, address=f"http://127.0.0.1:{port}")
+        with served(settings, provider=Provider(file), port=port) as console, browser.new_context() as context:
+            page = context.new_page()
+            page.goto(f"{console.url}/items?state=open")
+            page.click("#provider")
+            page.wait_for_url(f"{console.url}/items?state=open")  # with a cookie that no other site may send along
+            expect(page.locator(".who")).to_contain_text("hanako")
+            page.click("#signout button")
+            page.wait_for_url(f"{console.url}/signin")
+            assert len(stub.left) == 1
+            page.goto(f"{console.url}/items")
+            expect(page.locator("#provider")).to_be_visible()
 
 
 def test_japanese_then_it_is_drawn_with_a_font_that_has_it(page: Page) -> None:

@@ -35,7 +35,7 @@ PEOPLE = {
 }
 MINE, SAME_COMPANY, OTHER = "spring-1", "autumn-1", "spring-2"
 """Campaigns: the one that is theirs, another of the same controller C1, and one of the controller C2."""
-OPEN = {"/healthz", "/signin", "/signout", "/reasons", "/report.css"}
+OPEN = {"/signin", "/signin/provider", "/signin/back", "/signout", "/reasons", "/report.css"}
 """Routes that show and do nothing of any controller or campaign."""
 TRIED: set[tuple[str, str]] = set()
 """Method and route of each request of these tests."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console.session import COOKIE, WHOLE_SECONDS, Denied, asker
+from gatekeeper.console.provider_file import BACK, PENDING_SECONDS
+from gatekeeper.console.session import COOKIE, PROVIDER_SECONDS, WHOLE_SECONDS, Denied, asker
 from gatekeeper.console.state import console
 from gatekeeper.console.users import Users, browser_mark, is_marked
 from gatekeeper.console.view import page
@@ -16,15 +17,61 @@ router = APIRouter()
 LONGEST = 256
 MARK = "gatekeeper-browser"
 """Cookie of a browser in which somebody has signed in: others' wrong attempts do not hinder them there."""
+PENDING = "gatekeeper-signin"
+"""Cookie of a sign-in at the identity provider that is under way."""
 MARKED_SECONDS = 365 * 24 * 3600
 
 
 @router.get("/signin")
 def ask(request: Request, next: str = "/", lost: bool = False) -> Response:
-    """The sign-in form; without a user file, a redirect to the queue."""
-    if console(request).sessions.users is None:
+    """The sign-in form, or the link to the identity provider; without sign-in, a redirect to the queue."""
+    held = console(request)
+    if not held.signs_in:
         return RedirectResponse("/", 303)
-    return page(request, "signin", next=_inside(next), lost=lost, wrong=False)
+    return page(request, "signin", next=_inside(next), lost=lost, wrong=False, provider=held.provider is not None)
+
+
+@router.get("/signin/provider")
+async def to_provider(request: Request, next: str = "/") -> Response:
+    """Redirects to the identity provider, which sends the browser back to BACK."""
+    provider = console(request).provider
+    if provider is None:
+        raise Denied("page.no_such_page", 404)
+    url, pending = await console(request).providing.run(lambda: provider.begin(_inside(next)))
+    answer = RedirectResponse(url, 303)
+    # `lax`, as the browser comes back from another site
+    _set(request, answer, PENDING, pending, path="/signin", max_age=PENDING_SECONDS, samesite="lax")
+    return answer
+
+
+@router.get(BACK)
+async def back(request: Request) -> Response:
+    """Starts the session of somebody whom the identity provider vouches for, and leads on by a page of our own.
+
+    A redirect would still count as a navigation by the provider, and browsers would keep the session's cookie back.
+    """
+    held, pending = console(request), request.cookies.get(PENDING)
+    provider = held.provider
+    if provider is None:
+        raise Denied("page.no_such_page", 404)
+    if pending is None:
+        raise Denied("page.signin_failed")
+    query = dict(request.query_params)
+    found = await held.providing.run(lambda: provider.finish(pending, query))
+    held.sessions.end(request.cookies.get(COOKIE))
+    session = held.sessions.begin(
+        found.user,
+        found.access,
+        "oidc",
+        ground=lambda: provider.access(found.claims),
+        stood_on=found.access,
+        seconds=PROVIDER_SECONDS,
+        leave=found.leave,
+    )
+    answer = page(request, "signed_in", to=_inside(found.next))
+    _set(request, answer, COOKIE, session.token)
+    answer.delete_cookie(PENDING, path="/signin")
+    return answer
 
 
 @router.post("/signin")
@@ -39,9 +86,9 @@ async def sign_in(
     Raises Denied (429) after too many wrong attempts, or while too many passwords are being checked.
     """
     held = console(request)
-    people = held.sessions.users
+    people = held.users
     if people is None:
-        return RedirectResponse("/", 303)
+        return RedirectResponse("/signin" if held.signs_in else "/", 303)
     mark = _mark(people, user, request.cookies.get(MARK))
     tried = (user, asker(request), mark)
     if held.attempts.full(*tried):
@@ -49,11 +96,16 @@ async def sign_in(
     slots = held.known_passwords if mark else held.passwords
     found = await slots.run(lambda: people.admitted(user, password))
     if found is None:
-        return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True)
+        return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True, provider=False)
     held.attempts.take_back(*tried)
     held.sessions.end(request.cookies.get(COOKIE))  # sign-in never reuses an earlier token
     session = held.sessions.begin(
-        user, found.access, "password", lambda: people.get(user), found, seconds=WHOLE_SECONDS
+        user,
+        found.access,
+        "password",
+        ground=lambda: people.get(user),
+        stood_on=found,
+        seconds=WHOLE_SECONDS,
     )
     answer = RedirectResponse(_inside(next), 303)
     _set(request, answer, COOKIE, session.token)
@@ -63,9 +115,12 @@ async def sign_in(
 
 @router.post("/signout")
 def sign_out(request: Request) -> Response:
-    """Ends the session."""
-    console(request).sessions.end(request.cookies.get(COOKIE))
-    answer = RedirectResponse("/signin", 303)
+    """Ends the session, here and at the identity provider."""
+    ended = console(request).sessions.end(request.cookies.get(COOKIE))
+    request.state.session = None
+    answer: Response = RedirectResponse("/signin", 303)
+    if ended and ended.leave:  # a form may not redirect to another site, so a page of ours leads on
+        answer = page(request, "signed_out", to=ended.leave)
     answer.delete_cookie(COOKIE)
     return answer
 
@@ -77,7 +132,8 @@ def _mark(people: Users, user: str, cookie: str | None) -> str | None:
 
 
 def _set(request: Request, answer: Response, name: str, value: str, **more: Any) -> None:
-    answer.set_cookie(name, value, httponly=True, samesite="strict", secure=request.url.scheme == "https", **more)
+    kept = {"httponly": True, "samesite": "strict", "secure": request.url.scheme == "https", **more}
+    answer.set_cookie(name, value, **kept)
 
 
 def _inside(path: str) -> str:

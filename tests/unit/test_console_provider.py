@@ -1,0 +1,333 @@
+"""Sign-in at an identity provider: who is let in, as whom, with which rights; and every forged answer that is not."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import orjson
+import pytest
+from joserfc.jwk import RSAKey
+
+from gatekeeper.console import provider_file as files
+from gatekeeper.console.access import Access, Grant
+from gatekeeper.console.provider import Provider
+from gatekeeper.console.session import COOKIE, PROVIDER_SECONDS
+from gatekeeper.errors import UsageError
+from tests.support.offline_console import Browser, OfflineConsole, offline_console
+from tests.support.provider import CLIENT, StubProvider, key, provider, provider_file
+
+REVIEWER = Access((Grant(roles=("reviewer",), controllers=("C1",)),))
+
+
+@pytest.fixture
+def stub() -> Iterator[StubProvider]:
+    with provider() as found:
+        yield found
+
+
+@pytest.fixture
+def file(stub: StubProvider, tmp_path: Path) -> Path:
+    return provider_file(tmp_path, stub.issuer)
+
+
+@pytest.fixture
+def house(file: Path, tmp_path: Path) -> OfflineConsole:
+    return offline_console(tmp_path, provider=Provider(file))
+
+
+def sent(client: Browser, path: str = "/signin/provider") -> str:
+    """Returns where the provider is asked."""
+    answer = client.get(path)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def granted(url: str) -> str:
+    """Lets the provider answer, and returns the path and query to which it sends the browser back."""
+    place = urlsplit(httpx.get(url).headers["location"])
+    return f"{place.path}?{place.query}"
+
+
+def signed_in(client: Browser) -> httpx.Response:
+    return client.get(granted(sent(client)))
+
+
+def test_somebody_of_the_provider_then_a_session_with_the_roles_of_their_claims(
+    house: OfflineConsole, stub: StubProvider
+) -> None:
+    client = house.anonymous()
+    asked = client.get("/items?state=open")
+    assert asked.headers["location"].startswith("/signin?next=")
+    page = client.get(asked.headers["location"]).text
+    assert 'href="/signin/provider?next=/items%3Fstate%3Dopen"' in page
+    assert 'type="password"' not in page
+    answer = client.get(granted(sent(client, "/signin/provider?next=/items%3Fstate%3Dopen")))
+    assert answer.status_code == 200
+    assert '<meta http-equiv="refresh" content="0; url=/items?state=open">' in answer.text
+    session = house.session(client)
+    assert (session.user, session.access, session.method) == ("hanako", REVIEWER, "oidc")
+    assert client.get("/items?state=open").status_code == 200
+    (query,) = stub.asked
+    assert query["redirect_uri"] == "http://127.0.0.1/signin/back"
+    cookies = [line for name, line in answer.headers.multi_items() if name == "set-cookie"]
+    assert any(line.startswith(COOKIE) and "HttpOnly" in line and "SameSite=strict" in line for line in cookies)
+
+
+def test_claims_then_the_grants_of_all_that_fit_and_a_path_into_an_object(
+    house: OfflineConsole, stub: StubProvider
+) -> None:
+    client = house.anonymous()
+    stub.person = {"sub": "taro", "groups": ["dm-viewers", "dm-reviewers"], "realm": {"roles": ["auditor", 7]}}
+    signed_in(client)
+    access = house.session(client).access
+    assert (access.covers("see"), access.covers("act"), access.covers("act", "C1"), access.covers("report")) == (
+        True, False, True, True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("person", "said"),
+    [
+        ({"sub": "hanako"}, "no role"),
+        ({"sub": "hanako", "groups": []}, "no role"),
+        ({"sub": "hanako", "groups": "dm-reviewersx"}, "no role"),
+        ({"sub": "hanako", "groups": {"dm-reviewers": True}}, "no role"),
+        ({"sub": "緑野花子", "groups": ["dm-reviewers"]}, "no staff id"),
+        ({"sub": "hanako@midori.example", "groups": ["dm-reviewers"]}, "no staff id"),
+        ({"sub": "", "groups": ["dm-reviewers"]}, "no staff id"),
+    ],
+)
+def test_somebody_without_a_role_or_an_id_then_no_session(
+    house: OfflineConsole, stub: StubProvider, person: dict[str, Any], said: str
+) -> None:
+    stub.person = person
+    client = house.anonymous()
+    answer = signed_in(client)
+    assert (answer.status_code, said in answer.text) == (403, True)
+    assert COOKIE not in client.cookies
+
+
+def token(header: dict[str, str], claims: dict[str, Any], secret: bytes) -> str:
+    """Returns a token whose signature nobody's private key has made."""
+    said = ".".join(urlsafe_b64encode(orjson.dumps(part)).decode().rstrip("=") for part in (header, claims))
+    signature = hmac.digest(secret, said.encode(), "sha256") if secret else b""
+    return f"{said}.{urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def forged(stub: StubProvider) -> dict[str, Callable[[], object]]:
+    """What a wrong or hostile provider may do to the ID token."""
+    hours = int(time.time()) - 7_200
+    return {
+        "another issuer": lambda: stub.claims.update(iss="https://elsewhere.example"),
+        "another audience": lambda: stub.claims.update(aud="another-client"),
+        "several audiences and no authorized party": lambda: stub.claims.update(aud=[CLIENT, "another"]),
+        "another authorized party": lambda: stub.claims.update(azp="another"),
+        "no audience": lambda: stub.claims.update(aud=None),
+        "another nonce": lambda: stub.claims.update(nonce="of another request"),
+        "no nonce": lambda: stub.claims.update(nonce=None),
+        "expired": lambda: stub.claims.update(exp=hours),
+        "no expiry": lambda: stub.claims.update(exp=None),
+        "from the future": lambda: stub.claims.update(nbf=int(time.time()) + 7_200),
+        "another key": lambda: setattr(stub, "published", RSAKey.generate_key(2048, {"kid": "k1"})),
+        "an unknown key": lambda: setattr(stub, "published", key("k2")),
+        "no signature": lambda: stub.token_as(lambda claims: token({"alg": "none"}, claims, b"")),
+        "signed with what is public": lambda: stub.token_as(
+            lambda claims: token({"alg": "HS256", "kid": "k1"}, claims, stub.key.as_pem(private=False))
+        ),
+        "no ID token": lambda: stub.token_as(lambda claims: None),
+        "no token at all": lambda: stub.token_as(lambda claims: "x.y.z"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("what", forged(StubProvider()))
+def test_a_token_that_is_not_for_us_or_not_by_the_provider_then_no_session(
+    house: OfflineConsole, stub: StubProvider, what: str
+) -> None:
+    forged(stub)[what]()
+    client = house.anonymous()
+    answer = signed_in(client)
+    assert (answer.status_code, "You are not signed in" in answer.text) == (403, True)
+    assert COOKIE not in client.cookies
+
+
+def test_an_answer_to_another_browser_s_request_then_no_session(house: OfflineConsole) -> None:
+    victim, attacker = house.anonymous(), house.anonymous()
+    theirs = granted(sent(attacker))
+    assert victim.get(theirs).status_code == 403, "a browser that asked for nothing"
+    own = granted(sent(victim))
+    assert victim.get(theirs).status_code == 403, "a state of another request"
+    assert victim.get(own.replace("code=", "code=x")).status_code == 403, "a code that is none"
+    state = parse_qs(urlsplit(own).query)["state"][0]
+    code = parse_qs(urlsplit(theirs).query)["code"][0]
+    assert victim.get(f"/signin/back?code={code}&state={state}").status_code == 403, "PKCE: the verifier is another's"
+    for query in (
+        "",
+        f"?state={state}",
+        f"?state={state}&error=access_denied",
+        "?code=x",
+        f"{own}&iss=https://x.example",
+    ):
+        assert victim.get(f"/signin/back{query}" if query.startswith("?") or not query else query).status_code == 403
+    assert COOKIE not in victim.cookies
+    for cookie in ("", "x"):
+        victim.cookies.set("gatekeeper-signin", cookie, path="/signin")
+        assert victim.get(own).status_code in (400, 403)
+
+
+def test_a_code_twice_then_once(house: OfflineConsole) -> None:
+    client = house.anonymous()
+    back = granted(sent(client))
+    kept = dict(client.cookies)
+    assert client.get(back).status_code == 200
+    again = house.anonymous()
+    for name, value in kept.items():
+        again.cookies.set(name, value)
+    assert again.get(back).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "to", ["//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", "javascript:x"]
+)
+def test_another_site_to_go_on_to_then_the_queue(house: OfflineConsole, to: str) -> None:
+    client = house.anonymous()
+    answer = client.get(granted(sent(client, f"/signin/provider?next={to}")))
+    assert 'content="0; url=/">' in answer.text
+
+
+def test_a_sign_out_then_it_is_one_at_the_provider_too(house: OfflineConsole, stub: StubProvider) -> None:
+    client = house.anonymous()
+    signed_in(client)
+    answer = client.post("/signout")
+    assert answer.status_code == 200
+    url = answer.text.partition('content="0; url=')[2].partition('"')[0].replace("&amp;", "&")
+    assert url.startswith(f"{stub.issuer}/leave?")
+    assert httpx.get(url).headers["location"] == "http://127.0.0.1/signin"
+    (query,) = stub.left
+    assert (query["client_id"], bool(query["id_token_hint"])) == (CLIENT, True)
+    assert client.get("/reasons").status_code == 303
+    assert client.post("/signout").headers["location"] == "/signin"
+
+
+def test_a_provider_without_sign_out_then_the_console_s_own(house: OfflineConsole, stub: StubProvider) -> None:
+    stub.metadata = {"end_session_endpoint": None}
+    client = house.anonymous()
+    signed_in(client)
+    assert client.post("/signout").headers["location"] == "/signin"
+
+
+def test_a_changed_file_then_sessions_with_other_rights_end_and_the_rest_go_on(
+    house: OfflineConsole, stub: StubProvider, file: Path
+) -> None:
+    reviewer, viewer = house.anonymous(), house.anonymous()
+    signed_in(reviewer)
+    stub.person = {"sub": "taro", "groups": ["dm-viewers"]}
+    signed_in(viewer)
+    whole = file.read_text()
+    replaced(file, whole.replace('["C1"]', '["C1", "C2"]'))
+    assert reviewer.get("/reasons").status_code == 303
+    assert viewer.get("/reasons").status_code == 200
+    file.unlink()
+    away = viewer.get("/reasons")
+    assert (away.status_code, str(file) in away.text) == (503, False)
+    replaced(file, whole)
+    assert viewer.get("/reasons").status_code == 200
+    replaced(file, whole.replace("dm-viewers", "nobody"))
+    assert viewer.get("/reasons").status_code == 303
+
+
+def replaced(file: Path, text: str) -> None:
+    """Writes a file anew, as an editor does."""
+    part = file.with_suffix(".part")
+    part.write_text(text)
+    part.chmod(0o644)
+    os.replace(part, file)
+
+
+def test_an_hour_then_the_provider_is_asked_again(house: OfflineConsole) -> None:
+    client = house.anonymous()
+    signed_in(client)
+    session = house.session(client)
+    assert session.until - session.seen == pytest.approx(PROVIDER_SECONDS, abs=5)
+    session.until = session.seen - 1
+    assert client.get("/reasons").status_code == 303
+
+
+def test_new_keys_of_the_provider_then_they_are_found_without_a_restart(
+    house: OfflineConsole, stub: StubProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = house.anonymous()
+    signed_in(client)
+    monkeypatch.setattr("gatekeeper.console.provider.NEW_KEYS_SECONDS", 0.0)
+    stub.key = key("k2")
+    assert signed_in(client).status_code == 200
+
+
+def test_a_provider_that_is_away_or_another_then_503_and_it_is_tried_again(
+    house: OfflineConsole, stub: StubProvider
+) -> None:
+    client = house.anonymous()
+    stub.broken = True
+    assert client.get("/signin/provider").status_code == 503
+    stub.broken = False
+    for name, value in (("issuer", "https://elsewhere.example"), ("jwks_uri", "http://elsewhere.example/keys"),
+                        ("authorization_endpoint", "javascript:alert(1)"), ("token_endpoint", None)):  # fmt: skip
+        stub.metadata = {name: value}
+        house.console.provider._metadata = {}  # type: ignore[union-attr]
+        answer = client.get("/signin/provider")
+        if name == "token_endpoint":
+            answer = client.get(granted(answer.headers["location"]))
+        assert (answer.status_code, "does not answer" in answer.text) == (503, True), name
+    stub.metadata = {}
+    house.console.provider._metadata = {}  # type: ignore[union-attr]
+    assert signed_in(client).status_code == 200
+    back = granted(sent(client))
+    stub.broken = True
+    assert client.get(back).status_code == 503
+
+
+def test_a_password_then_none_is_heard(house: OfflineConsole) -> None:
+    answer = house.anonymous().post("/signin", data={"user": "hanako", "password": "x"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
+
+
+def test_a_house_without_a_provider_then_its_pages_do_not_exist(tmp_path: Path) -> None:
+    client = offline_console(tmp_path).anonymous()
+    assert client.get("/signin/provider").status_code == 404
+    assert client.get("/signin/back?code=x&state=x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        (("issuer =", "issuer"), "line 2"),
+        (("http://localhost:", "http://login.midori.example:"), "issuer"),
+        (('address = "http://127.0.0.1"', 'address = "https://gate.midori.example/?x"'), "address"),
+        (('"reviewer"', '"king"'), "grants.0.roles.0"),
+        (("claim =", "claims ="), "grants.0"),
+        (("[[grants]]", "[[grant]]"), "grants"),
+        (("client_id =", "clientid ="), "client"),
+    ],
+)
+def test_a_file_that_is_wrong_then_the_error_says_where(file: Path, changed: tuple[str, str], place: str) -> None:
+    file.write_text(file.read_text().replace(*changed))
+    with pytest.raises(UsageError) as caught:
+        files.read(file)
+    assert str(file) in str(caught.value)
+    assert place in str(caught.value)
+
+
+def test_a_file_that_others_may_write_or_that_is_absent_then_it_is_refused(file: Path) -> None:
+    file.chmod(0o664)
+    with pytest.raises(UsageError, match="664"):
+        Provider(file)
+    file.unlink()
+    with pytest.raises(UsageError, match="GATEKEEPER_CONSOLE_PROVIDER"):
+        Provider(file)
