@@ -14,6 +14,8 @@ from playwright.sync_api import Page
 
 from gatekeeper.audit.records import inquiry
 from gatekeeper.console import record_places
+from gatekeeper.console.access import Access, Grant
+from gatekeeper.console.session import COOKIE
 from streams.client import fact_with_act
 from streams.operations import erasures
 from tests.console.conftest import Site, field_of
@@ -136,6 +138,18 @@ def test_a_role_without_the_right_then_no_form_and_403(site: Site) -> None:
     shown = field_of(site.client("reviewer2").get(f"/people/{name}").text, "user")
     assert stopped(site.client(), name, user=shown).status_code == 403
     assert site.world.ends("consents") == before
+
+
+def test_a_letter_of_another_company_then_it_does_not_exist_for_a_limited_role(site: Site) -> None:
+    _, code = cleared(site)
+    client = site.client("viewer")
+    session = site.console.sessions.find(client.cookies[COOKIE])
+    for limits, status in (({"controllers": ("C1",)}, 200), ({"controllers": ("C2",)}, 404),
+                           ({"campaigns": ("other-*",)}, 404)):  # fmt: skip
+        session.access = Access((Grant(roles=("viewer",), **limits),))
+        page = client.get(f"/letters/{code}")
+        assert page.status_code == status, limits
+        assert ("/people/" in page.text, "There is no record of a letter" in page.text) == (False, status == 404)
 
 
 def test_what_is_typed_wrong_then_clear_words_and_it_is_not_repeated(site: Site) -> None:
