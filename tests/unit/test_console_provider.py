@@ -128,6 +128,7 @@ def forged(stub: StubProvider) -> dict[str, Callable[[], object]]:
     return {
         "another issuer": lambda: stub.claims.update(iss="https://elsewhere.example"),
         "another audience": lambda: stub.claims.update(aud="another-client"),
+        "another audience, though we asked": lambda: stub.claims.update(aud="another-client", azp=CLIENT),
         "several audiences and no authorized party": lambda: stub.claims.update(aud=[CLIENT, "another"]),
         "another authorized party": lambda: stub.claims.update(azp="another"),
         "no audience": lambda: stub.claims.update(aud=None),
@@ -164,6 +165,7 @@ def test_an_answer_to_another_browser_s_request_then_no_session(house: OfflineCo
     assert victim.get(theirs).status_code == 403, "a browser that asked for nothing"
     own = granted(sent(victim))
     assert victim.get(theirs).status_code == 403, "a state of another request"
+    assert victim.get(own.replace("state=", "state=x")).status_code == 403, "its own code, and another state"
     assert victim.get(own.replace("code=", "code=x")).status_code == 403, "a code that is none"
     state = parse_qs(urlsplit(own).query)["state"][0]
     code = parse_qs(urlsplit(theirs).query)["code"][0]

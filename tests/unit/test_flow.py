@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.console import flow
+from gatekeeper.console.access import Access, Grant
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages.overview import buckets, over
 from gatekeeper.engine.manifest import Taken
@@ -106,6 +107,9 @@ def test_decisions_then_the_flow_has_each_in_its_hour(model: Model, desk: Desk) 
     with model.read() as db:
         rows = flow.decided(db, invented.T - DAY_MS)
         assert flow.decided(db, invented.T + DAY_MS) == []
+        some = Access((Grant(roles=("viewer",), campaigns=("K-2",)),))
+        assert sum(n for *_, n in flow.decided(db, 0, some)) == 1
+        assert flow.decided(db, 0, Access((Grant(roles=("viewer",), controllers=("C2",)),))) == []
     assert {hour for hour, *_ in rows} == {invented.T // flow.HOUR_MS * flow.HOUR_MS}
     assert sum(n for *_, n in rows) == 5  # the sends; what people did is another matter
     assert flow.reasons_over(rows) == [("AGE_UNCERTAIN", 1), ("SOURCE_UNKNOWN", 1)]
