@@ -17,7 +17,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.texts import text
 from gatekeeper.words import Words
 from streams.worker.app import create_app
-from tests.support import invented
+from tests.support import invented, staff
 from tests.support.facts import fact
 from tests.support.world import World
 
@@ -101,3 +101,28 @@ def test_a_number_of_2017_then_the_reasons_page_finds_what_cites_the_clause_of_t
 def test_the_short_meaning_of_a_minor_then_it_says_the_age_where_one_policy_decides() -> None:
     assert Words("ja", "Asia/Tokyo", minor_age=15).meaning("MINOR_NO_GUARDIAN").startswith("15歳未満")
     assert "歳" not in Words("ja", "Asia/Tokyo").meaning("MINOR_NO_GUARDIAN")
+
+
+def test_nobody_is_registered_then_it_says_that_acts_need_no_signature(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = readiness()
+    assert answer["signatures"] == {"acts": "unsigned", "waiting": [], "unsigned": [], "refused": []}
+    assert text("cli.status_acts_unsigned") in shown(answer, capsys)
+
+
+def test_records_that_lack_a_signature_then_each_is_named_with_what_it_needs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    new = {"v": 1, "kind": "register", "id": "mail-preference", "file_date": "2026-11-01"}
+    at = staff.instant(fact("reference", 0, 0, None, b"{}").timestamp)
+    people = [orjson.loads(value) for _, value in staff.founding(at=at, origin="x.gk")]
+    by_nobody = [orjson.loads(value) for _, value in staff.signed(new, "kenji", at=at, origin="x.gk")]
+    answer = readiness(*(("reference", said) for said in (*people, *by_nobody)))
+    found = answer["signatures"]
+    assert found["acts"] == "signed"
+    assert [(one["record"], one["signed_by"]) for one in found["waiting"]] == [("register/mail-preference", [])]
+    assert [(one["record"], one["code"]) for one in found["refused"]] == [("register/mail-preference", "role")]
+    assert "controller/C1" in found["unsigned"]
+    said = shown(answer, capsys)
+    assert text("cli.status_reference_waits", **{**found["waiting"][0], "signed_by": "-"}) in said
+    assert text("act.refused_role") in said
+    assert text("cli.status_acts_unsigned") not in said
