@@ -18,7 +18,7 @@ from gatekeeper.staff.message import act_subject, digest, message
 from gatekeeper.staff.proof import challenge, proven
 from gatekeeper.staff.roster import Member, Roster
 from gatekeeper.staff.signed_acts import Signer, weigh
-from schemas.codec import canonical, decode, encode
+from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Act, ItemAct, PairedAct
 from schemas.topics import TOPICS
 from tests.support import staff
@@ -280,6 +280,62 @@ def test_every_kind_of_act_has_its_roles():
         kinds |= {*found.get("enum", ()), *([found["const"]] if "const" in found else [])}
     assert kinds - {"release_revoked"} == {*roles.ACTS}
     assert Act is not None
+
+
+def act_of(kind, by):
+    base = {"v": 1, "kind": kind, "act_id": "a1", "at": AT, "by": by, "reason": "looked at"}
+    item = {"recipient_id": "R1", "campaign_id": "C1", "channel": "postal", "decision_id": "A" * 26}
+    place = {"partition": 0, "offset": 1}
+    more = {
+        "release": {**item, "review": place, "had": ["AGE_UNCERTAIN"], "reasons": ["AGE_UNCERTAIN"]},
+        "reemit": {**item, "source": {"topic": "sends", **place}},
+        "reveal_topic": {"subject": "topic/sends"},
+        "resume_partition": {"subject": "partition/0", "refused": "error.torn", "sends": 1, "acts": 1},
+        **{key: {"subject": "campaign/C1"} for key in ("handoff", "cancel")},
+        **{key: {"subject": "controller/C1"} for key in ("suspend", "resume")},
+        "quarantine": {"subject": "batch/B1"},
+        "activate": {"subject": "policy/jp-pmark"},
+        **{key: {"recipient_id": "R1"} for key in ("withdraw", "erase", "readmit")},
+    }.get(kind, {**item, "review": place})
+    return decode("acts", None, canonical({**base, **more}))
+
+
+MAY = {"kenji": "reviewer", "yuki": "approver", "hanako": "manager", "ami": "auditor"}
+
+
+@pytest.mark.parametrize("kind", sorted(roles.ACTS))
+def test_every_act_of_every_role_then_it_counts_or_is_refused_by_the_table(log, kind):
+    for person, role in MAY.items():
+        act = act_of(kind, person)
+        found = weighed(log, act, staff.header(act, at=AT))
+        assert isinstance(found, Signer) if role in roles.ACTS[kind].roles else found == "role"
+        word = weighed(log, act, staff.vouched(act, at=AT))
+        if role in roles.ACTS[kind].roles:
+            assert isinstance(word, Signer) if roles.ACTS[kind].vouched else word == "vouched_not_enough"
+        else:
+            assert word == "role"
+
+
+def test_any_bit_of_an_act_or_of_its_signature_is_flipped_then_it_is_the_act_of_nobody(log):
+    act = item_act()
+    value, (name, header) = encode(act), staff.header(act, at=AT)
+    last = header.index(b'"sig":"') + len(b'"sig":"') + 85  # of this character base64 keeps two bits
+    for place in range(0, 8 * len(value), 5):
+        changed = flipped(value, place)
+        try:
+            decode("acts", None, changed)
+        except Unreadable:
+            continue
+        assert not isinstance(weighed(log, act, (name, header), value=changed), Signer), place
+    for place in range(0, 8 * len(header), 5):
+        if place // 8 != last:
+            assert not isinstance(weighed(log, act, (name, flipped(header, place))), Signer), place
+
+
+def flipped(content, place):
+    found = bytearray(content)
+    found[place // 8] ^= 1 << place % 8
+    return bytes(found)
 
 
 # passkeys
