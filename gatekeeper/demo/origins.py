@@ -21,6 +21,7 @@ from schemas.events import (
     Succession,
     Template,
 )
+from schemas.values import Channel, MessageClass
 
 RETAILER, CARD, AOBA, GROUP = "C1", "C2", "AOBA", "G1"
 PURPOSE, BELOW = "mkt.dm.own", "service.points"
@@ -45,6 +46,11 @@ def _check(
 
 
 MANAGERS = ("hanako", "taro")
+_SERVICE_TEMPLATES: tuple[tuple[str, str, dict[MessageClass, tuple[Channel, ...]]], ...] = (
+    ("order-notice", "ご注文のお知らせ", {"transactional": ("postal",)}),
+    ("recall-notice", "製品回収のお知らせ", {"safety_legal": ("postal",)}),
+    ("rights-reply", "開示等のご請求への回答", {"rights_reply": ("postal",)}),
+)
 REFERENCE: tuple[Reference, ...] = (
     *(
         Purpose(
@@ -140,6 +146,9 @@ REFERENCE: tuple[Reference, ...] = (
             ("P-2024-05", "収穫祭 来場者アンケート", _check("consent", name="わかば収穫祭実行委員会")),
             ("D-2023-02", "若葉市商工名鑑", None),
             ("D-2023-03", "法人登記簿", None),
+            ("D-2023-04", "令和5年2月15日付", None),
+            ("D-2023-05", "若葉市商店街のホームページ", None),
+            ("M-2025-10", "ほしぞらデータ株式会社の閲覧データ", _check("consent", name="ほしぞらデータ株式会社")),
         )
     ),
     Template(
@@ -159,7 +168,30 @@ REFERENCE: tuple[Reference, ...] = (
         ask_complete=True,
         notice_id="may-we-write-2026",
     ),
+    *(
+        Template(v=1, kind="template", id=id_, name=name, display_ok=display_ok, ask_complete=False)
+        for id_, name, display_ok in _SERVICE_TEMPLATES
+    ),
 )
+OTHER_MAIL: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "SERVICE": {"message_class": "transactional", "purpose": "service.orders", "template_id": "order-notice"},
+        "RECALL": {
+            "message_class": "safety_legal",
+            "purpose": "service.orders",
+            "template_id": "recall-notice",
+            "ground": "recall",
+        },
+        "RIGHTS": {
+            "message_class": "rights_reply",
+            "purpose": "service.orders",
+            "template_id": "rights-reply",
+            "ground": "dsr.7",
+        },
+        "QUESTION": {"message_class": "confirmation", "template_id": "may-we-write"},
+    }
+)
+"""The mail beside advertisements, by the beginning of its campaigns: what differs in a send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +326,22 @@ ORIGINS: tuple[Origin, ...] = (
             "entrustment": Entrustment(entruster="hoshizora-foods", purposes=("campaign.office",)),
         },
     ),
+    # given to a sales person for a business matter; direct mail was never mentioned
+    Origin("business-card", 5, "direct.business_card", "2021-04-01"),
+    # pages that a member looked at, by a cookie; the form named the purpose
+    Origin("observed", 4, "direct.observed", "2022-04-01", told={"notice_id": "ec-signup"}),
+    # matched to a member by a data platform (個人関連情報); nobody has asked the person
+    Origin(
+        "data-platform",
+        4,
+        "indirect.personal_related",
+        "2025-10-01",
+        "2025-10-31",
+        told={"provided_by": "data-platform", "batch_id": "M-2025-10"},
+    ),
+    Origin("referral", 4, "indirect.referral", "2022-05-01", told={"provided_by": "friend"}),
+    Origin("gazette", 1, "public.gazette", "2023-02-15", "2023-02-15", told={"batch_id": "D-2023-04"}),
+    Origin("web", 2, "public.web", "2023-02-20", "2023-02-20", told={"batch_id": "D-2023-05"}),
     # from the old mainframe: a flag "direct mail: yes" without any source
     Origin("legacy", 30, "unknown.legacy", "2011-01-01", "2011-01-01"),
     Origin("nowhere", 10, None, "2011-01-01", "2011-01-01"),

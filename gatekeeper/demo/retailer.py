@@ -11,10 +11,10 @@ from random import Random
 from gatekeeper.demo import addresses
 from gatekeeper.demo.addresses import Address
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
-from gatekeeper.demo.origins import ORIGINS, PURPOSE, REFERENCE, RETAILER, Origin
+from gatekeeper.demo.origins import ORIGINS, OTHER_MAIL, PURPOSE, REFERENCE, RETAILER, Origin
 from gatekeeper.identity import Identified, Tokens
 from schemas.audit import Verdict
-from schemas.events import Delivery, Send, SendContactPoint
+from schemas.events import Delivery, Send, SendContactPoint, Source
 from schemas.values import Channel
 
 CAST: dict[Verdict, tuple[str, str]] = {
@@ -31,6 +31,8 @@ TWO_CONTACT_POINTS = 0.35
 RESPELLED, MISTAKEN = 0.2, 0.01
 """Shares of sends whose address is spelled differently from the one on file, and whose address is wrong."""
 MAIL_DAYS = (7, 45)
+OTHERS_EVERY = 50
+"""One in so many pieces of a campaign is no advertisement: service mail, a recall, a reply, a question."""
 _ORIGIN = {origin.name: origin for origin in ORIGINS}
 _WEIGHTS = [origin.weight for origin in ORIGINS]
 
@@ -135,12 +137,16 @@ class Retailer:
             numbers = [*range(1, len(CAST) + 1), *rng.sample(others, max(size - len(CAST), 0))]
             campaign = f"DM-{self.today:%Y%m}-{first // self.people + 1:02}"
             mail_date = self.today + timedelta(days=rng.randint(*MAIL_DAYS))
-            for number in numbers[:size]:
-                yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date)
+            for place, number in enumerate(numbers[:size], start=1):
+                person, kind = self.person(number), None
+                if place % OTHERS_EVERY == 0:
+                    kind = list(OTHER_MAIL)[place // OTHERS_EVERY % len(OTHER_MAIL)]
+                yield self.send_to(person, campaign=campaign, mail_date=mail_date, kind=kind)
 
-    def send_to(self, person: Person, *, campaign: str, mail_date: date | None = None) -> Send:
+    def send_to(self, person: Person, *, campaign: str, mail_date: date | None = None, kind: str | None = None) -> Send:
         """One piece of direct mail to this person; its event id depends on seed, campaign and person only.
 
+        `kind`: of OTHER_MAIL, for a piece that is no advertisement. A person without a source gets no question.
         One in five sends spells the address differently. A few, never the cast's, have a wrong address.
         """
         rng = self._random(f"{campaign}/{person.recipient_id}")
@@ -150,7 +156,11 @@ class Retailer:
             delivery = person.address.written(rng)
         elif luck < RESPELLED + MISTAKEN and not cast:
             delivery = person.address.mistaken(rng)
-        return Send(
+        said = OTHER_MAIL[kind] if kind else {}
+        if kind == "QUESTION":
+            source = next((value.source_id for _, value in person.facts if isinstance(value, Source)), None)
+            said = {**said, "source_id": source, "request_id": f"Q-{campaign}"} if source else OTHER_MAIL["SERVICE"]
+        piece = Send(
             v=1,
             event_id=f"{campaign}-{Ids(self.seed, person.recipient_id).of(campaign)}",
             recipient_id=person.recipient_id,
@@ -164,6 +174,7 @@ class Retailer:
             mail_date=(mail_date or self.today + timedelta(days=MAIL_DAYS[0])).isoformat(),
             delivery=delivery,
         )
+        return piece.model_copy(update={"campaign_id": f"{kind}-{campaign}", **said}) if kind else piece
 
     def _random(self, of: int | str) -> Random:
         """A random generator for one use, so that the uses do not affect each other."""

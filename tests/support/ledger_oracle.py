@@ -1,4 +1,9 @@
-"""What a partition's ledger must hold by its committed audit records, told without the code that keeps the ledger."""
+"""What a partition's ledger must hold by its committed audit records, told without the code that keeps the ledger.
+
+It knows independently which entries an act or a decision leaves, how long each is kept, and which acts exclude each
+other. It takes verdicts from the records, so it does not use the oracle of the will: that one reads raw events of one
+kind of people, and knows nothing of acts, times and entries. Policies, spans of time and the models are the product's.
+"""
 
 from __future__ import annotations
 

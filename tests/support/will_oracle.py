@@ -2,6 +2,8 @@
 
 It reads people of one kind: an own source; the complete form OK and an incomplete one; registered companies and
 purposes; each contact point one id; no children, and no end of consents.
+It knows independently which words are a no, which yes is proven, when each speaks, and which yes may lift which no.
+It shares no code with the product; times are read by the standard library.
 """
 
 from __future__ import annotations

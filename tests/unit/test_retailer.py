@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import date, timedelta
 from itertools import islice, pairwise
 from random import Random
+from typing import get_args
 
 import pytest
 
@@ -24,11 +25,13 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
+from gatekeeper.policy.methods import METHODS, RANKS
 from schemas.audit import AuditRecord
 from schemas.codec import decode, encode
 from schemas.events import Consent, Notice, Source, Suppression, Template
 from schemas.record import Record
 from schemas.topics import CLEARED_DAYS, subject_key
+from schemas.values import MessageClass
 from tests.support.facts import fact
 
 TOKENS = Tokens({1: addresses.KEY})
@@ -164,7 +167,12 @@ def test_given_the_feed_then_some_facts_come_twice_and_some_late(facts: list[Eve
 
 def test_given_facts_then_no_name_or_address_of_a_person_is_in_them(facts: list[Event]) -> None:
     text = b"\n".join(_wire(event)[2] for event in facts).decode()
-    provider = {"さくら名簿センター株式会社", "緑山県若葉市青葉町9-9-9", "代表取締役 見本太郎", "通販の購入者名簿"}
+    provider = {
+        "さくら名簿センター株式会社",
+        "緑山県若葉市青葉町9-9-9",
+        "代表取締役 見本太郎",
+        "通販の購入者名簿",
+    }
     assert set(re.findall(r'"([^"]*[^\x00-\x7f"][^"]*)"', text)) == provider
     assert not re.search(r"\b000-\d{4}\b", text)
 
@@ -302,6 +310,18 @@ def test_given_everybody_judged_then_each_story_of_the_retailer_has_its_reason(t
     }
 
 
+def test_given_all_data_then_each_method_lane_and_class_of_the_tables_occurs(
+    retailer: Retailer, facts: list[Event], campaign: list[Judged]
+) -> None:
+    methods = {value.method for _, value in facts if isinstance(value, Source)}
+    assert methods == METHODS.keys()
+    assert {METHODS[method].lane for method in methods} == RANKS.keys()
+    sends = list(retailer.sends(retailer.people))
+    assert {send.message_class for send in sends} == set(get_args(MessageClass))
+    cleared = {send.message_class for send, judged in zip(sends, campaign, strict=True) if judged.verdict == "clear"}
+    assert cleared == set(get_args(MessageClass))
+
+
 def test_given_everybody_judged_then_the_count_comes_out(retailer: Retailer, tally: DemoResult) -> None:
     assert (tally.missing(), tally.wrong()) == (0, 0)
     assert sum(tally.by_output().values()) == retailer.people
@@ -309,9 +329,9 @@ def test_given_everybody_judged_then_the_count_comes_out(retailer: Retailer, tal
 
 def test_given_all_who_may_be_asked_then_every_letter_passes_its_lint(retailer: Retailer, facts: list[Event]) -> None:
     store, known = FactStore(), packs.load("jp-pmark")
-    for event in [*retailer.reference(), *facts]:
+    for offset, event in enumerate([*retailer.reference(), *facts]):
         topic, key, value = _wire(event)
-        assert store.apply(fact(topic, 0, 0, key, value)) is None
+        assert store.apply(fact(topic, 0, offset, key, value)) is None
     missing: Counter[tuple[str, ...]] = Counter()
     for send in retailer.sends(600):
         view = store.view(send, printed(TOKENS, send), at=AT, zone="Asia/Tokyo")
