@@ -6,10 +6,12 @@ An outdated copy of the folder is refused before it can sign another tree of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from threading import Thread
 from time import monotonic, time
 from typing import Literal, Self
@@ -19,6 +21,7 @@ from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedEr
 from kafka.structs import OffsetAndMetadata
 
 from gatekeeper.audit.checks import coverage_report
+from gatekeeper.audit.checks.branch import NO_FORK, Fork
 from gatekeeper.audit.checks.chain import Chain, ChainFinding, SealPosition
 from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.atomic_store import AtomicStore
@@ -26,7 +29,7 @@ from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey
-from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
@@ -38,10 +41,13 @@ from schemas.values import Model
 from streams.client.broker_access import REQUEST_MS, connection, reaching
 from streams.client.publisher import bounded, transactional
 from streams.client.reader import Reader
+from streams.operations.branches import forked
 
 CHECKPOINT_SECONDS = 10.0
 """Least seconds between checkpoints; a leaf that comes after a longer silence is sealed at once."""
 LOOK_SECONDS = 0.5
+WAITING = 10_000
+"""Manifests that wait for the ledger's head, at most, while a backlog is read."""
 
 AGAIN_MS = 3_600_000
 """Least milliseconds between a failed coverage check and the next attempt."""
@@ -153,6 +159,10 @@ class Sealer:
         self._files = AtomicStore(settings.log_folder)
         self._sealed_at = monotonic()
         self._passed: set[str] = set()
+        self._waiting: defaultdict[int, list[Record]] = defaultdict(list)
+        """Manifests that were read and not taken, by partition."""
+        self._forks: dict[int, tuple[int, Fork]] = {}
+        """Manifests below an offset that are not on the branch, by partition."""
 
     def run(self, *, once: bool) -> None:
         """Seals without end, or with `once` only the manifests that exist now.
@@ -165,21 +175,27 @@ class Sealer:
         self._keys.demand_group(self._settings.group, "log", "worker")
         with self._files.alone():
             self._take_up()
-            with Reader(self._settings) as reader, Fence(self._settings, self._files, self._log) as self._fence:
+            with (
+                Reader(self._settings) as reader,
+                Reader(self._settings) as heads,
+                Fence(self._settings, self._files, self._log) as self._fence,
+            ):
                 positions = self._positions(reader)
                 for record in reader.read("manifests", behind=positions):
-                    self._take(record)
+                    self._waiting[record.partition].append(record)
                     positions[record.partition] = record.offset + 1
-                    self._seal_in_time()
-                self._seal_in_time(now=True)
+                    if sum(map(len, self._waiting.values())) >= WAITING:
+                        self._take_waiting(heads, once=once)
+                    self._seal_in_time(heads)
+                self._seal_in_time(heads, now=True, once=once)
                 if once:
                     self._cover_in_time(wait=True)
-                    self._seal_in_time(now=True)
+                    self._seal_in_time(heads, now=True, once=once)
                     return
                 for records in reader.coming("manifests", positions, seconds=LOOK_SECONDS):
                     for record in records:
-                        self._take(record)
-                    self._seal_in_time()
+                        self._waiting[record.partition].append(record)
+                    self._seal_in_time(heads)
 
     def _take_up(self) -> None:
         """Continues from the state of the present checkpoint, after comparing it with the leaves."""
@@ -208,17 +224,44 @@ class Sealer:
                 raise IntegrityError("error.log_ahead", topic=self._settings.topic("manifests"), **where)
         return {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
 
-    def _take(self, record: Record) -> None:
-        sealed, findings = self._chain.take(record.partition, record.offset, record.value, record.header("gate-sig"))
+    def _take_waiting(self, heads: Reader, *, once: bool) -> None:
+        """Takes the manifests that were read, except those beside the branch that the ledger's head names.
+
+        Those ahead of the head wait for the next head. While a transaction stays open on the ledger, all wait; with
+        `once` that is an error.
+        """
+        for number in [number for number, records in self._waiting.items() if records]:
+            records = self._waiting[number]
+            known, found = self._forks.get(number, (0, NO_FORK))
+            if records[-1].offset >= known:
+                try:
+                    known = heads.ends("manifests")[number]
+                    found = forked(heads, number, start=records[0].offset, sealed=self._chain.head(number))
+                except IncompleteError:
+                    if once:
+                        raise
+                    continue
+                self._forks[number] = (0 if found.ahead else known), found
+            self._waiting[number] = [one for one in records if _hash(one) in found.ahead]
+            for record in records:
+                if _hash(record) not in found.ahead:
+                    self._take(record, found.beside)
+
+    def _take(self, record: Record, beside: Container[str]) -> None:
+        where = record.partition, record.offset, record.value, record.header("gate-sig")
+        sealed, findings = self._chain.take(*where, beside)
         for finding in findings:
             self._told.finding(finding)
+            if finding.kind == "forked":
+                self._log.append(_fork(finding, record.value or b""))
         if sealed:
             self._log.append(record.value or b"")
         self._told.taken()
 
-    def _seal_in_time(self, *, now: bool = False) -> None:
+    def _seal_in_time(self, heads: Reader, *, now: bool = False, once: bool = False) -> None:
         if not now and monotonic() - self._sealed_at < self._seconds:
             return
+        self._take_waiting(heads, once=once)
         self._cover_in_time()
         if self._log.size > self._log.sealed.size:
             self._sealed_at = monotonic()
@@ -258,6 +301,16 @@ class Sealer:
 
     def _state(self) -> bytes:
         return canonical(State(partitions=self._chain.state(), reported=self._reported).model_dump(mode="json"))
+
+
+def _hash(record: Record) -> str:
+    return sha256(record.value or b"").hexdigest()
+
+
+def _fork(finding: ChainFinding, value: bytes) -> bytes:
+    """The leaf that names a manifest beside the branch: the place, and the hash of its bytes."""
+    where = {"partition": finding.partition, "offset": finding.offset, "sha256": sha256(value).hexdigest()}
+    return canonical({"v": 1, "kind": "fork", "at": instant(_now()), **where})
 
 
 def _now() -> int:

@@ -24,6 +24,7 @@ from schemas.codec import Unreadable, decode
 from schemas.events import PolicyVersion, Signature, Staff
 from schemas.record import Record
 from streams.client.reader import Reader
+from streams.operations.branches import forked
 
 KEPT = 1_000
 """Findings that are kept; more are counted, not kept."""
@@ -207,13 +208,21 @@ class LiveTrail:
 
     def _own(self, partition: int) -> Iterator[Record]:
         """Yields the manifests that workers of ours wrote."""
-        own = Own(self._workers)
+        own, beside = Own(self._workers), self._beside(partition)
         for manifest in self._of(partition):
-            finding = own.foreign(partition, manifest.offset, manifest.value, manifest.header("gate-sig"))
+            finding = own.foreign(partition, manifest.offset, manifest.value, manifest.header("gate-sig"), beside)
             if finding is None:
                 yield manifest
             else:
                 self._leave_aside(finding)
+
+    def _beside(self, partition: int) -> frozenset[str]:
+        """The manifests that are not on the branch of the ledger's head."""
+        start, end = self.bounds.manifests[partition]
+        try:
+            return forked(self._manifests, partition, start=start).beside if start < end else frozenset()
+        except IncompleteError:  # somebody holds a transaction open, and the branch is not known
+            return frozenset()
 
     def _of(self, partition: int) -> Iterator[Record]:
         start, end = self.bounds.manifests[partition]

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.notes import Checkpoint
+from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys, key_name
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.settings import Settings
 from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
 from tests.support.forked import Command
-from tests.support.manifests import Writer
+from tests.support.manifests import SENDS, Writer
 
 HOUSE = Path(__file__).parents[2]
 
@@ -98,6 +101,41 @@ def test_given_a_forged_manifest_then_it_is_named_and_exit_1_and_the_rest_is_sea
     assert "partition 0, offset 1" in told.err
     assert sealed(tmp_path / "log", keys) == [first, last]
     assert run("audit", "seal", "--once").code == 0
+
+
+def test_given_a_stolen_worker_key_then_the_ledger_s_branch_is_sealed_and_the_fork_is_a_leaf(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    def head(partition: int) -> None:
+        system.put("ledger", Head(sends=0, prev=writers[partition].prev).encode(), key=HEAD, partition=partition)
+
+    first = put(system, 0, writers[0].next(0))
+    head(0)
+    thief = Writer(keys.signer("worker"))
+    thief.prev = writers[0].prev
+    forged = [put(system, 0, thief.next(0, taken=[Taken(SENDS, 0, 0, 0)])) for _ in range(2)]
+    told = run("audit", "seal", "--once")
+    assert (told.code, sealed(tmp_path / "log", keys)) == (0, [first]), "the next head tells whether they count"
+    more = [put(system, 0, writers[0].next(0)) for _ in range(2)]
+    head(0)
+    other = put(system, 1, writers[1].next(0))
+    told = run("audit", "seal", "--once")
+    assert told.code == 1
+    assert "whether a worker's key is stolen" in told.err
+    leaves = sealed(tmp_path / "log", keys)
+    assert [leaf for leaf in leaves if b'"kind":"fork"' not in leaf and leaf != other] == [first, *more]
+    forks = [json.loads(leaf) for leaf in leaves if b'"kind":"fork"' in leaf]
+    assert [(one["offset"], one["sha256"]) for one in forks] == [
+        (offset, sha256(value).hexdigest()) for offset, value in enumerate(forged, 1)
+    ]
+    more.append(put(system, 0, writers[0].next(0)))
+    head(0)
+    assert run("audit", "seal", "--once").code == 0
+    exported = run("audit", "export", "--out", "export")
+    assert (exported.code, "partition 0, offset 1" in exported.err) == (1, True)
+    report = run("audit", "verify", "export", "--json").json
+    assert (report["manifests"], {one["code"] for one in report["findings"]}) == (5, {"lacking"}), "their policy alone"
+    assert [one["offset"] for one in report["says"] if one["code"] == "forked"] == [1, 2]
 
 
 def test_given_a_dropped_manifest_then_it_is_named_at_every_run_and_only_that_partition_stands_still(

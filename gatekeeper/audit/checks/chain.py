@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
@@ -23,9 +23,9 @@ from schemas.values import Model
 
 Kind = Literal[
     "unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged", "miscounted",
-    "repeated", "twice", "missing", "skipped", "reordered", "begins_late", "stray",
+    "repeated", "twice", "forked", "missing", "skipped", "reordered", "begins_late", "stray",
 ]  # fmt: skip
-FOREIGN: frozenset[Kind] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice"))
+FOREIGN: frozenset[Kind] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice", "forked"))
 NO_MANIFEST: frozenset[Kind] = frozenset(("unreadable", "too_long", "moved"))
 _KID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
 
@@ -94,7 +94,7 @@ class Chain:
         try:
             for leaf in leaves:
                 said = orjson.loads(leaf)
-                if said.get("kind") != "coverage":
+                if said.get("kind") not in ("coverage", "fork"):
                     number = said["partition"]
                     counts[number] += 1
                     heads[number] = sha256(leaf).hexdigest()
@@ -110,20 +110,29 @@ class Chain:
                 return False
         return True
 
+    def head(self, partition: int) -> str | None:
+        """The SHA-256 (hex) of a partition's last sealed manifest, None if none is sealed."""
+        return self._at(partition).head
+
     def next(self, partition: int) -> int:
         """The offset after a partition's last sealed manifest, 0 if none is sealed."""
         return self._at(partition).next
 
-    def take(self, partition: int, offset: int, value: bytes | None, signature: str) -> tuple[bool, list[ChainFinding]]:
+    def take(
+        self, partition: int, offset: int, value: bytes | None, signature: str, beside: Container[str] = ()
+    ) -> tuple[bool, list[ChainFinding]]:
         """Checks the next manifest. The result: whether to seal it, and the findings to report.
 
-        A manifest to seal becomes the new head. `signature`: the header `gate-sig`, '' without one. A break in a
-        partition is reported once, not again for each later manifest.
+        A manifest to seal becomes the new head. `signature`: the header `gate-sig`, '' without one. `beside`: hashes of
+        manifests that are not on the branch of the ledger's head. A break in a partition is reported once, not again
+        for each later manifest.
         """
         at = self._at(partition)
         manifest, finding = self._signed(partition, offset, value, signature)
         if manifest is None or value is None:
             return False, [finding] if finding else []
+        if sha256(value).hexdigest() in beside:
+            return False, [ChainFinding("forked", partition, offset, {"kid": told_kid(manifest.kid)})]
         if finding := self._discontinued(at, offset, manifest, sha256(value).hexdigest()):
             self._aside[partition, manifest.prev or ""] = offset
             if finding.kind not in ("missing", "skipped"):
@@ -226,7 +235,12 @@ class Own:
         self._chain = Chain({}, keys=lambda: keys)
         self._foreign = NO_MANIFEST | FOREIGN if keys else NO_MANIFEST
 
-    def foreign(self, partition: int, offset: int, value: bytes | None, signature: str) -> ChainFinding | None:
-        """The finding if the next manifest of a partition is foreign; None for an own one, even after a gap."""
-        _, findings = self._chain.take(partition, offset, value, signature)
+    def foreign(
+        self, partition: int, offset: int, value: bytes | None, signature: str, beside: Container[str] = ()
+    ) -> ChainFinding | None:
+        """The finding if the next manifest of a partition is foreign; None for an own one, even after a gap.
+
+        `beside`: as `Chain.take` takes it.
+        """
+        _, findings = self._chain.take(partition, offset, value, signature, beside)
         return next((finding for finding in findings if finding.kind in self._foreign), None)

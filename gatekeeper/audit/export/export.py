@@ -215,7 +215,7 @@ def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
     for start in range(0, log.checkpoint.size, TILE):
         for leaf in log.tree.leaves(start):
             said = orjson.loads(leaf)
-            if said.get("kind") != "coverage" and first <= said["t1"] < to:
+            if "kind" not in said and first <= said["t1"] < to:
                 found[said["partition"]] = leaf_hash(leaf)
     return found
 

@@ -98,5 +98,7 @@ def _say(report: Report, log: ExportedLog, first: str | None, to: str | None) ->
         report.say("skipped_by" if skip["first"] < skip["to"] else "gone_back_by", **skip)
     if first or to:
         report.say("only", first=first, to=to)
+    for fork in log.forks[:MAX_FINDINGS]:
+        report.say("forked", **fork)
     for code, (count, told) in log.coverage.items():
         report.say(code, count=count, **told)

@@ -32,6 +32,8 @@ class ExportedLog:
         """SHA-256 of each sealed manifest outside the period."""
         self.coverage: dict[str, tuple[int, dict[str, Any]]] = {}
         """Number of coverage reports in the log, and the last one. `uncovered`: the same for those with findings."""
+        self.forks: list[dict[str, Any]] = []
+        """Manifests that the sealer left out, as they were beside the branch of the ledger's head."""
         self._newest: dict[int, str] = {}
         """SHA-256 of the newest sealed manifest, by partition."""
 
@@ -65,12 +67,15 @@ class ExportedLog:
         return said
 
     def _leaf(self, index: int, leaf: bytes, hash_: bytes) -> None:
-        """Registers a leaf: a manifest, or a report of coverage; raises one of MALFORMED for any other."""
+        """Registers a leaf: a manifest, a report of coverage, or a fork; raises one of MALFORMED for any other."""
         said = read_canonical(leaf)
         if said.get("kind") == "coverage" and "prev" not in said:
             told = {"leaf": index, "at": said.get("at"), "found": said.get("found")}
             for code in ("coverage", "uncovered") if told["found"] != 0 else ("coverage",):
                 self.coverage[code] = self.coverage.get(code, (0, {}))[0] + 1, told
+            return
+        if said.get("kind") == "fork" and "prev" not in said:
+            self.forks.append({"leaf": index, **{name: said[name] for name in ("partition", "offset", "at")}})
             return
         partition, prev, at = said["partition"], said["prev"], said["t1"]
         if type(partition) is not int or not MOMENT.fullmatch(at):
