@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.cluster import Cluster
-from tests.support.world import BACK_SOON, Supervised, World
+from tests.support.world import BACK_SOON, Supervised, World, group_keys
 
 WORKERS = ("worker-0", "worker-1")
 ENDED_SOON = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000"}
@@ -32,7 +32,8 @@ class Stage:
         self.folder = folder
         self.cluster = Cluster(folder, brokers, BACK_SOON | ENDED_SOON)
         self.proxy = self.cluster.proxy
-        self.world = World(self.cluster.bootstrap, prefix)
+        keys = group_keys(folder / "keys", f"{prefix}gk")
+        self.world = World(self.cluster.bootstrap, prefix, keys=keys)
         self.codes: list[tuple[str, int]] = []
         """Which process ended by itself, and with which exit code."""
         self.healing = threading.Event()

@@ -30,7 +30,7 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from gatekeeper.deciding.release import releasable
-from gatekeeper.keys import ROLES, Keys
+from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import Settings
@@ -72,10 +72,15 @@ def kept() -> Path:
 @cache
 def key_folder() -> Path:
     """Returns the folder of the keys that worlds sign and make tokens with."""
-    keys = Keys(kept() / "keys")
+    return Path(group_keys(kept() / "keys", "gk"))
+
+
+def group_keys(folder: Path, group: str) -> str:
+    """Returns a folder with keys of all roles, named for a group as a sealer wants them."""
+    keys = Keys(folder)
     for role in ROLES:
-        keys.make(role, f"gk/{role}", secret=KEY if role == "token" else None)
-    return keys.folder
+        keys.make(role, key_name(group, role), secret=KEY if role == "token" else None)
+    return str(keys.folder)
 
 
 def own_keys(folder: Path) -> str:
