@@ -111,7 +111,10 @@ class ConsoleSignatory(PersonSignatory):
 
 
 class NobodySigns:
-    """Nobody signs. That is refused once people are registered, because the gate would refuse it anyway."""
+    """Nobody signs. That is refused once people are registered, because the gate would refuse it anyway.
+
+    An erasure is refused before that too, where acts must be signed: the worker would keep the person's salt.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -121,6 +124,8 @@ class NobodySigns:
         with Reader(self._settings) as reader:
             if any((record.key or b"").startswith(_STAFF) for record in reader.read("reference")):
                 raise UsageError("error.key_needed")
+        if self._settings.acts == "signed" and any(_erases(record) for record in records):
+            raise UsageError("error.nobody_registered")
         return Signed(list(records), [])
 
 
@@ -154,6 +159,10 @@ def own(settings: Settings) -> PersonSignatory:
     if key is None:
         raise UsageError("error.key_needed")
     return PersonSignatory(key, settings.group)
+
+
+def _erases(record: Outgoing) -> bool:
+    return record.topic == "acts" and decode("acts", record.key, record.value).kind in ("erase", "readmit")
 
 
 def _now() -> str:

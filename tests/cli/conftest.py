@@ -113,6 +113,7 @@ def environment(kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("GATEKEEPER_PARTITIONS", "2")
     monkeypatch.setenv("GATEKEEPER_HTTP_PORT", "1")
     monkeypatch.setenv("GATEKEEPER_USER", "hanako")
+    monkeypatch.setenv("GATEKEEPER_ACTS", "unsigned")
     return Settings()
 
 

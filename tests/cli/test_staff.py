@@ -39,6 +39,11 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
 
     # the first manager
     monkeypatch.delenv("GATEKEEPER_USER")
+    monkeypatch.delenv("GATEKEEPER_ACTS")
+    assert run("topics", "create").code == 0
+    refused = run("erase", "r1", "--by", "hanako", "--reason", "the person asked", "--yes").err
+    assert "gatekeeper init" in refused
+    assert System(environment).records("acts") == []
     first = run("init", "hanako", *folder, "--json")
     assert first.code == 0
     assert first.json["file"] == str(tmp_path / "hanako-k1.key")
