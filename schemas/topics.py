@@ -1,11 +1,11 @@
-"""The registry of topics, the one table behind admin, checks, ACLs and documents."""
+"""The registry of topics, the one table behind admin, checks, rights and documents."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
 
@@ -23,11 +23,29 @@ MAX_MESSAGE_BYTES = 1_048_576
 """Most bytes of a batch on the wire; the codec limits single values far below."""
 
 Partitioning = Literal["n", "any", "one"]
+Part = Literal[
+    "worker",
+    "office",
+    "console",
+    "manager",
+    "crm",
+    "platform",
+    "mailer",
+    "handoff",
+    "sealer",
+    "auditor",
+    "monitor",
+    "inquiry",
+    "serve",
+    "witness",
+]
+"""A part of the gate, or of the company, that has a user of its own on the broker."""
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its records, writers and readers, its layout, and its retention.
+    """One topic: its records, the parts that write and read it, its layout, and its retention.
 
     `partitions`: "n" = the one number for all (GATEKEEPER_PARTITIONS), "one" = 1, "any" = at the operator's choice.
     `keep_ms`: retention in milliseconds, FOREVER for evidence, None = compacted instead. `adapter`: the model of its
@@ -36,8 +54,8 @@ class Topic:
 
     name: str
     key: str
-    writer: str
-    readers: str
+    writers: tuple[Part, ...]
+    readers: tuple[Part, ...]
     partitions: Partitioning
     keep_ms: int | None
     adapter: TypeAdapter[Any] | None = None
@@ -63,33 +81,51 @@ class Topic:
         }
 
 
+_ACCESS: Mapping[str, tuple[str, str]] = {
+    "sends": ("platform", "worker office console sealer auditor monitor"),
+    "sources": ("crm", "worker office console auditor"),
+    "consents": ("crm office console", "worker office console auditor"),
+    "suppressions": ("crm office console", "worker office console auditor"),
+    "reference": ("manager office console", "worker office console manager platform handoff auditor monitor"),
+    "acts": ("office console handoff", "worker office console handoff sealer auditor"),
+    "cleared": ("worker", "office console mailer handoff sealer auditor"),
+    "review": ("worker", "worker office console sealer auditor"),
+    "confirmations": ("worker", "worker mailer sealer auditor"),
+    "recalls": ("worker", "office console mailer handoff sealer auditor"),
+    "audit": ("worker", "worker office console handoff sealer auditor inquiry"),
+    "manifests": ("worker", "worker office console sealer auditor monitor"),
+    "ledger": ("worker", "worker office console sealer auditor monitor"),
+    "salts": ("worker", "worker inquiry"),
+    "deadletter": ("worker", "office sealer auditor monitor"),
+}
+"""The parts that write each topic, and those that read it."""
+
+
+def _topic(
+    name: str, key: str, partitions: Partitioning, keep_ms: int | None, adapter: TypeAdapter[Any] | None = None
+) -> Topic:
+    writers, readers = (tuple(part for part in PARTS if part in parts.split()) for parts in _ACCESS[name])
+    return Topic(name, key, writers, readers, partitions, keep_ms, adapter)
+
+
 def _registry() -> Mapping[str, Topic]:
-    crm = "CRM, preference centre, call centre, shops, import"
-    send, worker = TypeAdapter(Send), "worker"
+    send = TypeAdapter(Send)
     rows = (
-        Topic("sends", "recipient id", "marketing platforms, publish", worker, "n", 7 * DAY_MS, send),
-        Topic("sources", "recipient id", crm, worker, "any", FOREVER, TypeAdapter(Source)),
-        Topic("consents", "recipient id", f"{crm}, withdraw", worker, "any", FOREVER, TypeAdapter(OnConsents)),
-        Topic(
-            "suppressions",
-            "recipient id or token",
-            "call centre, shops, erasure desk, registers",
-            worker,
-            "any",
-            FOREVER,
-            TypeAdapter(Suppression),
-        ),
-        Topic("reference", "kind/id", "privacy manager", worker, "one", FOREVER, TypeAdapter(Reference)),
-        Topic("acts", "recipient id, or kind/id", "console, CLI", worker, "n", 90 * DAY_MS, TypeAdapter(Act)),
-        Topic("cleared", "recipient id", worker, "mail platforms, handoff", "n", 60 * DAY_MS, send),
-        Topic("review", "recipient id", worker, "console, CLI", "n", 60 * DAY_MS, send),
-        Topic("confirmations", "recipient id", worker, "print house", "n", 30 * DAY_MS, TypeAdapter(Ask)),
-        Topic("recalls", "recipient id", worker, "whoever got it cleared", "n", 90 * DAY_MS, TypeAdapter(Recall)),
-        Topic("audit", "decision id", worker, "seal, verify, replay", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord)),
-        Topic("manifests", "writer", worker, "seal, verify, status", "n", 1095 * DAY_MS, TypeAdapter(Manifest)),
-        Topic("ledger", "entry", worker, "worker, import answers", "n", None),
-        Topic("salts", "entry", worker, "worker", "n", None),
-        Topic("deadletter", "as it came", worker, "deadletter", "n", 14 * DAY_MS),
+        _topic("sends", "recipient id", "n", 7 * DAY_MS, send),
+        _topic("sources", "recipient id", "any", FOREVER, TypeAdapter(Source)),
+        _topic("consents", "recipient id", "any", FOREVER, TypeAdapter(OnConsents)),
+        _topic("suppressions", "recipient id or token", "any", FOREVER, TypeAdapter(Suppression)),
+        _topic("reference", "kind/id", "one", FOREVER, TypeAdapter(Reference)),
+        _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, TypeAdapter(Act)),
+        _topic("cleared", "recipient id", "n", 60 * DAY_MS, send),
+        _topic("review", "recipient id", "n", 60 * DAY_MS, send),
+        _topic("confirmations", "recipient id", "n", 30 * DAY_MS, TypeAdapter(Ask)),
+        _topic("recalls", "recipient id", "n", 90 * DAY_MS, TypeAdapter(Recall)),
+        _topic("audit", "decision id", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord)),
+        _topic("manifests", "writer", "n", 1095 * DAY_MS, TypeAdapter(Manifest)),
+        _topic("ledger", "entry", "n", None),
+        _topic("salts", "entry", "n", None),
+        _topic("deadletter", "as it came", "n", 14 * DAY_MS),
     )
     return MappingProxyType({row.name: row for row in rows})
 

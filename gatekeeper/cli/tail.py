@@ -66,7 +66,7 @@ def command(
 def _shown(record: Record, *, raw: bool) -> dict[str, Any]:
     value = _value(record)
     readable = value is not MASK
-    ours = OURS if TOPICS[record.topic].writer == "worker" else ()
+    ours = OURS if "worker" in TOPICS[record.topic].writers else ()
     return {
         "topic": record.topic,
         "partition": record.partition,

@@ -14,9 +14,9 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json, sh
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
+from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Part, Topic
 from streams.client import admin
-from streams.client.rights import WRITES, rights
+from streams.client.rights import rights
 from streams.operations import copying
 
 
@@ -107,19 +107,19 @@ def list_topics(as_json: bool) -> None:
         for row in rows:
             show_json(row)
     else:
-        columns = ("topic", "key", "writer", "readers", "partitions", "kept")
+        columns = ("topic", "key", "writers", "readers", "partitions", "kept")
         show_table(
             [f"cli.column_{column}" for column in columns],
-            [[row[column] for column in columns] for row in rows],
+            [[_shown(row[column]) for column in columns] for row in rows],
             numbers=(4,),
         )
 
 
 @command.command("rights", help=text("cli.topics_rights"))
-@click.argument("part", type=click.Choice(sorted(WRITES)))
+@click.argument("part", type=click.Choice(PARTS))
 @click.option("--principal", metavar="NAME", help=text("cli.topics_principal"))
 @json_option
-def show_rights(part: str, principal: str | None, as_json: bool) -> None:
+def show_rights(part: Part, principal: str | None, as_json: bool) -> None:
     """Prints the rights that one part of the gate needs on the broker, as calls of Kafka's own command.
 
     The command needs no broker. Without a known one, its place is left to be filled in.
@@ -144,11 +144,15 @@ def _row(topic: Topic, settings: Settings) -> dict[str, Any]:
     return {
         "topic": settings.topic(topic.name),
         "key": topic.key,
-        "writer": topic.writer,
+        "writers": topic.writers,
         "readers": topic.readers,
         "partitions": 1 if topic.partitions == "one" else settings.partitions,
         "kept": _kept(topic, settings),
     }
+
+
+def _shown(cell: Any) -> Any:
+    return ", ".join(cell) if isinstance(cell, tuple) else cell
 
 
 def _kept(topic: Topic, settings: Settings) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -13,7 +13,9 @@ from gatekeeper.console.session import Denied
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
 
-AT_ONCE = 4
+Kind = Literal["report", "preview", "act"]
+AT_ONCE: Mapping[Kind, int] = {"report": 4, "preview": 4, "act": 20}
+"""Tasks of each kind that run at once, at most. No erasure, suspension or resumption waits behind a report."""
 MAX_TASKS = 100
 """The largest number of tasks kept; beyond it the oldest finished ones are forgotten."""
 log = structlog.get_logger("console")
@@ -28,6 +30,7 @@ class Task:
 
     name: str
     by: str
+    kind: Kind
     taken: int = 0
     total: int = 0
     over: bool = False
@@ -61,21 +64,21 @@ class Tasks:
             if (found := self._tasks.get(name)) and found.over:
                 del self._tasks[name]
 
-    def start(self, name: str, by: str, work: Callable[[Task], Any]) -> Task:
+    def start(self, name: str, by: str, kind: Kind, work: Callable[[Task], Any]) -> Task:
         """The task of this name; a missing task is started.
 
-        Raises Denied (429) when AT_ONCE tasks are already running.
+        Raises Denied (429) when AT_ONCE tasks of its kind are already running.
         """
         with self._lock:
             if found := self._tasks.get(name):
                 return found
-            if sum(not task.over for task in self._tasks.values()) >= AT_ONCE:
+            if sum(task.kind == kind and not task.over for task in self._tasks.values()) >= AT_ONCE[kind]:
                 raise Denied("page.too_many", 429)
             for old in [task.name for task in self._tasks.values() if task.over][
                 : max(0, len(self._tasks) - MAX_TASKS)
             ]:
                 del self._tasks[old]
-            task = self._tasks[name] = Task(name, by)
+            task = self._tasks[name] = Task(name, by, kind)
         threading.Thread(target=_run, args=(task, work), name=f"console-task-{name[:8]}", daemon=True).start()
         return task
 

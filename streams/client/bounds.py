@@ -45,7 +45,7 @@ class LogBounds:
 
         Only this topic is asked about; kafka-python would ask for all topics of the cluster.
         """
-        found = self._asked(lambda ends: ends.listed(topic))
+        found = self._asked(topic, lambda ends: ends.listed(topic))
         return [tp.partition for tp in found]
 
     def ends(self, partitions: Sequence[Any]) -> Bounds:
@@ -75,16 +75,18 @@ class LogBounds:
         self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[Bounds]]]
     ) -> Bounds:
         wanted = [TopicPartition(*tp) for tp in partitions]
-        found = self._asked(lambda ends: question(ends)(wanted))
+        if not wanted:
+            return {}
+        found = self._asked(wanted[0].topic, lambda ends: question(ends)(wanted))
         return {tp: found[tp] for tp in partitions}  # kafka-python accepts only its own type
 
-    def _asked(self, question: Callable[[Ends], Awaitable[Found]]) -> Found:
+    def _asked(self, topic: str, question: Callable[[Ends], Awaitable[Found]]) -> Found:
         how = self._how() if self._found is None else {}
 
         async def ask() -> Found:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if self._found is None:
-                    ends = Ends(Leaders(), self._settings.topic("sends"), **how)
+                    ends = Ends(Leaders(), topic, **how)  # a topic that this user may see
                     await ends.start()
                     self._found = ends
                 return await question(self._found)

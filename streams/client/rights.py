@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from gatekeeper.settings import Settings
-from schemas.topics import FACT_TOPICS, TOPICS
+from schemas.topics import TOPICS, Part
 
 Resource = Literal["topic", "group", "transactional-id"]
 
@@ -28,43 +28,34 @@ class Right:
         return [*allowed, *named, *(["--resource-pattern-type", "prefixed"] if self.prefixed else [])]
 
 
-WRITES: Mapping[str, tuple[str, ...]] = {
-    "worker": tuple(topic.name for topic in TOPICS.values() if topic.writer == "worker"),
-    "office": ("sends", *FACT_TOPICS, "acts"),
-    "sealer": (),
-    "auditor": (),
-    "platform": ("sends",),
-    "crm": FACT_TOPICS,
-}
-"""Topics that each part writes. `office`: console, and commands of people who act. `auditor`: parts that only read."""
-
-READS: Mapping[str, tuple[str, ...]] = {"platform": ("reference",), "crm": ()}
-"""Topics that a part may read, if not all: `publish` compares sends with the reference data."""
+COMPARES: tuple[Part, ...] = ("worker", "office", "auditor", "monitor")
+"""Parts that compare all topics with the registry: they see settings and ends of each topic, and no record by that."""
+SEES_WORKERS: tuple[Part, ...] = ("office", "auditor", "monitor")
+"""Parts that see the workers' group: its members and offsets."""
+COMMITS: tuple[Part, ...] = ("office", "console", "manager", "handoff")
+"""Parts that write several records in one transaction."""
 
 
-def rights(settings: Settings, part: str) -> list[Right]:
-    """The rights that a part needs, and no more; `topics create` is for the cluster's own administrators.
-
-    `part`: a key of WRITES.
-    """
-    found = []
-    if part not in READS:
-        found.append(Right("topic", _names(settings, TOPICS), ("Read", "DescribeConfigs")))
-    elif READS[part]:
-        found.append(Right("topic", _names(settings, READS[part]), ("Read",)))
-    if WRITES[part]:
-        found.append(Right("topic", _names(settings, WRITES[part]), ("Write",)))
+def rights(settings: Settings, part: Part) -> list[Right]:
+    """The rights that a part needs, and no more; `topics create` is for the cluster's own administrators."""
+    found = list[Right]()
+    if part in COMPARES:
+        found.append(Right("topic", _names(settings, TOPICS), ("Describe", "DescribeConfigs")))
+    read = [topic.name for topic in TOPICS.values() if part in topic.readers]
+    written = [topic.name for topic in TOPICS.values() if part in topic.writers]
+    for operation, named in (("Read", read), ("Write", written)):
+        if named:
+            found.append(Right("topic", _names(settings, named), (operation,)))
+    if part in SEES_WORKERS:
+        found.append(Right("group", (settings.group,), ("Describe",)))
+    if part in COMMITS:
+        found.append(Right("transactional-id", (f"{settings.application}-cli-",), ("Write",), prefixed=True))
     if part == "worker":
         found.append(Right("group", (settings.group,), ("Read",)))
         found.append(Right("transactional-id", (f"{settings.group}-",), ("Write",), prefixed=True))
     elif part == "sealer":
         found.append(Right("group", (f"{settings.group}.sealer",), ("Read",)))
         found.append(Right("transactional-id", (f"{settings.group}.sealer",), ("Write",)))
-    elif part == "office":
-        found.append(Right("group", (settings.group,), ("Describe",)))
-        found.append(Right("transactional-id", (f"{settings.application}-cli-",), ("Write",), prefixed=True))
-    elif part == "auditor":
-        found.append(Right("group", (settings.group,), ("Describe",)))
     return found
 
 

@@ -73,7 +73,7 @@ class Clients:
         return Producer(
             client,
             f"{self._settings.group}-{partition}",
-            [self._settings.topic(topic.name) for topic in TOPICS.values() if topic.writer == "worker"],
+            [self._settings.topic(topic.name) for topic in TOPICS.values() if "worker" in topic.writers],
             timeout=TRANSACTION_SECONDS,
             request=REQUEST_SECONDS,
         )

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
+from gatekeeper.console.app import create_app
+from gatekeeper.console.pages import PAGES as CONSOLE
 from gatekeeper.keys import ROLES, Keys, key_name
+from gatekeeper.settings import Settings
+from schemas.topics import FACT_TOPICS, PARTS, TOPICS
 from streams.client import broker_access
-from streams.client.rights import WRITES, rights
+from streams.client.rights import rights
 from tests.cli.conftest import Outcome, Run
-from tests.support.invented import KEY
+from tests.docs.conftest import PAGES, rows
+from tests.support.invented import KEY, bare
 from tests.support.secure import Secured, secured
-from tests.support.world import World, send
+from tests.support.world import DEADLINE, World, consent, eventually, send, source, until
 
 As = Callable[..., Outcome]
 """Runs a command as one of the parts."""
+REFUSED = (
+    "review release",
+    "partition resume",
+    "deadletter show",
+    "deadletter resolve",
+)
+"""Commands that find nothing to act on here, once they have read everything."""
+ALIKE = (
+    *(f"review {kind}" for kind in ("approve", "uphold", "ask", "redecide", "undo")),
+    *("staff add", "staff revoke", "reference sign"),
+)
+"""Commands that ask the broker for the same as `review note`, or as `purpose add`."""
+PAGE = {part: names.split(", ") for part, _, names in rows(PAGES["docs/reference/rights.md"], "part") if names}
+"""The commands for which each part's user suffices, as the page says."""
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +67,22 @@ def world(kafka: Secured, tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="module")
 def users(kafka: Secured, world: World) -> dict[str, dict[str, str]]:
     """The settings of a user for each part, by the part's name."""
-    return {part: kafka.user(part, rights(world.settings, part)) for part in WRITES}
+    return {part: kafka.user(part, rights(world.settings, part)) for part in PARTS}
+
+
+@pytest.fixture(scope="module")
+def worker(world: World, users: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs a worker with its own user."""
+    with world.process(tmp_path_factory.mktemp("worker") / "worker.log", **users["worker"]):
+        yield
 
 
 @pytest.fixture
 def as_(world: World, users: dict[str, dict[str, str]], run: Run, monkeypatch: pytest.MonkeyPatch) -> As:
     def ran(part: str, *arguments: str, **settings: str) -> Outcome:
         told = {f"GATEKEEPER_{name.upper()}": value for name, value in (users[part] | settings).items()}
-        for name, value in (world.environment | told | {"GATEKEEPER_USER": "hanako"}).items():
+        own = {"GATEKEEPER_USER": "hanako", "GATEKEEPER_LOG": str(Path(world.keys).parent / "log")}
+        for name, value in (world.environment | told | own).items():
             monkeypatch.setenv(name, value)
         return run(*arguments)
 
@@ -57,28 +90,26 @@ def as_(world: World, users: dict[str, dict[str, str]], run: Run, monkeypatch: p
 
 
 def test_each_part_with_its_own_rights_then_all_of_it_works_and_the_auditor_changes_nothing(
-    world: World, users: dict[str, dict[str, str]], as_: As, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, worker: None, as_: As, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
     campaign = tmp_path / "campaign.jsonl"
 
-    def publishes(*numbers: int, new: bool | None) -> None:
+    def publishes(*numbers: int) -> Any:
         lines = [json.dumps(send(name, number)) for number in numbers for name in ("anna", "ben")]
         campaign.write_text("\n".join(lines))
+        before = len(world.audits())
         told = as_("platform", "publish", str(campaign), "--json")
         assert (told.code, told.json["published"]) == (0, 2), told
-        assert {one["new"] for one in told.json["campaigns"]} == {new}
+        world.await_audits(before + 2)
+        return told.json
 
-    with world.process(tmp_path / "worker.log", **users["worker"]):
-        publishes(1, new=True)  # there is no send at all yet
-        world.await_audits(2)
-        assert as_("office", "withdraw", "ben").code == 0
-        publishes(2, new=None)  # it may not read them
-        world.await_audits(4)
-        listed = as_("office", "review", "list", "--json")
-        assert listed.code == 0
-        assert '"CONSENT_WITHDRAWN"' in listed.out
-        assert as_("office", "status", "--json").code == 0
+    publishes(1)
+    assert as_("office", "withdraw", "ben").code == 0
+    assert {one["new"] for one in publishes(2)["campaigns"]} == {None}, "it may not read sends"
+    listed = as_("office", "review", "list", "--json")
+    assert listed.code == 0
+    assert '"CONSENT_WITHDRAWN"' in listed.out
+    assert as_("monitor", "status", "--json").code == 0
     sealed = as_("sealer", "audit", "seal", "--once", "--json")
     assert sealed.code == 0, sealed
     assert "Group" in as_("sealer", "status").says(2), "owners that cannot be read are not taken for none"
@@ -99,6 +130,168 @@ def test_each_part_with_its_own_rights_then_all_of_it_works_and_the_auditor_chan
     assert {topic: world.ends(topic) for topic in before} == before
 
 
+def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing(
+    world: World, worker: None, as_: As, tmp_path: Path
+) -> None:
+    made = _inputs(tmp_path)
+    world.put("reference", [("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "見本名簿"})])
+    lines = tmp_path / "campaign.jsonl"
+    lines.write_text(json.dumps(send("zoe", "commands")))
+    assert as_("platform", "publish", str(lines)).code == 0
+    until(lambda: "e-commands" in world.verdicts(), "a decision")
+    (did,) = (one.did for one in world.audits() if one.send and one.send["event_id"] == "e-commands")
+    item = (did, "--reason", "a test")
+    arguments: dict[str, tuple[str, ...]] = {
+        "review release": (*item, "--evidence", "form-1"),
+        "review note": item,
+        "review show": (did,),
+        "withdraw": ("zoe",),
+        "erase": ("zoe", "--reason", "a test", "--yes"),
+        "readmit": ("zoe", "--reason", "a test"),
+        "suspend": ("C1", "--reason", "a test"),
+        "resume": ("C1",),
+        "source quarantine": ("B-1", "--reason", "a test"),
+        "policy activate": ("jp-appi", "--from", "now", "--yes"),
+        "policy show": ("jp-pmark", "--live"),
+        "policy list": ("--live",),
+        "purpose add": ("mkt.x", "--name-ja", "案内", "--name-en", "News", "--marketing"),
+        "campaign show": ("K-commands",),
+        "campaign cancel": ("K-commands", "--reason", "a test", "--yes"),
+        "handoff": ("K-commands", "--out", str(tmp_path / "pieces.csv")),
+        "reconcile": (made["delivered"],),
+        "check": (str(lines),),
+        "publish": (str(lines),),
+        **{f"import {topic}": (made[topic],) for topic in (*FACT_TOPICS, "answers")},
+        "partition show": ("0",),
+        "partition resume": ("0", "--from", "0", "--reason", "a test", "--yes"),
+        "deadletter show": ("consents/0/0",),
+        "deadletter resolve": ("consents/0/0", "--reason", "a test"),
+        "audit reemit": ("--topic", "cleared"),
+        "audit export": ("--out", str(tmp_path / "export")),
+        "audit explain": (did,),
+        "audit replay": ("--live", "--rate", "0"),
+        "audit what-if": ("--policy", "jp-appi", "--live"),
+        "audit seal": ("--once",),
+        "report": ("--from", "2026-01-01", "--to", "2026-02-01"),
+        "tail": ("cleared", "--no-follow"),
+    }
+    wrong = []
+    for part in PARTS:
+        for command in PAGE.get(part, ()):
+            if command not in (*ALIKE, "worker", "console", "audit witness"):
+                done = as_(part, *command.split(), *arguments.pop(command, ()))
+                right = (0, 1, 2, 5) if command in REFUSED else (0, 1, 5)
+                if done.code not in right or "rights" in done.err or "authorized" in done.err:
+                    wrong.append((part, command, done))
+    assert wrong == []
+    assert not arguments
+
+
+def _inputs(folder: Path) -> dict[str, str]:
+    """Makes a file for each command that reads one."""
+    stop = {"v": 1, "kind": "objection", "suppression_id": "stop-1", "received_at": "2026-01-01", "recipient_id": "yan"}
+    values = {
+        "sources": bare(source("yan")),
+        "consents": consent("yan"),
+        "suppressions": stop,
+        "reference": {"v": 1, "kind": "controller", "id": "C9"},
+    }
+    found = {name: folder / f"{name}.jsonl" for name in values}
+    for name, value in values.items():
+        found[name].write_text(json.dumps(value))
+    for name, text in (("answers", "code,answer,date\n,yes,2026-11-05\n"), ("delivered", "decision_id\nD\n")):
+        found[name] = folder / f"{name}.csv"
+        found[name].write_text(text)
+    return {name: str(path) for name, path in found.items()}
+
+
+def test_the_console_with_its_own_user_then_every_page_is_shown(
+    world: World, worker: None, users: dict[str, dict[str, str]]
+) -> None:
+    ours = {name.removeprefix("GATEKEEPER_").lower(): value for name, value in world.environment.items()}
+    app = create_app(Settings(**ours | users["console"]), users=None)
+
+    async def visit() -> None:
+        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1") as browser,
+        ):
+            await eventually(lambda: app.state.console.feed.progress.ready, "a model")
+            for page in CONSOLE:
+                if page.path:
+                    assert (await browser.get(page.path)).status_code == 200, page.path
+
+    asyncio.run(visit())
+
+
+def test_each_part_and_topic_then_it_reads_and_writes_what_the_registry_says_and_no_more(
+    kafka: Secured, users: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    own = World(kafka.plain, f"t{uuid.uuid4().hex}.", partitions=1, keys=str(tmp_path)).create()
+    names = {own.topic(name): name for name in TOPICS}
+    through = Producer({"bootstrap.servers": kafka.plain})
+    for topic in names:
+        through.produce(topic, b"{}", b"any", partition=0)
+    assert through.flush(30) == 0
+    for part in PARTS:
+        kafka.user(part, rights(own.settings, part))
+        user = _client(kafka, part)
+        assert {names[topic] for topic in _written(user, names)} == {
+            topic.name for topic in TOPICS.values() if part in topic.writers
+        }, part
+        assert {names[topic] for topic in _read(user, names)} == {
+            topic.name for topic in TOPICS.values() if part in topic.readers
+        }, part
+    assert TOPICS["salts"].readers == ("worker", "inquiry")
+    assert "crm" not in TOPICS["reference"].writers
+
+
+def _client(kafka: Secured, part: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": kafka.secure,
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": str(kafka.ca),
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": part,
+        "sasl.password": f"open {part}",
+    }
+
+
+def _written(user: dict[str, Any], topics: dict[str, str]) -> set[str]:
+    """Returns the topics on which the user's record was stored; any other was refused for its right."""
+    answers: dict[str, KafkaError | None] = {}
+    producer = Producer({**user, "acks": "all"})
+    for topic in topics:
+        told = partial(lambda topic, error, _: answers.__setitem__(topic, error), topic)
+        producer.produce(topic, b"{}", b"any", partition=0, on_delivery=told)
+    assert producer.flush(DEADLINE) == 0
+    assert answers.keys() == topics.keys()
+    return _allowed(answers)
+
+
+def _read(user: dict[str, Any], topics: dict[str, str]) -> set[str]:
+    """Returns the topics of which the user got a record; any other it may not see, or was refused for its right."""
+    answers: dict[str, KafkaError | None] = {}
+    consumer = Consumer({**user, "group.id": "of-nobody", "enable.auto.commit": False})
+    seen = topics.keys() & consumer.list_topics(timeout=DEADLINE).topics.keys()
+    consumer.assign([TopicPartition(topic, 0, 0) for topic in seen])
+    give_up = time.monotonic() + DEADLINE
+    while left := seen - answers.keys():
+        assert time.monotonic() < give_up, left
+        for message in consumer.consume(100, 0.1):
+            if message.topic() in left:
+                answers[message.topic()] = message.error()
+    consumer.close()
+    return _allowed(answers)
+
+
+def _allowed(answers: dict[str, KafkaError | None]) -> set[str]:
+    refused = {topic: error.code() for topic, error in answers.items() if error}
+    assert set(refused.values()) <= {KafkaError.TOPIC_AUTHORIZATION_FAILED}, refused
+    return answers.keys() - refused.keys()
+
+
 def test_a_worker_that_lacks_a_right_then_it_ends_and_says_so_instead_of_starting_over(
     kafka: Secured, world: World, tmp_path: Path
 ) -> None:
@@ -106,11 +299,6 @@ def test_a_worker_that_lacks_a_right_then_it_ends_and_says_so_instead_of_startin
     with world.process(tmp_path / "worker.log", **kafka.user("lacking", lacking)) as worker:
         assert worker.wait() == 2
         assert "gatekeeper topics rights worker" in worker.tail()
-
-
-def test_who_only_publishes_then_reads_nothing_and_clears_nothing(as_: As) -> None:
-    for part in ("platform", "crm"):
-        assert part in as_(part, "review", "list").says(2)
 
 
 def test_a_user_or_a_broker_that_is_not_believed_then_one_sentence_says_what_to_change(
@@ -161,7 +349,7 @@ def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world:
     told = as_("office", "topics", "rights", "worker", "--json")
     named = [json.loads(line) for line in told.out.splitlines()]
     assert {one["resource"] for one in named} == {"topic", "group", "transactional-id"}
-    written = next(one["names"] for one in named if one["operations"] == ["Write"])
+    written = next(one["names"] for one in named if (one["resource"], one["operations"]) == ("topic", ["Write"]))
     assert world.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
 
 
@@ -170,8 +358,9 @@ def test_no_broker_set_then_rights_are_printed_all_the_same(
 ) -> None:
     monkeypatch.delenv("GATEKEEPER_BROKER", raising=False)
     monkeypatch.chdir(tmp_path)  # in which no `gatekeeper broker` left its address
-    for part in WRITES:
+    for part in PARTS:
         printed, told = run("topics", "rights", part), run("topics", "rights", part, "--json")
         assert (printed.code, printed.err, told.code, told.err) == (0, "", 0, "")
-        assert len(printed.out.splitlines()) == len(told.out.splitlines()) > 0
+        assert len(printed.out.splitlines()) == len(told.out.splitlines())
+        assert bool(printed.out) == (part not in ("witness", "serve"))
         assert all("--bootstrap-server HOST:PORT" in line for line in printed.out.splitlines())

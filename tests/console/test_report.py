@@ -97,7 +97,7 @@ def test_records_that_cannot_be_told_apart_then_the_page_says_so_and_is_no_failu
     def torn(task: Task) -> None:
         raise IntegrityError("error.trail_order", partition=0, offset=7)
 
-    task = site.console.tasks.start(f"report-{days.since}-{days.to}", "auditor", torn)
+    task = site.console.tasks.start(f"report-{days.since}-{days.to}", "auditor", "report", torn)
     until(lambda: task.over, "the finding")
     page = site.client("auditor").get("/report", params=wanted)
     assert page.status_code == 200

@@ -6,13 +6,15 @@ import itertools
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
+import click
 from click.testing import CliRunner
 
 from gatekeeper import errors
+from gatekeeper.cli import gatekeeper
 from gatekeeper.cli.decide import command
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
@@ -22,10 +24,11 @@ from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.codec import decode
-from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
+from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Topic
 from schemas.values import Channel, MessageClass
 
 Table = Callable[[str, str], list[list[str]]]
+RIGHTS = "docs/reference/rights.md"
 
 
 def kept(topic: Topic) -> str:
@@ -37,9 +40,31 @@ def kept(topic: Topic) -> str:
 def test_topics_then_the_page_is_the_registry(table: Table) -> None:
     partitions = {"n": "N", "any": "any", "one": "1"}
     assert table("docs/reference/topics.md", "topic") == [
-        [topic.name, topic.key, topic.writer, topic.readers, partitions[topic.partitions], kept(topic)]
+        [
+            topic.name,
+            topic.key,
+            ", ".join(topic.writers),
+            ", ".join(topic.readers),
+            partitions[topic.partitions],
+            kept(topic),
+        ]
         for topic in TOPICS.values()
     ]
+
+
+def test_commands_then_the_page_on_rights_says_once_which_user_each_needs(table: Table) -> None:
+    def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+        if not isinstance(command, click.Group):
+            yield " ".join(path)
+            return
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if found := command.get_command(context, name):
+                yield from leaves(found, (*path, name))
+
+    told = {part: names.split(", ") if names else [] for part, _, names in table(RIGHTS, "part")}
+    assert sorted(itertools.chain(*told.values())) == sorted(leaves(gatekeeper))
+    assert [*told] == [*PARTS, "administrator of the cluster", "no user"]
 
 
 def test_topic_settings_then_the_page_names_each_with_its_value(table: Table) -> None:

@@ -109,6 +109,12 @@ def phantom_ledger_entry(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
+def salt_on_the_ledger(patch: pytest.MonkeyPatch) -> None:
+    """Whoever reads the ledger reads a salt."""
+    _adding(patch, lambda add, topic, row: add("ledger" if topic == "salts" else topic, *row))
+
+
+@planted
 def stale_facts(patch: pytest.MonkeyPatch) -> None:
     """Nobody waits for the facts."""
 

@@ -317,7 +317,7 @@ class Clients:
     def producer(self, partition: int) -> Producer:
         """Returns the transactional producer of a partition."""
         settings = self._settings
-        topics = [settings.topic(topic.name) for topic in TOPICS.values() if topic.writer == "worker"]
+        topics = [settings.topic(topic.name) for topic in TOPICS.values() if "worker" in topic.writers]
         name = f"{settings.group}-{partition}"
         found = Producer({}, name, topics, timeout=TRANSACTION_SECONDS, request=REQUEST_SECONDS)
         found._client = Connections(self._network)  # type: ignore[assignment]

@@ -98,7 +98,7 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     if not written:
         extra = {"version": subject, **{name: field(form, name).strip() for name in _EXTRA}}
         signatory = held.signatory(session)
-        held.tasks.start(run, session.user, lambda task: WRITES[kind](held, act, extra, signatory))
+        held.tasks.start(run, session.user, "act", lambda task: WRITES[kind](held, act, extra, signatory))
     return RedirectResponse(f"/manage/{kind}/{run}", 303)
 
 
@@ -160,7 +160,10 @@ def _form(
     if kind in LOOKS and _RUN.fullmatch(look):
         since = typed.get("since", "")
         task = held.tasks.start(
-            f"{kind}-{look}-{since}-{subject}", session.user, lambda task: LOOKS[kind](held, subject, since, task)
+            f"{kind}-{look}-{since}-{subject}",
+            session.user,
+            "preview",
+            lambda task: LOOKS[kind](held, subject, since, task),
         )
         if task.by != session.user:
             raise Denied("page.may_not")

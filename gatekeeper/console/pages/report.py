@@ -84,7 +84,7 @@ def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int) -> 
     task = tasks.get(name)
     if task and task.over and task.error is None and now - span(task.result["made"], "UTC").first // 1000 > FRESH_MS:
         tasks.drop(name)
-    task = tasks.start(name, by, lambda task: make(task.passed))
+    task = tasks.start(name, by, "report", lambda task: make(task.passed))
     if task.over and task.error is not None:
         tasks.drop(name)
         raise task.error
