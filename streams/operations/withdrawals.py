@@ -19,6 +19,7 @@ from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
+from streams.client.signatory import Signatory
 from streams.operations import management
 
 _OPTIONS = {"recipient_id": "RECIPIENT", "controller_id": "--controller", "purpose": "--purpose", "event_time": "--at"}
@@ -51,10 +52,12 @@ def write(
     at: str | None = None,
     reason: str = "",
     evidence: str | None = None,
+    signatory: Signatory | None = None,
 ) -> Withdrawal:
     """Writes that a person withdraws consent from these controllers, or from every known one if none is given.
 
-    `method`: the place of entry. `at`: the time of the person's statement, as ISO 8601; None: now.
+    `method`: the place of entry. `at`: the time of the person's statement, as ISO 8601; None: now. `signatory`: as for
+    `Publisher`.
     Raises UsageError (2) with the option, never its value, or if no controller is known; and as
     `streams.client.fact_with_act.write` does.
     """
@@ -70,7 +73,7 @@ def write(
     events = tuple(_event(recipient, one, **said) for one in named)
     facts = [Outgoing("consents", recipient.encode(), encode(event)) for event in events]
     unknown = tuple(one for one in named if one not in known)
-    return Withdrawal(events, act, fact_with_act.write(settings, facts, act), unknown, covers)
+    return Withdrawal(events, act, fact_with_act.write(settings, facts, act, signatory=signatory), unknown, covers)
 
 
 def _event(recipient: str, controller: str, **said: Any) -> Consent:

@@ -111,6 +111,7 @@ def stop(request: Request, session: Stopper, form: Form, recipient: str) -> Resp
             method="console",
             reason=typed["reason"],
             evidence=typed["evidence"] or None,
+            signatory=console(request).signatory(session),
         )
     except UsageError as error:
         key = _UNFIT.get(str(error.values.get("option")))
