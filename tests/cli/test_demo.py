@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from gatekeeper.keys import ROLES
+from tests.support import forked
 from tests.support.world import until
 
 ROOT = Path(__file__).parents[2]
@@ -103,8 +104,7 @@ def test_given_a_withdrawal_elsewhere_then_the_next_piece_is_withheld_until_the_
 
         def run(*words: str) -> str:
             """Runs a command of `gatekeeper` as another terminal does that has taken the exports over."""
-            command = [*COMMAND[:3], *words]
-            done = subprocess.run(command, env=environment | told, cwd=tmp_path, capture_output=True, text=True)
+            done = forked.run(*words, env=environment | told, cwd=tmp_path)
             assert done.returncode == 0, done
             return done.stdout
 
