@@ -10,7 +10,7 @@ import pytest
 from gatekeeper.keys import Keys
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.support.world import World, consent, own_keys, send, until
+from tests.support.world import World, consent, group_keys, own_keys, send, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 
@@ -18,7 +18,8 @@ HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町
 def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=2).create()
+    keys = group_keys(tmp_path / "keys", f"{prefix}gk")
+    world = World(kafka.bootstrap, prefix, partitions=2, keys=keys).create()
     for name, value in {**world.environment, "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}.items():
         monkeypatch.setenv(name, value)
     world.people(["p1", "p2"], home=HOME)
