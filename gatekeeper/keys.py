@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
@@ -62,7 +63,7 @@ def fingerprint(master: bytes) -> str:
     return sha256(b"gate/master/1\0" + master).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signer:
     """An Ed25519 key that signs. `kid` is `NAME+HASH`, the name of the key in a signature."""
 
@@ -70,12 +71,12 @@ class Signer:
     kind: bytes
     private: Ed25519PrivateKey = field(repr=False)
 
-    @property
+    @cached_property
     def public(self) -> bytes:
         """The 32 bytes of the public key."""
         return self.private.public_key().public_bytes_raw()
 
-    @property
+    @cached_property
     def kid(self) -> str:
         """Name and hash: `NAME+HASH`, the hash being 8 hex digits."""
         return f"{self.name}+{self.hash.hex()}"

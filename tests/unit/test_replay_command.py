@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from unicodedata import unidata_version
@@ -28,7 +27,7 @@ from gatekeeper.times import instant
 from schemas.codec import canonical
 from tests.support import canaries, invented, policies
 from tests.support.canaries import NARUMI
-from tests.support.records import Named, export, of_demo, of_every_kind
+from tests.support.records import Named, export, first_of_demo, of_every_kind
 from tests.support.trails import GROUP, Step, Trail, key, line, lines
 
 
@@ -38,8 +37,8 @@ def called(*arguments: Any) -> Result:
 
 @pytest.fixture(scope="module")
 def demo() -> tuple[list[bytes], Named]:
-    values, names = of_demo()
-    return list(islice(values, 2_000)), names
+    values, names = first_of_demo()
+    return list(values), names
 
 
 def forged(value: bytes, **changed: Any) -> bytes:
