@@ -14,9 +14,9 @@ from tests.simulation.bugs import BUGS
 from tests.simulation.loop import run
 from tests.simulation.simulation import simulate
 
-STEPS = 300
+STEPS = 150
 SEEDS = 40
-"""So many worlds a bug may take to be seen; most are seen in the first."""
+"""So many worlds a bug may take to be seen; most are seen in the first, and in half the steps that CI simulates."""
 
 
 @pytest.mark.parametrize("name", BUGS)
