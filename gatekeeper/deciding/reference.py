@@ -171,9 +171,3 @@ def _kept(into: dict[str, Versions[M]], model: M, value: bytes, arrived: int) ->
     versions = into.setdefault(model.id, Versions())
     versions.add(model.id, model, value, arrived)
     return versions.named
-
-
-def place_of(model: Referred) -> str:
-    """The key under which a newer record replaces an older one."""
-    version = f"/{model.version}" if isinstance(model, PolicyVersion) else ""
-    return f"{model.kind}/{model.id}{version}"

@@ -37,7 +37,7 @@ DIGESTS: dict[str, str] = {
     "rules-4": "b0245c986721f4984edad5d4317e19d9dbe7fcaa2d19f3f64b99f0353ab71c0c",
     "rules-5": "e6c951a645417c6cb3d8e176da142137f84d68272e90cac7ff36cfce6831fd6e",
     "rules-5/added-001.json": "104352486d9de477232e8381c68636f92da78922fbc4705f5f93e0f1e326daf3",
-    "rules-6": "4da241b6bf768b7914b8c23841549e01703d3d4f5442eb704f8726e8e00a294b",
+    "rules-6": "058b41388f422127a2ef6ba0ad8614ccea93f0bf4010633a43db13dba0333600",
 }
 """SHA-256 over each folder as it was first written, and over each file that was added.
 
