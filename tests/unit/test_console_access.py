@@ -239,7 +239,7 @@ def test_the_manager_s_acts_then_those_of_their_company_alone(house: OfflineCons
             assert looked == (303 if user == "manager" else 403)
         form = {"run": run, "subject": "C2", "reason": "x", "typed": "not it"}
         assert tried(client, "POST", "/manage/{kind}", form=form, kind="suspend") == (422 if user == "manager" else 403)
-    house.console.tasks._tasks[run] = Task(run, "manager", over=True)
+    house.console.tasks._tasks[run] = Task(run, "manager", "act", over=True)
     for user, status in (("midori", 404), ("spring", 404), ("viewer", 403), ("manager", 200)):
         assert tried(house.client(user), "GET", "/manage/{kind}/{run}", kind="suspend", run=run) == status, user
 
