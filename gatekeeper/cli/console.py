@@ -32,7 +32,7 @@ def command(host: str | None, port: int | None, users: Path | None, as_json: boo
     known = Users(Path(settings.console_users)) if settings.console_users else None
     provider = None
     if settings.console_provider:
-        from gatekeeper.console.provider import Provider
+        from gatekeeper.console.identity_provider import Provider
 
         provider = Provider(Path(settings.console_provider))
     signs_in = known is not None or provider is not None

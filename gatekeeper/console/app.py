@@ -33,7 +33,7 @@ from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 
 if TYPE_CHECKING:
-    from gatekeeper.console.provider import Provider
+    from gatekeeper.console.identity_provider import Provider
 
 PARTS = (items.PART, record_places.PART, flow.PART, registry.PART)
 """The parts of the read model, one for each subject."""

@@ -21,7 +21,7 @@ from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 
 if TYPE_CHECKING:
-    from gatekeeper.console.provider import Provider
+    from gatekeeper.console.identity_provider import Provider
 
 CLOSE_SECONDS = 2
 MAX_CONNECTIONS = 256

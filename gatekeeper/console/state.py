@@ -27,7 +27,7 @@ from gatekeeper.settings import Settings
 from streams.client.signatory import ConsoleSignatory, Signatory
 
 if TYPE_CHECKING:
-    from gatekeeper.console.provider import Provider  # a house without one does not load its libraries
+    from gatekeeper.console.identity_provider import Provider  # a house without one does not load its libraries
 
 
 @dataclass(frozen=True, slots=True)

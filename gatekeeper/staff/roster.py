@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gatekeeper.staff.message import message, milliseconds
-from gatekeeper.staff.proof import proven
 from gatekeeper.staff.roles import person
+from gatekeeper.staff.signature_check import proven
 
 
 class Member(NamedTuple):

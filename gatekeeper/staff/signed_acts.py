@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gatekeeper.staff import roles
 from gatekeeper.staff.message import act_subject, digest, timely
 from gatekeeper.staff.roster import Roster
-from gatekeeper.staff.signing import HEADER
+from gatekeeper.staff.signatures import HEADER
 from schemas.events.staff import ActSignature
 
 Refused = Literal[

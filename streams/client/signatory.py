@@ -17,7 +17,7 @@ from gatekeeper import person_keys
 from gatekeeper.errors import UsageError
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.settings import Settings
-from gatekeeper.staff import roles, signing
+from gatekeeper.staff import roles, signatures
 from schemas.codec import decode
 from schemas.events import Act, Suppression
 from schemas.events.staff import SignIn
@@ -72,7 +72,7 @@ class PersonSignatory:
     def endorse(self, record: Outgoing) -> Outgoing:
         """The record `signature` for a record of `reference`, also for one that stands there already."""
         id_, of = uuid4().hex, (record.key or b"").decode()
-        value = signing.of_reference(
+        value = signatures.of_reference(
             of, record.value, self._key, origin=self._origin, at=_now(), id_=id_, **self._for()
         )
         return Outgoing("reference", f"signature/{id_}".encode(), value)
@@ -88,11 +88,11 @@ class PersonSignatory:
             named = (act.by,) if isinstance(act.by, str) else act.by
             if roles.person(self.by) not in map(roles.person, named):
                 raise UsageError("error.key_of_other_person", by=self.by, named=", ".join(named))
-            return (signing.of_act(act, self._key, origin=self._origin, at=at, blind=blind, **self._for()),)
+            return (signatures.of_act(act, self._key, origin=self._origin, at=at, blind=blind, **self._for()),)
         if record.topic == "suppressions" and not self._for():
             stop: Suppression = decode("suppressions", record.key, record.value)
             if stop.kind == "erasure" and stop.state == "corrected":
-                return (signing.of_correction(stop, self._key, origin=self._origin, at=at, blind=blind),)
+                return (signatures.of_correction(stop, self._key, origin=self._origin, at=at, blind=blind),)
         return ()
 
 

@@ -24,8 +24,8 @@ from playwright.sync_api import Error as PlaywrightError
 
 from gatekeeper.console.access import ROLES
 from gatekeeper.console.app import create_app
+from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.passwords import hashed
-from gatekeeper.console.provider import Provider
 from gatekeeper.console.server import Server
 from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.settings import Settings

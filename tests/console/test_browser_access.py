@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from gatekeeper.console.provider import Provider
+from gatekeeper.console.identity_provider import Provider
 from tests.console.conftest import PASSWORD, Site, day, send_number, served
 from tests.support.provider import provider, provider_file
 from tests.support.world import send, until

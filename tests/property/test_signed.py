@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.staff import signing
+from gatekeeper.staff import signatures
 from schemas.codec import canonical, decode
 from schemas.record import Record
 from tests.support import invented, policies, staff
@@ -112,11 +112,11 @@ def steps() -> st.SearchStrategy[Any]:
 
 def forged(name: str, value: bytes, signer: str, *, as_manager: bool, number: int) -> staff.Line:
     """A signature by somebody, in the own name or in that of a manager."""
-    made = signing.of_reference(name, value, staff.key(signer), origin=staff.ORIGIN, at=AT, id_=f"f-{number}")
+    made = signatures.of_reference(name, value, staff.key(signer), origin=staff.ORIGIN, at=AT, id_=f"f-{number}")
     if as_manager:
         said = orjson.loads(made) | {"by": "hanako"}
-        text = signing.message(said, origin=staff.ORIGIN, subject=name)
-        made = canonical({**said, "sig": signing.b64encode(staff.key(signer).sign(text)).decode()})
+        text = signatures.message(said, origin=staff.ORIGIN, subject=name)
+        made = canonical({**said, "sig": signatures.b64encode(staff.key(signer).sign(text)).decode()})
     return f"signature/f-{number}", made
 
 
@@ -147,8 +147,8 @@ def signed_as(record: Record, signer: str | None) -> list[tuple[str, bytes]]:
     act = decode("acts", None, record.value)
     found = resigned(act, record.value or b"", signer)
     said = orjson.loads(found[1]) | {"by": act.by}
-    text = signing.message(said, origin=staff.ORIGIN, subject=signing.act_subject(act.model_dump()))
-    return [(found[0], canonical({**said, "sig": signing.b64encode(staff.key(signer).sign(text)).decode()}))]
+    text = signatures.message(said, origin=staff.ORIGIN, subject=signatures.act_subject(act.model_dump()))
+    return [(found[0], canonical({**said, "sig": signatures.b64encode(staff.key(signer).sign(text)).decode()}))]
 
 
 def went_out(gate: Gate) -> bool:

@@ -22,7 +22,7 @@ from gatekeeper.deciding.release import releasable
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
-from gatekeeper.staff import signing
+from gatekeeper.staff import signatures
 from gatekeeper.times import instant
 from schemas.codec import decode, encode
 from schemas.topics import FACT_TOPICS
@@ -115,7 +115,7 @@ class Company:
             return key.encode(), encode(act), []
         blind = f"{self.random.getrandbits(128):032x}"
         person = staff.key(value["by"])
-        header = signing.of_act(act, person, origin=self.settings.group, at=self.now(), blind=blind)
+        header = signatures.of_act(act, person, origin=self.settings.group, at=self.now(), blind=blind)
         return key.encode(), encode(act), [header]
 
     def _endorsed(self, key: str, value: dict[str, Any]) -> list[Row]:

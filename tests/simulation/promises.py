@@ -16,7 +16,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
-from gatekeeper.staff.signing import HEADER
+from gatekeeper.staff.signatures import HEADER
 from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS
 from tests.simulation.company import SPOILT, Company, Person

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.person_keys import PersonKey
-from gatekeeper.staff import signing
+from gatekeeper.staff import signatures
 from gatekeeper.staff.roster import Member
 from schemas.codec import canonical, decode
 from schemas.events import Act
@@ -79,7 +79,7 @@ def signed(
     lines = [(name, value)]
     for one in by:
         id_ = next(given, None) or uuid4().hex
-        made = signing.of_reference(name, value, key(one), origin=origin, at=at or now(), id_=id_)
+        made = signatures.of_reference(name, value, key(one), origin=origin, at=at or now(), id_=id_)
         lines.append((f"signature/{id_}", made))
     return lines
 
@@ -103,7 +103,7 @@ def header(act: Act, by: str | None = None, *, at: str | None = None, origin: st
     """The header that signs an act, by default in the name of its own `by`."""
     person = by or act.by
     assert isinstance(person, str)
-    return signing.of_act(act, key(person), origin=origin, at=at or now(), blind=uuid4().hex)
+    return signatures.of_act(act, key(person), origin=origin, at=at or now(), blind=uuid4().hex)
 
 
 def over(value: bytes, by: str | None = None, *, at: str | None = None, origin: str = ORIGIN) -> tuple[str, bytes]:
@@ -111,8 +111,8 @@ def over(value: bytes, by: str | None = None, *, at: str | None = None, origin: 
     act = decode("acts", None, value)
     name, made = header(act, by, at=at, origin=origin)
     said = orjson.loads(made)
-    said["sha256"] = signing.digest(value, said["blind"])
-    text = signing.message(said, origin=origin, subject=signing.act_subject(act.model_dump()))
+    said["sha256"] = signatures.digest(value, said["blind"])
+    text = signatures.message(said, origin=origin, subject=signatures.act_subject(act.model_dump()))
     said["sig"] = b64encode(key(said["by"]).sign(text)).decode()
     return name, canonical(said)
 
@@ -123,7 +123,7 @@ def vouched(
     """The header by which the console signs an act for its user."""
     person = user or act.by
     assert isinstance(person, str)
-    made = signing.of_act(
+    made = signatures.of_act(
         act, key("console"), origin=origin, at=at or now(), blind=uuid4().hex, user=person, signin=signin
     )
     return made

@@ -18,7 +18,7 @@ from joserfc.jwk import RSAKey
 
 from gatekeeper.console import provider_file as files
 from gatekeeper.console.access import Access, Grant
-from gatekeeper.console.provider import Provider
+from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.session import COOKIE, PROVIDER_SECONDS
 from gatekeeper.errors import UsageError
 from tests.support.offline_console import Browser, OfflineConsole, offline_console
@@ -267,7 +267,7 @@ def test_new_keys_of_the_provider_then_they_are_found_without_a_restart(
 ) -> None:
     client = house.anonymous()
     signed_in(client)
-    monkeypatch.setattr("gatekeeper.console.provider.NEW_KEYS_SECONDS", 0.0)
+    monkeypatch.setattr("gatekeeper.console.identity_provider.NEW_KEYS_SECONDS", 0.0)
     stub.key = key("k2")
     assert signed_in(client).status_code == 200
 

@@ -49,10 +49,10 @@ def resigned(act: Model, value: bytes, by: str, *, word: bool = False) -> tuple[
     """The header over these very bytes, which need not be those that our own encoder writes."""
     name, made = staff.vouched(act, at=AT, user=by) if word else staff.header(act, by, at=AT)
     said = orjson.loads(made)
-    said["sha256"] = staff.signing.digest(value, said["blind"])
+    said["sha256"] = staff.signatures.digest(value, said["blind"])
     key = staff.key("console" if word else by)
-    text = staff.signing.message(said, origin=staff.ORIGIN, subject=staff.signing.act_subject(act.model_dump()))
-    said["sig"] = staff.signing.b64encode(key.sign(text)).decode()
+    text = staff.signatures.message(said, origin=staff.ORIGIN, subject=staff.signatures.act_subject(act.model_dump()))
+    said["sig"] = staff.signatures.b64encode(key.sign(text)).decode()
     return name, canonical(said)
 
 
@@ -128,7 +128,7 @@ def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> N
     desk.encode = lambda said: canonical(said)
     value = invented.item_act("note", desk.told(), **by("kenji", "n-2", at=late))
     model = decode("acts", None, canonical(value))
-    assert desk.judged(staff.signing.encode(model))[0] == "recorded"
+    assert desk.judged(staff.signatures.encode(model))[0] == "recorded"
     assert not desk.memory.seen("n-1")
 
 
@@ -216,10 +216,10 @@ def test_correction_of_an_erasure_then_only_a_managers_signature_frees_the_perso
     assert desk.send(event_id="E-1").codes == ("SUBJECT_ERASED",)
     corrected(desk)
     assert "SUBJECT_ERASED" in desk.send(event_id="E-2").codes
-    made = staff.signing.of_correction(stop, staff.key("kenji"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    made = staff.signatures.of_correction(stop, staff.key("kenji"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
     corrected(desk, over(made, "kenji"))
     assert "SUBJECT_ERASED" in desk.send(event_id="E-3").codes
-    made = staff.signing.of_correction(stop, staff.key("taro"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    made = staff.signatures.of_correction(stop, staff.key("taro"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
     corrected(desk, over(made, "taro"))
     assert "SUBJECT_ERASED" not in desk.send(event_id="E-9").codes
 
@@ -227,9 +227,9 @@ def test_correction_of_an_erasure_then_only_a_managers_signature_frees_the_perso
 def over(made: tuple[str, bytes], person: str) -> tuple[str, bytes]:
     """The signature over the canonical bytes of the correction."""
     said = orjson.loads(made[1])
-    said["sha256"] = staff.signing.digest(canonical({**ERASURE, "state": "corrected"}), said["blind"])
-    text = staff.signing.message(said, origin=staff.ORIGIN, subject="readmit/person")
-    said["sig"] = staff.signing.b64encode(staff.key(person).sign(text)).decode()
+    said["sha256"] = staff.signatures.digest(canonical({**ERASURE, "state": "corrected"}), said["blind"])
+    text = staff.signatures.message(said, origin=staff.ORIGIN, subject="readmit/person")
+    said["sig"] = staff.signatures.b64encode(staff.key(person).sign(text)).decode()
     return made[0], canonical(said)
 
 

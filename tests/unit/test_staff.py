@@ -15,8 +15,8 @@ from gatekeeper.errors import UsageError
 from gatekeeper.staff import roles
 from gatekeeper.staff.endorsements import Endorsements, Referred
 from gatekeeper.staff.message import act_subject, digest, message
-from gatekeeper.staff.proof import challenge, proven
 from gatekeeper.staff.roster import Member, Roster
+from gatekeeper.staff.signature_check import challenge, proven
 from gatekeeper.staff.signed_acts import Signer, weigh
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Act, ItemAct, PairedAct
@@ -150,7 +150,9 @@ def test_a_person_is_one_person_under_two_spellings_and_with_two_keys():
     two = {**PURPOSE, "id": "service.x", "marketing": False, "by": ["hanako", "taro"]}
     name, value = staff.line(two)
     log.write(signed(two, "hanako"))
-    again = staff.signing.of_reference(name, value, staff.key("hanako", "k2"), origin=staff.ORIGIN, at=AT, id_="again")
+    again = staff.signatures.of_reference(
+        name, value, staff.key("hanako", "k2"), origin=staff.ORIGIN, at=AT, id_="again"
+    )
     log.write([("signature/again", again)])
     assert log.fold.refused == []
     assert not log.counts("purpose/service.x")
@@ -179,7 +181,7 @@ def test_a_manager_of_one_controller_signs_for_that_one_alone(log):
 def test_the_consoles_word_is_enough_for_a_notice_and_not_for_a_purpose(log):
     for said in (NOTICE, PURPOSE):
         name, value = staff.line(said)
-        word = staff.signing.of_reference(
+        word = staff.signatures.of_reference(
             name, value, staff.key("console"), origin=staff.ORIGIN, at=AT, id_=name[:6], user="taro", signin="password"
         )
         log.write([(name, value), (f"signature/{name[:6]}", word)])
@@ -261,7 +263,7 @@ def test_an_act_of_nobody_is_refused(log, act, headers, arrived, code):
 
 def test_no_person_signs_with_the_key_of_another(log):
     act = item_act("yuki")
-    forged = staff.signing.of_act(act, staff.key("kenji"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    forged = staff.signatures.of_act(act, staff.key("kenji"), origin=staff.ORIGIN, at=AT, blind="0" * 32)
     said = orjson.loads(forged[1]) | {"by": "yuki"}
     assert weighed(log, act, (forged[0], canonical(said))) == "bad_signature"
 
@@ -400,7 +402,7 @@ def test_the_file_of_a_person_signs_as_that_person(tmp_path):
     keys = [{"id": "laptop", "method": "key", "public": made.public}]
     roster.put(Member.of(staff.record("hanako", keys=keys), T0))
     act = item_act("hanako")
-    _, value = staff.signing.of_act(act, found, origin=staff.ORIGIN, at=AT, blind="0" * 32)
+    _, value = staff.signatures.of_act(act, found, origin=staff.ORIGIN, at=AT, blind="0" * 32)
     said = orjson.loads(value)
     subject = act_subject(act.model_dump())
     assert roster.fault(said, subject=subject, origin=staff.ORIGIN, arrived=T0) is None

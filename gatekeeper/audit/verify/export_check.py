@@ -6,13 +6,13 @@ from pathlib import Path
 
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import MAX_PARTITIONS
+from gatekeeper.audit.verify.act_signatures import STAFF, Signers
 from gatekeeper.audit.verify.export_folder import ExportFolder, Progress, of_partition, top_of
 from gatekeeper.audit.verify.exported_log import MOMENT, ExportedLog
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, Trouble
 from gatekeeper.audit.verify.input_files import read_object
 from gatekeeper.audit.verify.partition_manifests import PartitionManifests
 from gatekeeper.audit.verify.partition_records import PartitionRecords
-from gatekeeper.audit.verify.signers import STAFF, Signers
 from gatekeeper.audit.verify.skips import Skips
 from gatekeeper.audit.verify.trust import Demands
 

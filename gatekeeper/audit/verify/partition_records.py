@@ -9,10 +9,10 @@ from typing import Any
 
 from gatekeeper.audit.tlog.merkle import LEAF_PREFIX, leaf_hash, root_of
 from gatekeeper.audit.tlog.ranges import offsets
+from gatekeeper.audit.verify.act_signatures import Signers
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
 from gatekeeper.audit.verify.input_files import Lines
 from gatekeeper.audit.verify.manifest_lines import ManifestLine
-from gatekeeper.audit.verify.signers import Signers
 from gatekeeper.audit.verify.skips import Skips
 
 _Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]

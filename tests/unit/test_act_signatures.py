@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from gatekeeper.audit.explanation.wording import Telling
+from gatekeeper.audit.verify.act_signatures import Signers
 from gatekeeper.audit.verify.findings import Report
-from gatekeeper.audit.verify.signers import Signers
 from schemas.codec import canonical
 from tests.support import invented, staff
 from tests.support.desk import YOUNG
