@@ -27,7 +27,7 @@ from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 
 WINDOW = 500
-"""Acts written at once."""
+"""Acts written at once, at most."""
 TICK_SECONDS = 0.25
 
 
@@ -177,9 +177,10 @@ def answers(
     more.
     """
     ends, waiting = reader.ends("audit"), {act.act_id for act in asked}
+    size = max(1, min(WINDOW, rate))  # no more at once than in a second
     with Publisher(settings, "acts") as out:
-        for start in range(0, len(asked), WINDOW):
-            window, begun = asked[start : start + WINDOW], monotonic()
+        for start in range(0, len(asked), size):
+            window, begun = asked[start : start + size], monotonic()
             places = out.write(
                 [(act.recipient_id.encode(), encode(act)) for act in window],
                 [act.source.partition for act in window],

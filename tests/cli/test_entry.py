@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings
 
 HOUSE = Path(__file__).parents[2]
 ENTRY = [sys.executable, "-m", "gatekeeper"]
@@ -42,9 +43,10 @@ SIGNALLED = [
 def test_given_signals_while_kafka_is_waited_for_then_the_codes_are_theirs_and_nothing_is_said(tmp_path: Path) -> None:
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        silent.settimeout(60)
         running: list[subprocess.Popen[str]] = []
         for number, (verb, signalled, _) in enumerate(SIGNALLED):
-            Keys(keys := tmp_path / f"keys{number}").make("log", "gate.example/log")
+            Keys(keys := tmp_path / f"keys{number}").make("log", Settings().group)
             places = {"KEYS": str(keys), "LOG": str(tmp_path / f"log{number}")}
             ours = {"BROKER": f"127.0.0.1:{silent.getsockname()[1]}", "LANG": "en", **places}
             one = subprocess.Popen(

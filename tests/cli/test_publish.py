@@ -111,7 +111,7 @@ def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_others_publ
 
     table = run("publish", str(file), "--rejects", str(tmp_path / "r.csv"), "--from-line", "6", "--json").json
     assert (table["rejected"], table["published"], table["rejected_lines"][0]["line"]) == (4, 1, 6)
-    assert (tmp_path / "r.csv").read_bytes().startswith(b"\xef\xbb\xbfline,")
+    assert (tmp_path / "r.csv").read_bytes().startswith(b'\xef\xbb\xbf"line",')
     assert "--rejects" in run("publish", str(file), "--rejects", str(file)).says(2)
 
 

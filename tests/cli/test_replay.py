@@ -7,6 +7,7 @@ import json
 import shutil
 import uuid
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ class Forger:
 
     def write(self, judged: Judged) -> int:
         """Writes the transaction; returns the offset of its manifest."""
-        key = Keys(Path(self.world.keys)).signer("worker")
+        key, head = Keys(Path(self.world.keys)).signer("worker"), self.world.head(self.record.partition)
+        assert head is not None
         value = manifest(
             writer="forger",
             kid=key.kid,
@@ -117,7 +119,7 @@ class Forger:
             judged=[judged],
             dead_facts=0,
             as_of={topic: self.world.ends(topic) for topic in FACT_TOPICS},
-            prev=None,
+            prev=head["prev"],
             policy=load("jp-pmark").at(self.record.timestamp),
             t0=self.record.timestamp,
             t1=self.record.timestamp,
@@ -127,6 +129,8 @@ class Forger:
             where = {"partition": self.record.partition}
             producer.produce(self.world.topic("audit"), judged.audit, judged.did, **where)
             producer.produce(self.world.topic("manifests"), value, b"forger", headers=signature, **where)
+            after = {**head, "sends": self.record.offset + 1, "prev": sha256(value).hexdigest()}
+            producer.produce(self.world.topic("ledger"), canonical(after), b"head", **where)
             producer.commit_transaction(30)
         # what is committed may not be visible at once
         found = until(lambda: [m for m in self.world.read("manifests") if m.value() == value], "the manifest")

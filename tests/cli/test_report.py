@@ -10,16 +10,17 @@ import pytest
 
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.support.world import World, consent, send, until
+from tests.support.world import World, consent, own_keys, send, until
 
 
 def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
     run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=2).create().may_ask()
+    world = World(kafka.bootstrap, prefix, partitions=2, keys=own_keys(tmp_path / "keys")).create().may_ask()
     for name, value in {**world.environment, "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "sealed"))
+    assert run("keys", "init").code == 0
     begun = datetime.now(UTC) - timedelta(seconds=1)
     clear, young = [f"p{n}" for n in range(12)], [f"y{n}" for n in range(4)]
     world.people(clear)
@@ -36,7 +37,7 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
         until(lambda: len(world.outcomes()) == 3, "three acts answered")
         world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in ("p0", "p1")])
         until(lambda: len(world.read("recalls")) == 2, "two called back")
-    for command in (("seal", "--once"), ("witness", "--once", "--state", str(tmp_path / "witness"))):
+    for command in (("seal", "--once"), ("witness", "--first", "--once", "--state", str(tmp_path / "witness"))):
         assert run("audit", *command).code == 0
     ends = ("--from", begun.isoformat(), "--to", (datetime.now(UTC) + timedelta(seconds=2)).isoformat())
     found = run("report", *ends, "--json")

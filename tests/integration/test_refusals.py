@@ -42,7 +42,8 @@ def refusal(worker: Supervised) -> tuple[int, str]:
 def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Supervised]]:
     """Workers that cannot start, by what is wrong; begun before the first test, as a missing broker is waited for."""
     world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.").create()
-    world.put("reference", [staff.line(staff.record("hanako"))])
+    founded = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.").create()
+    founded.put("reference", [staff.line(staff.record("hanako"))])
     logs = tmp_path_factory.mktemp("doomed")
     with ExitStack() as stack, socket.create_server((node.HOST, 0)) as taken:
         settings = {
@@ -50,7 +51,7 @@ def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "busy port": {"http_port": str(taken.getsockname()[1])},
             "other layout": {"partitions": "8"},
             "no topics": {"prefix": "elsewhere."},
-            "unsigned acts": {"acts": "unsigned"},
+            "unsigned acts": {"acts": "unsigned", "prefix": founded.prefix},
         }
         yield {
             name: stack.enter_context(world.process(logs / f"{name}.log", lang="en", **wrong))
