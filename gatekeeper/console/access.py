@@ -1,4 +1,4 @@
-"""Who may do what in the console: roles with their rights, and the controllers and campaigns that they hold for."""
+"""The rights in the console: roles with their rights, and the controllers and campaigns that they hold for."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Provider:
         return url, self._cookies.encrypt(orjson.dumps({**pending, "next": next_})).decode()
 
     def finish(self, cookie: str, query: Mapping[str, str]) -> SignedIn:
-        """Who comes back from the provider, by the cookie of `begin` and the query of the address.
+        """The person who comes back from the provider, by the cookie of `begin` and the query of the address.
 
         Raises Denied (403) for an answer that is not to this browser's own request, or that gives no staff id or no
         role; UnavailableError (3) when the provider does not answer.

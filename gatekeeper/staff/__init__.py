@@ -1,1 +1,1 @@
-"""Who acts: people with roles and keys, what they sign, and whose signature counts."""
+"""People who act: their roles and keys, and the signatures that count."""

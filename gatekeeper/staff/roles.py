@@ -1,4 +1,4 @@
-"""What each role may do: one table of acts, and the rules for records of `reference`."""
+"""The acts that each role may do, in one table, and the rules for records of `reference`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Power(NamedTuple):
-    """Who may do an act. `roles`: one of them is needed. `vouched`: the console's word is enough."""
+    """The roles that may do an act; one of `roles` is needed. `vouched`: the console's word is enough."""
 
     roles: frozenset[str]
     vouched: bool = True

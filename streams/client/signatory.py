@@ -138,7 +138,7 @@ class Unsigned:
 
 
 def of(settings: Settings, topics: Collection[str]) -> Signatory:
-    """Whoever signs records of these topics: the person whose key the settings name.
+    """The signatory of records of these topics: the person whose key the settings name.
 
     Raises UsageError (2) for a key that cannot be read.
     """

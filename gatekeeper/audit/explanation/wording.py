@@ -116,7 +116,7 @@ class Telling:
         return FactLine("acts", act["at"], said, ", ".join(filter(None, refs)))
 
     def _signed(self, one: Mapping[str, Any]) -> str:
-        """Who signed an act: the person by which method, or the console for the person."""
+        """The signer of an act with the method: the person, or the console for the person."""
         said = {"by": one["by"], "name": one["key"], "console": one.get("console") or "-"}
         return self.say(f"signed_{one['method']}", **said)
 
