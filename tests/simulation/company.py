@@ -100,7 +100,7 @@ class Company:
                 self._put(*_keyed(invented.consent(**whose, event_time="2024-05-01")))
 
         origin, tp = self.settings.group, self._where("reference", "staff")
-        lines = staff.founding(at=self.now(), origin=origin, ids=(f"G-{number}" for number in itertools.count()))
+        lines = staff.founding(at=self.now(), origin=origin, ids=(f"F-{number}" for number in itertools.count()))
         for key, bytes_ in lines:
             self.network.kafka.produce(None, None, tp, [(key.encode(), bytes_, ())])
 
