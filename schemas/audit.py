@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from schemas.events.staff import TreePlace
 from schemas.values import Code, Day, Id, Model, PerMille
 
 Verdict = Literal["clear", "confirm", "review", "block"]
@@ -206,7 +207,7 @@ class SignedBy(Model):
 
     `method`: `key` or `passkey` of the person, `vouched` if it is the word of the console, which then names itself and
     how the person signed in. `sha256`: of 16 random bytes that are not kept, and the act's bytes. `subject`: kind and
-    item, subject, or `person`.
+    item, subject, or `person`. `tree`: the place of the act among those that one touch of a passkey signed.
     """
 
     by: Id
@@ -220,6 +221,7 @@ class SignedBy(Model):
     signin: Code | None = None
     authenticator: str | None = None
     client: str | None = None
+    tree: TreePlace | None = None
 
 
 class Acted(Model):

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 PREFIX = "gate-sign/1"
+TREE_PREFIX = "gate-sign-tree/1"
 WINDOW_MS = 10 * 60 * 1000
 """Milliseconds between the typed time of a signature and its arrival in Kafka, at most."""
 PERSON = "person"
@@ -25,6 +26,11 @@ def message(said: Mapping[str, Any], *, origin: str, subject: str) -> bytes:
     if said["method"] == "vouched":
         lines += [said["console"], said["signin"]]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def tree_message(size: int, root: bytes) -> bytes:
+    """The bytes that one signature of many messages covers. `size`: their number. `root`: of their Merkle tree."""
+    return f"{TREE_PREFIX}\n{size}\n{root.hex()}\n".encode()
 
 
 def act_subject(act: Mapping[str, Any]) -> str:

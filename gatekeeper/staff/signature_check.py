@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
+from gatekeeper.staff.message import tree_message
+
 PRESENT_AND_VERIFIED = 0x05
 """Flags of authenticatorData: the user was present (1), and was verified (4)."""
 _KEY_OF = {"key": "key", "passkey": "passkey", "vouched": "console"}
@@ -25,7 +28,8 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
     """Tells whether the signature is this key's signature of the message. Never raises.
 
     `said`: fields of `schemas.events.staff.SignatureFields`. `key`: fields of `schemas.events.staff.StaffKey`. For a
-    passkey as WebAuthn level 2, 7.2, asks: type, challenge, origin, relying party, presence, verification.
+    passkey as WebAuthn level 2, 7.2, asks: type, challenge, origin, relying party, presence, verification. With `tree`
+    it signed the root of a Merkle tree (RFC 6962) of many messages, and this message is one of them.
     """
     try:
         if _KEY_OF[said["method"]] != key["method"]:
@@ -34,7 +38,8 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
         if key["method"] != "passkey":
             return _verified(key["public"], signature, message)
         authenticator, client = (base64.b64decode(said[name], validate=True) for name in ("authenticator", "client"))
-        fits = _of_this_page(client, key["rp"], message) and _by_the_user(authenticator, key["rp"])
+        signed = _whole(message, said["tree"]) if said.get("tree") else message
+        fits = _of_this_page(client, key["rp"], signed) and _by_the_user(authenticator, key["rp"])
         return fits and _verified(key["public"], signature, authenticator + sha256(client).digest(), passkey=True)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm):
         return False
@@ -43,6 +48,15 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
 def challenge(message: bytes) -> bytes:
     """The challenge that a passkey signs for a message."""
     return sha256(message).digest()
+
+
+def _whole(message: bytes, tree: Mapping[str, Any]) -> bytes:
+    """The signed text of the tree that holds a message; raises ValueError where the path leads to no root."""
+    index, size, path = tree["index"], tree["size"], [bytes.fromhex(one) for one in tree["path"]]
+    root = root_from_inclusion(leaf_hash(message), index, size, path)
+    if root is None:
+        raise ValueError("the path leads to no root")
+    return tree_message(size, root)
 
 
 def _of_this_page(client: bytes, party: Mapping[str, Any], message: bytes) -> bool:

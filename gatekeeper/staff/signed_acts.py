@@ -28,7 +28,7 @@ Refused = Literal[
 """Codes of an act that is refused for its signature."""
 MOST = 8
 """Signatures of one act that are read."""
-_KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "authenticator", "client")
+_KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "authenticator", "client", "tree")
 
 
 class Signer(NamedTuple):

@@ -16,6 +16,8 @@ LogOrigin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-
 WebOrigin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\-]{1,200}(:[0-9]{1,5})?$")]
 SignedKind = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
 SignIn = Literal["password", "oidc", "none"]
+MAX_TREE = 2**20
+"""Messages that one signature covers, at most."""
 
 
 class RelyingParty(Model):
@@ -29,18 +31,20 @@ class StaffKey(Model):
     """One public key of a person, or of the console.
 
     `method`: `key` is a person's Ed25519 key, `passkey` a WebAuthn key, `console` the console's own Ed25519 key.
-    `public`: SubjectPublicKeyInfo (DER) in base64. `rp`: only of a passkey.
+    `public`: SubjectPublicKeyInfo (DER) in base64. `rp`, `credential`: only of a passkey; the browser finds the key by
+    its credential id, in base64.
     """
 
     id: Id
     method: Literal["key", "passkey", "console"]
     public: Base64
     rp: RelyingParty | None = None
+    credential: Base64 | None = None
 
     @model_validator(mode="after")
     def _a_passkey_names_its_pages(self) -> Self:
-        if (self.method == "passkey") != (self.rp is not None):
-            raise ValueError("a passkey has `rp`, and no other key has it")
+        if (self.method == "passkey") != (self.rp is not None) or (self.credential and self.rp is None):
+            raise ValueError("a passkey has `rp`, and no other key has it or a `credential`")
         return self
 
 
@@ -72,13 +76,24 @@ class Staff(Model):
         return self
 
 
+class TreePlace(Model):
+    """The place of a message in the Merkle tree (RFC 6962) of all messages that one touch of a passkey signed.
+
+    `index`: from 0. `size`: number of messages. `path`: the inclusion proof in hex, the leaf's end first.
+    """
+
+    index: Annotated[int, Field(ge=0, lt=MAX_TREE)]
+    size: Annotated[int, Field(ge=1, le=MAX_TREE)]
+    path: Annotated[tuple[Sha256, ...], Field(max_length=20)]
+
+
 class SignatureFields(Model):
     """The fields that a signature has wherever it stands.
 
     `sha256`: of the exact bytes that were signed. `by`: the person who acts. `key`: the id of the key. `at`: when it
     was signed. `origin`: the name of the log for which it was signed. `method` is `vouched` if the console signed for
     the person: `console` is then its staff id, and `signin` says how the person signed in. `authenticator`, `client`:
-    authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64.
+    authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64. `tree`: None if it signed this alone.
     """
 
     v: Version
@@ -94,6 +109,7 @@ class SignatureFields(Model):
     signin: SignIn | None = None
     authenticator: Base64 | None = None
     client: Base64 | None = None
+    tree: TreePlace | None = None
 
     @model_validator(mode="after")
     def _has_what_its_method_needs(self) -> Self:
@@ -101,6 +117,8 @@ class SignatureFields(Model):
             raise ValueError("the console's word names the console and the sign-in, and no other signature does")
         if (self.method == "passkey") != (self.authenticator is not None and self.client is not None):
             raise ValueError("a passkey's signature has `authenticator` and `client`, and no other has them")
+        if self.tree is not None and self.method != "passkey":
+            raise ValueError("only a passkey signs many at once")
         return self
 
 

@@ -24,9 +24,10 @@ from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signatures
 from gatekeeper.staff.roster import Member
-from schemas.codec import canonical, decode
+from schemas.codec import canonical, decode, encode
 from schemas.events import Act
 from schemas.events.staff import SignIn
+from tests.support.authenticator import Passkey
 
 ORIGIN = "mail.gatekeeper"
 """The group of the default settings, which is the log's origin."""
@@ -127,3 +128,17 @@ def vouched(
         act, key("console"), origin=origin, at=at or now(), blind=uuid4().hex, user=person, signin=signin
     )
     return made
+
+
+def touched(passkey: Passkey, acts: Sequence[Any], *, at: str | None = None, origin: str = ORIGIN) -> list[Line]:
+    """The headers that sign these acts with one touch of a passkey."""
+    drafts, messages = list[dict[str, Any]](), list[bytes]()
+    for act in acts:
+        blind, when = uuid4().hex, at or now()
+        said = {"v": 1, "id": act.act_id, "by": act.by, "key": passkey.id, "at": when, "origin": origin}
+        said |= {"sha256": signatures.digest(encode(act), blind), "method": "passkey", "blind": blind}
+        drafts.append(said)
+        subject = signatures.act_subject(act.model_dump(mode="json"))
+        messages.append(signatures.message(said, origin=origin, subject=subject))
+    proofs = passkey.signed_tree(messages)
+    return [(signatures.HEADER, canonical({**said, **proof})) for said, proof in zip(drafts, proofs, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -10,15 +11,17 @@ import pytest
 from gatekeeper.audit.explanation.wording import Telling
 from gatekeeper.audit.verify.act_signatures import Signers
 from gatekeeper.audit.verify.findings import Report
-from schemas.codec import canonical
+from gatekeeper.staff.roster import Member
+from schemas.codec import canonical, decode, encode
 from tests.support import invented, staff
+from tests.support.authenticator import Passkey
 from tests.support.desk import YOUNG
 from tests.unit.test_signed_acts import AT, Office, by
 
 
-def people() -> bytes:
+def people(more: Sequence[staff.Line] = ()) -> bytes:
     lines = []
-    for offset, (_, value) in enumerate(staff.founding(at=AT)):
+    for offset, (_, value) in enumerate([*staff.founding(at=AT), *more]):
         line = {"partition": 0, "offset": offset, "timestamp": invented.T, "value": value.decode()}
         lines.append(canonical(line) + b"\n")
     return b"".join(lines)
@@ -54,6 +57,29 @@ def changed(record: bytes, **fields: Any) -> bytes:
 def test_acts_that_people_signed_then_they_are_counted_by_how(records: list[bytes]) -> None:
     found = report(*records)
     assert (found.findings, found.says) == ([], [("acts_signed", {"count": 1, "vouched": 1})])
+
+
+def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> None:
+    passkey = Passkey("kenji", "k1")
+    desk = Office(*YOUNG)
+    desk.store.log.roster.put(Member.of(staff.record("kenji", keys=[passkey.key]), desk.at))
+    desk.send()
+    acts = [
+        decode("acts", None, orjson.dumps(invented.item_act("note", desk.told(), **by("kenji", f"n-{n}"))))
+        for n in range(3)
+    ]
+    headers = staff.touched(passkey, acts, at=AT)
+    for act, header in zip(acts, headers, strict=True):
+        value = encode(act)
+        desk.encode, desk.sign = lambda _, value=value: value, lambda _, made=header: [made]
+        assert desk.judged(act.model_dump(mode="json")) == ("recorded", None)
+    records = [judged.audit for judged in desk.all[1:]]
+    lines = people(staff.signed(staff.record("kenji", keys=[passkey.key]), "hanako", "taro", at=AT))
+    found = report(*records, known=lines)
+    assert (found.findings, found.says) == ([], [("acts_signed", {"count": 3, "vouched": 0})])
+    tree = orjson.loads(records[0])["act"]["signed"][0]["tree"]
+    for wrong in ({**tree, "index": 1}, {**tree, "size": 4}, None):
+        assert [one.code for one in report(changed(records[0], tree=wrong), known=lines).findings] == ["act_signature"]
 
 
 def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(records: list[bytes]) -> None:

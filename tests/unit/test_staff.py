@@ -1,27 +1,26 @@
-import json
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from hashlib import sha256
 from itertools import count
 
 import orjson
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1
-from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as ec_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import ValidationError
 
 from gatekeeper import person_keys
+from gatekeeper.audit.tlog.merkle import root
 from gatekeeper.errors import UsageError
 from gatekeeper.staff import roles
 from gatekeeper.staff.endorsements import Endorsements, Referred
-from gatekeeper.staff.message import act_subject, digest, message
+from gatekeeper.staff.message import act_subject, digest, message, tree_message
 from gatekeeper.staff.roster import Member, Roster
 from gatekeeper.staff.signature_check import challenge, proven
 from gatekeeper.staff.signed_acts import Signer, weigh
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Act, ItemAct, PairedAct
+from schemas.events.staff import ActSignature, StaffKey
 from schemas.topics import TOPICS
 from tests.support import staff
+from tests.support.authenticator import Passkey, base64url
 
 T0 = 1_790_000_000_000
 AT = staff.instant(T0)
@@ -342,53 +341,103 @@ def flipped(content, place):
 
 # passkeys
 
-PARTY = {"id": "gate.example", "origins": ["https://gate.example"]}
-
-
-def passkey(text, *, kind="webauthn.get", origin="https://gate.example", flags=5, party="gate.example", asked=None):
-    private = ec_key(SECP256R1())
-    client = {"type": kind, "challenge": asked or b64(challenge(text)), "origin": origin, "crossOrigin": False}
-    raw = json.dumps(client).encode()
-    authenticator = sha256(party.encode()).digest() + bytes([flags]) + bytes(4)
-    sig = private.sign(authenticator + sha256(raw).digest(), ECDSA(SHA256()))
-    public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    values = {"sig": sig, "authenticator": authenticator, "client": raw}
-    said = {"method": "passkey", **{name: b64encode(value).decode() for name, value in values.items()}}
-    return said, {"id": "p1", "method": "passkey", "public": b64encode(public).decode(), "rp": PARTY}
-
-
-def b64(value):
-    return urlsafe_b64encode(value).rstrip(b"=").decode()
+PASSKEY = Passkey("hanako")
+MESSAGES = [f"text {number}".encode() for number in range(5)]
 
 
 def test_a_passkey_signs_the_hash_of_the_message():
-    said, key = passkey(b"text")
+    said, key = PASSKEY.signed(b"text"), PASSKEY.key
     assert proven(said, key, b"text")
     assert not proven(said, key, b"text!")
     assert not proven({**said, "method": "key"}, key, b"text")
+    assert not proven(said, Passkey("taro").key, b"text")
+
+
+WRONG = [
+    {"type": "webauthn.create"},
+    {"origin": "https://evil.example"},
+    {"client": {"crossOrigin": True}},
+    {"client": {"challenge": base64url(challenge(b"other"))}},
+    {"flags": 1},
+    {"flags": 4},
+    {"party": "evil.example"},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_passkey_of_another_page_or_without_its_user_proves_nothing(wrong):
+    assert not proven(PASSKEY.signed(b"text", **wrong), PASSKEY.key, b"text")
+    said = PASSKEY.signed_tree(MESSAGES, **wrong)
+    assert not proven(said[0], PASSKEY.key, MESSAGES[0])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13])
+def test_one_touch_signs_each_of_many_messages_and_no_other(size):
+    messages = [f"text {number}".encode() for number in range(size)]
+    for place, said in enumerate(PASSKEY.signed_tree(messages)):
+        fits = [proven(said, PASSKEY.key, one) for one in (*messages, b"text 99")]
+        assert fits == [at == place for at in range(size + 1)]
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "changed",
     [
-        {"kind": "webauthn.create"},
-        {"origin": "https://evil.example"},
-        {"flags": 1},
-        {"flags": 4},
-        {"party": "evil.example"},
-        {"asked": b64(challenge(b"other"))},
+        lambda tree: {**tree, "index": 2},
+        lambda tree: {**tree, "size": 6},
+        lambda tree: {**tree, "size": 0},
+        lambda tree: {**tree, "path": tree["path"][1:]},
+        lambda tree: {**tree, "path": [*tree["path"], "0" * 64]},
+        lambda tree: {**tree, "path": ["0" * 64, *tree["path"][1:]]},
+        lambda tree: {**tree, "path": ["no hex"]},
+        lambda tree: {**tree, "index": "1"},
+        lambda tree: {**tree, "index": None},
+        lambda tree: {"index": 1},
+        lambda tree: [1],
+        lambda tree: None,
     ],
 )
-def test_a_passkey_of_another_page_or_without_its_user_proves_nothing(wrong):
-    said, key = passkey(b"text", **wrong)
-    assert not proven(said, key, b"text")
+def test_another_place_in_the_tree_then_the_signature_proves_nothing(changed):
+    said = PASSKEY.signed_tree(MESSAGES)[1]
+    assert proven(said, PASSKEY.key, MESSAGES[1])
+    assert not proven({**said, "tree": changed(said["tree"])}, PASSKEY.key, MESSAGES[1])
+
+
+def test_the_text_of_a_tree_is_no_message_and_no_message_is_the_text_of_a_tree():
+    whole = tree_message(5, root(MESSAGES))
+    said = PASSKEY.signed(whole)
+    assert not proven({**said, "tree": PASSKEY.signed_tree(MESSAGES)[0]["tree"]}, Passkey("taro").key, MESSAGES[0])
+    assert not message(invented_signature(), origin=staff.ORIGIN, subject="uphold/A").startswith(whole[:17])
+
+
+def invented_signature():
+    return {"id": "a1", "by": "hanako", "key": "p1", "at": AT, "sha256": "0" * 64, "method": "passkey"}
 
 
 @pytest.mark.parametrize("field", ["sig", "authenticator", "client"])
 def test_no_content_of_a_signature_raises(field):
-    said, key = passkey(b"text")
+    said, key = PASSKEY.signed(b"text"), PASSKEY.key
     for junk in ("", "!", "AAAA", b64encode(b"[]").decode(), b64encode(b'{"type": 1}').decode(), None, 7):
         assert not proven({**said, field: junk}, key, b"text")
+
+
+def test_only_a_passkey_has_a_credential_and_signs_many_at_once():
+    for wrong in ({"credential": "AAAA"}, {"rp": PASSKEY.key["rp"]}):
+        with pytest.raises(ValidationError):
+            StaffKey.model_validate_json(canonical({**staff.record("hanako")["keys"][0], **wrong}))
+    header = orjson.loads(staff.header(item_act(), at=AT)[1])
+    with pytest.raises(ValidationError):
+        ActSignature.model_validate_json(canonical({**header, "tree": {"index": 0, "size": 1, "path": []}}))
+
+
+def test_acts_signed_with_one_touch_then_each_counts_once_and_none_for_another(log):
+    log.write(signed(staff.record("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
+    acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
+    headers = staff.touched(Passkey("yuki"), acts, at=AT)
+    for place, act in enumerate(acts):
+        found = [weighed(log, act, header) for header in headers]
+        assert [isinstance(one, Signer) for one in found] == [place == n for n in range(3)]
+        assert found[place].kept["tree"]["index"] == place
+        assert found[place].kept["method"] == "passkey"
 
 
 # key files
