@@ -1,31 +1,22 @@
-"""The rights in the console: roles with their rights, and the controllers and campaigns that they hold for."""
+"""The rights in the console: roles, and the controllers and campaigns that they hold for.
+
+A right is an act or a view; `gatekeeper.staff.roles` says which roles have it, for the worker and the console alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
+from gatekeeper.staff.roles import having
 from schemas.values import Id, Model
 
 Role = Literal["viewer", "reviewer", "approver", "auditor", "manager"]
 ROLES: tuple[Role, ...] = get_args(Role)
-ACTS = frozenset(("claim", "release", "uphold", "ask", "redecide", "note", "undo", "reveal"))
-"""Acts about an item that a reviewer may do."""
-MAY: Mapping[Role, frozenset[str]] = {
-    "viewer": frozenset(("see",)),
-    "auditor": frozenset(("see", "report")),
-    "reviewer": frozenset(("see", "act", *ACTS)),
-    "approver": frozenset(("see", "act", *ACTS, "approve", "manage")),
-    "manager": frozenset(("see", "act", *ACTS, "approve", "report", "manage")),
-}
-"""Rights of each role: names of acts, `act` (any act), and `report` (the report of a period).
-
-`manage`: the privacy manager's acts on controllers, lists, people and policies.
-"""
 Campaigns = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:*\-]{0,63}$")]
 """A campaign id, in which `*` stands for any characters. No other character is special, in SQLite's GLOB as here."""
 
@@ -39,7 +30,7 @@ class Grant(Model):
 
     def gives(self, right: str) -> bool:
         """True when one of the roles has this right."""
-        return any(right in MAY[role] for role in self.roles)
+        return not having(right).isdisjoint(self.roles)
 
     def covers(self, controller: str | None, campaign: str | None) -> bool:
         """True for a controller and a campaign that this grant holds for.

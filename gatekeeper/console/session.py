@@ -165,17 +165,17 @@ def asker(request: Request) -> str:
     return client(request.client.host) if request.client else ""
 
 
-def may(right: str, *, everywhere: bool = False) -> Callable[[Request], Session]:
-    """A dependency that gives the session when its user has this right, and raises Denied (403) otherwise.
+def may(*rights: str, everywhere: bool = False) -> Callable[[Request], Session]:
+    """A dependency that gives the session when its user has one of these rights, and raises Denied (403) otherwise.
 
     `everywhere`: the right must hold for all controllers and campaigns.
     """
 
     def demand(request: Request) -> Session:
         session = signed_in(request)
-        if not session.may(right):
+        if not any(map(session.may, rights)):
             raise Denied("page.may_not")
-        if everywhere and not session.may_everywhere(right):
+        if everywhere and not any(map(session.may_everywhere, rights)):
             raise Denied("page.may_not_everywhere")
         return session
 
@@ -195,5 +195,4 @@ async def posted(request: Request) -> FormData:
 
 
 Viewer = Annotated[Session, Depends(may("see"))]
-Actor = Annotated[Session, Depends(may("act"))]
 Form = Annotated[FormData, Depends(posted)]

@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 class Page:
     """Page of the console: its routes, and its path in the navigation (None: not in the navigation).
 
-    `name`: the NAME of its label in the catalogue, `page.nav_NAME`. `right`: the right that shows it in the navigation,
-    `everywhere`: for all controllers and campaigns.
+    `name`: the NAME of its label in the catalogue, `page.nav_NAME`. `rights`: one of them shows it in the
+    navigation, `everywhere`: for all controllers and campaigns.
     """
 
     router: APIRouter
     name: str = ""
     path: str | None = None
-    right: str = "see"
+    rights: tuple[str, ...] = ("see",)
     everywhere: bool = False
 
     def shown_to(self, session: Session) -> bool:
         """True when the page is in this user's navigation."""
-        return session.may_everywhere(self.right) if self.everywhere else session.may(self.right)
+        return any(map(session.may_everywhere if self.everywhere else session.may, self.rights))
 
 
 @dataclass(frozen=True, slots=True)

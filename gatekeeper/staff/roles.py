@@ -1,4 +1,4 @@
-"""The acts that each role may do, in one table, and the rules for records of `reference`."""
+"""The acts that each role may do, in one table for worker and console, and the rules for records of `reference`."""
 
 from __future__ import annotations
 
@@ -26,17 +26,27 @@ ACTS: Mapping[str, Power] = {
     "handoff": Power(SECOND),
     "cancel": Power(SECOND),
     **dict.fromkeys(("suspend", "quarantine", "reemit"), Power(MANAGER)),
-    **dict.fromkeys(("resume", "activate"), Power(MANAGER)),
-    "readmit": Power(MANAGER, vouched=False),
-    "resume_partition": Power(MANAGER, vouched=False),
+    "resume": Power(MANAGER),
+    **dict.fromkeys(("activate", "readmit", "resume_partition"), Power(MANAGER, vouched=False)),
 }
 """Every kind of act. A release that needs a second person also needs the person's own signature."""
+
+PEOPLE = frozenset(("viewer", "reviewer", "approver", "manager", "auditor"))
+"""The roles of people."""
+
+VIEWS: Mapping[str, frozenset[str]] = {"see": PEOPLE, "report": frozenset(("auditor", "manager"))}
+"""The roles for looking in the console: `see` is every page, `report` the report of a period."""
 
 PERSONAL = frozenset(("policy", "staff", "resolution", "purpose"))
 """Kinds of `reference` for which the console's word is not enough."""
 
 NEVER_UNSIGNED = frozenset(("copy",))
 """Kinds of `reference` that count only signed, also where they are older than the first person."""
+
+
+def having(right: str) -> frozenset[str]:
+    """The roles that have a right: an act of ACTS, or a view of VIEWS; raises LookupError for anything else."""
+    return VIEWS[right] if right in VIEWS else ACTS[right].roles
 
 
 def wanted(record: Mapping[str, Any]) -> frozenset[str]:

@@ -49,7 +49,7 @@ def records(site: Site, topic: str) -> list[Any]:
     return [decode(topic, message.key(), message.value()) for message in site.world.read(topic)]
 
 
-def test_only_approver_and_manager_then_others_are_refused(site: Site) -> None:
+def test_the_pages_then_only_for_approvers_and_managers(site: Site) -> None:
     for role in ("viewer", "reviewer", "auditor"):
         client = site.client(role)
         assert 'href="/manage"' not in client.get("/").text
@@ -58,12 +58,14 @@ def test_only_approver_and_manager_then_others_are_refused(site: Site) -> None:
         data = {"run": uuid.uuid4().hex, "subject": "x", "typed": "x", "reason": "y"}
         assert client.post("/manage/erase", data=data).status_code == 403, role
     assert 'href="/manage"' in site.client("approver").get("/").text
+    page = site.client("approver").get("/manage").text
+    assert [kind for kind in KINDS if f'action="/manage/{kind}"' in page] == ["erase"], "as the worker allows it"
 
 
 def test_a_suspension_and_its_end_then_fact_and_act_stand_together_and_bind(site: Site) -> None:
     name = f"C-{uuid.uuid4().hex[:6]}"
     site.world.put("reference", [(f"controller/{name}", {"v": 1, "kind": "controller", "id": name, "name": "みどり"})])
-    client = site.client("approver")
+    client = site.client("manager")
     until(lambda: name in client.get("/manage").text, "the controller")
     page = looked(client, "suspend", name).text
     result = done(client, "suspend", form(page, name, until="2099-12-31"))
@@ -72,7 +74,7 @@ def test_a_suspension_and_its_end_then_fact_and_act_stand_together_and_bind(site
     fact = [one for one in records(site, "reference") if one.id == name][-1]
     assert (fact.name, fact.suspended_until) == ("みどり", "2099-12-31")
     (act,) = [one for one in records(site, "acts") if getattr(one, "subject", None) == f"controller/{name}"]
-    assert (act.kind, act.by, act.reason) == ("suspend", "approver", "told so")
+    assert (act.kind, act.by, act.reason) == ("suspend", "manager", "told so")
     assert act.act_id in result
     until(lambda: "suspended from" in client.get("/manage").text, "the state")
     done(client, "resume", form(looked(client, "resume", name).text, name))
@@ -163,6 +165,7 @@ def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_and_no_page_na
     assert "SUBJECT_ERASED" in client.get(f"/items/{item['id']}").text
     assert name not in client.get("/manage").text
     assert "a person" in client.get("/manage").text
+    client = site.client("manager")
     done(client, "readmit", form(looked(client, "readmit", name).text, name))
     assert [one.state for one in records(site, "suppressions") if one.recipient_id == name][-1] == "corrected"
 

@@ -275,7 +275,7 @@ GRANTS = st.builds(
 )
 
 
-@given(st.lists(GRANTS, max_size=3), st.sampled_from(["see", "release", "manage", "report"]), IDS, IDS)
+@given(st.lists(GRANTS, max_size=3), st.sampled_from(["see", "release", "erase", "report"]), IDS, IDS)
 def test_any_grants_then_the_condition_on_rows_finds_what_they_cover(
     grants: list[Grant], right: str, controller: str, campaign: str
 ) -> None:

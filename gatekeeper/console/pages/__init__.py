@@ -6,6 +6,7 @@ a line below. Data from topics comes from a `gatekeeper.console.model.Part`, lis
 
 from __future__ import annotations
 
+from gatekeeper.console.orders import KINDS
 from gatekeeper.console.pages import (
     acts,
     bulk,
@@ -27,12 +28,12 @@ PAGES = (
     Page(overview.router, "overview", "/overview"),
     Page(campaign.router, "campaigns", "/campaigns"),
     Page(reasons.router, "reasons", "/reasons"),
-    Page(manage.router, "manage", "/manage", right="manage"),
+    Page(manage.router, "manage", "/manage", rights=tuple(KINDS)),
     Page(item.router),
     Page(acts.router),
     Page(bulk.router),
     Page(live.router),
     Page(people.router, "people", "/people"),
-    Page(report.router, "report", "/report", right="report", everywhere=True),
+    Page(report.router, "report", "/report", rights=("report",), everywhere=True),
     Page(signin.router),
 )

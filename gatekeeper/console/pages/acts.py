@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
 from gatekeeper.console import filters, items
 from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.pages.item import KEYS, item_page, visible
-from gatekeeper.console.session import Actor, Denied, Form, Session
+from gatekeeper.console.session import Denied, Form, Session, may
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
@@ -26,6 +26,8 @@ router = APIRouter()
 KINDS = frozenset((*KEYS, "reveal"))
 STAYS = ("claim", "note", "reveal")
 """Acts after which the page stays on the item."""
+Actor = Annotated[Session, Depends(may(*KINDS))]
+"""A user who may do some act about an item."""
 _RUN = re.compile(r"[A-Za-z0-9]{1,24}")
 
 

@@ -11,9 +11,9 @@ from fastapi.responses import RedirectResponse
 
 from gatekeeper.console import filters, items, registry
 from gatekeeper.console.bulk_runs import BulkRun
-from gatekeeper.console.pages.acts import call_of, field, unfitting, write
+from gatekeeper.console.pages.acts import Actor, call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
-from gatekeeper.console.session import Actor, Denied, Form, Session, Viewer
+from gatekeeper.console.session import Denied, Form, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue

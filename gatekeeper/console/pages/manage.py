@@ -28,7 +28,7 @@ from schemas.events import PairedAct
 from streams.client import fact_with_act
 from streams.operations.management import Changed
 
-Manager = Annotated[Session, Depends(may("manage"))]
+Manager = Annotated[Session, Depends(may(*KINDS))]
 router = APIRouter()
 UNREASONED = ("activate",)
 _RUN = re.compile(r"[a-f0-9]{32}")
@@ -39,7 +39,7 @@ SHOWN = 20
 @router.get("/manage")
 def shown(request: Request, session: Manager) -> Response:
     """The registered controllers, lists and policies, recent acts, and the forms that lead to each act."""
-    held, mine = console(request), session.access.controllers("manage")
+    held, mine = console(request), session.access.controllers("see")
     with held.model.read() as db:
         known = {kind: registry.registered(db, kind) for kind in ("controller", "batch", "policy")}
         done = registry.recent(db, most=SHOWN, facts_only=True, access=session.access)
@@ -47,7 +47,7 @@ def shown(request: Request, session: Manager) -> Response:
         holds = registry.packs(db, held.settings.policy).at(held.now()).name
     if mine is not None:
         known = {"controller": [one for one in known["controller"] if one["id"] in mine], "batch": [], "policy": []}
-    kinds = {kind: what for kind, what in KINDS.items() if mine is None or (what == "controller" and mine)}
+    kinds = {kind: what for kind, what in KINDS.items() if _for_something(session, kind)}
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
@@ -112,7 +112,7 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
         subject = registry.subject(db, run)
     if kind not in KINDS or not (task or written):
         raise Denied("page.run_unknown", 404)
-    if not (task and task.by == session.user) and not _manages(session, subject or ""):
+    if not (task and task.by == session.user) and not _manages(session, kind, subject or ""):
         raise Denied("page.run_unknown", 404)
     result = task.result if task else None
     pair, rival = result if isinstance(result, Changed) else (result, None)
@@ -132,14 +132,23 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     )
 
 
-def _manages(session: Session, subject: str) -> bool:
-    """True when this user may act on that subject, as kind/id; one of no single controller needs all of them."""
+def _for_something(session: Session, kind: str) -> bool:
+    """True when this user may do an act of this kind; without a controller to limit it, it concerns all of them."""
+    if KINDS[kind] != "controller":
+        return session.may_everywhere(kind)
+    return session.access.controllers(kind) != frozenset()
+
+
+def _manages(session: Session, kind: str, subject: str) -> bool:
+    """True when this user may do this act on that subject, as kind/id."""
     what, _, id_ = subject.partition("/")
-    return session.access.covers("manage", id_ if what == "controller" else None)
+    return session.access.covers(kind, id_ if what == "controller" else None)
 
 
 def _demand(session: Session, kind: str, subject: str) -> None:
-    if not _manages(session, f"{KINDS[kind]}/{subject}"):
+    if not session.may(kind):
+        raise Denied("page.may_not")
+    if not _manages(session, kind, f"{KINDS[kind]}/{subject}"):
         raise Denied("page.may_not_everywhere")
 
 

@@ -31,7 +31,7 @@ _UNFIT = {"--reason": "page.unfit_reason", "--evidence": "page.unfit_evidence_re
 
 Everywhere = Annotated[Session, Depends(may("see", everywhere=True))]
 """A user who may see all controllers: a person's history, and a stop, belong to no single one."""
-Stopper = Annotated[Session, Depends(may("act", everywhere=True))]
+Stopper = Annotated[Session, Depends(may("withdraw", everywhere=True))]
 
 
 def looking(request: Request, session: Viewer) -> Session:
