@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
-from gatekeeper.staff.roles import having
+from gatekeeper.staff.roles import VIEWS, having
 from schemas.values import Id, Model
 
 Role = Literal["viewer", "reviewer", "approver", "auditor", "manager"]
@@ -44,42 +44,67 @@ class Grant(Model):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """All grants of one user. A right holds where one grant gives it, never by two grants together."""
+    """All grants of one user. A right holds where one grant gives it, never by two grants together.
+
+    `within`: the limit of every act, which is the person's record `staff`; None = no limit. It limits no view.
+    """
 
     grants: tuple[Grant, ...]
+    within: Grant | None = None
 
     def may(self, right: str) -> bool:
         """True when the user has this right for something."""
-        return any(grant.gives(right) for grant in self.grants)
+        return any(grant.gives(right) for grant in self.grants) and all(one.gives(right) for one in self._limit(right))
 
     def covers(self, right: str, controller: str | None = None, campaign: str | None = None) -> bool:
         """True when the user has this right for that controller and campaign; None as in `Grant.covers`."""
-        return any(grant.gives(right) and grant.covers(controller, campaign) for grant in self.grants)
+        found = any(grant.gives(right) and grant.covers(controller, campaign) for grant in self.grants)
+        return found and all(one.gives(right) and one.covers(controller, campaign) for one in self._limit(right))
 
     def controllers(self, right: str) -> frozenset[str] | None:
         """The controllers for which the user has this right in all campaigns; None: all controllers."""
-        whole = [grant.controllers for grant in self.grants if grant.gives(right) and grant.campaigns is None]
-        return None if None in whole else frozenset(name for names in whole for name in names or ())
+        found = _controllers([one for one in self.grants if one.gives(right) and one.campaigns is None])
+        for limit in self._limit(right):
+            most = _controllers([limit] if limit.gives(right) else [])
+            found = most if found is None else found if most is None else found & most
+        return found
 
     def where(self, right: str, *, campaign: str = "campaign") -> tuple[str, list[str]]:
         """The SQL condition for rows that `covers` allows, with its values.
 
         The rows have a column `controller` and one for the campaign's id, named `campaign`.
         """
-        parts: list[str] = []
-        values: list[str] = []
-        for grant in self.grants:
-            if not grant.gives(right):
-                continue
-            limits = ["1"]
-            if grant.controllers is not None:
-                limits.append(f"controller IN ({', '.join('?' * len(grant.controllers))})")
-                values.extend(grant.controllers)
-            if grant.campaigns is not None:
-                limits.append(f"({' OR '.join([f'ifnull({campaign}, ?) GLOB ?'] * len(grant.campaigns))})")
-                values.extend(value for pattern in grant.campaigns for value in ("", pattern))
-            parts.append(" AND ".join(limits))
-        return f"({' OR '.join(parts) or '0'})", values
+        within, values = _where(self.grants, right, campaign)
+        for limit in self._limit(right):
+            more, others = _where([limit], right, campaign)
+            within, values = f"({within} AND {more})", [*values, *others]
+        return within, values
+
+    def _limit(self, right: str) -> tuple[Grant, ...]:
+        return () if self.within is None or right in VIEWS else (self.within,)
+
+
+def _controllers(grants: Iterable[Grant]) -> frozenset[str] | None:
+    """The controllers of all these grants together; None: all controllers."""
+    whole = [grant.controllers for grant in grants]
+    return None if None in whole else frozenset(name for names in whole for name in names or ())
+
+
+def _where(grants: Iterable[Grant], right: str, campaign: str) -> tuple[str, list[str]]:
+    parts: list[str] = []
+    values: list[str] = []
+    for grant in grants:
+        if not grant.gives(right):
+            continue
+        limits = ["1"]
+        if grant.controllers is not None:
+            limits.append(f"controller IN ({', '.join('?' * len(grant.controllers))})")
+            values.extend(grant.controllers)
+        if grant.campaigns is not None:
+            limits.append(f"({' OR '.join([f'ifnull({campaign}, ?) GLOB ?'] * len(grant.campaigns))})")
+            values.extend(value for pattern in grant.campaigns for value in ("", pattern))
+        parts.append(" AND ".join(limits))
+    return f"({' OR '.join(parts) or '0'})", values
 
 
 def everything(*roles: Role) -> Access:

@@ -13,15 +13,18 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as Missing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatekeeper.console import flow, items, record_places, registry
+from gatekeeper import person_keys
+from gatekeeper.console import flow, items, record_places, registered, registry
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
+from gatekeeper.console.registered import Registrations
 from gatekeeper.console.security import LOOPBACK, Guard
 from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, asker
 from gatekeeper.console.state import Console, console
@@ -31,11 +34,12 @@ from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
+from streams.client.signatory import own_key
 
 if TYPE_CHECKING:
     from gatekeeper.console.identity_provider import Provider
 
-PARTS = (items.PART, record_places.PART, flow.PART, registry.PART)
+PARTS = (items.PART, record_places.PART, flow.PART, registry.PART, registered.PART)
 """The parts of the read model, one for each subject."""
 OPEN = ("/signin", "/healthz", "/events")
 """Paths that need no sign-in and that answer while the model is still being built."""
@@ -47,14 +51,18 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
     """The application, which starts its feed when it starts.
 
     `users`, `provider`: who may sign in; without both there is no sign-in.
-    Raises UnavailableError (3) when the console's data folder cannot be written.
+    Raises UnavailableError (3) when the console's data folder cannot be written, and UsageError (2) for a key that
+    cannot be read.
     """
     hub = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone
     model = Model(Path(settings.console_data), PARTS, zone=zone)
     feed = Feed(settings, model, hub)
     open_ = users is None and provider is None
-    sessions = Sessions((settings.user or EVERYBODY) if open_ else None)
+    key = person_keys.read(Path(settings.console_key)) if settings.console_key else None
+    own = own_key(settings) if open_ and key is None else None
+    everybody = own.by if own else settings.user or EVERYBODY
+    sessions = Sessions(everybody if open_ else None)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -63,7 +71,10 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
         feed.stop()
 
     app = FastAPI(title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    app.state.console = Console(settings, model, hub, feed, sessions, users, provider, PAGES)
+    registrations = Registrations(model, settings.group)
+    app.state.console = Console(
+        settings, model, hub, feed, sessions, users, provider, PAGES, registrations, key=key, own=own
+    )
     for one in PAGES:
         app.include_router(one.router)
     app.mount("/static", StaticFiles(directory=ROOM / "static"), name="static")
@@ -107,7 +118,14 @@ class Door:
             await _told(request, error)(scope, receive, send)
             return
         begun = None if found else held.sessions.anybody()
-        session = request.state.session = found or begun
+        session = found or begun
+        if session and held.feed.progress.ready:
+            try:
+                session = await run_in_threadpool(held.judged, session)
+            except GatekeeperError as error:
+                await _told(request, error)(scope, receive, send)
+                return
+        request.state.session = session
 
         async def with_cookie(message: Message) -> None:
             if begun is not None and message["type"] == "http.response.start":

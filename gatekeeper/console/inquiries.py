@@ -19,7 +19,7 @@ from gatekeeper.audit.explanation.explanation import Chapter, Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.wording import FactLine, Telling
 from gatekeeper.audit.records.record import read_record
-from gatekeeper.console import recipients, record_places, registry
+from gatekeeper.console import recipients, record_places
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.texts import Language
@@ -85,12 +85,8 @@ class PersonHistory:
 def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[PieceHistory], int]:
     """The pieces of these decisions, oldest first, and the number of their records that are no longer kept."""
     with held.model.read() as db:
-        places, names, senders = (
-            record_places.piece(db, dids),
-            registry.names(db, lang),
-            registry.registered(db, "controller"),
-        )
-        citations = registry.citations(db)
+        places, known = record_places.piece(db, dids), held.registrations.now(db)
+    names, senders, citations = known.names(lang), known.of_kind("controller"), known.citations()
     told, zone = _told(reader, places), held.zone()
     found = []
     for piece in pieces(told):
@@ -120,7 +116,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
             recipients.erased(db, recipient),
             record_places.of_person(db, recipient),
         )
-        tell = Telling(lang, registry.names(db, lang))
+        tell = Telling(lang, held.registrations.now(db).names(lang))
     if erased is not None:
         acts = _acts(reader, own, tell)
         return PersonHistory(recipient, True, erased, by_time(acts, zone), [], [])

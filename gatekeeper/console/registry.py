@@ -1,4 +1,4 @@
-"""The registered controllers, lists, forms and policies, and the privacy manager's acts, in the read model.
+"""The register of acts that come with a fact, such as the privacy manager's, in the read model.
 
 An act is shown as done once `audit` records it. The person of an erasure and the written reasons are not stored.
 The reason of an act about a person who was erased since is not shown.
@@ -12,21 +12,13 @@ from typing import Any, get_args
 
 import orjson
 
-from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.model import Incoming, Part, Writing
-from gatekeeper.office.policy_change import Known
-from gatekeeper.policy.packs import Packs
-from gatekeeper.texts import Language
 from gatekeeper.times import instant
-from schemas.codec import Unreadable, decode
-from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion, Purpose
-from schemas.record import Record
+from schemas.events import PairedAct
 from schemas.topics import TOPICS
 
 SCHEMA = """
-CREATE TABLE registered (kind TEXT, id TEXT, name TEXT, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
-CREATE TABLE activated (part INTEGER, place INTEGER, key BLOB, value BLOB, PRIMARY KEY (part, place)) WITHOUT ROWID;
 CREATE TABLE paired (
     act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
     part INTEGER, place INTEGER, recipient INTEGER, written INTEGER
@@ -55,21 +47,6 @@ class Recent:
     at: str
     outcome: str | None
     code: str | None
-
-
-def _reference(writing: Writing, record: Incoming) -> None:
-    try:
-        found = decode("reference", record.key, record.value)
-    except Unreadable:
-        return
-    if isinstance(found, Controller | Batch | Notice | PolicyVersion | Purpose):
-        value = found.model_dump(mode="json", exclude={"toml"})
-        id_ = f"{found.id}@{found.version}" if isinstance(found, PolicyVersion) else found.id
-        row = (found.kind, id_, getattr(found, "name", None), orjson.dumps(value).decode())
-        writing.db.execute("INSERT OR REPLACE INTO registered VALUES (?, ?, ?, ?)", row)
-    if isinstance(found, PolicyVersion):
-        whole = (record.partition, record.offset, record.key, record.value)
-        writing.db.execute("INSERT OR REPLACE INTO activated VALUES (?, ?, ?, ?)", whole)
 
 
 def _acts(writing: Writing, record: Incoming) -> None:
@@ -112,46 +89,7 @@ def _erase(db: sqlite3.Connection, person: int, at: int) -> None:
     db.execute(f"UPDATE paired SET recipient = NULL, part = NULL, place = NULL WHERE {theirs}", (person, at))
 
 
-PART = Part(SCHEMA, {"reference": _reference, "acts": _acts, "audit": _audit}, _forget, ("paired",), _erase)
-
-
-def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
-    """All entries of `reference` of one kind, by id: controller, batch or policy."""
-    rows = db.execute("SELECT value FROM registered WHERE kind = ? ORDER BY id", (kind,))
-    return [orjson.loads(row[0]) for row in rows]
-
-
-def names(db: sqlite3.Connection, lang: Language) -> dict[str, str]:
-    """The names of controllers, lists, forms and purposes by kind/id; of purposes in that language.
-
-    The words of a controller's notices for a purpose are named purpose/controller/code.
-    """
-    rows = db.execute("SELECT kind || '/' || id, name FROM registered WHERE name IS NOT NULL")
-    purposes = {
-        f"purpose/{controller['id']}/{code}": words
-        for controller in registered(db, "controller")
-        for code, words in (controller["notice_items"] or {}).get("purposes", {}).items()
-    }
-    purposes |= {f"purpose/{one['id']}": one[f"name_{lang}"] for one in registered(db, "purpose")}
-    return {**dict(map(tuple, rows)), **purposes}
-
-
-def packs(db: sqlite3.Connection, id_: str) -> Packs:
-    """The policy packs of this id, with the versions that `reference` has put in force."""
-    return _policies(db).over(id_)
-
-
-def citations(db: sqlite3.Connection) -> Citations:
-    """The clauses behind recorded reasons, by the policies that are shipped or were put in force."""
-    texts = {record.sha256: record.toml for record in _policies(db).records.values() if record.toml is not None}
-    return Citations(lambda sha256: texts[sha256].encode() if sha256 in texts else None)
-
-
-def _policies(db: sqlite3.Connection) -> Known:
-    known = Known()
-    for row in db.execute("SELECT * FROM activated ORDER BY part, place"):
-        known.take(Record("reference", row["part"], row["place"], 0, row["key"], row["value"]))
-    return known
+PART = Part(SCHEMA, {"acts": _acts, "audit": _audit}, _forget, ("paired",), _erase)
 
 
 def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:

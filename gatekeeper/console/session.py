@@ -14,6 +14,8 @@ from starlette.datastructures import FormData
 
 from gatekeeper.connections import client
 from gatekeeper.console.access import Access, everything
+from gatekeeper.console.standing import Bar
+from gatekeeper.staff.roles import ACTS, VIEWS
 from schemas.events.staff import SignIn
 
 COOKIE = "gatekeeper-session"
@@ -26,17 +28,27 @@ FIELDS = 2_000
 """The largest number of fields in a form."""
 
 
+COMMANDS = {
+    "approve": "gatekeeper review approve",
+    "release": "gatekeeper review release",
+    "readmit": "gatekeeper readmit",
+    "activate": "gatekeeper policy activate",
+}
+"""The command that signs with the person's own key, for each act for which the console's word may not be enough."""
+
+
 class SignInNeeded(Exception):
     """Error for a request without a valid session."""
 
 
 class Denied(Exception):
-    """Refusal of a request: `key` is the sentence in the catalogue, `status` the HTTP status."""
+    """Refusal of a request: `key` is the sentence in the catalogue, with its values; `status` the HTTP status."""
 
-    def __init__(self, key: str, status: int = 403) -> None:
+    def __init__(self, key: str, status: int = 403, **values: str) -> None:
         super().__init__(key)
         self.key = key
         self.status = status
+        self.values = values
 
 
 Ground = Callable[[], object]
@@ -59,7 +71,8 @@ class About(Protocol):
 class Session:
     """Session of one user in one browser; it ends at `until`, or when `ground` no longer gives `stood_on`.
 
-    `leave`: the address that signs the user out at the identity provider, None where there is none.
+    `leave`: the address that signs the user out at the identity provider, None where there is none. `bar`: why no act
+    of this user can succeed, None if some can. `vouched`: the console signs for the user.
     """
 
     user: str
@@ -70,6 +83,8 @@ class Session:
     ground: Ground
     stood_on: object
     leave: str | None
+    bar: Bar | None = None
+    vouched: bool = False
     token: str = field(default_factory=lambda: token_urlsafe(32))
 
     def may(self, right: str, about: About | None = None) -> bool:
@@ -81,6 +96,26 @@ class Session:
     def may_everywhere(self, right: str) -> bool:
         """True when the user has this right for all controllers and campaigns."""
         return self.access.covers(right)
+
+    def needs_key(self, kind: str) -> bool:
+        """True when an act of this kind needs the person's own signature, and the console can only vouch."""
+        return self.vouched and not ACTS[kind].vouched
+
+    def can(self, kind: str, about: About | None = None) -> bool:
+        """True when the user may do this act, and the console's word or the user's own key is enough for it."""
+        return self.may(kind, about) and not self.needs_key(kind)
+
+    def demand(self, kind: str) -> None:
+        """Raises Denied (403) for an act of a kind that this user cannot do here, with the way to do it."""
+        if not self.may(kind):
+            raise self.denied(kind)
+        if self.needs_key(kind):
+            raise Denied("page.own_signature", command=COMMANDS[kind])
+
+    def denied(self, *rights: str) -> Denied:
+        """The refusal of a user who has none of these rights."""
+        acts = self.bar is not None and not VIEWS.keys() & rights
+        return Denied(f"page.bar_{self.bar}" if acts else "page.may_not")
 
 
 class Sessions:
@@ -174,7 +209,7 @@ def may(*rights: str, everywhere: bool = False) -> Callable[[Request], Session]:
     def demand(request: Request) -> Session:
         session = signed_in(request)
         if not any(map(session.may, rights)):
-            raise Denied("page.may_not")
+            raise session.denied(*rights)
         if everywhere and not any(map(session.may_everywhere, rights)):
             raise Denied("page.may_not_everywhere")
         return session

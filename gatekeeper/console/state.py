@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from time import time
 from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
-from gatekeeper import person_keys
 from gatekeeper.console.bulk_runs import BulkRuns
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.given_reasons import GivenReasons, Place
 from gatekeeper.console.limits import Attempts, Limit
 from gatekeeper.console.model import Model
+from gatekeeper.console.registered import Registrations
 from gatekeeper.console.session import Session, Sessions
 from gatekeeper.console.slots import Slots
+from gatekeeper.console.standing import standing
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.console.users import Users
+from gatekeeper.person_keys import PersonKey
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
-from streams.client.signatory import ConsoleSignatory, Signatory
+from streams.client.signatory import ConsoleSignatory, NobodySigns, PersonSignatory, Signatory
 
 if TYPE_CHECKING:
     from gatekeeper.console.identity_provider import Provider  # a house without one does not load its libraries
@@ -51,7 +52,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """State of a running console, made once by gatekeeper.console.app."""
+    """State of a running console, made once by gatekeeper.console.app.
+
+    `key`: the key with which the console vouches for its users. `own`: the key of the one person for whom it runs.
+    """
 
     settings: Settings
     model: Model
@@ -61,6 +65,9 @@ class Console:
     users: Users | None
     provider: Provider | None
     pages: Sequence[Page]
+    registrations: Registrations
+    key: PersonKey | None = None
+    own: PersonKey | None = None
     runs: BulkRuns = field(default_factory=BulkRuns)
     tasks: Tasks = field(default_factory=Tasks)
     spoken: GivenReasons = field(default_factory=GivenReasons)
@@ -80,12 +87,27 @@ class Console:
         """The written reasons of the acts at `places`, by act id; empty while Kafka is away."""
         return self.spoken.of(self.settings, {} if self.feed.progress.trouble else places)
 
-    def signatory(self, session: Session) -> Signatory | None:
-        """The console's word for the user of a session; None where it has no key of its own."""
-        if not self.settings.console_key:
-            return None
-        key = person_keys.read(Path(self.settings.console_key))
-        return ConsoleSignatory(key, self.settings.group, by=session.user, signin=session.method)
+    def judged(self, session: Session) -> Session:
+        """The session with the acts that the worker will not refuse for the person, by the records that count now."""
+        with self.model.read() as db:
+            people = self.registrations.now(db).people
+        access, bar = standing(
+            session.access,
+            session.user,
+            people,
+            acts=self.settings.acts,
+            at=self.now(),
+            console=self.key,
+            own=self.own,
+        )
+        vouched = people.began is not None and self.key is not None
+        return replace(session, access=access, bar=bar, vouched=vouched)
+
+    def signatory(self, session: Session) -> Signatory:
+        """The signatory of the user's acts: the console's word, or the own key of the one person for whom it runs."""
+        if self.key:
+            return ConsoleSignatory(self.key, self.settings.group, by=session.user, signin=session.method)
+        return PersonSignatory(self.own, self.settings.group) if self.own else NobodySigns(self.settings)
 
     def now(self) -> int:
         """This instant in milliseconds."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import time
 from typing import Any
 
 import httpx
@@ -17,8 +19,10 @@ from gatekeeper.console.session import COOKIE, Session
 from gatekeeper.console.state import Console
 from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.errors import UnavailableError
+from gatekeeper.keys import secret_text
 from gatekeeper.settings import Settings
 from schemas.record import Record
+from tests.support import staff
 from tests.support.desk import Desk
 
 PASSWORD = "correct horse battery"
@@ -93,14 +97,42 @@ class OfflineConsole:
 
 
 def offline_console(folder: Path, users: Users | None = None, desk: Desk | None = None, **more: Any) -> OfflineConsole:
-    """A console of these users, whose model holds what the desk left on the topics."""
-    settings = Settings(broker=NO_BROKER, console_data=str(folder / "data"), log=str(folder / "log"))
+    """A console of these users, whose model holds what the desk left on the topics.
+
+    Each user is on record with the roles of the user file, and the console vouches for them. A console without users is
+    hanako's own.
+    """
+    keys = {"console_key": key_file(folder, "console")} if users or more else {"user_key": key_file(folder, "hanako")}
+    settings = Settings(broker=NO_BROKER, console_data=str(folder / "data"), log=str(folder / "log"), **keys)
     app = create_app(settings, users=users, **more)
     held: Console = app.state.console
     away = UnavailableError("error.broker_unreachable", broker=NO_BROKER, detail="-")
     held.feed.progress = replace(held.feed.progress, ready=True, trouble=away)
-    held.model.take(records(desk) if desk else [])
+    held.model.take([*registered(users.file().users if users else {}), *(records(desk) if desk else [])])
     return OfflineConsole(app)
+
+
+def key_file(folder: Path, by: str) -> str:
+    """Writes the key of a person, or of the console."""
+    path = folder / f"{by}.key"
+    path.touch(0o600)
+    path.write_text(secret_text(staff.key(by).signer))
+    return str(path)
+
+
+def registered(users: Mapping[str, User]) -> list[Record]:
+    """Returns the records of `reference` that put the people of tests.support.staff and these users in force."""
+    lines = staff.founding()
+    for name, user in users.items():
+        limits = {"controllers": user.controllers} if user.controllers else {}
+        lines += staff.signed(staff.record(name, user.roles, **limits), "hanako", "taro")
+    return referred(lines)
+
+
+def referred(lines: list[staff.Line], first: int = 0) -> list[Record]:
+    """Returns these records of `reference` as they stand there from an offset on, written now."""
+    now = round(time() * 1000)
+    return [Record("reference", 0, n, now, name.encode(), value, ()) for n, (name, value) in enumerate(lines, first)]
 
 
 def records(desk: Desk) -> list[Record]:

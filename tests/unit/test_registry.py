@@ -12,7 +12,7 @@ from gatekeeper.console import given_reasons, items, registry
 from gatekeeper.console.model import Model
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.support import invented, policies
+from tests.support import invented
 
 ACT = {
     "v": 1,
@@ -78,39 +78,8 @@ def test_acts_of_all_kinds_then_the_latest_come_first_and_no_more_than_asked_for
         assert [act.act_id for act in registry.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]
 
 
-def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_nothing(model: Model) -> None:
-    first = {"v": 1, "kind": "batch", "id": "B-1"}
-    values = [first, {**first, "state": "quarantined"}, b"{", {"v": 1, "kind": "notice", "id": "N"}]
-    model.take([record("reference", value, n) for n, value in enumerate(values)])
-    with model.read() as db:
-        assert [(one["id"], one["state"]) for one in registry.registered(db, "batch")] == [("B-1", "quarantined")]
-        assert registry.registered(db, "controller") == []
-
-
 def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Model) -> None:
     model.take([record("acts", SUSPENDED)])
     model.forget(invented.T + 100 * DAY_MS)
     with model.read() as db:
         assert registry.recent(db, most=5) == []
-
-
-def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(model: Model) -> None:
-    stricter = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
-    wrong = policies.record(stricter, sha256="0" * 64)
-    values = [policies.record(stricter, since=invented.T + DAY_MS), wrong, b"{"]
-    model.take([record("reference", value, place) for place, value in enumerate(values)])
-    with model.read() as db:
-        packs = registry.packs(db, "jp-pmark")
-    assert [packs.at(invented.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]
-
-
-def test_purposes_registered_then_an_item_shows_their_name_in_the_reader_s_language(model: Model) -> None:
-    said = {"id": "mkt.winter", "name_ja": "冬のご案内", "name_en": "Winter news"}
-    _, purpose = invented.purpose(**said)
-    model.take([record("reference", purpose)])
-    with model.read() as db:
-        assert registry.names(db, "ja")["purpose/mkt.winter"] == "冬のご案内"
-        assert registry.names(db, "en")["purpose/mkt.winter"] == "Winter news"
-    model.take([record("reference", {**purpose, "name_ja": "歳末のご案内"}, 1)])
-    with model.read() as db:
-        assert registry.names(db, "ja")["purpose/mkt.winter"] == "歳末のご案内"

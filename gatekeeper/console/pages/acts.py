@@ -11,11 +11,12 @@ from starlette.datastructures import FormData
 
 from gatekeeper.console import filters, items
 from gatekeeper.console.item_search import ItemSearch
-from gatekeeper.console.pages.item import KEYS, item_page, visible
+from gatekeeper.console.pages.item import KEYS, item_page, unsignable, visible
 from gatekeeper.console.session import Denied, Form, Session, may
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
+from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import REASONED, ActRequest, UnfitValue
 from gatekeeper.review.review_item import Item
 from gatekeeper.texts import text
@@ -40,10 +41,11 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
         item = visible(db, session, id_)
         known = items.answer(db, id_, call.act_id(id_))
         under_way = items.under_way(items.doings(db, id_))
+        policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
     if not session.may(call.kind, item):
-        raise Denied("page.may_not")
+        raise session.denied(call.kind)
     if known is None:
-        wrong = why_not(call, item, language(request), under_way=under_way)
+        wrong = why_not(session, call, item, policy, language(request), under_way=under_way)
         if wrong:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
             return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
@@ -64,8 +66,7 @@ def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
     kind, run = field(form, "kind"), field(form, "run")
     if kind not in KINDS or not _RUN.fullmatch(run):
         raise Denied("page.request_bad", 400)
-    if not session.may(kind):
-        raise Denied("page.may_not")
+    session.demand(kind)
     evidence = field(form, "evidence").strip() or None
     return ActRequest(kind, session.user, field(form, "reason").strip(), evidence, run, instant(held.now()), bulk=1)
 
@@ -76,12 +77,14 @@ def field(form: FormData, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> str | None:
+def why_not(
+    session: Session, call: ActRequest, item: Item, policy: Policy, lang: Any, *, under_way: bool
+) -> str | None:
     """A sentence on why an act about this item is not possible now, None when the worker may accept the act."""
     if call.kind in REASONED and not call.reason:
         return text("page.needs_reason", lang)
     try:
-        code = call.refusal(item, under_way=under_way)
+        code = call.refusal(item, under_way=under_way) or unsignable(session, call, item, policy)
     except UnfitValue as unfit:
         return unfitting(unfit, lang)
     return told("refused", code, lang) if code else None

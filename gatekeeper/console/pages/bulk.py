@@ -9,10 +9,10 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import filters, items, registry
+from gatekeeper.console import filters, items
 from gatekeeper.console.bulk_runs import BulkRun
 from gatekeeper.console.pages.acts import Actor, call_of, field, unfitting, write
-from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.pages.item import KEYS, unsignable
 from gatekeeper.console.session import Denied, Form, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
@@ -33,8 +33,7 @@ def ask(request: Request, session: Actor, kind: str = "") -> Response:
     """The preview: number of items, samples, refusals, and the form to confirm."""
     if kind not in KEYS:
         raise Denied("page.request_bad", 400)
-    if not session.may(kind):
-        raise Denied("page.may_not")
+    session.demand(kind)
     return _preview(request, session, kind, filters.written(request), console(request).model.cursor())
 
 
@@ -48,7 +47,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     generation, _, until = shown.partition("-")
     if generation != held.model.generation or not until.isdecimal():
         return _preview(request, session, call.kind, written, held.model.cursor(), wrong=text("page.bulk_stale", lang))
-    todo, rows = _split(request, call, written, int(until))
+    todo, rows = _split(request, session, call, written, int(until))
     count = field(form, "count")
     confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MAX_ITEMS)) else 0
     wrong = None
@@ -133,10 +132,10 @@ def _preview(
 ) -> Response:
     held, lang = console(request), language(request)
     call = ActRequest(kind, session.user, "-", "x", "run", instant(held.now()))
-    todo, rows = _split(request, call, written, int(until.partition("-")[2]))
+    todo, rows = _split(request, session, call, written, int(until.partition("-")[2]))
     cannot = Counter(told("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
     with held.model.read() as db:
-        most = registry.packs(db, held.settings.policy).at(held.now()).four_eyes_bulk
+        most = held.registrations.now(db).packs(held.settings.policy).at(held.now()).four_eyes_bulk
     return page(
         request,
         "bulk",
@@ -158,14 +157,18 @@ def _preview(
     )
 
 
-def _split(request: Request, call: ActRequest, written: str, until: int) -> tuple[list[Item], dict[str, ActResult]]:
+def _split(
+    request: Request, session: Session, call: ActRequest, written: str, until: int
+) -> tuple[list[Item], dict[str, ActResult]]:
     """The items to act on, and a row for each item found; raises Denied (400) for more than MAX_ITEMS."""
+    held = console(request)
     search = filters.search(request, written, kind=call.kind, until=until)
-    with console(request).model.read() as db:
+    with held.model.read() as db:
         if search.count(db) > MAX_ITEMS:
             raise Denied("page.bulk_large", 400)
         found = list(search.items(db))
-    todo, rows = [], {}
+        policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
+    possible, rows = [], {}
     for item in found:
         row = rows[item.id] = ActResult(item.id, call.act_id(item.id))
         try:
@@ -174,6 +177,12 @@ def _split(request: Request, call: ActRequest, written: str, until: int) -> tupl
             code = None  # the form is wrong, not the item: the caller reports it
         if code:
             row.outcome, row.code = "refused", code
+        else:
+            possible.append(item)
+    todo, together = [], replace(call, bulk=len(possible))
+    for item in possible:
+        if code := unsignable(session, together, item, policy):
+            rows[item.id].outcome, rows[item.id].code = "refused", code
         else:
             todo.append(item)
     return todo, rows

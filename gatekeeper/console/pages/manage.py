@@ -18,7 +18,7 @@ from starlette.datastructures import FormData
 from gatekeeper.console import filters, given_reasons, registry
 from gatekeeper.console.orders import KINDS, LOOKS, WRITES
 from gatekeeper.console.pages.acts import field
-from gatekeeper.console.session import Denied, Form, Session, may
+from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.errors import GatekeeperError, UsageError
@@ -41,18 +41,29 @@ def shown(request: Request, session: Manager) -> Response:
     """The registered controllers, lists and policies, recent acts, and the forms that lead to each act."""
     held, mine = console(request), session.access.controllers("see")
     with held.model.read() as db:
-        known = {kind: registry.registered(db, kind) for kind in ("controller", "batch", "policy")}
+        now = held.registrations.now(db)
         done = registry.recent(db, most=SHOWN, facts_only=True, access=session.access)
         words = held.words(given_reasons.places(db, [act.act_id for act in done]))
-        holds = registry.packs(db, held.settings.policy).at(held.now()).name
+    known = {"controller": now.of_kind("controller"), "batch": now.of_kind("batch"), "policy": now.activated()}
+    holds = now.packs(held.settings.policy).at(held.now()).name
     if mine is not None:
         known = {"controller": [one for one in known["controller"] if one["id"] in mine], "batch": [], "policy": []}
     kinds = {kind: what for kind, what in KINDS.items() if _for_something(session, kind)}
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
-    acts = [(act, told(act.outcome, act.code, language(request))) for act in done]
-    return page(request, "manage", known=known, kinds=kinds, acts=acts, words=words, versions=versions, holds=holds)
+    return page(
+        request,
+        "manage",
+        known=known,
+        kinds=kinds,
+        commands=COMMANDS,
+        acts=[(act, told(act.outcome, act.code, language(request))) for act in done],
+        words=words,
+        versions=versions,
+        holds=holds,
+        waiting=now.waiting if mine is None else [],
+    )
 
 
 @router.get("/manage/{kind}")
@@ -146,8 +157,7 @@ def _manages(session: Session, kind: str, subject: str) -> bool:
 
 
 def _demand(session: Session, kind: str, subject: str) -> None:
-    if not session.may(kind):
-        raise Denied("page.may_not")
+    session.demand(kind)
     if not _manages(session, kind, f"{KINDS[kind]}/{subject}"):
         raise Denied("page.may_not_everywhere")
 
@@ -177,7 +187,7 @@ def _form(
         if task.by != session.user:
             raise Denied("page.may_not")
     with held.model.read() as db:
-        known = registry.registered(db, KINDS[kind]) if KINDS[kind] != "person" else []
+        known = held.registrations.now(db).of_kind(KINDS[kind])
     return page(
         request,
         "manage_one",

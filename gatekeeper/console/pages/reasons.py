@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gatekeeper.console import registry
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
@@ -31,7 +30,7 @@ def listed(request: Request, session: Viewer, clause: Clause = "") -> Response:
     """The catalogue of reasons, group by group; with a clause, by its number or a former one, those that cite it."""
     lang, held = language(request), console(request)
     with held.model.read() as db:
-        policy = registry.packs(db, held.settings.policy).at(held.now())
+        policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
     found = citing(policy, clause.strip()) if clause.strip() else [*CATALOGUE.values()]
     groups = [
         (group, [(kind, list(_sentences(kind.code, lang))) for kind in kinds])

@@ -1,0 +1,123 @@
+"""The controllers, lists, forms, policies and people that count, folded from `reference` as a worker folds it.
+
+The read model keeps the records as they are written. A record that waits for a signature is not in force: it is
+listed apart, and the record before it still counts. Records `resolution` are left out, because their reason is text.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.console.model import Incoming, Model, Part, Writing
+from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.office.policy_change import Known
+from gatekeeper.policy.packs import Packs
+from gatekeeper.staff.roster import Roster
+from gatekeeper.texts import Language
+from schemas.record import Record
+from streams.operations.endorsement import Endorsable, Endorsed
+
+SCHEMA = """
+CREATE TABLE referred (
+    part INTEGER, place INTEGER, key BLOB, value BLOB, written INTEGER, PRIMARY KEY (part, place)
+) WITHOUT ROWID;
+"""
+_RESOLVES = "resolution"
+
+
+def _reference(writing: Writing, record: Incoming) -> None:
+    if record.json.get("kind") == _RESOLVES:
+        return
+    row = (record.partition, record.offset, record.key, record.value, record.timestamp)
+    writing.db.execute("INSERT OR REPLACE INTO referred VALUES (?, ?, ?, ?, ?)", row)
+
+
+PART = Part(SCHEMA, {"reference": _reference})
+
+
+@dataclass(slots=True)
+class Registered:
+    """The records of `reference` that count; it is complete once made, and never changes then.
+
+    `endorsed`: all of them by name, and those that wait. `policies`: the policy versions among them.
+    """
+
+    endorsed: Endorsed
+    policies: Known
+
+    @classmethod
+    def of(cls, db: sqlite3.Connection, origin: str) -> Registered:
+        """The records that count in this snapshot of the read model. `origin`: the name of the log."""
+        found = cls(Endorsed(ReferenceLog(origin)), Known(FactStore(origin)))
+        for row in db.execute("SELECT * FROM referred ORDER BY part, place"):
+            record = Record("reference", row["part"], row["place"], row["written"], row["key"], row["value"])
+            found.endorsed.take(record)
+            found.policies.take(record)
+        return found
+
+    @property
+    def people(self) -> Roster:
+        """The people on record."""
+        return self.endorsed.log.roster
+
+    @property
+    def waiting(self) -> list[Endorsable]:
+        """The records that wait for a signature, the oldest first."""
+        return [row for row in self.endorsed.endorsable() if row.state == "waiting"]
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The records of one kind that count, by id: a controller, batch, notice or purpose."""
+        models = (counting.model for counting in self.endorsed.newest.values())
+        found = (model.model_dump(mode="json") for model in models if model.kind == kind)
+        return sorted(found, key=lambda one: str(one["id"]))
+
+    def activated(self) -> list[dict[str, Any]]:
+        """The policy versions that were put in force, by id and version, without their texts."""
+        records = {(record.id, record.version): record for record in self.policies.records.values()}
+        return [records[name].model_dump(mode="json", exclude={"toml"}) for name in sorted(records)]
+
+    def names(self, lang: Language) -> dict[str, str]:
+        """The names of controllers, lists, forms and purposes by kind/id; of purposes in that language.
+
+        The words of a controller's notices for a purpose are named purpose/controller/code.
+        """
+        found, controllers = dict[str, str](), self.of_kind("controller")
+        for kind in ("batch", "controller", "notice"):
+            found |= {f"{kind}/{one['id']}": one["name"] for one in self.of_kind(kind) if one.get("name")}
+        for controller in controllers:
+            said = (controller["notice_items"] or {}).get("purposes", {})
+            found |= {f"purpose/{controller['id']}/{code}": words for code, words in said.items()}
+        return found | {f"purpose/{one['id']}": one[f"name_{lang}"] for one in self.of_kind("purpose")}
+
+    def packs(self, id_: str) -> Packs:
+        """The policy packs of this id, with the versions that are in force or will be."""
+        return self.policies.over(id_)
+
+    def citations(self) -> Citations:
+        """The clauses behind recorded reasons, by the policies that are shipped or were put in force."""
+        texts = {record.sha256: record.toml for record in self.policies.records.values() if record.toml is not None}
+        return Citations(lambda sha256: texts[sha256].encode() if sha256 in texts else None)
+
+
+@dataclass(slots=True)
+class Registrations:
+    """Gives the records that count, and folds `reference` anew only after it has changed."""
+
+    model: Model
+    origin: str
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _seen: tuple[object, ...] = ()
+    _last: Registered | None = None
+
+    def now(self, db: sqlite3.Connection) -> Registered:
+        """The records that count in this snapshot of the read model."""
+        seen = (self.model.generation, *db.execute("SELECT count(*), max(place) FROM referred").fetchone())
+        with self._lock:
+            if self._last is None or self._seen != seen:
+                self._last, self._seen = Registered.of(db, self.origin), seen
+            return self._last

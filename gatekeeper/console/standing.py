@@ -1,0 +1,45 @@
+"""The acts of a user that the worker will not refuse for the person: by the people on record, and by who signs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+from gatekeeper.console.access import ROLES, Access, Grant
+from gatekeeper.person_keys import PersonKey
+from gatekeeper.staff.roster import Member, Roster
+from schemas.audit import Acts
+
+Bar = Literal["no_staff", "not_staff", "no_key"]
+"""Why a user can do nothing here: nobody is on record, this user is not, or nobody on record signs for the user."""
+BARS: tuple[Bar, ...] = get_args(Bar)
+NO_ACTS = Grant(roles=("viewer",))
+
+
+def standing(
+    access: Access, user: str, roster: Roster, *, acts: Acts, at: int, console: PersonKey | None, own: PersonKey | None
+) -> tuple[Access, Bar | None]:
+    """The access of a user, limited to acts that the worker does not refuse for the person; and the bar, if any.
+
+    `at`: now, in milliseconds. `console`: the key with which the console vouches. `own`: the user's own key, where the
+    console runs for one person. Views are never limited.
+    """
+    if roster.began is None:
+        return (access, None) if acts == "unsigned" else (replace(access, within=NO_ACTS), "no_staff")
+    person = roster.member(user, at)
+    if person is None:
+        return replace(access, within=NO_ACTS), "not_staff"
+    if not _on_record(console or own, roster, at):
+        return replace(access, within=NO_ACTS), "no_key"
+    return replace(access, within=_limit(person)), None
+
+
+def _on_record(key: PersonKey | None, roster: Roster, at: int) -> bool:
+    holder = roster.member(key.by, at) if key else None
+    return key is not None and holder is not None and key.key in holder.keys
+
+
+def _limit(person: Member) -> Grant:
+    roles = tuple(role for role in ROLES if role in person.roles)
+    limits = None if person.controllers is None else tuple(sorted(person.controllers))
+    return Grant(roles=roles, controllers=limits) if roles else NO_ACTS

@@ -1,0 +1,120 @@
+"""The controllers, lists, policies and people in the read model: those that count, as a worker folds `reference`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.console.model import Model
+from gatekeeper.console.registered import PART, Registered, Registrations
+from schemas.record import Record
+from schemas.topics import DAY_MS
+from tests.support import invented, policies, staff
+from tests.support.staff import Line
+
+AT = staff.instant(invented.T)
+CONTROLLER = {"v": 1, "kind": "controller", "id": "C1", "name": "みどり"}
+
+
+class Console:
+    """A read model of `reference` alone; `written`: the number of records in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = Model(folder, (PART,), zone="Asia/Tokyo")
+        self.registrations = Registrations(self.model, staff.ORIGIN)
+        self.written = 0
+
+    def put(self, *values: dict[str, Any] | bytes) -> None:
+        self.lines((None, one if isinstance(one, bytes) else orjson.dumps(one)) for one in values)
+
+    def lines(self, lines: Any) -> None:
+        for name, value in lines:
+            key = name.encode() if name else None
+            self.model.take([Record("reference", 0, self.written, invented.T, key, value, ())])
+            self.written += 1
+
+    def now(self) -> Registered:
+        with self.model.read() as db:
+            return self.registrations.now(db)
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    return Console(tmp_path)
+
+
+@pytest.fixture
+def signed(console: Console) -> Console:
+    """A console of a log that has people."""
+    console.lines(staff.founding(at=AT))
+    return console
+
+
+def by(said: dict[str, Any], *people: str) -> list[Line]:
+    return staff.signed(said, *people, at=AT)
+
+
+def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_nothing(console: Console) -> None:
+    first = {"v": 1, "kind": "batch", "id": "B-1"}
+    console.put(first, {**first, "state": "quarantined"}, b"{", {"v": 1, "kind": "notice", "id": "N"})
+    assert [(one["id"], one["state"]) for one in console.now().of_kind("batch")] == [("B-1", "quarantined")]
+    assert console.now().of_kind("controller") == []
+
+
+def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(console: Console) -> None:
+    stricter = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
+    wrong = policies.record(stricter, sha256="0" * 64)
+    console.put(policies.record(stricter, since=invented.T + DAY_MS), wrong, b"{")
+    packs = console.now().packs("jp-pmark")
+    assert [packs.at(invented.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]
+
+
+def test_purposes_registered_then_an_item_shows_their_name_in_the_reader_s_language(console: Console) -> None:
+    said = {"id": "mkt.winter", "name_ja": "冬のご案内", "name_en": "Winter news"}
+    _, purpose = invented.purpose(**said)
+    console.put(purpose)
+    assert [console.now().names(lang)["purpose/mkt.winter"] for lang in ("ja", "en")] == ["冬のご案内", "Winter news"]
+    console.put({**purpose, "name_ja": "歳末のご案内"})
+    assert console.now().names("ja")["purpose/mkt.winter"] == "歳末のご案内"
+
+
+def test_a_policy_that_nobody_signed_then_it_waits_and_changes_nothing(signed: Console) -> None:
+    stricter = policies.record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10")), by="hanako")
+    record, signature = by(stricter, "hanako")
+    signed.lines([record])
+    assert signed.now().activated() == []
+    assert signed.now().packs("jp-pmark").at(invented.T).four_eyes_bulk == 100
+    assert [(row.name, row.named) for row in signed.now().waiting] == [("policy/jp-pmark", ("hanako",))]
+    signed.lines([signature])
+    assert [one["version"] for one in signed.now().activated()] == [3]
+    assert signed.now().packs("jp-pmark").at(invented.T).four_eyes_bulk == 10
+    assert signed.now().waiting == []
+
+
+def test_a_suspension_that_nobody_signed_then_the_controller_is_shown_as_it_counts(signed: Console) -> None:
+    signed.lines(by(CONTROLLER, "taro"))
+    suspended = {**CONTROLLER, "suspended_since": AT}
+    signed.lines(by(suspended))
+    assert [one["suspended_since"] for one in signed.now().of_kind("controller")] == [None]
+    signed.lines(by(suspended, "kenji")[1:])
+    assert [one["suspended_since"] for one in signed.now().of_kind("controller")] == [None], "a reviewer signed it"
+    signed.lines(by(suspended, "taro")[1:])
+    assert [one["suspended_since"] for one in signed.now().of_kind("controller")] == [AT]
+
+
+def test_a_resolution_then_the_model_does_not_hold_its_reason(signed: Console) -> None:
+    named = {"id": "consents-1-2", "topic": "consents", "partition": 1, "offset": 2}
+    said = {"v": 1, "kind": "resolution", **named, "by": "hanako", "reason": "secret words", "at": "2026-11-24"}
+    signed.lines(by(said, "hanako"))
+    with signed.model.read() as db:
+        assert "secret words" not in str([tuple(row) for row in db.execute("SELECT value FROM referred")])
+
+
+def test_the_model_made_anew_then_the_records_are_folded_anew(signed: Console) -> None:
+    signed.lines(by(CONTROLLER, "taro"))
+    assert signed.now().of_kind("controller")
+    signed.model.reset()
+    assert signed.now().of_kind("controller") == []
