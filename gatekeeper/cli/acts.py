@@ -19,7 +19,7 @@ from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, s
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.policy import packs
-from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, Act, ActRequest, ActResult, UnfitValue, sentence, states
+from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, ActRequest, ActResult, UnfitValue, sentence, states
 from gatekeeper.review.filter import Query, parse
 from gatekeeper.review.queue import Queue
 from gatekeeper.review.review_item import Item
@@ -106,7 +106,7 @@ def _done(
             if todo:
                 confirmed(text("cli.act_sure", verb=call.kind, count=len(todo)), len(todo), yes=yes)
         try:
-            _write(settings, [call.act(item) for item in todo])
+            _write(settings, call, todo)
             waiting = {row.act_id: row.id for row in rows.values() if row.outcome is None}
             with progress_bar() as bar:
                 task = bar.add_task(text("cli.act_waiting"), total=len(waiting))
@@ -173,11 +173,13 @@ def _preview(settings: Settings, call: ActRequest, todo: Sequence[Item], rows: d
             note("cli.act_two", most=f"{most:,}", run=call.run)
 
 
-def _write(settings: Settings, acts: Sequence[Act]) -> None:
-    if not acts:
+def _write(settings: Settings, call: ActRequest, todo: Sequence[Item]) -> None:
+    """Writes the acts, each dated as it is written: the question before them may have waited for hours."""
+    if not todo:
         return
+    acts = (call.dated(instant(int(time() * 1000))).act(item) for item in todo)
     with progress_bar() as bar:
-        task = bar.add_task(text("cli.act_writing"), total=len(acts))
+        task = bar.add_task(text("cli.act_writing"), total=len(todo))
         for window in reviews.write(settings, acts):
             bar.advance(task, len(window))
 

@@ -37,7 +37,7 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
     confirmed(text("cli.erase_sure", count=len(erasure.stops) - 1), 1, yes=yes)
     if erasure.unreadable:
         note("cli.erase_unreadable", count=erasure.unreadable)
-    pair = erasure.write(settings)
+    pair = erasure.dated(fact_with_act.now()).write(settings)
     stops, numbers = len(erasure.stops), len(erasure.partitions)
     kept = {name: (TOPICS[name].keep_ms or 0) // DAY_MS for name in KEEPING}
     if as_json:

@@ -69,7 +69,7 @@ def command(
     said = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
     with Reader(settings) as reader, whole(out) as handle:
         run = carried_out(settings, reader, said, resumed=run_id is not None, seconds=wait)
-        if run.act is not said and not run.called_off:  # the answer may be old: the worker confirms the current state
+        if run.resumed and not run.called_off:  # the answer may be old: the worker confirms the current state
             anew = said.model_copy(update={"act_id": f"{said.act_id}.{uuid4().hex[:6]}", "again": True})
             run.confirm(carried_out(settings, reader, anew, resumed=False, seconds=wait, name=said.act_id))
         written = _write(handle, run, {} if run.called_off else _pieces(reader, run))

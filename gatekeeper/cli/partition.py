@@ -103,12 +103,12 @@ def resume(number: int, start: int, by: str | None, reason: str, yes: bool, wait
         if not each.place.refused.resumable:
             raise UsageError("error.partition_not_so", partition=number, advice=each.place.refused.advice)
         refusal = partitions.read(settings, reader, number, each.place.refused)
-        act = refusal.act(refusal.position(start), act_id=uuid4().hex, at=now(), by=who, reason=reason)
         skips = _foreseen(reader, refusal, start)
         for line in _said(skips):
             click.echo(line, err=True)
         question = text("cli.partition_sure", partition=number, topic=refusal.topic, start=start)
         confirmed(question, max([1, *(abs(one.skip.to - one.skip.start) for one in skips)]), yes=yes)
+        act = refusal.act(refusal.position(start), act_id=uuid4().hex, at=now(), by=who, reason=reason)
         offset = partitions.write(settings, act)
         done = partitions.gone_on(settings, reader, act, seconds=wait)
     if as_json:

@@ -27,7 +27,7 @@ def command(recipient: str, reason: str, evidence: str | None, by: str | None, a
     )
     with Reader(settings) as reader:
         back = erasures.readmission(reader, act)
-    pair = back.write(settings)
+    pair = back.dated(fact_with_act.now()).write(settings)
     if as_json:
         show_json({"act_id": pair.act_id, "by": act.by, "stops": len(back.stops), "partitions": len(back.partitions)})
         return

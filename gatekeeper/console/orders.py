@@ -78,13 +78,13 @@ def _quarantine(held: Console, act: PairedAct, extra: Mapping[str, str], signato
 def _erase(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
     with Reader(held.settings) as reader:
         found = erasures.erasure(reader, act)
-    return found.write(held.settings, signatory)
+    return found.dated(fact_with_act.now()).write(held.settings, signatory)
 
 
 def _readmit(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
     with Reader(held.settings) as reader:
         found = erasures.readmission(reader, act)
-    return found.write(held.settings, signatory)
+    return found.dated(fact_with_act.now()).write(held.settings, signatory)
 
 
 def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:

@@ -6,7 +6,7 @@ Pure: acts that the worker is bound to refuse are refused here, before anything 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -55,6 +55,10 @@ class ActRequest:
     run: str
     at: str
     bulk: int | None = None
+
+    def dated(self, at: str) -> ActRequest:
+        """The same request at another instant: the gate refuses an act that arrives ten minutes after its date."""
+        return replace(self, at=at)
 
     def act_id(self, item: str) -> str:
         """The id of this request's act on an item; the same each time."""

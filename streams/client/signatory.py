@@ -18,6 +18,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles, signatures
+from gatekeeper.staff.message import milliseconds, timely
 from schemas.codec import decode
 from schemas.events import Act, Suppression
 from schemas.events.staff import SignIn
@@ -88,6 +89,8 @@ class PersonSignatory:
             named = (act.by,) if isinstance(act.by, str) else act.by
             if roles.person(self.by) not in map(roles.person, named):
                 raise UsageError("error.key_of_other_person", by=self.by, named=", ".join(named))
+            if not timely(act.at, milliseconds(at)):
+                raise UsageError("error.act_old", kind=act.kind, at=act.at)
             return (signatures.of_act(act, self._key, origin=self._origin, at=at, blind=blind, **self._for()),)
         if record.topic == "suppressions" and not self._for():
             stop: Suppression = decode("suppressions", record.key, record.value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.unreadable import named
@@ -41,6 +41,11 @@ class Erasure:
     partitions: Sequence[int]
     sources: int = 0
     unreadable: int = 0
+
+    def dated(self, at: str) -> Erasure:
+        """The same at another instant: the gate refuses an act, or a correction, ten minutes after its date."""
+        stops = [stop.model_copy(update={"received_at": at}) for stop in self.stops]
+        return replace(self, act=self.act.model_copy(update={"at": at}), stops=stops)
 
     def write(self, settings: Settings, signatory: Signatory | None = None) -> Pair:
         """Writes everything or nothing; raises as `fact_with_act.write` does."""

@@ -16,6 +16,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
 from schemas.topics import subject_key
+from streams.client import fact_with_act
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import settle, transact
 from streams.client.reader import Reader
@@ -31,7 +32,7 @@ class Run:
 
     `waiting`: the ids of the audit records that will report a partition as done. `handed`: the clearances handed off,
     True if they had been handed off before. `recalled`: the clearances recalled. `refused`: the code of a refusal.
-    `called_off`: a later act cancelled the campaign.
+    `called_off`: a later act cancelled the campaign. `resumed`: the act was written by an earlier call.
     """
 
     act: CampaignAct
@@ -41,6 +42,7 @@ class Run:
     recalled: set[str] = field(default_factory=set)
     refused: str | None = None
     called_off: bool = False
+    resumed: bool = False
 
     def take(self, value: bytes | None) -> None:
         """Takes in a record of `audit`."""
@@ -68,11 +70,12 @@ class Run:
 
 
 def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
-    """Writes the act to every partition, or to none. The result is its run, still without answers.
+    """Writes the act to every partition, or to none, dated now. The result is its run, still without answers.
 
     Raises as `streams.client.publisher.transact` does.
     """
     starts = reader.ends("audit")  # an answer comes after its act
+    act = act.model_copy(update={"at": fact_with_act.now()})
     key, value = subject_key("acts", act).encode(), encode(act)
     numbers = [tp.partition for tp in reader.partitions("acts")]
     records = [Outgoing("acts", key, value, number) for number in numbers]
@@ -99,7 +102,7 @@ def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
     if first is None:
         return None
     starts = reader.since("audit", first[1] - CLOCKS_MS)
-    return Run(first[0], {_did(settings, *place): place[0] for place in places.items()}, starts)
+    return Run(first[0], {_did(settings, *place): place[0] for place in places.items()}, starts, resumed=True)
 
 
 def answers(reader: Reader, run: Run, *, seconds: float) -> Iterator[Run]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
@@ -58,6 +59,11 @@ class LostRecords:
     def gone(self) -> list[str]:
         """The decision ids whose bytes are nowhere any more."""
         return sorted(did for did, one in self.missing.items() if one.source is None)
+
+    @property
+    def askable(self) -> int:
+        """The number of pieces that can be written again."""
+        return sum(one.source is not None and one.send is not None for one in self.missing.values())
 
 
 def find(reader: Reader, *, now: int) -> LostRecords:
@@ -143,44 +149,47 @@ def demand(*, by: str, reason: str) -> None:
     raise UsageError("error.option_invalid", option=f"--{option}")
 
 
-def acts(lost: LostRecords, *, by: str, run: str, reason: str = "") -> list[Reemission]:
-    """The acts that request all pieces that can be written again; their ids begin with `run`."""
-    found = []
+def acts(
+    lost: LostRecords, *, by: str, run: str, reason: str = "", clock: Callable[[], str] = fact_with_act.now
+) -> Iterator[Reemission]:
+    """Yields the acts that request all pieces that can be written again; their ids begin with `run`.
+
+    Each act is dated when it is taken, because the gate refuses one that arrives ten minutes after its date. `clock`:
+    gives the present instant.
+    """
     for number, (did, one) in enumerate(sorted(lost.missing.items())):
         if one.source is None or one.send is None:
             continue
-        found.append(
-            Reemission(
-                v=1,
-                kind="reemit",
-                act_id=f"{run}.{number}",
-                at=fact_with_act.now(),
-                by=by,
-                recipient_id=one.send.recipient_id,
-                campaign_id=one.send.campaign_id,
-                channel=one.send.channel,
-                decision_id=did,
-                source=one.source,
-                after=one.after,
-                reason=reason,
-            )
+        yield Reemission(
+            v=1,
+            kind="reemit",
+            act_id=f"{run}.{number}",
+            at=clock(),
+            by=by,
+            recipient_id=one.send.recipient_id,
+            campaign_id=one.send.campaign_id,
+            channel=one.send.channel,
+            decision_id=did,
+            source=one.source,
+            after=one.after,
+            reason=reason,
         )
-    return found
 
 
 def answers(
-    settings: Settings, reader: Reader, asked: list[Reemission], *, rate: int, seconds: float
+    settings: Settings, reader: Reader, asked: Iterator[Reemission], *, rate: int, seconds: float
 ) -> Iterator[tuple[str, str | None]]:
     """Writes acts, at most `rate` a second, and yields outcome and code of each as the worker answers.
 
-    Ends when all are answered, or after `seconds` of silence. Raises UnavailableError (3) if the broker accepts no
-    more.
+    `asked`: taken window by window, as they are written. Ends when all are answered, or after `seconds` of silence.
+    Raises UnavailableError (3) if the broker accepts no more.
     """
-    ends, waiting = reader.ends("audit"), {act.act_id for act in asked}
+    ends, waiting = reader.ends("audit"), set[str]()
     size = max(1, min(WINDOW, rate))  # no more at once than in a second
     with Publisher(settings, "acts") as out:
-        for start in range(0, len(asked), size):
-            window, begun = asked[start : start + size], monotonic()
+        while window := list(islice(asked, size)):
+            begun = monotonic()
+            waiting |= {act.act_id for act in window}
             places = out.write(
                 [(act.recipient_id.encode(), encode(act)) for act in window],
                 [act.source.partition for act in window],

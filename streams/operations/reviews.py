@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from time import monotonic
 
 from gatekeeper.review.queue import Queue
@@ -45,17 +46,16 @@ def read(reader: Reader, *, origins: bool = False) -> Queue:
 
 
 def write(
-    settings: Settings, acts: Collection[Release | ItemAct], signatory: Signatory | None = None
+    settings: Settings, acts: Iterable[Release | ItemAct], signatory: Signatory | None = None
 ) -> Iterator[list[tuple[Release | ItemAct, bool]]]:
     """Writes acts, each on its item's partition, and yields for each window which acts are acknowledged.
 
-    `signatory`: as for `Publisher`. An act without acknowledgement may have been written all the same; its act id
-    shows that in a later read.
+    `acts`: taken window by window, so that each can be dated as it is written. `signatory`: as for `Publisher`. An act
+    without acknowledgement may have been written all the same; its act id shows that in a later read.
     """
-    waiting = list(acts)
+    waiting = iter(acts)
     with Publisher(settings, "acts", signatory) as out:
-        while waiting:
-            window, waiting = waiting[:WINDOW], waiting[WINDOW:]
+        while window := list(islice(waiting, WINDOW)):
             records = [(subject_key("acts", act).encode(), encode(act)) for act in window]
             places = out.write(records, [act.review.partition if act.review else 0 for act in window])
             yield [(act, place is not None) for act, place in zip(window, places, strict=True)]

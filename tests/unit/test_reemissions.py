@@ -18,6 +18,8 @@ from gatekeeper.errors import UsageError
 from gatekeeper.policy.packs import load
 from schemas.audit import AuditRecord
 from schemas.codec import Unreadable, decode
+from schemas.events import Send
+from schemas.events.acts import SourcePlace
 from schemas.record import Output, Record
 from schemas.record import Record as Stored
 from streams.client.reader import Reader
@@ -207,4 +209,14 @@ def test_a_record_of_audit_that_no_worker_wrote_then_what_is_missing_is_found_be
     audit = [real, foreign.replace(b"A" * 26, did.encode())]
     lost = reemissions.find(cast("Reader", Topics(audit=audit, sends=[b"{}", SENT])), now=invented.T)
     (asked_,) = reemissions.acts(lost, by="pm-7", run="r")
-    assert (asked_.decision_id, asked_.after, lost.gone) == (did, None, [])
+    assert (asked_.decision_id, asked_.after, lost.gone, lost.askable) == (did, None, [], 1)
+
+
+def test_a_long_run_of_acts_then_each_is_dated_when_it_is_taken_to_be_written() -> None:
+    place, sent = SourcePlace(topic="sends", partition=3, offset=1), Send.model_validate_json(SENT)
+    missing = {f"D{n}": reemissions.Missing(3, 1, None, source=place, send=sent) for n in range(3)}
+    clock = ["2026-11-24T10:00:00Z"]
+    acts = reemissions.acts(reemissions.LostRecords(missing=missing), by="pm-7", run="r", clock=lambda: clock[0])
+    assert next(acts).at == "2026-11-24T10:00:00Z"
+    clock[0] = "2026-11-24T10:11:00Z"
+    assert [act.at for act in acts] == [clock[0]] * 2, "a copy dated at the start would be too old by now"

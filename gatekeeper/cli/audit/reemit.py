@@ -44,13 +44,14 @@ def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, w
     outcomes = Counter[tuple[str, str | None]]()
     with Reader(settings) as reader:
         lost = reemissions.find(reader, now=int(time() * 1000))
-        asked = [] if dry_run else reemissions.acts(lost, by=who, run=uuid4().hex[:12], reason=reason)
+        asked = 0 if dry_run else lost.askable
+        acts = reemissions.acts(lost, by=who, run=uuid4().hex[:12], reason=reason)
         with progress_bar() as bar:
-            task = bar.add_task(text("cli.audit_reemit_waiting"), total=len(asked))
-            for told in reemissions.answers(settings, reader, asked, rate=rate, seconds=wait) if asked else ():
+            task = bar.add_task(text("cli.audit_reemit_waiting"), total=asked)
+            for told in reemissions.answers(settings, reader, acts, rate=rate, seconds=wait) if asked else ():
                 outcomes[told] += 1
                 bar.advance(task)
-    gone, unanswered = lost.gone, len(asked) - outcomes.total()
+    gone, unanswered = lost.gone, asked - outcomes.total()
     counts = {"present": lost.present, "missing": len(lost.missing), "gone": len(gone), "unanswered": unanswered}
     told_of = {(code or outcome): count for (outcome, code), count in sorted(outcomes.items(), key=str)}
     if as_json:

@@ -98,7 +98,7 @@ def unfitting(unfit: UnfitValue, lang: Any) -> str:
 
 def write(held: Console, session: Session, calls: list[tuple[ActRequest, Item]]) -> None:
     """Writes acts; raises IncompleteError (504) when Kafka did not acknowledge some, which may still be written."""
-    lost, acts = 0, [call.act(item) for call, item in calls]
+    lost, acts = 0, (call.dated(instant(held.now())).act(item) for call, item in calls)
     for window in reviews.write(held.settings, acts, held.signatory(session)):
         lost += sum(not acknowledged for _, acknowledged in window)
     if lost:
