@@ -27,7 +27,7 @@ def standing(
     if roster.began is None:
         return (access, None) if acts == "unsigned" else (replace(access, within=NO_ACTS), "no_staff")
     person = roster.member(user, at)
-    if person is None:
+    if person is None or not person.roles:
         return replace(access, within=NO_ACTS), "not_staff"
     if not _on_record(console or own, roster, at):
         return replace(access, within=NO_ACTS), "no_key"

@@ -29,6 +29,8 @@ PASSWORD = "correct horse battery"
 BROWSER = {"accept-language": "en", "sec-fetch-site": "same-origin"}
 """Headers that a browser sends with each request from a page of the console."""
 NO_BROKER = "127.0.0.1:1"
+EVERYBODY: Mapping[str, Any] = {}
+"""Stands for all users of the user file."""
 
 
 def user_file(folder: Path, people: dict[str, dict[str, Any]], password: str = PASSWORD) -> Path:
@@ -96,19 +98,29 @@ class OfflineConsole:
         return found
 
 
-def offline_console(folder: Path, users: Users | None = None, desk: Desk | None = None, **more: Any) -> OfflineConsole:
+def offline_console(
+    folder: Path,
+    users: Users | None = None,
+    desk: Desk | None = None,
+    *,
+    on_record: Mapping[str, Any] | None = EVERYBODY,
+    key: str = "console",
+    **more: Any,
+) -> OfflineConsole:
     """A console of these users, whose model holds what the desk left on the topics.
 
     Each user is on record with the roles of the user file, and the console vouches for them. A console without users is
-    hanako's own.
+    hanako's own. `on_record`: the users who are; None = nobody at all. `key`: the holder of the console's key.
     """
-    keys = {"console_key": key_file(folder, "console")} if users or more else {"user_key": key_file(folder, "hanako")}
+    keys = {"console_key": key_file(folder, key)} if users or more else {"user_key": key_file(folder, "hanako")}
+    if on_record is EVERYBODY:
+        on_record = users.file().users if users else {}
     settings = Settings(broker=NO_BROKER, console_data=str(folder / "data"), log=str(folder / "log"), **keys)
     app = create_app(settings, users=users, **more)
     held: Console = app.state.console
     away = UnavailableError("error.broker_unreachable", broker=NO_BROKER, detail="-")
     held.feed.progress = replace(held.feed.progress, ready=True, trouble=away)
-    held.model.take([*registered(users.file().users if users else {}), *(records(desk) if desk else [])])
+    held.model.take([*registered(on_record), *(records(desk) if desk else [])])
     return OfflineConsole(app)
 
 
@@ -120,12 +132,13 @@ def key_file(folder: Path, by: str) -> str:
     return str(path)
 
 
-def registered(users: Mapping[str, User]) -> list[Record]:
+def registered(users: Mapping[str, Any] | None) -> list[Record]:
     """Returns the records of `reference` that put the people of tests.support.staff and these users in force."""
-    lines = staff.founding()
-    for name, user in users.items():
-        limits = {"controllers": user.controllers} if user.controllers else {}
-        lines += staff.signed(staff.record(name, user.roles, **limits), "hanako", "taro")
+    lines = [] if users is None else staff.founding()
+    for name, user in (users or {}).items():
+        said = user.model_dump() if isinstance(user, User) else user
+        limits = {"controllers": said["controllers"]} if said.get("controllers") else {}
+        lines += staff.signed(staff.record(name, said["roles"], **limits), "hanako", "taro")
     return referred(lines)
 
 

@@ -88,7 +88,7 @@ def test_claims_then_the_grants_of_all_that_fit_and_a_path_into_an_object(
     stub.person = {"sub": "taro", "groups": ["dm-viewers", "dm-reviewers"], "realm": {"roles": ["auditor", 7]}}
     signed_in(client)
     access = house.session(client).access
-    assert (access.covers("see"), access.covers("act"), access.covers("act", "C1"), access.covers("report")) == (
+    assert (access.covers("see"), access.covers("note"), access.covers("note", "C1"), access.covers("report")) == (
         True, False, True, True,
     )  # fmt: skip
 

@@ -1,0 +1,191 @@
+"""Every role and every act over HTTP: a route that acts lets it pass, or answers 403 with the reason in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from gatekeeper.console import passwords
+from gatekeeper.console.orders import KINDS as MANAGED
+from gatekeeper.console.pages import PAGES
+from gatekeeper.console.pages.acts import KINDS as ITEM_KINDS
+from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.session import COMMANDS
+from gatekeeper.console.users import Users
+from gatekeeper.staff import roles
+from gatekeeper.texts import text
+from tests.support import staff
+from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.offline_console import OfflineConsole, offline_console, referred, user_file
+from tests.support.roles import MAY, OWN
+
+PEOPLE: dict[str, dict[str, Any]] = {
+    **{role: {"roles": (role,)} for role in ("viewer", "reviewer", "approver", "auditor", "manager")},
+    "nobody": {"roles": ("manager",)},
+    "revoked": {"roles": ("manager",)},
+    "elsewhere": {"roles": ("manager",)},
+}
+"""The user file. `nobody` and `revoked` are managers there and nobody on record; `elsewhere` is on record for C9."""
+LONG = "x" * 201
+"""A reason that no act may have: where the act is allowed, the form alone is wrong."""
+ROUTES = {
+    "POST /items/{id_}/acts": sorted(ITEM_KINDS),
+    "POST /bulk": sorted(KEYS),
+    "GET /bulk": sorted(KEYS),
+    "POST /manage/{kind}": [*MANAGED],
+    "GET /manage/{kind}": [*MANAGED],
+    "POST /people/{recipient}/stop": ["withdraw"],
+}
+"""Every route that acts, or leads to an act, with the acts that it knows."""
+PASSED = (200, 303, 400, 422)
+"""The page or the form came up, or a value is wrong: an id or the reason."""
+NO_ACT = {"POST /people", "POST /signin", "POST /signout"}
+NOT_HERE = {"reveal_topic", "reemit", "handoff", "cancel", "resume_partition"}
+"""Acts for which there is a command only."""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
+    desk = Desk(*YOUNG)
+    desk.send(event_id="E-1")
+    folder = tmp_path_factory.mktemp("house")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "LOG_N", 10)
+        found = offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+        later = [
+            *staff.signed({**staff.record("nobody", [], keys=[])}, "hanako", "taro"),
+            *staff.signed({**staff.record("revoked", [], keys=[])}, "hanako", "taro"),
+            *staff.signed(staff.record("elsewhere", ["manager"], controllers=["C9"]), "hanako", "taro"),
+        ]
+        found.console.model.take(referred(later, first=1_000))
+        yield found
+
+
+@pytest.fixture
+def item(house: OfflineConsole) -> str:
+    with house.console.model.read() as db:
+        return str(db.execute("SELECT id FROM item").fetchone()[0])
+
+
+def asked(house: OfflineConsole, item: str, route: str, user: str, kind: str) -> httpx.Response:
+    method, path = route.split()
+    names = {"id_": item, "kind": kind, "recipient": "no%20id"}
+    subject = {"controller": "C1", "batch": "B-1", "policy": "jp-pmark", "person": "P-1"}.get(MANAGED.get(kind, ""), "")
+    fields = {"kind": kind, "run": "0" * 32 if "manage" in path else "r1", "reason": LONG, "subject": subject}
+    fields |= {"typed": subject, "filter": "state=any", "until": house.console.model.cursor(), "count": "1"}
+    client = house.client(user)
+    if method == "GET":
+        return client.get(path.format(**names), params={"kind": kind, "subject": subject})
+    return client.post(path.format(**names), data=fields)
+
+
+def test_every_route_that_acts_is_among_those_tried() -> None:
+    routes = {
+        f"{method} {route.path}"
+        for page in PAGES
+        for route in page.router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    assert {one for one in routes if one.startswith("POST")} == {one for one in ROUTES if "POST" in one} | NO_ACT
+    assert {kind for kinds in ROUTES.values() for kind in kinds} == roles.ACTS.keys() - NOT_HERE
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("role", ["viewer", "reviewer", "approver", "auditor", "manager"])
+def test_an_act_of_a_role_then_it_passes_or_is_refused_with_a_sentence(
+    house: OfflineConsole, item: str, route: str, role: str
+) -> None:
+    for kind in ROUTES[route]:
+        answer = asked(house, item, route, role, kind)
+        if kind not in MAY[role]:
+            assert (answer.status_code, text("page.may_not", "en") in answer.text) == (403, True), kind
+        elif kind in OWN:
+            sentence = text("page.own_signature", "en", command=COMMANDS[kind])
+            assert (answer.status_code, sentence in answer.text) == (403, True), kind
+        else:
+            assert answer.status_code in PASSED, (kind, answer.text)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("user", ["nobody", "revoked"])
+def test_a_user_who_is_not_on_record_then_no_act_passes_and_the_pages_say_so(
+    house: OfflineConsole, item: str, route: str, user: str
+) -> None:
+    for kind in ROUTES[route]:
+        answer = asked(house, item, route, user, kind)
+        assert (answer.status_code, text("page.bar_not_staff", "en") in answer.text) == (403, True), kind
+
+
+def test_a_user_on_record_for_another_controller_then_no_act_about_this_one_passes(
+    house: OfflineConsole, item: str
+) -> None:
+    assert asked(house, item, "POST /items/{id_}/acts", "elsewhere", "uphold").status_code == 403
+    assert asked(house, item, "POST /manage/{kind}", "elsewhere", "suspend").status_code == 403
+    assert asked(house, item, "POST /people/{recipient}/stop", "elsewhere", "withdraw").status_code == 403
+    assert 'id="act"' not in house.client("elsewhere").get(f"/items/{item}").text
+    assert 'id="act"' in house.client("manager").get(f"/items/{item}").text
+
+
+@pytest.mark.parametrize("role", ["viewer", "reviewer", "approver", "auditor", "manager"])
+def test_pages_then_they_offer_only_acts_that_can_succeed(house: OfflineConsole, item: str, role: str) -> None:
+    client, may = house.client(role), {kind for kind in MAY[role] if kind not in OWN}
+    page = client.get(f"/items/{item}").text
+    offered = {kind for kind in ITEM_KINDS if f'name="kind" value="{kind}"' in page}
+    assert offered == may & {"claim", "note", "reveal", "release", "uphold", "redecide"}
+    listed = client.get("/items").text
+    assert {kind for kind in KEYS if f"kind={kind}" in listed} == may & (KEYS.keys() - {"claim"})
+    managed = client.get("/manage")
+    forms = {kind for kind in MANAGED if f'action="/manage/{kind}"' in managed.text}
+    assert (managed.status_code, forms) == (200 if may & MANAGED.keys() else 403, may & MANAGED.keys())
+    assert ('href="/manage"' in page) == bool(may & MANAGED.keys())
+
+
+def test_an_act_that_needs_the_persons_own_key_then_the_page_names_the_command(house: OfflineConsole) -> None:
+    page = house.client("manager").get("/manage").text
+    for kind in ("readmit", "activate"):
+        assert text("page.own_signature", "en", command=COMMANDS[kind]) in page
+
+
+def test_a_release_that_needs_two_people_then_the_console_cannot_sign_it(tmp_path: Path, cheap: None) -> None:
+    desk = Desk(*TWO)
+    desk.send(event_id="E-1")
+    house = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk)
+    with house.console.model.read() as db:
+        id_ = str(db.execute("SELECT id FROM item").fetchone()[0])
+    page = house.client("manager").get(f"/items/{id_}").text
+    assert 'value="release"' not in page
+    assert text("act.refused_vouched_not_enough", "en") in page
+    form = {"kind": "release", "run": "r1", "reason": "looked", "evidence": "scan-1"}
+    answer = house.client("manager").post(f"/items/{id_}/acts", data=form)
+    assert (answer.status_code, text("act.refused_vouched_not_enough", "en") in answer.text) == (422, True)
+    form |= {"filter": "state=any", "until": house.console.model.cursor(), "count": "1"}
+    bulk = house.client("manager").get("/bulk", params={"kind": "release", "state": "any"}).text
+    assert text("act.refused_vouched_not_enough", "en") in bulk
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that take no time."""
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+
+
+@pytest.mark.parametrize("bar", ["no_staff", "not_staff", "no_key"])
+def test_nobody_can_act_here_then_every_page_says_why(tmp_path: Path, cheap: None, bar: str) -> None:
+    desk = Desk(*YOUNG)
+    desk.send(event_id="E-1")
+    known = {"no_staff": {}, "not_staff": {"taro": PEOPLE["manager"]}, "no_key": PEOPLE}[bar]
+    file = user_file(tmp_path, PEOPLE)
+    house = offline_console(tmp_path, Users(file), desk, on_record=known if bar != "no_staff" else None,
+                            key="console" if bar != "no_key" else "stranger")  # fmt: skip
+    client = house.client("manager")
+    for path in ("/", "/items", "/reasons", "/people"):
+        assert text(f"page.bar_{bar}", "en") in client.get(path).text, path
+    answer = client.post("/people/P-1/stop", data={"reason": "said so"})
+    assert (answer.status_code, text(f"page.bar_{bar}", "en") in answer.text) == (403, True)
+    assert client.get("/report").status_code == 200, "views are not acts"
