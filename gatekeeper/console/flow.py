@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gatekeeper.console.access import SEE_ALL, Access
-from gatekeeper.console.model import Incoming, Part, Writing
+from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.office.campaign import Counts
 from gatekeeper.times import span
 from schemas.codec import Unreadable, decode

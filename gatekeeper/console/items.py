@@ -10,7 +10,7 @@ import orjson
 
 from gatekeeper import times
 from gatekeeper.console.access import Access
-from gatekeeper.console.model import Incoming, Part, Writing
+from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
 from gatekeeper.review.review_item import Doing, Item, answered, asked, held, standing

@@ -10,24 +10,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
-from functools import cached_property
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 from uuid import uuid4
 
-import orjson
 import structlog
 
 from gatekeeper.console import recipients
+from gatekeeper.console.model_part import Incoming, Part, Taker, Writing
 from gatekeeper.errors import UnavailableError
-from schemas.codec import Unreadable, decode
-from schemas.events import Act, Suppression
 from schemas.record import Record
 
 log = structlog.get_logger("console")
@@ -44,84 +39,6 @@ _ODD = (
     *(sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError),
 )
 """Errors that a foreign record may raise in a taker; errors of the disk are not among them."""
-
-
-class Writing:
-    """Transaction of one batch: `db` writes, and `tick` numbers each change, so that pages can ask for newer ones.
-
-    `zone`: the time zone of days.
-    """
-
-    def __init__(self, db: sqlite3.Connection, zone: str, changes: int) -> None:
-        self.db = db
-        self.zone = zone
-        self.changes = changes
-
-    def tick(self) -> int:
-        """The next number of a change."""
-        self.changes += 1
-        return self.changes
-
-    def recipient(self, id_: str, at: int) -> int | None:
-        """The number of a recipient whom a record of that instant (milliseconds) names; None if erased since."""
-        return recipients.number(self.db, id_, at)
-
-
-@dataclass(frozen=True)
-class Incoming(Record):
-    """Record for the model, decoded once for all parts."""
-
-    @classmethod
-    def of(cls, record: Record) -> Incoming:
-        """The record in the form that the parts take."""
-        return cls(*(getattr(record, one.name) for one in fields(Record)))
-
-    @cached_property
-    def json(self) -> dict[str, Any]:
-        """The value's JSON object, {} for a value that is no JSON object."""
-        try:
-            found = orjson.loads(self.value or b"")
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
-
-    @cached_property
-    def act(self) -> Act | None:
-        """The act in a record of `acts`, None for an unreadable record."""
-        try:
-            found: Act = decode("acts", self.key, self.value)
-        except Unreadable:
-            return None
-        return found
-
-    @cached_property
-    def stop(self) -> Suppression | None:
-        """The suppression in a record of `suppressions`, None for an unreadable record."""
-        try:
-            found: Suppression = decode("suppressions", self.key, self.value)
-        except Unreadable:
-            return None
-        return found
-
-
-Taker = Callable[[Writing, Incoming], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Part of the read model for one subject: its tables, a taker for each topic, and the removal of old rows.
-
-    Takers see topics in any order, and may see a record twice.
-    `forget`: deletes old rows; called about once an hour with the instant in milliseconds.
-    `naming`: its tables whose column `recipient` holds a number of gatekeeper.console.recipients.
-    `erase`: removes what records up to an instant (milliseconds) say about the recipient of a number.
-    """
-
-    schema: str
-    takers: Mapping[str, Taker]
-    forget: Callable[[sqlite3.Connection, int], None] | None = None
-    naming: tuple[str, ...] = ()
-    erase: Callable[[sqlite3.Connection, int, int], None] | None = None
 
 
 class Model:

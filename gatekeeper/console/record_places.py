@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from gatekeeper.console.model import Incoming, Part, Writing
+from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.engine.item import KEPT_MS
 from schemas.events import PairedAct
 

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import orjson
 
 from gatekeeper.console.access import SEE_ALL, Access
-from gatekeeper.console.model import Incoming, Part, Writing
+from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.times import instant
 from schemas.events import PairedAct
 from schemas.topics import TOPICS

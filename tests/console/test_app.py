@@ -15,7 +15,8 @@ from gatekeeper.console.app import create_app
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed, Progress
 from gatekeeper.console.limits import Limit
-from gatekeeper.console.model import Model, Part, Writing
+from gatekeeper.console.model import Model
+from gatekeeper.console.model_part import Part, Writing
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
 from gatekeeper.settings import Settings
