@@ -8,12 +8,10 @@ Signing keys have the form of C2SP signed notes, `NAME+HASH+BASE64`; the others 
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import secrets
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey, read_signing_key, secret_text
 
 SIGNERS = ("worker", "log", "witness")
 ROTATED = ("master", "token", *SIGNERS)
@@ -30,9 +29,6 @@ ROLES = (*ROTATED, "import")
 """All roles; the key for ids of imported rows stays the same, so that a list imported again meets its earlier ids."""
 SECRET_BYTES = 32
 PUBLIC_BYTES = 4096
-ED25519, COSIGNATURE = b"\x01", b"\x04"
-"""Kinds of signature in a note: of a log or a worker, and of a witness, whose signature holds its time."""
-_SECRET = "PRIVATE+KEY+"  # noqa: S105 - how C2SP begins a signing key, not one
 _FILE = re.compile(r"(master|token|worker|log|witness|import)-([1-9][0-9]{0,5})\.(key|pub)")
 
 State = Literal["in use", "former", "public only"]
@@ -61,39 +57,6 @@ def public_text(path: Path) -> str:
 def fingerprint(master: bytes) -> str:
     """16 hex digits that identify a master key and reveal nothing about it."""
     return sha256(b"gate/master/1\0" + master).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Signer:
-    """An Ed25519 key that signs. `kid` is `NAME+HASH`, the name of the key in a signature."""
-
-    name: str
-    kind: bytes
-    private: Ed25519PrivateKey = field(repr=False)
-
-    @cached_property
-    def public(self) -> bytes:
-        """The 32 bytes of the public key."""
-        return self.private.public_key().public_bytes_raw()
-
-    @cached_property
-    def kid(self) -> str:
-        """Name and hash: `NAME+HASH`, the hash being 8 hex digits."""
-        return f"{self.name}+{self.hash.hex()}"
-
-    @property
-    def hash(self) -> bytes:
-        """Four bytes that identify name, kind and key (C2SP signed-note)."""
-        return sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
-
-    @property
-    def verifier(self) -> str:
-        """The public key with which others check a signature: `NAME+HASH+BASE64`."""
-        return f"{self.kid}+{base64.b64encode(self.kind + self.public).decode()}"
-
-    def sign(self, message: bytes) -> bytes:
-        """The 64 bytes of the signature."""
-        return self.private.sign(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +90,7 @@ class Keys:
         found = map(_FILE.fullmatch, names)
         return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
 
-    def signer(self, role: str) -> Signer:
+    def signer(self, role: str) -> SigningKey:
         """The key in use of a role; raises UsageError (2) if it is missing, readable by others, or no key.
 
         A key of another role is refused.
@@ -199,7 +162,7 @@ class Keys:
         if role not in SIGNERS:
             self._write(role, number, "key", secret.hex())
             return Key(role, number, "in use", None)
-        signer = Signer(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
+        signer = SigningKey(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
         self._write(role, number, "pub", signer.verifier)
         try:
             self._write(role, number, "key", secret_text(signer))
@@ -242,8 +205,8 @@ class Keys:
         if not self._handed and (fault := self.open_folder()):
             raise fault
 
-    def _signer(self, role: str, number: int) -> Signer:
-        found = read_signer(self._secret(role, number))
+    def _signer(self, role: str, number: int) -> SigningKey:
+        found = read_signing_key(self._secret(role, number))
         if found is None:
             raise self._unreadable(role, number, "key")
         self._of_role(role, number, "key", found.name, found.kind)
@@ -311,25 +274,3 @@ class Keys:
 
     def _unreadable(self, role: str, number: int, ending: str) -> UsageError:
         return UsageError("error.key_unreadable", path=self._path(role, number, ending))
-
-
-def secret_text(signer: Signer) -> str:
-    """The text of a signing key's file (C2SP): `PRIVATE+KEY+NAME+HASH+BASE64`."""
-    seed = base64.b64encode(ED25519 + signer.private.private_bytes_raw()).decode()
-    return f"{_SECRET}{signer.kid}+{seed}"
-
-
-def read_signer(text: str) -> Signer | None:
-    """The signing key in the text of its file, None for other text."""
-    name, _, rest = text.removeprefix(_SECRET).partition("+")
-    hash_, _, seed = rest.partition("+")
-    try:
-        raw = base64.b64decode(seed, validate=True)
-        private = Ed25519PrivateKey.from_private_bytes(raw[1:])
-    except ValueError:
-        return None
-    for kind in (ED25519, COSIGNATURE):  # the hash covers the public key's kind, and so tells which kind it is
-        signer = Signer(name, kind, private)
-        if signer.hash.hex() == hash_ and raw[:1] == ED25519:
-            return signer
-    return None

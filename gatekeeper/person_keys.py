@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.keys import ED25519, Signer, read_signer, secret_text
+from gatekeeper.signing_key import ED25519, SigningKey, read_signing_key, secret_text
 
 _ROLE = "staff"
 
@@ -25,7 +25,7 @@ class PersonKey:
 
     by: str
     key: str
-    signer: Signer
+    signer: SigningKey
 
     @property
     def public(self) -> str:
@@ -40,7 +40,7 @@ class PersonKey:
     @classmethod
     def of(cls, by: str, key: str, private: Ed25519PrivateKey) -> PersonKey:
         """The key of a person with this private half."""
-        return cls(by, key, Signer(f"{_ROLE}/{by}/{key}", ED25519, private))
+        return cls(by, key, SigningKey(f"{_ROLE}/{by}/{key}", ED25519, private))
 
 
 def make(folder: Path, by: str, key: str) -> tuple[PersonKey, Path]:
@@ -73,7 +73,7 @@ def read(path: Path) -> PersonKey:
         raise UsageError("error.person_key_unreadable", path=path) from None
     if mode & 0o077:
         raise UsageError("error.person_key_open", path=path, mode=f"{mode:03o}")
-    signer = read_signer(text)
+    signer = read_signing_key(text)
     role, _, rest = signer.name.partition("/") if signer else ("", "", "")
     by, _, key = rest.partition("/")
     if signer is None or role != _ROLE or not (by and key):

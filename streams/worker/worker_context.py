@@ -9,10 +9,10 @@ from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine import signers
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.sends import Judge
-from gatekeeper.keys import Signer
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
+from gatekeeper.signing_key import SigningKey
 from streams.worker.chunks import Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
@@ -32,7 +32,7 @@ class WorkerContext:
     clients: Clients
     seek: Callable[[int, int], Awaitable[None]]
     """Moves the transport to an offset: partition, offset."""
-    signer: Signer
+    signer: SigningKey
     """Signs manifests."""
     masters: Mapping[int, str]
     """Fingerprints of the available master keys, by number."""

@@ -19,10 +19,11 @@ from faust.types import TP
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.sends import Judge
-from gatekeeper.keys import Signer, fingerprint
+from gatekeeper.keys import fingerprint
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
+from gatekeeper.signing_key import SigningKey
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -35,7 +36,7 @@ from tests.simulation.network import Network
 from tests.support import invented
 
 MASTERS = {1: invented.KEY}
-SIGNER = Signer("gk/worker", b"\x01", Ed25519PrivateKey.from_private_bytes(invented.KEY))
+SIGNER = SigningKey("gk/worker", b"\x01", Ed25519PrivateKey.from_private_bytes(invented.KEY))
 POLL_MS = 500
 
 

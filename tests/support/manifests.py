@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from gatekeeper.engine.manifest import Taken
-from gatekeeper.keys import Signer
+from gatekeeper.signing_key import SigningKey
 from schemas.codec import canonical
 
 SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
@@ -45,7 +45,7 @@ def manifest(kid: str, *, partition: int = 0, prev: str | None = None, taken: Se
     )
 
 
-def signature(signer: Signer, value: bytes) -> str:
+def signature(signer: SigningKey, value: bytes) -> str:
     """Returns the header `gate-sig` of a manifest."""
     return base64.b64encode(signer.sign(value)).decode()
 
@@ -53,7 +53,7 @@ def signature(signer: Signer, value: bytes) -> str:
 class Writer:
     """A worker's partition: each manifest takes the next `n` sends and continues the one before."""
 
-    def __init__(self, signer: Signer, partition: int = 0) -> None:
+    def __init__(self, signer: SigningKey, partition: int = 0) -> None:
         self.signer, self.partition = signer, partition
         self.prev: str | None = None
         self.at = 0

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gatekeeper import keys
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import LEVEL
 from gatekeeper.audit.log.writer import LogWriter
@@ -34,10 +33,10 @@ from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.sends import Judge
-from gatekeeper.keys import Signer
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.packs import load, shipped, shipped_text
+from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey
 from gatekeeper.times import instant
 from schemas.codec import canonical
 from schemas.manifests import Skipped
@@ -50,9 +49,9 @@ SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
 PACKS = load("jp-pmark")
 
 
-def key(name: str, *, kind: bytes = keys.ED25519, seed: int = 0) -> Signer:
+def key(name: str, *, kind: bytes = ED25519, seed: int = 0) -> SigningKey:
     """Returns the same key for the same name and seed."""
-    return Signer(name, kind, Ed25519PrivateKey.from_private_bytes(sha256(f"{name}/{seed}".encode()).digest()))
+    return SigningKey(name, kind, Ed25519PrivateKey.from_private_bytes(sha256(f"{name}/{seed}".encode()).digest()))
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,14 @@ class Trail:
     group: str = GROUP
     """Whose keys sign: the name of a system's consumer group."""
     steps: list[Step] = field(default_factory=list)
-    worker: Signer = field(init=False)
-    log: Signer = field(init=False)
-    witness: Signer = field(init=False)
+    worker: SigningKey = field(init=False)
+    log: SigningKey = field(init=False)
+    witness: SigningKey = field(init=False)
 
     def __post_init__(self) -> None:
         self.worker = key(f"{self.group}/worker", seed=self.seed)
         self.log = key(self.group, seed=self.seed)
-        self.witness = key(f"{self.group}/witness", kind=keys.COSIGNATURE, seed=self.seed)
+        self.witness = key(f"{self.group}/witness", kind=COSIGNATURE, seed=self.seed)
         self._first: tuple[int, int] | None = None
         self._desks: _Desks | None = None
 
@@ -205,7 +204,7 @@ def lines(file: Path, values: Sequence[bytes]) -> None:
     file.write_bytes(gzip.compress(b"".join(value + b"\n" for value in values), LEVEL, mtime=0))
 
 
-def seal(leaves: Sequence[bytes], folder: Path, log: Signer, witness: Signer | None, *, at: int) -> None:
+def seal(leaves: Sequence[bytes], folder: Path, log: SigningKey, witness: SigningKey | None, *, at: int) -> None:
     """Writes a log of these leaves with its checkpoint, cosigned at that second if there is a witness."""
     files = _Files()
     sealed = LogWriter(files, signer=lambda: log, verifiers=[parse_vkey(log.verifier)])

@@ -13,7 +13,8 @@ import pytest
 from gatekeeper.audit.checks.chain import Chain, ChainFinding, Own, SealPosition
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.manifest import Taken
-from gatekeeper.keys import Keys, Signer
+from gatekeeper.keys import Keys
+from gatekeeper.signing_key import SigningKey
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
 from tests.support.manifests import SENDS, Writer, manifest, signature
@@ -34,7 +35,7 @@ def writer(keys: Keys) -> Writer:
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Signer:
+def stranger(tmp_path: Path) -> SigningKey:
     """A key that the sealer does not have."""
     found = Keys(tmp_path / "stranger")
     found.make("worker", "mail.gatekeeper/worker")
@@ -125,11 +126,11 @@ def test_given_a_new_key_that_is_added_meanwhile_then_it_is_known(chain: Chain, 
 
 @pytest.mark.parametrize("kind", ["unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged"])
 def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
-    chain: Chain, keys: Keys, writer: Writer, stranger: Signer, kind: str
+    chain: Chain, keys: Keys, writer: Writer, stranger: SigningKey, kind: str
 ) -> None:
     mine = writer.signer
 
-    def signed_by(signer: Signer, value: bytes) -> tuple[bytes, str]:
+    def signed_by(signer: SigningKey, value: bytes) -> tuple[bytes, str]:
         return value, signature(signer, value)
 
     first = writer.next()

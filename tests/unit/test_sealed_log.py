@@ -18,7 +18,8 @@ from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion, tile_pa
 from gatekeeper.audit.tlog.notes import open_note, parse_vkey
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import checkpoint, cosignature, signed
-from gatekeeper.keys import Keys, Signer
+from gatekeeper.keys import Keys
+from gatekeeper.signing_key import SigningKey
 from tests.unit.test_merkle import LEAVES, ROOTS
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -78,15 +79,15 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 
 @pytest.fixture
-def signer(keys: Keys) -> Signer:
+def signer(keys: Keys) -> SigningKey:
     return keys.signer("log")
 
 
-def opened_log(folder: Path, signer: Signer) -> LogWriter:
+def opened_log(folder: Path, signer: SigningKey) -> LogWriter:
     return LogWriter(AtomicStore(folder), signer=lambda: signer, verifiers=[parse_vkey(signer.verifier)])
 
 
-def sealed(folder: Path, signer: Signer, leaves: list[bytes]) -> Tree:
+def sealed(folder: Path, signer: SigningKey, leaves: list[bytes]) -> Tree:
     log = opened_log(folder, signer)
     for leaf in leaves:
         log.append(leaf)
@@ -108,7 +109,7 @@ def numbered(n: int) -> list[bytes]:
 
 @pytest.mark.parametrize(("size", "root"), ROOTS.items())
 def test_given_the_reference_leaves_then_the_log_has_the_published_root(
-    tmp_path: Path, signer: Signer, size: int, root: str
+    tmp_path: Path, signer: SigningKey, size: int, root: str
 ) -> None:
     tree = sealed(tmp_path, signer, LEAVES[:size])
     assert tree.root().hex() == root
@@ -119,7 +120,7 @@ def test_given_the_reference_leaves_then_the_log_has_the_published_root(
 
 @pytest.mark.parametrize(("place", "proof"), INCLUSION.items())
 def test_given_the_reference_leaves_then_the_published_proofs_of_inclusion(
-    tmp_path: Path, signer: Signer, place: tuple[int, int], proof: tuple[str, ...]
+    tmp_path: Path, signer: SigningKey, place: tuple[int, int], proof: tuple[str, ...]
 ) -> None:
     index, size = place
     found = sealed(tmp_path, signer, LEAVES[:size]).inclusion(index)
@@ -130,7 +131,7 @@ def test_given_the_reference_leaves_then_the_published_proofs_of_inclusion(
 
 @pytest.mark.parametrize(("sizes", "proof"), CONSISTENCY.items())
 def test_given_the_reference_leaves_then_the_published_proofs_of_consistency(
-    tmp_path: Path, signer: Signer, sizes: tuple[int, int], proof: tuple[str, ...]
+    tmp_path: Path, signer: SigningKey, sizes: tuple[int, int], proof: tuple[str, ...]
 ) -> None:
     old, new = sizes
     found = sealed(tmp_path, signer, LEAVES[:new]).consistency(old)
@@ -164,7 +165,7 @@ def test_given_the_example_of_a_note_then_it_is_signed_and_a_change_is_not() -> 
         parse_vkey(PETER.replace("c74f20a3", "c74f20a4"))
 
 
-def test_given_a_cosignature_then_it_signs_the_time_too(keys: Keys, signer: Signer) -> None:
+def test_given_a_cosignature_then_it_signs_the_time_too(keys: Keys, signer: SigningKey) -> None:
     text = checkpoint(signer.name, 0, merkle.root([]))
     note = signed(text, signer) + cosignature(text, keys.signer("witness"), time=1_750_000_000)
     log, witness = (parse_vkey(keys.verifiers(role)[0]) for role in ("log", "witness"))
@@ -177,7 +178,9 @@ def test_given_a_cosignature_then_it_signs_the_time_too(keys: Keys, signer: Sign
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 600, 65_536, 65_537, 66_000])
-def test_given_a_log_of_any_size_then_its_files_hold_leaves_and_root(tmp_path: Path, signer: Signer, size: int) -> None:
+def test_given_a_log_of_any_size_then_its_files_hold_leaves_and_root(
+    tmp_path: Path, signer: SigningKey, size: int
+) -> None:
     leaves = numbered(size)
     tree = sealed(tmp_path, signer, leaves)
     assert tree.root() == merkle.root(leaves)
@@ -190,7 +193,7 @@ def test_given_a_log_of_any_size_then_its_files_hold_leaves_and_root(tmp_path: P
 
 
 def test_given_leaves_sealed_bit_by_bit_then_only_the_parts_of_two_checkpoints_are_kept(
-    tmp_path: Path, signer: Signer
+    tmp_path: Path, signer: SigningKey
 ) -> None:
     log = opened_log(tmp_path, signer)
     for leaf in numbered(1_000):
@@ -210,7 +213,7 @@ def test_given_leaves_sealed_bit_by_bit_then_only_the_parts_of_two_checkpoints_a
     assert sorted(found.name for found in (tmp_path / "state").iterdir()) == ["1000", "999"]
 
 
-def test_given_a_leaf_that_no_entry_can_hold_then_it_is_refused(tmp_path: Path, signer: Signer) -> None:
+def test_given_a_leaf_that_no_entry_can_hold_then_it_is_refused(tmp_path: Path, signer: SigningKey) -> None:
     log = opened_log(tmp_path, signer)
     assert log.append(b"x" * LEAF_BYTES) == 0
     with pytest.raises(ValueError, match="65,535"):
@@ -272,7 +275,7 @@ class Disk:
         self.pending[name] = None
 
 
-def test_given_a_crash_at_any_step_then_no_leaf_is_lost_or_doubled_and_the_log_never_forks(signer: Signer) -> None:
+def test_given_a_crash_at_any_step_then_no_leaf_is_lost_or_doubled_and_the_log_never_forks(signer: SigningKey) -> None:
     known = [parse_vkey(signer.verifier)]
     crashes = 0
     for first in range(0, 60):
