@@ -8,9 +8,12 @@ and the same hash (domain rule 7.1.2). Until then a record arrived when the log 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 
+from gatekeeper.deciding.redacted import redacted
 from schemas.events import Copy
 from schemas.record import Record
 
@@ -64,11 +67,13 @@ class CopiedRun:
 
 
 class Copies:
-    """The copied beginnings of all partitions."""
+    """The copied beginnings of all partitions, with the records that wait until their beginning is believed."""
 
     def __init__(self) -> None:
         self.runs: dict[Partition, CopiedRun] = {}
         self._signed: dict[Partition, set[tuple[int, str]]] = {}
+        self._waiting: dict[Partition, list[tuple[Record, Any]]] = {}
+        self._reference: dict[int, int] = {}  # first arrivals of copied records of `reference`, by offset
 
     def take(self, record: Record) -> int | None:
         """Takes the next record of its partition; the result as of `CopiedRun.take`."""
@@ -87,3 +92,38 @@ class Copies:
         """True if the run of a partition is over, and a counting `copy` record names it."""
         run = self.runs.get(place)
         return run is not None and not run.open and (run.count, run.sha256) in self._signed.get(place, ())
+
+    def keep(self, record: Record, model: Any, arrived: int) -> None:
+        """Keeps a readable copied record; `arrived`: the first arrival that it states, in milliseconds."""
+        if record.topic == "reference":
+            self._reference[record.offset] = arrived
+        elif _differs(record, arrived):
+            place = record.topic, record.partition
+            self._waiting.setdefault(place, []).append((replace(record, timestamp=arrived), model))
+
+    def due(self, record: Record) -> Iterator[tuple[Record, Any]]:
+        """Yields the kept records that are believed since this record, at their first arrivals; each is yielded once.
+
+        Records of `reference` are not among them (`first_arrivals`).
+        """
+        if not self._waiting:
+            return
+        for place in [*self._waiting] if record.topic == "reference" else [(record.topic, record.partition)]:
+            if self.believed(place):
+                yield from self._waiting.pop(place, ())
+
+    def first_arrivals(self, record: Record) -> Mapping[int, int]:
+        """The first arrivals of `reference` by offset, in milliseconds, once this record makes them believed; else {}.
+
+        They are given once.
+        """
+        if not (self._reference and record.topic == "reference" and self.believed((record.topic, record.partition))):
+            return {}
+        found, self._reference = self._reference, {}
+        return found
+
+
+def _differs(record: Record, arrived: int) -> bool:
+    """True if the record says something else at its first arrival than at its own."""
+    value = record.value or b""
+    return redacted(record.topic, value, arrived)[0] != redacted(record.topic, value, record.timestamp)[0]

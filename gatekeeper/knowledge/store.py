@@ -5,13 +5,12 @@ The store holds lines (gatekeeper.knowledge.person_facts) for each person, and f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from copy import deepcopy
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from gatekeeper.deciding.facts import CERTAIN, NO_AGES, Facts
+from gatekeeper.deciding.facts import NO_AGES, Facts
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import hits, redacted
 from gatekeeper.deciding.reference import PURPOSES, Reference
@@ -21,15 +20,15 @@ from gatekeeper.knowledge.address_numbers import Given, addresses
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
-from gatekeeper.knowledge.copies import Copies, Partition
+from gatekeeper.knowledge.copies import Copies
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
 from gatekeeper.knowledge.token_keys import TokenKeys, address_of
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.policy.activation import Activations
-from gatekeeper.staff.signed_acts import readmits
 from schemas.audit import Printing
 from schemas.codec import Unreadable, canonical, decode
 from schemas.events import Copy, Resolution, Send, Suppression
@@ -59,13 +58,10 @@ class FactStore:
         self.listeners: list[Callable[[str], None]] = []
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
-        self._by_token: dict[str, bytes] = {}
-        self._taken_back: dict[bytes, list[Record]] = {}  # corrections of erasures, which need a signature
+        self._suppressed = SuppressedTokens()
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
         self.copies = Copies()
         """The copied beginnings of the partitions."""
-        self._earlier: dict[Partition, list[tuple[Record, Any]]] = {}  # copied records until their run is believed
-        self._first: dict[int, int] = {}  # first arrivals of copied records of `reference`, by offset
 
     @property
     def reference(self) -> Reference:
@@ -105,7 +101,7 @@ class FactStore:
             if refused and refused.what == "record":
                 raise Unreadable(refused.fault)
             model = decode(topic, key, value)
-            names = [*self._fold(record, model), *self._copied(record, model, copied)]
+            names = [*self._fold(record, model), *self._first_arrived(record, model, copied)]
         except Unreadable as unreadable:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
@@ -151,7 +147,7 @@ class FactStore:
         given_by, near = covering(person, send.contact_point, address) if place or stated else (frozenset(), {})
         where = addresses(person.given, person.known_as, send.contact_point, address)
         tokens, readings, here = spellings(person, send, place, near)
-        stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
+        stops, elsewhere, overfull = self._suppressed.stops(person, tokens, readings, here, self.log)
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
             unread += self.token_keys.lacking(address)
@@ -226,7 +222,7 @@ class FactStore:
     def person(self, recipient_id: str) -> bytes:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
         person = person_of(self._people.get(recipient_id, b""))
-        stops, _, overfull = self._stops(person, person.exact, person.less, ())
+        stops, _, overfull = self._suppressed.stops(person, person.exact, person.less, (), self.log)
         unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
         faults = (*person.overfull, *overfull, *unread)
         return snapshot(
@@ -241,60 +237,14 @@ class FactStore:
             release_lines=person.release_lines,
         )
 
-    def _stops(
-        self, person: PersonFacts, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
-    ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
-        """The person's stops with the certainty of each match, those only of another contact point, and faults.
-
-        A reading of a stop matches a whole spelling, and a reading of a spelling matches a whole stop. Two readings
-        never match, because rooms 101 and 102 share one.
-        """
-        stops = dict.fromkeys(person.stops, CERTAIN)
-        at_hand = set(person.stops)
-        elsewhere: set[bytes] = set()
-        overfull: list[str] = []
-
-        def add(token: str, line: bytes, score: int) -> None:
-            stops[line] = max(score, stops.get(line, 0))
-            (at_hand if token in here else elsewhere).add(line)
-
-        for found in (tokens, readings):
-            for token in found.keys() & self._by_token.keys():
-                stopped, score = person_of(self._by_token[token]), found[token]
-                overfull += stopped.overfull
-                for line in stopped.stops:
-                    add(token, line, score)
-                for weaker, line in stopped.near if found is tokens else ():
-                    add(token, line, score * weaker // CERTAIN)
-        if self._taken_back:
-            stops = {line: score for line, score in stops.items() if self._stands(line)}
-            elsewhere &= stops.keys()
-        return stops, elsewhere - at_hand, overfull
-
-    def _stands(self, line: bytes) -> bool:
-        """Tells whether a line of a stop counts: a correction of an erasure needs a manager's signature.
-
-        It is judged when it is used, as by then the reference data of its time has been applied.
-        """
-        records, log = self._taken_back.get(line), self.log
-        return records is None or any(
-            readmits(one.value or b"", one.headers, arrived=one.timestamp, roster=log.roster, origin=log.origin)
-            for one in records
-        )
-
-    def _copied(self, record: Record, model: Any, arrived: int | None) -> Iterator[str]:
-        """Keeps a copied record at its first arrival, and folds those that are believed from now on; yields names."""
-        place = record.topic, record.partition
-        if arrived is not None and record.topic == "reference":
-            self._first[record.offset] = arrived
-        elif arrived is not None and _tells(record, arrived):
-            self._earlier.setdefault(place, []).append((replace(record, timestamp=arrived), model))
-        for one in [*self._earlier] if record.topic == "reference" else [place] if self._earlier else []:
-            if self.copies.believed(one):
-                for earlier, about in self._earlier.pop(one, ()):
-                    yield from self._fold(earlier, about)
-        if self._first and record.topic == "reference" and self.copies.believed(place):
-            self.log, self._first = self.log.arrived(self._first), {}
+    def _first_arrived(self, record: Record, model: Any, arrived: int | None) -> Iterator[str]:
+        """Applies the copied records that are believed since this record, at their first arrivals; yields names."""
+        if arrived is not None:
+            self.copies.keep(record, model, arrived)
+        for earlier, about in self.copies.due(record):
+            yield from self._fold(earlier, about)
+        if first := self.copies.first_arrivals(record):
+            self.log = self.log.arrived(first)
             self._refs.clear()
             yield from self.reference.digests
 
@@ -307,8 +257,8 @@ class FactStore:
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
         line, tokens = redacted(topic, record.value or b"", record.timestamp)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
-        if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
-            self._taken_back.setdefault(line, []).append(record)
+        if isinstance(model, Suppression):
+            self._suppressed.corrected(model, line, record)
         place = f"{topic}/{record.partition}/{record.offset}"
         self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp)
         if topic == "sources":
@@ -322,20 +272,12 @@ class FactStore:
             self.token_keys.given(before, self._people[model.recipient_id])
         elif topic == "suppressions" and tokens:
             for one in tokens:
-                whole = one.score == CERTAIN
-                if whole and not self._stops_by(one.token, model.suppression_id):
+                if self._suppressed.add(one, line, model.suppression_id):
                     self.token_keys.stopped(model.suppression_id, one.token)
-                add(self._by_token, one.token, [b"x" + line if whole else b"w%d %b" % (one.score, line)])
             return [one.token for one in tokens]
         else:
             add(self._people, model.recipient_id, [KINDS[type(model)] + line])
         return (model.recipient_id,)
-
-    def _stops_by(self, token: str, suppression_id: str) -> bool:
-        """True if a suppression with this id names this token itself, not a reading of its own."""
-        named = b'"suppression_id":"%b"' % suppression_id.encode()
-        lines = self._by_token.get(token, b"").split(b"\n")
-        return any(line[:1] == b"x" and named in line for line in lines)
 
     def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
         """The digests of the reference data that a send and its person name, of purposes, and of the ask template."""
@@ -368,12 +310,6 @@ class FactStore:
         policies = frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY))
         if kept and policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
-
-
-def _tells(record: Record, arrived: int) -> bool:
-    """True if the record at its first arrival says something else than at its own."""
-    value = record.value or b""
-    return redacted(record.topic, value, arrived)[0] != redacted(record.topic, value, record.timestamp)[0]
 
 
 def _names(send: Send, person: PersonFacts, *tokens: Iterable[str]) -> Iterator[str]:

@@ -1,0 +1,93 @@
+"""The suppressions that name a token: by them a person's spellings find the stops of others' records.
+
+A suppression stands under each whole token that it names, and under each less exact reading of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from gatekeeper.deciding.facts import CERTAIN
+from gatekeeper.deciding.redacted import Token
+from gatekeeper.knowledge.person_facts import PersonFacts, add, person_of
+from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.staff.signed_acts import readmits
+from schemas.events import Suppression
+from schemas.record import Record
+
+
+class SuppressedTokens:
+    """The suppressions in their redacted form, by token. The order of the calls does not matter."""
+
+    def __init__(self) -> None:
+        self._by_token: dict[str, bytes] = {}
+        self._taken_back: dict[bytes, list[Record]] = {}  # corrections of erasures, which need a signature
+
+    def add(self, one: Token, line: bytes, suppression_id: str) -> bool:
+        """Adds a suppression to a token that it names; `line`: its redacted form.
+
+        The result is True for a whole token that this suppression did not name before.
+        """
+        whole = one.score == CERTAIN
+        new = whole and not self._names(one.token, suppression_id)
+        add(self._by_token, one.token, [b"x" + line if whole else b"w%d %b" % (one.score, line)])
+        return new
+
+    def corrected(self, model: Suppression, line: bytes, record: Record) -> None:
+        """Notes the record of a suppression that takes an erasure back, and whose signature decides."""
+        if model.kind == "erasure" and model.state == "corrected":
+            self._taken_back.setdefault(line, []).append(record)
+
+    def stops(
+        self,
+        person: PersonFacts,
+        tokens: Mapping[str, int],
+        readings: Mapping[str, int],
+        here: Collection[str],
+        log: ReferenceLog,
+    ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
+        """The person's stops with the certainty of each match, those only of another contact point, and faults.
+
+        A reading of a stop matches a whole spelling, and a reading of a spelling matches a whole stop. Two readings
+        never match, because rooms 101 and 102 share one.
+        `tokens`, `readings`: spellings of the person and the send, with their scores. `here`: those of the send's own
+        contact point. `log`: the people by whose signature an erasure is taken back.
+        """
+        stops = dict.fromkeys(person.stops, CERTAIN)
+        at_hand = set(person.stops)
+        elsewhere: set[bytes] = set()
+        overfull: list[str] = []
+
+        def match(token: str, line: bytes, score: int) -> None:
+            stops[line] = max(score, stops.get(line, 0))
+            (at_hand if token in here else elsewhere).add(line)
+
+        for found in (tokens, readings):
+            for token in found.keys() & self._by_token.keys():
+                stopped, score = person_of(self._by_token[token]), found[token]
+                overfull += stopped.overfull
+                for line in stopped.stops:
+                    match(token, line, score)
+                for weaker, line in stopped.near if found is tokens else ():
+                    match(token, line, score * weaker // CERTAIN)
+        if self._taken_back:
+            stops = {line: score for line, score in stops.items() if self._stands(line, log)}
+            elsewhere &= stops.keys()
+        return stops, elsewhere - at_hand, overfull
+
+    def _stands(self, line: bytes, log: ReferenceLog) -> bool:
+        """Tells whether a line of a stop counts: a correction of an erasure needs a manager's signature.
+
+        It is judged when it is used, as by then the reference data of its time has been applied.
+        """
+        records = self._taken_back.get(line)
+        return records is None or any(
+            readmits(one.value or b"", one.headers, arrived=one.timestamp, roster=log.roster, origin=log.origin)
+            for one in records
+        )
+
+    def _names(self, token: str, suppression_id: str) -> bool:
+        """True if a suppression with this id names this token itself, not a reading of its own."""
+        named = b'"suppression_id":"%b"' % suppression_id.encode()
+        lines = self._by_token.get(token, b"").split(b"\n")
+        return any(line[:1] == b"x" and named in line for line in lines)
