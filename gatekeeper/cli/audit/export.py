@@ -26,7 +26,8 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant, span
 from schemas.topics import DAY_MS
-from streams.operations.trail import Known, LiveTrail
+from streams.operations.trail import LiveTrail
+from streams.operations.trail_range import Known
 
 
 @click.command("export", help=text("cli.audit_export"))

@@ -1,0 +1,51 @@
+"""The data that records name by hash, read from the topics: policies, reference data, and the people who sign."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from gatekeeper.audit.checks.trail import PersonLine
+from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.policy import packs
+from schemas.codec import Unreadable, decode
+from schemas.events import PolicyVersion, Signature, Staff
+from streams.client.reader import Reader
+
+
+class LiveNamed:
+    """The live form of `gatekeeper.audit.checks.trail.Named`: the shipped policies, and what `reference` keeps.
+
+    `origin`: as of `ReferenceLog`. Raises UnavailableError (3) without a broker.
+    """
+
+    def __init__(self, reader: Reader, origin: str) -> None:
+        self.people: list[PersonLine] = []
+        """The records `staff` and `signature`."""
+        self._policies: dict[str, bytes] = {}
+        self._reference: dict[str, bytes] = {}
+        for versions in packs.shipped().values():
+            for policy in versions:
+                self._policies[policy.sha256] = packs.shipped_text(policy).encode()
+        counting = ReferenceLog(origin)
+        for record in reader.read("reference"):
+            value = record.value or b""
+            self._reference[sha256(value).hexdigest()] = value
+            try:
+                found = decode("reference", record.key, value)
+                if isinstance(found, PolicyVersion) and found.toml is not None:
+                    self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
+                counted = counting.take(record, found)
+                if isinstance(found, Staff | Signature):
+                    self.people.append(PersonLine(record.partition, record.offset, record.timestamp, value))
+            except Unreadable:
+                continue
+            if counted is not None:
+                self._reference[sha256(counted.named).hexdigest()] = counted.named
+
+    def policy(self, sha256: str) -> bytes | None:
+        """The bytes of a policy version that is shipped or was put in force, by their SHA-256 in hex."""
+        return self._policies.get(sha256)
+
+    def reference(self, sha256: str) -> bytes | None:
+        """The bytes of a record that `reference` keeps, or of the list that names versions, by SHA-256 in hex."""
+        return self._reference.get(sha256)
