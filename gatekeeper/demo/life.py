@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from gatekeeper.demo.origins import GROUP, PURPOSE, RETAILER, Origin
+from gatekeeper.demo.business import GROUP, PURPOSE, RETAILER
+from gatekeeper.demo.origins import Origin
 from gatekeeper.identity import Identified
 from schemas.audit import Verdict
 from schemas.events import Consent, Match, Scope, Source, SourceContactPoint, Suppression

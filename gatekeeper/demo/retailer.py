@@ -10,8 +10,9 @@ from random import Random
 
 from gatekeeper.demo import addresses
 from gatekeeper.demo.addresses import Address
+from gatekeeper.demo.business import OTHER_MAIL, PURPOSE, REFERENCE, RETAILER
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
-from gatekeeper.demo.origins import ORIGINS, OTHER_MAIL, PURPOSE, REFERENCE, RETAILER, Origin
+from gatekeeper.demo.origins import ORIGINS, Origin
 from gatekeeper.identity import Identified, Tokens
 from schemas.audit import Verdict
 from schemas.events import Delivery, Send, SendContactPoint, Source

@@ -9,7 +9,6 @@ which transactions were committed. docs/adr/0025-turns.md.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +17,7 @@ from typing import Any, TypeVar
 
 import aiokafka.errors as errors
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
-from aiokafka.protocol.coordination import FindCoordinatorRequest
+from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import (
     AddOffsetsToTxnRequest,
@@ -31,32 +29,11 @@ from aiokafka.protocol.transaction import (
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
+from streams.client.coordinators import PATIENCE, Coordinators, error_of, patiently
+
 BATCH_BYTES = 1_000_000
-SETTLE_SECONDS = 5.0
-"""Seconds for which answers that only ask for patience are accepted; then the producer ends."""
-MARKERS_SECONDS = 0.002
-"""Seconds until the next attempt while the markers of the last commit are being written."""
-PATIENCE_SECONDS = 0.02
 ALL_REPLICAS = -1
-PRODUCER_FENCED = 90
-"""A code without a class in aiokafka."""
-
 T = TypeVar("T")
-
-PATIENCE = (
-    errors.ConcurrentTransactions,
-    errors.CoordinatorLoadInProgressError,
-    errors.CoordinatorNotAvailableError,
-    errors.LeaderNotAvailableError,
-    errors.NotCoordinatorError,
-    errors.NotEnoughReplicasError,
-    errors.NotLeaderForPartitionError,
-    errors.UnknownTopicOrPartitionError,
-)
-"""Answers after which the broker has done nothing, and may succeed in a moment.
-
-Kafka 4 now and then answers the Produce versions of this client with NotEnoughReplicas, while it verifies a partition.
-"""
 
 
 class ProducerBatch:
@@ -111,7 +88,7 @@ class Producer:
         self._timeout, self._request = int(timeout * 1000), request
         self._producer_id, self._epoch = -1, -1
         self._sequences: dict[TopicPartition, int] = {}
-        self._coordinators: dict[int, int] = {}
+        self._coordinators = Coordinators(client)
         self._usable = False
 
     async def start(self) -> None:
@@ -120,13 +97,13 @@ class Producer:
         await self._client.set_topics(self._topics)
 
         async def once() -> None:
-            answer = await self._asked(
+            answer = await self._coordinators.ask(
                 CoordinationType.TRANSACTION, self._id, InitProducerIdRequest(self._id, self._timeout)
             )
-            self._demand(answer.error_code, CoordinationType.TRANSACTION)
+            self._coordinators.demand(answer.error_code, CoordinationType.TRANSACTION)
             self._producer_id, self._epoch = answer.producer_id, answer.producer_epoch
 
-        await self._patiently(once)
+        await patiently(once)
         self._usable = True
 
     async def stop(self) -> None:
@@ -146,7 +123,7 @@ class Producer:
             raise errors.ProducerClosed
         self._usable = False
         if batches:
-            await self._patiently(partial(self._add, {batch.tp for batch in batches}))
+            await patiently(partial(self._add, {batch.tp for batch in batches}))
         places: list[Appended]
         places, _ = await _together(self._write(batches), self._mirror(offsets, group))
         await self._end()
@@ -155,7 +132,7 @@ class Producer:
 
     async def _add(self, partitions: set[TopicPartition]) -> None:
         topics = _by_topic(partitions, lambda tp: tp.partition)
-        answer = await self._asked(
+        answer = await self._coordinators.ask(
             CoordinationType.TRANSACTION,
             self._id,
             AddPartitionsToTxnRequest(self._id, self._producer_id, self._epoch, topics),
@@ -163,7 +140,7 @@ class Producer:
         codes = [code for _, partition_errors in answer.errors for _, code in partition_errors]
         # if one partition is refused, the others were not tried
         for code in sorted(codes, key=lambda code: code == errors.OperationNotAttempted.errno):
-            self._demand(code, CoordinationType.TRANSACTION)
+            self._coordinators.demand(code, CoordinationType.TRANSACTION)
 
     async def _write(self, batches: Sequence[ProducerBatch]) -> list[Appended]:
         """Writes the first batch of each partition, then the second: a request takes one of each."""
@@ -172,7 +149,7 @@ class Producer:
         left = list(range(len(batches)))
         while left:
             first = {batches[number].tp: number for number in reversed(left)}
-            written |= await self._patiently(partial(self._send, first, sent))
+            written |= await patiently(partial(self._send, first, sent))
             left = [number for number in left if number not in written]
         return [written[number] for number in range(len(batches))]
 
@@ -194,7 +171,7 @@ class Producer:
         written, refused = dict[int, Appended](), list[errors.KafkaError]()
         for topic, partition, code, offset, timestamp in (row for rows in answers for row in rows):
             if code:
-                refused.append(_error(code))
+                refused.append(error_of(code))
             else:
                 written[wave[TopicPartition(topic, partition)]] = Appended(offset, timestamp)
         if any(error.invalid_metadata for error in refused):
@@ -221,68 +198,25 @@ class Producer:
 
         async def announced() -> None:
             request = AddOffsetsToTxnRequest(self._id, self._producer_id, self._epoch, group)
-            answer = await self._asked(CoordinationType.TRANSACTION, self._id, request)
-            self._demand(answer.error_code, CoordinationType.TRANSACTION)
+            answer = await self._coordinators.ask(CoordinationType.TRANSACTION, self._id, request)
+            self._coordinators.demand(answer.error_code, CoordinationType.TRANSACTION)
 
         async def written() -> None:
             topics = _by_topic(offsets, lambda tp: (tp.partition, offsets[tp].offset, offsets[tp].metadata))
             request = TxnOffsetCommitRequest(self._id, group, self._producer_id, self._epoch, topics)
-            answer = await self._asked(CoordinationType.GROUP, group, request)
+            answer = await self._coordinators.ask(CoordinationType.GROUP, group, request)
             for _, partition_errors in answer.errors:
                 for _, code in partition_errors:
-                    self._demand(code, CoordinationType.GROUP)
+                    self._coordinators.demand(code, CoordinationType.GROUP)
 
-        await self._patiently(announced)
-        await self._patiently(written)
+        await patiently(announced)
+        await patiently(written)
 
     async def _end(self) -> None:
         """Commits. Asked once, because a second request could arrive in another transaction."""
         request = EndTxnRequest(self._id, self._producer_id, self._epoch, True)
-        answer = await self._asked(CoordinationType.TRANSACTION, self._id, request)
-        self._demand(answer.error_code, CoordinationType.TRANSACTION)
-
-    async def _asked(self, kind: int, key: str, request: Any) -> Any:
-        """The coordinator's answer to a request that is sent once."""
-        if kind not in self._coordinators:
-            self._coordinators[kind] = await self._coordinator(kind, key)
-        return await self._client.send(self._coordinators[kind], request, group=ConnectionGroup.COORDINATION)
-
-    async def _coordinator(self, kind: int, key: str) -> int:
-        """The broker that coordinates; asks one broker after another, as any of them may be halted."""
-        nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
-        random.shuffle(nodes)
-        failed: errors.KafkaError = errors.CoordinatorNotAvailableError()
-        for node in nodes:
-            try:
-                answer = await self._client.send(node, FindCoordinatorRequest(key, kind))
-            except errors.KafkaError as error:
-                failed = error
-                continue
-            if answer.error_code:
-                raise _error(answer.error_code)
-            return int(answer.coordinator_id)
-        raise failed
-
-    def _demand(self, code: int, kind: int) -> None:
-        """Raises the coordinator's error, if its answer has one."""
-        if code:
-            error = _error(code)
-            if isinstance(error, errors.NotCoordinatorError | errors.CoordinatorNotAvailableError):
-                self._coordinators.pop(kind, None)
-            raise error
-
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Asks again while the answer is one of PATIENCE, for SETTLE_SECONDS; a missing answer is raised."""
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + SETTLE_SECONDS
-        while True:
-            try:
-                return await ask()
-            except PATIENCE as error:
-                if loop.time() > give_up:
-                    raise
-                markers = isinstance(error, errors.ConcurrentTransactions)
-                await asyncio.sleep(MARKERS_SECONDS if markers else PATIENCE_SECONDS)
+        answer = await self._coordinators.ask(CoordinationType.TRANSACTION, self._id, request)
+        self._coordinators.demand(answer.error_code, CoordinationType.TRANSACTION)
 
 
 def _by_topic(partitions: Iterable[TopicPartition], row: Callable[[TopicPartition], T]) -> list[tuple[str, list[T]]]:
@@ -303,12 +237,3 @@ async def _together(*work: Awaitable[Any]) -> list[Any]:
 
 async def _awaited(work: Awaitable[T]) -> T:
     return await work
-
-
-def _error(code: int) -> errors.KafkaError:
-    """The error for a broker's code; a fenced producer is the same error, whichever request reported it."""
-    kind = errors.for_code(code)
-    if kind is errors.InvalidProducerEpoch or code == PRODUCER_FENCED:
-        return errors.ProducerFenced()
-    found: errors.KafkaError = kind()
-    return found

@@ -9,8 +9,8 @@ import base64
 import hashlib
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -29,10 +29,9 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry, left_open
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.salts import PULSE, PULSE_MS
-from schemas.events import CampaignAct
-from schemas.manifests import Skipped
 from streams.client.batches import as_record
 from streams.client.producer import Producer
+from streams.worker.batch_input import Anew, BatchInput, bears
 from streams.worker.dead_facts import DeadFacts
 from streams.worker.intake import InputRange
 from streams.worker.ledger import Ledger
@@ -52,46 +51,6 @@ TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "SENDING_SUSPENDED"))
 """Reasons that can end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
 """Failed decisions among the last ones that raise an alarm. Each is withheld, and other sends are not affected."""
-
-
-@dataclass(slots=True)
-class BatchInput:
-    """Records that are judged together.
-
-    `touched`: people whose clearances are judged again. `waiting`: the records of `review` for waiting items of these
-    people.
-    """
-
-    sends: InputRange[ConsumerRecord]
-    acts: InputRange[ActRecord]
-    touched: list[str]
-    waiting: list[ConsumerRecord]
-
-    @property
-    def empty(self) -> bool:
-        """True if there is nothing to judge."""
-        return not (self.sends.records or self.acts.records or self.touched)
-
-    def needs_facts(self, counts: Callable[[ActRecord], bool]) -> bool:
-        """True if facts bear on the batch; False if the next act only cancels a campaign (`counts`: see `cancels`)."""
-        if self.sends.records or self.touched:
-            return True
-        return bool(self.acts.records) and not cancels(self.acts, counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Anew:
-    """Restart of a refused partition, as its first transaction records it.
-
-    `took`: the position of each input, with the offsets of records without a manifest; those `records` are already
-    written. `entries`: entries that the ledger lacks according to the audit records. `skipped`: the ranges after these
-    that a person leaves undecided.
-    """
-
-    took: Sequence[Taken]
-    records: Sequence[Judged]
-    entries: Sequence[Entry]
-    skipped: Sequence[Skipped]
 
 
 class Judging:
@@ -200,7 +159,7 @@ class Judging:
         """
         found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._tools.pace.records))
         counts, signed = self._tools.counts, self._tools.signed
-        known = [record.act if _counts(record, counts) else None for record in acts.records]
+        known = [record.act if bears(record, counts) else None for record in acts.records]
         for place, record in enumerate(acts.records):
             behind = known[place + 1 :]
             # a revoked key is a fact, too
@@ -305,20 +264,6 @@ class Judging:
         verdicts = Counter(one.verdict for one in judged if one.verdict)
         log.debug("chunk_judged", partition=self._number, first=sends.start, next=sends.to, n=len(judged), **verdicts)
         return transaction
-
-
-def cancels(acts: InputRange[ActRecord], counts: Callable[[ActRecord], bool]) -> bool:
-    """Tells whether the next act cancels a campaign, or is a hand-off that a later act cancels: facts do not matter.
-
-    `counts`: tells whether an act has a signer by the people known so far. Only such acts need no facts.
-    """
-    first, *behind = [one.act if _counts(one, counts) else None for one in acts.records] or [None]
-    return not decides(first, behind)
-
-
-def _counts(asked: ActRecord, counts: Callable[[ActRecord], bool]) -> bool:
-    """True for an act that counts, or that facts bear on anyway."""
-    return not isinstance(asked.act, CampaignAct) or counts(asked)
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:

@@ -22,7 +22,7 @@ from gatekeeper.ledger.refused import RESUMABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
 from streams.client.batches import as_record
 from streams.worker import ledger, offsets, settling
-from streams.worker.batch import Anew
+from streams.worker.batch_input import Anew
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.ledger import Ledger
 from streams.worker.worker_context import WorkerContext

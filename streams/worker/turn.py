@@ -19,7 +19,8 @@ from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
 from streams.worker import offsets
 from streams.worker.acts import Acts
-from streams.worker.batch import Anew, BatchInput, Judging, cancels
+from streams.worker.batch import Judging
+from streams.worker.batch_input import Anew, BatchInput, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
 from streams.worker.intake import InputRange, Intake, arrival

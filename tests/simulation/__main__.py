@@ -22,7 +22,7 @@ TRACED = 10
 MODULES = tuple(
     f"streams.worker.{name}"
     for name in (
-        *("acts", "batch", "clock", "facts", "intake", "ledger", "offsets", "partition"),
+        *("acts", "batch", "batch_input", "clock", "facts", "intake", "ledger", "offsets", "partition"),
         *("reevaluation", "settling", "takeover", "transaction", "turn"),
     )
 )

@@ -16,8 +16,9 @@ from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.decide import decide
 from gatekeeper.demo import addresses
+from gatekeeper.demo.business import REFERENCE
 from gatekeeper.demo.life import Event
-from gatekeeper.demo.origins import ORIGINS, REFERENCE
+from gatekeeper.demo.origins import ORIGINS
 from gatekeeper.demo.result import DemoResult
 from gatekeeper.demo.retailer import CAST, Person, Retailer
 from gatekeeper.engine.judged import Judged

@@ -15,7 +15,7 @@ from schemas.codec import canonical, decode
 from schemas.events import Act, Suppression
 from schemas.record import Record
 from schemas.values import Model
-from streams.worker.batch import cancels
+from streams.worker.batch_input import cancels
 from streams.worker.intake import InputRange
 from tests.support import invented, staff
 from tests.support.desk import TWO, YOUNG, Desk

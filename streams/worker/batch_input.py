@@ -1,0 +1,71 @@
+"""Inputs of one batch: the records that are judged together, and the restart of a refused partition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from aiokafka import ConsumerRecord
+
+from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.handoffs import decides
+from gatekeeper.engine.judged import Judged
+from gatekeeper.engine.manifest import Taken
+from gatekeeper.ledger.entries import Entry
+from schemas.events import CampaignAct
+from schemas.manifests import Skipped
+from streams.worker.intake import InputRange
+
+
+@dataclass(slots=True)
+class BatchInput:
+    """Records that are judged together.
+
+    `touched`: people whose clearances are judged again. `waiting`: the records of `review` for waiting items of these
+    people.
+    """
+
+    sends: InputRange[ConsumerRecord]
+    acts: InputRange[ActRecord]
+    touched: list[str]
+    waiting: list[ConsumerRecord]
+
+    @property
+    def empty(self) -> bool:
+        """True if there is nothing to judge."""
+        return not (self.sends.records or self.acts.records or self.touched)
+
+    def needs_facts(self, counts: Callable[[ActRecord], bool]) -> bool:
+        """True if facts bear on the batch; False if the next act only cancels a campaign (`counts`: see `cancels`)."""
+        if self.sends.records or self.touched:
+            return True
+        return bool(self.acts.records) and not cancels(self.acts, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """Restart of a refused partition, as its first transaction records it.
+
+    `took`: the position of each input, with the offsets of records without a manifest; those `records` are already
+    written. `entries`: entries that the ledger lacks according to the audit records. `skipped`: the ranges after these
+    that a person leaves undecided.
+    """
+
+    took: Sequence[Taken]
+    records: Sequence[Judged]
+    entries: Sequence[Entry]
+    skipped: Sequence[Skipped]
+
+
+def cancels(acts: InputRange[ActRecord], counts: Callable[[ActRecord], bool]) -> bool:
+    """Tells whether the next act cancels a campaign, or is a hand-off that a later act cancels: facts do not matter.
+
+    `counts`: tells whether an act has a signer by the people known so far. Only such acts need no facts.
+    """
+    first, *behind = [one.act if bears(one, counts) else None for one in acts.records] or [None]
+    return not decides(first, behind)
+
+
+def bears(asked: ActRecord, counts: Callable[[ActRecord], bool]) -> bool:
+    """True for an act that counts, or that facts bear on anyway."""
+    return not isinstance(asked.act, CampaignAct) or counts(asked)
