@@ -15,7 +15,7 @@ Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
 """`live`: cleared sends go out. `shadow`: sends are only judged, beside another process."""
 Acts = Literal["signed", "unsigned"]
-"""Whether acts need the signature of a person. `unsigned` ends with the first person on `reference`."""
+"""`signed`: an act needs the signature of a person. `unsigned` ends with the first person on `reference`."""
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DID_PATTERN = r"^[A-Z2-7]{26}$"

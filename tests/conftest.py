@@ -1,4 +1,4 @@
-"""What the tests share: one real Kafka a session, names in it that no other test has, and a repository of its jars."""
+"""The tests share one real Kafka a session and a repository of its jars; each test has names of its own."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Provider:
         return self._now().access(claims)
 
     def begin(self, next_: str) -> tuple[str, str]:
-        """Where to send a browser to sign in, and the cookie that it has to bring back; it goes on to `next_`.
+        """The address that signs a browser in and then leads to `next_`, and the cookie that it must bring back.
 
         Raises UnavailableError (3) when the provider does not answer.
         """

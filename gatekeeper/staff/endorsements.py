@@ -1,4 +1,4 @@
-"""Which records of `reference` count: those that enough managers signed, from the arrival of the last signature."""
+"""The records of `reference` that count: those that enough managers signed, from the arrival of the last signature."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Endorsements(Generic[P]):
         return self._counts(about.record, record.order, record.arrived, signed=True)
 
     def _fault(self, said: Mapping[str, Any], arrived: int, about: _Waiting[P]) -> str | None:
-        """Why a signature of a record counts for nothing; the codes are those of an act."""
+        """The code for which a signature of a record counts for nothing; the codes are those of an act."""
         if said["origin"] != self.origin:
             return "origin"
         if said["id"] in self._seen:

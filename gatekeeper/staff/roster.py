@@ -84,7 +84,7 @@ class Roster:
         return [one for one in found if one is not None]
 
     def fault(self, said: Mapping[str, Any], *, subject: str, origin: str, arrived: int) -> str | None:
-        """Why a signature is nobody's, None if it is good: `not_staff` or `bad_signature`.
+        """The fault of a signature, None if it is good: `not_staff` or `bad_signature`.
 
         The key must belong to the signer as of the arrival: the person, or the console that vouches for the person.
         `subject`, `origin`: as in `gatekeeper.staff.message.message`.

@@ -164,7 +164,7 @@ class Gate:
 
 
 def signatures(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
-    """Whether acts need signatures, and the records of `reference` that lack one.
+    """The signatures that acts need, and the records of `reference` that lack one.
 
     `acts`: `signed`; `unsigned` if nobody is registered and the setting allows it; `nobody` if no act counts yet.
     """

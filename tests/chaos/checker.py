@@ -47,7 +47,7 @@ class Seen:
 
 
 class History:
-    """What was said to a gate, and all that it put out.
+    """The records written for a gate, and all its outputs.
 
     `keys`: the public keys of workers, `NAME+HASH+BASE64`.
     """
@@ -75,7 +75,7 @@ class History:
 
     @cached_property
     def _offsets(self) -> dict[tuple[str, int, str], int]:
-        """Where sends and acts stand, by topic, partition and id."""
+        """The offsets of sends and acts by topic, partition and id."""
         found = {}
         for a in self.audits:
             ids = (a["send"] or {}).get("event_id"), (a["act"] or {}).get("act_id")
@@ -90,22 +90,22 @@ class History:
 
     @cached_property
     def decided(self) -> Counter[tuple[int, int]]:
-        """How often each place on `sends` was decided."""
+        """The number of decisions about each place on `sends`."""
         return Counter(_place(a) for a in self.audits if a["stage"] == "intake")
 
     @cached_property
     def answered(self) -> Counter[tuple[int, int]]:
-        """How often each place on `acts` was answered."""
+        """The number of answers to each place on `acts`."""
         return Counter(_place(a) for a in self.audits if _is_answer(a) and _on(a) == "acts")
 
     @cached_property
     def letters(self) -> Counter[str]:
-        """How many dead letters there are of each place, as `consents/3/120`."""
+        """The number of dead letters of each place, as `consents/3/120`."""
         return Counter(record.headers["gate-source"].decode() for record in self.on("deadletter"))
 
     @cached_property
     def sends(self) -> dict[tuple[int, int], Said]:
-        """Who got what, by where it stands on `sends`."""
+        """The sends by their partition and offset."""
         return {(s.partition, s.offset): s for s in self.said if s.topic == "sends" and not s.aborted}
 
     def said_and_acknowledged(self, *kinds: str) -> list[Said]:

@@ -34,7 +34,7 @@ PATIENCE = 20
 ACTS = ("release", "release", "uphold", "ask", "redecide", "undo")
 NO = {"state": "Withdrawn", "channels": "*"}
 FOREIGN_SECONDS = 5
-"""So long a transaction that its producer forgets stays open."""
+"""Seconds that a transaction stays open which its producer forgot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class Driver:
             hand.write(self._send(name) for name in names[:5])
 
     def _poison(self, chance: random.Random) -> None:
-        """What no reader of JSON can read, and what is something else than its topic holds."""
+        """Writes values that are no JSON, and values of another kind than the topic's."""
         hand, number = self._hand(), 0
         spoilt = (b"", b"no JSON", b"\xff\xfe", b"{}", b'{"v":1}', b'{"v":9,"kind":"consent"}', b"[" * 500)
         while not self._over.wait(chance.expovariate(1.5)):

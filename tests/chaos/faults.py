@@ -1,5 +1,6 @@
-"""What a nemesis does to a gate: each fault does something, pauses for as long as that lasts, mends it, and tells
-whether it hurt. Each runs in a thread of its own; a pause is over at once when the round heals.
+"""The faults that a nemesis causes: each begins, lasts for a pause, is mended, and tells whether it hurt.
+
+Each runs in a thread of its own. A pause is over at once when the round heals.
 """
 
 from __future__ import annotations

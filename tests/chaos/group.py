@@ -12,7 +12,7 @@ from kafka.structs import OffsetAndMetadata
 from tests.support.world import World
 
 ASKED_MS = 10_000
-"""So long a broker is waited for that may be halted."""
+"""Seconds of waiting for a broker that may be halted."""
 
 
 class Group:

@@ -1,4 +1,6 @@
-"""What a driver said to the gate and had acknowledged, one JSON object a line: all that the checker takes on trust."""
+"""The records that a driver wrote, with their acknowledgements, one JSON object a line.
+
+The checker trusts nothing else."""
 
 from __future__ import annotations
 

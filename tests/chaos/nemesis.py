@@ -36,7 +36,7 @@ class Nemesis:
         self._running: list[threading.Thread] = []
         self._next = time.monotonic()
         self.landed: Counter[str] = Counter()
-        """How often a fault of each kind hurt."""
+        """The number of faults of each kind that hurt."""
         self.missed: Counter[str] = Counter()
 
     def tick(self) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from tests.chaos.checker import Seen
 
 TOPICS = ("audit", "cleared", "review", "deadletter", "recalls", "manifests")
-"""What the promises are about, by the names in the registry."""
+"""The topics of which the promises speak, by their registry names."""
 
 
 class Observer:

@@ -22,31 +22,31 @@ from tests.chaos.observer import Observer
 HEALED_SECONDS = 60.0
 """All that was acknowledged has its answer so long after the healing."""
 READING_SECONDS = 120.0
-"""So much longer the answers are waited for, that the other promises can be held against them."""
+"""Further seconds of waiting for answers, so that the other promises can be checked against them."""
 SENDS_A_SECOND = 20.0
 KINDS_A_MINUTE = 8
 """Fewer acknowledged sends, and fewer kinds of fault that hurt, make a round invalid: at most what there are."""
 COMES_OUT = ("intake clear", "intake block", "release clear", "handoff clear", "recall block")
-"""What must have happened at least once, by stage and verdict."""
+"""The decisions that must occur at least once, by stage and verdict."""
 ENDS = (0, 3, 70, -signal.SIGTERM)
-"""How a process of the gate may end: in order, without a broker, to be started again, or asked before it had begun."""
+"""The exit codes that a process may end with: orderly, no broker, restart, or stopped before it began."""
 DECIDED_A_SECOND = 10.0
 """A gate that only waits for better times shows nothing: so many sends are decided before they come."""
 LONGEST = 3.0
 """A slow machine is given so many times as long to come to all of that."""
 FEWEST = {"send": 200, "no": 20, "act": 20, "handoff": 4, "poison": 10}
-"""What was acknowledged at least, by kind."""
+"""The least number of acknowledged records of each kind."""
 
 
 @dataclass
 class Report:
-    """What a round was, and what it found; valid and right only where `found` is empty."""
+    """The facts and findings of a round; it passes only if `found` is empty."""
 
     seed: int
     said: dict[str, int] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
-    """What had not happened often enough when it healed."""
+    """The events that were too rare when the round healed."""
     landed: dict[str, int] = field(default_factory=dict)
     missed: dict[str, int] = field(default_factory=dict)
     codes: list[tuple[str, int]] = field(default_factory=list)

@@ -35,7 +35,7 @@ class Stage:
         keys = group_keys(folder / "keys", f"{prefix}gk")
         self.world = World(self.cluster.bootstrap, prefix, keys=keys)
         self.codes: list[tuple[str, int]] = []
-        """Which process ended by itself, and with which exit code."""
+        """The processes that ended by themselves, with their exit codes."""
         self.healing = threading.Event()
         self._claimed: set[object] = set()
 
@@ -61,7 +61,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command of the gate needs to find it."""
+        """The settings with which a command finds the gate."""
         return {**self.world.environment, "GATEKEEPER_LOG": str(self.folder / "log")}
 
     def command(self, *arguments: str) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""What the tests of the commands share: a way to run them, and a system of topics of their own."""
+"""The tests of the commands share a way to run them, and a system of topics of their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.world import BACK_SOON, Supervised, World
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left behind: exit code, stdout, stderr."""
+    """The result of a run: exit code, stdout, stderr."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""What the tests of the console share: one Kafka, worker and console a session, each test with a campaign of its own.
+"""The tests of the console share one Kafka, worker and console a session; each has a campaign of its own.
 
 `site` is asked over HTTP, `page` is a real browser. Browser tests are few: each must show what HTTP cannot.
 """

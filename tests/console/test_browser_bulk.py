@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.console.conftest import Site
 
 BULK = int(os.environ.get("BULK", "150"))
-"""So many are released at once; 1,000 on demand."""
+"""Items that are released at once; 1,000 on demand."""
 
 
 def test_a_bulk_act_then_it_is_previewed_confirmed_by_its_number_and_told_item_by_item(page: Page, site: Site) -> None:

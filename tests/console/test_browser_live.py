@@ -1,4 +1,4 @@
-"""What changes under a page that is open: arrivals, others' acts, lost connections, restarts, and sessions that end."""
+"""An open page follows arrivals, others' acts, lost connections, restarts, and sessions that end."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.console.conftest import Site, send_number, served
 from tests.support.world import TOKEN, World, consent, send, source, until
 
 RACES = int(os.environ.get("RACES", "100"))
-"""So many acts are raced; 1,000 on demand."""
+"""Acts that are raced; 1,000 on demand."""
 
 SignIn = Callable[..., Page]
 

@@ -1,4 +1,4 @@
-"""Why did I get this letter: one letter, one person, and a stop that binds before the next decision."""
+"""An inquiry shows one letter and one person, and its stop binds before the next decision."""
 
 from __future__ import annotations
 

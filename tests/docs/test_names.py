@@ -1,4 +1,4 @@
-"""What exists is named in the documents, and what the documents name exists."""
+"""The documents name all that exists, and all that the documents name exists."""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +32,7 @@ RIDDLES = (
     "findings are kept, however many",
 )
 """Parts of sentences that were rewritten; they come back by copying."""
+QUESTION = re.compile(r"(Wh(at|ere|ether|o|om|ose|y|en|ich)(ever)?|How(ever)?|So (many|much|long|often|soon))\b")
 
 
 def test_the_readme_then_it_has_at_most_120_lines() -> None:
@@ -62,3 +66,18 @@ def test_changes_then_each_is_one_line() -> None:
 def test_a_riddle_that_was_solved_then_nobody_is_told_it_again(source: str, riddle: str) -> None:
     assert [name for name, page in PAGES.items() if riddle in page] == []
     assert riddle not in source
+
+
+def test_a_docstring_then_it_begins_with_a_statement(house: Path) -> None:
+    folders = ("schemas", "gatekeeper", "streams", "tests", "benchmarks", "scripts")
+    files = [path for folder in folders for path in (house / folder).rglob("*.py")]
+    assert len(files) > 500
+    said = ((path, line) for path in files for line in docstrings(path.read_text("utf-8")))
+    assert [f"{path.relative_to(house)}: {line}" for path, line in said if QUESTION.match(line)] == []
+
+
+def docstrings(source: str) -> Iterator[str]:
+    """Yields the first lines of all strings that stand alone: of modules, classes, functions and names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value.partition("\n")[0]

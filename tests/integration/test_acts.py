@@ -1,4 +1,4 @@
-"""What people do about withheld sends, on real Kafka: each act is answered once, whoever else acts meanwhile."""
+"""Acts about withheld sends, on real Kafka: each act is answered once, even if several people act at once."""
 
 import asyncio
 from collections import Counter

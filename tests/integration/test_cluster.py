@@ -55,7 +55,7 @@ class Late:
 
 @pytest.fixture(scope="module")
 def bootstraps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Where the two brokers are, the one that knows everything at once first."""
+    """The addresses of the two brokers; the first one knows everything at once."""
     tmp_path = tmp_path_factory.mktemp("late")
     with ExitStack() as stack:
         one, controller = node.free_port(), node.free_port()

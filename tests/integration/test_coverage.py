@@ -278,12 +278,12 @@ LIES: dict[Callable[[Forger], list[Chunk]], list[tuple[str, str, int | None]]] =
     output_twice: [("output_without_record", "cleared", None)],
     cleared_unasked: [("output_without_record", "cleared", None), ("missing_output", "audit", None)],
 }
-"""What is found of each, as fault, topic and offset; None where that is of no interest."""
+"""The findings about each lie, as fault, topic and offset; None for any offset."""
 
 
 @pytest.fixture(scope="module")
 def lied(kafka: Broker) -> list[CoverageFinding]:
-    """What is found of all of them at once, each in a partition of its own."""
+    """The findings about all lies at once, each in a partition of its own."""
     world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=len(LIES)).create()
     for partition, lie in enumerate(LIES):
         forger = Forger(world, partition)

@@ -24,7 +24,7 @@ POINT, LISTED, ANEW = ({"id": name, "token": token(name)} for name in ("home", "
 FACE = "template/T-FACE", {**TEMPLATE[1], "id": "T-FACE", "persons": [{}], "ask_complete": False}
 LIST = "batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": CHECK}
 QUICK = {"log.cleaner.backoff.ms": "100", "log.segment.delete.delay.ms": "100", "log.initial.task.delay.ms": "100"}
-"""How soon the cleaner looks again, and how soon it unlinks what it has replaced."""
+"""Broker settings with which the cleaner looks again soon, and soon deletes replaced segments."""
 BOUGHT = {
     "source_id": "listed",
     "method": "indirect.purchased_list",

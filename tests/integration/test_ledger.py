@@ -1,4 +1,4 @@
-"""What a partition remembers, on real Kafka: in its transactions, across restarts and compaction, and no longer."""
+"""The ledger of a partition, on real Kafka: it survives restarts and compaction, and entries end on time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What was cleared and no longer stands is called back on real Kafka: once, and whenever the fact arrived."""
+"""A clearance that no longer stands is recalled on real Kafka: once, whenever the fact arrived."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Whatever record stands on a topic: it is read, or set aside once; no worker stops, and its neighbours are decided."""
+"""Any record on a topic is read, or set aside once; no worker stops, and its neighbours are decided."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""What was lost from `cleared` comes back and nothing else: same key, id and bytes, across kill -9; a no wins."""
+"""Re-emission restores lost pieces of `cleared` and nothing else, across kill -9; a refusal wins."""
 
 from __future__ import annotations
 

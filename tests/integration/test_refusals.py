@@ -1,4 +1,4 @@
-"""What a worker cannot start with, or must not go on with: it ends with a documented exit code and one sentence."""
+"""A worker that cannot start or must not go on ends with a documented exit code and one sentence."""
 
 import asyncio
 import socket

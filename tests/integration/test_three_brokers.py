@@ -1,4 +1,4 @@
-"""What three brokers can do to a gate that one cannot, each tried on purpose: the cluster is the same for all of it.
+"""Faults that only three brokers can cause, each caused on purpose in one cluster.
 
 A leader that was halted answers from its old log (`tests/stale_leader.py`). A commit that a middlebox kept arrives in
 the middle of the next transaction: the broker must refuse it. A broker that is halted takes connections and answers
@@ -30,7 +30,7 @@ TRUSTING = 3
 """Trials for the worker that believes any broker. In each of 5 with halts of 8 seconds more, all was cleared."""
 SENDS = 200
 LEADERS = {"audit": 2, "cleared": 3}
-"""Who leads what the worker writes, so that one transaction is several requests; all else is led by the first."""
+"""The leaders of the worker's outputs, so that a transaction takes several requests; broker 1 leads the rest."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_given_a_command_then_it_asks_kafka_about_its_own_topics_alone(cluster: 
 
 @dataclass
 class Kept:
-    """How the proxy keeps a commit back."""
+    """A way in which the proxy delays a commit."""
 
     answers: bool
     reset: bool

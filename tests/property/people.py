@@ -232,7 +232,7 @@ def asked() -> st.SearchStrategy[invented.Event]:
 
 
 def releases() -> st.SearchStrategy[invented.Event]:
-    """What reviewers said."""
+    """Releases and revocations by reviewers."""
     return st.fixed_dictionaries(
         {
             "kind": st.sampled_from(("release", "release", "release_revoked")),

@@ -1,4 +1,4 @@
-"""What holds for every person: the properties of the domain (§4, P1 to P8 as far as the rules go)."""
+"""The properties of the domain that hold for every person (§4, P1 to P8 as far as the rules go)."""
 
 from __future__ import annotations
 

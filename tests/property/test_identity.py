@@ -1,4 +1,4 @@
-"""What holds for every spelling: normalising is idempotent (P9), width and dash mean nothing, names and numbers do."""
+"""Normalising any spelling is idempotent (P9); width and dash mean nothing, names and numbers do."""
 
 from __future__ import annotations
 

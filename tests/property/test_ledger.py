@@ -1,4 +1,4 @@
-"""Whatever is sent, done and learnt, in whatever order: the ledger is what the audit records imply, and no more."""
+"""After any sends, acts and facts, in any order, the ledger holds exactly what the audit records imply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every list: nothing in it raises, each row has one outcome, and what goes on can be read."""
+"""No list raises an error; each row has one outcome, and every written record can be read."""
 
 from __future__ import annotations
 

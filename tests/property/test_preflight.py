@@ -1,4 +1,4 @@
-"""What holds for every campaign's check: nothing is counted twice, and a cure that is promised really clears."""
+"""The check of any campaign counts nothing twice, and a promised cure really clears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is cleared stands until a fact comes; whatever facts come, what is left would be cleared now (P4)."""
+"""A clearance stands until a fact comes; after any facts, the clearances left would be cleared again (P4)."""
 
 from __future__ import annotations
 

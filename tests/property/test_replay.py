@@ -1,4 +1,4 @@
-"""Whatever is known of a person: each record is derived again byte for byte, and its facts are found again."""
+"""For any facts of a person, replay derives each record byte for byte, and finds its facts."""
 
 from __future__ import annotations
 

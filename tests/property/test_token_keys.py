@@ -1,4 +1,4 @@
-"""Whichever key a token was made with, the decision is the same where the gate holds the keys (domain rule 7.4.17)."""
+"""Tokens of any key lead to the same decision if the gate holds the keys (domain rule 7.4.17)."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ MODULES = tuple(
         *("reevaluation", "settling", "takeover", "transaction", "turn"),
     )
 )
-"""What a simulated worker runs. Left out is what stands between it and Faust, the process or the network: `app`, of
-which the gate runs here, `chunks`, `clients` and `process`."""
+"""The modules that a simulated worker runs. It leaves out those between it and Faust, the process or the network:
+`app`, of which the gate runs here, `chunks`, `clients` and `process`."""
 LAST = 60
 
 

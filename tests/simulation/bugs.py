@@ -110,7 +110,7 @@ def phantom_ledger_entry(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def salt_on_the_ledger(patch: pytest.MonkeyPatch) -> None:
-    """Whoever reads the ledger reads a salt."""
+    """A salt is written to the ledger."""
     _adding(patch, lambda add, topic, row: add("ledger" if topic == "salts" else topic, *row))
 
 
@@ -234,7 +234,7 @@ def retry_of_a_commit(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def torn_transaction(patch: pytest.MonkeyPatch) -> None:
-    """What belongs together is written in two transactions."""
+    """One batch is written in two transactions."""
     right = Producer.commit
 
     async def commit(self: Producer, batches: Any, offsets: Any, group: str) -> Any:
@@ -261,14 +261,14 @@ def trusted_group_offset(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def lost_recall(patch: pytest.MonkeyPatch) -> None:
-    """What no longer stands is not called back."""
+    """A clearance that no longer stands is not recalled."""
     due, right = _now_and_then(3), recalls.weighed
     patch.setattr(batch, "weighed", lambda *what, **more: None if due() else right(*what, **more))
 
 
 @planted
 def second_recall(patch: pytest.MonkeyPatch) -> None:
-    """What was called back stays in memory, and is called back again."""
+    """A recalled clearance stays in memory, and is recalled again."""
     right = Judging._remembered
 
     def remembered(self: Judging, judged: Any) -> Any:
@@ -322,7 +322,7 @@ def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def uncertain_memory(patch: pytest.MonkeyPatch) -> None:
-    """What was judged and not committed stays in memory over a rebalance."""
+    """Decisions that were not committed stay in memory over a rebalance."""
     patch.setattr(Turn, "clean", property(lambda self: self.waits_for != "take_over"))
 
 

@@ -27,7 +27,7 @@ from tests.simulation.loop import KAFKA, here
 from tests.simulation.network import Network, Silence
 
 IDLE_SECONDS = 1.0
-"""So long a fetch of nothing takes, whatever it was asked for: a machine may be slow, and a simulation must not be."""
+"""Least seconds of an empty fetch, so that the simulation is fast."""
 AGAIN_SECONDS = 0.02
 COORDINATOR = BROKERS[0]
 CODES: dict[str, int] = {
@@ -46,7 +46,7 @@ class Reader:
     """The part of AIOKafkaConsumer that the worker uses: without group, committed records only."""
 
     committed = True
-    """Whether it asks for committed records only; a planted bug does not."""
+    """True if it asks for committed records only; a planted bug sets False."""
 
     def __init__(self, network: Network, leaders: Leaders) -> None:
         """`leaders`: what all clients of a worker know of them."""

@@ -1,4 +1,4 @@
-"""What others write: the CRM's facts, the platform's sends, colleagues' acts; and what they know of it.
+"""The writers outside the gate: the CRM's facts, the platform's sends, and colleagues' acts.
 
 They know only what an outside producer knows: when it began to write, and when Kafka acknowledged it.
 """
@@ -39,12 +39,12 @@ LISTED = ("P-0", "P-1")
 """People who came with a list that can be quarantined."""
 PLAIN, YOUNG, BOUGHT, STRANGERS = 6, 2, 2, 1
 SHARES = {"plain": 4, "young": 3, "bought": 2, "stranger": 1}
-"""How often each kind of people is written to."""
+"""The weight of each kind of people among the sends."""
 OPEN_MS = 15_000
 FORGED = 0.05
 """Share of the acts that nobody signs."""
 SPOILT = (b"{", b"[1]", b'{"v":7}')
-"""What nobody can read."""
+"""Values that nobody can read."""
 
 
 @dataclass

@@ -21,7 +21,7 @@ MAX_EPOCH = 32_767
 
 
 class Identity(NamedTuple):
-    """What InitProducerId answers."""
+    """The answer to InitProducerId."""
 
     pid: int
     epoch: int
@@ -29,7 +29,7 @@ class Identity(NamedTuple):
 
 @dataclass(slots=True)
 class Transaction:
-    """What the coordinator knows of a transactional id."""
+    """The coordinator's state of a transactional id."""
 
     pid: int
     epoch: int
@@ -40,7 +40,7 @@ class Transaction:
     offsets: dict[tuple[str, TopicPartition], OffsetAndMetadata] = field(default_factory=dict)
     began: int = 0
     fenced: bool = False
-    """Whether the epoch was raised to fence a producer, and nobody has taken it over since."""
+    """True after the epoch was raised to fence a producer, until somebody takes it over."""
 
 
 class Kafka:

@@ -1,4 +1,4 @@
-"""Which lines of some modules have run: a simulation that leaves the worker's code aside is none.
+"""The lines of some modules that have run: a simulation that leaves the worker's code aside is none.
 
 Only lines inside functions count, for a module's own run at import. It traces with `sys.settrace`, and leaves a
 function alone once all its lines have run, so that a simulation is hardly slower.

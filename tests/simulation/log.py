@@ -30,7 +30,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class Entry:
-    """What stands at one offset: a record, or the marker that ends a transaction (`record` is None)."""
+    """The entry at one offset: a record, or the marker that ends a transaction (`record` is None)."""
 
     record: ConsumerRecord | None
     kind: Literal["data", "commit", "abort"]
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Writer:
-    """What a leader knows of a producer: its epoch, and its last five batches by sequence numbers and offset."""
+    """A leader's state of a producer: its epoch, and its last five batches by sequence numbers and offset."""
 
     epoch: int
     batches: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=5))

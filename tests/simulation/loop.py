@@ -20,17 +20,17 @@ from random import Random
 from typing import Any
 
 EPOCH_MS = 1_795_482_000_000
-"""When virtual time begins: 2026-11-24T10:00:00+09:00."""
+"""The beginning of virtual time: 2026-11-24T10:00:00+09:00."""
 
 
 class Machine:
-    """What can be halted or killed: all that was started by `run` belongs to it, and what that starts in turn."""
+    """A machine that can be halted or killed, with every task that `run` started and every task that those start."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.dead = self.halted = False
         self.skew_ms = 0
-        """How far its clock is ahead of Kafka's."""
+        """Milliseconds by which its clock is ahead of Kafka's."""
         self.parked: list[Handle] = []
         self.context = copy_context()
         self.context.run(_machine.set, self)
@@ -59,7 +59,7 @@ class Machine:
 
 _machine: ContextVar[Machine | None] = ContextVar("machine", default=None)
 KAFKA = copy_context()
-"""What runs in this context belongs to no machine, and goes on when one dies."""
+"""The context of tasks that belong to no machine, and go on when one dies."""
 
 
 def here() -> Machine | None:

@@ -1,4 +1,4 @@
-"""What lies between clients and the model of Kafka: each request takes its time, and some have a fate.
+"""The network between clients and the model of Kafka: each request takes its time, and some have a fate.
 
 A request is on its way as soon as it is sent: it arrives whatever becomes of the machine that sent it. So a commit can
 be applied after its sender gave it up, and even in the middle of the next transaction.
@@ -39,7 +39,7 @@ class Network:
     def __init__(self, kafka: Kafka, random: Random) -> None:
         self.kafka, self.random = kafka, random
         self.trouble = 0.0
-        """Which share of all requests has a fate."""
+        """The share of requests that have a fate."""
         self.planned: dict[tuple[str, str], deque[Fate]] = {}
         """By machine and request, the fates of the next ones."""
         self.cut: set[str] = set()

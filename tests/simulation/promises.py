@@ -1,4 +1,4 @@
-"""What must hold of all that was written, told from the committed records alone, without the product's own code.
+"""The promises, checked on the committed records alone, without the product's own code.
 
 The exceptions are the contract's models, which say how records are written, and `tests.support.ledger_oracle`, which
 says what a ledger must hold.
@@ -88,7 +88,7 @@ class Told:
 
 
 class Left:
-    """What has no audit record yet; looks only at what came since the last look."""
+    """The inputs without an audit record; each call looks only at records since the last one."""
 
     def __init__(self, kafka: Kafka, settings: Settings) -> None:
         self._logs = kafka.logs
@@ -211,7 +211,7 @@ def standing_no(person: Person, acknowledged: float, until: float) -> bool:
 
 
 def one_recall_a_clearance(told: Told, people: dict[str, Person]) -> None:
-    """What a no followed is called back, once."""
+    """A clearance that a refusal followed is recalled, once."""
     recalled = Counter(orjson.loads(one.value or b"")["decision_id"] for one in told.outputs["recalls"])
     demand(set(recalled.values()) <= {1}, "recalled twice", told.number)
     cleared = {did(one.headers): one for one in told.outputs["cleared"]}
@@ -320,7 +320,7 @@ def manifests_are_contiguous(told: Told) -> None:
 
 
 def facts_are_those_of_asof(kafka: Kafka, told: Told) -> None:
-    """What a manifest says it was judged by is what it was judged by: a no below `asof` was seen, and none above."""
+    """The facts below a manifest's `asof` were seen by its decisions, and no later ones."""
     said: dict[str, list[tuple[str, int, int, bool, str]]] = {}
     for name in ("consents", "suppressions"):
         for tp, log in kafka.logs.items():

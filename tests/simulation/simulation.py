@@ -43,7 +43,7 @@ SMALL: tuple[tuple[Any, str, Any], ...] = (
 )
 """Bounds of what is done at a time: small ones, that long work takes several transactions here, too."""
 REFUSALS = ("error.sends_expired", "error.clock_before_head")
-"""Why a partition may be refused here: retention overtook it, or a machine's clock is wrong."""
+"""The errors that may refuse a partition here: retention overtook it, or a machine's clock is wrong."""
 FAILING = "error.partition_failing"
 """The alarm of a partition whose turns all fail: right while the network is bad, and over once it is well again."""
 HEALED_SECONDS = 60.0
@@ -56,7 +56,7 @@ QUIET_SECONDS = 35.0
 
 @dataclass
 class Outcome:
-    """What became of one seed: what there was, and the digest of all that was written."""
+    """The outcome of one seed: counts, history, and the digest of all that was written."""
 
     seed: int
     counts: dict[str, int] = field(default_factory=dict)

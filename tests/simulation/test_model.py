@@ -43,7 +43,7 @@ PASSES = (
     "COORDINATOR_NOT_AVAILABLE",
     "COORDINATOR_LOAD_IN_PROGRESS",
 )
-"""What passes by itself; the model of this test settles each transaction at once."""
+"""Errors that pass by themselves; the model of this test settles each transaction at once."""
 SECONDS = 20.0
 
 

@@ -16,7 +16,7 @@ from tests.simulation.simulation import simulate
 
 STEPS = 150
 SEEDS = 40
-"""So many worlds a bug may take to be seen; most are seen in the first, and in half the steps that CI simulates."""
+"""Worlds that a bug may take to be seen; most are seen in the first, in half the steps that CI simulates."""
 
 
 @pytest.mark.parametrize("name", BUGS)

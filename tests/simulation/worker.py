@@ -71,12 +71,12 @@ class Worker:
         self.machine = Machine(self.name)
         self.machine.dead = True
         self.ended: list[BaseException] = []
-        """What ended each of its processes, by itself."""
+        """The errors that ended its processes."""
         self.up = False
-        """Whether it is ready to be given partitions."""
+        """True if it is ready to be given partitions."""
         self.consumer_generation_id = 0
         self.loses = 0.0
-        """Which share of its chunks is lost on the way to the gate."""
+        """The share of its chunks that is lost on the way to the gate."""
         self._packs, self._network, self._changed = packs, network, changed
         self._lives = 0
 

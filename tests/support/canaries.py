@@ -31,7 +31,7 @@ COMPOSED: dict[str, Any] = {"name": "ガナリヤ がなみ", "lines": ["緑山�
 PEOPLE = (NARUMI, HALF_WIDTH, DECOMPOSED, COMPOSED)
 VALUES = ("金糸雀", "鳴海", "囀町", "止まり木荘", "ｶﾅﾘﾔ", "ﾅﾙﾐ", "ｻｴｽﾞﾘ", "ガナリヤ", "がなみ", "さえずり",
           "narumi.kanaria", "090-7777-1234", "09077771234", "9077771234")  # fmt: skip
-"""What of them no other text holds."""
+"""Parts of their data that no other text holds."""
 
 CHANCE = 7
 """Fewer letters of base64 stand in keys and hashes by chance."""

@@ -26,10 +26,10 @@ PREFERRED = 0
 
 
 class Cluster:
-    """So many nodes, each broker and controller; `brokers` has them by their node id.
+    """A cluster of nodes, each broker and controller; `brokers` has them by their node id.
 
-    Who comes to `bootstrap` reaches the nodes directly, as they reach each other; who comes to `proxy.bootstrap` is
-    led through the proxy to each of them. `settings` go over each node's own.
+    A client of `bootstrap` reaches the nodes directly, as they reach each other. A client of `proxy.bootstrap`
+    reaches each of them through the proxy. `settings` go over each node's own.
     """
 
     def __init__(self, folder: Path, size: int, settings: Mapping[str, str] | None = None) -> None:

@@ -60,7 +60,7 @@ BROKER = {
 
 
 class Desk:
-    """What the worker does for one partition, and what a reviewer sees of it."""
+    """The worker's part for one partition, and a reviewer's view of it."""
 
     def __init__(self, *facts: invented.Event, judge: Judge = JUDGE, acts: Acts = "unsigned") -> None:
         self.judge = copy(judge)
@@ -69,7 +69,7 @@ class Desk:
         self.memory = Memory()
         self.memory.review = 0
         self.encode: Callable[[Any], bytes] = orjson.dumps
-        """How whoever acts writes JSON."""
+        """The JSON encoder of those who act."""
         self.sign: Callable[[Record], list[tuple[str, bytes]]] = lambda record: []
         """Signs a record of `acts`."""
         self.ledger: dict[bytes, bytes] = {}
@@ -81,7 +81,7 @@ class Desk:
         self.records: list[AuditRecord] = []
         self.all: list[Judged] = []
         self.inputs: dict[tuple[str, int], Record] = {}
-        """What was judged, by topic and offset."""
+        """The records that were judged, by topic and offset."""
         self.at = invented.T
         self._swept = 0
         self._pieces: dict[str, Piece] = {}

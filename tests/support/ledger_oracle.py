@@ -1,4 +1,4 @@
-"""What a partition's ledger must hold by its committed audit records, told without the code that keeps the ledger.
+"""The entries that a partition's ledger must hold, derived from its audit records without the ledger's code.
 
 It knows independently which entries an act or a decision leaves, how long each is kept, and which acts exclude each
 other. It takes verdicts from the records, so it does not use the oracle of the will: that one reads raw events of one
@@ -29,7 +29,7 @@ STATES = {
     "undone": "undone",
     "recalled": "undone",
 }
-"""What an act leaves of its item, by its outcome."""
+"""The state in which an act leaves its item, by its outcome."""
 SHOWN = {
     "clear": ("did", "at", "until", "basis", "released", "src", "handed"),
     "ask": ("until",),
@@ -37,11 +37,11 @@ SHOWN = {
     "act": ("state", "act_id", "by", "did", "offset", "before", "rejudge", "until"),
     "cancel": ("at", "until"),
 }
-"""What of an entry is held against the records, by its kind; of a release also who gave it for which decision."""
+"""The fields of an entry that are compared, by its kind; a release is also compared by its giver and decision."""
 
 
 class Piece(NamedTuple):
-    """Whom and what a decision was about, and where it stands on its topic."""
+    """The person and the send of a decision, with its place on its topic."""
 
     recipient_id: str
     campaign_id: str
@@ -85,7 +85,7 @@ class Implied:
     _released: set[str] = field(default_factory=set)
     _seen: dict[str, int] = field(default_factory=dict)
     _named: dict[str, str] = field(default_factory=dict)
-    """Who is meant by the pseudonyms of these records."""
+    """The people behind the pseudonyms of these records."""
 
     def take(self, records: Iterable[AuditRecord]) -> Implied:
         """Draws what follows from these records."""

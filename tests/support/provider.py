@@ -32,7 +32,7 @@ def key(kid: str) -> RSAKey:
 
 @dataclass
 class StubProvider:
-    """What the provider says. A test changes it, and then a sign-in finds it so.
+    """The provider's answers. A test changes them before a sign-in.
 
     `person`: the claims of who is signed in there. `claims`: changes of the ID token. `key`: what signs it.
     """

@@ -34,7 +34,7 @@ _FORMS: Mapping[int, tuple[Any, Any]] = {
     END_TXN: (EndTxnRequest, EndTxnResponse),
 }
 LINGER_SECONDS = 60.0
-"""So long a broker that owes answers keeps its connection, when the client's end is gone."""
+"""Seconds that a broker which owes answers keeps its connection after the client's end is gone."""
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -210,7 +210,7 @@ class Proxy:
         self._links: dict[Link, asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
         self.seen: dict[int, int] = {}
-        """How many requests have gone to the brokers, by API."""
+        """The number of requests to the brokers, by API."""
 
     def port(self, broker: int) -> int:
         found: int = self._sockets[broker].getsockname()[1]

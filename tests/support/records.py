@@ -46,7 +46,7 @@ PEOPLE, CAMPAIGNS = 1_000, 12
 
 
 class Named:
-    """What records name by hash: the shipped policies, and reference data, each value in its order."""
+    """The data that records name by hash: the shipped policies, and reference data, each value in its order."""
 
     def __init__(self, reference: Iterable[bytes] = ()) -> None:
         self.policies = {

@@ -19,16 +19,16 @@ from tests.support.world import World, consent, send, until
 
 TRIALS = int(os.environ.get("STALE_LEADER_TRIALS", "3"))
 UNKNOWN_LEADER_EPOCH = 75
-"""What a broker answers to whoever names it an epoch that it has not heard of."""
+"""A broker's answer to an epoch that it has not heard of."""
 PEOPLE = 40
-"""So many withdraw in a trial while the leader of their partition is halted, and get sends when it goes on."""
+"""People who withdraw in a trial while their partition's leader is halted, and get sends when it goes on."""
 MOST_HALTS = 3
-"""So many halts a trial may need: some leaders hear of their successor before they are asked anything."""
+"""Halts that a trial may need: some leaders hear of their successor before they are asked anything."""
 
 
 @dataclass
 class Trials:
-    """What came of so many halts of the leader of `consents`."""
+    """The results of several halts of the leader of `consents`."""
 
     counted: int = 0
     """Halts after which the old leader answered, from its old log, a request about the partition."""

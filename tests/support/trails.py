@@ -68,19 +68,19 @@ class Step:
 
 @dataclass
 class Trail:
-    """What a system wrote: steps in the order in which the sealer took them; `write` adds some."""
+    """The manifests of a system, in the order in which the sealer took them; `write` adds some."""
 
     partitions: int = 3
     seed: int = 0
     witnessed_at: int = 1_795_483_000
     acting: float = 0.3
-    """How often a transaction has a withdrawal in it, and how often a hand-off."""
+    """The share of transactions with a withdrawal, and of those with a hand-off."""
     apart: tuple[int, int] = (1_000, 60_000)
-    """How long a transaction of a partition comes after the one before, in milliseconds: at least, and less than."""
+    """Milliseconds between two transactions of a partition: at least the first number, less than the second."""
     judged_as: Callable[[Judged], Judged] | None = None
-    """What is written of each thing that was judged, where that is not the thing itself."""
+    """Changes a decision before it is written; None writes it as it is."""
     group: str = GROUP
-    """Whose keys sign: the name of a system's consumer group."""
+    """The consumer group of the system whose keys sign."""
     steps: list[Step] = field(default_factory=list)
     worker: SigningKey = field(init=False)
     log: SigningKey = field(init=False)
@@ -244,7 +244,7 @@ class _Files:
 
 
 class _Kind(NamedTuple):
-    """What the steps of a trail depend on."""
+    """The arguments on which the steps of a trail depend."""
 
     partitions: int
     seed: int

@@ -1,4 +1,4 @@
-"""What every process of a worker works out once in its life, here worked out before it is forked."""
+"""Warms the caches of a worker's process before it is forked."""
 
 from __future__ import annotations
 

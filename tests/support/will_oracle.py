@@ -1,4 +1,4 @@
-"""Whether a person has agreed to a send by post, read from raw events without the code that decides (rules 7.1).
+"""An oracle of consent to a send by post, read from raw events without the code that decides (rules 7.1).
 
 It reads people of one kind: an own source; the complete form OK and an incomplete one; registered companies and
 purposes; each contact point one id; no children, and no end of consents.

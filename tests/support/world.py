@@ -1,4 +1,4 @@
-"""What engine tests share: a campaign's world on real Kafka, workers in it, and what they must have written.
+"""Engine tests share a campaign's world on real Kafka, workers in it, and checks of their outputs.
 
 The driver's producer and reader are librdkafka's, so that our own client library never judges itself.
 """
@@ -49,7 +49,7 @@ HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"
 """The name and address that a send prints by default."""
 TOKEN = known_by(HOME)["token"]
 DEADLINE = 120.0
-"""What a busy machine is given; whoever waits so long has failed, so it costs nothing else."""
+"""Seconds that a busy machine is given; only a failing test waits so long."""
 NO_LEADER_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,

@@ -1,4 +1,4 @@
-"""Who signed the acts of an export: checked offline against the people that travel with it."""
+"""The signatures of an export's acts are checked offline against the people that travel with it."""
 
 from __future__ import annotations
 

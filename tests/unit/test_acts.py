@@ -1,4 +1,4 @@
-"""What people do about withheld sends: each act has one answer, and an item goes out once at most."""
+"""Each act about a withheld send has one answer, and an item goes out once at most."""
 
 from __future__ import annotations
 

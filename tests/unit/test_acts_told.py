@@ -1,4 +1,4 @@
-"""What becomes of an act has a sentence of its own, whatever becomes of it."""
+"""Each outcome of an act has a sentence of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is in a batch, its readable records are handed out, each other one is refused, and nothing raises."""
+"""The readable records of any batch are handed out, the others are refused, and nothing raises."""
 
 from __future__ import annotations
 

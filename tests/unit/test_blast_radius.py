@@ -1,4 +1,4 @@
-"""What a quarantine would meet: the people of a list, and what they were cleared for that a recall can still stop."""
+"""A quarantine's reach: the people of a list, and their clearances that a recall can still stop."""
 
 from __future__ import annotations
 

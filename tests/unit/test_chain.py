@@ -1,4 +1,4 @@
-"""What may be sealed, and what is found wrong with the rest: told with partition and offset."""
+"""The chain decides which manifests may be sealed; findings about the others name partition and offset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a worker's clock is known to be from the broker's."""
+"""The known difference between a worker's clock and the broker's."""
 
 import pytest
 

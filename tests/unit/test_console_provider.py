@@ -123,7 +123,7 @@ def token(header: dict[str, str], claims: dict[str, Any], secret: bytes) -> str:
 
 
 def forged(stub: StubProvider) -> dict[str, Callable[[], object]]:
-    """What a wrong or hostile provider may do to the ID token."""
+    """Changes that a wrong or hostile provider may make to the ID token."""
     hours = int(time.time()) - 7_200
     return {
         "another issuer": lambda: stub.claims.update(iss="https://elsewhere.example"),

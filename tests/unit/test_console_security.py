@@ -38,7 +38,7 @@ FORGED = (
     {"referer": "https://["},
     {"referer": "gate.example"},
 )
-"""What browsers send along with a request that a page elsewhere makes them make."""
+"""Headers that browsers send with a request from another site's page."""
 OWN = (
     {"sec-fetch-site": "same-origin"},
     {"sec-fetch-site": "none"},

@@ -1,4 +1,4 @@
-"""What the caller demands of a log: its name, and a witness that is its own; the folder cannot answer for itself."""
+"""A caller demands a log's name and a witness of its own; the folder cannot answer for itself."""
 
 from __future__ import annotations
 

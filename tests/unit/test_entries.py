@@ -1,4 +1,4 @@
-"""What is written to be remembered: what may be read back, and nothing of a delivery."""
+"""Ledger entries can be read back, and hold nothing of a delivery."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_a_folder_that_holds_something_then_nothing_is_written(tmp_path: Path) -
 
 @pytest.fixture
 def days() -> Trail:
-    """What was decided on several days, in transactions some hours apart."""
+    """Decisions of several days, in transactions some hours apart."""
     return Trail(seed=3, apart=(36_000_000, 72_000_000)).write(18)
 
 

@@ -1,4 +1,4 @@
-"""What the store makes of records: readable, unreadable, too many, resolved."""
+"""The store takes readable, unreadable, too many, and resolved records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the console counts as records come: the same as a read of the whole topics, in whatever order they come."""
+"""The console's counts equal those of a read of the whole topics, in any order of arrival."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom to believe about who leads: so many replicas that one of them must know of any acknowledgement."""
+"""A leader is believed once enough replicas name it that one of them knows every acknowledgement."""
 
 import asyncio
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""What is installed where: production has what the product imports, and nothing that only tests or a demo need."""
+"""Production installs the product's imports, and nothing that only tests or a demo need."""
 
 from __future__ import annotations
 

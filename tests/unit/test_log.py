@@ -1,4 +1,4 @@
-"""What reaches the log: our own events with the keys that are allowed, and of others nothing that quotes a record."""
+"""The log holds our own events with the allowed keys, and nothing of others that quotes a record."""
 
 from __future__ import annotations
 

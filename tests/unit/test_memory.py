@@ -1,4 +1,4 @@
-"""What a partition remembers: what is put in is found, what no longer matters is taken out, what is strange stops."""
+"""A partition's memory finds its entries, removes those that no longer matter, and stops at strange ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed of what others wrote: it drives no terminal, and Japanese stays Japanese."""
+"""Printed text of others drives no terminal, and Japanese stays Japanese."""
 
 from __future__ import annotations
 

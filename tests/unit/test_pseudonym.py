@@ -1,4 +1,4 @@
-"""Whom records are about: a pseudonym of a key that erasure destroys."""
+"""Records name a person by a pseudonym, whose key an erasure destroys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be published: each refusal says what would be right, and never repeats what may be somebody's."""
+"""Each refusal to publish says what would be right, and never repeats a value that may be personal."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from tests.support.desk import YOUNG, Desk
 NOW, ERASED = 1_000, 2_000
 ABOUT = {"act_id": "n1", "campaign_id": "K-1", "channel": "postal", "review": {"partition": 0, "offset": 7}}
 COUNT = 600
-"""So many that pages of the file split, and leave copies of moved rows behind."""
+"""Recipients enough for pages of the file to split, and to leave copies of moved rows behind."""
 
 
 @cache

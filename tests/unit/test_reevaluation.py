@@ -1,4 +1,4 @@
-"""Whom facts touch: whatever kind of fact bears on a clearance, its person is taken, once, and nobody waits for it."""
+"""Any fact that bears on a clearance touches its person, once, and nobody waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a reviewer's release is refused, and when it takes a second person (domain rule 6.8)."""
+"""A reviewer's release is refused, or takes a second person, as the domain says (rule 6.8)."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def test_given_an_address_that_went_wrong_then_another_token(crowd: list[Person]
 
 @pytest.fixture(scope="module")
 def campaign(retailer: Retailer, facts: list[Event]) -> list[Judged]:
-    """What a campaign to everybody leads to, judged in memory."""
+    """The decisions about a campaign to everybody, judged in memory."""
     store = FactStore()
     for offset, event in enumerate([*retailer.reference(), *facts]):
         topic, key, value = _wire(event)
@@ -259,7 +259,7 @@ def campaign(retailer: Retailer, facts: list[Event]) -> list[Judged]:
 
 @pytest.fixture(scope="module")
 def tally(campaign: list[Judged]) -> DemoResult:
-    """What became of the campaign."""
+    """The campaign's result."""
     found = DemoResult(frozenset((0, offset) for offset in range(len(campaign))))
     for judged in campaign:
         record = AuditRecord.model_validate_json(judged.audit)

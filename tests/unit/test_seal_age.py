@@ -1,4 +1,4 @@
-"""How old seal and witness are, as status and console tell it from the files of the log."""
+"""Status and console tell the age of seal and witness from the files of the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one record of `sends` leads to: one audit record always, and one output."""
+"""One record of `sends` leads to one audit record always, and one output."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ OF = state.of("count", to=3)
 
 
 class Counted(state.State):
-    """How far somebody counted."""
+    """A count so far."""
 
     done: Count
 

@@ -271,7 +271,7 @@ def public_keys() -> Trials:
 
 
 def statements() -> Trials:
-    """What export.json says: of fewer partitions, of a shorter time, of another system, or nothing that counts."""
+    """False statements of export.json: fewer partitions, a shorter time, another system, or nonsense."""
     for name, value in (
         ("partitions", 1), ("partitions", 0), ("partitions", -1), ("partitions", True), ("partitions", "2"),
         ("partitions", 2**31), ("partitions", 3), ("v", 0), ("v", 3), ("v", "1"), ("v", True), ("v", 2),

@@ -823,7 +823,7 @@ def no_log(trail: Trail, folder: Path) -> None:
 
 
 def a_range_of(**said: Any) -> Callable[[Trail, Path], None]:
-    """What is left out is said not to be of the export's range: by words that are no instants."""
+    """Omits records, and claims by words that are no instants that they lie outside the export's range."""
 
     def spoil(trail: Trail, folder: Path) -> None:
         about = orjson.loads((folder / "export.json").read_bytes())
@@ -851,7 +851,7 @@ def a_leaf(leaf: bytes) -> Callable[[Trail, Path], None]:
 
 
 def a_pipe(name: str) -> Callable[[Trail, Path], None]:
-    """Which nobody writes to: whoever reads it waits without end."""
+    """Replaces a file by a pipe to which nobody writes."""
 
     def spoil(trail: Trail, folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the worker's Faust app is made of."""
+"""The parts of the worker's Faust app."""
 
 import asyncio
 

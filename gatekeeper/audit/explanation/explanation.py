@@ -152,7 +152,7 @@ class Explanation:
         )
 
     def _owed(self, record: Mapping[str, Any]) -> str | None:
-        """Why a cleared piece was owed to the person, so that no refusal withheld it; None for other mail."""
+        """The reason for which a cleared piece was owed to the person despite any refusal; None for other mail."""
         send = record["send"] or {}
         if record["message_class"] not in OWED or "ground" not in send:
             return None
