@@ -12,7 +12,7 @@ from kafka.structs import OffsetAndMetadata
 from tests.support.world import World
 
 ASKED_MS = 10_000
-"""Seconds of waiting for a broker that may be halted."""
+"""Milliseconds of waiting for a broker that may be halted."""
 
 
 class Group:

@@ -16,7 +16,7 @@ from streams.worker.facts import Followers
 from tests.support.world import World, consent, controller, eventually, send
 
 LAG = 30.0
-"""Time for which a chunk waits for the facts here; nothing else waits."""
+"""Seconds for which a chunk waits for the facts here; nothing else waits."""
 
 
 class WithoutBarrier(Followers):
