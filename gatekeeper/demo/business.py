@@ -145,11 +145,7 @@ REFERENCE: tuple[Reference, ...] = (
             ("D-2023-03", "法人登記簿", None),
             ("D-2023-04", "令和5年2月15日付", None),
             ("D-2023-05", "若葉市商店街のホームページ", None),
-            (
-                "M-2025-10",
-                "ほしぞらデータ株式会社の閲覧データ",
-                provider_check("consent", name="ほしぞらデータ株式会社"),
-            ),
+            ("M-2025-10", f"{DATA_PLATFORM}の閲覧データ", provider_check("consent", name=DATA_PLATFORM)),
         )
     ),
     Template(

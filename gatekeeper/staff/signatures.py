@@ -76,11 +76,6 @@ def of_reference(
     return encode(Signature.model_validate({**signed, "kind": "signature", "of": of}))
 
 
-def reference_id(value: bytes) -> str:
-    """The id of a `signature` in the bytes of its record."""
-    return str(Signature.model_validate_json(value).id)
-
-
 def header(signed: ActSignature) -> bytes:
     """The value of the header of a signature that was made elsewhere, such as by a passkey."""
     return canonical(signed.model_dump(mode="json", exclude_none=True))
