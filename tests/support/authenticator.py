@@ -53,7 +53,7 @@ class Passkey:
         return {"id": self.id, "method": "passkey", "public": public, "rp": rp, "credential": credential}
 
     def created(self, asked: str, **wrong: Any) -> dict[str, str]:
-        """What a page posts of a new key. `asked`: the challenge as the page has it, in base64url."""
+        """The fields that a page posts of a new key. `asked`: the challenge as the page has it, in base64url."""
         client = self._client("webauthn.create", asked, **wrong)
         data = self._data(flags=wrong.get("flags", MADE), party=wrong.get("party", self.party))
         data += bytes(16) + len(self.credential).to_bytes(2) + self.credential + b"\xa5cose"
