@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatekeeper.audit.explanation.citations import Citations
-from gatekeeper.console.model import Incoming, Model, Part, Writing
+from gatekeeper.console.model import Model
+from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.office.policy_change import Known

@@ -11,7 +11,7 @@ from gatekeeper.staff.roster import Member, Roster
 from schemas.audit import Acts
 
 Bar = Literal["no_staff", "not_staff", "no_key"]
-"""Why a user can do nothing here: nobody is on record, this user is not, or nobody on record signs for the user."""
+"""The bar to all acts of a user: nobody is on record, this user is not, or nobody on record signs for the user."""
 BARS: tuple[Bar, ...] = get_args(Bar)
 NO_ACTS = Grant(roles=("viewer",))
 

@@ -19,8 +19,8 @@ from gatekeeper.console.session import COOKIE, Session
 from gatekeeper.console.state import Console
 from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.errors import UnavailableError
-from gatekeeper.keys import secret_text
 from gatekeeper.settings import Settings
+from gatekeeper.signing_key import secret_text
 from schemas.record import Record
 from tests.support import staff
 from tests.support.desk import Desk

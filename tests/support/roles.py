@@ -1,4 +1,4 @@
-"""Which role may do which act, written down by hand, with somebody of each role and an act of each kind.
+"""The acts of each role, written down by hand, with somebody of each role and an act of each kind.
 
 The tests compare the product's table with this one: decided by the fold, over HTTP, and on a broker.
 """
