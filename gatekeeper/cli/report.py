@@ -13,6 +13,7 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_heading,
 from gatekeeper.policy import packs
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import page, period
+from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.tally import foreign, wrong
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
@@ -40,6 +41,12 @@ def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
         click.echo(text("cli.report_written", out=out))
     else:
         _show(report)
+    if report["signatures"]["acts"] == "unsigned":
+        note("report.acts_unsigned")
+    if names := report["signatures"]["unsigned"]:
+        note("report.reference_unsigned", count=f"{len(names):,}", shown=", ".join(names[:5]))
+    if unproven := report["acts"]["unproven"]:
+        note("report.acts_unproven", count=f"{unproven:,}")
     if report["kept_from"]:
         note("cli.report_kept", since=report["kept_from"])
     if wrong(report):
@@ -67,6 +74,7 @@ def _show(report: Mapping[str, Any]) -> None:
         (f"  {text('report.recall_late')}", sum(one["late"] for one in report["recalls"])),
         (text("report.review"), review["items"]),
         *((f"  {text(f'report.item_{name}')}", review[name]) for name in ("decided", "open")),
+        *((f"{text('report.acts')}: {text(f'report.signed_{name}')}", count) for name, count in _proofs(report)),
         (text("report.seal_size"), _shown(seal and seal["size"])),
         (text("report.seal_witnessed"), _shown(seal and seal["witnessed"])),
     ]
@@ -85,6 +93,11 @@ def _show(report: Mapping[str, Any]) -> None:
     ]
     names = ("cli.column_inquiry_code", "cli.column_decision_id", "cli.column_verdict", "report.sample_proof")
     show_table(names, lines)
+
+
+def _proofs(report: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The number of acts by proof, and of those that were refused."""
+    return [(name, sum(one[name]["acts"] for one in report["acts"]["signed"])) for name in (*PROOFS, "refused")]
 
 
 def _shown(value: Any) -> Any:

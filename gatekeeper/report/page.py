@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
+from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.tally import foreign
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
@@ -53,6 +54,10 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         "act": lambda kind: (
             text(f"explanation.kind_{kind}", lang) if f"explanation.kind_{kind}" in catalogue() else kind
         ),
+        "refusal": lambda code: (
+            text(f"report.refused_{code}", lang) if f"report.refused_{code}" in catalogue() else code
+        ),
+        "proofs": PROOFS,
         "n": lambda number: "-" if number is None else f"{number:,}",
         "plot": chart.stacked([(one["from"], one["verdicts"]) for one in steps], VERDICTS),
         "named": range(0, len(steps), -(-len(steps) // LABELS)),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.checks.trail import Link, PersonLine
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.errors import IntegrityError
 from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.policy.packs import PolicyIgnored
+from gatekeeper.report.authorship import Authorship
 from gatekeeper.report.cleared import ClearedPieces
 from gatekeeper.report.desk import Desk
 from gatekeeper.report.evidence import Chains, ProvingLog, Samples
@@ -27,14 +28,16 @@ PLACES = 10
 """Most places of foreign records that are listed one by one."""
 Window = Callable[[Mapping[str, Any]], int | None]
 """Gives the time to wait for the answer to an audit record's question, in milliseconds; None = not known."""
+NO_SIGNATURES: Mapping[str, Any] = {"acts": "nobody", "unsigned": []}
+"""The state of a log without people."""
 
 
 class Tally:
     """Running totals of a report.
 
     Takes consents and recalls first, then the links of each partition in order.
-    `partitions`: the number of partitions of `sends`. `citations`: the clauses behind reasons; None = those of the
-    shipped policies.
+    `partitions`: the number of partitions of `sends`. `group`: the consumer group of the workers. `staff`: the records
+    of people and signatures. `citations`: the clauses behind reasons; None = those of the shipped policies.
     """
 
     def __init__(
@@ -44,14 +47,17 @@ class Tally:
         partitions: int,
         seal: ProvingLog,
         window: Window,
+        group: str,
+        staff: Iterable[PersonLine] = (),
         citations: Citations | None = None,
     ) -> None:
         citations = citations or Citations()
-        self.period, self._seal, self._window = period, seal, window
+        self.period, self._seal, self._window, self._group = period, seal, window, group
         indexes = seal.log.indexes if seal.log else {}
         self._sends = Sends(period, citations)
         self._cleared = ClearedPieces()
         self._desk = Desk()
+        self._authorship = Authorship(staff, group)
         self.people = People(partitions)
         self._chains = Chains(lambda link: leaf_hash(link.value) in indexes)
         self._samples = Samples(period, citations)
@@ -81,6 +87,7 @@ class Tally:
             self._samples.take(record["did"], place, link)
         self._cleared.take(record)
         self._desk.take(record)
+        self._authorship.take(record, value, (link.partition, link.offset))
         asked = (record.get("act") or {}).get("outcome") == "asked"
         self.people.record(record, self._window(record) if asked else None, self.period.zone)
 
@@ -88,23 +95,24 @@ class Tally:
         self,
         *,
         made: int,
-        group: str,
         kept: int | None = None,
         foreign: Sequence[Mapping[str, Any]] = (),
         ignored: Sequence[PolicyIgnored] = (),
         token_keys: Sequence[KeyUse] = (),
+        signatures: Mapping[str, Any] = NO_SIGNATURES,
     ) -> dict[str, Any]:
         """The report (docs/reference/report.md).
 
-        `made`: now, in milliseconds. `group`: the consumer group of the workers. `foreign`: records not signed by a
-        worker. `ignored`: the policy records that put nothing in force. `token_keys`: the facts that
-        hang on each token key. `kept`: the time, in milliseconds, from which
-        all records are retained; None: all are.
+        `made`: now, in milliseconds. `kept`: the time, in milliseconds, from which all records are retained; None: all
+        are. `foreign`: records not signed by a worker. `ignored`: the policy records that put nothing in force.
+        `token_keys`: the facts that hang on each token key. `signatures`: of `signature_state`, now.
         """
         first, last = self.period.days
+        desk = self._desk.told()
+        desk["acts"] |= self._authorship.told()
         return {
             "v": 1,
-            "group": group,
+            "group": self._group,
             "from": instant(self.period.since),
             "to": instant(self.period.to),
             "days": {"first": first, "last": last, "zone": self.period.zone},
@@ -114,7 +122,8 @@ class Tally:
             **self._sends.told(self._desk.cured()),
             "cleared": self._cleared.told(),
             **self.people.told(min(made, self.period.to)),
-            **self._desk.told(),
+            **desk,
+            "signatures": {name: signatures[name] for name in ("acts", "unsigned")},
             "seal": self._seal.told(made),
             "coverage": self._chains.told(),
             "foreign": list(foreign),
@@ -125,10 +134,9 @@ class Tally:
 
 
 def wrong(report: Mapping[str, Any]) -> bool:
-    """Tells whether a report shows a change: a chain broken or torn, or a proof that does not hold."""
-    return any(one["breaks"] or one["torn"] for one in report["coverage"]) or any(
-        one["state"] == "wrong" for one in report["samples"]
-    )
+    """Tells whether a report shows a change: a chain broken or torn, or a proof or signature that does not hold."""
+    broken = any(one["breaks"] or one["torn"] for one in report["coverage"])
+    return broken or bool(report["acts"]["unproven"]) or any(one["state"] == "wrong" for one in report["samples"])
 
 
 def foreign(report: Mapping[str, Any]) -> dict[str, str] | None:

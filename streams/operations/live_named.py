@@ -21,12 +21,13 @@ class LiveNamed:
     def __init__(self, reader: Reader, origin: str) -> None:
         self.people: list[PersonLine] = []
         """The records `staff` and `signature`."""
+        self.log = ReferenceLog(origin)
+        """The records of `reference` that count."""
         self._policies: dict[str, bytes] = {}
         self._reference: dict[str, bytes] = {}
         for versions in packs.shipped().values():
             for policy in versions:
                 self._policies[policy.sha256] = packs.shipped_text(policy).encode()
-        counting = ReferenceLog(origin)
         for record in reader.read("reference"):
             value = record.value or b""
             self._reference[sha256(value).hexdigest()] = value
@@ -34,7 +35,7 @@ class LiveNamed:
                 found = decode("reference", record.key, value)
                 if isinstance(found, PolicyVersion) and found.toml is not None:
                     self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
-                counted = counting.take(record, found)
+                counted = self.log.take(record, found)
                 if isinstance(found, Staff | Signature):
                     self.people.append(PersonLine(record.partition, record.offset, record.timestamp, value))
             except Unreadable:

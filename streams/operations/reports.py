@@ -16,6 +16,7 @@ from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.report.evidence import ProvingLog
@@ -47,7 +48,15 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
                 return None
 
         partitions, citations = len(reader.partitions("sends")), Citations(trail.policy)
-        tally = Tally(period, partitions=partitions, seal=seal, window=window, citations=citations)
+        tally = Tally(
+            period,
+            partitions=partitions,
+            seal=seal,
+            window=window,
+            group=settings.group,
+            staff=trail.people(),
+            citations=citations,
+        )
         starts = reader.since("manifests", period.since)
         total = sum(max(0, end - starts[number]) for number, (_, end) in trail.bounds.manifests.items())
         passed(0, total)
@@ -71,11 +80,11 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
         ignored = management.policies(settings).over(settings.policy).ignored
         return tally.told(
             made=int(time() * 1000),
-            group=settings.group,
             kept=kept,
             foreign=trail.strangers,
             ignored=ignored,
             token_keys=_token_keys(reader),
+            signatures=signature_state(trail.log, settings.acts),
         )
 
 

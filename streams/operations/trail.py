@@ -14,6 +14,7 @@ from gatekeeper.audit.checks.record_matching import Sieve
 from gatekeeper.audit.checks.trail import Link, PersonLine, link
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.record import Record
@@ -95,6 +96,11 @@ class LiveTrail:
             }
             for one in self.aside.values()
         ]
+
+    @property
+    def log(self) -> ReferenceLog:
+        """The records of `reference` that count, at the start of the reading."""
+        return self._named.log
 
     def people(self) -> list[PersonLine]:
         """The records `staff` and `signature` of `reference`."""

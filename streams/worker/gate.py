@@ -13,10 +13,9 @@ from faust.types import TP
 
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.knowledge.read_wide import ReadWide
-from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.times import day
-from schemas.audit import Acts
 from streams.client import admin
 from streams.worker.chunks import Chunk
 from streams.worker.partition import Partition
@@ -149,7 +148,7 @@ class Gate:
             "unreadable_facts": unresolved[:UNREADABLE],
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "token_keys": keys,
-            "signatures": signatures(followers.store.log, self.tools.settings.acts),
+            "signatures": signature_state(followers.store.log, self.tools.settings.acts),
             "policy": self.tools.policy.name,
             "policy_unknown": barred,
             "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
@@ -161,27 +160,6 @@ class Gate:
         tokens = self.tools.judge.tokens
         held = frozenset() if tokens is None else tokens.keys
         return [{**use._asdict(), "held": use.key in held} for use in self.tools.followers.store.token_keys.uses()]
-
-
-def signatures(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
-    """The signatures that acts need, and the records of `reference` that lack one.
-
-    `acts`: `signed`; `unsigned` if nobody is registered and the setting allows it; `nobody` if no act counts yet.
-    """
-    began = log.roster.began is not None
-    waiting = [
-        {"record": name, "place": "reference/{}/{}".format(*order), "signed_by": list(by)}
-        for name, order, by in log.endorsements.waiting[:UNREADABLE]
-    ]
-    return {
-        "acts": "signed" if began else "unsigned" if acts == "unsigned" else "nobody",
-        "waiting": waiting,
-        "unsigned": sorted(log.endorsements.unsigned)[:UNREADABLE] if began else [],
-        "refused": [
-            {"record": one.of, "place": "reference/{}/{}".format(*one.order), "code": one.code}
-            for one in log.endorsements.refused[:UNREADABLE]
-        ],
-    }
 
 
 def _read_wide(store: FactStore) -> list[ReadWide]:

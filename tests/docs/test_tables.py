@@ -101,7 +101,7 @@ def test_settings_then_the_page_has_each_with_its_default(table: Table) -> None:
 
 def test_report_then_the_page_names_each_member(table: Table) -> None:
     period = Period(0, DAY_MS, "UTC")
-    report = Tally(period, partitions=1, seal=ProvingLog(None), window=lambda record: None).told(made=0, group="")
+    report = Tally(period, partitions=1, seal=ProvingLog(None), window=lambda record: None, group="").told(made=0)
     told = re.findall(r"\w+", " ".join(name for name, _ in table("docs/reference/report.md", "member")))
     assert sorted(told) == sorted(report)
 

@@ -20,6 +20,7 @@ from uuid import uuid4
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gatekeeper.audit.checks.trail import PersonLine
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signatures
@@ -92,6 +93,15 @@ def founding(*, at: str | None = None, origin: str = ORIGIN, ids: Iterable[str] 
     for one in ("yuki", "kenji", "ami", "console"):
         lines += signed(record(one), "hanako", "taro", at=at, origin=origin, ids=given)
     return lines
+
+
+def people(*, arrived: int, lines: Sequence[Line] | None = None, first: int = 0) -> list[PersonLine]:
+    """Records of `reference` as a trail gives them, by default those of `founding`.
+
+    `arrived`: of all, in milliseconds. `first`: the offset of the first one.
+    """
+    given = founding(at=instant(arrived)) if lines is None else lines
+    return [PersonLine(0, offset, arrived, value) for offset, (_, value) in enumerate(given, first)]
 
 
 def known(log: ReferenceLog, by: str, *roles: str, at: int, **more: Any) -> None:

@@ -19,12 +19,9 @@ from tests.support.desk import YOUNG
 from tests.unit.test_signed_acts import AT, Office, by
 
 
-def people(more: Sequence[staff.Line] = ()) -> bytes:
-    lines = []
-    for offset, (_, value) in enumerate([*staff.founding(at=AT), *more]):
-        line = {"partition": 0, "offset": offset, "timestamp": invented.T, "value": value.decode()}
-        lines.append(canonical(line) + b"\n")
-    return b"".join(lines)
+def people(more: Sequence[staff.Line] = ()) -> list[dict[str, Any]]:
+    lines = [*staff.founding(at=AT), *more]
+    return [one.plain for one in staff.people(arrived=invented.T, lines=lines)]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,7 @@ def records() -> list[bytes]:
     return [judged.audit for judged in desk.all[1:]]
 
 
-def report(*records: bytes, known: bytes | None = None, origin: str = staff.ORIGIN) -> Report:
+def report(*records: bytes, known: list[dict[str, Any]] | None = None, origin: str = staff.ORIGIN) -> Report:
     found = Report()
     signers = Signers(found, origin)
     signers.learn(people() if known is None else known)
@@ -56,7 +53,9 @@ def changed(record: bytes, **fields: Any) -> bytes:
 
 def test_acts_that_people_signed_then_they_are_counted_by_how(records: list[bytes]) -> None:
     found = report(*records)
-    assert (found.findings, found.says) == ([], [("acts_signed", {"count": 1, "vouched": 1})])
+    counts = ("acts_signed", {"by_key": 1, "by_passkey": 0, "by_vouched": 1})
+    first = ("founder", {"by": "hanako", "public": staff.key("hanako").public})
+    assert (found.findings, found.says) == ([], [counts, first])
 
 
 def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> None:
@@ -76,7 +75,7 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> No
     records = [judged.audit for judged in desk.all[1:]]
     lines = people(staff.signed(staff.record("kenji", keys=[passkey.key]), "hanako", "taro", at=AT))
     found = report(*records, known=lines)
-    assert (found.findings, found.says) == ([], [("acts_signed", {"count": 3, "vouched": 0})])
+    assert (found.findings, found.says[0]) == ([], ("acts_signed", {"by_key": 0, "by_passkey": 3, "by_vouched": 0}))
     tree = orjson.loads(records[0])["act"]["signed"][0]["tree"]
     for wrong in ({**tree, "index": 1}, {**tree, "size": 4}, None):
         assert [one.code for one in report(changed(records[0], tree=wrong), known=lines).findings] == ["act_signature"]
@@ -92,7 +91,7 @@ def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(re
 def test_acts_of_an_earlier_release_then_they_are_unsigned(records: list[bytes]) -> None:
     said = orjson.loads(records[0])
     del said["act"]["signed"]
-    found = report(canonical(said), known=b"")
+    found = report(canonical(said), known=[])
     assert (found.findings, found.says) == ([], [("acts_unsigned", {"count": 1})])
 
 
@@ -120,7 +119,7 @@ def test_a_changed_act_then_its_signature_does_not_fit(records: list[bytes]) -> 
 
 
 def test_a_signer_who_was_nobody_then_then_it_is_found(records: list[bytes]) -> None:
-    assert [one.code for one in report(records[0], known=b"").findings] == ["signer_unknown"]
+    assert [one.code for one in report(records[0], known=[]).findings] == ["signer_unknown"]
     said = orjson.loads(records[0])
     said["src"]["timestamp"] = invented.T - 1
     assert [one.code for one in report(canonical(said)).findings] == ["signer_unknown"]
@@ -128,5 +127,5 @@ def test_a_signer_who_was_nobody_then_then_it_is_found(records: list[bytes]) -> 
 
 
 def test_people_that_cannot_be_read_then_it_says_so() -> None:
-    lines = canonical({"partition": 0, "offset": 0, "timestamp": 0, "value": "{}"})
-    assert [one.code for one in report(known=lines).findings] == ["staff_line"]
+    lines = [{"partition": 0, "offset": 0, "timestamp": 0, "value": "{}"}, {}, None]
+    assert [one.code for one in report(known=lines).findings] == ["staff_line"] * 3

@@ -31,6 +31,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.times import span
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
+from tests.support import invented, staff
 from tests.support.trails import GROUP, Trail, alone, bytes_of, line, lines
 
 ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to": None}
@@ -75,6 +76,15 @@ def test_records_that_are_missing_then_reading_says_where(tmp_path: Path) -> Non
     (path / "records" / "0.ndjson.gz").write_bytes(b"no gzip")
     with pytest.raises(IntegrityError):
         list(Folder(path).links(0))
+
+
+def test_people_then_every_call_puts_them_into_the_export_anew(tmp_path: Path) -> None:
+    first, people = Trail(seed=2).write(4).export(tmp_path / "a"), staff.people(arrived=invented.T)
+    for number in (len(people) - 1, len(people)):
+        (first / "staff.ndjson").write_bytes(b"".join(canonical(one.plain) + b"\n" for one in people[:number]))
+        again(first, tmp_path / "b")
+        assert Folder(tmp_path / "b").people() == people[:number]
+        assert verify(tmp_path / "b").exit_code == 0
 
 
 def test_exported_again_then_it_verifies_and_holds_the_same(tmp_path: Path) -> None:

@@ -33,11 +33,12 @@ from gatekeeper.report.verdicts import SHOWS, clauses
 from gatekeeper.texts import catalogue
 from gatekeeper.times import instant
 from schemas.topics import DAY_MS
-from tests.support import invented, trails
+from tests.support import invented, staff, trails
 from tests.support.desk import YOUNG
 from tests.support.records import Recorded
 from tests.support.trails import Trail
 from tests.unit.test_asks import BROKER, DELIVERY, answered
+from tests.unit.test_signed_acts import Office, by
 
 MONTH = period.read("2026-11-01", "2026-11-30", "Asia/Tokyo")
 MINUTE = 60_000
@@ -81,11 +82,12 @@ def told(chains: list[Chain], *, tally: Tally | None = None, made: int = invente
     for chain in chains:
         for link in chain.links:
             tally.link(link)
-    return tally.told(made=made, group="mail.gatekeeper")
+    return tally.told(made=made)
 
 
 def a_tally(seal: ProvingLog | None = None, partitions: int = 1, of: Period = MONTH) -> Tally:
-    return Tally(of, partitions=partitions, seal=seal or ProvingLog(None), window=lambda record: 14 * DAY_MS)
+    more: dict[str, Any] = {"group": trails.GROUP, "staff": staff.people(arrived=invented.T)}
+    return Tally(of, partitions=partitions, seal=seal or ProvingLog(None), window=lambda record: 14 * DAY_MS, **more)
 
 
 def recorded(*desks: Recorded) -> list[Chain]:
@@ -210,6 +212,82 @@ def test_releases_in_bulk_then_each_run_with_what_it_said_and_who_approved() -> 
     assert {one["id"]: one["busiest_hour"] for one in found["people"]} == {"hanako": 7, "jiro": 0, "taro": 0}
     shown = page.body(told(recorded(*desks)), "en")
     assert shown.count("(more than confirmed)") == 1
+
+
+def test_acts_then_by_kind_how_people_signed_them_and_who_and_why_others_were_refused() -> None:
+    desk = office()
+    desk.act("release", **by("kenji", "r-1", evidence_ref="form-1"))
+    for number, person in enumerate(("kenji", "yuki")):
+        desk.act("note", 0, **by(person, f"n-{number}"))
+    desk.word = True
+    desk.act("note", 0, **by("hanako", "n-2"))
+    desk.by = None
+    for number in range(2):
+        desk.act("note", 0, **by("hanako", f"n-x{number}"))
+    desk.by, desk.word = "taro", False
+    desk.act("uphold", 0, **by("kenji", "u-1"))
+    found = told(signed_acts(desk))
+    none: dict[str, Any] = {"acts": 0, "by": []}
+    note, release, uphold = found["acts"]["signed"]
+    assert note == {
+        "kind": "note",
+        "key": {"acts": 2, "by": ["kenji", "yuki"]},
+        "passkey": none,
+        "vouched": {"acts": 1, "by": ["hanako"]},
+        "unsigned": none,
+        "refused": {"acts": 2, "causes": {"unsigned": 2}},
+    }
+    assert (release["kind"], release["key"]) == ("release", {"acts": 1, "by": ["kenji"]})
+    assert (uphold["key"], uphold["refused"]["causes"]) == (none, {"unsigned": 1})
+    assert (found["acts"]["unproven"], wrong(found)) == (0, False)
+    shown = page.body(found, "ja")
+    assert "kenji, yuki" in shown
+    assert "署名がない × 2" in shown
+
+
+def test_acts_of_nobody_where_acts_need_no_signature_then_the_report_says_so_aloud() -> None:
+    desk = desk_of(0, invented.source())
+    desk.send()
+    desk.act("note", by="hanako")
+    tally = a_tally()
+    for chain in recorded(desk):
+        for link in chain.links:
+            tally.link(link)
+    found = tally.told(made=invented.T, signatures={"acts": "unsigned", "unsigned": []})
+    (note,) = found["acts"]["signed"]
+    assert (note["unsigned"], found["signatures"]["acts"]) == ({"acts": 1, "by": ["hanako"]}, "unsigned")
+    assert "Acts need no signature" in page.body(found, "en")
+    later = tally.told(made=invented.T, signatures={"acts": "signed", "unsigned": ["controller/C-1", "notice/N-1"]})
+    assert "Acts need no signature" not in page.body(later, "en")
+    assert "2 records of reference data" in page.body(later, "en")
+
+
+def test_a_signature_that_does_not_hold_then_the_report_is_wrong() -> None:
+    desk = office()
+    desk.act("note", 0, **by("kenji", "n-1"))
+    (chain,) = signed_acts(desk)
+    (link,) = chain.links
+    record = orjson.loads(link.records[-1])
+    record["act"]["signed"][0]["by"] = record["act"]["by"] = "hanako"
+    forged = Chain()
+    forged.add([*link.records[:-1], orjson.dumps(record)])
+    found = told([forged])
+    assert (found["acts"]["unproven"], wrong(found)) == (1, True)
+    assert "The signatures of 1 acts do not hold" in page.body(found, "en")
+
+
+def office() -> Office:
+    """A desk whose people sign, with one withheld send."""
+    found = Office(*YOUNG)
+    found.send()
+    return found
+
+
+def signed_acts(desk: Office) -> list[Chain]:
+    """The chain of everything that this desk judged."""
+    chain = Chain()
+    chain.add([judged.audit for judged in desk.all])
+    return [chain]
 
 
 def test_mere_duplicates_then_nobody_has_to_review_them() -> None:
@@ -364,7 +442,7 @@ def sealed(
     for partition in trail.partitions():
         for link in trail.links(partition):
             tally.link(replace(link, records=tuple(value.replace(*change) for value in link.records)))
-    return tally.told(made=1_795_483_060_000, group=trails.GROUP)
+    return tally.told(made=1_795_483_060_000)
 
 
 def test_sealed_log_then_five_decisions_with_proofs_that_the_check_takes(tmp_path: Path) -> None:
@@ -386,7 +464,7 @@ def test_the_same_period_then_the_same_decisions_are_drawn_and_another_draws_oth
     chains[0].add([value for step in trails.Trail(seed=3).write(12).steps for value in step.records])
     drawn = []
     for ends in (("2026-11-01", "2026-11-30"), ("2026-11-02", "2026-11-30")):
-        tally = Tally(period.read(*ends, "Asia/Tokyo"), partitions=1, seal=ProvingLog(None), window=lambda record: None)
+        tally = a_tally(of=period.read(*ends, "Asia/Tokyo"))
         drawn.append({one["did"] for one in told(chains, tally=tally)["samples"]})
     assert drawn[0] == {one["did"] for one in first}
     assert drawn[0] != drawn[1]
@@ -439,7 +517,7 @@ def test_nothing_in_the_period_then_a_page_that_says_so() -> None:
 def test_every_sentence_of_the_report_then_it_is_used() -> None:
     room = Path(page.__file__).parent
     source = "".join(file.read_text("utf-8") for file in (*room.glob("*.py"), *room.glob("templates/*.html")))
-    built = r"verdict_|clause_|ask_|item_|time_|latency_|proof_|drawing_|column_(day|month)|recall_"
+    built = r"refused_|signed_|verdict_|clause_|ask_|item_|time_|latency_|proof_|drawing_|column_(day|month)|recall_"
     unused = [key for key in catalogue() if key.startswith("report.") and not re.match(rf"report\.({built})", key)]
     assert [key for key in unused if not re.search(rf"\b{key.partition('.')[2]}\b", source)] == []
 

@@ -62,6 +62,11 @@ class PersonLine(NamedTuple):
     timestamp: int
     value: bytes
 
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The line as exports and proofs hold it."""
+        return {**self._asdict(), "value": self.value.decode()}
+
 
 class Trail(Named, Protocol):
     """Reader of a trail. `Folder` reads an export, `streams.operations.trail.LiveTrail` the topics."""

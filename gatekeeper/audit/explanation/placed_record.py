@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.checks.trail import Link, PersonLine
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import masking
@@ -82,14 +82,16 @@ def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[PlacedRecord]:
                 raise unreadable_record(rules_of(value) or 0, link.partition, link.offset) from None
 
 
-def proven(told: PlacedRecord, log: Sealed | None, keys: Sequence[str]) -> PlacedRecord:
+def proven(
+    told: PlacedRecord, log: Sealed | None, keys: Sequence[str], people: Sequence[PersonLine] = ()
+) -> PlacedRecord:
     """The record with its leaf, and with the findings on the proof that `prove` writes of it.
 
-    A missing seal is no finding. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. Raises
-    IntegrityError (4) if the log cannot be read.
+    A missing seal is no finding. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. `people`: those of
+    the trail. Raises IntegrityError (4) if the log cannot be read.
     """
     assert told.link is not None
-    proof = of_record(told.link, told.place, log, keys)
+    proof = of_record(told.link, told.place, log, keys, people)
     sealed = orjson.loads(proof)["log"]
     wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
     # a forged record may hold anything, people's names too

@@ -143,7 +143,7 @@ class _Writer:
                 key = file.read_bytes()
             self._put(f"keys/{file.name}", key)
         if people := self._trail.people():
-            lines = [canonical({**one._asdict(), "value": one.value.decode()}) for one in people]
+            lines = [canonical(one.plain) for one in people]
             self._put(PEOPLE, b"".join(line + b"\n" for line in lines))
         if self._log is not None:
             self._tiles(self._log)

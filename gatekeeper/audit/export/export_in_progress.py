@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.export.export_reader import DAYS, UNFINISHED, reading
+from gatekeeper.audit.export.export_reader import DAYS, PEOPLE, UNFINISHED, reading
 from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.times import span
@@ -26,7 +26,7 @@ LEVEL = 6
 ABOUT = "export.json"
 ADDED = (DAYS, "policies", "reference")
 """Folders that grow from call to call."""
-REPLACED = (UNFINISHED, "log", "keys", "schemas", "verify.py")
+REPLACED = (UNFINISHED, "log", "keys", "schemas", "verify.py", PEOPLE)
 """Folders and files that each call makes anew, like `export.json`."""
 
 

@@ -1,15 +1,15 @@
-"""Builds one decision's proof: record, manifest, checkpoint, and the hashes that connect them."""
+"""Builds one decision's proof: record, manifest, checkpoint, the hashes that connect them, and the people who acted."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.trail import Link, Trail, holds
+from gatekeeper.audit.checks.trail import Link, PersonLine, Trail, holds
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
@@ -34,12 +34,17 @@ def prove(
             told(link)
             for place, record in enumerate(link.records):
                 if holds(record, did) and _did(record) == did:
-                    return of_record(link, place, log, keys)
+                    return of_record(link, place, log, keys, trail.people())
     return None
 
 
-def of_record(link: Link, place: int, log: Sealed | None, keys: Sequence[str]) -> bytes:
-    """The proof of the record at this position of a manifest, in the form of `prove`."""
+def of_record(
+    link: Link, place: int, log: Sealed | None, keys: Sequence[str], people: Sequence[PersonLine] = ()
+) -> bytes:
+    """The proof of the record at this position of a manifest, in the form of `prove`.
+
+    `people`: those of the trail. The proof of a signed act holds the people known at its arrival, and who signed them.
+    """
     hashes = inclusion_proof([leaf_hash(record) for record in link.records], place)
     index = log.indexes.get(leaf_hash(link.value)) if log else None
     sealed: dict[str, Any] | None = None
@@ -50,16 +55,34 @@ def of_record(link: Link, place: int, log: Sealed | None, keys: Sequence[str]) -
         "value": link.value.decode(),
         "sig": base64.b64encode(link.signature).decode(),
     }
+    record = orjson.loads(link.records[place])
     found = {
-        "v": 1,
-        "did": orjson.loads(link.records[place])["did"],
+        "v": 2,
+        "did": record["did"],
         "record": link.records[place].decode(),
         "path": {"index": place, "hashes": _hex(hashes)},
         "manifest": manifest,
         "log": sealed,
         "keys": list(keys),
+        "people": [one.plain for one in _known(people, record)],
     }
     return orjson.dumps(found, option=orjson.OPT_INDENT_2)
+
+
+def _known(people: Iterable[PersonLine], record: Mapping[str, Any]) -> list[PersonLine]:
+    """The people known when a signed act arrived, and who signed them; nobody for any other record."""
+    with suppress(*FOREIGN):  # a changed record, or no act
+        if record["act"]["signed"]:
+            arrived = int(record["src"]["timestamp"])
+            return [one for one in people if one.timestamp <= arrived and _about_people(one)]
+    return []
+
+
+def _about_people(line: PersonLine) -> bool:
+    with suppress(*FOREIGN):
+        said = orjson.loads(line.value)
+        return bool(said["kind"] == "staff" or said["of"].startswith("staff/"))
+    return False
 
 
 def _did(record: bytes) -> Any:

@@ -3,63 +3,93 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from gatekeeper.audit.verify.findings import Report
-from gatekeeper.audit.verify.input_files import read_object
+from gatekeeper.audit.tlog.canonical_json import MALFORMED, with_keys
+from gatekeeper.audit.verify.findings import Report, Said
 from gatekeeper.staff.endorsements import Endorsements, Referred
 
 STAFF = "staff.ndjson"
-"""The records `staff` and `signature` of `reference` in an export, in their order, one a line."""
+"""The file of an export with the records of `reference` that show who acted, in their order, one a line."""
+NOTHING_DONE = ("refused", "unreadable")
+_OF_ACTS = re.compile(r"(^|\.)acts(\.v1)?$")
+"""The name of the topic of people's acts, bare or as on a broker."""
+METHODS = {"key": "act_by_key", "passkey": "act_by_passkey", "vouched": "act_by_vouched"}
+"""How an act can be signed, each with its sentence: by the own key or passkey, or by the console for the person."""
+
+
+def of_person(stage: str, topic: str) -> bool:
+    """Tells whether the record of this stage and input holds a person's act, not a piece or an act of the gate."""
+    return stage in ("act", "release") and _OF_ACTS.search(topic) is not None
 
 
 class Signers:
-    """The people of an export, and the count of acts by how they were signed."""
+    """The people of an export or a proof, and the count of acts by how they were signed."""
 
     def __init__(self, report: Report, origin: str) -> None:
         """`origin`: the log for which people signed."""
         self._report, self._people = report, Endorsements[None](origin)
         self._origin = origin
-        self._signed = self._vouched = self._unsigned = 0
+        self._methods = Counter[str]()
+        self._unsigned = 0
 
-    def learn(self, content: bytes) -> None:
-        """Takes the people; raises Trouble for content of another form."""
-        for line in content.splitlines():
-            one = read_object(line, STAFF)
+    def learn(self, lines: Iterable[Any]) -> None:
+        """Takes the people, each line as an export or a proof holds it; a line of another form is a finding."""
+        for line in lines:
             try:
+                one = with_keys(line, "offset", "partition", "timestamp", "value")
                 value = one["value"].encode()
                 place = int(one["partition"]), int(one["offset"])
                 said = json.loads(value)
                 name = f"{said['kind']}/{said['id']}"
                 record = Referred(place, int(one["timestamp"]), name, sha256(value).hexdigest(), said, None)
                 self._people.take(record)
-            except (ValueError, LookupError, TypeError, AttributeError):
+            except MALFORMED:
                 self._report.add("staff_line")
 
-    def take(self, record: bytes, place: tuple[int, int]) -> None:
-        """Checks the act in an audit record, if it has one of a person. `place`: of its manifest."""
+    def take(self, record: bytes, place: tuple[int, int]) -> list[Said]:
+        """Checks the act of a person in an audit record; the result says who did it. `place`: of its manifest."""
         try:
             said = json.loads(record)
             act, arrived = said["act"], said["src"]["timestamp"]
-            signed = act.get("signed")
-            if signed is None:
-                self._unsigned += act["outcome"] not in ("refused", "unreadable")
-                return
-            for one in signed:
-                self._check(act, one, arrived, place)
-        except (ValueError, LookupError, TypeError, AttributeError):
+            if (signed := act.get("signed")) is not None:
+                if not signed:
+                    raise ValueError("no signature")
+                return [who for one in signed for who in self._checked(act, one, arrived, place)]
+            if act["outcome"] in NOTHING_DONE:
+                return [("act_of_nobody", {})]
+            self._unsigned += 1
+            return [("act_unsigned", {"by": act["by"]})]
+        except MALFORMED:
             self._report.add("act_signature", place)
+            return []
+
+    @property
+    def founder(self) -> list[Said]:
+        """The first person, on whose record all others stand, if anybody signed; only the company can confirm it."""
+        roster = self._people.roster
+        if not self._methods or roster.first is None or roster.began is None:
+            return []
+        first = roster.member(roster.first, roster.began)
+        public = [key["public"] for key in first.keys.values()] if first else []
+        return [("founder", {"by": roster.first, "public": public[0] if public else None})]
 
     def say(self) -> None:
         """Adds the counts to the report; nothing if nobody acted."""
-        if self._signed or self._vouched:
-            self._report.say("acts_signed", count=self._signed, vouched=self._vouched)
+        if self._methods:
+            self._report.say("acts_signed", **{f"by_{method}": self._methods[method] for method in METHODS})
+            for code, values in self.founder:
+                self._report.say(code, **values)
         if self._unsigned:
             self._report.say("acts_unsigned", count=self._unsigned)
 
-    def _check(self, act: Mapping[str, Any], one: Mapping[str, Any], arrived: int, place: tuple[int, int]) -> None:
+    def _checked(
+        self, act: Mapping[str, Any], one: Mapping[str, Any], arrived: int, place: tuple[int, int]
+    ) -> list[Said]:
         kind, _, about = one["subject"].partition("/")
         whole = one["by"] == act["by"] and kind == act["kind"] and act["item"] in (None, about)
         said = {**one, "id": act["act_id"], "origin": self._origin}
@@ -68,7 +98,7 @@ class Signers:
             self._report.add("signer_unknown", place, by=one["by"])
         elif fault or not whole:
             self._report.add("act_signature", place)
-        elif one["method"] == "vouched":
-            self._vouched += 1
         else:
-            self._signed += 1
+            self._methods[one["method"]] += 1
+            return [(METHODS[one["method"]], {name: one.get(name) for name in ("by", "key", "console", "signin")})]
+        return []

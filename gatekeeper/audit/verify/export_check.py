@@ -64,7 +64,7 @@ def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
     excluded = log.check(about.get("group"), demands)
     signers = Signers(report, str(about.get("group")))
     if STAFF in files.names:
-        signers.learn(files.read(STAFF))
+        signers.learn(read_object(line, STAFF) for line in files.read(STAFF).splitlines())
     for number in range(partitions):
         with files.lines("records", number) as lines, files.lines("manifests", number) as manifests:
             skips = Skips(number, report)

@@ -116,7 +116,8 @@ _SHAPES = {
     "did": re.compile(r"[A-Z2-7]{26}"),
     **dict.fromkeys(("origin", "group", "wanted_log"), re.compile(rf"{_NAME}\.gatekeeper")),
     **dict.fromkeys(("at", "first", "to"), INSTANT),
-    **dict.fromkeys(("by", "act"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")),
+    **dict.fromkeys(("by", "act", "key", "console", "signin"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")),
+    "public": re.compile(r"[A-Za-z0-9+/]{40,200}={0,2}"),
     **dict.fromkeys(("file", "detail"), re.compile(".*", re.DOTALL)),  # not from the checked data
 }
 """Forms in which text values may be shown, by name. Any other text may be a forger's, or personal."""

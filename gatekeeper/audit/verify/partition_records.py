@@ -9,7 +9,7 @@ from typing import Any
 
 from gatekeeper.audit.tlog.merkle import LEAF_PREFIX, leaf_hash, root_of
 from gatekeeper.audit.tlog.ranges import offsets
-from gatekeeper.audit.verify.act_signatures import Signers
+from gatekeeper.audit.verify.act_signatures import Signers, of_person
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
 from gatekeeper.audit.verify.input_files import Lines
 from gatekeeper.audit.verify.manifest_lines import ManifestLine
@@ -24,8 +24,6 @@ _TAIL = re.compile(
     rb'"src":\{"offset":([0-9]{1,19}),"partition":([0-9]{1,9}),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
 )
 """The end of an audit record, from its last `{` on. Keys are sorted, and none after `src` holds an object."""
-_OF_ACTS = re.compile(rb"(^|\.)acts(\.v1)?$")
-"""The name of the topic of people's acts, bare or as on a broker."""
 _REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"')
 """A record's name for a file in `reference/`. The search is linear in the length of any input."""
 
@@ -163,7 +161,7 @@ class PartitionRecords:
                     self._skips.take(offset, _line_of(tail))
                 wrong = "twice" if did[1] in self._seen else None
                 self._seen.add(did[1])
-                if stage in (b"act", b"release") and _OF_ACTS.search(tail[3]):
+                if of_person(stage.decode(), topic):
                     self._signers.take(_line_of(tail), one.place)
             elif input_ not in left:
                 wrong = "twice" if input_ in sends else "not_taken"

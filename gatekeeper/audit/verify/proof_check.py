@@ -1,17 +1,23 @@
-"""Checks one decision's proof: record, manifest, checkpoint, and the hashes that connect them."""
+"""Checks one decision's proof: record, manifest, checkpoint, the hashes that connect them, and who signed an act."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from gatekeeper.audit.tlog.canonical_json import MALFORMED, is_place, read_json_once, with_keys
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
 from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint, parse_vkey
-from gatekeeper.audit.verify.findings import Report, Trouble
+from gatekeeper.audit.verify.act_signatures import Signers, of_person
+from gatekeeper.audit.verify.findings import Report, Said, Trouble
 from gatekeeper.audit.verify.input_files import read_file, read_object
+from gatekeeper.audit.verify.sentences import INCOMPLETE
 from gatekeeper.audit.verify.trust import Demands, trusted
+
+_PARTS: dict[int, tuple[str, ...]] = {1: (), 2: ("people",)}
+"""The parts of a proof that came with each version of its form. `people`: as in the file STAFF of an export."""
 
 
 def check_proof(
@@ -22,7 +28,7 @@ def check_proof(
     log: str | None = None,
     require_witness: bool = False,
 ) -> Report:
-    """Checks the proof of one decision: record, manifest, checkpoint, and the hashes that connect them.
+    """Checks the proof of one decision: record, manifest, checkpoint, the hashes between them, and who signed an act.
 
     The other arguments are those of `verify`.
     """
@@ -49,9 +55,9 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
     """Adds the faults of a proof to a report; raises Trouble, or one of MALFORMED if the value is no proof."""
     if type(proof["v"]) is not int:
         raise ValueError("a version is a number")
-    if proof["v"] != 1:
+    if proof["v"] not in _PARTS:
         raise Trouble("version", v=proof["v"])
-    proof = with_keys(proof, "did", "keys", "log", "manifest", "path", "record", "v")
+    proof = with_keys(proof, "did", "keys", "log", "manifest", "path", "record", "v", *_PARTS[proof["v"]])
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
     record = proof["record"].encode()
     log = proof["log"] if proof["log"] is None else with_keys(proof["log"], "checkpoint", "hashes", "index")
@@ -61,7 +67,8 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
     place, kid = (said["partition"], manifest["offset"]), said["kid"]
     if not all(map(is_place, (*place, path["index"], 0 if log is None else log["index"]))):
         raise ValueError("a place is a number")
-    if read_object(record, "record")["did"] != proof["did"]:
+    about = read_object(record, "record")
+    if about["did"] != proof["did"]:
         report.add("other_record", place)
     root = root_from_inclusion(leaf_hash(record), path["index"], said["audit"]["n"], _hashes(path))
     if root is None or root.hex() != said["root"]:
@@ -71,12 +78,18 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
     elif not keys[kid].verifies(base64.b64decode(manifest["sig"], validate=True), value):
         report.add("signature", place, kid=kid)
     report.manifests = report.records = 1
+    signers = Signers(report, str(kid).partition("/")[0])
+    signers.learn(proof.get("people", ()))
+    source = about["src"]
+    who = signers.take(record, place) if of_person(about["stage"], source["topic"]) else []
+    who += signers.founder
     if log is None:
         report.unsealed = 1
         report.add("unsealed_one", place)
         if demands.require_witness or demands.log is not None:
             raise Trouble("no_checkpoint")
         report.say("not_right", count=report.found)
+        _say_who(who, report)
         report.exclude(("not_excluded", {"size": 0}))
         return
     checkpoint = open_checkpoint(log["checkpoint"])
@@ -87,7 +100,15 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
         report.say("not_right", count=report.found)
     else:
         report.say("proven", did=proof["did"], leaf=log["index"], size=checkpoint.size)
+    _say_who(who, report)
     report.exclude(excluded)
+
+
+def _say_who(who: Iterable[Said], report: Report) -> None:
+    """Adds who did the act; nothing if something was changed or cannot be verified."""
+    if report.exit_code in (0, INCOMPLETE):
+        for code, values in who:
+            report.say(code, **values)
 
 
 def _hashes(path: dict[str, Any]) -> list[bytes]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
-from gatekeeper.audit.checks.trail import Trail
+from gatekeeper.audit.checks.trail import PersonLine, Trail
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, proven
@@ -42,7 +42,8 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         task = bar.add_task(text("cli.audit_reading"), total=None)
         kept, readable = _log(settings, keys)
         search = TrailSearch(trail, lambda: bar.advance(task))
-        found, log = _proven(search.found(quest), kept, [*keys.verifiers("worker"), *keys.verifiers("log")])
+        known = [*keys.verifiers("worker"), *keys.verifiers("log")]
+        found, log = _proven(search.found(quest), kept, known, trail.people())
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
         citations = Citations(trail.policy)
@@ -83,14 +84,14 @@ def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
 
 
 def _proven(
-    found: list[list[PlacedRecord]], log: Sealed | None, keys: list[str]
+    found: list[list[PlacedRecord]], log: Sealed | None, keys: list[str], people: Sequence[PersonLine]
 ) -> tuple[list[list[PlacedRecord]], Sealed | None]:
     """The pieces with the findings on each record's proof, and the log; without the log if it cannot be read."""
     try:
-        return [[proven(told, log, keys) for told in piece] for piece in found], log
+        return [[proven(told, log, keys, people) for told in piece] for piece in found], log
     except IntegrityError as error:
         note("cli.audit_explain_unsealed", trouble=error)
-        return _proven(found, None, keys)
+        return _proven(found, None, keys, people)
 
 
 def _seal(log: Sealed | None, keys: Keys) -> NewestCheckpoint | None:

@@ -1,0 +1,32 @@
+"""The state of signatures: whether acts need one, and the records of `reference` that lack one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatekeeper.knowledge.reference_log import ReferenceLog
+from schemas.audit import Acts
+
+MOST = 100
+"""Most records of each kind that are named."""
+
+
+def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
+    """The signatures that acts need, and the records of `reference` that lack one.
+
+    `acts`: `signed`; `unsigned` if nobody is registered and the setting allows it; `nobody` if no act counts yet.
+    """
+    began, state = log.roster.began is not None, log.endorsements
+    waiting = [
+        {"record": name, "place": "reference/{}/{}".format(*order), "signed_by": list(by)}
+        for name, order, by in state.waiting[:MOST]
+    ]
+    return {
+        "acts": "signed" if began else "unsigned" if acts == "unsigned" else "nobody",
+        "waiting": waiting,
+        "unsigned": sorted(state.unsigned)[:MOST] if began else [],
+        "refused": [
+            {"record": one.of, "place": "reference/{}/{}".format(*one.order), "code": one.code}
+            for one in state.refused[:MOST]
+        ],
+    }

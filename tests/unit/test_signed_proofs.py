@@ -1,0 +1,236 @@
+"""One act's proof says who did it, offline; a thief of the worker's key cannot make it say another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.checks.trail import Link, PersonLine
+from gatekeeper.audit.export.bundle import bundle
+from gatekeeper.audit.export.proof import of_record
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.verify.findings import Report
+from gatekeeper.audit.verify.proof_check import check_content
+from gatekeeper.engine.manifest import manifest
+from gatekeeper.policy.packs import load
+from schemas.codec import canonical
+from tests.support import invented, staff
+from tests.support.desk import YOUNG
+from tests.support.trails import alone, key
+from tests.unit.test_signed_acts import AT, Office, by
+
+WORKER = key(f"{staff.ORIGIN}/worker")
+PEOPLE = staff.people(arrived=invented.T)
+Proof = dict[str, Any]
+Change = Callable[[Proof], object]
+
+
+def written(*records: bytes, place: int = 0, people: list[PersonLine] | None = None) -> Proof:
+    """The proof of a record in a manifest that the worker's key signs, as the worker or a thief of its key does."""
+    said: dict[str, Any] = orjson.loads(
+        manifest(
+            writer="worker-0", kid=WORKER.kid, partition=0, taken=(), judged=(), dead_facts=0, as_of={}, prev=None,
+            policy=load("jp-pmark").at(invented.T), t0=invented.T, t1=invented.T,
+        )
+    )  # fmt: skip
+    did = orjson.loads(records[0])["did"]
+    value = canonical({**said, "root": merkle.root(records).hex(), "audit": {"from_id": did, "n": len(records)}})
+    link = Link(0, 7, value, WORKER.sign(value), records)
+    known = PEOPLE if people is None else people
+    found: Proof = orjson.loads(of_record(link, place, None, [WORKER.verifier], known))
+    return found
+
+
+def check(proof: Proof) -> Report:
+    return check_content(orjson.dumps(proof), "proof.json")
+
+
+def codes(report: Report) -> list[str]:
+    """The findings of a proof that nothing seals yet, without that one."""
+    return [one.code for one in report.findings if one.code != "unsealed_one"]
+
+
+def who(report: Report) -> list[tuple[str, dict[str, Any]]]:
+    return [(code, values) for code, values in report.says if code.startswith("act_")]
+
+
+@pytest.fixture(scope="module")
+def records() -> dict[str, bytes]:
+    """Audit records: of a send, a release by a reviewer's own key, a note by the console's word, an unsigned act."""
+    desk = Office(*YOUNG)
+    desk.send()
+    desk.act("release", **by("kenji", evidence_ref="form-1"))
+    desk.act("note", 0, **by("kenji", "n-0"))
+    desk.word, desk.at = True, desk.at + 1
+    desk.act("note", 0, **by("yuki", "n-1"))
+    desk.by = None
+    desk.act("note", 0, **by("yuki", "n-2"))
+    names = ("send", "release", "own", "vouched", "refused")
+    return dict(zip(names, (judged.audit for judged in desk.all), strict=True))
+
+
+def test_acts_then_the_proof_alone_says_who_did_each_and_by_what(records: dict[str, bytes]) -> None:
+    release, vouched = (check(written(records[name])) for name in ("release", "vouched"))
+    assert (codes(release), codes(vouched)) == ([], [])
+    assert who(release) == [("act_by_key", {"by": "kenji", "key": "k1", "console": None, "signin": None})]
+    assert who(vouched) == [("act_by_vouched", {"by": "yuki", "key": "k1", "console": "console", "signin": "password"})]
+    assert any("not the person's own" in line for line in vouched.lines("en"))
+    assert any("本人の署名ではありません" in line for line in vouched.lines("ja"))
+    assert who(check(written(records["refused"]))) == [("act_of_nobody", {})]
+    assert who(check(written(records["send"]))) == []
+
+
+def test_other_people_made_up_from_the_first_on_then_the_check_names_the_first_one(records: dict[str, bytes]) -> None:
+    proof = written(records["release"])
+    first, other = (check({**proof, "people": lines}) for lines in (proof["people"], proof["people"][1:]))
+    for report, by_ in ((first, "hanako"), (other, "taro")):
+        assert ("founder", {"by": by_, "public": staff.key(by_).public}) in report.says
+    assert "first manager, hanako" in "\n".join(first.lines("en"))
+
+
+def test_the_proof_then_only_of_a_signed_act_it_names_people_and_those_of_its_time(records: dict[str, bytes]) -> None:
+    assert written(records["send"])["people"] == written(records["refused"])["people"] == []
+    policy = staff.signed({"v": 1, "kind": "controller", "id": "C-1", "name": "C"}, "hanako", at=AT)
+    later = [*PEOPLE, *staff.people(arrived=invented.T, lines=policy, first=50)]
+    later += staff.people(arrived=invented.T + 60_000, lines=[staff.line(staff.record("kenji", keys=[]))], first=60)
+    assert written(records["release"], people=later) == written(records["release"])
+
+
+def test_an_act_of_an_earlier_release_then_its_proof_holds_and_says_unsigned(records: dict[str, bytes]) -> None:
+    record = orjson.loads(records["release"])
+    del record["act"]["signed"]
+    proof = written(canonical(record))
+    assert who(check(proof)) == [("act_unsigned", {"by": "kenji"})]
+    del proof["people"]
+    for report in (check({**proof, "v": 1}), check(written(canonical(record), people=[]))):
+        assert (codes(report), who(report)) == ([], [("act_unsigned", {"by": "kenji"})])
+    assert codes(check(proof)) == ["proof"]
+
+
+def test_the_file_that_comes_with_an_export_then_it_checks_who_signed_as_well(
+    tmp_path: Path, records: dict[str, bytes]
+) -> None:
+    (tmp_path / "verify.py").write_text(bundle())
+    (tmp_path / "proof.json").write_bytes(orjson.dumps(written(records["release"])))
+    ran = alone(tmp_path, "--proof", str(tmp_path / "proof.json"), "--json", script=tmp_path / "verify.py")
+    told = orjson.loads(ran.stdout)
+    assert (ran.returncode, told) == (5, check(written(records["release"])).plain())
+
+
+# -- by a thief of the worker's key ---------------------------------------------------------------------------------
+
+Trials = Iterator[tuple[str, Proof]]
+
+
+def forged(record: bytes, change: Callable[[dict[str, Any]], object]) -> Proof:
+    """The proof of a changed record; the thief signs its manifest anew."""
+    said = orjson.loads(record)
+    change(said)
+    return written(canonical(said))
+
+
+def signature(record: bytes, **fields: Any) -> Proof:
+    """The proof of a record whose signature says something else."""
+    return forged(record, lambda said: said["act"]["signed"][0].update(fields))
+
+
+def signers(records: dict[str, bytes]) -> Trials:
+    """Somebody else is named: in the signature, in the act, in both; or the key of somebody else."""
+    for name in ("release", "own", "vouched"):
+        for other in ("hanako", "taro", "ami", "console", "nobody"):
+            yield f"{name} signature {other}", signature(records[name], by=other)
+            yield f"{name} act {other}", forged(records[name], lambda said, other=other: said["act"].update(by=other))
+
+            def both(said: dict[str, Any], other: str = other) -> None:
+                said["act"]["by"] = said["act"]["signed"][0]["by"] = other
+
+            yield f"{name} both {other}", forged(records[name], both)
+        yield f"{name} key", signature(records[name], key="k2")
+        yield f"{name} case", signature(records[name], by="KENJI")
+
+
+def methods(records: dict[str, bytes]) -> Trials:
+    """The console's word as the person's own signature, and the reverse."""
+    for name in ("release", "own", "vouched"):
+        actual = orjson.loads(records[name])["act"]["signed"][0]["method"]
+        for method in {"key", "passkey", "vouched", "password", "", None} - {actual}:
+            yield f"{name} {method}", signature(records[name], method=method)
+            yield (
+                f"{name} {method} with the console",
+                signature(records[name], method=method, console="console", signin="provider"),
+            )
+    yield "another sign-in", signature(records["vouched"], signin="provider")
+    yield "another console", signature(records["vouched"], console="kenji")
+
+
+def other_acts(records: dict[str, bytes]) -> Trials:
+    """A good signature of one act beside another act, and an act that says other than what was signed."""
+    own, release = (orjson.loads(records[name])["act"]["signed"] for name in ("own", "release"))
+    yield "of a note", forged(records["release"], lambda said: said["act"].update(signed=own))
+    yield "of a release", forged(records["own"], lambda said: said["act"].update(signed=release))
+    yield "both", forged(records["release"], lambda said: said["act"].update(signed=[*release, *own]))
+    for name, value in (("kind", "uphold"), ("act_id", "other"), ("item", "B" * 26)):
+        yield name, forged(records["release"], lambda said, n=name, v=value: said["act"].update({n: v}))
+    for name, value in (
+        ("subject", "release/" + "B" * 26),
+        ("subject", "uphold/" + "A" * 26),
+        ("sha256", "0" * 64),
+        ("at", "2026-11-24T01:00:00.001Z"),
+        ("sig", ""),
+        ("sig", "AAAA"),
+        ("sig", own[0]["sig"]),
+    ):
+        yield f"{name} {value[:9]}", signature(records["release"], **{name: value})
+    yield "empty", forged(records["release"], lambda said: said["act"].update(signed=[]))
+    yield "no list", forged(records["release"], lambda said: said["act"].update(signed={}))
+    yield "no signature in it", forged(records["release"], lambda said: said["act"].update(signed=[{}]))
+
+
+def missing_people(records: dict[str, bytes]) -> Trials:
+    """Records of people taken out, changed, swapped, or with nobody who signed them."""
+    whole = written(records["release"])
+    lines = whole["people"]
+    mine = [at for at, line in enumerate(lines) if '"id":"kenji"' in line["value"] or '"staff/kenji"' in line["value"]]
+    assert len(mine) == 3
+    for at in mine:
+        yield f"without {at}", {**whole, "people": [*lines[:at], *lines[at + 1 :]]}
+    yield "none", {**whole, "people": []}
+    stranger = staff.key("kenji", "of a thief").public
+    for who_ in ("kenji", "hanako"):
+        old = staff.key(who_).public
+        swapped = [{**line, "value": line["value"].replace(old, stranger)} for line in lines]
+        yield f"another key of {who_}", {**whole, "people": swapped}
+    yield "backwards", {**whole, "people": lines[::-1]}
+    yield "later", {**whole, "people": [{**line, "timestamp": line["timestamp"] + 1} for line in lines]}
+    yield "of another form", {**whole, "people": [*lines, {}]}
+    yield "no list", {**whole, "people": {"kenji": "k1"}}
+    yield "absent", {name: value for name, value in whole.items() if name != "people"}
+
+
+def revoked(records: dict[str, bytes]) -> Trials:
+    """A key that had ended when the act arrived: left out, of a person without roles, past its time."""
+    for name, said in {
+        "no key": staff.record("kenji", keys=[]),
+        "another key": staff.record("kenji", keys=[{"id": "k1", "method": "key", "public": staff.key("x").public}]),
+        "over": staff.record("kenji", until=AT),
+        "not begun": staff.record("kenji", **{"from": "2027-01-01T00:00:00.000Z"}),
+    }.items():
+        lines = staff.signed(said, "hanako", "taro", at=AT)
+        ended = staff.people(arrived=invented.T, lines=lines, first=50)
+        yield name, written(records["release"], people=[*PEOPLE, *ended])
+
+
+@pytest.mark.parametrize("trials", [signers, methods, other_acts, missing_people, revoked])
+def test_forged_with_the_workers_key_then_the_proof_does_not_hold(
+    records: dict[str, bytes], trials: Callable[[dict[str, bytes]], Trials]
+) -> None:
+    unseen = {}
+    for name, proof in trials(records):
+        report = check(proof)
+        if report.exit_code not in (1, 4) or (not codes(report)) or who(report):
+            unseen[name] = report.exit_code, codes(report), who(report)
+    assert unseen == {}
