@@ -1,4 +1,4 @@
-"""Who acted in a period, and by what proof: by kind of act, how people signed, and why others were refused."""
+"""The people who acted in a period and their proof: by kind of act, the signatures, and the causes of refusals."""
 
 from __future__ import annotations
 

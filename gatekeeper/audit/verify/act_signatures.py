@@ -19,7 +19,7 @@ NOTHING_DONE = ("refused", "unreadable")
 _OF_ACTS = re.compile(r"(^|\.)acts(\.v1)?$")
 """The name of the topic of people's acts, bare or as on a broker."""
 METHODS = {"key": "act_by_key", "passkey": "act_by_passkey", "vouched": "act_by_vouched"}
-"""How an act can be signed, each with its sentence: by the own key or passkey, or by the console for the person."""
+"""The methods of a signature, each with its sentence: the own key or passkey, or the console's word for the person."""
 
 
 def of_person(stage: str, topic: str) -> bool:
