@@ -13,7 +13,7 @@ from gatekeeper.cli.actor import named as named_id
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
-from gatekeeper.office.policy_change import Known, named, propose
+from gatekeeper.office.policy_change import KnownPolicies, named, propose
 from gatekeeper.policy.comparison import Difference
 from gatekeeper.policy.policy import Policy, read
 from gatekeeper.settings import load
@@ -79,7 +79,7 @@ def command(
         note("cli.policy_follows", later=later.name, since=instant(later.since // 1000))
 
 
-def version(name: str, known: Known | None = None) -> Policy:
+def version(name: str, known: KnownPolicies | None = None) -> Policy:
     """The policy version that a file, `id@version` or an id names; an id names the version in force now."""
     return file_policy(name) if name.endswith(".toml") else named(name, known, at=int(time() * 1000))
 

@@ -14,7 +14,7 @@ from gatekeeper.cli import activate
 from gatekeeper.cli.activate import file_policy, show_differences
 from gatekeeper.cli.activate import version as version_of
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.office.policy_change import Known, check, every
+from gatekeeper.office.policy_change import KnownPolicies, check, every
 from gatekeeper.policy import packs
 from gatekeeper.policy.clauses import Clause
 from gatekeeper.policy.comparison import differences
@@ -111,7 +111,9 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
     known = management.policies(load()) if live else None
     found = version_of(policy if version is None else f"{policy}@{version}", known)
     if as_text:
-        content = Path(policy).read_text("utf-8") if policy.endswith(".toml") else (known or Known()).text(found)
+        content = (
+            Path(policy).read_text("utf-8") if policy.endswith(".toml") else (known or KnownPolicies()).text(found)
+        )
         show_json({**found.ref, "text": content}) if as_json else click.echo(content, nl=False)
         return
     plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name not in _APART}

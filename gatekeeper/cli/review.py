@@ -13,7 +13,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
 from gatekeeper.review.queue import urgent
-from gatekeeper.review.review_item import Doing, Item
+from gatekeeper.review.review_item import ActOnItem, Item
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from gatekeeper.times import instant
@@ -118,7 +118,7 @@ def left(item: Item, now: int, zone: str) -> str:
     return f"{item.mail_date[:10]} ({age((due - now) / 1000) if due > now else text('cli.too_late')})"
 
 
-def _told(doing: Doing) -> str:
+def _told(doing: ActOnItem) -> str:
     said = [doing.at, ", ".join(doing.by), doing.kind, sentence(doing.outcome, doing.code)]
     if doing.evidence:
         said.append(f"({doing.evidence})")

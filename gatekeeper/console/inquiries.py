@@ -17,7 +17,7 @@ from gatekeeper import times
 from gatekeeper.audit.checks.trail import holds
 from gatekeeper.audit.explanation.explanation import Chapter, Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
-from gatekeeper.audit.explanation.wording import FactLine, Telling
+from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.records.record import read_record
 from gatekeeper.console import recipients, record_places
 from gatekeeper.console.state import Console
@@ -116,7 +116,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
             recipients.erased(db, recipient),
             record_places.of_person(db, recipient),
         )
-        tell = Telling(lang, held.registrations.now(db).names(lang))
+        tell = Wording(lang, held.registrations.now(db).names(lang))
     if erased is not None:
         acts = _acts(reader, own, tell)
         return PersonHistory(recipient, True, erased, by_time(acts, zone), [], [])
@@ -177,7 +177,7 @@ def _told(reader: Reader, places: list[record_places.RecordPlace]) -> list[Place
     return found
 
 
-def _acts(reader: Reader, own: Mapping[str, record_places.Places], tell: Telling) -> list[FactLine]:
+def _acts(reader: Reader, own: Mapping[str, record_places.Places], tell: Wording) -> list[FactLine]:
     found: dict[str, PairedAct] = {}
     for record in reader.some("acts", own.get("acts", ())):
         if act := _paired(record):

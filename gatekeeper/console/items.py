@@ -13,7 +13,7 @@ from gatekeeper.console.access import Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
-from gatekeeper.review.review_item import Doing, Item, answered, asked, held, standing
+from gatekeeper.review.review_item import ActOnItem, Item, answered, asked, held, standing
 from schemas.audit import Decision
 from schemas.events import ReviewPlace
 
@@ -180,7 +180,7 @@ def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:
     return found
 
 
-def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
+def doings(db: sqlite3.Connection, id_: str) -> list[ActOnItem]:
     """The acts about an item in the order of their answers; acts without an answer come last.
 
     The written reasons of acts are in `gatekeeper.console.given_reasons`.
@@ -191,7 +191,7 @@ def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
     return found + [_asked(row) for row in waiting if row["act_id"] not in told]
 
 
-def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
+def answer(db: sqlite3.Connection, item: str, act_id: str) -> ActOnItem | None:
     """An act about an item with its outcome, None for an act that has not been read.
 
     The first answer counts, because an act written twice is answered twice.
@@ -200,7 +200,7 @@ def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
     return next((doing for doing in said if doing.code != "repeated"), said[0] if said else None)
 
 
-def under_way(doings: Iterable[Doing]) -> bool:
+def under_way(doings: Iterable[ActOnItem]) -> bool:
     """True when an act that changes an item still has no answer."""
     return any(doing.outcome is None and doing.kind in FROM for doing in doings)
 
@@ -217,18 +217,18 @@ def seen(db: sqlite3.Connection, access: Access, ids: Iterable[str]) -> set[str]
     return {row[0] for row in rows}
 
 
-def run(db: sqlite3.Connection, name: str) -> dict[str, Doing]:
+def run(db: sqlite3.Connection, name: str) -> dict[str, ActOnItem]:
     """The acts of one run by item id, each with its outcome."""
     rows = db.execute("SELECT item, act_id FROM asked WHERE act_id >= ? AND act_id < ?", (f"{name}.", f"{name}/"))
     found = {row["item"]: answer(db, row["item"], row["act_id"]) for row in rows.fetchall()}
     return {item: doing for item, doing in found.items() if doing}
 
 
-def _answers(db: sqlite3.Connection, id_: str) -> Iterable[Doing]:
+def _answers(db: sqlite3.Connection, id_: str) -> Iterable[ActOnItem]:
     rows = db.execute("SELECT * FROM answer WHERE item = ? ORDER BY part, place", (id_,))
     return [_asked(row, outcome=row["outcome"], code=row["code"], did=row["did"]) for row in rows.fetchall()]
 
 
-def _asked(row: sqlite3.Row, **told: Any) -> Doing:
+def _asked(row: sqlite3.Row, **told: Any) -> ActOnItem:
     by = tuple(orjson.loads(row["who"]))
-    return Doing(row["act_id"], row["item"], row["kind"], by, row["at"], None, row["evidence"], **told)
+    return ActOnItem(row["act_id"], row["item"], row["kind"], by, row["at"], None, row["evidence"], **told)

@@ -16,7 +16,7 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office.policy_change import Known
+from gatekeeper.office.policy_change import KnownPolicies
 from gatekeeper.policy.packs import Packs
 from gatekeeper.staff.roster import Roster
 from gatekeeper.texts import Language
@@ -49,12 +49,12 @@ class Registered:
     """
 
     endorsed: Endorsed
-    policies: Known
+    policies: KnownPolicies
 
     @classmethod
     def of(cls, db: sqlite3.Connection, origin: str) -> Registered:
         """The records that count in this snapshot of the read model. `origin`: the name of the log."""
-        found = cls(Endorsed(ReferenceLog(origin)), Known(FactStore(origin)))
+        found = cls(Endorsed(ReferenceLog(origin)), KnownPolicies(FactStore(origin)))
         for row in db.execute("SELECT * FROM referred ORDER BY part, place"):
             record = Record("reference", row["part"], row["place"], row["written"], row["key"], row["value"])
             found.endorsed.take(record)

@@ -19,7 +19,7 @@ from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import erased
 from gatekeeper.engine.evaluation import Evaluation, Evaluator, Moment
 from gatekeeper.engine.judged import Cause
-from gatekeeper.engine.tail import Said
+from gatekeeper.engine.tail import WrittenRecord
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
@@ -55,11 +55,11 @@ class InputIndex:
     asks: Mapping[str, Record]
 
 
-class Lacking(Exception):
+class MissingInput(Exception):
     """Raised if the input or the clearance of a record is gone, so its entries cannot be rebuilt."""
 
 
-def places(some: Iterable[Said]) -> Iterator[Place]:
+def places(some: Iterable[WrittenRecord]) -> Iterator[Place]:
     """Yields the places of the inputs of audit records."""
     for one in some:
         yield logical_name(one.said["src"]["topic"]), one.said["src"]["offset"]
@@ -72,10 +72,12 @@ def items(acts: Iterable[Record]) -> Iterator[Place]:
             yield place[0], place[2]
 
 
-def implied(one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
+def implied(
+    one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory
+) -> tuple[Entry, ...]:
     """The entries that were written with a record; the caller puts them into `memory` before the next record.
 
-    `memory`: the ledger before the record. Raises Lacking if the record's input or clearance is gone.
+    `memory`: the ledger before the record. Raises MissingInput if the record's input or clearance is gone.
     """
     return _Implying(one, inputs, judge, store, memory).entries()
 
@@ -83,7 +85,9 @@ def implied(one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, m
 class _Implying:
     """One record with the inputs for its entries."""
 
-    def __init__(self, one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory) -> None:
+    def __init__(
+        self, one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory
+    ) -> None:
         self._inputs, self._memory = inputs, memory
         self._said, self._act = one.said, one.said.get("act") or {}
         self._at = span(one.said["at"], "UTC").first // 1000
@@ -173,7 +177,7 @@ class _Implying:
         if outcome in ("refused", "unreadable") and not self._said["reasons"]:
             return ()
         if item is None or found is None:
-            raise Lacking
+            raise MissingInput
         send, last = found.send, self._memory.standing(found.send.recipient_id, found.did)
         if outcome == "refused":
             return self._ended_releases(send)
@@ -209,7 +213,7 @@ class _Implying:
             return ()
         record = self._inputs.asks.get(self._said["did"])
         if record is None:
-            raise Lacking
+            raise MissingInput
         ask = _parsed("confirmations", record).model
         said, _ = redacted("confirmations", record.value or b"")
         more = {"answer_code": ask.answer_code, "contact_point_id": send.contact_point.id}
@@ -250,14 +254,14 @@ class _Implying:
     def _input(self) -> Record:
         found = self._inputs.records.get((logical_name(self._src["topic"]), self._src["offset"]))
         if found is None:
-            raise Lacking
+            raise MissingInput
         return found
 
     def _read(self) -> Any:
         try:
             return read(self._input()).model
         except Unreadable:
-            raise Lacking from None
+            raise MissingInput from None
 
     def _clearance(self, did: str | None) -> Clearance:
         campaign = self._said["campaign"]
@@ -265,7 +269,7 @@ class _Implying:
             found = self._memory.clearance(key, self._at)
             if found is not None and found.did == did:
                 return found
-        raise Lacking
+        raise MissingInput
 
     def _decision(self) -> Decision:
         said = self._said
@@ -278,7 +282,7 @@ def _parsed(topic: str, record: Record) -> Parsed[Any]:
     try:
         return parse(topic, record.key, record.value)
     except Unreadable:
-        raise Lacking from None
+        raise MissingInput from None
 
 
 def _policy(judge: Evaluator, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:

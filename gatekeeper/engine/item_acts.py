@@ -58,7 +58,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
     if code := _not_theirs(asked, call, found, standing):
         return Answer("refused", code)
     alone = asked.signer is not None and not asked.signer.vouched
-    doing = _Doing(now, act, cause, item, found, standing, signed=alone)
+    doing = _AllowedAct(now, act, cause, item, found, standing, signed=alone)
     if call.step in ("release", "redecide"):
         return doing.judged_again(call)
     if call.step == "ask":
@@ -97,7 +97,7 @@ def _policy(now: Moment, found: ReviewRecord | None) -> Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class _Doing:
+class _AllowedAct:
     """An allowed act with its item. `standing`: the state after earlier acts. `signed`: by the person's own key."""
 
     now: Moment

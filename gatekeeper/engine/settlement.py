@@ -13,7 +13,7 @@ from typing import Literal
 
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.manifest import Taken
-from gatekeeper.engine.tail import Said, Tail, WrittenManifest, milliseconds
+from gatekeeper.engine.tail import Tail, WrittenManifest, WrittenRecord, milliseconds
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from schemas.topics import logical_name
@@ -34,8 +34,8 @@ class Settled:
 
     head: Head
     took: tuple[Taken, ...]
-    records: tuple[Said, ...]
-    again: tuple[Said, ...]
+    records: tuple[WrittenRecord, ...]
+    again: tuple[WrittenRecord, ...]
     least: tuple[int, int]
 
     def error(self, before: Head, *, topic: str, partition: int) -> IntegrityError:
@@ -106,7 +106,7 @@ def _last(tail: Tail, place: int) -> WrittenManifest | None:
     return next((one for one in reversed(tail.manifests[: place + 1]) if one.said.audit.n), None)
 
 
-def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[Said]]:
+def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[WrittenRecord]]:
     """True if the last records claimed up to that index are there; and the records that follow them.
 
     `ends`: the positions where those manifests end. A record about an earlier input is not by a worker, so it is left
@@ -125,19 +125,19 @@ def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[S
     return whole, [one for one in tail.audit[end:] if not _taken(one, ends)]
 
 
-def _input(one: Said) -> str | None:
+def _input(one: WrittenRecord) -> str | None:
     """The topic of the input whose own record this is, None for a record about an earlier decision."""
     name, kind = logical_name(one.said["src"]["topic"]), (one.said.get("act") or {}).get("kind")
     own = one.said["stage"] in OF_INPUT.get(name, ()) or (name == "acts" and kind == "reemit")
     return name if own else None
 
 
-def _taken(one: Said, ends: tuple[int, int]) -> bool:
+def _taken(one: WrittenRecord, ends: tuple[int, int]) -> bool:
     name = _input(one)
     return name is not None and bool(one.said["src"]["offset"] < dict(zip(OF_INPUT, ends, strict=True))[name])
 
 
-def _took(orphans: Sequence[Said], ends: tuple[int, int]) -> tuple[Taken, ...]:
+def _took(orphans: Sequence[WrittenRecord], ends: tuple[int, int]) -> tuple[Taken, ...]:
     """The input offsets that records took, from `ends` on; offsets between the records are gaps."""
     found = []
     for name, at in zip(OF_INPUT, ends, strict=True):

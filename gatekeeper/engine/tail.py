@@ -32,7 +32,7 @@ class WrittenManifest:
     hash: str
 
 
-class Said(NamedTuple):
+class WrittenRecord(NamedTuple):
     """An audit record that a worker may have written: its bytes, and its fields."""
 
     value: bytes
@@ -48,13 +48,18 @@ class Tail:
     """
 
     manifests: Sequence[WrittenManifest]
-    audit: Sequence[Said]
+    audit: Sequence[WrittenRecord]
     cut: bool
     all_manifests: bool
 
 
 def written(
-    records: Iterable[Record], audit: Sequence[Said], *, partition: int, keys: Sequence[Vkey], head: Head | None
+    records: Iterable[Record],
+    audit: Sequence[WrittenRecord],
+    *,
+    partition: int,
+    keys: Sequence[Vkey],
+    head: Head | None,
 ) -> list[WrittenManifest]:
     """The manifests of a partition that workers wrote, in order; manifests by others are skipped.
 
@@ -102,7 +107,7 @@ def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
     return found
 
 
-def _stands(one: Manifest, audit: Sequence[Said], dids: Mapping[str, int]) -> bool:
+def _stands(one: Manifest, audit: Sequence[WrittenRecord], dids: Mapping[str, int]) -> bool:
     """Tells whether the records of a manifest are in the audit; only a worker can have written those."""
     place = dids.get(one.audit.from_id or "")
     if place is None or not one.audit.n:
@@ -110,9 +115,9 @@ def _stands(one: Manifest, audit: Sequence[Said], dids: Mapping[str, int]) -> bo
     return merkle.root([record.value for record in audit[place : place + one.audit.n]]).hex() == one.root
 
 
-def said(records: Iterable[Record], *, partition: int) -> list[Said]:
+def said(records: Iterable[Record], *, partition: int) -> list[WrittenRecord]:
     """The audit records that a worker may have written, in order, each once; others are skipped."""
-    found = dict[str, Said]()
+    found = dict[str, WrittenRecord]()
     for record in records:
         try:
             one = orjson.loads(record.value or b"")
@@ -120,7 +125,7 @@ def said(records: Iterable[Record], *, partition: int) -> list[Said]:
             ours = (one["v"], src["partition"], did.encode()) == (1, partition, record.key)
             if ours and isinstance(one["stage"], str) and type(src["offset"]) is int and milliseconds(one["at"]):
                 logical_name(src["topic"])
-                found.setdefault(did, Said(record.value or b"", one))
+                found.setdefault(did, WrittenRecord(record.value or b"", one))
         except FOREIGN:
             continue
     return list(found.values())

@@ -6,7 +6,7 @@ Names and addresses stay in this room: an event holds their tokens, a rejection 
 
 from gatekeeper.lists import dates
 from gatekeeper.lists.columns import ColumnMap
-from gatekeeper.lists.events import Event, Outcome, Rejected, Silent, events, json_events
+from gatekeeper.lists.events import Event, Outcome, Rejected, SkippedRow, events, json_events
 from gatekeeper.lists.mapping import read_map
 from gatekeeper.lists.rows import Encoding, Form, survey
 
@@ -17,7 +17,7 @@ __all__ = [
     "Form",
     "Outcome",
     "Rejected",
-    "Silent",
+    "SkippedRow",
     "dates",
     "events",
     "json_events",

@@ -51,13 +51,13 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class SkippedRow:
     """A row that is skipped, because one of its cells is in the map's `skip`."""
 
     line: int
 
 
-Outcome = Event | Rejected | Silent
+Outcome = Event | Rejected | SkippedRow
 
 
 def events(
@@ -144,7 +144,7 @@ class _Maker:
         cells = dict(zip(header, row.cells, strict=True))
         self._under_id_key.clear()
         if any(alike(cells[column]) in skip for column, skip in self._skips):
-            return Silent(row.line)
+            return SkippedRow(row.line)
         try:
             event = self._completed(self._root(cells))
         except UnfitRow as unfit:

@@ -30,7 +30,7 @@ _ANYBODY = ("manager-1", "manager-2")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPolicies:
     """Policies on `reference`: the facts with their activations."""
 
     store: FactStore = field(default_factory=FactStore)
@@ -90,7 +90,14 @@ class Proposal:
 
 
 def propose(
-    known: Known, new: Policy, content: str, *, by: str | tuple[str, str], since: str | None, now: int, home: str
+    known: KnownPolicies,
+    new: Policy,
+    content: str,
+    *,
+    by: str | tuple[str, str],
+    since: str | None,
+    now: int,
+    home: str,
 ) -> Proposal:
     """The proposal; `content` is the policy's text, `since` an instant, `now` or None for its own day.
 
@@ -113,13 +120,13 @@ def check(new: Policy, content: str) -> None:
 
     The day is not checked, because whoever puts a version in force may name another one.
     """
-    known = Known()
+    known = KnownPolicies()
     _untaken(known, new)
     begins = new.since // 1000
     _checked(known, _record(new, content, begins=begins, by=_ANYBODY), begins=begins, home=new.id)
 
 
-def every(known: Known | None = None) -> list[Policy]:
+def every(known: KnownPolicies | None = None) -> list[Policy]:
     """The shipped versions and the activated ones."""
     found = [policy for versions in packs.shipped().values() for policy in versions]
     if known is not None:
@@ -129,12 +136,12 @@ def every(known: Known | None = None) -> list[Policy]:
     return found
 
 
-def named(name: str, known: Known | None = None, *, at: int) -> Policy:
+def named(name: str, known: KnownPolicies | None = None, *, at: int) -> Policy:
     """The version that `id@version` names, or a bare id: then the one in force at an instant (milliseconds).
 
     Raises UsageError (2) for an unknown name. `known`: None for the shipped versions alone.
     """
-    if line := (known or Known()).line(name):
+    if line := (known or KnownPolicies()).line(name):
         return in_force(line, at * 1000) or line[0]
     found = {policy.name: policy for policy in every(known)}
     if name not in found:
@@ -142,7 +149,7 @@ def named(name: str, known: Known | None = None, *, at: int) -> Policy:
     return found[name]
 
 
-def _untaken(known: Known, new: Policy) -> None:
+def _untaken(known: KnownPolicies, new: Policy) -> None:
     """Raises UsageError (2) if another text has the version's number, or if the text cites no law."""
     for policy in every(known):
         if (policy.id, policy.version) == (new.id, new.version) and policy.sha256 != new.sha256:
@@ -191,7 +198,7 @@ def _record(new: Policy, content: str, *, begins: int, by: str | tuple[str, str]
     return record
 
 
-def _checked(known: Known, record: PolicyVersion, *, begins: int, home: str) -> Packs:
+def _checked(known: KnownPolicies, record: PolicyVersion, *, begins: int, home: str) -> Packs:
     """The packs with the new version, as if two managers stood for it.
 
     Raises UsageError (2) if no version may take away what this one takes away, if the strictest pack would be looser

@@ -21,7 +21,7 @@ VERDICTS: tuple[Verdict, ...] = ("clear", "confirm", "review", "block")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReasonKind:
     """One reason of the catalogue (domain §3.2). Its clauses of law stand in the policy pack of each country.
 
     `own_rule`: our own rule behind it, which is cited where a pack cites no law.
@@ -55,75 +55,81 @@ class Found(NamedTuple):
 
 ONE_PIECE = "policy: one piece a person, campaign and channel"
 
-CATALOGUE: Mapping[str, Kind] = MappingProxyType(
+CATALOGUE: Mapping[str, ReasonKind] = MappingProxyType(
     {
         kind.code: kind
         for kind in (
             # in the order of domain §3.2, which ranks the reasons of one class; EXTERNAL_* and ART14_* come with the
             # packs of their countries
-            Kind("SUBJECT_OBJECTED", "will", "HARD", ("N",)),
-            Kind("CONSENT_WITHDRAWN", "will", "HARD", ("N",)),
-            Kind("CONSENT_REFUSED", "will", "HARD", ("N",)),
-            Kind("CESSATION_REQUESTED", "will", "HARD", ("N",)),
-            Kind("SUBJECT_ERASED", "will", "HARD", ("N",)),
-            Kind("POSTAL_REFUSAL_RETURNED", "will", "HARD", ("N",)),
-            Kind("SOURCE_UNKNOWN", "source", "HARD", ("F",)),
-            Kind("SOURCE_ILLICIT", "source", "HARD", ("-",)),
-            Kind("SOURCE_BATCH_QUARANTINED", "source", "HARD", ("F",)),
-            Kind("SOURCE_CHECK_MISSING", "source", "HARD", ("F",)),
-            Kind("PROVIDER_BASIS_MISSING", "source", "HARD", ("F",)),
-            Kind("PROVIDER_OPTOUT_CHAIN", "source", "HARD", ("-",)),
-            Kind("ENTRUSTED_OWN_USE", "source", "HARD", ("-",)),
-            Kind("ENTRUSTED_COMMINGLED", "source", "HARD", ("F",)),
-            Kind("JOINT_USE_TERMS_MISSING", "source", "HARD", ("F",)),
-            Kind("JOINT_USE_PARTY_OUT_OF_RANGE", "source", "HARD", ("F",)),
-            Kind("SENSITIVE_AUDIENCE", "source", "HARD", ("F",)),
-            Kind("IMPROPER_USE_TARGETING", "source", "HARD", ("-",)),
-            Kind("RECIPIENT_DECEASED", "person", "HARD", ("F",)),
-            Kind("MINOR_NO_GUARDIAN", "person", "HARD", ("F",)),
-            Kind("AGE_UNCERTAIN", "person", "SOFT", ("R", "C")),
-            Kind("IDENTITY_AMBIGUOUS", "person", "SOFT", ("R", "F")),
-            Kind("CONTACT_UNDELIVERABLE", "person", "HARD", ("F",)),
-            Kind("THIRD_PARTY_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
-            Kind("PUBLIC_SOURCE_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
-            Kind("REFERRAL_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
-            Kind("SUCCESSION_NOT_COVERED", "source", "SOFT", ("C",)),
-            Kind("JOINT_USE_NOT_COVERED", "source", "SOFT", ("C",)),
-            Kind("NOTICE_ITEMS_MISSING", "source", "SOFT", ("C", "F")),
-            Kind("SOURCE_CONFLICT", "source", "SOFT", ("R", "F")),
-            Kind("SOURCE_STALE", "source", "SOFT", ("C",)),
-            Kind("CONFIRMATION_PENDING", "lifecycle", "HARD", ("W",)),
-            Kind("CONFIRMATION_LAPSED", "lifecycle", "HARD", ("N",)),
-            Kind("CONFIRMATION_UNDELIVERED", "lifecycle", "HARD", ("F",)),
-            Kind("CONFIRMATION_DEFECTIVE", "lifecycle", "HARD", ("F",)),
-            Kind("CONFIRMATION_CHANNEL_UNLAWFUL", "lifecycle", "HARD", ("F",)),
-            Kind("CONFIRMATION_CAP_REACHED", "lifecycle", "HARD", ("N",)),
-            Kind("PURPOSE_NOT_COVERED", "scope", "SOFT", ("C",)),
-            Kind("CONTROLLER_MISMATCH", "scope", "SOFT", ("C",)),
-            Kind("CHANNEL_NOT_CONSENTED", "scope", "SOFT", ("C",)),
-            Kind("CONTACT_POINT_NOT_COVERED", "scope", "SOFT", ("C", "F")),
-            Kind("EMAIL_OPT_IN_MISSING", "channel", "HARD", ("N",)),
-            Kind("EMAIL_CONSENT_RECORD_MISSING", "channel", "HARD", ("F",)),
-            Kind("DISPLAY_ITEMS_MISSING", "channel", "HARD", ("F",)),
-            Kind("CREATIVE_PERSON_UNRELEASED", "channel", "SOFT", ("R", "F")),
-            Kind("CONSENT_MISSING", "consent", "SOFT", ("C",), absence=True),
-            Kind("CONSENT_EVIDENCE_MISSING", "consent", "SOFT", ("C", "F")),
-            Kind("CONSENT_UNCONFIRMED", "consent", "HARD", ("W", "N")),
-            Kind("CONSENT_NOT_YET_VALID", "consent", "HARD", ("W", "F")),
-            Kind("CONSENT_EXPIRED", "consent", "SOFT", ("C",)),
-            Kind("CONSENT_INVALIDATED", "consent", "HARD", ("N",)),
-            Kind("CONSENT_BY_OTHER", "consent", "SOFT", ("C",)),
-            Kind("FACTS_UNAVAILABLE", "system", "HARD", ("W",), own_rule="policy: nothing is cleared by an absence"),
-            Kind("FACTS_STALE", "system", "HARD", ("W",), own_rule="policy: max_lag"),
-            Kind("SENDING_SUSPENDED", "system", "HARD", ("W",)),
-            Kind("JURISDICTION_UNKNOWN", "system", "SOFT", ("F",), own_rule="policy: strictest"),
-            Kind("POLICY_UNKNOWN", "system", "HARD", ("F",), own_rule="policy: a country needs a policy in force"),
-            Kind("EVENT_INVALID", "system", "HARD", ("F",), own_rule="policy: purposes and controllers"),
-            Kind("DECISION_FAILED", "system", "HARD", ("W",), own_rule="policy: a failed decision withholds"),
-            Kind("RELEASE_SUPERSEDED", "system", "HARD", ("-",), own_rule="policy: a newer hard fact ends a release"),
-            Kind("RELEASE_EXPIRED", "system", "SOFT", ("R",), own_rule="policy: release_ttl"),
-            Kind("ASK_TEMPLATE_MISSING", "system", "SOFT", ("F", "C")),
-            Kind("DUPLICATE_SEND", "system", "HARD", ("-",), own_rule=ONE_PIECE),
+            ReasonKind("SUBJECT_OBJECTED", "will", "HARD", ("N",)),
+            ReasonKind("CONSENT_WITHDRAWN", "will", "HARD", ("N",)),
+            ReasonKind("CONSENT_REFUSED", "will", "HARD", ("N",)),
+            ReasonKind("CESSATION_REQUESTED", "will", "HARD", ("N",)),
+            ReasonKind("SUBJECT_ERASED", "will", "HARD", ("N",)),
+            ReasonKind("POSTAL_REFUSAL_RETURNED", "will", "HARD", ("N",)),
+            ReasonKind("SOURCE_UNKNOWN", "source", "HARD", ("F",)),
+            ReasonKind("SOURCE_ILLICIT", "source", "HARD", ("-",)),
+            ReasonKind("SOURCE_BATCH_QUARANTINED", "source", "HARD", ("F",)),
+            ReasonKind("SOURCE_CHECK_MISSING", "source", "HARD", ("F",)),
+            ReasonKind("PROVIDER_BASIS_MISSING", "source", "HARD", ("F",)),
+            ReasonKind("PROVIDER_OPTOUT_CHAIN", "source", "HARD", ("-",)),
+            ReasonKind("ENTRUSTED_OWN_USE", "source", "HARD", ("-",)),
+            ReasonKind("ENTRUSTED_COMMINGLED", "source", "HARD", ("F",)),
+            ReasonKind("JOINT_USE_TERMS_MISSING", "source", "HARD", ("F",)),
+            ReasonKind("JOINT_USE_PARTY_OUT_OF_RANGE", "source", "HARD", ("F",)),
+            ReasonKind("SENSITIVE_AUDIENCE", "source", "HARD", ("F",)),
+            ReasonKind("IMPROPER_USE_TARGETING", "source", "HARD", ("-",)),
+            ReasonKind("RECIPIENT_DECEASED", "person", "HARD", ("F",)),
+            ReasonKind("MINOR_NO_GUARDIAN", "person", "HARD", ("F",)),
+            ReasonKind("AGE_UNCERTAIN", "person", "SOFT", ("R", "C")),
+            ReasonKind("IDENTITY_AMBIGUOUS", "person", "SOFT", ("R", "F")),
+            ReasonKind("CONTACT_UNDELIVERABLE", "person", "HARD", ("F",)),
+            ReasonKind("THIRD_PARTY_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
+            ReasonKind("PUBLIC_SOURCE_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
+            ReasonKind("REFERRAL_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
+            ReasonKind("SUCCESSION_NOT_COVERED", "source", "SOFT", ("C",)),
+            ReasonKind("JOINT_USE_NOT_COVERED", "source", "SOFT", ("C",)),
+            ReasonKind("NOTICE_ITEMS_MISSING", "source", "SOFT", ("C", "F")),
+            ReasonKind("SOURCE_CONFLICT", "source", "SOFT", ("R", "F")),
+            ReasonKind("SOURCE_STALE", "source", "SOFT", ("C",)),
+            ReasonKind("CONFIRMATION_PENDING", "lifecycle", "HARD", ("W",)),
+            ReasonKind("CONFIRMATION_LAPSED", "lifecycle", "HARD", ("N",)),
+            ReasonKind("CONFIRMATION_UNDELIVERED", "lifecycle", "HARD", ("F",)),
+            ReasonKind("CONFIRMATION_DEFECTIVE", "lifecycle", "HARD", ("F",)),
+            ReasonKind("CONFIRMATION_CHANNEL_UNLAWFUL", "lifecycle", "HARD", ("F",)),
+            ReasonKind("CONFIRMATION_CAP_REACHED", "lifecycle", "HARD", ("N",)),
+            ReasonKind("PURPOSE_NOT_COVERED", "scope", "SOFT", ("C",)),
+            ReasonKind("CONTROLLER_MISMATCH", "scope", "SOFT", ("C",)),
+            ReasonKind("CHANNEL_NOT_CONSENTED", "scope", "SOFT", ("C",)),
+            ReasonKind("CONTACT_POINT_NOT_COVERED", "scope", "SOFT", ("C", "F")),
+            ReasonKind("EMAIL_OPT_IN_MISSING", "channel", "HARD", ("N",)),
+            ReasonKind("EMAIL_CONSENT_RECORD_MISSING", "channel", "HARD", ("F",)),
+            ReasonKind("DISPLAY_ITEMS_MISSING", "channel", "HARD", ("F",)),
+            ReasonKind("CREATIVE_PERSON_UNRELEASED", "channel", "SOFT", ("R", "F")),
+            ReasonKind("CONSENT_MISSING", "consent", "SOFT", ("C",), absence=True),
+            ReasonKind("CONSENT_EVIDENCE_MISSING", "consent", "SOFT", ("C", "F")),
+            ReasonKind("CONSENT_UNCONFIRMED", "consent", "HARD", ("W", "N")),
+            ReasonKind("CONSENT_NOT_YET_VALID", "consent", "HARD", ("W", "F")),
+            ReasonKind("CONSENT_EXPIRED", "consent", "SOFT", ("C",)),
+            ReasonKind("CONSENT_INVALIDATED", "consent", "HARD", ("N",)),
+            ReasonKind("CONSENT_BY_OTHER", "consent", "SOFT", ("C",)),
+            ReasonKind(
+                "FACTS_UNAVAILABLE", "system", "HARD", ("W",), own_rule="policy: nothing is cleared by an absence"
+            ),
+            ReasonKind("FACTS_STALE", "system", "HARD", ("W",), own_rule="policy: max_lag"),
+            ReasonKind("SENDING_SUSPENDED", "system", "HARD", ("W",)),
+            ReasonKind("JURISDICTION_UNKNOWN", "system", "SOFT", ("F",), own_rule="policy: strictest"),
+            ReasonKind(
+                "POLICY_UNKNOWN", "system", "HARD", ("F",), own_rule="policy: a country needs a policy in force"
+            ),
+            ReasonKind("EVENT_INVALID", "system", "HARD", ("F",), own_rule="policy: purposes and controllers"),
+            ReasonKind("DECISION_FAILED", "system", "HARD", ("W",), own_rule="policy: a failed decision withholds"),
+            ReasonKind(
+                "RELEASE_SUPERSEDED", "system", "HARD", ("-",), own_rule="policy: a newer hard fact ends a release"
+            ),
+            ReasonKind("RELEASE_EXPIRED", "system", "SOFT", ("R",), own_rule="policy: release_ttl"),
+            ReasonKind("ASK_TEMPLATE_MISSING", "system", "SOFT", ("F", "C")),
+            ReasonKind("DUPLICATE_SEND", "system", "HARD", ("-",), own_rule=ONE_PIECE),
         )
     }
 )
@@ -185,7 +191,7 @@ def _order(reason: Found) -> int:
     return _ORDER[reason.code]
 
 
-def _place(kind: Kind) -> tuple[int, int, int]:
+def _place(kind: ReasonKind) -> tuple[int, int, int]:
     if kind.severity == "HARD":
         return 3 if kind.code in NEVER else _CLASS[kind.group], 0, _PLACE[kind.code]
     return 8, -VERDICTS.index(kind.verdict), _PLACE[kind.code]

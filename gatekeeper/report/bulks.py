@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatekeeper.review.review_item import Doing, after
+from gatekeeper.review.review_item import ActOnItem, after
 from gatekeeper.times import instant
 
 HOUR_MS = 3_600_000
@@ -37,7 +37,7 @@ class Bulks:
         self._waiting: dict[str, str] = {}
         self._hours: Counter[tuple[str, int]] = Counter()
 
-    def take(self, doing: Doing, bulk: int | None, at: int) -> None:
+    def take(self, doing: ActOnItem, bulk: int | None, at: int) -> None:
         """Adds an act about an item at an instant (milliseconds); `bulk` is the number stated in the act."""
         if after(doing) is None:
             return

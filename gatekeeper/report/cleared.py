@@ -14,7 +14,7 @@ SURE = 900
 _TAKEN_BACK = ("corrected", "rejected")
 
 
-class Kind(NamedTuple):
+class PieceKind(NamedTuple):
     """Kind of a cleared piece; `ground` is "" for a class that needs none."""
 
     message_class: str
@@ -26,8 +26,8 @@ class ClearedPieces:
     """Counts of cleared pieces, by the first decision on a send or by an act that cleared it later."""
 
     def __init__(self) -> None:
-        self._pieces: Counter[Kind] = Counter()
-        self._unwilling: dict[Kind, set[str]] = defaultdict(set)
+        self._pieces: Counter[PieceKind] = Counter()
+        self._unwilling: dict[PieceKind, set[str]] = defaultdict(set)
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Adds an audit record; one that cleared nothing changes no count."""
@@ -35,7 +35,7 @@ class ClearedPieces:
         cleared = record["stage"] == "intake" or (act and act["outcome"] == "cleared")
         if record["verdict"] != "clear" or not cleared or send is None:
             return
-        kind = Kind(send["message_class"], send.get("ground") or "", send["template_id"])
+        kind = PieceKind(send["message_class"], send.get("ground") or "", send["template_id"])
         self._pieces[kind] += 1
         if said_no(record["facts"] or {}):
             self._unwilling[kind].add(record["subj"] or record["did"])  # nobody can tell two erased people apart

@@ -14,7 +14,7 @@ from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.engine.rejudging import STALE, UNAVAILABLE
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
-from gatekeeper.review.review_item import Doing, after, answered
+from gatekeeper.review.review_item import ActOnItem, after, answered
 from gatekeeper.times import span
 
 _BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}
@@ -106,7 +106,7 @@ class Desk:
                 self._people[person].add(act["act_id"] or "")
 
 
-def _done(item: _Item, doing: Doing, at: int) -> None:
+def _done(item: _Item, doing: ActOnItem, at: int) -> None:
     own = ITSELF in doing.by
     if (state := after(doing)) is None:
         return

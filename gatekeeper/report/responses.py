@@ -17,7 +17,7 @@ _WEIGHT = {"no": 0, "yes": 1, "undelivered": 2}
 """Precedence of answers to one request, lowest first: a no overrides every other answer."""
 
 
-class _Said(NamedTuple):
+class _Withdrawal(NamedTuple):
     """A withdrawal: its offset in its partition of `consents`, and the broker's time stamp in milliseconds."""
 
     offset: int
@@ -36,7 +36,7 @@ class People:
         self._asked: dict[str, int | None] = {}
         self._answers: dict[str, str] = {}
         self._given: Counter[str] = Counter()
-        self._pending: dict[tuple[int, int], deque[_Said]] = defaultdict(deque)
+        self._pending: dict[tuple[int, int], deque[_Withdrawal]] = defaultdict(deque)
         self._withdrawn = 0
         self._bound: list[int] = []
         self._dates: dict[str, str | None] = {}
@@ -59,7 +59,7 @@ class People:
         elif event.state == "Withdrawn":
             self._withdrawn += 1
             own = partition_of(event.recipient_id.encode(), self._partitions)
-            self._pending[own, partition].append(_Said(offset, at))
+            self._pending[own, partition].append(_Withdrawal(offset, at))
 
     def recall(self, did: str, mail_date: str | None) -> None:
         """Adds the mail date of a record of `recalls`; `did` is the decision or act that recalled the piece."""

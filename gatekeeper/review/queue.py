@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from gatekeeper.review.data_origin import origin
-from gatekeeper.review.review_item import Doing, Item, answered, asked, held, standing
+from gatekeeper.review.review_item import ActOnItem, Item, answered, asked, held, standing
 from schemas.codec import Unreadable, decode
 
 
@@ -29,8 +29,8 @@ class Queue:
     unread: int = 0
     _items: dict[str, Item] = field(default_factory=dict)
     _origins: dict[str, str] = field(default_factory=dict)
-    _asked: dict[str, Doing] = field(default_factory=dict)
-    _answers: dict[str, dict[tuple[int, int], Doing]] = field(default_factory=dict)
+    _asked: dict[str, ActOnItem] = field(default_factory=dict)
+    _answers: dict[str, dict[tuple[int, int], ActOnItem]] = field(default_factory=dict)
 
     def review(self, partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
         """Adds a record of `review`."""
@@ -70,23 +70,23 @@ class Queue:
         found = self._items.get(id_)
         return self._standing(found) if found else None
 
-    def doings(self, id_: str) -> list[Doing]:
+    def doings(self, id_: str) -> list[ActOnItem]:
         """The acts on an item in the order of judgement, unanswered ones last."""
         answered = [self._with_reason(doing) for _, doing in sorted(self._answers.get(id_, {}).items())]
         told = {doing.act_id for doing in answered}
         waiting = [one for one in self._asked.values() if one.item == id_ and one.act_id not in told]
         return answered + sorted(waiting, key=lambda doing: (doing.at, doing.act_id))
 
-    def run(self, prefix: str) -> dict[str, Doing]:
+    def run(self, prefix: str) -> dict[str, ActOnItem]:
         """The requests by item whose act ids begin with a prefix, answered or not."""
         return {one.item: one for act_id, one in self._asked.items() if act_id.startswith(prefix)}
 
-    def answer(self, item: str, act_id: str) -> Doing | None:
+    def answer(self, item: str, act_id: str) -> ActOnItem | None:
         """The worker's answer to an act, None until there is one; the first answer counts."""
         found = [one for _, one in sorted(self._answers.get(item, {}).items()) if one.act_id == act_id]
         return next((one for one in found if one.code != "repeated"), found[0] if found else None)
 
-    def _with_reason(self, doing: Doing) -> Doing:
+    def _with_reason(self, doing: ActOnItem) -> ActOnItem:
         asked = self._asked.get(doing.act_id)
         return replace(doing, reason=asked.reason) if asked else doing
 

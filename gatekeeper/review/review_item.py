@@ -115,7 +115,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class ActOnItem:
     """One act on an item: the request and its result; `outcome` is None until the worker answers.
 
     `did`: the id of its audit record, which is also that of the resulting decision.
@@ -166,17 +166,19 @@ def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tup
     )
 
 
-def asked(act: Act | None) -> Doing | None:
+def asked(act: Act | None) -> ActOnItem | None:
     """The request of a record of `acts` about an item; None for an act about anything else.
 
     `act`: None for an unreadable record, which is a dead letter and had no effect.
     """
     if not isinstance(act, Release | ItemAct) or act.act_id is None:
         return None
-    return Doing(act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref)
+    return ActOnItem(
+        act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref
+    )
 
 
-def answered(found: Mapping[str, Any]) -> Doing | None:
+def answered(found: Mapping[str, Any]) -> ActOnItem | None:
     """The answer of an audit record (parsed JSON) to an act about an item; None for any other record."""
     try:
         if found.get("act") is None:
@@ -187,7 +189,7 @@ def answered(found: Mapping[str, Any]) -> Doing | None:
         return None
     if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
         return None  # these acts are about a clearance, not about an item
-    return Doing(
+    return ActOnItem(
         acted.act_id,
         acted.item,
         acted.kind or "",
@@ -201,7 +203,7 @@ def answered(found: Mapping[str, Any]) -> Doing | None:
     )
 
 
-def standing(item: Item, answers: Iterable[Doing]) -> Item:
+def standing(item: Item, answers: Iterable[ActOnItem]) -> Item:
     """An item in the state that the answers to its acts leave, taken in the order of judgement."""
     state: State = "open"
     by, at, run = None, None, None
@@ -214,7 +216,7 @@ def standing(item: Item, answers: Iterable[Doing]) -> Item:
     return replace(item, state=state, by=by, at=at, run=run)
 
 
-def after(doing: Doing) -> State | None:
+def after(doing: ActOnItem) -> State | None:
     """The state of an item after an answered act; None where the act changes nothing."""
     if doing.outcome in ("cleared", "withheld"):
         return "redecided" if doing.kind == "redecide" else "released"

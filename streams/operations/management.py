@@ -14,7 +14,7 @@ from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.office.blast_radius import Reach
-from gatekeeper.office.policy_change import Known, Proposal
+from gatekeeper.office.policy_change import KnownPolicies, Proposal
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Controller, PairedAct
@@ -139,9 +139,9 @@ def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: Non
     return known, found
 
 
-def policies(settings: Settings) -> Known:
+def policies(settings: Settings) -> KnownPolicies:
     """The policies according to `reference`."""
-    known = Known(FactStore(settings.group))
+    known = KnownPolicies(FactStore(settings.group))
     with Reader(settings) as reader:
         for found in reader.read("reference"):
             known.take(found)

@@ -7,7 +7,7 @@ from itertools import islice
 from time import monotonic
 
 from gatekeeper.review.queue import Queue
-from gatekeeper.review.review_item import Doing
+from gatekeeper.review.review_item import ActOnItem
 from gatekeeper.settings import Settings
 from schemas.codec import encode
 from schemas.events import ItemAct, Release
@@ -63,7 +63,7 @@ def write(
 
 def answers(
     reader: Reader, queue: Queue, ends: Mapping[int, int], waiting: Mapping[str, str], *, seconds: float
-) -> Iterator[Doing]:
+) -> Iterator[ActOnItem]:
     """Yields the worker's answers to acts (item by act id) as they come; ends when all have come.
 
     Also ends after `seconds` without an answer. `ends`: the ends of `audit` before the acts were written; the queue

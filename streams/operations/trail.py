@@ -10,7 +10,7 @@ from typing import Any, Self
 import orjson
 
 from gatekeeper.audit.checks.chain import ChainFinding, Own
-from gatekeeper.audit.checks.record_matching import Sieve
+from gatekeeper.audit.checks.record_matching import RecordMatcher
 from gatekeeper.audit.checks.trail import Link, PersonLine, link
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
@@ -21,7 +21,7 @@ from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations.branches import forked
 from streams.operations.live_named import LiveNamed
-from streams.operations.trail_range import MARGIN_MS, Bounds, Known, TrailRange
+from streams.operations.trail_range import MARGIN_MS, Bounds, KnownPart, TrailRange
 
 KEPT = 1_000
 """Findings that are kept; more are counted, not kept."""
@@ -43,7 +43,7 @@ class LiveTrail:
         *,
         since: int | None = None,
         to: int | None = None,
-        known: Mapping[int, Known] | None = None,
+        known: Mapping[int, KnownPart] | None = None,
     ) -> None:
         self.since, self.to, self._known = since, to, known or {}
         self.aside: dict[str, ChainFinding] = {}
@@ -116,7 +116,7 @@ class LiveTrail:
 
     def _links(self, partition: int) -> Iterator[Link]:
         first, last = (None if at is None else instant(at) for at in (self.since, self.to))
-        sieve, offset = Sieve(self._records(partition), floor=self._range.floor(partition)), 0
+        sieve, offset = RecordMatcher(self._records(partition), floor=self._range.floor(partition)), 0
         for manifest, following in _with_next(self._own(partition)):
             offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
             said = orjson.loads(value)
@@ -164,7 +164,7 @@ class LiveTrail:
         for record in self._audit.between("audit", partition=partition, start=start, end=end):
             yield record.offset, record.key, record.value
 
-    def _strays(self, partition: int, sieve: Sieve) -> None:
+    def _strays(self, partition: int, sieve: RecordMatcher) -> None:
         for offset, count in sieve.strays.items():
             self._leave_aside(ChainFinding("stray", partition, offset, {"count": count}, topic="audit"))
         sieve.strays.clear()

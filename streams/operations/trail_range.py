@@ -28,7 +28,7 @@ class Bounds:
     covered: dict[int, int]
 
 
-class Known(NamedTuple):
+class KnownPart(NamedTuple):
     """Part of a partition that is known already: up to a manifest's offset, and before an instant (milliseconds)."""
 
     offset: int
@@ -42,7 +42,7 @@ class TrailRange:
     """
 
     def __init__(
-        self, manifests: Reader, audit: Reader, *, since: int | None, to: int | None, known: Mapping[int, Known]
+        self, manifests: Reader, audit: Reader, *, since: int | None, to: int | None, known: Mapping[int, KnownPart]
     ) -> None:
         self.since, self._to, self._known = since, to, known
         self._manifests, self._audit = manifests, audit

@@ -31,7 +31,7 @@ from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.salts import PULSE, PULSE_MS
 from streams.client.batches import as_record
 from streams.client.producer import Producer
-from streams.worker.batch_input import Anew, BatchInput, bears
+from streams.worker.batch_input import BatchInput, Restart, bears
 from streams.worker.dead_facts import DeadFacts
 from streams.worker.intake import InputRange
 from streams.worker.ledger import Ledger
@@ -202,11 +202,11 @@ class Judging:
         at: int,
         t0: int,
         *,
-        anew: Anew | None = None,
+        restart: Restart | None = None,
     ) -> Transaction:
         """All outputs of these decisions in one transaction, which moves the head past the batches.
 
-        `anew`: content of the first transaction of a partition that a person lets go on.
+        `restart`: content of the first transaction of a partition that a person lets go on.
         """
         tools, settings = self._tools, self._tools.settings
         transaction = Transaction(settings, self._writer, self._number)
@@ -216,7 +216,7 @@ class Judging:
             transaction.add("audit", one.did.encode(), one.audit)
             for entry in one.entries:
                 transaction.add(entry.topic, entry.key, entry.value)
-        for entry in anew.entries if anew else ():
+        for entry in restart.entries if restart else ():
             transaction.add(entry.topic, entry.key, entry.value)
         for entry in self.memory.due(at, TOMBSTONES):
             transaction.add(entry.topic, entry.key, entry.value)
@@ -235,14 +235,14 @@ class Judging:
             writer=settings.worker,
             kid=tools.signer.kid,
             partition=self._number,
-            taken=anew.took
-            if anew
+            taken=restart.took
+            if restart
             else [
                 Taken(settings.topic(name), batch.start, batch.to, len(batch.records), batch.gaps)
                 for name, batch in (("sends", sends), ("acts", acts))
                 if name == "sends" or batch.to > batch.start
             ],
-            judged=[*(anew.records if anew else ()), *judged],
+            judged=[*(restart.records if restart else ()), *judged],
             dead_facts=dead_facts,
             as_of=tools.followers.positions(),
             prev=self.head.prev,
@@ -250,7 +250,7 @@ class Judging:
             t0=t0,
             t1=tools.clock.now(),
             mode=settings.mode,
-            skipped=anew.skipped if anew else (),
+            skipped=restart.skipped if restart else (),
         )
         signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)

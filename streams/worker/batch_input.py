@@ -43,7 +43,7 @@ class BatchInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Anew:
+class Restart:
     """Restart of a refused partition, as its first transaction records it.
 
     `took`: the position of each input, with the offsets of records without a manifest; those `records` are already

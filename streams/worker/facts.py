@@ -69,7 +69,7 @@ class Unread:
     sha256: str
 
 
-class Cut(bytes):
+class LongValue(bytes):
     """The beginning of a value that is longer than a fact may be, with the size and the SHA-256 of the whole value."""
 
     size: int
@@ -83,7 +83,7 @@ def cut(value: bytes | None) -> bytes | None:
     """
     if value is None or len(value) <= VALUE_BYTES:
         return value
-    found = Cut(value[:UNREAD_BYTES])
+    found = LongValue(value[:UNREAD_BYTES])
     found.size, found.sha256 = len(value), sha256(value).hexdigest()
     return found
 
@@ -192,7 +192,7 @@ class Followers:
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         """Applies one record, and its position with it, so that the next judgement names exactly the facts it used."""
         topic, refused, value = self._topics[tp.topic], refusal(record.headers), record.value
-        if isinstance(value, Cut) and (refused is None or refused.what == "headers"):
+        if isinstance(value, LongValue) and (refused is None or refused.what == "headers"):
             refused, value = Refusal("value_too_long", value.sha256), None  # its content names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
@@ -204,7 +204,7 @@ class Followers:
 
     def _unread(self, record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unread:
         value = record.value or b""
-        size = value.size if isinstance(value, Cut) else None if refused else len(value)
+        size = value.size if isinstance(value, LongValue) else None if refused else len(value)
         kept = bytes(value[:UNREAD_BYTES])
         self._kept += len(kept)
         digest = refused.sha256 if refused else sha256(value).hexdigest()

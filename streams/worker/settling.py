@@ -10,10 +10,10 @@ from aiokafka import TopicPartition
 
 from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.engine.implied import InputIndex, Lacking, Place, implied, items, places
+from gatekeeper.engine.implied import InputIndex, MissingInput, Place, implied, items, places
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.settlement import Settled, lacking
-from gatekeeper.engine.tail import Said, Tail, said, written
+from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
@@ -112,7 +112,7 @@ async def anew(
     for one in settled.again:
         try:
             entries = implied(one, inputs, tools.judge, tools.followers.store, memory)
-        except Lacking:
+        except MissingInput:
             log.warning("entry_unmade", partition=number, decision=one.said["did"])
             continue
         for entry in entries:
@@ -121,7 +121,7 @@ async def anew(
     return made
 
 
-def taken_in(records: Iterable[Said]) -> list[Judged]:
+def taken_in(records: Iterable[WrittenRecord]) -> list[Judged]:
     """Audit records without a manifest, as the next manifest counts them; their outputs are not written."""
     found = []
     for one in records:

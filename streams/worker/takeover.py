@@ -22,7 +22,7 @@ from gatekeeper.ledger.refused import RESUMABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
 from streams.client.batches import as_record
 from streams.worker import ledger, offsets, settling
-from streams.worker.batch_input import Anew
+from streams.worker.batch_input import Restart
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.ledger import Ledger
 from streams.worker.worker_context import WorkerContext
@@ -34,12 +34,12 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RestoredState:
     """State from which a partition goes on: its memory, its position, and the record of a refusal that ended."""
 
     ledger: Ledger
     head: Head
-    anew: Anew | None = None
+    restart: Restart | None = None
 
 
 class TakeOver:
@@ -53,7 +53,7 @@ class TakeOver:
         )
         self._where = {"topic": self._sends.topic, "partition": number}
 
-    async def past(self) -> Past:
+    async def past(self) -> RestoredState:
         """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself."""
         for name in ("ledger", "salts", "manifests", "audit"):
             await refuse_hanging(self._probe, TopicPartition(self._tools.settings.topic(name), self._number))
@@ -61,7 +61,7 @@ class TakeOver:
         try:
             self.head = kept.head
             self._demand_keys(kept)
-            found = Past(kept, await self._position(self.head))
+            found = RestoredState(kept, await self._position(self.head))
         except IntegrityError as refusal:
             found = await self._resumed(kept, refusal)
         prints = {str(number): print_ for number, print_ in self._tools.masters.items()}
@@ -103,7 +103,7 @@ class TakeOver:
     async def _tail(self, head: Head) -> Tail:
         return await settling.tail(self._probe, self._tools.settings, self._number, head, keys=self._tools.writers)
 
-    async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> Past:
+    async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> RestoredState:
         """The state from which a person lets the partition go on; raises the refusal if there is no valid act."""
         found = await self._resumption(kept, refusal) if refusal.key in RESUMABLE else None
         if found is None:
@@ -126,11 +126,11 @@ class TakeOver:
         if settled:
             took |= {one.topic: one for one in settled.took}
             entries = await settling.anew(self._probe, self._tools, self._number, settled, kept.memory)
-        anew = Anew(
+        restart = Restart(
             [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
         )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=refusal.key)
-        return Past(kept, replace(base, sends=found.sends, acts=found.acts, at=at), anew)
+        return RestoredState(kept, replace(base, sends=found.sends, acts=found.acts, at=at), restart)
 
     async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
         if not await self._tools.followers.barrier(self._tools.policy.max_lag_ms / 1000):

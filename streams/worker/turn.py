@@ -20,7 +20,7 @@ from gatekeeper.ledger.head import Head
 from streams.worker import offsets
 from streams.worker.acts import Acts
 from streams.worker.batch import Judging
-from streams.worker.batch_input import Anew, BatchInput, cancels
+from streams.worker.batch_input import BatchInput, Restart, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
 from streams.worker.intake import InputRange, Intake, arrival
@@ -96,7 +96,7 @@ class Turn:
         self._judging = Judging(
             self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
-        await self._measure_clock(past.anew)
+        await self._measure_clock(past.restart)
         if self._tools.settings.mode == "live":  # nobody waits for items that a shadow withheld
             _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.memory)
@@ -255,12 +255,12 @@ class Turn:
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
-    async def _measure_clock(self, anew: Anew | None = None) -> None:
+    async def _measure_clock(self, restart: Restart | None = None) -> None:
         """Writes the head and an empty manifest, which shows the broker's time and proves that writing works."""
         head = self._judging.head
         sends: InputRange[ConsumerRecord] = InputRange(head.sends, head.sends)
         acts: InputRange[ActRecord] = InputRange(head.acts, head.acts)
-        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), anew=anew)
+        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), restart=restart)
         self._written_at = asyncio.get_running_loop().time()
         await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
 

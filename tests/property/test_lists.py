@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import Tokens
-from gatekeeper.lists import Event, Rejected, Silent, dates, events, json_events, read_map, survey
+from gatekeeper.lists import Event, Rejected, SkippedRow, dates, events, json_events, read_map, survey
 from gatekeeper.lists.rows import lines, rows
 from schemas.codec import decode
 
@@ -61,7 +61,7 @@ def test_any_cells_then_each_row_is_an_event_silent_or_rejected(table: list[list
     found = list(_events(content))
     assert len(found) == sum(any(cell.strip() for cell in row) for row in table)
     for each in found:
-        assert isinstance(each, Event | Rejected | Silent)
+        assert isinstance(each, Event | Rejected | SkippedRow)
         if isinstance(each, Event):
             assert decode("sources", each.key, each.value).recipient_id == "R1"
             assert "林".encode() not in each.value
@@ -92,7 +92,7 @@ def test_any_text_then_a_day_or_a_refusal_and_a_day_in_its_era_is_that_day(text:
     assert dates.time(f"{era}{'元' if year == 1 else year}年{day.month}月{day.day}日") == day.isoformat()
 
 
-def _events(content: bytes) -> list[Event | Rejected | Silent]:
+def _events(content: bytes) -> list[Event | Rejected | SkippedRow]:
     found = events(
         io.BytesIO(content),
         MAP,

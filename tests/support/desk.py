@@ -21,7 +21,7 @@ from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reconsideration import reconsider
 from gatekeeper.engine.sends import Judge
-from gatekeeper.engine.tail import Said
+from gatekeeper.engine.tail import WrittenRecord
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
@@ -252,7 +252,7 @@ class Desk:
         memory, ledger, inputs = Memory(), dict[bytes, bytes](), InputIndex(self.inputs, self.requests)
         for judged in self.all:
             memory.review = self._places.get(judged.did, 0)
-            one = Said(judged.audit, orjson.loads(judged.audit))
+            one = WrittenRecord(judged.audit, orjson.loads(judged.audit))
             salts = (
                 entry for entry in judged.entries if entry.key.startswith(b"salt/") and b"salt" in (entry.value or b"")
             )

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.explanation.wording import Telling
+from gatekeeper.audit.explanation.wording import Wording
 from gatekeeper.audit.verify.act_signatures import Signers
 from gatekeeper.audit.verify.findings import Report
 from gatekeeper.staff.roster import Member
@@ -82,7 +82,7 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> No
 
 
 def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(records: list[bytes]) -> None:
-    tell = Telling("en")
+    tell = Wording("en")
     release, note = (tell.whole(tell.act(orjson.loads(record)["act"])) for record in records)
     assert "signed by kenji with the key k1" in release
     assert "the word of the console console for yuki" in note

@@ -14,7 +14,7 @@ import pytest
 
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import Tokens
-from gatekeeper.lists import Event, Outcome, Rejected, Silent, dates, events, json_events, read_map, survey
+from gatekeeper.lists import Event, Outcome, Rejected, SkippedRow, dates, events, json_events, read_map, survey
 from gatekeeper.lists.rows import LINE_BYTES, ROW_LINES, rows
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
@@ -112,7 +112,7 @@ def test_flag_alone_then_it_is_an_undated_import_without_evidence(flag: str) -> 
 
 def test_flag_that_says_nothing_or_is_unknown_then_silence_or_a_rejection() -> None:
     found = read("番号,DM可否\nR1,\nR2,9\nR3,はい\nR4,否\n", CONSENT + FLAG, "consents")
-    assert [type(each) for each in found] == [Silent, Silent, Rejected, Event]
+    assert [type(each) for each in found] == [SkippedRow, SkippedRow, Rejected, Event]
     assert rejected(found) == [(4, "DM可否", "row.value_unknown")]
 
 

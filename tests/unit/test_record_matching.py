@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.record_matching import Sieve
+from gatekeeper.audit.checks.record_matching import RecordMatcher
 from gatekeeper.audit.records.record import did
 from tests.support.trails import Trail
 
@@ -33,8 +33,10 @@ def written(seed: int = SEED) -> tuple[list[dict[str, Any]], list[list[bytes]]]:
     return [orjson.loads(step.value) for step in steps], [list(step.records) for step in steps]
 
 
-def sifted(said: list[dict[str, Any]], coming: list[Row], **more: Any) -> tuple[list[list[bytes] | None], Sieve]:
-    sieve = Sieve(coming, **more)
+def sifted(
+    said: list[dict[str, Any]], coming: list[Row], **more: Any
+) -> tuple[list[list[bytes] | None], RecordMatcher]:
+    sieve = RecordMatcher(coming, **more)
     following = [*(later["audit"]["from_id"] for _, later in pairwise(said)), None]
     return [sieve.take(one, next_) for one, next_ in zip(said, following, strict=True)], sieve
 

@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
-from gatekeeper.engine.implied import InputIndex, Lacking, implied
+from gatekeeper.engine.implied import InputIndex, MissingInput, implied
 from gatekeeper.engine.settlement import Settled, lacking, settled
-from gatekeeper.engine.tail import Said, Tail, said, written
+from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
@@ -65,7 +65,7 @@ def judged(
     return settled(at, Tail(written(ours, records, partition=0, keys=KEYS, head=at), records, cut, whole))
 
 
-def values(some: Sequence[Said]) -> list[bytes]:
+def values(some: Sequence[WrittenRecord]) -> list[bytes]:
     return [one.value for one in some]
 
 
@@ -197,8 +197,8 @@ def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guess
     desk = Desk(invented.source(), invented.consent())
     judged = desk.send()
     assert judged.verdict == "clear"
-    one = Said(judged.audit, orjson.loads(judged.audit))
-    with pytest.raises(Lacking):
+    one = WrittenRecord(judged.audit, orjson.loads(judged.audit))
+    with pytest.raises(MissingInput):
         implied(one, InputIndex({}, {}), desk.judge, desk.store, Memory())
 
 

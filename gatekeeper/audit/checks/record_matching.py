@@ -27,7 +27,7 @@ class _Found(NamedTuple):
     hash: bytes
 
 
-class Sieve:
+class RecordMatcher:
     """Gives each manifest its records, in order. Foreign records are counted and not kept."""
 
     def __init__(self, coming: Iterable[tuple[int, bytes | None, bytes | None]], *, floor: int = 0) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, unreadable_record
-from gatekeeper.audit.explanation.wording import FactLine, Telling
+from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.verify.sentences import CHANGED
@@ -50,7 +50,7 @@ def _rules(told: PlacedRecord) -> int:
 class Explanation:
     """Explanation of one piece in a language (None: the reader's). `local` writes an instant in local time.
 
-    `seal`: of the log, None if nothing is sealed. `names`, `citations`: as `Telling` takes them.
+    `seal`: of the log, None if nothing is sealed. `names`, `citations`: as `Wording` takes them.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Explanation:
         citations: Citations | None = None,
     ):
         self.piece, self._seal, self._local = piece, seal, local
-        self._tell = Telling(lang or language(), names, citations)
+        self._tell = Wording(lang or language(), names, citations)
 
     def page(self) -> str:
         """The page as text."""

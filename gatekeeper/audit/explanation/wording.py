@@ -51,7 +51,7 @@ class FactLine(NamedTuple):
     refs: str = ""
 
 
-class Telling:
+class Wording:
     """Wording in one language. `names`: the names of reference records by kind/id, and of purposes.
 
     `citations`: the clauses behind reasons; None = those of the shipped policies.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gatekeeper.audit.log.tree import CHECKPOINT, Reading, newest
+from gatekeeper.audit.log.tree import CHECKPOINT, ReadableFiles, newest
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint
 from gatekeeper.errors import GatekeeperError
@@ -15,7 +15,7 @@ LATE_MS = 15 * 60_000
 """A seal is late if a decision has waited longer than this for it (milliseconds)."""
 
 
-class Dated(Reading, Protocol):
+class DatedFiles(ReadableFiles, Protocol):
     """Files with the times at which they were written."""
 
     def written_at(self, name: str) -> int | None:
@@ -41,7 +41,7 @@ class Seal:
         return decided is not None and decided > self.at and now - self.at > LATE_MS
 
 
-def read(files: Dated, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Seal | None:
+def read(files: DatedFiles, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Seal | None:
     """The current seal in the log's folder, None without a log.
 
     `log`, `witnesses`: the public keys to check with. Raises IntegrityError (4) as `tree.newest` does, and the errors

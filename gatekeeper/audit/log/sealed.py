@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gatekeeper.audit.log.tree import Reading, Tree, newest
+from gatekeeper.audit.log.tree import ReadableFiles, Tree, newest
 from gatekeeper.audit.log.witness import Passed, cosigned
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
@@ -17,7 +17,7 @@ from gatekeeper.errors import IntegrityError
 class Sealed:
     """A log at one checkpoint, cosigned if possible, with the number of each of its leaves."""
 
-    files: Reading
+    files: ReadableFiles
     checkpoint: Checkpoint
     note: str
     witnessed: bool
@@ -38,7 +38,7 @@ class Sealed:
 
 
 def sealed(
-    files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey], passed: Passed = lambda error: None
+    files: ReadableFiles, logs: Sequence[Vkey], witnesses: Sequence[Vkey], passed: Passed = lambda error: None
 ) -> Sealed | None:
     """The log at the newest cosigned checkpoint, else at the newest checkpoint; None if empty.
 
@@ -66,7 +66,7 @@ def checked(log: Sealed) -> Sealed:
     return log
 
 
-def _opened(files: Reading, checkpoint: Checkpoint, note: str, witnesses: Sequence[Vkey]) -> Sealed:
+def _opened(files: ReadableFiles, checkpoint: Checkpoint, note: str, witnesses: Sequence[Vkey]) -> Sealed:
     tree = Tree(files, checkpoint.size)
     hashes = [leaf_hash(leaf) for start in range(0, checkpoint.size, TILE) for leaf in tree.leaves(start)]
     indexes = {hash_: n for n, hash_ in enumerate(hashes)}

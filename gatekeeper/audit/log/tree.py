@@ -12,7 +12,7 @@ from gatekeeper.errors import IntegrityError
 CHECKPOINT = "checkpoint"
 
 
-class Reading(Protocol):
+class ReadableFiles(Protocol):
     """Files by name below a folder."""
 
     def read(self, name: str) -> bytes | None:
@@ -28,7 +28,7 @@ class Reading(Protocol):
         """The names of the files in a folder, empty without such a folder."""
 
 
-def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
+def newest(files: ReadableFiles, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
     """The current checkpoint and its whole note, None without one.
 
     `verifiers`: the log's keys, former ones too; their name is the log's origin. Raises IntegrityError (4) for a
@@ -51,7 +51,7 @@ def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] 
 class Tree:
     """The Merkle tree of a checkpoint, read from its tiles; raises IntegrityError (4) if they are missing or wrong."""
 
-    def __init__(self, files: Reading, size: int) -> None:
+    def __init__(self, files: ReadableFiles, size: int) -> None:
         self._files, self.size = files, size
         self._kept: tuple[str, bytes] = ("", b"")
 

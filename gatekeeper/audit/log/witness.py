@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from gatekeeper.audit.log.tree import Reading, Tree, newest
-from gatekeeper.audit.log.writer import Storing
+from gatekeeper.audit.log.tree import ReadableFiles, Tree, newest
+from gatekeeper.audit.log.writer import WritableFiles
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, of_another_log, open_checkpoint
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import Signing, cosignature
@@ -19,7 +19,7 @@ Passed = Callable[[UnavailableError], None]
 """Called with the error of each witness file that is skipped as unreadable."""
 
 
-def cosigned(files: Reading, witnesses: Sequence[Vkey], passed: Passed) -> Iterator[bytes]:
+def cosigned(files: ReadableFiles, witnesses: Sequence[Vkey], passed: Passed) -> Iterator[bytes]:
     """Yields these witnesses' files in `witness/`. Witnesses write to that folder, so unusable files are skipped."""
     for key in witnesses:
         try:
@@ -38,7 +38,9 @@ def _name(hash_: bytes) -> str:
 class Witness:
     """Witness of one log. `log`: its files; only `witness/HASH` is written there. `memory`: the witness's own files."""
 
-    def __init__(self, log: Storing, memory: Storing, *, signer: Signing, verifiers: Sequence[Vkey]) -> None:
+    def __init__(
+        self, log: WritableFiles, memory: WritableFiles, *, signer: Signing, verifiers: Sequence[Vkey]
+    ) -> None:
         """`verifiers`: the log's public keys, former ones too."""
         self._log, self._memory, self._signer, self._verifiers = log, memory, signer, verifiers
 

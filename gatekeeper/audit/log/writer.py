@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gatekeeper.audit.log.tree import CHECKPOINT, Reading, Tree, newest
+from gatekeeper.audit.log.tree import CHECKPOINT, ReadableFiles, Tree, newest
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of, tile_path
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
 from gatekeeper.audit.tlog.proofs import check_consistency
@@ -23,7 +23,7 @@ from gatekeeper.errors import IntegrityError
 LEAF_BYTES = 65_535
 
 
-class Storing(Reading, Protocol):
+class WritableFiles(ReadableFiles, Protocol):
     """Files that a writer keeps."""
 
     def write(self, name: str, content: bytes) -> None:
@@ -39,7 +39,7 @@ class Storing(Reading, Protocol):
 class LogWriter:
     """The log for its one writer: leaves are appended, and sealed together by the next checkpoint."""
 
-    def __init__(self, files: Storing, *, signer: Callable[[], Signing], verifiers: Sequence[Vkey]) -> None:
+    def __init__(self, files: WritableFiles, *, signer: Callable[[], Signing], verifiers: Sequence[Vkey]) -> None:
         """Continues the log from its checkpoint; an empty folder first gets the checkpoint of an empty log.
 
         `signer`: gives the log's current key; its name is the log's origin. `verifiers`: the log's keys, former ones

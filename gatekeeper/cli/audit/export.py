@@ -27,7 +27,7 @@ from gatekeeper.texts import text
 from gatekeeper.times import instant, span
 from schemas.topics import DAY_MS
 from streams.operations.trail import LiveTrail
-from streams.operations.trail_range import Known
+from streams.operations.trail_range import KnownPart
 
 
 @click.command("export", help=text("cli.audit_export"))
@@ -49,7 +49,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
         log, about = log_of(keys, settings.log_folder), begun(part, out)
         finished = last_finished(out, part)
         since = _demand_same(settings, out, about, finished, since=since, to=to)
-        known = {number: Known(one.offset, _day(one.day) + DAY_MS) for number, one in finished.items()}
+        known = {number: KnownPart(one.offset, _day(one.day) + DAY_MS) for number, one in finished.items()}
         trail = stack.enter_context(LiveTrail(settings, since=since, to=to, known=known))
         if about and trail.since != since:
             raise IncompleteError("error.export_lost", folder=out, part=part)

@@ -17,7 +17,7 @@ from gatekeeper.console.session import Denied, Form, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
-from gatekeeper.review.review_item import Doing, Item
+from gatekeeper.review.review_item import ActOnItem, Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
 
@@ -115,7 +115,7 @@ def run(request: Request, session: Viewer, name: str) -> Response:
     )
 
 
-def _result(id_: str, doing: Doing) -> ActResult:
+def _result(id_: str, doing: ActOnItem) -> ActResult:
     return ActResult(id_, doing.act_id, doing.outcome, doing.code, doing.did)
 
 

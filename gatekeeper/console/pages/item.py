@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import times
-from gatekeeper.audit.explanation.wording import FactLine, Telling
+from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.console import filters, given_reasons, items
 from gatekeeper.console.inquiries import by_time
@@ -105,7 +105,7 @@ def item_page(
         decision=decision,
         remedies={reason.code: remedies(reason, item) for reason in decision.reasons},
         names=names,
-        line=by_time(_history(facts, item, Telling(lang, names)), held.zone()),
+        line=by_time(_history(facts, item, Wording(lang, names)), held.zone()),
         under_way=items.under_way(doings),
         words=held.words(words),
         doings=[(doing, clock(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
@@ -149,7 +149,7 @@ def proof(request: Request, session: Viewer, id_: str) -> Response:
     return Response(found["value"], media_type="application/json", headers=headers)
 
 
-def _history(facts: dict[str, Any], item: Item, tell: Telling) -> list[FactLine]:
+def _history(facts: dict[str, Any], item: Item, tell: Wording) -> list[FactLine]:
     """The facts known of the person at the decision, then the decision itself."""
     known = [one for one in tell.facts(facts, item.source) if facts.get(one.kind)] if facts else []
     return [*known, FactLine("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]

@@ -17,7 +17,7 @@ from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.deciding.release import releasable
 from gatekeeper.policy.policy import Policy
-from gatekeeper.policy.reasons import CATALOGUE, Kind
+from gatekeeper.policy.reasons import CATALOGUE, ReasonKind
 from gatekeeper.texts import Language, catalogue
 
 router = APIRouter()
@@ -40,7 +40,7 @@ def listed(request: Request, session: Viewer, clause: Clause = "") -> Response:
     return page(request, "reasons", groups=groups, clause=clause.strip(), **shown)
 
 
-def citing(policy: Policy, clause: str) -> list[Kind]:
+def citing(policy: Policy, clause: str) -> list[ReasonKind]:
     """The reasons that cite a clause under a policy; A.3.4.2.7 of 2017 finds what cites J.8.7 (domain rule 7.6.31)."""
     codes = {row.name for row in policy.citing(clause)}
     return [kind for kind in CATALOGUE.values() if kind.code in codes]
@@ -49,7 +49,7 @@ def citing(policy: Policy, clause: str) -> list[Kind]:
 _GROUPS = list(dict.fromkeys(kind.group for kind in CATALOGUE.values()))
 
 
-def _group(kind: Kind) -> int:
+def _group(kind: ReasonKind) -> int:
     return _GROUPS.index(kind.group)
 
 
