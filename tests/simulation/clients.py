@@ -319,6 +319,10 @@ class Clients:
         settings = self._settings
         topics = [settings.topic(topic.name) for topic in TOPICS.values() if "worker" in topic.writers]
         name = f"{settings.group}-{partition}"
-        found = Producer({}, name, topics, timeout=TRANSACTION_SECONDS, request=REQUEST_SECONDS)
-        found._client = Connections(self._network)  # type: ignore[assignment]
-        return found
+        return Producer(
+            Connections(self._network),
+            name,
+            topics,
+            timeout=TRANSACTION_SECONDS,
+            request=REQUEST_SECONDS,
+        )

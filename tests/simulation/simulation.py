@@ -19,7 +19,7 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
-from streams.client import admin, producer
+from streams.client import admin, coordinators
 from streams.worker import acts, batch, dead_facts, reevaluation, settling, turn
 from tests.simulation import promises
 from tests.simulation.company import Company
@@ -206,7 +206,7 @@ def replaced(seed: int) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setattr(admin, "demand", lambda *_: None)
     patch.setattr(acts, "secrets", Chance)
-    patch.setattr(producer, "random", chance)
+    patch.setattr(coordinators, "random", chance)
     for module, name, value in SMALL:
         patch.setattr(module, name, value)
     configured = structlog.get_config()
