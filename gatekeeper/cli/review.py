@@ -14,6 +14,7 @@ from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
 from gatekeeper.review.queue import urgent
 from gatekeeper.review.review_item import ActOnItem, Item
+from gatekeeper.review.signer_words import proof_of
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from gatekeeper.times import instant
@@ -120,6 +121,8 @@ def left(item: Item, now: int, zone: str) -> str:
 
 def _told(doing: ActOnItem) -> str:
     said = [doing.at, ", ".join(doing.by), doing.kind, sentence(doing.outcome, doing.code)]
+    if proof := proof_of(doing):
+        said.append(f"[{proof}]")
     if doing.evidence:
         said.append(f"({doing.evidence})")
     if doing.reason:

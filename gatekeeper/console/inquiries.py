@@ -91,7 +91,13 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
     found = []
     for piece in pieces(told):
         explained = Explanation(
-            piece, None, local=lambda at: clock(at, zone), lang=lang, names=names, citations=citations
+            piece,
+            None,
+            local=lambda at: clock(at, zone),
+            lang=lang,
+            names=names,
+            citations=citations,
+            signers=known.signers,
         )
         chapters = explained.chapters()
         with_facts = [pair for pair in zip(piece, chapters, strict=True) if pair[1].facts]

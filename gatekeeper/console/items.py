@@ -13,7 +13,7 @@ from gatekeeper.console.access import Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
-from gatekeeper.review.review_item import ActOnItem, Item, answered, asked, held, standing
+from gatekeeper.review.review_item import ActOnItem, Item, ActProof, answered, asked, held, standing
 from schemas.audit import Decision
 from schemas.events import ReviewPlace
 
@@ -37,7 +37,7 @@ CREATE INDEX asked_of_item ON asked (item);
 CREATE INDEX asked_by_time ON asked (at);
 CREATE TABLE answer (
     part INTEGER, place INTEGER, act_id TEXT, item TEXT, kind TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
-    code TEXT, did TEXT, PRIMARY KEY (part, place)
+    code TEXT, did TEXT, signed TEXT, PRIMARY KEY (part, place)
 ) WITHOUT ROWID;
 CREATE INDEX answer_of_item ON answer (item);
 CREATE INDEX answer_to_act ON answer (act_id);
@@ -96,8 +96,9 @@ def _audit(writing: Writing, record: Incoming) -> None:
     if doing is None:
         return
     said = (doing.act_id, doing.item, doing.kind, orjson.dumps(doing.by).decode(), doing.at, doing.evidence)
-    row = (*place, *said, doing.outcome, doing.code, doing.did)
-    db.execute(f"INSERT OR REPLACE INTO answer VALUES ({', '.join('?' * 11)})", row)
+    signed = orjson.dumps(doing.signed).decode() if doing.signed else None
+    row = (*place, *said, doing.outcome, doing.code, doing.did, signed)
+    db.execute(f"INSERT OR REPLACE INTO answer VALUES ({', '.join('?' * 12)})", row)
     if item := one(db, doing.item):
         _stand(db, item)
         _touch(writing, item.id)
@@ -226,7 +227,12 @@ def run(db: sqlite3.Connection, name: str) -> dict[str, ActOnItem]:
 
 def _answers(db: sqlite3.Connection, id_: str) -> Iterable[ActOnItem]:
     rows = db.execute("SELECT * FROM answer WHERE item = ? ORDER BY part, place", (id_,))
-    return [_asked(row, outcome=row["outcome"], code=row["code"], did=row["did"]) for row in rows.fetchall()]
+    return [_answered(row) for row in rows.fetchall()]
+
+
+def _answered(row: sqlite3.Row) -> ActOnItem:
+    signed = ActProof(**orjson.loads(row["signed"])) if row["signed"] else None
+    return _asked(row, outcome=row["outcome"], code=row["code"], did=row["did"], signed=signed)
 
 
 def _asked(row: sqlite3.Row, **told: Any) -> ActOnItem:

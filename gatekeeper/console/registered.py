@@ -9,9 +9,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
+from gatekeeper.audit.checks.trail import PersonLine
 from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.console.model import Model
 from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.knowledge.reference_log import ReferenceLog
@@ -45,21 +48,27 @@ PART = Part(SCHEMA, {"reference": _reference})
 class Registered:
     """The records of `reference` that count; it is complete once made, and never changes then.
 
-    `endorsed`: all of them by name, and those that wait. `policies`: the policy versions among them.
+    `endorsed`: all of them by name, and those that wait. `policies`: the policy versions among them. `signers`: the
+    managers who signed.
     """
 
     endorsed: Endorsed
     policies: KnownPolicies
+    signers: ReferenceSigners
 
     @classmethod
     def of(cls, db: sqlite3.Connection, origin: str) -> Registered:
         """The records that count in this snapshot of the read model. `origin`: the name of the log."""
-        found = cls(Endorsed(ReferenceLog(origin)), KnownPolicies(FactStore(origin)))
+        endorsed, policies = Endorsed(ReferenceLog(origin)), KnownPolicies(FactStore(origin))
+        lines, named = list[PersonLine](), dict[str, bytes]()
         for row in db.execute("SELECT * FROM referred ORDER BY part, place"):
             record = Record("reference", row["part"], row["place"], row["written"], row["key"], row["value"])
-            found.endorsed.take(record)
-            found.policies.take(record)
-        return found
+            counted = endorsed.take(record)
+            policies.take(record)
+            lines.append(PersonLine(record.partition, record.offset, record.timestamp, record.value or b""))
+            if counted:
+                named[sha256(counted.named).hexdigest()] = counted.named
+        return cls(endorsed, policies, ReferenceSigners(lines, origin, named.get))
 
     @property
     def people(self) -> Roster:

@@ -72,7 +72,8 @@ class Session:
     """Session of one user in one browser; it ends at `until`, or when `ground` no longer gives `stood_on`.
 
     `leave`: the address that signs the user out at the identity provider, None where there is none. `bar`: why no act
-    of this user can succeed, None if some can. `vouched`: the console signs for the user.
+    of this user can succeed, None if some can. `vouched`: the console signs for the user. `unsigned`: acts need no
+    signature here.
     """
 
     user: str
@@ -85,6 +86,7 @@ class Session:
     leave: str | None
     bar: Bar | None = None
     vouched: bool = False
+    unsigned: bool = False
     token: str = field(default_factory=lambda: token_urlsafe(32))
 
     def may(self, right: str, about: About | None = None) -> bool:

@@ -101,7 +101,8 @@ class Console:
             own=self.own,
         )
         vouched = people.began is not None and self.key is not None
-        return replace(session, access=access, bar=bar, vouched=vouched)
+        unsigned = people.began is None and self.settings.acts == "unsigned"
+        return replace(session, access=access, bar=bar, vouched=vouched, unsigned=unsigned)
 
     def signatory(self, session: Session) -> Signatory:
         """The signatory of the user's acts: the console's word, or the own key of the one person for whom it runs."""

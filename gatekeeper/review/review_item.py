@@ -115,10 +115,22 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class ActProof:
+    """The signature of an act, as its audit record tells it (`schemas.audit.SignedBy`)."""
+
+    by: str
+    key: str
+    method: str
+    console: str | None = None
+    signin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ActOnItem:
     """One act on an item: the request and its result; `outcome` is None until the worker answers.
 
-    `did`: the id of its audit record, which is also that of the resulting decision.
+    `did`: the id of its audit record, which is also that of the resulting decision. `signed`: the signature of an
+    answered act, None without one.
     """
 
     act_id: str
@@ -131,6 +143,7 @@ class ActOnItem:
     outcome: str | None = None
     code: str | None = None
     did: str | None = None
+    signed: ActProof | None = None
 
     @property
     def run(self) -> str | None:
@@ -200,6 +213,7 @@ def answered(found: Mapping[str, Any]) -> ActOnItem | None:
         acted.outcome,
         acted.code,
         did,
+        _signed(acted),
     )
 
 
@@ -221,6 +235,13 @@ def after(doing: ActOnItem) -> State | None:
     if doing.outcome in ("cleared", "withheld"):
         return "redecided" if doing.kind == "redecide" else "released"
     return _AFTER.get(doing.outcome or "")
+
+
+def _signed(acted: Acted) -> ActProof | None:
+    if not acted.signed:
+        return None
+    one = acted.signed[0]
+    return ActProof(one.by, one.key, one.method, one.console, one.signin)
 
 
 def _people(by: Any) -> tuple[str, ...]:

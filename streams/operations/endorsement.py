@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 from gatekeeper.errors import UsageError
-from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.knowledge.reference_log import Counted, ReferenceLog
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
 from schemas.codec import Unreadable, decode, encode
@@ -56,18 +56,19 @@ class Endorsed:
     newest: dict[str, Counting] = field(default_factory=dict)
     _by_place: dict[tuple[str, str], Counting] = field(default_factory=dict)  # by name and hash
 
-    def take(self, record: Record) -> None:
-        """Takes the next record; one that cannot be read does not count."""
+    def take(self, record: Record) -> Counted | None:
+        """Takes the next record, as `ReferenceLog.take` does; one that cannot be read does not count."""
         try:
             model = decode("reference", record.key, record.value)
             name = subject_key("reference", model)
             self._by_place[name, sha256(record.value or b"").hexdigest()] = Counting(model, record)
             counted = self.log.take(record, model)
         except Unreadable:
-            return
+            return None
         if counted:
             name = subject_key("reference", counted.model)
             self.newest[name] = self._by_place[name, sha256(counted.value).hexdigest()]
+        return counted
 
     @property
     def founded(self) -> bool:

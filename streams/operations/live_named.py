@@ -20,7 +20,7 @@ class LiveNamed:
 
     def __init__(self, reader: Reader, origin: str) -> None:
         self.people: list[PersonLine] = []
-        """The records `staff` and `signature`."""
+        """The records `staff`, `signature` and `policy`."""
         self.log = ReferenceLog(origin)
         """The records of `reference` that count."""
         self._policies: dict[str, bytes] = {}
@@ -36,7 +36,7 @@ class LiveNamed:
                 if isinstance(found, PolicyVersion) and found.toml is not None:
                     self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
                 counted = self.log.take(record, found)
-                if isinstance(found, Staff | Signature):
+                if isinstance(found, Staff | Signature | PolicyVersion):
                     self.people.append(PersonLine(record.partition, record.offset, record.timestamp, value))
             except Unreadable:
                 continue

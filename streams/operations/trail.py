@@ -103,7 +103,7 @@ class LiveTrail:
         return self._named.log
 
     def people(self) -> list[PersonLine]:
-        """The records `staff` and `signature` of `reference`."""
+        """The records `staff`, `signature` and `policy` of `reference`."""
         return self._named.people
 
     def policy(self, sha256: str) -> bytes | None:

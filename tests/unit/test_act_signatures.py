@@ -8,10 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.explanation.wording import Wording
+from gatekeeper.audit.explanation.explanation import Explanation
+from gatekeeper.audit.explanation.placed_record import PlacedRecord
 from gatekeeper.audit.verify.act_signatures import Signers
 from gatekeeper.audit.verify.findings import Report
 from gatekeeper.staff.roster import Member
+from gatekeeper.texts import Language
 from schemas.codec import canonical, decode, encode
 from tests.support import invented, staff
 from tests.support.authenticator import Passkey
@@ -82,10 +84,17 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> No
 
 
 def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(records: list[bytes]) -> None:
-    tell = Wording("en")
-    release, note = (tell.whole(tell.act(orjson.loads(record)["act"])) for record in records)
-    assert "signed by kenji with the key k1" in release
-    assert "the word of the console console for yuki" in note
+    release, note = (explained(record, "en") for record in records)
+    assert "signed with kenji's own key k1" in release
+    assert "by the console's word for yuki, who signed in with a password" in note
+    assert "yuki さん(パスワードでサインイン)に代わりコンソールが署名" in explained(records[1], "ja")
+    unsigned = orjson.loads(records[0])
+    del unsigned["act"]["signed"]
+    assert "not signed: the name is only what was typed" in explained(canonical(unsigned), "en")
+
+
+def explained(record: bytes, lang: Language) -> str:
+    return Explanation([PlacedRecord(orjson.loads(record), 3)], None, local=str, lang=lang).page()
 
 
 def test_acts_of_an_earlier_release_then_they_are_unsigned(records: list[bytes]) -> None:

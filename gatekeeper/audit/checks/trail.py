@@ -55,7 +55,7 @@ class Named(Protocol):
 
 
 class PersonLine(NamedTuple):
-    """A record `staff` or `signature` of `reference`: its place, its arrival in milliseconds, and its bytes."""
+    """A record `staff`, `signature` or `policy` of `reference`: its place, arrival in milliseconds, and bytes."""
 
     partition: int
     offset: int
@@ -76,7 +76,7 @@ class Trail(Named, Protocol):
         ...
 
     def people(self) -> Sequence[PersonLine]:
-        """The people who signed acts, in the order of their records; with them anybody can check who acted."""
+        """The people, signatures and policies of `reference` in order; with them anybody can check who acted."""
         ...
 
     def links(self, partition: int) -> Iterator[Link]:

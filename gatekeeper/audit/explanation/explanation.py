@@ -6,15 +6,17 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, unreadable_record
+from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.verify.act_signatures import NOTHING_DONE, of_person
 from gatekeeper.audit.verify.sentences import CHANGED
 from gatekeeper.texts import Language, language
 from schemas.values import OWED
@@ -24,7 +26,8 @@ from schemas.values import OWED
 class Chapter:
     """One record in words; None or an empty list for parts that the record lacks.
 
-    `piece`: the scope. `more`: remarks on the facts as a whole. `at`: in local time.
+    `piece`: the scope. `more`: remarks on the facts as a whole. `at`: in local time. `signed`: the signers of the
+    policy and the reference data.
     """
 
     did: str
@@ -39,6 +42,7 @@ class Chapter:
     more: list[FactLine]
     must: list[str]
     policy: str
+    signed: list[str]
     shadow: str | None
 
 
@@ -47,10 +51,20 @@ def _rules(told: PlacedRecord) -> int:
     return found
 
 
+def _signed(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any] | None]:
+    """The signatures of an act, None for an act that was done and that nobody signed."""
+    act = record["act"]
+    if signed := act.get("signed"):
+        return tuple(signed)
+    unsigned = of_person(record["stage"], record["src"]["topic"]) and act["outcome"] not in NOTHING_DONE
+    return (None,) if unsigned else ()
+
+
 class Explanation:
     """Explanation of one piece in a language (None: the reader's). `local` writes an instant in local time.
 
-    `seal`: of the log, None if nothing is sealed. `names`, `citations`: as `Wording` takes them.
+    `seal`: of the log, None if nothing is sealed. `names`, `citations`: as `Wording` takes them. `signers`: of the
+    reference data, None if not known.
     """
 
     def __init__(
@@ -62,8 +76,10 @@ class Explanation:
         lang: Language | None = None,
         names: Mapping[str, str] | None = None,
         citations: Citations | None = None,
+        signers: ReferenceSigners | None = None,
     ):
         self.piece, self._seal, self._local = piece, seal, local
+        self._signers = signers
         self._tell = Wording(lang or language(), names, citations)
 
     def page(self) -> str:
@@ -76,7 +92,8 @@ class Explanation:
             because, facts = self._whole(chapter.because), self._whole(chapter.facts, chapter.more)
             for heading, block in (("because", because), ("facts", facts), ("must", chapter.must)):
                 lines += ["  " + self._tell.say(heading), *(f"    {line}" for line in block)] if block else []
-            lines += [f"  {said}" for said in (chapter.policy, chapter.shadow, *self._standing(told)) if said]
+            last = (chapter.policy, *chapter.signed, chapter.shadow, *self._standing(told))
+            lines += [f"  {said}" for said in last if said]
             lines.append("")
         return "\n".join([*lines, self._tell.say("unproven")])
 
@@ -106,6 +123,7 @@ class Explanation:
                 "act": told.record.get("act"),
                 "reasons": [self._tell.reason(reason, told.record) for reason in told.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
+                "reference": self._signers.plain(told.record) if self._signers and self._signs(told) else [],
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "wrong": [finding.code for finding in told.wrong],
                 "seal": self._sealed(told),
@@ -141,15 +159,20 @@ class Explanation:
             at=self._local(record["at"]),
             stage=tell.say("stage_" + record["stage"]),
             piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
-            act=tell.act(record["act"]) if record.get("act") else None,
+            act=tell.act(record["act"], () if told.wrong else _signed(record)) if record.get("act") else None,
             verdict=tell.say(f"verdict_{record['verdict']}") if record["verdict"] else None,
             because=[tell.because(reason, record) for reason in record["reasons"]],
             facts=tell.facts(facts, record["basis"]) if facts else [],
             more=more,
             must=[tell.known("must", code) for code in record["obligations"]],
             policy=tell.say("policy", **record["policy"], rules=record["engine"]["rules"]),
+            signed=self._signers.told(record, tell.lang) if self._signs(told) else [],
             shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
         )
+
+    def _signs(self, told: PlacedRecord) -> bool:
+        """Tells whether the signers of the reference data are told: of a decision whose proof holds."""
+        return self._signers is not None and told.record["verdict"] is not None and not told.wrong
 
     def _owed(self, record: Mapping[str, Any]) -> str | None:
         """The reason for which a cleared piece was owed to the person despite any refusal; None for other mail."""

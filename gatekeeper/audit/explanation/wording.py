@@ -14,6 +14,7 @@ from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records import masking
 from gatekeeper.deciding.answer import sentence
 from gatekeeper.policy.reasons import Found
+from gatekeeper.review.signer_words import signer_words
 from gatekeeper.texts import Language, catalogue
 from gatekeeper.texts import text as worded
 from gatekeeper.words import law
@@ -106,19 +107,14 @@ class Wording:
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
         return FactLine("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 
-    def act(self, act: Mapping[str, Any]) -> FactLine:
-        """An act: actor, kind, outcome, and evidence."""
+    def act(self, act: Mapping[str, Any], signed: Iterable[Mapping[str, Any] | None] = ()) -> FactLine:
+        """An act: actor, kind, outcome, evidence, and who signed it. `signed`: as `signer_words` takes each."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
         kind = self.known("kind", act["kind"] or "-")
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
         refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
-        refs += [self._signed(one) for one in act.get("signed") or ()]
+        refs += [signer_words(one, self.lang) for one in signed]
         return FactLine("acts", act["at"], said, ", ".join(filter(None, refs)))
-
-    def _signed(self, one: Mapping[str, Any]) -> str:
-        """The signer of an act with the method: the person, or the console for the person."""
-        said = {"by": one["by"], "name": one["key"], "console": one.get("console") or "-"}
-        return self.say(f"signed_{one['method']}", **said)
 
     def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[FactLine]:
         """The facts of a snapshot as lines. `basis`: the source on which a decision rests."""

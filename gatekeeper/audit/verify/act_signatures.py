@@ -27,6 +27,16 @@ def of_person(stage: str, topic: str) -> bool:
     return stage in ("act", "release") and _OF_ACTS.search(topic) is not None
 
 
+def referred(line: Any) -> Referred[None]:
+    """The record of `reference` in a line of STAFF; raises one of MALFORMED for anything else."""
+    one = with_keys(line, "offset", "partition", "timestamp", "value")
+    value = one["value"].encode()
+    place = int(one["partition"]), int(one["offset"])
+    said = json.loads(value)
+    name = f"{said['kind']}/{said['id']}"
+    return Referred(place, int(one["timestamp"]), name, sha256(value).hexdigest(), said, None)
+
+
 class Signers:
     """The people of an export or a proof, and the count of acts by how they were signed."""
 
@@ -41,13 +51,7 @@ class Signers:
         """Takes the people, each line as an export or a proof holds it; a line of another form is a finding."""
         for line in lines:
             try:
-                one = with_keys(line, "offset", "partition", "timestamp", "value")
-                value = one["value"].encode()
-                place = int(one["partition"]), int(one["offset"])
-                said = json.loads(value)
-                name = f"{said['kind']}/{said['id']}"
-                record = Referred(place, int(one["timestamp"]), name, sha256(value).hexdigest(), said, None)
-                self._people.take(record)
+                self._people.take(referred(line))
             except MALFORMED:
                 self._report.add("staff_line")
 

@@ -12,7 +12,9 @@ from gatekeeper.audit.checks.trail import PersonLine, Trail
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, proven
+from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
+from gatekeeper.audit.export.export_reader import Folder
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.verify.sentences import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
@@ -47,7 +49,12 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
         citations = Citations(trail.policy)
-        explanations = [Explanation(piece, seal, local=_clock(trail, piece), citations=citations) for piece in found]
+        group = trail.about["group"] if isinstance(trail, Folder) else settings.group
+        signers = ReferenceSigners(trail.people(), str(group), trail.reference)
+        explanations = [
+            Explanation(piece, seal, local=_clock(trail, piece), citations=citations, signers=signers)
+            for piece in found
+        ]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
     if not found and (search.troubles or (isinstance(trail, LiveTrail) and trail.aside)):

@@ -23,6 +23,7 @@ from gatekeeper.engine.item import FROM
 from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
 from gatekeeper.review.review_item import Item
+from gatekeeper.review.signer_words import proof_of
 from gatekeeper.texts import text
 from gatekeeper.times import clock, instant
 from schemas.events import Release, Send
@@ -108,7 +109,10 @@ def item_page(
         line=by_time(_history(facts, item, Wording(lang, names)), held.zone()),
         under_way=items.under_way(doings),
         words=held.words(words),
-        doings=[(doing, clock(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
+        doings=[
+            (doing, clock(doing.at, held.zone()), told(doing.outcome, doing.code, lang), proof_of(doing, lang))
+            for doing in doings
+        ],
         claimed=claimed(item, now),
         offers=_offers(item, session, policy, now, lang, under_way=items.under_way(doings)),
         proof=proof,

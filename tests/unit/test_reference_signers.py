@@ -1,0 +1,134 @@
+"""The explanation of a decision names the managers who signed its policy and reference data, if any did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.explanation.explanation import Explanation
+from gatekeeper.audit.explanation.placed_record import PlacedRecord
+from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
+from gatekeeper.policy.packs import shipped
+from gatekeeper.policy.policy import Policy
+from schemas.codec import canonical
+from tests.support import invented, staff
+from tests.support.desk import YOUNG
+from tests.unit.test_signed_acts import AT, Office
+
+BYTES = invented.named(orjson.dumps(value) for _, value in invented.REFERENCE)
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    """The audit record of a send."""
+    desk = Office(*YOUNG)
+    desk.send()
+    found: dict[str, Any] = orjson.loads(desk.all[0].audit)
+    return found
+
+
+def value_of(record: dict[str, Any], name: str) -> bytes:
+    """The bytes of the record of `reference` that a decision names."""
+    return BYTES[record["facts"]["refs"][name]]
+
+
+def signers(*lines: staff.Line, origin: str = staff.ORIGIN, arrived: int = invented.T) -> ReferenceSigners:
+    whole = [*staff.founding(at=AT), *lines]
+    return ReferenceSigners(staff.people(arrived=arrived, lines=whole), origin, BYTES.get)
+
+
+def signed(record: dict[str, Any], name: str, *by: str) -> list[staff.Line]:
+    return staff.signed((name, value_of(record, name)), *by, at=AT)
+
+
+def test_reference_data_then_the_page_says_which_managers_signed_and_what_nobody_did(record: dict[str, Any]) -> None:
+    lines = [*signed(record, "controller/C1", "hanako", "taro"), *signed(record, "notice/OK", "hanako")]
+    found = signers(*lines)
+    assert found.told(record, "en") == [
+        "Reference data signed by hanako: notice/OK",
+        "Reference data signed by hanako, taro: controller/C1",
+        "Reference data that nobody signed, older than the first person: purpose/*, template/T-1",
+        "Comes with the release, and needs no signature: policy/jp-pmark@1",
+    ]
+    page = Explanation([PlacedRecord(record, 3)], None, local=str, lang="ja", signers=found).page()
+    assert "参照データの署名(hanako): notice/OK" in page
+    (plain,) = Explanation([PlacedRecord(record, 3)], None, local=str, signers=found).plain()
+    assert {"record": "notice/OK", "signed": [{"by": "hanako", "method": "key"}]} in plain["reference"]
+    assert {"record": "template/T-1", "signed": []} in plain["reference"]
+    assert {"record": "policy/jp-pmark@1", "signed": None} in plain["reference"]
+
+
+def test_versions_then_all_of_them_must_be_signed(record: dict[str, Any]) -> None:
+    purposes = [
+        (f"purpose/{one['id']}", orjson.dumps(one)) for _, one in invented.REFERENCE if one["kind"] == "purpose"
+    ]
+    some = [line for one in purposes[1:] for line in staff.signed(one, "hanako", at=AT)]
+    assert signers(*some).of(record)["purpose/*"] == ()
+    all_ = [*some, *staff.signed(purposes[0], "taro", at=AT)]
+    assert signers(*all_).of(record)["purpose/*"] == (("hanako", "key"), ("taro", "key"))
+
+
+def test_the_consoles_word_then_it_is_said(record: dict[str, Any]) -> None:
+    name, value = "notice/OK", value_of(record, "notice/OK")
+    given = {"origin": staff.ORIGIN, "at": AT, "id_": "s-1", "user": "hanako", "signin": "password"}
+    made = staff.signatures.of_reference(name, value, staff.key("console"), **given)
+    found = signers(("signature/s-1", made))
+    assert found.of(record)[name] == (("hanako", "vouched"),)
+    assert "Reference data signed by the console for hanako: notice/OK" in found.told(record, "en")
+
+
+def policy(old: Policy, **fields: Any) -> staff.Line:
+    said = {"v": 1, "kind": "policy", "id": old.id, "version": old.version, "jurisdictions": ["JP"]}
+    return staff.line({**said, "effective_from": AT, **fields})
+
+
+def test_a_policy_that_was_put_in_force_then_its_signers_are_named(record: dict[str, Any]) -> None:
+    (own, *_) = shipped()["jp-pmark"]
+    name = f"policy/{own.id}@{own.version}"
+    assert signers(*staff.signed(policy(own), "hanako", "taro", at=AT)).of(record)[name] == (
+        ("hanako", "key"),
+        ("taro", "key"),
+    )
+    assert signers(policy(own)).of(record)[name] == ()
+    text = "a text of our own"
+    ours = {**record, "policy": {**record["policy"], "sha256": sha256(text.encode()).hexdigest()}}
+    assert signers(*staff.signed(policy(own, toml=text), "taro", at=AT)).of(ours)[name] == (("taro", "key"),)
+    assert signers(*staff.signed(policy(own, toml="another"), "taro", at=AT)).of(ours)[name] == ()
+
+
+def sign_as(signer: str, **fields: Any) -> Callable[[dict[str, Any]], list[staff.Line]]:
+    def lines(record: dict[str, Any]) -> list[staff.Line]:
+        record_, (name, made) = staff.signed(("notice/OK", value_of(record, "notice/OK")), signer, at=AT)
+        return [record_, (name, canonical({**orjson.loads(made), **fields}))]
+
+    return lines
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        sign_as("yuki"),
+        sign_as("kenji"),
+        sign_as("hanako", by="taro"),
+        sign_as("hanako", sha256="0" * 64),
+        sign_as("hanako", of="notice/OTHER"),
+        sign_as("hanako", method="vouched", console="console", signin="password"),
+        sign_as("hanako", at="2026-11-24T00:00:00.000Z"),
+        sign_as("hanako", sig="AAAA"),
+    ],
+)
+def test_a_signature_that_counts_for_nothing_then_nobody_signed(
+    record: dict[str, Any], lines: Callable[[dict[str, Any]], list[staff.Line]]
+) -> None:
+    assert signers(*lines(record)).of(record)["notice/OK"] == ()
+
+
+def test_signed_for_another_log_or_without_people_then_nobody_signed(record: dict[str, Any]) -> None:
+    lines = signed(record, "notice/OK", "hanako")
+    assert signers(*lines, origin="test.gatekeeper").of(record)["notice/OK"] == ()
+    assert ReferenceSigners([], staff.ORIGIN, BYTES.get).of(record)["notice/OK"] == ()
+    assert ReferenceSigners([], staff.ORIGIN, lambda digest: None).of(record) == {"policy/jp-pmark@1": None}
