@@ -13,7 +13,7 @@ from gatekeeper.console.access import Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
-from gatekeeper.review.review_item import ActOnItem, Item, ActProof, answered, asked, held, standing
+from gatekeeper.review.review_item import ActOnItem, ActProof, Item, answered, asked, held, standing
 from schemas.audit import Decision
 from schemas.events import ReviewPlace
 

@@ -21,6 +21,7 @@ from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from gatekeeper.signing_key import secret_text
+from schemas.audit import Acts
 from schemas.record import Record
 from tests.support import staff
 from tests.support.desk import Desk
@@ -105,6 +106,7 @@ def offline_console(
     *,
     on_record: Mapping[str, Any] | None = EVERYBODY,
     key: str = "console",
+    acts: Acts = "signed",
     **more: Any,
 ) -> OfflineConsole:
     """A console of these users, whose model holds what the desk left on the topics.
@@ -115,7 +117,7 @@ def offline_console(
     keys = {"console_key": key_file(folder, key)} if users or more else {"user_key": key_file(folder, "hanako")}
     if on_record is EVERYBODY:
         on_record = users.file().users if users else {}
-    settings = Settings(broker=NO_BROKER, console_data=str(folder / "data"), log=str(folder / "log"), **keys)
+    settings = Settings(broker=NO_BROKER, console_data=str(folder / "data"), log=str(folder / "log"), acts=acts, **keys)
     app = create_app(settings, users=users, **more)
     held: Console = app.state.console
     away = UnavailableError("error.broker_unreachable", broker=NO_BROKER, detail="-")

@@ -60,6 +60,11 @@ def _signed(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any] | None]:
     return (None,) if unsigned else ()
 
 
+def _decides(told: PlacedRecord) -> bool:
+    """Tells whether a record is that of a decision, and its proof holds."""
+    return told.record["verdict"] is not None and not told.wrong
+
+
 class Explanation:
     """Explanation of one piece in a language (None: the reader's). `local` writes an instant in local time.
 
@@ -123,7 +128,7 @@ class Explanation:
                 "act": told.record.get("act"),
                 "reasons": [self._tell.reason(reason, told.record) for reason in told.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
-                "reference": self._signers.plain(told.record) if self._signers and self._signs(told) else [],
+                "reference": self._signers.plain(told.record) if self._signers and _decides(told) else [],
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "wrong": [finding.code for finding in told.wrong],
                 "seal": self._sealed(told),
@@ -166,13 +171,9 @@ class Explanation:
             more=more,
             must=[tell.known("must", code) for code in record["obligations"]],
             policy=tell.say("policy", **record["policy"], rules=record["engine"]["rules"]),
-            signed=self._signers.told(record, tell.lang) if self._signs(told) else [],
+            signed=self._signers.told(record, tell.lang) if self._signers and _decides(told) else [],
             shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
         )
-
-    def _signs(self, told: PlacedRecord) -> bool:
-        """Tells whether the signers of the reference data are told: of a decision whose proof holds."""
-        return self._signers is not None and told.record["verdict"] is not None and not told.wrong
 
     def _owed(self, record: Mapping[str, Any]) -> str | None:
         """The reason for which a cleared piece was owed to the person despite any refusal; None for other mail."""

@@ -1,0 +1,77 @@
+"""The console says by what proof each act was done, and on each page when acts need no signature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.console import passwords
+from gatekeeper.console.users import Users
+from gatekeeper.engine.reconsideration import ITSELF
+from gatekeeper.review.review_item import ActOnItem
+from gatekeeper.review.signer_words import proof_of
+from tests.support.desk import YOUNG, Desk
+from tests.support.offline_console import OfflineConsole, offline_console, user_file
+from tests.unit.test_signed_acts import Office, by
+
+PEOPLE = {"rin": {"roles": ("manager",)}}
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+
+
+def console(folder: Path, desk: Desk) -> OfflineConsole:
+    return offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+
+
+@pytest.fixture
+def signed() -> Desk:
+    """An item with three notes: by a person's own key, by the console's word, and by nobody, which is refused."""
+    desk = Office(*YOUNG)
+    desk.send(event_id="E-1")
+    desk.act("note", 0, **by("kenji", "n-1"))
+    desk.word = True
+    desk.act("note", 0, **by("yuki", "n-2"))
+    desk.by = None
+    desk.act("note", 0, **by("taro", "n-3"))
+    return desk
+
+
+def test_acts_on_an_item_then_its_page_says_who_signed_each_in_both_languages(tmp_path: Path, signed: Desk) -> None:
+    browser = console(tmp_path, signed).client("rin")
+    item = f"/items/{signed.records[0].did}"
+    english, japanese = (browser.get(f"{item}?lang={lang}").text for lang in ("en", "ja"))
+    assert "signed with kenji&#39;s own key k1" in english
+    assert "by the console&#39;s word for yuki, who signed in with a password" in english
+    assert "kenji さん本人の鍵 k1 で署名" in japanese
+    assert "yuki さん(パスワードでサインイン)に代わりコンソールが署名" in japanese
+    assert "typed" not in english
+    assert 'id="unsigned"' not in english
+
+
+def test_acts_that_nobody_had_to_sign_then_the_item_says_so(tmp_path: Path) -> None:
+    desk = Desk(*YOUNG)
+    desk.send(event_id="E-1")
+    desk.act("note", 0, by="kenji", act_id="n-1")
+    page = console(tmp_path, desk).client("rin").get(f"/items/{desk.records[0].did}?lang=en").text
+    assert "not signed: the name is only what was typed" in page
+
+
+def test_acts_of_the_gate_or_without_an_answer_then_nobody_is_named_as_signer() -> None:
+    act = ActOnItem("a", "I", "redecide", (ITSELF,), "2026-11-24", outcome="cleared")
+    assert proof_of(act) == ""
+    assert proof_of(ActOnItem("a", "I", "note", ("kenji",), "2026-11-24")) == ""
+    assert proof_of(ActOnItem("a", "I", "note", ("kenji",), "2026-11-24", outcome="refused", code="unsigned")) == ""
+
+
+@pytest.mark.parametrize("path", ["/", "/items", "/reasons", "/manage"])
+def test_a_console_where_acts_need_no_signature_then_each_page_says_so_quietly(tmp_path: Path, path: str) -> None:
+    house = offline_console(tmp_path, None, Desk(*YOUNG), on_record=None, acts="unsigned")
+    page = house.anonymous().get(f"{path}?lang=ja").text
+    assert page.count("操作に署名を求めない設定で動いています") == 1
+    (tmp_path / "later").mkdir()
+    on_record = offline_console(tmp_path / "later", None, Desk(*YOUNG), acts="unsigned")
+    assert 'id="unsigned"' not in on_record.anonymous().get(f"{path}?lang=ja").text
