@@ -42,18 +42,9 @@ def command(
 ) -> None:
     """Writes a Withdrawn event for each controller and the act that names the actor, all or nothing."""
     settings = load()
-    done = withdrawals.write(
-        settings,
-        recipient,
-        by=person(settings, by or settings.user or UNNAMED),
-        method="cli",
-        controllers=controllers,
-        purpose=purpose,
-        channels=channels or "*",
-        at=at,
-        reason=reason,
-        evidence=evidence,
-    )
+    stated = withdrawals.WithdrawalStatement(recipient, "cli", controllers, purpose, channels or "*", at)
+    who = person(settings, by or settings.user or UNNAMED)
+    done = withdrawals.write(settings, stated, by=who, reason=reason, evidence=evidence)
     rows = [
         {
             "controller_id": event.controller_id,

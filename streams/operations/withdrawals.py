@@ -40,34 +40,44 @@ class Withdrawal:
     covers: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class WithdrawalStatement:
+    """A person's statement to withdraw consent from these controllers, or from every known one if none is given.
+
+    `method`: the place of entry. `at`: the time of the statement, as ISO 8601; None: now.
+    """
+
+    recipient: str
+    method: str
+    controllers: Collection[str] = ()
+    purpose: str = "*"
+    channels: Sequence[Channel] | Literal["*"] = "*"
+    at: str | None = None
+
+
 def write(
     settings: Settings,
-    recipient: str,
+    stated: WithdrawalStatement,
     *,
     by: str,
-    method: str,
-    controllers: Collection[str] = (),
-    purpose: str = "*",
-    channels: Sequence[Channel] | Literal["*"] = "*",
-    at: str | None = None,
     reason: str = "",
     evidence: str | None = None,
     signatory: Signatory | None = None,
 ) -> Withdrawal:
-    """Writes that a person withdraws consent from these controllers, or from every known one if none is given.
+    """Writes a withdrawal with the act of the person who entered it; `signatory`: as for `Publisher`.
 
-    `method`: the place of entry. `at`: the time of the person's statement, as ISO 8601; None: now. `signatory`: as for
-    `Publisher`.
     Raises UsageError (2) with the option, never its value, or if no controller is known; and as
     `streams.client.fact_with_act.write` does.
     """
+    recipient, purpose = stated.recipient, stated.purpose
     act = fact_with_act.act("withdraw", by=by, recipient_id=recipient, reason=reason, evidence_ref=evidence)
-    said = {"method": method, "purpose": purpose, "channels": channels, "event_time": at, "recorded_at": act.at}
-    _event(recipient, next(iter(controllers), "any"), **said)  # refused before any broker is asked
+    scope: dict[str, Any] = {"method": stated.method, "purpose": purpose, "channels": stated.channels}
+    said = {**scope, "event_time": stated.at, "recorded_at": act.at}
+    _event(recipient, next(iter(stated.controllers), "any"), **said)  # refused before any broker is asked
     with Reader(settings) as reader:
         known = management.controllers(reader)
         covers = purpose == "*" or any(below(one, purpose) for one in management.purposes(reader).registered)
-    named = sorted(set(controllers)) or known
+    named = sorted(set(stated.controllers)) or known
     if not named:
         raise UsageError("error.controller_unknown", topic=settings.topic("reference"))
     events = tuple(_event(recipient, one, **said) for one in named)

@@ -106,9 +106,8 @@ def stop(request: Request, session: Stopper, form: Form, recipient: str) -> Resp
     try:
         done = withdrawals.write(
             console(request).settings,
-            _named(recipient),
+            withdrawals.WithdrawalStatement(_named(recipient), "console"),
             by=session.user,
-            method="console",
             reason=typed["reason"],
             evidence=typed["evidence"] or None,
             signatory=console(request).signatory(session),

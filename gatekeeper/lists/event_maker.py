@@ -1,0 +1,168 @@
+"""The event of a row: its values from the cells by the map, with the fields that a row may omit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hmac import digest
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from gatekeeper.identity import SURE, Tokens
+from gatekeeper.lists.cells import UnfitRow
+from gatekeeper.lists.columns import ID_OF, Cell, ColumnMap, Constant, Contact, Node, alike
+from schemas.codec import canonical
+from schemas.events import GIVEN_STATES, Delivery
+from schemas.values import Line
+
+_DATE_OF = {"consents": "recorded_at", "suppressions": "received_at"}
+"""The field of an event's recording time, by topic; it is filled in if no column feeds it."""
+_ABSENT = object()
+_TEXT = TypeAdapter(Line)
+
+
+class EventMaker:
+    """Maker of events from rows, for one column map.
+
+    `tokens`: None only if the map makes no tokens. `id_key`: for the ids of rows without an id of their own; without it
+    such a row is unfit. `list_date`: the date of the list, for rows without a date of their own.
+    """
+
+    def __init__(self, columns: ColumnMap, tokens: Tokens | None, id_key: bytes | None, list_date: str) -> None:
+        self._map = columns
+        self._tokens = tokens
+        self._id_key = id_key
+        self._id_tokens = Tokens({1: id_key}) if id_key else None
+        self._under_id_key: dict[str, str] = {}
+        """The row's tokens as the key of ids makes them, which never changes."""
+        self._list_date = list_date
+        self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
+
+    def event(self, cells: Mapping[str, str]) -> dict[str, Any] | None:
+        """The event of a row by its cells, None for a row to be skipped; raises UnfitRow."""
+        self._under_id_key.clear()
+        if any(alike(cells[column]) in skip for column, skip in self._skips):
+            return None
+        return self._completed(self._root(cells))
+
+    def _root(self, cells: Mapping[str, str]) -> dict[str, Any]:
+        made = self._object(self._map.root, cells)
+        # a source without contact point would cover all of them; a suppression without person or token stops nobody
+        for name, other in (("contact_points", ""), ("token", "recipient_id")):
+            if name in self._map.root and name not in made and other not in made:
+                raise UnfitRow("contact_missing", self._map.contact_column)
+        return made
+
+    def _completed(self, made: dict[str, Any]) -> dict[str, Any]:
+        """The event with the fields that its row may omit: version, kind, method, id and date."""
+        topic = self._map.topic
+        event: dict[str, Any] = {"v": 1, **({"kind": "consent"} if topic == "consents" else {}), **made}
+        if topic == "consents":
+            if event["kind"] != "consent":
+                return event
+            event = {"method": "import", "expressed_by": "import", **event}
+            if event.get("state") in GIVEN_STATES and not self._says_method(event):
+                event["method"] = "import"
+        name, date = ID_OF.get(topic, ""), _DATE_OF.get(topic, "")
+        if name and name not in event:
+            event[name] = self._id(event)
+        if date and date not in event:
+            event[date] = self._list_date
+        return event
+
+    def _id(self, event: Mapping[str, Any]) -> str:
+        """The id of a row without one: the same for a repeated row, and without the key it tells nobody the row."""
+        if self._id_key is None:
+            raise UnfitRow("id_missing", "")
+        return f"row-{digest(self._id_key, canonical(self._of_any_key(event)), 'sha256').hex()[:40]}"
+
+    def _of_any_key(self, node: Any) -> Any:
+        """A part of the event without readings, with tokens that do not depend on the token keys."""
+        if isinstance(node, list):
+            return [self._of_any_key(each) for each in node]
+        if not isinstance(node, Mapping):
+            return node
+        made = node.get("token") in self._under_id_key
+        found = {name: self._of_any_key(each) for name, each in node.items() if not (made and name == "readings")}
+        return {**found, "token": self._under_id_key[node["token"]]} if made else found
+
+    def _point_id(self, token: str) -> str:
+        """The id of a contact point without one: the same for the same contact value (rule 7.4.18)."""
+        if self._id_key is None:
+            raise UnfitRow("id_missing", "")
+        return f"cp-{digest(self._id_key, self._under_id_key[token].encode(), 'sha256').hex()[:40]}"
+
+    def _says_method(self, event: Mapping[str, Any]) -> bool:
+        """True if a row itself says how its yes was given, and has evidence of it (rule 7.1.10)."""
+        return isinstance(self._map.root.get("method"), Cell) and "evidence_ref" in event
+
+    def _filled(self, node: Node, cells: Mapping[str, str]) -> Any:
+        if isinstance(node, Constant):
+            return node.value
+        if isinstance(node, Cell):
+            return _cell(node, cells[node.column])
+        if isinstance(node, list):
+            parts = [self._filled(each, cells) for each in node]
+            return [part for part in parts if part is not _ABSENT] or _ABSENT
+        if isinstance(node, dict):
+            return self._object(node, cells) or _ABSENT
+        raise TypeError(node)
+
+    def _object(self, node: dict[str, Node], cells: Mapping[str, str]) -> dict[str, Any]:
+        """The part of the event with its values from the row; empty if the row has no value or no contact for it."""
+        found: dict[str, Any] = {}
+        said = False
+        for key, each in node.items():
+            if isinstance(each, Contact):
+                known = self._known(each, cells)
+                if known is None and node is not self._map.root:
+                    return {}
+                found.update(known or {})
+                if known and node is not self._map.root and "id" not in node:
+                    found["id"] = self._point_id(known["token"])
+            elif (value := self._filled(each, cells)) is not _ABSENT:
+                found[key] = value
+            else:
+                continue
+            said = said or not isinstance(each, Constant)
+        return found if said or node is self._map.root else {}
+
+    def _known(self, contact: Contact, cells: Mapping[str, str]) -> dict[str, Any] | None:
+        """The token of a contact value with its readings; None if the row has no contact value."""
+        parts = {column: " ".join(cells[column].split()) for column in contact.columns}
+        if not any(parts[column] for column in contact.places):
+            return None
+        for column, part in parts.items():
+            try:
+                _TEXT.validate_python(part)
+            except ValidationError:
+                raise UnfitRow("contact_unreadable", column) from None
+        delivery = Delivery(
+            name=parts.get(contact.name or "") or "-",
+            postcode=parts.get(contact.postcode or "") or None,
+            lines=tuple(parts[column] for column in contact.lines if parts[column]),
+            email=parts.get(contact.email or "") or None,
+            phone=parts.get(contact.phone or "") or None,
+        )
+        known = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
+        if known is None:
+            raise UnfitRow("contact_unreadable", contact.places[0])
+        same = [(token, SURE) for token in known.same]
+        readings = [{"token": token, "score": score} for token, score in (*same, *known.readings)]
+        if self._id_tokens is not None and (named := self._id_tokens.of(contact.channel, delivery)):
+            self._under_id_key[known.token] = named.token
+        return {"token": known.token, **({"readings": readings} if readings else {})}
+
+
+def _cell(node: Cell, text: str) -> Any:
+    spelling = alike(text)
+    if node.values is not None and spelling in node.values:
+        return node.values[spelling]
+    if spelling in node.absent:
+        return _ABSENT
+    if node.values is not None:
+        raise UnfitRow("value_unknown", node.column)
+    try:
+        return node.read(f"{node.prefix}{text}{node.suffix}")
+    except UnfitRow as unfit:
+        raise UnfitRow(unfit.cause, node.column) from None
