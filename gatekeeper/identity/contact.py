@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from unicodedata import normalize
 
+from gatekeeper.identity.characters import nfkc
 from gatekeeper.identity.letters import settled
 
 _BRACKETED = re.compile(r".*<([^<>]*)>.*", re.DOTALL)
@@ -25,7 +25,7 @@ def several_mailboxes(text: str) -> bool:
 
     A display name before the brackets, `Hanako <hanako@mail.example>`, is no mailbox.
     """
-    plain = _QUOTED.sub("", normalize("NFKC", text)).strip().removeprefix("mailto:")
+    plain = _QUOTED.sub("", nfkc(text)).strip().removeprefix("mailto:")
     if bracketed := _NAMED.fullmatch(plain):
         plain = bracketed[1]
     return plain.count("@") > 1 or bool(_LISTED.search(plain))
@@ -33,10 +33,10 @@ def several_mailboxes(text: str) -> bool:
 
 def several_numbers(text: str) -> bool:
     """True if a written telephone number holds a second number; an extension is none (domain rule 7.4.19)."""
-    first, *rest = _EXTENSION.split(normalize("NFKC", text).casefold().strip(" \t("), maxsplit=1)
+    first, *rest = _EXTENSION.split(nfkc(text).casefold().strip(" \t("), maxsplit=1)
     behind = len(_NOT_DIGITS.sub("", "".join(rest)))
     digits = len(_NOT_DIGITS.sub("", first))
-    return bool(_SECOND.search(normalize("NFKC", text))) or behind >= NUMBER or digits > LONGEST
+    return bool(_SECOND.search(nfkc(text))) or behind >= NUMBER or digits > LONGEST
 
 
 def normalise_email(text: str) -> str:
@@ -50,7 +50,7 @@ def normalise_email(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    plain = _UNSEEN.sub("", normalize("NFKC", normalize("NFKC", text).casefold()))
+    plain = _UNSEEN.sub("", nfkc(nfkc(text).casefold()))
     bracketed = _BRACKETED.fullmatch(plain)
     local, _, domain = (bracketed[1] if bracketed else plain).removeprefix("mailto:").rpartition("@")
     if local.startswith('"') and local.endswith('"'):
@@ -71,7 +71,7 @@ def normalise_phone(text: str) -> str:
     `03-…`, `+81 3-…`, `+81 (0)3…` and `3…` (a spreadsheet dropped the 0) are one line. An extension is left out,
     because an objection to calls applies to the whole line. Idempotent.
     """
-    plain = _EXTENSION.split(normalize("NFKC", text).casefold().strip(" \t("), maxsplit=1)[0]
+    plain = _EXTENSION.split(nfkc(text).casefold().strip(" \t("), maxsplit=1)[0]
     number = _NOT_DIGITS.sub("", plain)
     digits, found = (number, 1) if plain.startswith("+") else _ABROAD.subn("", number, count=1)
     if (found and digits.startswith("81")) or (len(digits) in (11, 12) and digits.startswith("81")):

@@ -12,6 +12,8 @@ from unicodedata import normalize
 
 from joyokanji import convert
 
+from gatekeeper.identity.characters import Replacement, Table, assigned, replacing
+
 HIRAGANA = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30F7)}
 """Table for `str.translate` from katakana to hiragana."""
 
@@ -44,24 +46,56 @@ def alike(text: str) -> str:
 
     White space and punctuation stay. Idempotent.
     """
-    return settled(_alike, text)
+    plain = _plain()
+    for _ in range(64):
+        if plain(text):
+            return text
+        again = _alike(text)
+        if again == text:
+            return text
+        text = again
+    return text
 
 
 def _alike(text: str) -> str:
-    folded = normalize("NFKC", normalize("NFKC", text.translate(_SPACED_MARKS)).casefold()).translate(_table())
+    folded = normalize("NFKC", normalize("NFKC", text.translate(_FIRST)).casefold()).translate(_one_form())
     if "々" in folded:
         folded = _AGAIN.sub(r"\1\1", folded)
-    return _DASH.sub("-", _LONG_VOWEL.sub("ー", folded))
+    if "-" in folded or "ー" in folded:
+        folded = _DASH.sub("-", _LONG_VOWEL.sub("ー", folded))
+    return folded
 
 
 @cache
-def _table() -> Mapping[int, str | None]:
-    """Table for `str.translate`, from joyokanji's old forms (旧字体) and our own."""
+def _plain() -> Callable[[str], object]:
+    """Matches a text of letters that `_alike` leaves as they are, wherever they stand; most texts are such."""
+    changed = _changed()
+    kanji = (letter for letter in map(chr, range(0x4E00, 0xA000)) if ord(letter) not in changed)
+    same = "".join(
+        letter for letter in kanji if normalize("NFKC", letter) == letter and assigned(ord(letter)) == ord(letter)
+    )
+    kana, dashes = "ぁ-ゖァ-ヺ", "-ー0-9a-z"
+    alone = rf"[{same}0-9a-z \n!-,./:-@\[-`{{-~]"
+    kept = rf"[{kana}](?![-ー])|[{kana}]ー(?![{dashes}])|(?<![{kana}ー])-"
+    return re.compile(rf"(?:{alone}+|{kept})*+").fullmatch
+
+
+@cache
+def _one_form() -> Table:
+    return replacing(_changed())
+
+
+@cache
+def _changed() -> Mapping[int, Replacement]:
+    """The characters that have another form, from joyokanji's old forms (旧字体) and our own."""
     olds = map(chr, range(0x4E00, 0xA000))
-    table = {**_TO_ONE_FORM, **{ord(old): new for old in olds if (new := convert(old)) != old}}
+    table: dict[int, Replacement] = {**_TO_ONE_FORM, **{ord(old): new for old in olds if (new := convert(old)) != old}}
     for new, others in _kanji()["same"].items():
         table.update((ord(other), convert(new)) for other in others)
     return table
+
+
+_FIRST = Table(lambda code: _SPACED_MARKS.get(code) or assigned(code))
 
 
 @cache

@@ -41,27 +41,34 @@ def readings(value: str) -> dict[str, int]:
     combinations. The highest scores come first, at most 32, without `value` itself.
     """
     whole = Postal.of(value)
+    postcodes = [(whole.postcode, 1000), *([("", POSTCODE_DIFFERS)] if whole.postcode else [])]
+    numbers = [(shorter, _numbers(whole.numbers, shorter)) for shorter in _shorter(whole.numbers)]
+    hosts = [(whole.care, 1000), *([("", CARE_MISSING)] if whole.care else [])]
     found = {
-        str(reading): _sureness(whole, reading)
+        f"{name}|{postcode}|{whole.place}|{house}|{host}": _product(_name(whole.name, name), p, 1000, n, h)
         for name in islice(_names(whole.name), 8)
-        for postcode in dict.fromkeys((whole.postcode, ""))
-        for numbers in _shorter(whole.numbers)
-        for care in dict.fromkeys((whole.care, ""))
-        for reading in (Postal(name, postcode, whole.place, numbers, care),)
+        for postcode, p in postcodes
+        for house, n in numbers
+        for host, h in hosts
     }
     found.pop(value, None)
     return dict(sorted(found.items(), key=lambda item: -item[1])[:READINGS])
 
 
 def _sureness(one: Postal, other: Postal) -> int:
-    score = 1000
-    for part in (
+    return _product(
         _name(one.name, other.name),
         1000 if one.postcode == other.postcode else POSTCODE_DIFFERS,
         _place(one.place, other.place),
         _numbers(one.numbers, other.numbers),
         1000 if one.care == other.care else CARE_DIFFERS if one.care and other.care else CARE_MISSING,
-    ):
+    )
+
+
+def _product(*parts: int) -> int:
+    """The product of scores, each in per mille."""
+    score = 1000
+    for part in parts:
         score = score * part // 1000
     return score
 

@@ -18,40 +18,43 @@ _LIKE_A_NAME = re.compile(r"(?<![^\W\d_])[一-鿿]{2,6}(?![^\W\d_])(?<![館荘�
 _CUTS, _NAMES = 12, 8  # places in the lines where another address may begin, and names beside it, at most
 
 
-def addressed(delivery: Delivery) -> Delivery:
+def addressed(delivery: Delivery, found: Sequence[Piece]) -> Delivery:
     """The name and address of `delivery` without further text, and without the name on a line before the address.
 
-    `delivery` itself if it holds neither, or if that leaves no place with a house number.
+    `found`: its pieces. `delivery` itself if it holds neither, or if that leaves no place with a house number.
     """
-    found = pieces(delivery)
     kinds = [piece.kind for piece in found]
     if not {"place", "house"} <= {*kinds} or not ("further" in kinds or "name" in kinds[: kinds.index("place")]):
         return delivery
     return _at(delivery.name, _postcode(found), (_lines(found, (*_PLACED, "host")),))
 
 
-def further(delivery: Delivery) -> tuple[Delivery, ...]:
+def further(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
     """The other names and addresses that can be read from `delivery`, the likeliest first; () if all is accounted for.
 
-    Each further name is read at the address itself, and at each other address, like the name in its own place.
+    `found`: its pieces. Each further name is read at the address itself, and at each other address, like the name in
+    its own place.
     """
-    unknown = _further(found := pieces(delivery))
+    unknown = _further(found)
     if not unknown:
         return ()
     named_more = [delivery.name] if found[-1].kind == "further" else []
     text = "\n".join(filter(None, (alike(line).strip() for line in (*delivery.lines, *named_more))))
     cuts = sorted({start.end() for start in _STARTS.finditer(text)} - {0, len(text)})[:_CUTS]
     numbered = [text[cut:] for cut in cuts if _NUMBERED.search(text, cut)]
-    tails = {one.lines: one for tail in numbered if (one := addressed(_at(delivery.name, None, (tail,))))}.values()
+    written = [_at(delivery.name, None, (tail,)) for tail in numbered]
+    tails = {one.lines: one for tail in written if (one := addressed(tail, pieces(tail)))}.values()
     heads = [_at(delivery.name, delivery.postcode, (text[:cut],)) for cut in cuts]
     home = _at(delivery.name, _postcode(found), (_lines(found, _PLACED),))
     named = [_at(name, one.postcode, one.lines) for name in _names(unknown) for one in (home, delivery, *tails)]
     return (delivery, *tails, *named, *heads)
 
 
-def hosts(delivery: Delivery) -> tuple[Delivery, ...]:
-    """The hosts (様方, 気付), and buildings that may be a name, as people at the address: the stop may be theirs."""
-    found = pieces(delivery)
+def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
+    """The hosts (様方, 気付), and buildings that may be a name, as people at the address: the stop may be theirs.
+
+    `found`: the pieces of `delivery`.
+    """
     named = [host_of(piece.text) for piece in found if piece.kind == "host"]
     named += [name for piece in found if piece.kind == "building" for name in _LIKE_A_NAME.findall(piece.text)]
     return tuple(_at(name, _postcode(found), (_lines(found, _PLACED),)) for name in named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from gatekeeper.identity import places, written
@@ -76,9 +76,9 @@ def pieces(delivery: Delivery) -> tuple[Piece, ...]:
     )
 
 
-def accounted(delivery: Delivery) -> bool:
+def accounted(found: Iterable[Piece]) -> bool:
     """True if all that is printed is part of one name and one address (domain rule 7.4.19)."""
-    return all(piece.kind != "further" for piece in pieces(delivery))
+    return all(piece.kind != "further" for piece in found)
 
 
 def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:

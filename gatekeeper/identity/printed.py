@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
-from gatekeeper.identity.contact import several_mailboxes, several_numbers
-from gatekeeper.identity.letters import alike
+from gatekeeper.identity.flaw import flaw
 from gatekeeper.identity.token import Identified, Tokens
-from schemas.events import Delivery, Send
-from schemas.events.sends import ADDRESSED, CALLED, WRITTEN
-from schemas.values import Channel
-
-_PREFECTURE = re.compile(r"(?:東京都|北海道|京都府|大阪府|.{2,3}県)")
-_POSTCODE_MARK = "〒"
+from schemas.events import Send
+from schemas.events.sends import ADDRESSED
 
 Fault = Literal["not_an_address", "no_key", "not_checked", "missing", "incomplete", "several", "token_differs"]
 Printed = Identified | Fault
@@ -35,26 +29,12 @@ def printed(tokens: Tokens | None, send: Send, *, trusting: bool = False) -> Pri
     delivery, given = send.delivery, send.contact_point.token
     if delivery is None:
         return None if given else "missing"
-    if fault := _unusable(send.channel, delivery):
+    spelling = None if tokens is None else tokens.spelling(send.channel, delivery)
+    if fault := flaw(send.channel, delivery) if spelling is None else spelling.flaw:
         return "missing" if fault == "incomplete" and not given else fault
-    if tokens is None:
+    if tokens is None or spelling is None:
         return "not_checked" if given and trusting else "no_key"
-    found = tokens.of(send.channel, delivery)
+    found = spelling.identified
     if found is None:
         return "not_an_address" if given or send.channel in ADDRESSED else "missing"
     return "token_differs" if given and tokens.differs(given, found) else found
-
-
-def _unusable(channel: Channel, delivery: Delivery) -> Fault | None:
-    if channel in WRITTEN:
-        lines = [alike(line).strip() for line in delivery.lines]
-        placed = any(_POSTCODE_MARK in line or _PREFECTURE.match(line) for line in lines)
-        placed = placed or bool((delivery.postcode or "").strip())
-        return None if delivery.name.strip() and any(lines) and placed else "incomplete"
-    if channel == "email":
-        written = delivery.email or ""
-        return "several" if several_mailboxes(written) else None if written.strip() else "incomplete"
-    if channel in CALLED:
-        written = delivery.phone or ""
-        return "several" if several_numbers(written) else None if written.strip() else "incomplete"
-    return None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from binascii import b2a_base64
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.identity.contact import normalise_email, normalise_phone
+from gatekeeper.identity.flaw import Flaw, flaw
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.others import addressed, further, hosts
-from gatekeeper.identity.pieces import accounted
+from gatekeeper.identity.pieces import Piece, accounted, pieces
 from gatekeeper.identity.postal import normalise_postal
+from gatekeeper.mac import KEY_BYTES, begun, ended
 from schemas.audit import Printing
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN
@@ -24,8 +26,9 @@ VERSION = 1
 An old version must stay as long as suppressions made with it are in use.
 """
 
-KEY_BYTES = 32
-MEMO = 16_384
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+SPELLINGS = 128 * MEGABYTE
+"""Memory for the spellings seen last: about 100,000 of the demo's."""
 OTHERS = 128
 """Other names and addresses that are looked up for one printed address, with their readings, at most."""
 _READ = 4  # of these, the likeliest are also read less exactly
@@ -46,8 +49,12 @@ def token(key: bytes, value: str, number: int = 1) -> str:
         raise ValueError(f"a token key has {KEY_BYTES} bytes")
     if not value:
         raise ValueError("nothing has no token")
-    digest = hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256")
-    return f"{_named(number)}_" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+    inner, outer = _begun(key)
+    digest = ended(inner.copy(), outer.copy(), value.encode("utf-8", "surrogatepass")).digest()
+    return f"{_named(number)}_" + b2a_base64(digest, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+
+
+_begun = lru_cache(maxsize=64)(begun)
 
 
 def key_of(token: str) -> str:
@@ -127,12 +134,14 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     if channel not in WRITTEN:
         value = normalise(channel, delivery)
         return _identified(keys, value, {}, {}, whole=True) if value else None
-    value = normalise_postal(addressed(delivery)) or normalise_postal(delivery)
+    found = pieces(delivery)
+    meant = addressed(delivery, found)
+    value = normalise_postal(meant) or ("" if meant is delivery else normalise_postal(delivery))
     if not value:
         return None
-    others = _others(delivery)
+    others = _others(delivery, found)
     others.pop(value, None)
-    return _identified(keys, value, readings(value), dict(list(others.items())[:OTHERS]), whole=accounted(delivery))
+    return _identified(keys, value, readings(value), dict(list(others.items())[:OTHERS]), whole=accounted(found))
 
 
 def _identified(
@@ -147,13 +156,13 @@ def _identified(
     return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same)
 
 
-def _others(delivery: Delivery) -> dict[str, int]:
+def _others(delivery: Delivery, parts: Sequence[Piece]) -> dict[str, int]:
     """The normalised values of other names and addresses in `delivery` with their scores, whole ones first."""
-    found = dict.fromkeys(filter(None, map(normalise_postal, further(delivery))), SURE)
+    found = dict.fromkeys(filter(None, map(normalise_postal, further(delivery, parts))), SURE)
     for value in [*found][:_READ]:
         for less, score in readings(value).items():
             found.setdefault(less, score)
-    for host in filter(None, map(normalise_postal, hosts(delivery))):
+    for host in filter(None, map(normalise_postal, hosts(delivery, parts))):
         found.setdefault(host, HOST)
     return found
 
@@ -163,34 +172,53 @@ def open_tokens(keys: Mapping[int, bytes]) -> Tokens | None:
     return Tokens(keys) if keys else None
 
 
+class Spelling(NamedTuple):
+    """A contact value as printed on a channel. `identified`: as `identify` says. `flaw`: as `flaw.flaw` says."""
+
+    identified: Identified | None
+    flaw: Flaw | None
+
+    @property
+    def weight(self) -> int:
+        """The bytes that it takes in memory with its key, as an estimate."""
+        found = self.identified
+        return 1000 + 200 * (len(found.readings) + len(found.others) + len(found.same)) if found else 1000
+
+
+Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]
+"""Channel, name, postcode, lines, and mailbox or number: those of them that its channel reads."""
+
+
 class Tokens:
     """Tokens under the keys of the gate, with a cache of the spellings seen last.
 
-    Spellings are held in memory only, at most `size` of them; the least recently used one is dropped first.
+    Spellings are held in memory only, in at most `size` bytes; those not used for longest are dropped first.
     """
 
-    def __init__(self, keys: Mapping[int, bytes], *, size: int = MEMO) -> None:
+    def __init__(self, keys: Mapping[int, bytes], *, size: int = SPELLINGS) -> None:
         self.keys = frozenset(map(_named, keys))
         """The keys, each as in `key_of`."""
 
-        @lru_cache(maxsize=size)
-        def remembered(
-            channel: Channel, name: str, postcode: str | None, lines: tuple[str, ...], contact: str | None
-        ) -> Identified | None:
-            spelling = Delivery.model_construct(name=name, postcode=postcode, lines=lines, email=contact, phone=contact)
-            return identify(keys, channel, spelling)
+        def read(written: Written) -> Spelling:
+            channel, name, postcode, lines, contact = written
+            spelled = Delivery.model_construct(name=name, postcode=postcode, lines=lines, email=contact, phone=contact)
+            return Spelling(identify(keys, channel, spelled), flaw(channel, spelled))
 
-        self._remembered = remembered
+        self._read = Cache(size, read, lambda _, spelling: spelling.weight)
+
+    def spelling(self, channel: Channel, delivery: Delivery) -> Spelling:
+        """The delivery as it is printed on the channel, under the keys."""
+        if channel in WRITTEN:
+            return self._read(("postal", delivery.name, delivery.postcode, delivery.lines, None))
+        return self._read((channel, "", None, (), delivery.email if channel == "email" else delivery.phone))
 
     def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
         """The result of `identify` for the keys, the channel and the delivery."""
-        if channel in WRITTEN:
-            return self._remembered("postal", delivery.name, delivery.postcode, delivery.lines, None)
-        return self._remembered(channel, "", None, (), delivery.email if channel == "email" else delivery.phone)
+        return self.spelling(channel, delivery).identified
 
     def differs(self, given: str, found: Identified) -> bool:
         """True if a send names another token than that of its delivery; one of a former key is not compared."""
         return given != found.token and key_of(given) == key_of(found.token)
 
     def __len__(self) -> int:
-        return self._remembered.cache_info().currsize
+        return len(self._read)

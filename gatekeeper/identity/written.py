@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.identity.letters import alike, settled
 from gatekeeper.identity.name import normalise_name
 
@@ -26,6 +27,7 @@ _CHAINED = re.compile(
 _STREET = re.compile(r"([上下])(?:ル|る|がる|ガル)|([東西南北])入(?:ル|る)")
 # 丸ノ内 丸の内, 三ツ沢 三つ沢, 泉ヶ丘 泉ケ丘 泉が丘
 _BETWEEN = re.compile(r"(?<=[^\W\d_ぁ-ヺ])(?:([のノ])|([つツっッ])|([ケヶがガヵカ]))(?=[^\W\d_ぁ-ヺ])")
+_SPELLED = re.compile(r"[^\w-]|[_上下入字様のノつツっッケヶがガヵカ]")  # all that the four steps below may change
 _SECTION = re.compile(r"(?<!文)[大小]?字")
 _NOT_LETTERS = re.compile(r"(?:[^\w-]|_)+")
 _FLOOR = re.compile(r"(?<=[0-9])(?:階(?![一-鿿])|f(?![a-z]))")
@@ -118,13 +120,20 @@ def one_form(text: str) -> str:
 
 def squeezed(text: str) -> str:
     """The name of a place without white space, marks, 大字 and 字, and with one spelling of の, ツ and ケ."""
-    return settled(_squeezed, text)
+    return _places(text)
 
 
 def _squeezed(text: str) -> str:
+    if not _SPELLED.search(text):
+        return alike(text)
     text = _STREET.sub(lambda found: f"{found[1]}ル" if found[1] else f"{found[2]}入", _NOT_LETTERS.sub("", text))
     text = _SECTION.sub("", text).replace("様方", "")  # a 様方 without a name: `read` has taken the others
     return alike(_BETWEEN.sub(lambda found: "の" if found[1] else "ツ" if found[2] else "ケ", text))
+
+
+_places: Cache[str, str] = Cache(
+    16 * MEGABYTE, lambda text: settled(_squeezed, text), lambda text, _: 400 + 4 * len(text)
+)
 
 
 def _inside(rest: str) -> list[str]:

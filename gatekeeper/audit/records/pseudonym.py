@@ -9,27 +9,13 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
-from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import SALT_BYTES, Entry
 from gatekeeper.ledger.memory import Memory
-
-if TYPE_CHECKING:
-    from _hashlib import HASH
+from gatekeeper.mac import begun, ended
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_INNER = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER = bytes(byte ^ 0x5C for byte in range(256))
-_KEY_BYTES = 32
-_INNER_REST, _OUTER_REST = bytes(_KEY_BYTES).translate(_INNER), bytes(_KEY_BYTES).translate(_OUTER)
-"""Padding of a key to a block of SHA-256."""
-
-_EMPTY = sha256()
-
-# HMAC-SHA256 (RFC 2104) is written out here for speed, as every record needs three. `hmac.digest` and a new
-# `sha256()` look up the hash at each call, which takes longer than hashing. A copy of a begun hash does not.
 
 
 class Master:
@@ -38,11 +24,11 @@ class Master:
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, key: bytes) -> None:
-        self._inner, self._outer = _begun(key)
+        self._inner, self._outer = begun(key)
 
     def of(self, salt: bytes) -> bytes:
         """The 32-byte key of the person with this salt."""
-        return _ended(self._inner.copy(), self._outer.copy(), salt).digest()
+        return ended(self._inner.copy(), self._outer.copy(), salt).digest()
 
 
 class Subject:
@@ -59,10 +45,10 @@ class Subject:
 
         `raw`: those bytes; None if they are not available, and then `in_mac` is None too.
         """
-        inner, outer = _begun(self._key)
-        person = b2a_base64(_ended(inner.copy(), outer.copy(), self._owner).digest())
+        inner, outer = begun(self._key)
+        person = b2a_base64(ended(inner.copy(), outer.copy(), self._owner).digest())
         subj = "s1_" + person.translate(_URL_SAFE, b"=\n").decode()
-        return subj, None if raw is None else _ended(inner, outer, raw).hexdigest()
+        return subj, None if raw is None else ended(inner, outer, raw).hexdigest()
 
 
 class Subjects:
@@ -87,20 +73,3 @@ class Subjects:
         salt = self._chance(SALT_BYTES)
         found = Subject(self._masters[b"%d" % self._newest].of(salt), owner)
         return found, (entries.salt(recipient_id, self._newest, salt),)
-
-
-def _begun(key: bytes) -> tuple[HASH, HASH]:
-    """The inner and the outer hash, each begun with its block of the key."""
-    if len(key) != _KEY_BYTES:
-        raise ValueError("a key has 32 bytes")
-    inner, outer = _EMPTY.copy(), _EMPTY.copy()
-    inner.update(key.translate(_INNER) + _INNER_REST)
-    outer.update(key.translate(_OUTER) + _OUTER_REST)
-    return inner, outer
-
-
-def _ended(inner: HASH, outer: HASH, message: bytes) -> HASH:
-    """The hash of the outer over the inner over a message; both hashes are used up."""
-    inner.update(message)
-    outer.update(inner.digest())
-    return outer

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from typing import Any
-from unicodedata import unidata_version
 
 import orjson
 from pydantic import TypeAdapter
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter
 from gatekeeper.audit.records.pseudonym import Subject
 from gatekeeper.audit.records.releases import RULES, rules_of
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.identity import characters
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord, Mode, Stage
@@ -95,7 +95,7 @@ def record(
     """The bytes of `schemas.audit.AuditRecord`. `snapshot` goes in unchanged, not encoded again.
 
     `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
-    `normalised`: the printed value was normalised and compared, by this machine's Unicode tables. `clearance`,
+    `normalised`: the printed value was normalised and compared, by the Unicode version that it names. `clearance`,
     `clearance_event`: as decide() was given them. `act`: the fields of `schemas.audit.Acted`, if an act was judged.
     `subject`: the person, None if nobody may be named. `raw`: the input's bytes, None = not available.
     """
@@ -125,7 +125,7 @@ def record(
     if clearance_event is not None:
         found["clearance_event"] = clearance_event
     if normalised:
-        found["engine"]["unicode"] = unidata_version
+        found["engine"]["unicode"] = characters.VERSION
     return canonical(found)
 
 
