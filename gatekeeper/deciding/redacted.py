@@ -81,7 +81,6 @@ def _tokens(named: dict[str, Any], point: str) -> list[Token]:
     return [Token(token, point), *less] if token else []
 
 
-@lru_cache(maxsize=16384)
 def sources(lines: bytes) -> KnownSources:
     """Reads the sources of one person from their redacted forms, one per line.
 
@@ -101,13 +100,11 @@ def sources(lines: bytes) -> KnownSources:
     return KnownSources(tuple(_source(event) for event in kept if event["state"] != "deleted"), points)
 
 
-@lru_cache(maxsize=16384)
 def consents(lines: bytes) -> tuple[HeldConsent, ...]:
     """Reads the consent events of one person from their redacted forms, one per line."""
     return tuple(_made(HeldConsent, orjson.loads(line)) for line in lines.splitlines())
 
 
-@lru_cache(maxsize=4096)
 def events(lines: bytes) -> tuple[PersonEvent, ...]:
     """Reads the other events of one person from their redacted forms, one per line."""
     return tuple(_made(PersonEvent, orjson.loads(line)) for line in lines.splitlines())

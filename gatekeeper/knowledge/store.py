@@ -10,6 +10,7 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.deciding.facts import NO_AGES, Facts
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import hits, redacted
@@ -21,7 +22,17 @@ from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.copies import Copies
-from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
+from gatekeeper.knowledge.person_facts import (
+    KINDS,
+    WORD,
+    PersonFacts,
+    add,
+    covering,
+    joined,
+    person_of,
+    spellings,
+    weight,
+)
 from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
@@ -37,6 +48,8 @@ from schemas.topics import logical_name, subject_key
 
 SNAPSHOT_BYTES = 160 * 1024
 """Bytes of a snapshot, at most, to fit a record with send and reasons. Beyond, the person is FACTS_UNAVAILABLE."""
+DECODED = 384 * MEGABYTE
+"""Memory for the people decoded last: about 60,000 of the demo's."""
 UNREADABLE = 64
 """Unreadable records that are named per person; more are not named one by one."""
 _POLICY = "policy/"
@@ -45,10 +58,11 @@ _POLICY = "policy/"
 class FactStore:
     """All facts: `apply` adds a record of a fact topic, `view` gives the facts that bear on a send.
 
-    `origin`: as of `ReferenceLog`.
+    `origin`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most.
     """
 
-    def __init__(self, origin: str = "") -> None:
+    def __init__(self, origin: str = "", *, decoded: int = DECODED) -> None:
+        self._decoded = Cache(decoded, person_of, weight)
         self.log = ReferenceLog(origin)
         self.unresolved = Unresolved()
         self.named_by_refusals = NamedByRefusals()
@@ -58,7 +72,7 @@ class FactStore:
         self.listeners: list[Callable[[str], None]] = []
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
-        self._suppressed = SuppressedTokens()
+        self._suppressed = SuppressedTokens(self._decoded)
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
         self.copies = Copies()
         """The copied beginnings of the partitions."""
@@ -138,7 +152,7 @@ class FactStore:
         `asks`, `releases`: the worker's own entries in their redacted form, one per line, in addition to the facts.
         `erased`: the instant of the person's erasure according to the worker (milliseconds).
         """
-        person = person_of(self._people.get(send.recipient_id, b""))
+        person = self._decoded(self._people.get(send.recipient_id, b""))
         if asks or releases:
             person = joined(person, asks, releases)
         place = printed if isinstance(printed, Identified) else None
@@ -221,7 +235,7 @@ class FactStore:
 
     def person(self, recipient_id: str) -> bytes:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
-        person = person_of(self._people.get(recipient_id, b""))
+        person = self._decoded(self._people.get(recipient_id, b""))
         stops, _, overfull = self._suppressed.stops(person, person.exact, person.less, (), self.log)
         unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
         faults = (*person.overfull, *overfull, *unread)

@@ -5,11 +5,11 @@ A suppression stands under each whole token that it names, and under each less e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import Token
-from gatekeeper.knowledge.person_facts import PersonFacts, add, person_of
+from gatekeeper.knowledge.person_facts import PersonFacts, add
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.staff.signed_acts import readmits
 from schemas.events import Suppression
@@ -17,9 +17,13 @@ from schemas.record import Record
 
 
 class SuppressedTokens:
-    """The suppressions in their redacted form, by token. The order of the calls does not matter."""
+    """The suppressions in their redacted form, by token. The order of the calls does not matter.
 
-    def __init__(self) -> None:
+    `decoded`: decodes the lines of a token, as `person_of` does.
+    """
+
+    def __init__(self, decoded: Callable[[bytes], PersonFacts]) -> None:
+        self._decoded = decoded
         self._by_token: dict[str, bytes] = {}
         self._taken_back: dict[bytes, list[Record]] = {}  # corrections of erasures, which need a signature
 
@@ -64,7 +68,7 @@ class SuppressedTokens:
 
         for found in (tokens, readings):
             for token in found.keys() & self._by_token.keys():
-                stopped, score = person_of(self._by_token[token]), found[token]
+                stopped, score = self._decoded(self._by_token[token]), found[token]
                 overfull += stopped.overfull
                 for line in stopped.stops:
                     match(token, line, score)
