@@ -19,7 +19,7 @@ _YI, _LETTERS = 0xA000, 1024
 _LEARNT = 65_536  # characters that a table holds, at most: two thirds of those in use
 
 Replacement = int | str | None
-"""What a character becomes: another one by its number, a text, or nothing."""
+"""The replacement of a character: another one by its number, a text, or nothing."""
 
 
 class Table(dict[int, Replacement]):
