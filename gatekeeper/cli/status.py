@@ -129,6 +129,7 @@ def _seal(seen: Fleet) -> dict[str, Any] | None:
         "error": None,
         "size": seal.size,
         "age_ms": _since(seen, seal.at),
+        "held": [one.model_dump() for one in seal.held],
         "late": seal.late(decided=decided, now=seen.at),
         "witnessed": seal.witnessed and {"size": seal.witnessed[0], "age_ms": _since(seen, seal.witnessed[1])},
     }

@@ -99,6 +99,8 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         yield text("cli.status_transaction_open", **where, **said)
     if seen.seal and seen.seal.error:
         yield str(seen.seal.error)
+    for held in seen.seal.held if seen.seal else ():
+        yield text("cli.status_sealing_held", partition=held.partition, offset=held.offset)
     if facts := state["unreadable_facts"]:
         yield text("cli.status_unreadable", count=len(facts), shown=", ".join(facts[:5]))
     for purpose in state["purposes"]["unread"]:

@@ -20,9 +20,9 @@ for the rebalance and the take-over. A worker that waits for late facts is repor
 SHARING_OUT = ("PreparingRebalance", "CompletingRebalance")
 """Group states of a rebalance, in which Kafka reports no owners of partitions."""
 
-Trouble = Literal["no_owner", "refused", "not_deciding", "log_unreadable"]
+Trouble = Literal["no_owner", "refused", "not_deciding", "log_unreadable", "sealing_held"]
 """Troubles that need a person: a partition without an owner, a refused one, an owner that writes nothing while sends
-wait, an unreadable log."""
+wait, an unreadable log, a partition whose sealing waits for the choice of a branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,7 @@ class Fleet:
             ("refused", self.refused),
             ("not_deciding", self.undecided),
             ("log_unreadable", self.seal and self.seal.error),
+            ("sealing_held", self.seal and self.seal.held),
         ]
         return tuple(trouble for trouble, there in found if there)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeeper.audit.checks.coverage import put_out
+from gatekeeper.audit.checks.accounts import put_out
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.engine.reconsideration import ITSELF

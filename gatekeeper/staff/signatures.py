@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from gatekeeper.staff.message import PERSON, act_subject, digest, message
 from schemas.codec import canonical, encode
 from schemas.events import Act, Suppression
-from schemas.events.staff import ActSignature, Signature, SignIn
+from schemas.events.staff import ActSignature, Signature, SignatureFields, SignIn
 
 HEADER = "gate-signature"
 """The header of a signed act; there is one for each signer."""
@@ -74,6 +74,16 @@ def of_reference(
     said = _said(id_, value, signer, at=at, origin=origin, user=user, signin=signin)
     signed = _signed(said, signer, of)
     return encode(Signature.model_validate({**signed, "kind": "signature", "of": of}))
+
+
+def of_choice(value: bytes, signer: PersonSigner, *, subject: str, origin: str, at: str, id_: str) -> bytes:
+    """The signature of a person who chooses a branch, as canonical JSON.
+
+    `value`: the exact bytes of the choice. `subject`: the result of `statement_subject`. The others as for `of_act`.
+    """
+    said = _said(id_, value, signer, at=at, origin=origin, user="", signin=None)
+    signed = SignatureFields.model_validate(_signed(said, signer, subject))
+    return canonical(signed.model_dump(mode="json", exclude_none=True))
 
 
 def header(signed: ActSignature) -> bytes:

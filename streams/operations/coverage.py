@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from typing import Self
 
-from gatekeeper.audit.checks.coverage import OUTPUTS, OWN, covered
+from gatekeeper.audit.checks.accounts import OUTPUTS, OWN
+from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, End
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
 from gatekeeper.keys import Keys
@@ -20,6 +21,7 @@ from schemas.audit import DID_PATTERN
 from schemas.record import Record
 from streams.client import progress
 from streams.client.reader import Reader
+from streams.operations import branches
 
 UNREADABLE = "unreadable"
 STEP = 500
@@ -52,6 +54,7 @@ class _Topics:
             self._readers = {topic: stack.enter_context(Reader(self._settings)) for topic in topics}
             self._asker = stack.enter_context(Reader(self._settings))
             self._heads = progress.read(self._asker)
+            self._stated = branches.stated(self._settings)
             self._starts = {topic: self._asker.starts(topic) for topic in topics}
             self.demanded = self._asker.settled("manifests")
             self._ends = {topic: self._asker.settled(topic) for topic in (*OUTPUTS, "audit", "manifests")}
@@ -64,6 +67,8 @@ class _Topics:
 
     def partition(self, number: int) -> Covered:
         head, starts = self._heads.get(number), {topic: found[number] for topic, found in self._starts.items()}
+        one = self._stated.get(number)
+        apart = branches.forked(self._asker, number, start=starts["manifests"], chosen=one.sha256 if one else None)
         found = covered(
             number,
             self._manifests(number),
@@ -74,6 +79,8 @@ class _Topics:
             inputs={topic: Input(starts[topic], (r.offset for r in self._of(topic, number))) for topic in OWN},
             outputs={topic: Outgoing(starts[topic], self._put(topic, number)) for topic in OUTPUTS},
             head=End(head.sends, head.acts, head.prev) if head else None,
+            beside=apart.beside,
+            statement=one,
         )
         moved = {
             topic: again for topic in (*OWN, *OUTPUTS) if (again := self._asker.starts(topic)[number]) > starts[topic]

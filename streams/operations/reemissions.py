@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from gatekeeper.audit.checks.coverage import put_out
+from gatekeeper.audit.checks.accounts import put_out
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.settings import Settings

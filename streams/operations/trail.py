@@ -19,7 +19,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.record import Record
 from streams.client.reader import Reader
-from streams.operations.branches import forked
+from streams.operations import branches
 from streams.operations.live_named import LiveNamed
 from streams.operations.trail_range import MARGIN_MS, Bounds, KnownPart, TrailRange
 
@@ -144,10 +144,13 @@ class LiveTrail:
                 self._leave_aside(finding)
 
     def _beside(self, partition: int) -> frozenset[str]:
-        """The manifests that are not on the branch of the ledger's head."""
+        """The manifests that are not on the branch that counts."""
         start, end = self.bounds.manifests[partition]
+        if start >= end:
+            return frozenset()
+        one = branches.stated(self._settings).get(partition)
         try:
-            return forked(self._manifests, partition, start=start).beside if start < end else frozenset()
+            return branches.forked(self._manifests, partition, start=start, chosen=one.sha256 if one else None).beside
         except IncompleteError:  # somebody holds a transaction open, and the branch is not known
             return frozenset()
 

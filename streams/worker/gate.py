@@ -11,6 +11,8 @@ import structlog
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.audit.log.branch_files import held
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.knowledge.read_wide import ReadWide
 from gatekeeper.knowledge.signature_state import signature_state
@@ -143,6 +145,7 @@ class Gate:
             "partitions": sorted(self._partitions),
             "waiting": waits,
             "refused": refused,
+            "sealing_held": self._sealing_held(),
             "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
             "people": followers.store.people,
             "unreadable_facts": unresolved[:UNREADABLE],
@@ -154,6 +157,14 @@ class Gate:
             "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
             "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
         }
+
+    def _sealing_held(self) -> dict[str, str]:
+        """The partitions whose sealing waits for a person, if the log is on this machine, and the command to run."""
+        try:
+            found = held(AtomicStore(self.tools.settings.log_folder))
+        except UnavailableError:
+            return {}
+        return {str(one.partition): f"gatekeeper audit branch {one.partition}" for one in found}
 
     def _token_keys(self) -> list[dict[str, Any]]:
         """The token keys that facts name, with the number of these facts; `held`: the worker has the key."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 from aiokafka import TopicPartition
 
-from gatekeeper.audit.checks.coverage import put_out
+from gatekeeper.audit.checks.accounts import put_out
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine.implied import InputIndex, MissingInput, Place, implied, items, places
 from gatekeeper.engine.judged import Judged

@@ -22,7 +22,8 @@ import pytest
 from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
-from gatekeeper.audit.tlog.notes import Checkpoint
+from gatekeeper.audit.tlog.notes import Checkpoint, open_note
+from gatekeeper.audit.tlog.signing import signed
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import HEAD, Head
@@ -136,6 +137,84 @@ def test_given_a_stolen_worker_key_then_the_ledger_s_branch_is_sealed_and_the_fo
     report = run("audit", "verify", "export", "--json").json
     assert (report["manifests"], {one["code"] for one in report["findings"]}) == (5, {"lacking"}), "their policy alone"
     assert [one["offset"] for one in report["says"] if one["code"] == "forked"] == [1, 2]
+
+
+def test_given_a_forged_manifest_that_the_ledger_named_then_its_partition_waits_until_a_statement_chooses(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    empty = [Taken(SENDS, 0, 0, 0)]
+
+    def put_with_head(writer: Writer, **other: Any) -> bytes:
+        value = put(system, 0, writer.next(0, **other))
+        system.put("ledger", Head(sends=0, prev=writer.prev).encode(), key=HEAD)
+        return value
+
+    first = put_with_head(writers[0])
+    thief = Writer(keys.signer("worker"))
+    thief.prev = writers[0].prev
+    forged = put_with_head(thief, taken=empty)
+    assert run("audit", "seal", "--once").code == 0
+    assert sealed(tmp_path / "log", keys) == [first, forged], "the ledger named it"
+    right = [put_with_head(writers[0]) for _ in range(2)]
+    late = put(system, 0, thief.next(0, taken=empty))
+    other = [put(system, 1, writers[1].next(0))]
+    for _ in range(2):
+        held = run("audit", "seal", "--once")
+        assert (held.code, "`gatekeeper audit branch 0`" in held.err) == (1, True)
+        assert sealed(tmp_path / "log", keys) == [first, forged, *other], "the other partition goes on"
+    shown = run("audit", "branch", "0", "--json")
+    assert (shown.code, shown.json["held"]) == (1, True)
+    marks = {one["sha256"]: (one["sealed"], one["ledger"], one["manifests"]) for one in shown.json["branches"]}
+    tip = sha256(right[-1]).hexdigest()
+    assert marks == {tip: (False, True, 2), sha256(late).hexdigest(): (True, False, 2)}
+
+    file = tmp_path / "log/branch/0"
+    for wrong, said in (("f" * 64, "names no manifest"), (sha256(first).hexdigest(), "before the branches")):
+        assert said in run("audit", "branch", "0", "--choose", wrong, "--reason", "x", "--by", "pm-7").says(2)
+    assert "--choose needs --reason" in run("audit", "branch", "0", "--choose", tip).says(2)
+    assert not file.exists()
+    chosen = run("audit", "branch", "0", "--choose", tip, "--reason", "a stolen key", "--by", "pm-7", "--yes")
+    assert (chosen.code, "did not sign with a key of their own" in chosen.err) == (0, True)
+
+    note = file.read_text()
+    stranger = Keys(tmp_path / "stranger")
+    stranger.make("log", Settings().group)
+    tampered = [
+        signed(open_note(note).body, stranger.signer("log")),
+        note.replace(tip, sha256(late).hexdigest()),
+        note.replace('"partition":0', '"partition":1'),
+    ]
+    for text in tampered:
+        file.write_text(text)
+        refused = run("audit", "seal", "--once")
+        assert (refused.code, "holds no statement under this log's key" in refused.err) == (1, True)
+        assert sealed(tmp_path / "log", keys) == [first, forged, *other]
+    file.write_text(note)
+    done = run("audit", "seal", "--once")
+    assert (done.code, "pm-7 chose the branch" in done.err) == (1, True)
+    leaves = sealed(tmp_path / "log", keys)
+    said = [json.loads(leaf) for leaf in leaves]
+    assert [leaf for leaf in leaves if "kind" not in json.loads(leaf)] == [first, forged, *other, *right]
+    (choice,) = (one for one in said if one.get("kind") == "branch")
+    assert (choice["after"], choice["leaf"]) == (sha256(first).hexdigest(), 0)
+    assert {one["sha256"] for one in said if one.get("kind") == "fork"} == {
+        sha256(one).hexdigest() for one in (forged, late)
+    }
+    more = put_with_head(writers[0])
+    assert run("audit", "seal", "--once").code == 0
+    assert sealed(tmp_path / "log", keys) == [*leaves, more]
+    assert run("audit", "branch", "0").code == 0
+
+    exported = run("audit", "export", "--out", "export")
+    assert (exported.code, "partition 0, offset 1" in exported.err) == (1, True)
+    report = run("audit", "verify", "export", "--json").json
+    assert (report["manifests"], {one["code"] for one in report["findings"]}) == (5, {"lacking"}), "their policy alone"
+    (told,) = (one for one in report["says"] if one["code"] == "branched")
+    assert (told["by"], told["reason"], told["count"]) == ("pm-7", "a stolen key", 1)
+    covered = run("audit", "coverage", "--json")
+    assert [one["fault"] for one in covered.json["findings"]] == ["forked_manifest"] * 2
+    (branch,) = covered.json["branches"]
+    assert (branch["by"], branch["reason"], branch["manifests"]) == ("pm-7", "a stolen key", 2)
 
 
 def test_given_a_dropped_manifest_then_it_is_named_at_every_run_and_only_that_partition_stands_still(

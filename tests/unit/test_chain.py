@@ -10,7 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.chain import Chain, ChainFinding, Own, SealPosition
+from gatekeeper.audit.checks.chain import Chain, ChainFinding, Own
+from gatekeeper.audit.checks.sealed_ends import SealPosition
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.coverage import OUTPUTS, covered
+from gatekeeper.audit.checks.accounts import OUTPUTS
+from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import TOLD, CoverageFinding, Covered, Range, report
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
@@ -28,7 +29,7 @@ def partition(number: int, findings: int) -> Covered:
     claimed = {topic: Range(10**10, 2 * 10**10, 10**10) for topic in ("sends", "acts")}
     lost = dict.fromkeys(("sends", "acts", *OUTPUTS), 10**9)
     wrong = [CoverageFinding("missing_output", number, "audit", 10**10 + n, "x" * 120) for n in range(findings)]
-    return Covered(number, 10**8, 10**10, claimed, lost, wrong, [])
+    return Covered(number, 10**8, 10**10, claimed, lost, wrong, [], [])
 
 
 def checked(written: list[tuple[bytes, str]], keys: Sequence[Vkey] = ()) -> Covered:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gatekeeper.audit.log.branch_files import Held
 from gatekeeper.audit.log.seal import Seal
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
@@ -120,3 +121,8 @@ def test_a_log_that_cannot_be_read_then_that_needs_a_person() -> None:
     wrong = Seal(error=IntegrityError("error.log_checkpoint_wrong"))
     assert seen(InputPartition(0, 0), seal=wrong).troubles == ("log_unreadable",)
     assert seen(InputPartition(0, 0), seal=Seal(3, NOW)).troubles == ()
+
+
+def test_a_partition_whose_sealing_waits_for_a_choice_then_that_needs_a_person() -> None:
+    held = Seal(3, NOW, held=(Held(partition=2, offset=70, sealed="a" * 64, head="b" * 64),))
+    assert seen(InputPartition(0, 0), seal=held).troubles == ("sealing_held",)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.audit.log.branch_files import Held, hold
+from gatekeeper.audit.log.seal import Seal
 from gatekeeper.cli import status_text
 from gatekeeper.cli.check import _Judge
 from gatekeeper.console.pages.reasons import citing
@@ -126,3 +131,16 @@ def test_records_that_lack_a_signature_then_each_is_named_with_what_it_needs(
     assert text("cli.status_reference_waits", **{**found["waiting"][0], "signed_by": "-"}) in said
     assert text("act.refused_role") in said
     assert text("cli.status_acts_unsigned") not in said
+
+
+def test_a_partition_whose_sealing_is_held_then_status_and_readyz_say_which_command_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path))
+    one = Held(partition=2, offset=70, sealed="a" * 64, head="b" * 64)
+    hold(AtomicStore(tmp_path), one)
+    answer = readiness()
+    assert answer["sealing_held"] == {"2": "gatekeeper audit branch 2"}
+    worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
+    status_text.show({**STATE, "worker": worker}, replace(QUIET, seal=Seal(3, invented.T, held=(one,))))
+    assert text("cli.status_sealing_held", partition=2, offset=70) in capsys.readouterr().out

@@ -5,25 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
-import orjson
-
+from gatekeeper.audit.checks.sealed_ends import UNSEALED, SealedEnds, SealPosition
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import adds_up
-from schemas.audit import Count, Digest
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
-from schemas.values import Model
 
 Kind = Literal[
     "unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged", "miscounted",
     "repeated", "twice", "forked", "missing", "skipped", "reordered", "begins_late", "stray",
+    "held", "branched", "unjoined",
 ]  # fmt: skip
 FOREIGN: frozenset[Kind] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice", "forked"))
 NO_MANIFEST: frozenset[Kind] = frozenset(("unreadable", "too_long", "moved"))
@@ -46,20 +43,6 @@ class ChainFinding:
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-class SealPosition(Model):
-    """Progress of sealing in a partition: next offset on `manifests`, hash of the last value, next input offsets.
-
-    The sealer's state file stores it in this form for the next start.
-    """
-
-    next: Count
-    head: Digest | None
-    taken: dict[str, Count]
-
-
-_UNSEALED = SealPosition(next=0, head=None, taken={})
-
-
 class Chain:
     """The sealed chain of each partition of `manifests`.
 
@@ -77,6 +60,7 @@ class Chain:
         self._sealed = dict(state)
         self._aside: dict[tuple[int, str], int] = {}  # partition and named predecessor to offset
         self._broken: set[int] = set()
+        self._ends = SealedEnds()
 
     def state(self) -> dict[int, SealPosition]:
         """The positions to continue from at the next start, by partition."""
@@ -85,30 +69,48 @@ class Chain:
     def ends(self, leaves: Iterable[bytes]) -> bool:
         """Tells whether each partition's position is that of its last manifest among these leaves of a log.
 
-        All leaves are read, at about 5 µs each. No leaf holds the offset on `manifests`, which cannot be below the
-        number of a partition's leaves.
+        Takes from them what they say of branches, too. All leaves are read, at about 5 µs each.
         """
-        counts: Counter[int] = Counter()
-        heads: dict[int, str] = {}
-        inputs: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        ends = SealedEnds()
         try:
             for leaf in leaves:
-                said = orjson.loads(leaf)
-                if said.get("kind") not in ("coverage", "fork"):
-                    number = said["partition"]
-                    counts[number] += 1
-                    heads[number] = sha256(leaf).hexdigest()
-                    moved = (*said["in"], *said.get("skipped", ()))
-                    inputs[number] |= {taken["topic"]: taken["to"] for taken in moved}
-        except (ValueError, LookupError, TypeError, AttributeError):
+                ends.take(leaf)
+        except ValueError:
             return False
-        for number in {*counts, *self._sealed}:
-            mine, count = self._at(number), counts[number]
-            if (mine.head, mine.taken, mine.next > 0) != (heads.get(number), inputs[number], count > 0):
-                return False
-            if mine.next < count:
-                return False
-        return True
+        self._ends = ends
+        return ends.fit(self._sealed)
+
+    def choose(self, partition: int, note: str, chosen: str, back: SealPosition | None, forks: Collection[str]) -> None:
+        """Follows a statement from here on.
+
+        `note`: the statement. `chosen`: SHA-256 (hex) of the manifest that it chose. `back`: the position from which
+        its branch goes on, None for the present one. `forks`: the manifests beside its branch.
+        """
+        self._ends.stated.add(note)
+        self._ends.chosen[partition] = chosen
+        self._ends.forks[partition].update(forks)
+        self._broken.discard(partition)
+        self._aside = {place: offset for place, offset in self._aside.items() if place[0] != partition}
+        if back is not None:
+            self._sealed[partition] = back
+
+    def is_stated(self, note: str) -> bool:
+        """Tells whether this statement was followed before."""
+        return note in self._ends.stated
+
+    def chosen(self, partition: int) -> str | None:
+        """The SHA-256 (hex) of the manifest that the newest statement about the partition chose, None without one."""
+        return self._ends.chosen.get(partition)
+
+    def forks(self, partition: int) -> Collection[str]:
+        """The manifests that were beside the branch so far, by SHA-256 (hex)."""
+        return self._ends.forks[partition]
+
+    def tell(self, partition: int, hash_: str) -> bool:
+        """Notes that a manifest that does not count has its leaf; False if it had one before."""
+        before = hash_ in self._ends.told[partition]
+        self._ends.told[partition].add(hash_)
+        return not before
 
     def head(self, partition: int) -> str | None:
         """The SHA-256 (hex) of a partition's last sealed manifest, None if none is sealed."""
@@ -124,16 +126,18 @@ class Chain:
         """Checks the next manifest. The result: whether to seal it, and the findings to report.
 
         A manifest to seal becomes the new head. `signature`: the header `gate-sig`, '' without one. `beside`: hashes of
-        manifests that are not on the branch of the ledger's head. A break in a partition is reported once, not again
-        for each later manifest.
+        manifests that are not on the branch that counts. A break in a partition is reported once, not again for each
+        later manifest.
         """
         at = self._at(partition)
         manifest, finding = self._signed(partition, offset, value, signature)
         if manifest is None or value is None:
             return False, [finding] if finding else []
-        if sha256(value).hexdigest() in beside:
+        hash_ = sha256(value).hexdigest()
+        if hash_ in beside:
+            self._ends.forks[partition].add(hash_)
             return False, [ChainFinding("forked", partition, offset, {"kid": told_kid(manifest.kid)})]
-        if finding := self._discontinued(at, offset, manifest, sha256(value).hexdigest()):
+        if finding := self._discontinued(at, offset, manifest, hash_):
             self._aside[partition, manifest.prev or ""] = offset
             if finding.kind not in ("missing", "skipped"):
                 return False, [finding]
@@ -142,16 +146,17 @@ class Chain:
             return False, told
         late = at.head is None and manifest.prev is not None
         self._broken.discard(partition)
-        head, inputs = sha256(value).hexdigest(), {taken.topic: taken.to for taken in manifest.in_}
+        self._ends.forks[partition].discard(hash_)
+        inputs = {taken.topic: taken.to for taken in manifest.in_}
         inputs |= {one.topic: one.to for one in manifest.skipped}
-        self._sealed[partition] = SealPosition(next=offset + 1, head=head, taken=at.taken | inputs)
+        self._sealed[partition] = SealPosition(next=offset + 1, head=hash_, taken=at.taken | inputs)
         found = [ChainFinding("begins_late", partition, offset)] if late else []
-        if (before := self._aside.get((partition, head))) is not None:
+        if (before := self._aside.get((partition, hash_))) is not None:
             found.append(ChainFinding("reordered", partition, before, {"predecessor": offset}))
         return True, found
 
     def _at(self, partition: int) -> SealPosition:
-        return self._sealed.setdefault(partition, _UNSEALED)
+        return self._sealed.setdefault(partition, UNSEALED)
 
     def _signed(
         self, partition: int, offset: int, value: bytes | None, signature: str

@@ -8,30 +8,23 @@ reported as expired.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
 from typing import Any
 
 import orjson
 
+from gatekeeper.audit.checks.accounts import OWN, Accounts
 from gatekeeper.audit.checks.chain import not_signed, told_kid
-from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, End, Fault, Range, SkippedRange, plain
-from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
-from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.audit.records.record import did as derived
-from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.checks.coverage_report import Covered, End, Fault, ForkedBranch, Range, SkippedRange, plain
+from gatekeeper.audit.checks.pairing import Input, Outgoing, Records, Signed
+from gatekeeper.audit.tlog.branch_statement import Statement
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
-from schemas.audit import DID_PATTERN
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.topics import logical_name
-
-OWN = {"sends": ("intake",), "acts": ("act", "release")}
-"""Stages of the one audit record that each input record has, by input topic."""
-OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
 
 
 def covered(
@@ -45,36 +38,23 @@ def covered(
     inputs: Mapping[str, Input],
     outputs: Mapping[str, Outgoing],
     head: End | None,
+    beside: Container[str] = (),
+    statement: Statement | None = None,
 ) -> Covered:
     """The coverage of a partition. Pass every iterable in the order of its topic.
 
     `keys`: the workers' public keys; without any, no signature is checked. `first`: the first offset of `manifests`
     that the broker keeps. Manifests from `settled` on were written during the reading, and nothing is demanded for
-    them. `head`: the position in the ledger, read before everything else.
+    them. `head`: the position in the ledger, read before everything else. `beside`: manifests that are not on the
+    branch that counts, by SHA-256 (hex). `statement`: the choice of a person about this partition.
     """
+    if head is not None and head.prev is not None and head.prev in beside:
+        head = None  # a thief wrote it
     check = _Check(partition, records, inputs, outputs, head, keys=keys, cut=first > 0)
+    check.leave(beside, statement)
     for manifest in manifests:
         check.take(manifest, demanded=manifest.offset < settled)
     return check.end()
-
-
-def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The output record that an audit record leads to: its topic and decision id; None without one."""
-    act, did, live = said.get("act") or {}, said["did"], said.get("mode", "live") == "live"
-    told = "cleared" if said["verdict"] == "clear" and live else "review"
-    if said["stage"] == "intake":
-        dead = said["send"] is None or [reason["code"] for reason in said["reasons"]] == ["EVENT_INVALID"]
-        return ("deadletter" if dead else told), did
-    outcome = act.get("outcome")
-    if outcome == "reemitted":
-        return "cleared", act["item"]
-    if outcome in ("cleared", "withheld"):
-        return told, did
-    if outcome == "recalled" or said["stage"] == "recall":
-        return "recalls", did
-    if outcome == "asked" and act["code"] != "waits_along":
-        return "confirmations", did
-    return ("deadletter", did) if outcome == "unreadable" else None
 
 
 class _Check:
@@ -89,28 +69,25 @@ class _Check:
         keys: Sequence[Vkey],
         cut: bool,
     ) -> None:
-        self._found = Covered(partition, 0, 0, {}, {}, [], [])
+        self._found = Covered(partition, 0, 0, {}, {}, [], [], [])
         self._keys = {key.kid: key for key in keys}
-        self._records, self._inputs, self._outputs, self._head = records, inputs, outputs, head
+        self._accounts = Accounts(self._found, records, outputs, cut=cut)
+        self._inputs, self._outputs, self._head = inputs, outputs, head
         self._cut = cut or records.start > 0
         self._prev: str | None = None
         self._hashes: set[str] = set()
         self._absent: dict[str, int] = {}
         """Missing manifests that another names as predecessor, with the index of the finding."""
-        self._waiting: dict[tuple[str, int], int | None] = {}
-        """Inputs of a range that have no audit record yet, with their manifest; None if no record is demanded."""
-        self._surplus: dict[tuple[str, int], list[int]] = {}
-        """Inputs outside every range, or with an audit record already; offsets of the surplus audit records."""
-        self._told: list[tuple[str, int, int]] = []
-        """Ranges of inputs that a finding already covers: topic, from, to."""
-        self._acts: dict[int, dict[str, Any]] = {}
-        """Acts that resume a refused partition, by offset on `acts`."""
-        self._loose = False
-        """True while the next records may be left over from a torn transaction."""
-        self._claiming = False
-        self._oldest: str | None = None
         self._reached = head is None or head.prev is None
         self._last = 0
+        self._beside: Container[str] = ()
+        self._statement: Statement | None = None
+        self._branches: dict[str, ForkedBranch] = {}
+        """The branches that do not count, by the SHA-256 (hex) of each of their manifests."""
+
+    def leave(self, beside: Container[str], statement: Statement | None) -> None:
+        """Leaves out these manifests; `statement`: says who chose so."""
+        self._beside, self._statement = beside, statement
 
     def take(self, manifest: Signed, *, demanded: bool) -> None:
         """Checks a manifest and its claims. One without valid signature counts only if it continues the chain."""
@@ -126,17 +103,20 @@ class _Check:
             if max(held, said["audit"]["n"]) > MAX_RECORDS:
                 raise Unreadable("field_invalid", "n")  # else anyone who may write a manifest could fill the memory
         except Unreadable as fault:
-            self._find("foreign_manifest", "manifests", manifest.offset, str(fault))
+            self._found.find("foreign_manifest", "manifests", manifest.offset, str(fault))
             return
         if self._unsigned(manifest, read.kid) and read.prev != self._prev:
             return
         hash_ = sha256(manifest.value).hexdigest()
+        if hash_ in self._beside:
+            self._fork(manifest.offset, said, hash_)
+            return
         joined = self._chain(manifest.offset, said["prev"], hash_)
         for taken in said["in"]:
             self._range(manifest.offset, taken, joined=joined, demanded=demanded)
         for skipped in said.get("skipped", ()):
             self._skip(manifest.offset, skipped)
-        self._own(manifest.offset, said, joined=joined, demanded=demanded)
+        self._accounts.take(manifest.offset, said, joined=joined, demanded=demanded)
         for outgoing in self._outputs.values():
             outgoing.pull(max(said["audit"]["n"], 1))
         self._found.manifests += 1
@@ -145,37 +125,20 @@ class _Check:
             for topic, position in (("sends", self._head.sends), ("acts", self._head.acts)):
                 claimed = self._found.claimed.get(topic)
                 if claimed is not None and claimed.to != position:
-                    self._find("skipped_offset", topic, claimed.to, f"head {position}")
+                    self._found.find("skipped_offset", topic, claimed.to, f"head {position}")
 
     def end(self) -> Covered:
         """The result, after all manifests were taken."""
         if not self._reached and self._head is not None:
-            self._find("dropped_manifest", "manifests", self._last + 1, f"head {self._head.prev}")
+            self._found.find("dropped_manifest", "manifests", self._last + 1, f"head {self._head.prev}")
             for topic, position in (("sends", self._head.sends), ("acts", self._head.acts)):
                 claimed = self._found.claimed.get(topic)
-                self._told.append((topic, claimed.to if claimed else 0, position))
-        self._leftover([*self._records.rest()], joined=self._reached, demanded=True)
+                self._accounts.told.append((topic, claimed.to if claimed else 0, position))
+        self._accounts.end(joined=self._reached)
         for skip in self._found.skipped:
             if self._is_unsaid(skip):
-                self._find("unsaid_skip", "manifests", skip.manifest, f"{skip.topic} {skip.start} to {skip.to}")
-        for (topic, offset), manifest in self._waiting.items():
-            if manifest is not None and not self._is_told(topic, offset):
-                self._find("omitted_record", topic, offset, f"manifests/{manifest}")
-        for (topic, offset), places in self._surplus.items():
-            claimed = self._found.claimed.get(topic)
-            inside = claimed is not None and claimed.start <= offset < claimed.to
-            if not self._is_told(topic, offset):
-                for place in places:
-                    self._find("doubled_record" if inside else "foreign_record", "audit", place, f"{topic}/{offset}")
-        for topic, outgoing in self._outputs.items():
-            missing, unknown = outgoing.ended()
-            for did, place in missing:
-                self._find("missing_output", "audit", place, f"{topic} {_id(did)}".strip())
-            for put in unknown:
-                if self._oldest is None or not put.before(self._oldest):
-                    self._find("output_without_record", topic, put.offset, _id(put.did))
-            if outgoing.expired:
-                self._found.expired[topic] = outgoing.expired
+                self._found.find("unsaid_skip", "manifests", skip.manifest, f"{skip.topic} {skip.start} to {skip.to}")
+        self._accounts.unaccounted()
         return self._found
 
     def _unsigned(self, manifest: Signed, kid: str) -> bool:
@@ -184,17 +147,27 @@ class _Check:
         if wrong is None:
             return False
         fault: Fault = "unknown_key" if wrong == "key_unknown" else "unsigned_manifest"
-        self._find(fault, "manifests", manifest.offset, told_kid(kid))
+        self._found.find(fault, "manifests", manifest.offset, told_kid(kid))
         return True
+
+    def _fork(self, offset: int, said: Mapping[str, Any], hash_: str) -> None:
+        """Reports a manifest that is not on the branch that counts; nothing that it claims is counted."""
+        self._found.find("forked_manifest", "manifests", offset, hash_)
+        branch = self._branches.get(said["prev"]) or ForkedBranch.begun(offset, self._statement)
+        if not branch.manifests:
+            self._found.branches.append(branch)
+        branch.manifests, branch.sha256, branch.last = branch.manifests + 1, hash_, offset
+        self._branches[hash_] = branch
+        self._accounts.fork(said, branch)
 
     def _chain(self, offset: int, prev: str | None, hash_: str) -> bool:
         """Tells whether the manifest follows the last one, and reports a break."""
         joined = prev == self._prev or (self._found.manifests == 0 and self._cut)
         if not joined and (prev is None or prev in self._hashes):
-            self._find("reordered_partition", "manifests", offset)
+            self._found.find("reordered_partition", "manifests", offset)
         elif not joined and prev is not None:
             self._absent[prev] = len(self._found.findings)
-            self._find("dropped_manifest", "manifests", offset, f"prev {prev}")
+            self._found.find("dropped_manifest", "manifests", offset, f"prev {prev}")
         if (place := self._absent.pop(hash_, None)) is not None:
             self._found.findings[place] = self._found.findings[place]._replace(fault="reordered_partition")
         self._hashes.add(hash_)
@@ -206,25 +179,24 @@ class _Check:
         claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
         behind = start < claimed.to
         if start > claimed.to:
-            self._told.append((topic, claimed.to, start))
+            self._accounts.told.append((topic, claimed.to, start))
             if joined:
-                self._find("skipped_offset", topic, claimed.to, f"to {start}")
+                self._found.find("skipped_offset", topic, claimed.to, f"to {start}")
         elif behind and joined:
-            self._find("reordered_partition", topic, start, f"after {claimed.to}")
+            self._found.find("reordered_partition", topic, start, f"after {claimed.to}")
         held = [*chain.from_iterable(_outside(taken["gaps"], start, to))]
         if len(held) != taken["n"]:
-            self._find("skipped_offset", topic, start, f"{taken['n']} of {len(held)} to {to}")
+            self._found.find("skipped_offset", topic, start, f"{taken['n']} of {len(held)} to {to}")
         claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
         for each in held:
-            if self._surplus.pop((topic, each), None) is None:
-                self._waiting[topic, each] = offset if demanded else None
+            self._accounts.claim(topic, each, offset if demanded else None)
         if (kept := self._inputs.get(topic)) is not None and not behind:
             readable, claims = kept.within(start, to), set(held)
             for each in sorted(readable - claims):
-                self._find("false_gap", topic, each, f"manifests/{offset}")
+                self._found.find("false_gap", topic, each, f"manifests/{offset}")
             for each in sorted(claims - readable):
                 if each >= kept.start:
-                    self._find("claimed_nothing", topic, each, f"manifests/{offset}")
+                    self._found.find("claimed_nothing", topic, each, f"manifests/{offset}")
             if start < kept.start:
                 self._found.expired[topic] = self._found.expired.get(topic, 0) + min(to, kept.start) - start
 
@@ -233,9 +205,9 @@ class _Check:
         topic, start, to = logical_name(said["topic"]), said["from"], said["to"]
         claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
         if claimed.to != start:
-            self._find("skipped_offset", topic, claimed.to, f"to {start}")
+            self._found.find("skipped_offset", topic, claimed.to, f"to {start}")
         claimed.to = to
-        self._told.append((topic, start, to))
+        self._accounts.told.append((topic, start, to))
         who = {name: plain(said[name]) for name in ("act", "by", "refused")}
         self._found.skipped.append(SkippedRange(topic, start, to, **who, place=said["offset"], manifest=offset))
 
@@ -244,77 +216,10 @@ class _Check:
         claimed = self._found.claimed.get("acts")
         if claimed is None or claimed.to <= skip.place:
             return False
-        act = self._acts.get(skip.place) or {}
+        act = self._accounts.acts.get(skip.place) or {}
         resumed = act.get("resumed") or {}
         said = act.get("act_id"), act.get("by"), resumed.get("refused"), resumed.get(skip.topic)
         return said != (skip.act, skip.by, skip.refused, skip.to)
-
-    def _own(self, offset: int, said: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
-        """Takes the records of a manifest, and the records before them."""
-        n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
-        if not n:
-            return
-        before = self._records.before(said["audit"]["from_id"])
-        self._leftover(before or [], joined=joined, demanded=demanded)
-        taken = [] if before is None else self._records.take(n)
-        if merkle.root([record.value for record in taken]).hex() != said["root"]:
-            if demanded:
-                self._find("torn_transaction", "manifests", offset, f"{n} records")
-            self._told += ranges
-            self._records.put_back(taken[1:])  # records of the next manifest may be among them
-            taken = taken[:1]
-            self._loose = True
-        for record in taken:
-            self._record(record, demanded=demanded)
-        self._claiming = True
-
-    def _leftover(self, records: list[Placed], *, joined: bool, demanded: bool) -> None:
-        """Takes records without a manifest: before those of a manifest, or after those of the last one."""
-        expired = self._cut and not self._claiming
-        if records and not (self._loose or expired) and joined:
-            self._find("foreign_record", "audit", records[0].offset, f"{len(records)} without manifest")
-            self._loose = True
-        for record in records:
-            self._record(record, demanded=demanded, counted=not (expired or self._loose) or not joined)
-        self._loose = False
-
-    def _record(self, record: Placed, *, demanded: bool, counted: bool = True) -> None:
-        try:
-            said = orjson.loads(record.value)
-            src, stage, at = said["src"], said["stage"], str(said["at"])
-            topic, place = logical_name(src["topic"]), (src["topic"], int(src["partition"]), int(src["offset"]))
-            out, again = put_out(said), (said.get("act") or {}).get("kind") == "reemit"
-            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "")
-        except FOREIGN:
-            self._find("foreign_record", "audit", record.offset, "unreadable")
-            return
-        self._found.records += 1
-        if topic == "acts" and (said.get("act") or {}).get("kind") == "resume_partition":
-            self._acts[place[2]] = said["act"]
-        if self._oldest is None and self._cut:
-            self._oldest = at
-        if stage in OWN.get(topic, ()) or again:
-            if place[1] != self._found.partition or said["did"] != id_:
-                self._find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
-                return
-            if self._waiting.pop((topic, place[2]), False) is False and counted:
-                self._surplus.setdefault((topic, place[2]), []).append(record.offset)
-        if out is not None and again:
-            self._outputs[out[0]].allow(str(out[1]))
-        elif out is not None and out[0] in self._outputs:
-            self._outputs[out[0]].expect(str(out[1]), record.offset, at, demanded=demanded)
-
-    def _is_told(self, topic: str, offset: int) -> bool:
-        return any(name == topic and start <= offset < to for name, start, to in self._told)
-
-    def _find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
-        topic, detail = (plain(one) for one in (topic, detail))
-        self._found.findings.append(CoverageFinding(fault, self._found.partition, topic, offset, detail))
-
-
-def _id(did: object) -> str:
-    """The decision id, or '' if malformed, as a forger may have written anything."""
-    return did if isinstance(did, str) and re.fullmatch(DID_PATTERN, did) else ""
 
 
 def _outside(gaps: Iterable[Mapping[str, int]], start: int, to: int) -> Iterator[range]:

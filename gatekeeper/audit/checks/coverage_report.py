@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
 from gatekeeper.audit.log.writer import LEAF_BYTES
+from gatekeeper.audit.tlog.branch_statement import Statement
 from schemas.codec import canonical
 
 Fault = Literal[
@@ -19,6 +20,7 @@ Fault = Literal[
     "foreign_manifest",
     "unsigned_manifest",
     "unknown_key",
+    "forked_manifest",
     "omitted_record",
     "doubled_record",
     "foreign_record",
@@ -28,6 +30,8 @@ Fault = Literal[
 ]
 TOLD = 100
 """Most findings that a report lists; it counts all of them."""
+BRANCHES = 20
+"""Most branches that a report lists."""
 DETAIL = 120
 """Most characters of a detail that are reported."""
 
@@ -85,10 +89,35 @@ class SkippedRange(NamedTuple):
 
 
 @dataclass(slots=True)
+class ForkedBranch:
+    """Manifests of one branch that does not count, from offset `start` to `last`, and the audit records that they name.
+
+    `sha256`: of the last one (hex). `by`, `reason`, `at`: the newest choice of a person about this partition; None
+    without one, as the ledger's head decided.
+    """
+
+    start: int
+    last: int
+    manifests: int
+    records: int
+    sha256: str
+    by: str | None
+    reason: str | None
+    at: str | None
+
+    @classmethod
+    def begun(cls, offset: int, statement: Statement | None) -> ForkedBranch:
+        """A branch of which nothing was read yet. `statement`: the choice of a person about its partition."""
+        said = (statement.by, statement.reason, statement.at) if statement else (None, None, None)
+        return cls(offset, offset, 0, 0, "", *said)
+
+
+@dataclass(slots=True)
 class Covered:
     """Result for one partition. `expired`: the amount of each topic that the broker no longer keeps.
 
-    For an input it counts offsets, for an output the decisions with a record there.
+    For an input it counts offsets, for an output the decisions with a record there. `branches`: those that do not
+    count.
     """
 
     partition: int
@@ -98,6 +127,12 @@ class Covered:
     expired: dict[str, int]
     findings: list[CoverageFinding]
     skipped: list[SkippedRange]
+    branches: list[ForkedBranch]
+
+    def find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
+        """Adds a finding, with what a forger may have written made plain."""
+        topic, detail = (plain(one) for one in (topic, detail))
+        self.findings.append(CoverageFinding(fault, self.partition, topic, offset, detail))
 
 
 def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
@@ -119,6 +154,8 @@ def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
     said = {"v": 1, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
     if skipped := [{"partition": one.partition, **skip._asdict()} for one in found for skip in one.skipped]:
         said["skipped"] = skipped[:TOLD]
+    if branches := [{"partition": one.partition, **asdict(branch)} for one in found for branch in one.branches]:
+        said["branches"] = branches[:BRANCHES]
     while len(value := canonical({**said, "findings": told})) > LEAF_BYTES and told:
         del told[len(told) // 2 :]
     return value

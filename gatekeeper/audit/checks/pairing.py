@@ -67,6 +67,12 @@ class Records:
         self._waiting.extend(islice(self._coming, max(0, count - len(self._waiting))))
         return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
 
+    def ahead(self, count: int) -> list[Placed]:
+        """The next `count` records, fewer at the end, without taking them."""
+        found = self.take(count)
+        self.put_back(found)
+        return found
+
     def put_back(self, taken: list[Placed]) -> None:
         """Puts the records that were taken last back."""
         self._waiting.extendleft(reversed(taken))

@@ -210,13 +210,23 @@ class _Writer:
 
 
 def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
-    """The leaf hash of each partition's newest sealed manifest within this period."""
-    found = {}
+    """The leaf hash of each partition's newest sealed manifest within this period, on the branch that counts."""
+    found: dict[int, bytes] = {}
+
+    def take(leaf: bytes, said: Mapping[str, Any]) -> None:
+        if first <= said["t1"] < to:
+            found[said["partition"]] = leaf_hash(leaf)
+
     for start in range(0, log.checkpoint.size, TILE):
         for leaf in log.tree.leaves(start):
             said = orjson.loads(leaf)
-            if "kind" not in said and first <= said["t1"] < to:
-                found[said["partition"]] = leaf_hash(leaf)
+            if "kind" not in said:
+                take(leaf, said)
+            elif said["kind"] == "branch":
+                found.pop(said["partition"], None)
+                if said["after"] is not None:
+                    last = log.tree.leaves(said["leaf"])[0]
+                    take(last, orjson.loads(last))
     return found
 
 

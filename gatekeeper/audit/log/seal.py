@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gatekeeper.audit.log.branch_files import Held, held
 from gatekeeper.audit.log.tree import CHECKPOINT, ReadableFiles, newest
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint
@@ -28,6 +29,7 @@ class Seal:
 
     `witnessed`: size and instant of the newest checkpoint that a known witness cosigned; None without one. `error`: the
     reason why the log cannot be read; then nothing else is known. `passed`: the errors of unusable witness files.
+    `held`: the partitions whose sealing waits until a person chooses a branch.
     """
 
     size: int = 0
@@ -35,6 +37,7 @@ class Seal:
     witnessed: tuple[int, int] | None = None
     error: GatekeeperError | None = None
     passed: tuple[GatekeeperError, ...] = ()
+    held: tuple[Held, ...] = ()
 
     def late(self, *, decided: int | None, now: int) -> bool:
         """Tells whether a decision waits too long for its seal. `decided`: time of the last decision. Milliseconds."""
@@ -55,7 +58,13 @@ def read(files: DatedFiles, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -
     seen = [_seen(raw, witnesses) for raw in (files.read(CHECKPOINT), *left)]
     # a cosignature rewrites the checkpoint file; the state file is written once
     at = files.written_at(f"state/{found[0].size}") or files.written_at(CHECKPOINT) or 0
-    return Seal(found[0].size, at, max((one for one in seen if one), default=None), passed=tuple(passed))
+    return Seal(
+        found[0].size,
+        at,
+        max((one for one in seen if one), default=None),
+        passed=tuple(passed),
+        held=tuple(held(files)),
+    )
 
 
 def _seen(raw: bytes | None, witnesses: Sequence[Vkey]) -> tuple[int, int] | None:

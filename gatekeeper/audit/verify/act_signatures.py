@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
+from gatekeeper.audit.tlog.branch_statement import Statement
 from gatekeeper.audit.tlog.canonical_json import MALFORMED, with_keys
 from gatekeeper.audit.verify.findings import Report, Said
 from gatekeeper.staff.endorsements import Endorsements, Referred
+from gatekeeper.staff.message import digest, milliseconds
 
 STAFF = "staff.ndjson"
 """The file of an export with the records of `reference` that show who acted, in their order, one a line."""
@@ -81,6 +83,19 @@ class Signers:
         first = roster.member(roster.first, roster.began)
         public = [key["public"] for key in first.keys.values()] if first else []
         return [("founder", {"by": roster.first, "public": public[0] if public else None})]
+
+    def take_choice(self, one: Statement, subject: str, *, leaf: int, at: str) -> None:
+        """Checks the signature of a person who chose a branch. `leaf`, `at`: number and time of the sealed choice."""
+        try:
+            said = dict(one.signed or {})
+            whole = (said["by"], said["sha256"], said["origin"]) == (one.by, digest(one.choice), self._origin)
+            fault = self._people.roster.fault(said, subject=subject, origin=self._origin, arrived=milliseconds(at))
+        except MALFORMED:
+            whole, fault = False, None
+        if fault == "not_staff":
+            self._report.add("signer_unknown", by=one.by)
+        elif fault or not whole:
+            self._report.add("choice_signature", leaf=leaf)
 
     def say(self) -> None:
         """Adds the counts to the report; nothing if nobody acted."""

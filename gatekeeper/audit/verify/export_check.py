@@ -81,6 +81,7 @@ def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
     for name in filter(of_partition, strangers):
         report.add("outside", file=name)
     _say(report, log, first, to)
+    log.branches.say(signers)
     signers.say()
     report.exclude(excluded)
     report.say("elsewhere")
@@ -98,7 +99,5 @@ def _say(report: Report, log: ExportedLog, first: str | None, to: str | None) ->
         report.say("skipped_by" if skip["first"] < skip["to"] else "gone_back_by", **skip)
     if first or to:
         report.say("only", first=first, to=to)
-    for fork in log.forks[:MAX_FINDINGS]:
-        report.say("forked", **fork)
     for code, (count, told) in log.coverage.items():
         report.say(code, count=count, **told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from gatekeeper.audit.tlog.canonical_json import MALFORMED, read_canonical
@@ -12,6 +13,7 @@ from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of, tile_path, ti
 from gatekeeper.audit.tlog.notes import open_checkpoint
 from gatekeeper.audit.verify.export_folder import ExportFolder
 from gatekeeper.audit.verify.findings import Report, Said, Trouble
+from gatekeeper.audit.verify.sealed_branches import SealedBranches
 from gatekeeper.audit.verify.trust import Demands, trusted
 
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -32,8 +34,9 @@ class ExportedLog:
         """SHA-256 of each sealed manifest outside the period."""
         self.coverage: dict[str, tuple[int, dict[str, Any]]] = {}
         """Number of coverage reports in the log, and the last one. `uncovered`: the same for those with findings."""
-        self.forks: list[dict[str, Any]] = []
-        """Manifests that the sealer left out, as they were beside the branch of the ledger's head."""
+        self.branches = SealedBranches(report)
+        """Manifests that do not count, and the choices of people."""
+        self._size = 0
         self._newest: dict[int, str] = {}
         """SHA-256 of the newest sealed manifest, by partition."""
 
@@ -53,7 +56,9 @@ class ExportedLog:
             raise Trouble("checkpoint", file="log/checkpoint") from None
         if found.origin != group:
             raise Trouble("other_log", origin=found.origin, group=group)
-        said = trusted(found, self._files.keys("log").values(), self._report, demands)
+        keys, self._size = self._files.keys("log").values(), found.size
+        said = trusted(found, keys, self._report, demands)
+        self.branches.under(keys, found.origin)
         self.there, hashes = True, list[bytes]()
         for index, leaf in enumerate(self._leaves(found.size)):
             hashes.append(leaf_hash(leaf))
@@ -67,7 +72,7 @@ class ExportedLog:
         return said
 
     def _leaf(self, index: int, leaf: bytes, hash_: bytes) -> None:
-        """Registers a leaf: a manifest, a report of coverage, or a fork; raises one of MALFORMED for any other."""
+        """Registers a leaf: a manifest, a coverage report, a fork or a branch; raises one of MALFORMED for another."""
         said = read_canonical(leaf)
         if said.get("kind") == "coverage" and "prev" not in said:
             told = {"leaf": index, "at": said.get("at"), "found": said.get("found")}
@@ -75,7 +80,10 @@ class ExportedLog:
                 self.coverage[code] = self.coverage.get(code, (0, {}))[0] + 1, told
             return
         if said.get("kind") == "fork" and "prev" not in said:
-            self.forks.append({"leaf": index, **{name: said[name] for name in ("partition", "offset", "at")}})
+            self.branches.fork(index, said)
+            return
+        if said.get("kind") == "branch" and "prev" not in said:
+            self._branch(index, said)
             return
         partition, prev, at = said["partition"], said["prev"], said["t1"]
         if type(partition) is not int or not MOMENT.fullmatch(at):
@@ -83,14 +91,28 @@ class ExportedLog:
         if self._newest.get(partition, prev) != prev:
             self._report.add("log_chain", leaf=index, partition=partition)
         self._newest[partition] = sha256(leaf).hexdigest()
+        self.branches.sealed(partition, self._newest[partition])
         if self._first <= at < self._to:
             self.sealed.setdefault(partition, {}).setdefault(hash_, index)
         else:
             self.beyond.add(self._newest[partition])
 
-    def _leaves(self, size: int) -> Iterator[bytes]:
-        """Yields the data of all leaves in order."""
-        for number, width in enumerate(tile_widths(size)):
+    def _branch(self, index: int, said: dict[str, Any]) -> None:
+        """Goes back to the manifest from which a chosen branch goes on; raises one of MALFORMED for another form."""
+        after, partition = said["after"], said["partition"]
+        if after is not None:
+            place = said["leaf"]
+            leaf = next(islice(self._leaves(index, place // TILE), place % TILE, None)) if 0 <= place < index else b""
+            if sha256(leaf).hexdigest() != after or read_canonical(leaf)["partition"] != partition:
+                raise ValueError("not the leaf of that manifest")
+        self.branches.choice(index, said, self.sealed.get(partition, {}))
+        self._newest.pop(partition, None)
+        if after is not None:
+            self._newest[partition] = after
+
+    def _leaves(self, size: int, start: int = 0) -> Iterator[bytes]:
+        """Yields the data of the first `size` leaves in order, from the tile `start` on."""
+        for number, width in islice(enumerate(tile_widths(self._size)), start, -(-size // TILE)):
             name = f"log/{tile_path('entries', number, width)}"
             data, place = self._files.read(name), 0
             for _ in range(width):

@@ -118,6 +118,7 @@ _SHAPES = {
     **dict.fromkeys(("at", "first", "to"), INSTANT),
     **dict.fromkeys(("by", "act", "key", "console", "signin"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")),
     "public": re.compile(r"[A-Za-z0-9+/]{40,200}={0,2}"),
+    "reason": re.compile(".{1,200}"),  # of a statement under the log's key, which holds nothing unprintable
     **dict.fromkeys(("file", "detail"), re.compile(".*", re.DOTALL)),  # not from the checked data
 }
 """Forms in which text values may be shown, by name. Any other text may be a forger's, or personal."""

@@ -64,8 +64,12 @@ class PartitionManifests:
             self._report.manifests += 1
             if one.place <= self._place:
                 self._report.add("order", one.place)
-            self._place = one.place
+            self._place, left = one.place, self._log.branches.abandoned.get(leaf_hash(one.value))
             try:
+                if left is not None and leaf_hash(one.value) not in self._sealed:
+                    self._report.add("abandoned", one.place, leaf=left)
+                    self._records.take(one, ahead)
+                    continue
                 self._signed(one)
                 self._follows(one)
                 self._records.take(one, ahead)

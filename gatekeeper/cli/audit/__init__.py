@@ -8,7 +8,7 @@ from gatekeeper.cli.verbs import Verbs
 from gatekeeper.texts import text
 
 HEADINGS = {
-    "cli.heading_seal": {"seal": "seal", "witness": "witness"},
+    "cli.heading_seal": {"seal": "seal", "branch": "branch", "witness": "witness"},
     "cli.heading_export": {"export": "export", "verify": "verify", "prove": "prove", "check": "check"},
     "cli.heading_ask": {
         "explain": "explain",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import time
 
@@ -116,6 +117,11 @@ def _show(found: Sequence[Covered], findings: Sequence[CoverageFinding], *, expi
         for skip in one.skipped:
             key = "partition.skipped_by" if skip.start < skip.to else "partition.back_by"
             click.echo(text(key, partition=one.partition, **skip._asdict()))
+        for branch in one.branches:
+            click.echo(text("cli.audit_coverage_branch", partition=one.partition, **asdict(branch)))
+        if one.branches and (chosen := one.branches[0]).by:
+            said = {"at": chosen.at, "by": chosen.by, "reason": chosen.reason}
+            click.echo(text("cli.audit_coverage_chosen", partition=one.partition, **said))
     if findings:
         rows = [(text(f"cli.fault_{one.fault}"), one.place, one.detail) for one in findings[:TOLD]]
         show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)

@@ -1,0 +1,221 @@
+"""Accounts of a partition: each input that a manifest claims has one audit record, and each record its output."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.checks.coverage_report import Covered, Fault, ForkedBranch
+from gatekeeper.audit.checks.pairing import Outgoing, Placed, Records
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.records.record import did as derived
+from gatekeeper.audit.tlog import merkle
+from schemas.audit import DID_PATTERN
+from schemas.topics import logical_name
+
+OWN = {"sends": ("intake",), "acts": ("act", "release")}
+"""Stages of the one audit record that each input record has, by input topic."""
+OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
+
+
+def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The output record that an audit record leads to: its topic and decision id; None without one."""
+    act, did, live = said.get("act") or {}, said["did"], said.get("mode", "live") == "live"
+    told = "cleared" if said["verdict"] == "clear" and live else "review"
+    if said["stage"] == "intake":
+        dead = said["send"] is None or [reason["code"] for reason in said["reasons"]] == ["EVENT_INVALID"]
+        return ("deadletter" if dead else told), did
+    outcome = act.get("outcome")
+    if outcome == "reemitted":
+        return "cleared", act["item"]
+    if outcome in ("cleared", "withheld"):
+        return told, did
+    if outcome == "recalled" or said["stage"] == "recall":
+        return "recalls", did
+    if outcome == "asked" and act["code"] != "waits_along":
+        return "confirmations", did
+    return ("deadletter", did) if outcome == "unreadable" else None
+
+
+class Accounts:
+    """The records of a partition, in their order, against the inputs that manifests claim and the outputs.
+
+    `told`: ranges of inputs that a finding already covers: topic, from, to. `acts`: the acts that resume a refused
+    partition, by offset on `acts`.
+    """
+
+    def __init__(self, found: Covered, records: Records, outputs: Mapping[str, Outgoing], *, cut: bool) -> None:
+        """`found`: takes the findings. `cut`: the broker no longer keeps all manifests."""
+        self._found, self._records, self._outputs = found, records, outputs
+        self._cut = cut or records.start > 0
+        self.told: list[tuple[str, int, int]] = []
+        self.acts: dict[int, dict[str, Any]] = {}
+        self._waiting: dict[tuple[str, int], int | None] = {}
+        """Inputs of a range that have no audit record yet, with their manifest; None if no record is demanded."""
+        self._surplus: dict[tuple[str, int], list[int]] = {}
+        """Inputs outside every range, or with an audit record already; offsets of the surplus audit records."""
+        self._forks: defaultdict[str, list[tuple[int, str, ForkedBranch]]] = defaultdict(list)
+        """Records of manifests that do not count, by the first decision id: number, root and branch."""
+        self._loose = False
+        """True while the next records may be left over from a torn transaction."""
+        self._claiming = False
+        self._oldest: str | None = None
+
+    def claim(self, topic: str, offset: int, manifest: int | None) -> None:
+        """Registers an input that needs a record. `manifest`: its offset, None if the record is not demanded."""
+        if self._surplus.pop((topic, offset), None) is None:
+            self._waiting[topic, offset] = manifest
+
+    def fork(self, said: Mapping[str, Any], branch: ForkedBranch) -> None:
+        """Registers the records of a manifest that does not count; they are no finding of their own.
+
+        A manifest that counts and claims the same records has them.
+        """
+        if said["audit"]["n"]:
+            self._forks[said["audit"]["from_id"]].append((said["audit"]["n"], said["root"], branch))
+
+    def take(self, offset: int, said: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
+        """Takes the records of a manifest at this offset, and the records before them.
+
+        `joined`: the manifest follows the one before. `demanded`: all of its records must be there.
+        """
+        n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
+        if not n:
+            return
+        strays, taken = list[Placed](), list[Placed]()
+        while self._drops_fork(said):
+            pass
+        while (before := self._records.before(said["audit"]["from_id"])) is not None:
+            strays += before
+            if not self._drops_fork(said):
+                taken = self._records.take(n)
+                break
+        self._leftover(strays, joined=joined, demanded=demanded)
+        if merkle.root([record.value for record in taken]).hex() != said["root"]:
+            if demanded:
+                self._found.find("torn_transaction", "manifests", offset, f"{n} records")
+            self.told += ranges
+            self._records.put_back(taken[1:])  # records of the next manifest may be among them
+            taken = taken[:1]
+            self._loose = True
+        for record in taken:
+            self._record(record, demanded=demanded)
+        self._claiming = True
+
+    def _leftover(self, records: list[Placed], *, joined: bool, demanded: bool) -> None:
+        """Takes records without a manifest: before those of a manifest, or after those of the last one."""
+        records = self._without_forks(records)
+        expired = self._cut and not self._claiming
+        if records and not (self._loose or expired) and joined:
+            self._found.find("foreign_record", "audit", records[0].offset, f"{len(records)} without manifest")
+            self._loose = True
+        for record in records:
+            self._record(record, demanded=demanded, counted=not (expired or self._loose) or not joined)
+        self._loose = False
+
+    def _drops_fork(self, said: Mapping[str, Any]) -> bool:
+        """Takes the next records if they are those of a manifest that does not count; tells whether it did.
+
+        `said`: the manifest that counts and comes next; its own records stay.
+        """
+        if not self._forks or self._are_next(said["audit"]["n"], said["root"]):
+            return False
+        (first,) = self._records.ahead(1) or (None,)
+        for n, root, branch in self._forks.get(_did(first.value), ()) if first else ():
+            if self._are_next(n, root):
+                branch.records += len(self._records.take(n))
+                return True
+        return False
+
+    def _are_next(self, n: int, root: str) -> bool:
+        return merkle.root([one.value for one in self._records.ahead(n)]).hex() == root
+
+    def _without_forks(self, records: list[Placed]) -> list[Placed]:
+        """The same records, without those of manifests that do not count."""
+        if not self._forks:
+            return records
+        found, rest = list[Placed](), records
+        while rest:
+            for n, root, branch in self._forks.get(_did(rest[0].value), ()):
+                if merkle.root([one.value for one in rest[:n]]).hex() == root:
+                    branch.records += n
+                    rest = rest[n:]
+                    break
+            else:
+                found.append(rest[0])
+                rest = rest[1:]
+        return found
+
+    def _record(self, record: Placed, *, demanded: bool, counted: bool = True) -> None:
+        try:
+            said = orjson.loads(record.value)
+            src, stage, at = said["src"], said["stage"], str(said["at"])
+            topic, place = logical_name(src["topic"]), (src["topic"], int(src["partition"]), int(src["offset"]))
+            out, again = put_out(said), (said.get("act") or {}).get("kind") == "reemit"
+            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "")
+        except FOREIGN:
+            self._found.find("foreign_record", "audit", record.offset, "unreadable")
+            return
+        self._found.records += 1
+        if topic == "acts" and (said.get("act") or {}).get("kind") == "resume_partition":
+            self.acts[place[2]] = said["act"]
+        if self._oldest is None and self._cut:
+            self._oldest = at
+        if stage in OWN.get(topic, ()) or again:
+            if place[1] != self._found.partition or said["did"] != id_:
+                self._found.find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
+                return
+            if self._waiting.pop((topic, place[2]), False) is False and counted:
+                self._surplus.setdefault((topic, place[2]), []).append(record.offset)
+        if out is not None and again:
+            self._outputs[out[0]].allow(str(out[1]))
+        elif out is not None and out[0] in self._outputs:
+            self._outputs[out[0]].expect(str(out[1]), record.offset, at, demanded=demanded)
+
+    def end(self, *, joined: bool) -> None:
+        """Takes the records after the last manifest, and reports all that is missing or too much.
+
+        `joined`: the last manifest is the one that the ledger's head names.
+        """
+        self._leftover([*self._records.rest()], joined=joined, demanded=True)
+
+    def unaccounted(self) -> None:
+        """Reports the inputs without a record or with two, and the outputs without a record."""
+        for (topic, offset), manifest in self._waiting.items():
+            if manifest is not None and not self._is_told(topic, offset):
+                self._found.find("omitted_record", topic, offset, f"manifests/{manifest}")
+        for (topic, offset), places in self._surplus.items():
+            claimed = self._found.claimed.get(topic)
+            inside = claimed is not None and claimed.start <= offset < claimed.to
+            if not self._is_told(topic, offset):
+                for place in places:
+                    fault: Fault = "doubled_record" if inside else "foreign_record"
+                    self._found.find(fault, "audit", place, f"{topic}/{offset}")
+        for topic, outgoing in self._outputs.items():
+            missing, unknown = outgoing.ended()
+            for did, place in missing:
+                self._found.find("missing_output", "audit", place, f"{topic} {_id(did)}".strip())
+            for put in unknown:
+                if self._oldest is None or not put.before(self._oldest):
+                    self._found.find("output_without_record", topic, put.offset, _id(put.did))
+            if outgoing.expired:
+                self._found.expired[topic] = outgoing.expired
+
+    def _is_told(self, topic: str, offset: int) -> bool:
+        return any(name == topic and start <= offset < to for name, start, to in self.told)
+
+
+def _did(value: bytes) -> str:
+    try:
+        return str(orjson.loads(value)["did"])
+    except FOREIGN:
+        return ""
+
+
+def _id(did: object) -> str:
+    """The decision id, or '' if malformed, as a forger may have written anything."""
+    return did if isinstance(did, str) and re.fullmatch(DID_PATTERN, did) else ""
