@@ -1,4 +1,4 @@
-"""Where the sealed chain of each partition ends, by the leaves of a log."""
+"""Ends of the sealed chain of each partition, by the leaves of a log."""
 
 from __future__ import annotations
 
