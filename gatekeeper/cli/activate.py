@@ -10,6 +10,7 @@ import click
 
 from gatekeeper.cli.actor import by_option, confirmed, person, yes_option
 from gatekeeper.cli.actor import named as named_id
+from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
@@ -29,6 +30,7 @@ from streams.operations import management
 @click.option("--from", "since", help=text("cli.policy_from"))
 @click.option("--and-by", help=text("cli.policy_and_by"))
 @yes_option
+@wait_options
 @json_option
 @click.pass_context
 def command(
@@ -38,9 +40,15 @@ def command(
     since: str | None,
     and_by: str | None,
     yes: bool,
+    wait: float,
+    no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Writes the version to `reference`; exit 1 if it lets more through and one manager alone stands for it."""
+    """Writes the version to `reference`; exit 1 if it lets more through and one manager alone stands for it.
+
+    Exit 1 also if the version waits for another signature, or if the worker refuses the act; 3 if it has not answered
+    in time.
+    """
     from_file = policy.endswith(".toml")
     given = file_policy(policy) if from_file else None  # refused before any broker is asked
     settings = load()
@@ -62,21 +70,31 @@ def command(
         context.exit(1)
     confirmed(text("cli.policy_sure", new=new.name, since=begins), 1, yes=yes)
     act = fact_with_act.act("activate", by=who, subject=f"policy/{new.id}")
-    (place,) = management.activate(settings, found, act=act).facts
+    question = Question(settings, wait=wait, no_wait=no_wait)
+    pair = management.activate(settings, found, act=act)
+    (place,), answer = pair.facts, question.answer(pair)
     row = waiting_row(settings, f"policy/{new.id}", place.offset)
     if as_json:
-        said = {**new.ref, "activated": row is None, "effective_from": found.record.effective_from, "by": both}
+        said = {
+            **new.ref,
+            "activated": row is None and not answer.refused,
+            "effective_from": found.record.effective_from,
+            "by": both,
+        }
         where = {"topic": settings.topic(place.topic), "partition": place.partition, "offset": place.offset}
-        show_json({**said, "over": old, "differences": told, **where})
+        show_json({**said, "over": old, "differences": told, **where, **answer.plain()})
     elif row:
         told_waiting(row)
-    else:
+    elif not answer.refused:
         where_ = f"{place.topic}/{place.partition}/{place.offset}"
         click.echo(text("cli.policy_activated", new=new.name, since=begins, place=where_))
     for bar in found.after.barring(found.begins):
         note("cli.policy_still_barred", policy=bar.id, what=bar.what)
     for later in found.later:
         note("cli.policy_follows", later=later.name, since=instant(later.since // 1000))
+    answer.conclude()
+    if row:
+        context.exit(1)
 
 
 def version(name: str, known: KnownPolicies | None = None) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper.cli.actor import by_option, confirmed, evidence_option, person, reason_option, yes_option
+from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.settings import load
 from gatekeeper.texts import text
@@ -23,9 +24,22 @@ KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
 @evidence_option
 @yes_option
 @by_option
+@wait_options
 @json_option
-def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: str | None, as_json: bool) -> None:
-    """Writes stops for the person and each known address, and an act to every partition, all or nothing."""
+def command(
+    recipient: str,
+    reason: str,
+    evidence: str | None,
+    yes: bool,
+    by: str | None,
+    wait: float,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Writes stops for the person and each known address, and an act to every partition, all or nothing.
+
+    Exit 1 if the worker refuses the act: the stops bind all the same. Exit 3 if it has not answered in time.
+    """
     settings = load()
     act = fact_with_act.act(
         "erase", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence
@@ -37,7 +51,9 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
     confirmed(text("cli.erase_sure", count=len(erasure.stops) - 1), 1, yes=yes)
     if erasure.unreadable:
         note("cli.erase_unreadable", count=erasure.unreadable)
+    question = Question(settings, wait=wait, no_wait=no_wait)
     pair = erasure.dated(fact_with_act.now()).write(settings)
+    answer = question.answer(pair)
     stops, numbers = len(erasure.stops), len(erasure.partitions)
     kept = {name: (TOPICS[name].keep_ms or 0) // DAY_MS for name in KEEPING}
     if as_json:
@@ -50,9 +66,12 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
                 "sources": erasure.sources,
                 "unreadable_sources": erasure.unreadable,
                 "kept_days": {**kept, "audit": settings.audit_days},
+                **answer.plain(),
             }
         )
-        return
-    click.echo(text("cli.erase_done", act=pair.act_id, stops=stops, partitions=numbers))
-    note("cli.erase_kept", **kept)
-    note("cli.erase_written", days=settings.audit_days)
+    else:
+        done = "cli.erase_done" if answer.recorded else "cli.erase_stops"
+        click.echo(text(done, act=pair.act_id, stops=stops, partitions=numbers))
+        note("cli.erase_kept", **kept)
+        note("cli.erase_written", days=settings.audit_days)
+    answer.conclude()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper.cli.actor import by_option, evidence_option, person, reason_option
+from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, show_json
 from gatekeeper.settings import load
 from gatekeeper.texts import text
@@ -18,17 +19,27 @@ from streams.operations import erasures
 @reason_option
 @evidence_option
 @by_option
+@wait_options
 @json_option
-def command(recipient: str, reason: str, evidence: str | None, by: str | None, as_json: bool) -> None:
-    """Takes back the stops of the erasure, with the act, all or nothing; refuses (2) a person never erased."""
+def command(
+    recipient: str, reason: str, evidence: str | None, by: str | None, wait: float, no_wait: bool, as_json: bool
+) -> None:
+    """Takes back the stops of the erasure, with the act, all or nothing; refuses (2) a person never erased.
+
+    Exit 1 if the worker refuses the act, and 3 if it has not answered in time.
+    """
     settings = load()
     act = fact_with_act.act(
         "readmit", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence
     )
     with Reader(settings) as reader:
         back = erasures.readmission(reader, act)
+    question = Question(settings, wait=wait, no_wait=no_wait)
     pair = back.dated(fact_with_act.now()).write(settings)
+    answer = question.answer(pair)
     if as_json:
-        show_json({"act_id": pair.act_id, "by": act.by, "stops": len(back.stops), "partitions": len(back.partitions)})
-        return
-    click.echo(text("cli.readmit_done", act=pair.act_id, stops=len(back.stops)))
+        counts = {"stops": len(back.stops), "partitions": len(back.partitions)}
+        show_json({"act_id": pair.act_id, "by": act.by, **counts, **answer.plain()})
+    elif not answer.refused:
+        click.echo(text("cli.readmit_done", act=pair.act_id, stops=len(back.stops)))
+    answer.conclude()

@@ -8,6 +8,7 @@ from time import time
 import click
 
 from gatekeeper.cli.actor import by_option, evidence_option, named, person, reason_if_done_option
+from gatekeeper.cli.answer import wait_options
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
 from gatekeeper.cli.suspend import show_change
 from gatekeeper.policy import packs
@@ -29,9 +30,17 @@ def command() -> None:
 @evidence_option
 @by_option
 @click.option("--dry-run", is_flag=True, help=text("cli.quarantine_dry_run"))
+@wait_options
 @json_option
 def quarantine(
-    batch: str, reason: str | None, evidence: str | None, by: str | None, dry_run: bool, as_json: bool
+    batch: str,
+    reason: str | None,
+    evidence: str | None,
+    by: str | None,
+    dry_run: bool,
+    wait: float,
+    no_wait: bool,
+    as_json: bool,
 ) -> None:
     """Writes the batch's record as quarantined, and the act; exit 1 if somebody else changed it meanwhile.
 
@@ -45,7 +54,7 @@ def quarantine(
         raise click.MissingParameter(param_hint="'--reason'", param_type="option")
     who = person(settings, by)
     act = fact_with_act.act("quarantine", by=who, subject=f"batch/{batch}", reason=reason, evidence_ref=evidence)
-    show_change(settings, management.quarantine(settings, act), as_json)
+    show_change(settings, management.quarantine(settings, act), wait=wait, no_wait=no_wait, as_json=as_json)
 
 
 def _foretold(settings: Settings, batch: str, as_json: bool) -> None:

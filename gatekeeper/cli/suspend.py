@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper.cli.actor import by_option, person, reason_option
+from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.settings import Settings, load
@@ -20,20 +21,34 @@ from streams.operations.management import Change
 @click.option("--from", "since", help=text("cli.suspend_from"))
 @click.option("--until", help=text("cli.suspend_until"))
 @by_option
+@wait_options
 @json_option
-def command(controller: str, reason: str, since: str | None, until: str | None, by: str | None, as_json: bool) -> None:
+def command(
+    controller: str,
+    reason: str,
+    since: str | None,
+    until: str | None,
+    by: str | None,
+    wait: float,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
     """Writes the controller's record with the suspension, and the act; exit 1 if somebody else changed it too."""
     settings = load()
     act = fact_with_act.act("suspend", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
-    show_change(settings, management.suspension(settings, act, since=since, until=until), as_json)
+    change = management.suspension(settings, act, since=since, until=until)
+    show_change(settings, change, wait=wait, no_wait=no_wait, as_json=as_json)
 
 
-def show_change(settings: Settings, change: Change, as_json: bool) -> None:
-    """Writes a change of `reference` with its act, and reports it.
+def show_change(settings: Settings, change: Change, *, wait: float, no_wait: bool, as_json: bool) -> None:
+    """Writes a change of `reference` with its act, and reports it with the worker's answer.
 
-    Exit 1 if somebody changed the record meanwhile, or if the change waits for another signature.
+    Exit 1 if somebody changed the record meanwhile, if the change waits for another signature, or if the worker refuses
+    the act; 3 if it has not answered in time.
     """
+    question = Question(settings, wait=wait, no_wait=no_wait)
     act, (pair, rival) = change.act, management.change(settings, change)
+    answer = question.answer(pair)
     (place,) = pair.facts
     row = waiting_row(settings, str(act.subject), place.offset)
     where = f"{settings.topic(place.topic)}/{place.partition}/{place.offset}"
@@ -51,13 +66,15 @@ def show_change(settings: Settings, change: Change, as_json: bool) -> None:
                 "waiting": row is not None,
                 "last": rival is None or not rival.last,
                 "rival": None if rival is None else {"by": rival.by, "offset": rival.place.offset},
+                **answer.plain(),
             }
         )
-    elif row is None:
+    elif row is None and not answer.refused:
         click.echo(text(f"cli.{act.kind}_done", subject=act.subject, place=where))
     if row:
         told_waiting(row)
-        click.get_current_context().exit(1)
     if rival is not None:
         note("cli.rival_last" if rival.last else "cli.rival_first", by=rival.by or "?", subject=act.subject)
+    answer.conclude()
+    if row or rival is not None:
         click.get_current_context().exit(1)

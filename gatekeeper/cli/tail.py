@@ -11,6 +11,7 @@ import orjson
 
 from gatekeeper.audit.records import masking
 from gatekeeper.cli.actor import by_option, person
+from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, printable, show_json
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
@@ -38,11 +39,24 @@ OURS = ("gate-", "ce_")
 @click.option("--follow/--no-follow", default=True, show_default=True, help=text("cli.tail_follow"))
 @click.option("--raw", is_flag=True, help=text("cli.tail_raw"))
 @by_option
+@wait_options
 @json_option
 def command(
-    topic: str, from_beginning: bool, most: int | None, follow: bool, raw: bool, by: str | None, as_json: bool
+    topic: str,
+    from_beginning: bool,
+    most: int | None,
+    follow: bool,
+    raw: bool,
+    by: str | None,
+    wait: float,
+    no_wait: bool,
+    as_json: bool,
 ) -> None:
-    """Prints one line a record; with `--raw` also its value, once the act that names the reader is acknowledged."""
+    """Prints one line a record; with `--raw` also its value, once the act that names the reader is recorded.
+
+    Shows nothing if the worker refuses the act (exit 1), or has not answered in time (3). With `--no-wait` the
+    acknowledgement of Kafka is enough.
+    """
     name = logical_name(topic)
     if name not in TOPICS:
         raise UsageError("error.topic_unknown", topic=topic, topics=", ".join(TOPICS))
@@ -51,8 +65,10 @@ def command(
     with Reader(settings) as reader:
         reader.partitions(name)  # a topic missing on the broker is refused before the act is written
         if who is not None:
-            act = reveals.write(settings, name, by=who)
-            note("cli.tail_revealing", by=who, act=act.act_id)
+            question = Question(settings, wait=wait, no_wait=no_wait)
+            pair = reveals.write(settings, name, by=who)
+            question.answer(pair).conclude()
+            note("cli.tail_revealing", by=who, act=pair.act_id)
         records = reader.follow(name, from_beginning=from_beginning) if follow else reader.read(name)
         for record in islice(records, most):
             shown = _shown(record, raw=raw)

@@ -7,6 +7,7 @@ from typing import get_args
 import click
 
 from gatekeeper.cli.actor import by_option, evidence_option, person
+from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.settings import load
 from gatekeeper.texts import text
@@ -28,6 +29,7 @@ UNNAMED = "unnamed"
 @click.option("--reason", default="", help=text("cli.act_reason"))
 @evidence_option
 @by_option
+@wait_options
 @json_option
 def command(
     recipient: str,
@@ -38,12 +40,18 @@ def command(
     reason: str,
     evidence: str | None,
     by: str | None,
+    wait: float,
+    no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Writes a Withdrawn event for each controller and the act that names the actor, all or nothing."""
+    """Writes a Withdrawn event for each controller and the act that names the actor, all or nothing.
+
+    Exit 1 if the worker refuses the act, and 3 if it has not answered in time: the withdrawal binds all the same.
+    """
     settings = load()
     stated = withdrawals.WithdrawalStatement(recipient, "cli", controllers, purpose, channels or "*", at)
     who = person(settings, by or settings.user or UNNAMED)
+    question = Question(settings, wait=wait, no_wait=no_wait)
     done = withdrawals.write(settings, stated, by=who, reason=reason, evidence=evidence)
     rows = [
         {
@@ -55,16 +63,18 @@ def command(
         }
         for event, place in zip(done.events, done.pair.facts, strict=True)
     ]
+    answer = question.answer(done.pair)
     if done.unknown:
         note("cli.withdraw_unknown_controller", controllers=", ".join(done.unknown))
     if not done.covers:
         note("cli.withdraw_unknown_purpose", purpose=purpose)
     if as_json:
         told = {"recipient_id": recipient, "purpose": purpose, "channels": channels or "*", "acknowledged": rows}
-        show_json({**told, "act_id": done.pair.act_id, "by": done.act.by, "unknown": done.unknown})
-        return
-    click.echo(text("cli.withdraw_done", count=len(rows)))
-    show_table(
-        ("cli.column_controller", "cli.column_place"),
-        [(row["controller_id"], f"{row['topic']}/{row['partition']}/{row['offset']}") for row in rows],
-    )
+        show_json({**told, "act_id": done.pair.act_id, "by": done.act.by, "unknown": done.unknown, **answer.plain()})
+    else:
+        click.echo(text("cli.withdraw_done", count=len(rows)))
+        show_table(
+            ("cli.column_controller", "cli.column_place"),
+            [(row["controller_id"], f"{row['topic']}/{row['partition']}/{row['offset']}") for row in rows],
+        )
+    answer.conclude()

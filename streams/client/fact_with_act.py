@@ -39,11 +39,16 @@ _OPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An acknowledged pair: the act's id, the places of the facts, and the place of the act."""
+    """An acknowledged pair: the act's id, the places of the facts, and those of the act, one a partition."""
 
     act_id: str
     facts: tuple[Place, ...]
-    act: Place
+    acts: tuple[Place, ...]
+
+    @property
+    def act(self) -> Place:
+        """The last place of the act."""
+        return self.acts[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def write(
         places = transact(settings, [*facts, *acts], signatory=signatory)
     except IncompleteError:
         raise UnavailableError("error.pair_unknown", broker=settings.bootstrap, act=act.act_id) from None
-    return Pair(act.act_id, tuple(places[: len(facts)]), places[-1])
+    return Pair(act.act_id, tuple(places[: len(facts)]), tuple(places[len(facts) :]))
 
 
 def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[Referred] | None:

@@ -11,12 +11,12 @@ from gatekeeper.settings import Settings
 from schemas.codec import encode
 from schemas.events import TopicAct
 from schemas.topics import subject_key
-from streams.client.fact_with_act import now
+from streams.client.fact_with_act import Pair, now
 from streams.client.publisher import Publisher
 
 
-def write(settings: Settings, topic: str, *, by: str) -> TopicAct:
-    """The act of a person who reads a topic (registry name) in full; it is acknowledged, and so recorded.
+def write(settings: Settings, topic: str, *, by: str) -> Pair:
+    """Writes the act of a person who reads a topic (registry name) in full; it is acknowledged, without a fact.
 
     `by`: the id of that person. Raises UnavailableError (3) without an acknowledgement, UsageError (2) for a `by` that
     is no staff id, or without the right to write acts: then nothing may be shown.
@@ -29,4 +29,4 @@ def write(settings: Settings, topic: str, *, by: str) -> TopicAct:
         (place,) = out.write([(subject_key("acts", act).encode(), encode(act))])
     if place is None:
         raise UnavailableError("error.reveal_unwritten", broker=settings.bootstrap)
-    return act
+    return Pair(act.act_id, (), (place,))
