@@ -50,7 +50,7 @@ def command(
     """
     settings = load()
     stated = withdrawals.WithdrawalStatement(recipient, "cli", controllers, purpose, channels or "*", at)
-    who = person(settings, by or settings.user or UNNAMED)
+    who = person(settings, by or (None if settings.user_key else settings.user or UNNAMED))
     question = Question(settings, wait=wait, no_wait=no_wait)
     done = withdrawals.write(settings, stated, by=who, reason=reason, evidence=evidence)
     rows = [

@@ -54,20 +54,22 @@ class Endorsed:
 
     log: ReferenceLog
     newest: dict[str, Counting] = field(default_factory=dict)
-    _by_place: dict[tuple[str, str], Counting] = field(default_factory=dict)  # by name and hash
+    _by_content: dict[tuple[str, str], Counting] = field(default_factory=dict)  # the last one, by name and hash
+    _by_offset: dict[int, Counting] = field(default_factory=dict)
 
     def take(self, record: Record) -> Counted | None:
         """Takes the next record, as `ReferenceLog.take` does; one that cannot be read does not count."""
         try:
             model = decode("reference", record.key, record.value)
             name = subject_key("reference", model)
-            self._by_place[name, sha256(record.value or b"").hexdigest()] = Counting(model, record)
+            read = self._by_offset[record.offset] = Counting(model, record)
+            self._by_content[name, sha256(record.value or b"").hexdigest()] = read
             counted = self.log.take(record, model)
         except Unreadable:
             return None
         if counted:
             name = subject_key("reference", counted.model)
-            self.newest[name] = self._by_place[name, sha256(counted.value).hexdigest()]
+            self.newest[name] = self._by_content[name, sha256(counted.value).hexdigest()]
         return counted
 
     @property
@@ -88,10 +90,9 @@ class Endorsed:
     def endorsable(self) -> list[Endorsable]:
         """The records that wait for a signature, then those that count unsigned, each by offset."""
         states, rows = self.log.endorsements, list[Endorsable]()
-        offsets = {counting.record.offset: counting for counting in self._by_place.values()}
         for _, (_, offset), signers in states.waiting:
-            rows.append(_row(offsets[offset], "waiting", signers))
-        older = [_row(self._by_place[place], "unsigned", ()) for place in states.unsigned.items()]
+            rows.append(_row(self._by_offset[offset], "waiting", signers))
+        older = [_row(self._by_content[place], "unsigned", ()) for place in states.unsigned.items()]
         return rows + sorted(older, key=lambda row: row.offset)
 
 

@@ -10,17 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gatekeeper.errors import UsageError
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.settings import Settings
+from gatekeeper.staff.signed_acts import readmits
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PairedAct, Source, Suppression
 from schemas.events.sends import CARRIED, Match
+from schemas.record import Record
 from schemas.values import Token
 from streams.client import fact_with_act
 from streams.client.fact_with_act import Pair
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
 from streams.client.signatory import Signatory
+from streams.operations import endorsement
 
 _OURS = re.compile(r"erase-([0-9a-f]{32})-[0-9]+")
 """Pattern of the id of a stop that an erasure act wrote."""
@@ -63,7 +67,7 @@ def erasure(reader: Reader, act: PairedAct) -> Erasure:
 
 def readmission(reader: Reader, act: PairedAct) -> Erasure:
     """The reversal of a person's erasure; raises UsageError (2) for a person who was never erased."""
-    found = standing(reader, act.recipient_id or "")
+    found = standing(reader, act.recipient_id or "", endorsement.read(reader).log)
     if not found:
         raise UsageError("error.never_erased")
     return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
@@ -117,20 +121,29 @@ def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) 
     ]
 
 
-def standing(reader: Reader, recipient_id: str) -> list[Suppression]:
-    """The erasures of a person that nobody has taken back, each with its stops of addresses."""
+def standing(reader: Reader, recipient_id: str, log: ReferenceLog) -> list[Suppression]:
+    """The erasures of a person that nobody has taken back, each with its stops of addresses.
+
+    `log`: the people on record. A correction that no manager signed takes nothing back.
+    """
     newest: dict[str, Suppression] = {}
     for record in reader.read("suppressions"):
         try:
             stop: Suppression = decode("suppressions", record.key, record.value)
         except Unreadable:
             continue
-        if stop.kind == "erasure":
+        if stop.kind == "erasure" and (stop.state != "corrected" or _counts(record, log)):
             newest[stop.suppression_id] = stop
     own = [stop for stop in newest.values() if stop.recipient_id == recipient_id and stop.state != "corrected"]
     acts = {_act(stop) for stop in own} - {None}
     brought = [stop for stop in newest.values() if stop.token and _act(stop) in acts]
     return own + [stop for stop in brought if stop.state != "corrected"]
+
+
+def _counts(record: Record, log: ReferenceLog) -> bool:
+    """Tells whether a correction frees the person, as the worker reads it."""
+    value, arrived = record.value or b"", record.timestamp
+    return readmits(value, record.headers, arrived=arrived, roster=log.roster, origin=log.origin)
 
 
 def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:

@@ -171,7 +171,7 @@ def policy_activated(stage: Stage, chance: random.Random, _: object) -> bool:
     """The strictest policy comes into force, and soon the usual one again."""
     codes = []
     for policy in ("strictest@1", "jp-pmark@1"):
-        how = ("--by", "pm-7", "--from", "now", "--yes", "--and-by", "pm-8")
+        how = ("--by", "pm-7", "--from", "now", "--yes", "--and-by", "pm-8", "--no-wait")
         codes.append(stage.ended("activation", stage.command("policy", "activate", policy, *how)))
         stage.pause(chance.uniform(1, 3))
     return codes == [0, 0]

@@ -52,9 +52,14 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs `gatekeeper` as its script does, exit code and all, without the start of a process."""
+    """Runs `gatekeeper` as its script does, exit code and all, without the start of a process.
 
-    def run(*arguments: str) -> Outcome:
+    Most of these systems have no worker, so no command waits for its answer unless `answered` says that one is there.
+    """
+
+    def run(*arguments: str, answered: bool = False) -> Outcome:
+        if not answered:
+            arguments = _unawaited(arguments)
         capfd.readouterr()
         monkeypatch.setattr(sys, "argv", ["gatekeeper", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -63,6 +68,18 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
         return Outcome(int(ended.value.code or 0), printed.out, printed.err)
 
     return run
+
+
+AWAITING = (
+    *(("erase",), ("readmit",), ("suspend",), ("resume",), ("withdraw",), ("tail",)),
+    *(("source", "quarantine"), ("policy", "activate")),
+)
+"""Commands that wait for the worker's answer to their act."""
+
+
+def _unawaited(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    verb = next((verb for verb in AWAITING if arguments[: len(verb)] == verb), ())
+    return (*verb, "--no-wait", *arguments[len(verb) :]) if verb else arguments
 
 
 @cache

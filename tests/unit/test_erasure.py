@@ -10,6 +10,7 @@ import pytest
 
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.snapshot import read_snapshot
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import NAMES
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant
@@ -19,7 +20,7 @@ from schemas.events import Send
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import erasures
-from tests.support import invented
+from tests.support import invented, staff
 from tests.support.desk import DELIVERY, YOUNG, Desk
 from tests.unit.test_sends import CLEAR, JUDGE, record
 
@@ -209,5 +210,13 @@ def test_stops_that_the_erasure_desk_wrote_with_ids_like_ours_then_a_readmission
         ("suppressions", orjson.loads(encode(one)))
         for one in erasures.stops("P-1", [(invented.token("cp-1"), ())], act_id=act, at=instant(invented.T))
     ]
-    found = erasures.standing(reader(own, theirs, *ours), "P-1")
+    found = erasures.standing(reader(own, theirs, *ours), "P-1", ReferenceLog())
     assert sorted(one.suppression_id for one in found) == [f"erase-{act}-0", f"erase-{act}-1", "erase-2026-1"]
+
+
+def test_a_correction_that_no_manager_signed_then_the_erasure_still_stands_to_be_taken_back() -> None:
+    own, log = stop(suppression_id="erase-1"), ReferenceLog(staff.ORIGIN)
+    back = "suppressions", {**own[1], "state": "corrected"}
+    assert erasures.standing(reader(own, back), "P-1", log) == [], "before anybody was registered"
+    staff.known(log, "taro", "manager", at=0)
+    assert [one.suppression_id for one in erasures.standing(reader(own, back), "P-1", log)] == ["erase-1"]

@@ -105,6 +105,12 @@ def test_a_suspension_that_nobody_signed_then_the_controller_is_shown_as_it_coun
     assert [one["suspended_since"] for one in signed.now().of_kind("controller")] == [AT]
 
 
+def test_a_record_that_waits_and_is_written_again_then_it_is_listed_once(signed: Console) -> None:
+    for _ in range(2):
+        signed.lines(by(CONTROLLER))
+    assert [(row.name, row.offset) for row in signed.now().waiting] == [("controller/C1", signed.written - 2)]
+
+
 def test_a_resolution_then_the_model_does_not_hold_its_reason(signed: Console) -> None:
     named = {"id": "consents-1-2", "topic": "consents", "partition": 1, "offset": 2}
     said = {"v": 1, "kind": "resolution", **named, "by": "hanako", "reason": "secret words", "at": "2026-11-24"}
