@@ -66,8 +66,8 @@ def add(
     if as_json:
         where = {"topic": settings.topic("reference"), "offset": place.offset}
         show_json({"purpose": id_, **where, "waiting": row is not None})
-        return
-    click.echo(text("cli.purpose_added", purpose=id_))
+    elif row is None:
+        click.echo(text("cli.purpose_added", purpose=id_))
     if row:
         told_waiting(row)
 

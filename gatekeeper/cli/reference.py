@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.cli.staff import told_waiting, waiting_row
+from gatekeeper.cli.staff import told_refused, told_waiting
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
@@ -70,14 +70,18 @@ def _sign(settings: Settings, record: str, *, as_json: bool) -> None:
     waiting = [row for row in about if row.state == "waiting"]
     chosen = (waiting or about)[-1]
     place = endorsement.endorse(settings, chosen)
-    left = waiting_row(settings, chosen.name, chosen.offset)
+    with Reader(settings) as reader:
+        found = endorsement.read(reader)
+    left, fault = found.waiting(chosen.name, chosen.offset), found.fault(chosen.name, place.offset)
     if as_json:
         signed = {"name": chosen.name, "offset": chosen.offset, "by": person, "signature": place.offset}
-        show_json({**signed, "waiting": left is not None})
-        return
-    click.echo(text("cli.reference_signed_by", name=chosen.name, by=person))
+        show_json({**signed, "waiting": left is not None, "code": fault})
+    elif fault is None:
+        click.echo(text("cli.reference_signed_by", name=chosen.name, by=person))
+    if fault:
+        told_refused(chosen.name, fault)
     if left:
-        told_waiting(left)
+        told_waiting(left._replace(fault=None))
 
 
 def _cells(row: Endorsable) -> tuple[str, ...]:

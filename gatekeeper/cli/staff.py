@@ -168,10 +168,10 @@ def _write(settings: Settings, staff: Staff, path: Path | None = None, *, as_jso
     if as_json:
         shown = {"id": staff.id, "roles": staff.roles, "keys": [one.id for one in staff.keys], "offset": place.offset}
         show_json({**shown, "file": str(path) if path else None, "waiting": row is not None})
-        return
-    click.echo(text("cli.staff_written", id=staff.id, roles=", ".join(staff.roles) or "-"))
-    if path:
-        note("cli.staff_hand_over", path=path, id=staff.id)
+    else:
+        click.echo(text("cli.staff_written", id=staff.id, roles=", ".join(staff.roles) or "-"))
+        if path:
+            note("cli.staff_hand_over", path=path, id=staff.id)
     if row:
         told_waiting(row)
 
@@ -179,14 +179,24 @@ def _write(settings: Settings, staff: Staff, path: Path | None = None, *, as_jso
 def waiting_row(settings: Settings, name: str, offset: int) -> Endorsable | None:
     """The record at this offset of `reference` if it waits for another signature, else None."""
     with Reader(settings) as reader:
-        rows = endorsement.read(reader).endorsable()
-    return next((row for row in rows if (row.name, row.offset, row.state) == (name, offset, "waiting")), None)
+        return endorsement.read(reader).waiting(name, offset)
 
 
 def told_waiting(row: Endorsable) -> None:
-    """Says on stderr whose signature a record waits for, and the command that gives it."""
+    """Says on stderr whose signature a record waits for, and the command that gives it.
+
+    Ends the command with exit 1 if the signature just given counts for nothing.
+    """
     lacking = sorted(set(row.named) - set(row.signers))
     note("cli.waits_for_signature", name=row.name, lacking=", ".join(lacking) or text("cli.another_manager"))
+    if row.fault:
+        told_refused(row.name, row.fault)
+
+
+def told_refused(name: str, code: str) -> None:
+    """Says on stderr why a signature of a record counts for nothing, and ends the command with exit 1."""
+    note("cli.own_signature_refused", name=name, says=text(f"act.refused_{code}"))
+    raise click.exceptions.Exit(1)
 
 
 def _next(kept: tuple[StaffKey, ...]) -> str:

@@ -27,7 +27,8 @@ class Endorsable(NamedTuple):
     """A record of `reference` that somebody may sign: its name KIND/ID, offset and bytes.
 
     `waiting`: it counts once enough managers signed. `unsigned`: it counts, because it is older than the first person.
-    `signers`: the people who signed it. `named`: the people whom it names as its authors, who must all sign.
+    `signers`: the people who signed it. `named`: the people whom it names as its authors, who must all sign. `fault`:
+    the code of a signature just given that counts for nothing, None without one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Endorsable(NamedTuple):
     value: bytes
     signers: tuple[str, ...]
     named: tuple[str, ...]
+    fault: str | None = None
 
 
 class Counting(NamedTuple):
@@ -86,6 +88,20 @@ class Endorsed:
     def person(self, id_: str) -> Staff | None:
         """The newest record that counts about a person or the console, None without one."""
         return next((one for one in self.everybody if roles.person(one.id) == roles.person(id_)), None)
+
+    def fault(self, name: str, since: int) -> str | None:
+        """The code of the newest signature of a record, from an offset on, that counts for nothing; else None."""
+        codes = [one.code for one in self.log.endorsements.refused if one.of == name and one.order[1] >= since]
+        return codes[-1] if codes else None
+
+    def waiting(self, name: str, offset: int) -> Endorsable | None:
+        """The record that waits with the content of the one at this offset, None if that counts.
+
+        The same content written twice waits once, at its first offset.
+        """
+        value = self._by_offset[offset].record.value or b""
+        found = (row for row in self.endorsable() if (row.name, row.state, row.value) == (name, "waiting", value))
+        return next((row._replace(fault=self.fault(name, offset)) for row in found), None)
 
     def endorsable(self) -> list[Endorsable]:
         """The records that wait for a signature, then those that count unsigned, each by offset."""

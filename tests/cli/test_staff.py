@@ -76,11 +76,16 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
 
     # a person who is no manager signs for nothing
     as_("kenji")
-    assert run("purpose", "add", "news", "--name-ja", "案内", "--name-en", "News", "--marketing").code == 0
+    refused = run("purpose", "add", "news", "--name-ja", "案内", "--name-en", "News", "--marketing")
+    assert (refused.code, refused.out) == (1, "")
+    assert "counts for nothing: This act is not among the person's roles" in refused.err
+    assert run("purpose", "add", "news", "--name-ja", "案内", "--name-en", "News", "--marketing").code == 1
+    again = run("reference", "sign", "purpose/news", "--json")
+    assert (again.code, again.json["code"]) == (1, "role")
     rows = lines(run("reference", "list", "--json").out)
     assert [(row["name"], row["state"], row.get("code")) for row in rows] == [
         ("purpose/news", "waiting", None),
-        ("purpose/news", "refused", "role"),
+        *[("purpose/news", "refused", "role")] * 3,
     ]
     assert run("purpose", "list", "--json").out == ""
 
