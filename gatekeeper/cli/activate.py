@@ -84,7 +84,7 @@ def command(
         where = {"topic": settings.topic(place.topic), "partition": place.partition, "offset": place.offset}
         show_json({**said, "over": old, "differences": told, **where, **answer.plain()})
     elif row:
-        told_waiting(row)
+        told_waiting(row._replace(fault=None) if answer.refused else row)  # the refusal says the same
     elif not answer.refused:
         where_ = f"{place.topic}/{place.partition}/{place.offset}"
         click.echo(text("cli.policy_activated", new=new.name, since=begins, place=where_))

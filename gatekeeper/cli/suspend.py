@@ -72,7 +72,7 @@ def show_change(settings: Settings, change: Change, *, wait: float, no_wait: boo
     elif row is None and not answer.refused:
         click.echo(text(f"cli.{act.kind}_done", subject=act.subject, place=where))
     if row:
-        told_waiting(row)
+        told_waiting(row._replace(fault=None) if answer.refused else row)  # the refusal says the same
     if rival is not None:
         note("cli.rival_last" if rival.last else "cli.rival_first", by=rival.by or "?", subject=act.subject)
     answer.conclude()
