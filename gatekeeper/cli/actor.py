@@ -30,13 +30,13 @@ evidence_option = click.option("--evidence", help=text("cli.evidence"))
 yes_option = click.option("--yes", is_flag=True, help=text("cli.yes"))
 
 
-def person(settings: Settings, by: str | None) -> str:
-    """The actor's id, as given, else the holder of the key, else from the setting.
+def person(settings: Settings, by: str | None, *, unnamed: str | None = None) -> str:
+    """The actor's id, as given, else the holder of the key, else from the setting, else `unnamed`.
 
     Raises UsageError (2) if it is missing or malformed, or names another person than the key.
     """
     key = signatory.own_key(settings)
-    if not (found := by or (key.by if key else settings.user)):
+    if not (found := by or (key.by if key else settings.user or unnamed)):
         raise UsageError("error.user_missing")
     if key and roles.person(key.by) != roles.person(found):
         raise UsageError("error.key_of_other_person", by=key.by, named=named(found, "--by"))

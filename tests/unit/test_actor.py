@@ -1,0 +1,37 @@
+"""The actor of a command: as given, else the holder of the key, else from the setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gatekeeper import person_keys
+from gatekeeper.cli.actor import person
+from gatekeeper.cli.withdraw import UNNAMED
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
+
+
+@pytest.fixture
+def hanako(tmp_path: Path) -> str:
+    """The file of hanako's key."""
+    return str(person_keys.make(tmp_path, "hanako", "k1")[1])
+
+
+def test_given_a_key_and_no_name_then_the_actor_is_its_holder_also_of_a_withdrawal(hanako: str) -> None:
+    settings = Settings(user_key=hanako, user="taro")
+    assert person(settings, None) == "hanako"
+    assert person(settings, None, unnamed=UNNAMED) == "hanako"
+
+
+def test_given_neither_key_nor_name_then_only_a_withdrawal_has_an_actor() -> None:
+    assert person(Settings(user="", user_key=""), None, unnamed=UNNAMED) == UNNAMED
+    assert person(Settings(user="taro", user_key=""), None, unnamed=UNNAMED) == "taro"
+    with pytest.raises(UsageError, match="Who acts"):
+        person(Settings(user="", user_key=""), None)
+
+
+def test_given_a_key_and_the_name_of_another_then_it_is_refused(hanako: str) -> None:
+    with pytest.raises(UsageError, match="cannot sign for taro"):
+        person(Settings(user_key=hanako), "taro", unnamed=UNNAMED)
