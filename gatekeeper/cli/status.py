@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from http.client import HTTPException
 from time import time
@@ -15,6 +16,7 @@ import click
 
 from gatekeeper.cli import status_text
 from gatekeeper.cli.output import json_option, progress_bar, show_json
+from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import Fleet, Partition
 from gatekeeper.settings import Settings, load
@@ -41,19 +43,22 @@ def command(as_json: bool) -> None:
         seen = fleet.read(settings, reader)
         totals = _totals(reader)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
-        purposes = management.purposes(reader)
+        referred = management.referred(reader)
         held = [each for topic in INPUTS for each in reader.held(topic)]
     hanging = [_transaction(settings, one) for one in transactions.opened(settings, held) if one.age_ms >= OPEN_MS]
-    worker = _worker(settings)
+    worker, purposes = _worker(settings), referred.reference.purposes
+    answer = worker["answer"] or {}
+    signatures = signature_state(referred.log, settings.acts) | _acts(answer)
     # facts are kept for ever, dead letters are not; the worker still knows its unreadable facts
-    unreadable.update((worker["answer"] or {}).get("unreadable_facts", ()))
+    unreadable.update(answer.get("unreadable_facts", ()))
     others = {
         "transaction_open": hanging,
         "facts_unreadable": unreadable,
         "misplaced": totals["misplaced"],
         "purposes_unread": purposes.unread,
-        "policy_unknown": (worker["answer"] or {}).get("policy_unknown"),
-        "token_key_missing": status_text.missing_keys(worker["answer"] or {}),
+        "policy_unknown": answer.get("policy_unknown"),
+        "token_key_missing": status_text.missing_keys(answer),
+        "reference_waits": signatures["waiting"],
     }
     heads = [each.place.head for each in seen.partitions if each.place.head]
     state: dict[str, Any] = {
@@ -79,6 +84,7 @@ def command(as_json: bool) -> None:
         **totals,
         "unreadable_facts": sorted(unreadable),
         "purposes": {"registered": len(purposes.registered), "unread": list(purposes.unread)},
+        "signatures": signatures,
         "seal": _seal(seen),
     }
     if as_json:
@@ -166,6 +172,12 @@ def _worker(settings: Settings) -> dict[str, Any]:
             return {"address": address, "ready": False, "answer": _json(error.read())}
     except (OSError, ValueError, HTTPException):
         return {"address": address, "ready": None, "answer": None}
+
+
+def _acts(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The word of a worker whether acts need signatures, as its settings decide that and not ours; {} without one."""
+    said = answer.get("signatures") or {}
+    return {"acts": said["acts"]} if "acts" in said else {}
 
 
 def _json(body: bytes) -> Any:

@@ -114,22 +114,22 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         yield text("cli.status_token_key_missing", **_counted(use))
     for place, what in (answer.get("policy_ignored") or {}).items():
         yield text("cli.status_policy_ignored", place=place, what=what)
-    yield from _signatures(answer.get("signatures") or {})
+    yield from _signatures(state["signatures"])
     if not state["purposes"]["registered"]:
         yield text("cli.purpose_none")
     for policy, since in (answer.get("policy_provisional") or {}).items():
         yield text("cli.status_policy_provisional", policy=policy, since=since)
 
 
-def _signatures(answer: Mapping[str, Any]) -> Iterator[str]:
+def _signatures(found: Mapping[str, Any]) -> Iterator[str]:
     """Yields that acts need no signature, and the records of `reference` that lack one."""
-    if (acts := answer.get("acts")) in ("unsigned", "nobody"):
-        yield text(f"cli.status_acts_{acts}")
-    for one in answer.get("waiting", ()):
+    if found["acts"] in ("unsigned", "nobody"):
+        yield text(f"cli.status_acts_{found['acts']}")
+    for one in found["waiting"]:
         yield text("cli.status_reference_waits", **{**one, "signed_by": ", ".join(one["signed_by"]) or "-"})
-    if names := answer.get("unsigned"):
+    if names := found["unsigned"]:
         yield text("cli.status_reference_unsigned", count=len(names), shown=", ".join(names[:5]))
-    for one in answer.get("refused", ()):
+    for one in found["refused"]:
         yield text("cli.status_signature_refused", **{**one, "why": text(f"act.refused_{_known(one['code'])}")})
 
 

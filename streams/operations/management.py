@@ -101,10 +101,15 @@ def purposes(reader: Reader) -> Purposes:
 
 def reference(reader: Reader) -> Reference:
     """The reference data that counts now."""
+    return referred(reader).reference
+
+
+def referred(reader: Reader) -> FactStore:
+    """A store of `reference` alone, as a worker has it now."""
     store = FactStore(reader.settings.group)
     for record in reader.read("reference"):
         store.apply(record)
-    return store.reference
+    return store
 
 
 def batch(reader: Reader, id_: str) -> NewestReference[Batch]:

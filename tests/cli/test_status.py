@@ -19,6 +19,7 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from streams.client import cluster
 from streams.kafka.broker import Broker
+from tests.support import staff
 from tests.support.world import World, consent, send, until
 from tests.unit.test_witness import Place
 
@@ -95,6 +96,16 @@ def test_sends_wait_and_no_worker_runs_then_exit_1_and_how_to_start_one(run, sys
     first = spoken.out.splitlines()[0]
     assert "`gatekeeper worker`" in first
     assert "at most 3" in first
+
+    register = {"v": 1, "kind": "register", "id": "mail-preference", "file_date": "2026-11-01"}
+    for name, value in (*staff.founding(origin=system.settings.group), staff.line(register)):
+        system.put("reference", value, key=name.encode())
+    found = run("status", "--json").json
+    assert found["findings"] == ["no_owner", "reference_waits"]
+    assert [(one["record"], one["signed_by"]) for one in found["signatures"]["waiting"]] == [
+        ("register/mail-preference", [])
+    ]
+    assert "register/mail-preference (reference/0/" in run("status").out
 
 
 def test_an_aborted_transaction_alone_then_offsets_lag_and_no_send_waits(

@@ -42,6 +42,9 @@ STATE: dict[str, Any] = {
 }
 
 
+SIGNED: dict[str, Any] = {"acts": "signed", "waiting": [], "unsigned": [], "refused": []}
+
+
 def readiness(*facts: invented.Event) -> dict[str, Any]:
     """Returns what `/readyz` says of a worker that knows these facts."""
 
@@ -58,7 +61,8 @@ def readiness(*facts: invented.Event) -> dict[str, Any]:
 
 def shown(answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
-    status_text.show({**STATE, "worker": worker}, QUIET)
+    signatures = answer.get("signatures") or SIGNED
+    status_text.show({**STATE, "worker": worker, "signatures": signatures}, QUIET)
     return capsys.readouterr().out
 
 
