@@ -39,10 +39,8 @@ STATE: dict[str, Any] = {
     "unreadable_facts": [],
     "purposes": {"registered": 1, "unread": []},
     "misplaced": 0,
+    "signatures": {"acts": "signed", "waiting": [], "unsigned": [], "refused": []},
 }
-
-
-SIGNED: dict[str, Any] = {"acts": "signed", "waiting": [], "unsigned": [], "refused": []}
 
 
 def readiness(*facts: invented.Event) -> dict[str, Any]:
@@ -61,7 +59,7 @@ def readiness(*facts: invented.Event) -> dict[str, Any]:
 
 def shown(answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
-    signatures = answer.get("signatures") or SIGNED
+    signatures = answer.get("signatures") or STATE["signatures"]
     status_text.show({**STATE, "worker": worker, "signatures": signatures}, QUIET)
     return capsys.readouterr().out
 
