@@ -18,7 +18,6 @@ from streams.kafka import node
 from streams.kafka.broker import Broker
 from streams.worker import partition, takeover
 from streams.worker.health import serve_health
-from tests.support import staff
 from tests.support.world import Supervised, World, eventually, until
 
 pytestmark = pytest.mark.usefixtures("doomed")
@@ -42,8 +41,6 @@ def refusal(worker: Supervised) -> tuple[int, str]:
 def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Supervised]]:
     """Workers that cannot start, by what is wrong; begun before the first test, as a missing broker is waited for."""
     world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.").create()
-    founded = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.").create()
-    founded.put("reference", [staff.line(staff.record("hanako"))])
     logs = tmp_path_factory.mktemp("doomed")
     with ExitStack() as stack, socket.create_server((node.HOST, 0)) as taken:
         settings = {
@@ -51,7 +48,6 @@ def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "busy port": {"http_port": str(taken.getsockname()[1])},
             "other layout": {"partitions": "8"},
             "no topics": {"prefix": "elsewhere."},
-            "unsigned acts": {"acts": "unsigned", "prefix": founded.prefix},
         }
         yield {
             name: stack.enter_context(world.process(logs / f"{name}.log", lang="en", **wrong))
@@ -116,11 +112,6 @@ def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_i
 
     asyncio.run(run())
     world.check(len(sent))
-
-
-def test_given_a_registered_person_then_a_worker_for_unsigned_acts_ends_with_2(doomed):
-    code, sentence = refusal(doomed["unsigned acts"])
-    assert (code, sentence) == (2, text("error.acts_unsigned", "en", person="hanako"))
 
 
 def test_given_no_broker_then_exit_3_and_the_address(doomed):

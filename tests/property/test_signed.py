@@ -15,11 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.staff import signatures
-from schemas.codec import canonical, decode
-from schemas.record import Record
+from schemas.codec import canonical
 from tests.support import invented, policies, staff
 from tests.support.facts import fact
-from tests.unit.test_signed_acts import AT, Office, resigned
+from tests.unit.test_signed_acts import AT, Office
 
 FEW = settings(max_examples=40, deadline=None)
 TEN_MINUTES = 10 * 60_000
@@ -68,10 +67,9 @@ class Gate(Office):
     """A gate with its people, a person of the CRM, and a log of `reference` that anybody may write to."""
 
     def __init__(self, case: Withheld) -> None:
-        super().__init__(*case.facts, people=False)
+        super().__init__(*case.facts)
         self.case, self._offset = case, 1_000
         self.signed: list[staff.Line] = []
-        self.write(*staff.founding(at=AT))
 
     def write(self, *lines: staff.Line) -> None:
         for name, value in lines:
@@ -133,22 +131,12 @@ def take(gate: Gate, step: Any, number: int) -> None:
     elif step[0] == "act" and gate.review:
         _, kind, person, signer = step
         said = invented.item_act(kind, gate.told(), by=person, act_id=f"a-{number}", at=AT, evidence_ref="scan-1")
-        gate.sign = lambda record: signed_as(record, signer)
+        gate.sign = lambda record: [staff.over(record.value or b"", at=AT, signer=signer)] if signer else []
         gate.judged(said)
     elif step[0] == "copy":
         gate.write(*gate.signed)
     elif step[0] == "later":
         gate.at += TEN_MINUTES // 3
-
-
-def signed_as(record: Record, signer: str | None) -> list[tuple[str, bytes]]:
-    if signer is None:
-        return []
-    act = decode("acts", None, record.value)
-    found = resigned(act, record.value or b"", signer)
-    said = orjson.loads(found[1]) | {"by": act.by}
-    text = signatures.message(said, origin=staff.ORIGIN, subject=signatures.act_subject(act.model_dump()))
-    return [(found[0], canonical({**said, "sig": signatures.b64encode(staff.key(signer).sign(text)).decode()}))]
 
 
 def went_out(gate: Gate) -> bool:

@@ -1,10 +1,14 @@
-"""One partition without Kafka: sends and acts judged in turn, and what they left in memory and on the topics."""
+"""One partition without Kafka: sends and acts judged in turn, and what they left in memory and on the topics.
+
+The people of `tests.support.staff` are in force from the start, and the person in `by` signs each act.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import orjson
@@ -32,10 +36,11 @@ from schemas.audit import Acts, AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
 from schemas.record import Output, Record
-from tests.support import invented
-from tests.support.facts import fact
+from tests.support import invented, staff
+from tests.support.facts import T, fact
 from tests.support.ledger_oracle import Implied, Piece
 
+MINUTE_MS = 60_000
 JUDGE = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS, judge_misplaced=True)
 YOUNG = (invented.source(may_be_minor=True), invented.consent())
 """AGE_UNCERTAIN: a colleague may release it, or ask."""
@@ -62,7 +67,7 @@ BROKER = {
 class Desk:
     """The worker's part for one partition, and a reviewer's view of it."""
 
-    def __init__(self, *facts: invented.Event, judge: Judge = JUDGE, acts: Acts = "unsigned") -> None:
+    def __init__(self, *facts: invented.Event, judge: Judge = JUDGE, acts: Acts = "signed") -> None:
         self.judge = copy(judge)
         self.judge.acts = acts
         self.store: FactStore = invented.store(*facts)
@@ -70,8 +75,8 @@ class Desk:
         self.memory.review = 0
         self.encode: Callable[[Any], bytes] = orjson.dumps
         """The JSON encoder of those who act."""
-        self.sign: Callable[[Record], list[tuple[str, bytes]]] = lambda record: []
-        """Signs a record of `acts`."""
+        self.sign: Callable[[Record], list[tuple[str, bytes]]] = signed
+        """Signs a record of `acts`: by the person in its `by`, when it arrives."""
         self.ledger: dict[bytes, bytes] = {}
         self.outputs: dict[str, list[Output]] = {}
         self.review: list[Record] = []
@@ -83,10 +88,13 @@ class Desk:
         self.inputs: dict[tuple[str, int], Record] = {}
         """The records that were judged, by topic and offset."""
         self.at = invented.T
+        if acts == "signed":
+            staff.stand(self.store.log, at=self.at)
         self._swept = 0
         self._pieces: dict[str, Piece] = {}
         self._places: dict[str, int] = {}
         self._sends = self._acts = self._facts = 0
+        self._ids = set[Any]()
 
     @property
     def now(self) -> Moment:
@@ -108,7 +116,20 @@ class Desk:
         for topic, value in facts:
             self._facts += 1
             offset = self._facts if topic == "reference" else len(self.records)
-            assert self.store.apply(fact(topic, 1, offset, None, orjson.dumps(value))) is None
+            data = orjson.dumps(value)
+            made = staff.corrected(topic, value, at=staff.instant(T))
+            assert self.store.apply(replace(fact(topic, 1, offset, None, data), headers=made)) is None
+            if topic == "reference" and self.judge.acts == "signed":
+                self._endorse(value)
+
+    def _endorse(self, value: dict[str, Any]) -> None:
+        """Applies the signatures of a record of `reference`: of the people in `by`, else of a manager."""
+        by = value.get("by") or "hanako"
+        name = f"{value['kind']}/{value.get('id') or value.get('terms_id')}"
+        people = (by,) if isinstance(by, str) else by
+        for key, made in staff.signed((name, orjson.dumps(value)), *people, at=staff.instant(T))[1:]:
+            self._facts += 1
+            assert self.store.apply(fact("reference", 1, self._facts, key.encode(), made)) is None
 
     def spoil(self, recipient_id: str, offset: int) -> None:
         """Applies a record of `consents` that cannot be read."""
@@ -117,7 +138,7 @@ class Desk:
     def resolve(self, offset: int, topic: str = "consents") -> None:
         """Applies the word that an unreadable record has been dealt with."""
         named = {"id": f"{topic}-1-{offset}", "topic": topic, "partition": 1, "offset": offset}
-        said = {"v": 1, "kind": "resolution", **named, "by": "pm-7", "reason": "entered again", "at": "2026-11-24"}
+        said = {"v": 1, "kind": "resolution", **named, "by": "hanako", "reason": "entered again", "at": "2026-11-24"}
         self.learn(("reference", said))
 
     def send(self, sent: dict[str, Any] | None = None, *, late: bool = False, **fields: Any) -> Judged:
@@ -137,7 +158,9 @@ class Desk:
 
     def act(self, kind: str, item: int = -1, **fields: Any) -> tuple[str, str | None]:
         """Judges an act about an item (which one of `review`); returns its outcome and the refusal's code."""
-        return self.judged(invented.item_act(kind, self.told(item), **fields))
+        number = next(n for n in count(1) if f"{kind}-{n}" not in self._ids)
+        given = {"act_id": f"{kind}-{number}", "at": instant(self.at - MINUTE_MS), **fields}
+        return self.judged(invented.item_act(kind, self.told(item), **given))
 
     def told(self, item: int = -1) -> dict[str, Any]:
         """Returns how an act names an item."""
@@ -157,7 +180,9 @@ class Desk:
         data = value if isinstance(value, bytes) else self.encode(value)
         record = Record("mail.acts.v1", 3, self._acts, self.at, None, data)
         self.inputs["acts", self._acts] = record
-        place = orjson.loads(data).get("review") if isinstance(value, dict) else None
+        said = orjson.loads(data) if isinstance(value, dict) else {}
+        self._ids.add(said.get("act_id"))
+        place = said.get("review")
         there = place is not None and 0 <= place["offset"] < len(self.review)
         item = self.review[place["offset"]] if there and place else None
         found = self.asked(record, item)
@@ -170,11 +195,12 @@ class Desk:
         """Judges an act that asks for a cleared piece again; returns its outcome and the refusal's code."""
         piece, *_ = (one for one in self.outputs["cleared"] if dict(one.headers)["gate-decision-id"].decode() == did)
         said = orjson.loads(piece.value or b"")
-        act = {"v": 1, "kind": "reemit", "act_id": "reemit-1", "at": instant(self.at), "by": "pm-7",
+        act = {"v": 1, "kind": "reemit", "act_id": "reemit-1", "at": instant(self.at), "by": "hanako",
                **{name: said[name] for name in ("recipient_id", "campaign_id", "channel")}, "decision_id": did,
                "source": {"topic": "sends", "partition": 3, "offset": 1}, **fields}  # fmt: skip
         self._acts += 1
         record = Record("mail.acts.v1", 3, self._acts, self.at, None, self.encode(act))
+        self.inputs["acts", self._acts] = record
         source = Record("mail.sends.v1", 3, 1, self.at, piece.key, piece.value)
         self._written(self.asked(record, source), piece.value)
         done = self.records[-1].act
@@ -289,6 +315,11 @@ class Desk:
             if output.topic == "confirmations":
                 self.requests[found.did] = Record("mail.confirmations.v1", 3, 0, self.at, output.key, output.value)
         return found
+
+
+def signed(record: Record) -> list[tuple[str, bytes]]:
+    """The signature of an act by the person in its `by`, made when the act arrives."""
+    return staff.signature(record.value, at=staff.instant(record.timestamp))
 
 
 def answered(desk: Desk, **row: str) -> invented.Event:

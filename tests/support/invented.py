@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from hashlib import sha256
@@ -24,6 +25,7 @@ from schemas.codec import Unreadable, decode
 from schemas.events import Delivery, Resolution, Send
 from schemas.events.sends import ADDRESSED
 from schemas.values import Channel
+from tests.support import staff
 from tests.support.facts import T as T
 from tests.support.facts import fact
 
@@ -207,7 +209,7 @@ def controller(**fields: Any) -> Event:
     return "reference", bare({"v": 1, "kind": "controller", "id": "C1", "name": "みどり小売", "group": "G1", **fields})
 
 
-MANAGERS = ["pm-7", "pm-9"]
+MANAGERS = ["hanako", "taro"]
 
 
 def purpose(*, marketing: bool = True, **fields: Any) -> Event:
@@ -405,5 +407,6 @@ def _referring(reference: bytes) -> bytes:
 
 def _applied(found: FactStore, events: Iterable[Event], start: int = 0) -> None:
     for offset, (topic, value) in enumerate(events, start):
-        fault = found.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
+        record = fact(topic, 0, offset, None, orjson.dumps(value))
+        fault = found.apply(replace(record, headers=staff.corrected(topic, value, at=staff.instant(T))))
         assert fault is None, (topic, fault)

@@ -42,6 +42,6 @@ def record(content: str, since: int = invented.T, **other: Any) -> dict[str, Any
         "effective_from": instant(since),
         "toml": content,
         "sha256": sha256(content.encode()).hexdigest(),
-        "by": ["pm-7", "pm-8"],
+        "by": ["hanako", "taro"],
     }
     return {name: value for name, value in {**fields, **other}.items() if value is not None}

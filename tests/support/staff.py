@@ -1,19 +1,23 @@
-"""A standing set of people with keys, for every test that signs.
+"""A standing set of people with keys, who sign in every test.
 
     hanako, taro    managers            kenji   reviewer
     yuki            approver            ami     auditor
     console         the console, which vouches for people
 
-`founding()` gives the records of `reference` that put them in force. Keys are made from the names, so every process of
-a test has the same ones.
+`founding()` gives the records of `reference` that put them in force, and `stand()` puts them in force without records.
+`signature()` signs an act in the bytes in which it is written. `key_file()` is a person's key for a command.
+Keys are made from the names, so every process of a test has the same ones.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,14 +25,16 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.audit.checks.trail import PersonLine
+from gatekeeper.keys import secret_text
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signatures
 from gatekeeper.staff.roster import Member
-from schemas.codec import canonical, decode, encode
+from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Act
 from schemas.events.staff import SignIn
 from tests.support.authenticator import Passkey
+from tests.support.folders import kept
 
 ORIGIN = "mail.gatekeeper"
 """The group of the default settings, which is the log's origin."""
@@ -40,13 +46,31 @@ ROLES: dict[str, tuple[str, ...]] = {
     "ami": ("auditor",),
     "console": ("console",),
 }
+MANAGERS = ("hanako", "taro")
 Line = tuple[str, bytes]
 """Key and value of a record of `reference`."""
 
 
+@cache
 def key(by: str, id_: str = "k1") -> PersonKey:
     """A person's key, the same each time."""
     return PersonKey.of(by, id_, Ed25519PrivateKey.from_private_bytes(sha256(f"{by}/{id_}".encode()).digest()))
+
+
+@cache
+def key_folder() -> Path:
+    """The folder with everybody's key file, as GATEKEEPER_USER_KEY names one."""
+    folder = kept("people")
+    for one in ROLES:
+        file = folder / f"{one}-k1.key"
+        file.touch(0o600)
+        file.write_text(f"{secret_text(key(one).signer)}\n", "ascii")
+    return folder
+
+
+def key_file(by: str) -> str:
+    """The key file of a person."""
+    return str(key_folder() / f"{by}-k1.key")
 
 
 def now() -> str:
@@ -91,7 +115,7 @@ def founding(*, at: str | None = None, origin: str = ORIGIN, ids: Iterable[str] 
     given = iter(ids)
     lines = [line(record("hanako")), *signed(record("taro"), "hanako", at=at, origin=origin, ids=given)]
     for one in ("yuki", "kenji", "ami", "console"):
-        lines += signed(record(one), "hanako", "taro", at=at, origin=origin, ids=given)
+        lines += signed(record(one), *MANAGERS, at=at, origin=origin, ids=given)
     return lines
 
 
@@ -102,6 +126,18 @@ def people(*, arrived: int, lines: Sequence[Line] | None = None, first: int = 0)
     """
     given = founding(at=instant(arrived)) if lines is None else lines
     return [PersonLine(0, offset, arrived, value) for offset, (_, value) in enumerate(given, first)]
+
+
+@cache
+def _members(at: int) -> tuple[Member, ...]:
+    return tuple(Member.of(record(one), at) for one in ROLES)
+
+
+def stand(log: ReferenceLog, *, at: int, origin: str = ORIGIN) -> None:
+    """Puts everybody of this set in force from this arrival on, in milliseconds since the epoch, without a record."""
+    log.endorsements.origin = origin
+    for one in _members(at):
+        log.roster.put(one)
 
 
 def known(log: ReferenceLog, by: str, *roles: str, at: int, **more: Any) -> None:
@@ -117,15 +153,66 @@ def header(act: Act, by: str | None = None, *, at: str | None = None, origin: st
     return signatures.of_act(act, key(person), origin=origin, at=at or now(), blind=uuid4().hex)
 
 
-def over(value: bytes, by: str | None = None, *, at: str | None = None, origin: str = ORIGIN) -> tuple[str, bytes]:
-    """The header that signs an act in these very bytes, which need not be those that our own encoder writes."""
-    act = decode("acts", None, value)
-    name, made = header(act, by, at=at, origin=origin)
-    said = orjson.loads(made)
-    said["sha256"] = signatures.digest(value, said["blind"])
-    text = signatures.message(said, origin=origin, subject=signatures.act_subject(act.model_dump()))
-    said["sig"] = b64encode(key(said["by"]).sign(text)).decode()
-    return name, canonical(said)
+def over(
+    value: bytes,
+    by: str | None = None,
+    *,
+    at: str | None = None,
+    origin: str = ORIGIN,
+    word: SignIn | None = None,
+    signer: str | None = None,
+) -> tuple[str, bytes]:
+    """The header that signs an act in these very bytes, which need not be those that our own encoder writes.
+
+    `by`: by default the person in the act. `word`: how this person signed in at the console, which signs then.
+    `signer`: whose key makes the signature, by default that of `by`.
+    """
+    said = orjson.loads(value)
+    return _header(said, value, by or said["by"], at=at, origin=origin, word=word, signer=signer)
+
+
+def correction(value: bytes, by: str = "hanako", *, at: str | None = None, origin: str = ORIGIN) -> tuple[str, bytes]:
+    """The header by which a manager signs the correction of an erasure, given in the bytes of its suppression."""
+    said = orjson.loads(value)
+    return _header({"kind": "readmit", "act_id": said["suppression_id"]}, value, by, at=at, origin=origin)
+
+
+def corrected(topic: str, value: dict[str, Any], *, at: str) -> list[tuple[str, bytes]]:
+    """The signature of a manager if the fact takes an erasure back, as `orjson` writes it; none for any other."""
+    taken_back = topic == "suppressions" and value["kind"] == "erasure" and value.get("state") == "corrected"
+    return [correction(orjson.dumps(value), at=at)] if taken_back else []
+
+
+def _header(
+    act: dict[str, Any],
+    value: bytes,
+    by: Any,
+    *,
+    at: str | None,
+    origin: str,
+    word: SignIn | None = None,
+    signer: str | None = None,
+) -> tuple[str, bytes]:
+    assert isinstance(by, str)
+    blind = sha256(value).hexdigest()[:32]  # the same each time, or trails of one seed would differ
+    said = {"v": 1, "id": act["act_id"], "by": by, "key": "k1", "method": "key", "at": at or now(), "origin": origin}
+    said |= {"method": "vouched", "console": "console", "signin": word} if word else {}
+    said |= {"sha256": signatures.digest(value, blind), "blind": blind}
+    text = signatures.message(said, origin=origin, subject=signatures.act_subject(act))
+    sig = key(signer or ("console" if word else by)).sign(text)
+    return signatures.HEADER, canonical({**said, "sig": b64encode(sig).decode()})
+
+
+def signature(value: bytes | None, *, at: str | None = None, origin: str = ORIGIN) -> list[tuple[str, bytes]]:
+    """The header by which the person in `by` signs an act; none for bytes that are no act of one person.
+
+    `at`: as of `over`.
+    """
+    with suppress(Unreadable):
+        act = decode("acts", None, value)
+        if act.act_id and isinstance(act.by, str):
+            return [over(value or b"", at=at, origin=origin)]
+    return []
 
 
 def vouched(

@@ -26,6 +26,7 @@ from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.signing import cosignature
+from gatekeeper.audit.verify.act_signatures import STAFF
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import handling
 from gatekeeper.engine.evaluation import Moment
@@ -41,7 +42,7 @@ from gatekeeper.times import instant
 from schemas.codec import canonical
 from schemas.manifests import Skipped
 from schemas.record import Record
-from tests.support import invented
+from tests.support import invented, staff
 from tests.support.facts import fact
 
 GROUP = "mail.gatekeeper"
@@ -142,6 +143,7 @@ class Trail:
             (folder / "policies" / f"{policy.sha256}.toml").write_text(shipped_text(policy), "utf-8")
         for digest, data in invented.named(orjson.dumps(value) for _, value in invented.REFERENCE).items():
             (folder / "reference" / f"{digest}.json").write_bytes(data)
+        (folder / STAFF).write_bytes(people(self.group))
         for name in ("audit", "manifest"):
             (folder / "schemas" / f"{name}.json").write_bytes(b"{}")
         (folder / "verify.py").write_text(bundle(), "utf-8")
@@ -153,6 +155,14 @@ class Trail:
             ours = [step for step in steps if step.partition == partition]
             lines(folder / "manifests" / f"{partition}.ndjson.gz", [line(step) for step in ours])
             lines(folder / "records" / f"{partition}.ndjson.gz", [one for step in ours for one in step.records])
+
+
+@cache
+def people(group: str) -> bytes:
+    """The people of a system, as an export holds them; they stand from the instant of the first transaction on."""
+    ids = (f"F-{number}" for number in count())
+    founders = staff.founding(at=instant(invented.T), origin=group, ids=ids)
+    return b"".join(canonical(one.plain) + b"\n" for one in staff.people(arrived=invented.T, lines=founders))
 
 
 def alone(folder: Path, *arguments: str, script: Path) -> subprocess.CompletedProcess[str]:
@@ -264,7 +274,7 @@ class _Desks:
             {1: invented.KEY}, lambda size: sha256(f"{kind.seed}/{first}/{next(salts)}".encode()).digest()[:size]
         )
         judge = Judge(PACKS, 8, tokens=invented.TOKENS, subjects=subjects, judge_misplaced=True)
-        self.desks = [_Desk(number, judge, self._random, kind.acting, kind.apart) for number in range(kind.partitions)]
+        self.desks = [_Desk(number, judge, self._random, kind) for number in range(kind.partitions)]
         self.first = self.write(*first) if first else []
 
     def write(self, steps: int, size: int) -> list[Step]:
@@ -316,12 +326,14 @@ def _first_steps(kind: _Kind, first: tuple[int, int]) -> tuple[Step, ...]:
 class _Desk:
     """One partition: invented people of every kind, sends to them, a withdrawal, a hand-off."""
 
-    def __init__(self, number: int, judge: Judge, random: Random, acting: float, apart: tuple[int, int]) -> None:
-        self.number, self._judge, self._random, self._acting, self._apart = number, judge, random, acting, apart
+    def __init__(self, number: int, judge: Judge, random: Random, kind: _Kind) -> None:
+        self.number, self._judge, self._random, self._origin = number, judge, random, kind.group
+        self._acting, self._apart = kind.acting, kind.apart
         self.at, self.offset = invented.T, 0
         self.prev: str | None = None
         self._sends, self._acts, self._count = 100 * number, 10, 0
         self.store: FactStore = invented.store()
+        staff.stand(self.store.log, at=invented.T, origin=kind.group)
         self.memory = Memory()
 
     def transaction(self, size: int) -> tuple[list[Taken], list[Judged]]:
@@ -357,10 +369,10 @@ class _Desk:
         """Passes over so many offsets; returns the act that asks for it, and what the manifest says of it."""
         at = {SENDS: self._sends, ACTS: self._acts}
         self._sends, self._acts = self._sends + sends, self._acts + acts
-        act = {"v": 1, "kind": "resume_partition", "act_id": f"X-{self._acts}", "by": "pm-7", "at": instant(self.at)}
+        act = {"v": 1, "kind": "resume_partition", "act_id": f"X-{self._acts}", "by": "taro", "at": instant(self.at)}
         act |= {"subject": f"partition/{self.number}", "reason": "looked", "refused": "error.sends_expired"}
         act |= {"sends": self._sends, "acts": self._acts}
-        said = {"act": act["act_id"], "by": "pm-7", "refused": act["refused"], "offset": self._acts}
+        said = {"act": act["act_id"], "by": "taro", "refused": act["refused"], "offset": self._acts}
         to = {SENDS: self._sends, ACTS: self._acts}
         return act, [
             Skipped.model_validate({"topic": name, "from": start, "to": to[name], **said})
@@ -408,7 +420,8 @@ class _Desk:
         self._acts += 1
 
     def _handle(self, judged: list[Judged], record: Record) -> None:
-        found = handling(ActRecord.of(record))
+        made = staff.signature(record.value, at=staff.instant(record.timestamp), origin=self._origin)
+        found = handling(ActRecord.of(replace(record, headers=made)))
         while not found.done:
             for one in found.step(self._now, [], 1_000):
                 self._remember(judged, one)

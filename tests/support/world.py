@@ -1,19 +1,19 @@
 """Engine tests share a campaign's world on real Kafka, workers in it, and checks of their outputs.
 
+Its people are those of `tests.support.staff`. `World.put` lets the person in `by` sign an act or a record of
+`reference` that is given as a dict; bytes are written as they are. Commands act as hanako.
+
 The driver's producer and reader are librdkafka's, so that our own client library never judges itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import hashlib
 import json
 import os
-import shutil
 import signal
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -41,7 +41,8 @@ from streams.client import admin
 from streams.worker.app import create_app
 from streams.worker.process import start, stop
 from tests.support import forked, staff
-from tests.support.invented import KEY, NOTICE_ITEMS, item_act, known_by
+from tests.support.folders import kept
+from tests.support.invented import KEY, MANAGERS, NOTICE_ITEMS, item_act, known_by
 from tests.support.ledger_oracle import Implied, Piece
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
@@ -62,17 +63,10 @@ BACK_SOON = {
 """Of a Kafka that a test hurts: a dead broker may come back sooner than by default."""
 
 
-def kept() -> Path:
-    """Returns a new folder of the session, gone after it."""
-    folder = Path(tempfile.mkdtemp(prefix="gatekeeper-key-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 @cache
 def key_folder() -> Path:
     """Returns the folder of the keys that worlds sign and make tokens with."""
-    return Path(group_keys(kept() / "keys", "gk"))
+    return Path(group_keys(kept("keys") / "keys", "gk"))
 
 
 def group_keys(folder: Path, group: str) -> str:
@@ -141,7 +135,7 @@ PURPOSES = (
             "name_ja": "ご注文のお知らせ",
             "name_en": "Orders",
             "marketing": False,
-            "by": ["pm-7", "pm-9"],
+            "by": MANAGERS,
         },
     ),
 )
@@ -269,7 +263,15 @@ class World:
             misplaced=self.misplaced,
             acts=self.acts,
             session_timeout=6.0,
+            **self._signing,
         )
+
+    @property
+    def _signing(self) -> dict[str, str]:
+        """The settings by which hanako signs what commands write, and the console what its users do."""
+        if self.acts == "unsigned":
+            return {}
+        return {"user_key": staff.key_file("hanako"), "console_key": staff.key_file("console")}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -284,6 +286,7 @@ class World:
             "GATEKEEPER_MODE": self.mode,
             "GATEKEEPER_MISPLACED": self.misplaced,
             "GATEKEEPER_ACTS": self.acts,
+            **{f"GATEKEEPER_{name.upper()}": file for name, file in self._signing.items()},
         }
         return found | ({"GATEKEEPER_MAX_LAG": str(self.max_lag)} if self.max_lag else {})
 
@@ -305,11 +308,16 @@ class World:
             }
         )
 
-    def create(self) -> World:
-        """Makes the topics, and one controller with one notice."""
+    def found(self) -> World:
+        """Makes the topics, and registers the people of `staff`."""
         admin.create(self.settings)
         if self.acts == "signed":
             self.put("reference", staff.founding(origin=self.settings.group))
+        return self
+
+    def create(self) -> World:
+        """Makes the topics, registers the people of `staff`, and one controller with one notice."""
+        self.found()
         self.put("reference", [controller(), *PURPOSES, NOTICE, TEMPLATE])
         return self
 
@@ -349,12 +357,15 @@ class World:
         assert not failed, failed[:3]
 
     def _endorsed(self, records: Iterable[Row]) -> Iterator[Row]:
-        """Records of `reference`, each with the signatures of the people in `by`, else of a manager, behind it."""
+        """Records of `reference`, each with the signatures of the people in `by`, else of a manager, behind it.
+
+        Both managers sign a record about a person.
+        """
         for key, value in records:
             yield key, value
             if isinstance(value, dict):
                 by, data = value.get("by") or "hanako", orjson.dumps(value)
-                people = (by,) if isinstance(by, str) else by
+                people = staff.MANAGERS if value["kind"] == "staff" else (by,) if isinstance(by, str) else by
                 yield from staff.signed((str(key), data), *people, origin=self.settings.group)[1:]
 
     def _signed(self, topic: str, data: bytes) -> list[tuple[str, bytes]]:

@@ -75,7 +75,7 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> No
         desk.encode, desk.sign = lambda _, value=value: value, lambda _, made=header: [made]
         assert desk.judged(act.model_dump(mode="json")) == ("recorded", None)
     records = [judged.audit for judged in desk.all[1:]]
-    lines = people(staff.signed(staff.record("kenji", keys=[passkey.key]), "hanako", "taro", at=AT))
+    lines = people(staff.signed(staff.record("kenji", keys=[passkey.key]), *staff.MANAGERS, at=AT))
     found = report(*records, known=lines)
     assert (found.findings, found.says[0]) == ([], ("acts_signed", {"by_key": 0, "by_passkey": 3, "by_vouched": 0}))
     tree = orjson.loads(records[0])["act"]["signed"][0]["tree"]

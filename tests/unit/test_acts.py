@@ -13,6 +13,7 @@ from gatekeeper.engine.item import FROM
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
 from gatekeeper.times import instant
+from schemas.audit import Acted
 from schemas.events import Act, ItemAct
 from schemas.topics import DAY_MS
 from tests.support import invented, policies
@@ -48,8 +49,8 @@ def test_release_then_the_piece_goes_out_once_with_the_act_as_its_decision(desk:
     assert desk.out[-1] == ("cleared", record.did)
     assert record.act is not None
     assert (record.act.by, record.act.item, record.act.act_id) == ("hanako", desk.told(0)["decision_id"], "release-1")
-    assert desk.act("release") == ("refused", "repeated")
-    assert desk.act("release", act_id="release-2") == ("refused", "closed")
+    assert desk.act("release", act_id="release-1") == ("refused", "seen_before")
+    assert desk.act("release") == ("refused", "closed")
     assert desk.act("uphold") == ("refused", "closed")
     assert [topic for topic, _ in desk.out].count("cleared") == 1
     assert desk.send().codes == ("DUPLICATE_SEND",)
@@ -91,7 +92,7 @@ def test_withdrawal_known_then_a_release_ends_superseded_and_its_item_is_a_new_o
     assert desk.out[-1][0] == "review"
     assert desk.memory.about(_send(), desk.at).releases == b"", "a hard fact ends it for good"
     assert desk.act("release", item=0, act_id="again") == ("refused", "closed")
-    assert desk.act("release", item=1, act_id="again") == ("refused", "hard")
+    assert desk.act("release", item=1) == ("refused", "hard")
 
 
 def test_withdrawal_after_a_release_then_the_release_is_over_for_good(desk: Desk) -> None:
@@ -110,16 +111,16 @@ REFUSED = [
     ({"campaign_id": "K-2"}, "item_differs"),
     ({"channel": "email"}, "item_differs"),
     ({"reason": " "}, "no_reason"),
-    ({"by": ["hanako", "taro"]}, "one_person"),
+    ({"by": ["hanako", "taro"]}, "unsigned"),
     ({"at": "2026-11-24T10:06:00+09:00"}, "dated_ahead"),
-    ({"at": "2026-11-21T09:59:59+09:00"}, "release_expired"),
+    ({"at": "2026-11-21T09:59:59+09:00"}, "too_old"),
     ({"reasons": []}, "unnamed"),
     ({"reasons": ["SOURCE_CONFLICT"]}, "surplus"),
     ({"evidence_ref": None}, "evidence"),
     ({"had": []}, "had_differs"),
     ({"had": ["AGE_UNCERTAIN", "SOURCE_CONFLICT"], "reasons": ["SOURCE_CONFLICT"]}, "had_differs"),
-    ({"act_id": None}, "item_unknown"),
-    ({"kind": "release_revoked"}, "kind_unknown"),
+    ({"act_id": None}, "unsigned"),
+    ({"kind": "release_revoked"}, "unsigned"),
     ({"kind": "approve"}, "nothing_to_approve"),
     ({"kind": "undo"}, "nothing_to_undo"),
 ]
@@ -183,7 +184,7 @@ def test_two_persons_needed_then_one_waits_the_same_is_refused_and_another_relea
     assert conflicted.act("release", act_id="release-2", by="taro", evidence_ref="x") == ("refused", "closed")
     assert conflicted.act("approve", by="taro") == ("cleared", None)
     assert conflicted.records[-1].stage == "release"
-    assert conflicted.act("approve", by="jiro", act_id="approve-2") == ("refused", "nothing_to_approve")
+    assert conflicted.act("approve", by="yuki") == ("refused", "nothing_to_approve")
 
 
 def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_the_records_say_of_how_many(desk: Desk) -> None:
@@ -272,10 +273,10 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.act("undo", undoes="release-1") == ("recalled", None)
     assert desk.out[-1][0] == "recalls"
     assert desk.memory.about(_send(), desk.at) == NOTHING_REMEMBERED
-    assert desk.act("release", act_id="release-2") == ("refused", "closed")
-    assert desk.act("undo", act_id="undo-2") == ("refused", "nothing_to_undo")
+    assert desk.act("release") == ("refused", "closed")
+    assert desk.act("undo") == ("refused", "nothing_to_undo")
     assert desk.act("redecide") == ("withheld", None)
-    assert desk.act("release", act_id="release-3") == ("cleared", None)
+    assert desk.act("release") == ("cleared", None)
     assert desk.records[-1].did != cleared
 
 
@@ -310,10 +311,13 @@ def test_undo_of_upholding_then_the_item_is_open_again(desk: Desk) -> None:
 def test_late_copy_of_an_act_that_was_undone_then_it_counts_no_more(desk: Desk) -> None:
     assert desk.act("uphold") == ("upheld", None)
     assert desk.act("undo") == ("reopened", None)
-    assert desk.act("uphold") == ("refused", "repeated")
+    assert desk.act("uphold", act_id="uphold-1") == ("refused", "seen_before")
+    later(desk)
+    assert desk.act("uphold", act_id="uphold-1") == ("refused", "repeated")
     assert desk.act("uphold", act_id="uphold-2") == ("upheld", None)
-    assert desk.act("undo") == ("refused", "repeated"), "the first undo took back another act"
+    assert desk.act("undo", act_id="undo-1") == ("refused", "repeated"), "the first undo took back another act"
     assert desk.act("undo", act_id="undo-2") == ("reopened", None)
+    later(desk)
     assert desk.act("uphold", act_id="uphold-2") == ("refused", "repeated")
     assert desk.act("release") == ("cleared", None)
 
@@ -321,7 +325,14 @@ def test_late_copy_of_an_act_that_was_undone_then_it_counts_no_more(desk: Desk) 
 def test_late_copy_of_the_first_of_two_after_its_undo_then_it_counts_no_more(conflicted: Desk) -> None:
     assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
     assert conflicted.act("undo", by="taro") == ("reopened", None)
-    assert conflicted.act("release", evidence_ref="scan-9") == ("refused", "repeated")
+    later(conflicted)
+    assert conflicted.act("release", act_id="release-1", evidence_ref="scan-9") == ("refused", "repeated")
+
+
+def later(desk: Desk) -> None:
+    """Lets a desk forget the ids of its acts, so that these may be signed anew."""
+    desk.at += 12 * 60_000
+    desk.act("note")
 
 
 def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:
@@ -329,11 +340,10 @@ def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:
     desk.send(mail_date="2026-11-25")
     desk.send(campaign_id="K-2")
     desk.at += 2 * DAY_MS
-    late = {"at": "2026-11-26T09:00:00+09:00"}
-    assert desk.act("release", item=0, **late) == ("refused", "mail_date_past")
-    assert desk.act("uphold", item=0, **late) == ("upheld", None)
+    assert desk.act("release", item=0) == ("refused", "mail_date_past")
+    assert desk.act("uphold", item=0) == ("upheld", None)
     desk.at += 58 * DAY_MS
-    assert desk.act("uphold", item=1, **late) == ("refused", "item_expired")
+    assert desk.act("uphold", item=1) == ("refused", "item_expired")
 
 
 def test_duplicate_cleared_meanwhile_then_a_release_clears_no_second_piece(desk: Desk) -> None:
@@ -355,35 +365,35 @@ def test_acts_that_change_nothing_then_they_are_recorded(desk: Desk, kind: str) 
 def test_act_beside_a_fact_then_who_and_what_is_recorded(kind: str) -> None:
     desk = Desk()
     about = {"recipient_id": "P-1"} if kind == "withdraw" else {"subject": "controller/C1"}
-    value = {"v": 1, "kind": kind, "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "pm", **about}
+    value = {"v": 1, "kind": kind, "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "hanako", **about}
     assert desk.judged(value) == ("recorded", None)
     assert desk.judged(value | {"recipient_id": "P-1", "subject": "controller/C1"}) == ("unreadable", "field_invalid")
     assert desk.out[-1][0] == "deadletter"
 
 
 def test_topic_shown_with_its_personal_data_then_who_did_it_is_recorded_once(desk: Desk) -> None:
-    value = {"v": 1, "kind": "reveal_topic", "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "ops"}
+    value = {"v": 1, "kind": "reveal_topic", "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "hanako"}
     records = len(desk.records)
     assert desk.judged(value | {"subject": "topic/sends"}) == ("recorded", None)
     (record,) = desk.records[records:]
     assert (record.verdict, record.act and record.act.kind, record.act and record.act.by) == (
         None,
         "reveal_topic",
-        "ops",
+        "hanako",
     )
     assert desk.judged(value | {"subject": "controller/C1"}) == ("unreadable", "field_invalid")
 
 
 def test_word_that_a_partition_goes_on_then_who_said_so_and_from_where_is_recorded_once(desk: Desk) -> None:
     asked = {"refused": "error.sends_expired", "head": "0" * 64, "sends": 25, "acts": 3}
-    value = {"v": 1, "kind": "resume_partition", "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "ops"}
+    value = {"v": 1, "kind": "resume_partition", "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "hanako"}
     value |= {"subject": "partition/0", "reason": "looked", **asked}
     records = len(desk.records)
     assert desk.judged(value) == ("recorded", None)
     (record,) = desk.records[records:]
     assert record.act is not None
     assert record.act.resumed is not None
-    assert (record.verdict, record.act.by, record.act.resumed.model_dump()) == (None, "ops", asked)
+    assert (record.verdict, record.act.by, record.act.resumed.model_dump()) == (None, "hanako", asked)
     assert record.act.why is not None
     assert desk.judged(value | {"subject": "partition/x"}) == ("unreadable", "field_invalid")
 
@@ -419,7 +429,7 @@ def test_shadow_then_nobody_acts_on_its_items_and_nothing_goes_out(kind: str) ->
 def test_acts_written_with_escapes_then_each_is_taken_for_what_it_is() -> None:
     plain, escaped = Desk(*YOUNG), Desk(*YOUNG)
     escaped.encode = invented.escaped
-    erasure = {"v": 1, "kind": "erase", "act_id": "e-1", "at": instant(invented.T), "by": "pm-7", "recipient_id": "P-1"}
+    erasure = {"v": 1, "kind": "erase", "act_id": "e-1", "at": instant(invented.T), "by": "hanako"}
     for desk in (plain, escaped):
         desk.send()
         assert desk.act("note") == ("recorded", None)
@@ -427,10 +437,15 @@ def test_acts_written_with_escapes_then_each_is_taken_for_what_it_is() -> None:
         assert desk.reemit(desk.records[-1].did) == ("reemitted", None)
         assert [outcome for outcome, _ in desk.campaign("handoff")] == ["handed", "done"]
         assert [outcome for outcome, _ in desk.campaign("cancel")] == ["recalled", "done"]
-        assert desk.judged(erasure) == ("recorded", None)
+        assert desk.judged({**erasure, "recipient_id": "P-1"}) == ("recorded", None)
         assert desk.memory.salts.erased_at("P-1") == desk.at
-    assert [record.act for record in plain.records] == [record.act for record in escaped.records]
+    assert done(plain) == done(escaped)
     assert plain.outputs == escaped.outputs
+
+
+def done(desk: Desk) -> list[Acted]:
+    """The acts of a desk, without their signatures, which are over the bytes."""
+    return [record.act.model_copy(update={"signed": None}) for record in desk.records if record.act]
 
 
 def test_every_kind_of_act_then_it_has_one_handler() -> None:

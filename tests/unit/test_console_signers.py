@@ -52,26 +52,8 @@ def test_acts_on_an_item_then_its_page_says_who_signed_each_in_both_languages(tm
     assert 'id="unsigned"' not in english
 
 
-def test_acts_that_nobody_had_to_sign_then_the_item_says_so(tmp_path: Path) -> None:
-    desk = Desk(*YOUNG)
-    desk.send(event_id="E-1")
-    desk.act("note", 0, by="kenji", act_id="n-1")
-    page = console(tmp_path, desk).client("rin").get(f"/items/{desk.records[0].did}?lang=en").text
-    assert "not signed: the name is only what was typed" in page
-
-
 def test_acts_of_the_gate_or_without_an_answer_then_nobody_is_named_as_signer() -> None:
     act = ActOnItem("a", "I", "redecide", (ITSELF,), "2026-11-24", outcome="cleared")
     assert proof_of(act) == ""
     assert proof_of(ActOnItem("a", "I", "note", ("kenji",), "2026-11-24")) == ""
     assert proof_of(ActOnItem("a", "I", "note", ("kenji",), "2026-11-24", outcome="refused", code="unsigned")) == ""
-
-
-@pytest.mark.parametrize("path", ["/", "/items", "/reasons", "/manage"])
-def test_a_console_where_acts_need_no_signature_then_each_page_says_so_quietly(tmp_path: Path, path: str) -> None:
-    house = offline_console(tmp_path, None, Desk(*YOUNG), on_record=None, acts="unsigned")
-    page = house.anonymous().get(f"{path}?lang=ja").text
-    assert page.count("操作に署名を求めない設定で動いています") == 1
-    (tmp_path / "later").mkdir()
-    on_record = offline_console(tmp_path / "later", None, Desk(*YOUNG), acts="unsigned")
-    assert 'id="unsigned"' not in on_record.anonymous().get(f"{path}?lang=ja").text

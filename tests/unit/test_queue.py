@@ -37,7 +37,7 @@ def test_the_same_act_twice_then_its_first_answer_counts() -> None:
     answer = queue.answer(item.id, "run.1")
     assert answer is not None
     assert (answer.outcome, answer.code) == ("upheld", None)
-    assert [doing.code for doing in queue.doings(item.id)] == [None, "repeated"]
+    assert [doing.code for doing in queue.doings(item.id)] == [None, "seen_before"]
 
 
 def test_a_claim_then_it_says_who_and_leaves_the_item_open() -> None:

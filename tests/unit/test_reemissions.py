@@ -49,7 +49,7 @@ def again(
 ) -> tuple[Judged, str, str | None]:
     """Judges an act that asks for the one piece; returns what came of it, its outcome and code."""
     act = {
-        "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "pm-7",
+        "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "hanako",
         "recipient_id": "P-1", "campaign_id": "K-1", "channel": "postal", "decision_id": desk.records[0].did,
         "source": {"topic": "sends", "partition": 3, "offset": 1}, **fields,
     }  # fmt: skip
@@ -88,7 +88,7 @@ def test_withdrawn_since_then_nothing_is_written_and_the_record_says_why(desk: D
     reasons = AuditRecord.model_validate_json(found.audit).reasons
     assert [reason.code for reason in reasons] == ["CONSENT_WITHDRAWN"]
     assert len(desk.weigh()) == 1, "its recall goes out by itself"
-    assert again(desk)[1:] == ("refused", "not_cleared")
+    assert again(desk, act_id="re-2")[1:] == ("refused", "not_cleared")
 
 
 def test_facts_late_then_nothing_is_written(desk: Desk) -> None:
@@ -126,7 +126,7 @@ def test_released_before_then_the_record_of_review_is_the_source() -> None:
     (first,) = desk.outputs["cleared"]
     item = desk.review[0]
     act = {
-        "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "pm-7",
+        "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "hanako",
         "recipient_id": "P-1", "campaign_id": "K-1", "channel": "postal", "decision_id": desk.records[-1].did,
         "source": {"topic": "review", "partition": 3, "offset": 0},
     }  # fmt: skip
@@ -149,8 +149,8 @@ def test_hard_fact_since_a_release_then_the_refusal_ends_the_release_in_the_ledg
     ("option", "by", "reason"),
     [
         ("--by", "090-7777-1234", "lost"),
-        ("--reason", "pm-7", "金糸雀 鳴海" * 40),
-        ("--reason", "pm-7", "金糸雀\n鳴海"),
+        ("--reason", "hanako", "金糸雀 鳴海" * 40),
+        ("--reason", "hanako", "金糸雀\n鳴海"),
     ],
 )
 def test_a_value_that_no_act_may_hold_then_its_option_is_named_and_the_value_is_not(
@@ -166,7 +166,7 @@ def test_a_value_that_no_act_may_hold_then_its_option_is_named_and_the_value_is_
 @pytest.mark.parametrize("field", ["by", "evidence_ref"])
 def test_an_act_that_names_a_telephone_number_then_it_is_no_act(field: str) -> None:
     act = {
-        "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "pm-7",
+        "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "hanako",
         "recipient_id": "P-1", "campaign_id": "K-1", "channel": "postal", "decision_id": "D",
         "source": {"topic": "sends", "partition": 3, "offset": 1},
     }  # fmt: skip
@@ -208,7 +208,7 @@ def test_a_record_of_audit_that_no_worker_wrote_then_what_is_missing_is_found_be
     foreign = orjson.dumps({**orjson.loads(real), "did": "B" * 26, **wrong})
     audit = [real, foreign.replace(b"A" * 26, did.encode())]
     lost = reemissions.find(cast("Reader", Topics(audit=audit, sends=[b"{}", SENT])), now=invented.T)
-    (asked_,) = reemissions.acts(lost, by="pm-7", run="r")
+    (asked_,) = reemissions.acts(lost, by="hanako", run="r")
     assert (asked_.decision_id, asked_.after, lost.gone, lost.askable) == (did, None, [], 1)
 
 
@@ -216,7 +216,7 @@ def test_a_long_run_of_acts_then_each_is_dated_when_it_is_taken_to_be_written() 
     place, sent = SourcePlace(topic="sends", partition=3, offset=1), Send.model_validate_json(SENT)
     missing = {f"D{n}": reemissions.Missing(3, 1, None, source=place, send=sent) for n in range(3)}
     clock = ["2026-11-24T10:00:00Z"]
-    acts = reemissions.acts(reemissions.LostRecords(missing=missing), by="pm-7", run="r", clock=lambda: clock[0])
+    acts = reemissions.acts(reemissions.LostRecords(missing=missing), by="hanako", run="r", clock=lambda: clock[0])
     assert next(acts).at == "2026-11-24T10:00:00Z"
     clock[0] = "2026-11-24T10:11:00Z"
     assert [act.at for act in acts] == [clock[0]] * 2, "a copy dated at the start would be too old by now"

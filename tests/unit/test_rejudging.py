@@ -12,6 +12,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.packs import load
 from gatekeeper.review.queue import Queue
+from gatekeeper.times import instant
 from schemas.record import Refusal
 from schemas.topics import DAY_MS
 from tests.support import invented
@@ -226,7 +227,7 @@ def test_late_send_of_somebody_who_was_asked_then_time_and_the_answer_each_clear
 
 def test_erased_then_nothing_is_remembered(desk: Desk) -> None:
     late(desk)
-    erase = {"v": 1, "kind": "erase", "act_id": "x", "at": "2026-11-24", "by": "pm-7", "recipient_id": "P-1"}
+    erase = {"v": 1, "kind": "erase", "act_id": "x", "at": instant(desk.at), "by": "hanako", "recipient_id": "P-1"}
     assert desk.judged({**erase, "reason": "letter"}) == ("recorded", None)
     assert desk.reconsider() == []
     assert list(desk.memory.rejudged()) == []

@@ -61,8 +61,8 @@ def test_offsets_that_a_person_skipped_then_it_is_told_and_the_act_is_derived_ag
     done = called("replay", folder, "--json")
     said = json.loads(done.stdout)
     assert done.exit_code == 0
-    assert [(one["partition"], one["by"], one["to"] - one["from"]) for one in said["skipped"]] == [(0, "pm-7", 40)]
-    assert "pm-7" in called("replay", folder).stdout
+    assert [(one["partition"], one["by"], one["to"] - one["from"]) for one in said["skipped"]] == [(0, "taro", 40)]
+    assert "taro" in called("replay", folder).stdout
 
 
 def of_other_rules(rules: int = RULES + 1) -> Trail:

@@ -185,7 +185,7 @@ def test_a_tail_that_is_too_short_then_more_is_asked_for() -> None:
 def test_a_person_who_was_erased_and_came_back_then_the_ledger_made_anew_says_so() -> None:
     desk = Desk(*YOUNG)
     desk.send()
-    act = {"v": 1, "at": "2026-11-24T09:59:00+09:00", "by": "pm-7", "recipient_id": "P-1", "reason": "letter"}
+    act = {"v": 1, "at": "2026-11-24T09:59:00+09:00", "by": "hanako", "recipient_id": "P-1", "reason": "letter"}
     desk.judged({**act, "kind": "erase", "act_id": "a-1"})
     desk.check_anew()
     assert any(key.startswith(b"erased/") for key in desk.ledger)

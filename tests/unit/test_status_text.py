@@ -110,12 +110,6 @@ def test_the_short_meaning_of_a_minor_then_it_says_the_age_where_one_policy_deci
     assert "歳" not in Words("ja", "Asia/Tokyo").meaning("MINOR_NO_GUARDIAN")
 
 
-def test_nobody_is_registered_then_it_says_that_acts_need_no_signature(capsys: pytest.CaptureFixture[str]) -> None:
-    answer = readiness()
-    assert answer["signatures"] == {"acts": "unsigned", "waiting": [], "unsigned": [], "refused": []}
-    assert text("cli.status_acts_unsigned") in shown(answer, capsys)
-
-
 def test_records_that_lack_a_signature_then_each_is_named_with_what_it_needs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

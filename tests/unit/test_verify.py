@@ -520,8 +520,8 @@ def test_offsets_skipped_by_a_person_then_it_says_who_and_there_is_no_alarm(
     assert [(values["topic"], values["to"] - values["first"]) for _, values in told] == [
         (f"mail.{name}.v1", count) for name, count in skipped.items()
     ]
-    assert {(values["partition"], values["by"]) for _, values in told} == {(1, "pm-7")}
-    assert any("pm-7" in line for line in report.lines("ja"))
+    assert {(values["partition"], values["by"]) for _, values in told} == {(1, "taro")}
+    assert any("taro" in line for line in report.lines("ja"))
 
 
 def test_offsets_skipped_by_an_act_that_had_no_turn_yet_then_the_export_is_incomplete(tmp_path: Path) -> None:
@@ -533,7 +533,7 @@ def test_offsets_skipped_by_an_act_that_had_no_turn_yet_then_the_export_is_incom
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"by": "pm-8"},
+        {"by": "hanako"},
         {"act_id": "other"},
         {"sends": 7},
         {"refused": "error.torn"},

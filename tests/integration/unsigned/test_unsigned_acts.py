@@ -1,0 +1,117 @@
+"""Acts without a signature: they count while the setting allows it and nobody is registered, and no longer.
+
+No test elsewhere sets GATEKEEPER_ACTS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekeeper.report import page
+from gatekeeper.texts import text
+from streams.client import admin, people
+from streams.kafka.broker import Broker
+from streams.worker.app import create_app
+from tests.support import invented, staff
+from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.records import Recorded
+from tests.support.world import World
+from tests.unit.test_report import a_tally, recorded
+from tests.unit.test_status_text import shown
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A desk of nobody, at which acts need no signature."""
+    found = Desk(*YOUNG, acts="unsigned")
+    found.sign = lambda record: []
+    found.send()
+    return found
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"by": ["hanako", "taro"]}, "one_person"),
+    ({"at": "2026-11-21T09:59:59+09:00"}, "release_expired"),
+    ({"act_id": None}, "item_unknown"),
+    ({"kind": "release_revoked"}, "kind_unknown"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "code"), REFUSED, ids=[code for _, code in REFUSED])
+def test_unsigned_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
+    desk: Desk, wrong: dict[str, Any], code: str
+) -> None:
+    assert desk.judged(invented.bare(invented.item_act("release", desk.told()) | wrong)) == ("refused", code)
+    assert desk.act("release", act_id="right") == ("cleared", None)
+    assert desk.act("release", act_id="right") == ("refused", "repeated")
+    assert desk.records[-1].act
+    assert desk.records[-1].act.signed is None
+
+
+def test_nobody_is_registered_and_acts_need_a_signature_then_none_counts(desk: Desk) -> None:
+    desk.judge.acts = "signed"
+    assert desk.act("release") == ("refused", "no_staff")
+
+
+def test_person_registered_then_unsigned_acts_count_no_longer(desk: Desk) -> None:
+    assert desk.act("claim") == ("recorded", None)
+    staff.stand(desk.store.log, at=desk.at)
+    assert desk.act("release") == ("refused", "unsigned")
+    desk.at -= 1
+    assert desk.act("release") == ("cleared", None), "it arrived before the first person"
+
+
+def test_approval_of_a_release_that_nobody_signed_then_it_is_refused() -> None:
+    desk = Desk(*TWO, acts="unsigned")
+    signed, desk.sign = desk.sign, lambda record: []
+    desk.send()
+    assert desk.act("release", by="kenji") == ("waiting", None)
+    staff.stand(desk.store.log, at=desk.at)
+    desk.sign = signed
+    assert desk.act("approve", by="yuki") == ("refused", "two_people")
+
+
+def test_nobody_is_registered_then_status_says_that_acts_need_no_signature(capsys: pytest.CaptureFixture[str]) -> None:
+    async def read() -> dict[str, Any]:
+        app = create_app(World("127.0.0.1:1", "x.", acts="unsigned").settings)
+        app.scratch.rmdir()
+        return dict(app.gate.readiness())
+
+    answer = asyncio.run(read())
+    assert answer["signatures"] == {"acts": "unsigned", "waiting": [], "unsigned": [], "refused": []}
+    assert text("cli.status_acts_unsigned") in shown(answer, capsys)
+
+
+def test_acts_of_nobody_then_the_report_says_so_aloud() -> None:
+    desk = Recorded(invented.source(), acts="unsigned")
+    desk.sign = lambda record: []
+    desk.send()
+    desk.act("note", by="hanako")
+    tally = a_tally()
+    for chain in recorded(desk):
+        for link in chain.links:
+            tally.link(link)
+    found = tally.told(made=invented.T, signatures={"acts": "unsigned", "unsigned": []})
+    (note,) = found["acts"]["signed"]
+    assert (note["unsigned"], found["signatures"]["acts"]) == ({"acts": 1, "by": ["hanako"]}, "unsigned")
+    assert "Acts need no signature" in page.body(found, "en")
+    later = tally.told(made=invented.T, signatures={"acts": "signed", "unsigned": ["controller/C-1", "notice/N-1"]})
+    assert "Acts need no signature" not in page.body(later, "en")
+    assert "2 records of reference data" in page.body(later, "en")
+
+
+def test_person_registered_then_a_worker_for_unsigned_acts_ends_with_2(
+    kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=1, acts="unsigned")
+    admin.create(world.settings)
+    people.demand(world.settings)
+    world.put("reference", [staff.line(staff.record("hanako"))])
+    with world.process(tmp_path / "log", lang="en") as worker:
+        assert worker.wait() == 2
+        (stopped,) = worker.events("stopped")
+    assert stopped["reason"] == text("error.acts_unsigned", "en", person="hanako")
