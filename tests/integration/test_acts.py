@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import orjson
 import pytest
 
-from tests.support import staff
+from schemas.codec import encode
+from schemas.topics import subject_key
+from tests.support import roles, staff
 from tests.support.invented import item_act
 from tests.support.world import TOKEN, World, consent, eventually, send
 
@@ -218,3 +220,46 @@ def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_hole
     assert world.outcomes() == {"w1": ("refused", "not_staff"), "w3": ("recorded", None)}, "the fact binds all the same"
     assert world.verdicts() == {"e-0": ("block", "CONSENT_WITHDRAWN")}
     world.check(1)
+
+
+ALLOWED = {
+    **dict.fromkeys(("claim", "note", "reveal", "reveal_topic", "resume_partition"), ("recorded", None)),
+    **dict.fromkeys(
+        ("withdraw", "erase", "readmit", "suspend", "resume", "quarantine", "activate"), ("recorded", None)
+    ),
+    **dict.fromkeys(("release", "uphold", "ask", "redecide", "undo", "approve"), ("refused", "item_unknown")),
+    **dict.fromkeys(("handoff", "cancel"), ("done", None)),
+    "reemit": ("refused", "not_cleared"),
+}
+"""The answer to each act of somebody who may do it, where there is no such item, and no such piece."""
+
+
+def test_given_every_act_of_every_role_then_the_worker_allows_those_of_the_table_and_no_other(world):
+    group, expected = world.settings.group, {}
+    for said in roles.on_record():
+        world.put("reference", staff.signed(said, "hanako", "taro", origin=group))
+    producer = world.producer()
+    for role, by in roles.PERSON.items():
+        for kind in roles.KINDS:
+            for vouched in (False, True):
+                id_ = f"{role}.{kind}.{'word' if vouched else 'key'}"
+                act = roles.act_of(kind, by, at=staff.now(), act_id=id_)
+                header = staff.vouched(act, origin=group) if vouched else staff.header(act, origin=group)
+                key = subject_key("acts", act).encode()
+                producer.produce(world.topic("acts"), encode(act), key, partition=0, headers=[header])
+                code = roles.refusal(role, kind, vouched=vouched)
+                expected[id_] = ("refused", code) if code else ALLOWED[kind]
+    assert producer.flush(30) == 0
+
+    async def run() -> None:
+        async with world.worker():
+            await answered(world, len(expected))
+
+    asyncio.run(run())
+    found = world.outcomes()
+    assert {id_: (found[id_], one) for id_, one in expected.items() if found[id_] != one} == {}
+    for role in ("reviewer", "approver", "manager"):
+        codes = {outcome for id_, outcome in expected.items() if id_.startswith(f"{role}.")}
+        assert ("recorded", None) in codes
+        assert {("refused", "role"), ("refused", "vouched_not_enough")} & codes
+    world.check(0)

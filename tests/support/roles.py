@@ -67,7 +67,8 @@ def act_of(kind: str, by: str, *, at: str, act_id: str = "a1", **more: Any) -> A
         "reemit": {**item, "source": {"topic": "sends", **place}},
         "reveal_topic": {"subject": "topic/sends"},
         "resume_partition": {"subject": "partition/0", "refused": "error.torn", "sends": 1, "acts": 1},
-        **{key: {"subject": "campaign/K1"} for key in ("handoff", "cancel")},
+        "handoff": {"subject": "campaign/K1"},
+        "cancel": {"subject": "campaign/K2"},  # another one, or it would call off the hand-off before it
         **{key: {"subject": "controller/C1"} for key in ("suspend", "resume")},
         "quarantine": {"subject": "batch/B1"},
         "activate": {"subject": "policy/jp-pmark"},
