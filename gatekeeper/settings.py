@@ -22,6 +22,8 @@ BROKER_FILE = Path(".gatekeeper/broker.json")
 PLAIN = {"security_protocol": "PLAINTEXT", "ssl_cafile": "", "sasl_username": "", "sasl_password_file": ""}
 """Connection settings for the local broker, whatever the environment says about another."""
 
+_ADDRESS = r"^(https://[a-z0-9.\-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)?$"
+
 
 def _listed(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -95,6 +97,9 @@ class Settings(BaseSettings):
     console_provider: str = Field("", description="file about the identity provider where people sign in")
     console_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "", description="proxies before the console, as addresses or networks; only they say who asks, and by https"
+    )
+    console_url: Annotated[str, Field(pattern=_ADDRESS)] = Field(
+        "", description="address of the console in people's browsers, for their passkeys; empty: localhost only"
     )
     console_key: str = Field("", description="file of the key with which the console vouches for who signed in")
     console_data: str = Field(".gatekeeper/console", description="folder of the console's read model, which may go")

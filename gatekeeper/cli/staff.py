@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Any, get_args
 
 import click
+import orjson
 from pydantic import ValidationError
 
 from gatekeeper import person_keys
@@ -55,6 +57,7 @@ def key(id_: str, key_id: str, folder: Path, as_json: bool) -> None:
 @click.option("--role", "roles", type=click.Choice(get_args(StaffRole)), multiple=True, help=text("cli.staff_role"))
 @click.option("--controller", "controllers", multiple=True, help=text("cli.staff_controller"))
 @click.option("--public", help=text("cli.staff_public"))
+@click.option("--passkey", help=text("cli.staff_passkey"))
 @click.option("--key-id", help=text("cli.staff_key_id"))
 @click.option("--from", "since", help=text("cli.staff_from"))
 @click.option("--until", help=text("cli.staff_until"))
@@ -65,6 +68,7 @@ def add(
     roles: tuple[StaffRole, ...],
     controllers: tuple[str, ...],
     public: str | None,
+    passkey: str | None,
     key_id: str | None,
     since: str | None,
     until: str | None,
@@ -72,6 +76,8 @@ def add(
     as_json: bool,
 ) -> None:
     """Writes the person's record with one more key; makes that key unless its public half is given."""
+    if public is not None and passkey is not None:
+        raise UsageError("error.option_invalid", option="--passkey")
     settings = load()
     with Reader(settings) as reader:
         known = endorsement.read(reader).person(named(id_, "ID"))
@@ -80,16 +86,16 @@ def add(
     kept = known.keys if known else ()
     key_id = named(key_id or _next(kept), "--key-id")
     method = "console" if "console" in (roles or (known.roles if known else ())) else "key"
-    path = None
-    if public is None:
+    path, new = None, _passkey(passkey) if passkey is not None else {"method": method, "public": public}
+    if passkey is None and public is None:
         made, path = person_keys.make(folder, id_, key_id)
-        public = made.public
+        new["public"] = made.public
     fields = {
         "roles": tuple(dict.fromkeys(roles)) or (known.roles if known else ()),
         "controllers": controllers or (known.controllers if known else None),
         "keys": [
             *(one.model_dump(exclude_none=True) for one in kept),
-            {"id": key_id, "method": method, "public": public},
+            {"id": key_id, **new},
         ],
         "from": since,
         "until": until,
@@ -197,6 +203,16 @@ def told_refused(name: str, code: str) -> None:
     """Says on stderr why a signature of a record counts for nothing, and ends the command with exit 1."""
     note("cli.own_signature_refused", name=name, says=text(f"act.refused_{code}"))
     raise click.exceptions.Exit(1)
+
+
+def _passkey(line: str) -> dict[str, Any]:
+    """The fields of a passkey in the text that the console shows; raises UsageError (2) for any other text."""
+    try:
+        said = orjson.loads(base64.urlsafe_b64decode(line + "=" * (-len(line) % 4)))
+        key = StaffKey.model_validate_json(canonical({**said, "id": "k1", "method": "passkey"}))
+    except (ValueError, TypeError):
+        raise UsageError("error.option_invalid", option="--passkey") from None
+    return key.model_dump(mode="json", exclude={"id"}, exclude_none=True)
 
 
 def _next(kept: tuple[StaffKey, ...]) -> str:

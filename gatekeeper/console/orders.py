@@ -12,7 +12,7 @@ from gatekeeper.console.tasks import Task
 from gatekeeper.office.policy_change import Proposal, named, propose
 from schemas.events import PairedAct
 from streams.client import fact_with_act
-from streams.client.fact_with_act import Pair
+from streams.client.fact_with_act import FactsWithAct, Pair
 from streams.client.reader import Reader
 from streams.client.signatory import Signatory
 from streams.operations import erasures, management
@@ -81,13 +81,12 @@ def _erase(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: S
     return found.dated(fact_with_act.now()).write(held.settings, signatory)
 
 
-def _readmit(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
+def _readmission(held: Console, act: PairedAct, extra: Mapping[str, str]) -> FactsWithAct:
     with Reader(held.settings) as reader:
-        found = erasures.readmission(reader, act)
-    return found.dated(fact_with_act.now()).write(held.settings, signatory)
+        return erasures.readmission(reader, act).dated(fact_with_act.now()).planned
 
 
-def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
+def _activation(held: Console, act: PairedAct, extra: Mapping[str, str]) -> FactsWithAct:
     known = management.policies(held.settings)
     new = named(extra["version"], known, at=held.now())
     by = (act.by, extra["and_by"]) if extra["and_by"] else act.by
@@ -96,7 +95,14 @@ def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], signatory
     )
     if not found.binds:
         raise Denied("page.manage_widens", 409)
-    return management.activate(held.settings, found, act=act, signatory=signatory)
+    return management.activation(found, act)
+
+
+OWN: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str]], FactsWithAct]] = {
+    "readmit": _readmission,
+    "activate": _activation,
+}
+"""Kinds of acts that need the person's own signature; each gives what is to be signed, and then written."""
 
 
 WRITES: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str], Signatory | None], Any]] = {
@@ -104,6 +110,5 @@ WRITES: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str], Signatory 
     "resume": _resume,
     "quarantine": _quarantine,
     "erase": _erase,
-    "readmit": _readmit,
-    "activate": _activate,
 }
+"""The other kinds, for which the console's word is enough."""

@@ -34,7 +34,7 @@ COMMANDS = {
     "readmit": "gatekeeper readmit",
     "activate": "gatekeeper policy activate",
 }
-"""The command that signs with the person's own key, for each act for which the console's word may not be enough."""
+"""The command that signs with a key file, for each act for which the console's word may not be enough."""
 
 
 class SignInNeeded(Exception):
@@ -103,16 +103,10 @@ class Session:
         """True when an act of this kind needs the person's own signature, and the console can only vouch."""
         return self.vouched and not ACTS[kind].vouched
 
-    def can(self, kind: str, about: About | None = None) -> bool:
-        """True when the user may do this act, and the console's word or the user's own key is enough for it."""
-        return self.may(kind, about) and not self.needs_key(kind)
-
     def demand(self, kind: str) -> None:
-        """Raises Denied (403) for an act of a kind that this user cannot do here, with the way to do it."""
+        """Raises Denied (403) for an act of a kind that this user cannot do here."""
         if not self.may(kind):
             raise self.denied(kind)
-        if self.needs_key(kind):
-            raise Denied("page.own_signature", command=COMMANDS[kind])
 
     def denied(self, *rights: str) -> Denied:
         """The refusal of a user who has none of these rights."""

@@ -17,6 +17,7 @@ from gatekeeper.console.limits import Attempts, Limit
 from gatekeeper.console.model import Model
 from gatekeeper.console.registered import Registrations
 from gatekeeper.console.session import Session, Sessions
+from gatekeeper.console.signings import Signings
 from gatekeeper.console.slots import Slots
 from gatekeeper.console.standing import standing
 from gatekeeper.console.tasks import Tasks
@@ -25,6 +26,7 @@ from gatekeeper.person_keys import PersonKey
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
+from gatekeeper.staff.roster import Member
 from streams.client.signatory import ConsoleSignatory, NobodySigns, PersonSignatory, Signatory
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class Console:
     own: PersonKey | None = None
     runs: BulkRuns = field(default_factory=BulkRuns)
     tasks: Tasks = field(default_factory=Tasks)
+    signings: Signings = field(default_factory=Signings)
     spoken: GivenReasons = field(default_factory=GivenReasons)
     attempts: Attempts = field(default_factory=Attempts)
     passwords: Slots = field(default_factory=lambda: Slots("password", at_once=1, most=20))
@@ -109,6 +112,11 @@ class Console:
         if self.key:
             return ConsoleSignatory(self.key, self.settings.group, by=session.user, signin=session.method)
         return PersonSignatory(self.own, self.settings.group) if self.own else NobodySigns(self.settings)
+
+    def member(self, session: Session) -> Member | None:
+        """The user of a session as registered in `staff` now, None where the user is not."""
+        with self.model.read() as db:
+            return self.registrations.now(db).people.member(session.user, self.now())
 
     def now(self) -> int:
         """This instant in milliseconds."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from gatekeeper.staff.message import PERSON, act_subject, digest, message
 from schemas.codec import canonical, encode
@@ -12,6 +13,8 @@ from schemas.events.staff import ActSignature, Signature, SignatureFields, SignI
 
 HEADER = "gate-signature"
 """The header of a signed act; there is one for each signer."""
+Who = Mapping[str, str]
+"""The fields of a signature that say who signs, with which key, and how."""
 
 
 class PersonSigner(Protocol):
@@ -32,28 +35,89 @@ class PersonSigner(Protocol):
         """The 64 bytes of the signature."""
 
 
+class Draft(NamedTuple):
+    """A signature before it is made: its fields so far, and what it is about.
+
+    `subject`: as for `message`. `of`: KIND/ID of the record of `reference` that it is about, None for an act.
+    """
+
+    said: Mapping[str, Any]
+    subject: str
+    of: str | None = None
+
+    @property
+    def text(self) -> bytes:
+        """The bytes to sign."""
+        return message(self.said, origin=self.said["origin"], subject=self.subject)
+
+    def made(self, proof: Mapping[str, Any]) -> bytes:
+        """The header's value of an act, else the record `signature`. `proof`: `sig`, and what its method adds."""
+        fields = {**self.said, **proof}
+        if self.of is None:
+            return encode(ActSignature.model_validate(fields))
+        return encode(Signature.model_validate({**fields, "kind": "signature", "of": self.of}))
+
+    def made_by(self, signer: PersonSigner) -> bytes:
+        """The same, with an Ed25519 key."""
+        return self.made(self.proof_by(signer))
+
+    def proof_by(self, signer: PersonSigner) -> dict[str, str]:
+        """The proof of an Ed25519 key."""
+        return {"sig": b64encode(signer.sign(self.text)).decode()}
+
+
+def act_draft(act: Act, who: Who, *, origin: str, at: str, blind: str) -> Draft:
+    """The draft of a signature of an act as `schemas.codec.encode` writes it.
+
+    `origin`: the name of the log (`Settings.group`). `at`: now, an instant of UTC. `blind`: 16 random bytes in hex.
+    """
+    said = _said(str(act.act_id), encode(act), who, origin=origin, at=at, blind=blind)
+    return Draft({**said, "blind": blind}, act_subject(act.model_dump(mode="json")))
+
+
+def correction_draft(stop: Suppression, who: Who, *, origin: str, at: str, blind: str) -> Draft:
+    """The draft by which a manager signs the correction of an erasure, without which it frees nobody.
+
+    The arguments are those of `act_draft`; the signature stands beside the suppression, under its id.
+    """
+    said = _said(stop.suppression_id, encode(stop), who, origin=origin, at=at, blind=blind)
+    return Draft({**said, "blind": blind}, f"readmit/{PERSON}")
+
+
+def reference_draft(of: str, value: bytes, who: Who, *, origin: str, at: str, id_: str) -> Draft:
+    """The draft of the record `signature` for a record of `reference`; its key is `signature/` and `id_`.
+
+    `of`: kind/id of the record. `value`: its exact bytes. `id_`: a random id. The others as for `act_draft`.
+    """
+    return Draft(_said(id_, value, who, origin=origin, at=at), of, of)
+
+
+def passkey_holder(by: str, key: str) -> Who:
+    """The fields of who signs with a passkey; `key`: its id in `staff`."""
+    return {"by": by, "key": key, "method": "passkey"}
+
+
+def holder(signer: PersonSigner, user: str = "", signin: SignIn | None = None) -> Who:
+    """The fields of who signs with an Ed25519 key.
+
+    `user`, `signin`: the person for whom the console signs, and how this person signed in.
+    """
+    if signin is None:
+        return {"by": signer.by, "key": signer.key, "method": "key"}
+    return {"by": user, "key": signer.key, "method": "vouched", "console": signer.by, "signin": signin}
+
+
 def of_act(
     act: Act, signer: PersonSigner, *, origin: str, at: str, blind: str, user: str = "", signin: SignIn | None = None
 ) -> tuple[str, bytes]:
-    """The header that signs an act as `schemas.codec.encode` writes it.
-
-    `origin`: the name of the log (`Settings.group`). `at`: now, an instant of UTC. `blind`: 16 random bytes in hex.
-    `user`, `signin`: the person for whom the console signs, and how this person signed in.
-    """
-    value = encode(act)
-    said = _said(str(act.act_id), value, signer, at=at, origin=origin, user=user, signin=signin, blind=blind)
-    signed = _signed(said, signer, act_subject(act.model_dump(mode="json")))
-    return HEADER, encode(ActSignature.model_validate({**signed, "blind": blind}))
+    """The header that signs an act; arguments as for `act_draft` and `holder`."""
+    who = holder(signer, user, signin)
+    return HEADER, act_draft(act, who, origin=origin, at=at, blind=blind).made_by(signer)
 
 
 def of_correction(stop: Suppression, signer: PersonSigner, *, origin: str, at: str, blind: str) -> tuple[str, bytes]:
-    """The header by which a manager signs the correction of an erasure, without which it frees nobody.
-
-    The arguments are those of `of_act`; the signature stands beside the suppression, under its id.
-    """
-    said = _said(stop.suppression_id, encode(stop), signer, at=at, origin=origin, user="", signin=None, blind=blind)
-    signed = _signed(said, signer, f"readmit/{PERSON}")
-    return HEADER, encode(ActSignature.model_validate({**signed, "blind": blind}))
+    """The header that signs the correction of an erasure; arguments as for `correction_draft`."""
+    return HEADER, correction_draft(stop, holder(signer), origin=origin, at=at, blind=blind).made_by(signer)
 
 
 def of_reference(
@@ -67,13 +131,9 @@ def of_reference(
     user: str = "",
     signin: SignIn | None = None,
 ) -> bytes:
-    """The record `signature` for a record of `reference`; its key is `signature/` and `id_`.
-
-    `of`: kind/id of the record. `value`: its exact bytes. `id_`: a random id. The others as for `of_act`.
-    """
-    said = _said(id_, value, signer, at=at, origin=origin, user=user, signin=signin)
-    signed = _signed(said, signer, of)
-    return encode(Signature.model_validate({**signed, "kind": "signature", "of": of}))
+    """The record `signature` for a record of `reference`; arguments as for `reference_draft` and `holder`."""
+    who = holder(signer, user, signin)
+    return reference_draft(of, value, who, origin=origin, at=at, id_=id_).made_by(signer)
 
 
 def of_choice(value: bytes, signer: PersonSigner, *, subject: str, origin: str, at: str, id_: str) -> bytes:
@@ -81,33 +141,15 @@ def of_choice(value: bytes, signer: PersonSigner, *, subject: str, origin: str, 
 
     `value`: the exact bytes of the choice. `subject`: the result of `statement_subject`. The others as for `of_act`.
     """
-    said = _said(id_, value, signer, at=at, origin=origin, user="", signin=None)
-    signed = SignatureFields.model_validate(_signed(said, signer, subject))
+    draft = Draft(_said(id_, value, holder(signer), origin=origin, at=at), subject)
+    signed = SignatureFields.model_validate({**draft.said, **draft.proof_by(signer)})
     return canonical(signed.model_dump(mode="json", exclude_none=True))
 
 
-def header(signed: ActSignature) -> bytes:
-    """The value of the header of a signature that was made elsewhere, such as by a passkey."""
-    return canonical(signed.model_dump(mode="json", exclude_none=True))
+def reference_id(value: bytes) -> str:
+    """The id of a `signature` in the bytes of its record."""
+    return str(Signature.model_validate_json(value).id)
 
 
-def _said(
-    id_: str,
-    value: bytes,
-    signer: PersonSigner,
-    *,
-    at: str,
-    origin: str,
-    user: str,
-    signin: SignIn | None,
-    blind: str = "",
-) -> dict[str, Any]:
-    said = {"v": 1, "id": id_, "sha256": digest(value, blind), "at": at, "origin": origin, "key": signer.key}
-    if signin is None:
-        return {**said, "by": signer.by, "method": "key"}
-    return {**said, "by": user, "method": "vouched", "console": signer.by, "signin": signin}
-
-
-def _signed(said: dict[str, Any], signer: PersonSigner, subject: str) -> dict[str, Any]:
-    signature = signer.sign(message(said, origin=said["origin"], subject=subject))
-    return {**said, "sig": b64encode(signature).decode()}
+def _said(id_: str, value: bytes, who: Who, *, origin: str, at: str, blind: str = "") -> dict[str, Any]:
+    return {"v": 1, "id": id_, "sha256": digest(value, blind), "at": at, "origin": origin, **who}

@@ -52,6 +52,29 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class FactsWithAct:
+    """Facts and an act that are to be written together. `partitions`: where the act stands; None is its key's."""
+
+    facts: Sequence[Outgoing]
+    act: PairedAct
+    partitions: Sequence[int | None] = (None,)
+
+    @property
+    def records(self) -> list[Outgoing]:
+        """The facts, then the act once for each partition."""
+        key = subject_key("acts", self.act).encode()
+        return [*self.facts, *(Outgoing("acts", key, encode(self.act), number) for number in self.partitions)]
+
+    def write(self, settings: Settings, signatory: Signatory | None = None) -> Pair:
+        """Writes all or nothing; raises as `write` does."""
+        try:
+            places = transact(settings, self.records, signatory=signatory)
+        except IncompleteError:
+            raise UnavailableError("error.pair_unknown", broker=settings.bootstrap, act=self.act.act_id) from None
+        return Pair(self.act.act_id, tuple(places[: len(self.facts)]), tuple(places[len(self.facts) :]))
+
+
+@dataclass(frozen=True, slots=True)
 class NewestReference(Generic[Referred_co]):
     """The newest record of `reference` about a subject, and its place; `record` is None if there is none."""
 
@@ -105,13 +128,7 @@ def write(
     Raises UnavailableError (3) or UsageError (2) if nothing was written. Also raises UnavailableError, with a sentence
     that says so, if the answer to the commit did not come: nothing is retried, so that nothing is doubled.
     """
-    key = subject_key("acts", act).encode()
-    try:
-        acts = [Outgoing("acts", key, encode(act), number) for number in partitions]
-        places = transact(settings, [*facts, *acts], signatory=signatory)
-    except IncompleteError:
-        raise UnavailableError("error.pair_unknown", broker=settings.bootstrap, act=act.act_id) from None
-    return Pair(act.act_id, tuple(places[: len(facts)]), tuple(places[len(facts) :]))
+    return FactsWithAct(facts, act, tuple(partitions)).write(settings, signatory)
 
 
 def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[Referred] | None:

@@ -39,6 +39,11 @@ class Endorsable(NamedTuple):
     named: tuple[str, ...]
     fault: str | None = None
 
+    @property
+    def outgoing(self) -> Outgoing:
+        """The record as it stands, for whoever signs it."""
+        return Outgoing("reference", self.name.encode(), self.value)
+
 
 class Counting(NamedTuple):
     """A record of `reference` that counts, as read and as it stands."""
@@ -140,8 +145,12 @@ def put(settings: Settings, staff: Staff) -> Place:
 
 def endorse(settings: Settings, row: Endorsable) -> Place:
     """Adds the signature of the person whose key the settings name; raises UsageError (2) without a key."""
-    behind = signatory.own(settings).endorse(Outgoing("reference", row.name.encode(), row.value))
-    (place,) = transact(settings, [behind], signatory=Unsigned())
+    return add(settings, signatory.own(settings).endorse(row.outgoing))
+
+
+def add(settings: Settings, signature: Outgoing) -> Place:
+    """Writes a record `signature`."""
+    (place,) = transact(settings, [signature], signatory=Unsigned())
     return place
 
 

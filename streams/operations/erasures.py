@@ -19,8 +19,7 @@ from schemas.events import PairedAct, Source, Suppression
 from schemas.events.sends import CARRIED, Match
 from schemas.record import Record
 from schemas.values import Token
-from streams.client import fact_with_act
-from streams.client.fact_with_act import Pair
+from streams.client.fact_with_act import FactsWithAct, Pair
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
 from streams.client.signatory import Signatory
@@ -53,8 +52,12 @@ class Erasure:
 
     def write(self, settings: Settings, signatory: Signatory | None = None) -> Pair:
         """Writes everything or nothing; raises as `fact_with_act.write` does."""
-        stops = outgoing(self.stops)
-        return fact_with_act.write(settings, stops, self.act, partitions=self.partitions, signatory=signatory)
+        return self.planned.write(settings, signatory)
+
+    @property
+    def planned(self) -> FactsWithAct:
+        """The stops and the act, before they are written."""
+        return FactsWithAct(outgoing(self.stops), self.act, self.partitions)
 
 
 def erasure(reader: Reader, act: PairedAct) -> Erasure:

@@ -19,7 +19,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Controller, PairedAct
 from streams.client import fact_with_act
-from streams.client.fact_with_act import NewestReference, Pair, Rival
+from streams.client.fact_with_act import FactsWithAct, NewestReference, Pair, Rival
 from streams.client.outgoing import Outgoing
 from streams.client.reader import Reader
 from streams.client.signatory import Signatory
@@ -155,9 +155,13 @@ def policies(settings: Settings) -> KnownPolicies:
 
 def activate(settings: Settings, proposal: Proposal, *, act: PairedAct, signatory: Signatory | None = None) -> Pair:
     """Puts a policy version in force for all workers, from their next chunk on; raises as `fact_with_act.write`."""
+    return activation(proposal, act).write(settings, signatory)
+
+
+def activation(proposal: Proposal, act: PairedAct) -> FactsWithAct:
+    """The record that puts a policy version in force with its act, before they are written."""
     key = f"policy/{proposal.record.id}".encode()
-    record = Outgoing("reference", key, encode(proposal.record))
-    return fact_with_act.write(settings, [record], act, signatory=signatory)
+    return FactsWithAct([Outgoing("reference", key, encode(proposal.record))], act)
 
 
 def _id(act: PairedAct) -> str:

@@ -12,6 +12,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import encode
 from schemas.events import ItemAct, Release
 from schemas.topics import subject_key
+from streams.client.outgoing import Outgoing
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 from streams.client.signatory import Signatory
@@ -45,6 +46,12 @@ def read(reader: Reader, *, origins: bool = False) -> Queue:
     return queue
 
 
+def outgoing(act: Release | ItemAct) -> Outgoing:
+    """The record of an act, on its item's partition."""
+    partition = act.review.partition if act.review else 0
+    return Outgoing("acts", subject_key("acts", act).encode(), encode(act), partition)
+
+
 def write(
     settings: Settings, acts: Iterable[Release | ItemAct], signatory: Signatory | None = None
 ) -> Iterator[list[tuple[Release | ItemAct, bool]]]:
@@ -56,8 +63,7 @@ def write(
     waiting = iter(acts)
     with Publisher(settings, "acts", signatory) as out:
         while window := list(islice(waiting, WINDOW)):
-            records = [(subject_key("acts", act).encode(), encode(act)) for act in window]
-            places = out.write(records, [act.review.partition if act.review else 0 for act in window])
+            places = out.send([outgoing(act) for act in window])
             yield [(act, place is not None) for act, place in zip(window, places, strict=True)]
 
 

@@ -107,18 +107,20 @@ def offline_console(
     on_record: Mapping[str, Any] | None = EVERYBODY,
     key: str = "console",
     acts: Acts = "signed",
+    settings: Mapping[str, str] | None = None,
     **more: Any,
 ) -> OfflineConsole:
     """A console of these users, whose model holds what the desk left on the topics.
 
     Each user is on record with the roles of the user file, and the console vouches for them. A console without users is
     hanako's own. `on_record`: the users who are; None = nobody at all. `key`: the holder of the console's key.
+    `settings`: further ones, or others.
     """
     keys = {"console_key": key_file(folder, key)} if users or more else {"user_key": key_file(folder, "hanako")}
     if on_record is EVERYBODY:
         on_record = users.file().users if users else {}
-    settings = Settings(broker=NO_BROKER, console_data=str(folder / "data"), log=str(folder / "log"), acts=acts, **keys)
-    app = create_app(settings, users=users, **more)
+    plain = {"broker": NO_BROKER, "console_data": str(folder / "data"), "log": str(folder / "log"), "acts": acts}
+    app = create_app(Settings(**{**plain, **keys, **(settings or {})}), users=users, **more)
     held: Console = app.state.console
     away = UnavailableError("error.broker_unreachable", broker=NO_BROKER, detail="-")
     held.feed.progress = replace(held.feed.progress, ready=True, trouble=away)

@@ -22,8 +22,9 @@ from gatekeeper.console.tasks import Task
 from gatekeeper.console.users import Users
 from gatekeeper.review.actions import ActResult
 from gatekeeper.review.filter import parse
+from tests.support import staff
 from tests.support.desk import YOUNG, Desk
-from tests.support.offline_console import Browser, OfflineConsole, offline_console, user_file
+from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
 
 SPRING = {"controllers": ("C1",), "campaigns": ("spring-*",)}
 PEOPLE = {
@@ -35,15 +36,18 @@ PEOPLE = {
 }
 MINE, SAME_COMPANY, OTHER = "spring-1", "autumn-1", "spring-2"
 """Campaigns: the one that is theirs, another of the same controller C1, and one of the controller C2."""
-OPEN = {"/signin", "/signin/provider", "/signin/back", "/signout", "/reasons", "/report.css"}
-"""Routes that show and do nothing of any controller or campaign."""
+OPEN = {
+    *("/signin", "/signin/provider", "/signin/back", "/signout", "/reasons", "/report.css"),
+    *("/passkeys", "/sign/{name}"),
+}
+"""Routes that show and do nothing of any controller or campaign, or nothing but of the person who began it."""
 GET = (
     *("/", "/items", "/items.csv", "/items.jsonl", "/items/{id_}", "/items/{id_}/audit.json", "/events", "/overview"),
     *("/bulk", "/runs/{name}", "/campaigns", "/campaigns/{id_}", "/campaigns/{id_}/counts.json"),
-    *("/people", "/people/{recipient}", "/manage", "/manage/{kind}", "/manage/{kind}/{run}"),
+    *("/people", "/people/{recipient}", "/manage", "/manage/{kind}", "/manage/{kind}/{run}", "/records"),
     *("/report", "/report.html", "/report.json"),
 )
-POST = ("/items/{id_}/acts", "/bulk", "/people", "/people/{recipient}/stop", "/manage/{kind}")
+POST = ("/items/{id_}/acts", "/bulk", "/people", "/people/{recipient}/stop", "/manage/{kind}", "/records")
 TRIED = {*(("GET", route) for route in GET), *(("POST", route) for route in POST)}
 """Method and route of each request of these tests; /letters/{code} needs Kafka, in tests/console/test_people.py."""
 
@@ -306,3 +310,17 @@ def test_items_of_a_run_then_those_that_are_seen(house: OfflineConsole, ids: dic
         assert items.seen(db, spring, [*ids.values(), "gone"]) == {ids[MINE]}
         assert items.seen(db, everything("viewer"), ["gone"]) == {"gone"}
         assert items.seen(db, Access(()), ids.values()) == set()
+
+
+def test_records_to_sign_then_a_manager_sees_those_of_the_controllers_alone(tmp_path: Path) -> None:
+    house = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)))
+    lines = [staff.line({"v": 1, "kind": "controller", "id": id_}) for id_ in ("C1", "C2")]
+    lines.append(staff.line({"v": 1, "kind": "register", "id": "R", "file_date": "2026-01-01"}))
+    house.console.model.take(referred(lines, first=1000))
+    for user, seen in (("midori", {"controller/C1"}), ("manager", {"controller/C1", "controller/C2", "register/R"})):
+        page = asked(house.client(user), "GET", "/records").text
+        assert {name for name, _ in lines if name in page} == seen
+    form = {"name": "controller/C2", "offset": "1001"}
+    assert tried(house.client("midori"), "POST", "/records", form=form) == 409
+    assert tried(house.client("viewer"), "POST", "/records", form=form) == 403
+    assert tried(house.client("manager"), "POST", "/records", form=form) == 303

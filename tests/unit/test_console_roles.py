@@ -15,14 +15,13 @@ from gatekeeper.console.orders import KINDS as MANAGED
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.pages.acts import KINDS as ITEM_KINDS
 from gatekeeper.console.pages.item import KEYS
-from gatekeeper.console.session import COMMANDS
 from gatekeeper.console.users import Users
 from gatekeeper.staff import roles
 from gatekeeper.texts import text
 from tests.support import staff
-from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import OfflineConsole, offline_console, referred, user_file
-from tests.support.roles import MAY, OWN
+from tests.support.roles import MAY
 
 PEOPLE: dict[str, dict[str, Any]] = {
     **{role: {"roles": (role,)} for role in ("viewer", "reviewer", "approver", "auditor", "manager")},
@@ -44,7 +43,8 @@ ROUTES = {
 """Every route that acts, or leads to an act, with the acts that it knows."""
 PASSED = (200, 303, 400, 422)
 """The page or the form came up, or a value is wrong: an id or the reason."""
-NO_ACT = {"POST /people", "POST /signin", "POST /signout"}
+NO_ACT = {"POST /people", "POST /signin", "POST /signout", "POST /sign/{name}", "POST /passkeys", "POST /records"}
+"""Routes that sign in, look up or sign: tests/unit/test_console_passkeys.py has those that sign."""
 NOT_HERE = {"reveal_topic", "reemit", "handoff", "cancel", "resume_partition"}
 """Acts for which there is a command only."""
 
@@ -105,9 +105,6 @@ def test_an_act_of_a_role_then_it_passes_or_is_refused_with_a_sentence(
         answer = asked(house, item, route, role, kind)
         if kind not in MAY[role]:
             assert (answer.status_code, text("page.may_not", "en") in answer.text) == (403, True), kind
-        elif kind in OWN:
-            sentence = text("page.own_signature", "en", command=COMMANDS[kind])
-            assert (answer.status_code, sentence in answer.text) == (403, True), kind
         else:
             assert answer.status_code in PASSED, (kind, answer.text)
 
@@ -134,7 +131,7 @@ def test_a_user_on_record_for_another_controller_then_no_act_about_this_one_pass
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "approver", "auditor", "manager"])
 def test_pages_then_they_offer_only_acts_that_can_succeed(house: OfflineConsole, item: str, role: str) -> None:
-    client, may = house.client(role), {kind for kind in MAY[role] if kind not in OWN}
+    client, may = house.client(role), {*MAY[role]}
     page = client.get(f"/items/{item}").text
     offered = {kind for kind in ITEM_KINDS if f'name="kind" value="{kind}"' in page}
     assert offered == may & {"claim", "note", "reveal", "release", "uphold", "redecide"}
@@ -144,29 +141,6 @@ def test_pages_then_they_offer_only_acts_that_can_succeed(house: OfflineConsole,
     forms = {kind for kind in MANAGED if f'action="/manage/{kind}"' in managed.text}
     assert (managed.status_code, forms) == (200 if may & MANAGED.keys() else 403, may & MANAGED.keys())
     assert ('href="/manage"' in page) == bool(may & MANAGED.keys())
-
-
-def test_an_act_that_needs_the_persons_own_key_then_the_page_names_the_command(house: OfflineConsole) -> None:
-    page = house.client("manager").get("/manage").text
-    for kind in ("readmit", "activate"):
-        assert text("page.own_signature", "en", command=COMMANDS[kind]) in page
-
-
-def test_a_release_that_needs_two_people_then_the_console_cannot_sign_it(tmp_path: Path, cheap: None) -> None:
-    desk = Desk(*TWO)
-    desk.send(event_id="E-1")
-    house = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk)
-    with house.console.model.read() as db:
-        id_ = str(db.execute("SELECT id FROM item").fetchone()[0])
-    page = house.client("manager").get(f"/items/{id_}").text
-    assert 'value="release"' not in page
-    assert text("act.refused_vouched_not_enough", "en") in page
-    form = {"kind": "release", "run": "r1", "reason": "looked", "evidence": "scan-1"}
-    answer = house.client("manager").post(f"/items/{id_}/acts", data=form)
-    assert (answer.status_code, text("act.refused_vouched_not_enough", "en") in answer.text) == (422, True)
-    form |= {"filter": "state=any", "until": house.console.model.cursor(), "count": "1"}
-    bulk = house.client("manager").get("/bulk", params={"kind": "release", "state": "any"}).text
-    assert text("act.refused_vouched_not_enough", "en") in bulk
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ from gatekeeper.audit.tlog.merkle import next_level, node_hash
 
 def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
     """The inclusion proof of the leaf at `index` in the tree over `hashes`, leaf's end first (RFC 6962, 2.1.1)."""
-    found, level = [], list(hashes)
-    while len(level) > 1:
-        if index ^ 1 < len(level):
-            found.append(level[index ^ 1])
-        level, index = next_level(level), index >> 1
-    return found
+    return _path(_levels(hashes), index)
+
+
+def inclusion_proofs(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """The inclusion proof of every leaf of the tree, in order."""
+    levels = _levels(hashes)
+    return [_path(levels, index) for index in range(len(hashes))]
 
 
 def check_consistency(size: int, root: bytes, later: int, later_root: bytes, proof: Sequence[bytes]) -> bool:
@@ -41,3 +42,17 @@ def check_consistency(size: int, root: bytes, later: int, later_root: bytes, pro
                 new = node_hash(new, other)
         node, last = node >> 1, last >> 1
     return not left and old == root and new == later_root
+
+
+def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """The levels of a tree below its root, the leaves first."""
+    found, level = [], list(hashes)
+    while len(level) > 1:
+        found.append(level)
+        level = next_level(level)
+    return found
+
+
+def _path(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    steps = ((level, index >> height) for height, level in enumerate(levels))
+    return [level[at ^ 1] for level, at in steps if at ^ 1 < len(level)]

@@ -16,10 +16,13 @@ from gatekeeper.console.pages import (
     live,
     manage,
     overview,
+    passkeys,
     people,
     queue,
     reasons,
+    records,
     report,
+    sign,
     signin,
 )
 from gatekeeper.console.state import Page
@@ -30,6 +33,9 @@ PAGES = (
     Page(campaign.router, "campaigns", "/campaigns"),
     Page(reasons.router, "reasons", "/reasons"),
     Page(manage.router, "manage", "/manage", rights=tuple(KINDS)),
+    Page(records.router, "records", "/records", rights=("activate",)),
+    Page(passkeys.router, "passkeys", "/passkeys"),
+    Page(sign.router),
     Page(item.router),
     Page(acts.router),
     Page(bulk.router),

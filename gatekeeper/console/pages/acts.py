@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.console import filters, items
+from gatekeeper.console import filters, items, own_signature
 from gatekeeper.console.item_search import ItemSearch
-from gatekeeper.console.pages.item import KEYS, item_page, unsignable, visible
-from gatekeeper.console.session import Denied, Form, Session, may
+from gatekeeper.console.pages.item import KEYS, item_page, visible
+from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
+from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
-from gatekeeper.policy.policy import Policy
-from gatekeeper.review.actions import REASONED, ActRequest, UnfitValue
+from gatekeeper.review.actions import REASONED, Act, ActRequest, UnfitValue
 from gatekeeper.review.review_item import Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
+from streams.client.signatory import Signatory
+from streams.client.touch import TouchedSignatory
 from streams.operations import reviews
 
 router = APIRouter()
@@ -45,17 +49,51 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
     if not session.may(call.kind, item):
         raise session.denied(call.kind)
     if known is None:
-        wrong = why_not(session, call, item, policy, language(request), under_way=under_way)
+        wrong = why_not(call, item, language(request), under_way=under_way)
         if wrong:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
             return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
+        if own_signature.needed(session, call, [item], policy):
+            says = SaidBefore(call.kind, rows=own_signature.item_rows([item]), command=COMMANDS[call.kind])
+            back = f"/items/{id_}?{written}"
+            return asking(request, session, [(call, item)], says, lambda: _after(request, call, item, written), back)
         write(held, session, [(call, item)])
+    return RedirectResponse(_after(request, call, item, written), 303)
+
+
+def asking(
+    request: Request,
+    session: Session,
+    calls: list[tuple[ActRequest, Item]],
+    says: SaidBefore,
+    after: Callable[[], str],
+    back: str,
+) -> Response:
+    """Leads to the page that takes the person's own signature of these acts, before they are written.
+
+    `after`: the address of the page after them. `back`: that of the page before.
+    """
+    held = console(request)
+    acts = [call.dated(instant(held.now())).act(item) for call, item in calls]
+
+    def signed(signatory: TouchedSignatory) -> str:
+        _write(held, acts, signatory)
+        return after()
+
+    call = calls[0][0]
+    said = replace(says, reason=call.reason, evidence=call.evidence or "")
+    return own_signature.ask(held, session, map(reviews.outgoing, acts), said, write=signed, back=back)
+
+
+def _after(request: Request, call: ActRequest, item: Item, written: str) -> str:
+    """The address of the page after an act: the next item of the filter, or this one."""
+    held, act_id = console(request), call.act_id(item.id)
     if call.kind == "reveal":
-        return _to(id_, written, reveal=call.act_id(id_))
+        return _address(item.id, written, reveal=act_id)
     if call.kind in STAYS:
-        return _to(id_, written, after=call.act_id(id_))
+        return _address(item.id, written, after=act_id)
     following = _next(held, filters.search(request, written), item) if written else None
-    return _to(following or id_, written, after=call.act_id(id_))
+    return _address(following or item.id, written, after=act_id)
 
 
 def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
@@ -77,14 +115,12 @@ def field(form: FormData, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def why_not(
-    session: Session, call: ActRequest, item: Item, policy: Policy, lang: Any, *, under_way: bool
-) -> str | None:
+def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> str | None:
     """A sentence on why an act about this item is not possible now, None when the worker may accept the act."""
     if call.kind in REASONED and not call.reason:
         return text("page.needs_reason", lang)
     try:
-        code = call.refusal(item, under_way=under_way) or unsignable(session, call, item, policy)
+        code = call.refusal(item, under_way=under_way)
     except UnfitValue as unfit:
         return unfitting(unfit, lang)
     return told("refused", code, lang) if code else None
@@ -98,8 +134,12 @@ def unfitting(unfit: UnfitValue, lang: Any) -> str:
 
 def write(held: Console, session: Session, calls: list[tuple[ActRequest, Item]]) -> None:
     """Writes acts; raises IncompleteError (504) when Kafka did not acknowledge some, which may still be written."""
-    lost, acts = 0, (call.dated(instant(held.now())).act(item) for call, item in calls)
-    for window in reviews.write(held.settings, acts, held.signatory(session)):
+    _write(held, (call.dated(instant(held.now())).act(item) for call, item in calls), held.signatory(session))
+
+
+def _write(held: Console, acts: Iterable[Act], signatory: Signatory) -> None:
+    lost = 0
+    for window in reviews.write(held.settings, acts, signatory):
         lost += sum(not acknowledged for _, acknowledged in window)
     if lost:
         raise IncompleteError("page.acts_unknown", count=lost)
@@ -111,6 +151,5 @@ def _next(held: Console, search: ItemSearch, item: Item) -> str | None:
         return search.after(db, item)
 
 
-def _to(id_: str, written: str, **more: str) -> Response:
-    query = "&".join(part for part in (written, filters.joined(more.items())) if part)
-    return RedirectResponse(f"/items/{id_}?{query}", 303)
+def _address(id_: str, written: str, **more: str) -> str:
+    return f"/items/{id_}?" + "&".join(part for part in (written, filters.joined(more.items())) if part)

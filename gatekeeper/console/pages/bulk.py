@@ -9,11 +9,12 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import filters, items
+from gatekeeper.console import filters, items, own_signature
 from gatekeeper.console.bulk_runs import BulkRun
-from gatekeeper.console.pages.acts import Actor, call_of, field, unfitting, write
-from gatekeeper.console.pages.item import KEYS, unsignable
-from gatekeeper.console.session import Denied, Form, Session, Viewer
+from gatekeeper.console.pages.acts import Actor, asking, call_of, field, unfitting, write
+from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.session import COMMANDS, Denied, Form, Session, Viewer
+from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
@@ -47,7 +48,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     generation, _, until = shown.partition("-")
     if generation != held.model.generation or not until.isdecimal():
         return _preview(request, session, call.kind, written, held.model.cursor(), wrong=text("page.bulk_stale", lang))
-    todo, rows = _split(request, session, call, written, int(until))
+    todo, rows = _split(request, call, written, int(until))
     count = field(form, "count")
     confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MAX_ITEMS)) else 0
     wrong = None
@@ -67,13 +68,25 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     if wrong:
         typed = {"reason": call.reason, "evidence": call.evidence or ""}
         return _preview(request, session, call.kind, written, shown, wrong=wrong, typed=typed, run=call.run)
-    held.runs.put(BulkRun(call.run, call.kind, session.user, rows, written))
     with held.model.read() as db:
         known = items.run(db, call.run)
+        policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
     # `bulk` is the confirmed number, also when the same form is sent again for the remaining items
     call = replace(call, bulk=max(confirmed, len(known.keys() | {item.id for item in todo})))
-    write(held, session, [(call, item) for item in todo if item.id not in known])
-    return RedirectResponse(f"/runs/{call.run}", 303)
+    left = [item for item in todo if item.id not in known]
+    calls = [(call, item) for item in left]
+
+    def after() -> str:
+        held.runs.put(BulkRun(call.run, call.kind, session.user, rows, written))
+        return f"/runs/{call.run}"
+
+    if own_signature.needed(session, call, left, policy):
+        rows_said = own_signature.item_rows(left)
+        says = SaidBefore(call.kind, count=len(left), rows=rows_said, command=COMMANDS[call.kind])
+        return asking(request, session, calls, says, after, _address(written, call.kind))
+    address = after()  # the run is there before its acts, so that nobody who follows it is told that it is unknown
+    write(held, session, calls)
+    return RedirectResponse(address, 303)
 
 
 @router.get("/runs/{name}")
@@ -132,7 +145,7 @@ def _preview(
 ) -> Response:
     held, lang = console(request), language(request)
     call = ActRequest(kind, session.user, "-", "x", "run", instant(held.now()))
-    todo, rows = _split(request, session, call, written, int(until.partition("-")[2]))
+    todo, rows = _split(request, call, written, int(until.partition("-")[2]))
     cannot = Counter(told("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
     with held.model.read() as db:
         most = held.registrations.now(db).packs(held.settings.policy).at(held.now()).four_eyes_bulk
@@ -140,7 +153,7 @@ def _preview(
         request,
         "bulk",
         status=422 if wrong else 200,
-        address="/bulk?" + "&".join(part for part in (written, f"kind={kind}") if part),
+        address=_address(written, kind),
         kind=kind,
         count=len(todo),
         samples=todo[:SAMPLES],
@@ -157,18 +170,18 @@ def _preview(
     )
 
 
-def _split(
-    request: Request, session: Session, call: ActRequest, written: str, until: int
-) -> tuple[list[Item], dict[str, ActResult]]:
+def _address(written: str, kind: str) -> str:
+    return "/bulk?" + "&".join(part for part in (written, f"kind={kind}") if part)
+
+
+def _split(request: Request, call: ActRequest, written: str, until: int) -> tuple[list[Item], dict[str, ActResult]]:
     """The items to act on, and a row for each item found; raises Denied (400) for more than MAX_ITEMS."""
-    held = console(request)
     search = filters.search(request, written, kind=call.kind, until=until)
-    with held.model.read() as db:
+    with console(request).model.read() as db:
         if search.count(db) > MAX_ITEMS:
             raise Denied("page.bulk_large", 400)
         found = list(search.items(db))
-        policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
-    possible, rows = [], {}
+    todo, rows = [], {}
     for item in found:
         row = rows[item.id] = ActResult(item.id, call.act_id(item.id))
         try:
@@ -177,12 +190,6 @@ def _split(
             code = None  # the form is wrong, not the item: the caller reports it
         if code:
             row.outcome, row.code = "refused", code
-        else:
-            possible.append(item)
-    todo, together = [], replace(call, bulk=len(possible))
-    for item in possible:
-        if code := unsignable(session, together, item, policy):
-            rows[item.id].outcome, rows[item.id].code = "refused", code
         else:
             todo.append(item)
     return todo, rows

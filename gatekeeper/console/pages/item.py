@@ -15,18 +15,15 @@ from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.console import filters, given_reasons, items
 from gatekeeper.console.inquiries import by_time
-from gatekeeper.console.session import COMMANDS, Denied, Session, Viewer
+from gatekeeper.console.session import Denied, Session, Viewer
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page, told
-from gatekeeper.deciding.release import two_persons
 from gatekeeper.engine.item import FROM
-from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
 from gatekeeper.review.review_item import Item
 from gatekeeper.review.signer_words import proof_of
-from gatekeeper.texts import text
 from gatekeeper.times import clock, instant
-from schemas.events import Release, Send
+from schemas.events import Send
 from streams.client.reader import Reader
 
 router = APIRouter()
@@ -89,9 +86,8 @@ def item_page(
         doings = items.doings(db, id_)
         words = given_reasons.places(db, [doing.act_id for doing in doings])
         before = _before(db, session, after)
-        registered = held.registrations.now(db)
+        names = held.registrations.now(db).names(lang)
         cursor = held.model.cursor()
-    names, policy = registered.names(lang), registered.packs(held.settings.policy).at(now)
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
     delivery, masked_in = _revealed(held, session, item, reveal, now) if reveal else (None, 0)
@@ -114,7 +110,7 @@ def item_page(
             for doing in doings
         ],
         claimed=claimed(item, now),
-        offers=_offers(item, session, policy, now, lang, under_way=items.under_way(doings)),
+        offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
         delivery=delivery,
@@ -159,15 +155,7 @@ def _history(facts: dict[str, Any], item: Item, tell: Wording) -> list[FactLine]
     return [*known, FactLine("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
 
 
-def unsignable(session: Session, call: ActRequest, item: Item, policy: Policy) -> str | None:
-    """The code of a release that needs two people, for a user for whom the console can only vouch; else None."""
-    if call.kind != "release" or not session.vouched:
-        return None
-    release = replace(call, reason="-", evidence=None).act(item)
-    return "vouched_not_enough" if isinstance(release, Release) and two_persons(release, policy) else None
-
-
-def _offers(item: Item, session: Session, policy: Policy, now: int, lang: Any, *, under_way: bool) -> list[Offer]:
+def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool) -> list[Offer]:
     """The acts offered to this user; evidence and reason are assumed, since they are not typed yet."""
     offers = []
     for kind, key in KEYS.items():
@@ -176,12 +164,9 @@ def _offers(item: Item, session: Session, policy: Policy, now: int, lang: Any, *
         if kind in ("approve", "undo") and item.state not in FROM[kind] and not (kind == "undo" and under_way):
             continue
         call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1)
-        code = call.refusal(item, under_way=under_way) or unsignable(session, call, item, policy)
+        code = call.refusal(item, under_way=under_way)
         evidence = kind == "release" and replace(call, evidence=None).refusal(item) == "evidence"
-        why_not = told("refused", code, lang) if code else None
-        if why_not is None and session.needs_key(kind):
-            why_not = text("page.own_signature", lang, command=COMMANDS[kind])
-        offers.append(Offer(kind, key, why_not, kind in REASONED, evidence))
+        offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED, evidence))
     return offers
 
 

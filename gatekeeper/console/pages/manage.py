@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.console import filters, given_reasons, registry
-from gatekeeper.console.orders import KINDS, LOOKS, WRITES
+from gatekeeper.console import filters, given_reasons, own_signature, registry
+from gatekeeper.console.orders import KINDS, LOOKS, OWN, WRITES
 from gatekeeper.console.pages.acts import field
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
-from gatekeeper.console.state import console
+from gatekeeper.console.signings import SaidBefore
+from gatekeeper.console.state import Console, console
+from gatekeeper.console.tasks import Task
 from gatekeeper.console.view import language, page, told
 from gatekeeper.errors import GatekeeperError, UsageError
 from gatekeeper.office.policy_change import every
 from gatekeeper.texts import text
 from schemas.events import PairedAct
 from streams.client import fact_with_act
+from streams.client.fact_with_act import FactsWithAct
+from streams.client.touch import TouchedSignatory
 from streams.operations.management import Changed
 
 Manager = Annotated[Session, Depends(may(*KINDS))]
@@ -57,7 +62,6 @@ def shown(request: Request, session: Manager) -> Response:
         "manage",
         known=known,
         kinds=kinds,
-        commands=COMMANDS,
         acts=[(act, told(act.outcome, act.code, language(request))) for act in done],
         words=words,
         versions=versions,
@@ -109,7 +113,14 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     if not written:
         extra = {"version": subject, **{name: field(form, name).strip() for name in _EXTRA}}
         signatory = held.signatory(session)
-        held.tasks.start(run, session.user, "act", lambda task: WRITES[kind](held, act, extra, signatory))
+
+        def work(_: Task) -> Any:
+            if kind in WRITES:
+                return WRITES[kind](held, act, extra, signatory)
+            planned = OWN[kind](held, act, extra)
+            return planned if session.needs_key(kind) else planned.write(held.settings, signatory)
+
+        held.tasks.start(run, session.user, "act", work)
     return RedirectResponse(f"/manage/{kind}/{run}", 303)
 
 
@@ -126,6 +137,8 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     if not (task and task.by == session.user) and not _manages(session, kind, subject or ""):
         raise Denied("page.run_unknown", 404)
     result = task.result if task else None
+    if task is not None and isinstance(result, FactsWithAct):
+        return _asking(held, session, task, result)
     pair, rival = result if isinstance(result, Changed) else (result, None)
     waits = (task is not None and not task.over) or (pair is not None and outcome is None)
     return page(
@@ -141,6 +154,25 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
         outcome=outcome,
         refresh=1 if waits else None,
     )
+
+
+def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct) -> Response:
+    """Leads to the page that takes the person's own signature of what the task has prepared."""
+    act, address = planned.act, f"/manage/{planned.act.kind}/{planned.act.act_id}"
+    if task.by != session.user:
+        raise Denied("page.run_unknown", 404)
+
+    def signed(signatory: TouchedSignatory) -> str:
+        if task.result is planned:
+            task.result = planned.write(held.settings, signatory)
+        return address
+
+    about = act.recipient_id or (act.subject or "").partition("/")[2]
+    records = [orjson.loads(one.value) for one in planned.facts if one.topic == "reference"]
+    rows = [(name, "-", str(value)) for record in records for name, value in record.items()]
+    reason, evidence = act.reason or "", act.evidence_ref or ""
+    says = SaidBefore(act.kind, about, rows=rows, reason=reason, evidence=evidence, command=COMMANDS[act.kind])
+    return own_signature.ask(held, session, planned.records, says, write=signed, back="/manage")
 
 
 def _for_something(session: Session, kind: str) -> bool:

@@ -84,7 +84,7 @@ def listed(
         wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
         number=number,
         last=last,
-        kinds=[kind for kind in KEYS if session.can(kind) and kind != "claim"],
+        kinds=[kind for kind in KEYS if session.may(kind) and kind != "claim"],
         keys=KEYS,
         cursor=cursor,
     )

@@ -1,0 +1,50 @@
+"""Acts for which the console's word is not enough: they wait until the person touches a passkey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from fastapi import Response
+from fastapi.responses import RedirectResponse
+
+from gatekeeper.console.session import Session
+from gatekeeper.console.signings import SaidBefore, Signing
+from gatekeeper.console.state import Console
+from gatekeeper.deciding.release import two_persons
+from gatekeeper.policy.policy import Policy
+from gatekeeper.review.actions import ActRequest
+from gatekeeper.review.review_item import Item
+from schemas.events import Release
+from streams.client.outgoing import Outgoing
+from streams.client.touch import TouchedSignatory
+
+
+def needed(session: Session, call: ActRequest, items: Sequence[Item], policy: Policy) -> bool:
+    """True for acts that need a signature of the user's own: an approval, and a release that takes two people."""
+    if call.kind != "release" or not session.vouched:
+        return bool(items) and session.needs_key(call.kind)
+    acts = map(call.act, items)
+    return any(two_persons(act, policy) for act in acts if isinstance(act, Release))
+
+
+def ask(
+    held: Console,
+    session: Session,
+    records: Iterable[Outgoing],
+    says: SaidBefore,
+    *,
+    write: Callable[[TouchedSignatory], str],
+    back: str,
+) -> Response:
+    """A redirect to the page that says what is to be signed; nothing is written before.
+
+    `write`: writes the records with the signatures, and gives the address of the next page. `back`: the page before.
+    """
+    one = Signing(session.user, list(records), says, write, back, held.settings.group)
+    held.signings.put(one)
+    return RedirectResponse(f"/sign/{one.name}", 303)
+
+
+def item_rows(items: Sequence[Item]) -> list[tuple[str, ...]]:
+    """The rows that say which items are meant: id, campaign, reasons and recipient."""
+    return [(item.id, item.campaign, ", ".join(item.codes), item.recipient) for item in items]

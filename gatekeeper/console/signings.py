@@ -1,0 +1,90 @@
+"""Records that wait until their author touches a passkey. They live in memory, for minutes, and nothing is written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from streams.client.outgoing import Outgoing
+from streams.client.touch import Touch, TouchedSignatory
+
+SECONDS = 9 * 60.0
+"""Life of a signing; ten minutes after it was dated, a signature counts for nothing."""
+MOST_OF_ONE, MOST = 3, 200
+"""Signings kept of one person, and of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaidBefore:
+    """The words in which a page says beforehand what a person signs.
+
+    `kind`: of the act, or `endorse` for a record of `reference`. `about`: its subject. `count`: number of acts.
+    `rows`: the items, or for a record (field, in force, new). `command`: the command that does the same with a key.
+    """
+
+    kind: str
+    about: str = ""
+    count: int = 1
+    rows: Sequence[tuple[str, ...]] = ()
+    reason: str = ""
+    evidence: str = ""
+    command: str = ""
+
+
+@dataclass(slots=True)
+class Signing:
+    """Records to be signed by one person.
+
+    `write`: writes them with the signatures, and gives the address of the next page. `back`: the page before.
+    """
+
+    by: str
+    records: Sequence[Outgoing]
+    says: SaidBefore
+    write: Callable[[TouchedSignatory], str]
+    back: str
+    origin: str
+    name: str = field(default_factory=lambda: uuid4().hex)
+    until: float = field(default_factory=lambda: monotonic() + SECONDS)
+    _touches: dict[str, Touch] = field(default_factory=dict)
+
+    def touch(self, key: Mapping[str, Any]) -> Touch:
+        """The touch asked of one of the person's passkeys; the same each time. `key`: its fields in `staff`."""
+        if key["id"] not in self._touches:
+            self._touches[key["id"]] = Touch(self.records, by=self.by, key=key, origin=self.origin)
+        return self._touches[key["id"]]
+
+
+class Signings:
+    """The open signings of a console, lost when it ends. A further one of a person drops that person's oldest one."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[str, Signing] = {}
+
+    def put(self, one: Signing) -> None:
+        """Keeps a signing."""
+        with self._lock:
+            kept = [name for name, known in self._open.items() if known.until > self._clock()]
+            mine = [name for name in kept if self._open[name].by == one.by]
+            gone = {*self._open.keys() - set(kept), *mine[: len(mine) + 1 - MOST_OF_ONE]}
+            left = [name for name in kept if name not in gone]
+            for name in (*gone, *left[: max(0, len(left) + 1 - MOST)]):
+                del self._open[name]
+            self._open[one.name] = one
+
+    def get(self, name: str, by: str) -> Signing | None:
+        """The open signing of this person, None where it is over."""
+        with self._lock:
+            found = self._open.get(name)
+        return found if found and found.by == by and found.until > self._clock() else None
+
+    def close(self, one: Signing) -> bool:
+        """Ends a signing; False where somebody has ended it already."""
+        with self._lock:
+            return self._open.pop(one.name, None) is not None

@@ -1,0 +1,351 @@
+"""Signing in the browser: what a page asks for, what it takes, and what it refuses before anything is written."""
+
+from __future__ import annotations
+
+import re
+import time
+from base64 import b64decode
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.cli.staff import _passkey as read_line
+from gatekeeper.console import passwords
+from gatekeeper.console.signings import MOST_OF_ONE, SECONDS, SaidBefore, Signing, Signings
+from gatekeeper.console.users import Users
+from gatekeeper.errors import UsageError
+from gatekeeper.staff.signed_acts import Signer, readmits, weigh
+from schemas.codec import encode
+from schemas.events import Suppression
+from schemas.topics import subject_key
+from streams.client.outgoing import Outgoing
+from streams.client.touch import Touch
+from streams.operations.endorsement import Endorsable
+from tests.support import staff
+from tests.support.authenticator import Passkey, base64url
+from tests.support.desk import TWO, Desk
+from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
+from tests.unit.test_staff import Log, act_of
+
+PEOPLE = {"kenji": "reviewer", "yuki": "approver", "hanako": "manager", "taro": "manager"}
+PASSKEY = Passkey("yuki")
+SITE = "https://gate.example"
+CONTROLLER = {"v": 1, "kind": "controller", "id": "C1", "name": "みどり"}
+
+
+def keyed(by: str) -> dict[str, Any]:
+    """The record of a person who has a passkey beside the key file."""
+    return staff.record(by, keys=[*staff.record(by)["keys"], Passkey(by).key])
+
+
+def reference(console: OfflineConsole, *lines: staff.Line) -> None:
+    """Puts records of `reference` into the model, behind those that are there."""
+    model = console.console.model
+    model.take(referred(list(lines), model.positions().get(("reference", 0), 0)))
+
+
+def endorsable(console: OfflineConsole) -> list[Endorsable]:
+    with console.console.model.read() as db:
+        return console.console.registrations.now(db).endorsed.endorsable()
+
+
+@pytest.fixture
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfflineConsole:
+    """A console with a key, on which everybody is registered; and an item that takes two."""
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+    desk = Desk(*TWO)
+    desk.send()
+    users = Users(user_file(tmp_path, {name: {"roles": (role,)} for name, role in PEOPLE.items()}))
+    found = offline_console(tmp_path, users, desk, settings={"console_url": SITE})
+    reference(found, *(line for by in ("yuki", "hanako", "taro") for line in staff.signed(keyed(by), "hanako", "taro")))
+    return found
+
+
+def item(console: OfflineConsole) -> str:
+    with console.console.model.read() as db:
+        return str(db.execute("SELECT id FROM item").fetchone()[0])
+
+
+def released(console: OfflineConsole, client: Browser) -> str:
+    """Presses "release" for an item that takes two people; returns the address where it must be signed."""
+    form = {"kind": "release", "run": "r1", "reason": "申込書を確認", "evidence": "form-1"}
+    answer = client.post(f"/items/{item(console)}/acts", data=form)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def asked(page: str) -> bytes:
+    found = re.search(r'data-challenge="([^"]+)"', page)
+    assert found, page
+    return b64decode(unescape(found[1]))
+
+
+def told(answer: Any) -> tuple[int, bool]:
+    """The status, and whether the page says that the passkey's answer was refused."""
+    return answer.status_code, "could not be verified" in answer.text
+
+
+def test_a_release_that_takes_two_then_the_page_says_what_is_signed_and_writes_nothing_before(
+    console: OfflineConsole,
+) -> None:
+    client = console.client("hanako")
+    place = released(console, client)
+    assert re.fullmatch(r"/sign/[0-9a-f]{32}", place)
+    page = client.get(place).text
+    for words in ("Release: 1 items", "hanako", "申込書を確認", "form-1", "SOURCE_CONFLICT", item(console)[:8]):
+        assert words in page
+    assert "<code>gatekeeper review release</code>" in page
+    assert asked(page) == asked(client.get(place).text), "the same challenge each time"
+
+
+def test_a_touch_then_it_is_taken_and_only_kafka_is_missing(console: OfflineConsole) -> None:
+    client, passkey = console.client("hanako"), Passkey("hanako")
+    place = released(console, client)
+    touch = {"key": "p1", **passkey.touched(asked(client.get(place).text))}
+    assert client.post(place, data=touch).status_code == 503, "no broker to write to"
+    assert client.post(place, data=touch).status_code == 410, "a touch is used once"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "webauthn.create"},
+        {"origin": "https://evil.example"},
+        {"party": "evil.example"},
+        {"flags": 1},
+        {"client": {"crossOrigin": True}},
+        {"client": {"challenge": base64url(bytes(32))}},
+    ],
+)
+def test_a_touch_of_another_page_or_without_its_user_then_it_is_refused(
+    console: OfflineConsole, wrong: dict[str, Any]
+) -> None:
+    client = console.client("hanako")
+    place = released(console, client)
+    touch = {"key": "p1", **Passkey("hanako").touched(asked(client.get(place).text), **wrong)}
+    assert told(client.post(place, data=touch)) == (422, True)
+
+
+def test_the_touch_of_another_person_another_key_or_another_act_then_it_is_refused(console: OfflineConsole) -> None:
+    client = console.client("hanako")
+    first, second = released(console, client), released(console, client)
+    challenge = asked(client.get(first).text)
+    for touch in (
+        {"key": "p1", **Passkey("taro").touched(challenge)},
+        {"key": "k1", **Passkey("hanako").touched(challenge)},
+        {"key": "p9", **Passkey("hanako").touched(challenge)},
+        {"key": "p1", **Passkey("hanako").touched(asked(client.get(second).text))},
+        {"key": "p1"},
+        {},
+    ):
+        assert told(client.post(first, data=touch)) == (422, True)
+    other = console.client("taro")
+    assert other.get(first).status_code == 410, "nobody signs what another person began"
+    assert other.post(first, data={"key": "p1", **Passkey("taro").touched(challenge)}).status_code == 410
+
+
+def test_somebody_without_a_passkey_then_the_page_says_how_to_get_one_and_which_command_does_it(
+    console: OfflineConsole,
+) -> None:
+    client = console.client("kenji")
+    page = client.get(released(console, client)).text
+    assert "data-challenge" not in page
+    assert 'id="no-passkey"' in page
+    assert 'href="/passkeys"' in page
+    assert "gatekeeper review release" in page
+
+
+def test_an_act_for_which_the_consoles_word_is_enough_then_nobody_is_asked(console: OfflineConsole) -> None:
+    form = {"kind": "uphold", "run": "u1", "reason": "申込書なし"}
+    assert console.client("kenji").post(f"/items/{item(console)}/acts", data=form).status_code == 503
+
+
+def test_a_bulk_release_of_such_items_then_one_page_asks_for_all(console: OfflineConsole) -> None:
+    client = console.client("hanako")
+    page = client.get("/bulk?kind=release").text
+    fields = {name: re.search(rf'name="{name}" value="([^"]*)"', page)[1] for name in ("run", "until", "count")}  # type: ignore[index]
+    form = {"kind": "release", "filter": "", "reason": "確認", "evidence": "form-1", **fields}
+    place = client.post("/bulk", data=form).headers["location"]
+    assert "Release: 1 items" in client.get(place).text
+
+
+# records of `reference`
+
+
+def test_a_record_that_waits_then_a_manager_sees_what_changes_and_signs_it(console: OfflineConsole) -> None:
+    reference(console, *staff.signed(CONTROLLER, "hanako"))
+    reference(console, *staff.signed(staff.record("kenji", ["manager"]), "hanako"))
+    page = console.client("taro").get("/records").text
+    assert "staff/kenji" in page
+    assert "hanako" in page
+    row = endorsable(console)[0]
+    form = {"name": row.name, "offset": str(row.offset)}
+    assert console.client("hanako").post("/records", data=form).status_code == 409, "hanako signed it"
+    client = console.client("taro")
+    place = client.post("/records", data=form).headers["location"]
+    page = client.get(place).text
+    assert "You sign the record staff/kenji" in page
+    assert "reviewer" in page
+    assert "<strong>[\n &#34;manager&#34;\n]</strong>" in page
+    touch = {"key": "p1", **Passkey("taro").touched(asked(page))}
+    assert client.post(place, data=touch).status_code == 503, "no broker to write to"
+
+
+def test_records_of_before_and_refused_signatures_then_they_are_listed(tmp_path: Path) -> None:
+    console = offline_console(tmp_path, on_record=None)
+    reference(console, staff.line(CONTROLLER), *staff.founding())
+    reference(console, *staff.signed({**CONTROLLER, "name": "あおい"}, "kenji"))
+    page = console.anonymous().get("/records").text
+    assert "counts unsigned" in page
+    assert "not among the person" in page
+    assert console.anonymous().post("/records", data={"name": "controller/C9", "offset": "0"}).status_code == 409
+
+
+@pytest.mark.parametrize(("user", "status"), [("kenji", 403), ("yuki", 403), ("taro", 200)])
+def test_a_record_that_waits_then_managers_alone_see_the_page(console: OfflineConsole, user: str, status: int) -> None:
+    reference(console, *staff.signed(CONTROLLER, "kenji"))
+    answer = console.client(user).get("/records")
+    assert (answer.status_code, 'name="offset"' in answer.text) == (status, status == 200)
+
+
+# a new passkey
+
+
+def test_a_new_passkey_then_a_line_for_a_manager_registers_it(console: OfflineConsole) -> None:
+    client = console.client("kenji")
+    passkey = Passkey("kenji", "k2")
+    challenge = base64url(asked(client.get("/passkeys").text))
+    page = client.post("/passkeys", data=passkey.created(challenge)).text
+    found = re.search(r"gatekeeper staff add kenji --passkey (\S+?)<", page)
+    assert found, page
+    assert {"id": "k2", **read_line(found[1])} == passkey.key
+    reference(console, *staff.signed(staff.record("kenji", keys=[passkey.key]), "hanako", "taro"))
+    assert "this console" in client.get("/passkeys").text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "webauthn.get"},
+        {"origin": "https://evil.example"},
+        {"party": "evil.example"},
+        {"flags": 0x41},
+        {"flags": 0x05},
+        {"client": {"type": "webauthn.get"}},
+        {"client": {"challenge": base64url(bytes(32))}},
+    ],
+)
+def test_a_passkey_of_another_page_or_without_its_user_then_no_line(
+    console: OfflineConsole, wrong: dict[str, Any]
+) -> None:
+    client = console.client("kenji")
+    challenge = base64url(asked(client.get("/passkeys").text))
+    if "type" in wrong:
+        wrong = {"client": {"type": wrong["type"]}}
+    assert client.post("/passkeys", data=Passkey("kenji").created(challenge, **wrong)).status_code == 400
+    fields = Passkey("kenji").created(challenge)
+    for name in fields:
+        for junk in ("", "!", "AAAA"):
+            assert client.post("/passkeys", data={**fields, name: junk}).status_code == 400, (name, junk)
+
+
+def test_a_console_whose_address_is_unknown_then_it_makes_no_passkey(tmp_path: Path) -> None:
+    client = offline_console(tmp_path).anonymous()
+    page = client.get("/passkeys").text
+    assert "GATEKEEPER_CONSOLE_URL" in page
+    assert "data-challenge" not in page
+    assert client.post("/passkeys", data=Passkey("hanako").created("AAAA")).status_code == 409
+
+
+@pytest.mark.parametrize("line", ["", "!", "AAAA", "e30", base64url(b'{"public":"AAAA"}'), base64url(b"[]")])
+def test_a_line_that_no_console_made_then_the_option_is_named(line: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read_line(line)
+    assert raised.value.values == {"option": "--passkey"}
+
+
+# one touch over all records of an act
+
+
+def outgoing(act: Any) -> Outgoing:
+    return Outgoing("acts", subject_key("acts", act).encode(), encode(act), 0)
+
+
+def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
+    now = staff.now()
+    at = int(time.time() * 1000)
+    log = Log().write(staff.founding(at=now), at=at)
+    log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
+    act = act_of("activate", "hanako").model_copy(update={"at": now})
+    said = {"v": 1, "kind": "purpose", "id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True}
+    name, value = staff.line(said)
+    records = [Outgoing("reference", name.encode(), value), outgoing(act), replace(outgoing(act), partition=1)]
+    touch = Touch(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
+    signed = touch.signatory(Passkey("hanako").touched(touch.challenge)).sign(records)
+    (behind,) = signed.behind
+    log.write([(name, value), ((behind.key or b"").decode(), behind.value)], at=at)
+    assert log.counts("purpose/dm")
+    assert signed.records[0].headers == ()
+    assert signed.records[1].headers == signed.records[2].headers
+    headers = signed.records[1].headers
+    found = weigh(encode(act), headers, arrived=at, roster=log.fold.roster, origin=staff.ORIGIN)
+    assert isinstance(found, Signer)
+    assert (found.vouched, found.kept["tree"]["size"]) == (False, 2)
+    assert (
+        weigh(encode(act), headers, arrived=at + 11 * 60_000, roster=log.fold.roster, origin=staff.ORIGIN) == "too_old"
+    )
+    other = act_of("suspend", "hanako").model_copy(update={"at": now})
+    assert weigh(encode(other), headers, arrived=at, roster=log.fold.roster, origin=staff.ORIGIN) == "bad_signature"
+
+
+def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
+    now, at = staff.now(), int(time.time() * 1000)
+    log = Log().write(staff.founding(at=now), at=at)
+    log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
+    act = act_of("readmit", "hanako").model_copy(update={"at": now})
+    stop = Suppression(
+        v=1, kind="erasure", suppression_id="erase-1", received_at=now, recipient_id="R1", state="corrected"
+    )
+    records = [Outgoing("suppressions", b"R1", encode(stop)), outgoing(act)]
+    touch = Touch(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
+    signatory = touch.signatory(Passkey("hanako").touched(touch.challenge))
+    correction, made = signatory.sign(records).records
+    roster = log.fold.roster
+    assert readmits(encode(stop), correction.headers, arrived=at, roster=roster, origin=staff.ORIGIN)
+    assert not readmits(encode(stop), made.headers, arrived=at, roster=roster, origin=staff.ORIGIN)
+    with pytest.raises(UsageError):
+        signatory.sign([outgoing(act_of("erase", "hanako"))])
+
+
+def test_a_touch_of_one_act_then_it_needs_no_tree() -> None:
+    act = act_of("readmit", "hanako")
+    touch = Touch([outgoing(act)], by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
+    ((_, header),) = (
+        touch.signatory(Passkey("hanako").touched(touch.challenge)).sign([outgoing(act)]).records[0].headers
+    )
+    assert "tree" not in orjson.loads(header)
+
+
+# open signings
+
+
+def test_signings_then_they_end_by_time_by_use_and_by_number() -> None:
+    now = [0.0]
+    held = Signings(lambda: now[0])
+
+    def begun(by: str = "hanako") -> Signing:
+        one = Signing(by, [], SaidBefore("approve"), lambda _: "/", "/", staff.ORIGIN, until=now[0] + SECONDS)
+        held.put(one)
+        return one
+
+    mine = [begun() for _ in range(MOST_OF_ONE + 1)]
+    other = begun("taro")
+    assert [held.get(one.name, "hanako") is one for one in mine] == [False, *[True] * MOST_OF_ONE]
+    assert held.get(mine[-1].name, "taro") is None
+    assert [held.close(mine[-1]), held.close(mine[-1])] == [True, False]
+    now[0] = SECONDS
+    assert held.get(other.name, "taro") is None
