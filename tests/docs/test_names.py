@@ -136,6 +136,17 @@ def test_programs_run_with_m_then_they_are_found_from_the_repositorys_folder(hou
     assert found.returncode == 0, found.stderr
 
 
+def test_rooms_and_modules_beside_them_then_the_map_names_each(house: Path) -> None:
+    named = set(re.findall(r"\w+", (house / "docs" / "reference" / "map.md").read_text("utf-8")))
+    there = {
+        path.stem
+        for folder in ("gatekeeper", "gatekeeper/audit", "streams", "tests", "benchmarks")
+        for path in (house / folder).iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists() or path.name == "texts"
+    }
+    assert sorted(there - named - {"__init__", "__main__", "conftest"}) == []
+
+
 def test_names_in_capitals_in_a_page_then_the_code_has_them(page: Page, source: str) -> None:
     named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", page[1]))
     assert sorted(name for name in named - OUTSIDE if not known(name, source)) == []
