@@ -38,7 +38,7 @@ from tests.support.desk import YOUNG
 from tests.support.records import Recorded
 from tests.support.trails import Trail
 from tests.unit.test_asks import BROKER, DELIVERY, answered
-from tests.unit.test_signed_acts import Office, by
+from tests.unit.test_signed_acts import AT, Office, by
 
 MONTH = period.read("2026-11-01", "2026-11-30", "Asia/Tokyo")
 MINUTE = 60_000
@@ -243,6 +243,17 @@ def test_acts_then_by_kind_how_people_signed_them_and_who_and_why_others_were_re
     shown = page.body(found, "ja")
     assert "kenji, yuki" in shown
     assert "署名がない × 2" in shown
+
+
+def test_a_campaign_act_then_it_counts_once_and_not_for_each_of_its_pieces() -> None:
+    desk = Office(invented.source(), invented.consent())
+    for number in range(3):
+        desk.send(event_id=f"E-{number}", template_id=f"T-{number + 1}" if number else "T-1")
+    desk.campaign("handoff", at=AT)
+    assert len([one for one in desk.records if one.stage == "handoff"]) >= 1
+    (handoff,) = told(signed_acts(desk))["acts"]["signed"]
+    assert handoff["key"] == {"acts": 1, "by": ["hanako"]}
+    assert handoff["unsigned"]["acts"] == handoff["refused"]["acts"] == 0
 
 
 def test_a_signature_that_does_not_hold_then_the_report_is_wrong() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from gatekeeper.audit.checks.trail import Link, PersonLine
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import Report
 from gatekeeper.audit.verify.proof_check import check_content
-from gatekeeper.engine.manifest import manifest
+from gatekeeper.engine.judged import Judged
+from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.policy.packs import load
 from schemas.codec import canonical
 from tests.support import invented, staff
 from tests.support.desk import YOUNG
-from tests.support.trails import alone, key
+from tests.support.trails import Step, Trail, alone, key
 from tests.unit.test_signed_acts import AT, Office, by
 
 WORKER = key(f"{staff.ORIGIN}/worker")
@@ -234,3 +237,96 @@ def test_forged_with_the_workers_key_then_the_proof_does_not_hold(
         if report.exit_code not in (1, 4) or (not codes(report)) or who(report):
             unseen[name] = report.exit_code, codes(report), who(report)
     assert unseen == {}
+
+
+# -- a whole export, sealed anew with all keys of the system -----------------------------------------------------------
+
+
+def exported(folder: Path, judged: list[Judged], people: list[PersonLine]) -> Report:
+    """The check of an export of one transaction, signed and sealed by whoever holds the keys of worker and log."""
+    acts = [orjson.loads(one.audit)["src"]["offset"] for one in judged[1:]]
+    trail = Trail(partitions=4)
+    value = manifest(
+        writer="worker-0", kid=trail.worker.kid, partition=3, judged=judged, dead_facts=0, as_of={}, prev=None,
+        taken=[Taken("mail.sends.v1", 1, 2, 1), Taken("mail.acts.v1", acts[0], acts[-1] + 1, len(acts))],
+        policy=load("jp-pmark").at(invented.T), t0=invented.T, t1=invented.T,
+    )  # fmt: skip
+    trail.steps = [Step(3, 7, value, trail.worker.sign(value), tuple(one.audit for one in judged), index=0)]
+    trail.export(folder)
+    (folder / "staff.ndjson").write_bytes(b"".join(canonical(one.plain) + b"\n" for one in people))
+    return verify(folder)
+
+
+@pytest.fixture(scope="module")
+def acted() -> list[Judged]:
+    """A send, and five acts about it: by two people's own keys, and by the console's word."""
+    desk = Office(*YOUNG)
+    desk.send()
+    for number in range(3):
+        desk.act("note", 0, **by("kenji", f"n-{number}"))
+    desk.act("note", 0, **by("hanako", "n-3"))
+    desk.word = True
+    desk.act("note", 0, **by("yuki", "n-4"))
+    return desk.all
+
+
+def test_an_export_then_the_check_counts_who_signed_and_names_the_first_manager(
+    tmp_path: Path, acted: list[Judged]
+) -> None:
+    report = exported(tmp_path / "export", acted, PEOPLE)
+    assert (report.exit_code, report.findings) == (0, [])
+    assert ("acts_signed", {"by_key": 4, "by_passkey": 0, "by_vouched": 1}) in report.says
+    assert ("founder", {"by": "hanako", "public": staff.key("hanako").public}) in report.says
+
+
+def signed_like(at: int, **fields: Any) -> Callable[[list[dict[str, Any]]], object]:
+    """Changes the signature of one act."""
+    return lambda acts: acts[at]["signed"][0].update(fields)
+
+
+def swapped(acts: list[dict[str, Any]]) -> None:
+    acts[0]["signed"], acts[1]["signed"] = acts[1]["signed"], acts[0]["signed"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        swapped,
+        signed_like(0, by="hanako"),
+        signed_like(3, by="kenji"),
+        signed_like(4, method="key"),
+        signed_like(4, signin="oidc"),
+        signed_like(0, method="vouched", console="console", signin="password"),
+        signed_like(0, method="passkey"),
+        signed_like(0, key="k2"),
+        lambda acts: acts[0].update(by="hanako"),
+        lambda acts: acts[0].update(kind="uphold"),
+        lambda acts: acts[2].update(signed=[]),
+        lambda acts: acts[2].update(signed=acts[0]["signed"]),
+        lambda acts: acts[3]["signed"].append(acts[0]["signed"][0]),
+    ],
+)
+def test_an_export_signed_and_sealed_anew_by_a_thief_then_the_signatures_of_people_tell(
+    tmp_path: Path, acted: list[Judged], change: Callable[[list[dict[str, Any]]], object]
+) -> None:
+    records = [orjson.loads(one.audit) for one in acted]
+    change([one["act"] for one in records[1:]])
+    forged = [replace(one, audit=canonical(said)) for one, said in zip(acted, records, strict=True)]
+    report = exported(tmp_path / "export", forged, PEOPLE)
+    assert report.exit_code in (1, 4)
+    assert {one.code for one in report.findings} <= {"act_signature", "signer_unknown"}
+
+
+@pytest.mark.parametrize("without", ["kenji", "hanako", "console", "yuki"])
+def test_an_export_without_the_record_of_a_person_then_their_acts_are_nobodys(
+    tmp_path: Path, acted: list[Judged], without: str
+) -> None:
+    people = [one for one in PEOPLE if orjson.loads(one.value)["id"] != without]
+    report = exported(tmp_path / "export", acted, people)
+    assert (report.exit_code, {one.code for one in report.findings}) == (4, {"signer_unknown"})
+
+
+def test_an_export_with_a_key_that_had_ended_then_its_acts_are_nobodys(tmp_path: Path, acted: list[Judged]) -> None:
+    ended = staff.signed(staff.record("kenji", keys=[]), "hanako", "taro", at=AT)
+    report = exported(tmp_path / "export", acted, [*PEOPLE, *staff.people(arrived=invented.T, lines=ended, first=50)])
+    assert [one.code for one in report.findings] == ["signer_unknown"] * 3
