@@ -49,8 +49,8 @@ class Limit:
 class Attempts:
     """Limits on wrong attempts to sign in, so that guessing is slow and nobody is locked out by others.
 
-    A user's attempts count for each client, so guesses from elsewhere hinder nobody. Attempts from a browser in which
-    the user has signed in before count for themselves, so guesses from the same office hinder nobody there either.
+    A user's attempts count for each client, so guesses from elsewhere hinder nobody. A browser in which the user has
+    signed in before has a count of its own. So guesses from the same office hinder nobody either.
     """
 
     by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))

@@ -112,8 +112,8 @@ def _in_group(case: Case, company: str, stop: HeldSuppression) -> bool:
 def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Lifter]) -> tuple[tuple[No, ...], frozenset[str]]:
     """The refusals that no later consent lifts, and the notes. If times overlap, the refusal wins.
 
-    A consent lifts if it was given to the controller that the refusal names, or to the sender (rule 7.1.4), and is not
-    a minor's against a guarded refusal (rule 7.1.3).
+    A consent lifts if it was given to the controller that the refusal names, or to the sender (rule 7.1.4). A minor's
+    consent does not lift a guarded refusal (rule 7.1.3).
     """
     if not lifters:
         return tuple(nos), frozenset()

@@ -36,11 +36,10 @@ def reconsider(now: Moment, item: Record) -> Reconsidered:
     """The result of judging a waiting item again, when more is known about the person. Never raises.
 
     This is the redecision that a colleague could ask for, made by the gate itself.
-    For an item that waits for an answer, the redecision is written only if it clears the send or ends a release of its
-    key. For an item withheld for late or unreadable facts, it is written whatever the new verdict is, once these facts
-    are known, and closes the item. A defect of ours is written too and leaves the item to a colleague; otherwise the
-    item would come up at every change. Nothing is written if `item`, a record of `review`, does not wait, or if its
-    campaign was cancelled since.
+    An item that waits for an answer gets the redecision only if it clears the send or ends a release of its key.
+    An item withheld for late or unreadable facts gets it with any verdict once these facts are known. That closes it.
+    A defect of ours is written too and leaves the item to a colleague; otherwise the item would come up at every
+    change. Nothing is written if `item`, a record of `review`, does not wait, or if its campaign was cancelled since.
     """
     owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
     standing = now.memory.standing(owner, name)

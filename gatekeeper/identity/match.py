@@ -37,8 +37,8 @@ def readings(value: str) -> dict[str, int]:
     """The less exact values under which the person of `value` may be on record, each with its match score.
 
     Tokens of similar values have nothing in common, so each similar value needs a lookup by its own token. Readings
-    leave out the room, the postcode or the host (様方), or exchange one often confused letter of the name, in all
-    combinations. The highest scores come first, at most 32, without `value` itself.
+    leave out the room, the postcode or the host (様方), or exchange one often confused letter of the name. All
+    combinations are made. The highest scores come first, at most 32, without `value` itself.
     """
     whole = Postal.of(value)
     postcodes = [(whole.postcode, 1000), *([("", POSTCODE_DIFFERS)] if whole.postcode else [])]

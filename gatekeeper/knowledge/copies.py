@@ -1,8 +1,8 @@
 """The copied beginning of a partition: the first arrivals that its records state, and whether a manager signed them.
 
 A copy writes each record with the header `gate-arrived`: its first arrival in milliseconds, and `;last` on the last
-record of the partition. The header is believed only once a `copy` record counts that names the same number of records
-and the same hash (domain rule 7.1.2). Until then a record arrived when the log took it.
+record of the partition. The header is believed once a `copy` record with the same number of records and the same hash
+counts (domain rule 7.1.2). Until then a record arrived when the log took it.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class CopiedRun:
     def take(self, record: Record) -> int | None:
         """Takes the next record. The result is the first arrival that it states, None for a record of its own time.
 
-        A run ends with the record marked as last, and with the first record that states no arrival, or a later one
-        than its own.
+        A run ends with the record marked as last. It also ends before a record that states no arrival, or one after
+        its own.
         """
         if record.offset < self.end:
             return None

@@ -4,7 +4,7 @@ A line is its kind and the redacted form of an event (gatekeeper.deciding.redact
 `t` a token that a source names, `b` a birth date that a source tells, `c` a consent event, `e` another event,
 `x` a suppression, `a` an ask, `r` a reviewer's release. A person takes about 1 KB, adds no work for the garbage
 collector, and is decoded only when judged.
-The lines of a token are `x`, a suppression that names it, and `w`, a suppression of which it is a less exact reading.
+The lines of a token are `x`, a suppression that names it, and `w`, a suppression that names a more exact token.
 """
 
 from __future__ import annotations

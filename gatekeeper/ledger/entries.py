@@ -1,8 +1,7 @@
 """Entries of the ledger: clearances, asks, releases, items, erasures, cancellations, ids of signed acts; and salts.
 
 The key is `kind/RECIPIENT/rest`, `seen/ACT/`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The rest of a
-clearance's key is CAMPAIGN/CHANNEL, or CAMPAIGN/CHANNEL/EVENT of mail that is owed to the person, as each event of
-that goes out.
+clearance's key is CAMPAIGN/CHANNEL. Mail that is owed to the person adds /EVENT, because every event of it goes out.
 The value is canonical JSON with `v` and `until`, the instant (milliseconds) from which the entry no longer matters
 (null: it always does). A salt is an entry of the topic `salts`, because whoever reads the ledger may not read salts.
 """

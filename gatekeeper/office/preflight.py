@@ -190,8 +190,8 @@ def _grade(case: Case, event: HeldConsent, consents: Consents) -> Grade:
 def came_back(case: Case, decision: Decision) -> Return | None:
     """The return of a person whose refusal still holds; None for a person who never left, or never came back.
 
-    An erased person should not be listed at all, so each listing counts. Others count as returned if a source was
-    acquired after the refusal, under the same id or under another id with a common contact token.
+    An erased person should not be listed at all, so each listing counts. Others count as returned if a source came
+    after the refusal. It may have the same id, or another id with a common contact token.
     """
     left = [reason for reason in decision.reasons if reason.code in WILL]
     if not left:

@@ -10,8 +10,8 @@ from gatekeeper.errors import UnavailableError
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_768)
-"""Range for free ports, below those that systems use for outgoing connections. In that range, a client that keeps
-calling a stopped broker can be given the broker's own port, connect to itself, and block the broker.
+"""Range for free ports, below those that systems use for outgoing connections. An outgoing connection to a stopped
+broker can get the broker's own port. It then connects to itself, and blocks the broker.
 """
 FEATURES = "bootstrap.checkpoint"
 """The feature levels that a new node begins with: a file of Kafka's own format tool, kept beside the jars' lock."""

@@ -1,7 +1,7 @@
 """Copies facts to the topics of another prefix, such that their first arrivals survive (domain rule 7.1.2).
 
-Each copy states the first arrival of its record in a header, and a `copy` record for each partition names the hash over
-all of them. The headers are believed once a manager has signed that record.
+Each copy states the first arrival of its record in a header. A `copy` record for each partition names the hash over
+them. The headers are believed once a manager has signed that record.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ A chunk is a run of consecutive offsets of one partition, undecoded. Credit limi
 for a partition; regained credit wakes the fetch.
 
 Private names of Faust used, and no others: `Consumer._getmany`, `Consumer._new_consumer_thread`,
-`AIOKafkaConsumerThread._create_worker_consumer`, and in streams/worker/app.py `TableManager._update_channels`,
-without which each start would sleep a second for tables that the gate does not have; of aiokafka:
-`AIOKafkaConsumer._fetch_max_wait_ms`, `AIOKafkaConsumer._isolation_level`, `AIOKafkaConsumer._client` with its
-`_request_timeout_ms` and `_get_conn`, `AIOKafkaConnection._request_timeout`.
+`AIOKafkaConsumerThread._create_worker_consumer`, and in streams/worker/app.py `TableManager._update_channels`.
+Without that one each start would sleep a second for tables that the gate does not have.
+Private names of aiokafka: `AIOKafkaConsumer._fetch_max_wait_ms`, `AIOKafkaConsumer._isolation_level`,
+`AIOKafkaConsumer._client` with its `_request_timeout_ms` and `_get_conn`, `AIOKafkaConnection._request_timeout`.
 tests/unit/test_private_names.py says what to check when they change.
 """
 

@@ -3,9 +3,9 @@
 Facts are followed, not consumed: every worker reads them whole on its own connection, without a group. So no flood of
 sends delays a withdrawal, and a rebalance moves no facts.
 
-The barrier: a fact binds from the moment Kafka acknowledged it. So before a chunk is judged, the end offsets of all
-fact partitions are asked *after* the chunk was fetched, uncommitted records included (a commit is acknowledged
-before its marker is written), and the chunk waits until the follower has passed each of them.
+The barrier: a fact binds from the moment Kafka acknowledged it. So the end offsets of all fact partitions are asked
+*after* a chunk was fetched. They include uncommitted records, as Kafka acknowledges a commit before it writes the
+marker. The chunk is judged once the follower has passed each of these ends.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Unread:
 
 
 class LongValue(bytes):
-    """The beginning of a value that is longer than a fact may be, with the size and the SHA-256 of the whole value."""
+    """The beginning of a value that exceeds a fact's size. `size`, `sha256`: of the whole value."""
 
     size: int
     sha256: str

@@ -1,8 +1,8 @@
 """Our decisions that still matter, by partition: written in the partition's transactions, read whole after fencing.
 
 The topic `salts` holds the salts of people (`gatekeeper.ledger.salts`), and the topic `ledger` all else.
-Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant),
-`dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter), and entries about people, of the kinds in
+Entries of the compacted topic `ledger`: `head` has the position, and the last manifest's hash and instant.
+`dead/TOPIC/PARTITION/OFFSET` is an unreadable fact that has its dead letter. The other kinds, about people, are in
 `gatekeeper.ledger.entries`. An unknown kind was written by a newer engine, whose work must not be undone.
 """
 

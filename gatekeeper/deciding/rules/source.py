@@ -127,7 +127,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
 def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[Found]:
     """SUCCESSION_NOT_COVERED, and PURPOSE_NOT_COVERED if the old purposes do not cover the send (J.8.7 c).
 
-    A yes to the sender on a complete notice of the sender after closing is judged as in the lane of own data.
+    A yes to the sender after closing, on the sender's complete notice, is judged as in the lane of own data.
     """
     deal = source.succession
     if deal and consent and _anew(case, consent, deal):

@@ -65,9 +65,9 @@ def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
 def invalid(case: Case, checkpoint: Checkpoint = "intake") -> tuple[Found, ...]:
     """EVENT_INVALID: a controller or purpose not registered, a mail date too far, a confirmation without source.
 
-    So is a send whose class disagrees with its purpose, template or ground, and one whose delivery is missing,
-    incomplete, holds two addresses, or is not that of its token (rule 7.4.17). A past mail date counts at intake only:
-    what is cleared may be on its way.
+    So is a send whose class disagrees with its purpose, template or ground. So is a delivery that is missing,
+    incomplete, of two addresses, or of another token (rule 7.4.17). A past mail date counts at intake only, as a
+    cleared piece may be on its way.
     """
     send = case.send
     if send.controller_id not in case.reference.controllers:
