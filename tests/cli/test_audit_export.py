@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,23 +24,21 @@ from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.support.invented import REFERENCE
 from tests.support.trails import Trail, alone, bytes_of
-from tests.support.world import World, consent, own_keys, send, until
+from tests.support.world import World, consent, group_keys, send, until
 
 SENDS = 60
 RECORDS = SENDS + 1 + 3 + 1 + 1
 """One of each send, of each partition's end of the hand-off, of the piece handed off and of the one recalled."""
 
 
-@pytest.fixture
-def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> Iterator[World]:
-    """A system with keys of its own, whose worker has decided: clear, withheld, and one that nobody can read."""
-    found = World(kafka.bootstrap, prefix, partitions=3, keys=own_keys(tmp_path / "keys"))
-    for name, value in {**found.environment, "GATEKEEPER_LOG": str(tmp_path / "log")}.items():
-        monkeypatch.setenv(name, value)
-    assert run("keys", "init").code == 0
-    found.create()
+def decided(kafka: Broker, folder: Path) -> World:
+    """Returns a system whose worker has decided: clear, withheld, and one that nobody can read.
+
+    Somebody's aborted transaction has left records on `audit` and `manifests`, which are nowhere to be seen.
+    """
+    found = empty(kafka, folder, 3)
     found.people([f"p{number}" for number in range(SENDS // 2)])
-    with found.process(tmp_path / "worker.log"):
+    with found.process(folder / "worker.log"):
         found.sends([f"p{number}" for number in range(SENDS)])
         found.put("sends", [("p1", b"{")])
         found.await_audits(SENDS + 1)
@@ -49,21 +47,68 @@ def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.Monkey
             found.put("acts", [("campaign/K-1", {**act, "subject": "campaign/K-1"})], partition=partition)
         found.put("consents", [("p2", consent("p2", "Withdrawn"))])
         found.await_audits(RECORDS)
+    with found.transaction() as foreign:
+        found.put("audit", [("X", b'{"did":"X"}')], foreign)
+        found.put("manifests", [("X", send("p1"))], foreign)
+        foreign.abort_transaction(30)
     return found
 
 
-def seal(run, tmp_path: Path) -> str:
+def empty(kafka: Broker, folder: Path, partitions: int) -> World:
+    """Returns a system with keys of its own, in which nothing is decided yet."""
+    prefix = f"t{uuid.uuid4().hex}."
+    keys = group_keys(folder / "keys", f"{prefix}gk")
+    return World(kafka.bootstrap, prefix, partitions=partitions, keys=keys).create()
+
+
+def named(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Names a system to the commands of a test; its sealed log is beside its keys."""
+    for name, value in {**world.environment, "GATEKEEPER_LOG": str(folder(world) / "log")}.items():
+        monkeypatch.setenv(name, value)
+    return world
+
+
+def folder(world: World) -> Path:
+    return Path(world.keys).parent
+
+
+@pytest.fixture
+def world(kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return named(decided(kafka, tmp_path), monkeypatch)
+
+
+def seal(run, world: World) -> str:
     """Seals what stands there, has it witnessed, and returns the witness's public key."""
+    state = folder(world) / "witness"
     assert run("audit", "seal", "--once").code == 0
-    first = [] if (tmp_path / "witness").exists() else ["--first"]
-    assert run("audit", "witness", "--once", *first, "--state", str(tmp_path / "witness")).code == 0
-    return (tmp_path / "keys" / "witness-1.pub").read_text("ascii").strip()
+    first = [] if state.exists() else ["--first"]
+    assert run("audit", "witness", "--once", *first, "--state", str(state)).code == 0
+    return Path(world.keys, "witness-1.pub").read_text("ascii").strip()
 
 
-def test_a_worker_s_decisions_exported_then_they_verify_here_and_on_a_bare_machine_and_so_does_a_range(
-    world: World, tmp_path: Path, run
+def test_a_worker_s_decisions_then_sealed_ones_are_proven_and_verify_here_and_on_a_bare_machine_and_others_not(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness, out = seal(run, tmp_path), tmp_path / "export"
+    done = run("audit", "export", "--out", str(tmp_path / "unsealed"))
+    assert done.code == 0, done
+    assert "no sealed log" in done.err
+    assert run("audit", "verify", str(tmp_path / "unsealed")).code == 5
+    with monkeypatch.context() as patch:
+        patch.setenv("GATEKEEPER_KEYS", str(tmp_path / "none"))
+        for call in (("export", "--out", str(tmp_path / "unknown")), ("what-if", "--live", "--policy", "jp-appi")):
+            assert "signatures of manifests were not checked" in run("audit", *call).err
+
+    did, file = world.audits()[SENDS // 2].did, tmp_path / "proof.json"
+    unsealed = run("audit", "prove", did, "--out", str(file))
+    assert unsealed.code == 5, unsealed
+    assert "not sealed yet" in unsealed.err
+    assert run("audit", "check", str(file)).code == 5
+    witness = seal(run, world)
+    assert run("audit", "prove", did, "--out", str(file)).code == 0
+    assert run("audit", "check", str(file), "--witness", witness).code == 0
+    assert "A" * 26 in run("audit", "prove", "A" * 26, "--out", str(file)).says(2)
+
+    out = tmp_path / "export"
     done = run("audit", "export", "--out", str(out), "--json")
     assert done.code == 0, done
     assert done.json["records"] == RECORDS
@@ -93,42 +138,9 @@ def test_a_worker_s_decisions_exported_then_they_verify_here_and_on_a_bare_machi
     assert first in checked.out
 
 
-def test_nothing_sealed_then_export_and_proof_say_so_and_once_it_is_the_proof_holds(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = run("audit", "export", "--out", str(tmp_path / "export"))
-    assert done.code == 0, done
-    assert "no sealed log" in done.err
-    assert run("audit", "verify", str(tmp_path / "export")).code == 5
-    with monkeypatch.context() as patch:
-        patch.setenv("GATEKEEPER_KEYS", str(tmp_path / "none"))
-        for call in (("export", "--out", str(tmp_path / "unknown")), ("what-if", "--live", "--policy", "jp-appi")):
-            assert "signatures of manifests were not checked" in run("audit", *call).err
-
-    did, file = world.audits()[SENDS // 2].did, tmp_path / "proof.json"
-    unsealed = run("audit", "prove", did, "--out", str(file))
-    assert unsealed.code == 5, unsealed
-    assert "not sealed yet" in unsealed.err
-    assert run("audit", "check", str(file)).code == 5
-    witness = seal(run, tmp_path)
-    assert run("audit", "prove", did, "--out", str(file)).code == 0
-    assert run("audit", "check", str(file), "--witness", witness).code == 0
-    assert "A" * 26 in run("audit", "prove", "A" * 26, "--out", str(file)).says(2)
-
-
 def test_no_broker_then_one_sentence_and_nothing_is_written(nowhere: str, tmp_path: Path, run) -> None:
     assert nowhere in run("audit", "export", "--out", str(tmp_path / "export")).says(3)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_records_that_an_aborted_transaction_left_then_they_are_not_exported(world: World, tmp_path: Path, run) -> None:
-    with world.transaction() as foreign:
-        world.put("audit", [("X", b'{"did":"X"}')], foreign)
-        world.put("manifests", [("X", send("p1"))], foreign)
-        foreign.abort_transaction(30)
-    witness = seal(run, tmp_path)
-    assert run("audit", "export", "--out", str(tmp_path / "export"), "--json").json["records"] == RECORDS
-    assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
 
 
 def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exported_and_verifies(
@@ -142,7 +154,7 @@ def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exp
         world.await_audits(RECORDS + SENDS)
     assert run("audit", "seal", "--once").code == 1
     assert run("audit", "witness", "--once", "--first", "--state", str(tmp_path / "witness")).code == 0
-    witness = (tmp_path / "keys" / "witness-1.pub").read_text("ascii").strip()
+    witness = (folder(world) / "keys" / "witness-1.pub").read_text("ascii").strip()
     done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
     assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done
     assert [(one["finding"], one["partition"]) for one in done.json["aside"]] == [
@@ -168,7 +180,7 @@ def test_records_on_audit_that_no_worker_wrote_then_each_is_named_and_all_that_i
         until(lambda: sum(len(link.records) for link in _links()) == RECORDS + SENDS, "decisions")
     world.put("audit", strangers[:1], partition=0)
     world.put("recalls", [("X", b"\xff")], partition=0)
-    witness = seal(run, tmp_path)
+    witness = seal(run, world)
 
     done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
     assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done
@@ -231,18 +243,34 @@ class Past:
         self._written = len(self.trail.steps)
 
 
-@pytest.fixture
-def past(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> Past:
-    world = World(kafka.bootstrap, prefix, partitions=2, keys=own_keys(tmp_path / "keys"))
-    for name, value in {**world.environment, "GATEKEEPER_LOG": str(tmp_path / "log")}.items():
-        monkeypatch.setenv(name, value)
-    assert run("keys", "init").code == 0
+def written(kafka: Broker, folder: Path) -> Past:
+    """Returns a system with decisions of several days."""
+    world = empty(kafka, folder, 2)
     trail = Trail(partitions=2, seed=3, apart=(36_000_000, 72_000_000), group=world.settings.group)
-    found = Past(world.create(), trail)
-    (tmp_path / "keys" / "worker-2.pub").write_text(f"{found.trail.worker.verifier}\n", "ascii")
+    Path(world.keys, "worker-2.pub").write_text(f"{trail.worker.verifier}\n", "ascii")
     world.put("reference", [(f"reference/{number}", value) for number, (_, value) in enumerate(REFERENCE)])
+    found = Past(world, trail)
     found.write(12)
     return found
+
+
+@pytest.fixture
+def past(kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Past:
+    """Such a system, that a test may change."""
+    found = written(kafka, tmp_path)
+    named(found.world, monkeypatch)
+    return found
+
+
+@pytest.fixture(scope="module")
+def written_once(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return written(kafka, tmp_path_factory.mktemp("past")).world
+
+
+@pytest.fixture
+def days(written_once: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Such a system, of all tests that leave it as it is."""
+    return named(written_once, monkeypatch)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -262,7 +290,7 @@ def test_interrupted_and_called_again_day_after_day_then_no_finished_day_is_writ
     past: Past, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, call = tmp_path / "out", ("audit", "export", "--out", str(tmp_path / "out"), "--json")
-    seal(run, tmp_path)
+    seal(run, past.world)
     left = iter(range(8))
 
     def done(self: Pace, records: int) -> None:
@@ -280,7 +308,7 @@ def test_interrupted_and_called_again_day_after_day_then_no_finished_day_is_writ
 
     days = finished(out)
     past.write(8)
-    witness = seal(run, tmp_path)
+    witness = seal(run, past.world)
     grown = run(*call)
     assert (grown.code, 8 <= grown.json["manifests"] < 20, "are finished" in grown.err) == (0, True, True), grown
     assert days.items() < finished(out).items()
@@ -295,10 +323,10 @@ def test_interrupted_and_called_again_day_after_day_then_no_finished_day_is_writ
 
 @pytest.mark.parametrize("other", ["--from 2020-01-01T00:00:00Z", "--to 2026-11-24T12:00:00Z", "application"])
 def test_another_call_on_an_export_then_exit_2_and_it_stays_as_it_was(
-    past: Past, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, other: str
+    days: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
     out = tmp_path / "out"
-    seal(run, tmp_path)
+    seal(run, days)
     assert run("audit", "export", "--out", str(out)).code == 0
     before = bytes_of(out)
     more = other.split()
@@ -314,7 +342,7 @@ def test_what_follows_the_finished_days_has_expired_then_exit_5_and_the_export_s
     past: Past, tmp_path: Path, run
 ) -> None:
     out, number = tmp_path / "out", TopicPartition(past.world.topic("manifests"), 1)
-    seal(run, tmp_path)
+    seal(run, past.world)
     assert run("audit", "export", "--out", str(out)).code == 0
     before = bytes_of(out)
     with KafkaAdminClient(bootstrap_servers=past.world.bootstrap) as admin:
@@ -324,39 +352,27 @@ def test_what_follows_the_finished_days_has_expired_then_exit_5_and_the_export_s
     assert "Partition 1: the broker no longer keeps" in done.err
 
 
-def expiring(monkeypatch: pytest.MonkeyPatch, world: World, topic: str) -> None:
-    """Has the broker delete the first records of partition 2 when the first link has been read."""
+@pytest.mark.parametrize(("topic", "verb"), [("audit", "export"), ("manifests", "replay")])
+def test_records_that_expire_while_they_are_read_then_exit_5_and_no_shorter_export(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, topic: str, verb: str
+) -> None:
     place, left = TopicPartition(world.topic(topic), 2), iter(range(1))
 
     def done(self: Pace, records: int) -> None:
+        """Has the broker delete the first records of a partition when the first link has been read."""
         for _ in left:
             with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
                 admin.delete_records({place: 2})
 
     monkeypatch.setattr(Pace, "done", done)
-
-
-@pytest.mark.parametrize("topic", ["audit", "manifests"])
-def test_records_that_expire_while_they_are_read_then_exit_5_and_no_shorter_export(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, topic: str
-) -> None:
     out = tmp_path / "out"
-    expiring(monkeypatch, world, topic)
-    done = run("audit", "export", "--out", str(out), "--unsealed")
-    assert (done.code, "Partition 2: while it was read" in done.err) == (5, True), done
+    words = {"export": ("--out", str(out), "--unsealed"), "replay": ("--live",)}
+    told = run("audit", verb, *words[verb])
+    assert (told.code, "Partition 2: while it was read" in told.err) == (5, True), told
     assert not out.exists()
 
 
-@pytest.mark.parametrize("topic", ["audit", "manifests"])
-def test_records_that_expire_while_they_are_replayed_then_exit_5(
-    world: World, run, monkeypatch: pytest.MonkeyPatch, topic: str
-) -> None:
-    expiring(monkeypatch, world, topic)
-    done = run("audit", "replay", "--live")
-    assert (done.code, "Partition 2: while it was read" in done.err) == (5, True), done
-
-
-def test_two_calls_at_once_then_the_second_one_leaves_it_alone(past: Past, tmp_path: Path, run) -> None:
+def test_two_calls_at_once_then_the_second_one_leaves_it_alone(days: World, tmp_path: Path, run) -> None:
     with AtomicStore(tmp_path / "out.part").alone():
         assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out")).says(3)
     assert list((tmp_path / "out.part").iterdir()) == []
