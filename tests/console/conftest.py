@@ -30,11 +30,14 @@ from gatekeeper.console.server import Server
 from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
+from tests.support import staff
+from tests.support.authenticator import Passkey, text
 from tests.support.world import World, send, until
 
 PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
 """Everybody in the user file: one a role, named like it, and a second one where two are needed."""
+ROLES_OF = dict(PEOPLE)
 BROWSER = {"accept-language": "en", "sec-fetch-site": "same-origin"}
 """Headers that a browser sends with each request from a page of the console."""
 _NUMBERS = itertools.count()
@@ -102,6 +105,24 @@ class Site(Served):
     world: World = field(kw_only=True)
     settings: Settings = field(kw_only=True)
 
+    def passkey(self, user: str) -> Passkey:
+        """Returns the passkey of a user, good for this console."""
+        return Passkey(user, origin=self.url, party="localhost")
+
+    def register(self, *users: str, key: dict[str, Any] | None = None) -> None:
+        """Puts users on record with their passkeys, or with another key, and waits until the console knows them."""
+        keys = {user: key or self.passkey(user).key for user in users}
+        said = [staff.record(user, ROLES_OF[user], keys=[keys[user]]) for user in users]
+        self.world.put("reference", [(f"staff/{one['id']}", one) for one in said])
+
+        def known() -> bool:
+            with self.console.model.read() as db:
+                now = self.console.registrations.now(db).people
+            found = {one.id: one for one in now.everybody(self.console.now())}
+            return all(user in found and keys[user]["id"] in found[user].keys for user in users)
+
+        until(known, "the people on record")
+
     def withheld(self, count: int, **more: Any) -> str:
         """Publishes so many sends to people who may be minors, which a reviewer may release; returns the campaign."""
         names = [f"y{next(_NUMBERS)}" for _ in range(count)]
@@ -146,12 +167,16 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def site(kafka: Broker, people: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The console of the session, with sign-in, a worker behind it, and an empty queue."""
     folder = tmp_path_factory.mktemp("site")
-    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=30.0).create().may_ask()
+    prefix = f"t{uuid.uuid4().hex}."
+    world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0, acts="signed").create().may_ask()
     settings = world.settings.model_copy(update={"console_data": str(folder / "data")})
     with ExitStack() as stack:
         stack.enter_context(world.process(folder / "worker.log"))
         console = stack.enter_context(served(settings, Users(people)))
-        yield Site(console.url, console.app, console.users, world=world, settings=settings)
+        url = console.url.replace("127.0.0.1", "localhost")  # passkeys are good for names, not for addresses
+        found = Site(url, console.app, console.users, world=world, settings=settings)
+        found.register(*(name for name, _ in PEOPLE))
+        yield found
 
 
 def day(after: int) -> str:
@@ -197,16 +222,36 @@ def _leave(page: Page) -> None:
                 raise
 
 
+def authenticator(page: Page, passkey: Passkey | None) -> None:
+    """Gives a browser an authenticator whose user is there and verified, with this passkey, or with none yet."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    options |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+    made = tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+    if passkey is not None:
+        held = {"credentialId": text(passkey.credential), "privateKey": text(passkey.private), "signCount": 0}
+        held |= {"isResidentCredential": False, "rpId": passkey.party}
+        tools.send("WebAuthn.addCredential", {"authenticatorId": made, "credential": held})
+
+
+def touch(page: Page) -> None:
+    """Signs what a page asks to sign, with the only passkey that it offers."""
+    page.wait_for_url("**/sign/*")
+    page.click("#touch [data-challenge]")
+
+
 @pytest.fixture
 def signed_in(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     """Opens a browser of its own for somebody who has signed in; `locale` is what it asks for."""
     contexts: list[BrowserContext] = []
 
-    def sign_in(user: str = "reviewer", locale: str = "ja-JP") -> Page:
+    def sign_in(user: str = "reviewer", locale: str = "ja-JP", *, passkey: Passkey | None = None) -> Page:
         context = browser.new_context(locale=locale, base_url=site.url)
         context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
+        authenticator(page, passkey)
         page.goto("/signin")
         page.locator("#user").fill(user)
         page.locator("#password").fill(PASSWORD)

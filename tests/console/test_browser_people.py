@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.conftest import Site, send_number, served
+from tests.console.conftest import Site, send_number, served, touch
 from tests.support.world import TOKEN, World, consent, send, source, until
 
 RACES = int(os.environ.get("RACES", "100"))
@@ -30,6 +30,12 @@ def acted(page: Page, kind: str, reason: str = "申込書を確認", evidence: s
 
 def contradicted(site: Site) -> str:
     """Publishes a send to somebody whose sources contradict each other; returns the item."""
+    (item,) = site.items(site.publish([torn(site)]))
+    return str(item["id"])
+
+
+def torn(site: Site) -> str:
+    """Makes up somebody whose sources contradict each other; returns the recipient."""
     name = f"two{send_number()}"
     point = {"contact_points": [{"id": f"cp-{name}", "token": TOKEN}]}
     check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
@@ -41,17 +47,18 @@ def contradicted(site: Site) -> str:
     del own["acquired_at"]
     site.world.put("sources", [(name, own), (name, bought)])
     site.world.put("consents", [(name, consent(name))])
-    (item,) = site.items(site.publish([name]))
-    return str(item["id"])
+    return name
 
 
 def test_two_sources_that_contradict_then_it_takes_two_people_and_never_one_twice(
     signed_in: SignIn, site: Site
 ) -> None:
     id_ = contradicted(site)
-    first, second = signed_in("approver"), signed_in("approver2", "en-US")
+    first = signed_in("approver", passkey=site.passkey("approver"))
+    second = signed_in("approver2", "en-US", passkey=site.passkey("approver2"))
     first.goto(f"/items/{id_}")
     acted(first, "release", evidence="scan-9")
+    touch(first)
     expect(first.locator("#standing")).to_contain_text("承認待ち(1/2)")
     expect(first.locator("#offers [value=approve]")).to_have_count(0)
     expect(first.locator("#why-not")).to_contain_text("一人目と同じ人は承認できません")
@@ -59,6 +66,7 @@ def test_two_sources_that_contradict_then_it_takes_two_people_and_never_one_twic
     expect(second.locator(f"#state-{id_}")).to_contain_text("1 of 2")
     second.goto(f"/items/{id_}")
     acted(second, "approve", "seen as well")
+    touch(second)
     expect(second.locator("#standing")).to_contain_text("released")
     expect(first.locator("#doings")).to_contain_text("approver2")  # and the first one's page says so by itself
     people = [one.act.by for one in site.world.acted().values() if one.act and one.act.item == id_]

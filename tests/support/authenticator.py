@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from gatekeeper.audit.tlog.merkle import leaf_hash, root
 from gatekeeper.audit.tlog.proofs import inclusion_proof
@@ -39,6 +39,12 @@ class Passkey:
     @property
     def credential(self) -> bytes:
         return sha256(f"credential {self.by}/{self.id}".encode()).digest()[:16]
+
+    @property
+    def private(self) -> bytes:
+        """The private half, as a browser's virtual authenticator takes it (PKCS #8)."""
+        private: bytes = self._private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return private
 
     @property
     def public(self) -> bytes:
