@@ -29,7 +29,8 @@ from tests.support import staff
 from tests.support.authenticator import Passkey, base64url
 from tests.support.desk import TWO, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
-from tests.unit.test_staff import Log, act_of
+from tests.support.roles import act_of
+from tests.unit.test_staff import Log
 
 PEOPLE = {"kenji": "reviewer", "yuki": "approver", "hanako": "manager", "taro": "manager"}
 PASSKEY = Passkey("yuki")
@@ -280,7 +281,7 @@ def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
     at = int(time.time() * 1000)
     log = Log().write(staff.founding(at=now), at=at)
     log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
-    act = act_of("activate", "hanako").model_copy(update={"at": now})
+    act = act_of("activate", "hanako", at=now)
     said = {"v": 1, "kind": "purpose", "id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True}
     name, value = staff.line(said)
     records = [Outgoing("reference", name.encode(), value), outgoing(act), replace(outgoing(act), partition=1)]
@@ -298,7 +299,7 @@ def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
     assert (
         weigh(encode(act), headers, arrived=at + 11 * 60_000, roster=log.fold.roster, origin=staff.ORIGIN) == "too_old"
     )
-    other = act_of("suspend", "hanako").model_copy(update={"at": now})
+    other = act_of("suspend", "hanako", at=now)
     assert weigh(encode(other), headers, arrived=at, roster=log.fold.roster, origin=staff.ORIGIN) == "bad_signature"
 
 
@@ -306,7 +307,7 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
     now, at = staff.now(), int(time.time() * 1000)
     log = Log().write(staff.founding(at=now), at=at)
     log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
-    act = act_of("readmit", "hanako").model_copy(update={"at": now})
+    act = act_of("readmit", "hanako", at=now)
     stop = Suppression(
         v=1, kind="erasure", suppression_id="erase-1", received_at=now, recipient_id="R1", state="corrected"
     )
@@ -318,11 +319,11 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
     assert readmits(encode(stop), correction.headers, arrived=at, roster=roster, origin=staff.ORIGIN)
     assert not readmits(encode(stop), made.headers, arrived=at, roster=roster, origin=staff.ORIGIN)
     with pytest.raises(UsageError):
-        signatory.sign([outgoing(act_of("erase", "hanako"))])
+        signatory.sign([outgoing(act_of("erase", "hanako", at=staff.now()))])
 
 
 def test_a_touch_of_one_act_then_it_needs_no_tree() -> None:
-    act = act_of("readmit", "hanako")
+    act = act_of("readmit", "hanako", at=staff.now())
     touch = Touch([outgoing(act)], by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
     ((_, header),) = (
         touch.signatory(Passkey("hanako").touched(touch.challenge)).sign([outgoing(act)]).records[0].headers
