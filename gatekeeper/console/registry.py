@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import orjson
 
@@ -20,7 +20,7 @@ from schemas.topics import TOPICS
 
 SCHEMA = """
 CREATE TABLE paired (
-    act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
+    act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT, code TEXT,
     part INTEGER, place INTEGER, recipient INTEGER, written INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX paired_by_time ON paired (at);
@@ -49,6 +49,14 @@ class Recent:
     code: str | None
 
 
+class Answered(NamedTuple):
+    """State of an act with a fact: `written` once it was read, with the worker's answer (None before)."""
+
+    written: bool
+    outcome: str | None = None
+    code: str | None = None
+
+
 def _acts(writing: Writing, record: Incoming) -> None:
     act = record.act
     if isinstance(act, PairedAct):
@@ -59,7 +67,7 @@ def _acts(writing: Writing, record: Incoming) -> None:
             words = words if person is not None else (None, None)
         row = (act.act_id, act.kind, act.subject, act.by, act.at, act.evidence_ref, *words, person, record.timestamp)
         writing.db.execute(
-            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " kind = excluded.kind, subject = excluded.subject, who = excluded.who, at = excluded.at,"
             " evidence = excluded.evidence, part = excluded.part, place = excluded.place,"
             " recipient = excluded.recipient, written = excluded.written",
@@ -72,9 +80,9 @@ def _audit(writing: Writing, record: Incoming) -> None:
         act: dict[str, Any] | None = record.json.get("act")
         if act is not None and act["kind"] in KINDS and act["act_id"] is not None:
             writing.db.execute(
-                "INSERT INTO paired (act_id, outcome) VALUES (?, ?) ON CONFLICT DO UPDATE SET outcome ="
-                " excluded.outcome",
-                (act["act_id"], act["outcome"]),
+                "INSERT INTO paired (act_id, outcome, code) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET outcome ="
+                " excluded.outcome, code = excluded.code WHERE ifnull(outcome, 'recorded') = 'recorded'",
+                (act["act_id"], act["outcome"], act.get("code")),  # one refusal is not hidden by other partitions
             )
     except (ValueError, LookupError, TypeError):
         return
@@ -92,10 +100,10 @@ def _erase(db: sqlite3.Connection, person: int, at: int) -> None:
 PART = Part(SCHEMA, {"acts": _acts, "audit": _audit}, _forget, ("paired",), _erase)
 
 
-def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:
-    """True once an act with a fact has been read, and the worker's answer (None before)."""
-    row = db.execute("SELECT outcome FROM paired WHERE act_id = ?", (act_id,)).fetchone()
-    return row is not None, row["outcome"] if row else None
+def answered(db: sqlite3.Connection, act_id: str) -> Answered:
+    """The state of an act with a fact; on several partitions a refusal of one counts."""
+    row = db.execute("SELECT outcome, code FROM paired WHERE act_id = ?", (act_id,)).fetchone()
+    return Answered(True, row["outcome"], row["code"]) if row else Answered(False)
 
 
 def subject(db: sqlite3.Connection, act_id: str) -> str | None:
@@ -109,7 +117,7 @@ def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False, acces
     whole = access.covers("see")
     subjects = orjson.dumps([f"controller/{name}" for name in access.controllers("see") or ()]).decode()
     rows = db.execute(
-        "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, NULL AS code FROM paired WHERE at IS NOT NULL"
+        "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, code FROM paired WHERE at IS NOT NULL"
         " AND (? OR subject IN (SELECT value FROM json_each(?))) ORDER BY at DESC LIMIT ?",
         (whole, subjects, most),
     ).fetchall()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
+import orjson
 import pytest
 from fastapi.routing import APIRoute
 
@@ -15,9 +18,12 @@ from gatekeeper.console.orders import KINDS as MANAGED
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.pages.acts import KINDS as ITEM_KINDS
 from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.session import Denied
+from gatekeeper.console.tasks import AT_ONCE
 from gatekeeper.console.users import Users
 from gatekeeper.staff import roles
 from gatekeeper.texts import text
+from schemas.record import Record
 from tests.support import staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import OfflineConsole, offline_console, referred, user_file
@@ -147,6 +153,42 @@ def test_pages_then_they_offer_only_acts_that_can_succeed(house: OfflineConsole,
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords that take no time."""
     monkeypatch.setattr(passwords, "LOG_N", 10)
+
+
+def test_an_act_that_the_worker_refused_then_its_page_says_so_and_why(house: OfflineConsole) -> None:
+    act = {
+        "v": 1,
+        "kind": "suspend",
+        "act_id": "a" * 32,
+        "at": staff.now(),
+        "by": "manager",
+        "subject": "controller/C1",
+    }
+    told = {"act_id": "a" * 32, "kind": "suspend", "outcome": "refused", "code": "too_old"}
+    taken = [("acts", act), ("audit", {"did": "D", "act": told})]
+    house.console.model.take(Record(topic, 7, 0, 0, None, orjson.dumps(value), ()) for topic, value in taken)
+    page = house.client("manager").get(f"/manage/suspend/{'a' * 32}").text
+    assert text("act.refused_too_old", "en") in page
+    assert text("page.manage_written", "en") not in page
+
+
+def test_all_reports_that_may_run_are_running_then_a_managers_act_begins_at_once(house: OfflineConsole) -> None:
+    over, tasks = threading.Event(), house.console.tasks
+    try:
+        for number in range(AT_ONCE["report"]):
+            tasks.start(f"report-{number}", "auditor", "report", lambda _: over.wait(30))
+        with pytest.raises(Denied):
+            tasks.start("report-more", "auditor", "report", lambda _: None)
+        client = house.client("manager")
+        for kind, subject in (("suspend", "C1"), ("resume", "C1"), ("erase", "P-1")):
+            run = uuid4().hex
+            form = {"run": run, "subject": subject, "typed": subject, "reason": "incident 7"}
+            assert client.post(f"/manage/{kind}", data=form).status_code == 303, kind
+            assert tasks.get(run), kind
+        looked = client.get("/manage/erase", params={"subject": "P-1", "look": uuid4().hex})
+        assert looked.status_code == 200
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize("bar", ["no_staff", "not_staff", "no_key"])

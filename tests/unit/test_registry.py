@@ -45,16 +45,28 @@ def test_an_act_then_it_waits_until_the_worker_has_answered(model: Model, answer
     if not answered_first:
         model.take(both[:1])
         with model.read() as db:
-            assert registry.outcome(db, "a1") == (True, None)
-            assert registry.outcome(db, "a2") == (False, None)
+            assert registry.answered(db, "a1") == (True, None, None)
+            assert registry.answered(db, "a2") == (False, None, None)
     for one in reversed(both) if answered_first else both:
         model.take([one])
     with model.read() as db:
-        assert registry.outcome(db, "a1") == (True, "recorded")
+        assert registry.answered(db, "a1") == (True, "recorded", None)
         (act,) = registry.recent(db, most=5)
         dump, places = "\n".join(db.iterdump()), given_reasons.places(db, ["a1", "a2"])
     assert (act.kind, act.subject, act.by, act.outcome) == ("suspend", "controller/midori", ("taro",), "recorded")
     assert (places, "incident 7" in dump) == ({"a1": (0, 0)}, False)
+
+
+def test_an_act_refused_on_one_partition_then_it_is_shown_as_refused_with_the_reason(model: Model) -> None:
+    act = {**ACT, "kind": "erase", "recipient_id": "R-1"}
+    refused = answer(act, "refused")
+    refused["act"]["code"] = "role"
+    model.take([record("acts", act), record("audit", answer(act)), record("audit", refused, 1)])
+    model.take([record("audit", answer(act), 2)])
+    with model.read() as db:
+        assert registry.answered(db, "a1") == (True, "refused", "role")
+        (told,) = registry.recent(db, most=5)
+    assert (told.outcome, told.code) == ("refused", "role")
 
 
 def test_an_erasure_then_the_model_does_not_hold_whom_it_was_about(model: Model) -> None:

@@ -109,8 +109,8 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
             request, session, kind, subject, field(form, "look"), typed=typed, wrong=wrong, run=run, status=422
         )
     with held.model.read() as db:
-        written, _ = registry.outcome(db, run)
-    if not written:
+        known = registry.answered(db, run)
+    if not known.written:
         extra = {"version": subject, **{name: field(form, name).strip() for name in _EXTRA}}
         signatory = held.signatory(session)
 
@@ -130,9 +130,9 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     held = console(request)
     task = held.tasks.get(run) if _RUN.fullmatch(run) else None
     with held.model.read() as db:
-        written, outcome = registry.outcome(db, run)
+        answer = registry.answered(db, run)
         subject = registry.subject(db, run)
-    if kind not in KINDS or not (task or written):
+    if kind not in KINDS or not (task or answer.written):
         raise Denied("page.run_unknown", 404)
     if not (task and task.by == session.user) and not _manages(session, kind, subject or ""):
         raise Denied("page.run_unknown", 404)
@@ -140,7 +140,7 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     if task is not None and isinstance(result, FactsWithAct):
         return _asking(held, session, task, result)
     pair, rival = result if isinstance(result, Changed) else (result, None)
-    waits = (task is not None and not task.over) or (pair is not None and outcome is None)
+    waits = (task is not None and not task.over) or (pair is not None and answer.outcome is None)
     return page(
         request,
         "managed",
@@ -150,8 +150,8 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
         task=task,
         pair=pair,
         rival=rival,
-        written=written,
-        outcome=outcome,
+        outcome=answer.outcome,
+        says=told(answer.outcome, answer.code, language(request)),
         refresh=1 if waits else None,
     )
 
