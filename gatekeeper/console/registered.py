@@ -1,7 +1,8 @@
 """The controllers, lists, forms, policies and people that count, folded from `reference` as a worker folds it.
 
 The read model keeps the records as they are written. A record that waits for a signature is not in force: it is
-listed apart, and the record before it still counts. Records `resolution` are left out, because their reason is text.
+listed apart, and the record before it still counts. Records `resolution` and their signatures are left out, because
+the reason is text.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _RESOLVES = "resolution"
 
 
 def _reference(writing: Writing, record: Incoming) -> None:
-    if record.json.get("kind") == _RESOLVES:
+    said = record.json
+    if said.get("kind") == _RESOLVES or str(said.get("of")).startswith(f"{_RESOLVES}/"):
         return
     row = (record.partition, record.offset, record.key, record.value, record.timestamp)
     writing.db.execute("INSERT OR REPLACE INTO referred VALUES (?, ?, ?, ?, ?)", row)

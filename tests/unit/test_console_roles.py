@@ -50,7 +50,7 @@ ROUTES = {
 PASSED = (200, 303, 400, 422)
 """The page or the form came up, or a value is wrong: an id or the reason."""
 NO_ACT = {"POST /people", "POST /signin", "POST /signout", "POST /sign/{name}", "POST /passkeys", "POST /records"}
-"""Routes that sign in, look up or sign: tests/unit/test_console_passkeys.py has those that sign."""
+"""Routes without an act of a kind: they sign in, look up, or sign. tests/unit/test_console_passkeys.py signs."""
 NOT_HERE = {"reveal_topic", "reemit", "handoff", "cancel", "resume_partition"}
 """Acts for which there is a command only."""
 
@@ -113,6 +113,16 @@ def test_an_act_of_a_role_then_it_passes_or_is_refused_with_a_sentence(
             assert (answer.status_code, text("page.may_not", "en") in answer.text) == (403, True), kind
         else:
             assert answer.status_code in PASSED, (kind, answer.text)
+
+
+@pytest.mark.parametrize("user", PEOPLE)
+def test_a_record_of_reference_to_be_signed_then_for_managers_on_record_alone(house: OfflineConsole, user: str) -> None:
+    client, may = house.client(user), user in ("manager", "elsewhere")
+    assert client.get("/records").status_code == (200 if may else 403)
+    answer = client.post("/records", data={"name": "staff/viewer", "offset": "1"})
+    assert answer.status_code == (409 if may else 403), "there is no such record"
+    sentence = "page.bar_not_staff" if user in ("nobody", "revoked") else "page.may_not"
+    assert (text(sentence, "en") in answer.text) == (not may)
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -115,6 +115,7 @@ def test_a_resolution_then_the_model_does_not_hold_its_reason(signed: Console) -
     named = {"id": "consents-1-2", "topic": "consents", "partition": 1, "offset": 2}
     said = {"v": 1, "kind": "resolution", **named, "by": "hanako", "reason": "secret words", "at": "2026-11-24"}
     signed.lines(by(said, "hanako"))
+    assert signed.now().endorsed.log.endorsements.refused == []
     with signed.model.read() as db:
         assert "secret words" not in str([tuple(row) for row in db.execute("SELECT value FROM referred")])
 
