@@ -163,7 +163,8 @@ class Sealer:
         """Follows the statements that came, and takes the manifests that were read."""
         keys, origin = self._keys.public("log"), self._settings.group
         stated = branch_files.statements(self._files, keys, origin=origin, passed=self._pass)
-        for number, start in self._branches.follow(heads, [*stated.values()], at=instant(_now())).items():
+        known = [one for number, one in stated.items() if number in self._read]
+        for number, start in self._branches.follow(heads, known, at=instant(_now())).items():
             self._waiting[number], self._forks = [], {each: of for each, of in self._forks.items() if each != number}
             for first in range(start, self._read[number], WAITING):
                 end = min(first + WAITING, self._read[number])

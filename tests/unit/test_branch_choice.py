@@ -250,6 +250,31 @@ def test_a_choice_that_does_not_hold_then_it_is_found(
     assert checked(exported(tmp_path, chosen, people=True))[1] == found
 
 
+def test_a_choice_that_goes_back_to_a_manifest_that_was_left_then_it_is_found(tmp_path: Path) -> None:
+    folder = exported(tmp_path, leaf(choice()))
+    again = leaf(choice(reason="again"), after=digest(forged().value), leaf=1)
+    shutil.rmtree(folder / "log")
+    seal([*leaves(leaf(choice())), canonical(again)], folder / "log", TRAIL.log, TRAIL.witness, at=1)
+    assert checked(folder)[1] == ["leaf"]
+
+
+def test_a_choice_between_two_first_manifests_then_the_chain_begins_anew(tmp_path: Path) -> None:
+    said = {**orjson.loads(FIRST.value), "writer": "thief"}
+    first = leaf(choice(), after=None, leaf=None, taken={})
+    folder = exported(tmp_path, None)
+    for last, found in ((FIRST, []), (RIGHT[0], ["log_chain"])):
+        shutil.rmtree(folder / "log")
+        sealed = [
+            canonical(said),
+            canonical(first),
+            *(step.value for step in (FIRST, *RIGHT) if step.offset >= last.offset),
+        ]
+        seal(sealed, folder / "log", TRAIL.log, TRAIL.witness, at=1)
+        steps = [step for step in (FIRST, *RIGHT) if step.value in sealed]
+        TRAIL.put(folder, [replace(step, index=sealed.index(step.value)) for step in steps])
+        assert [code for code in checked(folder)[1] if code != "chain"] == found
+
+
 def test_a_signature_of_another_choice_then_it_does_not_fit(tmp_path: Path) -> None:
     one, other = (open_note(choice("hanako", reason=reason)).body.split("\n") for reason in ("one", "another"))
     mixed = signed("\n".join([*one[:2], other[2], ""]), TRAIL.log)

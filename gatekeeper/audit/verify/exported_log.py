@@ -37,7 +37,7 @@ class ExportedLog:
         self.branches = SealedBranches(report)
         """Manifests that do not count, and the choices of people."""
         self._size = 0
-        self._newest: dict[int, str] = {}
+        self._newest: dict[int, str | None] = {}
         """SHA-256 of the newest sealed manifest, by partition."""
 
     def check(self, group: Any, demands: Demands) -> Said:
@@ -90,25 +90,25 @@ class ExportedLog:
             raise ValueError("no manifest")
         if self._newest.get(partition, prev) != prev:
             self._report.add("log_chain", leaf=index, partition=partition)
-        self._newest[partition] = sha256(leaf).hexdigest()
-        self.branches.sealed(partition, self._newest[partition])
+        self._newest[partition] = own = sha256(leaf).hexdigest()
+        self.branches.sealed(partition, own)
         if self._first <= at < self._to:
             self.sealed.setdefault(partition, {}).setdefault(hash_, index)
         else:
-            self.beyond.add(self._newest[partition])
+            self.beyond.add(own)
 
     def _branch(self, index: int, said: dict[str, Any]) -> None:
         """Goes back to the manifest from which a chosen branch goes on; raises one of MALFORMED for another form."""
         after, partition = said["after"], said["partition"]
+        sealed = self.sealed.get(partition, {})
         if after is not None:
             place = said["leaf"]
             leaf = next(islice(self._leaves(index, place // TILE), place % TILE, None)) if 0 <= place < index else b""
-            if sha256(leaf).hexdigest() != after or read_canonical(leaf)["partition"] != partition:
+            stands = leaf_hash(leaf) in sealed or after in self.beyond
+            if sha256(leaf).hexdigest() != after or read_canonical(leaf)["partition"] != partition or not stands:
                 raise ValueError("not the leaf of that manifest")
-        self.branches.choice(index, said, self.sealed.get(partition, {}))
-        self._newest.pop(partition, None)
-        if after is not None:
-            self._newest[partition] = after
+        self.branches.choice(index, said, sealed)
+        self._newest[partition] = after
 
     def _leaves(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Yields the data of the first `size` leaves in order, from the tile `start` on."""
