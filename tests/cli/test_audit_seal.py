@@ -168,6 +168,8 @@ def test_given_a_forged_manifest_that_the_ledger_named_then_its_partition_waits_
     tip = sha256(right[-1]).hexdigest()
     assert marks == {tip: (False, True, 2), sha256(late).hexdigest(): (True, False, 2)}
 
+    assert f"gatekeeper audit branch 0 --choose {tip} " in run("audit", "branch", "0").out
+
     file = tmp_path / "log/branch/0"
     for wrong, said in (("f" * 64, "names no manifest"), (sha256(first).hexdigest(), "before the branches")):
         assert said in run("audit", "branch", "0", "--choose", wrong, "--reason", "x", "--by", "pm-7").says(2)

@@ -275,6 +275,15 @@ def test_a_choice_between_two_first_manifests_then_the_chain_begins_anew(tmp_pat
         assert [code for code in checked(folder)[1] if code != "chain"] == found
 
 
+def test_a_choice_before_anything_was_sealed_then_the_log_may_begin_late(tmp_path: Path) -> None:
+    folder = exported(tmp_path, None)
+    shutil.rmtree(folder / "log")
+    chosen = canonical(leaf(choice(), after=None, leaf=None, taken={}))
+    seal([chosen, *(step.value for step in RIGHT)], folder / "log", TRAIL.log, TRAIL.witness, at=1)
+    TRAIL.put(folder, [replace(step, index=number) for number, step in enumerate(RIGHT, 1)])
+    assert "log_chain" not in checked(folder)[1]
+
+
 def test_a_signature_of_another_choice_then_it_does_not_fit(tmp_path: Path) -> None:
     one, other = (open_note(choice("hanako", reason=reason)).body.split("\n") for reason in ("one", "another"))
     mixed = signed("\n".join([*one[:2], other[2], ""]), TRAIL.log)

@@ -108,7 +108,8 @@ class ExportedLog:
             if sha256(leaf).hexdigest() != after or read_canonical(leaf)["partition"] != partition or not stands:
                 raise ValueError("not the leaf of that manifest")
         self.branches.choice(index, said, sealed)
-        self._newest[partition] = after
+        if partition in self._newest:  # else nothing was sealed, and the log may begin late
+            self._newest[partition] = after
 
     def _leaves(self, size: int, start: int = 0) -> Iterator[bytes]:
         """Yields the data of the first `size` leaves in order, from the tile `start` on."""

@@ -17,6 +17,8 @@ from streams.client.reader import Reader
 from streams.operations import branch_choice
 from streams.operations.branch_choice import Branches
 
+SHOWN = 16
+"""Digits of a hash in the table; the commands below it have all of them."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -43,7 +45,7 @@ def command(number: int, hash_: str | None, by: str | None, reason: str | None, 
         seen = branch_choice.read(settings, reader, number)
     branch_choice.demand_choice(seen, number, hash_)
     others = len(seen.found) - 1
-    confirmed(text("cli.audit_branch_sure", partition=number, sha256=hash_[:16], others=others), others, yes=yes)
+    confirmed(text("cli.audit_branch_sure", partition=number, sha256=hash_[:SHOWN], others=others), others, yes=yes)
     found = branch_choice.choose(settings, number, hash_, by=who, reason=reason)
     if as_json:
         show_json(_said(found))
@@ -60,9 +62,11 @@ def _show(number: int, seen: Branches, *, as_json: bool) -> None:
         show_json({"partition": number, "held": seen.held, "chosen": chosen, "branches": rows})
     else:
         columns = ("branch_hash", "start", "end", "manifests", "branch_key", "branch_at", "branch_marks")
-        fields = ("sha256", "start", "offset", "manifests", "kid", "at")
-        lines = [(*(row[name] for name in fields), _marks(row)) for row in rows]
+        fields = ("start", "offset", "manifests", "kid", "at")
+        lines = [(f"{row['sha256'][:SHOWN]}…", *(row[name] for name in fields), _marks(row)) for row in rows]
         show_table([f"cli.column_{name}" for name in columns], lines, numbers=(1, 2, 3))
+        for one in seen.found if len(seen.found) > 1 else ():
+            click.echo(f'gatekeeper audit branch {number} --choose {one.sha256} --reason "TEXT" --by ID')
         if seen.chosen:
             click.echo(text("cli.audit_branch_stated", **_said(seen.chosen)))
         key = "cli.audit_branch_held" if seen.held else "cli.audit_branch_open"
