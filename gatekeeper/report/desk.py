@@ -101,6 +101,8 @@ class Desk:
         if act["kind"] is None:
             return  # an act that could not be read
         self._acts[act["kind"], act["outcome"]] += 1
+        if act["outcome"] == "refused":
+            return  # anybody may have named this person
         for person in (act["by"],) if isinstance(act["by"], str) else act["by"] or ():
             if person != ITSELF:
                 self._people[person].add(act["act_id"] or "")

@@ -55,7 +55,7 @@ def test_reference_data_then_the_page_says_which_managers_signed_and_what_nobody
         "Comes with the release, and needs no signature: policy/jp-pmark@1",
     ]
     page = Explanation([PlacedRecord(record, 3)], None, local=str, lang="ja", signers=found).page()
-    assert "参照データの署名(hanako): notice/OK" in page
+    assert "hanako が署名した参照データ: notice/OK" in page
     (plain,) = Explanation([PlacedRecord(record, 3)], None, local=str, signers=found).plain()
     assert {"record": "notice/OK", "signed": [{"by": "hanako", "method": "key"}]} in plain["reference"]
     assert {"record": "template/T-1", "signed": []} in plain["reference"]

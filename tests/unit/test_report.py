@@ -240,6 +240,7 @@ def test_acts_then_by_kind_how_people_signed_them_and_who_and_why_others_were_re
     assert (release["kind"], release["key"]) == ("release", {"acts": 1, "by": ["kenji"]})
     assert (uphold["key"], uphold["refused"]["causes"]) == (none, {"unsigned": 1})
     assert (found["acts"]["unproven"], wrong(found)) == (0, False)
+    assert {one["id"]: one["acts"] for one in found["acts"]["people"]} == {"hanako": 1, "kenji": 2, "yuki": 1}
     shown = page.body(found, "ja")
     assert "kenji, yuki" in shown
     assert "署名がない × 2" in shown
