@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -19,7 +19,7 @@ from gatekeeper.audit.explanation.explanation import Chapter, Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.records.record import read_record
-from gatekeeper.console import recipients, record_places
+from gatekeeper.console import recipients, record_places, registry
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.texts import Language
@@ -124,12 +124,12 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
         )
         tell = Wording(lang, held.registrations.now(db).names(lang))
     if erased is not None:
-        acts = _acts(reader, own, tell)
+        acts = _acts(held, reader, own, tell)
         return PersonHistory(recipient, True, erased, by_time(acts, zone), [], [])
     snapshot = _snapshot(held, reader, recipient, own)
     found, _ = letters(held, reader, dids, lang)
     sent = [one for one in found if one.first.piece]  # records that belong to no piece appear among the acts
-    line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(reader, own, tell)
+    line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(held, reader, own, tell)
     for one in sent:
         line.append(FactLine("letters", one.at, f"{one.campaign}: {one.outcome}", one.evidence.code))
     return PersonHistory(
@@ -183,16 +183,23 @@ def _told(reader: Reader, places: list[record_places.RecordPlace]) -> list[Place
     return found
 
 
-def _acts(reader: Reader, own: Mapping[str, record_places.Places], tell: Wording) -> list[FactLine]:
+def _acts(held: Console, reader: Reader, own: Mapping[str, record_places.Places], tell: Wording) -> list[FactLine]:
     found: dict[str, PairedAct] = {}
     for record in reader.some("acts", own.get("acts", ())):
         if act := _paired(record):
             found[act.act_id] = act  # an erasure stands on every partition
-    lines = []
-    for act in sorted(found.values(), key=attrgetter("at")):
-        said = {"by": act.by, "kind": act.kind, "at": act.at, "evidence_ref": act.evidence_ref}
-        lines.append(tell.act({**said, "outcome": "recorded", "code": None}))
-    return lines
+    with held.model.read() as db:
+        answers = {act_id: registry.answered(db, act_id) for act_id in found}
+    return [act_line(act, answers[act.act_id], tell) for act in sorted(found.values(), key=attrgetter("at"))]
+
+
+def act_line(act: PairedAct, answer: registry.Answered, tell: Wording) -> FactLine:
+    """An act with the worker's answer, and with the signer if it was done."""
+    said = {"by": act.by, "kind": act.kind, "at": act.at, "evidence_ref": act.evidence_ref}
+    signed = asdict(answer.signed) if answer.signed else None
+    done = answer.outcome not in (None, "refused", "unreadable")
+    told = {**said, "outcome": answer.outcome or "unanswered", "code": None}
+    return tell.act(told, (signed,) if done or signed else ())
 
 
 def _paired(record: Record) -> PairedAct | None:

@@ -7,6 +7,7 @@ The reason of an act about a person who was erased since is not shown.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -14,6 +15,7 @@ import orjson
 
 from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
+from gatekeeper.review.review_item import ActProof
 from gatekeeper.times import instant
 from schemas.events import PairedAct
 from schemas.topics import TOPICS
@@ -21,7 +23,7 @@ from schemas.topics import TOPICS
 SCHEMA = """
 CREATE TABLE paired (
     act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT, code TEXT,
-    part INTEGER, place INTEGER, recipient INTEGER, written INTEGER
+    signed TEXT, part INTEGER, place INTEGER, recipient INTEGER, written INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX paired_by_time ON paired (at);
 CREATE INDEX paired_of_recipient ON paired (recipient) WHERE recipient IS NOT NULL;
@@ -50,11 +52,12 @@ class Recent:
 
 
 class Answered(NamedTuple):
-    """State of an act with a fact: `written` once it was read, with the worker's answer (None before)."""
+    """State of an act with a fact: `written` once it was read, with the worker's answer and the signature, if any."""
 
     written: bool
     outcome: str | None = None
     code: str | None = None
+    signed: ActProof | None = None
 
 
 def _acts(writing: Writing, record: Incoming) -> None:
@@ -67,7 +70,7 @@ def _acts(writing: Writing, record: Incoming) -> None:
             words = words if person is not None else (None, None)
         row = (act.act_id, act.kind, act.subject, act.by, act.at, act.evidence_ref, *words, person, record.timestamp)
         writing.db.execute(
-            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " kind = excluded.kind, subject = excluded.subject, who = excluded.who, at = excluded.at,"
             " evidence = excluded.evidence, part = excluded.part, place = excluded.place,"
             " recipient = excluded.recipient, written = excluded.written",
@@ -80,12 +83,18 @@ def _audit(writing: Writing, record: Incoming) -> None:
         act: dict[str, Any] | None = record.json.get("act")
         if act is not None and act["kind"] in KINDS and act["act_id"] is not None:
             writing.db.execute(
-                "INSERT INTO paired (act_id, outcome, code) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET outcome ="
-                " excluded.outcome, code = excluded.code WHERE ifnull(outcome, 'recorded') = 'recorded'",
-                (act["act_id"], act["outcome"], act.get("code")),  # one refusal is not hidden by other partitions
+                "INSERT INTO paired (act_id, outcome, code, signed) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " outcome = excluded.outcome, code = excluded.code, signed = excluded.signed"
+                " WHERE ifnull(outcome, 'recorded') = 'recorded'",  # one refusal is not hidden by other partitions
+                (act["act_id"], act["outcome"], act.get("code"), _signed(act)),
             )
     except (ValueError, LookupError, TypeError):
         return
+
+
+def _signed(act: Mapping[str, Any]) -> str | None:
+    proof = ActProof.of(act.get("signed"))
+    return orjson.dumps(proof).decode() if proof else None
 
 
 def _forget(db: sqlite3.Connection, now: int) -> None:
@@ -102,8 +111,11 @@ PART = Part(SCHEMA, {"acts": _acts, "audit": _audit}, _forget, ("paired",), _era
 
 def answered(db: sqlite3.Connection, act_id: str) -> Answered:
     """The state of an act with a fact; on several partitions a refusal of one counts."""
-    row = db.execute("SELECT outcome, code FROM paired WHERE act_id = ?", (act_id,)).fetchone()
-    return Answered(True, row["outcome"], row["code"]) if row else Answered(False)
+    row = db.execute("SELECT outcome, code, signed FROM paired WHERE act_id = ?", (act_id,)).fetchone()
+    if row is None:
+        return Answered(False)
+    signed = ActProof(**orjson.loads(row["signed"])) if row["signed"] else None
+    return Answered(True, row["outcome"], row["code"], signed)
 
 
 def subject(db: sqlite3.Connection, act_id: str) -> str | None:

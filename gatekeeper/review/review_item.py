@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,6 +124,14 @@ class ActProof:
     console: str | None = None
     signin: str | None = None
 
+    @classmethod
+    def of(cls, signed: Sequence[Mapping[str, Any]] | None) -> ActProof | None:
+        """The first of an act's signatures in an audit record, None without one; raises LookupError for others."""
+        if not signed:
+            return None
+        one = signed[0]
+        return cls(one["by"], one["key"], one["method"], one.get("console"), one.get("signin"))
+
 
 @dataclass(frozen=True, slots=True)
 class ActOnItem:
@@ -213,7 +221,7 @@ def answered(found: Mapping[str, Any]) -> ActOnItem | None:
         acted.outcome,
         acted.code,
         did,
-        _signed(acted),
+        ActProof.of(found["act"].get("signed")),
     )
 
 
@@ -235,13 +243,6 @@ def after(doing: ActOnItem) -> State | None:
     if doing.outcome in ("cleared", "withheld"):
         return "redecided" if doing.kind == "redecide" else "released"
     return _AFTER.get(doing.outcome or "")
-
-
-def _signed(acted: Acted) -> ActProof | None:
-    if not acted.signed:
-        return None
-    one = acted.signed[0]
-    return ActProof(one.by, one.key, one.method, one.console, one.signin)
 
 
 def _people(by: Any) -> tuple[str, ...]:

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.audit.explanation.wording import Wording
 from gatekeeper.console import passwords
+from gatekeeper.console.inquiries import act_line
+from gatekeeper.console.registry import Answered
 from gatekeeper.console.users import Users
 from gatekeeper.engine.reconsideration import ITSELF
-from gatekeeper.review.review_item import ActOnItem
+from gatekeeper.review.review_item import ActOnItem, ActProof
 from gatekeeper.review.signer_words import proof_of
+from schemas.events import PairedAct
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import OfflineConsole, offline_console, user_file
 from tests.unit.test_signed_acts import Office, by
@@ -50,6 +54,32 @@ def test_acts_on_an_item_then_its_page_says_who_signed_each_in_both_languages(tm
     assert "yuki さん(パスワードでサインイン)に代わりコンソールが署名" in japanese
     assert "typed" not in english
     assert 'id="unsigned"' not in english
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answered(True), "rin: entering a withdrawal. Not answered yet."),
+        (Answered(True, "refused", "unsigned"), "rin: entering a withdrawal. Refused."),
+        (
+            Answered(True, "recorded"),
+            "rin: entering a withdrawal. Recorded. (not signed: the name is only what was typed)",
+        ),
+        (
+            Answered(True, "recorded", None, ActProof("rin", "k1", "vouched", "console", "oidc")),
+            "rin: entering a withdrawal. Recorded."
+            " (by the console's word for rin, who signed in with a company account)",
+        ),
+    ],
+)
+def test_an_act_about_a_person_then_their_page_says_what_the_worker_answered_and_who_signed(
+    answer: Answered, said: str
+) -> None:
+    act = PairedAct.model_validate(
+        {"v": 1, "kind": "withdraw", "act_id": "w-1", "by": "rin", "at": "2026-11-24", "recipient_id": "P-1"}
+    )
+    tell = Wording("en")
+    assert tell.whole(act_line(act, answer, tell)).endswith(said)
 
 
 def test_acts_of_the_gate_or_without_an_answer_then_nobody_is_named_as_signer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from gatekeeper.console import given_reasons, items, registry
 from gatekeeper.console.model import Model
+from gatekeeper.console.registry import Answered
+from gatekeeper.review.review_item import ActProof
 from schemas.record import Record
 from schemas.topics import DAY_MS
 from tests.support import invented
@@ -39,18 +42,23 @@ def answer(act: dict[str, Any], outcome: str = "recorded") -> dict[str, Any]:
     return {"did": "D", "mode": "live", "verdict": None, "reasons": [], "act": told}
 
 
+PROOF = ActProof("taro", "k1", "vouched", "console", "password")
+
+
 @pytest.mark.parametrize("answered_first", [False, True])
 def test_an_act_then_it_waits_until_the_worker_has_answered(model: Model, answered_first: bool) -> None:
-    both = [record("acts", SUSPENDED), record("audit", answer(SUSPENDED))]
+    done = answer(SUSPENDED)
+    done["act"]["signed"] = [{**asdict(PROOF), "sig": "AAAA", "subject": "suspend/controller/midori"}]
+    both = [record("acts", SUSPENDED), record("audit", done)]
     if not answered_first:
         model.take(both[:1])
         with model.read() as db:
-            assert registry.answered(db, "a1") == (True, None, None)
-            assert registry.answered(db, "a2") == (False, None, None)
+            assert registry.answered(db, "a1") == Answered(written=True)
+            assert registry.answered(db, "a2") == Answered(written=False)
     for one in reversed(both) if answered_first else both:
         model.take([one])
     with model.read() as db:
-        assert registry.answered(db, "a1") == (True, "recorded", None)
+        assert registry.answered(db, "a1") == Answered(written=True, outcome="recorded", signed=PROOF)
         (act,) = registry.recent(db, most=5)
         dump, places = "\n".join(db.iterdump()), given_reasons.places(db, ["a1", "a2"])
     assert (act.kind, act.subject, act.by, act.outcome) == ("suspend", "controller/midori", ("taro",), "recorded")
@@ -64,7 +72,7 @@ def test_an_act_refused_on_one_partition_then_it_is_shown_as_refused_with_the_re
     model.take([record("acts", act), record("audit", answer(act)), record("audit", refused, 1)])
     model.take([record("audit", answer(act), 2)])
     with model.read() as db:
-        assert registry.answered(db, "a1") == (True, "refused", "role")
+        assert registry.answered(db, "a1") == Answered(written=True, outcome="refused", code="role")
         (told,) = registry.recent(db, most=5)
     assert (told.outcome, told.code) == ("refused", "role")
 
