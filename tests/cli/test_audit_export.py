@@ -246,7 +246,8 @@ class Past:
 def written(kafka: Broker, folder: Path) -> Past:
     """Returns a system with decisions of several days."""
     world = empty(kafka, folder, 2)
-    trail = Trail(partitions=2, seed=3, apart=(36_000_000, 72_000_000), group=world.settings.group)
+    # no acts: they were long ago, and Kafka dates the people who would have signed them today
+    trail = Trail(partitions=2, seed=3, acting=0, apart=(36_000_000, 72_000_000), group=world.settings.group)
     Path(world.keys, "worker-2.pub").write_text(f"{trail.worker.verifier}\n", "ascii")
     world.put("reference", [(f"reference/{number}", value) for number, (_, value) in enumerate(REFERENCE)])
     found = Past(world, trail)
