@@ -143,7 +143,7 @@ def test_given_a_withdrawal_elsewhere_then_the_next_piece_is_withheld_until_the_
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [(r"\[1/5\]", signal.SIGHUP), (r"\[4/5\]", signal.SIGINT)],
+    [(r"\[1/5\]", signal.SIGHUP), (r"\[3/5\]", signal.SIGINT)],
 )
 def test_given_a_signal_at_any_moment_then_130_and_nothing_is_left(
     tmp_path: Path, moment: str, number: signal.Signals

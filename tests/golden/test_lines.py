@@ -48,7 +48,7 @@ def lines(code: CodeType) -> set[int]:
 def forget() -> None:
     """Empties the caches of what decides, and of all that calls it: a cached line does not run."""
     for name, module in [*sys.modules.items()]:
-        if name.startswith(("gatekeeper.deciding", "gatekeeper.knowledge", "tests.golden")):
+        if name.startswith(("gatekeeper.deciding", "gatekeeper.knowledge", "tests.golden", "tests.support.invented")):
             for clear in (getattr(one, "cache_clear", None) for one in [*vars(module).values()]):
                 if clear is not None:
                     clear()
