@@ -69,6 +69,18 @@ def test_an_act_that_the_worker_refuses_then_exit_1_with_its_reason(
         assert (told.code, told.json["outcome"], told.json["code"]) == (1, "refused", "role")
 
 
+@pytest.mark.parametrize("kind", ["handoff", "cancel"])
+def test_an_act_on_a_campaign_that_the_worker_refuses_then_exit_1_and_no_file(
+    run: Run, signed: World, as_: Any, kind: str, tmp_path: Path
+) -> None:
+    as_("kenji")
+    out = tmp_path / "pieces.csv"
+    words = {"handoff": ("handoff", "K-1", "--out", str(out)), "cancel": ("campaign", "cancel", "K-1", "--reason", "x")}
+    done = run(*words[kind], "--json")
+    assert (done.code, done.out, out.exists()) == (1, "", False), done
+    assert "not among the person's roles" in done.err
+
+
 def test_an_act_that_the_worker_records_then_exit_0_says_so(run: Run, signed: World, as_: Any) -> None:
     as_("yuki")
     done = run("erase", "r2", "--reason", "asked by letter", "--yes", "--json", answered=True)
