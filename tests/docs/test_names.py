@@ -48,6 +48,17 @@ def options(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
 
 
+def commands() -> list[click.Command]:
+    """Returns every command that does something: the verbs, and the sub-commands of groups."""
+    found: list[click.Command] = []
+    for verb in VERBS:
+        command = gatekeeper.get_command(CONTEXT, verb)
+        assert command is not None
+        subs = command.list_commands(CONTEXT) if isinstance(command, click.Group) else []
+        found += [each for sub in subs if (each := command.get_command(CONTEXT, sub))] if subs else [command]
+    return found
+
+
 def wrong_in(words: list[str]) -> str | None:
     """Returns what of `gatekeeper WORDS` does not exist: the verb, its sub-command or an option."""
     command: Any = gatekeeper
@@ -72,10 +83,8 @@ def test_every_command_then_it_is_named(everything: str) -> None:
 
 
 def test_every_command_but_worker_then_it_takes_json_as_the_readme_says() -> None:
-    for verb in VERBS:
-        command: Any = gatekeeper.get_command(CONTEXT, verb)
-        for each in command.commands.values() if isinstance(command, click.Group) else [command]:
-            assert ("--json" in options(each)) == (verb != "worker"), verb
+    worker = gatekeeper.get_command(CONTEXT, "worker")
+    assert [each for each in commands() if "--json" not in options(each)] == [worker]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +99,13 @@ def test_every_command_but_worker_then_it_takes_json_as_the_readme_says() -> Non
 def test_every_name_of_ours_then_it_is_in_the_documents(everything: str, names: list[str]) -> None:
     assert names
     assert [name for name in names if name not in everything] == []
+
+
+def test_every_option_then_it_is_named(everything: str) -> None:
+    wanted = {name for each in commands() for name in options(each) if name.startswith("--")}
+    named = set(re.findall(r"--[a-z][a-z-]*", everything))
+    assert len(wanted) > 50
+    assert sorted(wanted - named) == []
 
 
 def test_commands_in_a_page_then_they_exist(page: Page) -> None:
