@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import orjson
+
 from gatekeeper.demo.retailer import Retailer
 from schemas.codec import encode
 from schemas.topics import FACT_TOPICS, subject_key
-from streams.client import admin
 from streams.kafka.broker import Broker
 from tests.support.world import World
 
@@ -38,10 +39,13 @@ def main() -> int:
     asked = parser.parse_args()
     retailer = Retailer(people=asked.people, today=date.today())
     with tempfile.TemporaryDirectory() as folder, Broker(Path(folder) / "kafka") as broker:
-        world = World(broker.bootstrap, "starved.", partitions=8)
-        admin.create(world.settings)
+        world = World(broker.bootstrap, "starved.", partitions=8).found()
+        reference = (
+            (subject_key("reference", value), orjson.loads(encode(value))) for _, value in retailer.reference()
+        )
+        world.put("reference", reference)  # dicts, which managers sign
         facts: dict[str, list[tuple[str, bytes]]] = {topic: [] for topic in FACT_TOPICS}
-        for topic, value in (*retailer.reference(), *retailer.facts()):
+        for topic, value in retailer.facts():
             facts[topic].append((subject_key(topic, value), encode(value)))
         for topic, records in facts.items():
             world.put(topic, records)

@@ -14,6 +14,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_funnel, show_heading, show_json
+from gatekeeper.demo.business import MANAGERS
+from gatekeeper.demo.colleagues import ROLES, VISITOR
 from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import CAST, Person
 from gatekeeper.demo.scene import ExplainedDecision, Scene
@@ -135,12 +137,14 @@ def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
     if not as_json:
         console = Console(highlight=False, soft_wrap=True)
         show_heading("demo.heading_next")
-        console.print(Text(text("demo.next_console")))
+        people = {"managers": ", ".join(MANAGERS), "visitor": VISITOR, "folder": scene.colleagues.folder}
+        console.print(Text(text("demo.next_people", **people)))
+        console.print(Text(text("demo.next_console", visitor=VISITOR)))
         console.print(Text(f"  {url}", style="bold"))
         console.print(Text(text("demo.next_exports")))
         console.print(Text(f"  {scene.exports()}", style="bold"))
         console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
-        console.print(Text(f"  {scene.command('withdraw', '--by', 'demo', person.recipient_id)}", style="bold"))
+        console.print(Text(f"  {scene.command('withdraw', '--by', VISITOR, person.recipient_id)}", style="bold"))
         console.print(Text(text("demo.next_look")))
         console.print(Text(f"  {scene.command('status')}", style="bold"))
         console.print(Text(text("demo.next_end")))
@@ -169,7 +173,7 @@ def _report(console: Console, person: Person, told: ExplainedDecision) -> None:
 def _summary(
     scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision], sealed: int, *, people: int
 ) -> dict[str, Any]:
-    withdraw = scene.command("withdraw", "--by", "demo", scene.retailer.cast["clear"].recipient_id)
+    withdraw = scene.command("withdraw", "--by", VISITOR, scene.retailer.cast["clear"].recipient_id)
     return {
         "people": people,
         "sends": len(tally.expected),
@@ -182,6 +186,7 @@ def _summary(
         "missing": tally.missing(),
         "wrong": tally.wrong(),
         "cast": {verdict: _told(one) for verdict, one in told.items()},
+        "colleagues": ROLES,
         "withdraw": f"{scene.exports()} && {withdraw}",
     }
 

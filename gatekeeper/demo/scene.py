@@ -24,6 +24,7 @@ from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.demo import addresses
+from gatekeeper.demo.colleagues import CONSOLE, VISITOR, Colleagues
 from gatekeeper.demo.process import Process
 from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import Person, Retailer
@@ -50,9 +51,9 @@ SEAL_SECONDS = 1.0
 """Time between checkpoints, and between a witness's checks; short, because the demo is short."""
 RECENT = 30
 """The number of last offsets read in each partition to find the newest decision."""
-FOUND_BY = ("broker", "keys", "log", "http_port")
-"""Settings that a command needs to find the demo."""
-OURS = (*FOUND_BY, "mode", "acts", *PLAIN)
+FOUND_BY = ("broker", "keys", "log", "http_port", "user_key")
+"""Settings that a command needs to find the demo, and to act in it."""
+OURS = (*FOUND_BY, "mode", "acts", "console_key", *PLAIN)
 """Settings that the demo sets itself, regardless of the environment."""
 
 _T = TypeVar("_T")
@@ -97,23 +98,33 @@ class Scene:
             self._stack.close()
 
     def start_kafka(self, fetching: Fetching | None) -> None:
-        """Starts a separate broker and makes topics and keys; the broker in GATEKEEPER_BROKER is not touched."""
+        """Starts a separate broker, makes topics and keys, and registers the people who act.
+
+        The broker in GATEKEEPER_BROKER is not touched.
+        """
         broker = Broker(self.folder / "kafka")
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
         ours = {"broker": broker.bootstrap, "keys": str(self.folder / "keys"), "log": str(self.folder / "log")}
-        ours |= {"mode": "live", "acts": "unsigned", **PLAIN}
+        ours |= {"mode": "live", "acts": "signed", **PLAIN}
         self.settings = self._given.model_copy(update={**ours, "http_port": node.free_port()})
         admin.create(self.settings)
         keys = Keys(self.settings.key_folder)
         for role in ROLES:
             secret = addresses.KEY if role == "token" else None  # the people's tokens were made with it
             keys.make(role, key_name(self.settings.group, role), secret=secret)
+        self.colleagues = Colleagues(self.folder / "people", self.settings)
+        self.colleagues.register()
+        files = self.colleagues.key_files
+        self.settings = self.settings.model_copy(update={"user_key": files[VISITOR], "console_key": files[CONSOLE]})
 
     def load(self, advance: Advance) -> int:
         """Publishes reference records and facts, and returns their number."""
         with ExitStack() as stack:
-            publishers = {topic: stack.enter_context(Publisher(self.settings, topic)) for topic in FACT_TOPICS}
+            signs = {"reference": self.colleagues}
+            publishers = {
+                topic: stack.enter_context(Publisher(self.settings, topic, signs.get(topic))) for topic in FACT_TOPICS
+            }
             done = 0
             for window in _windows(chain(self.retailer.reference(), self.retailer.facts())):
                 for topic, publisher in publishers.items():
@@ -140,11 +151,11 @@ class Scene:
     def open_console(self, users: Path | None = None) -> str:
         """Starts the console for this machine only, and returns its address once it answers.
 
-        `users`: the user file; without one no sign-in is needed and everybody acts as `demo`.
+        `users`: the user file; without one no sign-in is needed and everybody acts as VISITOR.
         """
         alone = {"HOST": "127.0.0.1", "PORT": "0", "USERS": str(users or ""), "DATA": str(self.folder / "console")}
         settings = {f"GATEKEEPER_CONSOLE_{name}": value for name, value in alone.items()}
-        log = self._beside("console", "--json", GATEKEEPER_USER="demo", **settings).log
+        log = self._beside("console", "--json", GATEKEEPER_USER=VISITOR, **settings).log
         said: list[bytes] = []
 
         def answers() -> int:

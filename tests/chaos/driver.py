@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from gatekeeper.deciding.release import releasable
 from tests.chaos.journal import UNKNOWN, Journal, Kind, Said
+from tests.support import staff
 from tests.support.world import consent, send, source
 
 RATE = 60
@@ -51,10 +52,13 @@ class Entry:
 
 
 class Hand:
-    """One producer, which says when each of its records was begun and acknowledged."""
+    """One producer, which says when each of its records was begun and acknowledged.
+
+    The person in `by` signs an act, and hanako signs a record of `reference`.
+    """
 
     def __init__(self, bootstrap: str, prefix: str, journal: Journal, **more: Any) -> None:
-        self._prefix, self._journal = prefix, journal
+        self._prefix, self._journal, self._origin = prefix, journal, f"{prefix}gk"
         self.producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -102,7 +106,11 @@ class Hand:
 
             data = entry.value if isinstance(entry.value, bytes) else json.dumps(entry.value).encode()
             key, name = entry.person if entry.key is None else entry.key, f"{self._prefix}{entry.topic}.v1"
-            self.producer.produce(name, data, key, partition=entry.partition, on_delivery=delivered)
+            headers = staff.signature(data, origin=self._origin) if entry.topic == "acts" else []
+            self.producer.produce(name, data, key, partition=entry.partition, headers=headers, on_delivery=delivered)
+            if entry.topic == "reference":
+                for of, value in staff.signed((key, data), "hanako", origin=self._origin)[1:]:
+                    self.producer.produce(name, value, of)
             self.producer.poll(0)
 
 
@@ -168,7 +176,7 @@ class Driver:
                 hand.write(acts)
                 if item["recipient_id"].startswith("young") and chance.random() < 0.3:
                     hand.write([no(item["recipient_id"])])
-                    hand.write([self._act("release", "jiro", item)])
+                    hand.write([self._act("release", "kenji", item)])
 
     def _act(self, kind: str, by: str, item: dict[str, Any]) -> Entry:
         with self._lock:

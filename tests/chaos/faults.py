@@ -171,10 +171,12 @@ def policy_activated(stage: Stage, chance: random.Random, _: object) -> bool:
     """The strictest policy comes into force, and soon the usual one again."""
     codes = []
     for policy in ("strictest@1", "jp-pmark@1"):
-        how = ("--by", "pm-7", "--from", "now", "--yes", "--and-by", "pm-8", "--no-wait")
+        how = ("--by", "hanako", "--from", "now", "--yes", "--and-by", "taro", "--no-wait")
         codes.append(stage.ended("activation", stage.command("policy", "activate", policy, *how)))
+        name = f"policy/{policy.partition('@')[0]}"
+        codes.append(stage.ended("signature", stage.command("reference", "sign", name, by="taro")))
         stage.pause(chance.uniform(1, 3))
-    return codes == [0, 0]
+    return codes == [1, 0, 1, 0]  # it waits for the second signature, and then has it
 
 
 def sealer_killed(stage: Stage, chance: random.Random, _: object) -> bool:

@@ -1,14 +1,19 @@
-"""The tests of the commands share a way to run them, and a system of topics of their own."""
+"""The tests of the commands share a way to run them, and a system of topics of their own.
+
+hanako acts, with her key, unless a command says `--by` somebody else of `tests.support.staff`, whose key signs then.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ from streams.client import admin, broker_access, publisher
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
+from tests.support import staff
 from tests.support.world import BACK_SOON, Supervised, World
 
 
@@ -50,6 +56,12 @@ class Outcome:
 Run = Callable[..., Outcome]
 
 
+def acting(arguments: Sequence[str]) -> str:
+    """The person whose key a command needs: the first that it names with `--by`, hanako if there is none."""
+    named = (person for option, person in pairwise(arguments) if option == "--by" and person in staff.ROLES)
+    return next(named, "hanako")
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs `gatekeeper` as its script does, exit code and all, without the start of a process.
@@ -61,9 +73,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> R
         if not answered:
             arguments = _unawaited(arguments)
         capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["gatekeeper", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
+        with monkeypatch.context() as called:
+            called.setattr(sys, "argv", ["gatekeeper", *arguments])
+            if os.environ.get("GATEKEEPER_USER_KEY") == staff.key_file("hanako"):
+                called.setenv("GATEKEEPER_USER_KEY", staff.key_file(acting(arguments)))
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
         printed = capfd.readouterr()
         return Outcome(int(ended.value.code or 0), printed.out, printed.err)
 
@@ -117,9 +132,9 @@ class System:
         assert not failed, failed
 
     def records(self, topic: str) -> list[Record]:
-        """Returns what stands on a topic."""
+        """Returns what stands on a topic; the signatures of `reference` are left out."""
         with Reader(self.settings) as reader:
-            return list(reader.read(topic))
+            return [one for one in reader.read(topic) if not (one.key or b"").startswith(b"signature/")]
 
 
 @pytest.fixture
@@ -130,15 +145,23 @@ def environment(kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("GATEKEEPER_PARTITIONS", "2")
     monkeypatch.setenv("GATEKEEPER_HTTP_PORT", "1")
     monkeypatch.setenv("GATEKEEPER_USER", "hanako")
-    monkeypatch.setenv("GATEKEEPER_ACTS", "unsigned")
+    monkeypatch.setenv("GATEKEEPER_USER_KEY", staff.key_file("hanako"))
     return Settings()
 
 
 @pytest.fixture
 def system(environment: Settings) -> System:
-    """A system with its topics."""
+    """A system with its topics, of which nothing is read yet."""
     admin.create(environment)
     return System(environment)
+
+
+@pytest.fixture
+def people(system: System) -> System:
+    """The same, where the people of `tests.support.staff` are registered."""
+    for name, value in staff.founding(origin=system.settings.group):
+        system.put("reference", value, key=name.encode())
+    return system
 
 
 @pytest.fixture

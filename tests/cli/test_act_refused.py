@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gatekeeper.keys import secret_text
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run
 from tests.support import staff
-from tests.support.world import World, until
+from tests.support.world import World, group_keys, until
 
 
 @pytest.fixture(scope="module")
 def signed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world of people with keys, and its worker."""
     folder = tmp_path_factory.mktemp("signed")
-    world = World(kafka.bootstrap, "answered.", partitions=2, max_lag=60.0, acts="signed").create()
+    world = World(kafka.bootstrap, "answered.", partitions=2, max_lag=60.0).create()
     world.people(["r1", "r2"])
     with world.process(folder / "log"):
         yield world
 
 
 @pytest.fixture
-def as_(signed: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def as_(signed: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets who acts, with their own key."""
     for name, value in signed.environment.items():
         monkeypatch.setenv(name, value)
 
     def person(by: str) -> None:
-        path = tmp_path / f"{by}.key"
-        path.touch(stat.S_IRUSR | stat.S_IWUSR)
-        path.write_text(secret_text(staff.key(by).signer))
-        monkeypatch.setenv("GATEKEEPER_USER_KEY", str(path))
+        monkeypatch.setenv("GATEKEEPER_USER_KEY", staff.key_file(by))
 
     return person
 
@@ -109,7 +104,8 @@ def test_a_withdrawal_of_somebody_who_may_not_enter_it_then_it_binds_and_exit_1_
 def test_no_worker_answers_then_exit_3_says_where_to_look(
     run: Run, kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0).create()
+    keys = group_keys(tmp_path / "keys", f"{prefix}gk")
+    world = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0, keys=keys).create()
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_USER", "hanako")

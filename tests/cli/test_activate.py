@@ -27,7 +27,7 @@ def file(tmp_path: Path):
 
 
 def activate(run, policy: str, *more: str):
-    return run("policy", "activate", policy, "--by", "pm-7", "--yes", *more)
+    return run("policy", "activate", policy, "--by", "hanako", "--yes", *more)
 
 
 def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, system, file) -> None:
@@ -39,19 +39,19 @@ def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, sys
         assert [one["key"] for one in done.json["differences"]] == ["consent_max_age_months"]
     records = [decode("reference", one.key, one.value) for one in system.records("reference")]
     assert [(one.id, one.version, one.by, one.toml) for one in records] == [
-        ("strictest", 3, "pm-7", both[0]),
-        ("jp-pmark", 3, "pm-7", both[1]),
+        ("strictest", 3, "hanako", both[0]),
+        ("jp-pmark", 3, "hanako", both[1]),
     ]
     assert records[1].sha256 == done.json["sha256"] == sha256(both[1].encode()).hexdigest()
     assert done.json["offset"] == system.records("reference")[1].offset
     acts = [decode("acts", one.key, one.value) for one in system.records("acts")]
     assert {(act.kind, act.subject, act.by) for act in acts} == {
-        ("activate", "policy/strictest", "pm-7"),
-        ("activate", "policy/jp-pmark", "pm-7"),
+        ("activate", "policy/strictest", "hanako"),
+        ("activate", "policy/jp-pmark", "hanako"),
     }
 
     listed = {f"{one['id']}@{one['version']}": one for one in run("policy", "list", "--live", "--json").json}
-    assert (listed["jp-pmark@3"]["state"], listed["jp-pmark@3"]["by"]) == ("in_force", "pm-7")
+    assert (listed["jp-pmark@3"]["state"], listed["jp-pmark@3"]["by"]) == ("in_force", "hanako")
     assert (listed["jp-pmark@1"]["state"], listed["jp-pmark@2"]["state"]) == ("past", "scheduled")
     assert "jp-pmark@3" not in run("policy", "list").out
 
@@ -72,7 +72,7 @@ def test_wider_file_then_it_is_refused_with_its_lines_and_written_only_when_allo
     assert (done.code, done.json["activated"]) == (1, False)
     assert "--and-by" in done.err
     assert system.records("reference") == []
-    assert activate(run, wide, "--from", "now", "--and-by", "pm-8").code == 0
+    assert activate(run, wide, "--from", "now", "--and-by", "taro").code == 0
     assert len(system.records("reference")) == 1
 
 
@@ -112,7 +112,7 @@ def test_stricter_than_the_strictest_then_it_is_refused_until_that_is_stricter(r
     assert activate(run, "jp-pmark@2", "--from", "now").code == 0
     held = policies(system.settings).over("jp-pmark")
     assert [policy.name for policy in held.home] == ["jp-pmark@1", "jp-pmark@2"]
-    looser = activate(run, "strictest@1", "--from", "now", "--and-by", "pm-8").says(2)
+    looser = activate(run, "strictest@1", "--from", "now", "--and-by", "taro").says(2)
     assert "jp-" in looser
 
 
@@ -139,7 +139,7 @@ def test_options_of_another_form_then_they_are_named(run, system, file) -> None:
 
 
 def test_nobody_to_ask_then_nothing_is_written(run, system, file) -> None:
-    done = run("policy", "activate", file(text(3)), "--by", "pm-7", "--from", "now")
+    done = run("policy", "activate", file(text(3)), "--by", "hanako", "--from", "now")
     assert done.code == 2
     assert "--yes" in done.err
     assert system.records("reference") == []
@@ -158,5 +158,5 @@ def test_unreadable_record_of_a_policy_then_status_and_list_tell_and_a_new_versi
 
 def test_record_that_no_dead_letter_tells_of_then_it_can_be_resolved(run, system) -> None:
     system.put("reference", json.dumps(record(text(3), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
-    assert run("deadletter", "resolve", "reference/0/0", "--by", "pm-7", "--reason", "typed wrong").code == 0
+    assert run("deadletter", "resolve", "reference/0/0", "--by", "hanako", "--reason", "typed wrong").code == 0
     assert policies(system.settings).over("jp-pmark").bars == ()

@@ -22,6 +22,7 @@ from gatekeeper.settings import load
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
+from tests.support import staff
 from tests.support.invented import REFERENCE
 from tests.support.trails import Trail, alone, bytes_of
 from tests.support.world import World, consent, group_keys, send, until
@@ -42,7 +43,7 @@ def decided(kafka: Broker, folder: Path) -> World:
         found.sends([f"p{number}" for number in range(SENDS)])
         found.put("sends", [("p1", b"{")])
         found.await_audits(SENDS + 1)
-        act = {"v": 1, "kind": "handoff", "act_id": "A-1", "at": "2026-11-24T10:00:00+09:00", "by": "hanako"}
+        act = {"v": 1, "kind": "handoff", "act_id": "A-1", "at": staff.now(), "by": "hanako"}
         for partition in range(found.partitions):
             found.put("acts", [("campaign/K-1", {**act, "subject": "campaign/K-1"})], partition=partition)
         found.put("consents", [("p2", consent("p2", "Withdrawn"))])

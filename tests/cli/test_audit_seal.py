@@ -140,8 +140,9 @@ def test_given_a_stolen_worker_key_then_the_ledger_s_branch_is_sealed_and_the_fo
 
 
 def test_given_a_forged_manifest_that_the_ledger_named_then_its_partition_waits_until_a_statement_chooses(
-    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("GATEKEEPER_USER_KEY")  # nobody is registered, and the choice names its author all the same
     empty = [Taken(SENDS, 0, 0, 0)]
 
     def put_with_head(writer: Writer, **other: Any) -> bytes:

@@ -111,16 +111,16 @@ def test_an_unreadable_fact_then_its_resolution_is_written_once_for_all(run, sys
     system.put("consents", SECRET, key=b"r1")
     dead(system, "consents/0/0")
     for _ in range(2):
-        done = run("deadletter", "resolve", "consents/0/0", "--by", "dpo-1", "--reason", "asked the shop", "--json")
+        done = run("deadletter", "resolve", "consents/0/0", "--by", "hanako", "--reason", "asked the shop", "--json")
         assert (done.code, done.err) == (0, "")
     records = system.records("reference")
     assert {record.key for record in records} == {b"resolution/consents-0-0"}
     value = decode("reference", records[-1].key, records[-1].value)
-    assert (value.topic, value.partition, value.offset, value.by) == ("consents", 0, 0, "dpo-1")
+    assert (value.topic, value.partition, value.offset, value.by) == ("consents", 0, 0, "hanako")
     (row,) = [json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines()]
     assert row["open"] is False
     assert row["resolution"]["reason"] == "asked the shop"
-    assert "resolved by dpo-1" in run("deadletter", "list").out
+    assert "resolved by hanako" in run("deadletter", "list").out
 
 
 def test_an_unreadable_fact_whose_dead_letter_has_expired_then_it_can_still_be_resolved_by_who_the_setting_names(
@@ -128,26 +128,27 @@ def test_an_unreadable_fact_whose_dead_letter_has_expired_then_it_can_still_be_r
 ) -> None:
     system.put("consents", SECRET, key=b"r1")
     monkeypatch.delenv("GATEKEEPER_USER")
+    monkeypatch.delenv("GATEKEEPER_USER_KEY")
     assert "--by" in run("deadletter", "resolve", "consents/0/0", "--reason", "dealt with").says(2)
-    monkeypatch.setenv("GATEKEEPER_USER", "dpo-2")
+    monkeypatch.setenv("GATEKEEPER_USER", "taro")
     assert run("deadletter", "resolve", "consents/0/0", "--reason", "dealt with").code == 0
     (record,) = system.records("reference")
-    assert decode("reference", record.key, record.value).by == "dpo-2"
+    assert decode("reference", record.key, record.value).by == "taro"
 
 
 @pytest.mark.parametrize(
     ("source", "by", "part"),
     [
-        ("sends/0/0", "dpo-1", "platform"),
-        ("owls/0/0", "dpo-1", "consents"),
-        ("consents/0", "dpo-1", "consents/3/120"),
-        ("consents/x/0", "dpo-1", "consents/3/120"),
-        ("consents/0/-1", "dpo-1", "consents/3/120"),
-        ("consents/0/99", "dpo-1", "consents/0/99"),
-        ("consents/99/0", "dpo-1", "consents/99/0"),
-        ("consents/0/" + "9" * 30, "dpo-1", "SOURCE"),
+        ("sends/0/0", "hanako", "platform"),
+        ("owls/0/0", "hanako", "consents"),
+        ("consents/0", "hanako", "consents/3/120"),
+        ("consents/x/0", "hanako", "consents/3/120"),
+        ("consents/0/-1", "hanako", "consents/3/120"),
+        ("consents/0/99", "hanako", "consents/0/99"),
+        ("consents/99/0", "hanako", "consents/99/0"),
+        ("consents/0/" + "9" * 30, "hanako", "SOURCE"),
         ("consents/0/0", "花子", "--by"),
-        ("reference/0/0", "dpo-1", "can be read"),
+        ("reference/0/0", "hanako", "can be read"),
     ],
 )
 def test_nothing_to_resolve_then_one_sentence_says_why_and_nothing_is_written(

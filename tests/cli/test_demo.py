@@ -84,6 +84,7 @@ def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_pat
     assert list(tmp_path.iterdir()) == []
     assert (summary["sends"], summary["audit"], summary["missing"], summary["wrong"]) == (120, 120, 0, 0)
     assert summary["sealed"] >= 8
+    assert summary["colleagues"]["taro"] == ["manager"]
     assert summary["console"] is None, "what ends with the result opens nothing"
     assert sum(summary["outputs"].values()) == sum(summary["verdicts"].values()) == 120
     assert summary["outputs"]["cleared"] == summary["verdicts"]["clear"] > 0
@@ -109,6 +110,11 @@ def test_given_a_withdrawal_elsewhere_then_the_next_piece_is_withheld_until_the_
             return done.stdout
 
         command = shlex.split(demo.until(r"withdraw --by demo R"))
+        people = [json.loads(line) for line in run("staff", "list", "--json").splitlines()]
+        assert [one["id"] for one in people if not one["waiting"]] == ["console", "demo", "hanako", "taro"]
+        assert run("reference", "list", "--json") == "", "every record is signed"
+        noted = run("review", "note", "--filter", "primary=AGE_UNCERTAIN", "--reason", "seen", "--yes")
+        assert {json.loads(line)["outcome"] for line in noted.splitlines()} == {"recorded"}
         children = demo.children()
         demo.until(r"R000001  clear .*送れます")
         until(lambda: "CONSENT_MISSING" in httpx.get(queue).text, "the queue in a browser, filled")

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from tests.cli.conftest import Run, System
+from tests.support import staff
 from tests.support.world import Supervised, World, consent, send, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
@@ -165,7 +166,7 @@ def test_commit_without_an_answer_then_the_same_run_has_its_act_once_and_the_fil
     run: Run, world: World, campaign: str, tmp_path: Path, committed: bool
 ) -> None:
     names = cleared(world, campaign, 4)
-    act = {"v": 1, "kind": "handoff", "act_id": f"r-{campaign}", "at": "2026-11-24T10:00:00Z", "by": "hanako",
+    act = {"v": 1, "kind": "handoff", "act_id": f"r-{campaign}", "at": staff.now(), "by": "hanako",
            "subject": f"campaign/{campaign}", "channel": "postal"}  # fmt: skip
     first = world.producer(**{"transactional.id": f"{world.application}-cli-r-{campaign}"})
     first.init_transactions(30)

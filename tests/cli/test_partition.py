@@ -86,7 +86,7 @@ def test_a_refused_partition_then_every_command_names_it_and_says_how_it_goes_on
 
 def test_a_person_resumes_it_then_the_act_is_the_one_that_the_worker_looks_for(run, system, refused) -> None:
     refused()
-    call = ("partition", "resume", "1", "--from", "5", "--by", "pm-7", "--reason", "published again")
+    call = ("partition", "resume", "1", "--from", "5", "--by", "hanako", "--reason", "published again")
     unasked = run(*call)
     assert unasked.code == 2
     assert unasked.err.endswith(f"error: {text('error.needs_yes')}\n")
@@ -96,7 +96,7 @@ def test_a_person_resumes_it_then_the_act_is_the_one_that_the_worker_looks_for(r
     (record,) = system.records("acts")
     assert (record.partition, record.key) == (1, b"partition/1")
     act = decode("acts", record.key, record.value)
-    assert (act.by, act.reason, act.sends, act.acts) == ("pm-7", "published again", 5, 0)
+    assert (act.by, act.reason, act.sends, act.acts) == ("hanako", "published again", 5, 0)
     found = resumption([record], partition=1, refused="error.sends_expired", head=HEAD.encode(), counts=lambda _: True)
     assert found is not None
     assert (found.act_id, found.sends) == (done.json["act_id"], 5)
@@ -108,7 +108,7 @@ def test_a_person_resumes_it_then_the_act_is_the_one_that_the_worker_looks_for(r
 
 
 def test_what_cannot_be_resumed_then_nothing_is_written_and_the_sentence_says_what_can(run, system, refused) -> None:
-    call = ("partition", "resume", "--by", "pm-7", "--reason", "x", "--yes", "--from")
+    call = ("partition", "resume", "--by", "hanako", "--reason", "x", "--yes", "--from")
     assert "from 4 to 7" in run(*call, "3", "1").says(2)
     assert "not refused" in run(*call, "4", "0").says(2)
     assert "from 0 to 1" in run(*call, "4", "9").says(2)
@@ -169,7 +169,7 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
         assert refused() == wrong
         for number in wrong:
             call = run("partition", "show", str(number), "--json").json["refused"]["resume"]
-            words = [*shlex.split(call)[1:-4], "--by", "pm-7", "--reason", "looked"]
+            words = [*shlex.split(call)[1:-4], "--by", "hanako", "--reason", "looked"]
             wait = ("--wait", "0") if number < 3 else ()
             assert run(*words, "--yes", *wait).code == 0
         decided = 3 * len(names) + len(people[0]) - 7
@@ -183,7 +183,7 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
             gone = list(reader.read("cleared", partition=2))
         with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
             admin.delete_records({TopicPartition(world.topic("cleared"), 2): -1})
-        again = run("audit", "reemit", "--topic", "cleared", "--by", "pm-7", "--json")
+        again = run("audit", "reemit", "--topic", "cleared", "--by", "hanako", "--json")
         assert again.code == 0, again
         with Reader(world.settings) as reader:
             back = list(reader.read("cleared", partition=2))
@@ -192,9 +192,9 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
     covered = run("audit", "coverage", "--json")
     assert (covered.code, covered.json["findings"]) == (5, []), "what expired cannot be proven any more"
     (skip,) = covered.json["skipped"]
-    assert (skip["partition"], skip["start"], skip["to"], skip["by"]) == (1, head, head + 7, "pm-7")
+    assert (skip["partition"], skip["start"], skip["to"], skip["by"]) == (1, head, head + 7, "hanako")
     assert run("audit", "export", "--out", str(tmp_path / "out"), "--unsealed").code == 0
     verified = run("audit", "verify", str(tmp_path / "out"), "--json").json
     assert [finding["code"] for finding in verified["findings"]] == ["no_log"]
     (said,) = (one for one in verified["says"] if one["code"] == "skipped_by")
-    assert (said["partition"], said["first"], said["to"], said["by"]) == (1, head, head + 7, "pm-7")
+    assert (said["partition"], said["first"], said["to"], said["by"]) == (1, head, head + 7, "hanako")

@@ -33,6 +33,7 @@ from schemas.topics import FACT_TOPICS
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.cli.conftest import Run
+from tests.support import staff
 from tests.support.invented import KEY, TOKENS, terms
 from tests.support.world import World, consent, send, source, until
 
@@ -61,7 +62,7 @@ def history(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
         until(lambda: [a for a in world.audits() if a.stage == "recall"], "the recall")
         until(lambda: len(world.outcomes()) == 2, "the answers")
         for partition in range(2):
-            act = {"v": 1, "kind": "handoff", "act_id": "h-1", "at": "2026-01-01T00:00:00Z", "by": "hanako"}
+            act = {"v": 1, "kind": "handoff", "act_id": "h-1", "at": staff.now(), "by": "hanako"}
             world.put("acts", [(None, {**act, "subject": "campaign/first"})], partition=partition)
         until(lambda: sum(a.act is not None and a.act.outcome == "done" for a in world.audits()) == 2, "hand-offs")
     return world

@@ -272,6 +272,7 @@ def test_a_wrong_call_then_one_sentence_says_what(
 
 def test_nobody_named_then_it_asks_who(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GATEKEEPER_USER")
+    monkeypatch.delenv("GATEKEEPER_USER_KEY")
     assert "GATEKEEPER_USER" in run("review", "uphold", "A" * 26, "--reason", "x").says(2)
 
 

@@ -20,6 +20,7 @@ from streams.client.publisher import transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
+from tests.support import staff
 from tests.support.world import World, send, source, until
 
 
@@ -79,7 +80,8 @@ def other_manager(system: System, by: str) -> None:
         found = fact_with_act.newest(reader, Controller, "midori")
     assert found
     act = fact_with_act.act("suspend", by=by, subject="controller/midori")
-    fact_with_act.amend(system.settings, found, act, suspended_since="2026-01-01")
+    signing = system.settings.model_copy(update={"user_key": staff.key_file(by)})
+    fact_with_act.amend(signing, found, act, suspended_since="2026-01-01")
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -158,12 +160,14 @@ def test_a_writer_gone_between_the_two_then_neither_is_there(
     settings = system.settings
 
     def ended() -> bool:
-        transact(settings, [Outgoing("acts", b"x", encode(fact_with_act.act("withdraw", by="x", recipient_id="x")))])
+        transact(
+            settings, [Outgoing("acts", b"x", encode(fact_with_act.act("withdraw", by="hanako", recipient_id="x")))]
+        )
         return bool(system.records("acts"))
 
     until(ended, "the end of the transaction that was cut off")
     assert system.records("consents") == []
-    assert {act.by for act in records(system, "acts")} == {"x"}
+    assert {act.recipient_id for act in records(system, "acts")} == {"x"}
 
 
 @pytest.fixture

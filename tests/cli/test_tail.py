@@ -89,17 +89,18 @@ def test_raw_then_who_looks_is_on_record_first_and_no_control_character_is_print
     run, system, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system.put("sends", "花子\x1b[2J".encode() + b"\xff", key=b"hanako")
-    done = run("tail", "sends", "--no-follow", "--raw", "--by", "ops-1")
+    done = run("tail", "sends", "--no-follow", "--raw", "--by", "taro")
     assert "personal data" in done.err
     assert "花子" in done.out
     assert "\x1b" not in done.out
     (record,) = system.records("acts")
     act = decode("acts", record.key, record.value)
-    assert (act.kind, act.subject, act.by) == ("reveal_topic", "topic/sends", "ops-1")
+    assert (act.kind, act.subject, act.by) == ("reveal_topic", "topic/sends", "taro")
     assert act.act_id in done.err
     assert "花子" in run("tail", "sends", "--no-follow", "--raw", "--json").json["value"]
-    assert [decode("acts", each.key, each.value).by for each in system.records("acts")] == ["ops-1", "hanako"]
+    assert [decode("acts", each.key, each.value).by for each in system.records("acts")] == ["taro", "hanako"]
     monkeypatch.delenv("GATEKEEPER_USER")
+    monkeypatch.delenv("GATEKEEPER_USER_KEY")
     assert "--by" in run("tail", "sends", "--no-follow", "--raw").says(2)
     assert len(system.records("acts")) == 2
 

@@ -118,6 +118,7 @@ def test_one_controller_of_two_of_another_form_then_nothing_is_written(run, syst
 def test_nobody_named_then_the_stop_is_written_all_the_same(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
     name_controllers(system, "midori")
     monkeypatch.delenv("GATEKEEPER_USER")
+    monkeypatch.delenv("GATEKEEPER_USER_KEY")
     assert run("withdraw", "r7", "--json").json["by"] == "unnamed"
     assert len(consents(system)) == 1
 

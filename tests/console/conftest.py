@@ -168,7 +168,7 @@ def site(kafka: Broker, people: Path, tmp_path_factory: pytest.TempPathFactory) 
     """The console of the session, with sign-in, a worker behind it, and an empty queue."""
     folder = tmp_path_factory.mktemp("site")
     prefix = f"t{uuid.uuid4().hex}."
-    world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0, acts="signed").create().may_ask()
+    world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create().may_ask()
     settings = world.settings.model_copy(update={"console_data": str(folder / "data")})
     with ExitStack() as stack:
         stack.enter_context(world.process(folder / "worker.log"))

@@ -125,7 +125,7 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
 def test_a_stop_where_people_are_registered_then_the_console_vouches_for_who_entered_it(
     kafka: Broker, people: Path, tmp_path: Path
 ) -> None:
-    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1, acts="signed").create()
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1).create()
     _, key = person_keys.make(tmp_path / "keys", "console", "k1")
     settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data"), "console_key": str(key)})
     with served(settings, Users(people)) as console:

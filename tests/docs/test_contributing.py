@@ -39,3 +39,11 @@ def test_decisions_then_the_index_has_each_by_its_title_and_every_number_up_to_t
     unused = {number: text for number, text in told.items() if text in ("not used", "reserved")}
     assert told == dict(sorted((linked | unused).items(), key=lambda row: int(row[0])))
     assert list(told) == [str(number) for number in range(1, max(pages) + 1)]
+
+
+def test_acts_without_a_signature_then_only_their_own_folder_sets_that(house: Path) -> None:
+    sets = re.compile(r"""acts["']?\s*[=:,]\s*["']unsigned|ACTS=["']?unsigned""", re.IGNORECASE)
+    folders = ("tests", "benchmarks", "gatekeeper/demo", "scripts")
+    files = {file for folder in folders for file in (house / folder).rglob("*") if file.suffix in (".py", "")}
+    found = {file for file in files if file.is_file() and sets.search(file.read_text("utf-8"))}
+    assert {str(file.relative_to(house).parent) for file in found} == {"tests/integration/unsigned"}

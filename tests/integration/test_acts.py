@@ -18,7 +18,7 @@ NOW = {"at": "2026-01-01T09:00:00+09:00"}
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0, acts="signed").create()
+    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
 
 
 def young(world: World, count: int) -> list[str]:

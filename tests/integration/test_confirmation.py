@@ -21,7 +21,7 @@ LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購�
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    found = World(kafka.bootstrap, prefix, partitions=2, acts="signed").create().may_ask()
+    found = World(kafka.bootstrap, prefix, partitions=2).create().may_ask()
     found.put("reference", [LIST])
     return found
 

@@ -132,7 +132,7 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     )
     world.put("sends", [("r1", send("r1", "unreadable")), ("r2", send("r2", "other"))])
     partition_, offset = place
-    words = ("deadletter", "resolve", f"consents/{partition_}/{offset}", "--by", "pm", "--reason", "entered again")
+    words = ("deadletter", "resolve", f"consents/{partition_}/{offset}", "--by", "hanako", "--reason", "entered again")
 
     async def run(then) -> None:
         async with world.worker() as app:

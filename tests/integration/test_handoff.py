@@ -13,7 +13,7 @@ NO = {"state": "Withdrawn", "channels": "*"}
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0, acts="signed").create()
+    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
 
 
 def hand_off(world: World, campaign: str, **more) -> None:

@@ -15,7 +15,7 @@ FROZEN = ("batch/B1", {**BATCH, "state": "quarantined"})
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    world = World(kafka.bootstrap, prefix, partitions=2, acts="signed").create()
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
     world.put("reference", [("batch/B1", BATCH)])
     return world
 

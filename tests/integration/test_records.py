@@ -16,7 +16,7 @@ from gatekeeper.texts import text
 from schemas.topics import INPUTS
 from streams.client.reader import Reader
 from streams.worker import facts
-from tests.support import forked
+from tests.support import forked, staff
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.cluster import spoil
 from tests.support.invented import REFERENCE
@@ -65,13 +65,14 @@ def compression(world: World, codec: str) -> None:
 def note(person: str) -> dict:
     """Returns an act that only is recorded."""
     return {
-        "v": 1, "kind": "withdraw", "act_id": f"a-{person}", "at": "2026-01-01T10:00:00+09:00", "by": "hanako",
+        "v": 1, "kind": "withdraw", "act_id": f"a-{person}", "at": staff.now(), "by": "hanako",
         "recipient_id": person,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("kept", ["uncompressed", "producer"])
 def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept):
+    known = sum(world.ends("reference"))
     if kept == "producer":  # as a cluster's own default would have it, changed while nobody looked
         compression(world, "producer")
     for codec in CODECS:
@@ -102,7 +103,7 @@ def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept
     with Reader(world.settings) as reader:  # commands read with another client
         assert {topic: sum(1 for _ in reader.read(topic)) for topic in INPUTS} == {
             "sends": 40 * len(CODECS), "sources": 2 * len(CODECS), "consents": 2 * len(CODECS),
-            "suppressions": len(CODECS), "reference": 5 + len(CODECS), "acts": len(CODECS),
+            "suppressions": len(CODECS), "reference": known + 2 * len(CODECS), "acts": len(CODECS),
         }  # fmt: skip
 
 
@@ -233,7 +234,7 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
             assert app.gate.readiness()["unreadable_facts"] == ["consents/{}/{}".format(*place)]
             resolution = {
                 "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": place[0],
-                "offset": place[1], "by": "pm", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
+                "offset": place[1], "by": "hanako", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
             }  # fmt: skip
             world.put("reference", [("resolution/x1", resolution)])
             world.put("sends", [("r1", send("r1", "again"))])

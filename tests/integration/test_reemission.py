@@ -63,7 +63,7 @@ def created(world: World) -> bool:
 
 def reemit(world: World, *more: str) -> tuple[int, dict[str, Any]]:
     """Runs the command in a process of its own; returns exit code and what it told."""
-    words = "audit", "reemit", "--topic", "cleared", "--json", "--by", "pm-7", *more
+    words = "audit", "reemit", "--topic", "cleared", "--json", "--by", "hanako", *more
     done = forked.run(*words, env=os.environ | world.environment)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads(done.stdout)

@@ -234,7 +234,7 @@ class World:
     application: str = "gk"
     mode: Mode = "live"
     misplaced: Literal["refuse", "judge"] = "refuse"
-    acts: Acts = "unsigned"
+    acts: Acts = "signed"
     keys: str = field(default_factory=lambda: str(key_folder()))
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
     _producer: Producer = field(init=False)

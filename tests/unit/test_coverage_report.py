@@ -151,8 +151,8 @@ def test_given_offsets_that_a_person_skipped_then_it_says_who_and_finds_nothing(
     found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped=skipped).write(6))
     assert found.findings == []
     told = [(one.topic, one.to - one.start, one.by, one.refused) for one in found.skipped]
-    assert told == [(name, count, "pm-7", "error.sends_expired") for name, count in skipped.items()]
-    assert orjson.loads(report([found], group="mail", at=AT))["skipped"][0]["by"] == "pm-7"
+    assert told == [(name, count, "taro", "error.sends_expired") for name, count in skipped.items()]
+    assert orjson.loads(report([found], group="mail", at=AT))["skipped"][0]["by"] == "taro"
 
 
 def test_given_offsets_skipped_by_an_act_that_had_no_turn_yet_then_nothing_is_found() -> None:
@@ -161,7 +161,7 @@ def test_given_offsets_skipped_by_an_act_that_had_no_turn_yet_then_nothing_is_fo
     assert b"skipped" not in report([covering(Trail(partitions=1).write(3))], group="mail", at=AT)
 
 
-@pytest.mark.parametrize("wrong", [{"by": "pm-8"}, {"act_id": "other"}, {"sends": 7}, {"refused": "error.torn"}])
+@pytest.mark.parametrize("wrong", [{"by": "hanako"}, {"act_id": "other"}, {"sends": 7}, {"refused": "error.torn"}])
 def test_given_offsets_skipped_and_no_act_that_says_so_then_it_is_found(wrong: dict[str, Any]) -> None:
     found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped={"sends": 40}, **wrong).write(2))
     assert [one.fault for one in found.findings] == ["unsaid_skip"]

@@ -1,0 +1,73 @@
+"""The people who act in the demo: two managers, the person at the console, and the console itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from gatekeeper import person_keys
+from gatekeeper.demo.business import MANAGERS
+from gatekeeper.errors import IncompleteError
+from gatekeeper.person_keys import PersonKey
+from gatekeeper.settings import Settings
+from gatekeeper.staff.roles import wanted
+from schemas.codec import encode
+from schemas.events import Staff
+from schemas.events.staff import StaffKey, StaffRole
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import Publisher
+from streams.client.signatory import PersonSignatory, Signed, Unsigned
+
+VISITOR = "demo"
+"""The person at the console, who may do everything that one person may do."""
+CONSOLE = "console"
+ROLES: Mapping[str, tuple[StaffRole, ...]] = {
+    **dict.fromkeys(MANAGERS, ("manager",)),
+    VISITOR: ("reviewer", "approver", "manager", "auditor"),
+    CONSOLE: ("console",),
+}
+
+
+class Colleagues:
+    """Everybody in ROLES with a new key, registered by the records of `gatekeeper init` and `gatekeeper staff add`.
+
+    As a signatory it lets as many managers sign a record of `reference` as it needs.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Makes the key files in `folder`; raises UnavailableError (3) if it cannot be written."""
+        self.folder = folder
+        made = {id_: person_keys.make(folder, id_, "k1") for id_ in ROLES}
+        self.key_files = {id_: str(file) for id_, (_, file) in made.items()}
+        """The path of each key file, by id."""
+        self._settings = settings
+        self._keys = {id_: key for id_, (key, _) in made.items()}
+        self._managers = [PersonSignatory(self._keys[id_], settings.group) for id_ in MANAGERS]
+
+    def register(self) -> None:
+        """Writes the first manager, whom nobody signs, then the second, and then all others, whom both sign.
+
+        Raises UnavailableError (3) without a broker, IncompleteError (5) without an acknowledgement.
+        """
+        first, second, *others = (_record(id_, self._keys[id_]) for id_ in ROLES)
+        records = [first, second, self._managers[0].endorse(second), *others, *self.sign(others).behind]
+        with Publisher(self._settings, "reference", Unsigned()) as publisher:
+            if lost := publisher.send(records).count(None):
+                raise IncompleteError("demo.unacknowledged", topic="reference", count=lost)
+
+    def sign(self, records: Sequence[Outgoing]) -> Signed:
+        """The records of `reference`, with the signatures that they need behind them: of both managers, or of one."""
+        return Signed(list(records), [one.endorse(record) for record in records for one in self._needed(record)])
+
+    def _needed(self, record: Outgoing) -> Sequence[PersonSignatory]:
+        said = orjson.loads(record.value)
+        return self._managers if said["kind"] == "staff" or wanted(said) else self._managers[:1]
+
+
+def _record(id_: str, key: PersonKey) -> Outgoing:
+    method = "console" if id_ == CONSOLE else "key"
+    known = StaffKey.model_validate({"id": key.key, "method": method, "public": key.public})
+    one = Staff(v=1, kind="staff", id=id_, roles=ROLES[id_], keys=(known,))
+    return Outgoing("reference", f"staff/{id_}".encode(), encode(one))
