@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal
 
 from gatekeeper.console.access import ROLES, Access, Grant
 from gatekeeper.person_keys import PersonKey
@@ -12,7 +12,6 @@ from schemas.audit import Acts
 
 Bar = Literal["no_staff", "not_staff", "no_key"]
 """The bar to all acts of a user: nobody is on record, this user is not, or nobody on record signs for the user."""
-BARS: tuple[Bar, ...] = get_args(Bar)
 NO_ACTS = Grant(roles=("viewer",))
 
 
