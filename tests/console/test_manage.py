@@ -12,6 +12,7 @@ import pytest
 
 from schemas.codec import decode
 from tests.console.conftest import Site, field_of
+from tests.support.authenticator import Passkey, challenge_in
 from tests.support.world import send, until
 
 KINDS = ("suspend", "resume", "quarantine", "erase", "readmit", "activate")
@@ -30,19 +31,21 @@ def form(page: str, subject: str, **more: str) -> dict[str, str]:
     return {**{key: unescape(value) for key, value in hidden.items()}, "typed": subject, "reason": "told so", **more}
 
 
-def done(client: httpx.Client, kind: str, data: dict[str, str]) -> str:
-    """Does it, and returns the page once the worker has answered."""
+def done(client: httpx.Client, kind: str, data: dict[str, str], passkey: Passkey | None = None) -> str:
+    """Does it, signs with this passkey if the page asks for a signature, and returns the page with the answer."""
     client.follow_redirects = True
     answer = client.post(f"/manage/{kind}", data=data)
     assert answer.status_code != 422, answer.text
     place = str(answer.url)
-    page = until(lambda: said(client, place), "the answer")
+    page = until(lambda: said(client, place, passkey), "the answer")
     return str(page)
 
 
-def said(client: httpx.Client, place: str) -> str | None:
-    page = client.get(place).text
-    return None if "Writing…" in page or "has not answered yet" in page else page
+def said(client: httpx.Client, place: str, passkey: Passkey | None) -> str | None:
+    answer = client.get(place)
+    if answer.url.path.startswith("/sign/") and passkey:
+        answer = client.post(str(answer.url), data={"key": passkey.id, **passkey.touched(challenge_in(answer.text))})
+    return None if "Writing…" in answer.text or "has not answered yet" in answer.text else answer.text
 
 
 def records(site: Site, topic: str) -> list[Any]:
@@ -166,26 +169,26 @@ def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_and_no_page_na
     assert name not in client.get("/manage").text
     assert "a person" in client.get("/manage").text
     client = site.client("manager")
-    done(client, "readmit", form(looked(client, "readmit", name).text, name))
+    page = looked(client, "readmit", name).text
+    assert "Acknowledged" in done(client, "readmit", form(page, name), site.passkey("manager"))
     assert [one.state for one in records(site, "suppressions") if one.recipient_id == name][-1] == "corrected"
 
 
 def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_takes_two_managers(site: Site) -> None:
-    client = site.client("manager")
+    client, passkey = site.client("manager"), site.passkey("manager")
     assert "must be the strictest" in looked(client, "activate", "jp-appi@2", since="now").text
     page = looked(client, "activate", "strictest@2", since="now").text
     assert '<th scope="row">minor_age</th><td>15</td><td>16</td>' in page
-    assert "Acknowledged" in done(client, "activate", form(page, "strictest@2"))
+    assert "Acknowledged" in done(client, "activate", form(page, "strictest@2"), passkey)
     (fact,) = [one for one in records(site, "reference") if one.kind == "policy"]
     assert (fact.id, fact.version, fact.by) == ("strictest", 2, "manager")
     until(lambda: "in force from" in client.get("/manage").text, "the record")
-    assert "Acknowledged" in done(
-        client, "activate", form(looked(client, "activate", "jp-appi@2", since="now").text, "jp-appi@2")
-    )
+    page = looked(client, "activate", "jp-appi@2", since="now").text
+    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@2"), passkey)
     page = looked(client, "activate", "jp-appi@1", since="now").text
     assert "lets more through" in page
     assert "Enter the id of the second manager" in done(client, "activate", form(page, "jp-appi@1"))
     page = looked(client, "activate", "jp-appi@1", since="now").text
-    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@1", and_by="pm-8"))
+    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@1", and_by="pm-8"), passkey)
     facts = [one for one in records(site, "reference") if one.kind == "policy"]
     assert [(fact.id, fact.version) for fact in facts] == [("strictest", 2), ("jp-appi", 2), ("jp-appi", 1)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode, urlsafe_b64encode
+import re
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from html import unescape
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, derive_private_key
@@ -91,6 +93,13 @@ class Passkey:
 
     def _data(self, *, flags: int, party: str) -> bytes:
         return sha256(party.encode()).digest() + bytes([flags]) + bytes(4)
+
+
+def challenge_in(page: str) -> bytes:
+    """Returns the challenge for the first passkey that a page of the console offers."""
+    found = re.search(r'data-challenge="([^"]+)"', page)
+    assert found, page
+    return b64decode(unescape(found[1]))
 
 
 def text(value: bytes) -> str:

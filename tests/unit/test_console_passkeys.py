@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from base64 import b64decode
 from dataclasses import replace
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from streams.client.outgoing import Outgoing
 from streams.client.touch import Touch
 from streams.operations.endorsement import Endorsable
 from tests.support import staff
-from tests.support.authenticator import Passkey, base64url
+from tests.support.authenticator import Passkey, base64url, challenge_in
 from tests.support.desk import TWO, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
 from tests.support.roles import act_of
@@ -79,12 +77,6 @@ def released(console: OfflineConsole, client: Browser) -> str:
     return str(answer.headers["location"])
 
 
-def asked(page: str) -> bytes:
-    found = re.search(r'data-challenge="([^"]+)"', page)
-    assert found, page
-    return b64decode(unescape(found[1]))
-
-
 def told(answer: Any) -> tuple[int, bool]:
     """The status, and whether the page says that the passkey's answer was refused."""
     return answer.status_code, "could not be verified" in answer.text
@@ -100,13 +92,13 @@ def test_a_release_that_takes_two_then_the_page_says_what_is_signed_and_writes_n
     for words in ("Release: 1 items", "hanako", "申込書を確認", "form-1", "SOURCE_CONFLICT", item(console)[:8]):
         assert words in page
     assert "<code>gatekeeper review release</code>" in page
-    assert asked(page) == asked(client.get(place).text), "the same challenge each time"
+    assert challenge_in(page) == challenge_in(client.get(place).text), "the same challenge each time"
 
 
 def test_a_touch_then_it_is_taken_and_only_kafka_is_missing(console: OfflineConsole) -> None:
     client, passkey = console.client("hanako"), Passkey("hanako")
     place = released(console, client)
-    touch = {"key": "p1", **passkey.touched(asked(client.get(place).text))}
+    touch = {"key": "p1", **passkey.touched(challenge_in(client.get(place).text))}
     assert client.post(place, data=touch).status_code == 503, "no broker to write to"
     assert client.post(place, data=touch).status_code == 410, "a touch is used once"
 
@@ -127,19 +119,19 @@ def test_a_touch_of_another_page_or_without_its_user_then_it_is_refused(
 ) -> None:
     client = console.client("hanako")
     place = released(console, client)
-    touch = {"key": "p1", **Passkey("hanako").touched(asked(client.get(place).text), **wrong)}
+    touch = {"key": "p1", **Passkey("hanako").touched(challenge_in(client.get(place).text), **wrong)}
     assert told(client.post(place, data=touch)) == (422, True)
 
 
 def test_the_touch_of_another_person_another_key_or_another_act_then_it_is_refused(console: OfflineConsole) -> None:
     client = console.client("hanako")
     first, second = released(console, client), released(console, client)
-    challenge = asked(client.get(first).text)
+    challenge = challenge_in(client.get(first).text)
     for touch in (
         {"key": "p1", **Passkey("taro").touched(challenge)},
         {"key": "k1", **Passkey("hanako").touched(challenge)},
         {"key": "p9", **Passkey("hanako").touched(challenge)},
-        {"key": "p1", **Passkey("hanako").touched(asked(client.get(second).text))},
+        {"key": "p1", **Passkey("hanako").touched(challenge_in(client.get(second).text))},
         {"key": "p1"},
         {},
     ):
@@ -192,7 +184,7 @@ def test_a_record_that_waits_then_a_manager_sees_what_changes_and_signs_it(conso
     assert "You sign the record staff/kenji" in page
     assert "reviewer" in page
     assert "<strong>[\n &#34;manager&#34;\n]</strong>" in page
-    touch = {"key": "p1", **Passkey("taro").touched(asked(page))}
+    touch = {"key": "p1", **Passkey("taro").touched(challenge_in(page))}
     assert client.post(place, data=touch).status_code == 503, "no broker to write to"
 
 
@@ -219,7 +211,7 @@ def test_a_record_that_waits_then_managers_alone_see_the_page(console: OfflineCo
 def test_a_new_passkey_then_a_line_for_a_manager_registers_it(console: OfflineConsole) -> None:
     client = console.client("kenji")
     passkey = Passkey("kenji", "k2")
-    challenge = base64url(asked(client.get("/passkeys").text))
+    challenge = base64url(challenge_in(client.get("/passkeys").text))
     page = client.post("/passkeys", data=passkey.created(challenge)).text
     found = re.search(r"gatekeeper staff add kenji --passkey (\S+?)<", page)
     assert found, page
@@ -244,7 +236,7 @@ def test_a_passkey_of_another_page_or_without_its_user_then_no_line(
     console: OfflineConsole, wrong: dict[str, Any]
 ) -> None:
     client = console.client("kenji")
-    challenge = base64url(asked(client.get("/passkeys").text))
+    challenge = base64url(challenge_in(client.get("/passkeys").text))
     if "type" in wrong:
         wrong = {"client": {"type": wrong["type"]}}
     assert client.post("/passkeys", data=Passkey("kenji").created(challenge, **wrong)).status_code == 400
