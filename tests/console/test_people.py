@@ -12,17 +12,14 @@ import httpx
 import orjson
 from playwright.sync_api import Page
 
-from gatekeeper import person_keys
 from gatekeeper.audit.records import inquiry
 from gatekeeper.console import record_places
 from gatekeeper.console.access import Access, Grant
 from gatekeeper.console.session import COOKIE
-from gatekeeper.console.users import Users
 from streams.client import fact_with_act
-from streams.kafka.broker import Broker
 from streams.operations import erasures
-from tests.console.conftest import Site, field_of, served
-from tests.support.world import TOKEN, World, send, until
+from tests.console.conftest import Site, field_of
+from tests.support.world import TOKEN, send, until
 
 UNKNOWN = inquiry.make("A" * 26)
 PRIVATE = ("例 花子", "見本町", "100-0000", TOKEN, "t1_")
@@ -109,7 +106,14 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
     assert "C1" in events, "one for every controller that is known"
     for event in events.values():
         assert (event["method"], event["purpose"], event["channels"]) == ("console", "*", "*")
-    (act,) = [json.loads(m.value()) for m in site.world.read("acts") if m.key() == name.encode()]
+    (message,) = [m for m in site.world.read("acts") if m.key() == name.encode()]
+    act, word = json.loads(message.value()), json.loads(dict(message.headers())["gate-signature"])
+    assert (word["method"], word["by"], word["console"], word["signin"]) == (
+        "vouched",
+        "reviewer",
+        "console",
+        "password",
+    )
     assert (act["kind"], act["by"], act["reason"], act["evidence_ref"]) == (
         "withdraw",
         "reviewer",
@@ -120,20 +124,6 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
     page = client.get(f"/people/{name}").text
     assert "reviewer: entering a withdrawal. Recorded." in page
     assert "withdrawn, by the person (the inquiry desk)" in page
-
-
-def test_a_stop_where_people_are_registered_then_the_console_vouches_for_who_entered_it(
-    kafka: Broker, people: Path, tmp_path: Path
-) -> None:
-    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1).create()
-    _, key = person_keys.make(tmp_path / "keys", "console", "k1")
-    settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data"), "console_key": str(key)})
-    with served(settings, Users(people)) as console:
-        assert stopped(console.client("reviewer"), "q-signed", reason="by telephone").status_code == 303
-    (act,) = world.read("acts")
-    said = orjson.loads(dict(act.headers())["gate-signature"])
-    assert (said["method"], said["console"], said["signin"]) == ("vouched", "console", "password")
-    assert said["by"] == orjson.loads(act.value())["by"] == "reviewer"
 
 
 def test_a_place_where_no_stop_of_the_person_stands_then_none_is_told(site: Site) -> None:
