@@ -18,8 +18,10 @@ TOKEN_PATTERN = r"^t[1-9][0-9]?(k([2-9]|[1-9][0-9]{1,3}))?_[A-Za-z0-9_\-]{43}$" 
 
 _PHONE = re.compile(r"(0[0-9]{9,10}|81[0-9]{9,10})")
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Control characters, separators of lines, and marks that turn the direction of writing."""
+TIME_LENGTH = 40
+"""Characters of a written time, at most."""
 _FORMULA = ("=", "+", "-", "@")
 """First characters that make a spreadsheet read a text as a formula."""
 
@@ -30,8 +32,13 @@ class Model(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+def looks_dialled(value: str) -> bool:
+    """True for an id that looks like a telephone number of Japan."""
+    return value[0] in "08" and _PHONE.fullmatch(value.replace("-", "").replace(".", "")) is not None
+
+
 def _surrogate(value: str) -> str:
-    if value[0] in "08" and _PHONE.fullmatch(value.replace("-", "").replace(".", "")):
+    if looks_dialled(value):
         raise ValueError("looks like a telephone number; use the CRM's random surrogate id")
     return value
 
@@ -53,7 +60,8 @@ def _time(value: str) -> str:
     return value
 
 
-def _zoned(value: str) -> str:
+def zoned(value: str) -> str:
+    """The time as written; raises ValueError if it has a clock time without time zone, or lies outside 1900 to 2200."""
     parsed = parse_time(value)
     if isinstance(parsed, datetime) and parsed.tzinfo is None:
         raise PydanticCustomError("no_time_zone", "has no time zone; add an offset such as +09:00")
@@ -67,13 +75,18 @@ def _year_in_range(parsed: date | datetime) -> None:
 
 
 def _printable(value: str) -> str:
-    if _UNPRINTABLE.search(value):
+    if UNPRINTABLE.search(value):
         raise PydanticCustomError("text_unprintable", "holds a control character or a mark of writing direction")
     return value
 
 
+def begins_formula(value: str) -> bool:
+    """True for a text that a spreadsheet would take for a formula; not for `-`, often written for a missing name."""
+    return value.lstrip().startswith(_FORMULA) and value != "-"
+
+
 def _no_formula(value: str) -> str:
-    if value.lstrip().startswith(_FORMULA) and value != "-":  # which many write where there is no name
+    if begins_formula(value):
         raise PydanticCustomError("text_unprintable", "begins like a formula of a spreadsheet")
     return value
 
@@ -92,8 +105,8 @@ Printed = Annotated[str, StringConstraints(max_length=200), AfterValidator(_prin
 """A text that is printed or dialled: no control character, nothing that turns the direction of writing."""
 PrintedLine = Annotated[Printed, AfterValidator(_no_formula)]
 """A name or a line of an address: a spreadsheet does not take it for a formula (domain rule 7.4.19)."""
-Time = Annotated[str, StringConstraints(max_length=40), AfterValidator(_time)]
-ZonedTime = Annotated[str, StringConstraints(max_length=40), AfterValidator(_zoned)]
+Time = Annotated[str, StringConstraints(max_length=TIME_LENGTH), AfterValidator(_time)]
+ZonedTime = Annotated[str, StringConstraints(max_length=TIME_LENGTH), AfterValidator(zoned)]
 BirthDate = Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}(-[01][0-9](-[0-3][0-9])?)?$")]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
 Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_time)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, cast
 
+import msgspec
+
 from gatekeeper import times
 from gatekeeper.deciding.facts import Facts, HeldSuppression, Hit
 from gatekeeper.deciding.reference import Reference
@@ -12,6 +14,7 @@ from gatekeeper.policy.policy import Policy
 from gatekeeper.times import LONG_AGO, Span
 from schemas.audit import Address
 from schemas.events import Batch, Consent, Notice, Purpose, Send, Source, Suppression, Template
+from schemas.plain_send import PlainSend
 
 UNREAD = ("not_an_address", "incomplete", "missing")
 """Results of comparing a delivery in which nothing printed can be bound to a contact point."""
@@ -68,6 +71,8 @@ class Case(NamedTuple):
 
     def for_purpose(self, purpose: str) -> Case:
         """The same case with a send of another purpose."""
+        if isinstance(self.send, PlainSend):
+            return self._replace(send=msgspec.structs.replace(self.send, purpose=purpose))
         send = _Fields()
         send.__dict__ = {**vars(self.send), "purpose": purpose}
         return self._replace(send=cast("Send", send))
@@ -217,6 +222,8 @@ class _Fields:
 
 def plain(send: Send) -> Send:
     """The same send in a form whose fields a rule reads ten times as fast."""
+    if isinstance(send, PlainSend):
+        return send
     found, point = _Fields(), _Fields()
     point.__dict__ = vars(send.contact_point)
     found.__dict__ = {**vars(send), "contact_point": point}

@@ -6,11 +6,12 @@ The audit record stores the very bytes that decide() read, so a replay reads the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import field, make_dataclass, replace
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar, cast
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
+import msgspec
 import orjson
 from pydantic import BaseModel
 
@@ -86,40 +87,43 @@ def sources(lines: bytes) -> KnownSources:
 
     All versions of one source are kept, each in the strongest state that any of them has.
     """
-    found = [orjson.loads(line) for line in lines.splitlines()]
+    found = _all(Source, lines)
     strongest: dict[str, int] = {}
-    for event in found:
-        id_ = event["source_id"]
-        strongest[id_] = max(strongest.get(id_, 0), _STATES.index(event.get("state", "active")))
-    states = {id_: _STATES[place] for id_, place in strongest.items()}
-    kept = ({**event, "state": states[event["source_id"]]} for event in found)
     points: dict[str, tuple[str | None, ...]] = {}
-    for event in found:
-        for point in event.get("contact_points", ()):
-            points[point["id"]] = (*points.get(point["id"], ()), event.get("acquired_at"))
-    return KnownSources(tuple(_source(event) for event in kept if event["state"] != "deleted"), points)
+    for source in found:
+        strongest[source.source_id] = max(strongest.get(source.source_id, 0), _STATES.index(source.state))
+        for point in source.contact_points:
+            points[point.id] = (*points.get(point.id, ()), source.acquired_at)
+    if not any(strongest.values()):
+        return KnownSources(found, points)
+    states = {id_: _STATES[place] for id_, place in strongest.items()}
+    kept = (
+        source if source.state == states[source.source_id] else changed(source, state=states[source.source_id])
+        for source in found
+    )
+    return KnownSources(tuple(source for source in kept if source.state != "deleted"), points)
 
 
 def consents(lines: bytes) -> tuple[HeldConsent, ...]:
     """Reads the consent events of one person from their redacted forms, one per line."""
-    return tuple(_made(HeldConsent, orjson.loads(line)) for line in lines.splitlines())
+    return _all(HeldConsent, lines)
 
 
 def events(lines: bytes) -> tuple[PersonEvent, ...]:
     """Reads the other events of one person from their redacted forms, one per line."""
-    return tuple(_made(PersonEvent, orjson.loads(line)) for line in lines.splitlines())
+    return _all(PersonEvent, lines)
 
 
 @lru_cache(maxsize=4096)
 def asks(lines: bytes) -> tuple[Ask, ...]:
     """Reads the asks to one person from their redacted forms, one per line."""
-    return tuple(_made(Ask, orjson.loads(line)) for line in lines.splitlines())
+    return _all(Ask, lines)
 
 
 @lru_cache(maxsize=1024)
 def releases(lines: bytes) -> tuple[Release, ...]:
     """Reads the reviewers' releases of the person's sends from their redacted forms, one per line."""
-    return tuple(_made(Release, orjson.loads(line)) for line in lines.splitlines())
+    return _all(Release, lines)
 
 
 def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple[Hit, ...]:
@@ -127,65 +131,81 @@ def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple
     return tuple(Hit(_suppression(line), stops[line], line in elsewhere) for line in sorted(stops))
 
 
-def _source(event: dict[str, Any]) -> Source:
-    for name, model in _PARTS:
-        if name in event:
-            event[name] = _made(model, event[name])
-    if "contact_points" in event:
-        event["contact_points"] = [_made(SourceContactPoint, point) for point in event["contact_points"]]
-    return _made(Source, event)
-
-
 @lru_cache(maxsize=4096)
 def _suppression(line: bytes) -> HeldSuppression:
-    event = orjson.loads(line)
-    return _made(HeldSuppression, {**event, "scope": _made(Scope, event.get("scope", {}))})
+    return _all(HeldSuppression, line)[0]
 
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def _made(model: type[M], event: dict[str, Any]) -> M:
-    """An event in the bare form of its class; the event was validated on arrival."""
-    bare = _BARE[model]
-    fields = bare.__dataclass_fields__
-    kept = {name: tuple(value) if type(value) is list else value for name, value in event.items() if name in fields}
-    return cast("M", bare(**kept))
+def _all(model: type[M], lines: bytes) -> tuple[M, ...]:
+    """The events, one per line, in the bare form of their class; the events were validated on arrival."""
+    if not lines:
+        return ()
+    read = _READ[model]
+    return tuple([read(line) for line in lines.split(b"\n")])
 
 
 def changed(event: M, **fields: Any) -> M:
     """The event with other values in these fields."""
-    return cast("M", replace(cast("Any", event), **fields))
+    return cast("M", msgspec.structs.replace(cast("Any", event), **fields))
 
 
 def _bare(model: type[BaseModel]) -> type[Any]:
     """A class with the fields and properties of one of the contract's, and nothing else.
 
-    A rule reads a field in a third of the time that pydantic takes, and a person takes 4 KB instead of 7.
+    It is read from JSON in one step, and a person takes half of what pydantic's classes take.
     """
-    fields = [
-        (name, Any) if info.is_required() else (name, Any, field(default=info.default))
-        for name, info in model.model_fields.items()
-        if name not in _KEPT_OUT
-    ]
+    fields: list[Any] = []
+    for name, info in model.model_fields.items():
+        if name not in _KEPT_OUT:
+            kind, default = _kind(info.annotation), info.default
+            if isinstance(default, BaseModel):
+                default = _BARE[type(default)]()
+            fields.append((name, kind) if info.is_required() else (name, kind, default))
     properties = {name: one for name, one in vars(model).items() if isinstance(one, property)}
-    return make_dataclass(model.__name__, fields, namespace=properties, kw_only=True, slots=True)
+    return msgspec.defstruct(model.__name__, fields, namespace=properties, kw_only=True, frozen=True, gc=False)
 
 
-_PARTS = (("check", ProviderCheck), ("succession", Succession), ("entrustment", Entrustment))
-_MODELS = (
-    Source,
+def _kind(annotation: Any) -> Any:
+    """The type of a field of the bare form: lists become tuples, parts their bare form, and the rest stays as read."""
+    if annotation in _BARE:
+        return _BARE[annotation]
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(inside[0])
+    if origin is tuple:
+        return tuple.__class_getitem__((_kind(inside[0]), ...))
+    if origin in (Union, UnionType):
+        kinds = {_kind(one) for one in inside}
+        lists = [kind for kind in kinds if get_origin(kind) is tuple]
+        parts = [kind for kind in kinds if kind in _BARE.values()]
+        if lists:
+            return lists[0] | str
+        return parts[0] | None if parts and set(inside) <= {*_BARE, NoneType} else Any
+    return Any
+
+
+_MODELS: tuple[type[BaseModel], ...] = (
     SourceContactPoint,
     ProviderCheck,
     Succession,
     Entrustment,
+    Scope,
+    Source,
     HeldConsent,
     PersonEvent,
     HeldSuppression,
-    Scope,
     Ask,
     Release,
 )
+"""The classes of the contract that a person's facts have, each after its parts."""
 _KEPT_OUT = ("recipient_id", "token", "readings", "birth_date", "reason")
 """Fields that the redacted form never has, so no code can read them by mistake."""
-_BARE: Mapping[type[BaseModel], type[Any]] = {model: _bare(model) for model in _MODELS}
+_BARE: dict[type[BaseModel], type[Any]] = {}
+for _model in _MODELS:
+    _BARE[_model] = _bare(_model)
+_READ: Mapping[type[BaseModel], Callable[[bytes], Any]] = {
+    model: msgspec.json.Decoder(bare).decode for model, bare in _BARE.items()
+}

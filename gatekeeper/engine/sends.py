@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
+
+import orjson
 
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
@@ -19,8 +22,9 @@ from gatekeeper.ledger.memory import Memory
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import Packs
 from schemas.audit import Acts, Mode
-from schemas.codec import Parsed, Unreadable, read
+from schemas.codec import Parsed, Unreadable, headers_fault, read
 from schemas.events import Send
+from schemas.plain_send import read_plain
 from schemas.record import Record
 
 INVALID = {
@@ -141,7 +145,12 @@ def taken(record: Record, partitions: int | None) -> Parsed[Send]:
     `partitions`: the number of partitions of the topic. A send on any partition but that of Kafka's own partitioner is
     refused, because duplicates are unknown there (domain rule 7.4.20). None accepts every partition.
     """
-    sent: Parsed[Send] = read(record)
+    fault = record.refused is not None or headers_fault(record.headers)
+    plain = None if fault else read_plain(record.key, record.value)
+    if plain is not None and record.value is not None:
+        sent = Parsed(cast("Send", plain), orjson.loads(record.value))
+    else:
+        sent = read(record)
     if partitions is not None and partition_of(sent.model.recipient_id.encode(), partitions) != record.partition:
         raise Unreadable(PARTITION_WRONG, "key")
     return sent
