@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import click
 import jiter
+import msgspec
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -147,7 +147,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     known = store.activations.over(known)
     facts = store.view(send, delivered, at=at, zone=known.zone(send.contact_point.country, at))
     # a case is about one person, so an unreadable part counts as theirs, whatever it names
-    facts = dataclasses.replace(facts, unreadable=tuple(unread) or facts.unreadable)
+    facts = msgspec.structs.replace(facts, unreadable=tuple(unread) or facts.unreadable)
     as_of = _milliseconds(case.as_of) if case.as_of else None
     return decide(send, facts, store.reference, known, at, as_of=as_of, checkpoint=case.checkpoint, clearance=clearance)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
+
+import msgspec
 
 from schemas.audit import Address, Printing
 from schemas.events import Ask, Consent, PersonEvent, Release, Source, Suppression
@@ -31,8 +32,7 @@ class HeldSuppression(Suppression):
     arrived: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """A suppression that names the person, with the certainty of the match (per mille).
 
     `elsewhere`: the suppression names only another contact point, which a source of the person names.
@@ -63,8 +63,7 @@ NO_AGES = Ages()
 """The ages of a person without a birth date in any source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """The facts of one person that bear on one send.
 
     `contact_point_from`: ids of the sources that name the send's contact point with the same token as the printed
@@ -92,11 +91,11 @@ class Facts:
     events: tuple[PersonEvent, ...] = ()
     asks: tuple[Ask, ...] = ()
     releases: tuple[Release, ...] = ()
-    contact_point_near: Mapping[str, int] = field(default_factory=dict)
-    points: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    contact_point_near: Mapping[str, int] = msgspec.field(default_factory=dict)
+    points: Mapping[str, tuple[str | None, ...]] = msgspec.field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
-    late: Mapping[str, int] = field(default_factory=dict)
-    left: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    late: Mapping[str, int] = msgspec.field(default_factory=dict)
+    left: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict)
     printed: Printing | None = None
     erased: int | None = None
     ages: Ages = NO_AGES

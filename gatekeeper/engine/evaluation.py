@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from gatekeeper import times
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
@@ -189,8 +191,7 @@ class Moment:
         return Evaluation(self, sent, decision, facts, at_point, before)
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(msgspec.Struct, frozen=True):
     """A decision on one send, with its inputs.
 
     `facts`: None if the look-up failed. `printed`: the result of comparing the send's delivery. `clearance`: as

@@ -86,23 +86,22 @@ class Judge(Evaluator):
             who, salt = now.subject(sent.model.recipient_id)
             evaluation = now.evaluate(sent)
             facts = evaluation.facts
-            judged = self._judged(record, cause, evaluation, who)
-            kept = () if judged.failed else evaluation.remembered(cause)
-            return replace(judged, entries=(*kept, *salt))
+            return self._judged(record, cause, evaluation, who, salt)
         except Unreadable as fault:
             return self._dead(record, cause, only(now.policy, at, [invalid(fault)]))
         except Exception as error:
             if sent is not None:
                 try:  # withhold the send; as a dead letter, if even that fails
-                    return replace(
-                        self._judged(record, cause, now.defective(sent, error, facts=facts), who), entries=salt
-                    )
+                    return self._judged(record, cause, now.defective(sent, error, facts=facts), who, salt)
                 except Exception as again:
                     error = again
             dead = self._dead(record, cause, only(now.policy, at, [defect(error)]), failed=True)
             return replace(dead, entries=salt)
 
-    def _judged(self, record: Record, cause: Cause, evaluation: Evaluation, who: Subject | None) -> Judged:
+    def _judged(
+        self, record: Record, cause: Cause, evaluation: Evaluation, who: Subject | None, salt: tuple[Entry, ...]
+    ) -> Judged:
+        """The result of an evaluation; `salt`: the entry of the person's salt, if it is new."""
         decision, send = evaluation.decision, evaluation.sent.model
         proof = evaluation.record(cause, subject=who)
         dead = decision.codes == ("EVENT_INVALID",)
@@ -119,6 +118,7 @@ class Judge(Evaluator):
             dead=dead,
             misplaced=partition_of(send.recipient_id.encode(), self.partitions) != record.partition,
             failed=evaluation.error is not None,
+            entries=salt if evaluation.error is not None else (*evaluation.remembered(cause), *salt),
         )
 
     def _dead(self, record: Record, cause: Cause, decision: Decision, *, failed: bool = False) -> Judged:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from gatekeeper.deciding import arrival, redacted
 from gatekeeper.deciding.facts import CERTAIN, HeldConsent
@@ -50,8 +51,7 @@ _TOO_MANY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PersonFacts:
+class PersonFacts(msgspec.Struct, frozen=True):
     """The decoded lines of a person, or of a token.
 
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
@@ -179,7 +179,7 @@ def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> Perso
     ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
     release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))
     asks = redacted.asks(ask_lines)
-    return replace(
+    return msgspec.structs.replace(
         person,
         asks=asks,
         releases=redacted.releases(release_lines),

@@ -19,6 +19,7 @@ from schemas.events.sends import ADDRESSED
 
 Counts = tuple[tuple[str, int], ...]
 """Numbers of tokens by key, in the order of keys."""
+_ASKED = 256  # combinations of keys whose faults are kept: a gate has few keys, and a send may name any
 _NUMBERS = re.compile(r"t(\d+)(?:k(\d+))?")
 _GIVEN = re.compile(rb"(?m)^t([^ _]+)_[^ ]+ ([^ ]+ ([^ ]+)) %d (.*)$" % CERTAIN)
 
@@ -32,8 +33,8 @@ class SendAddress(NamedTuple):
 
     exact: Collection[str]
     readings: Mapping[str, int]
-    keys: Collection[str] | None
-    matched: Collection[str] | None = None
+    keys: frozenset[str] | None
+    matched: frozenset[str] | None = None
 
 
 class KeyUse(NamedTuple):
@@ -46,13 +47,13 @@ class KeyUse(NamedTuple):
 
 def address_of(send: Send, printed: Identified | None) -> SendAddress:
     """The address of a send as it is printed; if it prints none, the token of its contact point counts."""
-    matched = {key_of(match.token) for match in send.match} or None
+    matched = frozenset(key_of(match.token) for match in send.match) if send.match else None
     if printed:
         return SendAddress(printed.exact, dict(printed.readings), printed.keys, matched)
     token = send.contact_point.token
     if token is None:
         return SendAddress((), {}, None, matched)
-    return SendAddress((token,), {}, (key_of(token),) if send.channel in ADDRESSED else None, matched)
+    return SendAddress((token,), {}, frozenset((key_of(token),)) if send.channel in ADDRESSED else None, matched)
 
 
 class TokenKeys:
@@ -62,6 +63,7 @@ class TokenKeys:
         self._stops: dict[str, Counts] = {}  # by the id of the suppression
         self._alike: Counter[Counts] = Counter()
         self._sources: Counter[str] = Counter()
+        self._lacking: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[str]] = {}  # by keys
 
     def stopped(self, suppression_id: str, token: str) -> None:
         """Takes in a token of a suppression that was not known for it."""
@@ -72,6 +74,8 @@ class TokenKeys:
         self._alike[before] -= 1
         self._alike[after] += 1
         self._alike = +self._alike
+        if self._lacking:
+            self._lacking = {}
         self._stops[suppression_id] = after
 
     def given(self, before: bytes, after: bytes) -> None:
@@ -84,12 +88,18 @@ class TokenKeys:
 
         A suppression that has as many tokens of one of the address's keys is compared by these.
         """
+        asked = address.keys, address.matched
+        if asked in self._lacking:
+            return self._lacking[asked]
         found = set[str]()
-        for keys in (address.keys, address.matched):
+        for keys in asked:
             for tokens in self._alike if keys is not None else ():
                 most = max((n for key, n in tokens if key in (keys or ())), default=0)
                 found.update(key for key, n in tokens if key not in (keys or ()) and n > most)
-        return [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in sorted(found, key=_order)]
+        faults = [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in sorted(found, key=_order)]
+        if len(self._lacking) < _ASKED:
+            self._lacking[asked] = faults
+        return faults
 
     def uses(self) -> list[KeyUse]:
         """The number of suppressions and sources that hang on each key, in the order of keys."""

@@ -11,6 +11,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
+import msgspec
 import orjson
 
 from gatekeeper.deciding.decide import Decision, decide
@@ -116,7 +117,7 @@ class _Crowd:
         now: dict[str, Any] = {"at": at, "zone": packs.zone(send.contact_point.country, at)}
         view = store.view(send, at_point, **now, asks=asks, releases=releases, erased=erased)
         if draw.often(0.01):
-            view = dataclasses.replace(view, unreadable=(draw.one("consents/0/9", "consents/0/9/*"),))
+            view = msgspec.structs.replace(view, unreadable=(draw.one("consents/0/9", "consents/0/9/*"),))
         as_of = invented.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None
         checkpoint, clearance = (
             draw.one("intake", "intake", "handoff"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from gatekeeper.deciding.decide import Decision, decide
@@ -60,7 +60,7 @@ def decided(case: dict[str, Any]) -> Decision:
     tokens = invented.gate(*case.get("keys", (1,)))
     view = store.view(send, printed(tokens, send), at=at, zone=zone)
     if case.get("unavailable"):
-        view = dataclasses.replace(view, unreadable=tuple(case["unavailable"]))
+        view = msgspec.structs.replace(view, unreadable=tuple(case["unavailable"]))
     clearances = [one for one in case.get("clearances", ()) if one["campaign_id"] == "K-1" and not one.get("recalled")]
     return decide(
         send,
