@@ -9,40 +9,51 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 MEGABYTE = 1 << 20
+_STEP, _MASK = 6_364_136_223_846_793_005, (1 << 64) - 1  # Knuth's linear congruential generator
 
 
 class Cache(Generic[K, V]):
-    """The values of `made` for the keys used last, which together take at most `size` bytes.
+    """The values of `made` for some keys, which together take at most `size` bytes.
 
     `made`: a pure function. `weighed`: the bytes that a value and its key take, as an estimate.
-    Used values are young. Once young values fill half of the size, the others are dropped and the young ones grow old.
-    So a hit costs one look-up, and no list of uses is kept. One process needs no lock, as no step awaits.
+    Values that make room for a new one are drawn by lot. A campaign visits everybody in turn: if the value used last
+    longest ago made room, nobody's would be left when the next campaign comes. So a hit is one look-up, too.
     """
 
-    __slots__ = ("_made", "_old", "_room", "_weighed", "_young", "size")
+    __slots__ = ("_keys", "_lot", "_made", "_room", "_values", "_weighed", "size")
 
     def __init__(self, size: int, made: Callable[[K], V], weighed: Callable[[K, V], int]) -> None:
         self.size = size
         self._made, self._weighed = made, weighed
-        self._young: dict[K, V] = {}
-        self._old: dict[K, V] = {}
-        self._room = size // 2
+        self._values: dict[K, V] = {}
+        self._keys: list[K] = []
+        self._room = size
+        self._lot = 1
 
     def __call__(self, key: K) -> V:
         """The value for a key."""
         try:
-            return self._young[key]
+            return self._values[key]
         except KeyError:
             pass
-        value = self._old.pop(key) if key in self._old else self._made(key)
+        value = self._made(key)
         weight = self._weighed(key, value)
-        if weight > self._room:
-            if weight > self.size // 2:
-                return value  # larger than all that may be young
-            self._old, self._young, self._room = self._young, {}, self.size // 2
-        self._young[key] = value
+        if weight > self.size // 2 or key in self._values:  # or `made` itself asked for it
+            return value
+        while weight > self._room:
+            self._drop()
+        self._values[key] = value
+        self._keys.append(key)
         self._room -= weight
         return value
 
+    def _drop(self) -> None:
+        self._lot = (self._lot * _STEP + 1) & _MASK
+        place = (self._lot >> 33) % len(self._keys)
+        key = self._keys[place]
+        self._keys[place] = self._keys[-1]
+        self._keys.pop()
+        self._room += self._weighed(key, self._values.pop(key))
+
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._values)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, cast
 
-import msgspec
-
 from gatekeeper import times
 from gatekeeper.deciding.facts import Facts, HeldSuppression, Hit
 from gatekeeper.deciding.reference import Reference
@@ -71,10 +69,8 @@ class Case(NamedTuple):
 
     def for_purpose(self, purpose: str) -> Case:
         """The same case with a send of another purpose."""
-        if isinstance(self.send, PlainSend):
-            return self._replace(send=msgspec.structs.replace(self.send, purpose=purpose))
         send = _Fields()
-        send.__dict__ = {**vars(self.send), "purpose": purpose}
+        send.__dict__ = {**{name: getattr(self.send, name) for name in Send.model_fields}, "purpose": purpose}
         return self._replace(send=cast("Send", send))
 
     def batch(self, source: Source) -> Batch | None:

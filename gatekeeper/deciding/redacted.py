@@ -155,7 +155,7 @@ def changed(event: M, **fields: Any) -> M:
 def _bare(model: type[BaseModel]) -> type[Any]:
     """A class with the fields and properties of one of the contract's, and nothing else.
 
-    It is read from JSON in one step, and a person takes half of what pydantic's classes take.
+    It is read from JSON in one step, without a second validation.
     """
     fields: list[Any] = []
     for name, info in model.model_fields.items():

@@ -182,7 +182,7 @@ class Spelling(NamedTuple):
     def weight(self) -> int:
         """The bytes that it takes in memory with its key, as an estimate."""
         found = self.identified
-        return 1000 + 200 * (len(found.readings) + len(found.others) + len(found.same)) if found else 1000
+        return 600 + 150 * (len(found.readings) + len(found.others) + len(found.same)) if found else 600
 
 
 Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]

@@ -48,8 +48,8 @@ from schemas.topics import logical_name, subject_key
 
 SNAPSHOT_BYTES = 160 * 1024
 """Bytes of a snapshot, at most, to fit a record with send and reasons. Beyond, the person is FACTS_UNAVAILABLE."""
-DECODED = 384 * MEGABYTE
-"""Memory for the people decoded last: about 60,000 of the demo's."""
+DECODED = 512 * MEGABYTE
+"""Memory for the people decoded last: about 100,000 of the demo's."""
 UNREADABLE = 64
 """Unreadable records that are named per person; more are not named one by one."""
 _POLICY = "policy/"

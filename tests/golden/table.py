@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+import orjson
 import yaml
 
 from gatekeeper.deciding.decide import Decision, decide
@@ -15,6 +15,7 @@ from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
 from schemas.events import Send
+from schemas.plain_send import read_plain
 from tests.support import invented
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text("utf-8"))
@@ -51,10 +52,18 @@ def events(case: dict[str, Any]) -> tuple[list[invented.Event], list[invented.Ev
 
 
 def decided(case: dict[str, Any]) -> Decision:
-    """Returns what decide() says of a case."""
+    """Returns what decide() says of a case, the same of its plain reading where there is one."""
+    value = orjson.dumps(invented.send(**case.get("send", {})))
+    found = judged(case, Send.model_validate_json(value))
+    if plain := read_plain(None, value):
+        assert judged(case, cast("Send", plain)) == found
+    return found
+
+
+def judged(case: dict[str, Any], send: Send) -> Decision:
+    """Returns what decide() says of a case whose send was read."""
     reference, facts = events(case)
     store = invented.store(*facts, reference=reference)
-    send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
     at, packs = millis(case["at"]) if "at" in case else invented.T, load(case.get("policy", "jp-pmark"))
     zone = packs.zone(send.contact_point.country, at)
     tokens = invented.gate(*case.get("keys", (1,)))
