@@ -6,13 +6,14 @@ import re
 import sys
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.errors import UsageError
 from gatekeeper.review.actions import TYPED_ABOVE
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
 from gatekeeper.texts import text
-from schemas.values import ID_PATTERN
+from schemas.values import ID_PATTERN, Surrogate
 from streams.client import signatory
 
 
@@ -22,6 +23,8 @@ def _said(context: click.Context, parameter: click.Parameter, value: str | None)
         raise UsageError("error.option_invalid", option=parameter.opts[0])
     return value
 
+
+_ID = TypeAdapter[str](Surrogate)
 
 reason_option = click.option("--reason", required=True, callback=_said, help=text("cli.act_reason"))
 reason_if_done_option = click.option("--reason", callback=_said, help=text("cli.act_reason"))
@@ -38,9 +41,13 @@ def person(settings: Settings, by: str | None, *, unnamed: str | None = None) ->
     key = signatory.own_key(settings)
     if not (found := by or (key.by if key else settings.user or unnamed)):
         raise UsageError("error.user_missing")
-    if key and roles.person(key.by) != roles.person(found):
-        raise UsageError("error.key_of_other_person", by=key.by, named=named(found, "--by"))
-    return named(found, "--by")
+    try:
+        id_ = _ID.validate_python(found)
+    except ValidationError:
+        raise UsageError("error.option_invalid", option="--by") from None  # it may be a telephone number
+    if key and roles.person(key.by) != roles.person(id_):
+        raise UsageError("error.key_of_other_person", by=key.by, named=id_)
+    return id_
 
 
 def named(id_: str, argument: str, form: str = ID_PATTERN) -> str:

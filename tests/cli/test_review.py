@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from streams.client.reader import Reader
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run
+from tests.support import staff
 from tests.support.forked import Command
 from tests.support.world import TOKEN, Supervised, World, consent, send, source, until
 
@@ -295,7 +297,10 @@ def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: 
 def test_two_clients_racing_on_100_items_then_each_has_one_outcome(world: World, campaign: str) -> None:
     ids = young(world, campaign, 100)  # what one person may release at once
     running = [
-        Command("review", kind, "--filter", f"campaign={campaign}", *REASON, "--by", by)
+        Command(
+            *("review", kind, "--filter", f"campaign={campaign}", *REASON, "--by", by),
+            env=os.environ | {"GATEKEEPER_USER_KEY": staff.key_file(by)},
+        )
         for kind, by in (("release", "hanako"), ("uphold", "taro"))
     ]
     told: dict[str, list[str]] = {}

@@ -172,6 +172,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "audit replay": ("--live", "--rate", "0"),
         "audit what-if": ("--policy", "jp-appi", "--live"),
         "audit seal": ("--once",),
+        "audit branch": ("0",),
         "report": ("--from", "2026-01-01", "--to", "2026-02-01"),
         "tail": ("cleared", "--no-follow"),
     }
@@ -209,7 +210,7 @@ def test_the_console_with_its_own_user_then_every_page_is_shown(
     world: World, worker: None, users: dict[str, dict[str, str]]
 ) -> None:
     ours = {name.removeprefix("GATEKEEPER_").lower(): value for name, value in world.environment.items()}
-    app = create_app(Settings(**ours | users["console"]), users=None)
+    app = create_app(Settings(**ours | users["console"] | {"user": "hanako"}), users=None)
 
     async def visit() -> None:
         through = httpx.ASGITransport(app, client=("127.0.0.1", 1))

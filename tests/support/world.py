@@ -35,6 +35,7 @@ from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import Settings
 from schemas.audit import Acts, AuditRecord, Mode
+from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.topics import logical_name
 from streams.client import admin
@@ -359,12 +360,12 @@ class World:
     def _endorsed(self, records: Iterable[Row]) -> Iterator[Row]:
         """Records of `reference`, each with the signatures of the people in `by`, else of a manager, behind it.
 
-        Both managers sign a record about a person.
+        Both managers sign a record about a person. Nobody signs a record that cannot be read.
         """
         for key, value in records:
             yield key, value
-            if isinstance(value, dict):
-                by, data = value.get("by") or "hanako", orjson.dumps(value)
+            if isinstance(value, dict) and readable("reference", key, data := orjson.dumps(value)):
+                by = value.get("by") or "hanako"
                 people = staff.MANAGERS if value["kind"] == "staff" else (by,) if isinstance(by, str) else by
                 yield from staff.signed((str(key), data), *people, origin=self.settings.group)[1:]
 
@@ -372,7 +373,7 @@ class World:
         """The signature of an act by the person in `by`; none in a world whose acts are unsigned."""
         if topic != "acts" or self.acts == "unsigned":
             return []
-        return [staff.over(data, origin=self.settings.group)]
+        return staff.signature(data, origin=self.settings.group)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Producer]:
@@ -756,6 +757,15 @@ def _acted(audits: Iterable[AuditRecord]) -> dict[tuple[str, int, int], AuditRec
     by_place = {(logical_name(a.src.topic), a.src.partition, a.src.offset): a for a in found}
     assert len(by_place) == len(found), "an act has two audit records"
     return by_place
+
+
+def readable(topic: str, key: str | bytes | None, value: bytes) -> bool:
+    """Tells whether the gate can read a record."""
+    try:
+        decode(topic, key.encode() if isinstance(key, str) else key, value)
+    except Unreadable:
+        return False
+    return True
 
 
 def ask(port: int, page: str) -> tuple[int, dict[str, Any]]:
