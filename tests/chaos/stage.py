@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from tests.support import staff
 from tests.support.cluster import Cluster
 from tests.support.world import BACK_SOON, Supervised, World, group_keys
 
@@ -65,15 +64,11 @@ class Stage:
         """The settings with which a command finds the gate."""
         return {**self.world.environment, "GATEKEEPER_LOG": str(self.folder / "log")}
 
-    def command(self, *arguments: str, by: str = "hanako") -> subprocess.Popen[bytes]:
-        """Starts a command of the gate as this person.
-
-        Its errors go into a pipe, as no file of it may grow while its disk is full.
-        """
+    def command(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Starts a command of the gate; its errors go into a pipe, as no file of it may grow while its disk is full."""
         command = [GATEKEEPER, *arguments]
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        acting = {"GATEKEEPER_USER_KEY": staff.key_file(by)}
-        return subprocess.Popen(command, env=os.environ | self.environment | acting, **streams)
+        return subprocess.Popen(command, env=os.environ | self.environment, **streams)
 
     def ended(self, name: str, command: subprocess.Popen[bytes], seconds: float = 30.0) -> int:
         """Waits for the end of a command, keeps what it said, and returns its exit code."""
