@@ -39,7 +39,7 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
 
     # the first manager
     monkeypatch.delenv("GATEKEEPER_USER")
-    monkeypatch.delenv("GATEKEEPER_ACTS")
+    monkeypatch.delenv("GATEKEEPER_USER_KEY")
     assert run("topics", "create").code == 0
     refused = run("erase", "r1", "--by", "hanako", "--reason", "the person asked", "--yes").err
     assert "gatekeeper init" in refused
@@ -122,6 +122,7 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
 def test_a_record_of_before_the_first_person_counts_and_can_be_signed_later(
     environment: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("GATEKEEPER_USER_KEY")
     run("topics", "create")
     assert run("purpose", "add", "news", "--name-ja", "案内", "--name-en", "News", "--marketing").code == 0
     assert run("init", "hanako", "--folder", str(tmp_path)).code == 0
