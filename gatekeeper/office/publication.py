@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+import msgspec
 
 from gatekeeper import times
 from gatekeeper.audit.records import masking
@@ -80,7 +81,7 @@ class Publication:
     def _refused(self, send: Send, reference: Reference, packs: Packs) -> LineFault | None:
         governing = packs.deciding(send.contact_point.country, self._at)
         at_point = printed(None, send)  # without a key, only what the delivery lacks can be told
-        facts = replace(_NO_FACTS, printed=None if isinstance(at_point, Identified) else at_point)
+        facts = msgspec.structs.replace(_NO_FACTS, printed=None if isinstance(at_point, Identified) else at_point)
         case = Case(send, facts, reference, governing or packs.at(self._at), self._at * 1000)
         for found in system.invalid(case):
             kind = found.says["case"]
