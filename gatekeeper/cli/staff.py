@@ -185,6 +185,7 @@ def _write(settings: Settings, staff: Staff, path: Path | None = None, *, as_jso
 def waiting_row(settings: Settings, name: str, offset: int) -> Endorsable | None:
     """The record at this offset of `reference` if it waits for another signature, else None."""
     with Reader(settings) as reader:
+        reader.settled("reference")  # a record just committed may still be hidden from the next read
         return endorsement.read(reader).waiting(name, offset)
 
 
