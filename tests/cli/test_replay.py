@@ -94,7 +94,7 @@ class Forger:
 
         `released`: a reason for which somebody is said to have released the piece.
         """
-        store = FactStore()
+        store = FactStore(self.world.settings.group)
         for topic in FACT_TOPICS:
             for message in self.world.read(topic):
                 if without.encode() not in message.value():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import Site
+from tests.console.conftest import Site, touch
 
 BULK = int(os.environ.get("BULK", "150"))
 """Items that are released at once; 1,000 on demand."""
@@ -43,7 +43,8 @@ def test_many_released_at_once_then_another_person_approves_them_at_once_and_a_b
     signed_in: Callable[..., Page], site: Site
 ) -> None:
     campaign = site.withheld(BULK)
-    first, second = signed_in("approver"), signed_in("approver2", "en-US")
+    first = signed_in("approver", passkey=site.passkey("approver"))
+    second = signed_in("approver2", "en-US", passkey=site.passkey("approver2"))
     first.goto(f"/bulk?kind=release&campaign={campaign}")
     expect(first.locator("#two")).to_contain_text("一度に 100 件を超える保留の解除には二人が必要です")
     first.fill("#reason", "名簿を確認")
@@ -67,8 +68,9 @@ def test_many_released_at_once_then_another_person_approves_them_at_once_and_a_b
 
 
 def progress(page: Page) -> int:
-    """Confirms a bulk act, watches its bar, and returns where that ends."""
+    """Confirms and signs a bulk act, watches its bar, and returns where that ends."""
     page.click("#act button")
+    touch(page)
     page.wait_for_url("**/runs/*")
     seen: list[int] = page.evaluate("""() => new Promise((done) => {
       const seen = [];
