@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from threading import Lock
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -10,6 +11,8 @@ V = TypeVar("V")
 
 MEGABYTE = 1 << 20
 _STEP, _MASK = 6_364_136_223_846_793_005, (1 << 64) - 1  # Knuth's linear congruential generator
+_LOCK = Lock()
+"""One for all caches, so that a cache can be copied; it is held only while a value is kept."""
 
 
 class Cache(Generic[K, V]):
@@ -18,6 +21,7 @@ class Cache(Generic[K, V]):
     `made`: a pure function. `weighed`: the bytes that a value and its key take, as an estimate.
     Values that make room for a new one are drawn by lot. A campaign visits everybody in turn: if the value used last
     longest ago made room, nobody's would be left when the next campaign comes. So a hit is one look-up, too.
+    Threads may share a cache.
     """
 
     __slots__ = ("_keys", "_lot", "_made", "_room", "_values", "_weighed", "size")
@@ -38,14 +42,19 @@ class Cache(Generic[K, V]):
             pass
         value = self._made(key)
         weight = self._weighed(key, value)
-        if weight > self.size // 2 or key in self._values:  # or `made` itself asked for it
-            return value
+        if weight <= self.size // 2:
+            with _LOCK:
+                self._keep(key, value, weight)
+        return value
+
+    def _keep(self, key: K, value: V, weight: int) -> None:
+        if key in self._values:  # another thread, or `made` itself, asked for it
+            return
         while weight > self._room:
             self._drop()
         self._values[key] = value
         self._keys.append(key)
         self._room -= weight
-        return value
 
     def _drop(self) -> None:
         self._lot = (self._lot * _STEP + 1) & _MASK
