@@ -35,7 +35,7 @@ def test_the_same_form_sent_twice_then_one_act_stands(site: Site) -> None:
         assert acted(client, item["id"], "uphold", run="t1").status_code == 303
     until(lambda: site.state(item["id"]) == "upheld", "the answer")
     outcomes = {a.act.code for a in site.world.acted().values() if a.act and a.act.act_id == f"t1.{item['id']}"}
-    assert outcomes <= {None, "repeated"}
+    assert outcomes <= {None, "seen_before"}
     assert "Upheld: the piece does not go out." in client.get(f"/items/{item['id']}").text
 
 
