@@ -1,6 +1,6 @@
 # The gatekeeper's commands. Kafka is another image's business, so no jar and no Java is in here.
-# Build with the digest of your registry's copy:  --build-arg PYTHON_IMAGE=python:3.11.14-slim-bookworm@sha256:…
-ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+# A registry of your own:  --build-arg PYTHON_IMAGE=registry.example/python:3.11.14-slim-bookworm@sha256:…
+ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 FROM ${PYTHON_IMAGE}
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

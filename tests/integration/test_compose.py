@@ -106,7 +106,9 @@ def test_given_kafka_then_its_data_is_on_the_volume_and_its_version_is_the_locke
     mounted = [volume.split(":")[1] for volume in kafka["volumes"]]
     assert variables()["KAFKA_LOG_DIRS"] in mounted
     locked = next(jar.path for jar in jars.locked() if jar.name.startswith("kafka_2.13"))
-    assert kafka["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{locked.split('/')[-2]}}}"
+    named, _, digest = kafka["image"].removesuffix("}").partition("@sha256:")
+    assert named == f"${{KAFKA_IMAGE:-apache/kafka:{locked.split('/')[-2]}"
+    assert re.fullmatch("[0-9a-f]{64}", digest)
 
 
 def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
@@ -167,9 +169,9 @@ def test_given_a_container_then_there_is_nothing_to_gain_in_it(name: str) -> Non
         assert all("/home/gatekeeper/" in volume for volume in service.get("volumes", [])), "no file of the host"
 
 
-def test_given_the_images_then_each_is_named_by_its_whole_version_and_takes_a_digest() -> None:
+def test_given_the_images_then_each_is_named_by_its_whole_version_and_digest() -> None:
     (default,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", DOCKERFILE, re.MULTILINE)
-    assert re.fullmatch(r"python:3\.1[123]\.\d+-slim-\w+", default)
+    assert re.fullmatch(r"python:3\.1[123]\.\d+-slim-\w+@sha256:[0-9a-f]{64}", default)
     assert re.findall(r"^FROM (.*)$", DOCKERFILE, re.MULTILINE) == ["${PYTHON_IMAGE}"]
     for service in OURS.values():
         assert service["build"]["args"] == {"PYTHON_IMAGE": f"${{PYTHON_IMAGE:-{default}}}"}
