@@ -36,10 +36,11 @@ WEIGHT = 0.2
 """Weight of the newest chunk in the mean: caches are cold at first, and a policy may change."""
 
 
-async def arrival(arrived: asyncio.Event) -> None:
-    """Waits until a chunk has arrived since the last call, or until it is time to look ahead."""
+async def arrival(arrived: asyncio.Event, most: float | None = None) -> None:
+    """Waits until a chunk has arrived since the last call, `most` seconds are over, or it is time to look ahead."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 can swallow a cancellation
+        # wait_for of 3.11 can swallow a cancellation
+        async with asyncio.timeout(IDLE_SECONDS if most is None else min(most, IDLE_SECONDS)):
             await arrived.wait()
     arrived.clear()
 

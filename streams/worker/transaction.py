@@ -53,15 +53,15 @@ class Transaction:
                 return
         raise RestartError("error.record_too_large", topic=topic)
 
-    async def commit(self, position: Mapping[TopicPartition, int], clock: Clock) -> dict[str, int]:
-        """Writes everything added, with the group's offsets as a mirror of the position, and commits.
+    async def commit(self, shown: Mapping[TopicPartition, int], clock: Clock) -> dict[str, int]:
+        """Writes everything added, with the group's offsets that ride along, and commits.
 
         The result is the first offset of each topic's last batch. Every failure and every unknown result is an
         exception: the caller must not use this writer any more.
         """
         start, sent = clock.start(), clock.now()
         batches = [(topic, batch) for topic, batches in self._batches.items() for batch in batches]
-        offsets = {tp: OffsetAndMetadata(offset, "") for tp, offset in position.items()}
+        offsets = {tp: OffsetAndMetadata(offset, "") for tp, offset in shown.items()}
         places = await self._writer.commit([batch for _, batch in batches], offsets, self._settings.group)
         appended = max(place.timestamp for place in places)
         clock.observe(start=start, sent=sent, acknowledged=clock.now(), appended=appended)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -23,6 +24,7 @@ from streams.worker.batch import Judging
 from streams.worker.batch_input import BatchInput, Restart, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
+from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import InputRange, Intake, arrival
 from streams.worker.reevaluation import Touched
 from streams.worker.takeover import TakeOver, refuse_hanging
@@ -63,6 +65,7 @@ class Turn:
         self._review = TopicPartition(tools.settings.topic("review"), number)
         self._probe = offsets.Probe(tools.clients.reader(), tools.followers.ends)
         self._writer = tools.clients.producer(number)
+        self._group = GroupOffsets(asyncio.get_running_loop().time)
         self._arrived = asyncio.Event()
         self._intake = Intake[ConsumerRecord](self._sends, self._probe, tools.credit, tools.seek, self._arrived)
         self._acts = Acts(tools.settings, number, tools.clients, tools.followers.ends)
@@ -155,13 +158,13 @@ class Turn:
     async def note(self, text: str) -> None:
         """Writes a note beside the group's offset of `sends`: the reason why the partition is refused."""
         offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
-        await self._writer.commit([], {self._sends: OffsetAndMetadata(offset, text)}, self._tools.settings.group)
+        await self._show_offsets({self._sends: offset}, text)
 
     async def _judge(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             if not self._waiting:
-                await arrival(self._arrived)
+                await arrival(self._arrived, self._group.seconds)
             acts = await self._next_acts()
             sends, touched = self._intake.nothing(), list[str]()
             # a cancellation needs no facts, so while facts are late it does not wait behind acts that need them
@@ -171,6 +174,7 @@ class Turn:
             load = BatchInput(sends, acts, touched, await self._waiting_of(touched))
             due = self._something_to_write_down()
             if load.empty and not due:
+                await self._show()
                 continue
             fresh = await self._ready(load)
             transaction, acts, self._left = self._judging.judged(load, fresh=fresh, due=due)
@@ -181,10 +185,24 @@ class Turn:
             self._act_intake.written(acts)
             await self._settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
-            self._committing = loop.create_task(self._commit(transaction, position, self._judging.head))
-            self._committing.add_done_callback(self._heed)
+            self._begin_commit(self._commit(transaction, position, self._judging.head))
             if not self._waiting:
                 await self._settled()
+
+    async def _show(self) -> None:
+        """Writes the group's offsets alone, if traffic has ended since they last rode along."""
+        if left := self._group.left():
+            await self._settled()
+            self._begin_commit(self._show_offsets(left))
+            await self._settled()
+
+    async def _show_offsets(self, position: Mapping[TopicPartition, int], note: str = "") -> None:
+        offsets = {tp: OffsetAndMetadata(offset, note) for tp, offset in position.items()}
+        await self._writer.commit([], offsets, self._tools.settings.group)
+
+    def _begin_commit(self, commit: Coroutine[Any, Any, None]) -> None:
+        self._committing = asyncio.create_task(commit)
+        self._committing.add_done_callback(self._heed)
 
     def _heed(self, commit: asyncio.Task[None]) -> None:
         """Ends the work if a commit failed, whatever the task awaits at the moment."""
@@ -266,7 +284,7 @@ class Turn:
 
     async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
         memory = self._judging.memory
-        begins = await transaction.commit(position, self._tools.clock)
+        begins = await transaction.commit(self._group.riding(position), self._tools.clock)
         self.head = self._committed = head
         self._commits += 1
         if memory.review is not None and begins.get("review", -1) >= 0:

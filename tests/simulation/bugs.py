@@ -20,6 +20,7 @@ from streams.worker import batch
 from streams.worker.batch import Judging
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
+from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import Intake
 from streams.worker.ledger import Ledger
 from streams.worker.takeover import TakeOver
@@ -324,6 +325,13 @@ def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
 def uncertain_memory(patch: pytest.MonkeyPatch) -> None:
     """Decisions that were not committed stay in memory over a rebalance."""
     patch.setattr(Turn, "clean", property(lambda self: self.waits_for != "take_over"))
+
+
+@planted
+def offsets_only_with_traffic(patch: pytest.MonkeyPatch) -> None:
+    """The group's offsets are not written once more when traffic ends."""
+    patch.setattr(GroupOffsets, "seconds", None)
+    patch.setattr(Turn, "_show", lambda self: asyncio.sleep(0))
 
 
 @planted

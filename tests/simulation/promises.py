@@ -138,6 +138,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         one_audit_record_an_act(told)
         nobody_acts_unsigned(told)
         campaigns_are_ended(told)
+        lag_tools_see_the_end(kafka, told)
         ledger_is_what_follows(told, packs)
         letters.update(
             source
@@ -270,6 +271,14 @@ def campaigns_are_ended(told: Told) -> None:
             left = {name for name in live if campaigns[name] == audit.campaign and since[name] < before}
             left -= handed if act.kind == "handoff" else set()
             demand(not left, "a campaign is done, and was not", told.number, act.kind, audit.campaign, left)
+
+
+def lag_tools_see_the_end(kafka: Kafka, told: Told) -> None:
+    """After the traffic, the group's offsets are where the partition's last manifest ends, unless they expired."""
+    for one in ("sends", "acts"):
+        shown = kafka.offset(told.settings.group, TopicPartition(told.settings.topic(one), told.number))
+        if shown is not None:
+            demand(shown.offset == told.ledger["head"][one], "a lag that stays", told.number, one, shown.offset)
 
 
 def one_dead_letter_a_fact(kafka: Kafka, settings: Settings, letters: Counter[str]) -> None:
