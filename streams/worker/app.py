@@ -28,6 +28,7 @@ from streams.client.connection import reached
 from streams.worker.chunks import CREDIT_RECORDS, Credit, Schema, Transport
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
+from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
@@ -162,6 +163,7 @@ def create_app(
             masters={number: fingerprint(key) for number, key in masters.items()},
             writers=keys.public("worker"),
             pace=Pace(),
+            departures=Departures(),
         ),
         on_failure,
     )

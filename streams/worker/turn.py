@@ -165,6 +165,8 @@ class Turn:
         while True:
             if not self._waiting:
                 await arrival(self._arrived, self._group.seconds)
+            if self._waiting:
+                await self._tools.departures.next()  # chunks that come meanwhile are judged together
             acts = await self._next_acts()
             sends, touched = self._intake.nothing(), list[str]()
             # a cancellation needs no facts, so while facts are late it does not wait behind acts that need them

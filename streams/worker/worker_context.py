@@ -16,6 +16,7 @@ from gatekeeper.signing_key import SigningKey
 from streams.worker.chunks import Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
+from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
 
@@ -39,6 +40,7 @@ class WorkerContext:
     writers: Sequence[Vkey]
     """The available public keys of workers; if there are none, every record on `manifests` counts."""
     pace: Pace
+    departures: Departures
 
     @property
     def packs(self) -> Packs:

@@ -23,8 +23,8 @@ TRACED = 10
 MODULES = tuple(
     f"streams.worker.{name}"
     for name in (
-        *("acts", "batch", "batch_input", "clock", "facts", "group_offsets", "intake", "ledger", "offsets"),
-        *("partition", "reevaluation", "settling", "takeover", "transaction", "turn"),
+        *("acts", "batch", "batch_input", "clock", "departures", "facts", "group_offsets", "intake", "ledger"),
+        *("offsets", "partition", "reevaluation", "settling", "takeover", "transaction", "turn"),
     )
 )
 """The modules that a simulated worker runs. It leaves out those between it and Faust, the process or the network:

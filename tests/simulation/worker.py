@@ -26,6 +26,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.signing_key import SigningKey
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
+from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate
 from streams.worker.intake import Pace
@@ -163,6 +164,7 @@ class Worker:
                 signer=SIGNER,
                 masters={number: fingerprint(key) for number, key in MASTERS.items()},
                 pace=Pace(),
+                departures=Departures(),
                 writers=[parse_vkey(SIGNER.verifier)],
             )
             self.gate = Gate(self, tools, self.failed)
