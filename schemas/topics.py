@@ -22,6 +22,8 @@ FOREVER = -1
 MAX_MESSAGE_BYTES = 1_048_576
 """Most bytes of a batch on the wire; the codec limits single values far below."""
 
+Compression = Literal["uncompressed", "gzip", "zstd"]
+"""Compression of the batches of a topic."""
 Partitioning = Literal["n", "any", "one"]
 Part = Literal[
     "worker",
@@ -47,6 +49,8 @@ PARTS: tuple[Part, ...] = get_args(Part)
 class Topic:
     """One topic: its records, the parts that write and read it, its layout, and its retention.
 
+    `compression`: in which the worker writes. Parts of the gate read zstd; other companies' programs read gzip, which
+    every client knows. The broker keeps the topics of the worker as they are written, and unpacks all others.
     `partitions`: "n" = the one number for all (GATEKEEPER_PARTITIONS), "one" = 1, "any" = at the operator's choice.
     `keep_ms`: retention in milliseconds, FOREVER for evidence, None = compacted instead. `adapter`: the model of its
     values; None if the value is another topic's record, unchanged.
@@ -59,6 +63,7 @@ class Topic:
     partitions: Partitioning
     keep_ms: int | None
     adapter: TypeAdapter[Any] | None = None
+    compression: Compression = "uncompressed"
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def settings(self, *, audit_days: int, replicas: int) -> dict[str, str]:
@@ -76,7 +81,7 @@ class Topic:
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
             "min.insync.replicas": "2" if replicas > 1 else "1",
             "unclean.leader.election.enable": "false",
-            **({"compression.type": "uncompressed"} if self.name in INPUTS else {}),
+            "compression.type": "uncompressed" if self.name in INPUTS else "producer",
             **self.extra,
         }
 
@@ -102,10 +107,15 @@ _ACCESS: Mapping[str, tuple[str, str]] = {
 
 
 def _topic(
-    name: str, key: str, partitions: Partitioning, keep_ms: int | None, adapter: TypeAdapter[Any] | None = None
+    name: str,
+    key: str,
+    partitions: Partitioning,
+    keep_ms: int | None,
+    adapter: TypeAdapter[Any] | None = None,
+    compression: Compression = "uncompressed",
 ) -> Topic:
     writers, readers = (tuple(part for part in PARTS if part in parts.split()) for parts in _ACCESS[name])
-    return Topic(name, key, writers, readers, partitions, keep_ms, adapter)
+    return Topic(name, key, writers, readers, partitions, keep_ms, adapter, compression)
 
 
 def _registry() -> Mapping[str, Topic]:
@@ -117,14 +127,14 @@ def _registry() -> Mapping[str, Topic]:
         _topic("suppressions", "recipient id or token", "any", FOREVER, TypeAdapter(Suppression)),
         _topic("reference", "kind/id", "one", FOREVER, TypeAdapter(Reference)),
         _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, TypeAdapter(Act)),
-        _topic("cleared", "recipient id", "n", 60 * DAY_MS, send),
-        _topic("review", "recipient id", "n", 60 * DAY_MS, send),
-        _topic("confirmations", "recipient id", "n", 30 * DAY_MS, TypeAdapter(Ask)),
-        _topic("recalls", "recipient id", "n", 90 * DAY_MS, TypeAdapter(Recall)),
-        _topic("audit", "decision id", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord)),
-        _topic("manifests", "writer", "n", 1095 * DAY_MS, TypeAdapter(Manifest)),
-        _topic("ledger", "entry", "n", None),
-        _topic("salts", "entry", "n", None),
+        _topic("cleared", "recipient id", "n", 60 * DAY_MS, send, "gzip"),
+        _topic("review", "recipient id", "n", 60 * DAY_MS, send, "zstd"),
+        _topic("confirmations", "recipient id", "n", 30 * DAY_MS, TypeAdapter(Ask), "gzip"),
+        _topic("recalls", "recipient id", "n", 90 * DAY_MS, TypeAdapter(Recall), "gzip"),
+        _topic("audit", "decision id", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord), "zstd"),
+        _topic("manifests", "writer", "n", 1095 * DAY_MS, TypeAdapter(Manifest), "zstd"),
+        _topic("ledger", "entry", "n", None, compression="zstd"),
+        _topic("salts", "entry", "n", None, compression="zstd"),
         _topic("deadletter", "as it came", "n", 14 * DAY_MS),
     )
     return MappingProxyType({row.name: row for row in rows})

@@ -107,7 +107,7 @@ def list_topics(as_json: bool) -> None:
         for row in rows:
             show_json(row)
     else:
-        columns = ("topic", "key", "writers", "readers", "partitions", "kept")
+        columns = ("topic", "key", "writers", "readers", "partitions", "kept", "compression")
         show_table(
             [f"cli.column_{column}" for column in columns],
             [[_shown(row[column]) for column in columns] for row in rows],
@@ -148,6 +148,7 @@ def _row(topic: Topic, settings: Settings) -> dict[str, Any]:
         "readers": topic.readers,
         "partitions": 1 if topic.partitions == "one" else settings.partitions,
         "kept": _kept(topic, settings),
+        "compression": topic.compression,
     }
 
 

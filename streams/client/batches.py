@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from schemas.record import Record, Refusal
+from streams.client.compression import inflated
 from streams.client.record_batch import (
     CODEC,
     CONTROL,
@@ -32,7 +33,6 @@ from streams.client.record_batch import (
     RefusedHeader,
     Taken,
     framed,
-    inflated,
     length_at,
     marker,
     read,

@@ -29,6 +29,8 @@ from aiokafka.protocol.transaction import (
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
+from schemas.topics import Compression
+from streams.client.compression import packed
 from streams.client.coordinators import PATIENCE, Coordinators, error_of, patiently
 
 BATCH_BYTES = 1_000_000
@@ -37,11 +39,15 @@ T = TypeVar("T")
 
 
 class ProducerBatch:
-    """Records for one partition of one topic (the broker's name), to be written together."""
+    """Records for one partition of one topic (the broker's name), to be written together.
 
-    def __init__(self, topic: str, partition: int) -> None:
+    `compression`: of the batch as it is sent. Its size is bounded before that, so that no reader inflates more.
+    """
+
+    def __init__(self, topic: str, partition: int, compression: Compression = "uncompressed") -> None:
         self.tp = TopicPartition(topic, partition)
         self.records = 0
+        self._compression: Compression = compression
         self._builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, 0, BATCH_BYTES)
 
     def append(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> bool:
@@ -56,7 +62,7 @@ class ProducerBatch:
     def written(self, producer_id: int, epoch: int, sequence: int) -> bytes:
         """The bytes of the batch to send; call it once only."""
         self._builder.set_producer_state(producer_id, epoch, sequence)
-        return bytes(self._builder.build())
+        return packed(bytes(self._builder.build()), self._compression)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
-import cramjam
-
 from schemas import codec
 from schemas.codec import KEY_BYTES
 
-MAX_INFLATED = 8 * 2**20
-"""Bytes of a batch's records, at most. Our topics take 1 MiB a batch, so data that grow eightfold are not ours."""
 MAX_HEADERS = 2 * codec.MAX_HEADERS
 """Above the headers of any record of the gate, which passes a platform's headers on with a dozen of its own."""
 MAX_RECORDS = 2**20
@@ -26,10 +22,8 @@ MAX_RECORDS = 2**20
 HEAD = struct.Struct(">qiibIhiqqqhii")
 FRAME = 12
 CODEC, _APPEND_TIME, CONTROL = 0x07, 0x08, 0x20
-_GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
 _ABORT, _COMMIT = b"\0\0\0\0", b"\0\0\0\1"
 """Keys of markers: a version and a type."""
-_XERIAL = b"\x82SNAPPY\x00"
 
 
 class RefusedHeader(str):
@@ -123,51 +117,6 @@ def framed(raw: bytes) -> int:
             return 0
         count, at = count + 1, at + max(length, 0)
     return count if at == len(raw) else 0
-
-
-def inflated(raw: bytes) -> bytes:
-    """A compressed batch in uncompressed form, with its checksum unchanged.
-
-    Raises Fault: `batch_too_long` if the records take more than MAX_INFLATED, else `batch_unreadable`.
-    """
-    head = BatchHeader.of(raw)
-    codec, payload = head.attributes & CODEC, raw[HEAD.size :]
-    try:
-        records = _snappy(payload) if codec == _SNAPPY else _framed(codec, payload)
-    except Fault:
-        raise
-    except Exception:  # whatever a codec's library raises on foreign bytes, the reader must go on
-        raise Fault("batch_unreadable") from None
-    length = HEAD.size - FRAME + len(records)
-    return HEAD.pack(*head._replace(length=length, attributes=head.attributes & ~CODEC)) + records
-
-
-def _framed(codec: int, payload: bytes) -> bytes:
-    library = {_GZIP: cramjam.gzip, _LZ4: cramjam.lz4, _ZSTD: cramjam.zstd}[codec]
-    for room in (min(16 * len(payload), MAX_INFLATED), MAX_INFLATED):
-        into = bytearray(room)
-        try:
-            return bytes(memoryview(into)[: library.decompress_into(payload, into)])
-        except cramjam.DecompressionError as error:
-            if "whole buffer" not in str(error):
-                raise
-    raise Fault("batch_too_long")
-
-
-def _snappy(payload: bytes) -> bytes:
-    """The content of one block (librdkafka), or of blocks behind a header of their own (Java)."""
-    blocks = [payload]
-    if payload.startswith(_XERIAL):
-        blocks, at = [], 16
-        while at < len(payload):
-            size: int = struct.unpack_from(">i", payload, at)[0]
-            if size < 0 or at + 4 + size > len(payload):
-                raise Fault("batch_unreadable")
-            blocks.append(payload[at + 4 : at + 4 + size])
-            at += 4 + size
-    if sum(cramjam.snappy.decompress_raw_len(block) for block in blocks) > MAX_INFLATED:
-        raise Fault("batch_too_long")
-    return b"".join(bytes(cramjam.snappy.decompress_raw(block)) for block in blocks)
 
 
 def read(plain: bytes, head: BatchHeader) -> Iterator[Taken]:

@@ -11,7 +11,7 @@ from aiokafka.structs import OffsetAndMetadata
 from gatekeeper.errors import IntegrityError, RestartError
 from gatekeeper.settings import Settings
 from schemas.codec import KEY_BYTES
-from schemas.topics import MAX_MESSAGE_BYTES
+from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
 from streams.client.producer import Producer, ProducerBatch
 from streams.worker.clock import Clock
 
@@ -48,7 +48,8 @@ class Transaction:
         batches = self._batches.setdefault(topic, [])
         for fresh in (False, True):
             if fresh or not batches:
-                batches.append(ProducerBatch(self._settings.topic(topic), self._partition))
+                name, compression = self._settings.topic(topic), TOPICS[topic].compression
+                batches.append(ProducerBatch(name, self._partition, compression))
             if batches[-1].append(key, value, headers):
                 return
         raise RestartError("error.record_too_large", topic=topic)

@@ -47,6 +47,7 @@ def test_topics_then_the_page_is_the_registry(table: Table) -> None:
             ", ".join(topic.readers),
             partitions[topic.partitions],
             kept(topic),
+            topic.compression,
         ]
         for topic in TOPICS.values()
     ]

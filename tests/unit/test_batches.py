@@ -19,7 +19,8 @@ import pytest
 from aiokafka.record._crc32c import crc as checksum
 
 from streams.client.batches import Batches, refusal
-from streams.client.record_batch import MAX_HEADERS, MAX_INFLATED
+from streams.client.compression import MAX_INFLATED
+from streams.client.record_batch import MAX_HEADERS
 
 CLIENTS = pytest.mark.parametrize(
     "library", [asynchronous.MemoryRecords, synchronous.MemoryRecords], ids=["aiokafka", "kafka-python"]

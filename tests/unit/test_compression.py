@@ -1,0 +1,97 @@
+"""Batches of the worker are written compressed, and every client reads them; their size is bounded before that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import aiokafka.record.memory_records as asynchronous
+import kafka.record.memory_records as synchronous
+import pytest
+
+from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, TOPICS, Compression
+from streams.client.batches import Batches
+from streams.client.producer import BATCH_BYTES, ProducerBatch
+from streams.client.record_batch import CODEC, BatchHeader
+
+OTHERS = {"mailer", "platform", "crm"}
+"""Parts that run programs of other companies."""
+LIBRARIES = pytest.mark.parametrize("library", [asynchronous.MemoryRecords, synchronous.MemoryRecords])
+CODECS: list[Compression] = ["uncompressed", "gzip", "zstd"]
+RECORDS = [(b"P-%d" % number, b'{"v":1,"name":"%d"}' % number * 20, [("gate", b"x" * 40)]) for number in range(50)]
+
+
+def written(compression: Compression) -> tuple[ProducerBatch, bytes]:
+    batch = ProducerBatch("t", 3, compression)
+    assert all(batch.append(*record) for record in RECORDS)
+    return batch, batch.written(77, 5, 900)
+
+
+def read(library: Any, data: bytes) -> Iterator[Any]:
+    """Yields the batches of a fetch as our clients take them."""
+    batches = Batches(library, data)
+    while batch := batches.next_batch():
+        yield batch
+
+
+@pytest.mark.parametrize("compression", CODECS)
+@LIBRARIES
+def test_a_batch_of_the_worker_then_both_clients_read_what_was_added(library: Any, compression: Compression) -> None:
+    (batch,) = read(library, written(compression)[1])
+    assert batch.validate_crc()
+    assert (batch.base_offset, batch.next_offset, batch.producer_id) == (0, len(RECORDS), 77)
+    assert [(one.key, one.value, list(one.headers)) for one in batch] == RECORDS
+
+
+@LIBRARIES
+def test_a_batch_in_gzip_then_a_client_without_our_reading_takes_it(library: Any) -> None:
+    batch = library(written("gzip")[1]).next_batch()
+    assert batch.validate_crc()
+    assert [one.value for one in batch] == [value for _, value, _ in RECORDS]
+
+
+def test_a_batch_then_its_head_says_what_it_said_uncompressed() -> None:
+    heads = []
+    for compression in CODECS:
+        batch, data = written(compression)
+        assert batch.records == len(RECORDS)
+        head = BatchHeader.of(data)
+        assert head.length == len(data) - 12
+        same = {"crc": 0, "length": 0, "attributes": head.attributes & ~CODEC, "first_timestamp": 0, "max_timestamp": 0}
+        heads.append((head.attributes & CODEC, head._replace(**same)))
+    assert [codec for codec, _ in heads] == [0, 1, 4]
+    assert len({head for _, head in heads}) == 1
+
+
+@pytest.mark.parametrize("compression", CODECS)
+def test_batches_of_any_bytes_then_the_broker_takes_them_and_a_reader_inflates_no_more(
+    compression: Compression,
+) -> None:
+    for value in (Random(1).randbytes(70_000), bytes(70_000)):
+        batch = ProducerBatch("t", 0, compression)
+        while batch.append(b"K", value):
+            pass
+        assert (batch.records + 1) * len(value) > BATCH_BYTES
+        data = batch.written(1, 0, 0)
+        assert len(data) <= MAX_MESSAGE_BYTES
+        (found,) = read(asynchronous.MemoryRecords, data)
+        assert [one.value for one in found] == [value] * batch.records
+
+
+def test_bytes_that_do_not_shrink_then_they_stay_as_they_are() -> None:
+    batch = ProducerBatch("t", 0, "zstd")
+    batch.append(None, Random(1).randbytes(500))
+    assert BatchHeader.of(batch.written(1, 0, 0)).attributes & CODEC == 0
+
+
+def test_topics_then_other_companies_need_no_library_and_the_broker_keeps_what_the_worker_wrote() -> None:
+    for topic in TOPICS.values():
+        setting = topic.settings(audit_days=1095, replicas=1)["compression.type"]
+        assert setting == ("uncompressed" if topic.name in INPUTS else "producer")
+        if topic.name in INPUTS:
+            assert topic.compression == "uncompressed"
+        elif OTHERS & {*topic.readers}:
+            assert topic.compression == "gzip"
+        elif topic.name != "deadletter":  # foreign bytes, in the sizes of foreigners
+            assert topic.compression == "zstd"
