@@ -102,7 +102,7 @@ def test_the_locks_then_they_keep_the_ranges_of_the_project() -> None:
             assert locked(lock)[one.name] in one.specifier, (lock, str(one))
 
 
-@pytest.mark.parametrize("name", ["build", "runtime", "broker", "dev"])
+@pytest.mark.parametrize("name", ["build", "uv", "runtime", "broker", "dev"])
 def test_a_lock_then_every_package_has_hashes_and_no_address(name: str) -> None:
     text = (HOUSE / "requirements" / f"{name}.txt").read_text("utf-8").replace("\\\n", "")
     for line in text.splitlines():
