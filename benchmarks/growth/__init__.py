@@ -1,0 +1,1 @@
+"""Measures the gate's growth, size by size."""
