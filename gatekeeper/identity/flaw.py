@@ -22,10 +22,10 @@ def flaw(channel: Channel, delivery: Delivery) -> Flaw | None:
     `incomplete`: it lacks a part that the channel needs. `several`: two mailboxes or two numbers.
     """
     if channel in WRITTEN:
-        lines = [alike(line).strip() for line in delivery.lines]
-        placed = any(_POSTCODE_MARK in line or _PREFECTURE.match(line) for line in lines)
-        placed = placed or bool((delivery.postcode or "").strip())
-        return None if delivery.name.strip() and any(lines) and placed else "incomplete"
+        placed = bool((delivery.postcode or "").strip()) or any(
+            _POSTCODE_MARK in line or _PREFECTURE.match(line) for line in map(_stripped, delivery.lines)
+        )
+        return None if delivery.name.strip() and placed and any(map(_stripped, delivery.lines)) else "incomplete"
     if channel == "email":
         written = delivery.email or ""
         return "several" if several_mailboxes(written) else None if written.strip() else "incomplete"
@@ -33,3 +33,7 @@ def flaw(channel: Channel, delivery: Delivery) -> Flaw | None:
         written = delivery.phone or ""
         return "several" if several_numbers(written) else None if written.strip() else "incomplete"
     return None
+
+
+def _stripped(line: str) -> str:
+    return alike(line).strip()

@@ -33,26 +33,32 @@ def match(one: str, other: str) -> int:
     return 1000 if one == other else _sureness(Postal.of(one), Postal.of(other))
 
 
-def readings(value: str) -> dict[str, int]:
-    """The less exact values under which the person of `value` may be on record, each with its match score.
+def readings(whole: Postal) -> dict[str, int]:
+    """The less exact values under which the person of `whole` may be on record, each with its match score.
 
     Tokens of similar values have nothing in common, so each similar value needs a lookup by its own token. Readings
     leave out the room, the postcode or the host (様方), or exchange one often confused letter of the name. All
-    combinations are made. The highest scores come first, at most 32, without `value` itself.
+    combinations are made. The highest scores come first, at most 32, without `whole` itself.
     """
-    whole = Postal.of(value)
     postcodes = [(whole.postcode, 1000), *([("", POSTCODE_DIFFERS)] if whole.postcode else [])]
     numbers = [(shorter, _numbers(whole.numbers, shorter)) for shorter in _shorter(whole.numbers)]
     hosts = [(whole.care, 1000), *([("", CARE_MISSING)] if whole.care else [])]
+    names = [(name, _name(whole.name, name)) for name in islice(_names(whole.name), 8)]
     found = {
-        f"{name}|{postcode}|{whole.place}|{house}|{host}": _product(_name(whole.name, name), p, 1000, n, h)
-        for name in islice(_names(whole.name), 8)
+        f"{name}|{postcode}|{whole.place}|{house}|{host}": _product(like, p, n, h)
+        for name, like in names
         for postcode, p in postcodes
         for house, n in numbers
         for host, h in hosts
     }
-    found.pop(value, None)
-    return dict(sorted(found.items(), key=lambda item: -item[1])[:READINGS])
+    found.pop(str(whole), None)
+    if len(found) > 1:
+        found = dict(sorted(found.items(), key=_falling)[:READINGS])
+    return found
+
+
+def _falling(scored: tuple[str, int]) -> int:
+    return -scored[1]
 
 
 def _sureness(one: Postal, other: Postal) -> int:
@@ -98,8 +104,9 @@ def _numbers(one: str, other: str) -> int:
 def _names(name: str) -> Iterator[str]:
     """Yields the name, then its variants with one letter exchanged for an often confused one."""
     yield name
+    alike = similar()
     for at, letter in enumerate(name):
-        for other in similar().get(letter, ""):
+        for other in alike.get(letter, ""):
             yield name[:at] + other + name[at + 1 :]
 
 

@@ -12,6 +12,9 @@ _READING = re.compile(r"[(\[〔【][ぁ-ゖァ-ヺー\s・]+[)\]〕】]")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _HONORIFIC = re.compile(r"(.{2,}?)(?:様|さま|サマ|殿|御中)+")
 _SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
+_LETTERS = re.compile(r"[一-鿿ぁ-ゖァ-ヺ ]*").fullmatch
+_TREATED = re.compile(r"[旧様殿御まマァィゥェォッャュョヮ]").search
+"""Letters that a step of normalising a name looks at."""
 
 
 def normalise_name(text: str) -> str:
@@ -21,7 +24,17 @@ def normalise_name(text: str) -> str:
     a former name counts as another name. The order of names and the script (kanji, kana, Latin) stay as written.
     Idempotent.
     """
-    return settled(_normalise, alike(text))
+    return person_of(alike(text))
+
+
+def person_of(name: str) -> str:
+    """The normalised name of a written one that `letters.alike` has brought into one form."""
+    return name.replace(" ", "") if is_bare(name) else settled(_normalise, name)
+
+
+def is_bare(name: str) -> bool:
+    """True if a name in one form is nothing but kanji, kana and spaces that the steps of normalising leave alone."""
+    return _LETTERS(name) is not None and _TREATED(name) is None
 
 
 def _normalise(text: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
+from typing import cast
 
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.pieces import PREFECTURE, Piece, host_of, pieces
 from schemas.events import Delivery
+from schemas.plain_send import PlainDelivery
 
 _BETWEEN_NAMES = re.compile(r"[\s\d()\[\]〔〕【】「」・、,:;&/〒-]+|様方?|殿|御中|宛|気付|旧姓|転送先?|[旧前新元]住所")
 _STARTS = re.compile(rf"\s+|転送先?[:\s]*|[旧前新元]住所[:\s]*|(?=〒|{PREFECTURE.pattern})")
@@ -84,4 +86,4 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
 
 
 def _at(name: str, postcode: str | None, lines: tuple[str, ...]) -> Delivery:
-    return Delivery.model_construct(name=name, postcode=postcode, lines=lines, email=None, phone=None)
+    return cast("Delivery", PlainDelivery(name, postcode, lines))

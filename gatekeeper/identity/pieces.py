@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.identity import places, written
-from gatekeeper.identity.letters import alike
-from gatekeeper.identity.name import normalise_name
+from gatekeeper.identity.name import is_bare, normalise_name
+from gatekeeper.identity.spelled import Spelled
 from schemas.events import Delivery
 
 Kind = Literal["postcode", "place", "house", "building", "host", "name", "further"]
@@ -31,6 +32,7 @@ _NO_PART = re.compile(
 _NUMBERED = re.compile(r"[0-9]\s*(?:丁目|番地|番(?!館|街))|[0-9]+-[0-9]+-[0-9]+")
 _KYOTO = re.compile(r"(?:京都府)?京都市.{1,3}?区.{1,10}通.{0,10}")
 _MERGED = re.compile(r"(?:[^\W\d_]{1,3}?[都道府県])?(?:[^\W\d_]{1,6}?[市区町村郡]){0,3}")
+_WORDS = re.compile(r"\w")
 _AGAIN = re.compile(rf"\s(?:{_NUMBERED.pattern})")
 _MUNICIPALITY = re.compile(r"[^\W\d_]{1,6}?(?:[市郡](?!営)|[^\W\d_]区(?!役))[^\W\d_]{1,10}?[0-9]")
 _ROOM = re.compile(r"(?:[0-9]|(?<![a-z])[a-z]|号室|号|室|棟|階|-f)$")
@@ -50,6 +52,8 @@ _OLD_NAME = re.compile(
     r"[(\[〔【「]\s*旧姓?[:\s]*([^\W\d_ー]{1,10}|[^\W\d_]{1,10})\s*[)\]〕】」]\s*(?:様|さま|サマ|殿)?\s*$"
 )
 _NO_NAME = re.compile(r"転送|回送|[旧前新元]住所|気付|様方")
+_CUT = re.compile(r"\s(?=\S)")
+_SEPARATED = re.compile(rf"^(?:\s*{written.SEPARATOR})+")
 _KANA = re.compile(r"[(\[〔【]([ぁ-ゖァ-ヺー\s・]+)[)\]〕】]")
 
 
@@ -65,20 +69,27 @@ def pieces(delivery: Delivery) -> tuple[Piece, ...]:
 
     A piece is `further` if it is no postcode, place, house number, building with room, host (様方, 気付) or name.
     """
-    field = alike(delivery.postcode or "").strip()
-    found = _FIELD.fullmatch(field)
+    return pieces_of(Spelled.of(delivery))
+
+
+def pieces_of(spelled: Spelled) -> tuple[Piece, ...]:
+    """The same of texts that are in one form already."""
+    field: tuple[Piece, ...] = ()
+    found = None
+    if spelled.postcode:
+        found = _FIELD.fullmatch(spelled.postcode)
+        field = (Piece("postcode" if found else "further", spelled.postcode),)
     code = "".join(filter(None, found.groups())) if found else ""
-    text = written.counted("\n".join(filter(None, (alike(line).strip() for line in delivery.lines))))
     return (
-        *((Piece("postcode" if found else "further", field),) if field else ()),
-        *_of_lines(text, code, normalise_name(delivery.name)),
-        *_of_name(alike(delivery.name).strip()),
+        *field,
+        *_of_lines(written.counted("\n".join(spelled.lines)), code, spelled.person),
+        *_of_name(spelled.name),
     )
 
 
 def accounted(found: Iterable[Piece]) -> bool:
     """True if all that is printed is part of one name and one address (domain rule 7.4.19)."""
-    return all(piece.kind != "further" for piece in found)
+    return "further" not in [piece.kind for piece in found]
 
 
 def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
@@ -87,16 +98,15 @@ def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
     `code`: the digits of the postcode in its own field, "" without. `addressee`: the normalised name.
     """
     first, _, others = text.partition("\n")
-    if addressee and others and normalise_name(first) == addressee:
+    if addressee and others and _is_name(first, addressee):
         yield Piece("name", first)
         text = others
-    spared = list(text)
+    body = text
     for found in _POSTCODE.finditer(text):
         digits = "".join(filter(None, found.groups()))
         code = code or digits
         yield Piece("postcode" if digits == code else "further", found[0])
-        spared[found.start() : found.end()] = " " * len(found[0])
-    body = "".join(spared)
+        body = body[: found.start()] + " " * len(found[0]) + body[found.end() :]
     house = written.house(body)
     if house is None:
         rest, host = _host(body)
@@ -117,9 +127,14 @@ def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
     yield from (*_buildings(rest), *host, *name)
 
 
+def _is_name(text: str, name: str) -> bool:
+    """True if `text` is the normalised `name`. Normalising makes no kanji that does not stand in the text."""
+    return (name[:1] < "一" or name[:1] > "鿿" or name[0] in text) and normalise_name(text) == name
+
+
 def _host(rest: str) -> tuple[str, tuple[Piece, ...]]:
     """The text without the host at its end, and the host."""
-    found = _HOST.search(rest)
+    found = _HOST.search(rest) if "方" in rest or "気付" in rest else None
     if found is None:
         return rest, ()
     kind: Kind = "host" if _is_plain(host_of(found[0])) else "further"
@@ -133,8 +148,8 @@ def host_of(piece: str) -> str:
 
 def _name_behind(rest: str, name: str) -> tuple[str, tuple[Piece, ...]]:
     """The text without the person's own name at its end, and that name."""
-    for cut in re.finditer(r"\s(?=\S)", rest):
-        if normalise_name(rest[cut.end() :]) == name:
+    for cut in _CUT.finditer(rest):
+        if _is_name(rest[cut.end() :], name):
             return rest[: cut.start()], (Piece("name", rest[cut.end() :]),)
     return rest, ()
 
@@ -143,13 +158,26 @@ def _is_plain(text: str) -> bool:
     return not _NO_PART.search(text) and not any(PREFECTURE.match(word) for word in text.split())
 
 
-def _placed(text: str, code: str) -> Iterator[Piece]:
-    """The place, and the text before its prefecture if there is any."""
-    found = _FIRST.search(text)
-    at = found.start() if found and text[: found.start()].strip() and not PREFECTURE.match(text.strip()) else 0
-    if at:
-        yield Piece("further", text[:at])
-    yield Piece("place" if _is_place(text[at:], code) else "further", text[at:])
+def _placed(text: str, code: str) -> tuple[Piece, ...]:
+    """The place in a text before a house number, and the text before its prefecture if there is any."""
+    return _places((text, code if places.is_known(code) else ""))
+
+
+def _of_place(found: tuple[str, str]) -> tuple[Piece, ...]:
+    text, code = found
+    prefecture = _FIRST.search(text)
+    at = (
+        prefecture.start()
+        if prefecture and text[: prefecture.start()].strip() and not PREFECTURE.match(text.strip())
+        else 0
+    )
+    place = Piece("place" if _is_place(text[at:], code) else "further", text[at:])
+    return (Piece("further", text[:at]), place) if at else (place,)
+
+
+_places: Cache[tuple[str, str], tuple[Piece, ...]] = Cache(
+    16 * MEGABYTE, _of_place, lambda found, _: 700 + 8 * len(found[0])
+)
 
 
 def _is_place(text: str, code: str) -> bool:
@@ -182,8 +210,8 @@ def _buildings(rest: str) -> Iterator[Piece]:
 
 def _is_building(text: str) -> bool:
     """True for a building and its room. Without a room, the last word of a line must say that it is a building."""
-    plain = re.sub(rf"^(?:\s*{written.SEPARATOR})+", "", text).strip()
-    if not re.search(r"\w", plain):
+    plain = _SEPARATED.sub("", text).strip()
+    if not _WORDS.search(plain):
         return True
     return (
         len("".join(plain.split())) <= BUILDING
@@ -198,6 +226,9 @@ def _is_building(text: str) -> bool:
 
 def _of_name(text: str) -> Iterator[Piece]:
     """The pieces of the name: a former name stands in brackets at its end, and its reading in brackets."""
+    if is_bare(text):
+        yield Piece("further" if _NO_NAME.search(text) else "name", text)
+        return
     rest = _OLD_NAME.sub("", text)
     dropped = "".join(reading[1] for reading in _KANA.finditer(rest))
     known = not re.search(r"旧姓|[(\[〔【「]\s*旧", rest) and len("".join(dropped.split())) <= _READING

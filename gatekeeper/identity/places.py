@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.written import one_form, squeezed
 
@@ -35,8 +36,7 @@ def settle(place: str, postcode: str) -> tuple[str, str]:
     table does not know it. It also stays in Kyoto, where only the postcode distinguishes towns of one name in a ward.
     The postcode helps to restore a missing prefecture or a merged municipality. Streets of Kyoto are left out.
     """
-    full = _WAY.sub(r"\1", _complete(place))
-    found = _town(postcode) if postcode else None
+    full, found = _full(place), _town(postcode) if postcode else None
     if found is None:
         return full, postcode
     city = found.prefecture + found.city
@@ -52,9 +52,14 @@ def settle(place: str, postcode: str) -> tuple[str, str]:
     return full, postcode if kyoto or not rest.startswith(found.town) else ""
 
 
+def is_known(postcode: str) -> bool:
+    """True if the postal table has a postcode; one that it does not know says nothing about a place."""
+    return _town(postcode) is not None
+
+
 def _after_former(place: str, found: Town) -> str:
     """The rest of `place` after a missing or former municipality, if it begins with the postcode's town; else ""."""
-    if not found.town or any(place.startswith(city) for city in _current().get(place[:1], ())):
+    if not found.town or _city(place):
         return ""
     if place.startswith(found.city):
         rest = place[len(found.city) :]
@@ -72,11 +77,21 @@ def _after_former(place: str, found: Town) -> str:
 
 def _complete(place: str) -> str:
     """`place` with the prefecture and county of its city, if the city is unambiguous."""
-    for city in _current().get(place[:1], ()):
-        if place.startswith(city):
-            whole = _whole_names()[city]
-            return whole + place[len(city) :] if whole else place
-    return place
+    city = _city(place)
+    whole = _whole_names()[city] if city else ""
+    return whole + place[len(city) :] if whole else place
+
+
+_full: Cache[str, str] = Cache(
+    16 * MEGABYTE, lambda place: _WAY.sub(r"\1", _complete(place)), lambda place, _: 400 + 8 * len(place)
+)
+"""A place with its prefecture and county, and in Kyoto without the way to it."""
+
+
+def _city(place: str) -> str:
+    """The longest spelling of a city with which `place` begins; "" if it begins with none."""
+    names = _whole_names()
+    return next((place[:end] for end in range(min(_longest(), len(place)), 0, -1) if place[:end] in names), "")
 
 
 @cache
@@ -92,16 +107,12 @@ def _whole_names() -> Mapping[str, str]:
 
 
 @cache
-def _current() -> Mapping[str, tuple[str, ...]]:
-    """The spellings of cities by first letter, the longest first."""
-    found: dict[str, list[str]] = {}
-    for name in sorted(_whole_names(), key=len, reverse=True):
-        found.setdefault(name[0], []).append(name)
-    return {first: tuple(names) for first, names in found.items()}
+def _longest() -> int:
+    """Letters of the longest spelling of a city."""
+    return max(map(len, _whole_names()))
 
 
-@lru_cache(maxsize=8192)
-def _town(postcode: str) -> Town | None:
+def _look_up(postcode: str) -> Town | None:
     rows = _postcodes()
     wanted = postcode.encode()
     place = bisect_left(rows, wanted)
@@ -112,6 +123,9 @@ def _town(postcode: str) -> Town | None:
     # A few towns are written as lists (甲、乙) or ranges (64地割〜65), which no address repeats. Companies with a
     # postcode of their own have no town here; their places are checked only down to the city.
     return Town(*_municipalities()[municipality], "" if set(town) & set("、〜") else _form(town))
+
+
+_town: Cache[str, Town | None] = Cache(16 * MEGABYTE, _look_up, lambda _, town: 500 if town else 200)
 
 
 @cache

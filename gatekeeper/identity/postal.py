@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gatekeeper.identity import places, written
-from gatekeeper.identity.name import normalise_name
+from gatekeeper.identity.spelled import Spelled
 from schemas.events import Delivery
 
 
@@ -34,10 +34,14 @@ class Postal(NamedTuple):
 
 def postal(delivery: Delivery) -> Postal | None:
     """The parts of `delivery`'s name and address, each in one form; None without a name or a place."""
-    name = normalise_name(delivery.name)
-    parts = written.read(delivery.lines, delivery.postcode)
+    return postal_of(Spelled.of(delivery))
+
+
+def postal_of(spelled: Spelled) -> Postal | None:
+    """The same of texts that are in one form already."""
+    parts = written.read(spelled.lines, spelled.postcode)
     place, postcode = places.settle(parts.place, parts.postcode)
-    return Postal(name, postcode, place, parts.numbers, parts.care) if name and place else None
+    return Postal(spelled.person, postcode, place, parts.numbers, parts.care) if spelled.person and place else None
 
 
 def normalise_postal(delivery: Delivery) -> str:

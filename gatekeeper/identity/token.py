@@ -5,19 +5,21 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.others import addressed, further, hosts
-from gatekeeper.identity.pieces import Piece, accounted, pieces
-from gatekeeper.identity.postal import normalise_postal
+from gatekeeper.identity.pieces import Piece, accounted, pieces_of
+from gatekeeper.identity.postal import Postal, normalise_postal, postal, postal_of
+from gatekeeper.identity.spelled import Spelled
 from gatekeeper.mac import KEY_BYTES, begun, ended
 from schemas.audit import Printing
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN
+from schemas.plain_send import PlainDelivery
 from schemas.values import Channel
 
 VERSION = 1
@@ -134,14 +136,15 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     if channel not in WRITTEN:
         value = normalise(channel, delivery)
         return _identified(keys, value, {}, {}, whole=True) if value else None
-    found = pieces(delivery)
+    spelled = Spelled.of(delivery)
+    found = pieces_of(spelled)
     meant = addressed(delivery, found)
-    value = normalise_postal(meant) or ("" if meant is delivery else normalise_postal(delivery))
-    if not value:
+    whole = (postal(meant) if meant is not delivery else None) or postal_of(spelled)
+    if whole is None:
         return None
-    others = _others(delivery, found)
+    value, others = str(whole), _others(delivery, found)
     others.pop(value, None)
-    return _identified(keys, value, readings(value), dict(list(others.items())[:OTHERS]), whole=accounted(found))
+    return _identified(keys, value, readings(whole), dict(list(others.items())[:OTHERS]), whole=accounted(found))
 
 
 def _identified(
@@ -160,7 +163,7 @@ def _others(delivery: Delivery, parts: Sequence[Piece]) -> dict[str, int]:
     """The normalised values of other names and addresses in `delivery` with their scores, whole ones first."""
     found = dict.fromkeys(filter(None, map(normalise_postal, further(delivery, parts))), SURE)
     for value in [*found][:_READ]:
-        for less, score in readings(value).items():
+        for less, score in readings(Postal.of(value)).items():
             found.setdefault(less, score)
     for host in filter(None, map(normalise_postal, hosts(delivery, parts))):
         found.setdefault(host, HOST)
@@ -201,7 +204,7 @@ class Tokens:
 
         def read(written: Written) -> Spelling:
             channel, name, postcode, lines, contact = written
-            spelled = Delivery.model_construct(name=name, postcode=postcode, lines=lines, email=contact, phone=contact)
+            spelled = cast("Delivery", PlainDelivery(name, postcode, lines, contact, contact))
             return Spelling(identify(keys, channel, spelled), flaw(channel, spelled))
 
         self._read = Cache(size, read, lambda _, spelling: spelling.weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gatekeeper.cache import MEGABYTE, Cache
@@ -56,25 +57,35 @@ class AddressParts(NamedTuple):
     """Seven digits."""
 
 
-def read(lines: tuple[str, ...], postcode: str | None) -> AddressParts:
-    """The parts of the address on `lines`; the postcode comes from the field, else from a 〒 mark on a line."""
-    text = alike(" ".join(lines)).strip()
-    code = _POSTCODE.fullmatch(alike(postcode).strip()) if postcode else None
+def read(lines: Iterable[str], postcode: str) -> AddressParts:
+    """The parts of a written address; the postcode comes from its field, else from a 〒 mark on a line.
+
+    `lines`, `postcode`: as in `Spelled`.
+    """
+    text = " ".join(lines)
+    code = _POSTCODE.fullmatch(postcode) if postcode else None
     if "〒" in text:
         code = code or _MARKED_POSTCODE.search(text)
         text = _MARKED_POSTCODE.sub(" ", text)
     care = ""
-    with_whom = _CARE.search(text)
+    with_whom = _CARE.search(text) if "方" in text else None
     if with_whom and (with_whom[1] or _DIGIT.search(text, 0, with_whom.start())):  # 枚方 and 北方 are towns
         care = normalise_name(with_whom[1] or with_whom[2])[-20:]  # 株式会社 is longer than the ㈱ it was found as
         text = f"{text[: with_whom.start()]} {text[with_whom.end() :]}"
     place, numbers = parts = _split(text)
-    for _ in range(64):  # until parsing the parts again gives the same parts
+    # until parsing the parts again gives the same parts
+    for _ in range(0 if numbers and _ends(place) else 64):
         place, numbers = _split(place + numbers)
         if (place, numbers) == parts:
             break
         parts = (place, numbers)
     return AddressParts(place, numbers, care, code[1] + code[2] if code else "")
+
+
+_ends: Cache[str, bool] = Cache(
+    16 * MEGABYTE, lambda place: _split(f"{place}1") == (place, "1"), lambda place, _: 200 + 4 * len(place)
+)
+"""True if a place ends where a house number begins that is written behind it, whatever the number."""
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -168,7 +168,7 @@ def test_no_value_of_the_normaliser_then_no_score() -> None:
 
 def test_readings_then_each_has_its_score_and_none_is_the_value_itself() -> None:
     value = identity.normalise_postal(delivery("斉藤 恵", "150-0002", "渋谷区神宮前1-2-3 みどりハイツ101", "佐藤様方"))
-    found = identity.readings(value)
+    found = identity.readings(identity.Postal.of(value))
     assert value not in found
     assert 0 < len(found) <= 32
     assert all(0 < score < 1000 and identity.match(value, reading) == score for reading, score in found.items())
