@@ -59,8 +59,9 @@ def records(count: int, now: int) -> list[Record]:
     return found
 
 
-async def measured(count: int) -> None:
-    """Fills a model, requests each page, and prints the times."""
+async def measured(count: int) -> dict[str, float]:
+    """Fills a model, requests each page, prints the times, and returns the medians in milliseconds by path."""
+    medians = {}
     with tempfile.TemporaryDirectory() as folder:
         # the feed is not started: the pages show the records put in here
         settings = Settings(console_data=folder, broker="127.0.0.1:1", log=str(Path(folder) / "log"))
@@ -81,7 +82,9 @@ async def measured(count: int) -> None:
                     answer = await client.get(path)
                     times.append((time.perf_counter() - asked) * 1e3)
                     assert answer.status_code == 200, answer.text
-                print(f"{path:48} {min(times):7.1f} ms at best, {median(times):7.1f} ms in the middle")
+                medians[path] = median(times)
+                print(f"{path:48} {min(times):7.1f} ms at best, {medians[path]:7.1f} ms in the middle")
+    return medians
 
 
 if __name__ == "__main__":

@@ -1,0 +1,210 @@
+"""Prints the seconds of the commands that people wait for, each in a process of its own, on one real Kafka.
+
+An invented retailer's campaign to everybody is published, judged, sealed and exported. Then each command runs as a
+person would run it. Seconds pass on the clock; the processor's are those of the command and of its own processes.
+The goals are those for 100,000 sends.
+
+python -m benchmarks.commands                                  100,000 sends
+python -m benchmarks.commands --sends 1000 --json FILE         small, with the results as JSON
+python -m benchmarks.commands --only check,report --data FILE  some of them; keeps the invented data for the next run
+python -m benchmarks.commands --against /another/checkout      each one also as that checkout has it, on the same topics
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from benchmarks import console
+from benchmarks.path import World as Invented
+from gatekeeper.audit.records import inquiry
+from gatekeeper.demo.addresses import KEY
+from gatekeeper.keys import ROLES, Keys, key_name
+from schemas.topics import FACT_TOPICS
+from streams.kafka.broker import Broker
+from tests.support.world import World, until
+
+HERE = Path(__file__).parents[1]
+DEADLINE = 1_800.0
+LIST_MAP = """
+recipient_id = { column = "id" }
+method = "direct.point_card"
+collected_by = "midori-retail"
+acquired_at = { column = "date" }
+[[contact_points]]
+id = "A"
+token = { channel = "postal", name = "name", postcode = "postcode", lines = ["line"] }
+"""
+
+
+class Command(NamedTuple):
+    """A command: its name here, its goal in seconds (None: no goal), and its words."""
+
+    name: str
+    goal: float | None
+    words: Sequence[str | Path]
+
+
+class Result(NamedTuple):
+    """Seconds on the clock and of the processor, with the exit code."""
+
+    name: str
+    goal: float | None
+    seconds: float
+    processor: float
+    code: int
+
+
+class Office:
+    """One world on a broker: its topics, keys and files. `sends`: of the campaign to everybody."""
+
+    def __init__(self, broker: Broker, folder: Path, data: Invented) -> None:
+        self.folder, self.sends = folder, data.sends
+        keys = Keys(folder / "keys")
+        self.world = World(broker.bootstrap, f"{folder.name}.", keys=str(keys.folder))
+        for role in ROLES:
+            keys.make(role, key_name(self.world.settings.group, role), secret=KEY if role == "token" else None)
+        self.world.found()
+        facts: dict[str, list[tuple[str, bytes]]] = {topic: [] for topic in FACT_TOPICS}
+        for topic, key, value in data.facts:
+            facts[topic].append((key.decode(), value))
+        # dicts, which managers sign
+        self.world.put("reference", ((key, orjson.loads(value)) for key, value in facts.pop("reference")))
+        for topic, records in facts.items():
+            self.world.put(topic, records)
+        self.file("campaign.jsonl").write_bytes(b"".join(value + b"\n" for _, _, value in data.sends))
+        self.file("list.toml").write_text(LIST_MAP)
+        with self.file("list.csv").open("w", newline="", encoding="utf-8") as handle:
+            rows = csv.writer(handle)
+            rows.writerow(("id", "name", "postcode", "line", "date"))
+            for _, key, value in data.sends:
+                to = orjson.loads(value)["delivery"]
+                rows.writerow((f"{key.decode()}L", to["name"], to.get("postcode", ""), "".join(to["lines"]), "2024-05-01"))
+        more = {"GATEKEEPER_LOG": str(self.file("log")), "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}
+        more |= {"GATEKEEPER_CONSOLE_DATA": str(self.file("console"))}
+        self.environment = os.environ | self.world.environment | more
+
+    def file(self, name: str) -> Path:
+        """A file of this world."""
+        return self.folder / name
+
+    def run(self, command: Command, checkout: Path = HERE) -> Result:
+        """Runs a command with the code of a checkout, and shows its errors."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.perf_counter()
+        words = [sys.executable, "-m", "gatekeeper", *map(str, command.words)]
+        done = subprocess.run(words, cwd=checkout, env=self.environment, capture_output=True, check=False)
+        took = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode not in (0, 1):
+            print(done.stderr.decode()[-2_000:], file=sys.stderr)
+        spent = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+        return Result(command.name, command.goal, took, spent, done.returncode)
+
+    def decided(self) -> None:
+        """Lets a worker decide all sends."""
+        with self.world.process(self.file("worker.log"), http_port="0"):
+            until(lambda: self.world.decided() >= len(self.sends), "all decided", DEADLINE)
+
+    def commands(self) -> Iterator[Command]:
+        """The commands that only read, when everything is decided, sealed and exported."""
+        told = max(self.world.read("cleared"), key=lambda record: (record.offset(), record.partition()))
+        headers, send = dict(told.headers()), orjson.loads(told.value())
+        did, item = (dict(one.headers())["gate-decision-id"].decode() for one in (told, self.world.read("review")[-1]))
+        today = datetime.now(UTC) + timedelta(hours=9)
+        days = (f"{today - timedelta(days=1):%Y-%m-%d}", f"{today + timedelta(days=1):%Y-%m-%d}")
+        yield Command("--version", None, ["--version"])
+        yield Command("check", 10, ["check", self.file("campaign.jsonl"), "--json"])
+        yield Command("explain CODE", 1, ["audit", "explain", headers["gate-inquiry"].decode()])
+        yield Command("explain DECISION", 1, ["audit", "explain", did])
+        yield Command("explain SEND", 1, ["audit", "explain", send["event_id"]])
+        yield Command("review list", 1, ["review", "list", "--table"])
+        yield Command("review show", 1, ["review", "show", item, "--table"])
+        yield Command("campaign show", 1, ["campaign", "show", send["campaign_id"]])
+        yield Command("report", 3, ["report", "--from", days[0], "--to", days[1]])
+        yield Command("audit verify", None, ["audit", "verify", self.file("export")])
+        yield Command("audit replay", None, ["audit", "replay", self.file("export")])
+        yield Command("replay --live", None, ["audit", "replay", "--live", "--rate", "0"])
+        assert inquiry.read(headers["gate-inquiry"].decode()) == did[: inquiry.LENGTH]
+
+    def published(self) -> Command:
+        """Publishes the campaign; nothing is decided yet."""
+        return Command("publish", None, ["publish", self.file("campaign.jsonl")])
+
+    def imported(self) -> Command:
+        """Imports a list of as many rows."""
+        return Command("import", 10, ["import", "sources", self.file("list.csv"), "--map", self.file("list.toml")])
+
+    def handed_off(self) -> Command:
+        """Hands the campaign's cleared pieces off, with a worker that judges them again."""
+        campaign = orjson.loads(self.sends[0][2])["campaign_id"]
+        return Command("handoff", 5, ["handoff", campaign, "--out", self.file("handoff.csv"), "--wait", "600"])
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Makes the world, runs the commands, and prints a line for each; 1 if one of them failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sends", type=int, default=100_000)
+    parser.add_argument("--only", default="", help="names of commands, with commas between them")
+    parser.add_argument("--data", type=Path, help="a file that keeps the invented people and sends")
+    parser.add_argument("--against", type=Path, help="another checkout, for the commands that only read")
+    parser.add_argument("--json", type=Path, help="a file for the results")
+    asked = parser.parse_args(given)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="commands-") as folder, Broker(Path(folder) / "kafka") as broker:
+        office = Office(broker, Path(folder), Invented.of(asked.sends, asked.data or Path(folder) / "data"))
+
+        def run(command: Command, checkouts: Sequence[Path] = (HERE,)) -> None:
+            if asked.only and command.name not in asked.only.split(","):
+                return
+            for checkout in checkouts:
+                one = office.run(command, checkout)
+                results.append(one if checkout == HERE else one._replace(name=f"{one.name}, other"))
+                print(line(results[-1]), flush=True)
+
+        print(f"{'':24} {'goal':>6} {'seconds':>9} {'processor':>9}   exit")
+        results.append(office.run(office.published()))
+        print(line(results[-1]), flush=True)
+        office.decided()
+        for words in (("audit", "seal", "--once"), ("audit", "export", "--out", office.file("export"), "--rate", "0")):
+            made = office.run(Command(" ".join(words[:2]), None, words))
+            results.append(made)
+            print(line(made), flush=True)
+        checkouts = (HERE, asked.against.resolve()) if asked.against else (HERE,)
+        for command in office.commands():
+            run(command, checkouts)
+        with office.world.process(office.file("worker.log"), http_port="0") as worker:
+            until(worker.owned, "a worker that owns its partitions")
+            run(office.handed_off())
+        run(office.imported())
+        if not asked.only or "console" in asked.only.split(","):
+            withheld = asked.sends // 2
+            ms = asyncio.run(console.measured(withheld))["/"]
+            results.append(Result(f"console, {withheld:,} items", 0.1, ms / 1e3, ms / 1e3, 0))
+            print(line(results[-1]), flush=True)
+    if asked.json:
+        asked.json.write_bytes(orjson.dumps([one._asdict() for one in results]))
+    return int(any(one.code not in (0, 1) for one in results))
+
+
+def line(one: Result) -> str:
+    """A result as a line of the table."""
+    goal = "" if one.goal is None else f"{one.goal:g}"
+    return f"{one.name:24} {goal:>6} {one.seconds:>9.2f} {one.processor:>9.2f}   {one.code}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
