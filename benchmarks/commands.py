@@ -92,7 +92,9 @@ class Office:
             rows.writerow(("id", "name", "postcode", "line", "date"))
             for _, key, value in data.sends:
                 to = orjson.loads(value)["delivery"]
-                rows.writerow((f"{key.decode()}L", to["name"], to.get("postcode", ""), "".join(to["lines"]), "2024-05-01"))
+                rows.writerow(
+                    (f"{key.decode()}L", to["name"], to.get("postcode", ""), "".join(to["lines"]), "2024-05-01")
+                )
         more = {"GATEKEEPER_LOG": str(self.file("log")), "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}
         more |= {"GATEKEEPER_CONSOLE_DATA": str(self.file("console"))}
         self.environment = os.environ | self.world.environment | more

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import sqlite3
+from dataclasses import asdict, replace
 from time import time
 
 import click
 
 from gatekeeper.cli import acts
 from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
+from gatekeeper.console import given_reasons, items
+from gatekeeper.console.current_model import current
+from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.errors import UsageError
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
@@ -19,12 +23,14 @@ from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from gatekeeper.times import instant
 from schemas.audit import Decision
+from schemas.codec import decode
 from streams.client.reader import Reader
 from streams.operations import reviews
 
 SHOWN = 50
 """Most rows of the list; a campaign without a source causes thousands of items."""
 
+_TOPICS = ("review", "acts", "audit")
 command = acts.command
 
 
@@ -37,11 +43,18 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
     query, settings = parse(*filters), load()
     now = int(time() * 1000)
     zone = acts.timezone(settings, now)
-    with Reader(settings) as reader:
-        queue = reviews.read(reader, origins=query.of_origin)
-    if queue.unread:
-        note("cli.review_unread", count=queue.unread)
-    found = urgent((item for item in queue.items() if query.matches(item, now=now, zone=zone)), zone)
+    most = -1 if everything or as_json else SHOWN
+    with Reader(settings) as reader, current(settings, reader, *_TOPICS) as db:
+        if db is not None:
+            search = ItemSearch(query, now, zone)
+            found = [one if query.of_origin else _plain(one) for one in search.items(db, most=most)]
+            count, unread = search.count(db), items.unread(db)
+        else:
+            queue = reviews.read(reader, origins=query.of_origin)
+            found = urgent((item for item in queue.items() if query.matches(item, now=now, zone=zone)), zone)
+            count, unread = len(found), queue.unread
+    if unread:
+        note("cli.review_unread", count=unread)
     if as_json:
         for item in found:
             show_json(item.plain())
@@ -69,8 +82,8 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
             for item in shown
         ],
     )
-    if len(shown) < len(found):
-        note("cli.review_more", count=f"{len(found) - len(shown):,}")
+    if len(shown) < count:
+        note("cli.review_more", count=f"{count - len(shown):,}")
 
 
 @command.command("show", help=text("cli.review_show"))
@@ -78,16 +91,21 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
 @lines_option
 def show(id_: str, as_json: bool) -> None:
     """Prints one item: the reasons, their clauses, the remedies, and the acts so far."""
-    with Reader(load()) as reader:
-        queue = reviews.read(reader)
-        item = queue.item(id_)
+    settings = load()
+    with Reader(settings) as reader:
+        with current(settings, reader, *_TOPICS) as db:
+            if db is not None:
+                known, doings = items.one(db, id_), _with_reasons(db, reader, items.doings(db, id_))
+                item = _plain(known) if known else None
+            else:
+                queue = reviews.read(reader)
+                item, doings = queue.item(id_), queue.doings(id_)
         if item is None:
             raise UsageError("error.item_unknown")
         record = reader.at("review", partition=item.place.partition, offset=item.place.offset)
     if record is None:
         raise UsageError("error.item_unknown")
     decision = Decision.model_validate_json(record.header("gate-decision"))
-    doings = queue.doings(id_)
     if as_json:
         show_json(
             {**item.plain(), "decision": decision.model_dump(mode="json"), "acts": [asdict(doing) for doing in doings]}
@@ -109,6 +127,19 @@ def show(id_: str, as_json: bool) -> None:
     click.echo("\n" + text("cli.review_acts" if doings else "cli.review_no_acts"))
     for doing in doings:
         click.echo(f"  {_told(doing)}")
+
+
+def _plain(item: Item) -> Item:
+    """The item without its origin, for the same output whether a console runs or not."""
+    return replace(item, origin=None)
+
+
+def _with_reasons(db: sqlite3.Connection, reader: Reader, doings: list[ActOnItem]) -> list[ActOnItem]:
+    """The acts with their written reasons, which no file holds."""
+    places = given_reasons.places(db, [doing.act_id for doing in doings])
+    acts_there = (decode("acts", record.key, record.value) for record in reader.some("acts", places.values()))
+    reasons = {act.act_id: act.reason for act in acts_there}
+    return [replace(doing, reason=reasons.get(doing.act_id)) for doing in doings]
 
 
 def left(item: Item, now: int, zone: str) -> str:

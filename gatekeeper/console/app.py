@@ -19,11 +19,11 @@ from starlette.exceptions import HTTPException as Missing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatekeeper import person_keys
-from gatekeeper.console import flow, items, record_places, registered, registry
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
+from gatekeeper.console.parts import PARTS
 from gatekeeper.console.registered import Registrations
 from gatekeeper.console.security import LOOPBACK, Guard
 from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, asker
@@ -39,8 +39,6 @@ from streams.client.signatory import own_key
 if TYPE_CHECKING:
     from gatekeeper.console.identity_provider import Provider
 
-PARTS = (items.PART, record_places.PART, flow.PART, registry.PART, registered.PART)
-"""The parts of the read model, one for each subject."""
 OPEN = ("/signin", "/healthz", "/events")
 """Paths that need no sign-in and that answer while the model is still being built."""
 EVERYBODY = "console"

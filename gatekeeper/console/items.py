@@ -42,6 +42,7 @@ CREATE TABLE answer (
 CREATE INDEX answer_of_item ON answer (item);
 CREATE INDEX answer_to_act ON answer (act_id);
 CREATE TABLE record (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, at INTEGER, origin TEXT, value BLOB);
+CREATE TABLE unread (part INTEGER, place INTEGER, at INTEGER, PRIMARY KEY (part, place)) WITHOUT ROWID;
 """
 ITEMS = "SELECT item.*, name FROM item JOIN person ON number = item.recipient"
 """The rows that `item_of` takes; to be followed by a condition."""
@@ -56,6 +57,8 @@ def _review(writing: Writing, record: Incoming) -> None:
     try:
         item = held(record.partition, record.offset, record.value, record.headers)
     except ValueError:
+        row = (record.partition, record.offset, record.timestamp)
+        writing.db.execute("INSERT OR REPLACE INTO unread VALUES (?, ?, ?)", row)
         return
     if item is None:
         return
@@ -133,6 +136,7 @@ def _touch(writing: Writing, id_: str) -> None:
 def _forget(db: sqlite3.Connection, now: int) -> None:
     db.execute("DELETE FROM item WHERE seen < ?", (now - KEPT_MS,))
     db.execute("DELETE FROM record WHERE at < ?", (now - KEPT_MS,))
+    db.execute("DELETE FROM unread WHERE at < ?", (now - KEPT_MS,))
     db.execute("DELETE FROM item_reason WHERE item NOT IN (SELECT id FROM item)")
 
 
@@ -168,6 +172,11 @@ def one(db: sqlite3.Connection, id_: str) -> Item | None:
     """One item in its current state, None for an unknown or forgotten item."""
     row = db.execute(f"{ITEMS} WHERE id = ?", (id_,)).fetchone()
     return item_of(row) if row else None
+
+
+def unread(db: sqlite3.Connection) -> int:
+    """The number of records of `review` that hold no readable item."""
+    return int(db.execute("SELECT count(*) FROM unread").fetchone()[0])
 
 
 def decision(db: sqlite3.Connection, id_: str) -> Decision:

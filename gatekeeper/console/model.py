@@ -27,6 +27,8 @@ from schemas.record import Record
 
 log = structlog.get_logger("console")
 BUSY_SECONDS = 10.0
+FILE = "queue.sqlite"
+"""Name of the file in the console's data folder."""
 _OWN = (
     """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -45,15 +47,15 @@ class Model:
     """Read model of a console: any thread reads the file, one thread writes; `zone`: the time zone of days."""
 
     def __init__(self, folder: Path, parts: Sequence[Part], *, zone: str) -> None:
-        self.path = folder / "queue.sqlite"
+        self.path = folder / FILE
         self.generation = ""
         """The id of this build of the model; numbers of changes are valid within one build only."""
         self.skipped = 0
         """The number of failures of a part to take in a record, since the start."""
         self._parts = tuple(parts)
         self._zone = zone
-        self._schema = _OWN + "".join(part.schema for part in self._parts)
-        self._version = sha256(self._schema.encode()).hexdigest()
+        self._schema = _schema(self._parts)
+        self._version = version(self._parts)
         self._local = threading.local()
         self._opening = threading.Lock()
         self._inode = -1
@@ -68,7 +70,7 @@ class Model:
     def begin(self, system: str) -> None:
         """Makes sure that the model belongs to these topics (`system` identifies them); otherwise rebuilds it."""
         with self.read() as db:
-            if _about(db, "system") == system:
+            if about(db, "system") == system:
                 return
         if self.positions():
             self.reset()
@@ -172,17 +174,17 @@ class Model:
     def changes(self) -> int:
         """The number of the last change."""
         with self.read() as db:
-            return int(_about(db, "changes") or 0)
+            return int(about(db, "changes") or 0)
 
     def erasure(self) -> int:
         """The number of the change that erased a person last, 0 for none; pages made before it are out of date."""
         with self.read() as db:
-            return int(_about(db, "erasure") or 0)
+            return int(about(db, "erasure") or 0)
 
     def cursor(self) -> str:
         """The model's state as `generation-change`; the event stream reports changes after it."""
         with self.read() as db:
-            return f"{_about(db, 'generation')}-{_about(db, 'changes') or 0}"
+            return f"{about(db, 'generation')}-{about(db, 'changes') or 0}"
 
     def forget(self, now: int) -> None:
         """Deletes rows that nobody can act on any more at that instant, in milliseconds."""
@@ -198,14 +200,14 @@ class Model:
                 self._delete()
             with closing(self._connect()) as db:
                 if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    about = (("version", self._version), ("generation", uuid4().hex[:8]), ("key", token_hex(32)))
+                    rows = (("version", self._version), ("generation", uuid4().hex[:8]), ("key", token_hex(32)))
                     db.executescript(f"BEGIN; {self._schema}")
-                    db.executemany("INSERT INTO about VALUES (?, ?)", about)
+                    db.executemany("INSERT INTO about VALUES (?, ?)", rows)
                     db.commit()
                 self.path.chmod(0o600)
                 self._inode = self.path.stat().st_ino
-                self._key = bytes.fromhex(_about(db, "key"))
-                self.generation = _about(db, "generation")
+                self._key = bytes.fromhex(about(db, "key"))
+                self.generation = about(db, "generation")
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # an erasure may have been the last thing before a crash
 
     def _is_another(self) -> bool:
@@ -213,7 +215,7 @@ class Model:
         with closing(self._connect()) as db:
             try:
                 known = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-                return bool(known) and _about(db, "version") != self._version
+                return bool(known) and about(db, "version") != self._version
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                     raise
@@ -235,14 +237,29 @@ class Model:
             pass  # the file is no database: `_open` replaces it
         return db
 
-    def _hidden(self, name: str) -> bytes:
-        """A keyed hash of an id or token. The key is the file's own, and says who was erased to nobody without it."""
-        return digest(self._key, name.encode(), "sha256")[:16]
+    def _hidden(self, name: str | None) -> bytes | None:
+        """The file's own key says who was erased to nobody without it."""
+        return None if name is None else hidden(self._key, name)
 
 
-def _about(db: sqlite3.Connection, name: str) -> str:
+def version(parts: Iterable[Part]) -> str:
+    """The version of a model with these parts: the hash of their tables."""
+    return sha256(_schema(parts).encode()).hexdigest()
+
+
+def hidden(key: bytes, name: str) -> bytes:
+    """A keyed hash of an id or token, 16 bytes."""
+    return digest(key, name.encode(), "sha256")[:16]
+
+
+def about(db: sqlite3.Connection, name: str) -> str:
+    """One property of the file (`system`, `version`, `key`, ...), "" for an unknown one."""
     row = db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else ""
+
+
+def _schema(parts: Iterable[Part]) -> str:
+    return _OWN + "".join(part.schema for part in parts)
 
 
 @contextmanager

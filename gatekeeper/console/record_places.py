@@ -17,8 +17,9 @@ from gatekeeper.engine.item import KEPT_MS
 from schemas.events import PairedAct
 
 SCHEMA = """
-CREATE TABLE decided (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, subj TEXT) WITHOUT ROWID;
+CREATE TABLE decided (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, subj TEXT, sent BLOB) WITHOUT ROWID;
 CREATE INDEX decided_of_subject ON decided (subj) WHERE subj IS NOT NULL;
+CREATE INDEX decided_of_send ON decided (sent) WHERE sent IS NOT NULL;
 CREATE TABLE linked (one TEXT, other TEXT, PRIMARY KEY (one, other)) WITHOUT ROWID;
 CREATE TABLE letter (did TEXT PRIMARY KEY, recipient INTEGER, at INTEGER) WITHOUT ROWID;
 CREATE INDEX letter_of_recipient ON letter (recipient) WHERE recipient IS NOT NULL;
@@ -48,8 +49,11 @@ class RecordPlace:
 def _audit(writing: Writing, record: Incoming) -> None:
     told, did = record.json, (record.key or b"").decode("utf-8", "replace")
     found = _PSEUDONYM.match(str(told.get("subj")))
-    row = (did, record.partition, record.offset, found[1] if found else None)
-    writing.db.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?)", row)
+    send = told.get("send")
+    sent = send.get("event_id") if isinstance(send, dict) else None
+    sent = sent if isinstance(sent, str) else None
+    row = (did, record.partition, record.offset, found[1] if found else None, sent)
+    writing.db.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?, hidden(?))", row)
     act = told.get("act")
     others = {told.get("clearance"), act.get("item") if isinstance(act, dict) else None} - {None, did}
     pairs = [pair for other in others for pair in ((did, other), (other, did))]
@@ -117,6 +121,12 @@ PART = Part(
 def beginning(db: sqlite3.Connection, start: str) -> list[str]:
     """The decision ids that begin with `start`, at most MAX_RECORDS."""
     rows = db.execute("SELECT did FROM decided WHERE did >= ? AND did < ? LIMIT ?", (start, f"{start}~", MAX_RECORDS))
+    return [row[0] for row in rows]
+
+
+def of_send(db: sqlite3.Connection, event_id: str) -> list[str]:
+    """The decision ids about sends of this id, at most MAX_RECORDS."""
+    rows = db.execute("SELECT did FROM decided WHERE sent = hidden(?) LIMIT ?", (event_id, MAX_RECORDS))
     return [row[0] for row in rows]
 
 

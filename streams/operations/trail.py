@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from copy import copy
 from typing import Any, Self
 
 import orjson
@@ -46,6 +47,7 @@ class LiveTrail:
         known: Mapping[int, KnownPart] | None = None,
     ) -> None:
         self.since, self.to, self._known = since, to, known or {}
+        self._margin, self._forks = MARGIN_MS, True
         self.aside: dict[str, ChainFinding] = {}
         """Records not signed by a worker, up to KEPT: their place, and the finding."""
         self._settings = settings
@@ -64,6 +66,20 @@ class LiveTrail:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def around(self, at: int, margin: int, *, forks: bool) -> LiveTrail:
+        """The part of an open trail within `margin` milliseconds of an instant, read with the same consumers.
+
+        A transaction whose records or manifest lie farther apart is not in it. `forks`: False also gives manifests that
+        are not on the branch that counts; then nothing after the part is read. Valid as long as this trail is open.
+        """
+        found = copy(self)
+        found._margin, found._forks = margin, forks
+        found._range = TrailRange(
+            self._manifests, self._audit, since=at - margin, to=at + margin, known={}, margin=margin
+        )
+        found.bounds, found.since, found.to = found._range.bounds, found._range.since, at + margin
+        return found
 
     def partitions(self) -> list[int]:
         """The numbers of all partitions."""
@@ -146,7 +162,7 @@ class LiveTrail:
     def _beside(self, partition: int) -> frozenset[str]:
         """The manifests that are not on the branch that counts."""
         start, end = self.bounds.manifests[partition]
-        if start >= end:
+        if start >= end or not self._forks:
             return frozenset()
         one = branches.stated(self._settings).get(partition)
         try:
@@ -156,7 +172,7 @@ class LiveTrail:
 
     def _of(self, partition: int) -> Iterator[Record]:
         start, end = self.bounds.manifests[partition]
-        until = None if self.to is None else self.to + MARGIN_MS
+        until = None if self.to is None else self.to + self._margin
         for record in self._manifests.between("manifests", partition=partition, start=start, end=end):
             if until is not None and record.timestamp > until:
                 return

@@ -36,15 +36,22 @@ class KnownPart(NamedTuple):
 
 
 class TrailRange:
-    """The part of a trail to read; `since`, `to` and `known` as of `LiveTrail`.
+    """The part of a trail to read; `since`, `to` and `known` as of `LiveTrail`. `margin`: in place of MARGIN_MS.
 
     `bounds`: its offsets. `since`: as asked, or the first moment from which the broker keeps all records.
     """
 
     def __init__(
-        self, manifests: Reader, audit: Reader, *, since: int | None, to: int | None, known: Mapping[int, KnownPart]
+        self,
+        manifests: Reader,
+        audit: Reader,
+        *,
+        since: int | None,
+        to: int | None,
+        known: Mapping[int, KnownPart],
+        margin: int = MARGIN_MS,
     ) -> None:
-        self.since, self._to, self._known = since, to, known
+        self.since, self._to, self._known, self._margin = since, to, known, margin
         self._manifests, self._audit = manifests, audit
         self.bounds = self._bounds()
 
@@ -95,8 +102,8 @@ class TrailRange:
         return manifests, audit
 
     def _firsts_of(self, since: int) -> tuple[dict[int, int], dict[int, int]]:
-        since -= MARGIN_MS
-        return self._manifests.since("manifests", since), self._audit.since("audit", since - MARGIN_MS)
+        since -= self._margin
+        return self._manifests.since("manifests", since), self._audit.since("audit", since - self._margin)
 
     def _settled(self, topic: str) -> tuple[dict[int, int], bool]:
         """The ends of a topic, and True if no transaction that began before is open below them."""

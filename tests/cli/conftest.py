@@ -21,6 +21,8 @@ import pytest
 from confluent_kafka import Producer
 
 from gatekeeper import cli
+from gatekeeper.console.model import Model
+from gatekeeper.console.parts import PARTS
 from gatekeeper.settings import Settings
 from schemas.record import Record
 from streams.client import admin, broker_access, publisher
@@ -219,6 +221,21 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> It
         monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
         monkeypatch.setattr(broker_access, "REQUEST_MS", 2_000)
         yield broker
+
+
+def read_model(settings: Settings) -> None:
+    """Brings the read model of a console in this folder up to date, as the console's feed does."""
+    model = Model(Path(settings.console_data), PARTS, zone="Asia/Tokyo")
+    model.begin(admin.identity(settings))
+    with Reader(settings) as reader:
+        for topic in model.topics:
+            model.take(reader.read(topic))
+    assert not model.skipped
+
+
+def never(*_: Any, **__: Any) -> Any:
+    """Takes the place of a way that a test must not go."""
+    raise AssertionError("the topics were read from end to end")
 
 
 def send(number: int, **other: Any) -> dict[str, Any]:

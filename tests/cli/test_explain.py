@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.audit.explanation.trail_search import TrailSearch
 from gatekeeper.keys import Keys
+from gatekeeper.settings import load
 from streams.kafka.broker import Broker
-from tests.cli.conftest import Run, System
+from tests.cli.conftest import Run, System, never, read_model
 from tests.support.world import World, consent, group_keys, own_keys, send, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
@@ -41,6 +43,13 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     pages = [run("audit", "explain", asked).out for asked in (row["inquiry_code"], row["decision_id"], "e-p1")]
     pages.append(run("audit", "explain", "e-p1", str(tmp_path / "export")).out)
     assert pages[0] == pages[1] == pages[2] == pages[3]
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path / "console"))
+    read_model(load())  # a console has read all of this: its places replace the walk through the trail
+    walk = TrailSearch.found
+    monkeypatch.setattr(TrailSearch, "found", never)
+    asked = (row["inquiry_code"], row["decision_id"], "e-p1")
+    assert [run("audit", "explain", one).out for one in asked] == pages[:3]
+    monkeypatch.setattr(TrailSearch, "found", walk)
     said = [
         "Cleared: nothing spoke against it",
         "hand-off to the print house",

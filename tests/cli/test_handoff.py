@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 
-from tests.cli.conftest import Run, System
+from gatekeeper.settings import load
+from tests.cli.conftest import Run, System, never, read_model
 from tests.support import staff
 from tests.support.world import Supervised, World, consent, send, until
 
@@ -115,7 +116,7 @@ def test_run_of_another_then_it_says_whose(run: Run, world: World, campaign: str
 
 
 def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_off(
-    run: Run, world: World, campaign: str, tmp_path: Path
+    run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = cleared(world, campaign, 5)
     assert run("handoff", campaign, "--out", str(tmp_path / "out.csv")).code == 0
@@ -128,6 +129,15 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
     assert campaign in again.err
     shown = run("campaign", "show", campaign, "--json")
     assert (shown.code, shown.json["recalled_after_hand_off"], shown.json["done"]) == (0, 5, True)
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path / "console"))
+    read_model(load())  # a console has read all of this, and the topics are not read for it again
+    with monkeypatch.context() as patched:
+        patched.setattr("gatekeeper.cli.campaign.read", never)
+        assert run("campaign", "show", campaign, "--json") == shown
+    world.put("sends", [(names[0], send(names[0], f"{names[0]}-2", campaign_id=campaign))])
+    until(lambda: len(of(world, "audit", campaign)) > len(names) * 3, "one decision more")
+    shown = run("campaign", "show", campaign, "--json")  # the console did not read that one
+    assert shown.json["decided"] == 6
 
 
 def test_delivered_rows_then_each_that_is_not_right_is_told(

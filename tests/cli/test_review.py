@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gatekeeper.settings import load
 from streams.client.reader import Reader
 from streams.operations import reviews
-from tests.cli.conftest import Outcome, Run
+from tests.cli.conftest import Outcome, Run, never, read_model
 from tests.support import staff
 from tests.support.forked import Command
 from tests.support.world import TOKEN, Supervised, World, consent, send, source, until
@@ -57,7 +59,7 @@ def cleared(world: World, campaign: str) -> list[str]:
 
 
 def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_whom(
-    run: Run, world: World, campaign: str
+    run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.people([campaign], may_be_minor=True)
     (id_,) = publish(world, [campaign], campaign, mail_date="2026-12-10")
@@ -77,7 +79,16 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
     assert (act["kind"], act["outcome"], act["evidence"]) == ("release", "cleared", "scan-9")
     assert act["reason"] == "looked at the form"
     assert run("review", "list", "--filter", f"campaign={campaign}").out == ""
-    assert one(run("review", "list", "--filter", f"campaign={campaign}&state=released"))["decision_id"] == id_
+    released = ("list", "--filter", f"campaign={campaign}&state=released")
+    assert one(run("review", *released))["decision_id"] == id_
+
+    views = (("show", id_), ("show", id_, "--table"), released)
+    told = [run("review", *words) for words in views]
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
+    read_model(load())  # a console has read all of this, and the topics are not read for it again
+    monkeypatch.setattr(reviews, "read", never)
+    assert [run("review", *words) for words in views] == told
+    assert run("review", "list", "--filter", f"campaign={campaign}").out == ""
 
 
 def test_a_hard_item_then_its_release_is_refused_with_the_sentence_and_nothing_is_written(

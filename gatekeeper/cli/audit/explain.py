@@ -11,19 +11,24 @@ from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.checks.trail import PersonLine, Trail
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.explanation import Explanation
-from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, proven
+from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, pieces, proven
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.export.export_reader import Folder
 from gatekeeper.audit.log.sealed import Sealed
+from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.audit.verify.sentences import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
+from gatekeeper.console import record_places
+from gatekeeper.console.current_model import current
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant, local, span
+from streams.client.reader import Reader
+from streams.operations import trail_places
 from streams.operations.trail import LiveTrail
 
 
@@ -45,7 +50,8 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         kept, readable = _log(settings, keys)
         search = TrailSearch(trail, lambda: bar.advance(task))
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-        found, log = _proven(search.found(quest), kept, known, trail.people())
+        near = _at_once(settings, trail, quest, kept) if isinstance(trail, LiveTrail) else []
+        found, log = _proven(near or search.found(quest), kept, known, trail.people())
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
         citations = Citations(trail.policy)
@@ -79,6 +85,25 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     if search.troubles:
         codes.add(INCOMPLETE)
     click.get_current_context().exit(min(codes, default=0))
+
+
+def _at_once(settings: Settings, trail: LiveTrail, quest: SearchTerm, log: Sealed | None) -> list[list[PlacedRecord]]:
+    """The matching pieces by the places that this machine's console knows; [] if the trail must be read for them."""
+    with Reader(settings) as reader, current(settings, reader, "audit") as db:
+        if db is None:
+            return []
+        dids = [*(record_places.beginning(db, quest.beginning) if quest.beginning else ())]
+        dids += record_places.of_send(db, quest.text)
+        places = record_places.piece(db, dids)
+        if len(places) >= record_places.MAX_RECORDS:
+            return []
+        told = trail_places.found(
+            trail,
+            reader,
+            [(one.part, one.place) for one in places],
+            sealed=lambda link: log is not None and leaf_hash(link.value) in log.indexes,
+        )
+    return [piece for piece in pieces(told or ()) if any(map(quest.meant, piece))]
 
 
 def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
