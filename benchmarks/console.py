@@ -35,16 +35,8 @@ def records(count: int, now: int) -> list[Record]:
         code, at, did = CODES[n % 10], now - n * 60_000, f"{n:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
         campaign = f"K-{n % 20}"
         send = invented.send(recipient_id=f"R{n:06}", event_id=f"E{n}", campaign_id=campaign, mail_date="2099-12-10")
-        reason = {
-            "code": code,
-            "clause": "-",
-            "severity": "SOFT",
-            "remedy": ["R"],
-            "facts": [],
-            "ja": "理由",
-            "en": "why",
-        }
-        decision = {"v": 1, "verdict": "review", "primary": code, "reasons": [reason], "notes": [], "obligations": [],
+        reason = {"code": code, "clause": "-", "facts": [], "says": {}}
+        decision = {"v": 2, "verdict": "review", "primary": code, "reasons": [reason], "notes": [], "obligations": [],
                     "basis": "S-1", "policy": None, "at": instant(at), "id": did}  # fmt: skip
         value = orjson.dumps(send)
         headers = (("gate-decision", orjson.dumps(decision)),)

@@ -64,6 +64,12 @@ class FoundReason(Model):
     says: dict[str, str]
 
 
+class CodedReason(FoundReason):
+    """A recorded reason, with the clause that the deciding policy cites for it."""
+
+    clause: str
+
+
 class Reason(Model):
     """A reason for people and programs, with clause, remedy, and its sentence in both languages."""
 
@@ -76,19 +82,32 @@ class Reason(Model):
     en: str
 
 
-class Decision(Model):
-    """The answer to one send, as `gatekeeper decide` prints it and the header `gate-decision` carries it."""
+class DecisionBase(Model):
+    """The fields of a decision beside its reasons."""
 
-    v: Version
     verdict: Verdict
     primary: Code | None
-    reasons: tuple[Reason, ...]
     notes: tuple[Code, ...]
     obligations: tuple[Code, ...]
     basis: Id | None
     policy: PolicyRef | None
     at: Instant
+
+
+class Decision(DecisionBase):
+    """The answer to one send, with sentences, as `gatekeeper decide` prints it."""
+
+    v: Version
+    reasons: tuple[Reason, ...]
     id: DecisionId | None = None
+
+
+class CodedDecision(DecisionBase):
+    """The answer to one send in codes and values, as the header `gate-decision` carries it on `review`."""
+
+    v: Annotated[int, Field(ge=2, le=2)]
+    reasons: tuple[CodedReason, ...]
+    id: DecisionId
 
 
 class Origin(Model):

@@ -13,6 +13,7 @@ from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
 from gatekeeper.console import given_reasons, items
 from gatekeeper.console.current_model import current
 from gatekeeper.console.item_search import ItemSearch
+from gatekeeper.deciding.answer import rendered
 from gatekeeper.errors import UsageError
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
@@ -22,7 +23,6 @@ from gatekeeper.review.signer_words import proof_of
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from gatekeeper.times import instant
-from schemas.audit import Decision
 from schemas.codec import decode
 from streams.client.reader import Reader
 from streams.operations import reviews
@@ -105,7 +105,7 @@ def show(id_: str, as_json: bool) -> None:
         record = reader.at("review", partition=item.place.partition, offset=item.place.offset)
     if record is None:
         raise UsageError("error.item_unknown")
-    decision = Decision.model_validate_json(record.header("gate-decision"))
+    decision = rendered(record.header("gate-decision"))
     if as_json:
         show_json(
             {**item.plain(), "decision": decision.model_dump(mode="json"), "acts": [asdict(doing) for doing in doings]}

@@ -11,6 +11,7 @@ import orjson
 from gatekeeper import times
 from gatekeeper.console.access import Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
+from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
 from gatekeeper.review.review_item import ActOnItem, ActProof, Item, answered, asked, held, standing
@@ -21,7 +22,7 @@ SCHEMA = """
 CREATE TABLE item (
     id TEXT PRIMARY KEY, part INTEGER, place INTEGER, recipient INTEGER, campaign TEXT, channel TEXT, purpose TEXT,
     controller TEXT, source TEXT, origin TEXT, verdict TEXT, "primary" TEXT, codes TEXT, informational INTEGER,
-    mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, run TEXT, decision TEXT,
+    mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, run TEXT, coded TEXT,
     arrived INTEGER, changed INTEGER, withheld INTEGER
 );
 CREATE INDEX item_by_cause ON item (state, informational, "primary", origin, campaign);
@@ -180,8 +181,8 @@ def unread(db: sqlite3.Connection) -> int:
 
 
 def decision(db: sqlite3.Connection, id_: str) -> Decision:
-    """The decision about an item that exists."""
-    return Decision.model_validate_json(db.execute("SELECT decision FROM item WHERE id = ?", (id_,)).fetchone()[0])
+    """The decision about an item that exists, with its sentences."""
+    return rendered(db.execute("SELECT coded FROM item WHERE id = ?", (id_,)).fetchone()[0])
 
 
 def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:

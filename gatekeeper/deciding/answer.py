@@ -1,4 +1,4 @@
-"""A decision for people and programs: each reason with clause, remedy and its sentence in both languages."""
+"""A decision for people and programs: in codes on `review`, and with a sentence in both languages elsewhere."""
 
 from __future__ import annotations
 
@@ -9,22 +9,40 @@ from gatekeeper.deciding.decide import Decision
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import Language, text
 from gatekeeper.times import instant
+from schemas import audit
+
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
-def answer(decision: Decision, channel: str | None = None, did: str | None = None) -> dict[str, Any]:
+def answer(decision: Decision, channel: str | None = None) -> dict[str, Any]:
     """The fields of `schemas.audit.Decision`, ready for JSON. `channel`: of the send; None if it cannot be read."""
-    found: dict[str, Any] = {
-        "v": 1,
-        "verdict": decision.verdict,
-        "primary": decision.primary,
-        "reasons": [_reason(reason, decision.policy.cites(reason.code, channel)) for reason in decision.reasons],
-        "notes": decision.notes,
-        "obligations": decision.obligations,
-        "basis": decision.basis,
-        "policy": decision.policy.ref,
-        "at": instant(decision.at),
-    }
-    return found if did is None else {**found, "id": did}
+    reasons = [_told(reason, decision.policy.cites(reason.code, channel)) for reason in decision.reasons]
+    return {"v": 1, **_fields(decision, reasons)}
+
+
+def coded(decision: Decision, channel: str, did: str) -> dict[str, Any]:
+    """The fields of `schemas.audit.CodedDecision`, ready for JSON. `did`: the id of the decision."""
+    reasons = [
+        {
+            "code": reason.code,
+            "clause": decision.policy.cites(reason.code, channel),
+            "facts": reason.facts,
+            "says": dict(reason.says),
+        }
+        for reason in decision.reasons
+    ]
+    return {"v": 2, **_fields(decision, reasons), "id": did}
+
+
+def rendered(header: bytes | str) -> audit.Decision:
+    """The decision in a header `gate-decision`, with severity, remedies and sentences in both languages.
+
+    They are those of this release. A reason unknown to it has no remedy, and its sentence says so.
+    Raises ValueError if the header holds no decision of this form.
+    """
+    found = audit.CodedDecision.model_validate_json(header)
+    told = [_told(Found(one.code, one.facts, one.says), one.clause) for one in found.reasons]
+    return audit.Decision(**{**dict(found), "v": 1, "reasons": tuple(audit.Reason(**one) for one in told)})
 
 
 def sentence(reason: Found, language: Language) -> str:
@@ -45,14 +63,31 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language) 
     return text(f"reason.{code}_{case}" if case else f"reason.{code}", language, **values)
 
 
-def _reason(reason: Found, clause: str) -> dict[str, Any]:
-    kind = CATALOGUE[reason.code]
+def _fields(decision: Decision, reasons: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "verdict": decision.verdict,
+        "primary": decision.primary,
+        "reasons": reasons,
+        "notes": decision.notes,
+        "obligations": decision.obligations,
+        "basis": decision.basis,
+        "policy": decision.policy.ref,
+        "at": instant(decision.at),
+    }
+
+
+def _told(reason: Found, clause: str) -> dict[str, Any]:
+    kind = CATALOGUE.get(reason.code)
+    try:
+        said: dict[str, str] = {lang: sentence(reason, lang) for lang in LANGUAGES}
+    except KeyError:  # of a newer release
+        kind = None
+        said = {lang: text("explanation.reason_newer", lang, code=reason.code) for lang in LANGUAGES}
     return {
         "code": reason.code,
         "clause": clause,
-        "severity": kind.severity,
-        "remedy": kind.remedy,
+        "severity": kind.severity if kind else "HARD",
+        "remedy": kind.remedy if kind else (),
         "facts": reason.facts,
-        "ja": sentence(reason, "ja"),
-        "en": sentence(reason, "en"),
+        **said,
     }

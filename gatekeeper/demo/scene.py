@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
+from gatekeeper.deciding.answer import rendered
 from gatekeeper.demo import addresses
 from gatekeeper.demo.colleagues import CONSOLE, VISITOR, Colleagues
 from gatekeeper.demo.process import Process
@@ -296,7 +297,7 @@ class Scene:
 
 def _decision(record: Record) -> Decision | None:
     said = record.header("gate-decision")
-    return Decision.model_validate_json(said) if said else None
+    return rendered(said) if said else None
 
 
 def _write(publisher: Publisher, topic: str, values: Sequence[BaseModel]) -> list[Place]:

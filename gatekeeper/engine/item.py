@@ -20,7 +20,7 @@ from gatekeeper.deciding.rules.system import mailed_before
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
-from schemas.audit import Decision
+from schemas.audit import CodedDecision
 from schemas.codec import Parsed, Unreadable, encode, parse
 from schemas.events import ItemAct, Release, Send
 from schemas.topics import CLEARED_DAYS, DAY_MS
@@ -82,11 +82,9 @@ class Consequence:
 def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> ReviewRecord | None:
     """The item that a record of `review` holds, None where it holds none."""
     try:
-        decision = Decision.model_validate_json(headers.get("gate-decision", b""))
+        decision = CodedDecision.model_validate_json(headers.get("gate-decision", b""))
         sent: Parsed[Send] = parse("sends", key, value)
     except (ValidationError, Unreadable):
-        return None
-    if decision.id is None:
         return None
     reasons = tuple(Found(reason.code, reason.facts) for reason in decision.reasons)
     return ReviewRecord(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, sent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from gatekeeper.audit.records import inquiry
-from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.answer import coded
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.times import instant
 from schemas.audit import Mode
@@ -49,7 +49,7 @@ def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode
     if clear:
         headers.append(("gate-inquiry", inquiry.make(id_).encode()))
     else:
-        headers.append(("gate-decision", canonical(answer(decision, send.channel, id_))))
+        headers.append(("gate-decision", canonical(coded(decision, send.channel, id_))))
     return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
 
 

@@ -14,7 +14,7 @@ from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
-from schemas.audit import Acted, Decision
+from schemas.audit import Acted, CodedDecision
 from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
 
 _AFTER: Mapping[str, State] = {
@@ -167,10 +167,8 @@ def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tup
     told = dict(headers)
     if told.get("gate-mode") == b"shadow":
         return None
-    decision = Decision.model_validate_json(told.get("gate-decision", b""))
+    decision = CodedDecision.model_validate_json(told.get("gate-decision", b""))
     send = Send.model_validate_json(value or b"")
-    if decision.id is None:
-        raise ValueError("a decision without id")
     return Item(
         id=decision.id,
         place=ReviewPlace(partition=partition, offset=offset),

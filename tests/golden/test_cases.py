@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gatekeeper.cli.decide import command
-from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.answer import answer, coded, rendered
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
@@ -18,6 +18,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.audit import Decision
+from schemas.codec import canonical
 from schemas.events import Send
 from tests.golden.table import CASES, decided, events
 from tests.support import invented
@@ -71,7 +72,10 @@ def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both
         packs = load(case.get("policy", "jp-pmark"))
         view = store.view(send, printed(invented.TOKENS, send), **invented.NOW)
         decision = decide(send, view, store.reference, packs, invented.T, clearance=Cleared("D-1"))
-        for reason in answer(decision)["reasons"]:
+        found = answer(decision, send.channel)
+        header = coded(decision, send.channel, "A" * 26)
+        assert rendered(canonical(header)).model_dump(mode="json") == json.loads(canonical({**found, "id": "A" * 26}))
+        for reason in found["reasons"]:
             assert reason["clause"], name
             assert reason["remedy"], name
             assert reason["ja"].endswith("。"), name

@@ -8,7 +8,7 @@ import pytest
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.settings import Settings
-from schemas.audit import Decision
+from schemas.audit import CodedDecision
 from schemas.manifests import Manifest
 from streams.client import progress
 from streams.worker.transaction import GOING_OUT, Transaction
@@ -57,7 +57,7 @@ def test_given_a_shadow_then_all_is_on_review_and_audit_and_marked_and_nothing_g
     for message in clear:
         headers = dict(message.headers())
         assert headers["ce_type"] == b"gatekeeper.send.shadowed.v1"
-        assert Decision.model_validate_json(headers["gate-decision"]).verdict == "clear"
+        assert CodedDecision.model_validate_json(headers["gate-decision"]).verdict == "clear"
     manifests = [Manifest.model_validate_json(m.value()) for m in world.read("manifests")]
     assert {manifest.mode for manifest in manifests} == {"shadow"}
     assert sum(manifest.out.review for manifest in manifests) == 20

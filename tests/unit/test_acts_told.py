@@ -9,13 +9,14 @@ from typing import get_args
 
 import pytest
 
+from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.item import State
 from gatekeeper.policy.reasons import Remedy
 from gatekeeper.review.actions import ActRequest, remedies, sentence
 from gatekeeper.review.queue import Queue
 from gatekeeper.staff.signed_acts import Refused
 from gatekeeper.texts import catalogue
-from schemas.audit import Decision, Outcome
+from schemas.audit import Outcome
 from tests.support.desk import YOUNG, Desk
 
 ROOM = Path(__file__).parents[2] / "gatekeeper"
@@ -58,7 +59,7 @@ def test_what_no_letter_may_ask_then_that_is_told_before_anything_is_written() -
     desk.send()
     queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
     (found,) = queue.items()
-    (reason,) = Decision.model_validate_json(dict(desk.review[0].headers)["gate-decision"]).reasons
+    (reason,) = rendered(dict(desk.review[0].headers)["gate-decision"]).reasons
     ask = ActRequest("ask", "hanako", "", None, "run", "2026-11-24T01:00:00.000Z")
     assert (found.verdict, reason.remedy) == ("review", ("R", "C"))
     assert (ask.refusal(found), desk.act("ask")) == ("not_confirmable", ("refused", "not_confirmable"))

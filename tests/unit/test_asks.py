@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.confirmation import code as codes
+from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.ledger import entries
 from schemas.events import Send
@@ -238,10 +239,10 @@ def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
 def test_no_template_that_may_ask_then_confirm_and_asking_is_refused_until_one_is_registered(desk: Desk) -> None:
     desk.learn(*(invented.template(id=id_, ask_complete=False) for id_ in ("T-1", "T-FACE")))
     sent = desk.send(delivery=DELIVERY)
-    (*_, reason) = orjson.loads(dict(desk.review[-1].headers)["gate-decision"])["reasons"]
-    assert (sent.verdict, reason["code"]) == ("confirm", "ASK_TEMPLATE_MISSING")
-    assert "gatekeeper import reference" in reason["ja"]
-    assert "gatekeeper import reference" in reason["en"]
+    (*_, reason) = rendered(dict(desk.review[-1].headers)["gate-decision"]).reasons
+    assert (sent.verdict, reason.code) == ("confirm", "ASK_TEMPLATE_MISSING")
+    assert "gatekeeper import reference" in reason.ja
+    assert "gatekeeper import reference" in reason.en
     assert desk.act("ask") == ("refused", "template_missing")
     assert desk.asks() == []
     desk.learn(invented.template(notice_id="OK"))

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.records import inquiry
+from gatekeeper.deciding.answer import rendered
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.judged import Judged
@@ -20,7 +21,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
-from schemas.audit import NORMALISED, AuditRecord, Decision
+from schemas.audit import NORMALISED, AuditRecord, CodedDecision
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.manifests import Manifest
@@ -73,10 +74,18 @@ def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> No
 
     assert (output.topic, output.key, output.value) == ("review", b"P-1", one.value)
     told = headers(found)
-    decision = Decision.model_validate_json(told["gate-decision"])
+    decision = CodedDecision.model_validate_json(told["gate-decision"])
     assert (decision.verdict, decision.id) == ("confirm", found.did)
     assert told["gate-obligations"] == "MUST_ENCLOSE_NOTICE"
     assert "gate-inquiry" not in told
+
+
+def test_a_reason_of_a_newer_release_then_the_header_is_rendered_and_says_so() -> None:
+    header = orjson.loads(headers(judged(record(), invented.source()))["gate-decision"])
+    header["reasons"][0] |= {"code": "OF_TOMORROW", "says": {"case": "x"}}
+    first, *rest = rendered(orjson.dumps(header)).reasons
+    assert ("OF_TOMORROW" in first.ja, "OF_TOMORROW" in first.en, first.remedy) == (True, True, ())
+    assert all(one.remedy for one in rest)
 
 
 @pytest.mark.parametrize(("name", "key", "value", "fault"), BAD_SENDS, ids=[bad[0] for bad in BAD_SENDS])
