@@ -22,15 +22,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import orjson
 
 from benchmarks import console
 from benchmarks.path import World as Invented
-from gatekeeper.audit.records import inquiry
+from benchmarks.peers import measured
 from gatekeeper.demo.addresses import KEY
 from gatekeeper.keys import ROLES, Keys, key_name
 from schemas.topics import FACT_TOPICS
@@ -56,6 +58,10 @@ class Command(NamedTuple):
     name: str
     goal: float | None
     words: Sequence[str | Path]
+
+
+CONSOLE = Command("console, first start", None, ["console", "--port", "0", "--json"])
+"""A console that reads everything; the commands after it may ask its model."""
 
 
 class Result(NamedTuple):
@@ -97,6 +103,7 @@ class Office:
                 )
         more = {"GATEKEEPER_LOG": str(self.file("log")), "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}
         more |= {"GATEKEEPER_CONSOLE_DATA": str(self.file("console"))}
+        self._console: subprocess.Popen[bytes] | None = None
         self.environment = os.environ | self.world.environment | more
 
     def file(self, name: str) -> Path:
@@ -116,6 +123,22 @@ class Office:
         spent = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
         return Result(command.name, command.goal, took, spent, done.returncode)
 
+    def console(self) -> Result:
+        """Starts a console, and waits until it has read everything; it runs until `close`."""
+        began = time.perf_counter()
+        words = [sys.executable, "-m", "gatekeeper", *CONSOLE.words]
+        self._console = subprocess.Popen(words, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self._console.stdout
+        url = orjson.loads(self._console.stdout.readline())["url"]
+        until(lambda: httpx.get(f"{url}healthz").json()["ready"], "a console that has read everything", DEADLINE)
+        return Result(CONSOLE.name, None, time.perf_counter() - began, measured.processor(self._console.pid), 0)
+
+    def close(self) -> None:
+        """Ends the console."""
+        if self._console:
+            self._console.terminate()
+            self._console.wait()
+
     def decided(self) -> None:
         """Lets a worker decide all sends."""
         with self.world.process(self.file("worker.log"), http_port="0"):
@@ -125,22 +148,23 @@ class Office:
         """The commands that only read, when everything is decided, sealed and exported."""
         told = max(self.world.read("cleared"), key=lambda record: (record.offset(), record.partition()))
         headers, send = dict(told.headers()), orjson.loads(told.value())
-        did, item = (dict(one.headers())["gate-decision-id"].decode() for one in (told, self.world.read("review")[-1]))
+        item = dict(self.world.read("review")[-1].headers())["gate-decision-id"].decode()
         today = datetime.now(UTC) + timedelta(hours=9)
         days = (f"{today - timedelta(days=1):%Y-%m-%d}", f"{today + timedelta(days=1):%Y-%m-%d}")
+        for told_by in ("", ", console"):
+            if told_by:
+                yield CONSOLE
+            yield Command(f"explain CODE{told_by}", 1, ["audit", "explain", headers["gate-inquiry"].decode()])
+            yield Command(f"explain SEND{told_by}", 1, ["audit", "explain", send["event_id"]])
+            yield Command(f"review list{told_by}", 1, ["review", "list", "--table"])
+            yield Command(f"review show{told_by}", 1, ["review", "show", item, "--table"])
+            yield Command(f"campaign show{told_by}", 1, ["campaign", "show", send["campaign_id"]])
         yield Command("--version", None, ["--version"])
         yield Command("check", 10, ["check", self.file("campaign.jsonl"), "--json"])
-        yield Command("explain CODE", 1, ["audit", "explain", headers["gate-inquiry"].decode()])
-        yield Command("explain DECISION", 1, ["audit", "explain", did])
-        yield Command("explain SEND", 1, ["audit", "explain", send["event_id"]])
-        yield Command("review list", 1, ["review", "list", "--table"])
-        yield Command("review show", 1, ["review", "show", item, "--table"])
-        yield Command("campaign show", 1, ["campaign", "show", send["campaign_id"]])
         yield Command("report", 3, ["report", "--from", days[0], "--to", days[1]])
         yield Command("audit verify", None, ["audit", "verify", self.file("export")])
         yield Command("audit replay", None, ["audit", "replay", self.file("export")])
         yield Command("replay --live", None, ["audit", "replay", "--live", "--rate", "0"])
-        assert inquiry.read(headers["gate-inquiry"].decode()) == did[: inquiry.LENGTH]
 
     def published(self) -> Command:
         """Publishes the campaign; nothing is decided yet."""
@@ -166,13 +190,18 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="a file for the results")
     asked = parser.parse_args(given)
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="commands-") as folder, Broker(Path(folder) / "kafka") as broker:
+    with (
+        tempfile.TemporaryDirectory(prefix="commands-") as folder,
+        Broker(Path(folder) / "kafka") as broker,
+        ExitStack() as stack,
+    ):
         office = Office(broker, Path(folder), Invented.of(asked.sends, asked.data or Path(folder) / "data"))
+        stack.callback(office.close)
 
         def run(command: Command, checkouts: Sequence[Path] = (HERE,)) -> None:
             if asked.only and command.name not in asked.only.split(","):
                 return
-            for checkout in checkouts:
+            for checkout in checkouts if command != CONSOLE else ():
                 one = office.run(command, checkout)
                 results.append(one if checkout == HERE else one._replace(name=f"{one.name}, other"))
                 print(line(results[-1]), flush=True)
@@ -187,6 +216,9 @@ def main(given: Sequence[str] | None = None) -> int:
             print(line(made), flush=True)
         checkouts = (HERE, asked.against.resolve()) if asked.against else (HERE,)
         for command in office.commands():
+            if command == CONSOLE and not asked.only:
+                results.append(office.console())
+                print(line(results[-1]), flush=True)
             run(command, checkouts)
         with office.world.process(office.file("worker.log"), http_port="0") as worker:
             until(worker.owned, "a worker that owns its partitions")

@@ -79,5 +79,10 @@ async def measured(count: int) -> dict[str, float]:
     return medians
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measures a queue of as many items as the call says."""
     asyncio.run(measured(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+
+
+if __name__ == "__main__":
+    main()

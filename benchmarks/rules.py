@@ -35,8 +35,9 @@ AT = 1_795_482_000_000
 ROUNDS = 9
 
 
-def main(people: int) -> None:
-    """Judges a campaign to that many people, each group of rules alone and all together."""
+def main() -> None:
+    """Judges a campaign to as many people as the call says, each group of rules alone and all together."""
+    people = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
     retailer = Retailer(people=people, today=date(2026, 11, 24))
     store = FactStore()
     for offset, (topic, value) in enumerate([*retailer.reference(), *retailer.facts()]):
@@ -89,4 +90,4 @@ def _timed(rule: Callable[[Any], Any], arguments: Iterable[Any]) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
+    main()

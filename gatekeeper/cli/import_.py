@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any, Literal
 
 import click
 
+from gatekeeper.cli.cores import mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.rejects import Rejects
 from gatekeeper.confirmation.answers import Questions, read_file
@@ -186,17 +188,19 @@ class _List:
     def publish(self) -> int:
         """Publishes the rows by windows; the result is the number acknowledged. Raises UnavailableError (3)."""
         done, line = 0, self._first
-        with Publisher(self._settings, self._topic) as publisher, self.rejects, progress_bar() as bar:
-            task = bar.add_task(text("cli.import_reading"), total=self._lines)
-            try:
-                for window in publisher.write_lines(self._records()):
-                    done, line = done + window.acknowledged, window.next_line
-                    if not window.whole:
-                        raise UnavailableError("error.import_stopped", done=done, line=line, date=self.date)
-                    bar.update(task, completed=line)
-            except KeyboardInterrupt:
-                note("error.import_stopped", done=done, line=line, date=self.date)
-                raise
+        with self.rejects, closing(self._records()) as records:
+            first = [*islice(records, 1)]  # the rows' processes are forked before there is a connection
+            with Publisher(self._settings, self._topic) as publisher, progress_bar() as bar:
+                task = bar.add_task(text("cli.import_reading"), total=self._lines)
+                try:
+                    for window in publisher.write_lines(chain(first, records)):
+                        done, line = done + window.acknowledged, window.next_line
+                        if not window.whole:
+                            raise UnavailableError("error.import_stopped", done=done, line=line, date=self.date)
+                        bar.update(task, completed=line)
+                except KeyboardInterrupt:
+                    note("error.import_stopped", done=done, line=line, date=self.date)
+                    raise
         return done
 
     def _csv(self, map_file: Path | None) -> Iterator[Outcome]:
@@ -219,9 +223,10 @@ class _List:
                 id_key=keys.importing(),
                 list_date=self.date,
                 from_line=self._first,
+                mapped=mapped,
             )
 
-    def _records(self) -> Iterator[FromLine]:
+    def _records(self) -> Generator[FromLine]:
         with _reading(self._file):
             for outcome in self._outcomes:
                 if isinstance(outcome, Event):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -50,6 +50,7 @@ class SkippedRow:
 
 
 Outcome = Event | Rejected | SkippedRow
+Mapped = Callable[[Callable[[Row], Outcome], Iterator[Row]], Iterator[Outcome]]
 
 
 def events(
@@ -63,12 +64,13 @@ def events(
     id_key: bytes | None,
     list_date: str,
     from_line: int = 1,
+    mapped: Mapped = map,
 ) -> Iterator[Outcome]:
     """Reads the header of a CSV file, and gives the outcome of each row, in order, from a line on.
 
     `columns`: None for a list whose columns have the names of fields. `list_date`: the date of the list, for rows
     without a date of their own. `tokens`: None only if the map makes no tokens. `id_key`: for the ids of rows without
-    an id of their own; without it such a row is rejected.
+    an id of their own; without it such a row is rejected. `mapped`: works on the rows, as `map` does.
     Raises UsageError (2) for a file without header, a header that lacks a column of the map or repeats it, or a list
     without ids if there is no `id_key`.
     """
@@ -79,7 +81,7 @@ def events(
     if columns.ids_made and id_key is None:
         raise UsageError("error.import_key_missing", field=columns.ids_made[0])
     maker = EventMaker(columns, tokens, id_key, list_date)
-    return (_outcome(row, names, columns, maker) for row in coming)
+    return mapped(lambda row: _outcome(row, names, columns, maker), coming)
 
 
 def headed(

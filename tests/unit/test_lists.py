@@ -6,12 +6,14 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import orjson
 import pytest
 
+from gatekeeper.cli.cores import TOGETHER, mapped
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import Tokens
 from gatekeeper.lists import Event, Outcome, Rejected, SkippedRow, dates, events, json_events, read_map, survey
@@ -131,6 +133,14 @@ def test_row_twice_then_it_is_the_same_event_whatever_day_the_list_is_of() -> No
     assert first["record_id"] != other["record_id"]
     (later, *_) = values(read(list_, CONSENT + FLAG, "consents", list_date="2026-12-01"))
     assert later == {**first, "recorded_at": "2026-12-01"}
+
+
+def test_a_long_list_on_two_cores_then_the_same_outcomes_in_the_same_order() -> None:
+    row = "R{n},金糸雀 花子,,緑山県若葉市カナリア町{n}-2-3,\n"
+    text = HOMES + "".join(row.format(n=n if n % 100 else "?") for n in range(2, 2 * TOGETHER))
+    alone, shared = (read(text, MAPPED, mapped=partial(mapped, processes=count)) for count in (1, 2))
+    assert alone == shared
+    assert {type(outcome) for outcome in alone} == {Event, Rejected}
 
 
 def test_row_without_id_then_nobody_without_the_key_can_make_its_id_from_the_row() -> None:

@@ -95,6 +95,8 @@ class Recheck:
         self._whole = whole
         self._partitions = partitions
         self._releases = releases
+        self._then: tuple[tuple[tuple[int, ...], Any], Packs] | None = None
+        """The last positions of `reference` and longest lag, with the packs in force."""
         self._cleared: dict[str, Place] = {}
         self._done: dict[str, tuple[str | None, bytes]] = {}
         """Released items and confirmation requests: the pseudonym, and the release ('' for a request)."""
@@ -145,11 +147,17 @@ class Recheck:
         return Rechecked(found)
 
     def _in_force(self, value: bytes, at: Positions) -> Packs:
-        packs = self._archive.reference(at).activations.over(self._packs)
         try:
-            return packs.with_max_lag(orjson.loads(value).get("max_lag_ms"))
+            lag = orjson.loads(value).get("max_lag_ms")
         except (ValueError, AttributeError):
-            return packs  # replay says that it is no record
+            lag = None  # replay says that it is no record
+        then = tuple(at.get("reference", ())), lag
+        if self._then is None or self._then[0] != then:  # the same for nearly all neighbours
+            packs = self._archive.reference(at).activations.over(self._packs)
+            with suppress(ValueError, AttributeError):
+                packs = packs.with_max_lag(lag)
+            self._then = then, packs
+        return self._then[1]
 
     def _compare(self, said: dict[str, Any], at: Positions, packs: Packs) -> None:
         """Raises _Differs if the record contradicts the topics, _Unseen if they no longer hold the evidence."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.cli.audit.reading import Pace, in_order, opened, rate_option, trail_options
 from gatekeeper.cli.audit.walk import TrailWalk
+from gatekeeper.cli.cores import mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.identity import open_tokens
@@ -112,12 +113,8 @@ def command(
             recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
             walk.passed = recheck.passed
         with walk.bar:
-            for link in _links(walk, report):
-                at = link.manifest["asof"] if recheck else {}
-                report.begin(link)
-                for number, value in enumerate(link.records):
-                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library, releases=RELEASES))
-                    report.add(link, number, one, live=live)
+            for link, number, one in _live(walk, report, recheck) if recheck else _exported(walk, report, library):
+                report.add(link, number, one, live=live)
     if as_json:
         releases = {str(rules): release for rules, release in RELEASES.items()}
         show_json({**report.plain, "rules": RULES, "releases": releases})
@@ -134,6 +131,30 @@ def _links(walk: TrailWalk, report: Report) -> Iterator[Link]:
             yield from walk.links(partition)
         except (IntegrityError, IncompleteError) as error:
             report.troubles[str(error)] = error.exit_code
+
+
+def _live(walk: TrailWalk, report: Report, recheck: Recheck) -> Iterator[tuple[Link, int, Rechecked]]:
+    """Yields the result of each record of the running system; later ones depend on earlier ones."""
+    for link in _links(walk, report):
+        at = link.manifest["asof"]
+        report.begin(link)
+        for number, value in enumerate(link.records):
+            yield link, number, recheck.replay(value, at)
+
+
+def _exported(walk: TrailWalk, report: Report, library: ByHash) -> Iterator[tuple[Link, int, Rechecked]]:
+    """Yields the result of each record of an export, on all cores."""
+    places: deque[tuple[Link, int]] = deque()
+
+    def values() -> Iterator[bytes]:
+        for link in _links(walk, report):
+            report.begin(link)
+            for number, value in enumerate(link.records):
+                places.append((link, number))
+                yield value
+
+    for one in mapped(lambda value: replay(value, library, releases=RELEASES), values()):
+        yield *places.popleft(), Rechecked(one)
 
 
 def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTrail) -> Recheck:

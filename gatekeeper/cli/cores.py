@@ -1,0 +1,83 @@
+"""Work on all cores: a function for each of many items, as `map` does it, in processes of their own.
+
+The processes are forked, so the function may hold what cannot be sent to another process. Items and results are sent.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from gatekeeper.errors import UnavailableError
+
+TOGETHER = 500
+"""Items that are sent together. Fewer items in all are worked on here, as a process costs more than they do."""
+AHEAD = 4
+"""Bundles under way for each core, which bounds the memory."""
+_LOOK_SECONDS = 1.0
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def mapped(work: Callable[[Item], Made], items: Iterable[Item], *, processes: int | None = None) -> Iterator[Made]:
+    """Yields `work(item)` for each item in order, worked on by as many processes as there are cores.
+
+    `work` must not raise an error of `gatekeeper.errors`. Begin before threads or connections are opened, because the
+    processes are forked at the first item. Raises UnavailableError (3) if one of them was killed.
+    """
+    left = iter(items)
+    first = [*islice(left, TOGETHER)]
+    count = cores() if processes is None else processes
+    if count == 1 or len(first) < TOGETHER:
+        yield from map(work, chain(first, left))
+        return
+    bundles = chain((first,), iter(lambda: [*islice(left, TOGETHER)], []))
+    waiting: deque[Future[list[Made]]] = deque()
+    pool = ProcessPoolExecutor(count, get_context("fork"), _begin, (work, os.getpid()))
+    try:
+        for bundle in bundles:
+            waiting.append(pool.submit(_worked, bundle))
+            if len(waiting) >= AHEAD * count:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    except BrokenProcessPool:
+        raise UnavailableError("error.core_ended") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_own: dict[str, Callable[[Any], Any]] = {}
+"""The function of this process, if it was forked."""
+
+
+def _begin(work: Callable[[Any], Any], parent: int) -> None:
+    _own["work"] = work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends, and this process with it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when the command is gone; a killed one cannot end it."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(0)
+
+
+def _worked(items: list[Any]) -> list[Any]:
+    return [*map(_own["work"], items)]

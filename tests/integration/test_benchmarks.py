@@ -1,0 +1,61 @@
+"""Every benchmark runs in a small form, so that none breaks unseen. The figures are not looked at.
+
+Those that need Kafka share the session's.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from streams.kafka.broker import Broker
+
+ALONE = {
+    "console": ("50",),
+    "path": ("--people", "500", "--blocks", "1"),
+    "proof": ("--records", "50"),
+    "rules": ("30",),
+    "verify": ("--records", "100"),
+}
+ON_KAFKA = {
+    "commands": ("--sends", "40", "--only", "explain CODE,handoff"),
+    "peers": ("--people", "100", "--rounds", "1", "--rates", "20", "--only", "gate"),
+    "starved": ("--people", "40", "--sends", "20", "--share", "0.9"),
+}
+LATER = {"growth"}
+"""Its smallest size takes minutes: `python -m benchmarks.growth --sizes 2` tries it."""
+
+
+def ran(module: ModuleType, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs a benchmark as `python -m` does."""
+    monkeypatch.setattr(sys, "argv", [module.__name__, *words])
+    assert not module.main()
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_benchmark_in_a_small_form_then_it_runs_to_its_end(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran(import_module(f"benchmarks.{name}"), ALONE[name], monkeypatch)
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ON_KAFKA)
+def test_a_benchmark_on_kafka_in_a_small_form_then_it_runs_to_its_end(
+    name: str, kafka: Broker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = import_module(f"benchmarks.{name}")
+    module = import_module(f"benchmarks.{name}.__main__") if hasattr(module, "__path__") else module
+    monkeypatch.setattr(module, "Broker", lambda *_: nullcontext(kafka))
+    ran(module, ON_KAFKA[name], monkeypatch)
+    assert capsys.readouterr().out
+
+
+def test_the_benchmarks_then_each_of_them_is_run() -> None:
+    there = {path.stem for path in (Path(__file__).parents[2] / "benchmarks").iterdir() if path.name[0] not in "._"}
+    assert there == {*ALONE, *ON_KAFKA, *LATER}
