@@ -21,13 +21,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from gatekeeper.deciding.release import releasable
 from gatekeeper.keys import ROLES, Keys, key_name
@@ -45,6 +45,7 @@ from tests.support import forked, staff
 from tests.support.folders import kept
 from tests.support.invented import KEY, MANAGERS, NOTICE_ITEMS, item_act, known_by
 from tests.support.ledger_oracle import Implied, Piece
+from tests.support.logs import Logs
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
@@ -52,11 +53,6 @@ HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"
 TOKEN = known_by(HOME)["token"]
 DEADLINE = 120.0
 """Seconds that a busy machine is given; only a failing test waits so long."""
-NO_LEADER_YET = (
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-)
 BACK_SOON = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "4000",
@@ -108,7 +104,7 @@ async def eventually(condition: Callable[[], Any], what: str, deadline: float = 
 
 def _pause(waited: float) -> float:
     """Returns how long not to look at what was waited for so long: who looks all the time slows what he waits for."""
-    return min(0.1, max(0.01, waited / 10))
+    return min(0.25, max(0.01, waited / 10))
 
 
 def controller(**more: Any) -> tuple[str, dict[str, Any]]:
@@ -195,35 +191,6 @@ def send(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
     }
 
 
-class Followed:
-    """A topic that is followed from its beginning: every committed record is read once.
-
-    Nothing is asked of the broker between two calls, or the worlds of many tests would keep it busy.
-    """
-
-    def __init__(self, consumer: Consumer, topic: str, partitions: int) -> None:
-        self._consumer, self._topic = consumer, topic
-        self._at = [0] * partitions
-
-    def new(self, ends: list[int]) -> list[Any]:
-        """Returns what came since the last call, by partition and offset; all that stands before `ends` is in it."""
-        found: list[Any] = []
-        deadline = time.monotonic() + DEADLINE
-        behind = [number for number, (at, end) in enumerate(zip(self._at, ends, strict=True)) if at < end]
-        if behind:
-            self._consumer.assign([TopicPartition(self._topic, number, self._at[number]) for number in behind])
-        while any(self._at[number] < ends[number] for number in behind):
-            assert time.monotonic() < deadline, "a topic could not be read to its end"
-            for message in self._consumer.consume(1_000, 0.02):
-                error = message.error()
-                if error is None:
-                    found.append(message)
-                elif error.code() == KafkaError._PARTITION_EOF:  # any other passes, or the deadline does
-                    self._at[message.partition()] = message.offset()
-        self._consumer.unassign()
-        return sorted(found, key=lambda m: (m.partition(), m.offset()))
-
-
 @dataclass
 class World:
     """The topics of one test, a driver's producer, and all that is read back."""
@@ -241,8 +208,6 @@ class World:
     _producer: Producer = field(init=False)
     _names: dict[str, str] = field(init=False, default_factory=dict)
     _written: set[str] = field(init=False, default_factory=set)
-    _asker: Consumer | None = field(init=False, default=None)
-    _followed: dict[str, Followed] = field(init=False, default_factory=dict)
     _audits: dict[tuple[int, int], AuditRecord] = field(init=False, default_factory=dict)
     _heads: dict[int, dict[str, Any]] = field(init=False, default_factory=dict)
     _pieces: dict[str, Piece] = field(init=False, default_factory=dict)
@@ -266,6 +231,11 @@ class World:
             session_timeout=6.0,
             **self._signing,
         )
+
+    @cached_property
+    def _group(self) -> str:
+        """The consumer group, by which records are signed; settings take long to make."""
+        return self.settings.group
 
     @property
     def _signing(self) -> dict[str, str]:
@@ -313,7 +283,7 @@ class World:
         """Makes the topics, and registers the people of `staff`."""
         admin.create(self.settings)
         if self.acts == "signed":
-            self.put("reference", staff.founding(origin=self.settings.group))
+            self.put("reference", staff.founding(origin=self._group))
         return self
 
     def create(self) -> World:
@@ -367,13 +337,13 @@ class World:
             if isinstance(value, dict) and readable("reference", key, data := orjson.dumps(value)):
                 by = value.get("by") or "hanako"
                 people = staff.MANAGERS if value["kind"] == "staff" else (by,) if isinstance(by, str) else by
-                yield from staff.signed((str(key), data), *people, origin=self.settings.group)[1:]
+                yield from staff.signed((str(key), data), *people, origin=self._group)[1:]
 
     def _signed(self, topic: str, data: bytes) -> list[tuple[str, bytes]]:
         """The signature of an act by the person in `by`; none in a world whose acts are unsigned."""
         if topic != "acts" or self.acts == "unsigned":
             return []
-        return staff.signature(data, origin=self.settings.group)
+        return staff.signature(data, origin=self._group)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Producer]:
@@ -382,12 +352,9 @@ class World:
         through.init_transactions(30)
         through.begin_transaction()
         yield through
-        asker = self._consumer(**{"isolation.level": "read_uncommitted"})
-        try:
-            for topic in self._written:
-                until(lambda topic=topic: self.ends(topic) == self._ends(asker, topic), "nothing is open any more")
-        finally:
-            asker.close()
+        for topic in self._written:
+            name = self.topic(topic)
+            until(lambda name=name: self._logs.ends(name) == self._logs.ends(name, stable=False), "nothing is open")
 
     def people(self, names: Iterable[str], **more: Any) -> None:
         """Gives each a source and a consent, so that a send to them is clear; `more`: of the source, such as `home`."""
@@ -423,58 +390,21 @@ class World:
 
     # -- what came out ----------------------------------------------------------------------------------
 
+    @cached_property
+    def _logs(self) -> Logs:
+        return Logs(self.bootstrap)
+
     def ends(self, topic: str) -> list[int]:
         """Returns the stable end of each partition; markers count, so it is an upper bound of the records."""
-        if self._asker is None:
-            self._asker = self._consumer()
-        return self._ends(self._asker, topic)
-
-    def _ends(self, asker: Consumer, topic: str) -> list[int]:
-        name = self.topic(topic)
-        count = len(asker.list_topics(name, timeout=10).topics[name].partitions)
-        return [_end(asker, TopicPartition(name, number)) for number in range(count)]
+        return self._logs.ends(self.topic(topic))
 
     def read(self, topic: str) -> list[Any]:
         """Returns all committed records of a topic, by partition and offset."""
-        consumer = self._consumer()
-        try:
-            name = self.topic(topic)
-            count = len(consumer.list_topics(name, timeout=10).topics[name].partitions)
-            consumer.assign([TopicPartition(name, p, 0) for p in range(count)])
-            found: list[Any] = []
-            ended: set[int] = set()
-            end = time.monotonic() + DEADLINE
-            while len(ended) < count:
-                assert time.monotonic() < end, f"{topic} could not be read to its end"
-                for message in consumer.consume(1_000, 0.02):
-                    error = message.error()
-                    if error is None:
-                        found.append(message)
-                    elif error.code() == KafkaError._PARTITION_EOF:  # any other passes, or the deadline does
-                        ended.add(message.partition())
-            return sorted(found, key=lambda m: (m.partition(), m.offset()))
-        finally:
-            consumer.close()
+        return self._logs.read(self.topic(topic))
 
     def _new(self, topic: str) -> list[Any]:
         """Returns the committed records of a topic that came since this was asked last."""
-        if topic not in self._followed:
-            self._followed[topic] = Followed(self._consumer(), self.topic(topic), self.partitions)
-        return self._followed[topic].new(self.ends(topic))
-
-    def _consumer(self, **more: Any) -> Consumer:
-        return Consumer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "group.id": "unused",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 10,
-                "log_level": 0,
-                **more,
-            }
-        )
+        return self._logs.new(self.topic(topic))
 
     def audits(self) -> list[AuditRecord]:
         for message in self._new("audit"):
@@ -550,7 +480,7 @@ class World:
         found: dict[int, dict[str, dict[str, Any]]] = {partition: {} for partition in range(self.partitions)}
         for message in (*self.read("ledger"), *self.read("salts")):
             key = message.key().decode()
-            assert (message.topic() == self.settings.topic("salts")) == (key == "pulse" or key.startswith("salt/")), key
+            assert (message.topic() == self.topic("salts")) == (key == "pulse" or key.startswith("salt/")), key
             if key in ("head", "pulse") or key.startswith("dead/"):
                 continue
             if message.value() is None:
@@ -730,21 +660,6 @@ class Supervised:
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
-
-
-def _end(asker: Consumer, place: TopicPartition) -> int:
-    """Returns where a partition ends; one that was just made may have no leader yet."""
-
-    def told() -> tuple[int, int] | None:
-        try:
-            found: tuple[int, int] = asker.get_watermark_offsets(place, timeout=10)
-            return found
-        except KafkaException as error:
-            if error.args[0].code() not in NO_LEADER_YET:
-                raise
-            return None
-
-    return int(until(told, f"the end of {place}")[1])
 
 
 def _did(message: Any) -> str:
