@@ -33,7 +33,7 @@ class Stage:
         self.cluster = Cluster(folder, brokers, BACK_SOON | ENDED_SOON)
         self.proxy = self.cluster.proxy
         keys = group_keys(folder / "keys", f"{prefix}gk")
-        self.world = World(self.cluster.bootstrap, prefix, keys=keys)
+        self.world = World(self.cluster.bootstrap, prefix, partitions=4, keys=keys)
         self.codes: list[tuple[str, int]] = []
         """The processes that ended by themselves, with their exit codes."""
         self.healing = threading.Event()

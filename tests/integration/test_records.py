@@ -180,10 +180,10 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_d
 ):
     world.put("reference", TEMPLATES)
     world.people(["r1"])
-    wrong = next(n for n in range(4) if n != partition_of(b"r1", 4))
+    wrong = next(n for n in range(world.partitions) if n != partition_of(b"r1", world.partitions))
     world.put("sends", [("r1", send("r1", "elsewhere"))], partition=wrong)
     world.put("sends", [(None, send("r1", "keyless-elsewhere"))], partition=wrong)
-    world.put("sends", [(None, send("r1", "keyless"))], partition=partition_of(b"r1", 4))
+    world.put("sends", [(None, send("r1", "keyless"))], partition=partition_of(b"r1", world.partitions))
     with world.process(tmp_path / "log") as worker:
         world.await_audits(3)
         before = resident_mb(worker.process.pid)
@@ -248,7 +248,7 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
     (letter,) = (dict(m.headers()) for m in world.read("deadletter"))
     assert letter["gate-fault"] == b"batch_corrupt"
 
-    number = partition_of(b"r1", 4)
+    number = partition_of(b"r1", world.partitions)
     spoil(kafka, world, number, ZSTD, "ledger")
 
     async def refused() -> None:
@@ -260,7 +260,7 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
             world.put("sends", [(name, send(name, "behind")) for name in ("r1", other)])
             await eventually(lambda: "e-behind" in world.verdicts(), "the other partitions go on")
 
-    other = next(f"o{n}" for n in itertools.count() if partition_of(f"o{n}".encode(), 4) != number)
+    other = next(f"o{n}" for n in itertools.count() if partition_of(f"o{n}".encode(), world.partitions) != number)
     asyncio.run(refused())
     spoil(kafka, world, 0, b'"notice"', "reference")
     (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send("r1", "autumn")))

@@ -14,7 +14,6 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.client import admin
 from streams.kafka.broker import Broker
 from streams.operations.coverage import check
 from tests.support import forked
@@ -41,10 +40,7 @@ def put_out(world: World) -> dict[str, tuple[Any, ...]]:
 def lose(world: World, lost: set[str]) -> None:
     """Makes `cleared` anew without some records, as an operator does who restores it from a copy that lacks them."""
     kept, topic = world.read("cleared"), world.topic("cleared")
-    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
-        client.delete_topics([topic])
-        until(lambda: topic not in client.list_topics(), "the topic is gone")
-    until(lambda: created(world), "the topic is back")
+    world.remake("cleared")
     producer = world.producer()
     for message in kept:
         if dict(message.headers())["gate-decision-id"].decode() not in lost:
@@ -53,12 +49,6 @@ def lose(world: World, lost: set[str]) -> None:
             )
             producer.poll(0)
     assert producer.flush(60) == 0
-
-
-def created(world: World) -> bool:
-    admin.create(world.settings)
-    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
-        return world.topic("cleared") in client.list_topics()
 
 
 def reemit(world: World, *more: str) -> tuple[int, dict[str, Any]]:

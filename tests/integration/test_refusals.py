@@ -13,7 +13,6 @@ from kafka.admin import KafkaAdminClient
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from streams.client import admin
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from streams.worker import partition, takeover
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("doomed")
 
 @pytest.fixture
 def world(kafka: Broker, prefix: str) -> World:
-    return World(kafka.bootstrap, prefix).create()
+    return World(kafka.bootstrap, prefix, partitions=4).create()
 
 
 def refusal(worker: Supervised) -> tuple[int, str]:
@@ -40,7 +39,7 @@ def refusal(worker: Supervised) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Supervised]]:
     """Workers that cannot start, by what is wrong; begun before the first test, as a missing broker is waited for."""
-    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.").create()
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=4).create()
     logs = tmp_path_factory.mktemp("doomed")
     with ExitStack() as stack, socket.create_server((node.HOST, 0)) as taken:
         settings = {
@@ -79,9 +78,7 @@ def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and
             refused = {(one["topic"], one["partition"], one["offset"]) for one in worker.events("partition_refused")}
             assert (sends.topic, 1, head) in refused
             assert {one["reason"] for one in worker.events("partition_refused")} == {expired}
-        ledger = world.topic("ledger")
-        kafka_admin.delete_topics([ledger])
-        admin.create(world.settings)
+        world.remake("ledger")
         with world.process(tmp_path / "missing.log", lang="en") as worker:
             code, sentence = refusal(worker)
             assert code == 4

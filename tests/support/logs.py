@@ -7,6 +7,7 @@ for each question would cost more than the question: connections, and a search f
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from functools import cached_property
 from typing import Any
 
@@ -21,15 +22,24 @@ NO_LEADER_YET = (
 SECONDS = 120.0
 """Seconds that a busy machine is given to answer; only a failing test waits so long."""
 
+COMMITTED_SECONDS = 0.5
+"""Seconds for which a transaction may be open that is not left so: Kafka answers a commit before it is seen."""
+
 
 class Logs:
     """The partitions of a cluster's topics, by their names on the broker."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, admin: AdminClient | None = None) -> None:
         self._bootstrap = bootstrap
+        self._admin = admin or AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._counts: dict[str, int] = {}
-        self._at: dict[str, list[int]] = {}
-        """How far each topic has been followed, by partition."""
+        self._at: dict[tuple[str, int], int] = defaultdict(int)
+        """How far each partition has been read."""
+        self._read: dict[str, dict[tuple[int, int], Any]] = defaultdict(dict)
+        """By topic, the records that were read, by partition and offset."""
+        self._told: dict[str, int] = defaultdict(int)
+        self._ended = set[tuple[str, int]]()
+        """The partitions whose end was met since it was last asked for."""
 
     @cached_property
     def _consumer(self) -> Consumer:
@@ -45,58 +55,72 @@ class Logs:
             }
         )
 
-    @cached_property
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
-
     def ends(self, topic: str, *, stable: bool = True) -> list[int]:
         """The end of each partition; `stable`: before the first open transaction. Markers count."""
         level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
         asked = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(self._count(topic))}
-
         end = time.monotonic() + SECONDS
         while True:
             found = self._admin.list_offsets(asked, isolation_level=level, request_timeout=10) if asked else {}
             try:
                 return [future.result().offset for future in found.values()]
-            except KafkaException as error:
+            except KafkaException as error:  # a partition that was just made may have no leader yet
                 if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > end:
                     raise
             time.sleep(0.02)
 
-    def read(self, topic: str) -> list[Any]:
-        """All committed records of a topic, by partition and offset."""
-        places = range(self._count(topic))
-        return self._read(topic, dict.fromkeys(places, 0), dict.fromkeys(places, 0))
+    def records(self, topic: str) -> list[Any]:
+        """All committed records, by partition and offset, those that Kafka has deleted since they were read too."""
+        self._follow(topic, self.ends(topic, stable=False), time.monotonic() + COMMITTED_SECONDS)
+        return [record for _, record in sorted(self._read[topic].items())]
+
+    def kept(self, topic: str) -> list[Any]:
+        """All committed records that Kafka still has: of a compacted topic fewer than there once were."""
+        anew = Logs(self._bootstrap, self._admin)
+        try:
+            return anew.records(topic)
+        finally:
+            anew._consumer.close()
 
     def new(self, topic: str) -> list[Any]:
-        """The committed records that came since the last call, by partition and offset."""
-        ends = self.ends(topic)
-        at = self._at.setdefault(topic, [0] * len(ends))
-        behind = {number: at[number] for number, end in enumerate(ends) if at[number] < end}
-        return self._read(topic, behind, {number: ends[number] for number in behind}, at)
+        """Those that came since the last call."""
+        self._follow(topic, self.ends(topic))
+        found = list(self._read[topic].items())[self._told[topic] :]
+        self._told[topic] = len(self._read[topic])
+        return [record for _, record in sorted(found)]
 
-    def _read(self, topic: str, begin: dict[int, int], least: dict[int, int], at: list[int] | None = None) -> list[Any]:
-        """Reads each of these partitions to an end that is not before `least`; `at` learns where that is."""
-        found: list[Any] = []
-        if not begin:
-            return found
-        self._consumer.assign([TopicPartition(topic, number, offset) for number, offset in begin.items()])
-        end, left = time.monotonic() + SECONDS, set(begin)
-        while left:
-            assert time.monotonic() < end, f"{topic} could not be read to its end"
-            first = self._consumer.poll(0.05)
-            for message in (first, *self._consumer.consume(1_000, 0)) if first else ():
-                error = message.error()
-                if error is None:
-                    found.append(message)
-                elif error.code() == KafkaError._PARTITION_EOF:  # any other passes, or the deadline does
-                    if message.offset() >= least[message.partition()]:
-                        left.discard(message.partition())
-                    if at is not None:
-                        at[message.partition()] = message.offset()
+    def _follow(self, topic: str, ends: list[int], patience: float | None = None) -> None:
+        """Reads a topic to these ends; later than `patience`, to the first open transaction before them.
+
+        Something of the topic that was read before may still come. It is kept as well, in its order, so that each
+        partition has been read as far as its last message or end says.
+        """
+        give_up, self._ended = time.monotonic() + SECONDS, set()
+
+        def behind() -> list[TopicPartition]:
+            places = ((number, self._at[topic, number]) for number in range(len(ends)))
+            return [TopicPartition(topic, number, at) for number, at in places if at < ends[number]]
+
+        if not (left := behind()):
+            return
+        self._consumer.assign(left)
+        while left := behind():
+            if patience and time.monotonic() > patience and {(topic, one.partition) for one in left} <= self._ended:
+                break
+            assert time.monotonic() < give_up, f"{topic} could not be read to its end"
+            if (message := self._consumer.poll(0.05)) is not None:
+                for one in (message, *self._consumer.consume(1_000, 0)):
+                    self._take(one)
         self._consumer.unassign()
-        return sorted(found, key=lambda m: (m.partition(), m.offset()))
+
+    def _take(self, message: Any) -> None:
+        place, error = (message.topic(), message.partition()), message.error()
+        if error is None:
+            self._read[message.topic()][message.partition(), message.offset()] = message
+        if error is None or error.code() == KafkaError._PARTITION_EOF:  # any other passes, or the deadline does
+            self._at[place] = max(self._at[place], message.offset() + (error is None))
+            if error is not None:
+                self._ended.add(place)
 
     def _count(self, topic: str) -> int:
         if not self._counts.get(topic):

@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 import orjson
 from confluent_kafka import Producer
+from kafka.admin import KafkaAdminClient
 
 from gatekeeper.deciding.release import releasable
 from gatekeeper.keys import ROLES, Keys, key_name
@@ -37,7 +38,7 @@ from gatekeeper.settings import Settings
 from schemas.audit import Acts, AuditRecord, Mode
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
-from schemas.topics import logical_name
+from schemas.topics import TOPICS, logical_name
 from streams.client import admin
 from streams.worker.app import create_app
 from streams.worker.process import start, stop
@@ -197,7 +198,7 @@ class World:
 
     bootstrap: str
     prefix: str
-    partitions: int = 4
+    partitions: int = 2
     max_lag: float | None = None
     application: str = "gk"
     mode: Mode = "live"
@@ -291,6 +292,20 @@ class World:
         self.found()
         self.put("reference", [controller(), *PURPOSES, NOTICE, TEMPLATE])
         return self
+
+    def remake(self, topic: str) -> None:
+        """Deletes a topic with all its records, and makes it anew; returns when it is there."""
+        name = self.topic(topic)
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap) as client:
+            client.delete_topics([name])
+            until(lambda: name not in client.list_topics(), "the topic is gone")
+
+            def made() -> bool:
+                admin.create(self.settings)
+                return name in client.list_topics()
+
+            until(made, "the topic is back")
+        self.__dict__.pop("_logs", None)  # which had read the old one
 
     def may_ask(self) -> World:
         """Registers what a company needs to ask people: items b to f of its notice, and a template for it."""
@@ -400,7 +415,8 @@ class World:
 
     def read(self, topic: str) -> list[Any]:
         """Returns all committed records of a topic, by partition and offset."""
-        return self._logs.read(self.topic(topic))
+        compacted, name = TOPICS[topic].keep_ms is None, self.topic(topic)
+        return self._logs.kept(name) if compacted else self._logs.records(name)
 
     def _new(self, topic: str) -> list[Any]:
         """Returns the committed records of a topic that came since this was asked last."""
