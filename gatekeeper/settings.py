@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     keys: str = Field(
         ".gatekeeper/keys", description="folder of the keys: of signatures, of tokens, and of pseudonyms in proofs"
     )
+    data: str = Field(
+        ".gatekeeper/data", description="folder of the facts that workers read, which may go; empty: in memory only"
+    )
     log: str = Field(".gatekeeper/log", description="folder of the sealed log")
     http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8646, description="its port; 0 takes a free one")

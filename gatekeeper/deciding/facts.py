@@ -13,6 +13,8 @@ from schemas.events import Ask, Consent, PersonEvent, Release, Source, Suppressi
 
 WHOLE_BATCH = "*"
 """Last part of the name of an unreadable record that stands for its whole batch and may concern anybody."""
+SPOILT_FACTS = "spoilt/facts"
+"""The fault of facts that changed on the disk since a worker wrote them."""
 CERTAIN = 1000
 """The score of a stop that names the person, or of a token that the send or a source of the person names."""
 

@@ -54,7 +54,7 @@ RECENT = 30
 """The number of last offsets read in each partition to find the newest decision."""
 FOUND_BY = ("broker", "keys", "log", "http_port", "user_key")
 """Settings that a command needs to find the demo, and to act in it."""
-OURS = (*FOUND_BY, "mode", "acts", "console_key", *PLAIN)
+OURS = (*FOUND_BY, "data", "mode", "acts", "console_key", *PLAIN)
 """Settings that the demo sets itself, regardless of the environment."""
 
 _T = TypeVar("_T")
@@ -106,7 +106,7 @@ class Scene:
         broker = Broker(self.folder / "kafka")
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
-        ours = {"broker": broker.bootstrap, "keys": str(self.folder / "keys"), "log": str(self.folder / "log")}
+        ours = {"broker": broker.bootstrap, **{name: str(self.folder / name) for name in ("keys", "data", "log")}}
         ours |= {"mode": "live", "acts": "signed", **PLAIN}
         self.settings = self._given.model_copy(update={**ours, "http_port": node.free_port()})
         admin.create(self.settings)

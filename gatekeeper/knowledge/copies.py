@@ -93,13 +93,22 @@ class Copies:
         run = self.runs.get(place)
         return run is not None and not run.open and (run.count, run.sha256) in self._signed.get(place, ())
 
-    def keep(self, record: Record, model: Any, arrived: int) -> None:
-        """Keeps a readable copied record; `arrived`: the first arrival that it states, in milliseconds."""
+    def keep(self, record: Record, model: Any, arrived: int) -> Record | None:
+        """Keeps a readable copied record; `arrived`: the first arrival that it states, in milliseconds.
+
+        The result is the record that waits, None if it need not wait.
+        """
         if record.topic == "reference":
             self._reference[record.offset] = arrived
         elif _differs(record, arrived):
-            place = record.topic, record.partition
-            self._waiting.setdefault(place, []).append((replace(record, timestamp=arrived), model))
+            earlier = replace(record, timestamp=arrived)
+            self.wait(earlier, model)
+            return earlier
+        return None
+
+    def wait(self, earlier: Record, model: Any) -> None:
+        """Keeps a copied record, at its first arrival, until its beginning is believed."""
+        self._waiting.setdefault((earlier.topic, earlier.partition), []).append((earlier, model))
 
     def due(self, record: Record) -> Iterator[tuple[Record, Any]]:
         """Yields the kept records that are believed since this record, at their first arrivals; each is yielded once.

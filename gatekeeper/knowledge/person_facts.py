@@ -15,10 +15,11 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from gatekeeper.deciding import arrival, redacted
-from gatekeeper.deciding.facts import CERTAIN, HeldConsent
+from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
 from gatekeeper.knowledge.ages import Birth
+from gatekeeper.knowledge.tables import SPOILT, Table
 from gatekeeper.knowledge.token_keys import SendAddress
 from schemas.events import (
     Ask,
@@ -86,7 +87,12 @@ class PersonFacts(msgspec.Struct, frozen=True):
 
 
 def person_of(lines: bytes) -> PersonFacts:
-    """Decodes the lines of a person or a token; no lines at all mean that nothing is known."""
+    """Decodes the lines of a person or a token; no lines at all mean that nothing is known.
+
+    Spoilt lines have the fault `spoilt/facts`, and nothing else is known.
+    """
+    if lines == SPOILT:
+        return msgspec.structs.replace(person_of(b""), overfull=(SPOILT_FACTS,))
     kinds: dict[bytes, list[bytes]] = {kind: [] for kind in CAPS}
     for line in lines.split(b"\n") if lines else ():
         kinds[line[:1]].append(line[1:])
@@ -203,12 +209,14 @@ def _referred(sources: Collection[Source], consents: Collection[Consent], asks: 
     return found
 
 
-def add(found: dict[str, bytes], name: str, lines: list[bytes]) -> None:
+def add(found: Table, name: str, lines: list[bytes]) -> None:
     """Adds lines to those in `found` under a name, a recipient id or a token; CAPS apply.
 
-    Of several copies of an event the earliest arrival holds.
+    Of several copies of an event the earliest arrival holds. Spoilt lines stay spoilt.
     """
     had = found.get(name)
+    if had == SPOILT:
+        return
     if had is None and len(lines) == 1:
         found[name] = lines[0]
         return

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gatekeeper.deciding.arrival import ENDS, WILL_KINDS
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.scope import purpose_known
+from gatekeeper.knowledge.journals import Refused
 from schemas.events import NO_STATES, Consent, Suppression
 
 NAMES, PEOPLE = 1000, 1000
@@ -32,13 +33,25 @@ class NamedByRefusals:
     def __init__(self) -> None:
         self._held: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
 
-    def add(self, model: Any, *, whom: str, record: str, arrived: int) -> None:
-        """Takes in a fact. `whom`: its person or token. `record`: its place. `arrived`: in milliseconds."""
-        for name in _names(model):
-            if name in self._held or len(self._held) < NAMES:
-                people = self._held.setdefault(name, {})
-                if len(people) < PEOPLE and whom not in people:
-                    people[whom] = arrived, record
+    def add(self, model: Any, *, whom: str, record: str, arrived: int) -> Iterator[Refused]:
+        """Takes in a fact, and yields what is new. `whom`: its person or token. `record`: its place.
+
+        `arrived`: in milliseconds.
+        """
+        for kind, code in _names(model):
+            if self.take(one := Refused(kind, code, whom, arrived, record)):
+                yield one
+
+    def take(self, one: Refused) -> bool:
+        """Takes in a name in a refusal. The result tells whether it is new and kept."""
+        name = one.kind, one.code
+        if name not in self._held and len(self._held) >= NAMES:
+            return False
+        people = self._held.setdefault(name, {})
+        if len(people) >= PEOPLE or one.whom in people:
+            return False
+        people[one.whom] = one.arrived, one.record
+        return True
 
     def unregistered(self, reference: Reference) -> list[ReadWide]:
         """The names without a record that may narrow the refusals, most people first."""

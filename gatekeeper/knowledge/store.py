@@ -22,6 +22,7 @@ from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.copies import Copies
+from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.person_facts import (
     KINDS,
     WORD,
@@ -36,6 +37,7 @@ from gatekeeper.knowledge.person_facts import (
 from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
+from gatekeeper.knowledge.tables import SPOILT, MemoryTables, Tables
 from gatekeeper.knowledge.token_keys import TokenKeys, address_of
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.knowledge.unresolved import Unresolved
@@ -58,24 +60,30 @@ _POLICY = "policy/"
 class FactStore:
     """All facts: `apply` adds a record of a fact topic, `view` gives the facts that bear on a send.
 
-    `origin`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most.
+    `origin`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`: hold what is
+    known. A store over the tables of an earlier one knows the same, once it has `reference` again from its beginning.
     """
 
-    def __init__(self, origin: str = "", *, decoded: int = DECODED) -> None:
+    def __init__(self, origin: str = "", *, decoded: int = DECODED, tables: Tables | None = None) -> None:
+        tables = tables or MemoryTables()
         self._decoded = Cache(decoded, person_of, weight)
         self.log = ReferenceLog(origin)
         self.unresolved = Unresolved()
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
-        self.token_keys = TokenKeys()
+        self._journals = Journals(tables)
+        counted = self._journals.counted
+        self.token_keys = TokenKeys(tables.table("token_keys"), dict(counted.stops), counted.sources)
         """The keys of the tokens that suppressions and sources name."""
         self.listeners: list[Callable[[str], None]] = []
         """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
-        self._people: dict[str, bytes] = {}
-        self._suppressed = SuppressedTokens(self._decoded)
+        self._people = tables.table("people")
+        self._suppressed = SuppressedTokens(self._decoded, tables.table("tokens"))
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
         self.copies = Copies()
         """The copied beginnings of the partitions."""
+        self.copies.runs.update(counted.runs)
+        self._begin_again()
 
     @property
     def reference(self) -> Reference:
@@ -98,6 +106,24 @@ class FactStore:
         """Number of people with facts."""
         return len(self._people)
 
+    def save(self) -> None:
+        """Puts into the tables what is known in memory alone; call it before they are written."""
+        self._journals.count(self.token_keys.alike, self.token_keys.sources, self.copies.runs)
+
+    def _begin_again(self) -> None:
+        """Takes what the journals of an earlier store say."""
+        for place, fault, names in self._journals.unread_records():
+            if names is None:
+                self.unresolved.add_batch(place, fault)
+            else:
+                self.unresolved.add(place, fault, names)
+        for one in self._journals.refusals():
+            self.named_by_refusals.take(one)
+        for record in self._journals.corrections():
+            self._suppressed.corrected(redacted(record.topic, record.value or b"", record.timestamp)[0], record)
+        for record in self._journals.waiting():
+            self.copies.wait(record, decode(record.topic, record.key, record.value))
+
     def apply(self, record: Record) -> str | None:
         """Applies one record. The result is None, or the fault of an unreadable record. Never raises.
 
@@ -109,7 +135,10 @@ class FactStore:
         copied = self.copies.take(record)
         if refused and refused.what == "batch":
             first = topic, record.partition, refused.base
-            return refused.fault if self.unresolved.add_batch(first, refused.fault) else None
+            if not self.unresolved.add_batch(first, refused.fault):
+                return None
+            self._journals.unread(Unread(first, refused.fault, None))
+            return refused.fault
         fault = None
         try:
             if refused and refused.what == "record":
@@ -131,7 +160,8 @@ class FactStore:
 
     def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
         """Tells whether the facts of a person may hold a word (token, id, state). Never a false no."""
-        return not names.isdisjoint(WORD.findall(self._people.get(recipient_id, b"")))
+        lines = self._people.get(recipient_id) or b""
+        return lines == SPOILT or not names.isdisjoint(WORD.findall(lines))
 
     def view(
         self,
@@ -152,7 +182,7 @@ class FactStore:
         `asks`, `releases`: the worker's own entries in their redacted form, one per line, in addition to the facts.
         `erased`: the instant of the person's erasure according to the worker (milliseconds).
         """
-        person = self._decoded(self._people.get(send.recipient_id, b""))
+        person = self._decoded(self._people.get(send.recipient_id) or b"")
         if asks or releases:
             person = joined(person, asks, releases)
         place = printed if isinstance(printed, Identified) else None
@@ -235,7 +265,7 @@ class FactStore:
 
     def person(self, recipient_id: str) -> bytes:
         """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
-        person = self._decoded(self._people.get(recipient_id, b""))
+        person = self._decoded(self._people.get(recipient_id) or b"")
         stops, _, overfull = self._suppressed.stops(person, person.exact, person.less, (), self.log)
         unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
         faults = (*person.overfull, *overfull, *unread)
@@ -253,9 +283,10 @@ class FactStore:
 
     def _first_arrived(self, record: Record, model: Any, arrived: int | None) -> Iterator[str]:
         """Applies the copied records that are believed since this record, at their first arrivals; yields names."""
-        if arrived is not None:
-            self.copies.keep(record, model, arrived)
+        if arrived is not None and (waiting := self.copies.keep(record, model, arrived)):
+            self._journals.waits(waiting)
         for earlier, about in self.copies.due(record):
+            self._journals.waited(earlier)
             yield from self._fold(earlier, about)
         if first := self.copies.first_arrivals(record):
             self.log = self.log.arrived(first)
@@ -271,24 +302,26 @@ class FactStore:
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
         line, tokens = redacted(topic, record.value or b"", record.timestamp)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
-        if isinstance(model, Suppression):
-            self._suppressed.corrected(model, line, record)
+        if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
+            self._suppressed.corrected(line, record)
+            self._journals.corrected(record)
         place = f"{topic}/{record.partition}/{record.offset}"
-        self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp)
+        for one in self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp):
+            self._journals.refused(one)
         if topic == "sources":
             lines = [b"s" + line]
             lines += [f"b{model.birth_date} {model.source_id}".encode()] if model.birth_date else []
-            for one in tokens:
-                given = Given(one.token, one.point, model.source_id, one.score, model.acquired_at)
+            for token in tokens:
+                given = Given(token.token, token.point, model.source_id, token.score, model.acquired_at)
                 lines.append(b"t" + given.written)
-            before = self._people.get(model.recipient_id, b"")
+            before = self._people.get(model.recipient_id) or b""
             add(self._people, model.recipient_id, lines)
-            self.token_keys.given(before, self._people[model.recipient_id])
+            self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
         elif topic == "suppressions" and tokens:
-            for one in tokens:
-                if self._suppressed.add(one, line, model.suppression_id):
-                    self.token_keys.stopped(model.suppression_id, one.token)
-            return [one.token for one in tokens]
+            for token in tokens:
+                if self._suppressed.add(token, line, model.suppression_id):
+                    self.token_keys.stopped(model.suppression_id, token.token)
+            return [token.token for token in tokens]
         else:
             add(self._people, model.recipient_id, [KINDS[type(model)] + line])
         return (model.recipient_id,)
@@ -320,7 +353,9 @@ class FactStore:
         return (subject_key("reference", counted.model),)
 
     def _withhold(self, record: Record, fault: str, names: frozenset[str]) -> None:
-        kept = self.unresolved.add((record.topic, record.partition, record.offset), fault, names)
+        place = record.topic, record.partition, record.offset
+        kept = self.unresolved.add(place, fault, names)
+        self._journals.unread(Unread(place, fault, names))
         policies = frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY))
         if kept and policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")

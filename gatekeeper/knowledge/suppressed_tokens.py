@@ -11,20 +11,20 @@ from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import Token
 from gatekeeper.knowledge.person_facts import PersonFacts, add
 from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.knowledge.tables import Table
 from gatekeeper.staff.signed_acts import readmits
-from schemas.events import Suppression
 from schemas.record import Record
 
 
 class SuppressedTokens:
     """The suppressions in their redacted form, by token. The order of the calls does not matter.
 
-    `decoded`: decodes the lines of a token, as `person_of` does.
+    `decoded`: decodes the lines of a token, as `person_of` does. `by_token`: holds the lines.
     """
 
-    def __init__(self, decoded: Callable[[bytes], PersonFacts]) -> None:
+    def __init__(self, decoded: Callable[[bytes], PersonFacts], by_token: Table) -> None:
         self._decoded = decoded
-        self._by_token: dict[str, bytes] = {}
+        self._by_token = by_token
         self._taken_back: dict[bytes, list[Record]] = {}  # corrections of erasures, which need a signature
 
     def add(self, one: Token, line: bytes, suppression_id: str) -> bool:
@@ -37,10 +37,9 @@ class SuppressedTokens:
         add(self._by_token, one.token, [b"x" + line if whole else b"w%d %b" % (one.score, line)])
         return new
 
-    def corrected(self, model: Suppression, line: bytes, record: Record) -> None:
+    def corrected(self, line: bytes, record: Record) -> None:
         """Notes the record of a suppression that takes an erasure back, and whose signature decides."""
-        if model.kind == "erasure" and model.state == "corrected":
-            self._taken_back.setdefault(line, []).append(record)
+        self._taken_back.setdefault(line, []).append(record)
 
     def stops(
         self,
@@ -67,8 +66,10 @@ class SuppressedTokens:
             (at_hand if token in here else elsewhere).add(line)
 
         for found in (tokens, readings):
-            for token in found.keys() & self._by_token.keys():
-                stopped, score = self._decoded(self._by_token[token]), found[token]
+            for token, score in found.items():
+                if (lines := self._by_token.get(token)) is None:
+                    continue
+                stopped = self._decoded(lines)
                 overfull += stopped.overfull
                 for line in stopped.stops:
                     match(token, line, score)
@@ -93,5 +94,5 @@ class SuppressedTokens:
     def _names(self, token: str, suppression_id: str) -> bool:
         """True if a suppression with this id names this token itself, not a reading of its own."""
         named = b'"suppression_id":"%b"' % suppression_id.encode()
-        lines = self._by_token.get(token, b"").split(b"\n")
+        lines = (self._by_token.get(token) or b"").split(b"\n")
         return any(line[:1] == b"x" and named in line for line in lines)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH
 from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.identity import Identified, key_of
+from gatekeeper.knowledge.tables import SPOILT, Table
 from schemas.events import Send
 from schemas.events.sends import ADDRESSED
 
@@ -57,31 +58,34 @@ def address_of(send: Send, printed: Identified | None) -> SendAddress:
 
 
 class TokenKeys:
-    """The token keys of all facts. The order of the calls does not matter."""
+    """The token keys of all facts. The order of the calls does not matter.
 
-    def __init__(self) -> None:
-        self._stops: dict[str, Counts] = {}  # by the id of the suppression
-        self._alike: Counter[Counts] = Counter()
-        self._sources: Counter[str] = Counter()
+    `stops`: holds the keys of each suppression's tokens, by its id. `alike`: the number of suppressions by these keys.
+    `sources`: the number of sources that hang on each key.
+    """
+
+    def __init__(self, stops: Table, alike: Mapping[Counts, int], sources: Mapping[str, int]) -> None:
+        self._stops = stops
+        self.alike, self.sources = Counter(alike), Counter(sources)
         self._lacking: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[str]] = {}  # by keys
 
     def stopped(self, suppression_id: str, token: str) -> None:
         """Takes in a token of a suppression that was not known for it."""
-        before = self._stops.get(suppression_id, ())
+        before = _read(self._stops.get(suppression_id))
         counts = Counter(dict(before))
         counts[key_of(token)] += 1
         after = tuple(sorted(counts.items(), key=lambda item: _order(item[0])))
-        self._alike[before] -= 1
-        self._alike[after] += 1
-        self._alike = +self._alike
+        self.alike[before] -= 1
+        self.alike[after] += 1
+        self.alike = +self.alike
         if self._lacking:
             self._lacking = {}
-        self._stops[suppression_id] = after
+        self._stops[suppression_id] = " ".join(f"{key}:{n}" for key, n in after).encode()
 
     def given(self, before: bytes, after: bytes) -> None:
         """Takes in sources of a person, as the person's lines before and after."""
-        self._sources.subtract(_sources_by_key(before))
-        self._sources.update(_sources_by_key(after))
+        self.sources.subtract(_sources_by_key(before))
+        self.sources.update(_sources_by_key(after))
 
     def lacking(self, address: SendAddress) -> list[str]:
         """The keys of suppressions that cannot be compared with an address, as faults of everybody's facts.
@@ -93,7 +97,7 @@ class TokenKeys:
             return self._lacking[asked]
         found = set[str]()
         for keys in asked:
-            for tokens in self._alike if keys is not None else ():
+            for tokens in self.alike if keys is not None else ():
                 most = max((n for key, n in tokens if key in (keys or ())), default=0)
                 found.update(key for key, n in tokens if key not in (keys or ()) and n > most)
         faults = [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in sorted(found, key=_order)]
@@ -104,10 +108,17 @@ class TokenKeys:
     def uses(self) -> list[KeyUse]:
         """The number of suppressions and sources that hang on each key, in the order of keys."""
         stops = Counter[str]()
-        for tokens, count in self._alike.items():
+        for tokens, count in self.alike.items():
             stops.update(dict.fromkeys(_needed(dict(tokens)), count))
-        keys = {key for key in (*stops, *self._sources) if stops[key] or self._sources[key]}
-        return [KeyUse(key, stops[key], self._sources[key]) for key in sorted(keys, key=_order)]
+        keys = {key for key in (*stops, *self.sources) if stops[key] or self.sources[key]}
+        return [KeyUse(key, stops[key], self.sources[key]) for key in sorted(keys, key=_order)]
+
+
+def _read(counts: bytes | None) -> Counts:
+    """The counts as `stopped` writes them; none where nothing is known."""
+    if not counts or counts == SPOILT:
+        return ()
+    return tuple((key, int(n)) for key, _, n in (one.partition(":") for one in counts.decode().split(" ")))
 
 
 def _order(key: str) -> tuple[int, int]:

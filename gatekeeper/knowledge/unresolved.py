@@ -43,6 +43,8 @@ class Unresolved:
         """
         if place in self._resolved:
             return False
+        if place in self._names:
+            return True
         self.faults[place] = fault
         if self._count + len(names) > WITHHELD:
             self._of_everybody.add(place)

@@ -167,13 +167,15 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
         cluster.everywhere(settings, admin, lambda asked: _in_force(asked, wanted))
 
 
-def identity(settings: Settings) -> str:
+def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
     """A name that tells these topics from others of the same names, such as those of a newly made broker."""
     with cluster.connected(settings) as admin:
-        (row,) = admin.describe_topics([settings.topic("review")])
-        if row["error_code"]:
-            raise for_code(row["error_code"])(row["name"])
-        return f"{settings.prefix} {row['topic_id']}"
+        rows = admin.describe_topics([settings.topic(topic) for topic in topics])
+        for row in rows:
+            if row["error_code"]:
+                raise for_code(row["error_code"])(row["name"])
+        ids = {row["name"]: str(row["topic_id"]) for row in rows}
+        return " ".join((settings.prefix, *(ids[settings.topic(topic)] for topic in topics)))
 
 
 def _create(admin: Any, settings: Settings) -> Creation:

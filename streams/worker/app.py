@@ -32,6 +32,7 @@ from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
+from streams.worker.kept_facts import KeptFacts
 from streams.worker.partition import FORBIDDEN
 from streams.worker.worker_context import WorkerContext
 
@@ -88,9 +89,11 @@ def create_app(
     transport: type[Transport] = Transport,
     followers: type[Followers] = Followers,
     on_failure: OnFailure = fail,
+    kept: KeptFacts | None = None,
 ) -> faust.App:
     """The app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
+    `kept`: the facts on the disk; without it they are in memory alone.
     The app takes nothing from the environment except by `settings`. `app.scratch` is a new folder, deleted after the
     start. Tests replace the other arguments: a transport that loses records, facts without barrier, an `on_failure`
     that records. Raises UsageError (2) for a policy or a key that cannot be loaded. Call it in a running loop.
@@ -135,7 +138,7 @@ def create_app(
     app.loop = asyncio.get_running_loop()
     app.transport = transport(app.conf.broker, app, loop=app.loop)
     app.credit = Credit()
-    app.followers = followers(settings, FactStore(settings.group), clients, clock)
+    app.followers = followers(settings, None if kept else FactStore(settings.group), clients, clock, kept)
     sends = settings.topic("sends")
 
     async def seek(partition: int, offset: int) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from gatekeeper.engine.outputs import marked
 from schemas.audit import Mode
 from streams.worker.chunks import CHUNK_BYTES
-from streams.worker.facts import Place, Unread
 from streams.worker.ledger import Ledger, dead_key
 from streams.worker.transaction import Transaction
+from streams.worker.unread_facts import Place, Unread
 from streams.worker.worker_context import WorkerContext
 
 DEAD_FACTS = 200

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -21,8 +19,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.tables import MemoryTables
 from gatekeeper.settings import Settings
-from schemas.codec import KEY_BYTES, VALUE_BYTES
 from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import replicas
@@ -30,18 +28,13 @@ from streams.client.batches import refusal
 from streams.client.log_ends import Ends
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
+from streams.worker.kept_facts import KeptFacts
+from streams.worker.unread_facts import LongValue, UnreadFacts, cut
 
 log = structlog.get_logger(__name__)
 
-Place = tuple[str, int, int]
-"""Registry topic, partition and offset."""
-
 READ_RECORDS = 100
 """Records held at a time, at most, of up to VALUE_BYTES each."""
-UNREAD_BYTES = 4 * 1024
-"""Bytes kept of an unreadable fact, at most."""
-UNREAD_KEPT = 16 * 2**20
-"""Bytes kept of all unreadable facts; beyond that the dead letter has key, size and SHA-256 only."""
 POLL_MS = 20
 FOLD_SECONDS = 0.01
 """Seconds of folding facts before other tasks get a turn, as judging and heartbeats share the loop."""
@@ -55,45 +48,24 @@ Every fifth time it also looks for added partitions, which only a restart can fo
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """An unreadable fact for its dead letter: the beginning of its value, its size, its SHA-256.
-
-    `size`: None if the size of the value is unknown.
-    """
-
-    fault: str
-    key: bytes | None
-    value: bytes | None
-    size: int | None
-    sha256: str
-
-
-class LongValue(bytes):
-    """The beginning of a value that exceeds a fact's size. `size`, `sha256`: of the whole value."""
-
-    size: int
-    sha256: str
-
-
-def cut(value: bytes | None) -> bytes | None:
-    """The value of a fact, or the beginning of a value that is too long, since a fetch may hold thousands.
-
-    Values are inflated one by one, so only one whole value is in memory at a time.
-    """
-    if value is None or len(value) <= VALUE_BYTES:
-        return value
-    found = LongValue(value[:UNREAD_BYTES])
-    found.size, found.sha256 = len(value), sha256(value).hexdigest()
-    return found
-
-
 class Followers:
-    """Applies every record of the fact topics to a FactStore, in the order of each partition."""
+    """Applies every record of the fact topics to a FactStore, in the order of each partition.
 
-    def __init__(self, settings: Settings, store: FactStore, clients: Clients, clock: Clock) -> None:
-        self.store = store
-        self.unreadable: dict[Place, Unread] = {}
+    `store`: the facts in memory; `kept` has them on the disk instead.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: FactStore | None,
+        clients: Clients,
+        clock: Clock,
+        kept: KeptFacts | None = None,
+    ) -> None:
+        self.store = kept.store if kept else store or FactStore(settings.group)
+        self.kept = kept
+        """The facts on the disk, None if they are in memory alone."""
+        self.unreadable = UnreadFacts(MemoryTables().journal("dead"))
         """Records that could not be read; a partition's owner puts each into `deadletter` once."""
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
@@ -104,7 +76,8 @@ class Followers:
         self._settings, self._clients, self._clock = settings, clients, clock
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
-        self._kept = 0
+        self._begin: dict[TopicPartition, int] = {}
+        self._commit: asyncio.Task[None] | None = None
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._moved = asyncio.Condition()
@@ -118,11 +91,16 @@ class Followers:
         self._reader = self._clients.reader(wait_ms=WAIT_MS, fetch_bytes=FETCH_BYTES, value=cut)
         await asyncio.gather(self._reader.start(), self.ends.start())
         partitions = await self._partitions()
-        begin = await self.ends.beginnings(partitions)
+        self._begin = await self.ends.beginnings(partitions)
+        self._positions = dict(self._begin)
+        if self.kept is not None:
+            self._positions = self.kept.starts(self._begin, await self.ends.ends(partitions))
+            self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
+            known = sum(self._positions[tp] - self._begin[tp] for tp in partitions)
+            log.info("facts_begun", people=self.store.people, n=known)
         self._reader.assign(partitions)
         for tp in partitions:
-            self._reader.seek(tp, begin[tp])
-            self._positions[tp] = begin[tp]
+            self._reader.seek(tp, self._positions[tp])
         for work in (self._read(), self._ask(), self._watch()):
             task = asyncio.create_task(work)
             task.add_done_callback(lambda t: None if t.cancelled() else on_failure(t.exception() or RuntimeError()))
@@ -133,6 +111,10 @@ class Followers:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.kept is not None:
+            await self._committed()
+            await asyncio.to_thread(self.kept.cut(0, self._begin, self._positions))
+            self.kept.close()
         await asyncio.gather(self._reader.stop(), self.ends.stop())
 
     async def barrier(self, timeout: float) -> bool:
@@ -187,7 +169,23 @@ class Followers:
             if moved:
                 async with self._moved:
                     self._moved.notify_all()
+            await self._keep(loop.time())
             await asyncio.sleep(0)
+
+    async def _keep(self, now: float) -> None:
+        """Begins a commit to the disk when one is due. Facts bind before that: a commit only saves a restart work."""
+        if self.kept is None or not self.kept.due(now, self._positions):
+            return
+        if self._commit is not None and not self._commit.done() and not self.kept.full:
+            return
+        await self._committed()
+        write = self.kept.cut(now, self._begin, self._positions)
+        self._commit = asyncio.create_task(asyncio.to_thread(write))
+
+    async def _committed(self) -> None:
+        """Waits until no commit is under way; raises what ended the last one."""
+        if self._commit is not None:
+            await asyncio.shield(self._commit)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         """Applies one record, and its position with it, so that the next judgement names exactly the facts it used."""
@@ -198,19 +196,9 @@ class Followers:
         place = (topic, tp.partition, offset)
         fault = self.store.apply(Record(*place, record.timestamp, record.key, value, record.headers, refused=refused))
         if fault is not None:
-            self.unreadable[place] = self._unread(record, refused, fault)
+            self.unreadable.add(place, record, refused, fault)
             log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
         self._positions[tp] = record.offset + 1
-
-    def _unread(self, record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unread:
-        value = record.value or b""
-        size = value.size if isinstance(value, LongValue) else None if refused else len(value)
-        kept = bytes(value[:UNREAD_BYTES])
-        self._kept += len(kept)
-        digest = refused.sha256 if refused else sha256(value).hexdigest()
-        key = record.key if len(record.key or b"") <= KEY_BYTES else None
-        there = record.value is not None and self._kept <= UNREAD_KEPT
-        return Unread(fault, key, kept if there else None, size, digest)
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
         """The records; those of a spoilt batch come from another replica, if one has them whole."""
@@ -237,6 +225,8 @@ class Followers:
         while True:
             await self.barrier(WATCH_SECONDS * 5)
             await asyncio.sleep(WATCH_SECONDS)
+            if self.kept is not None:
+                self.kept.demand_there()
             rounds += 1
             if rounds % WATCH_PARTITIONS == 0:
                 await self._partitions_unchanged()

@@ -148,6 +148,7 @@ class Gate:
             "sealing_held": self._sealing_held(),
             "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
             "people": followers.store.people,
+            "facts_spoilt": followers.kept.spoilt if followers.kept else [],
             "unreadable_facts": unresolved[:UNREADABLE],
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "token_keys": keys,

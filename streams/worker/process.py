@@ -21,6 +21,7 @@ from streams.client.broker_access import connection
 from streams.worker import holders
 from streams.worker.app import create_app, fail
 from streams.worker.health import serve_health
+from streams.worker.kept_facts import KeptFacts
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +87,8 @@ async def _work(settings: Settings) -> int:
     await asyncio.to_thread(admin.demand, settings)
     await asyncio.to_thread(progress.demand_mode, settings)
     await asyncio.to_thread(people.demand, settings)
-    app = create_app(settings)
+    kept = await asyncio.to_thread(KeptFacts.of, settings) if settings.data else None
+    app = create_app(settings, kept=kept)
     port = await serve_health(settings, app.gate.readiness)
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[int] = loop.create_future()

@@ -20,6 +20,7 @@ ALONE = {
     "path": ("--people", "500", "--blocks", "1"),
     "proof": ("--records", "50"),
     "rules": ("30",),
+    "store": ("--people", "100"),
     "verify": ("--records", "100"),
 }
 ON_KAFKA = {

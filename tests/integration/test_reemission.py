@@ -83,6 +83,8 @@ def test_given_150_random_losses_and_a_killed_worker_then_those_come_back_and_wh
         worker.start()
         code, told = reemit(world, "--dry-run")
         assert (code, told["gone"]) == (0, 0)
+        (begun_with,) = until(lambda: worker.events("facts_begun"), "the worker knows facts")
+        assert begun_with["n"] >= 2 * len(names), "it begins from its positions"
         assert told["missing"] in range(110, 151), "some are recalled already"
         assert put_out(world).keys() == before.keys() - lost
         with ThreadPoolExecutor() as pool:

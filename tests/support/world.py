@@ -206,6 +206,8 @@ class World:
     acts: Acts = "signed"
     keys: str = field(default_factory=lambda: str(key_folder()))
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
+    data: str = field(default_factory=lambda: str(kept("data")))
+    """The folder of the facts of workers in processes of their own; one in this process has them in memory."""
     _producer: Producer = field(init=False)
     _names: dict[str, str] = field(init=False, default_factory=dict)
     _written: set[str] = field(init=False, default_factory=set)
@@ -253,6 +255,7 @@ class World:
             "GATEKEEPER_PARTITIONS": str(self.partitions),
             "GATEKEEPER_APPLICATION": self.application,
             "GATEKEEPER_KEYS": self.keys,
+            "GATEKEEPER_DATA": self.data,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_SESSION_TIMEOUT": "6",
             "GATEKEEPER_MODE": self.mode,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -14,10 +15,12 @@ from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
+from gatekeeper.knowledge.tables import SPOILT, MemoryTables
 from gatekeeper.policy.packs import load
 from schemas.codec import SEND_BYTES, decode
 from schemas.events import Send
 from schemas.record import Refusal
+from streams.worker.kept_facts import FORMAT
 from tests.support import invented
 from tests.support.facts import fact
 
@@ -353,6 +356,57 @@ def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_t
     assert view.suppressions[0].stop.scope.channels == ()
     assert view.events[0].said == "2026-11-20T10:00:00+09:00"
     assert view.releases[0].people == {"hanako"}
+
+
+class Held(MemoryTables):
+    """Tables that a test can look into and spoil."""
+
+    def __init__(self) -> None:
+        self.opened: dict[str, dict[str, bytes]] = {}
+
+    def table(self, name: str) -> dict[str, bytes]:
+        return self.opened.setdefault(name, {})
+
+    journal = table
+
+
+def held(*events: invented.Event) -> tuple[Held, FactStore]:
+    """Returns tables, and the store over them with the reference data and these events."""
+    tables = Held()
+    store = FactStore(tables=tables)
+    for offset, (topic, value) in enumerate((*invented.REFERENCE, *events)):
+        assert store.apply(fact(topic, 0, offset, None, orjson.dumps(value))) is None
+    return tables, store
+
+
+@pytest.mark.parametrize("table", ["people", "tokens"])
+def test_facts_that_changed_on_the_disk_then_they_withhold_and_nothing_is_added_to_them(table: str) -> None:
+    harmless = invented.suppression(token="cp-1", scope={"controller": "C2"})
+    tables, store = held(invented.source(), invented.consent(), harmless)
+    assert decided(store).verdict == "clear"
+    for name in tables.opened[table]:
+        tables.opened[table][name] = SPOILT
+    found = decided(store)
+    assert found.codes == ("FACTS_UNAVAILABLE",)
+    assert found.reasons[0].facts == ("spoilt/facts",)
+    assert "damaged" in sentence(found.reasons[0], "en")
+    assert store.mentions("P-1", {b"nobody"}) is (table == "people")
+    for topic, value in (invented.consent(record_id="R-2"), harmless):
+        store.apply(fact(topic, 0, 900, None, orjson.dumps(value)))
+    assert set(tables.opened[table].values()) == {SPOILT}
+
+
+def test_the_form_of_the_tables_then_it_is_that_of_the_format() -> None:
+    no = invented.consent(record_id="R-2", state="Withdrawn", purpose="mkt.nowhere")
+    stop, gave = invented.suppression(token="cp-1"), invented.event(kind="notice_given", source_id="S-1")
+    tables, store = held(invented.source(birth_date="2001"), invented.consent(), no, stop, gave)
+    store.apply(fact("consents", 0, 900, b"P-9", b"{"))
+    store.save()
+    rows = sorted((table, *row) for table, rows in tables.opened.items() for row in rows.items())
+    digest = sha256(repr(rows).encode()).hexdigest()[:16]
+    assert (FORMAT, digest) == (1, "c1a9162c9ea6dada"), (
+        "raise streams.worker.kept_facts.FORMAT, as stored tables no longer fit"
+    )
 
 
 def refused(fault: str = "batch_corrupt", *, base: int, what: str = "batch") -> Refusal:

@@ -18,7 +18,6 @@ HOUSE = Path(__file__).parents[2]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
 OURS = {"gatekeeper", "schemas", "streams"}
 NOT_IMPORTED = {
-    "lmdb": "the store of facts on disk comes with a change of its own",
     "mode-streaming": "Faust stands on it, and its version is pinned with Faust's",
     "python-multipart": "Starlette reads forms with it",
 }

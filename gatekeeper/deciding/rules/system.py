@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from gatekeeper import times
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.facts import WHOLE_BATCH
+from gatekeeper.deciding.facts import SPOILT_FACTS, WHOLE_BATCH
 from gatekeeper.deciding.rules.message_class import disagreeing
 from gatekeeper.policy.packs import PolicyOutage
 from gatekeeper.policy.policy import Policy
@@ -41,7 +41,7 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     if case.facts.unreadable:
         places, batch = case.facts.unreadable, f"/{WHOLE_BATCH}"
         keys = [place.removeprefix(TOKEN_KEY) for place in places if place.startswith(TOKEN_KEY)]
-        says = {"case": "unreadable", "what": ", ".join(places)}
+        says = {"case": "spoilt" if SPOILT_FACTS in places else "unreadable", "what": ", ".join(places)}
         if all(place.endswith(batch) for place in places):
             says = {"case": "batch", "what": ", ".join(place.removesuffix(batch) for place in places)}
         if len(keys) == len(places):

@@ -1,0 +1,1 @@
+"""Keeps on a disk of this machine what can be read from Kafka again."""

@@ -1,0 +1,281 @@
+"""Tables in an LMDB file, which a restart finds again exactly as they were committed (docs/adr/0052-facts-on-disk.md).
+
+Changes wait in memory until they are committed together, so a commit is whole or it is not there. A look-up finds what
+waits first. Each value is stored behind 8 bytes of a keyed hash over its table, its name and itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+
+import lmdb
+import structlog
+
+from gatekeeper.disk.file_system import demand_local
+from gatekeeper.errors import RestartError, UnavailableError
+
+log = structlog.get_logger(__name__)
+
+MAP_BYTES = 1 << 38
+"""Size of the map: addresses, not memory or disk. No file of a machine's people comes near."""
+MOST_TABLES = 32
+MAC_BYTES = 8
+FOLDERS = 64
+"""Processes that may share a folder, at most; each has a numbered one in it."""
+_FILE, _LOCKS, _SPOILT = "data.mdb", "lock.mdb", "spoilt"
+_IDENTITY = b"identity"
+_BROKEN = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError, lmdb.PanicError)
+Changes = Mapping[str, bytes | None]
+"""New values by name, None for a name that is removed."""
+
+
+class SpoiltError(Exception):
+    """Raised if a value that is read at a start is not as it was written."""
+
+
+class DiskTable:
+    """One table. `spoilt`: what a look-up gives, after `on_spoilt`, for a value that is not as it was written."""
+
+    def __init__(
+        self, name: str, env: lmdb.Environment, begun: blake2b, spoilt: bytes, on_spoilt: Callable[[str], None]
+    ) -> None:
+        self.name = name
+        self.changed_bytes = 0
+        """The bytes that wait, about."""
+        self._env, self._begun, self._spoilt, self._on_spoilt = env, begun, spoilt, on_spoilt
+        self._db = env.open_db(name.encode())
+        self._changed: dict[str, bytes | None] = {}
+        self._committing: Changes = {}
+
+    def get(self, name: str, /) -> bytes | None:
+        """The value of a name, None without one."""
+        for changes in (self._changed, self._committing):
+            if name in changes:
+                return changes[name]
+        try:
+            with self._env.begin(self._db) as read:
+                stored = read.get(name.encode())
+        except lmdb.Error:
+            stored = b""
+        if stored is None:
+            return None
+        value = stored[MAC_BYTES:]
+        if stored[:MAC_BYTES] != self._mac(name.encode(), value):
+            self._on_spoilt(self.name)
+            return self._spoilt
+        return value
+
+    def __setitem__(self, name: str, value: bytes, /) -> None:
+        self._changed[name] = value
+        self.changed_bytes += len(name) + len(value)
+
+    def pop(self, name: str, default: None, /) -> bytes | None:
+        """Removes a name, if it is there."""
+        found = self.get(name)
+        if found is not None:
+            self._changed[name] = default
+            self.changed_bytes += len(name)
+        return found
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Yields all names with their values; raises SpoiltError if one is not as it was written, or is missing."""
+        newer, count = {**self._committing, **self._changed}, 0
+        try:
+            with self._env.begin(self._db) as read:
+                for key, stored in read.cursor():
+                    count += 1
+                    if (name := key.decode()) in newer:
+                        continue
+                    if stored[:MAC_BYTES] != self._mac(key, value := stored[MAC_BYTES:]):
+                        raise SpoiltError(self.name)
+                    yield name, value
+                if count != read.stat(self._db)["entries"]:
+                    raise SpoiltError(self.name)
+        except (lmdb.Error, UnicodeDecodeError) as error:
+            raise SpoiltError(self.name) from error
+        yield from ((name, value) for name, value in newer.items() if value is not None)
+
+    def __len__(self) -> int:
+        with self._env.begin(self._db) as read:
+            known: int = read.stat(self._db)["entries"]
+            for name, value in {**self._committing, **self._changed}.items():
+                known += (value is not None) - (read.get(name.encode()) is not None)
+        return known
+
+    def cut(self) -> Changes:
+        """Ends the changes that the next commit has; later ones wait for the one after it."""
+        self._committing, self._changed, self.changed_bytes = self._changed, {}, 0
+        return self._committing
+
+    def write(self, txn: lmdb.Transaction, changes: Changes) -> None:
+        """Writes changes in a transaction."""
+        for name, value in sorted(changes.items()):  # neighbours share pages
+            key = name.encode()
+            if value is None:
+                txn.delete(key, db=self._db)
+            else:
+                txn.put(key, self._mac(key, value) + value, db=self._db)
+
+    def committed(self) -> None:
+        """Forgets the changes of the commit, which the file has now."""
+        self._committing = {}
+
+    def _mac(self, key: bytes, value: bytes) -> bytes:
+        mac = self._begun.copy()
+        mac.update(b"%d:%b" % (len(key), key) + value)
+        return mac.digest()
+
+
+class DiskTables:
+    """The tables in the first folder below `home` that no other process has; made anew unless they fit.
+
+    `identity`: says of which system and form the tables are. Tables of another one are deleted, and so are those that
+    were found spoilt. `key`: secret bytes, at most 64, for the hashes. `spoilt`: as of `DiskTable`.
+    Raises UnavailableError (3) if the disk fails or all folders are taken, UsageError (2) for a network file system.
+    Not for use in a process that is forked afterwards.
+    """
+
+    def __init__(self, home: Path, *, identity: bytes, key: bytes, spoilt: bytes) -> None:
+        self.spoilt: set[str] = set()
+        """The tables in which spoilt values were found."""
+        self._identity, self._key, self._value = identity, key, spoilt
+        self._tables: dict[str, DiskTable] = {}
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            demand_local(home)
+            self.folder, self._lock = _taken(home)
+        except OSError as error:
+            raise UnavailableError("error.disk", path=home, detail=error) from None
+        try:
+            self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def table(self, name: str) -> DiskTable:
+        """The table of a name, the same at each call."""
+        if name not in self._tables:
+            begun = blake2b(name.encode(), digest_size=MAC_BYTES, key=self._key, person=b"gate/facts/1")
+            self._tables[name] = DiskTable(name, self._env, begun, self._value, self._found_spoilt)
+        return self._tables[name]
+
+    journal = table
+
+    @property
+    def changed_bytes(self) -> int:
+        """The bytes that wait for a commit, about."""
+        return sum(table.changed_bytes for table in self._tables.values())
+
+    def cut(self) -> list[tuple[DiskTable, Changes]]:
+        """Ends the changes of the next commit. At most one commit may be under way."""
+        return [(table, table.cut()) for table in self._tables.values()]
+
+    def commit(self, cut: list[tuple[DiskTable, Changes]]) -> None:
+        """Writes the changes of a cut to the disk, all or none; may run in a thread of its own.
+
+        Raises UnavailableError (3) if the disk fails or is full.
+        """
+        try:
+            with self._env.begin(write=True) as txn:
+                for table, changes in cut:
+                    table.write(txn, changes)
+        except (lmdb.Error, OSError) as error:
+            raise UnavailableError("error.disk", path=self.folder, detail=error) from None
+        for table, _ in cut:
+            table.committed()
+
+    def demand_there(self) -> None:
+        """Raises RestartError (70) if the file was deleted or replaced since it was opened."""
+        if _inode(self.folder / _FILE) != self._inode:
+            raise RestartError("error.facts_replaced", folder=self.folder)
+
+    def wipe(self) -> None:
+        """Deletes all tables and begins with empty ones; tables that were handed out are void."""
+        self._env.close()
+        self._delete()
+        self.spoilt.clear()
+        self._open()
+
+    def close(self) -> None:
+        """Lets the folder go. What was not committed is lost."""
+        self._env.close()
+        os.close(self._lock)
+
+    def _open(self) -> None:
+        if (self.folder / _SPOILT).exists():
+            log.warning("facts_made_anew", reason=_SPOILT)
+            self._delete()
+        if not self._opened():
+            log.warning("facts_made_anew", reason="identity")
+            self._delete()
+            if not self._opened():
+                raise UnavailableError("error.disk", path=self.folder, detail=_FILE)
+
+    def _opened(self) -> bool:
+        """Opens the file, or makes it; False if it is broken or of another identity."""
+        try:
+            self._env = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=MOST_TABLES, metasync=False, mode=0o600)
+        except _BROKEN:
+            return False
+        except (lmdb.Error, OSError) as error:
+            raise UnavailableError("error.disk", path=self.folder, detail=error) from None
+        try:
+            self._env.reader_check()
+            with self._env.begin(write=True) as txn:
+                new = txn.stat()["entries"] == 0
+                if new:
+                    txn.put(_IDENTITY, self._identity)
+                fits = txn.get(_IDENTITY) == self._identity
+        except _BROKEN:
+            fits = False
+        except (lmdb.Error, OSError) as error:
+            self._env.close()
+            raise UnavailableError("error.disk", path=self.folder, detail=error) from None
+        if not fits:
+            self._env.close()
+            return False
+        self._tables, self._inode = {}, _inode(self.folder / _FILE)
+        return True
+
+    def _delete(self) -> None:
+        try:
+            for name in (_FILE, _LOCKS, _SPOILT):
+                (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise UnavailableError("error.disk", path=self.folder, detail=error) from None
+
+    def _found_spoilt(self, table: str) -> None:
+        """Reports a spoilt value, and sees to it that the next start makes all tables anew."""
+        if table not in self.spoilt:
+            log.error("facts_spoilt", reason=table)
+            self.spoilt.add(table)
+            with suppress(OSError):
+                (self.folder / _SPOILT).touch(0o600)
+
+
+def _taken(home: Path) -> tuple[Path, int]:
+    """The first numbered folder that nobody writes, and the handle that keeps others out while it is open."""
+    for number in range(FOLDERS):
+        folder = home / str(number)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            continue
+        return folder, handle
+    raise UnavailableError("error.facts_folders_taken", folder=home, most=FOLDERS)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,112 @@
+"""Journals hold the little that a store needs in memory, so that it can begin again.
+
+Unreadable records, names in refusals, corrections of erasures, copies that wait for a signature, and counts. Records of
+`reference` are not among them, because a start reads that topic from its beginning.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from gatekeeper.knowledge.copies import CopiedRun, Partition
+from gatekeeper.knowledge.tables import Tables
+from gatekeeper.knowledge.token_keys import Counts
+from gatekeeper.knowledge.unresolved import Place
+from schemas.record import Record
+
+_PACK, _COUNTED = msgspec.msgpack.Encoder(), "counted"
+
+
+class Unread(NamedTuple):
+    """An unreadable record: its fault, and the people whom it names; None for a batch, which names nobody."""
+
+    place: Place
+    fault: str
+    names: frozenset[str] | None
+
+
+class Refused(NamedTuple):
+    """A name in a refusal, by whom, the refusal's arrival (milliseconds) and its place."""
+
+    kind: str
+    code: str
+    whom: str
+    arrived: int
+    record: str
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Counts over all records so far, as of `TokenKeys` and `Copies`."""
+
+    stops: list[tuple[Counts, int]] = []
+    sources: dict[str, int] = {}
+    runs: list[tuple[Partition, CopiedRun]] = []
+
+
+class Journals:
+    """The journals of a store. The same row twice is one row."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._unread, self._refused = tables.journal("unread"), tables.journal("refused")
+        self._corrections, self._waiting = tables.journal("corrections"), tables.journal("waiting")
+        self._counted = tables.journal("counted")
+
+    def unread(self, one: Unread) -> None:
+        """Writes an unreadable record."""
+        if one.place[0] != "reference":
+            self._unread["/".join(map(str, one.place))] = _PACK.encode(one)
+
+    def refused(self, one: Refused) -> None:
+        """Writes a name in a refusal."""
+        self._refused[f"{one.kind} {one.code} {one.whom}"] = _PACK.encode(one)
+
+    def corrected(self, record: Record) -> None:
+        """Writes the record of a correction whose signature decides."""
+        self._corrections[_name(record)] = _PACK.encode(record)
+
+    def waits(self, record: Record) -> None:
+        """Writes a copied record, at its first arrival."""
+        self._waiting[_name(record)] = _PACK.encode(record)
+
+    def waited(self, record: Record) -> None:
+        """Removes a copied record that waits no longer."""
+        self._waiting.pop(_name(record), None)
+
+    def count(self, stops: Counter[Counts], sources: Counter[str], runs: dict[Partition, CopiedRun]) -> None:
+        """Writes the counts so far."""
+        told = [(place, run) for place, run in runs.items() if place[0] != "reference"]
+        self._counted[_COUNTED] = _PACK.encode(Counted(list(stops.items()), dict(sources), told))
+
+    @property
+    def counted(self) -> Counted:
+        """The counts that were written last."""
+        said = self._counted.get(_COUNTED)
+        return msgspec.msgpack.decode(said, type=Counted) if said else Counted()
+
+    def unread_records(self) -> Iterator[Unread]:
+        """Yields the unreadable records."""
+        return (msgspec.msgpack.decode(row, type=Unread) for _, row in self._unread.items())
+
+    def refusals(self) -> Iterator[Refused]:
+        """Yields the names in refusals."""
+        return (msgspec.msgpack.decode(row, type=Refused) for _, row in self._refused.items())
+
+    def corrections(self) -> Iterator[Record]:
+        """Yields the corrections of erasures."""
+        return (_record(row) for _, row in self._corrections.items())
+
+    def waiting(self) -> Iterator[Record]:
+        """Yields the copied records that wait, at their first arrivals."""
+        return (_record(row) for _, row in self._waiting.items())
+
+
+def _name(record: Record) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}/{record.timestamp}"
+
+
+def _record(row: bytes) -> Record:
+    return msgspec.msgpack.decode(row, type=Record)

@@ -1,0 +1,140 @@
+"""The facts that a worker keeps on its disk, with the positions up to which they are applied.
+
+Facts and positions are committed together, so a worker that starts again goes on where its last commit ended. Records
+of `reference` are few, and every start reads them from their beginning.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+import structlog
+from aiokafka import TopicPartition
+
+from gatekeeper.audit.records.releases import RULES
+from gatekeeper.disk.disk_tables import DiskTables, SpoiltError
+from gatekeeper.keys import Keys
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.tables import SPOILT, Table
+from gatekeeper.settings import Settings
+from schemas.codec import canonical
+from schemas.topics import FACT_TOPICS, logical_name
+from streams.client import admin
+
+log = structlog.get_logger(__name__)
+
+FORMAT = 1
+"""The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
+COMMIT_SECONDS = 1.0
+COMMIT_BYTES = 32 << 20
+"""A commit is due after so many seconds, or as soon as so many bytes wait."""
+Positions = Mapping[TopicPartition, int]
+
+
+class KeptFacts:
+    """A store of facts whose tables are on the disk.
+
+    `identity`: the system that the facts are of. `key`: secret bytes for the hashes. Raises as `DiskTables` does.
+    """
+
+    def __init__(self, home: Path, *, origin: str, identity: bytes, key: bytes) -> None:
+        self._origin = origin
+        self._at, self._last = float("-inf"), dict[TopicPartition, int]()
+        self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT)
+        try:
+            self._open()
+        except SpoiltError:
+            self.anew(reason="spoilt")
+
+    @classmethod
+    def of(cls, settings: Settings) -> KeptFacts:
+        """The facts in the folder of the settings, for the topics that the broker has now.
+
+        Raises UsageError (2) without a master key, UnavailableError (3) without a broker or a disk.
+        """
+        masters = Keys(settings.key_folder).masters()
+        key = blake2b(masters[max(masters)], digest_size=32, person=b"gate/facts/key/1").digest()
+        said = {
+            "format": FORMAT,
+            "rules": RULES,
+            "topics": admin.identity(settings, FACT_TOPICS),
+            "group": settings.group,
+            "unicode": unicodedata.unidata_version,
+            "key": blake2b(key, digest_size=16).hexdigest(),
+        }
+        return cls(Path(settings.data), origin=settings.group, identity=canonical(said), key=key)
+
+    @property
+    def spoilt(self) -> list[str]:
+        """The tables in which values were found that are not as they were written."""
+        return sorted(self._tables.spoilt)
+
+    def journal(self, name: str) -> Table:
+        """A journal beside those of the store."""
+        return self._tables.journal(name)
+
+    def starts(self, begin: Positions, ends: Positions) -> dict[TopicPartition, int]:
+        """The positions at which reading begins. `begin`, `ends`: the bounds of the logs now.
+
+        Facts that these logs cannot have given are deleted, and reading begins at the beginning. Then `store` is anew.
+        """
+        found = dict(begin)
+        for tp in begin:
+            if (row := self._positions.get(_name(tp))) is None:
+                continue
+            began, position = map(int, row.split(b" ")) if row != SPOILT else (-1, -1)
+            if began != begin[tp] or not begin[tp] <= position <= ends[tp]:
+                self.anew(reason="positions")
+                return dict(begin)
+            found[tp] = position
+        self._last = dict(found)
+        return found
+
+    def due(self, now: float, positions: Positions) -> bool:
+        """True if a commit is due; `now`: seconds of the loop's clock."""
+        return (self.full or now - self._at >= COMMIT_SECONDS) and self._last != positions
+
+    @property
+    def full(self) -> bool:
+        """True if so much waits that no more should be applied before a commit."""
+        return self._tables.changed_bytes >= COMMIT_BYTES
+
+    def cut(self, now: float, begin: Positions, positions: Positions) -> Callable[[], None]:
+        """Ends the changes of the next commit; the result writes them, and may be called in a thread of its own.
+
+        `positions`: those up to which the store has applied all records. At most one commit may be under way.
+        """
+        self._at, self._last = now, dict(positions)
+        self.store.save()
+        for tp, position in positions.items():
+            if logical_name(tp.topic) != "reference":
+                self._positions[_name(tp)] = b"%d %d" % (begin[tp], position)
+        return partial(self._tables.commit, self._tables.cut())
+
+    def demand_there(self) -> None:
+        """Raises RestartError (70) if the file was deleted or replaced since it was opened."""
+        self._tables.demand_there()
+
+    def anew(self, *, reason: str) -> None:
+        """Deletes all facts; `store` is a new one without facts."""
+        log.warning("facts_made_anew", reason=reason)
+        self._tables.wipe()
+        self._open()
+
+    def close(self) -> None:
+        """Lets the folder go."""
+        self._tables.close()
+
+    def _open(self) -> None:
+        self._positions = self._tables.table("positions")
+        self.store = FactStore(self._origin, tables=self._tables)
+        deque(self._tables.table("tokens").items(), maxlen=0)  # a stop with a damaged name would be invisible
+
+
+def _name(tp: TopicPartition) -> str:
+    return f"{logical_name(tp.topic)}/{tp.partition}"

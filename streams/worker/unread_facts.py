@@ -1,0 +1,81 @@
+"""Facts that could not be read, for their dead letters: the beginning of each value, its size, its SHA-256."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from gatekeeper.knowledge.tables import Table
+from schemas.codec import KEY_BYTES, VALUE_BYTES
+from schemas.record import Refusal
+
+Place = tuple[str, int, int]
+"""Registry topic, partition and offset."""
+
+UNREAD_BYTES = 4 * 1024
+"""Bytes kept of an unreadable fact, at most."""
+UNREAD_KEPT = 16 * 2**20
+"""Bytes kept of all unreadable facts; beyond that the dead letter has key, size and SHA-256 only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An unreadable fact for its dead letter: the beginning of its value, its size, its SHA-256.
+
+    `size`: None if the size of the value is unknown.
+    """
+
+    fault: str
+    key: bytes | None
+    value: bytes | None
+    size: int | None
+    sha256: str
+
+
+class LongValue(bytes):
+    """The beginning of a value that exceeds a fact's size. `size`, `sha256`: of the whole value."""
+
+    size: int
+    sha256: str
+
+
+def cut(value: bytes | None) -> bytes | None:
+    """The value of a fact, or the beginning of a value that is too long, since a fetch may hold thousands.
+
+    Values are inflated one by one, so only one whole value is in memory at a time.
+    """
+    if value is None or len(value) <= VALUE_BYTES:
+        return value
+    found = LongValue(value[:UNREAD_BYTES])
+    found.size, found.sha256 = len(value), sha256(value).hexdigest()
+    return found
+
+
+class UnreadFacts(dict[Place, Unread]):
+    """Unreadable facts by place. `journal`: where a restart finds those that were added."""
+
+    def __init__(self, journal: Table) -> None:
+        self._journal, self._kept = journal, 0
+        for name, row in journal.items():
+            topic, partition, offset = name.split("/")
+            self._take((topic, int(partition), int(offset)), msgspec.msgpack.decode(row, type=Unread))
+
+    def add(self, place: Place, record: ConsumerRecord, refused: Refusal | None, fault: str) -> None:
+        """Adds the record at this place, with the part of it that could not be read, if it is known, and its fault."""
+        value = record.value or b""
+        size = value.size if isinstance(value, LongValue) else None if refused else len(value)
+        kept = bytes(value[:UNREAD_BYTES])
+        digest = refused.sha256 if refused else sha256(value).hexdigest()
+        key = record.key if len(record.key or b"") <= KEY_BYTES else None
+        there = record.value is not None and self._kept + len(kept) <= UNREAD_KEPT
+        one = Unread(fault, key, kept if there else None, size, digest)
+        self._take(place, one)
+        if place[0] != "reference":  # a restart reads that topic again
+            self._journal["/".join(map(str, place))] = msgspec.msgpack.encode(one)
+
+    def _take(self, place: Place, one: Unread) -> None:
+        self._kept += len(one.value or b"")
+        self[place] = one

@@ -1,0 +1,141 @@
+"""Facts on the disk: a store that begins again, however often, knows what one in memory knows that never ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+from aiokafka import TopicPartition
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.identity import printed
+from gatekeeper.knowledge.store import FactStore
+from schemas.events import Send
+from schemas.record import Record, Refusal
+from streams.worker.kept_facts import KeptFacts
+from tests.property import people
+from tests.support import invented, staff
+from tests.support.facts import fact
+from tests.unit.test_copies import AHEAD, copied, founded
+
+MEMORY = Path("/dev/shm")
+"""A folder in which a commit costs no wait."""
+Streams = dict[TopicPartition, list[Record]]
+COPIED = copied(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
+ERASED = [
+    invented.suppression(suppression_id="X-E", kind="erasure", state=state, received_at=at)
+    for state, at in (("active", "2026-11-01"), ("corrected", "2026-11-24T09:59:00+09:00"))
+]
+JUNK = (
+    ("consents", b"P-1", b"{", None),
+    ("suppressions", invented.token("cp-1").encode(), b"{}", None),
+    ("sources", b"P-2", b'{"recipient_id":"P-1"}', None),
+    ("consents", b"?", b"{", None),
+    ("suppressions", b"P-1", None, Refusal("record_unreadable", "00" * 32)),
+    ("sources", None, None, Refusal("batch_corrupt", "00" * 32, what="batch", base=0)),
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> Streams:
+    """Facts of one person and of tokens, with unreadable ones, over two partitions a topic, and reference data."""
+    found: Streams = {}
+
+    def put(topic: str, number: int, record: Record) -> None:
+        found.setdefault(TopicPartition(f"mail.{topic}.v1", number), []).append(record)
+
+    for one in COPIED if draw(st.booleans()) else ():
+        put("consents", 0, one)
+    events = [*draw(people.people()), *draw(people.people())]
+    reference = [(topic, 0, None, orjson.dumps(value), None) for topic, value in invented.REFERENCE]
+    wide = draw(st.lists(people.unknown_nos(), max_size=2))
+    events += [*wide, *(ERASED if draw(st.booleans()) else ())]
+    unsigned = draw(st.booleans())
+    junk = draw(st.lists(st.sampled_from(JUNK), max_size=3))
+    resolved = draw(st.booleans())
+    numbers = st.integers(0, 1)
+    rows: list[Any] = [(topic, draw(numbers), None, orjson.dumps(value), None) for topic, value in events]
+    rows += [(topic, draw(numbers), key, value, refused) for topic, key, value, refused in junk]
+    for topic, number, key, value, refused in [*reference, *draw(st.permutations(rows))]:
+        topic = topic if topic in ("sources", "consents", "suppressions", "reference") else "consents"
+        offset = len(found.get(TopicPartition(f"mail.{topic}.v1", number), ()))
+        record = fact(topic, number, offset, key, value, refused)
+        said = orjson.loads(value) if value and key is None and refused is None else {}
+        headers = staff.corrected(topic, said, at=staff.instant(invented.T)) if said and not unsigned else ()
+        put(topic, number, Record(topic, number, offset, record.timestamp, key, value, headers, refused))
+    last = found[TopicPartition("mail.reference.v1", 0)]
+    for one in founded(COPIED):
+        put("reference", 0, Record("reference", 0, len(last), one.timestamp, one.key, one.value, one.headers))
+    if resolved:
+        said = {"v": 1, "kind": "resolution", "id": "r", "by": "pm", "reason": "-", "at": "2026-11-24T10:00:00+09:00"}
+        place = {"topic": "mail.consents.v1", "partition": 0, "offset": 0}
+        line = staff.signed({**said, **place}, "hanako", at=staff.instant(invented.T))
+        for key, value in line:
+            put("reference", 0, Record("reference", 0, len(last), invented.T, key.encode(), value))
+    return found
+
+
+def known(store: FactStore, sends: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that others ask a store."""
+    read = [Send.model_validate_json(orjson.dumps(send)) for send in sends]
+    return {
+        "views": [store.view(send, printed(invented.TOKENS, send), **invented.NOW) for send in read],
+        "person": store.person("P-1"),
+        "people": store.people,
+        "keys": sorted(store.token_keys.uses()),
+        "wide": sorted((one.name, one.people) for one in store.named_by_refusals.unregistered(store.reference)),
+        "unresolved": dict(sorted(store.unresolved.faults.items())),
+        "stray": dict(sorted(store.unresolved.stray.items())),
+        "everybody": store.unresolved.withhold_everybody,
+        "copies": sorted((place, run.count, run.sha256, run.open) for place, run in store.copies.runs.items()),
+        "mentions": [store.mentions("P-1", {name}) for name in (b"S-1", b"Withdrawn", invented.token("cp-1").encode())],
+    }
+
+
+def followed(given: Streams, home: Path, rng: Random, ends: int) -> FactStore:
+    """The store of a worker that follows these streams and ends so often, each time without a last commit."""
+    first = dict.fromkeys(given, 0)
+    end = {tp: len(records) for tp, records in given.items()}
+
+    def begun() -> tuple[KeptFacts, dict[TopicPartition, int]]:
+        kept = KeptFacts(home, origin=staff.ORIGIN, identity=b"one", key=bytes(32))
+        return kept, kept.starts(first, end)
+
+    kept, positions = begun()
+    while left := [tp for tp in given if positions[tp] < end[tp]]:
+        tp = rng.choice(left)
+        kept.store.apply(given[tp][positions[tp]])
+        positions[tp] += 1
+        if rng.random() < 0.2:
+            kept.cut(0, first, positions)()
+        if ends and rng.random() < 0.1:
+            ends -= 1
+            kept.close()
+            kept, positions = begun()
+    kept.cut(0, first, positions)()
+    kept.close()
+    kept, positions = begun()
+    assert [tp.topic for tp in given if positions[tp] < end[tp]] == ["mail.reference.v1"]
+    for record in given[TopicPartition("mail.reference.v1", 0)]:
+        kept.store.apply(record)
+    return kept.store
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    streams(), st.lists(people.sends(), min_size=1, max_size=3), st.randoms(use_true_random=False), st.integers(0, 6)
+)
+def test_any_runs_with_ends_between_then_the_same_is_known_as_in_one(
+    given: Streams, sends: Any, rng: Any, ends: int
+) -> None:
+    whole = FactStore(staff.ORIGIN)
+    for records in given.values():
+        for record in records:
+            whole.apply(record)
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as home:
+        assert known(followed(given, Path(home), rng, ends), sends) == known(whole, sends)

@@ -1,0 +1,210 @@
+"""Tables on the disk: whole commits, spoilt values, one writer, and none on a network."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from gatekeeper.disk.disk_tables import MAC_BYTES, DiskTables, SpoiltError
+from gatekeeper.disk.file_system import demand_local
+from gatekeeper.errors import RestartError, UnavailableError, UsageError
+
+KEY = bytes(range(32))
+BAD = b"!"
+
+
+@contextmanager
+def opened(home: Path, identity: bytes = b"one", key: bytes = KEY) -> Iterator[DiskTables]:
+    tables = DiskTables(home, identity=identity, key=key, spoilt=BAD)
+    try:
+        yield tables
+    finally:
+        tables.close()
+
+
+def written(home: Path, **values: bytes) -> Path:
+    """Commits these values, and returns the file that has them."""
+    with opened(home) as tables:
+        for name, value in values.items():
+            tables.table("people")[name] = value
+        tables.commit(tables.cut())
+    return home / "0" / "data.mdb"
+
+
+def test_values_committed_then_a_restart_has_them_and_none_that_waited(tmp_path: Path) -> None:
+    with opened(tmp_path) as tables:
+        people = tables.table("people")
+        people["P-1"], people["P-2"] = b"one", b"two"
+        cut = tables.cut()
+        people["P-2"], people["P-3"] = b"newer", b"three"
+        assert people.pop("P-1", None) == b"one"
+        tables.commit(cut)
+        assert (people.get("P-1"), people.get("P-2"), people.get("P-3"), len(people)) == (None, b"newer", b"three", 2)
+        assert dict(people.items()) == {"P-2": b"newer", "P-3": b"three"}
+    with opened(tmp_path) as tables:
+        people = tables.table("people")
+        assert dict(people.items()) == {"P-1": b"one", "P-2": b"two"}
+        assert (people.get("P-2"), people.get("P-3"), len(people)) == (b"two", None, 2)
+        people.pop("P-2", None)
+        tables.commit(tables.cut())
+        assert dict(people.items()) == {"P-1": b"one"}
+
+
+@pytest.mark.parametrize("change", [{"identity": b"other"}, {"identity": b""}])
+def test_tables_of_another_system_then_they_are_made_anew(tmp_path: Path, change: dict[str, bytes]) -> None:
+    written(tmp_path, P=b"one")
+    with opened(tmp_path, **change) as tables:
+        assert tables.table("people").get("P") is None
+
+
+def test_a_flipped_byte_of_a_value_then_it_is_spoilt_and_the_next_start_is_anew(tmp_path: Path) -> None:
+    file = written(tmp_path, P=b"a fact about a person", Q=b"a fact about another")
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"fact about a person", b"fact about a persom"))
+    with opened(tmp_path) as tables:
+        people = tables.table("people")
+        assert (people.get("P"), people.get("Q")) == (BAD, b"a fact about another")
+        assert tables.spoilt == {"people"}
+        with pytest.raises(SpoiltError):
+            list(people.items())
+    with opened(tmp_path) as tables:
+        assert len(tables.table("people")) == 0
+        assert tables.spoilt == set()
+
+
+def test_a_value_of_another_name_or_of_another_key_then_it_is_spoilt(tmp_path: Path) -> None:
+    file = written(tmp_path, P=b"the facts of one", Q=b"the facts of two")
+    content = file.read_bytes()
+    one, two = (
+        content[content.index(text) - MAC_BYTES : content.index(text) + len(text)]
+        for text in (b"the facts of one", b"the facts of two")
+    )
+    file.write_bytes(content.replace(one, b"=" * len(one)).replace(two, one).replace(b"=" * len(one), two))
+    with opened(tmp_path) as tables:
+        assert [tables.table("people").get(name) for name in ("P", "Q")] == [BAD, BAD]
+    written(tmp_path, P=b"one")
+    with opened(tmp_path, key=bytes(32)) as tables:
+        assert tables.table("people").get("P") == BAD
+
+
+def test_a_damaged_name_or_tree_then_reading_all_finds_it(tmp_path: Path) -> None:
+    content = (file := written(tmp_path, **{f"P-{n:04}": b"the facts of one" for n in range(1000)})).read_bytes()
+    for wrong in (content.replace(b"P-0500", b"P-050x"), content.replace(b"P-0500", b"P-0400")):
+        file.write_bytes(wrong)
+        with opened(tmp_path) as tables, pytest.raises(SpoiltError):
+            list(tables.table("people").items())
+
+
+@pytest.mark.parametrize("content", [b"", b"no file of ours", bytes(8192)], ids=["empty", "foreign", "zeros"])
+def test_a_file_that_is_none_of_ours_then_it_is_made_anew(tmp_path: Path, content: bytes) -> None:
+    written(tmp_path, P=b"one").write_bytes(content)
+    with opened(tmp_path) as tables:
+        tables.table("people")["P"] = b"two"
+        tables.commit(tables.cut())
+    with opened(tmp_path) as tables:
+        assert tables.table("people").get("P") == b"two"
+
+
+def test_two_writers_of_one_folder_then_each_has_tables_of_its_own(tmp_path: Path) -> None:
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        assert (first.folder, second.folder) == (tmp_path / "0", tmp_path / "1")
+        assert oct((tmp_path / "0" / "data.mdb").stat().st_mode)[-3:] == "600"
+    with opened(tmp_path) as again:
+        assert again.folder == tmp_path / "0"
+
+
+def test_more_writers_than_folders_then_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatekeeper.disk.disk_tables.FOLDERS", 1)
+    with opened(tmp_path), pytest.raises(UnavailableError, match="GATEKEEPER_DATA"), opened(tmp_path):
+        pass
+
+
+def test_the_file_deleted_or_replaced_while_it_is_used_then_the_process_is_to_end(tmp_path: Path) -> None:
+    with opened(tmp_path) as tables:
+        tables.demand_there()
+        file = tables.folder / "data.mdb"
+        file.rename(tmp_path / "kept")
+        with pytest.raises(RestartError):
+            tables.demand_there()
+        file.write_bytes((tmp_path / "kept").read_bytes())
+        with pytest.raises(RestartError):
+            tables.demand_there()
+
+
+MOUNTS = """1 0 8:1 / / rw - ext4 /dev/vda rw
+2 1 0:5 / /srv rw shared:1 - nfs4 server.example:/x rw
+3 2 8:2 / /srv/own\\040disk rw - xfs /dev/vdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"), [("/var/data", None), ("/srv", "nfs4"), ("/srv/data/0", "nfs4"), ("/srv/own disk/data", None)]
+)
+def test_a_folder_on_a_network_then_it_is_refused(folder: str, kind: str | None) -> None:
+    if kind is None:
+        return demand_local(Path(folder), MOUNTS)
+    with pytest.raises(UsageError, match=kind):
+        demand_local(Path(folder), MOUNTS)
+    return None
+
+
+def test_a_full_disk_then_the_commit_fails_whole_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    file = written(tmp_path, P=b"one")
+    bounds = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with opened(tmp_path) as tables:
+        for number in range(100):
+            tables.table("people")[f"Q-{number}"] = bytes(2000)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 8192, bounds[1]))
+        try:
+            with pytest.raises(UnavailableError, match=str(tmp_path)):
+                tables.commit(tables.cut())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, bounds)
+    with opened(tmp_path) as tables:
+        people = tables.table("people")
+        assert dict(people.items()) == {"P": b"one"}
+        people["P"] = bytes(9000)
+        tables.commit(tables.cut())
+    with opened(tmp_path) as tables:
+        assert dict(tables.table("people").items()) == {"P": bytes(9000)}
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from gatekeeper.disk.disk_tables import DiskTables
+tables = DiskTables(Path(sys.argv[1]), identity=b"one", key=bytes(range(32)), spoilt=b"!")
+people, places = tables.table("people"), tables.table("positions")
+first = int(places.get("at") or b"0")
+for number in range(first, first + 1_000_000):
+    people[f"P-{number % 5000}"] = b"%d" % number * 40
+    places["at"] = b"%d" % (number + 1)
+    if number % 37 == 0:
+        tables.commit(tables.cut())
+        print(number, flush=True)
+"""
+
+
+def test_killed_in_the_middle_of_commits_then_values_and_position_are_of_one_commit(tmp_path: Path) -> None:
+    draw, last = Random(8), 0
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            for _ in range(draw.randrange(5, 60)):
+                last = int(writer.stdout.readline())
+            os.kill(writer.pid, signal.SIGKILL)
+        with opened(tmp_path) as tables:
+            end = int(tables.table("positions").get("at") or b"0")
+            assert end > last, "acknowledged commits are there"
+            newest = {f"P-{number % 5000}": b"%d" % number * 40 for number in range(max(0, end - 5000), end)}
+            assert dict(tables.table("people").items()) == newest
+            assert not tables.spoilt
