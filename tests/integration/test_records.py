@@ -15,7 +15,7 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
 from schemas.topics import INPUTS
 from streams.client.reader import Reader
-from streams.worker import facts
+from streams.worker import unread_facts
 from tests.support import forked, staff
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.cluster import spoil
@@ -112,7 +112,7 @@ def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept
 def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_hold_and_the_rest_is_decided(
     world, monkeypatch
 ):
-    monkeypatch.setattr(facts, "UNREAD_KEPT", 5_000)
+    monkeypatch.setattr(unread_facts, "UNREAD_KEPT", 5_000)
     world.people(["r1", "r2", "r3"])
     for number, (fault, headers) in enumerate(
         (
