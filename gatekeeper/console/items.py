@@ -25,7 +25,9 @@ CREATE TABLE item (
     mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, run TEXT, coded TEXT,
     arrived INTEGER, changed INTEGER, withheld INTEGER
 );
-CREATE INDEX item_by_cause ON item (state, informational, "primary", origin, campaign);
+CREATE INDEX item_by_cause ON item (
+    state, informational, "primary", origin, campaign, seen, due, changed, id, controller
+);
 CREATE INDEX item_by_urgency ON item (due, seen, id);
 CREATE INDEX item_by_change ON item (changed);
 CREATE INDEX item_by_run ON item (run) WHERE run IS NOT NULL;

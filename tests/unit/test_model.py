@@ -15,9 +15,11 @@ import orjson
 import pytest
 
 from gatekeeper.console import flow, items
-from gatekeeper.console.app import PARTS
+from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.model import Model
+from gatekeeper.console.parts import PARTS
 from gatekeeper.errors import UnavailableError
+from gatekeeper.review.filter import parse
 from schemas.record import Record
 from tests.support import invented
 
@@ -73,6 +75,16 @@ def test_a_database_of_somebody_else_then_a_model_is_made_in_its_place(tmp_path:
     with closing(sqlite3.connect(tmp_path / "queue.sqlite")) as db:
         db.execute("CREATE TABLE theirs (a)")
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
+
+
+def test_the_groups_of_the_queue_then_an_index_alone_gives_them(model: Model) -> None:
+    said: list[str] = []
+    with model.read() as db:
+        db.set_trace_callback(said.append)
+        ItemSearch(parse(), 0, "Asia/Tokyo").groups(db)
+        db.set_trace_callback(None)
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {said[-1]}")]
+    assert [step for step in plan if "item" in step] == ["SEARCH item USING COVERING INDEX item_by_cause (state=?)"]
 
 
 def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:

@@ -13,9 +13,9 @@ import orjson
 import pytest
 
 from gatekeeper.console import given_reasons, items, recipients, record_places, registry
-from gatekeeper.console.app import PARTS
 from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.model import Model
+from gatekeeper.console.parts import PARTS
 from gatekeeper.review.filter import parse
 from schemas.codec import encode
 from schemas.record import Record
