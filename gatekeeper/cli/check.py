@@ -16,29 +16,22 @@ from gatekeeper import times
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.changes import rows as changes_told
 from gatekeeper.cli.changes import show as show_changes
+from gatekeeper.cli.judged_lines import CampaignJudge, JudgedLine, ReadLine, judged
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json
 from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Earlier, Write, written
-from gatekeeper.deciding.decide import Decision, decide, only
-from gatekeeper.deciding.rules import audience
-from gatekeeper.deciding.rules.system import Cleared
-from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.errors import IntegrityError, UsageError
-from gatekeeper.identity import Tokens, open_tokens, printed
+from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.ledger.entries import clear_key
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.office import files
-from gatekeeper.office.preflight import Checked, Preflight, method
+from gatekeeper.office.preflight import Preflight
 from gatekeeper.policy import packs
 from gatekeeper.policy.changes import NONE, Changes, Result
 from gatekeeper.policy.packs import Packs
-from gatekeeper.policy.reasons import Found
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import catalogue, text
-from schemas.codec import Unreadable, decode
-from schemas.events import Send
 from schemas.topics import FACT_TOPICS
 from schemas.values import ZonedTime
 from streams.client.reader import Reader
@@ -101,7 +94,7 @@ def command(
             else _from_system(settings, store, memory)
         )
         with written(out) if out else nullcontext() as write:
-            judge = _Judge(store, memory, store.activations.over(known), tokens=tokens, at=at)
+            judge = CampaignJudge(store, memory, store.activations.over(known), tokens=tokens, at=at)
             preflight, changes, unread_sends = _judge(chain((first,), lines), judge, write, earlier)
     told = {
         "campaign": str(campaign),
@@ -175,21 +168,21 @@ def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[F
 
 
 def _judge(
-    lines: Iterator[tuple[int, bytes | Unreadable]], judge: _Judge, write: Write | None, earlier: Earlier | None
+    lines: Iterator[ReadLine], judge: CampaignJudge, write: Write | None, earlier: Earlier | None
 ) -> tuple[Preflight, Changes, list[Fault]]:
     preflight, changes, unreadable = Preflight(), Changes(), list[Fault]()
     with progress_bar() as bar:
         task = bar.add_task(text("check.judging"), total=None)
-        for line, value in lines:
-            checked, fault = judge.checked(line, value)
-            if fault:
-                unreadable.append(Fault(str(line), fault))
-            returned = preflight.add(checked, judge.store.reference)
+        for number, line in judged(lines, judge):
+            judge.keyless = judge.keyless or line.keyless
+            judge.unlisted |= line.unlisted
+            if line.fault:
+                unreadable.append(Fault(str(number), line.fault))
+            preflight.count(line.weighed)
             if earlier:
-                old = earlier.result(line, checked.send.event_id if checked.send else None)
-                _compare(changes, old, checked)
-            if write and checked.decision.verdict != "clear":
-                write(checked, returned)
+                _compare(changes, earlier.result(number, line.event_id), line)
+            if write and line.row:
+                write(line.row)
             if preflight.sends % STEP == 0:
                 bar.advance(task, STEP)
     if earlier:
@@ -197,75 +190,10 @@ def _judge(
     return preflight, changes, unreadable
 
 
-def _compare(changes: Changes, old: Result, checked: Checked) -> None:
+def _compare(changes: Changes, old: Result, line: JudgedLine) -> None:
     """Counts a line whose earlier result is known."""
-    decision, send = checked.decision, checked.send
-    changes.add(
-        old,
-        Result(decision.verdict, decision.primary),
-        method=method(decision, checked.facts),
-        campaign=send.campaign_id if send else NONE,
-        person=send.recipient_id if send else None,
-    )
-
-
-class _Judge:
-    """Judge of a campaign's lines, one after another at one instant, as a worker would judge the sends."""
-
-    def __init__(self, store: FactStore, memory: Memory, known: Packs, *, tokens: Tokens | None, at: int) -> None:
-        self.store = store
-        self.memory = memory
-        self.known = known
-        self.keyless = False
-        self.unlisted: set[str] = set()
-        self._tokens = tokens
-        self._at = at
-        self._earlier: dict[bytes, int] = {}
-        self._cleared: dict[tuple[str, str, str], dict[str, Cleared]] = {}
-
-    def _listen(self, send: Send) -> None:
-        """Keeps the words of the audience that no list of the policy knows; a person looks at them."""
-        policy = self.known.at(self._at)
-        for attribute in send.audience:
-            if not audience.sensitive(attribute, policy):
-                self.unlisted.update(audience.words(attribute))
-
-    def checked(self, line: int, value: bytes | Unreadable) -> tuple[Checked, str | None]:
-        """The judged line, and its fault if it cannot be read. Never raises."""
-        send, facts, twin = None, None, line
-        try:
-            if isinstance(value, Unreadable):
-                raise value
-            send = decode("sends", None, value)
-            key = send.recipient_id, send.campaign_id, send.channel
-            twin = self._earlier.setdefault(clear_key(send), line)
-            delivered = printed(self._tokens, send, trusting=True)
-            self.keyless = self.keyless or delivered in ("no_key", "not_checked")
-            self._listen(send)
-            told = self.memory.about(send, self._at)
-            facts = self.store.view(
-                send,
-                delivered,
-                at=self._at,
-                zone=self.known.zone(send.contact_point.country, self._at),
-                asks=told.asks,
-                releases=told.releases,
-                erased=told.erased,
-            )
-            clearance = Cleared(told.clearance.did, told.clearance.send.event_id) if told.clearance else None
-            if here := self._cleared.get(key):
-                clearance = here.get(send.event_id) or next(reversed(here.values()))
-            decision = decide(send, facts, self.store.reference, self.known, self._at, clearance=clearance)
-            if decision.verdict == "clear":
-                self._cleared.setdefault(key, {})[send.event_id] = Cleared(f"line/{line}", send.event_id)
-        except Unreadable as fault:
-            return Checked(line, self._only(invalid(fault))), str(fault)
-        except Exception as error:  # a defect of ours on one line must not stop the rest
-            decision = self._only(defect(error))
-        return Checked(line, decision, send, facts, duplicate_of=twin if twin != line else None), None
-
-    def _only(self, reason: Found) -> Decision:
-        return only(self.known.at(self._at), self._at, [reason])
+    person, _, campaign = line.piece or (None, "", NONE)
+    changes.add(old, line.result, method=line.method, campaign=campaign, person=person)
 
 
 def _tell(preflight: Preflight, sends: list[Fault], facts: list[Fault], *, out: Path | None) -> None:

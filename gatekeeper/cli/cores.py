@@ -5,6 +5,7 @@ The processes are forked, so the function may hold what cannot be sent to anothe
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -47,6 +48,7 @@ def mapped(work: Callable[[Item], Made], items: Iterable[Item], *, processes: in
         return
     bundles = chain((first,), iter(lambda: [*islice(left, TOGETHER)], []))
     waiting: deque[Future[list[Made]]] = deque()
+    gc.freeze()  # a collection in a forked process would copy all memory
     pool = ProcessPoolExecutor(count, get_context("fork"), _begin, (work, os.getpid()))
     try:
         for bundle in bundles:
@@ -59,6 +61,7 @@ def mapped(work: Callable[[Item], Made], items: Iterable[Item], *, processes: in
         raise UnavailableError("error.core_ended") from None
     finally:
         pool.shutdown(cancel_futures=True)
+        gc.unfreeze()
 
 
 _own: dict[str, Callable[[Any], Any]] = {}

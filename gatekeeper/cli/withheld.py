@@ -45,7 +45,9 @@ CLEAR = Result("clear", None)
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 """A code of a reason, also of one that only an earlier release had."""
 WITHHELD = ("confirm", "review", "block")
-Write = Callable[[Checked, Return | None], None]
+Row = dict[str, Any]
+"""A withheld send as the file holds it."""
+Write = Callable[[Row], None]
 
 
 class Earlier:
@@ -95,22 +97,18 @@ def written(file: Path) -> Iterator[Write]:
 
 
 def _rows(handle: IO[str]) -> Write:
-    rows = SpreadsheetRows(handle, COLUMNS)
-
-    def write(checked: Checked, returned: Return | None) -> None:
-        rows.write(_row(checked, returned))
-
-    return write
+    return SpreadsheetRows(handle, COLUMNS).write
 
 
 def _values(handle: IO[str]) -> Write:
-    def write(checked: Checked, returned: Return | None) -> None:
-        handle.write(orjson.dumps(_row(checked, returned)).decode() + "\n")
+    def write(row: Row) -> None:
+        handle.write(orjson.dumps(row).decode() + "\n")
 
     return write
 
 
-def _row(checked: Checked, returned: Return | None) -> dict[str, Any]:
+def row_of(checked: Checked, returned: Return | None) -> Row:
+    """The row of a withheld send; `returned`: of its person, if that person had left and come back."""
     decision, send = checked.decision, checked.send
     primary = decision.reasons[0]
     clearing = {remedy for remedies in cures(decision).values() for remedy in remedies}

@@ -65,6 +65,35 @@ class Checked:
     duplicate_of: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One line as the sums need it, without its send and facts.
+
+    `curing`: the remedies of each reason that would clear the send alone, in the order of reasons. `evidence`: the
+    acquisition method, and the grade of the person's consents; None if the line has none to grade.
+    """
+
+    verdict: Verdict
+    primary: str
+    curing: Mapping[str, tuple[Remedy, ...]]
+    duplicate: bool
+    recipient_id: str | None = None
+    evidence: tuple[str, Grade] | None = None
+    returned: Return | None = None
+
+
+def weigh(checked: Checked, reference: Reference) -> Weighed:
+    """The line as `Preflight.count` takes it."""
+    decision, send, facts = checked.decision, checked.send, checked.facts
+    curing, primary, duplicate = cures(decision), decision.primary or "", checked.duplicate_of is not None
+    if send is None or facts is None or not ENDING.isdisjoint(decision.codes):
+        return Weighed(decision.verdict, primary, curing, duplicate)
+    case = Case(send, facts, reference, decision.policy, decision.at * 1000)
+    graded = (method(decision, facts), grade(case)) if send.message_class == "marketing" else None
+    returned = came_back(case, decision)
+    return Weighed(decision.verdict, primary, curing, duplicate, send.recipient_id, graded, returned)
+
+
 @dataclass(slots=True)
 class Weight:
     """Weight of a reason: the sends it withholds, alone or with others, and those that its cure alone would clear."""
@@ -97,25 +126,25 @@ class Preflight:
 
     def add(self, checked: Checked, reference: Reference) -> Return | None:
         """Adds one line; gives its person's return, None if that person had not left and come back."""
-        decision, send = checked.decision, checked.send
-        self.funnel[decision.verdict, decision.primary or ""] += 1
-        self.duplicates += checked.duplicate_of is not None
-        clearing = cures(decision)
-        self.cured.update({remedy for remedies in clearing.values() for remedy in remedies})
-        for code in decision.codes:
+        weighed = weigh(checked, reference)
+        self.count(weighed)
+        return weighed.returned
+
+    def count(self, line: Weighed) -> None:
+        """Adds one line that is weighed already."""
+        self.funnel[line.verdict, line.primary] += 1
+        self.duplicates += line.duplicate
+        self.cured.update({remedy for remedies in line.curing.values() for remedy in remedies})
+        for code, remedies in line.curing.items():
             weight = self._weights[code]
             weight.withheld += 1
-            weight.recoverable += bool(clearing[code])
-            weight.by.update(clearing[code])
-        if send is None or checked.facts is None or not ENDING.isdisjoint(decision.codes):
-            return None
-        case = Case(send, checked.facts, reference, decision.policy, decision.at * 1000)
-        if send.message_class == "marketing":
-            self.evidence[method(decision, checked.facts)][grade(case)] += 1
-        returned = came_back(case, decision)
-        if returned:
-            self.returned[returned.left, returned.method, returned.batch].add(send.recipient_id)
-        return returned
+            weight.recoverable += bool(remedies)
+            weight.by.update(remedies)
+        if line.evidence:
+            acquired, found = line.evidence
+            self.evidence[acquired][found] += 1
+        if (back := line.returned) and line.recipient_id:
+            self.returned[back.left, back.method, back.batch].add(line.recipient_id)
 
     def ranked(self) -> list[tuple[str, Weight]]:
         """The reasons with their weights: those that withhold most first, then those whose cure clears most."""

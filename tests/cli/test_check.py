@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from gatekeeper.audit.records.releases import RULES
+from gatekeeper.cli import cores
+from gatekeeper.cli.cores import TOGETHER
 from gatekeeper.ledger import entries
 from gatekeeper.texts import language, text
 from schemas.codec import parse
@@ -240,6 +242,23 @@ def test_same_send_twice_then_only_the_first_is_clear(run, tmp_path: Path, facts
         "SUBJECT_OBJECTED": 2,  # what is withheld may be tried again
         "DUPLICATE_SEND": 1,
     }
+
+
+def test_a_long_campaign_on_two_cores_then_the_same_as_on_one_with_duplicates_far_apart(
+    run, tmp_path: Path, facts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [("yes", "no", f"stranger-{n}")[n % 3] for n in range(2 * TOGETHER)]
+    lines = [send(name, audience=["新しい言葉"]) for name in names[: TOGETHER + 1]]
+    lines += [{**send(name), "event_id": f"E-{name}-2"} for name in names[TOGETHER:]]
+    campaign, told = jsonl(tmp_path / "c.jsonl", [*lines, "{", send("yes")]), []
+    for count in (1, 2):
+        monkeypatch.setattr(cores, "cores", lambda count=count: count)
+        out = tmp_path / f"withheld-{count}.jsonl"
+        done = run("check", campaign, "--facts", facts, "--at", AT, "--out", str(out), "--json")
+        told.append(({**done.json, "out": None}, done.err.replace(str(out), ""), out.read_text("utf-8")))
+    assert told[0] == told[1]
+    assert told[0][0]["verdicts"]["clear"] == 1, "the second piece to the same person is a duplicate"
+    assert told[0][0]["duplicates"] > TOGETHER / 2
 
 
 def test_fact_that_cannot_be_read_then_its_person_is_withheld_and_it_is_told(run, tmp_path: Path, facts: str) -> None:

@@ -1,0 +1,145 @@
+"""Lines of a campaign judged on all cores, as a worker would judge the sends one after another."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gatekeeper.cli.cores import mapped
+from gatekeeper.cli.withheld import Row, row_of
+from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.rules import audience
+from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.engine.failures import defect, invalid
+from gatekeeper.identity import Tokens, printed
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.entries import clear_key
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.office.preflight import Checked, Weighed, method, weigh
+from gatekeeper.policy.changes import Result
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.reasons import Found
+from schemas.codec import Unreadable, decode
+from schemas.events import Send
+
+ReadLine = tuple[int, bytes | Unreadable]
+"""A line's number, and its value."""
+_Said = tuple[frozenset[str], bytes | None, tuple[str, str, str] | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedLine:
+    """A judged line, as a process hands it to the command.
+
+    `fault`: of an unreadable line. `row`: of a withheld one. `twin`, `piece`: equal for lines with the same send, and
+    for lines with the same piece. `unlisted`: words of its audience that no list of the policy knows.
+    """
+
+    weighed: Weighed
+    result: Result
+    row: Row | None
+    fault: str | None
+    method: str
+    keyless: bool
+    unlisted: frozenset[str] = frozenset()
+    twin: bytes | None = None
+    piece: tuple[str, str, str] | None = None
+    event_id: str | None = None
+
+    def twin_of(self, line: int) -> JudgedLine:
+        """The same line as a duplicate of an earlier one."""
+        row = {**self.row, "duplicate_of": line} if self.row else None
+        return replace(self, weighed=replace(self.weighed, duplicate=True), row=row)
+
+
+class CampaignJudge:
+    """Judge of a campaign's lines at one instant, as a worker would judge the sends."""
+
+    def __init__(self, store: FactStore, memory: Memory, known: Packs, *, tokens: Tokens | None, at: int) -> None:
+        self.store = store
+        self.memory = memory
+        self.known = known
+        self.keyless = False
+        self.unlisted: set[str] = set()
+        self._tokens = tokens
+        self._at = at
+
+    def line(self, read: ReadLine, clearance: Cleared | None = None) -> JudgedLine:
+        """The judged line; `clearance`: of the same piece, by an earlier line of the file. Never raises."""
+        number, value = read
+        send, facts, keyless, fault = None, None, False, None
+        said: _Said = (frozenset(), None, None, None)
+        try:
+            if isinstance(value, Unreadable):
+                raise value
+            send = decode("sends", None, value)
+            said = (
+                self._unlisted(send),
+                clear_key(send),
+                (send.recipient_id, send.channel, send.campaign_id),
+                send.event_id,
+            )
+            delivered = printed(self._tokens, send, trusting=True)
+            keyless = delivered in ("no_key", "not_checked")
+            told = self.memory.about(send, self._at)
+            facts = self.store.view(
+                send,
+                delivered,
+                at=self._at,
+                zone=self.known.zone(send.contact_point.country, self._at),
+                asks=told.asks,
+                releases=told.releases,
+                erased=told.erased,
+            )
+            if clearance is None and told.clearance:
+                clearance = Cleared(told.clearance.did, told.clearance.send.event_id)
+            decision = decide(send, facts, self.store.reference, self.known, self._at, clearance=clearance)
+        except Unreadable as unreadable:
+            fault = str(unreadable)
+            decision = self._only(invalid(unreadable))
+        except Exception as error:  # a defect of ours on one line must not stop the rest
+            decision = self._only(defect(error))
+        checked = Checked(number, decision, send, facts)
+        weighed = weigh(checked, self.store.reference)
+        return JudgedLine(
+            weighed,
+            Result(decision.verdict, decision.primary),
+            row_of(checked, weighed.returned) if decision.verdict != "clear" else None,
+            fault,
+            method(decision, facts),
+            keyless,
+            *said,
+        )
+
+    def _unlisted(self, send: Send) -> frozenset[str]:
+        """The words of the audience that no list of the policy knows; a person looks at them."""
+        policy = self.known.at(self._at)
+        unknown = (one for one in send.audience if not audience.sensitive(one, policy))
+        return frozenset(word for one in unknown for word in audience.words(one))
+
+    def _only(self, reason: Found) -> Decision:
+        return only(self.known.at(self._at), self._at, [reason])
+
+
+def judged(lines: Iterator[ReadLine], judge: CampaignJudge) -> Iterator[tuple[int, JudgedLine]]:
+    """Yields each line's number and judgement, in order; only lines that an earlier one affects are judged here."""
+    ahead: deque[ReadLine] = deque()
+    first: dict[bytes, int] = {}
+    cleared: dict[tuple[str, str, str], dict[str, Cleared]] = {}
+
+    def read() -> Iterator[ReadLine]:
+        for one in lines:
+            ahead.append(one)
+            yield one
+
+    for found in mapped(judge.line, read()):
+        number, value = ahead.popleft()
+        line = found
+        if line.piece and line.event_id and (here := cleared.get(line.piece)):
+            line = judge.line((number, value), here.get(line.event_id) or next(reversed(here.values())))
+        if line.twin and (earlier := first.setdefault(line.twin, number)) != number:
+            line = line.twin_of(earlier)
+        if line.piece and line.event_id and line.weighed.verdict == "clear":
+            cleared.setdefault(line.piece, {})[line.event_id] = Cleared(f"line/{number}", line.event_id)
+        yield number, line
