@@ -34,7 +34,7 @@ class Logs:
         self._admin = admin or AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._counts: dict[str, int] = {}
         self._at: dict[tuple[str, int], int] = defaultdict(int)
-        """How far each partition has been read."""
+        """The next offset to read of each partition."""
         self._read: dict[str, dict[tuple[int, int], Any]] = defaultdict(dict)
         """By topic, the records that were read, by partition and offset."""
         self._told: dict[str, int] = defaultdict(int)
