@@ -18,7 +18,7 @@ from tests.simulation.simulation import Outcome, simulate
 SEEDS, STEPS = 200, 300
 LEAST = 0.8
 """Below this the worker's code is not what was simulated."""
-TRACED = 10
+TRACED = 3
 """Number of seeds that are traced. The others run faster, and run the same lines."""
 MODULES = tuple(
     f"streams.worker.{name}"
