@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from random import Random
 from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.identity import Identified, printed
@@ -24,20 +22,28 @@ from tests.support import invented
 TOKEN = re.compile(r"t1_[A-Za-z0-9_\-]{43}")
 ONE_KEY = [name for name, case in CASES.items() if "keys" not in case and '"key"' not in json.dumps(case, default=str)]
 CHANNELS: tuple[Channel, ...] = ("postal", "email", "phone")
+DRAWS = 6
+"""Of the keys that each event names, for each case."""
 
 
 def twins(case: dict[str, Any]) -> dict[str, str]:
     """Returns the token under key 2 by the token under key 1, of all that a case names."""
     said = json.dumps(case, default=str)
-    homes = [invented.written(point) for point in {"cp-1", *re.findall(r"cp-[A-Za-z0-9]+", said)}]
+    homes = [invented.written(point) for point in sorted({"cp-1", *re.findall(r"cp-[A-Za-z0-9]+", said)})]
     found: dict[str, str] = {}
     for home in (*homes, *written(case)):
-        for channel in CHANNELS:
-            place = Delivery.model_validate_json(orjson.dumps(home))
-            one, two = (invented.gate(key).of(channel, place) for key in (1, 2))
-            if one and two:
-                both = zip((one.token, *dict(one.readings)), (two.token, *dict(two.readings)), strict=True)
-                found.update(both)
+        found.update(_twins(json.dumps(home)))
+    return found
+
+
+@cache
+def _twins(home: str) -> dict[str, str]:
+    """Returns the same for one name and address; most cases name the same few."""
+    place, found = Delivery.model_validate_json(home), dict[str, str]()
+    for channel in CHANNELS:
+        one, two = (invented.gate(key).of(channel, place) for key in (1, 2))
+        if one and two:
+            found.update(zip((one.token, *dict(one.readings)), (two.token, *dict(two.readings)), strict=True))
     return found
 
 
@@ -98,13 +104,13 @@ def under_keys(case: dict[str, Any], draw: Random) -> Decision:
 @pytest.mark.parametrize(
     "name", [name for name in ONE_KEY if not {"clearances", "unavailable", "as_of"} & CASES[name].keys()]
 )
-@settings(max_examples=6, deadline=None)
-@given(draw=st.randoms(use_true_random=False))
-def test_the_golden_cases_under_any_keys_then_the_same_decision(name: str, draw: Random) -> None:
-    expected, found = decided(CASES[name]), under_keys(CASES[name], draw)
-    assert (found.verdict, found.codes, found.notes, found.basis) == (
-        expected.verdict,
-        expected.codes,
-        expected.notes,
-        expected.basis,
-    )
+def test_the_golden_cases_under_any_keys_then_the_same_decision(name: str) -> None:
+    expected = decided(CASES[name])
+    for number in range(DRAWS):
+        found = under_keys(CASES[name], Random(number))
+        assert (found.verdict, found.codes, found.notes, found.basis) == (
+            expected.verdict,
+            expected.codes,
+            expected.notes,
+            expected.basis,
+        )

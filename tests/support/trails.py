@@ -141,7 +141,7 @@ class Trail:
             (folder / "keys" / f"{name}.pub").write_text(f"{signer.verifier}\n", "ascii")
         for policy in (one for versions in shipped().values() for one in versions):
             (folder / "policies" / f"{policy.sha256}.toml").write_text(shipped_text(policy), "utf-8")
-        for digest, data in invented.named(orjson.dumps(value) for _, value in invented.REFERENCE).items():
+        for digest, data in _reference().items():
             (folder / "reference" / f"{digest}.json").write_bytes(data)
         (folder / STAFF).write_bytes(people(self.group))
         for name in ("audit", "manifest"):
@@ -155,6 +155,12 @@ class Trail:
             ours = [step for step in steps if step.partition == partition]
             lines(folder / "manifests" / f"{partition}.ndjson.gz", [line(step) for step in ours])
             lines(folder / "records" / f"{partition}.ndjson.gz", [one for step in ours for one in step.records])
+
+
+@cache
+def _reference() -> dict[str, bytes]:
+    """Returns what records of invented sends may name of reference data, by SHA-256."""
+    return invented.named(orjson.dumps(value) for _, value in invented.REFERENCE)
 
 
 @cache
