@@ -196,8 +196,8 @@ def field_of(html: str, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; without it these tests are skipped, except in CI."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    """Debian's Chromium, its headless shell first; without either these tests are skipped, except in CI."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if found is None:
         if os.environ.get("CI"):
             pytest.fail("no chromium; run scripts/ensure-browser")
