@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import msgspec
@@ -55,7 +55,7 @@ def cut(value: bytes | None) -> bytes | None:
 
 
 class UnreadFacts(dict[Place, Unread]):
-    """Unreadable facts by place. `journal`: where a restart finds those that were added."""
+    """Unreadable facts by place. `journal`: where a restart finds those that were added, without their values."""
 
     def __init__(self, journal: Table) -> None:
         self._journal, self._kept = journal, 0
@@ -74,7 +74,8 @@ class UnreadFacts(dict[Place, Unread]):
         one = Unread(fault, key, kept if there else None, size, digest)
         self._take(place, one)
         if place[0] != "reference":  # a restart reads that topic again
-            self._journal["/".join(map(str, place))] = msgspec.msgpack.encode(one)
+            # without the value, which may hold anything, a name or an address too
+            self._journal["/".join(map(str, place))] = msgspec.msgpack.encode(replace(one, value=None))
 
     def _take(self, place: Place, one: Unread) -> None:
         self._kept += len(one.value or b"")
