@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from gatekeeper.knowledge.tables import MemoryTables
 from streams.worker.unread_facts import UnreadFacts
 
 PLACE = ("consents", 0, 7)
@@ -13,7 +12,7 @@ RECORD: Any = SimpleNamespace(key=b"P-1", value='{"name":"見本 花子","lines"
 
 
 def test_a_restart_then_the_fact_is_known_by_its_digest_and_its_value_is_not_kept() -> None:
-    journal = MemoryTables().journal("dead")
+    journal: dict[str, bytes] = {}
     found = UnreadFacts(journal)
     found.add(PLACE, RECORD, None, "field_unknown at name")
     assert found[PLACE].value == RECORD.value
