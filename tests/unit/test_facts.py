@@ -21,7 +21,7 @@ from schemas.codec import SEND_BYTES, decode
 from schemas.events import Send
 from schemas.record import Refusal
 from streams.worker.kept_facts import FORMAT
-from tests.support import invented
+from tests.support import invented, staff
 from tests.support.facts import fact
 
 
@@ -394,6 +394,41 @@ def test_facts_that_changed_on_the_disk_then_they_withhold_and_nothing_is_added_
     for topic, value in (invented.consent(record_id="R-2"), harmless):
         store.apply(fact(topic, 0, 900, None, orjson.dumps(value)))
     assert set(tables.opened[table].values()) == {SPOILT}
+
+
+def test_a_store_over_the_tables_of_another_then_it_knows_the_same() -> None:
+    tables, founding = Held(), staff.founding(at=staff.instant(invented.T))
+    lines = [*((None, orjson.dumps(value)) for _, value in invented.REFERENCE), *founding]
+
+    def begun() -> FactStore:
+        store = FactStore(staff.ORIGIN, tables=tables)
+        for offset, (key, value) in enumerate(lines):
+            assert store.apply(fact("reference", 0, offset, key and key.encode(), value)) is None
+        return store
+
+    store, said = begun(), {"kind": "erasure", "suppression_id": "X-E"}
+    events = (
+        invented.source(),
+        invented.consent(),
+        invented.consent(record_id="R-2", state="Withdrawn", purpose="mkt.nowhere"),
+        invented.suppression(token="cp-1", scope={"controller": "C2"}),
+        invented.suppression(**said, received_at="2026-11-01T10:00:00+09:00"),
+        invented.suppression(**said, state="corrected", received_at="2026-11-24T09:59:00+09:00"),
+    )
+    for offset, (topic, value) in enumerate(events):
+        assert store.apply(fact(topic, 0, offset, None, orjson.dumps(value))) is None
+    assert store.apply(fact("consents", 0, 900, b"P-9", b"{"))
+    store.save()
+
+    again = begun()
+    assert decided(again) == decided(store)
+    assert again.person("P-1") == store.person("P-1")
+    assert again.unresolved.faults == store.unresolved.faults == {("consents", 0, 900): "not_json"}
+    assert again.token_keys.uses() == store.token_keys.uses() != []
+    wide = [one.named_by_refusals.unregistered(one.reference) for one in (again, store)]
+    assert wide[0] == wide[1] != []
+    assert again.copies.runs == store.copies.runs
+    assert again.people == store.people == 1
 
 
 def test_the_form_of_the_tables_then_it_is_that_of_the_format() -> None:
