@@ -60,7 +60,7 @@ class Command(NamedTuple):
     words: Sequence[str | Path]
 
 
-CONSOLE = Command("console, first start", None, ["console", "--port", "0", "--json"])
+CONSOLE = Command("console's first start", None, ["console", "--port", "0", "--json"])
 """A console that reads everything; the commands after it may ask its model."""
 
 
@@ -151,7 +151,7 @@ class Office:
         item = dict(self.world.read("review")[-1].headers())["gate-decision-id"].decode()
         today = datetime.now(UTC) + timedelta(hours=9)
         days = (f"{today - timedelta(days=1):%Y-%m-%d}", f"{today + timedelta(days=1):%Y-%m-%d}")
-        for told_by in ("", ", console"):
+        for told_by in ("", " with console"):
             if told_by:
                 yield CONSOLE
             yield Command(f"explain CODE{told_by}", 1, ["audit", "explain", headers["gate-inquiry"].decode()])
@@ -216,7 +216,7 @@ def main(given: Sequence[str] | None = None) -> int:
             print(line(made), flush=True)
         checkouts = (HERE, asked.against.resolve()) if asked.against else (HERE,)
         for command in office.commands():
-            if command == CONSOLE and not asked.only:
+            if command == CONSOLE and (not asked.only or "with console" in asked.only):
                 results.append(office.console())
                 print(line(results[-1]), flush=True)
             run(command, checkouts)

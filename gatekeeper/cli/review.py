@@ -9,7 +9,7 @@ from time import time
 import click
 
 from gatekeeper.cli import acts
-from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
+from gatekeeper.cli.output import age, lines_option, note, progress_bar, show_json, show_table
 from gatekeeper.console import given_reasons, items
 from gatekeeper.console.current_model import current
 from gatekeeper.console.item_search import ItemSearch
@@ -17,7 +17,7 @@ from gatekeeper.deciding.answer import rendered
 from gatekeeper.errors import UsageError
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
-from gatekeeper.review.queue import urgent
+from gatekeeper.review.queue import Queue, urgent
 from gatekeeper.review.review_item import ActOnItem, Item
 from gatekeeper.review.signer_words import proof_of
 from gatekeeper.settings import load
@@ -50,7 +50,7 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
             found = [one if query.of_origin else _plain(one) for one in search.items(db, most=most)]
             count, unread = search.count(db), items.unread(db)
         else:
-            queue = reviews.read(reader, origins=query.of_origin)
+            queue = _read(reader, origins=query.of_origin)
             found = urgent((item for item in queue.items() if query.matches(item, now=now, zone=zone)), zone)
             count, unread = len(found), queue.unread
     if unread:
@@ -98,7 +98,7 @@ def show(id_: str, as_json: bool) -> None:
                 known, doings = items.one(db, id_), _with_reasons(db, reader, items.doings(db, id_))
                 item = _plain(known) if known else None
             else:
-                queue = reviews.read(reader)
+                queue = _read(reader)
                 item, doings = queue.item(id_), queue.doings(id_)
         if item is None:
             raise UsageError("error.item_unknown")
@@ -127,6 +127,13 @@ def show(id_: str, as_json: bool) -> None:
     click.echo("\n" + text("cli.review_acts" if doings else "cli.review_no_acts"))
     for doing in doings:
         click.echo(f"  {_told(doing)}")
+
+
+def _read(reader: Reader, *, origins: bool = False) -> Queue:
+    """The queue, read from the topics with a progress bar."""
+    with progress_bar() as bar:
+        task = bar.add_task(text("cli.campaign_reading"), total=None)
+        return reviews.read(reader, origins=origins, taken=lambda: bar.advance(task))
 
 
 def _plain(item: Item) -> Item:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from time import monotonic
 
@@ -24,24 +24,27 @@ TOGETHER_MS = 60_000
 """Milliseconds by which a transaction's records may lie apart."""
 
 
-def read(reader: Reader, *, origins: bool = False) -> Queue:
-    """The queue according to the committed records.
+def read(reader: Reader, *, origins: bool = False, taken: Callable[[], object] = lambda: None) -> Queue:
+    """The queue according to the committed records; `taken` is called for each of them.
 
     `origins`: with the list or form of each item's data, for which far more of `audit` is read.
     """
     queue, first = Queue(), None
     for record in reader.read("review"):
+        taken()
         queue.review(record.partition, record.offset, record.value, record.headers)
         if origins:
             # an item and its audit record are written together, the latter perhaps a little earlier
             since = record.timestamp - TOGETHER_MS
             first = since if first is None else min(first, since)
     for record in reader.read("acts"):
+        taken()
         queue.act(record.key, record.value)
         first = record.timestamp if first is None else min(first, record.timestamp)
     if first is not None:
         # an answer comes after its act, and `audit` is long
         for record in reader.read("audit", since=first):
+            taken()
             queue.audit(record.partition, record.offset, record.value, origins=origins)
     return queue
 
