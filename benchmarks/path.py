@@ -123,7 +123,7 @@ class Gate:
     def staged(self, campaign: int, block: int) -> dict[str, float]:
         """Judges a block stage by stage; the result is the microseconds a send of each stage."""
         now = Moment(self.judge, self.store, self.memory, AT, None)
-        records, packs = self.records(campaign, block), now.packs
+        records = self.records(campaign, block)
         spent: dict[str, float] = {}
 
         def stage(name: str, step: Callable[..., Any], *arguments: Sequence[Any]) -> list[Any]:
@@ -138,12 +138,13 @@ class Gate:
         people = stage("person's key", lambda send: now.subject(send.recipient_id), models)
         places = stage("address to tokens", lambda send: printed(self.judge.tokens, send), models)
 
-        def view(send: Any, place: Any) -> Any:
-            known, zone = self.memory.about(send, AT), packs.zone(send.contact_point.country, AT)
+        def view(send: Any, place: Any, plan: Any) -> Any:
+            known, zone = self.memory.about(send, AT), plan.policy.timezone
             return self.store.view(send, place, at=AT, zone=zone, asks=known.asks, releases=known.releases)
 
-        facts = stage("facts", view, models, places)
-        decisions = stage("decide", lambda one, view: decide(one, view, self.store.reference, packs, AT), models, facts)
+        plans = stage("plan", lambda one: self.judge.plans(self.store, AT).of(one), models)
+        facts = stage("facts", view, models, places, plans)
+        decisions = stage("decide", decide, plans, models, facts)
         made = [Evaluation(now, *each) for each in zip(sent, decisions, facts, places, strict=True)]
         proofs = stage("audit record", lambda one, why, who: one.record(why, subject=who[0]), made, causes, people)
         stage(

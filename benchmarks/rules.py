@@ -20,6 +20,7 @@ from gatekeeper.deciding import basis
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.decide import decide
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules import channel, person, system, will
 from gatekeeper.demo.addresses import KEY
 from gatekeeper.demo.retailer import Retailer
@@ -46,7 +47,8 @@ def main() -> None:
     policy, tokens = packs.at(AT), Tokens({1: KEY})
     made = [(send, printed(tokens, send)) for send in sends]
     views = [store.view(*one, at=AT, zone="Asia/Tokyo") for one in made]
-    cases = [Case(send, view, store.reference, policy, AT * 1000) for send, view in zip(sends, views, strict=True)]
+    cases = [Case.of(send, view, store.reference, policy, AT * 1000) for send, view in zip(sends, views, strict=True)]
+    plans = Plans(store.reference, packs, AT)
     sender = (sends[0].controller_id,)
     read = [Consents(case) for case in cases]
     standings = [consents.standing(sender) for consents in read]
@@ -72,7 +74,7 @@ def main() -> None:
         ),
         "order": (lambda found: ordered(found.reasons), bases),
         "decide(): all of it": (
-            lambda one: decide(one[0], one[1], store.reference, packs, AT),
+            lambda one: decide(plans.of(one[0]), *one),
             list(zip(sends, views, strict=True)),
         ),
     }

@@ -18,6 +18,7 @@ from gatekeeper import settings
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.engine.failures import invalid
 from gatekeeper.errors import UsageError
@@ -145,11 +146,12 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     if delivered == "not_checked":
         note("cli.decide_no_key")
     known = store.activations.over(known)
-    facts = store.view(send, delivered, at=at, zone=known.zone(send.contact_point.country, at))
+    plan = Plans(store.reference, known, at).of(send, case.checkpoint)
+    facts = store.view(send, delivered, at=at, zone=plan.policy.timezone)
     # a case is about one person, so an unreadable part counts as theirs, whatever it names
     facts = msgspec.structs.replace(facts, unreadable=tuple(unread) or facts.unreadable)
     as_of = _milliseconds(case.as_of) if case.as_of else None
-    return decide(send, facts, store.reference, known, at, as_of=as_of, checkpoint=case.checkpoint, clearance=clearance)
+    return decide(plan, send, facts, as_of=as_of, clearance=clearance)
 
 
 def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:

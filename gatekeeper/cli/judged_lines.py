@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from gatekeeper.cli.cores import mapped
 from gatekeeper.cli.withheld import Row, row_of
 from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules import audience
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import defect, invalid
@@ -60,6 +61,7 @@ class CampaignJudge:
         self.store = store
         self.memory = memory
         self.known = known
+        self._plans = Plans(store.reference, known, at)
         self.keyless = False
         self.unlisted: set[str] = set()
         self._tokens = tokens
@@ -83,18 +85,19 @@ class CampaignJudge:
             delivered = printed(self._tokens, send, trusting=True)
             keyless = delivered in ("no_key", "not_checked")
             told = self.memory.about(send, self._at)
+            plan = self._plans.of(send)
             facts = self.store.view(
                 send,
                 delivered,
                 at=self._at,
-                zone=self.known.zone(send.contact_point.country, self._at),
+                zone=plan.policy.timezone,
                 asks=told.asks,
                 releases=told.releases,
                 erased=told.erased,
             )
             if clearance is None and told.clearance:
                 clearance = Cleared(told.clearance.did, told.clearance.send.event_id)
-            decision = decide(send, facts, self.store.reference, self.known, self._at, clearance=clearance)
+            decision = decide(plan, send, facts, clearance=clearance)
         except Unreadable as unreadable:
             fault = str(unreadable)
             decision = self._only(invalid(unreadable))

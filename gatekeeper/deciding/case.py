@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple, cast
+from typing import cast
+
+import msgspec
 
 from gatekeeper import times
 from gatekeeper.deciding.facts import Facts, HeldSuppression, Hit
@@ -18,14 +20,23 @@ UNREAD = ("not_an_address", "incomplete", "missing")
 """Results of comparing a delivery in which nothing printed can be bound to a contact point."""
 
 
-class Case(NamedTuple):
-    """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
+class Case(msgspec.Struct, frozen=True):
+    """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds.
+
+    `covering`: the registered purposes that cover the send's: the same, or one above it that is registered alike.
+    """
 
     send: Send
     facts: Facts
     reference: Reference
     policy: Policy
     at: int
+    covering: frozenset[str]
+
+    @classmethod
+    def of(cls, send: Send, facts: Facts, reference: Reference, policy: Policy, at: int) -> Case:
+        """The case of a send that has no plan (deciding/plan)."""
+        return cls(send, facts, reference, policy, at, _covering(reference, send.purpose))
 
     def span(self, text: str) -> Span:
         """The time span that a written time denotes under the policy."""
@@ -71,7 +82,7 @@ class Case(NamedTuple):
         """The same case with a send of another purpose."""
         send = _Fields()
         send.__dict__ = {**{name: getattr(self.send, name) for name in Send.model_fields}, "purpose": purpose}
-        return self._replace(send=cast("Send", send))
+        return Case.of(cast("Send", send), self.facts, self.reference, self.policy, self.at)
 
     def batch(self, source: Source) -> Batch | None:
         """The list that a source came with; an unknown id counts as no list."""
@@ -91,17 +102,11 @@ class Case(NamedTuple):
         return found is not None and found.marketing
 
     def covered_by(self, named: Collection[str]) -> bool:
-        """True if one of these purposes covers the send's: the same, or one above it that is registered alike.
+        """True if one of these purposes covers the send's.
 
         So of a consent, a notice, terms of joint use, and purposes told, taken over or entrusted (rule 7.1.8).
         """
-        purpose = self.send.purpose
-        if purpose in named:
-            return True
-        return any(
-            below(purpose, one) and self.purpose(one) and self.marketing(one) == self.marketing(purpose)
-            for one in named
-        )
+        return not self.covering.isdisjoint(named)
 
     @property
     def stops(self) -> tuple[Hit, ...]:
@@ -210,6 +215,13 @@ class Case(NamedTuple):
 
     def _day_of(self, address: Address) -> str:
         return self.day(address.acquired_at) if address.acquired_at else ""
+
+
+def _covering(reference: Reference, purpose: str) -> frozenset[str]:
+    registered = reference.purposes.registered
+    alike = purpose in registered and registered[purpose].purpose.marketing
+    above = (code for code, one in registered.items() if below(purpose, code) and one.purpose.marketing == alike)
+    return frozenset((purpose, *above))
 
 
 class _Fields:

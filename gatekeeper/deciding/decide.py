@@ -11,11 +11,10 @@ from gatekeeper.deciding.basis import Basis
 from gatekeeper.deciding.case import Case, plain
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.facts import Facts
-from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.plan import Plan
 from gatekeeper.deciding.rules import audience, channel, confirmation, person, system, will
 from gatekeeper.deciding.rules import source as source_rules
-from gatekeeper.deciding.rules.system import Checkpoint, Cleared
-from gatekeeper.policy.packs import Packs
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import ABSENCE, CATALOGUE, DECISIVE, WILL, Found, ordered, verdict
 from schemas.audit import Verdict
@@ -55,40 +54,36 @@ class Decision(NamedTuple):
 
 
 def decide(
+    plan: Plan,
     send: Send,
     facts: Facts,
-    reference: Reference,
-    packs: Packs,
-    at: int,
     *,
     as_of: int | None = None,
-    checkpoint: Checkpoint = "intake",
     clearance: Cleared | None = None,
 ) -> Decision:
-    """The decision whether this send may go out at that instant, with its reasons.
+    """The decision whether this send may go out under its plan, with its reasons.
 
-    `at`: milliseconds since the epoch. `as_of`: the instant up to which all facts are known; None = `at`.
+    `plan`: of this send, or of another one with the same terms; it holds the instant of the decision.
+    `as_of`: the instant up to which all facts are known (milliseconds since the epoch); None = that of the plan.
     `clearance`: the live clearance of this recipient, campaign and channel, if there is one.
     Reads no clock and no file; the same arguments give the same decision. Nothing is cleared by an absence.
     """
-    policy = packs.deciding(send.contact_point.country, at)
     send = plain(send)
-    case = Case(send, facts, reference, policy or packs.at(at), at * 1000)
+    case = plan.case(send, facts)
     ending: Sequence[Found] = system.unready(case, as_of)
-    if policy is None and (not ending or send.message_class in OWED):
-        bar = packs.bar(send.contact_point.country, at)
-        ending = [*ending, system.ungoverned(send.contact_point.country, bar)]
-    found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
+    if plan.ungoverned and (not ending or send.message_class in OWED):
+        ending = [*ending, plan.ungoverned]
+    found = [*plan.unplaced, *system.twice(clearance, plan.checkpoint)]
     if send.message_class in OWED:
-        invalid = system.invalid(case, checkpoint)
-        return only(case.policy, at, invalid) if invalid else _owed(case, [*ending, *found], clearance)
-    if ending := ending or system.invalid(case, checkpoint):
-        return only(case.policy, at, ending)
+        invalid = plan.invalid or system.undelivered(case)
+        return only(case.policy, plan.at, invalid) if invalid else _owed(case, [*ending, *found], clearance)
+    if ending := ending or plan.invalid or system.undelivered(case):
+        return only(case.policy, plan.at, ending)
     if send.message_class == "marketing":
-        return _marketing(case, found)
+        return _marketing(plan, case, found)
     if send.message_class == "confirmation":
-        return _confirmation(case, found)
-    return _transactional(case, found)
+        return _confirmation(plan, case, found)
+    return _transactional(plan, case, found)
 
 
 def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
@@ -97,14 +92,14 @@ def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
     return Decision(verdict(found), found, (), (), None, at, policy)
 
 
-def _marketing(case: Case, found: list[Found]) -> Decision:
+def _marketing(plan: Plan, case: Case, found: list[Found]) -> Decision:
     """Judges an advertisement by all rules."""
     consents = Consents(case)
     basis = bases.choose(case, consents)
     facts = case.facts
     asked = facts.suppressions or facts.erased is not None
     stops, lifted = will.stopped(case, consents) if asked else ([], _NO_NOTES)
-    found += system.suspended(case)
+    found += plan.suspended
     found += stops
     found += basis.reasons
     found += _status(case, basis, consents)
@@ -113,8 +108,8 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     unwilling = not WILL.isdisjoint([reason.code for reason in found])
     if not unwilling:
         found += channel.opted_in(case, consents)
-    found += channel.displayed(case)
-    found += channel.unreleased(case)
+    found += plan.displayed
+    found += plan.unreleased
     left_out: tuple[str, ...] = ()
     if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
         left_out = tuple(sorted({reason.code for reason in found if reason.code in ABSENCE}))
@@ -126,12 +121,12 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     return decision
 
 
-def _confirmation(case: Case, found: list[Found]) -> Decision:
+def _confirmation(plan: Plan, case: Case, found: list[Found]) -> Decision:
     """Judges a send that asks for consent (rule 6.6) by everything that bars asking, not by consent and notice."""
     send, consents = case.send, Consents(case)
     versions = [one for one in case.facts.sources if one.source_id == send.source_id]
     stops, lifted = will.stopped(case, consents)
-    found += system.suspended(case)
+    found += plan.suspended
     found += stops
     found += will.elsewhere(case, {reason.code for reason in stops})
     if versions:
@@ -146,7 +141,7 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             found.append(reason)
     found += _status(case, basis, consents)
-    found += channel.unreleased(case)
+    found += plan.unreleased
     if source is not None and not any(case.covers(version) for version in versions):
         found.append(source_rules.uncovered(case, (source,)))
     found += confirmation.barred(case, source, consents)
@@ -157,10 +152,10 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     return decision._replace(verdict="block", obligations=())  # the person is not asked whether they may be asked
 
 
-def _transactional(case: Case, found: list[Found]) -> Decision:
+def _transactional(plan: Plan, case: Case, found: list[Found]) -> Decision:
     """Judges service mail: without consent, and not after an erasure until the person gives the address anew."""
     consents = Consents(case)
-    found += system.suspended(case)
+    found += plan.suspended
     found += will.erased(case, consents, lifted=lambda said: person.given_since(case, said))
     found += person.reached(case)
     return _decided(case, found, "transactional")

@@ -103,6 +103,10 @@ class Facts(msgspec.Struct, frozen=True):
     ages: Ages = NO_AGES
 
 
+NO_FACTS = Facts((), (), (), frozenset(), (), b"")
+"""Of nobody: for what does not depend on the person."""
+
+
 class KnownSources(NamedTuple):
     """The sources of a person. `read`: without deleted ones.
 

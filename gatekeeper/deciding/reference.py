@@ -58,6 +58,8 @@ class Reference:
     _templates: dict[str, Versions[Template]] = field(default_factory=dict)
     _purposes: Versions[Purpose] = field(default_factory=Versions)
     _registered: Purposes | None = None
+    revision: int = 0
+    """Number of records that were put."""
 
     @property
     def purposes(self) -> Purposes:
@@ -121,6 +123,7 @@ class Reference:
         FactStore.activations holds the versions.
         """
         key, named = f"{model.kind}/{model.id}", value
+        self.revision += 1
         match model:
             case VersionResolution():
                 versions = self._of(model.of)

@@ -60,7 +60,7 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
         return Asked(code="not_confirmable")
     if template is None:
         return Asked(code="template_missing")
-    case = Case(send=send, facts=facts, reference=reference, policy=decision.policy, at=decision.at * 1000)
+    case = Case.of(send, facts, reference, decision.policy, decision.at * 1000)
     question = Question(case, source, template, code=codes.new(entropy), answer_by=last_day(case))
     written = letter(question)
     if written.missing:

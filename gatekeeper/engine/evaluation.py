@@ -13,8 +13,9 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.release import RELEASED
-from gatekeeper.deciding.rules.system import Checkpoint, Cleared
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import defect
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import INFORMATIONAL
@@ -56,6 +57,7 @@ class Evaluator:
         self.tokens = tokens
         self._subjects = subjects
         self._held: tuple[Activations, int, Packs] | None = None
+        self._plans: Plans | None = None
 
     def holding(self, store: FactStore) -> Packs:
         """The packs in force according to the store; the same object until the store receives a policy record."""
@@ -63,6 +65,13 @@ class Evaluator:
         if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
             self._held = known, known.revision, known.over(self.packs)
         return self._held[2]
+
+    def plans(self, store: FactStore, at: int) -> Plans:
+        """The plans of an instant (milliseconds) according to the store; the same until either changes."""
+        packs, found = self.holding(store), self._plans
+        if found is None or not found.serve(store.reference, packs, at):
+            found = self._plans = Plans(store.reference, packs, at)
+        return found
 
     def subject(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
         """The pseudonym of a person for records, and the ledger entries that keep the pseudonym the same."""
@@ -164,28 +173,19 @@ class Moment:
             if counts_no_more is not None:
                 gone = canonical(counts_no_more)
                 releases = b"\n".join(line for line in releases.split(b"\n") if line != gone)
+            plan = self.evaluator.plans(self.store, self.at).of(send, "intake" if clearance is None else "handoff")
             facts = self.store.view(
                 send,
                 at_point,
                 at=self.at,
-                zone=self.packs.zone(send.contact_point.country, self.at),
+                zone=plan.policy.timezone,
                 asks=known.asks,
                 releases=releases,
                 erased=known.erased,
             )
-            checkpoint: Checkpoint = "intake" if clearance is None else "handoff"
             if clearance is None and known.clearance:
                 before = Cleared(known.clearance.did, known.clearance.send.event_id)
-            decision = decide(
-                send,
-                facts,
-                self.store.reference,
-                self.packs,
-                self.at,
-                as_of=self.as_of,
-                checkpoint=checkpoint,
-                clearance=before,
-            )
+            decision = decide(plan, send, facts, as_of=self.as_of, clearance=before)
         except Exception as error:
             return self.defective(sent, error, facts=facts, clearance=Cleared(clearance.did) if clearance else None)
         return Evaluation(self, sent, decision, facts, at_point, before)

@@ -88,7 +88,7 @@ def weigh(checked: Checked, reference: Reference) -> Weighed:
     curing, primary, duplicate = cures(decision), decision.primary or "", checked.duplicate_of is not None
     if send is None or facts is None or not ENDING.isdisjoint(decision.codes):
         return Weighed(decision.verdict, primary, curing, duplicate)
-    case = Case(send, facts, reference, decision.policy, decision.at * 1000)
+    case = Case.of(send, facts, reference, decision.policy, decision.at * 1000)
     graded = (method(decision, facts), grade(case)) if send.message_class == "marketing" else None
     returned = came_back(case, decision)
     return Weighed(decision.verdict, primary, curing, duplicate, send.recipient_id, graded, returned)

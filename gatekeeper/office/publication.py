@@ -82,8 +82,8 @@ class Publication:
         governing = packs.deciding(send.contact_point.country, self._at)
         at_point = printed(None, send)  # without a key, only what the delivery lacks can be told
         facts = msgspec.structs.replace(_NO_FACTS, printed=None if isinstance(at_point, Identified) else at_point)
-        case = Case(send, facts, reference, governing or packs.at(self._at), self._at * 1000)
-        for found in system.invalid(case):
+        case = Case.of(send, facts, reference, governing or packs.at(self._at), self._at * 1000)
+        for found in system.invalid(case) or system.undelivered(case):
             kind = found.says["case"]
             unregistered = kind == "class_not_registered" and case.template(send.template_id) is None
             if (governing is not None or kind not in _BY_POLICY) and not unregistered:

@@ -16,6 +16,7 @@ import orjson
 
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.redacted import redacted
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules.system import Cleared
@@ -92,6 +93,7 @@ class _Crowd:
 
     def __init__(self, draw: Draw) -> None:
         self._draw = draw
+        self._plans: list[Plans] = []
         self._sends = [Send.model_validate_json(orjson.dumps(_send(draw))) for _ in range(POOL)]
         self._sources, self._consents, self._asks = (
             [self._made(make, n) for n in (0, 1)] for make in (_source, _consent, _ask)
@@ -124,15 +126,23 @@ class _Crowd:
             Cleared("D-9", "E-1") if draw.often(0.03) else None,
         )
 
+        plan = self._planned(store.reference, packs, at).of(send, checkpoint)
+
         def judge(facts: Facts) -> Decision:
-            return decide(
-                send, facts, store.reference, packs, at, as_of=as_of, checkpoint=checkpoint, clearance=clearance
-            )
+            return decide(plan, send, facts, as_of=as_of, clearance=clearance)
 
         found = judge(view)
         if found.reasons and draw.often(0.7 if found.verdict == "review" else 0.08):
             line = self._release_of(found, send.channel)
             return judge(store.view(send, at_point, **now, asks=asks, releases=line, erased=erased))
+        return found
+
+    def _planned(self, reference: Reference, packs: Packs, at: int) -> Plans:
+        """Returns the plans that others under the same conditions had too: what is locked was decided without any."""
+        found = next((one for one in self._plans if one.serve(reference, packs, at)), None)
+        if found is None:
+            found = Plans(reference, packs, at)
+            self._plans.append(found)
         return found
 
     def _remembered(self, pool: list[tuple[str, bytes]], share: float) -> bytes:

@@ -11,6 +11,7 @@ import orjson
 import yaml
 
 from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
@@ -72,13 +73,10 @@ def judged(case: dict[str, Any], send: Send) -> Decision:
         view = msgspec.structs.replace(view, unreadable=tuple(case["unavailable"]))
     clearances = [one for one in case.get("clearances", ()) if one["campaign_id"] == "K-1" and not one.get("recalled")]
     return decide(
+        Plans(store.reference, packs, at).of(send, case.get("checkpoint", "intake")),
         send,
         view,
-        store.reference,
-        packs,
-        at,
         as_of=millis(case["as_of"]) if "as_of" in case else None,
-        checkpoint=case.get("checkpoint", "intake"),
         clearance=next((Cleared(one.get("decision_id", "D-0"), one.get("event_id")) for one in clearances), None),
     )
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from gatekeeper.cli.decide import command
 from gatekeeper.deciding.answer import answer, coded, rendered
 from gatekeeper.deciding.decide import decide
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
 from gatekeeper.keys import Keys
@@ -71,7 +72,8 @@ def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both
         send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
         packs = load(case.get("policy", "jp-pmark"))
         view = store.view(send, printed(invented.TOKENS, send), **invented.NOW)
-        decision = decide(send, view, store.reference, packs, invented.T, clearance=Cleared("D-1"))
+        plan = Plans(store.reference, packs, invented.T).of(send)
+        decision = decide(plan, send, view, clearance=Cleared("D-1"))
         found = answer(decision, send.channel)
         header = coded(decision, send.channel, "A" * 26)
         assert rendered(canonical(header)).model_dump(mode="json") == json.loads(canonical({**found, "id": "A" * 26}))

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.decide import Decision
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
@@ -17,6 +17,7 @@ from schemas.codec import decode
 from schemas.topics import subject_key
 from tests.golden.table import CASES, events
 from tests.support import invented as invented
+from tests.support.invented import decide
 from tests.support.world import World, eventually
 
 NOT_ON_TOPICS = {

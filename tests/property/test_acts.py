@@ -9,12 +9,12 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.deciding.decide import decide
 from schemas.events import Send
 from schemas.topics import DAY_MS
 from tests.property import people
 from tests.support import invented
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
+from tests.support.invented import decide
 
 FEW = settings(max_examples=150, deadline=None)
 ACTS = st.tuples(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.answer import answer
-from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.judged import Judged
@@ -29,6 +29,7 @@ from schemas.topics import DAY_MS
 from tests.property import people
 from tests.support import invented
 from tests.support.facts import fact
+from tests.support.invented import decide
 
 POLICY = load("jp-pmark")
 CLEAR = [invented.source(), invented.consent(event_time="2023-01-01")]

@@ -8,13 +8,14 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.decide import Decision
 from gatekeeper.office.preflight import Checked, Preflight, cured, cures
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import verdict
 from schemas.events import Send
 from tests.property import people
 from tests.support import invented
+from tests.support.invented import decide
 
 PACKS = load("jp-pmark")
 NOW = "2026-11-24T09:59:59+09:00"

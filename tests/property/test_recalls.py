@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.deciding.decide import decide
 from tests.property import people
 from tests.support import invented
 from tests.support.desk import JUDGE, YOUNG, Desk
+from tests.support.invented import decide
 
 FEW = settings(max_examples=150, deadline=None)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.decide import Decision
 from gatekeeper.identity import Identified, printed
 from gatekeeper.policy.packs import load
 from schemas.events import Delivery, Send
@@ -18,6 +18,7 @@ from schemas.events.sends import ADDRESSED
 from schemas.values import Channel
 from tests.golden.table import CASES, decided, events, millis
 from tests.support import invented
+from tests.support.invented import decide
 
 TOKEN = re.compile(r"t1_[A-Za-z0-9_\-]{43}")
 ONE_KEY = [name for name, case in CASES.items() if "keys" not in case and '"key"' not in json.dumps(case, default=str)]

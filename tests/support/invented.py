@@ -17,10 +17,15 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.records.pseudonym import Subjects
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.decide import decide as planned
 from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import Packs
 from schemas.codec import Unreadable, decode
 from schemas.events import Delivery, Resolution, Send
 from schemas.events.sends import ADDRESSED
@@ -386,6 +391,21 @@ def named(values: Iterable[bytes]) -> dict[str, bytes]:
 def view(store: FactStore, send: Send, **more: Any) -> Facts:
     """Returns the facts that bear on a send, what it prints being compared as the worker does."""
     return store.view(send, printed(TOKENS, send), **{**NOW, **more})
+
+
+def decide(
+    send: Send,
+    facts: Facts,
+    reference: Reference,
+    packs: Packs,
+    at: int,
+    *,
+    as_of: int | None = None,
+    checkpoint: Checkpoint = "intake",
+    clearance: Cleared | None = None,
+) -> Decision:
+    """Returns the decision on a send under a plan of its own."""
+    return planned(Plans(reference, packs, at).of(send, checkpoint), send, facts, as_of=as_of, clearance=clearance)
 
 
 def store(*events: Event, reference: Sequence[Event] = REFERENCE) -> FactStore:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.decide import Decision
 from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
@@ -22,6 +22,7 @@ from schemas.events import Send
 from schemas.record import Record
 from tests.support import invented
 from tests.support.facts import fact
+from tests.support.invented import decide
 from tests.support.policies import record, shipped, text
 
 BASE = load("jp-pmark")

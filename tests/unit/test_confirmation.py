@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gatekeeper.confirmation import code as codes
@@ -42,7 +43,7 @@ def question(
     send = Send.model_validate_json(json.dumps(invented.send(country=country)))
     facts = invented.view(store, send)
     packs = load("jp-pmark")
-    case = Case(send=send, facts=facts, reference=store.reference, policy=packs.at(invented.T), at=invented.T * 1000)
+    case = Case.of(send=send, facts=facts, reference=store.reference, policy=packs.at(invented.T), at=invented.T * 1000)
     asking = store.reference.templates["T-1"]
     return Question(case, facts.sources[0], asking, CODE, last_day(case))
 
@@ -187,7 +188,7 @@ def test_example_of_the_how_to_then_its_letter_passes() -> None:
     send = Send.model_validate_json(json.dumps(invented.send()))
     facts, asking = invented.view(store, send), store.reference.ask
     policy = load("jp-pmark").at(invented.T)
-    case = Case(send=send, facts=facts, reference=store.reference, policy=policy, at=invented.T * 1000)
+    case = Case.of(send=send, facts=facts, reference=store.reference, policy=policy, at=invented.T * 1000)
     assert asking
     assert letter(Question(case, facts.sources[0], asking, CODE, last_day(case))).missing == ()
 
@@ -196,8 +197,12 @@ def test_pack_in_another_language_then_the_letter_is_in_that_and_states_the_item
     asked = question(country="GB")
     policy = replace(asked.case.policy, language="en", notice_items=frozenset({"a", "route"}))
     assert "取得方法" in letter(asked).text
-    found = letter(asked._replace(case=asked.case._replace(policy=policy)))
-    values = {**stated(asked._replace(case=asked.case._replace(policy=policy))), "purpose": "", "organisation": ""}
+    found = letter(asked._replace(case=msgspec.structs.replace(asked.case, policy=policy)))
+    values = {
+        **stated(asked._replace(case=msgspec.structs.replace(asked.case, policy=policy))),
+        "purpose": "",
+        "organisation": "",
+    }
     assert lint(found.text, values, policy.notice_items) == ("a",)
     assert found.missing == ()
     assert "How we got your data: a list" in found.text

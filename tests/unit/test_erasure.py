@@ -8,7 +8,6 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import NAMES
@@ -22,6 +21,7 @@ from streams.client.reader import Reader
 from streams.operations import erasures
 from tests.support import invented, staff
 from tests.support.desk import DELIVERY, YOUNG, Desk
+from tests.support.invented import decide
 from tests.unit.test_sends import CLEAR, JUDGE, record
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gatekeeper.audit.records.record import record
 from gatekeeper.deciding.answer import answer, sentence
-from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
@@ -23,6 +23,7 @@ from schemas.record import Refusal
 from streams.worker.kept_facts import FORMAT
 from tests.support import invented, staff
 from tests.support.facts import fact
+from tests.support.invented import decide
 
 
 def send(**fields: Any) -> Send:

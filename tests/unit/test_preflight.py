@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.decide import Decision, only
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import invalid
 from gatekeeper.office.preflight import Checked, Preflight, Return, cures
@@ -17,6 +17,7 @@ from schemas.codec import Unreadable
 from schemas.events import Send
 from tests.property.people import CHECK
 from tests.support import invented
+from tests.support.invented import decide
 
 PACKS = load("jp-pmark")
 

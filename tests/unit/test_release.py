@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.release import refusal, two_persons
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
@@ -17,6 +16,7 @@ from gatekeeper.policy.reasons import Found
 from schemas.events import Release, Send
 from tests.support import invented, policies
 from tests.support.facts import fact
+from tests.support.invented import decide
 
 BARE = {"evidence_ref": None}
 EXPIRED, COUNTRY = "RELEASE_EXPIRED", "JURISDICTION_UNKNOWN"

@@ -14,7 +14,6 @@ import pytest
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.decide import decide
 from gatekeeper.demo import addresses
 from gatekeeper.demo.business import REFERENCE
 from gatekeeper.demo.life import Event
@@ -34,6 +33,7 @@ from schemas.record import Record
 from schemas.topics import CLEARED_DAYS, subject_key
 from schemas.values import MessageClass
 from tests.support.facts import fact
+from tests.support.invented import decide
 
 TOKENS = Tokens({1: addresses.KEY})
 TODAY = date(2026, 11, 24)
@@ -340,7 +340,7 @@ def test_given_all_who_may_be_asked_then_every_letter_passes_its_lint(retailer: 
         if decision.verdict != "confirm":
             continue
         source = next(source for source in view.sources if source.source_id == decision.basis)
-        case = Case(send=send, facts=view, reference=store.reference, policy=decision.policy, at=AT * 1000)
+        case = Case.of(send=send, facts=view, reference=store.reference, policy=decision.policy, at=AT * 1000)
         assert store.reference.ask
         question = Question(case, source, store.reference.ask, codes.new(bytes(7)), last_day(case))
         missing[letter(question).missing] += 1

@@ -13,7 +13,6 @@ import pytest
 
 from gatekeeper.audit.records import inquiry
 from gatekeeper.deciding.answer import rendered
-from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
@@ -28,6 +27,8 @@ from schemas.manifests import Manifest
 from schemas.record import Record
 from tests.support import invented
 from tests.support.bad_sends import BAD_SENDS
+from tests.support.facts import fact
+from tests.support.invented import decide
 
 JUDGE = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS)
 CLEAR = (invented.source(), invented.consent())
@@ -186,6 +187,16 @@ def replayed(found: Judged) -> tuple[str, ...]:
     return decide(
         one, read_snapshot(canonical(read["facts"])), invented.store().reference, JUDGE.packs, invented.T
     ).codes
+
+
+def test_controller_suspended_at_the_instant_of_a_clearance_then_the_next_piece_is_withheld() -> None:
+    store = invented.store(*CLEAR)
+    first = JUDGE.judge(record(), store, invented.T)
+    topic, value = invented.controller(suspended_since="2026-11-01")
+    store.apply(fact(topic, 0, 99, None, orjson.dumps(value)))
+
+    assert first.verdict == "clear"
+    assert JUDGE.judge(record(), store, invented.T).codes == ("SENDING_SUSPENDED",)
 
 
 def test_decision_id_given_then_as_the_specification_says() -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.deciding.decide import decide
 from gatekeeper.policy.packs import Packs, load
 from schemas.events import Send
 from tests.support import invented
 from tests.support.desk import BROKER
+from tests.support.invented import decide
 
 BOUGHT = {**BROKER, "source_id": "S-0", "contact_points": ("cp-1",)}
 HOME = load("jp-pmark").home[0]

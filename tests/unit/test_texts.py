@@ -18,7 +18,6 @@ import pytest
 from gatekeeper import settings
 from gatekeeper.cli.decide import _read as read_case
 from gatekeeper.deciding.answer import answer
-from gatekeeper.deciding.decide import decide
 from gatekeeper.errors import UsageError
 from gatekeeper.lists import mapping
 from gatekeeper.policy.packs import load, shipped
@@ -29,6 +28,7 @@ from gatekeeper.words import Words, law
 from schemas.codec import decode
 from tests.golden.table import CASES, events, millis
 from tests.support import invented
+from tests.support.invented import decide
 from tests.unit.test_policy import SHIPPED
 
 ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")

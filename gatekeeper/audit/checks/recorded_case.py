@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts
-from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.deciding.plan import Plans
+from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.failures import defect
 from gatekeeper.policy.packs import NEVER, Packs, PolicyOutage
@@ -87,14 +88,13 @@ def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> 
         raise Unjudged("send" if case.send is None else "facts")
     reference = library.reference(record.facts.refs)
     try:
+        packs = under or _packs(case.policy, reasons, record.notes)
+        checkpoint: Checkpoint = "handoff" if record.stage in ("handoff", "recall") else "intake"
         return decide(
+            Plans(reference, packs, at).of(case.send, checkpoint),
             case.send,
             case.facts,
-            reference,
-            under or _packs(case.policy, reasons, record.notes),
-            at,
             as_of=milliseconds(record.asof) if record.asof else None,
-            checkpoint="handoff" if record.stage in ("handoff", "recall") else "intake",
             clearance=Cleared(record.clearance, record.clearance_event) if record.clearance else None,
         )
     except Exception as error:  # facts that no worker of ours could have judged

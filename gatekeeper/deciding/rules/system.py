@@ -65,9 +65,8 @@ def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
 def invalid(case: Case, checkpoint: Checkpoint = "intake") -> tuple[Found, ...]:
     """EVENT_INVALID: a controller or purpose not registered, a mail date too far, a confirmation without source.
 
-    So is a send whose class disagrees with its purpose, template or ground. So is a delivery that is missing,
-    incomplete, of two addresses, or of another token (rule 7.4.17). A past mail date counts at intake only, as a
-    cleared piece may be on its way.
+    So is a send whose class disagrees with its purpose, template or ground. A past mail date counts at intake only, as
+    a cleared piece may be on its way. `undelivered` is about the piece itself.
     """
     send = case.send
     if send.controller_id not in case.reference.controllers:
@@ -85,10 +84,13 @@ def invalid(case: Case, checkpoint: Checkpoint = "intake") -> tuple[Found, ...]:
         return (Found("EVENT_INVALID", (), says),)
     if send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
         return (Found("EVENT_INVALID", (), {"case": "confirmation"}),)
-    if disagreement := disagreeing(case):
-        return disagreement
+    return disagreeing(case)
+
+
+def undelivered(case: Case) -> tuple[Found, ...]:
+    """EVENT_INVALID: a delivery that is missing, incomplete, of two addresses, or of another token (rule 7.4.17)."""
     if fault := _undelivered(case):
-        return (Found("EVENT_INVALID", (), {"case": fault, "channel": send.channel}),)
+        return (Found("EVENT_INVALID", (), {"case": fault, "channel": case.send.channel}),)
     return ()
 
 
