@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,8 @@ class _Writer:
 
     def rest(self, keys: Path) -> Exported:
         """Writes everything else that a check needs; the result tells what was written."""
-        for name, model in (("audit", AuditRecord), ("manifest", Manifest)):
-            self._put(f"schemas/{name}.json", orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
+        for name, schema in _schemas().items():
+            self._put(f"schemas/{name}.json", schema)
         for file in sorted(keys.glob("*.pub")):
             with disk(file, "error.disk_unread"):
                 if not (file.is_file() or file.is_dir()) or file.stat().st_size > KEY_BYTES:  # a pipe may never end
@@ -207,6 +208,13 @@ class _Writer:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         return file
+
+
+@cache
+def _schemas() -> dict[str, bytes]:
+    """The JSON schemas of records and manifests by name, one and the same for a release."""
+    models = (("audit", AuditRecord), ("manifest", Manifest))
+    return {name: orjson.dumps(one.model_json_schema(), option=orjson.OPT_INDENT_2) for name, one in models}
 
 
 def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
