@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -184,6 +185,7 @@ def said(error: BaseException | None) -> str:
     return f"{type(error).__name__} {error}"[:160] if isinstance(error, KafkaError) else repr(error)[:160]
 
 
+@cache
 def _settings(worker: str) -> Settings:
     return Settings(
         broker="simulated:1",
