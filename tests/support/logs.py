@@ -18,7 +18,10 @@ NO_LEADER_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
 )
+"""Errors that pass: of a partition that was just made, and of one that another broker leads since."""
 SECONDS = 120.0
 """Seconds that a busy machine is given to answer; only a failing test waits so long."""
 
@@ -64,7 +67,7 @@ class Logs:
             found = self._admin.list_offsets(asked, isolation_level=level, request_timeout=10) if asked else {}
             try:
                 return [future.result().offset for future in found.values()]
-            except KafkaException as error:  # a partition that was just made may have no leader yet
+            except KafkaException as error:
                 if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > end:
                     raise
             time.sleep(0.02)
