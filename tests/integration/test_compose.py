@@ -145,6 +145,7 @@ def test_given_a_volume_then_its_folder_is_in_the_image_and_only_the_log_is_shar
             using.setdefault(source, set()).add(name)
     assert {source: names - {"keys"} for source, names in using.items()} == {
         "worker-keys": {"worker"},
+        "worker-data": {"worker"},
         "sealer-keys": {"seal"},
         "witness-keys": {"witness"},
         "log": {"seal", "witness"},

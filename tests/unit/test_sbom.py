@@ -14,7 +14,8 @@ from streams.kafka import jars
 
 HOUSE = Path(__file__).parents[2]
 ALLOWED = re.compile(
-    r"(Apache-2\.0|BSD-[23]-Clause(-Modification)?|MIT(-0)?|MPL-2\.0|PSF-2\.0|LGPL-2\.1-or-later|AND|OR|[() ])+"
+    r"(Apache-2\.0|BSD-[23]-Clause(-Modification)?|MIT(-0)?|MPL-2\.0|OLDAP-2\.8|PSF-2\.0|LGPL-2\.1-or-later"
+    r"|AND|OR|[() ])+"
 )
 """Licences that production may hold; another one is read by a person first."""
 
