@@ -34,7 +34,7 @@ class Logs:
 
     def __init__(self, bootstrap: str, admin: AdminClient | None = None) -> None:
         self._bootstrap = bootstrap
-        self._admin = admin or AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._admin = admin or _admin(bootstrap)
         self._counts: dict[str, int] = {}
         self._at: dict[tuple[str, int], int] = defaultdict(int)
         """The next offset to read of each partition."""
@@ -70,6 +70,7 @@ class Logs:
             except KafkaException as error:
                 if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > end:
                     raise
+            self._admin = _admin(self._bootstrap)  # one that remembers no leader: it asks by what it remembers
             time.sleep(0.02)
 
     def records(self, topic: str) -> list[Any]:
@@ -129,3 +130,7 @@ class Logs:
         if not self._counts.get(topic):
             self._counts[topic] = len(self._consumer.list_topics(topic, timeout=10).topics[topic].partitions)
         return self._counts[topic]
+
+
+def _admin(bootstrap: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
