@@ -31,6 +31,8 @@ _MOST = 200
 _LINES = 8
 _ALIKE = re.compile("\n".join(each.strip("^$") for each in (*[ID_PATTERN] * 6, CODE_PATTERN))).fullmatch
 _TOKEN = re.compile(TOKEN_PATTERN.strip("^$")).fullmatch
+_SIGN = re.compile(r"(?m)^\s*[=+\-@]").search
+"""A line that may begin like a formula."""
 _COUNTRY = re.compile("[A-Z]{2}").fullmatch
 
 
@@ -136,7 +138,9 @@ def _is_printed(delivery: PlainDelivery) -> bool:
     texts = (*lines, delivery.postcode or "", delivery.email or "", delivery.phone or "")
     if len(lines) > 1 + _LINES or max(map(len, texts)) > _MOST:
         return False
-    return UNPRINTABLE.search("".join(texts)) is None and not any(begins_formula(line) for line in lines)
+    if UNPRINTABLE.search("".join(texts)) is not None:
+        return False
+    return _SIGN("\n".join(lines)) is None or not any(begins_formula(line) for line in lines)
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -78,8 +77,7 @@ class Evaluator:
         return self._subjects.of(recipient_id, memory) if self._subjects else (None, ())
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """Inputs of every evaluation at one instant.
 
     `at`: milliseconds since the epoch. `as_of`: the instant up to which the facts are known, None if none is missing.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from gatekeeper.audit.records.record import judged_send
 from gatekeeper.engine import asks
 from gatekeeper.engine import item as review
@@ -172,5 +174,5 @@ class _AllowedAct:
         if not clearance.released:
             return True
         # late facts say nothing against the piece
-        evaluation = replace(self.now, as_of=None).weigh(clearance, without=undone.said).sound()
+        evaluation = msgspec.structs.replace(self.now, as_of=None).weigh(clearance, without=undone.said).sound()
         return stands(clearance, evaluation.decision)

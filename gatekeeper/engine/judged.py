@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gatekeeper.audit.records.record import did
 from gatekeeper.ledger.entries import Entry
@@ -11,8 +12,7 @@ from schemas.audit import Stage
 from schemas.record import Output, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """Result of judging one record: its outputs, and the one audit record that every record gets.
 
     `verdict`: None if nothing was decided, for example if an act only closes an item. `entries`: for the ledger.
@@ -31,8 +31,7 @@ class Judged:
     entries: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """Input and stage of an audit record.
 
     `id`: the decision's. `origin`: the place of the input. `raw`: its bytes, None if they are not available.

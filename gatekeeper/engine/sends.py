@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
+import msgspec
 import orjson
 
 from gatekeeper.audit.records import record as audit
@@ -96,7 +96,7 @@ class Judge(Evaluator):
                 except Exception as again:
                     error = again
             dead = self._dead(record, cause, only(now.policy, at, [defect(error)]), failed=True)
-            return replace(dead, entries=salt)
+            return msgspec.structs.replace(dead, entries=salt)
 
     def _judged(
         self, record: Record, cause: Cause, evaluation: Evaluation, who: Subject | None, salt: tuple[Entry, ...]

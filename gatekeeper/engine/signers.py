@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
+import msgspec
+
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Judged
@@ -70,7 +72,7 @@ class SignedHandling:
             last = judged[-1]
             seen = seen_entries(self._asked, self._asked.signer)
             over = now.memory.seen_until(self._asked.timestamp - CLOCKS_MS, FORGOTTEN)
-            judged[-1] = replace(last, entries=(*last.entries, *seen, *over))
+            judged[-1] = msgspec.structs.replace(last, entries=(*last.entries, *seen, *over))
         return judged
 
 

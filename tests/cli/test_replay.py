@@ -6,11 +6,11 @@ import base64
 import json
 import shutil
 import uuid
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -191,7 +191,7 @@ def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: Wo
         forger = Forger(world, person)
         judged = forger.judged(without=without, released=released)
         audit = canonical({**orjson.loads(judged.audit), **changed})
-        offset = forger.write(replace(judged, audit=audit))
+        offset = forger.write(msgspec.structs.replace(judged, audit=audit))
         expected.append({"partition": forger.record.partition, "offset": offset, "record": 0, "place": place})
 
     forged("cora", "nothing: this one tells the truth")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from click.testing import CliRunner, Result
@@ -216,7 +217,7 @@ def omitted(forger: Forger) -> list[Chunk]:
 
 def doubled(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
-    twice = replace(chunks[2].judged[4], outputs=())
+    twice = msgspec.structs.replace(chunks[2].judged[4], outputs=())
     chunks[4].written.append(twice)
     chunks[4].said.append(twice)
     return chunks
@@ -240,7 +241,7 @@ def _cleared(chunk: Chunk) -> int:
 def output_lost(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
     place = _cleared(chunks[2])
-    chunks[2].written[place] = replace(chunks[2].judged[place], outputs=())
+    chunks[2].written[place] = msgspec.structs.replace(chunks[2].judged[place], outputs=())
     return chunks
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import msgspec
 import orjson
 
 from gatekeeper.confirmation import code as codes
@@ -108,7 +109,7 @@ class Desk:
         now = now or self.now
         judge = copy(now.evaluator)
         judge.acts = self.judge.acts
-        (found,) = handling(act).step(replace(now, evaluator=judge), [], 1)
+        (found,) = handling(act).step(msgspec.structs.replace(now, evaluator=judge), [], 1)
         return found
 
     def learn(self, *facts: invented.Event) -> None:

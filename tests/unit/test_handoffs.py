@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -134,7 +135,7 @@ def test_hand_off_with_a_cancellation_behind_it_then_it_ends_there_and_needs_no_
     begun = handling(record)
     begun.step(desk.now, [], 2)
     assert decides(record.act, [None, later]) is not off
-    found = begun.step(replace(desk.now, as_of=desk.at - 1), [None, later], 2)
+    found = begun.step(msgspec.structs.replace(desk.now, as_of=desk.at - 1), [None, later], 2)
     assert begun.done is off
     told = [AuditRecord.model_validate_json(one.audit).act for one in found]
     assert [(one.outcome, one.code) for one in told if one] == [("done", "called_off")] * off

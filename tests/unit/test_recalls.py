@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import msgspec
 import orjson
 import pytest
 
@@ -49,7 +48,7 @@ def test_withdrawn_then_one_recall_with_its_record_and_the_key_is_judged_afresh(
 def test_weighed_twice_from_the_same_clearance_then_it_is_the_same_recall(desk: Desk) -> None:
     desk.learn(NO)
     (clearance,) = desk.memory.clearances(desk.at)
-    first, later = (weighed(replace(desk.now, at=desk.at + more), clearance) for more in (0, 5_000))
+    first, later = (weighed(msgspec.structs.replace(desk.now, at=desk.at + more), clearance) for more in (0, 5_000))
     assert first is not None
     assert later is not None
     assert first.did == later.did
@@ -116,7 +115,7 @@ def test_a_record_that_cannot_be_read_then_only_one_about_the_person_calls_back(
 def test_facts_that_come_late_then_nothing_is_called_back(desk: Desk) -> None:
     desk.learn(NO)
     (clearance,) = desk.memory.clearances(desk.at)
-    assert weighed(replace(desk.now, as_of=desk.at - DAY_MS), clearance) is None
+    assert weighed(msgspec.structs.replace(desk.now, as_of=desk.at - DAY_MS), clearance) is None
 
 
 def test_a_defect_of_ours_then_it_is_called_back_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

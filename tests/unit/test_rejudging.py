@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import orjson
 import pytest
 
@@ -96,7 +97,7 @@ def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, w
     desk.resolve(OFFSET)
     desk.at += 72 * HOUR_MS - 1
     item, memory = desk.review[0], desk.read_back()
-    assert reconsider(replace(desk.now, memory=memory), item).judged, "a millisecond before"
+    assert reconsider(msgspec.structs.replace(desk.now, memory=memory), item).judged, "a millisecond before"
     desk.at += 1
     assert desk.memory.waiting("P-1", desk.at, answered=False) == {}
     assert reconsider(desk.now, item) == NOTHING

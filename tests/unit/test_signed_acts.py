@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -97,7 +98,7 @@ def test_copy_of_a_signed_act_then_it_is_refused_until_it_is_too_old_anyway(desk
 
 def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: Office) -> None:
     act = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
-    later = replace(desk.now, at=desk.at + 5 * 3_600_000)
+    later = msgspec.structs.replace(desk.now, at=desk.at + 5 * 3_600_000)
     codes = []
     for offset in (1, 2):
         record = Record("mail.acts.v1", 3, offset, desk.at, None, orjson.dumps(act))

@@ -64,7 +64,9 @@ def read_record(value: bytes) -> dict[str, Any]:
 
 def judged_send(sent: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a send's JSON that decide() reads, without `delivery`, recipient id and tokens."""
-    found = {name: value for name, value in sent.items() if name not in _WITHHELD}
+    found = dict(sent)
+    for name in _WITHHELD:
+        found.pop(name, None)
     found["contact_point"] = _without_token(sent["contact_point"])
     if "match" in sent:
         found["match"] = [_without_token(match) for match in sent["match"]]
@@ -72,7 +74,9 @@ def judged_send(sent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_token(named: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in named.items() if name != "token"}
+    found = dict(named)
+    found.pop("token", None)
+    return found
 
 
 def record(
