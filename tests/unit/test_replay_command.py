@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import unidata_version
 
+import msgspec
 import orjson
 import pytest
 from click.testing import CliRunner, Result
@@ -73,7 +74,7 @@ def of_other_rules(rules: int = RULES + 1) -> Trail:
 
     def judged_as(one: Judged) -> Judged:
         readable = orjson.loads(one.audit)["send"]  # rules have no part in what cannot be read
-        return replace(one, audit=forged(one.audit, **other)) if readable else one
+        return msgspec.structs.replace(one, audit=forged(one.audit, **other)) if readable else one
 
     return Trail(seed=4, partitions=1, acting=0, judged_as=judged_as)
 

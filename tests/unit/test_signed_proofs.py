@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -311,7 +311,7 @@ def test_an_export_signed_and_sealed_anew_by_a_thief_then_the_signatures_of_peop
 ) -> None:
     records = [orjson.loads(one.audit) for one in acted]
     change([one["act"] for one in records[1:]])
-    forged = [replace(one, audit=canonical(said)) for one, said in zip(acted, records, strict=True)]
+    forged = [msgspec.structs.replace(one, audit=canonical(said)) for one, said in zip(acted, records, strict=True)]
     report = exported(tmp_path / "export", forged, PEOPLE)
     assert report.exit_code in (1, 4)
     assert {one.code for one in report.findings} <= {"act_signature", "signer_unknown"}

@@ -14,7 +14,7 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import Held, hold
 from gatekeeper.audit.log.seal import Seal
 from gatekeeper.cli import status_text
-from gatekeeper.cli.check import _Judge
+from gatekeeper.cli.judged_lines import CampaignJudge
 from gatekeeper.console.pages.reasons import citing
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.office.fleet import Fleet
@@ -91,10 +91,11 @@ def test_a_stop_of_a_key_that_the_worker_lacks_then_the_action_names_the_key(
 
 
 def test_words_of_an_audience_that_no_list_has_then_check_names_them_and_no_other() -> None:
-    judge = _Judge(invented.store(), Memory(), load("jp-pmark"), tokens=invented.TOKENS, at=invented.T)
-    for number, audience in enumerate((["buyers_of.diabetes"], ["lives.by-the_sea", "糖尿病"])):
-        judge.checked(number, orjson.dumps(invented.send(event_id=f"E-{number}", audience=audience)))
-    assert judge.unlisted == {"lives", "by", "the", "sea"}
+    judge = CampaignJudge(invented.store(), Memory(), load("jp-pmark"), tokens=invented.TOKENS, at=invented.T)
+    audiences = enumerate((["buyers_of.diabetes"], ["lives.by-the_sea", "糖尿病"]))
+    lines = ((n, orjson.dumps(invented.send(event_id=f"E-{n}", audience=audience))) for n, audience in audiences)
+    unlisted = frozenset().union(*(judge.line(line).unlisted for line in lines))
+    assert unlisted == {"lives", "by", "the", "sea"}
 
 
 def test_a_number_of_2017_then_the_reasons_page_finds_what_cites_the_clause_of_today() -> None:
