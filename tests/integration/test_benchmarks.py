@@ -17,6 +17,7 @@ from streams.kafka.broker import Broker
 
 ALONE = {
     "console": ("50",),
+    "growth": ("--only", "events", "--sizes", "1"),
     "path": ("--people", "500", "--blocks", "1"),
     "proof": ("--records", "50"),
     "rules": ("30",),
@@ -24,12 +25,16 @@ ALONE = {
     "verify": ("--records", "100"),
 }
 ON_KAFKA = {
-    "commands": ("--sends", "40", "--only", "explain CODE,handoff"),
+    "commands": ("--sends", "40", "--only", "explain CODE"),
     "peers": ("--people", "100", "--rounds", "1", "--rates", "20", "--only", "gate"),
     "starved": ("--people", "40", "--sends", "20", "--share", "0.9"),
 }
-LATER = {"growth"}
-"""Its smallest size takes minutes: `python -m benchmarks.growth --sizes 2` tries it."""
+
+
+def main_of(name: str) -> ModuleType:
+    """Returns the module of a benchmark that has its `main`."""
+    module = import_module(f"benchmarks.{name}")
+    return import_module(f"benchmarks.{name}.__main__") if hasattr(module, "__path__") else module
 
 
 def ran(module: ModuleType, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +47,7 @@ def ran(module: ModuleType, words: tuple[str, ...], monkeypatch: pytest.MonkeyPa
 def test_a_benchmark_in_a_small_form_then_it_runs_to_its_end(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ran(import_module(f"benchmarks.{name}"), ALONE[name], monkeypatch)
+    ran(main_of(name), ALONE[name], monkeypatch)
     assert capsys.readouterr().out
 
 
@@ -50,8 +55,7 @@ def test_a_benchmark_in_a_small_form_then_it_runs_to_its_end(
 def test_a_benchmark_on_kafka_in_a_small_form_then_it_runs_to_its_end(
     name: str, kafka: Broker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = import_module(f"benchmarks.{name}")
-    module = import_module(f"benchmarks.{name}.__main__") if hasattr(module, "__path__") else module
+    module = main_of(name)
     monkeypatch.setattr(module, "Broker", lambda *_: nullcontext(kafka))
     ran(module, ON_KAFKA[name], monkeypatch)
     assert capsys.readouterr().out
@@ -59,4 +63,4 @@ def test_a_benchmark_on_kafka_in_a_small_form_then_it_runs_to_its_end(
 
 def test_the_benchmarks_then_each_of_them_is_run() -> None:
     there = {path.stem for path in (Path(__file__).parents[2] / "benchmarks").iterdir() if path.name[0] not in "._"}
-    assert there == {*ALONE, *ON_KAFKA, *LATER}
+    assert there == {*ALONE, *ON_KAFKA}

@@ -161,7 +161,7 @@ def torn_in_the_middle(forger: Forger) -> list[Chunk]:
 def altered(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
     one = chunks[2].written[4]
-    chunks[2].written[4] = replace(one, audit=one.audit.replace(b'"v":1}', b'"v":1 }'))
+    chunks[2].written[4] = msgspec.structs.replace(one, audit=one.audit.replace(b'"v":1}', b'"v":1 }'))
     return chunks
 
 
@@ -228,7 +228,7 @@ def elsewhere(forger: Forger) -> list[Chunk]:
     one = chunks[2].judged[4]
     here, there = (b'"partition":%d' % number for number in (forger.partition, 0))
     assert here != there
-    moved = replace(one, outputs=(), audit=one.audit.replace(here, there))
+    moved = msgspec.structs.replace(one, outputs=(), audit=one.audit.replace(here, there))
     chunks[4].written.append(moved)
     chunks[4].said.append(moved)
     return chunks
@@ -249,7 +249,7 @@ def output_twice(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
     place = _cleared(chunks[2])
     one = chunks[2].judged[place]
-    chunks[2].written[place] = replace(one, outputs=(*one.outputs, *one.outputs))
+    chunks[2].written[place] = msgspec.structs.replace(one, outputs=(*one.outputs, *one.outputs))
     return chunks
 
 
@@ -257,7 +257,7 @@ def cleared_unasked(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
     place = next(place for place, one in enumerate(chunks[2].judged) if one.verdict != "clear")
     one = chunks[2].judged[place]
-    chunks[2].written[place] = replace(one, outputs=(replace(one.outputs[0], topic="cleared"),))
+    chunks[2].written[place] = msgspec.structs.replace(one, outputs=(replace(one.outputs[0], topic="cleared"),))
     return chunks
 
 
