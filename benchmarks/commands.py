@@ -80,7 +80,7 @@ class Office:
     def __init__(self, broker: Broker, folder: Path, data: Invented) -> None:
         self.folder, self.sends = folder, data.sends
         keys = Keys(folder / "keys")
-        self.world = World(broker.bootstrap, f"{folder.name}.", keys=str(keys.folder))
+        self.world = World(broker.bootstrap, "commands.", keys=str(keys.folder))
         for role in ROLES:
             keys.make(role, key_name(self.world.settings.group, role), secret=KEY if role == "token" else None)
         self.world.found()

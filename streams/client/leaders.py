@@ -14,6 +14,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.cluster import ClusterMetadata
+from aiokafka.structs import BrokerMetadata
 
 NOBODY = -1
 RECENT_SECONDS = 3.0
@@ -81,8 +82,17 @@ class Leaders:
     def __init__(self) -> None:
         self._found: dict[TopicPartition, tuple[Leader, float]] = {}
         self._heard: dict[int, tuple[str, float]] = {}
+        self._met: dict[int, tuple[str, int]] = {}
         self.on_change: Callable[[], object] = lambda: None
         """Called when a partition was found to have another leader than before."""
+
+    def meet(self, addresses: Mapping[int, tuple[str, int]]) -> None:
+        """Notes where brokers are, as another broker says: host and port by id."""
+        self._met |= addresses
+
+    def address(self, node: int) -> tuple[str, int] | None:
+        """Host and port of a broker, as last heard of it; None if nobody named it."""
+        return self._met.get(node)
 
     def heard(self, node: int, address: str, at: float) -> None:
         """Notes that a broker answered: its id, its address, and the time by the loop's clock."""
@@ -133,6 +143,17 @@ class Cluster(ClusterMetadata):
         known = super().brokers()
         answering = self._leaders.answering(asyncio.get_running_loop().time())
         return {broker for broker in known if broker.nodeId in answering} or known
+
+    def everybody(self) -> set[int]:
+        """The ids of all brokers, those that do not answer included."""
+        return {broker.nodeId for broker in super().brokers()}
+
+    def broker_metadata(self, broker_id: Any) -> Any:
+        """Where a broker is, also if the last answer left it out: it may have come back since; None if unknown."""
+        found = super().broker_metadata(broker_id)
+        if found is None and (address := self._leaders.address(broker_id)):
+            return BrokerMetadata(broker_id, *address, None)
+        return found
 
     def leader_for_partition(self, tp: TopicPartition) -> Any:
         """The id of the leader, -1 if there is none, None if it is not known."""

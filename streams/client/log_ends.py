@@ -16,7 +16,7 @@ import structlog
 from aiokafka import AIOKafkaClient, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from streams.client.leaders import NOBODY, Answer, Leader, Leaders, needed, newest
+from streams.client.leaders import NOBODY, Answer, Cluster, Leader, Leaders, needed, newest
 from streams.client.requests import Metadata, beliefs, believed, list_offsets
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,7 @@ class Ends:
     async def start(self) -> None:
         """Connects; raises KafkaConnectionError where no bootstrap server answers."""
         self._client = AIOKafkaClient(**self._reached, retry_backoff_ms=RETRY_MS)
+        self._client.cluster = self._cluster = Cluster(self._leaders)
         self._clients: dict[int, AIOKafkaClient] = {}
         """One for each broker: a client that connects to a hanging broker connects to no other meanwhile."""
         await self._client.bootstrap()
@@ -142,17 +143,16 @@ class Ends:
         topics, known = tuple(sorted({tp.topic for tp in tps})), tuple(map(self._leaders.get, tps))
         nodes = self._suffice(known)
         asked = dict[asyncio.Task[Answer], int]()
-        answers, found = dict[int, Answer](), tuple[Leader | None, ...]()
+        answers, failed, found = dict[int, Answer](), set[int](), tuple[Leader | None, ...]()
         try:
             while True:
-                for node in nodes - set(asked.values()):
+                for node in nodes - answers.keys() - set(asked.values()):  # again, if it failed: others may stay silent
                     asked[asyncio.create_task(self._believes(node, topics))] = node
-                if not (waiting := [task for task in asked if not task.done()]):
-                    behind = [f"{tp.topic}/{tp.partition}" for tp, one in zip(tps, found, strict=False) if not one]
-                    raise UnsureError(f"too few replicas answer: {', '.join(behind[:1])}")
-                done, late = await asyncio.wait(waiting, timeout=LATE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                answers |= {asked[task]: answer for task in done if (answer := _answer(task))}
-                self._late.update({asked[task] for task in done} - answers.keys())
+                done, late = await asyncio.wait(asked, timeout=LATE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                told = {asked.pop(task): _answer(task) for task in done}
+                answers |= {node: answer for node, answer in told.items() if answer}
+                failed |= told.keys() - answers.keys()
+                self._late |= failed
                 found = newest(tps, frozenset(answers.items()), known)
                 leaders = {tp: one for tp, one in zip(tps, found, strict=True) if one and one.node != NOBODY}
                 if len(leaders) == len(tps):
@@ -162,6 +162,9 @@ class Ends:
                 if not (done and late):
                     self._late.update(asked[task] for task in late)
                     nodes |= self._brokers() | {node for one in found if one for node in one.replicas}
+                if failed >= nodes - answers.keys():
+                    behind = [f"{tp.topic}/{tp.partition}" for tp, one in zip(tps, found, strict=True) if not one]
+                    raise UnsureError(f"too few replicas answer: {', '.join(behind[:1])}")
         finally:
             for task in asked:
                 task.cancel()
@@ -188,7 +191,7 @@ class Ends:
                     continue
                 _refuse_forbidden(answers)
                 for metadata, _ in answers:
-                    brokers |= metadata.nodes
+                    brokers |= metadata.addresses.keys()
                 fewest = min(configs.min_insync[topic] for _, configs in answers for topic in topics)
                 found = {tp for metadata, _ in answers for tp in metadata.leaders}
                 if len(answers) >= needed(len(brokers), fewest) and {tp.topic for tp in found} >= set(topics):
@@ -208,6 +211,7 @@ class Ends:
     async def _believes(self, node: int, topics: tuple[str, ...]) -> Answer:
         metadata, configs = await self._ask(node, *beliefs(topics))
         _refuse_forbidden([(metadata, configs)])
+        self._leaders.meet(metadata.addresses)
         return believed(metadata, configs)
 
     async def _offsets(
@@ -251,7 +255,7 @@ class Ends:
             self._rested[node] = loop.time() + REST_SECONDS
             self._client.force_metadata_update()  # the broker may have come back elsewhere
             raise UnsureError(type(error).__name__) from None
-        broker = self._client.cluster.broker_metadata(node)
+        broker = self._cluster.broker_metadata(node)
         if broker is not None:
             self._leaders.heard(node, f"{broker.host}:{broker.port}", loop.time())
         return answers
@@ -259,7 +263,7 @@ class Ends:
     def _to(self, node: int) -> AIOKafkaClient:
         if node not in self._clients:
             self._clients[node] = AIOKafkaClient(**self._reached)
-            self._clients[node].cluster = self._client.cluster
+            self._clients[node].cluster = self._cluster
         return self._clients[node]
 
     def _asked(self, node: int, asking: asyncio.Future[Any]) -> None:
@@ -269,7 +273,7 @@ class Ends:
             asking.exception()  # nobody may await it any more, and asyncio would complain
 
     def _brokers(self) -> set[int]:
-        return {broker.nodeId for broker in self._client.cluster.brokers()}
+        return self._cluster.everybody()
 
 
 def _answer(task: asyncio.Task[Answer]) -> Answer | None:

@@ -100,9 +100,9 @@ class _MetadataResponse(_DecodedOnce, Response):
         return {name: error for error, name, _, _ in self.topics if error}
 
     @cached_property
-    def nodes(self) -> frozenset[int]:
-        """The brokers that exist, as this broker believes."""
-        return frozenset(broker[0] for broker in self.brokers)
+    def addresses(self) -> dict[int, tuple[str, int]]:
+        """Host and port of each broker that exists, as this broker believes."""
+        return {node: (host, port) for node, host, port, _ in self.brokers}
 
     @cached_property
     def leaders(self) -> dict[TopicPartition, Leader]:

@@ -18,16 +18,20 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from streams.client.leaders import Leaders
+from streams.client.log_ends import Ends
 from streams.client.reader import Reader
 from tests.support.cluster import Cluster, spoil
-from tests.support.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold
+from tests.support.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold, Reset
 from tests.support.stale_leader import TRIALS, trials
-from tests.support.world import BACK_SOON, World, consent, eventually, send, until
+from tests.support.world import BACK_SOON, DEADLINE, World, consent, eventually, send, until
 
 ELECTED_SECONDS = 3 * 15.0
 """After the election of new leaders decisions come within 15 seconds; a busy machine is given three times as long."""
 TRUSTING = 3
 """Trials for the worker that believes any broker. In each of 5 with halts of 8 seconds more, all was cleared."""
+OURS = METADATA, 7
+"""The version of Metadata in which the bounds of logs are asked for; aiokafka and kafka-python speak others."""
 SENDS = 200
 LEADERS = {"audit": 2, "cleared": 3}
 """The leaders of the worker's outputs, so that a transaction takes several requests; broker 1 leads the rest."""
@@ -63,6 +67,30 @@ def test_given_a_command_then_it_asks_kafka_about_its_own_topics_alone(cluster: 
     assert all(topics is not None for topics in named), "all that the cluster has"
     assert {topic.name for topics in named for topic in topics} <= {settings.topic(name) for name in ("audit", "sends")}
     assert any(named)
+
+
+def test_given_a_silent_broker_and_one_that_refuses_once_then_the_end_is_found_before_the_silent_one_is_given_up(
+    cluster: Cluster, prefix: str
+) -> None:
+    world, proxy = World(cluster.bootstrap, prefix, partitions=1).create(), cluster.proxy
+    tp = TopicPartition(world.topic("consents"), 0)
+    silent, refusing = (number for number in cluster.brokers if number != cluster.leader(tp)[0])
+
+    async def run() -> None:
+        ends = Ends(Leaders(), world.topic("sends"), bootstrap_servers=proxy.bootstrap, request_timeout_ms=10**6)
+        await ends.start()
+        faults = [
+            proxy.add(Hold(lambda asked: asked.broker == silent)),
+            proxy.add(Reset(lambda asked: (asked.broker, asked.key, asked.version) == (refusing, *OURS), first=1)),
+        ]
+        try:
+            assert await asyncio.wait_for(ends.ends([tp]), DEADLINE) == {tp: 0}
+            assert all(fault.met for fault in faults)
+        finally:
+            proxy.remove(*faults)
+            await ends.stop()
+
+    asyncio.run(run())
 
 
 @dataclass

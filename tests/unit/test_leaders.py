@@ -115,6 +115,20 @@ def test_given_brokers_that_answered_lately_then_clients_ask_no_other_what_any_c
     asyncio.run(run())
 
 
+def test_given_a_broker_that_the_last_answer_left_out_then_where_it_was_named_before_is_known():
+    async def run() -> None:
+        leaders = Leaders()
+        cluster = Cluster(leaders)
+        cluster.update_metadata(metadata(3))
+        assert cluster.broker_metadata(7) is None
+        leaders.meet({1: ("elsewhere", 9), 7: ("back", 1)})
+        assert cluster.broker_metadata(7)[:3] == (7, "back", 1)
+        assert cluster.broker_metadata(1)[:2] == (1, "h"), "the last answer counts for those that it names"
+        assert cluster.everybody() == THREE, "it is no broker that has to answer"
+
+    asyncio.run(run())
+
+
 def test_given_another_leader_then_whoever_wants_to_know_is_told_once():
     leaders, told = Leaders(), []
     leaders.on_change = lambda: told.append(1)
