@@ -1,4 +1,4 @@
-"""Models of the gate's own records: decisions, audit records and manifests."""
+"""Models of the audit record: a decision or an act with all that it was made from."""
 
 from __future__ import annotations
 
@@ -6,26 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from schemas.decision import DecisionId, FoundReason, PolicyRef, Verdict
 from schemas.events.staff import TreePlace
-from schemas.values import Code, Day, Id, Model, PerMille
+from schemas.values import Code, Count, Day, Digest, Id, Instant, Model, PerMille, Version
 
-Verdict = Literal["clear", "confirm", "review", "block"]
-Severity = Literal["HARD", "SOFT"]
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
 """`live`: cleared sends go out. `shadow`: sends are only judged, beside another process."""
 Acts = Literal["signed", "unsigned"]
 """`signed`: an act needs the signature of a person. `unsigned` ends with the first person on `reference`."""
-Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-DID_PATTERN = r"^[A-Z2-7]{26}$"
-DecisionId = Annotated[str, StringConstraints(pattern=DID_PATTERN)]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^s1_[A-Za-z0-9_-]{43}$")]
 """A person's name in audit records, made with a key that erasure destroys."""
-Count = Annotated[int, Field(ge=0, lt=2**53)]
 ErrorKey = Annotated[str, StringConstraints(pattern=r"^error\.[a-z_]{1,60}$")]
 """Reason for refusing a partition, as a key of the catalogue of sentences."""
-Version = Annotated[int, Field(ge=1, le=1)]
 Age = Annotated[int, Field(ge=0, le=25)]
 """Completed years; 25 stands for every higher age, as no rule asks for more."""
 Printing = Literal[
@@ -46,68 +39,6 @@ Printing = Literal[
 
 NORMALISED: tuple[Printing, ...] = ("tokenised", "unaccounted")
 """The results for which text was normalised."""
-
-
-class PolicyRef(Model):
-    """The policy that decided: id, version, and SHA-256 of its bytes."""
-
-    id: Id
-    version: Annotated[int, Field(ge=1)]
-    sha256: Digest
-
-
-class FoundReason(Model):
-    """A recorded reason: its code, the ids of its facts, and the values of its sentence."""
-
-    code: Code
-    facts: tuple[str, ...]
-    says: dict[str, str]
-
-
-class CodedReason(FoundReason):
-    """A recorded reason, with the clause that the deciding policy cites for it."""
-
-    clause: str
-
-
-class Reason(Model):
-    """A reason for people and programs, with clause, remedy, and its sentence in both languages."""
-
-    code: Code
-    clause: str
-    severity: Severity
-    remedy: tuple[Literal["R", "C", "F", "N", "W", "-"], ...]
-    facts: tuple[str, ...]
-    ja: str
-    en: str
-
-
-class DecisionBase(Model):
-    """The fields of a decision beside its reasons."""
-
-    verdict: Verdict
-    primary: Code | None
-    notes: tuple[Code, ...]
-    obligations: tuple[Code, ...]
-    basis: Id | None
-    policy: PolicyRef | None
-    at: Instant
-
-
-class Decision(DecisionBase):
-    """The answer to one send, with sentences, as `gatekeeper decide` prints it."""
-
-    v: Version
-    reasons: tuple[Reason, ...]
-    id: DecisionId | None = None
-
-
-class CodedDecision(DecisionBase):
-    """The answer to one send in codes and values, as the header `gate-decision` carries it on `review`."""
-
-    v: Annotated[int, Field(ge=2, le=2)]
-    reasons: tuple[CodedReason, ...]
-    id: DecisionId
 
 
 class Origin(Model):

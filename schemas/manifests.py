@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.audit import Count, DecisionId, Digest, ErrorKey, Instant, Mode, PolicyRef, Verdict, Version
-from schemas.values import Id, Model
+from schemas.audit import ErrorKey, Mode
+from schemas.decision import DecisionId, PolicyRef, Verdict
+from schemas.values import Count, Digest, Id, Instant, Model, Version
 
 
 class Gap(Model):

@@ -107,6 +107,8 @@ PrintedLine = Annotated[Printed, AfterValidator(_no_formula)]
 """A name or a line of an address: a spreadsheet does not take it for a formula (domain rule 7.4.19)."""
 Time = Annotated[str, StringConstraints(max_length=TIME_LENGTH), AfterValidator(_time)]
 ZonedTime = Annotated[str, StringConstraints(max_length=TIME_LENGTH), AfterValidator(zoned)]
+Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 BirthDate = Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}(-[01][0-9](-[0-3][0-9])?)?$")]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
 Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_time)]
@@ -121,7 +123,8 @@ OWED: tuple[MessageClass, ...] = ("safety_legal", "rights_reply")
 
 Version = Annotated[int, Field(ge=1, le=1)]
 PerMille = Annotated[int, Field(ge=0, le=1000)]
-Offset = Annotated[int, Field(ge=0, lt=2**53)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+Offset = Count
 CHANNELS: tuple[str, ...] = get_args(Channel)
 Channels = Annotated[tuple[Code | Any_, ...], Field(max_length=9)] | Any_
 """The channels of a refusal. A code outside CHANNELS is read as every channel (domain rule 7.1.5)."""

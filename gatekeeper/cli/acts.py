@@ -26,7 +26,7 @@ from gatekeeper.review.review_item import Item
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
-from schemas.audit import DID_PATTERN
+from schemas.decision import DID_PATTERN
 from streams.client.reader import Reader
 from streams.operations import management, reviews
 

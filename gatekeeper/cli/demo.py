@@ -22,7 +22,8 @@ from gatekeeper.demo.scene import ExplainedDecision, Scene
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.settings import load
 from gatekeeper.texts import Language, language, text
-from schemas.audit import AuditRecord, Decision, Verdict
+from schemas.audit import AuditRecord
+from schemas.decision import Decision, Verdict
 
 PAUSE_SECONDS = 3.0
 LANGUAGES: tuple[Language, Language] = ("ja", "en")

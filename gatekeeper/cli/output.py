@@ -21,7 +21,7 @@ from rich.text import Text
 from gatekeeper.errors import UnavailableError
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.texts import text
-from schemas.audit import Verdict
+from schemas.decision import Verdict
 
 json_option = click.option("--json", "as_json", is_flag=True, help=text("cli.json"))
 

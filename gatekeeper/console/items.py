@@ -15,7 +15,7 @@ from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
 from gatekeeper.review.review_item import ActOnItem, ActProof, Item, answered, asked, held, standing
-from schemas.audit import Decision
+from schemas.decision import Decision
 from schemas.events import ReviewPlace
 
 SCHEMA = """

@@ -9,19 +9,19 @@ from gatekeeper.deciding.decide import Decision
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import Language, text
 from gatekeeper.times import instant
-from schemas import audit
+from schemas import decision as forms
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
 def answer(decision: Decision, channel: str | None = None) -> dict[str, Any]:
-    """The fields of `schemas.audit.Decision`, ready for JSON. `channel`: of the send; None if it cannot be read."""
+    """The fields of `schemas.decision.Decision`, ready for JSON. `channel`: of the send; None if it cannot be read."""
     reasons = [_told(reason, decision.policy.cites(reason.code, channel)) for reason in decision.reasons]
     return {"v": 1, **_fields(decision, reasons)}
 
 
 def coded(decision: Decision, channel: str, did: str) -> dict[str, Any]:
-    """The fields of `schemas.audit.CodedDecision`, ready for JSON. `did`: the id of the decision."""
+    """The fields of `schemas.decision.CodedDecision`, ready for JSON. `did`: the id of the decision."""
     reasons = [
         {
             "code": reason.code,
@@ -34,15 +34,15 @@ def coded(decision: Decision, channel: str, did: str) -> dict[str, Any]:
     return {"v": 2, **_fields(decision, reasons), "id": did}
 
 
-def rendered(header: bytes | str) -> audit.Decision:
+def rendered(header: bytes | str) -> forms.Decision:
     """The decision in a header `gate-decision`, with severity, remedies and sentences in both languages.
 
     They are those of this release. A reason unknown to it has no remedy, and its sentence says so.
     Raises ValueError if the header holds no decision of this form.
     """
-    found = audit.CodedDecision.model_validate_json(header)
+    found = forms.CodedDecision.model_validate_json(header)
     told = [_told(Found(one.code, one.facts, one.says), one.clause) for one in found.reasons]
-    return audit.Decision(**{**dict(found), "v": 1, "reasons": tuple(audit.Reason(**one) for one in told)})
+    return forms.Decision(**{**dict(found), "v": 1, "reasons": tuple(forms.Reason(**one) for one in told)})
 
 
 def sentence(reason: Found, language: Language) -> str:

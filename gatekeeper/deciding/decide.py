@@ -17,7 +17,7 @@ from gatekeeper.deciding.rules import source as source_rules
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import ABSENCE, CATALOGUE, DECISIVE, WILL, Found, ordered, verdict
-from schemas.audit import Verdict
+from schemas.decision import Verdict
 from schemas.events import Send
 from schemas.values import OWED, MessageClass
 

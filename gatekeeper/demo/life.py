@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from gatekeeper.demo.business import GROUP, PURPOSE, RETAILER
 from gatekeeper.demo.origins import Origin
 from gatekeeper.identity import Identified
-from schemas.audit import Verdict
+from schemas.decision import Verdict
 from schemas.events import Consent, Match, Scope, Source, SourceContactPoint, Suppression
 
 _JAPAN = timezone(timedelta(hours=9))

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gatekeeper.policy.reasons import VERDICTS
-from schemas.audit import AuditRecord, Verdict
+from schemas.audit import AuditRecord
+from schemas.decision import Verdict
 
 Position = tuple[int, int]
 """Partition and offset of a send."""

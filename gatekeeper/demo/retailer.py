@@ -14,7 +14,7 @@ from gatekeeper.demo.business import OTHER_MAIL, PURPOSE, REFERENCE, RETAILER
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, Origin
 from gatekeeper.identity import Identified, Tokens
-from schemas.audit import Verdict
+from schemas.decision import Verdict
 from schemas.events import Delivery, Send, SendContactPoint, Source
 from schemas.values import Channel
 

@@ -32,8 +32,9 @@ from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.errors import IncompleteError, UnavailableError
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.settings import PLAIN, Settings
-from schemas.audit import AuditRecord, Decision, Verdict
+from schemas.audit import AuditRecord
 from schemas.codec import encode
+from schemas.decision import Decision, Verdict
 from schemas.events import Send
 from schemas.manifests import Manifest
 from schemas.record import Record

@@ -20,8 +20,8 @@ from gatekeeper.deciding.rules.system import mailed_before
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
-from schemas.audit import CodedDecision
 from schemas.codec import Parsed, Unreadable, encode, parse
+from schemas.decision import CodedDecision
 from schemas.events import ItemAct, Release, Send
 from schemas.topics import CLEARED_DAYS, DAY_MS
 

@@ -18,7 +18,7 @@ from gatekeeper.deciding.no import No, no_of, stop_of
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.release import releasable
 from gatekeeper.policy.reasons import CATALOGUE, WILL, Remedy
-from schemas.audit import Verdict
+from schemas.decision import Verdict
 from schemas.events import Send
 
 Grade = Literal["A", "B", "C", "D", "-"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from schemas.audit import Verdict
+from schemas.decision import Verdict
 
 By = Literal["verdict", "reason", "source", "campaign"]
 NONE = "-"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from schemas.audit import Severity, Verdict
+from schemas.decision import Severity, Verdict
 
 Group = Literal["will", "source", "person", "lifecycle", "scope", "channel", "consent", "system"]
 Remedy = Literal["R", "C", "F", "N", "W", "-"]

@@ -17,7 +17,7 @@ from gatekeeper.engine.item import FROM, WAITING, State
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.review_item import Item
 from gatekeeper.texts import Language, catalogue, text
-from schemas.audit import Reason
+from schemas.decision import Reason
 from schemas.events import ItemAct, Release
 
 GOOD = frozenset(("recorded", "cleared", "waiting", "upheld", "asked", "reopened", "recalled", "undone"))

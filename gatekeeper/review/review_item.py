@@ -14,7 +14,8 @@ from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
-from schemas.audit import Acted, CodedDecision
+from schemas.audit import Acted
+from schemas.decision import CodedDecision
 from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
 
 _AFTER: Mapping[str, State] = {

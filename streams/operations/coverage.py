@@ -17,7 +17,7 @@ from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, En
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
-from schemas.audit import DID_PATTERN
+from schemas.decision import DID_PATTERN
 from schemas.record import Record
 from streams.client import progress
 from streams.client.reader import Reader

@@ -17,8 +17,8 @@ from gatekeeper.audit.checks.accounts import put_out
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.settings import Settings
-from schemas.audit import DID_PATTERN
 from schemas.codec import Unreadable, decode, encode
+from schemas.decision import DID_PATTERN
 from schemas.events import Reemission, Send
 from schemas.events.acts import SourcePlace
 from schemas.topics import CLEARED_DAYS, DAY_MS, logical_name

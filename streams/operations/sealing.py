@@ -28,11 +28,10 @@ from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
-from schemas.audit import Count
 from schemas.codec import canonical
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from schemas.values import Model
+from schemas.values import Count, Model
 from streams.client.reader import Reader
 from streams.operations.branches import forked
 from streams.operations.coverage_rounds import Check, CoverageRounds

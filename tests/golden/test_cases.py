@@ -18,8 +18,8 @@ from gatekeeper.identity import printed
 from gatekeeper.keys import Keys
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
-from schemas.audit import Decision
 from schemas.codec import canonical
+from schemas.decision import Decision
 from schemas.events import Send
 from tests.golden.table import CASES, decided, events
 from tests.support import invented

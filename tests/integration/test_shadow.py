@@ -8,7 +8,7 @@ import pytest
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.settings import Settings
-from schemas.audit import CodedDecision
+from schemas.decision import CodedDecision
 from schemas.manifests import Manifest
 from streams.client import progress
 from streams.worker.transaction import GOING_OUT, Transaction

@@ -21,8 +21,8 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
 from schemas.audit import AuditRecord
-from schemas.audit import Decision as Printed
 from schemas.codec import canonical
+from schemas.decision import Decision as Printed
 from schemas.events import Send
 from schemas.record import Record
 from schemas.topics import DAY_MS

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gatekeeper.demo.result import DemoResult
-from schemas.audit import AuditRecord, Verdict
+from schemas.audit import AuditRecord
+from schemas.decision import Verdict
 
 
 def _record(offset: int, verdict: Verdict) -> AuditRecord:

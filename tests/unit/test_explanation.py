@@ -20,8 +20,9 @@ from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, ST
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.policy.policy import read
 from gatekeeper.texts import Language, catalogue, text
-from schemas.audit import Outcome, Stage, Verdict
+from schemas.audit import Outcome, Stage
 from schemas.codec import canonical
+from schemas.decision import Verdict
 from schemas.events import (
     CampaignAct,
     Consent,

@@ -20,8 +20,9 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
-from schemas.audit import NORMALISED, AuditRecord, CodedDecision
+from schemas.audit import NORMALISED, AuditRecord
 from schemas.codec import canonical
+from schemas.decision import CodedDecision
 from schemas.events import Send
 from schemas.manifests import Manifest
 from schemas.record import Record

@@ -12,7 +12,7 @@ import pytest
 
 from gatekeeper.cli.audit import state
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
-from schemas.audit import Count
+from schemas.values import Count
 
 OF = state.of("count", to=3)
 

@@ -11,8 +11,8 @@ from gatekeeper.audit.checks.trail import Named
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.policy import Policy, read
-from schemas.audit import Digest
 from schemas.codec import Unreadable, canonical, decode
+from schemas.values import Digest
 
 _VERSIONS = TypeAdapter(list[tuple[int, Digest]])
 _FORMER = TypeAdapter(dict[str, Digest])

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatekeeper.audit.records.record import FOREIGN
-from schemas.audit import Count, Digest
-from schemas.values import Model
+from schemas.values import Count, Digest, Model
 
 
 class SealPosition(Model):

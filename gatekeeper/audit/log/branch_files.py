@@ -13,9 +13,8 @@ from gatekeeper.audit.log.writer import WritableFiles
 from gatekeeper.audit.tlog.branch_statement import Statement, read_statement
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.errors import GatekeeperError, IntegrityError, UnavailableError
-from schemas.audit import Count, Digest
 from schemas.codec import canonical
-from schemas.values import Model
+from schemas.values import Count, Digest, Model
 
 
 class Held(Model):

@@ -18,8 +18,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
-from schemas.audit import Count
-from schemas.values import Model
+from schemas.values import Count, Model
 from streams.client.reader import Reader
 from streams.operations.coverage import check
 

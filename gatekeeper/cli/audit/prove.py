@@ -15,7 +15,7 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json, wh
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from schemas.audit import DID_PATTERN
+from schemas.decision import DID_PATTERN
 from streams.operations.trail import LiveTrail
 
 

@@ -18,9 +18,8 @@ from pydantic import BaseModel, ValidationError
 from gatekeeper.cli.output import note, whole
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.texts import text
-from schemas.audit import Digest
 from schemas.codec import canonical
-from schemas.values import Model
+from schemas.values import Digest, Model
 
 SAVE_SECONDS = 2.0
 """Seconds between two writes of a state, or more if SHARE demands; a kill loses the work since the last write."""
