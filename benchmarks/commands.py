@@ -37,19 +37,14 @@ from gatekeeper.demo.addresses import KEY
 from gatekeeper.keys import ROLES, Keys, key_name
 from schemas.topics import FACT_TOPICS
 from streams.kafka.broker import Broker
+from tests.support.list_files import list_map
 from tests.support.world import World, until
 
 HERE = Path(__file__).parents[1]
 DEADLINE = 1_800.0
-LIST_MAP = """
-recipient_id = { column = "id" }
-method = "direct.point_card"
-collected_by = "midori-retail"
-acquired_at = { column = "date" }
-[[contact_points]]
-id = "A"
-token = { channel = "postal", name = "name", postcode = "postcode", lines = ["line"] }
-"""
+LIST_MAP = list_map(
+    recipient_id="id", name="name", line="line", postcode="postcode", acquired_at="date", collected_by="midori-retail"
+)
 
 
 class Command(NamedTuple):

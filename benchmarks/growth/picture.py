@@ -7,21 +7,18 @@ from html import escape
 from math import log10
 from typing import Any
 
+from benchmarks.svg import BLUE, GREY, INK, begun
+
 WIDTH, HEIGHT, LEFT, TOP = 340, 150, 16, 34
 """Sizes in pixels: of one panel, and of the room at its left and above it."""
-INK, GREY, LINE = "#1a1a1a", "#595959", "#1f5c99"
 
 
 def curves(rows: Mapping[str, Sequence[Any]]) -> str:
     """One panel for each unit and figure, sizes and figures on logarithmic scales."""
     panels = [(unit, name, found) for unit, found in rows.items() for name in found[0].figures]
     height = (HEIGHT + 2 * TOP) * -(-len(panels) // 2)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH + 40} {height}"',
-        ' font-family="sans-serif" font-size="12">',
-        "<title>Figures by size: filled dots are measured, hollow ones extrapolated</title>",
-        f'<rect width="{2 * WIDTH + 40}" height="{height}" fill="#fff"/>',
-    ]
+    title = "Figures by size: filled dots are measured, hollow ones extrapolated"
+    parts = begun(title, 2 * WIDTH + 40, height, size=12)
     for place, (unit, name, found) in enumerate(panels):
         across, down = place % 2 * (WIDTH + 20) + LEFT, place // 2 * (HEIGHT + 2 * TOP) + TOP
         parts += _panel(
@@ -39,11 +36,11 @@ def _panel(title: str, dots: Sequence[tuple[int, float, bool]], across: int, dow
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     parts = [
         f'<text x="{across}" y="{down - 8}" fill="{INK}" font-weight="bold">{escape(title)}</text>',
-        f'<polyline points="{path}" fill="none" stroke="{LINE}" stroke-width="1"/>',
+        f'<polyline points="{path}" fill="none" stroke="{BLUE}" stroke-width="1"/>',
     ]
     for (x, y), (size, figure, measured) in zip(places, dots, strict=True):
-        fill = LINE if measured else "#fff"
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{LINE}"/>')
+        fill = BLUE if measured else "#fff"
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{BLUE}"/>')
         parts.append(f'<text x="{x:.1f}" y="{y - 8:.1f}" fill="{INK}" text-anchor="middle">{_short(figure)}</text>')
         below = f'y="{down + HEIGHT - 2}" fill="{GREY}" text-anchor="middle"'
         parts.append(f'<text x="{x:.1f}" {below}>{_short(size)}</text>')

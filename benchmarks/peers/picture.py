@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from math import log10
 
+from benchmarks.svg import BLUE, GREY, INK, begun
+
 WIDTH, ROW, NAME, LEAST = 720, 56, 220, 100
 """Sizes in pixels, and the rate at which the logarithmic scale begins."""
 
@@ -18,19 +20,14 @@ def bars(rates: Sequence[tuple[str, float, float]]) -> str:
     def width(rate: float) -> float:
         return (WIDTH - NAME - 90) * log10(max(rate, LEAST) / LEAST) / log10(most / LEAST)
 
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"',
-        ' font-family="sans-serif" font-size="13">',
-        "<title>Sends a second, logarithmic scale</title>",
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-    ]
+    lines = begun("Sends a second, logarithmic scale", WIDTH, height, size=13)
     for place, (name, cold, warm) in enumerate(rates):
         top = 16 + place * ROW
-        lines.append(f'<text x="8" y="{top + 26}" fill="#1a1a1a">{escape(name)}</text>')
-        for below, rate, colour in ((0, cold, "#8fb3d9"), (20, warm, "#1f5c99")):
+        lines.append(f'<text x="8" y="{top + 26}" fill="{INK}">{escape(name)}</text>')
+        for below, rate, colour in ((0, cold, "#8fb3d9"), (20, warm, BLUE)):
             lines.append(f'<rect x="{NAME}" y="{top + below}" width="{width(rate):.1f}" height="18" fill="{colour}"/>')
             end = NAME + width(rate) + 6
-            lines.append(f'<text x="{end:.1f}" y="{top + below + 14}" fill="#1a1a1a">{rate:,.0f}</text>')
-    foot = f'<text x="{NAME}" y="{height - 10}" fill="#595959">'
+            lines.append(f'<text x="{end:.1f}" y="{top + below + 14}" fill="{INK}">{rate:,.0f}</text>')
+    foot = f'<text x="{NAME}" y="{height - 10}" fill="{GREY}">'
     lines += [f"{foot}sends a second: light, first mailing; dark, mailed before</text>", "</svg>", ""]
     return "\n".join(lines)

@@ -14,19 +14,12 @@ from gatekeeper.settings import Settings
 from schemas.events import Delivery
 from streams.client.reader import Reader
 from tests.cli.conftest import dying
+from tests.support.list_files import list_map
 from tests.support.world import key_folder
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 KEY = bytes(range(32))
-MAP = """
-recipient_id = { column = "番号" }
-method = "direct.point_card"
-collected_by = "C1"
-acquired_at = { column = "入会日" }
-[[contact_points]]
-id = "A"
-token = { channel = "postal", name = "氏名", lines = ["住所"] }
-"""
+MAP = list_map()
 CANARIES = ("金糸雀", "カナリア町", "kanaria")
 ROWS = """番号,氏名,住所,入会日
 R1,金糸雀 花子,緑山県若葉市カナリア町1-2-3,令和元年5月1日

@@ -20,6 +20,7 @@ from tests.cli.conftest import Outcome, Run
 from tests.support import canaries
 from tests.support.canaries import NARUMI, PEOPLE
 from tests.support.invented import known_by
+from tests.support.list_files import list_map
 from tests.support.world import TEMPLATE, Supervised, World, consent, own_keys, send, source, until
 
 NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
@@ -57,15 +58,7 @@ L1,{NAME},{NAME},{PHONE}
 L2,,{NARUMI["lines"][0]},{PHONE}
 L3,{NAME},{NARUMI["lines"][0]},{PHONE}
 """
-MAP = """
-recipient_id = { column = "番号" }
-method = "direct.point_card"
-collected_by = "C1"
-acquired_at = { column = "電話" }
-[[contact_points]]
-id = "A"
-token = { channel = "postal", name = "氏名", lines = ["住所"] }
-"""
+MAP = list_map(acquired_at="電話")
 
 
 class Said:
