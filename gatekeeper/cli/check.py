@@ -20,6 +20,8 @@ from gatekeeper.cli.judged_lines import CampaignJudge, JudgedLine, ReadLine, jud
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json
 from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Earlier, Write, written
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
@@ -94,12 +96,12 @@ def command(
             else _from_system(settings, store, memory)
         )
         with written(out) if out else nullcontext() as write:
-            judge = CampaignJudge(store, memory, store.activations.over(known), tokens=tokens, at=at)
+            judge = CampaignJudge(Moment(Evaluator(known, tokens=tokens, trusting=True), store, memory, at))
             preflight, changes, unread_sends = _judge(chain((first,), lines), judge, write, earlier)
     told = {
         "campaign": str(campaign),
         "facts": [str(path) for path in paths] or settings.bootstrap,
-        "policy": judge.known.at(at).ref,
+        "policy": judge.now.policy.ref,
         "rules": RULES,
         "at": times.instant(at),
         **summary(preflight),

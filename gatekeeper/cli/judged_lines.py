@@ -8,20 +8,16 @@ from dataclasses import dataclass, replace
 
 from gatekeeper.cli.cores import mapped
 from gatekeeper.cli.withheld import Row, row_of
-from gatekeeper.deciding.decide import Decision, decide, only
-from gatekeeper.deciding.plan import Plans
+from gatekeeper.deciding.decide import Decision, only
 from gatekeeper.deciding.rules import audience
 from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import defect, invalid
-from gatekeeper.identity import Tokens, printed
-from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import clear_key
-from gatekeeper.ledger.memory import Memory
 from gatekeeper.office.preflight import Checked, Weighed, method, weigh
 from gatekeeper.policy.changes import Result
-from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.reasons import Found
-from schemas.codec import Unreadable, decode
+from schemas.codec import Unreadable, parse
 from schemas.events import Send
 
 ReadLine = tuple[int, bytes | Unreadable]
@@ -57,72 +53,51 @@ class JudgedLine:
 class CampaignJudge:
     """Judge of a campaign's lines at one instant, as a worker would judge the sends."""
 
-    def __init__(self, store: FactStore, memory: Memory, known: Packs, *, tokens: Tokens | None, at: int) -> None:
-        self.store = store
-        self.memory = memory
-        self.known = known
-        self._plans = Plans(store.reference, known, at)
+    def __init__(self, now: Moment) -> None:
+        self.now = now
         self.keyless = False
         self.unlisted: set[str] = set()
-        self._tokens = tokens
-        self._at = at
 
     def line(self, read: ReadLine, clearance: Cleared | None = None) -> JudgedLine:
         """The judged line; `clearance`: of the same piece, by an earlier line of the file. Never raises."""
         number, value = read
-        send, facts, keyless, fault = None, None, False, None
+        found, fault = None, None
         said: _Said = (frozenset(), None, None, None)
         try:
             if isinstance(value, Unreadable):
                 raise value
-            send = decode("sends", None, value)
-            said = (
-                self._unlisted(send),
-                clear_key(send),
-                (send.recipient_id, send.channel, send.campaign_id),
-                send.event_id,
-            )
-            delivered = printed(self._tokens, send, trusting=True)
-            keyless = delivered in ("no_key", "not_checked")
-            told = self.memory.about(send, self._at)
-            plan = self._plans.of(send)
-            facts = self.store.view(
-                send,
-                delivered,
-                at=self._at,
-                zone=plan.policy.timezone,
-                asks=told.asks,
-                releases=told.releases,
-                erased=told.erased,
-            )
-            if clearance is None and told.clearance:
-                clearance = Cleared(told.clearance.did, told.clearance.send.event_id)
-            decision = decide(plan, send, facts, clearance=clearance)
+            sent = parse("sends", None, value)
+            send = sent.model
+            piece = (send.recipient_id, send.channel, send.campaign_id)
+            said = self._unlisted(send), clear_key(send), piece, send.event_id
+            found = self.now.evaluate(sent, before=clearance)
+            decision = found.decision
         except Unreadable as unreadable:
             fault = str(unreadable)
             decision = self._only(invalid(unreadable))
         except Exception as error:  # a defect of ours on one line must not stop the rest
             decision = self._only(defect(error))
-        checked = Checked(number, decision, send, facts)
-        weighed = weigh(checked, self.store.reference)
+        facts = found.facts if found else None
+        checked = Checked(number, decision, found.sent.model if found else None, facts)
+        weighed = weigh(checked, self.now.store.reference)
         return JudgedLine(
             weighed,
             Result(decision.verdict, decision.primary),
             row_of(checked, weighed.returned) if decision.verdict != "clear" else None,
             fault,
             method(decision, facts),
-            keyless,
+            found is not None and found.printed in ("no_key", "not_checked"),
             *said,
         )
 
     def _unlisted(self, send: Send) -> frozenset[str]:
         """The words of the audience that no list of the policy knows; a person looks at them."""
-        policy = self.known.at(self._at)
+        policy = self.now.policy
         unknown = (one for one in send.audience if not audience.sensitive(one, policy))
         return frozenset(word for one in unknown for word in audience.words(one))
 
     def _only(self, reason: Found) -> Decision:
-        return only(self.known.at(self._at), self._at, [reason])
+        return only(self.now.policy, self.now.at, [reason])
 
 
 def judged(lines: Iterator[ReadLine], judge: CampaignJudge) -> Iterator[tuple[int, JudgedLine]]:

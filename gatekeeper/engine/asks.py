@@ -11,7 +11,7 @@ from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.redacted import redacted
 from gatekeeper.engine.evaluation import Evaluation
-from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.memory import Memory
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
     code: str | None = None
 
 
-def answered(store: FactStore, memory: Memory, recipient_id: str) -> bool:
+def answered(store: KnownFacts, memory: Memory, recipient_id: str) -> bool:
     """Tells whether a person who was asked may have said yes since, by an answer or otherwise. Never a false no."""
     return bool(memory.requests(recipient_id)) and store.mentions(recipient_id, _YES)
 

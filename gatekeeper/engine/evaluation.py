@@ -9,72 +9,26 @@ import msgspec
 
 from gatekeeper import times
 from gatekeeper.audit.records import record as audit
-from gatekeeper.audit.records.pseudonym import Subject, Subjects
+from gatekeeper.audit.records.pseudonym import Subject
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts
-from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.release import RELEASED
 from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.engine.failures import defect
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.engine.rejudging import acted_on_until, rejudged_until
-from gatekeeper.identity import Printed, Tokens, printed
-from gatekeeper.knowledge.store import FactStore
+from gatekeeper.identity import Printed
+from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry
 from gatekeeper.ledger.memory import Memory
-from gatekeeper.policy.activation import Activations
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
-from schemas.audit import NORMALISED, Acts, Mode
+from schemas.audit import NORMALISED, Mode
 from schemas.codec import Parsed, canonical, parsed
 from schemas.events import Send
-
-
-class Evaluator:
-    """Shared inputs of all evaluations of a process: the policy packs in use, the mode, and the keys.
-
-    In shadow mode nothing is cleared: a send that would be cleared goes to `review`, marked like all shadow output.
-    `tokens` compare the printed address with the judged one; without them a send that prints an address is withheld.
-    `subjects` give people their pseudonyms in records; without them records name nobody.
-    `acts`: whether acts need a signature while nobody is registered.
-    """
-
-    def __init__(
-        self,
-        packs: Packs,
-        mode: Mode = "live",
-        *,
-        tokens: Tokens | None = None,
-        subjects: Subjects | None = None,
-        acts: Acts = "signed",
-    ) -> None:
-        self.packs = packs
-        self.mode = mode
-        self.acts = acts
-        self.tokens = tokens
-        self._subjects = subjects
-        self._held: tuple[Activations, int, Packs] | None = None
-        self._plans: Plans | None = None
-
-    def holding(self, store: FactStore) -> Packs:
-        """The packs in force according to the store; the same object until the store receives a policy record."""
-        known = store.activations
-        if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
-            self._held = known, known.revision, known.over(self.packs)
-        return self._held[2]
-
-    def plans(self, store: FactStore, at: int) -> Plans:
-        """The plans of an instant (milliseconds) according to the store; the same until either changes."""
-        packs, found = self.holding(store), self._plans
-        if found is None or not found.serve(store.reference, packs, at):
-            found = self._plans = Plans(store.reference, packs, at)
-        return found
-
-    def subject(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
-        """The pseudonym of a person for records, and the ledger entries that keep the pseudonym the same."""
-        return self._subjects.of(recipient_id, memory) if self._subjects else (None, ())
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -84,7 +38,7 @@ class Moment(msgspec.Struct, frozen=True):
     """
 
     evaluator: Evaluator
-    store: FactStore
+    store: KnownFacts
     memory: Memory
     at: int
     as_of: int | None = None
@@ -108,12 +62,15 @@ class Moment(msgspec.Struct, frozen=True):
         """The pseudonym of a person, and the ledger entries for it. Call it once per record."""
         return self.evaluator.subject(recipient_id, self.memory)
 
-    def evaluate(self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None) -> Evaluation:
+    def evaluate(
+        self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None, before: Cleared | None = None
+    ) -> Evaluation:
         """Evaluates a send that is to go out. Never raises.
 
-        `release`: the redacted form of a release that counts in addition to those in the memory.
+        `release`: the redacted form of a release that counts in addition to those in the memory. `before`: the
+        clearance of the same piece; None for the one in the memory.
         """
-        return self._evaluated(sent, None, counts=release)
+        return self._evaluated(sent, None, counts=release, before=before)
 
     def weigh(self, clearance: Clearance, *, without: Mapping[str, Any] | None = None) -> Evaluation:
         """Evaluates a live clearance again. Never raises.
@@ -158,13 +115,15 @@ class Moment(msgspec.Struct, frozen=True):
         *,
         counts: Mapping[str, Any] | None = None,
         counts_no_more: Mapping[str, Any] | None = None,
+        before: Cleared | None = None,
     ) -> Evaluation:
-        send, facts = sent.model, None
-        at_point, before = (clearance.printed, Cleared(clearance.did)) if clearance else (None, None)
+        send, facts, at_point = sent.model, None, None
         try:
             known = self.memory.about(send, self.at)
             if clearance is None:
-                at_point = printed(self.evaluator.tokens, send)
+                at_point = self.evaluator.printed(send)
+            else:
+                at_point, before = clearance.printed, Cleared(clearance.did)
             releases = known.releases
             if counts is not None:
                 releases = b"\n".join(filter(None, (releases, canonical(counts))))
@@ -181,7 +140,7 @@ class Moment(msgspec.Struct, frozen=True):
                 releases=releases,
                 erased=known.erased,
             )
-            if clearance is None and known.clearance:
+            if before is None and known.clearance:
                 before = Cleared(known.clearance.did, known.clearance.send.event_id)
             decision = decide(plan, send, facts, as_of=self.as_of, clearance=before)
         except Exception as error:

@@ -17,10 +17,10 @@ from gatekeeper.deciding.redacted import redacted
 from gatekeeper.engine import item as review
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import erased
-from gatekeeper.engine.evaluation import Evaluation, Evaluator, Moment
+from gatekeeper.engine.evaluation import Evaluation, Moment
+from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.tail import WrittenRecord
-from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry, ItemState
@@ -126,7 +126,7 @@ class _Implying:
 
     def _remembered(self, sent: Parsed[Send]) -> tuple[Entry, ...]:
         """The ledger entries of the record's decision on a send."""
-        at_point = printed(self._moment.evaluator.tokens, sent.model)
+        at_point = self._moment.evaluator.printed(sent.model)
         evaluation = Evaluation(self._moment, sent, self._decision(), printed=at_point)
         return evaluation.remembered(Cause(self._said["did"], self._said["stage"], self._src))
 

@@ -10,7 +10,7 @@ from gatekeeper.engine.act import ActRecord, Answer
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import told
-from gatekeeper.identity import Identified, printed
+from gatekeeper.identity import Identified
 from gatekeeper.ledger.entries import Clearance
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Reemission, Send
@@ -51,7 +51,7 @@ def reemitted(now: Moment, asked: ActRecord) -> Answer:
 def _same(now: Moment, send: Send, clearance: Clearance) -> bool:
     """Tells whether this is the send that was cleared, with the delivery that was judged."""
     bare = send.model_copy(update={"delivery": None})
-    here, there = printed(now.evaluator.tokens, send), clearance.printed
+    here, there = now.evaluator.printed(send), clearance.printed
     if isinstance(here, Identified) and isinstance(there, Identified) and not here.is_like(there):
         return False
     return encode(bare) == encode(clearance.send) and (here == there or isinstance(here, Identified))

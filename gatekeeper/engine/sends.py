@@ -11,7 +11,8 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
 from gatekeeper.deciding.decide import Decision, only
 from gatekeeper.deciding.facts import Facts
-from gatekeeper.engine.evaluation import Evaluation, Evaluator, Moment
+from gatekeeper.engine.evaluation import Evaluation, Moment
+from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.engine.outputs import dead_letter, told

@@ -11,13 +11,17 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gatekeeper.deciding.reference import Reference, Referred
+from gatekeeper.deciding.reference import PURPOSES, Reference, Referred
 from gatekeeper.policy.activation import Activations, Order
 from gatekeeper.staff.endorsements import Endorsements
 from gatekeeper.staff.endorsements import Referred as Taken
 from gatekeeper.staff.roster import Roster
-from schemas.events import Copy, PolicyVersion, Resolution, Signature, Staff
+from schemas.codec import canonical
+from schemas.events import Copy, PolicyVersion, Resolution, Send, Signature, Staff
 from schemas.record import Record
+
+DIGESTS = 4096
+"""Combinations of reference data whose digests are kept: a campaign and the companies of its people make few."""
 
 
 class Counted(NamedTuple):
@@ -42,6 +46,7 @@ class ReferenceLog:
         """The records of policies that count, by the place from which they do."""
         self.endorsements: Endorsements[tuple[Referred | Resolution | Staff | Copy, bytes]] = Endorsements(origin)
         self._taken: list[tuple[Record, Any]] = []
+        self._digests: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
 
     @property
     def origin(self) -> str:
@@ -58,6 +63,7 @@ class ReferenceLog:
 
         Raises Unreadable for a policy that cannot be read; nothing has changed then.
         """
+        self._digests.clear()
         value = record.value or b""
         if isinstance(model, PolicyVersion):
             self.activations.demand(model)
@@ -77,6 +83,21 @@ class ReferenceLog:
             self.activations.put(standing.order, counted)
             self.policies[standing.order] = counted
         return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived))
+
+    def digests(self, send: Send, named: tuple[str, ...]) -> bytes:
+        """The digests of the reference data that a send and its person name, of purposes, and of the ask template.
+
+        `named`: by the person's facts, as kind/id. The result is canonical JSON.
+        """
+        found = self._digests.get((send.controller_id, send.template_id, named))
+        if found is None:
+            keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
+            keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
+            found = canonical({key: self.reference.digests.get(key) for key in keys})
+            if len(self._digests) >= DIGESTS:
+                self._digests.clear()
+            self._digests[send.controller_id, send.template_id, named] = found
+        return found
 
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:
         """The same log, its copied records at their first arrivals. `first`: arrivals in milliseconds by offset."""

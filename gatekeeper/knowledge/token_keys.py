@@ -64,10 +64,15 @@ class TokenKeys:
     `sources`: the number of sources that hang on each key.
     """
 
-    def __init__(self, stops: Table, alike: Mapping[Counts, int], sources: Mapping[str, int]) -> None:
+    def __init__(self, stops: Table) -> None:
         self._stops = stops
-        self.alike, self.sources = Counter(alike), Counter(sources)
+        self.alike, self.sources = Counter[Counts](), Counter[str]()
         self._lacking: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[str]] = {}  # by keys
+
+    def begin(self, alike: Mapping[Counts, int], sources: Mapping[str, int]) -> None:
+        """Takes the numbers of an earlier store over the same table."""
+        self.alike.update(alike)
+        self.sources.update(sources)
 
     def stopped(self, suppression_id: str, token: str) -> None:
         """Takes in a token of a suppression that was not known for it."""

@@ -14,7 +14,8 @@ from gatekeeper.deciding.answer import answer, sentence
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.snapshot import read_snapshot
-from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
+from gatekeeper.knowledge.known_facts import SNAPSHOT_BYTES
+from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.tables import SPOILT, MemoryTables
 from gatekeeper.policy.packs import load
 from schemas.codec import SEND_BYTES, decode

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.engine.evaluation import Evaluator, Moment
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.identity import Identified, Tokens, identify, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries

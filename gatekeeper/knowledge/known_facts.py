@@ -1,0 +1,200 @@
+"""All that is known of people, and the part of it that bears on a send.
+
+The lines (gatekeeper.knowledge.person_facts) stand under each person, and under each token that a suppression names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+from itertools import chain
+
+from gatekeeper.cache import MEGABYTE, Cache
+from gatekeeper.deciding.facts import NO_AGES, Facts
+from gatekeeper.deciding.purposes import above
+from gatekeeper.deciding.redacted import hits
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.snapshot import read_snapshot, snapshot
+from gatekeeper.identity import Identified, Printed
+from gatekeeper.knowledge.address_numbers import addresses
+from gatekeeper.knowledge.ages import ages
+from gatekeeper.knowledge.companies import late, left, predecessors
+from gatekeeper.knowledge.companies import named as named_companies
+from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
+from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
+from gatekeeper.knowledge.tables import SPOILT, Tables
+from gatekeeper.knowledge.token_keys import TokenKeys, address_of
+from gatekeeper.knowledge.unresolved import Unresolved
+from gatekeeper.policy.activation import Activations
+from schemas.audit import Printing
+from schemas.events import Send
+
+SNAPSHOT_BYTES = 160 * 1024
+"""Bytes of a snapshot, at most, to fit a record with send and reasons. Beyond, the person is FACTS_UNAVAILABLE."""
+DECODED = 512 * MEGABYTE
+"""Memory for the people decoded last: about 100,000 of the demo's."""
+UNREADABLE = 64
+"""Unreadable records that are named per person; more are not named one by one."""
+
+
+class KnownFacts:
+    """The facts of everybody: `view` gives those that bear on a send.
+
+    `origin`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`: hold what is
+    known.
+    """
+
+    def __init__(self, origin: str, *, decoded: int, tables: Tables) -> None:
+        self.log = ReferenceLog(origin)
+        self.unresolved = Unresolved()
+        self.token_keys = TokenKeys(tables.table("token_keys"))
+        """The keys of the tokens that suppressions and sources name."""
+        self._decoded = Cache(decoded, person_of, weight)
+        self._people = tables.table("people")
+        self._suppressed = SuppressedTokens(self._decoded, tables.table("tokens"))
+
+    @property
+    def reference(self) -> Reference:
+        """The reference data that counts."""
+        return self.log.reference
+
+    @property
+    def activations(self) -> Activations:
+        """The policies that count."""
+        return self.log.activations
+
+    @property
+    def people(self) -> int:
+        """Number of people with facts."""
+        return len(self._people)
+
+    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
+        """Tells whether the facts of a person may hold a word (token, id, state). Never a false no."""
+        lines = self._people.get(recipient_id) or b""
+        return lines == SPOILT or not names.isdisjoint(WORD.findall(lines))
+
+    def view(
+        self,
+        send: Send,
+        printed: Printed | None = None,
+        *,
+        at: int,
+        zone: str,
+        asks: bytes = b"",
+        releases: bytes = b"",
+        erased: int | None = None,
+    ) -> Facts:
+        """The facts that bear on `send`.
+
+        `printed`: the send's printed address (`identity.printed`); if there is none, the token of its contact point
+        counts.
+        `at`, `zone`: the instant of the decision (milliseconds) and its policy's time zone, for the person's age.
+        `asks`, `releases`: the worker's own entries in their redacted form, one per line, in addition to the facts.
+        `erased`: the instant of the person's erasure according to the worker (milliseconds).
+        """
+        person = self._decoded(self._people.get(send.recipient_id) or b"")
+        if asks or releases:
+            person = joined(person, asks, releases)
+        place = printed if isinstance(printed, Identified) else None
+        stated = printed in (None, "not_checked")
+        address = address_of(send, place)
+        given_by, near = covering(person, send.contact_point, address) if place or stated else (frozenset(), {})
+        where = addresses(person.given, person.known_as, send.contact_point, address)
+        tokens, readings, here = spellings(person, send, place, near)
+        stops, elsewhere, overfull = self._suppressed.stops(person, tokens, readings, here, self.log)
+        unread = self.unresolved.naming(_names(send, person, tokens, readings))
+        if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
+            unread += self.token_keys.lacking(address)
+        unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
+        known = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
+        stopped = hits(stops, elsewhere) if stops else ()
+        companies = named_companies(self.reference, person.consents, stopped)
+        registered_late = late(self.reference, companies)
+        groups_left = left(self.reference, stopped, (send.controller_id, *predecessors(person.sources)))
+        parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
+        others = {f"controller/{company}" for company in parties}.difference(person.refs)
+        how: Printing | None = printed.printing if isinstance(printed, Identified) else printed
+        recorded = snapshot(
+            source_lines=person.source_lines,
+            consent_lines=person.consent_lines,
+            stops=stops,
+            contact_point_from=given_by,
+            contact_point_near=near,
+            addresses=where,
+            late=registered_late,
+            left=groups_left,
+            printed=how,
+            unreadable=unreadable,
+            refs=self.log.digests(send, (*person.refs, *sorted(others))),
+            elsewhere=elsewhere,
+            event_lines=person.event_lines,
+            ask_lines=person.ask_lines,
+            release_lines=person.release_lines,
+            erased=erased,
+            ages=known,
+        )
+        if len(recorded) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
+            return self._overfull(send, unreadable, printed=how, erased=erased)
+        return Facts(
+            sources=person.sources,
+            consents=person.consents,
+            suppressions=stopped,
+            contact_point_from=given_by,
+            contact_point_near=near,
+            points=person.points,
+            addresses=where,
+            late=registered_late,
+            left=groups_left,
+            printed=how,
+            unreadable=unreadable,
+            snapshot=recorded,
+            events=person.events,
+            asks=person.asks,
+            releases=person.releases,
+            erased=erased,
+            ages=known,
+        )
+
+    def _overfull(
+        self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
+    ) -> Facts:
+        """An empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
+        faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
+        return read_snapshot(
+            snapshot(
+                source_lines=b"",
+                consent_lines=b"",
+                stops={},
+                contact_point_from=(),
+                printed=printed,
+                unreadable=faults,
+                refs=self.log.digests(send, ()),
+                erased=erased,
+            )
+        )
+
+    def person(self, recipient_id: str) -> bytes:
+        """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
+        person = self._decoded(self._people.get(recipient_id) or b"")
+        stops, _, overfull = self._suppressed.stops(person, person.exact, person.less, (), self.log)
+        unread = self.unresolved.naming((recipient_id, *person.exact, *person.less))
+        faults = (*person.overfull, *overfull, *unread)
+        return snapshot(
+            source_lines=person.source_lines,
+            consent_lines=person.consent_lines,
+            stops=stops,
+            contact_point_from=(),
+            unreadable=sorted(set(faults)),
+            refs=b"{}",
+            event_lines=person.event_lines,
+            ask_lines=person.ask_lines,
+            release_lines=person.release_lines,
+        )
+
+
+def _names(send: Send, person: PersonFacts, *tokens: Iterable[str]) -> Iterator[str]:
+    """Yields the names of all that a decision about the send reads."""
+    yield from (send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}")
+    yield from (f"purpose/{code}" for code in (send.purpose, *above(send.purpose)))
+    yield from person.refs
+    yield from chain(*tokens)
