@@ -149,7 +149,7 @@ class Cluster(ClusterMetadata):
         return {broker.nodeId for broker in super().brokers()}
 
     def broker_metadata(self, broker_id: Any) -> Any:
-        """Where a broker is, also if the last answer left it out: it may have come back since; None if unknown."""
+        """The place of a broker, also if the last answer left it out: it may have come back since; None if unknown."""
         found = super().broker_metadata(broker_id)
         if found is None and (address := self._leaders.address(broker_id)):
             return BrokerMetadata(broker_id, *address, None)
