@@ -94,7 +94,9 @@ async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncG
                 await probe.ends.stable([tp])  # by that the reader learns the present leader
                 looked_at = loop.time()
     finally:
-        consumer.unsubscribe()  # else it would keep fetching, and other requests would wait behind that
+        # else it would keep fetching, and other requests would wait behind that; without a subscription aiokafka would
+        # ask for the metadata of all topics of the cluster
+        consumer.pause(tp)
 
 
 async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:

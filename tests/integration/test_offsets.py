@@ -36,6 +36,9 @@ def found(review: tuple[Settings, TopicPartition], wanted: dict[str, int]) -> li
         try:
             records = await offsets.named(probe, review[1], "gate-decision-id", wanted)
             assert all(dict(one.headers)["gate-decision-id"] == str(one.offset).encode() for one in records)
+            client = probe.reader._client
+            await client.force_metadata_update()
+            assert not records or client.cluster.topics() == {review[1].topic}, "it asked for all topics of the cluster"
             return [one.offset for one in records]
         finally:
             await asyncio.gather(probe.stop(), probe.ends.stop())

@@ -73,6 +73,10 @@ class Reader:
         """Reads nothing any more."""
         self._positions.clear()
 
+    def pause(self, tp: TopicPartition) -> None:
+        """Reads this partition no more, until it is assigned again."""
+        self._positions.pop(tp, None)
+
     def seek(self, tp: TopicPartition, offset: int) -> None:
         """Goes on there."""
         self._positions[tp] = offset
