@@ -11,6 +11,7 @@ Private names used: `aiokafka.consumer.fetcher.MemoryRecords`, `kafka.consumer.f
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
@@ -86,6 +87,10 @@ class Batches:
         self._data = memoryview(data if data is not None else b"")
         self._at = 0
 
+    def parsed_by(self, library: Library) -> Batches:
+        """The same batches, read by another client's class."""
+        return Batches(library, self._data)
+
     def size_in_bytes(self) -> int:
         """The size of the whole fetch."""
         return len(self._data)
@@ -142,12 +147,21 @@ class FetchedBatch:
 
     def has_producer_id(self) -> bool:
         """True if a producer with an id wrote it."""
-        return self._fault != "batch_corrupt" and bool(self._batch and self._batch.has_producer_id())
+        return self._fault != "batch_corrupt" and self._head.producer_id >= 0
+
+    def matches(self, pattern: re.Pattern[bytes]) -> bool:
+        """True if its inflated bytes match, or if it is unreadable."""
+        return bool(self._fault) or pattern.search(self._plain) is not None
 
     def __next__(self) -> Any:
         """The only record of a marker."""
         assert self._batch is not None
         return self._marker or next(self._batch)
+
+    @property
+    def leader_epoch(self) -> int:
+        """The epoch of the leader that took it, -1 if unknown."""
+        return -1 if self._fault == "batch_corrupt" else self._head.leader_epoch
 
     @property
     def base_offset(self) -> int:
@@ -210,7 +224,6 @@ class FetchedBatch:
 
 _UNKNOWN = {
     "magic": 2,
-    "leader_epoch": -1,
     "producer_id": None,
     "is_transactional": False,
     "is_control_batch": False,

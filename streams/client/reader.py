@@ -6,8 +6,10 @@ kafka-python and aiokafka do not set it by default. `Reader` does.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, Self
 
@@ -21,9 +23,9 @@ from gatekeeper.settings import Settings
 from schemas.record import Record
 from schemas.topics import logical_name
 from streams.client import batches, broker_access
-from streams.client.batches import refusal
 from streams.client.bounds import LogBounds
 from streams.client.broker_access import connection, reaching
+from streams.client.fetched_records import FetchedRecords, Search
 
 batches.install(kafka.consumer.fetcher)
 
@@ -59,6 +61,8 @@ class Reader:
                 fetch_max_wait_ms=100,
                 max_poll_records=2_000,
             )
+        self._search = Search()
+        self._consumer._fetcher.PartitionRecords = partial(FetchedRecords, self._search)
         self._bounds = LogBounds(self.settings)
         return self
 
@@ -133,12 +137,14 @@ class Reader:
         since: int | None = None,
         behind: Mapping[int, int] | None = None,
         partition: int | None = None,
+        matching: re.Pattern[bytes] | None = None,
     ) -> Iterator[Record]:
         """Yields the records of `topic` up to its ends at this call, in order within a partition.
 
         `last`: only so many offsets before the end of each partition. `since`: only records that the broker received at
         that time (milliseconds) or later. `behind`: only from these offsets on, by partition. `partition`: only this
-        one.
+        one. `matching`: only records with a match in key, value or a header, and perhaps unreadable ones. A batch
+        without a match is not parsed.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self.settings):
@@ -151,7 +157,7 @@ class Reader:
             starts = {tp: max(start, min(begun[tp.partition], ends[tp])) for tp, start in starts.items()}
         if behind is not None:
             starts = {tp: max(start, behind.get(tp.partition, 0)) for tp, start in starts.items()}
-        yield from self._between(starts, ends)
+        yield from self._between(starts, ends, matching)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
         """The committed record at this place, None if there is none (any more)."""
@@ -220,27 +226,31 @@ class Reader:
                     # a client that lost its broker waits for ever; this request tells a quiet topic from a lost broker
                     self._consumer.end_offsets(partitions)
             interruption.look()
-            yield [self._record(record) for records in fetched.values() for record in records]
+            yield [record for records in fetched.values() for record in records]
 
-    def _seek(self, starts: dict[Any, int]) -> None:
+    def _seek(self, starts: dict[Any, int], matching: re.Pattern[bytes] | None = None) -> None:
+        self._search.pattern = matching
         self._consumer.assign(list(starts))
         self._consumer.resume(*starts)  # an earlier read paused the partitions that it had finished
         for tp, offset in starts.items():
             self._consumer.seek(tp, offset)
 
-    def _between(self, starts: dict[Any, int], ends: dict[Any, int]) -> Iterator[Record]:
+    def _between(
+        self, starts: dict[Any, int], ends: dict[Any, int], matching: re.Pattern[bytes] | None = None
+    ) -> Iterator[Record]:
         left = {tp for tp, start in starts.items() if start < ends[tp]}
         if not left:
             return
         positions = {tp: starts[tp] for tp in left}
         with reaching(self.settings):
-            self._seek(positions)
+            self._seek(positions, matching)
         moved_at = monotonic()
         while left:
             with reaching(self.settings):
                 fetched = self._consumer.poll(timeout_ms=200)
             for tp, records in fetched.items():
-                yield from (self._record(record) for record in records if record.offset < ends[tp])
+                end = ends[tp]
+                yield from records if records[-1].offset < end else (one for one in records if one.offset < end)
             with reaching(self.settings):
                 for tp in tuple(left):
                     # the position also passes commit markers, which are never handed out
@@ -253,18 +263,3 @@ class Reader:
                 if monotonic() - moved_at > STALL_SECONDS:
                     raise KafkaTimeoutError("no progress")
             interruption.look()
-
-    def _record(self, found: Any) -> Record:
-        refused = refusal(found.headers)
-        return Record(
-            topic=logical_name(found.topic),
-            partition=found.partition,
-            offset=found.offset,
-            timestamp=found.timestamp,
-            key=found.key,
-            value=found.value,
-            headers=()
-            if refused
-            else tuple((name, value if value is not None else b"") for name, value in found.headers),
-            refused=refused,
-        )

@@ -22,7 +22,7 @@ MAX_RECORDS = 2**20
 HEAD = struct.Struct(">qiibIhiqqqhii")
 FRAME = 12
 CODEC, _APPEND_TIME, CONTROL = 0x07, 0x08, 0x20
-_ABORT, _COMMIT = b"\0\0\0\0", b"\0\0\0\1"
+ABORT, _COMMIT = b"\0\0\0\0", b"\0\0\0\1"
 """Keys of markers: a version and a type."""
 
 
@@ -68,7 +68,7 @@ class Taken:
     @property
     def abort(self) -> bool:
         """True if it is the marker of an aborted transaction."""
-        return self.key == _ABORT
+        return self.key == ABORT
 
 
 class BatchHeader(NamedTuple):
@@ -104,7 +104,7 @@ def marker(raw: bytes) -> Taken | None:
     """The record of a batch that looks like a transaction's marker, whatever its checksum; else None."""
     head = BatchHeader.of(raw)
     found = list(read(raw, head)) if head.records == 1 and not head.last_delta else []
-    return found[0] if found and found[0].key in (_ABORT, _COMMIT) else None
+    return found[0] if found and found[0].key in (ABORT, _COMMIT) else None
 
 
 def framed(raw: bytes) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiokafka
 import aiokafka.consumer.fetcher as asynchronous_fetcher
@@ -20,6 +21,7 @@ from aiokafka.record._crc32c import crc as checksum
 
 from streams.client.batches import Batches, refusal
 from streams.client.compression import MAX_INFLATED
+from streams.client.fetched_records import FetchedRecords, Search
 from streams.client.record_batch import MAX_HEADERS
 
 CLIENTS = pytest.mark.parametrize(
@@ -33,6 +35,13 @@ CODECS: dict[str, tuple[int, Callable[[bytes], Any]]] = {
     "zstd": (4, cramjam.zstd.compress),
 }
 Header = tuple[bytes, bytes | None]
+
+
+class AbortedTransaction(NamedTuple):
+    """An aborted transaction, as a fetch's answer names it."""
+
+    producer_id: int
+    first_offset: int
 
 
 def _blocks(records: bytes) -> bytes:
@@ -189,13 +198,71 @@ def through_the_fetcher(name: str, data: bytes) -> list[tuple[int, bytes | None]
     batches = Batches(library, data)
     if name == "aiokafka":
         found = asynchronous_fetcher.PartitionRecords(tp, batches, [], 7, None, None, True, 1)
-    else:
+    elif name == "kafka-python":
         kind = synchronous_fetcher.Fetcher.PartitionRecords
         found = kind(7, tp, batches, isolation_level=kafka.IsolationLevel.READ_COMMITTED).record_iterator
+    else:
+        found = fetched(data).take()
     return [(one.offset, one.value) for one in found]
 
 
-@pytest.mark.parametrize("name", ["aiokafka", "kafka-python"])
+def fetched(data: bytes, pattern: bytes | None = None, aborted: Sequence[Any] = ()) -> FetchedRecords:
+    """Returns a fetch's records as the commands take them."""
+    search, tp = Search(), kafka.TopicPartition("mail.review.v1", 0)
+    search.pattern = re.compile(pattern) if pattern else None
+    batches = Batches(synchronous.MemoryRecords, data)
+    level = kafka.IsolationLevel.READ_COMMITTED
+    return FetchedRecords(search, 7, tp, batches, isolation_level=level, aborted_transactions=aborted)
+
+
+@pytest.mark.parametrize("codec", [None, *CODECS])
+def test_a_pattern_then_records_with_a_match_are_handed_out_and_the_rest_is_passed(codec: str | None) -> None:
+    other = [record(0, b"K7", b"no"), record(1, b"K8", None, [(b"h", b"a code")]), record(2, None, b"a code too")]
+    data = batch(THREE, codec=codec) + batch(other, base=10, codec=codec) + batch(THREE, base=13, codec=codec)
+    for pattern, offsets in ((b"code", [11, 12]), (b"K7", [10]), (b"K2", [9, 15]), (b"nowhere", [])):
+        found = fetched(data, pattern)
+        assert [one.offset for one in found.take()] == offsets
+        assert found.next_fetch_offset == 16
+    assert [one.offset for one in fetched(data).take()] == list(range(7, 16))
+
+
+def test_a_pattern_and_unreadable_records_then_these_are_handed_out_too() -> None:
+    spoilt = bytearray(batch(THREE))
+    spoilt[70] ^= 1
+    odd = batch([record(0, b"K", b"V", [(b"\xff", b"x")]), record(1, b"K11", b"V")], base=10)
+    found = fetched(bytes(spoilt) + odd, b"K11").take()
+    assert [(one.offset, one.refused.what if one.refused else None) for one in found] == [
+        *((offset, "batch") for offset in (7, 8, 9)),
+        (10, "headers"),
+        (11, None),
+    ]
+
+
+def test_a_pattern_that_ends_within_a_batch_then_the_rest_is_handed_out() -> None:
+    found = fetched(batch(THREE), b"K0")
+    assert [one.offset for one in found.take(1)] == [7]
+    found._search.pattern = None
+    assert [one.offset for one in found.take()] == [8, 9]
+
+
+def test_an_aborted_transaction_then_none_of_its_records_is_handed_out() -> None:
+    def begun(data: bytes, producer: int) -> bytes:
+        head = bytearray(data)
+        struct.pack_into(">qh", head, 43, producer, 0)
+        head[21:23] = struct.pack(">h", struct.unpack_from(">h", head, 21)[0] | 0x10)
+        struct.pack_into(">I", head, 17, checksum(bytes(head[21:])))
+        return bytes(head)
+
+    abort = batch([MARKER], base=10, control=True)
+    commit = batch([record(0, b"\0\0\0\1", b"\0\0\0\0\0\0")], base=14, control=True)
+    data = begun(batch(THREE), 77) + abort + begun(batch(THREE, base=11), 77) + commit
+    gone = AbortedTransaction(77, 7)
+    found = fetched(data, aborted=[gone])
+    assert [one.offset for one in found.take()] == [11, 12, 13]
+    assert [one.offset for one in fetched(data).take()] == [7, 8, 9, 11, 12, 13]
+
+
+@pytest.mark.parametrize("name", ["aiokafka", "kafka-python", "commands"])
 def test_markers_and_batches_with_any_bit_flipped_then_the_fetcher_goes_on_behind_them(name: str) -> None:
     marker = batch([MARKER], base=10, control=True)
     whole = batch(THREE) + marker + batch(THREE, base=11)

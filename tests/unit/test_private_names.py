@@ -153,6 +153,20 @@ def test_given_both_clients_then_what_a_fetch_returned_is_read_as_our_batches():
         )
 
 
+def test_given_kafka_python_then_a_fetchs_records_are_made_by_a_class_of_its_fetcher():
+    fetcher = kafka.consumer.fetcher.Fetcher
+    assert "self.PartitionRecords(fetch_offset, tp, records," in inspect.getsource(fetcher._parse_fetched_data)
+    source = inspect.getsource(fetcher.PartitionRecords)
+    for name in ("def _unpack_records(self, tp, records,", "def _consume_aborted_transactions_up_to(self, offset)"):
+        assert name in source, (
+            f"kafka-python no longer has {name}: streams/client/fetched_records.py makes the commands' records there, "
+            "and leaves aborted transactions out as this class does. Compare the two."
+        )
+    for name in ("self.aborted_producer_ids", "self.next_fetch_offset", "self.leader_epoch", "self.bytes_read"):
+        assert source.count(name) >= 2, f"{name} is kept by streams/client/fetched_records.py"
+    assert "self._fetcher = Fetcher(" in inspect.getsource(kafka.KafkaConsumer.__init__)
+
+
 def test_given_kafka_python_then_a_fetch_can_be_sent_to_a_follower():
     assert "update_preferred_read_replica(self, node_id, expiration_time)" in inspect.getsource(subscription_state)
     assert "preferred_read_replica()" in inspect.getsource(kafka.consumer.fetcher.Fetcher._select_read_replica), (

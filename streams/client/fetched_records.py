@@ -1,0 +1,77 @@
+"""The records of a fetch for the commands, made at once in the product's form, and on demand only those that match.
+
+kafka-python parses records in Python, and copies each into a tuple of thirteen fields. Here aiokafka's parser in C
+reads the batches. A batch without any match is skipped before its records are parsed.
+
+Private names used: `Fetcher.PartitionRecords` of kafka-python, with its attributes and `_unpack_records`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aiokafka.record.memory_records import MemoryRecords
+from kafka.consumer.fetcher import Fetcher
+
+from schemas.record import Headers, Record, Refusal
+from schemas.topics import logical_name
+from streams.client.batches import Batches, FetchedBatch, refusal
+from streams.client.record_batch import ABORT
+
+
+class Search:
+    """A pattern that records must contain in key, value or headers to be handed out; without one all are."""
+
+    pattern: re.Pattern[bytes] | None = None
+
+
+class FetchedRecords(Fetcher.PartitionRecords):
+    """Committed records of one partition in a fetch's answer, in the form of `schemas.record.Record`.
+
+    `search`: of the reader, which sets it anew for each read. Unreadable records may be handed out without a match.
+    """
+
+    def __init__(self, search: Search, fetch_offset: int, tp: Any, records: Batches, **more: Any) -> None:
+        self._search = search
+        super().__init__(fetch_offset, tp, records.parsed_by(MemoryRecords), **more)
+
+    def _unpack_records(self, tp: Any, records: Batches, *_: object) -> Iterator[Record]:
+        topic, partition = logical_name(tp.topic), tp.partition
+        while (batch := records.next_batch()) is not None:
+            self.leader_epoch = batch.leader_epoch
+            search = self._search
+            if self._committed(batch) and (search.pattern is None or batch.matches(search.pattern)):
+                for one in batch:
+                    self.next_fetch_offset = one.offset + 1
+                    headers, refused = _headers(one.headers) if one.headers else ((), None)
+                    record = Record(topic, partition, one.offset, one.timestamp, one.key, one.value, headers, refused)
+                    pattern = search.pattern  # the rest of a batch may be handed out to another read
+                    if pattern is None or refused or _matches(record, pattern):
+                        self.bytes_read += len(record.value or b"")
+                        yield record
+            self.next_fetch_offset = batch.next_offset
+        self.drain()
+
+    def _committed(self, batch: FetchedBatch) -> bool:
+        """True if the batch has records of producers that were committed; follows the markers of transactions."""
+        if batch.has_producer_id():
+            self._consume_aborted_transactions_up_to(batch.last_offset)
+            if batch.is_control_batch:
+                if next(batch).key == ABORT:
+                    self.aborted_producer_ids.discard(batch.producer_id)
+            elif self._is_batch_aborted(batch):
+                return False
+        return not batch.is_control_batch
+
+
+def _headers(found: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Refusal | None]:
+    if refused := refusal(found):
+        return (), refused
+    return tuple([(name, b"" if value is None else value) for name, value in found]), None
+
+
+def _matches(record: Record, pattern: re.Pattern[bytes]) -> bool:
+    held = (record.key, record.value, *(value for _, value in record.headers))
+    return any(part and pattern.search(part) for part in held)
