@@ -11,8 +11,7 @@ Private names used: `aiokafka.consumer.fetcher.MemoryRecords`, `kafka.consumer.f
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from types import ModuleType
@@ -149,9 +148,9 @@ class FetchedBatch:
         """True if a producer with an id wrote it."""
         return self._fault != "batch_corrupt" and self._head.producer_id >= 0
 
-    def matches(self, pattern: re.Pattern[bytes]) -> bool:
-        """True if its inflated bytes match, or if it is unreadable."""
-        return bool(self._fault) or pattern.search(self._plain) is not None
+    def contains(self, wanted: Iterable[bytes]) -> bool:
+        """True if one of these is among its inflated bytes, or if it is unreadable."""
+        return bool(self._fault) or any(one in self._plain for one in wanted)
 
     def __next__(self) -> Any:
         """The only record of a marker."""

@@ -1,15 +1,14 @@
 """The records of a fetch for the commands, made at once in the product's form, and on demand only those that match.
 
 kafka-python parses records in Python, and copies each into a tuple of thirteen fields. Here aiokafka's parser in C
-reads the batches. A batch without any match is skipped before its records are parsed.
+reads the batches. A batch without a match is skipped before its records are parsed.
 
 Private names used: `Fetcher.PartitionRecords` of kafka-python, with its attributes and `_unpack_records`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from aiokafka.record.memory_records import MemoryRecords
@@ -22,9 +21,9 @@ from streams.client.record_batch import ABORT
 
 
 class Search:
-    """A pattern that records must contain in key, value or headers to be handed out; without one all are."""
+    """Bytes of which records must contain some, in key, value or a header, to be handed out; without any, all are."""
 
-    pattern: re.Pattern[bytes] | None = None
+    wanted: Collection[bytes] = ()
 
 
 class FetchedRecords(Fetcher.PartitionRecords):
@@ -42,13 +41,13 @@ class FetchedRecords(Fetcher.PartitionRecords):
         while (batch := records.next_batch()) is not None:
             self.leader_epoch = batch.leader_epoch
             search = self._search
-            if self._committed(batch) and (search.pattern is None or batch.matches(search.pattern)):
+            if self._committed(batch) and (not search.wanted or batch.contains(search.wanted)):
                 for one in batch:
                     self.next_fetch_offset = one.offset + 1
                     headers, refused = _headers(one.headers) if one.headers else ((), None)
                     record = Record(topic, partition, one.offset, one.timestamp, one.key, one.value, headers, refused)
-                    pattern = search.pattern  # the rest of a batch may be handed out to another read
-                    if pattern is None or refused or _matches(record, pattern):
+                    wanted = search.wanted  # the rest of a batch may be handed out to another read
+                    if not wanted or refused or _contains(record, wanted):
                         self.bytes_read += len(record.value or b"")
                         yield record
             self.next_fetch_offset = batch.next_offset
@@ -72,6 +71,6 @@ def _headers(found: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Refusa
     return tuple([(name, b"" if value is None else value) for name, value in found]), None
 
 
-def _matches(record: Record, pattern: re.Pattern[bytes]) -> bool:
+def _contains(record: Record, wanted: Collection[bytes]) -> bool:
     held = (record.key, record.value, *(value for _, value in record.headers))
-    return any(part and pattern.search(part) for part in held)
+    return any(one in part for part in held if part for one in wanted)

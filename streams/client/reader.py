@@ -6,9 +6,8 @@ kafka-python and aiokafka do not set it by default. `Reader` does.
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any, Self
@@ -137,14 +136,14 @@ class Reader:
         since: int | None = None,
         behind: Mapping[int, int] | None = None,
         partition: int | None = None,
-        matching: re.Pattern[bytes] | None = None,
+        containing: Collection[bytes] = (),
     ) -> Iterator[Record]:
         """Yields the records of `topic` up to its ends at this call, in order within a partition.
 
         `last`: only so many offsets before the end of each partition. `since`: only records that the broker received at
         that time (milliseconds) or later. `behind`: only from these offsets on, by partition. `partition`: only this
-        one. `matching`: only records with a match in key, value or a header, and perhaps unreadable ones. A batch
-        without a match is not parsed.
+        one. `containing`: only records with one of these in key, value or a header, and perhaps unreadable ones. A
+        batch without any of them is not parsed.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self.settings):
@@ -157,7 +156,7 @@ class Reader:
             starts = {tp: max(start, min(begun[tp.partition], ends[tp])) for tp, start in starts.items()}
         if behind is not None:
             starts = {tp: max(start, behind.get(tp.partition, 0)) for tp, start in starts.items()}
-        yield from self._between(starts, ends, matching)
+        yield from self._between(starts, ends, containing)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
         """The committed record at this place, None if there is none (any more)."""
@@ -228,22 +227,22 @@ class Reader:
             interruption.look()
             yield [record for records in fetched.values() for record in records]
 
-    def _seek(self, starts: dict[Any, int], matching: re.Pattern[bytes] | None = None) -> None:
-        self._search.pattern = matching
+    def _seek(self, starts: dict[Any, int], containing: Collection[bytes] = ()) -> None:
+        self._search.wanted = containing
         self._consumer.assign(list(starts))
         self._consumer.resume(*starts)  # an earlier read paused the partitions that it had finished
         for tp, offset in starts.items():
             self._consumer.seek(tp, offset)
 
     def _between(
-        self, starts: dict[Any, int], ends: dict[Any, int], matching: re.Pattern[bytes] | None = None
+        self, starts: dict[Any, int], ends: dict[Any, int], containing: Collection[bytes] = ()
     ) -> Iterator[Record]:
         left = {tp for tp, start in starts.items() if start < ends[tp]}
         if not left:
             return
         positions = {tp: starts[tp] for tp in left}
         with reaching(self.settings):
-            self._seek(positions, matching)
+            self._seek(positions, containing)
         moved_at = monotonic()
         while left:
             with reaching(self.settings):

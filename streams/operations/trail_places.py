@@ -1,15 +1,19 @@
-"""Single audit records of a trail by their places on `audit`: only the transactions that wrote them are read."""
+"""Single audit records of a trail by their places on `audit`: only the transactions that wrote them are read.
+
+Where nothing knows the places, they are found by a search through the bytes of `audit`, which parses only the matches.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 import orjson
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, of
-from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.explanation.trail_search import SearchTerm
+from gatekeeper.audit.records.record import FOREIGN, read_record
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.times import span
 from schemas.record import Record
@@ -19,6 +23,46 @@ from streams.operations.trail_range import MARGIN_MS
 
 MARGINS_MS = (1_000, 10_000, MARGIN_MS)
 """Milliseconds around a record in which its transaction is looked for, in turn."""
+
+
+MAX_RECORDS = 200
+"""Records of pieces, at most, that are looked up one by one."""
+Places = dict[tuple[int, int], PlacedRecord]
+"""Records by partition and offset on `audit`, as read there and not proven."""
+
+
+def searched(reader: Reader, quest: SearchTerm, passed: Callable[[], object]) -> list[tuple[int, int]] | None:
+    """The places of all records of the pieces that match, in order, by a search through `audit`.
+
+    The result is None where only a reading of the whole trail can answer: nothing matches, or more than MAX_RECORDS
+    records do, or one is not as workers write it. `passed` is called for each record found.
+    """
+    try:
+        seeds = {at: told for at, told in _containing(reader, quest.needles, passed) if quest.meant(told)}
+        found, names, before = seeds, _names(seeds), set[str]()
+        while names != before and found:  # a record may name an earlier one, which names others
+            before, needles = names, [name.encode() for name in sorted(names)]
+            for number in {number for number, _ in seeds}:
+                near = _containing(reader, needles, passed, partition=number)
+                found = found | {at: told for at, told in near if not told.names.isdisjoint(names)}
+            names = _names(found)
+    except FOREIGN:
+        return None
+    return sorted(found) or None if len(found) <= MAX_RECORDS else None
+
+
+def _names(found: Places) -> set[str]:
+    return {name for told in found.values() for name in told.names}
+
+
+def _containing(
+    reader: Reader, needles: list[bytes], passed: Callable[[], object], *, partition: int | None = None
+) -> Iterator[tuple[tuple[int, int], PlacedRecord]]:
+    for number, record in enumerate(reader.read("audit", containing=needles, partition=partition)):
+        if number > MAX_RECORDS:
+            raise ValueError("too many")
+        passed()
+        yield (record.partition, record.offset), PlacedRecord(read_record(record.value or b""), record.partition)
 
 
 def found(

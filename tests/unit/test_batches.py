@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -206,27 +205,27 @@ def through_the_fetcher(name: str, data: bytes) -> list[tuple[int, bytes | None]
     return [(one.offset, one.value) for one in found]
 
 
-def fetched(data: bytes, pattern: bytes | None = None, aborted: Sequence[Any] = ()) -> FetchedRecords:
+def fetched(data: bytes, *wanted: bytes, aborted: Sequence[Any] = ()) -> FetchedRecords:
     """Returns a fetch's records as the commands take them."""
     search, tp = Search(), kafka.TopicPartition("mail.review.v1", 0)
-    search.pattern = re.compile(pattern) if pattern else None
+    search.wanted = wanted
     batches = Batches(synchronous.MemoryRecords, data)
     level = kafka.IsolationLevel.READ_COMMITTED
     return FetchedRecords(search, 7, tp, batches, isolation_level=level, aborted_transactions=aborted)
 
 
 @pytest.mark.parametrize("codec", [None, *CODECS])
-def test_a_pattern_then_records_with_a_match_are_handed_out_and_the_rest_is_passed(codec: str | None) -> None:
+def test_wanted_bytes_then_records_that_contain_them_are_handed_out_and_the_rest_is_passed(codec: str | None) -> None:
     other = [record(0, b"K7", b"no"), record(1, b"K8", None, [(b"h", b"a code")]), record(2, None, b"a code too")]
     data = batch(THREE, codec=codec) + batch(other, base=10, codec=codec) + batch(THREE, base=13, codec=codec)
-    for pattern, offsets in ((b"code", [11, 12]), (b"K7", [10]), (b"K2", [9, 15]), (b"nowhere", [])):
-        found = fetched(data, pattern)
+    for wanted, offsets in (([b"code"], [11, 12]), ([b"K7", b"K2"], [9, 10, 15]), ([b"nowhere"], [])):
+        found = fetched(data, *wanted)
         assert [one.offset for one in found.take()] == offsets
         assert found.next_fetch_offset == 16
     assert [one.offset for one in fetched(data).take()] == list(range(7, 16))
 
 
-def test_a_pattern_and_unreadable_records_then_these_are_handed_out_too() -> None:
+def test_wanted_bytes_and_unreadable_records_then_these_are_handed_out_too() -> None:
     spoilt = bytearray(batch(THREE))
     spoilt[70] ^= 1
     odd = batch([record(0, b"K", b"V", [(b"\xff", b"x")]), record(1, b"K11", b"V")], base=10)
@@ -238,10 +237,10 @@ def test_a_pattern_and_unreadable_records_then_these_are_handed_out_too() -> Non
     ]
 
 
-def test_a_pattern_that_ends_within_a_batch_then_the_rest_is_handed_out() -> None:
+def test_a_search_that_ends_within_a_batch_then_the_rest_is_handed_out() -> None:
     found = fetched(batch(THREE), b"K0")
     assert [one.offset for one in found.take(1)] == [7]
-    found._search.pattern = None
+    found._search.wanted = ()
     assert [one.offset for one in found.take()] == [8, 9]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from gatekeeper.audit.checks.trail import Trail
@@ -45,11 +45,12 @@ class SearchTerm:
         return (told.record["send"] or {}).get("event_id") == self.text
 
     @property
-    def needle(self) -> bytes:
-        """A pattern that the bytes of matching records contain."""
-        beginning = f'"did":"{self.beginning}' if self.beginning else ""
-        ends = [re.escape(found.encode()) for found in (beginning, f'"event_id":"{self.text}"') if found]
-        return b"|".join(ends)
+    def needles(self) -> list[bytes]:
+        """The bytes of matching records contain one of these."""
+        found = [f'"event_id":"{self.text}"']
+        if self.beginning:
+            found.append(f'"did":"{self.beginning}')
+        return [one.encode() for one in found]
 
 
 @dataclass(slots=True)
@@ -63,23 +64,22 @@ class TrailSearch:
 
     def found(self, quest: SearchTerm) -> list[list[PlacedRecord]]:
         """The matching pieces, each with all of its records in order."""
-        seeds = [told for told in self._records(self.trail.partitions(), quest.needle) if quest.meant(told)]
+        seeds = [told for told in self._records(self.trail.partitions(), quest.needles) if quest.meant(told)]
         dids, names = {told.did for told in seeds}, set().union(*(told.names for told in seeds))
         numbers, records, before = sorted({told.partition for told in seeds}), seeds, set[str]()
         while names != before:  # a record may name an earlier one, which names others
             before = set(names)
-            records = list(self._records(numbers, b"|".join(sorted(name.encode() for name in names))))
+            records = list(self._records(numbers, [name.encode() for name in names]))
             records = [told for told in records if not told.names.isdisjoint(names)]
             names = names.union(*(told.names for told in records))
         return [piece for piece in pieces(records) if not dids.isdisjoint(told.did for told in piece)]
 
-    def _records(self, numbers: list[int], needle: bytes) -> Iterator[PlacedRecord]:
-        wanted = re.compile(needle).search
+    def _records(self, numbers: list[int], needles: Collection[bytes]) -> Iterator[PlacedRecord]:
         for number in numbers:
             try:
                 for link in self.trail.links(number):
                     self.passed()
-                    yield from of(link, lambda value: wanted(value) is not None)
+                    yield from of(link, lambda value: any(needle in value for needle in needles))
             except GatekeeperError as error:
                 if str(error) not in map(str, self.troubles):
                     self.troubles.append(error)

@@ -50,7 +50,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         kept, readable = _log(settings, keys)
         search = TrailSearch(trail, lambda: bar.advance(task))
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-        near = _at_once(settings, trail, quest, kept) if isinstance(trail, LiveTrail) else []
+        near = _at_once(settings, trail, search, quest, kept) if isinstance(trail, LiveTrail) else []
         found, log = _proven(near or search.found(quest), kept, known, trail.people())
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
@@ -87,23 +87,27 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     click.get_current_context().exit(min(codes, default=0))
 
 
-def _at_once(settings: Settings, trail: LiveTrail, quest: SearchTerm, log: Sealed | None) -> list[list[PlacedRecord]]:
-    """The matching pieces by the places that this machine's console knows; [] if the trail must be read for them."""
-    with Reader(settings) as reader, current(settings, reader, "audit") as db:
+def _at_once(
+    settings: Settings, trail: LiveTrail, search: TrailSearch, quest: SearchTerm, log: Sealed | None
+) -> list[list[PlacedRecord]]:
+    """The matching pieces by the places of their records on `audit`; [] if the trail must be read for them."""
+    with Reader(settings) as reader:
+        places = _of_console(settings, reader, quest) or trail_places.searched(reader, quest, search.passed)
+        told = places and trail_places.found(
+            trail, reader, places, sealed=lambda link: log is not None and leaf_hash(link.value) in log.indexes
+        )
+    return [piece for piece in pieces(told or ()) if any(map(quest.meant, piece))]
+
+
+def _of_console(settings: Settings, reader: Reader, quest: SearchTerm) -> list[tuple[int, int]]:
+    """The places that this machine's console knows; [] if it knows none, or too many."""
+    with current(settings, reader, "audit") as db:
         if db is None:
             return []
         dids = [*(record_places.beginning(db, quest.beginning) if quest.beginning else ())]
         dids += record_places.of_send(db, quest.text)
         places = record_places.piece(db, dids)
-        if len(places) >= record_places.MAX_RECORDS:
-            return []
-        told = trail_places.found(
-            trail,
-            reader,
-            [(one.part, one.place) for one in places],
-            sealed=lambda link: log is not None and leaf_hash(link.value) in log.indexes,
-        )
-    return [piece for piece in pieces(told or ()) if any(map(quest.meant, piece))]
+    return [(one.part, one.place) for one in places] if len(places) < record_places.MAX_RECORDS else []
 
 
 def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
