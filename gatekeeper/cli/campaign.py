@@ -112,10 +112,12 @@ def read(reader: Reader, id_: str) -> Campaign:
     found = Campaign(id_)
     since = int(time() * 1000) - KEPT_DAYS * DAY_MS
     takes = {"recalls": found.recall, "audit": found.audit, "sends": found.send}
+    # workers write no escapes; of a platform's sends each must be read
+    named = {"recalls": [f'"campaign_id":"{id_}"'.encode()], "audit": [f'"campaign":"{id_}"'.encode()]}
     with progress_bar() as bar:
         task = bar.add_task(text("cli.campaign_reading"), total=None)
         for topic, take in takes.items():
-            for record in reader.read(topic, since=since):
+            for record in reader.read(topic, since=since, containing=named.get(topic, ())):
                 take(record.value)
                 bar.advance(task)
     return found

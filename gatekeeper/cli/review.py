@@ -98,7 +98,7 @@ def show(id_: str, as_json: bool) -> None:
                 known, doings = items.one(db, id_), _with_reasons(db, reader, items.doings(db, id_))
                 item = _plain(known) if known else None
             else:
-                queue = _read(reader)
+                queue = _read(reader, item=id_)
                 item, doings = queue.item(id_), queue.doings(id_)
         if item is None:
             raise UsageError("error.item_unknown")
@@ -129,11 +129,11 @@ def show(id_: str, as_json: bool) -> None:
         click.echo(f"  {_told(doing)}")
 
 
-def _read(reader: Reader, *, origins: bool = False) -> Queue:
-    """The queue, read from the topics with a progress bar."""
+def _read(reader: Reader, *, item: str | None = None, origins: bool = False) -> Queue:
+    """The queue, or one item of it, read from the topics with a progress bar."""
     with progress_bar() as bar:
         task = bar.add_task(text("cli.campaign_reading"), total=None)
-        return reviews.read(reader, origins=origins, taken=lambda: bar.advance(task))
+        return reviews.read(reader, item=item, origins=origins, taken=lambda: bar.advance(task))
 
 
 def _plain(item: Item) -> Item:

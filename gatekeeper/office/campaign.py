@@ -12,6 +12,7 @@ import orjson
 
 from gatekeeper.audit.records.record import FOREIGN
 from schemas.codec import Unreadable, decode
+from schemas.plain_send import read_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,9 @@ class Campaign:
 
     def send(self, value: bytes | None) -> None:
         """Adds a record of `sends`; an unreadable one belongs to no campaign."""
+        if (plain := read_plain(None, value)) is not None:
+            self.published += plain.campaign_id == self.id
+            return
         with suppress(Unreadable, *FOREIGN):
             if orjson.loads(value or b"")["campaign_id"] == self.id:  # most sends need no full decoding
                 decode("sends", None, value)

@@ -20,17 +20,27 @@ from streams.client.signatory import Signatory
 WINDOW = 500
 """Acts under way at once."""
 TICK_SECONDS = 0.25
+ACT = b'"act":{'
+"""Bytes of each audit record about an act; workers write no white space."""
 TOGETHER_MS = 60_000
 """Milliseconds by which a transaction's records may lie apart."""
 
 
-def read(reader: Reader, *, origins: bool = False, taken: Callable[[], object] = lambda: None) -> Queue:
-    """The queue according to the committed records; `taken` is called for each of them.
+def read(
+    reader: Reader,
+    *,
+    item: str | None = None,
+    origins: bool = False,
+    taken: Callable[[], object] = lambda: None,
+) -> Queue:
+    """The queue according to the committed records; `taken` is called for each record that counts.
 
-    `origins`: with the list or form of each item's data, for which far more of `audit` is read.
+    `item`: only the item of this decision id, with its acts. `origins`: with the list or form of each item's data, for
+    which far more of `audit` is read.
     """
     queue, first = Queue(), None
-    for record in reader.read("review"):
+    one = [item.encode()] if item else []
+    for record in reader.read("review", containing=one):
         taken()
         queue.review(record.partition, record.offset, record.value, record.headers)
         if origins:
@@ -43,7 +53,7 @@ def read(reader: Reader, *, origins: bool = False, taken: Callable[[], object] =
         first = record.timestamp if first is None else min(first, record.timestamp)
     if first is not None:
         # an answer comes after its act, and `audit` is long
-        for record in reader.read("audit", since=first):
+        for record in reader.read("audit", since=first, containing=() if origins else one or [ACT]):
             taken()
             queue.audit(record.partition, record.offset, record.value, origins=origins)
     return queue
