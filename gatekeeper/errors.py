@@ -32,6 +32,9 @@ class GatekeeperError(Exception):
 
         return text(self.key, **self.values)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.key, self.values)  # to be sent from a process to another
+
 
 class UsageError(GatekeeperError):
     """The call, a setting or an input file is wrong."""
@@ -66,3 +69,7 @@ class RestartError(GatekeeperError):
 
     exit_code = 70
     http_status = 503
+
+
+def _again(kind: type[GatekeeperError], key: str, values: dict[str, Any]) -> GatekeeperError:
+    return kind(key, **values)

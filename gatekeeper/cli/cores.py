@@ -1,6 +1,7 @@
-"""Work on all cores: a function for each of many items, as `map` does it, in processes of their own.
+"""Work on all cores: a function for each of many items, as `map` does it, or one task beside another.
 
-The processes are forked, so the function may hold what cannot be sent to another process. Items and results are sent.
+Each is done in processes of its own. These are forked, so the function may hold what cannot be sent to another process.
+Items and results are sent.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from gatekeeper.errors import UnavailableError
@@ -64,12 +67,58 @@ def mapped(work: Callable[[Item], Made], items: Iterable[Item], *, processes: in
         gc.unfreeze()
 
 
+@contextmanager
+def beside(task: Callable[[], Made]) -> Iterator[Callable[[], Made]]:
+    """Begins a task in a process of its own, and yields a function that waits for its result.
+
+    The function raises the task's error, or UnavailableError (3) if the process was killed. With one core the function
+    does the task here. Begin before threads or connections are opened, as for `mapped`.
+    """
+    if cores() == 1:
+        yield task
+        return
+    context = get_context("fork")
+    coming, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(task, sending, os.getpid()), daemon=True)
+    process.start()
+    sending.close()
+
+    def result() -> Made:
+        try:
+            made, error = coming.recv()
+        except EOFError:
+            raise UnavailableError("error.core_ended") from None
+        if error is not None:
+            raise error
+        done: Made = made
+        return done
+
+    try:
+        yield result
+    finally:
+        process.terminate()
+        process.join()
+        coming.close()
+
+
 _own: dict[str, Callable[[Any], Any]] = {}
 """The function of this process, if it was forked."""
 
 
 def _begin(work: Callable[[Any], Any], parent: int) -> None:
     _own["work"] = work
+    _alone(parent)
+
+
+def _send(task: Callable[[], Any], sending: Connection, parent: int) -> None:
+    _alone(parent)
+    try:
+        sending.send((task(), None))
+    except Exception as error:
+        sending.send((None, error))
+
+
+def _alone(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends, and this process with it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gatekeeper.cli.cores import beside
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table, whole
 from gatekeeper.policy import packs
 from gatekeeper.policy.reasons import VERDICTS
@@ -17,7 +18,7 @@ from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.tally import foreign, wrong
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
-from streams.operations.reports import read
+from streams.operations.reports import read, token_keys
 
 
 @click.command("report", help=text("cli.report"))
@@ -29,9 +30,9 @@ def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
     """Prints the report or writes the page; exit 1 for changed or foreign records, 5 if old records are gone."""
     settings = load()
     found = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
-    with progress_bar() as bar:
+    with beside(lambda: token_keys(settings)) as keys, progress_bar() as bar:
         task = bar.add_task(text("cli.report_reading"), total=None)
-        report = read(settings, found, lambda done, total: bar.update(task, completed=done, total=total))
+        report = read(settings, found, lambda done, total: bar.update(task, completed=done, total=total), keys=keys)
     if out is not None:
         with whole(out) as file:
             file.write(page.document(report, language()))

@@ -31,11 +31,18 @@ Passed = Callable[[int, int], None]
 """Called with the number of manifests read, and an upper bound of their total."""
 
 
-def read(settings: Settings, period: Period, passed: Passed = lambda done, total: None) -> dict[str, Any]:
+def read(
+    settings: Settings,
+    period: Period,
+    passed: Passed = lambda done, total: None,
+    *,
+    keys: Callable[[], list[KeyUse]] | None = None,
+) -> dict[str, Any]:
     """The report of a period, which ends now at the latest.
 
-    An error of `passed` ends it. Raises UnavailableError (3) without a broker, IncompleteError (5) if records of a
-    manifest do not come, IntegrityError (4) if they differ, or the sealed log cannot be read.
+    `keys`: gives the result of `token_keys`, which may have begun already; None: it is read here. An error of `passed`
+    ends the report. Raises UnavailableError (3) without a broker, IncompleteError (5) if records of a manifest do not
+    come, IntegrityError (4) if they differ, or the sealed log cannot be read.
     """
     seal = _seal(settings)
     with Reader(settings) as reader, LiveTrail(settings, since=period.since, to=period.to) as trail:
@@ -83,17 +90,18 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
             kept=kept,
             foreign=trail.strangers,
             ignored=ignored,
-            token_keys=_token_keys(reader),
+            token_keys=keys() if keys else token_keys(settings),
             signatures=signature_state(trail.log, settings.acts),
         )
 
 
-def _token_keys(reader: Reader) -> list[KeyUse]:
-    """The number of suppressions and sources that hang on each token key now."""
+def token_keys(settings: Settings) -> list[KeyUse]:
+    """The number of suppressions and sources that hang on each token key now; raises as `Reader` does."""
     facts = FactStore()
-    for topic in ("suppressions", "sources"):
-        for record in reader.read(topic):
-            facts.apply(record)
+    with Reader(settings) as reader:
+        for topic in ("suppressions", "sources"):
+            for record in reader.read(topic):
+                facts.apply(record)
     return facts.token_keys.uses()
 
 

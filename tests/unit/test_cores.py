@@ -9,8 +9,8 @@ from itertools import islice
 import pytest
 
 from gatekeeper.cli import cores
-from gatekeeper.cli.cores import AHEAD, TOGETHER, mapped
-from gatekeeper.errors import UnavailableError
+from gatekeeper.cli.cores import AHEAD, TOGETHER, beside, mapped
+from gatekeeper.errors import IncompleteError, UnavailableError
 
 MANY = 5 * TOGETHER + 3
 
@@ -55,6 +55,57 @@ def test_a_process_that_is_killed_then_the_command_ends_with_3() -> None:
     with pytest.raises(UnavailableError) as error:
         list(mapped(killed, range(MANY), processes=2))
     assert error.value.key == "error.core_ended"
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the machine have two cores."""
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+
+
+@pytest.mark.usefixtures("two")
+def test_a_task_beside_then_another_process_does_it_and_its_result_comes() -> None:
+    secret = object()  # cannot be sent
+    with beside(lambda: (os.getpid(), secret is not None)) as result:
+        assert (found := result())[1]
+    assert found[0] != os.getpid()
+
+
+def test_one_core_then_the_task_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "cores", lambda: 1)
+    with beside(os.getpid) as result:
+        assert result() == os.getpid()
+
+
+@pytest.mark.usefixtures("two")
+def test_an_error_of_the_task_then_it_is_raised_here_as_it_was() -> None:
+    def failing() -> None:
+        raise IncompleteError("error.trail_expired", partition=7)
+
+    with beside(failing) as result, pytest.raises(IncompleteError) as error:
+        result()
+    assert str(error.value) == str(IncompleteError("error.trail_expired", partition=7))
+
+
+@pytest.mark.usefixtures("two")
+def test_a_task_whose_process_is_killed_then_the_command_ends_with_3() -> None:
+    with beside(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result, pytest.raises(UnavailableError) as error:
+        result()
+    assert error.value.key == "error.core_ended"
+
+
+@pytest.mark.usefixtures("two")
+def test_a_result_that_nobody_waits_for_then_the_process_ends() -> None:
+    coming, going = os.pipe()
+
+    def endless() -> None:
+        os.close(coming)
+        signal.pause()
+
+    with beside(endless):
+        os.close(going)
+    assert os.read(coming, 1) == b""  # no process holds the other end
+    os.close(coming)
 
 
 def test_the_cores_then_there_is_one_at_least() -> None:
