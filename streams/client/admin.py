@@ -24,8 +24,13 @@ from schemas.topics import TOPICS, Topic
 from streams.client import cluster
 from streams.client.broker_access import REQUEST_MS
 
-MAX_TRANSACTION, MAX_TRANSACTION_MS = "transaction.max.timeout.ms", 60_000
-"""The barrier may wait this long (milliseconds) for a client that died in a transaction."""
+OPEN_TRANSACTION, SILENT_CONTROLLER = "transaction.max.timeout.ms", "controller.socket.timeout.ms"
+ADVISED = {OPEN_TRANSACTION: 60_000, SILENT_CONTROLLER: 5_000}
+"""The most milliseconds that we advise, by Kafka's setting of a broker.
+
+For so long the barrier may wait for a client that died in a transaction. And for so long a broker may wait for a
+controller that was halted: until then no change of the in-sync replicas is made, and writes wait for it.
+"""
 SHOWN = 2
 """Differences that a refusal spells out, at most."""
 
@@ -62,7 +67,8 @@ class Advice:
 
     def __str__(self) -> str:
         """The sentence: broker, present value, required value, and the reason."""
-        return text("cli.topics_advice", broker=self.broker, setting=self.setting, found=self.found, most=self.expected)
+        key = "cli.topics_advice_transaction" if self.setting == OPEN_TRANSACTION else "cli.topics_advice_controller"
+        return text(key, broker=self.broker, setting=self.setting, found=self.found, most=self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +135,20 @@ def advise(settings: Settings) -> list[Advice]:
     """
     with cluster.connected(settings) as admin:
         found = []
-        for node in sorted(row["broker_id"] for row in admin.describe_cluster()["brokers"]):
+        nodes = sorted(row["broker_id"] for row in admin.describe_cluster()["brokers"])
+        advised = [setting for setting in ADVISED if setting != SILENT_CONTROLLER or len(nodes) > 1]
+        for node in nodes:
             try:
-                asked = ConfigResource(ConfigResourceType.BROKER, str(node), [MAX_TRANSACTION])
-                told = admin.describe_configs([asked], config_filter="all")["broker"]
-                value = told[str(node)][MAX_TRANSACTION]["value"]
+                asked = ConfigResource(ConfigResourceType.BROKER, str(node), advised)
+                told = admin.describe_configs([asked], config_filter="all")["broker"][str(node)]
+                values = {setting: told[setting]["value"] for setting in advised}
             except (KafkaError, KeyError):
                 continue
-            if int(value) > MAX_TRANSACTION_MS:
-                found.append(Advice(node, MAX_TRANSACTION, value, str(MAX_TRANSACTION_MS)))
+            found += [
+                Advice(node, setting, value, str(ADVISED[setting]))
+                for setting, value in values.items()
+                if int(value) > ADVISED[setting]
+            ]
         return found
 
 

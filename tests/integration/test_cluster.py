@@ -68,7 +68,8 @@ def bootstraps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
             "process.roles": "broker",
             "node.id": "2",
             "listeners": f"CLIENT://{node.HOST}:{two}",
-            "transaction.max.timeout.ms": "900000",  # Kafka's own
+            "transaction.max.timeout.ms": "900000",  # Kafka's own, and the next one, too
+            "controller.socket.timeout.ms": "30000",
         }
         stack.enter_context(Broker(tmp_path / "two", port=two, settings=second, exact=True))
         yield [f"{node.HOST}:{port}" for port in (one, two)]
@@ -84,9 +85,12 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_ends_when_it_knows
         assert admin.verify(settings) == []
 
 
-def test_a_broker_that_lets_transactions_be_open_for_long_then_advice_names_it(bootstraps: list[str]) -> None:
+def test_a_broker_with_the_times_of_kafka_itself_then_advice_names_them(bootstraps: list[str]) -> None:
     settings = Settings(broker=",".join(bootstraps))
-    advice = [admin.Advice(2, "transaction.max.timeout.ms", "900000", "60000")]
+    advice = [
+        admin.Advice(2, "transaction.max.timeout.ms", "900000", "60000"),
+        admin.Advice(2, "controller.socket.timeout.ms", "30000", "5000"),
+    ]
     until(lambda: admin.advise(settings) == advice, "both brokers are known")
 
 
