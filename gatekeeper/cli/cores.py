@@ -17,14 +17,14 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from gatekeeper.errors import UnavailableError
 
 TOGETHER = 500
-"""Items that are sent together. Fewer items in all are worked on here, as a process costs more than they do."""
+"""Small items that are sent together. Fewer in all are worked on here, as a process costs more than they do."""
 AHEAD = 4
 """Bundles under way for each core, which bounds the memory."""
 _LOOK_SECONDS = 1.0
@@ -37,20 +37,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def mapped(work: Callable[[Item], Made], items: Iterable[Item], *, processes: int | None = None) -> Iterator[Made]:
+def mapped(
+    work: Callable[[Item], Made], items: Iterable[Item], *, processes: int | None = None, together: int = TOGETHER
+) -> Iterator[Made]:
     """Yields `work(item)` for each item in order, worked on by as many processes as there are cores.
 
-    `work` must not raise an error of `gatekeeper.errors`. Begin before threads or connections are opened, because the
-    processes are forked at the first item. Raises UnavailableError (3) if one of them was killed.
+    The processes are forked at the first item: they must not use connections that were opened before. `together`: the
+    number of items that are sent at once; fewer in all are worked on here. Raises the errors of `work`, and
+    UnavailableError (3) if a process was killed.
     """
     left = iter(items)
-    first = [*islice(left, TOGETHER)]
+    first = [*islice(left, together)]
     count = cores() if processes is None else processes
-    if count == 1 or len(first) < TOGETHER:
+    if count == 1 or len(first) < together:
         yield from map(work, chain(first, left))
         return
-    bundles = chain((first,), iter(lambda: [*islice(left, TOGETHER)], []))
+    bundles = chain((first,), iter(lambda: [*islice(left, together)], []))
     waiting: deque[Future[list[Made]]] = deque()
+    others = {*active_children()}
     gc.freeze()  # a collection in a forked process would copy all memory
     pool = ProcessPoolExecutor(count, get_context("fork"), _begin, (work, os.getpid()))
     try:
@@ -63,6 +67,8 @@ def mapped(work: Callable[[Item], Made], items: Iterable[Item], *, processes: in
     except BrokenProcessPool:
         raise UnavailableError("error.core_ended") from None
     finally:
+        for process in {*active_children()} - others if waiting else ():
+            process.terminate()  # nobody waits for its work any more
         pool.shutdown(cancel_futures=True)
         gc.unfreeze()
 

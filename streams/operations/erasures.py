@@ -6,7 +6,7 @@ An address is a token, which stays the same if the person comes back under anoth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gatekeeper.errors import UsageError
@@ -60,10 +60,10 @@ class Erasure:
         return FactsWithAct(outgoing(self.stops), self.act, self.partitions)
 
 
-def erasure(reader: Reader, act: PairedAct) -> Erasure:
-    """The erasure of the person whom the act names; reads all of `sources`."""
+def erasure(reader: Reader, act: PairedAct, taken: Callable[[], object] = lambda: None) -> Erasure:
+    """The erasure of the person whom the act names; reads all of `sources`, and calls `taken` for each record."""
     recipient = act.recipient_id or ""
-    known, sources, unreadable = addresses(reader, recipient)
+    known, sources, unreadable = addresses(reader, recipient, taken)
     written = stops(recipient, known, act_id=act.act_id, at=act.at)
     return Erasure(act, written, _everywhere(reader), sources, unreadable)
 
@@ -76,7 +76,9 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
     return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
 
 
-def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, int]:
+def addresses(
+    reader: Reader, recipient_id: str, taken: Callable[[], object] = lambda: None
+) -> tuple[list[Address], int, int]:
     """The addresses of a person in the sources, the number of records that name the person, and of unreadable ones.
 
     An unreadable record counts if its key is the person's, or if their id occurs anywhere in it.
@@ -86,6 +88,7 @@ def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, in
     sources = unreadable = 0
     owner = recipient_id.encode()
     for record in reader.read("sources"):
+        taken()
         if record.key not in (None, owner):
             continue
         try:

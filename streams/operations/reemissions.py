@@ -66,14 +66,15 @@ class LostRecords:
         return sum(one.source is not None and one.send is not None for one in self.missing.values())
 
 
-def find(reader: Reader, *, now: int) -> LostRecords:
+def find(reader: Reader, *, now: int, taken: Callable[[], object] = lambda: None) -> LostRecords:
     """The pieces cleared within the retention of `cleared` that are neither there nor recalled.
 
-    `now`: milliseconds.
+    `now`: milliseconds. `taken`: called for each record of `audit` and `cleared`.
     """
     since = now - CLEARED_DAYS * DAY_MS
     expected: dict[str, Missing] = {}
     for record in reader.read("audit", since=since):
+        taken()
         with suppress(*FOREIGN):
             _cleared(expected, record.partition, orjson.loads(record.value or b""))
     for record in reader.read("recalls"):
@@ -83,6 +84,7 @@ def find(reader: Reader, *, now: int) -> LostRecords:
     ends, lost = reader.settled("cleared"), LostRecords()
     for number, start in reader.starts("cleared").items():
         for record in reader.between("cleared", partition=number, start=start, end=ends[number]):
+            taken()
             lost.present += expected.pop(record.header("gate-decision-id"), None) is not None
     lost.missing = expected
     _sources(reader, lost)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from typing import Any, Self
 
@@ -80,6 +80,15 @@ class LiveTrail:
         )
         found.bounds, found.since, found.to = found._range.bounds, found._range.since, at + margin
         return found
+
+    @contextmanager
+    def apart(self) -> Iterator[LiveTrail]:
+        """Yields an open trail through consumers of its own, with the same bounds, for another process."""
+        with Reader(self._settings) as manifests, Reader(self._settings) as audit:
+            found = copy(self)
+            found._manifests, found._audit, found.aside = manifests, audit, {}
+            found._range = self._range.through(manifests, audit)
+            yield found
 
     def partitions(self) -> list[int]:
         """The numbers of all partitions."""

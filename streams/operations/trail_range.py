@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,6 +55,12 @@ class TrailRange:
         self.since, self._to, self._known, self._margin = since, to, known, margin
         self._manifests, self._audit = manifests, audit
         self.bounds = self._bounds()
+
+    def through(self, manifests: Reader, audit: Reader) -> TrailRange:
+        """The same range, read by other consumers."""
+        found = copy(self)
+        found._manifests, found._audit = manifests, audit
+        return found
 
     def demand_kept(self, partition: int) -> None:
         """Raises IncompleteError (5) if the broker no longer keeps everything within the bounds."""

@@ -41,6 +41,36 @@ def test_a_reader_that_stops_then_not_all_items_were_taken() -> None:
     assert len(taken) <= (AHEAD * 2 + 1) * TOGETHER
 
 
+def test_items_that_are_sent_alone_then_other_processes_work_on_them_in_order() -> None:
+    done = list(mapped(lambda n: (n, os.getpid()), range(5), processes=2, together=1))
+    assert [n for n, _ in done] == [*range(5)]
+    assert os.getpid() not in {pid for _, pid in done}
+
+
+def test_a_reader_that_stops_then_work_under_way_ends() -> None:
+    coming, going = os.pipe()
+
+    def endless(n: int) -> int:
+        os.close(coming)
+        return n if n == 0 else signal.pause() or n
+
+    working = mapped(endless, range(3), processes=2, together=1)
+    assert next(working) == 0
+    os.close(going)
+    working.close()
+    assert os.read(coming, 1) == b""  # no process holds the other end
+    os.close(coming)
+
+
+def test_an_error_of_the_gate_then_it_is_raised_here_as_it_was() -> None:
+    def failing(n: int) -> None:
+        raise IncompleteError("error.trail_expired", partition=n)
+
+    with pytest.raises(IncompleteError) as error:
+        list(mapped(failing, range(2), processes=2, together=1))
+    assert str(error.value) == str(IncompleteError("error.trail_expired", partition=0))
+
+
 def test_an_error_of_the_work_then_it_is_raised_here() -> None:
     with pytest.raises(ZeroDivisionError):
         list(mapped(lambda n: 1 // (n - 7), range(MANY), processes=2))

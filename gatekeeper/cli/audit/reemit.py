@@ -43,7 +43,9 @@ def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, w
         reemissions.demand(by=who, reason=reason)  # refused before any broker is asked
     outcomes = Counter[tuple[str, str | None]]()
     with Reader(settings) as reader:
-        lost = reemissions.find(reader, now=int(time() * 1000))
+        with progress_bar() as bar:
+            task = bar.add_task(text("cli.audit_reading"), total=None)
+            lost = reemissions.find(reader, now=int(time() * 1000), taken=lambda: bar.advance(task))
         asked = 0 if dry_run else lost.askable
         acts = reemissions.acts(lost, by=who, run=uuid4().hex[:12], reason=reason)
         with progress_bar() as bar:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -13,13 +12,14 @@ import click
 
 from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import ByHash
+from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.recheck import Recheck, Rechecked
 from gatekeeper.audit.checks.replay import Finding, replay
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.cli.audit.reading import Pace, in_order, opened, rate_option, trail_options
 from gatekeeper.cli.audit.walk import TrailWalk
-from gatekeeper.cli.cores import mapped
+from gatekeeper.cli.cores import cores, mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.identity import open_tokens
@@ -65,6 +65,14 @@ class Report:
             place = {"partition": link.partition, "offset": link.offset, "record": number}
             self.found.append({**place, **replayed._asdict()})
 
+    def join(self, other: Report) -> None:
+        """Adds the report on a later partition."""
+        for name in COUNTS:
+            getattr(self, name).update(getattr(other, name))
+        self.found += other.found[: SHOWN - len(self.found)]
+        self.troubles |= other.troubles
+        self.skipped += other.skipped
+
     @property
     def plain(self) -> dict[str, Any]:
         """The whole report as JSON values."""
@@ -105,16 +113,14 @@ def command(
     """
     in_order(since, to)
     settings = load()
-    with ExitStack() as stack:
-        trail = stack.enter_context(opened(settings, folder, live=live, since=None if live else since, to=to))
-        report, walk = Report(), TrailWalk(trail, since, to, Pace(rate if live or rate else 0))
-        library, recheck = ByHash(trail), None
+    with opened(settings, folder, live=live, since=None if live else since, to=to) as trail:
         if isinstance(trail, LiveTrail):
-            recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
-            walk.passed = recheck.passed
-        with walk.bar:
-            for link, number, one in _live(walk, report, recheck) if recheck else _exported(walk, report, library):
-                report.add(link, number, one, live=live)
+            report = _live(settings, trail, since, to, rate)
+        else:
+            report, walk = Report(), TrailWalk(trail, since, to, Pace(rate or 0))
+            with walk.bar:
+                for link, number, one in _exported(walk, report, ByHash(trail)):
+                    report.add(link, number, one, live=False)
     if as_json:
         releases = {str(rules): release for rules, release in RELEASES.items()}
         show_json({**report.plain, "rules": RULES, "releases": releases})
@@ -124,22 +130,54 @@ def command(
     context.exit(1 if foreign else report.exit_code)
 
 
-def _links(walk: TrailWalk, report: Report) -> Iterator[Link]:
+def _links(walk: TrailWalk, report: Report, partitions: Sequence[int]) -> Iterator[Link]:
     """Yields the links to replay. A read error ends its partition, and is reported at the end."""
-    for partition in walk.trail.partitions():
+    for partition in partitions:
         try:
             yield from walk.links(partition)
         except (IntegrityError, IncompleteError) as error:
             report.troubles[str(error)] = error.exit_code
 
 
-def _live(walk: TrailWalk, report: Report, recheck: Recheck) -> Iterator[tuple[Link, int, Rechecked]]:
-    """Yields the result of each record of the running system; later ones depend on earlier ones."""
-    for link in _links(walk, report):
-        at = link.manifest["asof"]
-        report.begin(link)
-        for number, value in enumerate(link.records):
-            yield link, number, recheck.replay(value, at)
+def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | None, rate: float | None) -> Report:
+    """The report on the running system, its partitions on all cores. Within one, later records need earlier ones."""
+    with Reader(settings) as reader:
+        archive = _archive(settings, reader)
+    numbers, library = trail.partitions(), ByHash(trail)
+    processes = max(1, min(cores(), len(numbers)))
+    tokens, known = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
+    whole = trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values())
+
+    def replayed(partition: int) -> tuple[Report, dict[str, ChainFinding]]:
+        report = Report()
+        with trail.apart() as own, Reader(settings) as reader:
+            kept = inputs.KeptInputs(settings, reader)
+            recheck = Recheck(
+                library,
+                archive,
+                kept,
+                known,
+                tokens=tokens,
+                partitions=settings.partitions,
+                releases=RELEASES,
+                whole=whole,
+            )
+            walk = TrailWalk(own, since, to, Pace(rate and rate / processes), recheck.passed)
+            for link in _links(walk, report, [partition]):
+                report.begin(link)
+                at = link.manifest["asof"]
+                for number, value in enumerate(link.records):
+                    report.add(link, number, recheck.replay(value, at), live=True)
+        return report, own.aside
+
+    report = Report()
+    with progress_bar() as bar:
+        task = bar.add_task(text("replay.replaying"), total=len(numbers))
+        for part, aside in mapped(replayed, numbers, processes=processes, together=1):
+            report.join(part)
+            trail.aside |= aside
+            bar.advance(task)
+    return report
 
 
 def _exported(walk: TrailWalk, report: Report, library: ByHash) -> Iterator[tuple[Link, int, Rechecked]]:
@@ -147,7 +185,7 @@ def _exported(walk: TrailWalk, report: Report, library: ByHash) -> Iterator[tupl
     places: deque[tuple[Link, int]] = deque()
 
     def values() -> Iterator[bytes]:
-        for link in _links(walk, report):
+        for link in _links(walk, report, walk.trail.partitions()):
             report.begin(link)
             for number, value in enumerate(link.records):
                 places.append((link, number))
@@ -157,23 +195,14 @@ def _exported(walk: TrailWalk, report: Report, library: ByHash) -> Iterator[tupl
         yield *places.popleft(), Rechecked(one)
 
 
-def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTrail) -> Recheck:
+def _archive(settings: Settings, reader: Reader) -> Archive:
     archive = Archive(settings.group)
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):
             archive.apply(record)
             bar.advance(task)
-    return Recheck(
-        library,
-        archive,
-        inputs.KeptInputs(settings, reader),
-        packs.load(settings.policy),
-        tokens=open_tokens(Keys(settings.key_folder).tokens()),
-        partitions=settings.partitions,
-        releases=RELEASES,
-        whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values()),
-    )
+    return archive
 
 
 def _why(why: str) -> tuple[str, str]:
