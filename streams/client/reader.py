@@ -63,6 +63,7 @@ class Reader:
         self._search = Search()
         self._consumer._fetcher.PartitionRecords = partial(FetchedRecords, self._search)
         self._bounds = LogBounds(self.settings)
+        self._listed = set[TopicPartition]()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +80,9 @@ class Reader:
             key = "error.topic_unseen" if self.settings.sasl_username else "error.topic_missing"
             where = {"broker": self.settings.bootstrap, "user": self.settings.sasl_username}
             raise UsageError(key, topic=name, **where)
-        return [TopicPartition(name, number) for number in numbers]
+        found = [TopicPartition(name, number) for number in numbers]
+        self._listed.update(found)
+        return found
 
     def ends(self, topic: str) -> dict[int, int]:
         """The end of each partition for readers of committed records: the first offset not yet stable."""
@@ -165,7 +168,7 @@ class Reader:
     def between(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Record]:
         """Yields the committed, kept records of one partition from `start` up to `end` (exclusive)."""
         tp = TopicPartition(self.settings.topic(topic), partition)
-        if tp not in self.partitions(topic):
+        if tp not in self._listed and tp not in self.partitions(topic):  # a partition that was there stays
             return
         with reaching(self.settings):
             start = max(start, self._bounds.beginnings([tp])[tp])
