@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 
 def answered(store: KnownFacts, memory: Memory, recipient_id: str) -> bool:
     """Tells whether a person who was asked may have said yes since, by an answer or otherwise. Never a false no."""
-    return bool(memory.requests(recipient_id)) and store.mentions(recipient_id, _YES)
+    return bool(memory.requests(recipient_id)) and store.may_name(recipient_id, _YES)
 
 
 def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> Asked:

@@ -19,6 +19,7 @@ from gatekeeper.knowledge.address_numbers import addresses
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
+from gatekeeper.knowledge.mentions import Mentions
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
@@ -49,6 +50,8 @@ class KnownFacts:
         self.unresolved = Unresolved()
         self.token_keys = TokenKeys(tables.table("token_keys"))
         """The keys of the tokens that suppressions and sources name."""
+        self.mentions = Mentions(tables.table("mentions"))
+        """The people by the names in their facts."""
         self._decoded = Cache(decoded, person_of, weight)
         self._people = tables.table("people")
         self._suppressed = SuppressedTokens(self._decoded, tables.table("tokens"))
@@ -68,10 +71,15 @@ class KnownFacts:
         """Number of people with facts."""
         return len(self._people)
 
-    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
+    def may_name(self, recipient_id: str, words: Set[bytes]) -> bool:
         """Tells whether the facts of a person may hold a word (token, id, state). Never a false no."""
         lines = self._people.get(recipient_id) or b""
-        return lines == SPOILT or not names.isdisjoint(WORD.findall(lines))
+        return lines == SPOILT or not words.isdisjoint(WORD.findall(lines))
+
+    def unnamed(self, recipient_id: str, tokens: Iterable[str]) -> list[str]:
+        """Those of the tokens that no source of the person names."""
+        lines = self._people.get(recipient_id) or b""
+        return [token for token in tokens if b"\nt%b " % token.encode() not in lines]
 
     def view(
         self,

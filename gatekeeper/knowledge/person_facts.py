@@ -209,17 +209,17 @@ def _referred(sources: Collection[Source], consents: Collection[Consent], asks: 
     return found
 
 
-def add(found: Table, name: str, lines: list[bytes]) -> None:
-    """Adds lines to those in `found` under a name, a recipient id or a token; CAPS apply.
+def add(found: Table, name: str, lines: list[bytes]) -> bytes:
+    """Adds lines to those in `found` under a name, a recipient id or a token; CAPS apply. The result is those before.
 
     Of several copies of an event the earliest arrival holds. Spoilt lines stay spoilt.
     """
     had = found.get(name)
     if had == SPOILT:
-        return
+        return had
     if had is None and len(lines) == 1:
         found[name] = lines[0]
-        return
+        return b""
     union = set(lines)
     if had is not None:
         union.update(had.split(b"\n"))
@@ -230,3 +230,4 @@ def add(found: Table, name: str, lines: list[bytes]) -> None:
             if len(of_kind) > cap or kind + _OVERFULL in of_kind:
                 union = union - of_kind | {kind + _OVERFULL}
     found[name] = b"\n".join(sorted(union))
+    return had or b""

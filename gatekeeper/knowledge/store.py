@@ -134,16 +134,17 @@ class FactStore(KnownFacts):
             for token in tokens:
                 given = Given(token.token, token.point, model.source_id, token.score, model.acquired_at)
                 lines.append(b"t" + given.written)
-            before = self._people.get(model.recipient_id) or b""
-            add(self._people, model.recipient_id, lines)
+            before = add(self._people, model.recipient_id, lines)
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
+            self.mentions.put(model.recipient_id, model, tokens, before)
         elif topic == "suppressions" and tokens:
             for token in tokens:
                 if self._suppressed.add(token, line, model.suppression_id):
                     self.token_keys.stopped(model.suppression_id, token.token)
             return [token.token for token in tokens]
         else:
-            add(self._people, model.recipient_id, [KINDS[type(model)] + line])
+            before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])
+            self.mentions.put(model.recipient_id, model, (), before)
         return (model.recipient_id,)
 
     def _refer(self, record: Record, model: Any) -> Collection[str]:

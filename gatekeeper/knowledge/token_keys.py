@@ -89,8 +89,10 @@ class TokenKeys:
 
     def given(self, before: bytes, after: bytes) -> None:
         """Takes in sources of a person, as the person's lines before and after."""
-        self.sources.subtract(_sources_by_key(before))
-        self.sources.update(_sources_by_key(after))
+        for key, n in _sources_by_key(before).items() if before else ():
+            self.sources[key] -= n
+        for key, n in _sources_by_key(after).items():
+            self.sources[key] += n
 
     def lacking(self, address: SendAddress) -> list[str]:
         """The keys of suppressions that cannot be compared with an address, as faults of everybody's facts.
@@ -137,10 +139,13 @@ def _needed(counts: Mapping[str, int]) -> list[str]:
     return [key for n, key in enumerate(ordered) if all(counts[later] < counts[key] for later in ordered[n + 1 :])]
 
 
-def _sources_by_key(lines: bytes) -> Counter[str]:
+def _sources_by_key(lines: bytes) -> Mapping[str, int]:
     """The number of sources in a person's lines that hang on each key."""
+    found = _GIVEN.findall(lines)
+    if len(keys := {key for key, *_ in found}) == 1:  # as nearly everywhere
+        return {keys.pop().decode(): len({source for _, _, source, _ in found})}
     counts: dict[tuple[bytes, bytes, bytes], Counter[str]] = defaultdict(Counter)
-    for key, place, source, acquired in _GIVEN.findall(lines):
+    for key, place, source, acquired in found:
         counts[place, source, acquired][key.decode()] += 1
     return Counter(key for key, _ in {(key, place[1]) for place, found in counts.items() for key in _needed(found)})
 

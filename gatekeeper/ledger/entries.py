@@ -242,6 +242,13 @@ def read_standing(value: bytes) -> ItemState:
     return ItemState(**fields, before=tuple(found.get("before", ())), **more)
 
 
+def clearance_of(entry: Entry) -> str | None:
+    """Recipient id of the clearance in an entry, None for any other entry, and for a deletion."""
+    if entry.value is None or not entry.key.startswith(b"clear/"):
+        return None
+    return entry.key.split(b"/", 2)[1].decode()
+
+
 def left_open(entry: Entry) -> str | None:
     """Recipient id of the item that an entry leaves open, None for any other entry."""
     kind, owner, _ = entry.key.split(b"/", 2)

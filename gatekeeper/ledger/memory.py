@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from itertools import islice
 
 import orjson
@@ -41,7 +41,7 @@ from schemas.codec import canonical
 from schemas.events import Send
 from schemas.topics import DAY_MS
 
-_WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
+_TOKEN = re.compile(rb'"(t[1-9][0-9]?(?:k[1-9][0-9]*)?_[A-Za-z0-9_\-]{43})"')
 _KIND = re.compile(rb"[a-z]{1,16}")
 """Pattern of a kind of entry; a key that begins with anything else is foreign, and is not quoted."""
 
@@ -182,9 +182,10 @@ class Memory:
         """Yields everybody with an item that the gate judges again by itself, in the order of their items."""
         return (owner.decode() for owner in list(self._rejudged))
 
-    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
-        """Tells whether the entries of a person may name one of these tokens. Never a false no."""
-        return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id.encode(), b"")))
+    def tokens(self, recipient_id: str) -> set[str]:
+        """The tokens that the clearances of a person name."""
+        lines = self._people.get(recipient_id.encode(), b"")
+        return {token.decode() for token in _TOKEN.findall(lines)} if b"clear/" in lines else set()
 
     def releases(self, send: Send) -> tuple[bytes, ...]:
         """The keys of the releases of the send's key."""

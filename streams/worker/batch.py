@@ -26,7 +26,7 @@ from gatekeeper.engine.reconsideration import reconsider
 from gatekeeper.engine.rejudging import STALE
 from gatekeeper.engine.signers import Handling
 from gatekeeper.errors import IntegrityError
-from gatekeeper.ledger.entries import Entry, left_open
+from gatekeeper.ledger.entries import Entry, clearance_of, left_open
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.salts import PULSE, PULSE_MS
 from streams.client.batches import as_record
@@ -192,6 +192,8 @@ class Judging:
         """Puts the entries into the memory for the next record. If they are not written, it is discarded."""
         for entry in judged.entries:
             self.memory.put(entry)
+            if cleared := clearance_of(entry):
+                self._touched.cleared(cleared)
         return judged
 
     def gathered(

@@ -28,7 +28,7 @@ from streams.client import admin
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20

@@ -6,8 +6,8 @@ Level-triggered: a touched person is judged from the current facts and memory, a
 touched. So there is no position to store, and a crash loses nothing.
 
 A fact about a person touches that person. A token, and a record of `reference` that only people's facts name, touch the
-people who name it. Any other record touches everybody. A scan through everybody finds these people, in steps, so that
-nobody waits for it.
+people who name it, whom an index gives (`gatekeeper.engine.dependents`). Any other record touches everybody. People are
+taken in steps, so that nobody waits for them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from gatekeeper.engine.dependents import Dependents
+from gatekeeper.knowledge.mentions import NAMED_BY_PEOPLE
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
 
@@ -25,11 +27,7 @@ AGAIN_SECONDS = 30.0
 RESOLUTION = "resolution"
 """The kind of `reference` that ends the effect of an unreadable record."""
 STEP = 500
-"""People looked at in one step of a scan, at most."""
-NAMED_BY_PEOPLE = ("batch", "notice", "joint_use_terms")
-"""Kinds of `reference` that bear only on people whose facts name them."""
-EVERYBODY = b"/"
-"""Stands for everybody; no id has this form."""
+"""People looked at in one step, at most."""
 HASHED = re.compile(r"t[1-9][0-9]?(k[1-9][0-9]*)?_")
 """Beginning of every token, of any normaliser and key."""
 
@@ -40,18 +38,20 @@ class Touched:
     def __init__(self, store: FactStore, arrived: asyncio.Event) -> None:
         self._store, self._arrived = store, arrived
         self._memory = Memory()
+        self._dependents = Dependents(store, self._memory)
         self._names: dict[str, None] = {}
         self._later: dict[str, float] = {}
+        self._named: dict[str, None] = {}  # tokens and records whose people are still to be found
+        self._found: Iterator[str] | None = None
         self._walk: Iterator[str] | None = None
-        self._sought: set[bytes] = set()
-        self._next: set[bytes] = set()  # the targets of the next scan
+        self._everybody = False  # True if everybody is to be scanned (again)
         self._rejudged: Iterator[str] | None = None
         self._rejudge = False  # True if people whose items wait for facts are to be scanned (again)
         self._stale = False
 
     def watch(self, memory: Memory) -> None:
         """Begins to listen, and touches everybody with entries in the memory."""
-        self._memory = memory
+        self._memory, self._dependents = memory, Dependents(self._store, memory)
         self._store.listeners.append(self._heed)
         self.everybody()
 
@@ -62,9 +62,13 @@ class Touched:
 
     def everybody(self) -> None:
         """Touches everybody with entries in the memory."""
-        self._next.add(EVERYBODY)
+        self._everybody = True
         self._rejudge = True
         self._arrived.set()
+
+    def cleared(self, recipient_id: str) -> None:
+        """Takes note of a new clearance of a person; call it before the next fact is applied."""
+        self._dependents.note(recipient_id)
 
     def again(self, names: Iterable[str]) -> None:
         """Touches people who were taken and could not be judged."""
@@ -89,9 +93,10 @@ class Touched:
             self._arrived.set()
 
     def take(self, most: int) -> list[str]:
-        """Up to `most` recipient ids to re-evaluate: changed ones first, then the next of the full scan.
+        """Up to `most` recipient ids to re-evaluate: changed ones first, then dependents, then the next of the scan.
 
-        Half the places belong to the scan, so that no flood of changed facts holds it back.
+        Half the places belong to dependents and scan, so that no flood of changed facts holds them back; of these,
+        half belong to the scan.
         """
         if self._later:
             now = asyncio.get_running_loop().time()
@@ -99,31 +104,52 @@ class Touched:
                 del self._later[name]
                 self._names[name] = None
         room = most - min(len(self._names), most - most // 2)
-        found = self._found(room)
+        walks = self._walk is not None or self._everybody
+        found = self._depending(-(-room // 2) if walks else room)
+        found += self._walked(room - len(found))
         found += self._known(room - len(found))
         taken = list(islice(self._names, most - len(found)))
         for name in taken:
             del self._names[name]
-        if self._names or self._walk is not None or self._next or self._rejudged is not None:
+        left = (self._names, self._named, self._found is not None, self._walk is not None, self._everybody)
+        if any(left) or self._rejudged is not None:
             self._arrived.set()
         return [*taken, *found]
 
-    def _found(self, most: int) -> list[str]:
-        """Takes one step of the scan. The result holds the people who match."""
-        if self._walk is None and self._next:
-            self._walk, self._sought, self._next = self._memory.names(), self._next, set()
+    def _depending(self, most: int) -> list[str]:
+        """The next people who depend on a fact."""
         found: list[str] = []
-        if self._walk is None or most <= 0:
-            return found
-        looked = 0
-        for name in islice(self._walk, STEP):
-            looked += 1
-            if EVERYBODY in self._sought or self._meant(name):
-                found.append(name)
-                if len(found) == most:
-                    return found
-        if looked < STEP:
+        for _ in range(STEP):
+            if len(found) >= most:
+                break
+            if self._found is None:
+                if not self._named:
+                    break
+                name = next(iter(self._named))
+                del self._named[name]
+                self._found = self._dependents.people(name)
+            try:
+                if self._memory.concerns(person := next(self._found)):
+                    found.append(person)
+            except StopIteration:
+                self._found = None
+            except LookupError:
+                self._found, self._everybody = None, True
+        return found
+
+    def _walked(self, most: int) -> list[str]:
+        """The next people of the scan."""
+        if most <= 0:
+            return []
+        if self._walk is None and self._everybody:
+            self._walk, self._everybody = self._memory.names(), False
+        if self._walk is None:
+            return []
+        found = list(islice(self._walk, min(most, STEP)))
+        if len(found) < most:
             self._walk = None
+        for name in found:
+            self._dependents.note(name)
         return found
 
     def _known(self, most: int) -> list[str]:
@@ -137,20 +163,17 @@ class Touched:
             self._rejudged = None
         return found
 
-    def _meant(self, name: str) -> bool:
-        return self._memory.mentions(name, self._sought) or self._store.mentions(name, self._sought)
-
     def _heed(self, name: str) -> None:
         """Takes note of a fact: about a person, a token, or a record of `reference` (kind/id)."""
-        kind, slash, id_ = name.partition("/")
+        kind, slash, _ = name.partition("/")
         if kind == RESOLUTION and slash:
             self._rejudge = True
-        if slash:
-            self._next.add(id_.encode() if kind in NAMED_BY_PEOPLE else EVERYBODY)
-        elif self._memory.concerns(name):
+        if slash and kind not in NAMED_BY_PEOPLE:
+            self._everybody = True
+        elif not slash and self._memory.concerns(name):
             self._names[name] = None
-        elif HASHED.match(name):
-            self._next.add(name.encode())
+        elif slash or HASHED.match(name):
+            self._named[name] = None
         else:
             return
         self._arrived.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -25,6 +26,9 @@ from tests.unit.test_copies import AHEAD, copied, founded
 
 MEMORY = Path("/dev/shm")
 """A folder in which a commit costs no wait."""
+TOKEN = re.compile(rb"(?m)^t([^ ]+) ")
+NAMED = re.compile(rb'"(notice_id|batch_id|terms_id)":"([^"]+)"')
+KINDS = {b"notice_id": "notice", b"batch_id": "batch", b"terms_id": "joint_use_terms"}
 Streams = dict[TopicPartition, list[Record]]
 COPIED = copied(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
 ERASED = [
@@ -93,8 +97,50 @@ def known(store: FactStore, sends: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "stray": dict(sorted(store.unresolved.stray.items())),
         "everybody": store.unresolved.withhold_everybody,
         "copies": sorted((place, run.count, run.sha256, run.open) for place, run in store.copies.runs.items()),
-        "mentions": [store.mentions("P-1", {name}) for name in (b"S-1", b"Withdrawn", invented.token("cp-1").encode())],
+        "named": {name: sorted(found) for name, found in mentioned(store).items()},
+        "mentions": [store.may_name("P-1", {name}) for name in (b"S-1", b"Withdrawn", invented.token("cp-1").encode())],
     }
+
+
+def mentioned(store: FactStore) -> dict[str, list[str]]:
+    """The people by each name in anybody's facts, as the index has them."""
+    return {name: list(store.mentions.people(name)) for name in walked(store)}
+
+
+def walked(store: FactStore) -> dict[str, set[str]]:
+    """The people by each name in anybody's facts, as a look at everybody finds them."""
+    found: dict[str, set[str]] = {invented.token("nobody's"): set(), "notice/unknown": set()}
+    for person, lines in store._people.items():
+        names = [token.decode() for token in TOKEN.findall(lines)]
+        names += [f"{KINDS[field]}/{id_.decode()}" for field, id_ in NAMED.findall(lines)]
+        for name in names:
+            found.setdefault(name, set()).add(person)
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(streams(), st.randoms(use_true_random=False))
+def test_any_history_then_the_index_gives_whom_a_look_at_everybody_finds_once_each(given: Streams, rng: Any) -> None:
+    store, records = FactStore(staff.ORIGIN), [record for some in given.values() for record in some]
+    for _ in range(2):  # every record comes twice
+        rng.shuffle(records)
+        for record in records:
+            store.apply(record)
+    assert {name: sorted(people) for name, people in mentioned(store).items()} == {
+        name: sorted(people) for name, people in walked(store).items()
+    }
+
+
+def test_a_name_of_many_people_then_the_index_has_them_in_rows_that_stay_short(tmp_path: Path) -> None:
+    kept = KeptFacts(tmp_path, origin="", identity=b"one", key=bytes(32))
+    people = [f"P-{number}" for number in range(300)]
+    for name in people:
+        topic, value = invented.source(recipient_id=name)
+        kept.store.apply(fact(topic, 0, 0, None, orjson.dumps(value)))
+    assert list(kept.store.mentions.people(f"notice/{value['notice_id']}")) == people
+    assert sorted(kept.store.mentions.people(invented.token("cp-1"))) == sorted(people)
+    assert max(len(row) for _, row in kept._tables.table("mentions").items()) < 600
+    kept.close()
 
 
 def followed(given: Streams, home: Path, rng: Random, ends: int) -> FactStore:

@@ -392,7 +392,7 @@ def test_facts_that_changed_on_the_disk_then_they_withhold_and_nothing_is_added_
     assert found.codes == ("FACTS_UNAVAILABLE",)
     assert found.reasons[0].facts == ("spoilt/facts",)
     assert "damaged" in sentence(found.reasons[0], "en")
-    assert store.mentions("P-1", {b"nobody"}) is (table == "people")
+    assert store.may_name("P-1", {b"nobody"}) is (table == "people")
     for topic, value in (invented.consent(record_id="R-2"), harmless):
         store.apply(fact(topic, 0, 900, None, orjson.dumps(value)))
     assert set(tables.opened[table].values()) == {SPOILT}
@@ -431,6 +431,8 @@ def test_a_store_over_the_tables_of_another_then_it_knows_the_same() -> None:
     assert wide[0] == wide[1] != []
     assert again.copies.runs == store.copies.runs
     assert again.people == store.people == 1
+    for name in (invented.token("cp-1"), "notice/OK"):
+        assert list(again.mentions.people(name)) == list(store.mentions.people(name)) == ["P-1"]
 
 
 def test_the_form_of_the_tables_then_it_is_that_of_the_format() -> None:
@@ -441,7 +443,7 @@ def test_the_form_of_the_tables_then_it_is_that_of_the_format() -> None:
     store.save()
     rows = sorted((table, *row) for table, rows in tables.opened.items() for row in rows.items())
     digest = sha256(repr(rows).encode()).hexdigest()[:16]
-    assert (FORMAT, digest) == (1, "c1a9162c9ea6dada"), (
+    assert (FORMAT, digest) == (2, "3f5dddf3753889d1"), (
         "raise streams.worker.kept_facts.FORMAT, as stored tables no longer fit"
     )
 

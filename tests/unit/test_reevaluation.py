@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from itertools import count
 
 import orjson
 import pytest
 
+from gatekeeper.engine import dependents
 from gatekeeper.identity import Identified
+from gatekeeper.knowledge.tables import SPOILT
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.memory import Memory
 from schemas.codec import parse
@@ -38,7 +41,7 @@ def clearance(name: str) -> entries.Entry:
 def watched() -> tuple[Touched, invented.FactStore]:
     """A partition that remembers PEOPLE, and has judged them all since it was taken over."""
     remembered, store = (
-        Memory(),
+        Counted(),
         invented.store(invented.source(recipient_id="P-7", batch_id="B-1", contact_points=["own"])),
     )
     for name in PEOPLE:
@@ -58,6 +61,27 @@ def everybody(touched: Touched) -> list[str]:
         assert len(taken) <= 100
         found += taken
     return found
+
+
+class Counted(Memory):
+    """A memory that counts the people who are looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked: list[str] = []
+
+    def concerns(self, recipient_id: str) -> bool:
+        self.looked.append(recipient_id)
+        return super().concerns(recipient_id)
+
+    def names(self) -> Iterator[str]:
+        found = list(super().names())
+        self.looked += found
+        return iter(found)
+
+    def tokens(self, recipient_id: str) -> set[str]:
+        self.looked.append(recipient_id)
+        return super().tokens(recipient_id)
 
 
 def waits(touched: Touched, *names: str) -> None:
@@ -98,6 +122,53 @@ def test_a_fact_then_those_are_touched_on_whom_it_bears(
     touched, store = watched
     learn(store, fact, fact)
     assert sorted(everybody(touched)) == sorted(touches)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [invented.suppression(token="own"), invented.suppression(token="cp-P-3"), invented.batch(state="quarantined")],
+)
+def test_a_fact_on_which_few_depend_then_nobody_else_is_looked_at(
+    watched: tuple[Touched, invented.FactStore], fact: invented.Event
+) -> None:
+    touched, store = watched
+    assert isinstance(touched._memory, Counted)
+    touched._memory.looked.clear()
+    learn(store, fact)
+    (found,) = everybody(touched)
+    assert {*touched._memory.looked} <= {found, fact[1].get("token")}
+
+
+def test_a_new_clearance_then_a_stop_of_the_token_that_it_alone_names_touches_its_person(
+    watched: tuple[Touched, invented.FactStore],
+) -> None:
+    touched, store = watched
+    touched._memory.put(clearance("new"))
+    touched.cleared("new")
+    learn(store, invented.suppression(token="match-new"))
+    assert everybody(touched) == ["new"]
+
+
+def test_an_index_that_changed_on_the_disk_then_everybody_is_touched(
+    watched: tuple[Touched, invented.FactStore],
+) -> None:
+    touched, store = watched
+    rows = store.mentions._table
+    for name, _ in list(rows.items()):
+        rows[name] = SPOILT
+    learn(store, invented.batch(state="quarantined"))
+    assert sorted(everybody(touched)) == sorted(PEOPLE)
+
+
+def test_tokens_of_clearances_that_ended_then_they_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependents, "FEWEST", 4)
+    memory = Memory()
+    found = dependents.Dependents(invented.store(), memory)
+    for number in range(100):
+        memory.put(clearance(f"P-{number}"))
+        found.note(f"P-{number}")
+        memory.put(entries.Entry(clearance(f"P-{number}").key, None))
+    assert len(found._printed) <= 8
 
 
 def test_a_stop_of_a_token_of_another_version_then_whose_source_names_it_is_touched(
