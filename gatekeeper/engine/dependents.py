@@ -26,7 +26,7 @@ class Dependents:
     def note(self, recipient_id: str) -> None:
         """Takes in the clearances of a person; call it when there is a new one, before the next fact is applied."""
         for token in self._store.unnamed(recipient_id, self._memory.tokens(recipient_id)):
-            self._printed.setdefault(token, set()).add(recipient_id)
+            self._printed.setdefault(token.decode(), set()).add(recipient_id)
         if len(self._printed) > self._most:
             self._forget()
 
@@ -41,7 +41,7 @@ class Dependents:
     def _forget(self) -> None:
         """Lets go the tokens of clearances that have ended."""
         for token, people in list(self._printed.items()):
-            if not (still := {person for person in people if token in self._memory.tokens(person)}):
+            if not (still := {person for person in people if token.encode() in self._memory.tokens(person)}):
                 del self._printed[token]
             else:
                 self._printed[token] = still

@@ -76,10 +76,10 @@ class KnownFacts:
         lines = self._people.get(recipient_id) or b""
         return lines == SPOILT or not words.isdisjoint(WORD.findall(lines))
 
-    def unnamed(self, recipient_id: str, tokens: Iterable[str]) -> list[str]:
+    def unnamed(self, recipient_id: str, tokens: Iterable[bytes]) -> list[bytes]:
         """Those of the tokens that no source of the person names."""
         lines = self._people.get(recipient_id) or b""
-        return [token for token in tokens if b"\nt%b " % token.encode() not in lines]
+        return [token for token in tokens if b"\nt%b " % token not in lines]
 
     def view(
         self,

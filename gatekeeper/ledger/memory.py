@@ -182,10 +182,10 @@ class Memory:
         """Yields everybody with an item that the gate judges again by itself, in the order of their items."""
         return (owner.decode() for owner in list(self._rejudged))
 
-    def tokens(self, recipient_id: str) -> set[str]:
+    def tokens(self, recipient_id: str) -> set[bytes]:
         """The tokens that the clearances of a person name."""
         lines = self._people.get(recipient_id.encode(), b"")
-        return {token.decode() for token in _TOKEN.findall(lines)} if b"clear/" in lines else set()
+        return {*_TOKEN.findall(lines)} if b"clear/" in lines else set()
 
     def releases(self, send: Send) -> tuple[bytes, ...]:
         """The keys of the releases of the send's key."""

@@ -17,7 +17,8 @@ import structlog
 from aiokafka import TopicPartition
 
 from gatekeeper.audit.records.releases import RULES
-from gatekeeper.disk.disk_tables import DiskTables, SpoiltError
+from gatekeeper.disk.disk_table import SpoiltError
+from gatekeeper.disk.disk_tables import DiskTables
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.tables import SPOILT, Table

@@ -14,7 +14,8 @@ from random import Random
 
 import pytest
 
-from gatekeeper.disk.disk_tables import MAC_BYTES, DiskTables, SpoiltError
+from gatekeeper.disk.disk_table import MAC_BYTES, SpoiltError
+from gatekeeper.disk.disk_tables import DiskTables
 from gatekeeper.disk.file_system import demand_local
 from gatekeeper.errors import RestartError, UnavailableError, UsageError
 

@@ -79,7 +79,7 @@ class Counted(Memory):
         self.looked += found
         return iter(found)
 
-    def tokens(self, recipient_id: str) -> set[str]:
+    def tokens(self, recipient_id: str) -> set[bytes]:
         self.looked.append(recipient_id)
         return super().tokens(recipient_id)
 
