@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.entries import asked
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
+from gatekeeper.office.files import reading
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
@@ -76,7 +77,7 @@ def _run(
 ) -> None:
     """Imports one list, prints the result, and exits with 1 if rows were rejected."""
     settings, started = load(), monotonic()
-    with _reading(file):
+    with reading(file):
         handle = file.open("rb")
     with handle:
         found = kind(settings, topic, file, handle, **given)
@@ -158,7 +159,7 @@ class _List:
         for given in (file, map_file):
             if given is not None and given.resolve() == path.resolve():
                 raise UsageError("error.rejects_overwrites", path=path)
-        with _reading(file):
+        with reading(file):
             form = survey(handle)
             handle.seek(0)
             changed = datetime.fromtimestamp(os.fstat(handle.fileno()).st_mtime, UTC)
@@ -206,13 +207,13 @@ class _List:
     def _csv(self, map_file: Path | None) -> Iterator[Outcome]:
         columns, tokens, keys = None, None, Keys(self._settings.key_folder)
         if map_file:
-            with _reading(map_file):
+            with reading(map_file):
                 content = map_file.read_bytes()
             columns = read_map(content, topic=self._topic, file=str(map_file))
             tokens = open_tokens(keys.tokens()) if columns.makes_tokens else None
             if columns.makes_tokens and tokens is None:
                 raise UsageError("error.token_key_unset")
-        with _reading(self._file):
+        with reading(self._file):
             return events(
                 self._handle,
                 columns,
@@ -227,7 +228,7 @@ class _List:
             )
 
     def _records(self) -> Generator[FromLine]:
-        with _reading(self._file):
+        with reading(self._file):
             for outcome in self._outcomes:
                 if isinstance(outcome, Event):
                     yield outcome.line, outcome.key, outcome.value
@@ -252,7 +253,7 @@ class _Answers(_List):
             ledger = {record.key or b"": record.value for record in reader.read("ledger")}
             asks = [ask for key, value in ledger.items() if value and (ask := asked(key, value))]
             questions = Questions(asks, filter(None, map(_said, reader.read("consents"))))
-        with _reading(self._file):
+        with reading(self._file):
             return read_file(
                 self._handle,
                 questions,
@@ -271,14 +272,6 @@ def _said(record: Record) -> Consent | PersonEvent | None:
     except Unreadable:
         return None  # it withholds its person until it is resolved
     return found
-
-
-@contextmanager
-def _reading(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error) from None
 
 
 def _date(written: str) -> str:

@@ -47,14 +47,15 @@ def opened(file: Path) -> Iterator[IO[bytes]]:
     if str(file) == "-":
         yield sys.stdin.buffer
         return
-    with _reading(file):
+    with reading(file):
         handle = file.open("rb")
     with handle:
         yield handle
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def reading(file: Path) -> Iterator[None]:
+    """Raises UsageError (2) if the file cannot be read in this block."""
     try:
         yield
     except OSError as error:
@@ -66,7 +67,7 @@ def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
 
     A byte order mark, which some editors write at the start of a UTF-8 file, is left out.
     """
-    with _reading(file):
+    with reading(file):
         for number, raw, _ in rows.lines(handle):
             if value := (raw.removeprefix(rows.BOM) if number == 1 else raw).rstrip(b"\r\n"):
                 yield number, value
@@ -133,7 +134,7 @@ def _resolves(value: bytes) -> bool:
 
 
 def _rows(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
-    with _reading(file):
+    with reading(file):
         encoding = rows.survey(handle).encoding
         handle.seek(0)
         columns: list[str] = []
