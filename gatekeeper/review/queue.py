@@ -91,5 +91,7 @@ class Queue:
         return replace(doing, reason=asked.reason) if asked else doing
 
     def _standing(self, item: Item) -> Item:
-        found = standing(item, (doing for _, doing in sorted(self._answers.get(item.id, {}).items())))
-        return replace(found, origin=self._origins.get(item.id))
+        if answers := self._answers.get(item.id):
+            item = standing(item, (doing for _, doing in sorted(answers.items())))
+        found = self._origins.get(item.id)
+        return replace(item, origin=found) if found else item

@@ -17,6 +17,7 @@ from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
 from schemas.audit import Acted
 from schemas.decision import CodedDecision
 from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
+from schemas.plain_send import read_plain
 
 _AFTER: Mapping[str, State] = {
     "waiting": "proposed",
@@ -169,7 +170,7 @@ def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tup
     if told.get("gate-mode") == b"shadow":
         return None
     decision = CodedDecision.model_validate_json(told.get("gate-decision", b""))
-    send = Send.model_validate_json(value or b"")
+    send = read_plain(None, value) or Send.model_validate_json(value or b"")
     return Item(
         id=decision.id,
         place=ReviewPlace(partition=partition, offset=offset),
