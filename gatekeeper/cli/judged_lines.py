@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gatekeeper.cli.cores import mapped
 from gatekeeper.cli.withheld import Row, row_of
@@ -13,21 +15,22 @@ from gatekeeper.deciding.rules import audience
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import defect, invalid
+from gatekeeper.engine.sends import taken
 from gatekeeper.ledger.entries import clear_key
 from gatekeeper.office.preflight import Checked, Weighed, method, weigh
 from gatekeeper.policy.changes import Result
 from gatekeeper.policy.reasons import Found
-from schemas.codec import Unreadable, parse
+from schemas.codec import Unreadable
 from schemas.events import Send
+from schemas.record import Record
 
 ReadLine = tuple[int, bytes | Unreadable]
 """A line's number, and its value."""
 _Said = tuple[frozenset[str], bytes | None, tuple[str, str, str] | None, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedLine:
-    """A judged line, as a process hands it to the command.
+class JudgedLine(msgspec.Struct, frozen=True):
+    """A judged line, as a process hands it to the command: a small class, as each is sent.
 
     `fault`: of an unreadable line. `row`: of a withheld one. `twin`, `piece`: equal for lines with the same send, and
     for lines with the same piece. `unlisted`: words of its audience that no list of the policy knows.
@@ -66,7 +69,7 @@ class CampaignJudge:
         try:
             if isinstance(value, Unreadable):
                 raise value
-            sent = parse("sends", None, value)
+            sent = taken(Record("sends", 0, number, 0, None, value), None)
             send = sent.model
             piece = (send.recipient_id, send.channel, send.campaign_id)
             said = self._unlisted(send), clear_key(send), piece, send.event_id

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.decide import Decision
@@ -38,8 +40,7 @@ ONE_RECORD = (
 """Reasons that one corrected record cures together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(msgspec.Struct, frozen=True):
     """Return of a person who had left: the reason they left for, and the later source that brought them back.
 
     `source` is None where the person was erased and no later source is dated.
@@ -65,8 +66,7 @@ class Checked:
     duplicate_of: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(msgspec.Struct, frozen=True):
     """One line as the sums need it, without its send and facts.
 
     `curing`: the remedies of each reason that would clear the send alone, in the order of reasons. `evidence`: the
