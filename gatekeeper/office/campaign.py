@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import orjson
 
 from gatekeeper.audit.records.record import FOREIGN
@@ -57,6 +58,33 @@ class Counts:
         }
 
 
+class _Reason(msgspec.Struct, gc=False):
+    code: str
+
+
+class _Act(msgspec.Struct, gc=False):
+    outcome: str
+    item: str | None = None
+    act_id: str | None = None
+
+
+class _Told(msgspec.Struct, gc=False):
+    """The fields of an audit record that are counted; the rest is not read."""
+
+    did: str
+    stage: str
+    campaign: str | None
+    channel: str | None
+    reasons: tuple[_Reason, ...]
+    verdict: str | None = None
+    mode: str = "live"
+    subj: str | None = None
+    act: _Act | None = None
+
+
+_read = msgspec.json.Decoder(_Told).decode
+
+
 @dataclass(slots=True)
 class Campaign:
     """The pieces of one campaign, by the ids of their decisions; records come in the order of their partition.
@@ -88,28 +116,28 @@ class Campaign:
     def audit(self, value: bytes | None) -> None:
         """Adds a record of `audit`."""
         with suppress(*FOREIGN):
-            self._audit(orjson.loads(value or b""))
+            self._audit(_read(value or b""))
 
-    def _audit(self, found: dict[str, Any]) -> None:
-        if found["campaign"] != self.id or found.get("mode", "live") != "live":
+    def _audit(self, found: _Told) -> None:
+        if found.campaign != self.id or found.mode != "live":
             return
-        did, act, reasons = found["did"], found.get("act"), found["reasons"]
-        if found["stage"] == "intake":
+        did, act = found.did, found.act
+        if found.stage == "intake":
             self.decided += 1
-            self.pieces.add((found.get("subj") or did, found["channel"]))
+            self.pieces.add((found.subj or did, found.channel or ""))
         elif act is None:
             return
-        elif act["outcome"] == "handed":
-            self.handed[act["item"]] = act["act_id"]
+        elif act.outcome == "handed":
+            self.handed[act.item or ""] = act.act_id or ""
             return
-        elif act["outcome"] in ("cleared", "withheld"):
-            self.withheld.pop(act["item"], None)
+        elif act.outcome in ("cleared", "withheld"):
+            self.withheld.pop(act.item or "", None)
         else:
             return
-        if found["verdict"] == "clear":
+        if found.verdict == "clear":
             self.cleared.add(did)
         else:
-            self.withheld[did] = reasons[0]["code"] if reasons else ""
+            self.withheld[did] = found.reasons[0].code if found.reasons else ""
 
     def recall(self, value: bytes | None) -> None:
         """Adds a record of `recalls`."""
