@@ -391,9 +391,10 @@ def erasures(told: Told) -> dict[str, str]:
     """Returns whose each erasure is that erased somebody, by its audit record's id; the second one erases nothing."""
     topic, erased, found = told.settings.topic("acts"), set[str](), dict[str, str]()
     for audit in told.audits:
-        if audit.src.topic == topic and audit.act and audit.act.kind in ("erase", "readmit"):
+        act = audit.act
+        if audit.src.topic == topic and act and act.kind in ("erase", "readmit") and act.outcome == "recorded":
             whose = orjson.loads(told.acts[audit.src.offset].value or b"")["recipient_id"]
-            if audit.act.kind == "readmit":
+            if act.kind == "readmit":
                 erased.discard(whose)
             elif whose not in erased:
                 erased.add(whose)

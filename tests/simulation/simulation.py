@@ -152,7 +152,7 @@ class Simulation:
                 worker.machine.go_on()
                 self.beside(self.group.heard(worker))
         began, open_ = loop.time(), promises.Left(self.kafka, self.settings)
-        while left := open_.places():
+        while (left := open_.places()) or loop.time() - began < RESUME_SECONDS:  # some writes are still on their way
             if loop.time() - began > HEALED_SECONDS:
                 raise promises.Broken(f"not decided {HEALED_SECONDS:.0f} s after all was well: {left}")
             await asyncio.sleep(0.5)
