@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
 from tests.cli.conftest import Run, System
 from tests.support.provider import provider_file
@@ -23,6 +24,8 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def add(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(passwords, "LOG_N", 10)  # a hash is made to take long
+
     def add(name: str, *roles: str, password: str = PASSWORD, more: tuple[str, ...] = ()):
         monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
         chosen = [word for role in roles for word in ("--role", role)]
