@@ -1,9 +1,10 @@
-"""The tests share one real Kafka a session and a repository of its jars; each test has names of its own."""
+"""The tests share one real Kafka a run and a repository of its jars; each test has names of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import signal
 import threading
 import uuid
@@ -14,12 +15,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from streams.kafka import jars
+from streams.kafka import jars, node
 from streams.kafka.broker import Broker
+from tests.support.shared_kafka import Shared, shared
 
 # A change is judged by the same examples everywhere; look for new ones with  --hypothesis-profile=default
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+# A port is looked for first and used later, so processes that run side by side look in different places.
+_NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw9").removeprefix("gw")) % 10
+node.PORTS = node.PORTS[_NUMBER * 1_200 :][:1_200]
 
 # What a shell runs in the background ignores Ctrl-C, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,10 +38,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[Broker]:
+def kafka() -> Iterator[Broker | Shared]:
     """A running Kafka, the same for the whole session; tests that hurt a broker start their own."""
-    with Broker() as broker:
-        yield broker
+    if running := shared():
+        yield running
+    else:
+        with Broker() as broker:
+            yield broker
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import os
 from collections import Counter
+from collections.abc import Iterator
 
 import kafka as kafka_python
 import orjson
@@ -15,6 +16,7 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
 from schemas.topics import INPUTS
 from streams.client.reader import Reader
+from streams.kafka.broker import Broker
 from streams.worker import unread_facts
 from tests.support import forked, staff
 from tests.support.bad_sends import BAD_SENDS
@@ -31,6 +33,13 @@ BOMBS = int(os.environ.get("BOMBS", "8"))
 GROWTH_MB = 50
 TEMPLATES = [(f"template/{one['id']}", one) for _, one in REFERENCE if one["kind"] == "template"]
 """The reference records that the bad sends name. Without them, some would be refused for another fault."""
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Broker]:
+    """One of its own: its files are spoilt, and it is given bombs."""
+    with Broker() as broker:
+        yield broker
 
 
 @pytest.fixture
