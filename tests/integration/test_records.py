@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import itertools
 import os
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 
 import kafka as kafka_python
 import orjson
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.partitioner import partition_of
@@ -71,6 +73,11 @@ def compression(world: World, codec: str) -> None:
         names = [world.topic(name) for name in INPUTS]
         wanted = [ConfigResource(ConfigResourceType.TOPIC, name, {"compression.type": codec}) for name in names]
         assert set(admin.alter_configs(wanted)["topic"].values()) == {"OK"}
+    # the broker applies changes one after the other, so that it knows of a later one when this one is done
+    later, outside = f"{world.prefix}{uuid.uuid4().hex}", AdminClient({"bootstrap.servers": world.bootstrap})
+    for made in outside.create_topics([NewTopic(later, 1, 1)]).values():
+        made.result()
+    until(lambda: not outside.list_topics(later, timeout=10).topics[later].error, "the change")
 
 
 def note(person: str) -> dict:
