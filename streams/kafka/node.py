@@ -87,9 +87,17 @@ def is_free(port: int) -> bool:
         return True
 
 
+_given = set[int]()
+"""The ports that this process was given. It may use them later than it asked for others."""
+
+
 def free_port(*but: int) -> int:
-    """A port that is free now and not in `but`; UnavailableError (3) if none is found."""
-    for port in random.sample(PORTS, 200):
-        if port not in but and is_free(port):
+    """A port that is free now, not in `but`, and not given to this process before.
+
+    Raises UnavailableError (3) if none is found.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        if port not in _given and port not in but and is_free(port):
+            _given.add(port)
             return port
     raise UnavailableError("error.ports_taken", first=PORTS.start, last=PORTS.stop - 1)

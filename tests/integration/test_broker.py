@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from gatekeeper.errors import UnavailableError
-from streams.kafka import jars, java
+from streams.kafka import jars, java, node
 from streams.kafka.broker import Broker
 from tests.support.world import BACK_SOON
 
@@ -125,6 +125,12 @@ def test_given_a_format_cut_short_a_kill_and_an_orderly_stop_then_address_and_co
     with Broker(folder) as another:
         assert another.bootstrap == address
         until(lambda: committed(another, "kept") == [b"before", b"after"], "both records")
+
+
+def test_given_ports_asked_for_one_after_another_then_none_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "PORTS", range(20_000, 20_400))
+    ports = [node.free_port() for _ in range(200)]
+    assert len(set(ports)) == len(ports)
 
 
 def test_given_no_port_asked_then_it_is_not_one_that_a_client_could_be_given(kafka: Broker) -> None:

@@ -59,7 +59,7 @@ def bootstraps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     tmp_path = tmp_path_factory.mktemp("late")
     with ExitStack() as stack:
         one, controller = node.free_port(), node.free_port()
-        two = node.free_port(one, controller)
+        two = node.free_port()
         prompt = node.properties(one, controller)
         stack.enter_context(Broker(tmp_path / "one", port=one, settings=prompt, exact=True))
         late = Late(controller)

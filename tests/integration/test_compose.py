@@ -66,7 +66,7 @@ def on_loopback(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[st
     """Returns `environment` with its listeners moved to free ports of loopback, and those ports by listener."""
     ports: dict[str, tuple[str, int]] = {}
     for listener, port in re.findall(r"(\w+)://[^:,]*:(\d+)", environment["KAFKA_LISTENERS"]):
-        ports[listener] = (port, node.free_port(*(taken for _, taken in ports.values())))
+        ports[listener] = (port, node.free_port())
     changed = dict(environment)
     for name in ("KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CONTROLLER_QUORUM_VOTERS"):
         for old, new in ports.values():

@@ -33,9 +33,7 @@ class Cluster:
     """
 
     def __init__(self, folder: Path, size: int, settings: Mapping[str, str] | None = None) -> None:
-        ports: list[int] = []
-        while len(ports) < 3 * size:
-            ports.append(node.free_port(*ports))
+        ports = [node.free_port() for _ in range(3 * size)]
         clients, controllers, proxied = ports[:size], ports[size : 2 * size], ports[2 * size :]
         self.bootstrap = ",".join(f"{node.HOST}:{port}" for port in clients)
         self.proxy = Proxy(dict(enumerate(proxied, 1)))

@@ -94,9 +94,9 @@ class Secured:
 def secured(folder: Path) -> Iterator[Secured]:
     """Runs such a broker."""
     client = node.free_port()
-    controller = node.free_port(client)
-    secure = node.free_port(client, controller)
-    tls = node.free_port(client, controller, secure)
+    controller = node.free_port()
+    secure = node.free_port()
+    tls = node.free_port()
     _certify(folder)
     properties = node.properties(client, controller)
     for name, port, protocol in (("SECURE", secure, "SASL_SSL"), ("TLS", tls, "SSL")):
