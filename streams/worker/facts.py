@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
@@ -153,7 +154,11 @@ class Followers:
     async def _read(self) -> None:
         tps, loop = list(self._positions), asyncio.get_running_loop()
         while True:
-            fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS)
+            try:
+                fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS)
+            except OffsetOutOfRangeError:
+                await self._demand_there()
+                continue
             began = loop.time()
             for tp, records in fetched.items():
                 for record in await self._whole(tp, records):
@@ -171,6 +176,14 @@ class Followers:
                     self._moved.notify_all()
             await self._keep(loop.time())
             await asyncio.sleep(0)
+
+    async def _demand_there(self) -> None:
+        """Returns if the logs still have the positions, and a deposed leader alone did not; else raises."""
+        begin, ends = await self.ends.beginnings(self._positions), await self.ends.stable(self._positions)
+        for tp, position in self._positions.items():
+            if not begin[tp] <= position <= ends[tp]:
+                raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=position)
+            self._reader.seek(tp, position)  # asks the leader that was just found
 
     async def _keep(self, now: float) -> None:
         """Begins a commit to the disk when one is due. Facts bind before that: a commit only saves a restart work."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.engine import recalls, signers
 from gatekeeper.engine.handoffs import CampaignWalk
@@ -156,6 +156,16 @@ def asked_too_early(patch: pytest.MonkeyPatch) -> None:
 def barrier_at_the_stable_end(patch: pytest.MonkeyPatch) -> None:
     """The barrier waits for the last stable offset, before which acknowledged facts may have no marker yet."""
     patch.setattr(Ends, "ends", Ends.stable)
+
+
+@planted
+def ended_by_a_deposed_leader(patch: pytest.MonkeyPatch) -> None:
+    """A deposed leader that lacks the newest facts is believed that they are gone, and the worker ends."""
+
+    async def demand(self: Followers) -> None:
+        raise OffsetOutOfRangeError
+
+    patch.setattr(Followers, "_demand_there", demand)
 
 
 @planted

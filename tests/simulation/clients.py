@@ -112,15 +112,15 @@ class Reader:
             stale = log.deposed is not None and self._leaders.get(tp, -1) < log.leader_epoch
             if log.deposed is None:
                 self._leaders[tp] = log.leader_epoch
+            elif network.random.random() < 0.05:
+                self._leaders[tp] = -1  # by the answer of any broker to Metadata, which has no epochs
             if network.withholds(machine, tp) or most <= 0:
                 continue
             if network.random.random() < 0.2:
                 most = min(most, network.random.randint(1, 3))
             try:
                 records, position = log.fetch(at, most, committed=self.committed, stale=stale)
-            except Refusal:
-                if stale:
-                    continue  # it has not what a newer leader gave us
+            except Refusal:  # a deposed leader has not what a newer one gave us
                 raise OffsetOutOfRangeError({tp: at}) from None
             if position != at:
                 self._positions[tp], moved = position, True
