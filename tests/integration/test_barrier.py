@@ -251,10 +251,10 @@ def test_given_a_race_of_600_withdrawals_and_sends_then_none_is_cleared(world, m
             await asyncio.to_thread(race)
             # the flood's pieces are called back besides, as their people withdrew
             await eventually(lambda: sum(a.stage == "intake" for a in world.audits()) == 900, "all sends")
+            assert set(Watched.waiting) == {None}, "a busy worker is ready"
 
     asyncio.run(run())
     verdicts = world.verdicts()
     raced = [verdicts[f"e-{name}"] for name in names]
     assert raced == [("block", "CONSENT_WITHDRAWN")] * len(names)
     assert sum(verdict == "clear" for verdict, _ in verdicts.values()) > 0, "the flood before was cleared"
-    assert set(Watched.waiting) == {None}, "a busy worker is ready"
