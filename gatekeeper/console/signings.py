@@ -14,7 +14,7 @@ from streams.client.touch import Touch, TouchedSignatory
 
 SECONDS = 9 * 60.0
 """Life of a signing; ten minutes after it was dated, a signature counts for nothing."""
-MOST_OF_ONE, MOST = 3, 200
+MAX_OF_ONE, MAX_OPEN = 3, 200
 """Signings kept of one person, and of all."""
 
 
@@ -72,9 +72,9 @@ class Signings:
         with self._lock:
             kept = [name for name, known in self._open.items() if known.until > self._clock()]
             mine = [name for name in kept if self._open[name].by == one.by]
-            gone = {*self._open.keys() - set(kept), *mine[: len(mine) + 1 - MOST_OF_ONE]}
+            gone = {*self._open.keys() - set(kept), *mine[: len(mine) + 1 - MAX_OF_ONE]}
             left = [name for name in kept if name not in gone]
-            for name in (*gone, *left[: max(0, len(left) + 1 - MOST)]):
+            for name in (*gone, *left[: max(0, len(left) + 1 - MAX_OPEN)]):
                 del self._open[name]
             self._open[one.name] = one
 

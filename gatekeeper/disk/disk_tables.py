@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 MAP_BYTES = 1 << 38
 """Size of the map: addresses, not memory or disk. No file of a machine's people comes near."""
-MOST_TABLES = 32
+MAX_TABLES = 32
 FOLDERS = 64
 """Processes that may share a folder, at most; each has a numbered one in it."""
 _FILE, _LOCKS, _SPOILT = "data.mdb", "lock.mdb", "spoilt"
@@ -119,7 +119,7 @@ class DiskTables:
     def _opened(self) -> bool:
         """Opens the file, or makes it; False if it is broken or of another identity."""
         try:
-            self._env = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=MOST_TABLES, metasync=False, mode=0o600)
+            self._env = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=MAX_TABLES, metasync=False, mode=0o600)
         except _BROKEN:
             return False
         except (lmdb.Error, OSError) as error:

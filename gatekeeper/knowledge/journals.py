@@ -29,7 +29,7 @@ class Unread(NamedTuple):
     names: frozenset[str] | None
 
 
-class Refused(NamedTuple):
+class NamedInRefusal(NamedTuple):
     """A name in a refusal, by whom, the refusal's arrival (milliseconds) and its place."""
 
     kind: str
@@ -39,7 +39,7 @@ class Refused(NamedTuple):
     record: str
 
 
-class Counted(msgspec.Struct, frozen=True):
+class FactCounts(msgspec.Struct, frozen=True):
     """Counts over all records so far, as of `TokenKeys` and `Copies`."""
 
     stops: list[tuple[Counts, int]] = []
@@ -60,7 +60,7 @@ class Journals:
         if one.place[0] != "reference":
             self._unread["/".join(map(str, one.place))] = _PACK.encode(one)
 
-    def refused(self, one: Refused) -> None:
+    def refused(self, one: NamedInRefusal) -> None:
         """Writes a name in a refusal."""
         self._refused[f"{one.kind} {one.code} {one.whom}"] = _PACK.encode(one)
 
@@ -79,21 +79,21 @@ class Journals:
     def count(self, stops: Counter[Counts], sources: Counter[str], runs: dict[Partition, CopiedRun]) -> None:
         """Writes the counts so far."""
         told = [(place, run) for place, run in runs.items() if place[0] != "reference"]
-        self._counted[_COUNTED] = _PACK.encode(Counted(list(stops.items()), dict(sources), told))
+        self._counted[_COUNTED] = _PACK.encode(FactCounts(list(stops.items()), dict(sources), told))
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> FactCounts:
         """The counts that were written last."""
         said = self._counted.get(_COUNTED)
-        return msgspec.msgpack.decode(said, type=Counted) if said else Counted()
+        return msgspec.msgpack.decode(said, type=FactCounts) if said else FactCounts()
 
     def unread_records(self) -> Iterator[Unread]:
         """Yields the unreadable records."""
         return (msgspec.msgpack.decode(row, type=Unread) for _, row in self._unread.items())
 
-    def refusals(self) -> Iterator[Refused]:
+    def refusals(self) -> Iterator[NamedInRefusal]:
         """Yields the names in refusals."""
-        return (msgspec.msgpack.decode(row, type=Refused) for _, row in self._refused.items())
+        return (msgspec.msgpack.decode(row, type=NamedInRefusal) for _, row in self._refused.items())
 
     def corrections(self) -> Iterator[Record]:
         """Yields the corrections of erasures."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gatekeeper.deciding.arrival import ENDS, WILL_KINDS
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.scope import purpose_known
-from gatekeeper.knowledge.journals import Refused
+from gatekeeper.knowledge.journals import NamedInRefusal
 from schemas.events import NO_STATES, Consent, Suppression
 
 NAMES, PEOPLE = 1000, 1000
@@ -33,16 +33,16 @@ class NamedByRefusals:
     def __init__(self) -> None:
         self._held: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
 
-    def add(self, model: Any, *, whom: str, record: str, arrived: int) -> Iterator[Refused]:
+    def add(self, model: Any, *, whom: str, record: str, arrived: int) -> Iterator[NamedInRefusal]:
         """Takes in a fact, and yields what is new. `whom`: its person or token. `record`: its place.
 
         `arrived`: in milliseconds.
         """
         for kind, code in _names(model):
-            if self.take(one := Refused(kind, code, whom, arrived, record)):
+            if self.take(one := NamedInRefusal(kind, code, whom, arrived, record)):
                 yield one
 
-    def take(self, one: Refused) -> bool:
+    def take(self, one: NamedInRefusal) -> bool:
         """Takes in a name in a refusal. The result tells whether it is new and kept."""
         name = one.kind, one.code
         if name not in self._held and len(self._held) >= NAMES:

@@ -7,7 +7,7 @@ from typing import Any
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from schemas.audit import Acts
 
-MOST = 100
+MAX_ROWS = 100
 """Most records of each kind that are named."""
 
 
@@ -19,14 +19,14 @@ def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
     began, state = log.roster.began is not None, log.endorsements
     waiting = [
         {"record": name, "place": "reference/{}/{}".format(*order), "signed_by": list(by)}
-        for name, order, by in state.waiting[:MOST]
+        for name, order, by in state.waiting[:MAX_ROWS]
     ]
     return {
         "acts": "signed" if began else "unsigned" if acts == "unsigned" else "nobody",
         "waiting": waiting,
-        "unsigned": sorted(state.unsigned)[:MOST] if began else [],
+        "unsigned": sorted(state.unsigned)[:MAX_ROWS] if began else [],
         "refused": [
             {"record": one.of, "place": "reference/{}/{}".format(*one.order), "code": one.code}
-            for one in state.refused[:MOST]
+            for one in state.refused[:MAX_ROWS]
         ],
     }

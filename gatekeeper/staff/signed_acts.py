@@ -26,7 +26,7 @@ Refused = Literal[
     "vouched_not_enough",
 ]
 """Codes of an act that is refused for its signature."""
-MOST = 8
+MAX_SIGNATURES = 8
 """Signatures of one act that are read."""
 _KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "authenticator", "client", "tree")
 
@@ -51,7 +51,7 @@ def signatures(headers: Iterable[tuple[str, bytes]]) -> list[ActSignature]:
     """The readable signatures among a record's headers; others are passed over."""
     found = list[ActSignature]()
     for name, value in headers:
-        if name == HEADER and len(found) < MOST:
+        if name == HEADER and len(found) < MAX_SIGNATURES:
             try:
                 found.append(ActSignature.model_validate_json(value))
             except ValidationError:

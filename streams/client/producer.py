@@ -1,4 +1,4 @@
-"""The transactional producer of one partition: each request is sent once, after the answer to the previous one.
+"""The transactional producer of one partition: each request is sent once, a commit after all other answers.
 
 A client library repeats unanswered requests. That is a hole with brokers whose epoch spans several transactions: a
 delayed request to commit can arrive in the middle of the next transaction, and end it there. So any missing answer ends

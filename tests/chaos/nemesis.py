@@ -39,6 +39,11 @@ class Nemesis:
         """The number of faults of each kind that hurt."""
         self.missed: Counter[str] = Counter()
 
+    @property
+    def kinds(self) -> int:
+        """The number of kinds that so many brokers can suffer."""
+        return len(self._kinds)
+
     def tick(self) -> None:
         """Begins what is next."""
         if self._next > time.monotonic():
@@ -105,7 +110,8 @@ def main(folder: Path, brokers: int, seed: int, script: Path | None) -> None:
             hurting = order == "hurt"
             if order == "heal":
                 nemesis.heal()
-                say({"landed": nemesis.landed, "missed": nemesis.missed, "codes": stage.codes})
+                told = {"kinds": nemesis.kinds, "landed": nemesis.landed, "missed": nemesis.missed}
+                say(told | {"codes": stage.codes})
 
 
 def say(what: dict[str, Any]) -> None:

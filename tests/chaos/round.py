@@ -47,6 +47,8 @@ class Report:
     verdicts: dict[str, int] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
     """The events that were too rare when the round healed."""
+    kinds: int = 0
+    """The number of kinds of fault that there are."""
     landed: dict[str, int] = field(default_factory=dict)
     missed: dict[str, int] = field(default_factory=dict)
     codes: list[tuple[str, int]] = field(default_factory=list)
@@ -135,7 +137,8 @@ def run(
         if also is not None:
             also(world)
         done = history()
-    report.landed, report.missed, report.codes = told["landed"], told["missed"], told["codes"]
+    report.kinds, report.codes = told["kinds"], told["codes"]
+    report.landed, report.missed = told["landed"], told["missed"]
     report.said = dict(Counter(said.kind for said in done.said_and_acknowledged(*FEWEST)))
     report.verdicts = dict(Counter(f"{a['stage']} {a['verdict']}" for a in done.audits))
     report.found += check(done) + invalid(report, seconds)
@@ -166,7 +169,7 @@ def lacking(history: History, seconds: float) -> list[str]:
 def invalid(report: Report, seconds: float) -> list[str]:
     """Returns why a round shows nothing: too little was done, or too little was hurt."""
     found, kinds = list(report.lacking), len(report.landed)
-    wanted = min(KINDS_A_MINUTE * seconds / 60, kinds + len(report.missed.keys() - report.landed.keys()))
+    wanted = min(KINDS_A_MINUTE * seconds / 60, report.kinds)
     if kinds < wanted:
         found.append(f"{kinds} kinds of fault hurt, and {wanted:.0f} are the least")
     return [f"invalid: {sentence}" for sentence in found]

@@ -1,8 +1,8 @@
 """Faults that only three brokers can cause, each caused on purpose in one cluster.
 
-A leader that was halted answers from its old log (`tests/stale_leader.py`). A commit that a middlebox kept arrives in
-the middle of the next transaction: the broker must refuse it. A broker that is halted takes connections and answers
-nothing: the gate leaves it as soon as Kafka does.
+A leader that was halted answers from its old log (`tests/support/stale_leader.py`). A commit that a middlebox kept
+arrives in the middle of the next transaction: the broker must refuse it. A broker that is halted takes connections and
+answers nothing: the gate leaves it as soon as Kafka does.
 """
 
 from __future__ import annotations

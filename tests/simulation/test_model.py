@@ -2,7 +2,7 @@
 
 The real one is asked in the protocol versions that our own clients speak, below any client that would ask again by
 itself. Left out: compaction and the expiry of transactions, which take Kafka's own threads minutes, and leaders that
-were deposed, which take three brokers (the directed trials in tests/chaos have them).
+were deposed, which take three brokers (`tests/integration/test_three_brokers.py` has them).
 """
 
 from __future__ import annotations

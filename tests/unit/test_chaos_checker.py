@@ -363,7 +363,10 @@ def test_given_a_round_in_which_little_happened_then_it_is_invalid():
 
 def test_given_a_round_in_which_little_was_hurt_then_it_is_invalid():
     hurt = dict.fromkeys("abcdefgh", 1)
-    right = Report(1, landed=hurt, missed={"x": 1, "y": 3})
+    right = Report(1, kinds=10, landed=hurt, missed={"x": 1, "y": 3})
     assert invalid(right, 60) == []
     assert len(invalid(replace(right, landed={"a": 50}, missed=hurt), 60)) == 1
+    assert len(invalid(replace(right, landed={}, missed={}), 60)) == 1
+    assert len(invalid(right, 300)) == 1, "in a long round each kind has to hurt"
+    assert invalid(replace(right, kinds=8), 300) == []
     assert len(invalid(replace(right, lacking=["no handoff clear"]), 60)) == 1

@@ -13,7 +13,7 @@ import pytest
 
 from gatekeeper.cli.staff import _passkey as read_line
 from gatekeeper.console import passwords
-from gatekeeper.console.signings import MOST_OF_ONE, SECONDS, SaidBefore, Signing, Signings
+from gatekeeper.console.signings import MAX_OF_ONE, SECONDS, SaidBefore, Signing, Signings
 from gatekeeper.console.users import Users
 from gatekeeper.errors import UsageError
 from gatekeeper.staff.signed_acts import Signer, readmits, weigh
@@ -335,9 +335,9 @@ def test_signings_then_they_end_by_time_by_use_and_by_number() -> None:
         held.put(one)
         return one
 
-    mine = [begun() for _ in range(MOST_OF_ONE + 1)]
+    mine = [begun() for _ in range(MAX_OF_ONE + 1)]
     other = begun("taro")
-    assert [held.get(one.name, "hanako") is one for one in mine] == [False, *[True] * MOST_OF_ONE]
+    assert [held.get(one.name, "hanako") is one for one in mine] == [False, *[True] * MAX_OF_ONE]
     assert held.get(mine[-1].name, "taro") is None
     assert [held.close(mine[-1]), held.close(mine[-1])] == [True, False]
     now[0] = SECONDS
