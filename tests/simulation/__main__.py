@@ -23,12 +23,13 @@ TRACED = 3
 MODULES = tuple(
     f"streams.worker.{name}"
     for name in (
-        *("acts", "batch", "batch_input", "clock", "departures", "facts", "group_offsets", "intake", "ledger"),
-        *("offsets", "partition", "reevaluation", "settling", "takeover", "transaction", "turn"),
+        *("acts", "batch", "batch_input", "clock", "dead_facts", "departures", "facts", "gate", "group_offsets"),
+        *("intake", "ledger", "offsets", "partition", "reevaluation", "settling", "takeover", "transaction", "turn"),
+        *("unread_facts", "worker_context"),
     )
 )
-"""The modules that a simulated worker runs. It leaves out those between it and Faust, the process or the network:
-`app`, of which the gate runs here, `chunks`, `clients` and `process`."""
+"""The modules that a simulated worker runs. It leaves out those between it and Faust, the process, the network or the
+disk: `app`, `chunks`, `clients`, `health`, `holders`, `kept_facts` and `process`."""
 LAST = 60
 
 
