@@ -16,6 +16,7 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Part, Topic
 from streams.client import admin
+from streams.client.broker_advice import Advice, advise
 from streams.client.rights import rights
 from streams.operations import copying
 
@@ -51,7 +52,7 @@ def create(repair: bool, as_json: bool) -> None:
 def verify(as_json: bool) -> None:
     """Prints each difference, and advice about the brokers; exit 1 if there is a difference."""
     settings = load()
-    differences, advice = admin.verify(settings), admin.advise(settings)
+    differences, advice = admin.verify(settings), advise(settings)
     if as_json:
         show_json({"broker": settings.bootstrap, "differences": _plain(differences), "advice": _plain(advice)})
     elif differences:
@@ -165,7 +166,7 @@ def _kept(topic: Topic, settings: Settings) -> str:
     return text("cli.kept_days", days=int(config["retention.ms"]) // DAY_MS)
 
 
-def _plain(differences: Sequence[admin.Difference | admin.Advice]) -> list[dict[str, Any]]:
+def _plain(differences: Sequence[admin.Difference | Advice]) -> list[dict[str, Any]]:
     return [{**asdict(each), "message": str(each)} for each in differences]
 
 

@@ -17,7 +17,7 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.client import admin
+from streams.client import broker_advice
 from streams.client.reader import Reader
 from tests.cli.conftest import System
 from tests.support import invented
@@ -49,7 +49,7 @@ def test_brokers_that_let_transactions_be_open_for_longer_then_verify_advises_an
 ) -> None:
     assert run("topics", "create").code == 0
     assert run("topics", "verify", "--json").json["advice"] == []
-    monkeypatch.setitem(admin.ADVISED, admin.OPEN_TRANSACTION, 30_000)
+    monkeypatch.setitem(broker_advice.ADVISED, broker_advice.OPEN_TRANSACTION, 30_000)
     verified = run("topics", "verify")
     assert verified.code == 0
     assert "transaction.max.timeout.ms=60000" in verified.err

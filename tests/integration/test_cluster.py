@@ -15,6 +15,7 @@ from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, answering, cluster, progress
+from streams.client.broker_advice import Advice, advise
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from tests.support.world import until
@@ -88,10 +89,10 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_ends_when_it_knows
 def test_a_broker_with_the_times_of_kafka_itself_then_advice_names_them(bootstraps: list[str]) -> None:
     settings = Settings(broker=",".join(bootstraps))
     advice = [
-        admin.Advice(2, "transaction.max.timeout.ms", "900000", "60000"),
-        admin.Advice(2, "controller.socket.timeout.ms", "30000", "5000"),
+        Advice(2, "transaction.max.timeout.ms", "900000", "60000"),
+        Advice(2, "controller.socket.timeout.ms", "30000", "5000"),
     ]
-    until(lambda: admin.advise(settings) == advice, "both brokers are known")
+    until(lambda: advise(settings) == advice, "both brokers are known")
 
 
 def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_that(bootstraps: list[str]) -> None:
