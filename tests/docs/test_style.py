@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from gatekeeper.cli import HEADINGS
 from gatekeeper.texts import text
 from tests.docs.conftest import PAGES
+from tests.docs.sentences import docstrings, long, of_page, words
 
 HOW_TO = sorted(name for name in PAGES if name.startswith("docs/how-to/"))
 RIDDLES = (
@@ -68,16 +67,36 @@ def test_a_riddle_that_was_solved_then_nobody_is_told_it_again(source: str, ridd
     assert riddle not in source
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_then_no_sentence_has_more_than_20_words(name: str) -> None:
+    assert long(of_page(PAGES[name])) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "sentences"),
+    [
+        ("Two lines\nmake one. Here is\nanother.", ["Two lines make one.", "Here is another."]),
+        ("# A heading\nis none of the text.", ["A heading", "is none of the text."]),
+        ("* one item\n  goes on\n* and another", ["one item goes on", "and another"]),
+        ("| a | b. c |\n|---|---|\n| d | e |", ["a", "b.", "c", "d", "e"]),
+        ("See [two words](page.md#a.b) there, e.g. now.", ["See two words there, abbreviation now."]),
+        ("Set `a b. c`, `d` and `e` to {some value}.", ["Set Code to Value."]),
+        ("Before:\n\n```sh\nnot. counted.\n```\n\n    nor. this.\n\nAfter!", ["Before:", "After!"]),
+        ('A "quotation." Then 文です。次の文。', ['A "quotation.', "Then 文です。", "次の文。"]),
+    ],
+)
+def test_a_page_then_its_sentences_are_told_apart(page: str, sentences: list[str]) -> None:
+    assert list(of_page(page)) == sentences
+
+
+def test_a_sentence_then_marks_are_no_words() -> None:
+    assert words("one — two, `three` · 4") == 4
+    assert long(iter(["a " * 20, "a " * 21])) == ["a " * 21]
+
+
 def test_a_docstring_then_it_begins_with_a_statement(house: Path) -> None:
     folders = ("schemas", "gatekeeper", "streams", "tests", "benchmarks", "scripts")
     files = [path for folder in folders for path in (house / folder).rglob("*.py")]
     assert len(files) > 500
     said = ((path, line) for path in files for line in docstrings(path.read_text("utf-8")))
     assert [f"{path.relative_to(house)}: {line}" for path, line in said if QUESTION.match(line)] == []
-
-
-def docstrings(source: str) -> Iterator[str]:
-    """Yields the first lines of all strings that stand alone: of modules, classes, functions and names."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield node.value.value.partition("\n")[0]
