@@ -21,7 +21,7 @@ ALLOWED = frozenset(
         "topic", "partition", "partitions", "kept", "offset", "position", "first", "next", "n", "generation", "fault",
         "clear", "confirm", "review", "block", "codes",
         "producer", "transaction", "command",
-        "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms",
+        "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms", "process",
     }
 )  # fmt: skip
 FOREIGN = {
@@ -47,12 +47,20 @@ def _drop(*_: Any) -> MutableMapping[str, Any]:
     raise structlog.DropEvent
 
 
-def configure(level: str = "info") -> None:
-    """Sends all logs to stderr; `level` is the threshold of our own events."""
+def configure(level: str = "info", *, process: int | None = None) -> None:
+    """Sends all logs to stderr; `level` is the threshold of our own events.
+
+    `process`: the number of this process, for each event; None if it is the only one.
+    """
+
+    def numbered(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return event if process is None else {"process": process, **event}
+
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        numbered,
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

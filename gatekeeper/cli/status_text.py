@@ -55,6 +55,11 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
     worker = state["worker"]
     ready = {True: "cli.status_ready", False: "cli.status_unready", None: "cli.status_no_answer"}[worker["ready"]]
     click.echo(text(ready, address=worker["address"]))
+    for row in (worker["answer"] or {}).get("processes", ()):
+        if not row["ready"]:
+            found = "unready" if row["ready"] is False else "silent" if row["pid"] else "ended"
+            numbers = {name: row[name] for name in ("process", "pid", "code")}
+            click.echo(text(f"cli.status_process_{found}", address=worker["address"], **numbers))
     if "policy" in (worker["answer"] or {}):
         click.echo(text("cli.status_policy", policy=worker["answer"]["policy"]))
     for wide in (worker["answer"] or {}).get("read_wide", ()):

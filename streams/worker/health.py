@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -16,15 +17,21 @@ from gatekeeper.settings import Settings
 MAX_CONNECTIONS = 64
 CONNECTION_SECONDS = 5.0
 """Seconds after which a connection is closed. The answer comes at once, and each connection gets one."""
+BACKLOG = 100
+"""Connections that wait for their turn, at most."""
 
 
 async def serve_health(
-    settings: Settings, readiness: Callable[[], Mapping[str, Any]], *, connections: Connections | None = None
+    settings: Settings,
+    readiness: Callable[[], Awaitable[Mapping[str, Any]]],
+    *,
+    listening: Sequence[socket.socket] = (),
+    connections: Connections | None = None,
 ) -> int:
     """Answers /healthz and /readyz with JSON, on the port returned.
 
-    `readiness`: the answer of /readyz, with True under `ready` for the status 200.
-    Raises UnavailableError (3) if it cannot listen.
+    `readiness`: gives the answer of /readyz, with True under `ready` for the status 200. `listening`: sockets to answer
+    on, instead of those of the settings. Raises UnavailableError (3) if it cannot listen.
     """
     bounded = connections or Connections(most=MAX_CONNECTIONS, seconds=CONNECTION_SECONDS)
 
@@ -32,7 +39,7 @@ async def serve_health(
         return _told({"alive": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        found = readiness()
+        found = await readiness()
         return _told(found, status=200 if found["ready"] else 503)
 
     pages = web.Application()
@@ -40,17 +47,34 @@ async def serve_health(
     runner = web.AppRunner(pages, access_log=None)
     await runner.setup()
     assert runner.server is not None
-    where = {"host": settings.http_host, "port": settings.http_port}
     make: Callable[[], asyncio.Protocol] = runner.server
+    found = listening or await listen(settings)
+    for one in found:
+        await asyncio.get_running_loop().create_server(lambda: OneAnswer(make(), bounded), sock=one)
+    return port_of(found)
+
+
+async def listen(settings: Settings) -> list[socket.socket]:
+    """The sockets of the health page, which listen; raises UnavailableError (3) if they cannot."""
+    where = {"host": settings.http_host, "port": settings.http_port}
     try:
         server = await asyncio.get_running_loop().create_server(
-            lambda: OneAnswer(make(), bounded), settings.http_host, settings.http_port
+            asyncio.Protocol, settings.http_host, settings.http_port, start_serving=False
         )
+        found = [one.dup() for one in server.sockets]
+        server.close()
+        for one in found:
+            one.listen(BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UnavailableError("error.http_port_busy", **where) from None
         raise UnavailableError("error.http_unusable", detail=error, **where) from None
-    port: int = server.sockets[0].getsockname()[1]
+    return found
+
+
+def port_of(listening: Sequence[socket.socket]) -> int:
+    """The port of listening sockets."""
+    port: int = listening[0].getsockname()[1]
     return port
 
 

@@ -7,6 +7,8 @@ import gc
 import os
 import shutil
 import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -83,13 +85,18 @@ def leave_group(settings: Settings) -> None:
         log.warning("group_not_left", worker=settings.worker, error=type(error).__name__)
 
 
-async def _work(settings: Settings) -> int:
+async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     await asyncio.to_thread(admin.demand, settings)
     await asyncio.to_thread(progress.demand_mode, settings)
     await asyncio.to_thread(people.demand, settings)
     kept = await asyncio.to_thread(KeptFacts.of, settings) if settings.data else None
     app = create_app(settings, kept=kept)
-    port = await serve_health(settings, app.gate.readiness)
+
+    async def readiness() -> Mapping[str, Any]:
+        found: Mapping[str, Any] = app.gate.readiness()
+        return found
+
+    port = await serve_health(settings, readiness, listening=listening)
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[int] = loop.create_future()
 
@@ -120,12 +127,20 @@ async def _work(settings: Settings) -> int:
     return stopping.result()
 
 
-def run(settings: Settings) -> None:
-    """Runs the worker until a signal and ends the process: 0 after SIGTERM, 130 after SIGINT, else the error's code."""
+def run(
+    settings: Settings, *, listening: Sequence[socket.socket] = (), begin: Callable[[], None] | None = None
+) -> None:
+    """Runs the worker until a signal and ends the process: 0 after SIGTERM, 130 after SIGINT, else the error's code.
+
+    `listening`: sockets for the health page, instead of those of the settings. `begin`: called first, in the
+    worker's loop.
+    """
 
     async def to_the_end() -> None:
+        if begin is not None:
+            begin()
         try:
-            code = await _work(settings)
+            code = await _work(settings, listening)
         except Exception as error:
             fail(error)
         os._exit(code)  # here and not after the loop, so that the rest of Faust does not delay the end

@@ -19,8 +19,8 @@ CONTEXT: ForkServerContext = get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.support.warm", __name__])
 
 
-def worker(log: Path, environment: dict[str, str], script: Path | None) -> None:
-    """Runs `gatekeeper worker`, or a script that does, with no other environment; what it says is added to `log`."""
+def worker(log: Path, environment: dict[str, str], script: Path | None, words: tuple[str, ...] = ()) -> None:
+    """Runs `gatekeeper worker WORDS`, or a script that does, with no other environment; its log is added to `log`."""
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for number in (1, 2):
         os.dup2(out, number)
@@ -29,7 +29,7 @@ def worker(log: Path, environment: dict[str, str], script: Path | None) -> None:
     if script is not None:
         runpy.run_path(str(script), run_name="__main__")
         return
-    _gatekeeper("worker")
+    _gatekeeper("worker", *words)
 
 
 def run(

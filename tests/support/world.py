@@ -598,9 +598,12 @@ class World:
             raise failures[0]
 
     @contextlib.contextmanager
-    def process(self, log: Path, script: Path | None = None, **settings: str) -> Iterator[Supervised]:
-        """Runs the worker as a process of its own, and ends it; `settings` (`worker="w1"`) go over the world's."""
-        supervised = Supervised(self, log, script, settings)
+    def process(self, log: Path, script: Path | None = None, *words: str, **settings: str) -> Iterator[Supervised]:
+        """Runs the worker as a process of its own, and ends it; `settings` (`worker="w1"`) go over the world's.
+
+        `words`: options of `gatekeeper worker`.
+        """
+        supervised = Supervised(self, log, script, settings, words)
         supervised.start()
         try:
             yield supervised
@@ -611,8 +614,10 @@ class World:
 class Supervised:
     """A worker's process, started again by whoever supervises it: this test."""
 
-    def __init__(self, world: World, log: Path, script: Path | None, settings: dict[str, str]) -> None:
-        self.log = log
+    def __init__(
+        self, world: World, log: Path, script: Path | None, settings: dict[str, str], words: tuple[str, ...] = ()
+    ) -> None:
+        self.log, self._words = log, words
         self.environment = world.environment | {f"GATEKEEPER_{key.upper()}": value for key, value in settings.items()}
         self.process: ForkServerProcess | None = None
         self.script, self._began = script, 0
@@ -621,7 +626,7 @@ class Supervised:
         self.log.touch()
         self._began = self.log.stat().st_size
         self.process = forked.CONTEXT.Process(
-            target=forked.worker, args=(self.log, os.environ | self.environment, self.script)
+            target=forked.worker, args=(self.log, os.environ | self.environment, self.script, self._words)
         )
         self.process.start()
 

@@ -1,0 +1,59 @@
+"""Several workers on one machine, as `gatekeeper worker --processes` runs them, on real Kafka."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from streams.kafka.broker import Broker
+from tests.support.world import Supervised, World, ask, until
+
+WORKERS = ["worker-0.0", "worker-0.1"]
+
+
+def started(worker: Supervised) -> list[int]:
+    """Returns the numbers of the workers that started, in order."""
+    return [event["process"] for event in worker.events("worker_started")]
+
+
+def partitions(answer: dict[str, Any]) -> list[list[int]]:
+    return [row["partitions"] for row in answer["processes"]]
+
+
+def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_once(
+    kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2, data=str(tmp_path / "data")).create()
+    names = [f"r{number}" for number in range(40)]
+    world.people(names)
+    with world.process(tmp_path / "log", None, "--processes", "2") as worker:
+        (event,) = until(lambda: worker.events("workers_started"), "the supervisor runs")
+        port = event["port"]
+        assert worker.process
+        assert len(os.listdir(f"/proc/{worker.process.pid}/task")) == 1, "a process with threads must not be forked"
+        assert ask(port, "healthz") == (200, {"alive": True})
+        _, answer = until(lambda: (found := ask(port, "readyz"))[0] == 200 and found, "both are ready")
+        assert sorted(partitions(answer)) == [[0], [1]]
+        assert (answer["partitions"], answer["people"], answer["facts_fresh"]) == ([0, 1], 40, True)
+        world.sends(names)
+        until(lambda: world.decided() == 40, "decisions")
+        assert sorted({message.key().decode() for message in world.read("manifests")}) == WORKERS
+
+        pids = {row["process"]: row["pid"] for row in answer["processes"]}
+        os.kill(pids[1], signal.SIGKILL)
+        world.sends(names, 40)
+        _, answer = until(lambda: (found := ask(port, "readyz"))[0] == 503 and found, "one is not ready")
+        assert [(row["ready"], row["code"]) for row in answer["processes"]] == [(True, None), (None, -9)]
+        until(lambda: world.decided() == 80, "decisions, also of the one that was started again")
+        assert sorted(started(worker)) == [0, 1, 1]
+        until(lambda: ask(port, "readyz")[0] == 200, "both are ready again")
+
+        world.sends(names, 80)
+        assert worker.stop() == 0
+        assert [event["code"] for event in worker.events("worker_stopped")] == [0, 0]
+    with world.process(tmp_path / "log") as alone:
+        until(lambda: world.decided() == 120, "what was left")
+        assert alone.owned() == [0, 1]
+    assert world.check(120) == {"clear": 120}
