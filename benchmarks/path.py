@@ -39,7 +39,7 @@ from gatekeeper.engine.outputs import told
 from gatekeeper.engine.sends import Judge, taken
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from schemas.codec import encode
 from schemas.record import Record
@@ -77,7 +77,7 @@ class Gate:
     """A gate without Kafka, which judges the blocks of a world."""
 
     def __init__(self, world: World) -> None:
-        self.store, self.memory = FactStore(), Memory()
+        self.store, self.state = FactStore(), LedgerState()
         for offset, (topic, key, value) in enumerate(world.facts):
             self.store.apply(Record(topic, 0, offset, AT, key, value))
         self.judge = Judge(
@@ -110,9 +110,9 @@ class Gate:
         records, found = self.records(campaign, block), []
         begun = time.process_time()
         for record in records:
-            judged = self.judge.judge(record, self.store, AT, memory=self.memory)
+            judged = self.judge.judge(record, self.store, AT, ledger=self.state)
             for entry in judged.entries:
-                self.memory.put(entry)
+                self.state.put(entry)
             found.append(judged)
         spent = time.process_time() - begun
         for judged in found:
@@ -122,7 +122,7 @@ class Gate:
 
     def staged(self, campaign: int, block: int) -> dict[str, float]:
         """Judges a block stage by stage; the result is the microseconds a send of each stage."""
-        now = Moment(self.judge, self.store, self.memory, AT, None)
+        now = Moment(self.judge, self.store, self.state, AT, None)
         records = self.records(campaign, block)
         spent: dict[str, float] = {}
 
@@ -139,7 +139,7 @@ class Gate:
         places = stage("address to tokens", lambda send: printed(self.judge.tokens, send), models)
 
         def view(send: Any, place: Any, plan: Any) -> Any:
-            known, zone = self.memory.about(send, AT), plan.policy.timezone
+            known, zone = self.state.about(send, AT), plan.policy.timezone
             return self.store.view(send, place, at=AT, zone=zone, asks=known.asks, releases=known.releases)
 
         plans = stage("plan", lambda one: self.judge.plans(self.store, AT).of(one), models)
@@ -158,7 +158,7 @@ class Gate:
         entries = stage("ledger", lambda one, why: one.remembered(why), made, causes)
         assert all(proofs)
         for entry in (entry for each, (_, salt) in zip(entries, people, strict=True) for entry in (*each, *salt)):
-            self.memory.put(entry)
+            self.state.put(entry)
         return spent
 
     @property

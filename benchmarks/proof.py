@@ -26,7 +26,7 @@ from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.entries import SALT_BYTES
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from schemas.record import Record
@@ -71,20 +71,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=500)
     count = parser.parse_args().records
-    subjects, memory, store = Subjects({1: secrets.token_bytes(32)}, secrets.token_bytes), Memory(), invented.store()
+    subjects, state = Subjects({1: secrets.token_bytes(32)}, secrets.token_bytes), LedgerState()
+    store = invented.store()
     records = sends(count)
     names = [orjson.loads(record.value or b"")["recipient_id"] for record in records]
     judged, packs = list[Judged](), load("jp-pmark")
     judge = Judge(packs, 8, subjects=subjects)
     for record in records:
-        judged.append(judge.judge(record, store, invented.T, memory=memory))
+        judged.append(judge.judge(record, store, invented.T, ledger=state))
         for entry in judged[-1].entries:
-            memory.put(entry)
+            state.put(entry)
     with tempfile.TemporaryDirectory() as folder:
         keys = Keys(Path(folder) / "keys")
         keys.make("worker", "mail.gatekeeper/worker")
         signer, audits = keys.signer("worker"), [one.audit for one in judged]
-    known = [subjects.of(name, memory)[0] for name in names]
+    known = [subjects.of(name, state)[0] for name in names]
     people = [(who, record.value) for who, record in zip(known, records, strict=True) if who]
     value = manifest(
         writer="worker-0",
@@ -103,7 +104,7 @@ def main() -> None:
     gc.disable()
     size = sum(len(record.value or b"") for record in records) / count
     parts = {
-        "key of somebody known": best(lambda: [subjects.of(name, memory) for name in names], count),
+        "key of somebody known": best(lambda: [subjects.of(name, state) for name in names], count),
         f"subj, and in_mac over {size:.0f} bytes": best(lambda: [who.names(raw) for who, raw in people], count),
         f"leaf and tree, over {sum(map(len, audits)) / count:.0f} bytes": best(lambda: merkle.root(audits), count),
         "signature": best(lambda: base64.b64encode(signer.sign(value)), count),
@@ -116,7 +117,7 @@ def main() -> None:
     print(f"{parts['signature'] * count:6.2f} µs  as it takes here")
     hashed = [bytes(length) for record, audit in zip(records, audits, strict=True) for length in lengths(record, audit)]
     print(f"{best(lambda: [sha256(one).digest() for one in hashed], count):6.2f} µs  of it SHA-256 alone")
-    anew = best(lambda: [subjects.of(name, Memory()) for name in names], count)
+    anew = best(lambda: [subjects.of(name, LedgerState()) for name in names], count)
     print(f"{anew:6.2f} µs  subj and the salt's entry, once for somebody new")
     size = (len(value) + len(signature)) / count
     print(f"{size:6.2f} B   of manifest and signature a record, {count} in one; {BYTES} are allowed")

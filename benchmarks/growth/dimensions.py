@@ -115,7 +115,7 @@ def clearances(count: int) -> Figures:
         before, began, used = private(), time.perf_counter(), time.process_time()
         found = asyncio.run(_taken_over(settings))
         took, used = time.perf_counter() - began, time.process_time() - used
-        assert found.memory.people == count
+        assert found.state.people == count
         size = private() - before
         return {"MB": size / 1e6, "bytes each": size / count, "s to take over": took, "µs each": used / count * 1e6}
 

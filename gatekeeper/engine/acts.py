@@ -16,7 +16,7 @@ from gatekeeper.engine.reemissions import reemitted
 from gatekeeper.engine.signers import Handler, Handling, SignedHandling
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from schemas.events import (
     Act,
     CampaignAct,
@@ -53,7 +53,7 @@ def recorded(now: Moment, asked: ActRecord) -> Answer:
 def paired(now: Moment, asked: ActRecord) -> Answer:
     """Answers an act that accompanies a fact. The fact decides; an erasure also destroys the person's salt."""
     if asked.act and asked.recipient_id and asked.act.kind in ("erase", "readmit"):
-        kept = erased(now.memory, asked.recipient_id, now.at, readmitted=asked.act.kind == "readmit")
+        kept = erased(now.ledger, asked.recipient_id, now.at, readmitted=asked.act.kind == "readmit")
         return Answer("recorded", entries=kept)
     return Answer("recorded")
 
@@ -67,21 +67,21 @@ def unread(now: Moment, asked: ActRecord) -> Answer:
     return Answer("unreadable", fault.fault, outputs=(letter,))
 
 
-def erased(memory: Memory, recipient_id: str, at: int, *, readmitted: bool) -> tuple[Entry, ...]:
+def erased(ledger: LedgerState, recipient_id: str, at: int, *, readmitted: bool) -> tuple[Entry, ...]:
     """The ledger entries of an erasure or a readmission of a person.
 
     An erasure destroys the salt for good. A second erasure changes nothing, because its audit record names nobody; a
     readmission starts with a new salt.
     A person who was not erased on this partition keeps the salt, because the salt proves their earlier records.
     """
-    gone = memory.salts.erased_at(recipient_id) is not None
+    gone = ledger.salts.erased_at(recipient_id) is not None
     if readmitted:
         return (entries.readmitted(recipient_id),) if gone else ()
     if gone:
         return ()
     owner = recipient_id.encode()
-    salt = (entries.unsalted(owner),) if memory.salts.of(owner) else ()
-    return (*memory.forgotten(recipient_id), entries.erased(recipient_id, at), *salt)
+    salt = (entries.unsalted(owner),) if ledger.salts.of(owner) else ()
+    return (*ledger.forgotten(recipient_id), entries.erased(recipient_id, at), *salt)
 
 
 HANDLERS: Mapping[type, Handler] = {

@@ -14,7 +14,7 @@ from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.times import instant
 from schemas.codec import encode
 from schemas.events import GIVEN_STATES, Ask
@@ -35,9 +35,9 @@ class Asked(NamedTuple):
     code: str | None = None
 
 
-def answered(store: KnownFacts, memory: Memory, recipient_id: str) -> bool:
+def answered(store: KnownFacts, ledger: LedgerState, recipient_id: str) -> bool:
     """Tells whether a person who was asked may have said yes since, by an answer or otherwise. Never a false no."""
-    return bool(memory.requests(recipient_id)) and store.may_name(recipient_id, _YES)
+    return bool(ledger.requests(recipient_id)) and store.may_name(recipient_id, _YES)
 
 
 def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> Asked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatekeeper.knowledge.known_facts import KnownFacts
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 
 FEWEST = 10_000
 """Tokens here, at least, before those of ended clearances are looked for."""
@@ -18,14 +18,14 @@ FEWEST = 10_000
 class Dependents:
     """Finds people by a name that a fact concerns, without a look at anybody else."""
 
-    def __init__(self, store: KnownFacts, memory: Memory) -> None:
-        self._store, self._memory = store, memory
+    def __init__(self, store: KnownFacts, ledger: LedgerState) -> None:
+        self._store, self._ledger = store, ledger
         self._printed: dict[str, set[str]] = {}
         self._most = FEWEST
 
     def note(self, recipient_id: str) -> None:
         """Takes in the clearances of a person; call it when there is a new one, before the next fact is applied."""
-        for token in self._store.unnamed(recipient_id, self._memory.tokens(recipient_id)):
+        for token in self._store.unnamed(recipient_id, self._ledger.tokens(recipient_id)):
             self._printed.setdefault(token.decode(), set()).add(recipient_id)
         if len(self._printed) > self._most:
             self._forget()
@@ -41,7 +41,7 @@ class Dependents:
     def _forget(self) -> None:
         """Lets go the tokens of clearances that have ended."""
         for token, people in list(self._printed.items()):
-            if not (still := {person for person in people if token.encode() in self._memory.tokens(person)}):
+            if not (still := {person for person in people if token.encode() in self._ledger.tokens(person)}):
                 del self._printed[token]
             else:
                 self._printed[token] = still

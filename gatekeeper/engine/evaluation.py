@@ -23,7 +23,7 @@ from gatekeeper.identity import Printed
 from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from schemas.audit import NORMALISED, Mode
@@ -39,7 +39,7 @@ class Moment(msgspec.Struct, frozen=True):
 
     evaluator: Evaluator
     store: KnownFacts
-    memory: Memory
+    ledger: LedgerState
     at: int
     as_of: int | None = None
 
@@ -60,15 +60,15 @@ class Moment(msgspec.Struct, frozen=True):
 
     def subject(self, recipient_id: str) -> tuple[Subject | None, tuple[Entry, ...]]:
         """The pseudonym of a person, and the ledger entries for it. Call it once per record."""
-        return self.evaluator.subject(recipient_id, self.memory)
+        return self.evaluator.subject(recipient_id, self.ledger)
 
     def evaluate(
         self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None, before: Cleared | None = None
     ) -> Evaluation:
         """Evaluates a send that is to go out. Never raises.
 
-        `release`: the redacted form of a release that counts in addition to those in the memory. `before`: the
-        clearance of the same piece; None for the one in the memory.
+        `release`: the redacted form of a release that counts in addition to those in the ledger. `before`: the
+        clearance of the same piece; None for the one in the ledger.
         """
         return self._evaluated(sent, None, counts=release, before=before)
 
@@ -119,7 +119,7 @@ class Moment(msgspec.Struct, frozen=True):
     ) -> Evaluation:
         send, facts, at_point = sent.model, None, None
         try:
-            known = self.memory.about(send, self.at)
+            known = self.ledger.about(send, self.at)
             if clearance is None:
                 at_point = self.evaluator.printed(send)
             else:
@@ -219,7 +219,7 @@ class Evaluation(msgspec.Struct, frozen=True):
         """The entries that remove the releases of the send's key, if a HARD reason ended them for good."""
         if "RELEASE_SUPERSEDED" not in self.decision.codes:
             return ()
-        return tuple(Entry(key, None) for key in self.moment.memory.releases(self.sent.model))
+        return tuple(Entry(key, None) for key in self.moment.ledger.releases(self.sent.model))
 
     def _held(self, cause: Cause) -> tuple[Entry, ...]:
         """The entry of a withheld send that the gate itself may clear later, up to its mail date.
@@ -227,12 +227,12 @@ class Evaluation(msgspec.Struct, frozen=True):
         The send qualifies if its person may be asked or was asked, even if another reason withholds the send now. The
         send also qualifies if late or unreadable facts withheld it.
         """
-        decision, send, memory = self.decision, self.sent.model, self.moment.memory
-        if memory.review is None or decision.codes == INFORMATIONAL:
+        decision, send, ledger = self.decision, self.sent.model, self.moment.ledger
+        if ledger.review is None or decision.codes == INFORMATIONAL:
             return ()
         rejudge, until = rejudged_until(send, decision), acted_on_until(send, decision)
-        if decision.verdict != "confirm" and not memory.requests(send.recipient_id):
+        if decision.verdict != "confirm" and not ledger.requests(send.recipient_id):
             if rejudge is None:
                 return ()
             until = rejudge
-        return (entries.held(send.recipient_id, cause.id, offset=memory.review, until=until, rejudge=rejudge),)
+        return (entries.held(send.recipient_id, cause.id, offset=ledger.review, until=until, rejudge=rejudge),)

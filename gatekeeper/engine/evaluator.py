@@ -7,7 +7,7 @@ from gatekeeper.deciding.plan import Plans
 from gatekeeper.identity import Printed, Tokens, printed
 from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.activation import Activations
 from gatekeeper.policy.packs import Packs
 from schemas.audit import Acts, Mode
@@ -61,6 +61,6 @@ class Evaluator:
         """The result of comparing the printed address of a send."""
         return printed(self.tokens, send, trusting=self._trusting)
 
-    def subject(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
+    def subject(self, recipient_id: str, ledger: LedgerState) -> tuple[Subject | None, tuple[Entry, ...]]:
         """The pseudonym of a person for records, and the ledger entries that keep the pseudonym the same."""
-        return self._subjects.of(recipient_id, memory) if self._subjects else (None, ())
+        return self._subjects.of(recipient_id, ledger) if self._subjects else (None, ())

@@ -64,11 +64,11 @@ class CampaignWalk:
             return []  # a hand-off is judged only with all facts applied
         if self._left is None:
             shadow = now.mode == "shadow"
-            self._left = [] if shadow else now.memory.of_campaign(self._act.campaign, self._act.channel)
+            self._left = [] if shadow else now.ledger.of_campaign(self._act.campaign, self._act.channel)
         taken, self._left = self._left[:most], self._left[most:]
         found = []
         for key in taken:
-            clearance = now.memory.clearance(key, now.at)
+            clearance = now.ledger.clearance(key, now.at)
             judged = self._of(now, clearance) if clearance else None
             if judged is not None:
                 found.append(judged)
@@ -97,7 +97,7 @@ class CampaignWalk:
         cause = Cause.of(self._asked, "handoff", clearance.did)
         if evaluation.stands:
             code = "again" if clearance.handed is not None else None
-            kept: tuple[Entry, ...] = (now.memory.handed(clearance, self._act.act_id),)
+            kept: tuple[Entry, ...] = (now.ledger.handed(clearance, self._act.act_id),)
             answer = Answer("handed", code, evaluation, entries=kept, cause=cause)
         else:
             output, forgotten = recall(clearance, id_=cause.id, at=now.at, reasons=evaluation.decision.codes)

@@ -24,7 +24,7 @@ from gatekeeper.engine.tail import WrittenRecord
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry, ItemState
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from gatekeeper.staff.message import WINDOW_MS, milliseconds
@@ -73,26 +73,26 @@ def items(acts: Iterable[Record]) -> Iterator[Place]:
 
 
 def implied(
-    one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory
+    one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, ledger: LedgerState
 ) -> tuple[Entry, ...]:
-    """The entries that were written with a record; the caller puts them into `memory` before the next record.
+    """The entries that were written with a record; the caller puts them into `ledger` before the next record.
 
-    `memory`: the ledger before the record. Raises MissingInput if the record's input or clearance is gone.
+    `ledger`: its state before the record. Raises MissingInput if the record's input or clearance is gone.
     """
-    return _Implying(one, inputs, judge, store, memory).entries()
+    return _Implying(one, inputs, judge, store, ledger).entries()
 
 
 class _Implying:
     """One record with the inputs for its entries."""
 
     def __init__(
-        self, one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory
+        self, one: WrittenRecord, inputs: InputIndex, judge: Evaluator, store: FactStore, ledger: LedgerState
     ) -> None:
-        self._inputs, self._memory = inputs, memory
+        self._inputs, self._ledger = inputs, ledger
         self._said, self._act = one.said, one.said.get("act") or {}
         self._at = span(one.said["at"], "UTC").first // 1000
         self._src = one.said["src"]
-        self._moment = Moment(judge, store, memory, self._at)
+        self._moment = Moment(judge, store, ledger, self._at)
         self._policy = _policy(judge, store, self._at, one.said["policy"])
 
     def entries(self) -> tuple[Entry, ...]:
@@ -142,9 +142,9 @@ class _Implying:
         clearance = self._clearance(self._said.get("clearance"))
         act_id = self._act["act_id"]
         if outcome == "handed":
-            return (self._memory.handed(clearance, act_id),)
+            return (self._ledger.handed(clearance, act_id),)
         if outcome == "reemitted":
-            return (self._memory.reemitted(clearance, act_id),)
+            return (self._ledger.reemitted(clearance, act_id),)
         return self._ended_releases(clearance.send)
 
     def _done(self) -> tuple[Entry, ...]:
@@ -160,7 +160,7 @@ class _Implying:
         act = self._read()
         if not isinstance(act, PairedAct) or act.recipient_id is None:
             return ()
-        return erased(self._memory, act.recipient_id, self._at, readmitted=act.kind == "readmit")
+        return erased(self._ledger, act.recipient_id, self._at, readmitted=act.kind == "readmit")
 
     def _item(self, outcome: str | None) -> tuple[Entry, ...]:
         """The entries of an act about a review item, or of the gate's own act about one."""
@@ -178,7 +178,7 @@ class _Implying:
             return ()
         if item is None or found is None:
             raise MissingInput
-        send, last = found.send, self._memory.standing(found.send.recipient_id, found.did)
+        send, last = found.send, self._ledger.standing(found.send.recipient_id, found.did)
         if outcome == "refused":
             return self._ended_releases(send)
         form = self._form(act, last)
@@ -194,7 +194,7 @@ class _Implying:
         elif outcome in ("undone", "recalled"):
             kept = (Entry(entries.release_key(send, found.did), None),)
             if outcome == "recalled":
-                clearance = self._memory.about(send, self._at).clearance
+                clearance = self._ledger.about(send, self._at).clearance
                 kept += (Entry(clearance.key, None),) if clearance else ()
         if state is None:
             return kept
@@ -245,7 +245,7 @@ class _Implying:
     def _left(self, record: Record, item: str, found: review.ReviewRecord | None) -> tuple[Entry, ...]:
         """The entry of an item that the gate no longer judges by itself, after a defect."""
         owner = (record.key or b"").decode()
-        last = self._memory.standing(owner, item)
+        last = self._ledger.standing(owner, item)
         if last is None:
             return ()
         left = replace(last, offset=None, rejudge=None)
@@ -265,8 +265,8 @@ class _Implying:
 
     def _clearance(self, did: str | None) -> Clearance:
         campaign = self._said["campaign"]
-        for key in self._memory.of_campaign(campaign or ""):
-            found = self._memory.clearance(key, self._at)
+        for key in self._ledger.of_campaign(campaign or ""):
+            found = self._ledger.clearance(key, self._at)
             if found is not None and found.did == did:
                 return found
         raise MissingInput

@@ -53,7 +53,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
         return Answer("refused", "item_unknown")
     if act.review.partition != asked.partition:
         return Answer("refused", "item_elsewhere")
-    standing = now.memory.standing(act.recipient_id, act.decision_id)
+    standing = now.ledger.standing(act.recipient_id, act.decision_id)
     call = review.weigh(act, found, standing, at=now.at, policy=_policy(now, found))
     if call.step is None or item is None or found is None:
         return Answer("refused", call.code)
@@ -144,7 +144,7 @@ class _AllowedAct:
             Entry(entries.release_key(found.send, found.did), None),
             self.closed("undone", said=standing.said if standing else None),
         ]
-        clearance = now.memory.about(found.send, now.at).clearance
+        clearance = now.ledger.about(found.send, now.at).clearance
         if clearance is None or (standing and clearance.did != standing.did and self._stands(clearance, standing)):
             return Answer("undone", entries=tuple(kept))
         output, forgotten = recall(clearance, id_=self.cause.id, at=now.at)

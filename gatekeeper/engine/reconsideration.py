@@ -42,17 +42,17 @@ def reconsider(now: Moment, item: Record) -> Reconsidered:
     change. Nothing is written if `item`, a record of `review`, does not wait, or if its campaign was cancelled since.
     """
     owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
-    standing = now.memory.standing(owner, name)
+    standing = now.ledger.standing(owner, name)
     if standing is None or standing.offset is None:
         return NOTHING
     rejudged = standing.rejudge is not None and now.at < standing.rejudge
-    if standing.rejudge is not None and not rejudged and not asks.answered(now.store, now.memory, owner):
+    if standing.rejudge is not None and not rejudged and not asks.answered(now.store, now.ledger, owner):
         return NOTHING
     found, asked, cause = None, ActRecord.own(item), _cause(item, standing)
     try:
         if (found := item_of(item)) is None:
             return NOTHING
-        if now.memory.cancelled_at(found.send.campaign_id, found.send.channel) >= found.at:
+        if now.ledger.cancelled_at(found.send.campaign_id, found.send.channel) >= found.at:
             return NOTHING
         asked = ActRecord.own(item, _act(item, found, act_id=cause.id, at=now.at))
         return _reconsidered(now, asked, cause, found, standing, rejudged=rejudged)

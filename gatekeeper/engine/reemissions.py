@@ -27,7 +27,7 @@ def reemitted(now: Moment, asked: ActRecord) -> Answer:
     act, source = asked.act, asked.about
     if not isinstance(act, Reemission):
         raise TypeError("an act about no piece")
-    live = now.memory.clearances(now.at, act.recipient_id)
+    live = now.ledger.clearances(now.at, act.recipient_id)
     clearance = next((one for one in live if one.did == act.decision_id), None)
     if now.mode == "shadow":
         return Answer("refused", "shadow")
@@ -64,5 +64,5 @@ def _judged(now: Moment, asked: ActRecord, act: Reemission, clearance: Clearance
         return Answer("refused", "stands_no_longer", evaluation, entries=ended, cause=cause)
     # the headers are those of its clearance: decided by the current facts, dated at the instant of the clearance
     output = told(source, send, evaluation.decision._replace(at=clearance.at), clearance.did, mode=now.mode)
-    entry = now.memory.reemitted(clearance, act.act_id)
+    entry = now.ledger.reemitted(clearance, act.act_id)
     return Answer("reemitted", None, evaluation, (output,), (entry,), cause)

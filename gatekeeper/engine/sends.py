@@ -19,7 +19,7 @@ from gatekeeper.engine.outputs import dead_letter, told
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import Packs
 from schemas.audit import Acts, Mode
@@ -70,14 +70,14 @@ class Judge(Evaluator):
         self.judge_misplaced = judge_misplaced
 
     def judge(
-        self, record: Record, store: FactStore, at: int, *, as_of: int | None = None, memory: Memory | None = None
+        self, record: Record, store: FactStore, at: int, *, as_of: int | None = None, ledger: LedgerState | None = None
     ) -> Judged:
         """The result of judging one record at that instant (milliseconds since the epoch). Never raises.
 
-        `memory`: earlier decisions; the writer of the result puts its entries into the memory.
+        `ledger`: earlier decisions; the writer of the result puts its entries into it.
         A defect of ours on this record withholds it as DECISION_FAILED; other records are not affected.
         """
-        now, cause = Moment(self, store, memory or Memory(), at, as_of), Cause.of(record, "intake")
+        now, cause = Moment(self, store, ledger or LedgerState(), at, as_of), Cause.of(record, "intake")
         sent: Parsed[Send] | None = None
         who: Subject | None = None
         facts: Facts | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gatekeeper import times
 from gatekeeper.ledger.entries import CLEAR
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from schemas.codec import Unreadable, decode
 
 
@@ -33,7 +33,7 @@ class Reach:
     def __init__(self, batch: str) -> None:
         self._batch = batch
         self._sources: dict[bytes, set[str]] = {}
-        self._memories: dict[int, Memory] = defaultdict(Memory)
+        self._ledgers: dict[int, LedgerState] = defaultdict(LedgerState)
 
     @property
     def people(self) -> int:
@@ -58,7 +58,7 @@ class Reach:
         """Adds a record of `ledger`, in the order of its partition; raises IntegrityError (4) as a worker does."""
         kind, _, rest = (key or b"").partition(b"/")
         if kind == CLEAR and rest.partition(b"/")[0] in self._sources:
-            self._memories[partition].take(key or b"", value)
+            self._ledgers[partition].take(key or b"", value)
 
     def campaigns(self, at: int, timezone: str) -> list[AffectedCampaign]:
         """The campaigns with live clearances of the list's people at an instant (milliseconds), by id and channel.
@@ -66,8 +66,8 @@ class Reach:
         `timezone`: the zone of mail dates that name none.
         """
         found: dict[tuple[str, str], AffectedCampaign] = {}
-        for memory in self._memories.values():
-            for clearance in memory.clearances(at):
+        for ledger in self._ledgers.values():
+            for clearance in ledger.clearances(at):
                 send = clearance.send
                 row = found.setdefault(
                     (send.campaign_id, send.channel), AffectedCampaign(send.campaign_id, send.channel)

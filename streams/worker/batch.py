@@ -54,7 +54,7 @@ FAILURES, OF_LAST = 10, 1_000
 
 
 class Judging:
-    """Judge of one partition with its ledger, discarded with its owner. Head and memory advance with each transaction.
+    """Judge of one partition with its ledger, discarded with its owner. Head and ledger advance with each transaction.
 
     `head`: the position of the ledger, or the first position. `writer`: writes the transactions.
     """
@@ -63,10 +63,10 @@ class Judging:
         self, number: int, tools: WorkerContext, *, kept: Ledger, head: Head, writer: Producer, touched: Touched
     ) -> None:
         self.head = head
-        self.memory = kept.memory
+        self.ledger = kept.state
         self.dead_facts = DeadFacts(number, tools, kept)
         self.broken = False
-        """True if an error interrupted judging: the memory then holds entries that nothing will write."""
+        """True if an error interrupted judging: the ledger then holds entries that nothing will write."""
         self._number, self._tools = number, tools
         self._writer, self._touched = writer, touched
         self._handling: Handling | None = None
@@ -101,14 +101,14 @@ class Judging:
         self.demand_clock(t0)
         at = max(t0, self.head.at)
         as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
-        now = Moment(tools.judge, tools.followers.store, self.memory, at, as_of)
+        now = Moment(tools.judge, tools.followers.store, self.ledger, at, as_of)
         found = self._recalls(load.touched, now) if fresh else []
         if fresh:
             self._touched.fresh()
         else:
             self._touched.again(load.touched)  # late facts say nothing against a clearance
         for send in sends.records:
-            one = tools.judge.judge(as_record(send), tools.followers.store, at, as_of=as_of, memory=self.memory)
+            one = tools.judge.judge(as_record(send), tools.followers.store, at, as_of=as_of, ledger=self.ledger)
             found.append(self._remembered(one))
             if not TIMELY.isdisjoint(one.codes):
                 for name in waiting(one.entries):
@@ -142,7 +142,7 @@ class Judging:
         """The recalls of people's clearances that no longer stand."""
         found, most = list[Judged](), min(RECALLS, max(FEWEST, self._tools.pace.records))
         for place, name in enumerate(touched):
-            for clearance in list(self.memory.clearances(now.at, name)):
+            for clearance in list(self.ledger.clearances(now.at, name)):
                 if len(found) >= most:
                     self._touched.again(touched[place:])
                     return found
@@ -189,9 +189,9 @@ class Judging:
         return found
 
     def _remembered(self, judged: Judged) -> Judged:
-        """Puts the entries into the memory for the next record. If they are not written, it is discarded."""
+        """Puts the entries into the ledger for the next record. If they are not written, it is discarded."""
         for entry in judged.entries:
-            self.memory.put(entry)
+            self.ledger.put(entry)
             if cleared := clearance_of(entry):
                 self._touched.cleared(cleared)
         return judged
@@ -220,9 +220,9 @@ class Judging:
                 transaction.add(entry.topic, entry.key, entry.value)
         for entry in restart.entries if restart else ():
             transaction.add(entry.topic, entry.key, entry.value)
-        for entry in self.memory.due(at, TOMBSTONES):
+        for entry in self.ledger.due(at, TOMBSTONES):
             transaction.add(entry.topic, entry.key, entry.value)
-            self.memory.put(entry)
+            self.ledger.put(entry)
         if at - self._salted >= PULSE_MS:
             transaction.add("salts", PULSE, b"{}")
         if "salts" in transaction:
@@ -256,7 +256,7 @@ class Judging:
         )
         signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)
-        prev, asked = hashlib.sha256(value).hexdigest(), self.memory.asked
+        prev, asked = hashlib.sha256(value).hexdigest(), self.ledger.asked
         self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked)
         transaction.add("ledger", HEAD, self.head.encode())
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):

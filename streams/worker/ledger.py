@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.settings import Settings
 from streams.client.batches import refusal
 from streams.worker import offsets
@@ -24,12 +24,12 @@ _DEAD = b"dead/"
 
 @dataclass(slots=True)
 class Ledger:
-    """The memory of one owned partition, discarded with the partition's task."""
+    """The ledger of one owned partition, discarded with the partition's task."""
 
     written: bytes | None = None
     """The bytes of the head's entry."""
     dead: set[bytes] = field(default_factory=set)
-    memory: Memory = field(default_factory=Memory)
+    state: LedgerState = field(default_factory=LedgerState)
 
     @property
     def head(self) -> Head | None:
@@ -43,7 +43,7 @@ class Ledger:
         elif key.startswith(_DEAD):
             self.dead.add(key)
         else:
-            self.memory.take(key, value)
+            self.state.take(key, value)
 
 
 def dead_key(topic: str, partition: int, offset: int) -> bytes:
@@ -57,7 +57,7 @@ async def read(probe: offsets.Probe, settings: Settings, number: int) -> Ledger:
     Raises IntegrityError (4) for a record that this engine did not write.
     """
     ledger = Ledger()
-    for name, take in (("ledger", ledger.apply), ("salts", ledger.memory.salts.take)):
+    for name, take in (("ledger", ledger.apply), ("salts", ledger.state.salts.take)):
         tp = TopicPartition(settings.topic(name), number)
         async for record in offsets.read(probe, tp, *await offsets.bounds(probe, tp)):
             if (refused := refusal(record.headers)) and refused.what != "headers":

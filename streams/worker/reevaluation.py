@@ -2,7 +2,7 @@
 
 People whose items wait for late or unreadable facts are touched, too, all of them once that fault has ended.
 
-Level-triggered: a touched person is judged from the current facts and memory, and at take-over everybody concerned is
+Level-triggered: a touched person is judged from the current facts and ledger, and at take-over everybody concerned is
 touched. So there is no position to store, and a crash loses nothing.
 
 A fact about a person touches that person. A token, and a record of `reference` that only people's facts name, touch the
@@ -20,7 +20,7 @@ from itertools import islice
 from gatekeeper.engine.dependents import Dependents
 from gatekeeper.knowledge.mentions import NAMED_BY_PEOPLE
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 
 AGAIN_SECONDS = 30.0
 """Seconds until a person whose decision time alone may change is looked at again."""
@@ -37,8 +37,8 @@ class Touched:
 
     def __init__(self, store: FactStore, arrived: asyncio.Event) -> None:
         self._store, self._arrived = store, arrived
-        self._memory = Memory()
-        self._dependents = Dependents(store, self._memory)
+        self._ledger = LedgerState()
+        self._dependents = Dependents(store, self._ledger)
         self._names: dict[str, None] = {}
         self._later: dict[str, float] = {}
         self._named: dict[str, None] = {}  # tokens and records whose people are still to be found
@@ -49,9 +49,9 @@ class Touched:
         self._rejudge = False  # True if people whose items wait for facts are to be scanned (again)
         self._stale = False
 
-    def watch(self, memory: Memory) -> None:
-        """Begins to listen, and touches everybody with entries in the memory."""
-        self._memory, self._dependents = memory, Dependents(self._store, memory)
+    def watch(self, ledger: LedgerState) -> None:
+        """Begins to listen, and touches everybody with entries in the ledger."""
+        self._ledger, self._dependents = ledger, Dependents(self._store, ledger)
         self._store.listeners.append(self._heed)
         self.everybody()
 
@@ -61,7 +61,7 @@ class Touched:
             self._store.listeners.remove(self._heed)
 
     def everybody(self) -> None:
-        """Touches everybody with entries in the memory."""
+        """Touches everybody with entries in the ledger."""
         self._everybody = True
         self._rejudge = True
         self._arrived.set()
@@ -129,7 +129,7 @@ class Touched:
                 del self._named[name]
                 self._found = self._dependents.people(name)
             try:
-                if self._memory.concerns(person := next(self._found)):
+                if self._ledger.concerns(person := next(self._found)):
                     found.append(person)
             except StopIteration:
                 self._found = None
@@ -142,7 +142,7 @@ class Touched:
         if most <= 0:
             return []
         if self._walk is None and self._everybody:
-            self._walk, self._everybody = self._memory.names(), False
+            self._walk, self._everybody = self._ledger.names(), False
         if self._walk is None:
             return []
         found = list(islice(self._walk, min(most, STEP)))
@@ -155,7 +155,7 @@ class Touched:
     def _known(self, most: int) -> list[str]:
         """The next people whose items wait for facts; nobody while an unreadable record withholds everybody."""
         if self._rejudged is None and self._rejudge and not self._store.unresolved.withhold_everybody:
-            self._rejudged, self._rejudge = self._memory.rejudged(), False
+            self._rejudged, self._rejudge = self._ledger.rejudged(), False
         if self._rejudged is None or most <= 0:
             return []
         found = list(islice(self._rejudged, most))
@@ -170,7 +170,7 @@ class Touched:
             self._rejudge = True
         if slash and kind not in NAMED_BY_PEOPLE:
             self._everybody = True
-        elif not slash and self._memory.concerns(name):
+        elif not slash and self._ledger.concerns(name):
             self._names[name] = None
         elif slash or HASHED.match(name):
             self._named[name] = None

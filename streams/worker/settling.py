@@ -16,7 +16,7 @@ from gatekeeper.engine.settlement import Settled, lacking
 from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.settings import Settings
 from schemas.record import Output, Record
 from streams.client.batches import as_record
@@ -91,9 +91,9 @@ class _Backwards:
 
 
 async def anew(
-    probe: offsets.Probe, tools: WorkerContext, number: int, settled: Settled, memory: Memory
+    probe: offsets.Probe, tools: WorkerContext, number: int, settled: Settled, ledger: LedgerState
 ) -> list[Entry]:
-    """The entries of a torn transaction, rebuilt from its audit records and put into the ledger's memory.
+    """The entries of a torn transaction, rebuilt from its audit records and put into the ledger's state.
 
     An input of a record may have expired. Its entry cannot be rebuilt then, and the log names the decision.
     """
@@ -107,16 +107,16 @@ async def anew(
     inputs = InputIndex(records, {as_record(one).header(ID): as_record(one) for one in found})
     if tools.settings.mode == "live":
         begin, end = await offsets.bounds(probe, topics["review"])
-        memory.review = max(begin, end - offsets.REACH // 2)
+        ledger.review = max(begin, end - offsets.REACH // 2)
     made: list[Entry] = []
     for one in settled.again:
         try:
-            entries = implied(one, inputs, tools.judge, tools.followers.store, memory)
+            entries = implied(one, inputs, tools.judge, tools.followers.store, ledger)
         except MissingInput:
             log.warning("entry_unmade", partition=number, decision=one.said["did"])
             continue
         for entry in entries:
-            memory.put(entry)
+            ledger.put(entry)
         made += entries
     return made
 

@@ -35,7 +35,7 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 
 @dataclass(frozen=True, slots=True)
 class RestoredState:
-    """State from which a partition goes on: its memory, its position, and the record of a refusal that ended."""
+    """State from which a partition goes on: its ledger, its position, and the record of a refusal that ended."""
 
     ledger: Ledger
     head: Head
@@ -72,10 +72,10 @@ class TakeOver:
         settings, head = self._tools.settings, self.head
         if head is not None and head.mode != settings.mode:
             raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
-        for number in kept.memory.salts.masters:
+        for number in kept.state.salts.masters:
             if number not in self._tools.masters:
                 raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **self._where)
-        if head and (other := head.other_master(kept.memory.salts.masters, self._tools.masters)) is not None:
+        if head and (other := head.other_master(kept.state.salts.masters, self._tools.masters)) is not None:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:
@@ -125,7 +125,7 @@ class TakeOver:
         entries = list[Entry]()
         if settled:
             took |= {one.topic: one for one in settled.took}
-            entries = await settling.anew(self._probe, self._tools, self._number, settled, kept.memory)
+            entries = await settling.anew(self._probe, self._tools, self._number, settled, kept.state)
         restart = Restart(
             [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
         )

@@ -101,8 +101,8 @@ class Turn:
         )
         await self._measure_clock(past.restart)
         if self._tools.settings.mode == "live":  # nobody waits for items that a shadow withheld
-            _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
-            self._touched.watch(past.ledger.memory)
+            _, past.ledger.state.review = await offsets.bounds(self._probe, self._review)
+            self._touched.watch(past.ledger.state)
         log.info("partition_owned", partition=self._number, offset=past.head.sends)
 
     @property
@@ -117,7 +117,7 @@ class Turn:
 
     @property
     def clean(self) -> bool:
-        """Tells whether the whole memory is committed, so that `work` may continue at the same place."""
+        """Tells whether the whole ledger is committed, so that `work` may continue at the same place."""
         return self.waits_for != "take_over" and not self._judging.broken and self._judging.head is self._committed
 
     async def work(self) -> None:
@@ -263,9 +263,9 @@ class Turn:
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
         """The records of `review` about these people that the gate may clear by itself."""
-        memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
+        ledger, store, wanted = self._judging.ledger, self._tools.followers.store, dict[str, int]()
         for name in people:
-            wanted |= memory.waiting(name, self._tools.clock.now(), answered=answered(store, memory, name))
+            wanted |= ledger.waiting(name, self._tools.clock.now(), answered=answered(store, ledger, name))
         if not wanted:
             return []
         await self._settled()
@@ -285,9 +285,9 @@ class Turn:
         await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
 
     async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
-        memory = self._judging.memory
+        ledger = self._judging.ledger
         begins = await transaction.commit(self._group.riding(position), self._tools.clock)
         self.head = self._committed = head
         self._commits += 1
-        if memory.review is not None and begins.get("review", -1) >= 0:
-            memory.review = begins["review"]
+        if ledger.review is not None and begins.get("review", -1) >= 0:
+            ledger.review = begins["review"]

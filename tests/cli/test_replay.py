@@ -23,7 +23,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import release
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import load as load_settings
 from gatekeeper.times import instant
@@ -100,13 +100,13 @@ class Forger:
                 if without.encode() not in message.value():
                     place = topic, message.partition(), message.offset(), message.timestamp()[1]
                     store.apply(Record(*place, message.key(), message.value()))
-        memory, sent = Memory(), decode("sends", None, self.record.value)
+        state, sent = LedgerState(), decode("sends", None, self.record.value)
         if released:
             said = {"campaign_id": sent.campaign_id, "channel": "postal", "decision_id": "A" * 26, "by": "hanako"}
             said |= {"v": 1, "kind": "release", "at": instant(self.record.timestamp), "reasons": [released]}
             said |= {"had": [released], "evidence_ref": "memo-1"}
-            memory.put(release(sent, "A" * 26, said, until=self.record.timestamp * 2))
-        return self.judge.judge(self.record, store, self.record.timestamp, memory=memory)
+            state.put(release(sent, "A" * 26, said, until=self.record.timestamp * 2))
+        return self.judge.judge(self.record, store, self.record.timestamp, ledger=state)
 
     def write(self, judged: Judged) -> int:
         """Writes the transaction; returns the offset of its manifest."""

@@ -47,7 +47,7 @@ RELEASABLE = {
 def forbidden(desk: Desk, send: dict[str, Any]) -> set[str]:
     """Returns the reasons against the send that no reviewer may release, whatever reviewers said."""
     one = Send.model_validate_json(orjson.dumps(send))
-    asks = desk.memory.about(one, desk.at).asks
+    asks = desk.state.about(one, desk.at).asks
     decision = decide(
         one, invented.view(desk.store, one, at=desk.at, asks=asks), desk.store.reference, JUDGE.packs, desk.at
     )
@@ -85,7 +85,7 @@ def test_any_acts_then_nothing_goes_out_in_the_persons_place_and_no_item_or_key_
             kind, item, by, evidence, bulk = step
             told = desk.told(item % len(desk.review))
             never = forbidden(desk, send)
-            standing = desk.memory.standing(told["recipient_id"], told["decision_id"])
+            standing = desk.state.standing(told["recipient_id"], told["decision_id"])
             act = invented.item_act(kind, told, by=by, evidence_ref=evidence, act_id=f"a-{number}")
             outcome, _ = desk.judged(invented.bare(act | {"bulk": bulk} if kind == "release" else act))
             assert outcome != "failed"

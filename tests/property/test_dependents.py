@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from schemas.codec import parse
 from streams.worker.reevaluation import Touched
 from tests.support import invented
@@ -34,12 +34,12 @@ class Partition:
     """A partition, beside a model of the names in the facts and in the live clearance of each person."""
 
     def __init__(self) -> None:
-        self._store, self._memory, self._offsets = invented.store(), Memory(), count()
+        self._store, self._ledger, self._offsets = invented.store(), LedgerState(), count()
         self._named: dict[str, set[str]] = {name: set() for name in PEOPLE}
         self._ever: dict[str, set[str]] = {name: set() for name in PEOPLE}
         self._cleared: dict[str, str] = {}
         self._touched = Touched(self._store, asyncio.Event())
-        self._touched.watch(self._memory)
+        self._touched.watch(self._ledger)
 
     def taken(self) -> set[str]:
         """The people to judge again; few at a time."""
@@ -61,14 +61,14 @@ class Partition:
         """A clearance touches nobody, and replaces the one before it."""
         self._cleared[name] = point
         self._ever[name].add(point)
-        self._memory.put(_entry(name, point))
+        self._ledger.put(_entry(name, point))
         self._touched.cleared(name)
         return set()
 
     def end(self, name: str) -> set[str]:
         """A clearance ends."""
         if point := self._cleared.pop(name, None):
-            self._memory.put(entries.Entry(_entry(name, point).key, None))
+            self._ledger.put(entries.Entry(_entry(name, point).key, None))
         return set()
 
     def stop(self, point: str) -> set[str]:
@@ -85,7 +85,7 @@ class Partition:
         """A new owner touches everybody with a clearance."""
         self._touched.stop()
         self._touched = Touched(self._store, asyncio.Event())
-        self._touched.watch(self._memory)
+        self._touched.watch(self._ledger)
         return {*self._cleared}
 
     def related(self, name: str) -> set[str]:

@@ -15,7 +15,7 @@ from gatekeeper.audit.records.pseudonym import Master, Subject
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.manifests import Manifest
@@ -106,7 +106,7 @@ def test_erased_then_the_chain_is_valid_and_nothing_of_the_person_is_left(facts:
     assert b"P-1" not in re.sub(rb'"s1_[\w-]{43}"', b"", told)  # a pseudonym is random, and may hold any three letters
     last = AuditRecord.model_validate_json(desk.all[-1].audit)
     assert (last.subj, last.in_mac) == (None, None)
-    again = Memory()
+    again = LedgerState()
     for key, value in left.items():
         again.take(key, value)
     assert again.salts.of(b"P-1") is None

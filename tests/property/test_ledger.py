@@ -86,7 +86,7 @@ def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(co
                 desk.learn(of(ask.recipient_id, said))
             desk.reconsider()
         elif step == "reemit":
-            for place, piece in enumerate(list(desk.memory.clearances(desk.at))):
+            for place, piece in enumerate(list(desk.state.clearances(desk.at))):
                 desk.reemit(piece.did, act_id=f"{step}-{number}-{place}", after=piece.reemitted)
         elif step == "days":
             desk.at += more[0] * DAY_MS

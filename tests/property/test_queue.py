@@ -81,7 +81,7 @@ def test_any_acts_then_the_order_of_reading_changes_nothing_and_states_are_the_w
     assert told(queue(shuffled)) == told(found)
     assert len(list(found.items())) == len(desk.review)
     for item in found.items():
-        standing = desk.memory.standing("P-1", item.id)
+        standing = desk.state.standing("P-1", item.id)
         assert item.state == (standing.state if standing else "open")
         # who took an act back is no longer who left the item in its state
         assert item.by == (standing.by if standing and standing.state != "open" else None)

@@ -29,15 +29,15 @@ def test_any_facts_after_a_clearance_then_what_is_left_is_clear_now_and_nothing_
     if desk.send(send).verdict == "review":
         desk.act("release", evidence_ref="scan-9")
     assert desk.weigh() == [], "cleared, and recalled with nothing new"
-    before = [one.did for one in desk.memory.clearances(desk.at)]
+    before = [one.did for one in desk.state.clearances(desk.at)]
     recalled = 0
     for fact in news:
         desk.learn(fact)
         recalled += len(desk.weigh())
-        for clearance in desk.memory.clearances(desk.at):
-            about = desk.memory.about(clearance.send, desk.at)
+        for clearance in desk.state.clearances(desk.at):
+            about = desk.state.about(clearance.send, desk.at)
             now: dict[str, Any] = {"at": desk.at, "zone": "Asia/Tokyo"}
             view = desk.store.view(clearance.send, clearance.printed, **now, asks=about.asks, releases=about.releases)
             assert decide(clearance.send, view, desk.store.reference, JUDGE.packs, desk.at).verdict == "clear"
-    assert recalled == len(before) - len(list(desk.memory.clearances(desk.at)))
+    assert recalled == len(before) - len(list(desk.state.clearances(desk.at)))
     assert len({did for topic, did in desk.out if topic == "recalls"}) == recalled

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.engine import recalls, signers
 from gatekeeper.engine.handoffs import CampaignWalk
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
 from streams.worker import batch
 from streams.worker.batch import Judging
@@ -293,7 +293,7 @@ def second_recall(patch: pytest.MonkeyPatch) -> None:
 @planted
 def double_release(patch: pytest.MonkeyPatch) -> None:
     """Nobody remembers what was done about an item."""
-    patch.setattr(Memory, "standing", lambda self, recipient_id, did: None)
+    patch.setattr(LedgerState, "standing", lambda self, recipient_id, did: None)
 
 
 @planted

@@ -30,7 +30,7 @@ from gatekeeper.engine.tail import WrittenRecord
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from gatekeeper.times import instant
 from schemas.audit import Acts, AuditRecord
@@ -72,8 +72,8 @@ class Desk:
         self.judge = copy(judge)
         self.judge.acts = acts
         self.store: FactStore = invented.store(*facts)
-        self.memory = Memory()
-        self.memory.review = 0
+        self.state = LedgerState()
+        self.state.review = 0
         self.encode: Callable[[Any], bytes] = orjson.dumps
         """The JSON encoder of those who act."""
         self.sign: Callable[[Record], list[tuple[str, bytes]]] = signed
@@ -100,7 +100,7 @@ class Desk:
     @property
     def now(self) -> Moment:
         """All that is judged by at this instant."""
-        return Moment(self.judge, self.store, self.memory, self.at)
+        return Moment(self.judge, self.store, self.state, self.at)
 
     def asked(self, record: Record, about: Record | None, now: Moment | None = None) -> Judged:
         """Judges a record of `acts`, `about` being the record that it names."""
@@ -149,11 +149,11 @@ class Desk:
         record = Record("mail.sends.v1", 3, self._sends, self.at, None, value)
         self.inputs["sends", self._sends] = record
         as_of = self.at - self.judge.packs.at(self.at).max_lag_ms - 1 if late else None
-        return self._written(self.judge.judge(record, self.store, self.at, as_of=as_of, memory=self.memory), value)
+        return self._written(self.judge.judge(record, self.store, self.at, as_of=as_of, ledger=self.state), value)
 
     def weigh(self) -> list[Judged]:
         """Judges every live clearance again; returns the recalls."""
-        clearances = list(self.memory.clearances(self.at))
+        clearances = list(self.state.clearances(self.at))
         found = [weighed(self.now, one) for one in clearances]
         return [self._written(one, None) for one in found if one]
 
@@ -213,8 +213,8 @@ class Desk:
         found = []
         stand = {dict(record.headers)["gate-decision-id"].decode(): record for record in self.review}
         wait = list[str]()
-        for name in dict.fromkeys((*self.memory.names(), *self.memory.rejudged())):
-            wait += self.memory.waiting(name, self.at, answered=asking.answered(self.store, self.memory, name))
+        for name in dict.fromkeys((*self.state.names(), *self.state.rejudged())):
+            wait += self.state.waiting(name, self.at, answered=asking.answered(self.store, self.state, name))
         for did in wait:
             item = stand[did]
             again = reconsider(self.now, item)
@@ -249,13 +249,13 @@ class Desk:
         acts = [record.act for record in self.records[before:]]
         return [(act.outcome, act.item or "") for act in acts if act]
 
-    def read_back(self) -> Memory:
+    def read_back(self) -> LedgerState:
         """Returns the ledger and the salts as a take-over reads them."""
-        memory = Memory()
+        state = LedgerState()
         for key, value in self.ledger.items():
-            take = memory.salts.take if Entry(key, value).topic == "salts" else memory.take
+            take = state.salts.take if Entry(key, value).topic == "salts" else state.take
             take(key, value or None)
-        return memory
+        return state
 
     def check_ledger(self) -> None:
         """Asserts that the ledger is what the audit records imply, no entry more or less, and can be made anew."""
@@ -276,20 +276,20 @@ class Desk:
 
         `held` items are looked for from where they stand, not from before.
         """
-        memory, ledger, inputs = Memory(), dict[bytes, bytes](), InputIndex(self.inputs, self.requests)
+        state, ledger, inputs = LedgerState(), dict[bytes, bytes](), InputIndex(self.inputs, self.requests)
         for judged in self.all:
-            memory.review = self._places.get(judged.did, 0)
+            state.review = self._places.get(judged.did, 0)
             one = WrittenRecord(judged.audit, orjson.loads(judged.audit))
             salts = (
                 entry for entry in judged.entries if entry.key.startswith(b"salt/") and b"salt" in (entry.value or b"")
             )
-            for entry in (*implied(one, inputs, self.judge, self.store, memory), *salts):
-                memory.put(entry)
+            for entry in (*implied(one, inputs, self.judge, self.store, state), *salts):
+                state.put(entry)
                 ledger[entry.key] = entry.value or b""
         return ledger
 
     def _kept(self, entry: Entry) -> None:
-        self.memory.put(entry)
+        self.state.put(entry)
         self.ledger[entry.key] = entry.value or b""
 
     def _written(self, found: Judged, value: bytes | None) -> Judged:
@@ -297,7 +297,7 @@ class Desk:
             self._kept(entry)
         self._swept = self.at
         self._places[found.did] = len(self.review)
-        for entry in self.memory.due(self.at, 1_000):
+        for entry in self.state.due(self.at, 1_000):
             self._kept(entry)
         self.all.append(found)
         self.records.append(AuditRecord.model_validate_json(found.audit))
@@ -312,7 +312,7 @@ class Desk:
                 headers = output.headers
                 self.review.append(Record("mail.review.v1", 3, place, self.at, output.key, output.value, headers))
                 self.inputs["review", place] = self.review[-1]
-                self.memory.review = len(self.review)
+                self.state.review = len(self.review)
             if output.topic == "confirmations":
                 self.requests[found.did] = Record("mail.confirmations.v1", 3, 0, self.at, output.key, output.value)
         return found

@@ -35,7 +35,7 @@ from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.sends import Judge
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load, shipped, shipped_text
 from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey
 from gatekeeper.times import instant
@@ -340,7 +340,7 @@ class _Desk:
         self._sends, self._acts, self._count = 100 * number, 10, 0
         self.store: FactStore = invented.store()
         staff.stand(self.store.log, at=invented.T, origin=kind.group)
-        self.memory = Memory()
+        self.state = LedgerState()
 
     def transaction(self, size: int) -> tuple[list[Taken], list[Judged]]:
         """Returns what one transaction takes, and what becomes of it."""
@@ -350,7 +350,7 @@ class _Desk:
             person = f"P-{self.number}-{self._random.randrange(self._count)}"
             topic, value = invented.suppression(suppression_id=f"X-{self._count}", recipient_id=person)
             assert self.store.apply(fact(topic, 1, self._count, None, orjson.dumps(value))) is None
-            for clearance in list(self.memory.clearances(self.at, person)):
+            for clearance in list(self.state.clearances(self.at, person)):
                 if one := weighed(self._now, clearance):
                     self._remember(judged, one)
         start, n = self._sends, self._random.randrange(size // 2, 2 * size)
@@ -359,7 +359,7 @@ class _Desk:
             if self._random.random() < 0.1:
                 gaps.append((self._sends, 2))
                 self._sends += 2
-            self._remember(judged, self._judge.judge(self._send(), self.store, self.at, memory=self.memory))
+            self._remember(judged, self._judge.judge(self._send(), self.store, self.at, ledger=self.state))
         taken = [Taken(SENDS, start, self._sends, n, gaps)]
         if self._random.random() < self._acting:
             self._handoff(judged)
@@ -397,12 +397,12 @@ class _Desk:
 
     @property
     def _now(self) -> Moment:
-        return Moment(self._judge, self.store, self.memory, self.at)
+        return Moment(self._judge, self.store, self.state, self.at)
 
     def _remember(self, judged: list[Judged], one: Judged) -> None:
         judged.append(one)
         for entry in one.entries:
-            self.memory.put(entry)
+            self.state.put(entry)
 
     def _send(self) -> Record:
         number, kind = self._count, self._random.randrange(6)

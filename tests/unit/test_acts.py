@@ -59,7 +59,7 @@ def test_release_then_the_piece_goes_out_once_with_the_act_as_its_decision(desk:
 def test_reason_in_words_then_it_is_in_no_record_and_no_entry(desk: Desk) -> None:
     desk.act("release", reason="花子 said so")
     assert "花子" not in str([record.model_dump() for record in desk.records])
-    assert "花子".encode() not in b"".join(desk.memory._people.values())
+    assert "花子".encode() not in b"".join(desk.state._people.values())
 
 
 def test_reason_in_words_then_its_digest_proves_it_to_whoever_kept_it(desk: Desk) -> None:
@@ -76,7 +76,7 @@ def test_release_alive_then_a_later_send_of_its_key_is_clear_until_it_expires() 
     desk = Desk(*YOUNG)
     desk.send()
     assert desk.act("release") == ("cleared", None)
-    clearance = desk.memory.about(_send(), desk.at).clearance
+    clearance = desk.state.about(_send(), desk.at).clearance
     assert clearance is not None
     assert clearance.released
     desk.at = clearance.until
@@ -90,7 +90,7 @@ def test_withdrawal_known_then_a_release_ends_superseded_and_its_item_is_a_new_o
     assert [r.code for r in desk.records[-1].reasons][-1] != "AGE_UNCERTAIN"
     assert "RELEASE_SUPERSEDED" in [r.code for r in desk.records[-1].reasons]
     assert desk.out[-1][0] == "review"
-    assert desk.memory.about(_send(), desk.at).releases == b"", "a hard fact ends it for good"
+    assert desk.state.about(_send(), desk.at).releases == b"", "a hard fact ends it for good"
     assert desk.act("release", item=0, act_id="again") == ("refused", "closed")
     assert desk.act("release", item=1) == ("refused", "hard")
 
@@ -99,7 +99,7 @@ def test_withdrawal_after_a_release_then_the_release_is_over_for_good(desk: Desk
     assert desk.act("release") == ("cleared", None)
     desk.learn(no())
     assert "RELEASE_SUPERSEDED" in desk.send().codes
-    assert desk.memory.about(_send(), desk.at).releases == b""
+    assert desk.state.about(_send(), desk.at).releases == b""
 
 
 REFUSED = [
@@ -133,10 +133,10 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
     value = invented.bare(invented.item_act("release", desk.told()) | wrong)
     if value["kind"] in ("approve", "undo"):
         value = {name: field for name, field in value.items() if name not in ("reasons", "had", "bulk")}
-    before = dict(desk.memory._people)
+    before = dict(desk.state._people)
     assert desk.judged(value) == ("refused", code)
     assert desk.records[-1].verdict is None
-    assert desk.memory._people == before
+    assert desk.state._people == before
     assert len(desk.out) == 1, "nothing goes out"
     assert desk.act("release") == ("cleared", None)
 
@@ -272,7 +272,7 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.act("undo", undoes="another") == ("refused", "nothing_to_undo")
     assert desk.act("undo", undoes="release-1") == ("recalled", None)
     assert desk.out[-1][0] == "recalls"
-    assert desk.memory.about(_send(), desk.at) == NOTHING_REMEMBERED
+    assert desk.state.about(_send(), desk.at) == NOTHING_REMEMBERED
     assert desk.act("release") == ("refused", "closed")
     assert desk.act("undo") == ("refused", "nothing_to_undo")
     assert desk.act("redecide") == ("withheld", None)
@@ -438,7 +438,7 @@ def test_acts_written_with_escapes_then_each_is_taken_for_what_it_is() -> None:
         assert [outcome for outcome, _ in desk.campaign("handoff")] == ["handed", "done"]
         assert [outcome for outcome, _ in desk.campaign("cancel")] == ["recalled", "done"]
         assert desk.judged({**erasure, "recipient_id": "P-1"}) == ("recorded", None)
-        assert desk.memory.salts.erased_at("P-1") == desk.at
+        assert desk.state.salts.erased_at("P-1") == desk.at
     assert done(plain) == done(escaped)
     assert plain.outputs == escaped.outputs
 

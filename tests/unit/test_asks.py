@@ -196,7 +196,7 @@ def test_what_no_yes_can_help_or_a_shadow_withholds_then_nothing_is_kept_of_it(d
     desk.learn(invented.suppression())
     desk.send(delivery=DELIVERY)
     asking = Desk(invented.source(**BROKER))
-    asking.memory.review = None
+    asking.state.review = None
     asking.send(delivery=DELIVERY)
     assert [key for one in (desk, asking) for key in one.ledger if key.startswith(b"act/")] == []
 
@@ -212,13 +212,13 @@ def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> Non
     desk.send(campaign_id="K-2", delivery=DELIVERY)
     desk.act("ask", act_id="ask-2")
     again = desk.read_back()
-    assert desk.memory.asked == again.asked == 2
+    assert desk.state.asked == again.asked == 2
     assert desk.act("uphold", item=0) == ("upheld", None)
-    assert desk.memory.asked == 1
+    assert desk.state.asked == 1
     desk.at += 100 * DAY
-    for entry in desk.memory.due(desk.at, 100):
-        desk.memory.put(entry)
-    assert desk.memory.asked == 0
+    for entry in desk.state.due(desk.at, 100):
+        desk.state.put(entry)
+    assert desk.state.asked == 0
 
 
 def test_colleague_redecides_while_the_answer_is_awaited_then_refused_and_it_waits_on(desk: Desk) -> None:
@@ -381,7 +381,7 @@ def test_asked_anew_after_a_defect_then_another_defect_has_an_id_of_its_own(desk
 def released(desk: Desk) -> None:
     """Lets a release of another item of the same key be alive."""
     said = invented.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"], had=["AGE_UNCERTAIN"])[1]
-    desk.memory.put(entries.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
+    desk.state.put(entries.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
 
 
 SEND = Send.model_validate_json(json.dumps(invented.send()))
@@ -394,7 +394,7 @@ def test_hard_fact_met_by_the_gate_itself_then_the_release_ends_in_a_record_and_
     asked(desk)
     released(desk)
     desk.reconsider()
-    assert desk.memory.releases(SEND) == ()
+    assert desk.state.releases(SEND) == ()
     record = desk.records[-1]
     assert "RELEASE_SUPERSEDED" in [reason.code for reason in record.reasons]
     assert record.act
@@ -417,4 +417,4 @@ def test_hard_fact_met_by_an_act_that_is_refused_then_the_release_ends(desk: Des
     released(desk)
     assert desk.act(kind) == ("refused", code)
     assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
-    assert desk.memory.releases(SEND) == ()
+    assert desk.state.releases(SEND) == ()

@@ -11,7 +11,7 @@ import pytest
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import NAMES
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.codec import VALUE_BYTES, encode
@@ -71,7 +71,7 @@ def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_na
     left = kept(desk)
     assert list(left) == [b"erased/P-1/"]
     assert orjson.loads(left[b"erased/P-1/"]) == {"v": 1, "until": None, "at": desk.at}
-    again = Memory()
+    again = LedgerState()
     for key, value in left.items():
         again.take(key, value)
     assert again.salts.erased_at("P-1") == desk.at
@@ -90,7 +90,7 @@ def test_erased_then_the_record_derives_again() -> None:
     desk = Desk(*CLEAR)
     paired(desk, "erase")
     one = record()
-    judged = JUDGE.judge(one, desk.store, desk.at, memory=desk.memory)
+    judged = JUDGE.judge(one, desk.store, desk.at, ledger=desk.state)
     told = orjson.loads(judged.audit)
     facts = read_snapshot(orjson.dumps(told["facts"]))
     sent = Send.model_validate_json(one.value or b"")
@@ -132,7 +132,7 @@ def test_erased_twice_then_the_first_instant_stays() -> None:
     first = desk.at
     desk.at += 1000
     assert paired(desk, "erase").subj is None
-    assert desk.memory.salts.erased_at("P-1") == first
+    assert desk.state.salts.erased_at("P-1") == first
 
 
 def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
@@ -153,7 +153,7 @@ def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
 def test_somebody_this_partition_never_named_then_it_does_not_begin_to() -> None:
     desk = Desk(*CLEAR)
     assert paired(desk, "erase", "P-7").subj is None
-    assert desk.memory.salts.erased_at("P-7") == desk.at
+    assert desk.state.salts.erased_at("P-7") == desk.at
 
 
 def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -> None:

@@ -47,7 +47,7 @@ def desk() -> Desk:
 
 
 def dids(desk: Desk) -> set[str]:
-    return {one.did for one in desk.memory.clearances(desk.at)}
+    return {one.did for one in desk.state.clearances(desk.at)}
 
 
 def test_hand_off_then_all_that_stands_is_handed_once_and_a_later_one_adds_nothing(desk: Desk) -> None:
@@ -60,7 +60,7 @@ def test_hand_off_then_all_that_stands_is_handed_once_and_a_later_one_adds_nothi
     assert desk.campaign("handoff", act_id="another") == [("done", "")]
     again = desk.campaign("handoff", act_id="third", again=True)
     assert Counter(outcome for outcome, _ in again) == {"handed": 7, "done": 1}
-    assert {one.handed for one in desk.memory.clearances(desk.at)} == {"third"}
+    assert {one.handed for one in desk.state.clearances(desk.at)} == {"third"}
     assert desk.send(recipient_id="P-1").codes == ("DUPLICATE_SEND",), "what is handed off stays cleared"
 
 
@@ -103,7 +103,7 @@ def test_other_campaigns_channels_and_ended_clearances_then_they_are_left_alone(
     desk.send(recipient_id="P-2", campaign_id="K")
     assert [o for o, _ in desk.campaign("handoff", act_id="mail", channel="email")] == ["done"]
     assert [o for o, _ in desk.campaign("handoff", act_id="post", channel="postal")].count("handed") == 7
-    assert {one.handed for one in desk.memory.clearances(desk.at) if one.send.campaign_id != "K-1"} == {None}
+    assert {one.handed for one in desk.state.clearances(desk.at) if one.send.campaign_id != "K-1"} == {None}
     desk.at += 400 * DAY_MS
     assert desk.campaign("handoff", act_id="late") == [("done", "")]
 

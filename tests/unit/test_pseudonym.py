@@ -14,8 +14,8 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import fingerprint
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.memory import Memory
 from gatekeeper.ledger.salts import Salts
+from gatekeeper.ledger.state import LedgerState
 from schemas.audit import AuditRecord
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
@@ -29,61 +29,61 @@ def subjects(*masters: bytes) -> Subjects:
     return Subjects(dict(enumerate(masters, 1)), lambda size: next(numbers).to_bytes(size))
 
 
-def known(one: Subjects, memory: Memory, person: str = "P-1") -> Subject | None:
+def known(one: Subjects, state: LedgerState, person: str = "P-1") -> Subject | None:
     """Names a person and remembers what is to be remembered, as a worker does."""
-    who, salt = one.of(person, memory)
+    who, salt = one.of(person, state)
     for entry in salt:
-        memory.salts.take(entry.key, entry.value)
+        state.salts.take(entry.key, entry.value)
     return who
 
 
-def named(one: Subjects, memory: Memory, person: str = "P-1") -> str | None:
+def named(one: Subjects, state: LedgerState, person: str = "P-1") -> str | None:
     """Returns a person's name in records."""
-    who = known(one, memory, person)
+    who = known(one, state, person)
     return who.names(None)[0] if who else None
 
 
 def test_person_named_then_it_is_the_hmac_of_the_specification() -> None:
-    memory = Memory()
-    who = known(subjects(FIRST), memory)
+    state = LedgerState()
+    who = known(subjects(FIRST), state)
     assert who is not None
-    assert memory.salts.of(b"P-1") == bytes(16) + b"1"
+    assert state.salts.of(b"P-1") == bytes(16) + b"1"
     key = hmac.digest(FIRST, bytes(16), "sha256")
     subj = base64.urlsafe_b64encode(hmac.digest(key, b"P-1", "sha256")).decode().rstrip("=")
     assert who.names(b"raw") == (f"s1_{subj}", hmac.digest(key, b"raw", "sha256").hex())
 
 
 def test_person_named_again_then_alike_and_another_one_otherwise() -> None:
-    one, memory = subjects(FIRST), Memory()
-    assert named(one, memory) == named(one, memory)
-    assert named(one, memory) != named(one, memory, "P-2")
-    assert one.of("P-1", memory)[1] == ()
+    one, state = subjects(FIRST), LedgerState()
+    assert named(one, state) == named(one, state)
+    assert named(one, state) != named(one, state, "P-2")
+    assert one.of("P-1", state)[1] == ()
 
 
 def test_salt_lost_then_nobody_makes_the_same_name_again() -> None:
-    one, memory = subjects(FIRST), Memory()
-    assert named(one, memory) != named(one, Memory())
+    one, state = subjects(FIRST), LedgerState()
+    assert named(one, state) != named(one, LedgerState())
 
 
 def test_master_key_rotated_then_who_is_known_keeps_the_name_and_who_is_new_has_the_new_key() -> None:
-    memory = Memory()
-    before = named(subjects(FIRST), memory)
+    state = LedgerState()
+    before = named(subjects(FIRST), state)
     rotated = subjects(FIRST, SECOND)
-    assert named(rotated, memory) == before
-    named(rotated, memory, "P-2")
-    assert memory.salts.masters == {1, 2}
+    assert named(rotated, state) == before
+    named(rotated, state, "P-2")
+    assert state.salts.masters == {1, 2}
 
 
 def test_erased_then_nobody_is_named_and_readmitted_anew() -> None:
-    one, memory = subjects(FIRST), Memory()
-    before = named(one, memory)
-    for entry in erased(memory, "P-1", 5, readmitted=False):
-        memory.put(entry)
-    assert (named(one, memory), memory.salts.masters) == (None, set())
-    assert memory.salts.erased_at("P-1") == 5
-    memory.put(entries.readmitted("P-1"))
-    assert memory.salts.erased_at("P-1") is None
-    assert named(one, memory) not in (None, before)
+    one, state = subjects(FIRST), LedgerState()
+    before = named(one, state)
+    for entry in erased(state, "P-1", 5, readmitted=False):
+        state.put(entry)
+    assert (named(one, state), state.salts.masters) == (None, set())
+    assert state.salts.erased_at("P-1") == 5
+    state.put(entries.readmitted("P-1"))
+    assert state.salts.erased_at("P-1") is None
+    assert named(one, state) not in (None, before)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_record_on_salts_that_we_did_not_write_then_it_stops(key: bytes, value
 
 def test_a_ledger_of_before_the_topic_of_salts_then_it_is_refused_with_a_sentence_of_its_own() -> None:
     with pytest.raises(IntegrityError, match="salts"):
-        Memory().take(b"salt/P-1/", b'{"master":1,"salt":"00","until":null,"v":1}')
+        LedgerState().take(b"salt/P-1/", b'{"master":1,"salt":"00","until":null,"v":1}')
 
 
 def test_entries_then_only_salts_go_to_their_topic_which_no_reader_of_the_ledger_reads() -> None:
@@ -113,29 +113,29 @@ def test_entries_then_only_salts_go_to_their_topic_which_no_reader_of_the_ledger
 
 
 def test_a_salt_that_outlives_its_erasure_by_a_lost_write_then_it_is_not_used_and_deleted_once() -> None:
-    memory = Memory()
+    state = LedgerState()
     left = [entries.salt(name, 1, bytes(16)) for name in ("P-1", "P-2", "P-3")]
     for entry in (entries.erased("P-1", 5), entries.erased("P-3", 5), *left):
-        memory.put(entry)
-    assert (memory.salts.of(b"P-1"), memory.salts.of(b"P-2")) == (None, bytes(16) + b"1")
+        state.put(entry)
+    assert (state.salts.of(b"P-1"), state.salts.of(b"P-2")) == (None, bytes(16) + b"1")
     for gone in (b"P-1", b"P-3"):
-        assert memory.due(9, 1) == [entries.unsalted(gone)]
-        memory.put(entries.unsalted(gone))
-    assert memory.due(9, 1) == []
+        assert state.due(9, 1) == [entries.unsalted(gone)]
+        state.put(entries.unsalted(gone))
+    assert state.due(9, 1) == []
 
 
 def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> None:
-    memory = Memory()
+    state = LedgerState()
     one = record()
-    found = JUDGE.judge(one, invented.store(*CLEAR), invented.T, memory=memory)
+    found = JUDGE.judge(one, invented.store(*CLEAR), invented.T, ledger=state)
     for entry in found.entries:
-        memory.put(entry)
-    who = known(invented.SUBJECTS, memory)
+        state.put(entry)
+    who = known(invented.SUBJECTS, state)
     read = AuditRecord.model_validate_json(found.audit)
     assert who is not None
     assert (read.subj, read.in_mac) == who.names(one.value)
     unread = AuditRecord.model_validate_json(
-        JUDGE.judge(record(b"x"), invented.store(), invented.T, memory=memory).audit
+        JUDGE.judge(record(b"x"), invented.store(), invented.T, ledger=state).audit
     )
     assert (unread.subj, unread.in_mac) == (None, None), "nobody knows whom it is about"
 

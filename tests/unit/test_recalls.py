@@ -47,7 +47,7 @@ def test_withdrawn_then_one_recall_with_its_record_and_the_key_is_judged_afresh(
 
 def test_weighed_twice_from_the_same_clearance_then_it_is_the_same_recall(desk: Desk) -> None:
     desk.learn(NO)
-    (clearance,) = desk.memory.clearances(desk.at)
+    (clearance,) = desk.state.clearances(desk.at)
     first, later = (weighed(msgspec.structs.replace(desk.now, at=desk.at + more), clearance) for more in (0, 5_000))
     assert first is not None
     assert later is not None
@@ -71,7 +71,7 @@ def test_released_then_a_no_calls_it_back_and_the_release_is_gone() -> None:
     (judged,) = desk.weigh()
     assert "RELEASE_SUPERSEDED" in orjson.loads(judged.outputs[0].value or b"")["reasons"]
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    assert desk.memory.about(send, desk.at).releases == b""
+    assert desk.state.about(send, desk.at).releases == b""
 
 
 def test_released_and_the_release_runs_out_then_it_stands_till_the_hand_off_or_a_no() -> None:
@@ -91,7 +91,7 @@ def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gon
     desk.learn(NO)
     assert [outcome for outcome, _ in desk.campaign("handoff")] == ["recalled", "done"]
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    assert desk.memory.about(send, desk.at).releases == b""
+    assert desk.state.about(send, desk.at).releases == b""
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_record_that_cannot_be_read_then_only_one_about_the_person_calls_back(
 
 def test_facts_that_come_late_then_nothing_is_called_back(desk: Desk) -> None:
     desk.learn(NO)
-    (clearance,) = desk.memory.clearances(desk.at)
+    (clearance,) = desk.state.clearances(desk.at)
     assert weighed(msgspec.structs.replace(desk.now, as_of=desk.at - DAY_MS), clearance) is None
 
 

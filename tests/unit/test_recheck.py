@@ -239,11 +239,9 @@ def test_a_release_that_a_later_record_stands_on_then_it_is_the_one_that_was_mad
     said = orjson.loads(desk.values[-1])["facts"]["releases"][0] | changed
     other = Recorded(*YOUNG)
     if whose == "theirs":
-        kept = desk.memory.salts.of(SENT["recipient_id"].encode()) or b""
-        other.memory.put(salt(SENT["recipient_id"], int(kept[SALT_BYTES:]), kept[:SALT_BYTES]))
-    other.memory.put(
-        release(decode("sends", None, orjson.dumps(sent)), said["decision_id"], said, until=invented.T * 2)
-    )
+        kept = desk.state.salts.of(SENT["recipient_id"].encode()) or b""
+        other.state.put(salt(SENT["recipient_id"], int(kept[SALT_BYTES:]), kept[:SALT_BYTES]))
+    other.state.put(release(decode("sends", None, orjson.dumps(sent)), said["decision_id"], said, until=invented.T * 2))
     other.send(invented.send(event_id="E-8", campaign_id="K-8"))
     other.send(sent)
     check = recheck(*desk.kept, Record("mail.sends.v1", 3, 2, invented.T, None, orjson.dumps(sent)))

@@ -39,7 +39,7 @@ SENT = orjson.dumps(invented.send(), option=orjson.OPT_INDENT_2)
 def desk() -> Desk:
     found = Desk(invented.source(), invented.consent())
     record = Record("mail.sends.v1", 3, 1, found.at, None, SENT)
-    found._written(found.judge.judge(record, found.store, found.at, memory=found.memory), SENT)
+    found._written(found.judge.judge(record, found.store, found.at, ledger=found.state), SENT)
     assert "cleared" in found.outputs
     return found
 
@@ -56,9 +56,9 @@ def again(
     record = Record("mail.acts.v1", 3, 9, desk.at, b"P-1", orjson.dumps(act))
     item = Record("mail.sends.v1", 3, 1, desk.at, None, value) if value is not None else None
     desk.at += 60_000
-    found = desk.asked(record, item, Moment(judge, desk.store, desk.memory, desk.at, as_of))
+    found = desk.asked(record, item, Moment(judge, desk.store, desk.state, desk.at, as_of))
     for entry in found.entries:
-        desk.memory.put(entry)
+        desk.state.put(entry)
     told = AuditRecord.model_validate_json(found.audit)
     assert told.act
     assert replay(found.audit, LIBRARY).finding in ("same", "silent")

@@ -13,7 +13,7 @@ from gatekeeper.engine import dependents
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.tables import SPOILT
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from schemas.codec import parse
 from schemas.record import Refusal
 from streams.worker import reevaluation
@@ -63,7 +63,7 @@ def everybody(touched: Touched) -> list[str]:
     return found
 
 
-class Counted(Memory):
+class Counted(LedgerState):
     """A memory that counts the people who are looked at."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Counted(Memory):
 def waits(touched: Touched, *names: str) -> None:
     """Lets an item of each of them wait for facts."""
     for offset, name in enumerate(names):
-        touched._memory.put(entries.held(name, f"D-{name}", offset=offset, until=invented.T, rejudge=invented.T))
+        touched._ledger.put(entries.held(name, f"D-{name}", offset=offset, until=invented.T, rejudge=invented.T))
 
 
 OFFSETS = count()
@@ -132,18 +132,18 @@ def test_a_fact_on_which_few_depend_then_nobody_else_is_looked_at(
     watched: tuple[Touched, invented.FactStore], fact: invented.Event
 ) -> None:
     touched, store = watched
-    assert isinstance(touched._memory, Counted)
-    touched._memory.looked.clear()
+    assert isinstance(touched._ledger, Counted)
+    touched._ledger.looked.clear()
     learn(store, fact)
     (found,) = everybody(touched)
-    assert {*touched._memory.looked} <= {found, fact[1].get("token")}
+    assert {*touched._ledger.looked} <= {found, fact[1].get("token")}
 
 
 def test_a_new_clearance_then_a_stop_of_the_token_that_it_alone_names_touches_its_person(
     watched: tuple[Touched, invented.FactStore],
 ) -> None:
     touched, store = watched
-    touched._memory.put(clearance("new"))
+    touched._ledger.put(clearance("new"))
     touched.cleared("new")
     learn(store, invented.suppression(token="match-new"))
     assert everybody(touched) == ["new"]
@@ -162,12 +162,12 @@ def test_an_index_that_changed_on_the_disk_then_everybody_is_touched(
 
 def test_tokens_of_clearances_that_ended_then_they_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependents, "FEWEST", 4)
-    memory = Memory()
-    found = dependents.Dependents(invented.store(), memory)
+    state = LedgerState()
+    found = dependents.Dependents(invented.store(), state)
     for number in range(100):
-        memory.put(clearance(f"P-{number}"))
+        state.put(clearance(f"P-{number}"))
         found.note(f"P-{number}")
-        memory.put(entries.Entry(clearance(f"P-{number}").key, None))
+        state.put(entries.Entry(clearance(f"P-{number}").key, None))
     assert len(found._printed) <= 8
 
 
@@ -259,7 +259,7 @@ def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a
     learn(store, RESOLVED)
     assert set(everybody(touched)) == {"W-1", "W-2", *PEOPLE}
     again = Touched(store, asyncio.Event())
-    again.watch(touched._memory)
+    again.watch(touched._ledger)
     assert set(everybody(again)) == {"W-1", "W-2", *PEOPLE}
     learn(store, invented.consent(recipient_id="W-2"))
     assert everybody(again) == ["W-2"]

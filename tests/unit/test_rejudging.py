@@ -10,7 +10,7 @@ import pytest
 
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.engine.sends import Judge
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from gatekeeper.review.queue import Queue
 from gatekeeper.times import instant
@@ -96,10 +96,10 @@ def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, w
     withheld(desk)  # type: ignore[operator]
     desk.resolve(OFFSET)
     desk.at += 72 * HOUR_MS - 1
-    item, memory = desk.review[0], desk.read_back()
-    assert reconsider(msgspec.structs.replace(desk.now, memory=memory), item).judged, "a millisecond before"
+    item, state = desk.review[0], desk.read_back()
+    assert reconsider(msgspec.structs.replace(desk.now, ledger=state), item).judged, "a millisecond before"
     desk.at += 1
-    assert desk.memory.waiting("P-1", desk.at, answered=False) == {}
+    assert desk.state.waiting("P-1", desk.at, answered=False) == {}
     assert reconsider(desk.now, item) == NOTHING
     assert desk.act("redecide") == ("cleared", None)
     desk.check_ledger()
@@ -231,7 +231,7 @@ def test_erased_then_nothing_is_remembered(desk: Desk) -> None:
     erase = {"v": 1, "kind": "erase", "act_id": "x", "at": instant(desk.at), "by": "hanako", "recipient_id": "P-1"}
     assert desk.judged({**erase, "reason": "letter"}) == ("recorded", None)
     assert desk.reconsider() == []
-    assert list(desk.memory.rejudged()) == []
+    assert list(desk.state.rejudged()) == []
     desk.check_ledger()
 
 
@@ -251,20 +251,20 @@ def test_ledger_read_back_then_the_same_items_wait_in_the_order_of_their_places(
     for name in ("P-3", "P-1", "P-2"):
         desk.send(late=True, recipient_id=name)
     again = desk.read_back()
-    for memory in (desk.memory, again):
-        assert list(memory.rejudged()) == ["P-3", "P-1", "P-2"]
-        assert [memory.waiting(name, desk.at, answered=False) for name in memory.rejudged()] == [
+    for state in (desk.state, again):
+        assert list(state.rejudged()) == ["P-3", "P-1", "P-2"]
+        assert [state.waiting(name, desk.at, answered=False) for name in state.rejudged()] == [
             {desk.told(place)["decision_id"]: place} for place in range(3)
         ]
 
 
 def test_shadow_then_nobody_waits() -> None:
     judge = Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True)
-    memory = Memory()  # of a shadow it knows of no `review`
+    state = LedgerState()  # of a shadow it knows of no `review`
     desk = Desk(invented.source(), invented.consent(), judge=judge)
-    desk.memory = memory
+    desk.state = state
     desk.send(late=True)
-    assert list(memory.rejudged()) == []
+    assert list(state.rejudged()) == []
 
 
 def test_everything_else_then_the_ledger_keeps_the_bytes_that_it_had() -> None:

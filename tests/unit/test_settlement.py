@@ -15,7 +15,7 @@ from gatekeeper.engine.settlement import Settled, lacking, settled
 from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.texts import text
 from schemas.codec import canonical
 from schemas.record import Record
@@ -199,7 +199,7 @@ def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guess
     assert judged.verdict == "clear"
     one = WrittenRecord(judged.audit, orjson.loads(judged.audit))
     with pytest.raises(MissingInput):
-        implied(one, InputIndex({}, {}), desk.judge, desk.store, Memory())
+        implied(one, InputIndex({}, {}), desk.judge, desk.store, LedgerState())
 
 
 def test_workers_with_a_key_each_then_none_takes_the_other_s_past_for_torn_and_each_finds_what_is() -> None:

@@ -103,8 +103,8 @@ def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: O
     for offset in (1, 2):
         record = Record("mail.acts.v1", 3, offset, desk.at, None, orjson.dumps(act))
         judged = desk.asked(record, None, later)
-        for entry in (*judged.entries, *desk.memory.due(later.at, 100)):
-            desk.memory.put(entry)
+        for entry in (*judged.entries, *desk.state.due(later.at, 100)):
+            desk.state.put(entry)
         codes.append(orjson.loads(judged.audit)["act"]["code"])
     assert codes == [None, "seen_before"]
 
@@ -112,7 +112,7 @@ def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: O
 def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> None:
     act = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
     assert desk.judged(act) == ("recorded", None)
-    assert desk.memory.seen("n-1")
+    assert desk.state.seen("n-1")
     desk.at += 12 * 60_000
     late = staff.instant(desk.at)
     desk.sign = lambda record: [staff.header(decode("acts", None, record.value), at=late)]
@@ -120,7 +120,7 @@ def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> N
     value = invented.item_act("note", desk.told(), **by("kenji", "n-2", at=late))
     model = decode("acts", None, canonical(value))
     assert desk.judged(staff.signatures.encode(model))[0] == "recorded"
-    assert not desk.memory.seen("n-1")
+    assert not desk.state.seen("n-1")
 
 
 def test_two_people_needed_then_the_consoles_word_is_enough_for_neither() -> None:

@@ -18,7 +18,7 @@ from gatekeeper.cli.judged_lines import CampaignJudge
 from gatekeeper.console.pages.reasons import citing
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.office.fleet import Fleet
 from gatekeeper.policy.packs import load
 from gatekeeper.texts import text
@@ -94,7 +94,7 @@ def test_a_stop_of_a_key_that_the_worker_lacks_then_the_action_names_the_key(
 
 def test_words_of_an_audience_that_no_list_has_then_check_names_them_and_no_other() -> None:
     evaluator = Evaluator(load("jp-pmark"), tokens=invented.TOKENS)
-    judge = CampaignJudge(Moment(evaluator, invented.store(), Memory(), invented.T))
+    judge = CampaignJudge(Moment(evaluator, invented.store(), LedgerState(), invented.T))
     audiences = enumerate((["buyers_of.diabetes"], ["lives.by-the_sea", "糖尿病"]))
     lines = ((n, orjson.dumps(invented.send(event_id=f"E-{n}", audience=audience))) for n, audience in audiences)
     unlisted = frozenset().union(*(judge.line(line).unlisted for line in lines))

@@ -15,7 +15,7 @@ from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.identity import Identified, Tokens, identify, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from schemas.codec import parsed
 from schemas.events import Delivery, Send
@@ -73,24 +73,24 @@ def test_facts_of_two_keys_then_order_and_copies_change_no_count() -> None:
         assert uses(*order, *order) == expected
 
 
-def judged(store: FactStore, memory: Memory, tokens: Tokens) -> Moment:
-    return Moment(Evaluator(load("jp-pmark"), tokens=tokens), store, memory, invented.T)
+def judged(store: FactStore, state: LedgerState, tokens: Tokens) -> Moment:
+    return Moment(Evaluator(load("jp-pmark"), tokens=tokens), store, state, invented.T)
 
 
 def test_a_piece_cleared_before_a_key_was_there_then_a_stop_under_it_holds_the_piece_back() -> None:
     facts = (source("cp-1", 1), invented.consent())
-    memory, sent = Memory(), parsed(Send.model_validate_json(json.dumps(invented.send())))
-    cleared = judged(invented.store(*facts), memory, invented.TOKENS).evaluate(sent)
+    state, sent = LedgerState(), parsed(Send.model_validate_json(json.dumps(invented.send())))
+    cleared = judged(invented.store(*facts), state, invented.TOKENS).evaluate(sent)
     assert cleared.stands
     at_point = printed(invented.TOKENS, sent.model)
     place = {"topic": "sends", "partition": 0, "offset": 0, "timestamp": invented.T}
     more = {"did": "D" * 26, "at": invented.T, "until": invented.T + 1, "basis": "S-1", "released": False, "src": place}
-    memory.put(entries.clearance(sent, **more, printed=at_point))
-    (clearance,) = memory.clearances(invented.T)
-    later = judged(invented.store(*facts, stop("cp-1", 2)), memory, BOTH)
+    state.put(entries.clearance(sent, **more, printed=at_point))
+    (clearance,) = state.clearances(invented.T)
+    later = judged(invented.store(*facts, stop("cp-1", 2)), state, BOTH)
     assert later.weigh(clearance).decision.codes == ("FACTS_UNAVAILABLE",)
-    memory.put(entries.clearance(sent, **more, printed=printed(BOTH, sent.model)))
-    (clearance,) = memory.clearances(invented.T)
+    state.put(entries.clearance(sent, **more, printed=printed(BOTH, sent.model)))
+    (clearance,) = state.clearances(invented.T)
     assert later.weigh(clearance).decision.codes == ("SUBJECT_OBJECTED",)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from schemas.record import Record
@@ -41,18 +41,18 @@ def person(number: int, facts: int) -> list[invented.Event]:
 
 
 def judged(facts: int) -> list[Judged]:
-    memory, found = Memory(), []
-    memory.review = 0
+    state, found = LedgerState(), []
+    state.review = 0
     for number in range(SENDS):
         store = invented.store(*person(number, facts))
         owner, event = f"R{number:06}", f"E-{random('event', number)}"
         value = orjson.dumps(invented.send(recipient_id=owner, point=f"cp-{number}", event_id=event))
         assert partition_of(owner.encode(), 1) == 0
         one = JUDGE.judge(
-            Record("mail.sends.v1", 0, number, invented.T, owner.encode(), value), store, invented.T, memory=memory
+            Record("mail.sends.v1", 0, number, invented.T, owner.encode(), value), store, invented.T, ledger=state
         )
         for entry in one.entries:
-            memory.put(entry)
+            state.put(entry)
         found.append(one)
     return found
 

@@ -75,7 +75,7 @@ class Archive:
         releases: bytes,
         erased: int | None = None,
     ) -> Facts:
-        """The view that `FactStore.view` gave then. The worker's own memory comes in as arguments.
+        """The view that `FactStore.view` gave then. The worker's own ledger comes in as arguments.
 
         `instant`, `zone`: the `at` and `zone` of that view.
         """

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import SALT_BYTES, Entry
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from gatekeeper.mac import begun, ended
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -59,16 +59,16 @@ class Subjects:
         self._newest = max(masters)
         self._chance = chance
 
-    def of(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
+    def of(self, recipient_id: str, ledger: LedgerState) -> tuple[Subject | None, tuple[Entry, ...]]:
         """The person as records name them, and the ledger entry of a new salt.
 
         None for a person who was erased, about whom no record may say more. Raises KeyError if the salt's master key is
         unknown.
         """
         owner = recipient_id.encode()
-        if kept := memory.salts.of(owner):
+        if kept := ledger.salts.of(owner):
             return Subject(self._masters[kept[SALT_BYTES:]].of(kept[:SALT_BYTES]), owner), ()
-        if memory.salts.erased_at(recipient_id) is not None:
+        if ledger.salts.erased_at(recipient_id) is not None:
             return None, ()
         salt = self._chance(SALT_BYTES)
         found = Subject(self._masters[b"%d" % self._newest].of(salt), owner)

@@ -1,4 +1,4 @@
-"""A partition's memory finds its entries, removes those that no longer matter, and stops at strange ones."""
+"""A ledger's state finds its entries, removes those that no longer matter, and stops at strange ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry, ItemState
-from gatekeeper.ledger.memory import Memory
+from gatekeeper.ledger.state import LedgerState
 from schemas.codec import parse
 from schemas.events import Send
 from schemas.topics import DAY_MS
@@ -33,8 +33,8 @@ def cleared(until: int = AT + DAY_MS, did: str = "D", **fields: Any) -> Entry:
     return entries.clearance(sent, did=did, at=AT, until=until, basis="S-1", released=False, src=SRC)
 
 
-def held(*written: Entry) -> Memory:
-    found = Memory()
+def held(*written: Entry) -> LedgerState:
+    found = LedgerState()
     for entry in written:
         found.put(entry)
     return found
@@ -82,7 +82,7 @@ def test_entries_read_back_then_the_same_is_remembered() -> None:
         entries.release(send(), "D", said, until=AT + 1),
         entries.act("P-1", "D", standing, until=AT + 1),
     ]
-    first, again = held(*written), Memory()
+    first, again = held(*written), LedgerState()
     for entry in written:
         again.take(entry.key, entry.value)
     for one in (first, again):
@@ -128,7 +128,7 @@ def test_entry_renewed_then_the_day_of_the_first_takes_nothing_out() -> None:
 )
 def test_entry_that_this_engine_did_not_write_then_it_stops(key: bytes, value: bytes, error: str) -> None:
     with pytest.raises(IntegrityError) as caught:
-        Memory().take(key, value)
+        LedgerState().take(key, value)
     assert caught.value.key == error
     assert not canaries.found(str(caught.value).encode())
 

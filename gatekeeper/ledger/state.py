@@ -46,7 +46,7 @@ _KIND = re.compile(rb"[a-z]{1,16}")
 """Pattern of a kind of entry; a key that begins with anything else is foreign, and is not quoted."""
 
 
-class Memory:
+class LedgerState:
     """Entries of one partition; the writer of an entry puts it in at once, so that the next send sees it."""
 
     def __init__(self) -> None:
