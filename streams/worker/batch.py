@@ -35,7 +35,7 @@ from streams.worker.batch_input import BatchInput, Restart, bears
 from streams.worker.dead_facts import DeadFacts
 from streams.worker.intake import InputRange
 from streams.worker.ledger import Ledger
-from streams.worker.reevaluation import Touched
+from streams.worker.reevaluation import ReevaluationQueue
 from streams.worker.transaction import Transaction
 from streams.worker.worker_context import WorkerContext
 
@@ -53,21 +53,28 @@ FAILURES, OF_LAST = 10, 1_000
 """Failed decisions among the last ones that raise an alarm. Each is withheld, and other sends are not affected."""
 
 
-class Judging:
+class PartitionJudge:
     """Judge of one partition with its ledger, discarded with its owner. Head and ledger advance with each transaction.
 
     `head`: the position of the ledger, or the first position. `writer`: writes the transactions.
     """
 
     def __init__(
-        self, number: int, tools: WorkerContext, *, kept: Ledger, head: Head, writer: Producer, touched: Touched
+        self,
+        number: int,
+        context: WorkerContext,
+        *,
+        ledger: Ledger,
+        head: Head,
+        writer: Producer,
+        touched: ReevaluationQueue,
     ) -> None:
         self.head = head
-        self.ledger = kept.state
-        self.dead_facts = DeadFacts(number, tools, kept)
+        self.ledger = ledger.state
+        self.dead_facts = DeadFacts(number, context, ledger)
         self.broken = False
         """True if an error interrupted judging: the ledger then holds entries that nothing will write."""
-        self._number, self._tools = number, tools
+        self._number, self._context = number, context
         self._writer, self._touched = writer, touched
         self._handling: Handling | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
@@ -80,7 +87,7 @@ class Judging:
         return sum(self._failures) >= FAILURES
 
     def judged(
-        self, load: BatchInput, *, fresh: bool | None, due: bool
+        self, batch: BatchInput, *, fresh: bool | None, due: bool
     ) -> tuple[Transaction | None, InputRange[ActRecord], InputRange[ActRecord] | None]:
         """The transaction to write, if any, the acts judged in it, and the acts left for the next time.
 
@@ -89,26 +96,26 @@ class Judging:
         recalled piece causes no duplicate. Raises IntegrityError (4) if the clock went back.
         """
         self.broken = True
-        transaction, acts, left = self._judged(load, fresh=fresh, due=due)
+        transaction, acts, left = self._judged(batch, fresh=fresh, due=due)
         self.broken = False
         return transaction, acts, left
 
     def _judged(
-        self, load: BatchInput, *, fresh: bool | None, due: bool
+        self, batch: BatchInput, *, fresh: bool | None, due: bool
     ) -> tuple[Transaction | None, InputRange[ActRecord], InputRange[ActRecord] | None]:
-        tools, sends, acts = self._tools, load.sends, load.acts
-        begun, t0 = tools.clock.processor(), tools.clock.now()
+        context, sends, acts = self._context, batch.sends, batch.acts
+        begun, t0 = context.clock.processor(), context.clock.now()
         self.demand_clock(t0)
         at = max(t0, self.head.at)
-        as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
-        now = Moment(tools.judge, tools.followers.store, self.ledger, at, as_of)
-        found = self._recalls(load.touched, now) if fresh else []
+        as_of = None if fresh else min(context.followers.as_of, at - context.packs.at(at).max_lag_ms - 1)
+        now = Moment(context.judge, context.followers.store, self.ledger, at, as_of)
+        found = self._recalls(batch.touched, now) if fresh else []
         if fresh:
             self._touched.fresh()
         else:
-            self._touched.again(load.touched)  # late facts say nothing against a clearance
+            self._touched.again(batch.touched)  # late facts say nothing against a clearance
         for send in sends.records:
-            one = tools.judge.judge(as_record(send), tools.followers.store, at, as_of=as_of, ledger=self.ledger)
+            one = context.judge.judge(as_record(send), context.followers.store, at, as_of=as_of, ledger=self.ledger)
             found.append(self._remembered(one))
             if not TIMELY.isdisjoint(one.codes):
                 for name in waiting(one.entries):
@@ -118,17 +125,17 @@ class Judging:
                     self._touched.stale(name)
         done, acts, left = self._acted(acts, now, asked=fresh is not None)
         found += done
-        found += self._reconsidered(load.waiting, now) if fresh else []
+        found += self._reconsidered(batch.waiting, now) if fresh else []
         self._count_failures(found)
         if not (found or sends.records or acts.records or left or due):
             return None, acts, left
         transaction = self.gathered(sends, acts, found, at, t0)
-        tools.pace.observe(len(found) + len(load.touched), tools.clock.processor() - begun)
+        context.pace.observe(len(found) + len(batch.touched), context.clock.processor() - begun)
         return transaction, acts, left
 
     def demand_clock(self, now: int) -> None:
         """Raises IntegrityError (4) if the clock is behind the last decision by more than the policy's skew."""
-        if self.head.at - now > self._tools.policy.skew_ms:
+        if self.head.at - now > self._context.policy.skew_ms:
             raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=self.head.at - now)
 
     def _count_failures(self, judged: list[Judged]) -> None:
@@ -140,7 +147,7 @@ class Judging:
 
     def _recalls(self, touched: list[str], now: Moment) -> list[Judged]:
         """The recalls of people's clearances that no longer stand."""
-        found, most = list[Judged](), min(RECALLS, max(FEWEST, self._tools.pace.records))
+        found, most = list[Judged](), min(RECALLS, max(FEWEST, self._context.pace.records))
         for place, name in enumerate(touched):
             for clearance in list(self.ledger.clearances(now.at, name)):
                 if len(found) >= most:
@@ -157,8 +164,8 @@ class Judging:
 
         `asked`: True if the barrier was asked for the facts; if not, only acts that need no facts are judged.
         """
-        found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._tools.pace.records))
-        counts, signed = self._tools.counts, self._tools.signed
+        found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._context.pace.records))
+        counts, signed = self._context.counts, self._context.signed
         known = [record.act if bears(record, counts) else None for record in acts.records]
         for place, record in enumerate(acts.records):
             behind = known[place + 1 :]
@@ -210,7 +217,7 @@ class Judging:
 
         `restart`: content of the first transaction of a partition that a person lets go on.
         """
-        tools, settings = self._tools, self._tools.settings
+        context, settings = self._context, self._context.settings
         transaction = Transaction(settings, self._writer, self._number)
         for one in judged:
             for output in one.outputs:
@@ -227,7 +234,7 @@ class Judging:
             transaction.add("salts", PULSE, b"{}")
         if "salts" in transaction:
             self._salted = at
-        policy = tools.packs.at(at)
+        policy = context.packs.at(at)
         if policy.sha256 != self._policy:
             self._policy = policy.sha256
             self._touched.everybody()
@@ -235,26 +242,26 @@ class Judging:
         dead_facts = self.dead_facts.add(transaction)
         value = manifest(
             writer=settings.worker,
-            kid=tools.signer.kid,
+            kid=context.signer.kid,
             partition=self._number,
             taken=restart.took
             if restart
             else [
-                Taken(settings.topic(name), batch.start, batch.to, len(batch.records), batch.gaps)
-                for name, batch in (("sends", sends), ("acts", acts))
-                if name == "sends" or batch.to > batch.start
+                Taken(settings.topic(name), range_.start, range_.to, len(range_.records), range_.gaps)
+                for name, range_ in (("sends", sends), ("acts", acts))
+                if name == "sends" or range_.to > range_.start
             ],
             judged=[*(restart.records if restart else ()), *judged],
             dead_facts=dead_facts,
-            as_of=tools.followers.positions(),
+            as_of=context.followers.positions(),
             prev=self.head.prev,
             policy=policy,
             t0=t0,
-            t1=tools.clock.now(),
+            t1=context.clock.now(),
             mode=settings.mode,
             skipped=restart.skipped if restart else (),
         )
-        signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
+        signature = [("gate-sig", base64.b64encode(context.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)
         prev, asked = hashlib.sha256(value).hexdigest(), self.ledger.asked
         self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked)

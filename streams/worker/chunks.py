@@ -173,7 +173,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         client, conf = consumer._client, self.app.conf
         connect = client._get_conn
-        client.cluster = self.app.gate.tools.clients.cluster()
+        client.cluster = self.app.gate.context.clients.cluster()
         client._request_timeout_ms = int(REQUEST_SECONDS * 1000)
 
         async def connected(node: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, **more: Any) -> Any:

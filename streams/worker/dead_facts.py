@@ -17,14 +17,14 @@ DEAD_FACTS = 200
 class DeadFacts:
     """The dead letters of one partition: it owes those of the partitions of facts whose number is its own."""
 
-    def __init__(self, number: int, tools: WorkerContext, ledger: Ledger) -> None:
-        self._number, self._tools, self._ledger = number, tools, ledger
+    def __init__(self, number: int, context: WorkerContext, ledger: Ledger) -> None:
+        self._number, self._context, self._ledger = number, context, ledger
 
     def due(self) -> list[Place]:
         """The unreadable facts to set aside next, as many as fit one transaction; the ledger knows those done."""
-        partitions = self._tools.settings.partitions
+        partitions = self._context.settings.partitions
         found, size = [], 0
-        for place, fact in self._tools.followers.unreadable.items():
+        for place, fact in self._context.followers.unreadable.items():
             if place[1] % partitions == self._number and dead_key(*place) not in self._ledger.dead:
                 found.append(place)
                 size += len(fact.key or b"") + len(fact.value or b"")
@@ -36,8 +36,8 @@ class DeadFacts:
         """Adds those that are due with their ledger entries, and returns their number."""
         places = self.due()
         for place in places:
-            fact = self._tools.followers.unreadable[place]
-            transaction.add("deadletter", fact.key, fact.value, _headers(place, fact, self._tools.settings.mode))
+            fact = self._context.followers.unreadable[place]
+            transaction.add("deadletter", fact.key, fact.value, _headers(place, fact, self._context.settings.mode))
             key = dead_key(*place)
             transaction.add("ledger", key, b"{}")
             self._ledger.apply(key, b"{}")

@@ -40,8 +40,8 @@ OnFailure = Callable[[BaseException], None]
 class Gate:
     """The partitions that this worker owns, from assignment to revocation, fed by the agent."""
 
-    def __init__(self, app: faust.App, tools: WorkerContext, on_failure: OnFailure) -> None:
-        self.tools = tools
+    def __init__(self, app: faust.App, context: WorkerContext, on_failure: OnFailure) -> None:
+        self.context = context
         self.on_failure = on_failure
         self._app = app
         self._partitions: dict[int, Partition] = {}
@@ -52,16 +52,16 @@ class Gate:
     async def assigned(self, assigned: set[TP]) -> None:
         """Takes over the new partitions, continues with those kept, and compares the topics with the registry again."""
         await self.revoked()
-        settings, loop = self.tools.settings, asyncio.get_running_loop()
+        settings, loop = self.context.settings, asyncio.get_running_loop()
         self._generation = self._app.consumer_generation_id
-        self.tools.credit.reset()
+        self.context.credit.reset()
         ours = {tp.partition for tp in assigned if tp.topic == settings.topic("sends")}
         kept = sorted(ours & self._partitions.keys())
         gone = [self._partitions.pop(number) for number in self._partitions.keys() - ours]
         for number in sorted(ours):
             if number not in self._partitions:
                 self._partitions[number] = Partition(
-                    number, self.tools, on_failure=self.on_failure, on_refusal=self._refused
+                    number, self.context, on_failure=self.on_failure, on_refusal=self._refused
                 )
             self._partitions[number].start()
         seconds = round(loop.time() - (self._revoked_at or loop.time()), 3)
@@ -75,7 +75,7 @@ class Gate:
         if self._revoked_at is None:
             self._revoked_at = asyncio.get_running_loop().time()
         await asyncio.gather(*(partition.pause() for partition in self._partitions.values()))
-        self.tools.credit.reset()
+        self.context.credit.reset()
 
     async def stop(self) -> None:
         """Releases all partitions."""
@@ -87,7 +87,7 @@ class Gate:
     def _refused(self, error: IntegrityError) -> None:
         """Ends the process once every existing partition is refused, because there is nothing left to judge."""
         refused = [partition for partition in self._partitions.values() if partition.refused]
-        if len(refused) == self.tools.settings.partitions:
+        if len(refused) == self.context.settings.partitions:
             self.on_failure(error)
 
     def _check(self) -> None:
@@ -96,7 +96,7 @@ class Gate:
         async def compared() -> None:
             while True:
                 try:
-                    return await asyncio.to_thread(admin.demand, self.tools.settings)
+                    return await asyncio.to_thread(admin.demand, self.context.settings)
                 except UnavailableError as error:
                     log.warning("topics_unchecked", reason=str(error))
                     await asyncio.sleep(CHECK_SECONDS)
@@ -114,7 +114,7 @@ class Gate:
         """Hands a chunk to its partition; a chunk of an older assignment is left for its owner to read again."""
         partition = self._partitions.get(chunk.partition)
         if partition is None or chunk.generation != self._generation:
-            self.tools.credit.give(chunk.partition, len(chunk.records), chunk.size)
+            self.context.credit.give(chunk.partition, len(chunk.records), chunk.size)
         else:
             partition.offer(chunk)
 
@@ -124,12 +124,12 @@ class Gate:
         A policy that nobody knows withholds all sends, so the worker is then not ready either. So does a token key that
         suppressions name and the worker lacks.
         """
-        followers = self.tools.followers
+        followers = self.context.followers
         refused = {str(p.number): p.refused.sentence for p in self._partitions.values() if p.refused}
         waits = {str(p.number): p.waits_for for p in self._partitions.values() if p.waits_for and not p.refused}
-        now = self.tools.clock.now()
+        now = self.context.clock.now()
         fresh = now - followers.as_of < FRESH_MS
-        packs = self.tools.packs
+        packs = self.context.packs
         unresolved = sorted("/".join(map(str, place)) for place in followers.store.unresolved.faults)
         barred = {bar.id: bar.what for bar in packs.barring(now)}
         keys = self._token_keys()
@@ -140,7 +140,7 @@ class Gate:
             and not refused
             and not barred
             and not any(key["stops"] and not key["held"] for key in keys),
-            "mode": self.tools.settings.mode,
+            "mode": self.context.settings.mode,
             "facts_fresh": fresh,
             "partitions": sorted(self._partitions),
             "waiting": waits,
@@ -152,8 +152,8 @@ class Gate:
             "unreadable_facts": unresolved[:UNREADABLE],
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "token_keys": keys,
-            "signatures": signature_state(followers.store.log, self.tools.settings.acts),
-            "policy": self.tools.policy.name,
+            "signatures": signature_state(followers.store.log, self.context.settings.acts),
+            "policy": self.context.policy.name,
             "policy_unknown": barred,
             "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
             "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
@@ -162,16 +162,16 @@ class Gate:
     def _sealing_held(self) -> dict[str, str]:
         """The partitions whose sealing waits for a person, if the log is on this machine, and the command to run."""
         try:
-            found = held(AtomicStore(self.tools.settings.log_folder))
+            found = held(AtomicStore(self.context.settings.log_folder))
         except UnavailableError:
             return {}
         return {str(one.partition): f"gatekeeper audit branch {one.partition}" for one in found}
 
     def _token_keys(self) -> list[dict[str, Any]]:
         """The token keys that facts name, with the number of these facts; `held`: the worker has the key."""
-        tokens = self.tools.judge.tokens
+        tokens = self.context.judge.tokens
         held = frozenset() if tokens is None else tokens.keys
-        return [{**use._asdict(), "held": use.key in held} for use in self.tools.followers.store.token_keys.uses()]
+        return [{**use._asdict(), "held": use.key in held} for use in self.context.followers.store.token_keys.uses()]
 
 
 def _read_wide(store: FactStore) -> list[ReadWide]:

@@ -61,14 +61,14 @@ class Partition:
     def __init__(
         self,
         number: int,
-        tools: WorkerContext,
+        context: WorkerContext,
         *,
         on_failure: Callable[[BaseException], None],
         on_refusal: Callable[[IntegrityError], None],
     ) -> None:
         """`on_failure` is called with errors that concern all partitions, `on_refusal` with the refusal of this one."""
         self.number = number
-        self._tools, self._on_failure, self._on_refusal = tools, on_failure, on_refusal
+        self._context, self._on_failure, self._on_refusal = context, on_failure, on_refusal
         self._refused: Refused | None = None
         self._turn: Turn | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -101,7 +101,7 @@ class Partition:
         if self._turn is not None:
             self._turn.offer(chunk)
         else:
-            self._tools.credit.give(chunk.partition, len(chunk.records), chunk.size)
+            self._context.credit.give(chunk.partition, len(chunk.records), chunk.size)
 
     async def pause(self) -> None:
         """Stops judging; the commit in flight gets a moment to finish. Uncertain results are then forgotten."""
@@ -137,7 +137,7 @@ class Partition:
                 if isinstance(error, ProducerFenced):
                     # the present owner is right, or Kafka ended a slow transaction; the group decides in time
                     self._tell("turn_fenced")
-                    pause = self._tools.settings.session_timeout
+                    pause = self._context.settings.session_timeout
                 elif isinstance(error, KafkaError | OSError | TimeoutError | RestartError) and fruitless < FRUITLESS:
                     self._tell("turn_ended", error)
                     pause, again = again, min(again * 2, AGAIN_SECONDS[1])
@@ -145,12 +145,12 @@ class Partition:
                     pause, refused = refused, min(refused * 2, REFUSED_SECONDS[1])
                 else:
                     self._tell("turn_fenced")
-                    pause = self._tools.settings.session_timeout
+                    pause = self._context.settings.session_timeout
             await self._end()
             await asyncio.sleep(pause)
 
     async def _taken_over(self) -> None:
-        self._turn = turn = Turn(self.number, self._tools)
+        self._turn = turn = Turn(self.number, self._context)
         await turn.begin()
         if self._refused and self._refused.key in AT_WORK:
             asyncio.get_running_loop().call_later(SOUND_SECONDS, self._sound, turn)
@@ -176,7 +176,7 @@ class Partition:
         half after, so nothing is refused.
         """
         refusal = error if isinstance(error, IntegrityError) else self._defect(error)
-        refused = Refused.of(refusal, since=self._refused.since if self._refused else self._tools.clock.now())
+        refused = Refused.of(refusal, since=self._refused.since if self._refused else self._context.clock.now())
         if self._turn is not None:
             try:
                 async with asyncio.timeout(NOTE_SECONDS):
@@ -193,7 +193,11 @@ class Partition:
 
     def _defect(self, error: Exception) -> IntegrityError:
         """Another error in the form of a refusal: its type and place, never its message, which may quote a record."""
-        where = {"topic": self._tools.settings.topic("sends"), "partition": self.number, "error": type(error).__name__}
+        where = {
+            "topic": self._context.settings.topic("sends"),
+            "partition": self.number,
+            "error": type(error).__name__,
+        }
         if isinstance(error, KafkaError | OSError | TimeoutError | RestartError):
             return IntegrityError("error.partition_failing", **where)
         frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -207,7 +211,7 @@ class Partition:
         reason = str(error) if isinstance(error, GatekeeperError) else type(error).__name__ if error else None
         tell = log.error if event == "partition_refused" else log.warning
         for topic, offset in (("sends", head and head.sends), ("acts", head and head.acts)):
-            tell(event, topic=self._tools.settings.topic(topic), partition=self.number, offset=offset, reason=reason)
+            tell(event, topic=self._context.settings.topic(topic), partition=self.number, offset=offset, reason=reason)
 
     def _heed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

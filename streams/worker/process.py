@@ -34,7 +34,7 @@ COLLECT = 10_000, 20, 20
 async def start(app: faust.App) -> asyncio.Task[None]:
     """Starts the followers, then Faust. The result is the task that runs until the app stops."""
     await app.followers.start(app.gate.on_failure)
-    app.telling = asyncio.create_task(holders.tell(app.gate.tools.settings, app.followers), name="holders")
+    app.telling = asyncio.create_task(holders.tell(app.gate.context.settings, app.followers), name="holders")
     app.finalize()
     app.in_worker = True
     ready = asyncio.Event()
@@ -63,7 +63,7 @@ async def stop(app: faust.App) -> None:
     """Lets the commits in flight finish, releases the partitions and leaves the group, so that others continue."""
     await app.gate.revoked()
     await app.stop()
-    await asyncio.gather(asyncio.to_thread(leave_group, app.gate.tools.settings), app.gate.stop())
+    await asyncio.gather(asyncio.to_thread(leave_group, app.gate.context.settings), app.gate.stop())
     app.telling.cancel()
     await app.followers.stop()
 

@@ -32,7 +32,7 @@ HASHED = re.compile(r"t[1-9][0-9]?(k[1-9][0-9]*)?_")
 """Beginning of every token, of any normaliser and key."""
 
 
-class Touched:
+class ReevaluationQueue:
     """Collector of touched recipient ids while it watches; `take` hands out each one once until it is touched again."""
 
     def __init__(self, store: FactStore, arrived: asyncio.Event) -> None:

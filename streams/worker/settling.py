@@ -91,27 +91,27 @@ class _Backwards:
 
 
 async def anew(
-    probe: offsets.Probe, tools: WorkerContext, number: int, settled: Settled, ledger: LedgerState
+    probe: offsets.Probe, context: WorkerContext, number: int, settled: Settled, ledger: LedgerState
 ) -> list[Entry]:
     """The entries of a torn transaction, rebuilt from its audit records and put into the ledger's state.
 
     An input of a record may have expired. Its entry cannot be rebuilt then, and the log names the decision.
     """
-    topics = {name: TopicPartition(tools.settings.topic(name), number) for name in ("sends", "acts", "review")}
+    topics = {name: TopicPartition(context.settings.topic(name), number) for name in ("sends", "acts", "review")}
     records = await _some(probe, topics, places(settled.again))
     records |= await _some(probe, topics, items(records.values()))
-    asks = TopicPartition(tools.settings.topic("confirmations"), number)
+    asks = TopicPartition(context.settings.topic("confirmations"), number)
     begin, end = await offsets.bounds(probe, asks)
     asked = [one.said["did"] for one in settled.again if (one.said.get("act") or {}).get("outcome") == "asked"]
     found = await offsets.named(probe, asks, ID, dict.fromkeys(asked, max(begin, end - offsets.REACH)))
     inputs = InputIndex(records, {as_record(one).header(ID): as_record(one) for one in found})
-    if tools.settings.mode == "live":
+    if context.settings.mode == "live":
         begin, end = await offsets.bounds(probe, topics["review"])
         ledger.review = max(begin, end - offsets.REACH // 2)
     made: list[Entry] = []
     for one in settled.again:
         try:
-            entries = implied(one, inputs, tools.judge, tools.followers.store, ledger)
+            entries = implied(one, inputs, context.judge, context.followers.store, ledger)
         except MissingInput:
             log.warning("entry_unmade", partition=number, decision=one.said["did"])
             continue

@@ -45,37 +45,37 @@ class RestoredState:
 class TakeOver:
     """Reader of one partition's past; `head` is the ledger's head as far as it was read."""
 
-    def __init__(self, number: int, tools: WorkerContext, probe: offsets.Probe) -> None:
+    def __init__(self, number: int, context: WorkerContext, probe: offsets.Probe) -> None:
         self.head: Head | None = None
-        self._number, self._tools, self._probe = number, tools, probe
+        self._number, self._context, self._probe = number, context, probe
         self._sends, self._acts, self._audit = (
-            TopicPartition(tools.settings.topic(name), number) for name in ("sends", "acts", "audit")
+            TopicPartition(context.settings.topic(name), number) for name in ("sends", "acts", "audit")
         )
         self._where = {"topic": self._sends.topic, "partition": number}
 
     async def past(self) -> RestoredState:
         """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself."""
         for name in ("ledger", "salts", "manifests", "audit"):
-            await refuse_hanging(self._probe, TopicPartition(self._tools.settings.topic(name), self._number))
-        kept = await ledger.read(self._probe, self._tools.settings, self._number)
+            await refuse_hanging(self._probe, TopicPartition(self._context.settings.topic(name), self._number))
+        kept = await ledger.read(self._probe, self._context.settings, self._number)
         try:
             self.head = kept.head
             self._demand_keys(kept)
             found = RestoredState(kept, await self._position(self.head))
         except IntegrityError as refusal:
             found = await self._resumed(kept, refusal)
-        prints = {str(number): print_ for number, print_ in self._tools.masters.items()}
+        prints = {str(number): print_ for number, print_ in self._context.masters.items()}
         return replace(found, head=replace(found.head, masters=prints))
 
     def _demand_keys(self, kept: Ledger) -> None:
         """Refuses a ledger of another mode, and a ledger that belongs to keys we do not have."""
-        settings, head = self._tools.settings, self.head
+        settings, head = self._context.settings, self.head
         if head is not None and head.mode != settings.mode:
             raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
         for number in kept.state.salts.masters:
-            if number not in self._tools.masters:
+            if number not in self._context.masters:
                 raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **self._where)
-        if head and (other := head.other_master(kept.state.salts.masters, self._tools.masters)) is not None:
+        if head and (other := head.other_master(kept.state.salts.masters, self._context.masters)) is not None:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:
@@ -85,7 +85,7 @@ class TakeOver:
             audit = await offsets.bounds(self._probe, self._audit)
             if await offsets.first_readable(self._probe, self._audit, *audit) is not None:
                 raise IntegrityError("error.head_missing", **self._where)
-            return Head(sends=bounds[self._sends][0], acts=bounds[self._acts][0], mode=self._tools.settings.mode)
+            return Head(sends=bounds[self._sends][0], acts=bounds[self._acts][0], mode=self._context.settings.mode)
         for tp, position in ((self._sends, head.sends), (self._acts, head.acts)):
             begin, end = bounds[tp]
             where = {"topic": tp.topic, "partition": tp.partition, "position": position}
@@ -93,7 +93,7 @@ class TakeOver:
                 raise IntegrityError("error.sends_expired", begin=begin, **where)
             if position > end:
                 raise IntegrityError("error.head_beyond_end", end=end, **where)
-        now, skew = self._tools.clock.now(), self._tools.policy.skew_ms
+        now, skew = self._context.clock.now(), self._context.policy.skew_ms
         if head.at - now > skew:
             raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=head.at - now)
         if torn := settlement.settled(head, await self._tail(head)):
@@ -101,7 +101,7 @@ class TakeOver:
         return head
 
     async def _tail(self, head: Head) -> Tail:
-        return await settling.tail(self._probe, self._tools.settings, self._number, head, keys=self._tools.writers)
+        return await settling.tail(self._probe, self._context.settings, self._number, head, keys=self._context.writers)
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> RestoredState:
         """The state from which a person lets the partition go on; raises the refusal if there is no valid act."""
@@ -109,7 +109,7 @@ class TakeOver:
         if found is None:
             raise refusal
         bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
-        first = Head(bounds[self._sends][0], bounds[self._acts][0], mode=self._tools.settings.mode)
+        first = Head(bounds[self._sends][0], bounds[self._acts][0], mode=self._context.settings.mode)
         base = self.head or first
         settled = settlement.settled(base, await self._tail(base))
         least = settled.least if settled else (0, 0)
@@ -119,13 +119,13 @@ class TakeOver:
             if not max(begin, lowest) <= offset <= end:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
                 raise refusal
-        at = min(base.at, self._tools.clock.now())
+        at = min(base.at, self._context.clock.now())
         stood = {tp.topic: offset for tp, offset in zip(bounds, (base.sends, base.acts), strict=True)}
         took = {self._sends.topic: Taken(self._sends.topic, base.sends, base.sends, 0)}
         entries = list[Entry]()
         if settled:
             took |= {one.topic: one for one in settled.took}
-            entries = await settling.anew(self._probe, self._tools, self._number, settled, kept.state)
+            entries = await settling.anew(self._probe, self._context, self._number, settled, kept.state)
         restart = Restart(
             [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
         )
@@ -133,7 +133,7 @@ class TakeOver:
         return RestoredState(kept, replace(base, sends=found.sends, acts=found.acts, at=at), restart)
 
     async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
-        if not await self._tools.followers.barrier(self._tools.policy.max_lag_ms / 1000):
+        if not await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000):
             return None  # nobody can tell yet who may let it go on
         begin, end = await offsets.bounds(self._probe, self._acts)
         acts = [as_record(one) async for one in offsets.read(self._probe, self._acts, begin, end)]
@@ -142,7 +142,7 @@ class TakeOver:
             partition=self._number,
             refused=refusal.key,
             head=kept.written,
-            counts=lambda one: self._tools.counts(ActRecord.of(one)),
+            counts=lambda one: self._context.counts(ActRecord.of(one)),
         )
 
 

@@ -20,13 +20,13 @@ from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
 from streams.worker import offsets
 from streams.worker.acts import Acts
-from streams.worker.batch import Judging
+from streams.worker.batch import PartitionJudge
 from streams.worker.batch_input import BatchInput, Restart, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
 from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import InputRange, Intake, arrival
-from streams.worker.reevaluation import Touched
+from streams.worker.reevaluation import ReevaluationQueue
 from streams.worker.takeover import TakeOver, refuse_hanging
 from streams.worker.transaction import Transaction
 from streams.worker.worker_context import WorkerContext
@@ -53,23 +53,23 @@ TOUCHED = 100
 class Turn:
     """Owner's work with a partition: `begin` takes it over, `work` judges it, and `end` releases it."""
 
-    def __init__(self, number: int, tools: WorkerContext) -> None:
+    def __init__(self, number: int, context: WorkerContext) -> None:
         self.waits_for: str | None = "take_over"
         """The cause why nothing is judged at the moment; None when all is well."""
         self.head: Head | None = None
         """The partition's position; None until the ledger has been read, or if there was none."""
         self._committed: Head | None = None
         self._commits = 0
-        self._number, self._tools = number, tools
-        self._sends = TopicPartition(tools.settings.topic("sends"), number)
-        self._review = TopicPartition(tools.settings.topic("review"), number)
-        self._probe = offsets.Probe(tools.clients.reader(), tools.followers.ends)
-        self._writer = tools.clients.producer(number)
+        self._number, self._context = number, context
+        self._sends = TopicPartition(context.settings.topic("sends"), number)
+        self._review = TopicPartition(context.settings.topic("review"), number)
+        self._probe = offsets.Probe(context.clients.reader(), context.followers.ends)
+        self._writer = context.clients.producer(number)
         self._group = GroupOffsets(asyncio.get_running_loop().time)
         self._arrived = asyncio.Event()
-        self._intake = Intake[ConsumerRecord](self._sends, self._probe, tools.credit, tools.seek, self._arrived)
-        self._acts = Acts(tools.settings, number, tools.clients, tools.followers.ends)
-        self._touched = Touched(tools.followers.store, self._arrived)
+        self._intake = Intake[ConsumerRecord](self._sends, self._probe, context.credit, context.seek, self._arrived)
+        self._acts = Acts(context.settings, number, context.clients, context.followers.ends)
+        self._touched = ReevaluationQueue(context.followers.store, self._arrived)
         self._act_intake = Intake[ActRecord](
             self._acts.tp,
             self._probe,
@@ -91,16 +91,16 @@ class Turn:
     async def begin(self) -> None:
         """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
         await started(self._writer, self._probe, self._acts)
-        taking = TakeOver(self._number, self._tools, self._probe)
+        taking = TakeOver(self._number, self._context, self._probe)
         try:
             past = await taking.past()
         finally:
             self.head = taking.head
-        self._judging = Judging(
-            self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
+        self._judge = PartitionJudge(
+            self._number, self._context, ledger=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
         await self._measure_clock(past.restart)
-        if self._tools.settings.mode == "live":  # nobody waits for items that a shadow withheld
+        if self._context.settings.mode == "live":  # nobody waits for items that a shadow withheld
             _, past.ledger.state.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.state)
         log.info("partition_owned", partition=self._number, offset=past.head.sends)
@@ -113,21 +113,21 @@ class Turn:
     @property
     def failing(self) -> bool:
         """Tells whether so many of the last decisions failed that somebody should look."""
-        return self.waits_for != "take_over" and self._judging.failing
+        return self.waits_for != "take_over" and self._judge.failing
 
     @property
     def clean(self) -> bool:
         """Tells whether the whole ledger is committed, so that `work` may continue at the same place."""
-        return self.waits_for != "take_over" and not self._judging.broken and self._judging.head is self._committed
+        return self.waits_for != "take_over" and not self._judge.broken and self._judge.head is self._committed
 
     async def work(self) -> None:
         """Judges and commits incoming records, from the head on; ends only by an error or a cancellation."""
         loop = asyncio.get_running_loop()
-        head, self._left, self._broken = self._judging.head, None, loop.create_future()
+        head, self._left, self._broken = self._judge.head, None, loop.create_future()
         await self._intake.begin(head.sends)
         await self._act_intake.begin(head.acts)
         self._touched.everybody()  # includes people who were taken before and not judged
-        tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge())]
+        tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge_batches())]
         self.waits_for = None
         try:
             await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
@@ -160,26 +160,26 @@ class Turn:
         offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
         await self._show_offsets({self._sends: offset}, text)
 
-    async def _judge(self) -> None:
+    async def _judge_batches(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             if not self._waiting:
                 await arrival(self._arrived, self._group.seconds)
             if self._waiting:
-                await self._tools.departures.next()  # chunks that come meanwhile are judged together
+                await self._context.departures.next()  # chunks that come meanwhile are judged together
             acts = await self._next_acts()
             sends, touched = self._intake.nothing(), list[str]()
             # a cancellation needs no facts, so while facts are late it does not wait behind acts that need them
-            if not (self._late and cancels(acts, self._tools.counts)):
-                sends = await self._intake.next_batch(self._tools.pace.records)
-                touched = self._touched.take(min(TOUCHED, max(2, self._tools.pace.records)))
-            load = BatchInput(sends, acts, touched, await self._waiting_of(touched))
+            if not (self._late and cancels(acts, self._context.counts)):
+                sends = await self._intake.next_batch(self._context.pace.records)
+                touched = self._touched.take(min(TOUCHED, max(2, self._context.pace.records)))
+            batch = BatchInput(sends, acts, touched, await self._waiting_of(touched))
             due = self._something_to_write_down()
-            if load.empty and not due:
+            if batch.empty and not due:
                 await self._show()
                 continue
-            fresh = await self._ready(load)
-            transaction, acts, self._left = self._judging.judged(load, fresh=fresh, due=due)
+            fresh = await self._ready(batch)
+            transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
             if transaction is None:
                 continue
             self._written_at = loop.time()
@@ -187,7 +187,7 @@ class Turn:
             self._act_intake.written(acts)
             await self._settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
-            self._begin_commit(self._commit(transaction, position, self._judging.head))
+            self._begin_commit(self._commit(transaction, position, self._judge.head))
             if not self._waiting:
                 await self._settled()
 
@@ -200,7 +200,7 @@ class Turn:
 
     async def _show_offsets(self, position: Mapping[TopicPartition, int], note: str = "") -> None:
         offsets = {tp: OffsetAndMetadata(offset, note) for tp, offset in position.items()}
-        await self._writer.commit([], offsets, self._tools.settings.group)
+        await self._writer.commit([], offsets, self._context.settings.group)
 
     def _begin_commit(self, commit: Coroutine[Any, Any, None]) -> None:
         self._committing = asyncio.create_task(commit)
@@ -215,10 +215,10 @@ class Turn:
     async def _next_acts(self) -> InputRange[ActRecord]:
         """The acts that are left, followed by those that came since: a cancellation may end the former."""
         if self._left is None:
-            return await self._act_intake.next_batch(self._tools.pace.records)
+            return await self._act_intake.next_batch(self._context.pace.records)
         if len(self._left.records) >= CHUNK_RECORDS:
             return self._left
-        return self._left.before(await self._act_intake.next_batch(self._tools.pace.records))
+        return self._left.before(await self._act_intake.next_batch(self._context.pace.records))
 
     async def _settled(self) -> None:
         """Waits until the last transaction has committed; shielded, because a revocation must not interrupt it."""
@@ -232,22 +232,22 @@ class Turn:
     def _something_to_write_down(self) -> bool:
         silent = asyncio.get_running_loop().time() - self._written_at
         moved = self._intake.moved or self._act_intake.moved
-        return bool(self._judging.dead_facts.due()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
+        return bool(self._judge.dead_facts.due()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
 
-    async def _ready(self, load: BatchInput) -> bool | None:
-        """Passes the barrier. True if it was passed in time, None if the load needs no facts."""
-        tools, fresh = self._tools, None
+    async def _ready(self, batch: BatchInput) -> bool | None:
+        """Passes the barrier. True if it was passed in time, None if the batch needs no facts."""
+        context, fresh = self._context, None
         while True:
-            while tools.clock.off_by > tools.policy.skew_ms:
+            while context.clock.off_by > context.policy.skew_ms:
                 self.waits_for = "clock"
-                log.error("clock_off", partition=self._number, off_by_ms=tools.clock.off_by)
+                log.error("clock_off", partition=self._number, off_by_ms=context.clock.off_by)
                 await asyncio.sleep(CLOCK_RETRY_SECONDS)
                 await self._settled()
                 await self._measure_clock()
             self.waits_for = None
-            if load.needs_facts(self._tools.counts):
+            if batch.needs_facts(self._context.counts):
                 fresh = await self._facts()
-            if tools.clock.off_by <= tools.policy.skew_ms:  # else the clock jumped during the wait for facts
+            if context.clock.off_by <= context.policy.skew_ms:  # else the clock jumped during the wait for facts
                 return fresh
 
     async def _facts(self) -> bool:
@@ -255,7 +255,7 @@ class Turn:
         patience = 0.0 if self._late else LATE_SECONDS
         telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
         try:
-            fresh = await self._tools.followers.barrier(self._tools.policy.max_lag_ms / 1000)
+            fresh = await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000)
         finally:
             telling.cancel()
         self._late, self.waits_for = not fresh, None
@@ -263,9 +263,9 @@ class Turn:
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
         """The records of `review` about these people that the gate may clear by itself."""
-        ledger, store, wanted = self._judging.ledger, self._tools.followers.store, dict[str, int]()
+        ledger, store, wanted = self._judge.ledger, self._context.followers.store, dict[str, int]()
         for name in people:
-            wanted |= ledger.waiting(name, self._tools.clock.now(), answered=answered(store, ledger, name))
+            wanted |= ledger.waiting(name, self._context.clock.now(), answered=answered(store, ledger, name))
         if not wanted:
             return []
         await self._settled()
@@ -277,16 +277,16 @@ class Turn:
 
     async def _measure_clock(self, restart: Restart | None = None) -> None:
         """Writes the head and an empty manifest, which shows the broker's time and proves that writing works."""
-        head = self._judging.head
+        head = self._judge.head
         sends: InputRange[ConsumerRecord] = InputRange(head.sends, head.sends)
         acts: InputRange[ActRecord] = InputRange(head.acts, head.acts)
-        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), restart=restart)
+        transaction = self._judge.gathered(sends, acts, [], head.at, self._context.clock.now(), restart=restart)
         self._written_at = asyncio.get_running_loop().time()
-        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
+        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judge.head)
 
     async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
-        ledger = self._judging.ledger
-        begins = await transaction.commit(self._group.riding(position), self._tools.clock)
+        ledger = self._judge.ledger
+        begins = await transaction.commit(self._group.riding(position), self._context.clock)
         self.head = self._committed = head
         self._commits += 1
         if ledger.review is not None and begins.get("review", -1) >= 0:

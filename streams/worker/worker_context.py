@@ -1,4 +1,4 @@
-"""The tools that all owned partitions of a worker share."""
+"""The objects that all owned partitions of a worker share."""
 
 from __future__ import annotations
 

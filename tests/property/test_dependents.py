@@ -14,7 +14,7 @@ from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
 from schemas.codec import parse
-from streams.worker.reevaluation import Touched
+from streams.worker.reevaluation import ReevaluationQueue
 from tests.support import invented
 from tests.support.facts import fact
 
@@ -38,7 +38,7 @@ class Partition:
         self._named: dict[str, set[str]] = {name: set() for name in PEOPLE}
         self._ever: dict[str, set[str]] = {name: set() for name in PEOPLE}
         self._cleared: dict[str, str] = {}
-        self._touched = Touched(self._store, asyncio.Event())
+        self._touched = ReevaluationQueue(self._store, asyncio.Event())
         self._touched.watch(self._ledger)
 
     def taken(self) -> set[str]:
@@ -84,7 +84,7 @@ class Partition:
     def take_over(self) -> set[str]:
         """A new owner touches everybody with a clearance."""
         self._touched.stop()
-        self._touched = Touched(self._store, asyncio.Event())
+        self._touched = ReevaluationQueue(self._store, asyncio.Event())
         self._touched.watch(self._ledger)
         return {*self._cleared}
 

@@ -17,7 +17,7 @@ from gatekeeper.engine.handoffs import CampaignWalk
 from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
 from streams.worker import batch
-from streams.worker.batch import Judging
+from streams.worker.batch import PartitionJudge
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from streams.worker.group_offsets import GroupOffsets
@@ -264,7 +264,7 @@ def trusted_group_offset(patch: pytest.MonkeyPatch) -> None:
     async def position(self: TakeOver, head: Any) -> Any:
         found = await right(self, head)
         network = self._probe.ends._network  # type: ignore[attr-defined]
-        known = network.kafka.offset(self._tools.settings.group, self._sends)
+        known = network.kafka.offset(self._context.settings.group, self._sends)
         return replace(found, sends=known.offset if known else network.kafka.logs[self._sends].begin)
 
     patch.setattr(TakeOver, "_position", position)
@@ -280,14 +280,14 @@ def lost_recall(patch: pytest.MonkeyPatch) -> None:
 @planted
 def second_recall(patch: pytest.MonkeyPatch) -> None:
     """A recalled clearance stays in memory, and is recalled again."""
-    right = Judging._remembered
+    right = PartitionJudge._remembered
 
-    def remembered(self: Judging, judged: Any) -> Any:
+    def remembered(self: PartitionJudge, judged: Any) -> Any:
         if any(output.topic == "recalls" for output in judged.outputs):
             return judged
         return right(self, judged)
 
-    patch.setattr(Judging, "_remembered", remembered)
+    patch.setattr(PartitionJudge, "_remembered", remembered)
 
 
 @planted
@@ -310,13 +310,13 @@ def act_judged_twice(patch: pytest.MonkeyPatch) -> None:
 @planted
 def dead_letter_twice(patch: pytest.MonkeyPatch) -> None:
     """A take-over does not know which unreadable facts have their dead letter."""
-    right = Judging.__init__
+    right = PartitionJudge.__init__
 
-    def begin(self: Judging, *what: Any, kept: Ledger, **more: Any) -> None:
-        kept.dead.clear()
-        right(self, *what, kept=kept, **more)
+    def begin(self: PartitionJudge, *what: Any, ledger: Ledger, **more: Any) -> None:
+        ledger.dead.clear()
+        right(self, *what, ledger=ledger, **more)
 
-    patch.setattr(Judging, "__init__", begin)
+    patch.setattr(PartitionJudge, "__init__", begin)
 
 
 @planted

@@ -153,7 +153,7 @@ class Worker:
             async def seek(partition: int, offset: int) -> None:
                 self._reader.seek(TopicPartition(settings.topic("sends"), partition), offset)
 
-            tools = WorkerContext(
+            context = WorkerContext(
                 settings=settings,
                 judge=judge,
                 followers=self.followers,
@@ -167,7 +167,7 @@ class Worker:
                 departures=Departures(),
                 writers=[parse_vkey(SIGNER.verifier)],
             )
-            self.gate = Gate(self, tools, self.failed)
+            self.gate = Gate(self, context, self.failed)
             await self.followers.start(self.failed)
             self.up = True
             self._changed(self)

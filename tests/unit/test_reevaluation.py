@@ -17,7 +17,7 @@ from gatekeeper.ledger.state import LedgerState
 from schemas.codec import parse
 from schemas.record import Refusal
 from streams.worker import reevaluation
-from streams.worker.reevaluation import STEP, Touched
+from streams.worker.reevaluation import STEP, ReevaluationQueue
 from tests.support import invented
 from tests.support.facts import fact
 
@@ -38,7 +38,7 @@ def clearance(name: str) -> entries.Entry:
 
 
 @pytest.fixture
-def watched() -> tuple[Touched, invented.FactStore]:
+def watched() -> tuple[ReevaluationQueue, invented.FactStore]:
     """A partition that remembers PEOPLE, and has judged them all since it was taken over."""
     remembered, store = (
         Counted(),
@@ -46,13 +46,13 @@ def watched() -> tuple[Touched, invented.FactStore]:
     )
     for name in PEOPLE:
         remembered.put(clearance(name))
-    touched = Touched(store, asyncio.Event())
+    touched = ReevaluationQueue(store, asyncio.Event())
     touched.watch(remembered)
     assert sorted(everybody(touched)) == sorted(PEOPLE)
     return touched, store
 
 
-def everybody(touched: Touched) -> list[str]:
+def everybody(touched: ReevaluationQueue) -> list[str]:
     """Takes until nobody is left, a few at a time."""
     found: list[str] = []
     while touched._arrived.is_set():
@@ -84,7 +84,7 @@ class Counted(LedgerState):
         return super().tokens(recipient_id)
 
 
-def waits(touched: Touched, *names: str) -> None:
+def waits(touched: ReevaluationQueue, *names: str) -> None:
     """Lets an item of each of them wait for facts."""
     for offset, name in enumerate(names):
         touched._ledger.put(entries.held(name, f"D-{name}", offset=offset, until=invented.T, rejudge=invented.T))
@@ -117,7 +117,7 @@ def learn(store: invented.FactStore, *facts: invented.Event) -> None:
     ],
 )
 def test_a_fact_then_those_are_touched_on_whom_it_bears(
-    watched: tuple[Touched, invented.FactStore], fact: invented.Event, touches: list[str]
+    watched: tuple[ReevaluationQueue, invented.FactStore], fact: invented.Event, touches: list[str]
 ) -> None:
     touched, store = watched
     learn(store, fact, fact)
@@ -129,7 +129,7 @@ def test_a_fact_then_those_are_touched_on_whom_it_bears(
     [invented.suppression(token="own"), invented.suppression(token="cp-P-3"), invented.batch(state="quarantined")],
 )
 def test_a_fact_on_which_few_depend_then_nobody_else_is_looked_at(
-    watched: tuple[Touched, invented.FactStore], fact: invented.Event
+    watched: tuple[ReevaluationQueue, invented.FactStore], fact: invented.Event
 ) -> None:
     touched, store = watched
     assert isinstance(touched._ledger, Counted)
@@ -140,7 +140,7 @@ def test_a_fact_on_which_few_depend_then_nobody_else_is_looked_at(
 
 
 def test_a_new_clearance_then_a_stop_of_the_token_that_it_alone_names_touches_its_person(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     touched._ledger.put(clearance("new"))
@@ -150,7 +150,7 @@ def test_a_new_clearance_then_a_stop_of_the_token_that_it_alone_names_touches_it
 
 
 def test_an_index_that_changed_on_the_disk_then_everybody_is_touched(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     rows = store.mentions._table
@@ -172,7 +172,7 @@ def test_tokens_of_clearances_that_ended_then_they_are_let_go(monkeypatch: pytes
 
 
 def test_a_stop_of_a_token_of_another_version_then_whose_source_names_it_is_touched(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     given, stopped = invented.source(recipient_id="P-6"), invented.suppression(token="x")
@@ -184,7 +184,7 @@ def test_a_stop_of_a_token_of_another_version_then_whose_source_names_it_is_touc
 
 
 def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     assert store.apply(fact("consents", 0, 0, b"P-8", b"{"))
@@ -192,7 +192,7 @@ def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
 
 
 def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_again(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     learn(store, invented.controller())
@@ -203,7 +203,7 @@ def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_a
 
 
 def test_a_flood_of_facts_about_people_then_a_list_that_was_quarantined_is_found_all_the_same(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     learn(store, invented.batch(state="quarantined"))
@@ -216,7 +216,7 @@ def test_a_flood_of_facts_about_people_then_a_list_that_was_quarantined_is_found
     pytest.fail("the walk came to nobody")
 
 
-def test_stopped_then_no_fact_touches(watched: tuple[Touched, invented.FactStore]) -> None:
+def test_stopped_then_no_fact_touches(watched: tuple[ReevaluationQueue, invented.FactStore]) -> None:
     touched, store = watched
     touched.stop()
     learn(store, invented.consent(recipient_id="P-5"))
@@ -226,7 +226,7 @@ def test_stopped_then_no_fact_touches(watched: tuple[Touched, invented.FactStore
 
 
 def test_items_that_wait_for_late_facts_then_one_is_looked_at_first_and_all_once_the_facts_are_known(
-    watched: tuple[Touched, invented.FactStore], monkeypatch: pytest.MonkeyPatch
+    watched: tuple[ReevaluationQueue, invented.FactStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.0)
     touched, _ = watched
@@ -252,13 +252,13 @@ def test_items_that_wait_for_late_facts_then_one_is_looked_at_first_and_all_once
 
 
 def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a_resolution(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     waits(touched, "W-1", "W-2")
     learn(store, RESOLVED)
     assert set(everybody(touched)) == {"W-1", "W-2", *PEOPLE}
-    again = Touched(store, asyncio.Event())
+    again = ReevaluationQueue(store, asyncio.Event())
     again.watch(touched._ledger)
     assert set(everybody(again)) == {"W-1", "W-2", *PEOPLE}
     learn(store, invented.consent(recipient_id="W-2"))
@@ -266,7 +266,7 @@ def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a
 
 
 def test_a_batch_that_withholds_everybody_then_nobody_is_touched_in_vain_until_it_is_resolved(
-    watched: tuple[Touched, invented.FactStore],
+    watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
     waits(touched, "W-1", "W-2")

@@ -52,7 +52,7 @@ def readiness(*facts: invented.Event) -> dict[str, Any]:
         app = create_app(World("127.0.0.1:1", "x.").settings)
         app.scratch.rmdir()
         for offset, (topic, value) in enumerate((*invented.REFERENCE, *facts)):
-            app.gate.tools.followers.store.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
+            app.gate.context.followers.store.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
         report: dict[str, Any] = app.gate.readiness()
         return report
 

@@ -110,7 +110,7 @@ def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_whi
         app = create_app(World("127.0.0.1:1", "x.").settings)
         app.scratch.rmdir()
         for offset, (topic, value) in enumerate(facts):
-            app.gate.tools.followers.store.apply(invented.fact(topic, 0, offset, None, orjson.dumps(value)))
+            app.gate.context.followers.store.apply(invented.fact(topic, 0, offset, None, orjson.dumps(value)))
         report: dict[str, Any] = app.gate.readiness()
         return report
 
