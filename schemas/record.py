@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Headers = tuple[tuple[str, bytes], ...]
+Coordinates = tuple[str, int, int]
+"""The place of a record: topic (registry name), partition and offset."""
 
 
 @dataclass(frozen=True, slots=True)

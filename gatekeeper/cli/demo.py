@@ -83,7 +83,7 @@ def _play(scene: Scene, sends: int) -> tuple[DemoResult, dict[Verdict, Explained
         return tally, told, scene.await_seal(bar.advance)
 
 
-class _Bar:
+class _ProgressRow:
     """One row of a progress bar."""
 
     def __init__(self, bar: Any, task: Any) -> None:
@@ -97,9 +97,9 @@ class _Bar:
 
 
 @contextmanager
-def _bar(key: str, total: int | None) -> Iterator[_Bar]:
+def _bar(key: str, total: int | None) -> Iterator[_ProgressRow]:
     with progress_bar() as bar:
-        yield _Bar(bar, bar.add_task(text(key), total=total))
+        yield _ProgressRow(bar, bar.add_task(text(key), total=total))
 
 
 def _show(scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision], sealed: int) -> None:

@@ -25,7 +25,7 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.parts import PARTS
 from gatekeeper.console.registered import Registrations
-from gatekeeper.console.security import LOOPBACK, Guard
+from gatekeeper.console.security import LOOPBACK, SecurityMiddleware
 from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, asker
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
@@ -52,10 +52,10 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
     Raises UnavailableError (3) when the console's data folder cannot be written, and UsageError (2) for a key that
     cannot be read.
     """
-    hub = ChangeSignal()
+    signal = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone
     model = Model(Path(settings.console_data), PARTS, zone=zone)
-    feed = Feed(settings, model, hub)
+    feed = Feed(settings, model, signal)
     open_ = users is None and provider is None
     key = person_keys.read(Path(settings.console_key)) if settings.console_key else None
     own = own_key(settings) if open_ and key is None else None
@@ -71,13 +71,13 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
     app = FastAPI(title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     registrations = Registrations(model, settings.group)
     app.state.console = Console(
-        settings, model, hub, feed, sessions, users, provider, PAGES, registrations, key=key, own=own
+        settings, model, signal, feed, sessions, users, provider, PAGES, registrations, key=key, own=own
     )
     for one in PAGES:
         app.include_router(one.router)
     app.mount("/static", StaticFiles(directory=ROOM / "static"), name="static")
     app.add_middleware(Door)
-    app.add_middleware(Guard, hosts=LOOPBACK if open_ else None, told=_told)
+    app.add_middleware(SecurityMiddleware, hosts=LOOPBACK if open_ else None, told=_told)
     app.add_exception_handler(SignInNeeded, _sign_in)
     for kind in (Denied, GatekeeperError, Missing, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)

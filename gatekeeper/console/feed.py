@@ -40,14 +40,14 @@ class Progress:
 
 
 class Feed(threading.Thread):
-    """Thread that reads the model's topics from its positions, and signals each change to the hub."""
+    """Thread that reads the model's topics from its positions, and signals each change."""
 
-    def __init__(self, settings: Settings, model: Model, hub: ChangeSignal) -> None:
+    def __init__(self, settings: Settings, model: Model, signal: ChangeSignal) -> None:
         super().__init__(name="console-feed", daemon=True)
         self.progress = Progress()
         self._settings = settings
         self._model = model
-        self._hub = hub
+        self._signal = signal
         self._over = threading.Event()
 
     def stop(self) -> None:
@@ -57,7 +57,7 @@ class Feed(threading.Thread):
             self.join()
 
     def run(self) -> None:
-        """Reads until it is stopped; after an error it logs, signals the hub, and retries after PAUSE_SECONDS."""
+        """Reads until it is stopped; after an error it logs, signals that, and retries after PAUSE_SECONDS."""
         while not self._over.is_set():
             try:
                 self._follow()
@@ -66,7 +66,7 @@ class Feed(threading.Thread):
                 if self.progress.trouble is None or self.progress.trouble.key != trouble.key:
                     log.warning("console_waits", error=type(error).__name__, code=fingerprint(error))
                     self.progress = replace(self.progress, trouble=trouble, since=time())
-                    self._hub.tell()
+                    self._signal.tell()
                 self._over.wait(PAUSE_SECONDS)
 
     def _follow(self) -> None:
@@ -95,7 +95,7 @@ class Feed(threading.Thread):
                 elif self.progress.trouble:
                     self.progress = replace(self.progress, trouble=None)
                 if records or reached:
-                    self._hub.tell()
+                    self._signal.tell()
                 if time() - forgotten > FORGET_SECONDS:
                     self._model.forget(int(time() * 1000))
                     forgotten = time()

@@ -14,11 +14,11 @@ from streams.client.reader import Reader
 
 KEPT = 2_000
 """The number of written reasons kept in memory."""
-Place = tuple[int, int]
+PartitionOffset = tuple[int, int]
 """Partition and offset on `acts`."""
 
 
-def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]:
+def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, PartitionOffset]:
     """The places on `acts` of those acts that have a written reason, by act id; none about an erased person."""
     marks = ", ".join("?" * len(act_ids))
     known = {"asked": "AND item IN (SELECT id FROM item)", "paired": ""}
@@ -33,10 +33,10 @@ def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]
 class GivenReasons:
     """Cache of written reasons read from `acts`; that topic keeps them for 90 days."""
 
-    _words: dict[Place, str] = field(default_factory=dict)
+    _words: dict[PartitionOffset, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, settings: Settings, wanted: Mapping[str, Place]) -> dict[str, str]:
+    def of(self, settings: Settings, wanted: Mapping[str, PartitionOffset]) -> dict[str, str]:
         """The written reasons by act id, without those that are gone or cannot be read now."""
         with self._lock:
             missing = [place for place in wanted.values() if place not in self._words]
@@ -50,7 +50,7 @@ class GivenReasons:
             return {id_: self._words[place] for id_, place in wanted.items() if place in self._words}
 
 
-def _read(settings: Settings, wanted: Collection[Place]) -> dict[Place, str]:
+def _read(settings: Settings, wanted: Collection[PartitionOffset]) -> dict[PartitionOffset, str]:
     found = {}
     try:
         with Reader(settings) as reader:

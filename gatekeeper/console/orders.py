@@ -9,7 +9,7 @@ from typing import Any
 from gatekeeper.console.session import Denied
 from gatekeeper.console.state import Console
 from gatekeeper.console.tasks import Task
-from gatekeeper.office.policy_change import Proposal, named, propose
+from gatekeeper.office.policy_change import PolicyChange, named, propose
 from schemas.events import PairedAct
 from streams.client import fact_with_act
 from streams.client.fact_with_act import FactsWithAct, Pair
@@ -44,7 +44,7 @@ def _erasure(held: Console, subject: str, since: str, task: Task) -> dict[str, A
     return {"stops": len(found.stops) - 1, "unreadable": found.unreadable}
 
 
-def _proposal(held: Console, subject: str, since: str, task: Task) -> Proposal:
+def _proposal(held: Console, subject: str, since: str, task: Task) -> PolicyChange:
     known = management.policies(held.settings)
     new = named(subject, known, at=held.now())
     found = propose(

@@ -30,7 +30,7 @@ _SENDER = re.compile(r"(https?)://([^/?#]+)")
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
-class Guard:
+class SecurityMiddleware:
     """ASGI middleware that adds security headers and refuses foreign hosts, foreign forms and large forms.
 
     `hosts`: the host names that this console accepts, None = any. `told`: makes the page of a refusal.

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from gatekeeper.console.bulk_runs import BulkRuns
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
-from gatekeeper.console.given_reasons import GivenReasons, Place
+from gatekeeper.console.given_reasons import GivenReasons, PartitionOffset
 from gatekeeper.console.limits import Attempts, Limit
 from gatekeeper.console.model import Model
 from gatekeeper.console.registered import Registrations
@@ -61,7 +61,7 @@ class Console:
 
     settings: Settings
     model: Model
-    hub: ChangeSignal
+    signal: ChangeSignal
     feed: Feed
     sessions: Sessions
     users: Users | None
@@ -86,7 +86,7 @@ class Console:
         """True where people must sign in."""
         return self.users is not None or self.provider is not None
 
-    def words(self, places: Mapping[str, Place]) -> dict[str, str]:
+    def words(self, places: Mapping[str, PartitionOffset]) -> dict[str, str]:
         """The written reasons of the acts at `places`, by act id; empty while Kafka is away."""
         return self.spoken.of(self.settings, {} if self.feed.progress.trouble else places)
 

@@ -40,7 +40,7 @@ from schemas.manifests import Manifest
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client import admin
-from streams.client.publisher import Place, Publisher
+from streams.client.publisher import Publisher, RecordMetadata
 from streams.client.reader import Reader
 from streams.kafka import node
 from streams.kafka.broker import Broker
@@ -177,9 +177,9 @@ class Scene:
         self._processes.append(process)
         return process
 
-    def publish(self, sends: Iterable[Send], advance: Advance) -> list[Place]:
+    def publish(self, sends: Iterable[Send], advance: Advance) -> list[RecordMetadata]:
         """Publishes sends and returns the place of each: partition and offset."""
-        places: list[Place] = []
+        places: list[RecordMetadata] = []
         with Publisher(self.settings, "sends") as publisher:
             for window in _windows(sends):
                 places += _write(publisher, "sends", window)
@@ -195,7 +195,9 @@ class Scene:
 
         self._until(decided, n, advance)
 
-    def count(self, places: Iterable[Place], advance: Advance) -> tuple[DemoResult, dict[Verdict, ExplainedDecision]]:
+    def count(
+        self, places: Iterable[RecordMetadata], advance: Advance
+    ) -> tuple[DemoResult, dict[Verdict, ExplainedDecision]]:
         """Reads the worker's output and returns the result of the sends, and the decisions about the cast."""
         tally = DemoResult(frozenset((place.partition, place.offset) for place in places))
         cast = {person.recipient_id.encode(): verdict for verdict, person in self.retailer.cast.items()}
@@ -301,7 +303,7 @@ def _decision(record: Record) -> Decision | None:
     return rendered(said) if said else None
 
 
-def _write(publisher: Publisher, topic: str, values: Sequence[BaseModel]) -> list[Place]:
+def _write(publisher: Publisher, topic: str, values: Sequence[BaseModel]) -> list[RecordMetadata]:
     places = publisher.write([(subject_key(topic, value).encode(), encode(value)) for value in values])
     found = [place for place in places if place is not None]
     if len(found) < len(values):

@@ -8,7 +8,7 @@ from functools import partial
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import fingerprint
-from gatekeeper.engine.handoffs import CampaignWalk
+from gatekeeper.engine.handoffs import CampaignActRun
 from gatekeeper.engine.item_acts import on_item
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.outputs import dead_letter
@@ -85,7 +85,7 @@ def erased(ledger: LedgerState, recipient_id: str, at: int, *, readmitted: bool)
 
 
 HANDLERS: Mapping[type, Handler] = {
-    CampaignAct: CampaignWalk,
+    CampaignAct: CampaignActRun,
     ItemAct: partial(AtOnce, on_item),
     PairedAct: partial(AtOnce, paired),
     PartitionAct: partial(AtOnce, recorded),

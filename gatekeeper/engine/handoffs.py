@@ -41,7 +41,7 @@ def called_off(act: CampaignAct, behind: Iterable[Act | None]) -> bool:
     )
 
 
-class CampaignWalk:
+class CampaignActRun:
     """One act about a campaign, applied to a partition's clearances step by step."""
 
     def __init__(self, asked: ActRecord) -> None:

@@ -34,7 +34,7 @@ from schemas.events import CampaignAct, ItemAct, PairedAct, Release, Send
 from schemas.record import Record
 from schemas.topics import logical_name
 
-Place = tuple[str, int]
+InputKey = tuple[str, int]
 """A topic of the registry, and an offset on the partition."""
 STATES: Mapping[str, review.State] = {
     "waiting": "proposed",
@@ -51,7 +51,7 @@ STATES: Mapping[str, review.State] = {
 class InputIndex:
     """Inputs of audit records: inputs and items by place, asks by decision id."""
 
-    records: Mapping[Place, Record]
+    records: Mapping[InputKey, Record]
     asks: Mapping[str, Record]
 
 
@@ -59,13 +59,13 @@ class MissingInput(Exception):
     """Raised if the input or the clearance of a record is gone, so its entries cannot be rebuilt."""
 
 
-def places(some: Iterable[WrittenRecord]) -> Iterator[Place]:
+def places(some: Iterable[WrittenRecord]) -> Iterator[InputKey]:
     """Yields the places of the inputs of audit records."""
     for one in some:
         yield logical_name(one.said["src"]["topic"]), one.said["src"]["offset"]
 
 
-def items(acts: Iterable[Record]) -> Iterator[Place]:
+def items(acts: Iterable[Record]) -> Iterator[InputKey]:
     """Yields the places of the items that acts name."""
     for act in acts:
         if logical_name(act.topic) == "acts" and (place := ActRecord.of(act).names):

@@ -7,15 +7,13 @@ from contextlib import suppress
 import orjson
 
 from gatekeeper.times import span
-from schemas.record import Record
+from schemas.record import Coordinates, Record
 
 ALWAYS = 0
 """The arrival of a record that was always there."""
-Place = tuple[str, int, int]
-"""Topic (registry name), partition, offset."""
 
 
-def filed(place: Place, key: bytes | None, value: bytes | None, *, at: int, zone: str) -> Record:
+def filed(place: Coordinates, key: bytes | None, value: bytes | None, *, at: int, zone: str) -> Record:
     """The record of a fact in a file: it arrived when it was recorded (`recorded_at`), else at `at`.
 
     `at`: milliseconds since the epoch, the instant of the decision. `zone`: for a time without offset; a day counts

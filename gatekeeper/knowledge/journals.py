@@ -15,8 +15,7 @@ import msgspec
 from gatekeeper.knowledge.copies import CopiedRun, Partition
 from gatekeeper.knowledge.tables import Tables
 from gatekeeper.knowledge.token_keys import Counts
-from gatekeeper.knowledge.unresolved import Place
-from schemas.record import Record
+from schemas.record import Coordinates, Record
 
 _PACK, _COUNTED = msgspec.msgpack.Encoder(), "counted"
 
@@ -24,7 +23,7 @@ _PACK, _COUNTED = msgspec.msgpack.Encoder(), "counted"
 class Unread(NamedTuple):
     """An unreadable record: its fault, and the people whom it names; None for a batch, which names nobody."""
 
-    place: Place
+    place: Coordinates
     fault: str
     names: frozenset[str] | None
 

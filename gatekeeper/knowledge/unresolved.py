@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gatekeeper.deciding.facts import WHOLE_BATCH
-
-Place = tuple[str, int, int]
-"""Topic (registry name), partition, offset."""
+from schemas.record import Coordinates
 
 WITHHELD = 100_000
 """Names of unreadable records that are kept. Each record beyond withholds everybody until it is resolved."""
@@ -20,23 +18,23 @@ class Unresolved:
     """
 
     def __init__(self) -> None:
-        self.faults: dict[Place, str] = {}
+        self.faults: dict[Coordinates, str] = {}
         """The fault of each unresolved record."""
-        self.stray: dict[Place, str] = {}
+        self.stray: dict[Coordinates, str] = {}
         """Those that name nobody, and so withhold nobody."""
-        self._by_name: dict[str, set[Place]] = {}  # recipient id, token, or a reference's kind/id
-        self._names: dict[Place, frozenset[str]] = {}
+        self._by_name: dict[str, set[Coordinates]] = {}  # recipient id, token, or a reference's kind/id
+        self._names: dict[Coordinates, frozenset[str]] = {}
         self._count = 0
-        self._of_everybody: set[Place] = set()
-        self._batches: set[Place] = set()  # first offsets of unreadable batches
-        self._resolved: set[Place] = set()
+        self._of_everybody: set[Coordinates] = set()
+        self._batches: set[Coordinates] = set()  # first offsets of unreadable batches
+        self._resolved: set[Coordinates] = set()
 
     @property
     def withhold_everybody(self) -> bool:
         """True if an unreadable record or batch may concern anybody."""
         return bool(self._of_everybody)
 
-    def add(self, place: Place, fault: str, names: frozenset[str]) -> bool:
+    def add(self, place: Coordinates, fault: str, names: frozenset[str]) -> bool:
         """Adds a record that names these people; the result tells whether it withholds by name.
 
         `names`: recipient ids, tokens, or a reference's kind/id. A record beyond WITHHELD names withholds everybody.
@@ -57,7 +55,7 @@ class Unresolved:
             self._by_name.setdefault(name, set()).add(place)
         return True
 
-    def add_batch(self, place: Place, fault: str) -> bool:
+    def add_batch(self, place: Coordinates, fault: str) -> bool:
         """Adds a batch at its first offset, which withholds everybody; the result is False for a known one."""
         if place in self._batches:
             return False
@@ -67,7 +65,7 @@ class Unresolved:
             self._of_everybody.add(place)
         return True
 
-    def resolve(self, place: Place) -> None:
+    def resolve(self, place: Coordinates) -> None:
         """Lets go whom the record at this place withholds, now and when it is read again."""
         self._resolved.add(place)
         self.faults.pop(place, None)

@@ -27,7 +27,7 @@ class AffectedCampaign:
     next: str | None = None
 
 
-class Reach:
+class BlastRadius:
     """Preview of a quarantine of a list; takes the records of `sources` first, then those of `ledger`."""
 
     def __init__(self, batch: str) -> None:

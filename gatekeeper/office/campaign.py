@@ -68,7 +68,7 @@ class _Act(msgspec.Struct, gc=False):
     act_id: str | None = None
 
 
-class _Told(msgspec.Struct, gc=False):
+class _CountedFields(msgspec.Struct, gc=False):
     """The fields of an audit record that are counted; the rest is not read."""
 
     did: str
@@ -82,7 +82,7 @@ class _Told(msgspec.Struct, gc=False):
     act: _Act | None = None
 
 
-_read = msgspec.json.Decoder(_Told).decode
+_read = msgspec.json.Decoder(_CountedFields).decode
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class Campaign:
         with suppress(*FOREIGN):
             self._audit(_read(value or b""))
 
-    def _audit(self, found: _Told) -> None:
+    def _audit(self, found: _CountedFields) -> None:
         if found.campaign != self.id or found.mode != "live":
             return
         did, act = found.did, found.act

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gatekeeper.audit.log.seal import Seal
+from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 
@@ -125,7 +125,7 @@ class Fleet:
     state: str
     partitions: tuple[Partition, ...]
     workers: tuple[Worker, ...]
-    seal: Seal | None
+    seal: SealStatus | None
     patience_ms: int
 
     @property
@@ -175,7 +175,12 @@ class Fleet:
 
 
 def fleet(
-    group: ConsumerGroup, places: Mapping[int, InputPartition], *, at: int, session_ms: int, seal: Seal | None = None
+    group: ConsumerGroup,
+    places: Mapping[int, InputPartition],
+    *,
+    at: int,
+    session_ms: int,
+    seal: SealStatus | None = None,
 ) -> Fleet:
     """The fleet, computed from the group, the partitions (by number) and the seal.
 

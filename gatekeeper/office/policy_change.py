@@ -62,7 +62,7 @@ class KnownPolicies:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class PolicyChange:
     """A proposed policy version: the replaced one, its beginning (milliseconds), its record and the packs after it.
 
     `old`: None for the first version of a pack. `line`: the versions of the pack with the proposed one. `widening`: the
@@ -98,7 +98,7 @@ def propose(
     since: str | None,
     now: int,
     home: str,
-) -> Proposal:
+) -> PolicyChange:
     """The proposal; `content` is the policy's text, `since` an instant, `now` or None for its own day.
 
     `by`: one manager or two. `home`: the id of the company's own pack. Adds the record to `known`. Raises UsageError
@@ -112,7 +112,7 @@ def propose(
     after = _checked(known, record, begins=begins, home=home)
     line = known.line(new.id)
     found = tuple(differences(old, new)) if old else ()
-    return Proposal(new, old, begins, record, after, line, found, tuple(widening(before, line, begins * 1000)))
+    return PolicyChange(new, old, begins, record, after, line, found, tuple(widening(before, line, begins * 1000)))
 
 
 def check(new: Policy, content: str) -> None:

@@ -13,7 +13,7 @@ from gatekeeper.staff.roster import Member, Roster
 P = TypeVar("P")
 Order = tuple[int, int]
 """Partition and offset on `reference`."""
-FAULTS = 100
+MAX_NAMED = 100
 """Refused signatures that are named; more are counted."""
 
 
@@ -31,7 +31,7 @@ class Referred(NamedTuple, Generic[P]):
     payload: P
 
 
-class Standing(NamedTuple, Generic[P]):
+class EffectiveRecord(NamedTuple, Generic[P]):
     """A record that counts. `order`, `arrived`: of the last signature that it needed, else its own."""
 
     record: Referred[P]
@@ -81,7 +81,7 @@ class Endorsements(Generic[P]):
         found = [(one.record.name, one.record.order, tuple(sorted(one.signers))) for one in self._waiting.values()]
         return sorted(found, key=lambda one: one[1])
 
-    def take(self, record: Referred[P]) -> Standing[P] | None:
+    def take(self, record: Referred[P]) -> EffectiveRecord[P] | None:
         """Takes the next record. The result is the record that counts from now on: this one, or one signed by it."""
         if record.order <= self._last:
             return None
@@ -99,13 +99,13 @@ class Endorsements(Generic[P]):
             self._waiting.setdefault((record.name, record.sha256), _Waiting(record))
         return None
 
-    def _sign(self, record: Referred[P]) -> Standing[P] | None:
+    def _sign(self, record: Referred[P]) -> EffectiveRecord[P] | None:
         said, name = record.said, (record.said["of"], record.said["sha256"])
         before, waiting = self._before.get(name), self._waiting.get(name)
         about = waiting or before
         code = self._fault(said, record.arrived, about) if about else "unknown_record"
         if code or about is None:
-            if len(self.refused) < FAULTS:
+            if len(self.refused) < MAX_NAMED:
                 self.refused.append(RefusedSignature(record.order, str(said["of"]), str(code)))
             return None
         self._seen.add(said["id"])
@@ -158,11 +158,11 @@ class Endorsements(Generic[P]):
         was = self._scopes[record.name]
         return None if was is None else now | was
 
-    def _counts(self, record: Referred[P], order: Order, arrived: int, *, signed: bool) -> Standing[P]:
+    def _counts(self, record: Referred[P], order: Order, arrived: int, *, signed: bool) -> EffectiveRecord[P]:
         self._scopes[record.name] = scope(record.said)
         self._newest[record.name] = record.sha256
         if record.said["kind"] == "staff":
             self.roster.put(Member.of(record.said, arrived))
         elif signed:
             self.unsigned.pop(record.name, None)
-        return Standing(record, order, arrived, signed)
+        return EffectiveRecord(record, order, arrived, signed)

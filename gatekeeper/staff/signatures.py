@@ -13,7 +13,7 @@ from schemas.events.staff import ActSignature, Signature, SignatureFields, SignI
 
 HEADER = "gate-signature"
 """The header of a signed act; there is one for each signer."""
-Who = Mapping[str, str]
+Actor = Mapping[str, str]
 """The fields of a signature that say who signs, with which key, and how."""
 
 
@@ -66,38 +66,38 @@ class Draft(NamedTuple):
         return {"sig": b64encode(signer.sign(self.text)).decode()}
 
 
-def act_draft(act: Act, who: Who, *, origin: str, at: str, blind: str) -> Draft:
+def act_draft(act: Act, actor: Actor, *, origin: str, at: str, blind: str) -> Draft:
     """The draft of a signature of an act as `schemas.codec.encode` writes it.
 
     `origin`: the name of the log (`Settings.group`). `at`: now, an instant of UTC. `blind`: 16 random bytes in hex.
     """
-    said = _said(str(act.act_id), encode(act), who, origin=origin, at=at, blind=blind)
+    said = _said(str(act.act_id), encode(act), actor, origin=origin, at=at, blind=blind)
     return Draft({**said, "blind": blind}, act_subject(act.model_dump(mode="json")))
 
 
-def correction_draft(stop: Suppression, who: Who, *, origin: str, at: str, blind: str) -> Draft:
+def correction_draft(stop: Suppression, actor: Actor, *, origin: str, at: str, blind: str) -> Draft:
     """The draft by which a manager signs the correction of an erasure, without which it frees nobody.
 
     The arguments are those of `act_draft`; the signature stands beside the suppression, under its id.
     """
-    said = _said(stop.suppression_id, encode(stop), who, origin=origin, at=at, blind=blind)
+    said = _said(stop.suppression_id, encode(stop), actor, origin=origin, at=at, blind=blind)
     return Draft({**said, "blind": blind}, f"readmit/{PERSON}")
 
 
-def reference_draft(of: str, value: bytes, who: Who, *, origin: str, at: str, id_: str) -> Draft:
+def reference_draft(of: str, value: bytes, actor: Actor, *, origin: str, at: str, id_: str) -> Draft:
     """The draft of the record `signature` for a record of `reference`; its key is `signature/` and `id_`.
 
     `of`: kind/id of the record. `value`: its exact bytes. `id_`: a random id. The others as for `act_draft`.
     """
-    return Draft(_said(id_, value, who, origin=origin, at=at), of, of)
+    return Draft(_said(id_, value, actor, origin=origin, at=at), of, of)
 
 
-def passkey_holder(by: str, key: str) -> Who:
+def passkey_holder(by: str, key: str) -> Actor:
     """The fields of who signs with a passkey; `key`: its id in `staff`."""
     return {"by": by, "key": key, "method": "passkey"}
 
 
-def holder(signer: PersonSigner, user: str = "", signin: SignIn | None = None) -> Who:
+def holder(signer: PersonSigner, user: str = "", signin: SignIn | None = None) -> Actor:
     """The fields of who signs with an Ed25519 key.
 
     `user`, `signin`: the person for whom the console signs, and how this person signed in.
@@ -111,8 +111,8 @@ def of_act(
     act: Act, signer: PersonSigner, *, origin: str, at: str, blind: str, user: str = "", signin: SignIn | None = None
 ) -> tuple[str, bytes]:
     """The header that signs an act; arguments as for `act_draft` and `holder`."""
-    who = holder(signer, user, signin)
-    return HEADER, act_draft(act, who, origin=origin, at=at, blind=blind).made_by(signer)
+    actor = holder(signer, user, signin)
+    return HEADER, act_draft(act, actor, origin=origin, at=at, blind=blind).made_by(signer)
 
 
 def of_correction(stop: Suppression, signer: PersonSigner, *, origin: str, at: str, blind: str) -> tuple[str, bytes]:
@@ -132,8 +132,8 @@ def of_reference(
     signin: SignIn | None = None,
 ) -> bytes:
     """The record `signature` for a record of `reference`; arguments as for `reference_draft` and `holder`."""
-    who = holder(signer, user, signin)
-    return reference_draft(of, value, who, origin=origin, at=at, id_=id_).made_by(signer)
+    actor = holder(signer, user, signin)
+    return reference_draft(of, value, actor, origin=origin, at=at, id_=id_).made_by(signer)
 
 
 def of_choice(value: bytes, signer: PersonSigner, *, subject: str, origin: str, at: str, id_: str) -> bytes:
@@ -151,5 +151,5 @@ def reference_id(value: bytes) -> str:
     return str(Signature.model_validate_json(value).id)
 
 
-def _said(id_: str, value: bytes, who: Who, *, origin: str, at: str, blind: str = "") -> dict[str, Any]:
-    return {"v": 1, "id": id_, "sha256": digest(value, blind), "at": at, "origin": origin, **who}
+def _said(id_: str, value: bytes, actor: Actor, *, origin: str, at: str, blind: str = "") -> dict[str, Any]:
+    return {"v": 1, "id": id_, "sha256": digest(value, blind), "at": at, "origin": origin, **actor}

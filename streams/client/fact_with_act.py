@@ -22,7 +22,7 @@ from schemas.events import Batch, Controller, PairedAct
 from schemas.record import Record
 from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
-from streams.client.publisher import Place, transact
+from streams.client.publisher import RecordMetadata, transact
 from streams.client.reader import Reader
 from streams.client.signatory import Signatory
 
@@ -42,11 +42,11 @@ class Pair:
     """An acknowledged pair: the act's id, the places of the facts, and those of the act, one a partition."""
 
     act_id: str
-    facts: tuple[Place, ...]
-    acts: tuple[Place, ...]
+    facts: tuple[RecordMetadata, ...]
+    acts: tuple[RecordMetadata, ...]
 
     @property
-    def act(self) -> Place:
+    def act(self) -> RecordMetadata:
         """The last place of the act."""
         return self.acts[-1]
 
@@ -90,7 +90,7 @@ class Rival:
     """
 
     by: str | None
-    place: Place
+    place: RecordMetadata
     last: bool
 
 
@@ -199,7 +199,7 @@ def rival(reader: Reader, old: NewestReference[Controller | Batch], pair: Pair) 
             continue
         if isinstance(other, PairedAct) and other.subject == key and other.act_id != pair.act_id:
             by = other.by
-    place = Place("reference", others[-1].partition, others[-1].offset)
+    place = RecordMetadata("reference", others[-1].partition, others[-1].offset)
     return Rival(by, place, last=others[-1].offset > ours.offset)
 
 

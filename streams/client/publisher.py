@@ -35,8 +35,8 @@ FromLine = tuple[int, bytes | None, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The place of a record on a topic of the registry."""
+class RecordMetadata:
+    """The place of a written record on a topic of the registry, as Kafka acknowledged it."""
 
     topic: str
     partition: int
@@ -79,7 +79,7 @@ class Publisher:
 
     def write(
         self, records: Sequence[tuple[bytes | None, bytes]], partitions: Sequence[int] | None = None
-    ) -> list[Place | None]:
+    ) -> list[RecordMetadata | None]:
         """Writes records (key, value) and waits for the answers. The result has each place, None without an answer.
 
         `partitions`: the partition of each record, whatever its key. A record without an answer may have been written.
@@ -88,7 +88,7 @@ class Publisher:
         pairs = zip(records, partitions or repeat(None, len(records)), strict=True)
         return self.send([Outgoing(self._topic, key, value, partition) for (key, value), partition in pairs])
 
-    def send(self, outgoing: Sequence[Outgoing]) -> list[Place | None]:
+    def send(self, outgoing: Sequence[Outgoing]) -> list[RecordMetadata | None]:
         """Writes records of this topic, with their headers; else as `write`."""
         signed, futures = self._signatory.sign(outgoing), list[Any]()
         with suppress(KafkaTimeoutError):
@@ -114,7 +114,7 @@ class Publisher:
 
 def transact(
     settings: Settings, records: Sequence[Outgoing], *, name: str | None = None, signatory: Signatory | None = None
-) -> list[Place]:
+) -> list[RecordMetadata]:
     """Writes all records or none, in one transaction. The result is their places; a result means acknowledged.
 
     `signatory`: as for `Publisher`.
@@ -175,7 +175,7 @@ def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
         yield window
 
 
-def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
+def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[RecordMetadata]:
     try:
         futures = [_sent(producer, settings, record) for record in records]
         producer.flush(timeout=TRANSACTION_MS / 1000)
@@ -216,9 +216,9 @@ def _producer(settings: Settings, **more: Any) -> Any:
     )
 
 
-def _place(topic: str, future: Any) -> Place:
+def _place(topic: str, future: Any) -> RecordMetadata:
     found = future.get(timeout=0)
-    return Place(topic, found.partition, found.offset)
+    return RecordMetadata(topic, found.partition, found.offset)
 
 
 def _close(producer: Any) -> None:

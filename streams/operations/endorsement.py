@@ -16,7 +16,7 @@ from schemas.record import Record
 from schemas.topics import subject_key
 from streams.client import signatory
 from streams.client.outgoing import Outgoing
-from streams.client.publisher import Place, transact
+from streams.client.publisher import RecordMetadata, transact
 from streams.client.reader import Reader
 from streams.client.signatory import Unsigned
 
@@ -126,7 +126,7 @@ def read(reader: Reader) -> Endorsed:
     return found
 
 
-def begin(settings: Settings, first: Staff) -> Place:
+def begin(settings: Settings, first: Staff) -> RecordMetadata:
     """Writes the record of the first person of a log, whom nobody can sign; raises UsageError (2) if it has people.
 
     `first`: a manager for all controllers, with a key.
@@ -138,18 +138,18 @@ def begin(settings: Settings, first: Staff) -> Place:
     return place
 
 
-def put(settings: Settings, staff: Staff) -> Place:
+def put(settings: Settings, staff: Staff) -> RecordMetadata:
     """Writes a record of `staff`, signed by the person whose key the settings name; raises as `transact` does."""
     (place,) = transact(settings, [_outgoing(staff)])
     return place
 
 
-def endorse(settings: Settings, row: Endorsable) -> Place:
+def endorse(settings: Settings, row: Endorsable) -> RecordMetadata:
     """Adds the signature of the person whose key the settings name; raises UsageError (2) without a key."""
     return add(settings, signatory.own(settings).endorse(row.outgoing))
 
 
-def add(settings: Settings, signature: Outgoing) -> Place:
+def add(settings: Settings, signature: Outgoing) -> RecordMetadata:
     """Writes a record `signature`."""
     (place,) = transact(settings, [signature], signatory=Unsigned())
     return place

@@ -10,9 +10,9 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
-from gatekeeper.audit.log import seal as seals
+from gatekeeper.audit.log import seal_status
 from gatekeeper.audit.log.atomic_store import AtomicStore
-from gatekeeper.audit.log.seal import Seal
+from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.errors import GatekeeperError, IntegrityError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.refused import Refused
@@ -61,13 +61,15 @@ def read(settings: Settings, reader: Reader) -> Fleet:
     return fleet(group, places, at=at, session_ms=session_ms, seal=seal(settings))
 
 
-def seal(settings: Settings) -> Seal | None:
+def seal(settings: Settings) -> SealStatus | None:
     """The seal in the log's folder, None if there is no log here. Never raises: the seal names the error."""
     keys = Keys(settings.key_folder)
     try:
-        return seals.read(AtomicStore(settings.log_folder), log=keys.public("log"), witnesses=keys.public("witness"))
+        return seal_status.read(
+            AtomicStore(settings.log_folder), log=keys.public("log"), witnesses=keys.public("witness")
+        )
     except GatekeeperError as error:
-        return Seal(error=error)
+        return SealStatus(error=error)
 
 
 def manifest(record: Record) -> Manifest:

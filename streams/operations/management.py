@@ -13,8 +13,8 @@ from gatekeeper.deciding.purposes import Purposes
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office.blast_radius import Reach
-from gatekeeper.office.policy_change import KnownPolicies, Proposal
+from gatekeeper.office.blast_radius import BlastRadius
+from gatekeeper.office.policy_change import KnownPolicies, PolicyChange
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Controller, PairedAct
@@ -129,12 +129,12 @@ def batch(reader: Reader, id_: str) -> NewestReference[Batch]:
     raise UsageError("error.batch_absent", batch=id_)
 
 
-def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: None) -> tuple[Batch, Reach]:
+def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: None) -> tuple[Batch, BlastRadius]:
     """A list in its present state, and the people whose data came with it; reads all of `sources` and `ledger`.
 
     `taken`: called for each record. Raises UsageError (2) for a list that nothing names.
     """
-    known, found = batch(reader, id_).model, Reach(id_)
+    known, found = batch(reader, id_).model, BlastRadius(id_)
     for record in reader.read("sources"):
         found.source(record.key, record.value)
         taken()
@@ -153,12 +153,12 @@ def policies(settings: Settings) -> KnownPolicies:
     return known
 
 
-def activate(settings: Settings, proposal: Proposal, *, act: PairedAct, signatory: Signatory | None = None) -> Pair:
+def activate(settings: Settings, proposal: PolicyChange, *, act: PairedAct, signatory: Signatory | None = None) -> Pair:
     """Puts a policy version in force for all workers, from their next chunk on; raises as `fact_with_act.write`."""
     return activation(proposal, act).write(settings, signatory)
 
 
-def activation(proposal: Proposal, act: PairedAct) -> FactsWithAct:
+def activation(proposal: PolicyChange, act: PairedAct) -> FactsWithAct:
     """The record that puts a policy version in force with its act, before they are written."""
     key = f"policy/{proposal.record.id}".encode()
     return FactsWithAct([Outgoing("reference", key, encode(proposal.record))], act)

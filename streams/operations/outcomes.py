@@ -11,7 +11,7 @@ import orjson
 
 from gatekeeper.audit.records import record as audit
 from gatekeeper.settings import Settings
-from streams.client.publisher import Place
+from streams.client.publisher import RecordMetadata
 from streams.client.reader import Reader
 
 TICK_SECONDS = 0.25
@@ -49,7 +49,7 @@ def ends(settings: Settings) -> Mapping[int, int]:
         return reader.ends("audit")
 
 
-def of(settings: Settings, places: list[Place], starts: Mapping[int, int], *, seconds: float) -> Outcome:
+def of(settings: Settings, places: list[RecordMetadata], starts: Mapping[int, int], *, seconds: float) -> Outcome:
     """The answers to the act at these places, as far as they come within `seconds` after the last one.
 
     `starts`: the result of `ends` before the act was written.

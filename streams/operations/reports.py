@@ -46,11 +46,11 @@ def read(
     """
     seal = _seal(settings)
     with Reader(settings) as reader, LiveTrail(settings, since=period.since, to=period.to) as trail:
-        library = ByHash(trail)
+        by_hash = ByHash(trail)
 
         def window(record: Mapping[str, Any]) -> int | None:
             try:
-                return library.policy(record["policy"]["sha256"]).window_ms(record["channel"])
+                return by_hash.policy(record["policy"]["sha256"]).window_ms(record["channel"])
             except Missing:
                 return None
 

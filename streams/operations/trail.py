@@ -141,22 +141,22 @@ class LiveTrail:
 
     def _links(self, partition: int) -> Iterator[Link]:
         first, last = (None if at is None else instant(at) for at in (self.since, self.to))
-        sieve, offset = RecordMatcher(self._records(partition), floor=self._range.floor(partition)), 0
+        matcher, offset = RecordMatcher(self._records(partition), floor=self._range.floor(partition)), 0
         for manifest, following in _with_next(self._own(partition)):
             offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
             said = orjson.loads(value)
             if said["audit"]["n"]:
-                taken = sieve.take(said, following)
+                taken = matcher.take(said, following)
                 if taken is None:
                     raise IntegrityError("error.trail_order", partition=partition, offset=offset)
                 records = taken
             found = link(partition, offset, value, _signature(manifest), iter(records))
-            self._strays(partition, sieve)
+            self._strays(partition, matcher)
             if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
                 yield found
-        if not sieve.rest(self.bounds.covered[partition]):
+        if not matcher.rest(self.bounds.covered[partition]):
             raise IntegrityError("error.trail_order", partition=partition, offset=offset)
-        self._strays(partition, sieve)
+        self._strays(partition, matcher)
 
     def _own(self, partition: int) -> Iterator[Record]:
         """Yields the manifests that workers of ours wrote."""
@@ -192,10 +192,10 @@ class LiveTrail:
         for record in self._audit.between("audit", partition=partition, start=start, end=end):
             yield record.offset, record.key, record.value
 
-    def _strays(self, partition: int, sieve: RecordMatcher) -> None:
-        for offset, count in sieve.strays.items():
+    def _strays(self, partition: int, matcher: RecordMatcher) -> None:
+        for offset, count in matcher.strays.items():
             self._leave_aside(ChainFinding("stray", partition, offset, {"count": count}, topic="audit"))
-        sieve.strays.clear()
+        matcher.strays.clear()
 
     def _leave_aside(self, finding: ChainFinding) -> None:
         if finding.place in self.aside or len(self.aside) < KEPT:

@@ -31,14 +31,14 @@ Places = dict[tuple[int, int], PlacedRecord]
 """Records by partition and offset on `audit`, as read there and not proven."""
 
 
-def searched(reader: Reader, quest: SearchTerm, passed: Callable[[], object]) -> list[tuple[int, int]] | None:
+def searched(reader: Reader, term: SearchTerm, passed: Callable[[], object]) -> list[tuple[int, int]] | None:
     """The places of all records of the pieces that match, in order, by a search through `audit`.
 
     The result is None where only a reading of the whole trail can answer: nothing matches, or more than MAX_RECORDS
     records do, or one is not as workers write it. `passed` is called for each record found.
     """
     try:
-        seeds = {at: told for at, told in _containing(reader, quest.needles, passed) if quest.meant(told)}
+        seeds = {at: told for at, told in _containing(reader, term.needles, passed) if term.meant(told)}
         found, names, before = seeds, _names(seeds), set[str]()
         while names != before and found:  # a record may name an earlier one, which names others
             before, needles = names, [name.encode() for name in sorted(names)]

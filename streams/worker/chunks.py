@@ -139,7 +139,7 @@ class Credit:
         self.regained.set()
 
 
-class _Run:
+class _ChunkAsRun:
     """A chunk in the form of one ConsumerRecord, for Faust's driver."""
 
     __slots__ = (
@@ -197,7 +197,7 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_Run]]:
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_ChunkAsRun]]:
         try:
             return await self._fetch(active_partitions, timeout)
         except Exception as error:  # Faust would continue without a fetcher, and look alive
@@ -205,7 +205,7 @@ class Consumer(driver.Consumer):
                 self.app.gate.on_failure(error)
             raise
 
-    async def _fetch(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_Run]]:
+    async def _fetch(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_ChunkAsRun]]:
         credit: Credit = self.app.credit
         credit.regained.clear()
         wanted = {tp for tp in active_partitions or self.assignment() if credit.has(tp.partition)}
@@ -220,11 +220,11 @@ class Consumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         return {tp: list(self._chunks(tp, records, generation)) for tp, records in fetched.items()}
 
-    def _chunks(self, tp: TP, records: Iterable[ConsumerRecord], generation: int) -> Iterator[_Run]:
+    def _chunks(self, tp: TP, records: Iterable[ConsumerRecord], generation: int) -> Iterator[_ChunkAsRun]:
         for run in runs(records):
             chunk = Chunk(tp.topic, tp.partition, run, generation)
             self.app.credit.take(chunk)
-            yield _Run(chunk)
+            yield _ChunkAsRun(chunk)
 
 
 class Transport(driver.Transport):

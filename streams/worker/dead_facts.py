@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gatekeeper.engine.outputs import marked
 from schemas.audit import Mode
+from schemas.record import Coordinates
 from streams.worker.chunks import CHUNK_BYTES
 from streams.worker.ledger import Ledger, dead_key
 from streams.worker.transaction import Transaction
-from streams.worker.unread_facts import Place, Unread
+from streams.worker.unread_facts import Unread
 from streams.worker.worker_context import WorkerContext
 
 DEAD_FACTS = 200
@@ -20,7 +21,7 @@ class DeadFacts:
     def __init__(self, number: int, context: WorkerContext, ledger: Ledger) -> None:
         self._number, self._context, self._ledger = number, context, ledger
 
-    def due(self) -> list[Place]:
+    def due(self) -> list[Coordinates]:
         """The unreadable facts to set aside next, as many as fit one transaction; the ledger knows those done."""
         partitions = self._context.settings.partitions
         found, size = [], 0
@@ -44,7 +45,7 @@ class DeadFacts:
         return len(places)
 
 
-def _headers(place: Place, fact: Unread, mode: Mode) -> list[tuple[str, bytes]]:
+def _headers(place: Coordinates, fact: Unread, mode: Mode) -> list[tuple[str, bytes]]:
     name, _, where = fact.fault.partition(" at ")
     return [
         ("gate-reason", b"FACTS_UNAVAILABLE"),

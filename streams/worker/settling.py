@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from gatekeeper.audit.checks.accounts import put_out
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.engine.implied import InputIndex, MissingInput, Place, implied, items, places
+from gatekeeper.engine.implied import InputIndex, InputKey, MissingInput, implied, items, places
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.settlement import Settled, lacking
 from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
@@ -143,8 +143,8 @@ def taken_in(records: Iterable[WrittenRecord]) -> list[Judged]:
 
 
 async def _some(
-    probe: offsets.Probe, topics: dict[str, TopicPartition], wanted: Iterable[Place]
-) -> dict[Place, Record]:
+    probe: offsets.Probe, topics: dict[str, TopicPartition], wanted: Iterable[InputKey]
+) -> dict[InputKey, Record]:
     by_topic: dict[str, set[int]] = {}
     for topic, offset in wanted:
         by_topic.setdefault(topic, set()).add(offset)

@@ -10,10 +10,7 @@ from aiokafka import ConsumerRecord
 
 from gatekeeper.knowledge.tables import Table
 from schemas.codec import KEY_BYTES, VALUE_BYTES
-from schemas.record import Refusal
-
-Place = tuple[str, int, int]
-"""Registry topic, partition and offset."""
+from schemas.record import Coordinates, Refusal
 
 UNREAD_BYTES = 4 * 1024
 """Bytes kept of an unreadable fact, at most."""
@@ -54,7 +51,7 @@ def cut(value: bytes | None) -> bytes | None:
     return found
 
 
-class UnreadFacts(dict[Place, Unread]):
+class UnreadFacts(dict[Coordinates, Unread]):
     """Unreadable facts by place. `journal`: where a restart finds those that were added, without their values."""
 
     def __init__(self, journal: Table) -> None:
@@ -63,7 +60,7 @@ class UnreadFacts(dict[Place, Unread]):
             topic, partition, offset = name.split("/")
             self._take((topic, int(partition), int(offset)), msgspec.msgpack.decode(row, type=Unread))
 
-    def add(self, place: Place, record: ConsumerRecord, refused: Refusal | None, fault: str) -> None:
+    def add(self, place: Coordinates, record: ConsumerRecord, refused: Refusal | None, fault: str) -> None:
         """Adds the record at this place, with the part of it that could not be read, if it is known, and its fault."""
         value = record.value or b""
         size = value.size if isinstance(value, LongValue) else None if refused else len(value)
@@ -77,6 +74,6 @@ class UnreadFacts(dict[Place, Unread]):
             # without the value, which may hold anything, a name or an address too
             self._journal["/".join(map(str, place))] = msgspec.msgpack.encode(replace(one, value=None))
 
-    def _take(self, place: Place, one: Unread) -> None:
+    def _take(self, place: Coordinates, one: Unread) -> None:
         self._kept += len(one.value or b"")
         self[place] = one

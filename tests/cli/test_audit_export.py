@@ -15,7 +15,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.checks.trail import Link
-from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.settings import load
@@ -120,7 +120,7 @@ def test_a_worker_s_decisions_then_sealed_ones_are_proven_and_verify_here_and_on
     said = json.loads(bare.stdout)
     assert (said["records"], said["manifests"]) == (RECORDS, done.json["manifests"])
     assert "strangers" not in {one["code"] for one in said["says"]}
-    folder = Folder(out)
+    folder = ExportReader(out)
     with LiveTrail(load()) as live:
         assert live.partitions() == folder.partitions() == [0, 1, 2]
         for number in live.partitions():

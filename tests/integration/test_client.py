@@ -18,7 +18,7 @@ from gatekeeper.settings import Settings
 from streams.client import admin, broker_access, fact_with_act, publisher
 from streams.client import reader as client
 from streams.client.outgoing import Outgoing
-from streams.client.publisher import Place, Publisher, transact
+from streams.client.publisher import Publisher, RecordMetadata, transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support.world import until
@@ -190,7 +190,7 @@ def test_a_missing_topic_then_it_is_named_at_once(kafka: Broker, prefix: str) ->
 def test_a_broker_that_falls_silent_then_every_call_ends(own: tuple[Broker, Settings]) -> None:
     broker, settings = own
     with Publisher(settings, "sends") as out, Reader(settings) as reader:
-        assert out.write([(b"a", b"1")] * 2)[1] in (Place("sends", 0, 1), Place("sends", 1, 1))
+        assert out.write([(b"a", b"1")] * 2)[1] in (RecordMetadata("sends", 0, 1), RecordMetadata("sends", 1, 1))
         silence(broker)
         assert out.write([(b"a", b"2")] * 5) == [None] * 5
         with pytest.raises(UnavailableError, match=settings.broker):

@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.engine import recalls, signers
-from gatekeeper.engine.handoffs import CampaignWalk
+from gatekeeper.engine.handoffs import CampaignActRun
 from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
 from streams.worker import batch
@@ -328,7 +328,7 @@ def clock_believed(patch: pytest.MonkeyPatch) -> None:
 @planted
 def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
     """An act about a campaign is done after its first step."""
-    patch.setattr(CampaignWalk, "done", property(lambda self: True, lambda self, value: None), raising=False)
+    patch.setattr(CampaignActRun, "done", property(lambda self: True, lambda self, value: None), raising=False)
 
 
 @planted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.office.blast_radius import AffectedCampaign, Reach
+from gatekeeper.office.blast_radius import AffectedCampaign, BlastRadius
 from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import Desk
@@ -13,8 +13,8 @@ from tests.support.desk import Desk
 TOKYO = "Asia/Tokyo"
 
 
-def reach(*facts: invented.Event) -> Reach:
-    found = Reach("B-1")
+def reach(*facts: invented.Event) -> BlastRadius:
+    found = BlastRadius("B-1")
     for _, value in facts:
         found.source(None, orjson.dumps(value))
     return found

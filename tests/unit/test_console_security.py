@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gatekeeper.console.security import Guard
+from gatekeeper.console.security import SecurityMiddleware
 from gatekeeper.console.server import Server
 from gatekeeper.console.session import Denied
 from gatekeeper.errors import UsageError
@@ -67,7 +67,7 @@ def answer(
         return PlainTextResponse(f"done for {request.client.host}" if "who" in request.query_params else "done")
 
     async def ask() -> httpx.Response:
-        guarded = Guard(Starlette(routes=[Route("/", done, methods=[*METHODS, "GET"])]), None, told)
+        guarded = SecurityMiddleware(Starlette(routes=[Route("/", done, methods=[*METHODS, "GET"])]), None, told)
         config = Server(guarded, lambda: None, proxies=Settings(console_proxies=proxies).proxies).config
         config.load()
         reached = httpx.ASGITransport(config.loaded_app, client=(sender, 50_000))

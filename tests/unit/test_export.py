@@ -20,7 +20,7 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export import export
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import part_of
-from gatekeeper.audit.export.export_reader import Folder, days_of, last_finished
+from gatekeeper.audit.export.export_reader import ExportReader, days_of, last_finished
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.notes import parse_vkey
@@ -39,7 +39,7 @@ ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to":
 
 def again(folder: Path, out: Path, **more: Any) -> export.Exported:
     """Writes an export of what an export holds, as the same call does again and again."""
-    keys, trail = Keys(folder / "keys"), Folder(folder)
+    keys, trail = Keys(folder / "keys"), ExportReader(folder)
     log = sealed(AtomicStore(folder / "log"), keys.public("log"), keys.public("witness"))
     part = part_of(out, user=os.geteuid())
     given = {"about": ABOUT, "log": log, "keys": keys.folder, "finished": last_finished(out, part), **more}
@@ -52,7 +52,7 @@ def run(*arguments: str) -> Result:
 
 def test_an_export_read_then_its_links_are_what_was_written(tmp_path: Path) -> None:
     trail = Trail(seed=1).write(9)
-    folder = Folder(trail.export(tmp_path / "a"))
+    folder = ExportReader(trail.export(tmp_path / "a"))
     for partition in folder.partitions():
         ours = [step for step in trail.steps if step.partition == partition]
         assert [(one.offset, one.value, one.signature, one.records, one.index) for one in folder.links(partition)] == [
@@ -69,13 +69,13 @@ def test_records_that_are_missing_then_reading_says_where(tmp_path: Path) -> Non
     records = [one for step in trail.steps for one in step.records]
     lines(path / "records" / "0.ndjson.gz", records[:-1])
     with pytest.raises(IncompleteError):
-        list(Folder(path).links(0))
+        list(ExportReader(path).links(0))
     lines(path / "records" / "0.ndjson.gz", records[1:])
     with pytest.raises(IntegrityError):
-        list(Folder(path).links(0))
+        list(ExportReader(path).links(0))
     (path / "records" / "0.ndjson.gz").write_bytes(b"no gzip")
     with pytest.raises(IntegrityError):
-        list(Folder(path).links(0))
+        list(ExportReader(path).links(0))
 
 
 def test_people_then_every_call_puts_them_into_the_export_anew(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_people_then_every_call_puts_them_into_the_export_anew(tmp_path: Path) -
     for number in (len(people) - 1, len(people)):
         (first / "staff.ndjson").write_bytes(b"".join(canonical(one.plain) + b"\n" for one in people[:number]))
         again(first, tmp_path / "b")
-        assert Folder(tmp_path / "b").people() == people[:number]
+        assert ExportReader(tmp_path / "b").people() == people[:number]
         assert verify(tmp_path / "b").exit_code == 0
 
 
@@ -95,7 +95,7 @@ def test_exported_again_then_it_verifies_and_holds_the_same(tmp_path: Path) -> N
     report = verify(tmp_path / "b", witness=parse_vkey(trail.witness.verifier))
     assert (report.exit_code, report.manifests, report.records) == (0, 12, found.records)
     for partition in range(trail.partitions):
-        assert list(Folder(tmp_path / "b").links(partition)) == list(Folder(first).links(partition))
+        assert list(ExportReader(tmp_path / "b").links(partition)) == list(ExportReader(first).links(partition))
     assert found.absent == []
     assert (tmp_path / "b" / "verify.py").read_text("utf-8") == bundle()
     assert not (tmp_path / "b.part").exists()
@@ -183,9 +183,9 @@ def test_decided_on_several_days_then_each_is_a_folder_and_it_is_verified_and_re
     first = days.export(tmp_path / "a")
     again(first, tmp_path / "b")
     for number in range(days.partitions):
-        dates = sorted({one.manifest["t1"][:10] for one in Folder(first).links(number)})
+        dates = sorted({one.manifest["t1"][:10] for one in ExportReader(first).links(number)})
         assert [one.parent.name for one in days_of(tmp_path / "b", number)] == dates[:-1]
-        assert list(Folder(tmp_path / "b").links(number)) == list(Folder(first).links(number))
+        assert list(ExportReader(tmp_path / "b").links(number)) == list(ExportReader(first).links(number))
     reports = [verify(tmp_path / name, witness=parse_vkey(days.witness.verifier)) for name in "ab"]
     assert (reports[1].exit_code, reports[1].plain()) == (0, reports[0].plain())
 
@@ -194,12 +194,12 @@ def test_a_part_of_the_days_then_no_other_ones_are_read(tmp_path: Path, days: Tr
     again(days.export(tmp_path / "a"), tmp_path / "b")
     first, second, third, *_ = sorted(one.name for one in (tmp_path / "b" / "days").iterdir())
     since, to = (span(day, "UTC").first // 1000 for day in (second, third))
-    expected = [one for one in Folder(tmp_path / "b").links(0) if second <= one.manifest["t1"] < third]
+    expected = [one for one in ExportReader(tmp_path / "b").links(0) if second <= one.manifest["t1"] < third]
     shutil.rmtree(tmp_path / "b" / "days" / first)
-    read = list(Folder(tmp_path / "b", since=since, to=to).links(0))
+    read = list(ExportReader(tmp_path / "b", since=since, to=to).links(0))
     assert [one for one in read if second <= one.manifest["t1"] < third] == expected != []
     assert {one.manifest["t1"][:10] for one in read} < {
-        one.manifest["t1"][:10] for one in Folder(tmp_path / "a").links(0)
+        one.manifest["t1"][:10] for one in ExportReader(tmp_path / "a").links(0)
     }
 
 
@@ -309,9 +309,9 @@ def test_a_clock_that_goes_back_at_midnight_then_the_order_stays_and_each_is_rea
     assert days == [b"24", b"25", b"24", b"25", b"26"]
     again(trail.export(tmp_path / "a"), tmp_path / "b")
     assert [one.parent.name for one in days_of(tmp_path / "b", 0)] == ["2026-11-24", "2026-11-25"]
-    assert [one.offset for one in Folder(tmp_path / "b").links(0)] == [step.offset for step in trail.steps]
+    assert [one.offset for one in ExportReader(tmp_path / "b").links(0)] == [step.offset for step in trail.steps]
     assert verify(tmp_path / "b").exit_code == 0
-    read = Folder(tmp_path / "b", to=midnight).links(0)
+    read = ExportReader(tmp_path / "b", to=midnight).links(0)
     assert [one.offset for one in read if one.manifest["t1"] < "2026-11-25"] == [0, 4]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gatekeeper.audit.log.branch_files import Held
-from gatekeeper.audit.log.seal import Seal
+from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
@@ -23,7 +23,7 @@ def waits(since: int | None, written: LastWrite | None = None) -> InputPartition
 
 
 def seen(
-    *places: InputPartition, members: tuple[Member, ...] = (ONE,), state: str = "Stable", seal: Seal | None = None
+    *places: InputPartition, members: tuple[Member, ...] = (ONE,), state: str = "Stable", seal: SealStatus | None = None
 ) -> Fleet:
     return fleet(ConsumerGroup(state, members), dict(enumerate(places)), at=NOW, session_ms=SESSION, seal=seal)
 
@@ -118,11 +118,11 @@ def test_members_without_a_name_then_kafkas_name_tells_them_apart() -> None:
 
 
 def test_a_log_that_cannot_be_read_then_that_needs_a_person() -> None:
-    wrong = Seal(error=IntegrityError("error.log_checkpoint_wrong"))
+    wrong = SealStatus(error=IntegrityError("error.log_checkpoint_wrong"))
     assert seen(InputPartition(0, 0), seal=wrong).troubles == ("log_unreadable",)
-    assert seen(InputPartition(0, 0), seal=Seal(3, NOW)).troubles == ()
+    assert seen(InputPartition(0, 0), seal=SealStatus(3, NOW)).troubles == ()
 
 
 def test_a_partition_whose_sealing_waits_for_a_choice_then_that_needs_a_person() -> None:
-    held = Seal(3, NOW, held=(Held(partition=2, offset=70, sealed="a" * 64, head="b" * 64),))
+    held = SealStatus(3, NOW, held=(Held(partition=2, offset=70, sealed="a" * 64, head="b" * 64),))
     assert seen(InputPartition(0, 0), seal=held).troubles == ("sealing_held",)

@@ -36,9 +36,9 @@ def written(seed: int = SEED) -> tuple[list[dict[str, Any]], list[list[bytes]]]:
 def sifted(
     said: list[dict[str, Any]], coming: list[Row], **more: Any
 ) -> tuple[list[list[bytes] | None], RecordMatcher]:
-    sieve = RecordMatcher(coming, **more)
+    matcher = RecordMatcher(coming, **more)
     following = [*(later["audit"]["from_id"] for _, later in pairwise(said)), None]
-    return [sieve.take(one, next_) for one, next_ in zip(said, following, strict=True)], sieve
+    return [matcher.take(one, next_) for one, next_ in zip(said, following, strict=True)], matcher
 
 
 def copy(value: bytes) -> tuple[bytes, bytes]:
@@ -82,10 +82,10 @@ def test_given_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its
     random = Random(seed)
     for place in {0, len(own), *(random.randrange(len(own)) for _ in range(8))}:
         stranger = STRANGERS[kind](random.choice(own[max(0, place - 2) : place + 2])[1])
-        found, sieve = sifted(said, rows([*own[:place], stranger, *own[place:]]))
+        found, matcher = sifted(said, rows([*own[:place], stranger, *own[place:]]))
         assert found == wanted, (kind, place)
-        assert sieve.rest(len(own) + 1)
-        ((first, count),) = sieve.strays.items()
+        assert matcher.rest(len(own) + 1)
+        ((first, count),) = matcher.strays.items()
         # of two that are alike in everything either may be it
         assert (first, count) == (place, 1) or [*own, stranger][first - (first > place)] == stranger
 
@@ -95,38 +95,38 @@ def test_given_a_flood_then_it_is_one_stretch_and_no_more_is_held() -> None:
     own = [(name(value), value) for records in wanted for value in records]
     forged = an_act(own[0][1])
     place = len(wanted[0])
-    found, sieve = sifted(said, rows([*own[:place], *[(b"x", b"y")] * 9_000, *[forged] * 9_000, *own[place:]]))
+    found, matcher = sifted(said, rows([*own[:place], *[(b"x", b"y")] * 9_000, *[forged] * 9_000, *own[place:]]))
     assert found == wanted
-    assert sum(sieve.strays.values()) == 18_000
-    assert place in sieve.strays
+    assert sum(matcher.strays.values()) == 18_000
+    assert place in matcher.strays
 
 
 def test_given_two_strangers_within_a_transaction_then_both_are_named() -> None:
     said, wanted = written()
     own = [(name(value), value) for value in wanted[0]]
     first, second = an_act(own[0][1]), changed(own[1][1])
-    found, sieve = sifted(said[:1], rows([own[0], first, own[1], second, *own[2:]]))
+    found, matcher = sifted(said[:1], rows([own[0], first, own[1], second, *own[2:]]))
     assert found == wanted[:1]
-    assert sieve.strays == {1: 1, 3: 1}
+    assert matcher.strays == {1: 1, 3: 1}
 
 
 def test_given_records_of_earlier_manifests_then_they_are_passed_quietly() -> None:
     said, wanted = written()
     own = [(name(value), value) for records in wanted for value in records]
     coming = rows([(b"x", b"y"), *own[:-1], (b"x", b"y"), own[-1]])
-    found, sieve = sifted(said[3:], coming, floor=1 + sum(map(len, wanted[:3])))
-    assert (found, sieve.strays) == (wanted[3:], {len(own): 1})
+    found, matcher = sifted(said[3:], coming, floor=1 + sum(map(len, wanted[:3])))
+    assert (found, matcher.strays) == (wanted[3:], {len(own): 1})
 
 
 def test_given_a_record_that_was_changed_then_what_stands_there_is_returned() -> None:
     said, wanted = written()
     own = [(name(value), value) for records in wanted for value in records]
     own[1] = changed(own[1][1])
-    found, sieve = sifted(said, rows(own))
+    found, matcher = sifted(said, rows(own))
     assert found[1:] == wanted[1:]
     assert found[0] == [value for _, value in own[: len(wanted[0])]]
-    assert sieve.rest(len(own))
-    assert sieve.strays == {}
+    assert matcher.rest(len(own))
+    assert matcher.strays == {}
 
 
 def test_given_a_changed_record_and_one_more_then_it_cannot_be_told_which() -> None:
@@ -135,8 +135,8 @@ def test_given_a_changed_record_and_one_more_then_it_cannot_be_told_which() -> N
     own[1] = changed(own[1][1])
     found, _ = sifted(said[:2], rows([*own[:3], an_act(own[0][1]), *own[3:]]))
     assert found[1] is None
-    found, sieve = sifted(said[:1], rows([*own[:3], an_act(own[0][1]), *own[3 : len(wanted[0])]]))
-    assert not sieve.rest(10**6)
+    found, matcher = sifted(said[:1], rows([*own[:3], an_act(own[0][1]), *own[3 : len(wanted[0])]]))
+    assert not matcher.rest(10**6)
 
 
 def test_given_a_lost_record_then_it_is_short_or_cannot_be_told() -> None:

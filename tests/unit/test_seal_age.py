@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gatekeeper.audit.log.seal import LATE_MS, Seal
+from gatekeeper.audit.log.seal_status import LATE_MS, SealStatus
 from gatekeeper.settings import Settings
 from streams.operations import fleet
 from tests.unit.test_witness import Place
 
 
-def read(place: Place) -> Seal | None:
+def read(place: Place) -> SealStatus | None:
     return fleet.seal(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
 
 
@@ -23,7 +23,7 @@ def test_a_seal_without_a_witness_then_its_size_and_age(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.seal(b"a", b"b")
     os.utime(tmp_path / "log" / "state" / "2", (1_750_000_000, 1_750_000_000))
-    assert read(place) == Seal(2, 1_750_000_000_000)
+    assert read(place) == SealStatus(2, 1_750_000_000_000)
 
 
 def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> No
 
 
 def test_a_decision_after_the_seal_then_it_is_late_once_it_has_waited_too_long() -> None:
-    sealed = Seal(2, at=1_000)
+    sealed = SealStatus(2, at=1_000)
     now = 1_000 + LATE_MS + 1
     assert sealed.late(decided=1_001, now=now)
     assert not sealed.late(decided=1_001, now=now - 1)

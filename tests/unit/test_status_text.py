@@ -12,7 +12,7 @@ import pytest
 
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import Held, hold
-from gatekeeper.audit.log.seal import Seal
+from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.cli import status_text
 from gatekeeper.cli.judged_lines import CampaignJudge
 from gatekeeper.console.pages.reasons import citing
@@ -142,5 +142,5 @@ def test_a_partition_whose_sealing_is_held_then_status_and_readyz_say_which_comm
     answer = readiness()
     assert answer["sealing_held"] == {"2": "gatekeeper audit branch 2"}
     worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
-    status_text.show({**STATE, "worker": worker}, replace(QUIET, seal=Seal(3, invented.T, held=(one,))))
+    status_text.show({**STATE, "worker": worker}, replace(QUIET, seal=SealStatus(3, invented.T, held=(one,))))
     assert text("cli.status_sealing_held", partition=2, offset=70) in capsys.readouterr().out

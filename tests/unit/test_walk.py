@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 from click.testing import CliRunner
 
-from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.cli.audit import command
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.cli.audit.walk import TrailWalk
@@ -32,7 +32,7 @@ def test_from_a_time_on_then_what_was_before_is_passed_and_all_of_it_is_paced_an
     trail, passed, pace = Trail(seed=4, partitions=1).write(6), list[bytes](), Counted()
     times = [orjson.loads(step.value)["t1"] for step in trail.steps]
     since, to = (span(times[number], "UTC").first // 1000 for number in (2, 4))
-    walk = TrailWalk(Folder(trail.export(tmp_path / "out")), since, to, pace, passed.append)
+    walk = TrailWalk(ExportReader(trail.export(tmp_path / "out")), since, to, pace, passed.append)
     assert [link.offset for link in walk.links(0)] == [step.offset for step in trail.steps[2:4]]
     assert passed == [record for step in trail.steps[:2] for record in step.records]
     every = sum(len(step.records) for step in trail.steps)

@@ -12,7 +12,7 @@ from gatekeeper.audit.checks.archive import Archive, Positions
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.record_difference import difference
 from gatekeeper.audit.checks.recorded_case import milliseconds
-from gatekeeper.audit.checks.replay import Finding, Replayed, other_rules, replay
+from gatekeeper.audit.checks.replay import Replayed, ReplayFinding, other_rules, replay
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.audit.records.releases import RELEASES
@@ -24,13 +24,11 @@ from gatekeeper.identity import Tokens, printed
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Parsed, Unreadable, canonical, decode, parse, parsed
 from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release, Send
-from schemas.record import Record
+from schemas.record import Coordinates, Record
 from schemas.topics import logical_name
 
 Unseen = Literal["expired", "no_key"]
 """Reasons why facts were not rebuilt: the input is no longer kept, or the key for printed values is missing."""
-Place = tuple[str, int, int]
-"""Topic (registry name), partition, offset."""
 
 
 class Inputs(Protocol):
@@ -77,7 +75,7 @@ class Recheck:
 
     def __init__(
         self,
-        library: ByHash,
+        by_hash: ByHash,
         archive: Archive,
         inputs: Inputs,
         packs: Packs,
@@ -87,7 +85,7 @@ class Recheck:
         partitions: int,
         releases: Mapping[int, str] = RELEASES,
     ) -> None:
-        self._library = library
+        self._by_hash = by_hash
         self._archive = archive
         self._inputs = inputs
         self._packs = packs
@@ -97,7 +95,7 @@ class Recheck:
         self._releases = releases
         self._then: tuple[tuple[tuple[int, ...], Any], Packs] | None = None
         """The last positions of `reference` and longest lag, with the packs in force."""
-        self._cleared: dict[str, Place] = {}
+        self._cleared: dict[str, Coordinates] = {}
         self._done: dict[str, tuple[str | None, bytes]] = {}
         """Released items and confirmation requests: the pseudonym, and the release ('' for a request)."""
 
@@ -125,7 +123,7 @@ class Recheck:
         Raises the errors of `inputs` and no others.
         """
         packs = self._in_force(value, at)
-        found = replay(value, self._library, under=packs, releases=self._releases)
+        found = replay(value, self._by_hash, under=packs, releases=self._releases)
         if found.finding not in ("same", "told", "unverified"):
             return Rechecked(found)
         said = orjson.loads(value)
@@ -141,7 +139,7 @@ class Recheck:
             rules = other_rules(value, self._releases) if differs.folded else None
             if rules and found.finding == "unverified":
                 return Rechecked(found)
-            finding: Finding = "unverified" if rules else "drift"
+            finding: ReplayFinding = "unverified" if rules else "drift"
             why = f"rules {rules}" if rules else ""
             return Rechecked(Replayed(finding, found.did, found.stage, *differs.found, why))
         return Rechecked(found)
@@ -214,7 +212,7 @@ class Recheck:
                 if done != (whose, canonical(claimed) if name == "releases" else b""):
                     raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
-    def _place(self, said: dict[str, Any]) -> Place:
+    def _place(self, said: dict[str, Any]) -> Coordinates:
         """The place of a decision's input; for a hand-off, that of the clearance's input."""
         if said["stage"] == "handoff":
             try:
@@ -224,7 +222,7 @@ class Recheck:
         src = said["src"]
         return logical_name(src["topic"]), src["partition"], src["offset"]
 
-    def _taken(self, said: dict[str, Any], place: Place) -> Record:
+    def _taken(self, said: dict[str, Any], place: Coordinates) -> Record:
         """The judged send, read from `sends`, or from `review` if an act names it there."""
         record = self._at(said, place)
         if place[0] != "acts":
@@ -248,7 +246,7 @@ class Recheck:
         if not meant:
             raise _Differs("act", told(said.get("act")))
 
-    def _at(self, said: dict[str, Any], place: Place) -> Record:
+    def _at(self, said: dict[str, Any], place: Coordinates) -> Record:
         record = self._inputs.at(*place)
         if record is None and self._inputs.expired(*place):
             raise _Unseen("expired")

@@ -61,9 +61,9 @@ class RecordedCase(NamedTuple):
         return self.unread or [reason.code for reason in self.record.reasons] == ["DECISION_FAILED"]
 
 
-def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> RecordedCase:
+def read(record: AuditRecord, said: dict[str, Any], by_hash: ByHash) -> RecordedCase:
     """The inputs of decide() for a record; raises Missing, or Unjudged if a recorded field cannot be an input."""
-    policy = library.policy(record.policy.sha256)
+    policy = by_hash.policy(record.policy.sha256)
     if record.max_lag_ms is not None:
         policy = dataclasses.replace(policy, max_lag_ms=record.max_lag_ms)
     try:
@@ -77,7 +77,7 @@ def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> Recorded
     return RecordedCase(record, said, policy, send, facts)
 
 
-def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> Decision:
+def decided(case: RecordedCase, by_hash: ByHash, under: Packs | None = None) -> Decision:
     """The decision that follows. `under`: packs that replace the recorded policy. Raises as `read` does."""
     record, at = case.record, milliseconds(case.record.at)
     policy = under.at(at) if under else case.policy
@@ -86,7 +86,7 @@ def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> 
         return only(policy, at, reasons)
     if case.send is None or case.facts is None or record.facts is None:
         raise Unjudged("send" if case.send is None else "facts")
-    reference = library.reference(record.facts.refs)
+    reference = by_hash.reference(record.facts.refs)
     try:
         packs = under or _packs(case.policy, reasons, record.notes)
         checkpoint: Checkpoint = "handoff" if record.stage in ("handoff", "recall") else "intake"

@@ -27,7 +27,7 @@ from schemas.audit import NORMALISED, AuditRecord, Stage
 from schemas.codec import canonical
 from schemas.topics import logical_name
 
-Finding = Literal["same", "told", "silent", "drift", "unknown", "unverified"]
+ReplayFinding = Literal["same", "told", "silent", "drift", "unknown", "unverified"]
 """Results of a replay.
 
 `same`: derived. `told`: the same, but its cause stands in the record alone. `silent`: the record has no verdict.
@@ -54,7 +54,7 @@ _NUMBER = re.compile(rb'(?:":|[\[,])-?(?:[0-9]{16}|[0-9]+[.eE])')
 class Replayed(NamedTuple):
     """Result for one record. `place`: the first field that differs. `why`: the obstacle to a replay."""
 
-    finding: Finding
+    finding: ReplayFinding
     did: str
     stage: str = ABSENT
     place: str = ""
@@ -64,7 +64,7 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    value: bytes, library: ByHash, *, under: Packs | None = None, releases: Mapping[int, str] = RELEASES
+    value: bytes, by_hash: ByHash, *, under: Packs | None = None, releases: Mapping[int, str] = RELEASES
 ) -> Replayed:
     """The result of replaying one record. `value`: its bytes as stored. Never raises.
 
@@ -82,10 +82,10 @@ def replay(
     ran = False
     try:
         if record.verdict is None:
-            derived, finding = _silent(record, said, library, under), "silent"
+            derived, finding = _silent(record, said, by_hash, under), "silent"
         else:
-            case = read(record, said, library)
-            decision, ran = decided(case, library, under), not case.unjudged
+            case = read(record, said, by_hash)
+            decision, ran = decided(case, by_hash, under), not case.unjudged
             derived, finding = _rebuilt(case, decision), "told" if case.told else "same"
     except Missing as missing:
         return Replayed("unknown", record.did, record.stage, why=f"{missing.kind} {missing.digest}")
@@ -169,13 +169,13 @@ def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -
     return "cleared" if decision.verdict == "clear" else "withheld"
 
 
-def _silent(record: AuditRecord, said: dict[str, Any], library: ByHash, under: Packs | None) -> dict[str, Any]:
+def _silent(record: AuditRecord, said: dict[str, Any], by_hash: ByHash, under: Packs | None) -> dict[str, Any]:
     """The record that an act without a decision must have."""
     if record.stage == "intake":
         raise Unjudged("verdict")  # a send is always judged
     act, at = said.get("act") or {}, milliseconds(record.at)
     proof = audit.record_of_act(
-        under.at(at) if under else library.policy(record.policy.sha256),
+        under.at(at) if under else by_hash.policy(record.policy.sha256),
         at,
         id_=_did(record, record.act.item if record.act and record.stage == "recall" else None),
         origin=said["src"],

@@ -69,7 +69,7 @@ class PersonLine(NamedTuple):
 
 
 class Trail(Named, Protocol):
-    """Reader of a trail. `Folder` reads an export, `streams.operations.trail.LiveTrail` the topics."""
+    """Reader of a trail. `ExportReader` reads an export, `streams.operations.trail.LiveTrail` the topics."""
 
     def partitions(self) -> list[int]:
         """The numbers of all partitions."""

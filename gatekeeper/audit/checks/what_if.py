@@ -27,13 +27,13 @@ class WhatIf:
     whose named bytes are missing.
     """
 
-    def __init__(self, new: Policy, library: ByHash) -> None:
+    def __init__(self, new: Policy, by_hash: ByHash) -> None:
         self.new = new
         self.changes = Changes()
         self.left_out = 0
         self.other_rules = 0
         self.unknown = 0
-        self._library = library
+        self._by_hash = by_hash
         self._forever = dataclasses.replace(new, since=LONG_AGO.first)
 
     def add(self, value: bytes) -> None:
@@ -46,11 +46,11 @@ class WhatIf:
                 self.other_rules += 1
                 return
             said = orjson.loads(value)
-            case = read(record, said, self._library)
+            case = read(record, said, self._by_hash)
             if case.told:
                 self.left_out += 1
                 return
-            new = decided(case, self._library, self._packs(case))
+            new = decided(case, self._by_hash, self._packs(case))
         except (ValueError, Missing, Unjudged):
             self.unknown += 1
             return
@@ -66,7 +66,7 @@ class WhatIf:
 
     def _packs(self, case: RecordedCase) -> Packs:
         """Packs with the new version in its place, beside the version that decided."""
-        own = self._library.policy(case.policy.sha256).max_lag_ms
+        own = self._by_hash.policy(case.policy.sha256).max_lag_ms
         over = case.record.max_lag_ms if case.record.max_lag_ms != own else None  # a setting overrides every version
         old = dataclasses.replace(case.policy, since=LONG_AGO.first)
         strictest = self.new.id == STRICTEST

@@ -62,9 +62,9 @@ class TrailSearch:
     troubles: list[GatekeeperError] = field(default_factory=list)
     """Errors that stopped the reading of a partition."""
 
-    def found(self, quest: SearchTerm) -> list[list[PlacedRecord]]:
+    def found(self, term: SearchTerm) -> list[list[PlacedRecord]]:
         """The matching pieces, each with all of its records in order."""
-        seeds = [told for told in self._records(self.trail.partitions(), quest.needles) if quest.meant(told)]
+        seeds = [told for told in self._records(self.trail.partitions(), term.needles) if term.meant(told)]
         dids, names = {told.did for told in seeds}, set().union(*(told.names for told in seeds))
         numbers, records, before = sorted({told.partition for told in seeds}), seeds, set[str]()
         while names != before:  # a record may name an earlier one, which names others

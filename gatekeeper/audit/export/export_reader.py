@@ -44,7 +44,7 @@ class Finished(NamedTuple):
     leaf: int
 
 
-class Folder:
+class ExportReader:
     """Reader of an export. It trusts the files, so verify them first.
 
     Raises IntegrityError (4) if a file is missing or cannot be read.

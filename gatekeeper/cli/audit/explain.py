@@ -14,7 +14,7 @@ from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, pieces, proven
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
-from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.audit.verify.sentences import INCOMPLETE, UNVERIFIABLE
@@ -43,19 +43,19 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     sealed log cannot be read; 5 if some records could not be read. Exit 5 also if nothing is found and records not
     signed by a known worker were set aside.
     """
-    quest, settings, where = SearchTerm.read(asked), of_folder(load(), folder), str(folder or "live")
+    term, settings, where = SearchTerm.read(asked), of_folder(load(), folder), str(folder or "live")
     keys, read = keys_of(settings, folder), folder or text("cli.audit_running")
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
         kept, readable = _log(settings, keys)
         search = TrailSearch(trail, lambda: bar.advance(task))
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-        near = _at_once(settings, trail, search, quest, kept) if isinstance(trail, LiveTrail) else []
-        found, log = _proven(near or search.found(quest), kept, known, trail.people())
+        near = _at_once(settings, trail, search, term, kept) if isinstance(trail, LiveTrail) else []
+        found, log = _proven(near or search.found(term), kept, known, trail.people())
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
         citations = Citations(trail.policy)
-        group = trail.about["group"] if isinstance(trail, Folder) else settings.group
+        group = trail.about["group"] if isinstance(trail, ExportReader) else settings.group
         signers = ReferenceSigners(trail.people(), str(group), trail.reference)
         explanations = [
             Explanation(piece, seal, local=_clock(trail, piece), citations=citations, signers=signers)
@@ -68,9 +68,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     if not found:
         raise UsageError("error.explain_nothing", where=read, days=f"{settings.audit_days:,}")
     if as_json:
-        show_json(
-            {"asked": quest.text, "where": where, "pieces": [explanation.plain() for explanation in explanations]}
-        )
+        show_json({"asked": term.text, "where": where, "pieces": [explanation.plain() for explanation in explanations]})
     elif len(explanations) > 1:
         note("cli.audit_explain_several", count=len(explanations))
         names = ("decision_id", "inquiry_code", "campaign", "channel", "verdict", "seen")
@@ -88,24 +86,24 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
 
 
 def _at_once(
-    settings: Settings, trail: LiveTrail, search: TrailSearch, quest: SearchTerm, log: Sealed | None
+    settings: Settings, trail: LiveTrail, search: TrailSearch, term: SearchTerm, log: Sealed | None
 ) -> list[list[PlacedRecord]]:
     """The matching pieces by the places of their records on `audit`; [] if the trail must be read for them."""
     with Reader(settings) as reader:
-        places = _of_console(settings, reader, quest) or trail_places.searched(reader, quest, search.passed)
+        places = _of_console(settings, reader, term) or trail_places.searched(reader, term, search.passed)
         told = places and trail_places.found(
             trail, reader, places, sealed=lambda link: log is not None and leaf_hash(link.value) in log.indexes
         )
-    return [piece for piece in pieces(told or ()) if any(map(quest.meant, piece))]
+    return [piece for piece in pieces(told or ()) if any(map(term.meant, piece))]
 
 
-def _of_console(settings: Settings, reader: Reader, quest: SearchTerm) -> list[tuple[int, int]]:
+def _of_console(settings: Settings, reader: Reader, term: SearchTerm) -> list[tuple[int, int]]:
     """The places that this machine's console knows; [] if it knows none, or too many."""
     with current(settings, reader, "audit") as db:
         if db is None:
             return []
-        dids = [*(record_places.beginning(db, quest.beginning) if quest.beginning else ())]
-        dids += record_places.of_send(db, quest.text)
+        dids = [*(record_places.beginning(db, term.beginning) if term.beginning else ())]
+        dids += record_places.of_send(db, term.text)
         places = record_places.piece(db, dids)
     return [(one.part, one.place) for one in places] if len(places) < record_places.MAX_RECORDS else []
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.trail import Trail
-from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import Sealed, sealed
 from gatekeeper.audit.verify.findings import Finding as Unproven
@@ -101,7 +101,7 @@ def opened(
     if live == (folder is not None):
         raise UsageError("error.trail_unnamed")
     if folder is not None:
-        yield Folder(folder, since=since, to=to)
+        yield ExportReader(folder, since=since, to=to)
         return
     with LiveTrail(settings, since=since, to=to) as trail:
         yield trail

@@ -14,7 +14,7 @@ from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.recheck import Recheck, Rechecked
-from gatekeeper.audit.checks.replay import Finding, replay
+from gatekeeper.audit.checks.replay import ReplayFinding, replay
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.cli.audit.reading import Pace, in_order, opened, rate_option, trail_options
@@ -34,7 +34,7 @@ from streams.operations.trail import LiveTrail
 SHOWN = 100
 """Findings that are reported one by one."""
 COUNTS = ("findings", "stages", "facts")
-EXITS: dict[Finding, int] = {"drift": 1, "unknown": 4, "unverified": 5}
+EXITS: dict[ReplayFinding, int] = {"drift": 1, "unknown": 4, "unverified": 5}
 """Findings that are reported one by one, each with its exit code."""
 _LONGEST = 200
 
@@ -143,7 +143,7 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
     """The report on the running system, its partitions on all cores. Within one, later records need earlier ones."""
     with Reader(settings) as reader:
         archive = _archive(settings, reader)
-    numbers, library = trail.partitions(), ByHash(trail)
+    numbers, by_hash = trail.partitions(), ByHash(trail)
     processes = max(1, min(cores(), len(numbers)))
     tokens, known = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
     whole = trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values())
@@ -153,7 +153,7 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
         with trail.apart() as own, Reader(settings) as reader:
             kept = inputs.KeptInputs(settings, reader)
             recheck = Recheck(
-                library,
+                by_hash,
                 archive,
                 kept,
                 known,
@@ -180,7 +180,7 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
     return report
 
 
-def _exported(walk: TrailWalk, report: Report, library: ByHash) -> Iterator[tuple[Link, int, Rechecked]]:
+def _exported(walk: TrailWalk, report: Report, by_hash: ByHash) -> Iterator[tuple[Link, int, Rechecked]]:
     """Yields the result of each record of an export, on all cores."""
     places: deque[tuple[Link, int]] = deque()
 
@@ -191,7 +191,7 @@ def _exported(walk: TrailWalk, report: Report, library: ByHash) -> Iterator[tupl
                 places.append((link, number))
                 yield value
 
-    for one in mapped(lambda value: replay(value, library, releases=RELEASES), values()):
+    for one in mapped(lambda value: replay(value, by_hash, releases=RELEASES), values()):
         yield *places.popleft(), Rechecked(one)
 
 
@@ -218,7 +218,9 @@ def _why(why: str) -> tuple[str, str]:
 
 def _show(report: Report, *, live: bool) -> None:
     rows = [
-        (name, report.findings[name], text(f"replay.{name}")) for name in get_args(Finding) if report.findings[name]
+        (name, report.findings[name], text(f"replay.{name}"))
+        for name in get_args(ReplayFinding)
+        if report.findings[name]
     ]
     show_table([f"cli.column_{name}" for name in ("finding", "records", "meaning")], rows, numbers=(1,))
     causes = Counter(one["why"] for one in report.found)

@@ -30,7 +30,7 @@ async def events(request: Request, since: str = "") -> Response:
     Without a session the stream sends the event `signin`, because a browser gives up after any other answer.
     """
     held = console(request)
-    if len(held.hub) >= MAX_LIVE_PAGES:
+    if len(held.signal) >= MAX_LIVE_PAGES:
         raise Denied("page.too_many", 429)
     search = filters.search(request, filters.written(request))
     told = request.headers.get("last-event-id") or since
@@ -43,7 +43,7 @@ async def _stream(held: Console, search: ItemSearch, told: str, token: str) -> A
     change = int(number) if number.isdecimal() else 0
     troubled = False
     yield b"retry: 1000\n\n"
-    with held.hub.listening() as listener:
+    with held.signal.listening() as listener:
         while True:
             if held.sessions.find(token, touch=False) is None:
                 yield _event("signin", "", {})

@@ -24,7 +24,7 @@ class DatedFiles(ReadableFiles, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class SealStatus:
     """The current checkpoint: number of its leaves, and the time of its sealing (milliseconds).
 
     `witnessed`: size and instant of the newest checkpoint that a known witness cosigned; None without one. `error`: the
@@ -44,7 +44,7 @@ class Seal:
         return decided is not None and decided > self.at and now - self.at > LATE_MS
 
 
-def read(files: DatedFiles, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Seal | None:
+def read(files: DatedFiles, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> SealStatus | None:
     """The current seal in the log's folder, None without a log.
 
     `log`, `witnesses`: the public keys to check with. Raises IntegrityError (4) as `tree.newest` does, and the errors
@@ -58,7 +58,7 @@ def read(files: DatedFiles, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -
     seen = [_seen(raw, witnesses) for raw in (files.read(CHECKPOINT), *left)]
     # a cosignature rewrites the checkpoint file; the state file is written once
     at = files.written_at(f"state/{found[0].size}") or files.written_at(CHECKPOINT) or 0
-    return Seal(
+    return SealStatus(
         found[0].size,
         at,
         max((one for one in seen if one), default=None),
