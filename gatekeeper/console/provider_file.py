@@ -37,7 +37,7 @@ def _safe(address: str) -> str:
     return address
 
 
-Address = Annotated[str, StringConstraints(max_length=512), AfterValidator(_safe)]
+WebAddress = Annotated[str, StringConstraints(max_length=512), AfterValidator(_safe)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -56,9 +56,9 @@ class ProviderFile(Model):
     a public client. `ca_file`: file of the CA's certificates, None for the usual ones.
     """
 
-    issuer: Address
+    issuer: WebAddress
     client_id: Word
-    address: Address
+    address: WebAddress
     grants: Annotated[tuple[ClaimGrant, ...], Field(min_length=1, max_length=256)]
     user_claim: Word = "sub"
     scope: Annotated[str, StringConstraints(pattern=r"^openid( [!-~]+)*$", max_length=256)] = "openid"

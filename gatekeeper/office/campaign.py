@@ -62,7 +62,7 @@ class _Reason(msgspec.Struct, gc=False):
     code: str
 
 
-class _Act(msgspec.Struct, gc=False):
+class _CountedAct(msgspec.Struct, gc=False):
     outcome: str
     item: str | None = None
     act_id: str | None = None
@@ -79,7 +79,7 @@ class _CountedFields(msgspec.Struct, gc=False):
     verdict: str | None = None
     mode: str = "live"
     subj: str | None = None
-    act: _Act | None = None
+    act: _CountedAct | None = None
 
 
 _read = msgspec.json.Decoder(_CountedFields).decode

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from gatekeeper import times
 from schemas.values import ID_PATTERN
 
-Kind = Literal["unreadable", "unknown", "differs", "withheld", "recalled", "not_handed", "twice"]
+DiscrepancyKind = Literal["unreadable", "unknown", "differs", "withheld", "recalled", "not_handed", "twice"]
 KEY = ("recipient_id", "campaign_id", "channel")
 """Columns that identify a piece without its decision id."""
 Key = tuple[str, str, str]
@@ -37,7 +37,7 @@ class Discrepancy(NamedTuple):
     """A discrepancy in a row; `decision` is the id found for it, "" without one."""
 
     row: Delivered
-    kind: Kind
+    kind: DiscrepancyKind
     decision: str
 
 
@@ -54,7 +54,7 @@ class Books:
     recalled: dict[str, int] = field(default_factory=dict)
     handed: set[str] = field(default_factory=set)
 
-    def compare(self, rows: Iterable[Delivered]) -> Iterator[tuple[Delivered, str, Kind | None]]:
+    def compare(self, rows: Iterable[Delivered]) -> Iterator[tuple[Delivered, str, DiscrepancyKind | None]]:
         """Yields each row once, with its decision id ("" without) and its discrepancy, None if it is right.
 
         If a row has several discrepancies, the first of this order is given: unreadable, unknown, differs, withheld,
@@ -75,7 +75,7 @@ class Books:
             yield row, did, self._wrong(row, did, seen)
             seen.add(did)
 
-    def _wrong(self, row: Delivered, did: str, seen: set[str]) -> Kind | None:
+    def _wrong(self, row: Delivered, did: str, seen: set[str]) -> DiscrepancyKind | None:
         key = self.cleared.get(did) or self.withheld.get(did)
         if key is None:
             return "unknown"

@@ -15,7 +15,7 @@ from gatekeeper.ledger.resumption import fingerprint
 from schemas.events import PartitionAct
 from schemas.topics import logical_name
 
-Input = Literal["sends", "acts"]
+InputTopic = Literal["sends", "acts"]
 
 
 class KeptRange(NamedTuple):
@@ -35,7 +35,7 @@ class Position(NamedTuple):
 class ProposedSkip(NamedTuple):
     """Range of an input's offsets that would go undecided; `to` below `start` means that it would go back."""
 
-    topic: Input
+    topic: InputTopic
     start: int
     to: int
 
@@ -52,11 +52,11 @@ class Refusal:
     note: Refused
     head: Head | None
     raw: bytes | None
-    logs: Mapping[Input, KeptRange]
+    logs: Mapping[InputTopic, KeptRange]
     claimed: Mapping[str, int]
 
     @property
-    def topic(self) -> Input:
+    def topic(self) -> InputTopic:
         """The input that `--from` refers to: `acts` if the refusal is about `acts`, else `sends`."""
         return "acts" if logical_name(str(self.note.values.get("topic", ""))) == "acts" else "sends"
 

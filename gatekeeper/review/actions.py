@@ -29,7 +29,7 @@ SAMPLES = 5
 TYPED_ABOVE = 100
 """Acts on more items are confirmed by typing the number, because people answer "yes" too easily."""
 
-Act = Release | ItemAct
+ReviewAct = Release | ItemAct
 
 
 class UnfitValue(ValueError):
@@ -64,7 +64,7 @@ class ActRequest:
         """The id of this request's act on an item; the same each time."""
         return f"{self.run}.{item}"
 
-    def act(self, item: Item) -> Act:
+    def act(self, item: Item) -> ReviewAct:
         """The act on an item; raises UnfitValue that names the field with a wrong value."""
         said: dict[str, Any] = {
             "v": 1,

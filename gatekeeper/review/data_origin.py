@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from schemas.values import ID_PATTERN
 
-Kind = Literal["batch", "notice", "method"]
+OriginKind = Literal["batch", "notice", "method"]
 NONE = "none"
 """Origin of a decision without a known source."""
 _FORM = re.compile(rf"(?:batch|notice|method)/{ID_PATTERN.strip('^$')}")

@@ -23,9 +23,9 @@ REQUEST_SECONDS = 5.0
 PATIENCE_SECONDS = 15.0
 """Seconds; Kafka elects another leader 9 seconds after losing the last one."""
 
-Bounds = dict[Any, int]
+Offsets = dict[Any, int]
 """Offsets by topic and partition."""
-Found = TypeVar("Found")
+T = TypeVar("T")
 
 
 class LogBounds:
@@ -48,19 +48,19 @@ class LogBounds:
         found = self._asked(topic, lambda ends: ends.listed(topic))
         return [tp.partition for tp in found]
 
-    def ends(self, partitions: Sequence[Any]) -> Bounds:
+    def ends(self, partitions: Sequence[Any]) -> Offsets:
         """The end of each log, uncommitted records included."""
         return self._bounds(partitions, lambda ends: ends.ends)
 
-    def stable(self, partitions: Sequence[Any]) -> Bounds:
+    def stable(self, partitions: Sequence[Any]) -> Offsets:
         """The stable end of each log."""
         return self._bounds(partitions, lambda ends: ends.stable)
 
-    def beginnings(self, partitions: Sequence[Any]) -> Bounds:
+    def beginnings(self, partitions: Sequence[Any]) -> Offsets:
         """The first offset that each log keeps."""
         return self._bounds(partitions, lambda ends: ends.beginnings)
 
-    def since(self, partitions: Sequence[Any], at: int) -> Bounds:
+    def since(self, partitions: Sequence[Any], at: int) -> Offsets:
         """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
         return self._bounds(partitions, lambda ends: partial(ends.since, at=at))
 
@@ -72,18 +72,18 @@ class LogBounds:
                     runner.run(self._found.stop())
 
     def _bounds(
-        self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[Bounds]]]
-    ) -> Bounds:
+        self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[Offsets]]]
+    ) -> Offsets:
         wanted = [TopicPartition(*tp) for tp in partitions]
         if not wanted:
             return {}
         found = self._asked(wanted[0].topic, lambda ends: question(ends)(wanted))
         return {tp: found[tp] for tp in partitions}  # kafka-python accepts only its own type
 
-    def _asked(self, topic: str, question: Callable[[Ends], Awaitable[Found]]) -> Found:
+    def _asked(self, topic: str, question: Callable[[Ends], Awaitable[T]]) -> T:
         how = self._how() if self._found is None else {}
 
-        async def ask() -> Found:
+        async def ask() -> T:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if self._found is None:
                     ends = Ends(Leaders(), topic, **how)  # a topic that this user may see

@@ -34,7 +34,7 @@ SILENT_SECONDS = 1.0
 AT_ONCE = 8
 """Requests that may wait for one broker; a halted broker would collect them without end."""
 LATEST, EARLIEST = -1, -2
-Found = TypeVar("Found")
+T = TypeVar("T")
 
 
 class UnsureError(Exception):
@@ -108,7 +108,7 @@ class Ends:
         wanted = tuple(tps)
         return await self._sure(lambda: self._round(wanted, at, committed=committed)) if wanted else {}
 
-    async def _sure(self, ask: Callable[[], Awaitable[Found]]) -> Found:
+    async def _sure(self, ask: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
         tell_at = loop.time() + TELL_SECONDS
         while True:

@@ -20,7 +20,7 @@ from streams.client.publisher import RecordMetadata, transact
 from streams.client.reader import Reader
 from streams.client.signatory import Unsigned
 
-State = Literal["waiting", "unsigned"]
+SigningState = Literal["waiting", "unsigned"]
 
 
 class Endorsable(NamedTuple):
@@ -32,7 +32,7 @@ class Endorsable(NamedTuple):
     """
 
     name: str
-    state: State
+    state: SigningState
     offset: int
     value: bytes
     signers: tuple[str, ...]
@@ -155,7 +155,7 @@ def add(settings: Settings, signature: Outgoing) -> RecordMetadata:
     return place
 
 
-def _row(counting: Counting, state: State, signers: tuple[str, ...]) -> Endorsable:
+def _row(counting: Counting, state: SigningState, signers: tuple[str, ...]) -> Endorsable:
     model, record = counting
     named = tuple(sorted(roles.wanted(model.model_dump(mode="json", by_alias=True))))
     return Endorsable(subject_key("reference", model), state, record.offset, record.value or b"", signers, named)

@@ -12,7 +12,7 @@ from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint
-from gatekeeper.office.refusal import Input, KeptRange, ProposedSkip, Refusal
+from gatekeeper.office.refusal import InputTopic, KeptRange, ProposedSkip, Refusal
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PartitionAct
@@ -23,7 +23,7 @@ from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 from streams.operations import fleet
 
-INPUTS: tuple[Input, Input] = ("sends", "acts")
+INPUTS: tuple[InputTopic, InputTopic] = ("sends", "acts")
 NEWEST_WITHIN = (20, 1_000)
 AGAIN_SECONDS = 0.25
 

@@ -45,7 +45,7 @@ WAITING = 10_000
 """Manifests that wait for the ledger's head, at most, while a backlog is read."""
 
 
-class State(Model):
+class SealerState(Model):
     """State of the sealer: the sealed position of each partition, and the time of the last coverage report."""
 
     v: Literal[1] = 1
@@ -132,7 +132,7 @@ class Sealer:
         self._log = LogWriter(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
         size, raw = self._log.size, self._log.state()
         try:
-            state = State.model_validate_json(raw) if raw or size else State(partitions={}, reported=_now())
+            state = SealerState.model_validate_json(raw) if raw or size else SealerState(partitions={}, reported=_now())
         except ValueError:
             raise IntegrityError("error.log_state_missing", name=f"state/{size}") from None
         self._chain = Chain(state.partitions, keys=self._workers)
@@ -250,7 +250,9 @@ class Sealer:
             self._told.covered(found, leaf)
 
     def _state(self) -> bytes:
-        return canonical(State(partitions=self._chain.state(), reported=self._rounds.reported).model_dump(mode="json"))
+        return canonical(
+            SealerState(partitions=self._chain.state(), reported=self._rounds.reported).model_dump(mode="json")
+        )
 
 
 def _hash(record: Record) -> str:

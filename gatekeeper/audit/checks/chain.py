@@ -17,13 +17,13 @@ from gatekeeper.audit.tlog.ranges import adds_up
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 
-Kind = Literal[
+ChainFault = Literal[
     "unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged", "miscounted",
     "repeated", "twice", "forked", "missing", "skipped", "reordered", "begins_late", "stray",
     "held", "branched", "unjoined",
 ]  # fmt: skip
-FOREIGN: frozenset[Kind] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice", "forked"))
-NO_MANIFEST: frozenset[Kind] = frozenset(("unreadable", "too_long", "moved"))
+FOREIGN: frozenset[ChainFault] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice", "forked"))
+NO_MANIFEST: frozenset[ChainFault] = frozenset(("unreadable", "too_long", "moved"))
 _KID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
 
 
@@ -31,7 +31,7 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
 class ChainFinding:
     """A fault of one record of `topic`, with its place. `values` fill the sentence of its kind."""
 
-    kind: Kind
+    kind: ChainFault
     partition: int
     offset: int
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -161,7 +161,7 @@ class Chain:
     def _signed(
         self, partition: int, offset: int, value: bytes | None, signature: str
     ) -> tuple[Manifest | None, ChainFinding | None]:
-        def wrong(kind: Kind, **values: Any) -> tuple[None, ChainFinding]:
+        def wrong(kind: ChainFault, **values: Any) -> tuple[None, ChainFinding]:
             return None, ChainFinding(kind, partition, offset, values)
 
         if value is not None and len(value) > LEAF_BYTES:
@@ -182,7 +182,7 @@ class Chain:
         return self._keys.get(kid)
 
     def _discontinued(self, at: SealPosition, offset: int, manifest: Manifest, hash_: str) -> ChainFinding | None:
-        def wrong(kind: Kind, **values: Any) -> ChainFinding:
+        def wrong(kind: ChainFault, **values: Any) -> ChainFinding:
             return ChainFinding(kind, manifest.partition, offset, values)
 
         for taken in manifest.in_:
@@ -204,7 +204,7 @@ class Chain:
         return None
 
 
-def not_signed(value: bytes, signature: str, key: Vkey | None) -> Kind | None:
+def not_signed(value: bytes, signature: str, key: Vkey | None) -> ChainFault | None:
     """The fault of a signature, None if the signature is valid.
 
     `signature`: as in the header `gate-sig`. `key`: the key named by the manifest, None if unknown.

@@ -27,7 +27,7 @@ from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release, Send
 from schemas.record import Coordinates, Record
 from schemas.topics import logical_name
 
-Unseen = Literal["expired", "no_key"]
+UnseenReason = Literal["expired", "no_key"]
 """Reasons why facts were not rebuilt: the input is no longer kept, or the key for printed values is missing."""
 
 
@@ -47,11 +47,11 @@ class Rechecked(NamedTuple):
     """Result for a record. `unseen`: why its facts were not rebuilt; None if they were, or if it has none."""
 
     replayed: Replayed
-    unseen: Unseen | None = None
+    unseen: UnseenReason | None = None
 
 
 class _Unseen(Exception):
-    def __init__(self, why: Unseen) -> None:
+    def __init__(self, why: UnseenReason) -> None:
         super().__init__(why)
         self.why = why
 

@@ -19,7 +19,7 @@ from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
-from gatekeeper.review.actions import REASONED, Act, ActRequest, UnfitValue
+from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
 from gatekeeper.review.review_item import Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
@@ -137,7 +137,7 @@ def write(held: Console, session: Session, calls: list[tuple[ActRequest, Item]])
     _write(held, (call.dated(instant(held.now())).act(item) for call, item in calls), held.signatory(session))
 
 
-def _write(held: Console, acts: Iterable[Act], signatory: Signatory) -> None:
+def _write(held: Console, acts: Iterable[ReviewAct], signatory: Signatory) -> None:
     lost = 0
     for window in reviews.write(held.settings, acts, signatory):
         lost += sum(not acknowledged for _, acknowledged in window)

@@ -20,12 +20,12 @@ from streams.operations import endorsement
 from streams.operations.endorsement import Endorsable, Endorsed
 
 router = APIRouter()
-Manager = Annotated[Session, Depends(may("activate"))]
+PolicyManager = Annotated[Session, Depends(may("activate"))]
 """A manager, as the worker knows them."""
 
 
 @router.get("/records")
-def shown(request: Request, session: Manager, signed: str = "") -> Response:
+def shown(request: Request, session: PolicyManager, signed: str = "") -> Response:
     """The records that somebody may sign, and the signatures that count for nothing. `signed`: the one just signed."""
     found = _endorsed(console(request))
     mine = [row for row in found.endorsable() if _theirs(session, row)]
@@ -35,7 +35,7 @@ def shown(request: Request, session: Manager, signed: str = "") -> Response:
 
 
 @router.post("/records")
-def sign(request: Request, session: Manager, form: Form) -> Response:
+def sign(request: Request, session: PolicyManager, form: Form) -> Response:
     """Leads to the page that shows a record and takes the signature."""
     held = console(request)
     found, name, offset = _endorsed(held), field(form, "name"), field(form, "offset")
