@@ -1,13 +1,13 @@
-"""Prints the seconds of the commands that people wait for, each in a process of its own, on one real Kafka.
+"""Prints the seconds of the commands that people wait for. Each runs in a process of its own, on one real Kafka.
 
 An invented retailer's campaign to everybody is published, judged, sealed and exported. Then each command runs as a
 person would run it. Seconds pass on the clock; the processor's are those of the command and of its own processes.
 The goals are those for 100,000 sends.
 
-python -m benchmarks.commands                                  100,000 sends
-python -m benchmarks.commands --sends 1000 --json FILE         small, with the results as JSON
-python -m benchmarks.commands --only check,report --data FILE  some of them; keeps the invented data for the next run
-python -m benchmarks.commands --against /another/checkout      each one also as that checkout has it, on the same topics
+    python -m benchmarks.commands                                  100,000 sends
+    python -m benchmarks.commands --sends 1000 --json FILE         small, with the results as JSON
+    python -m benchmarks.commands --only check,report --data FILE  some; keeps the invented data for the next run
+    python -m benchmarks.commands --against /another/checkout      each also as that checkout has it, on these topics
 """
 
 from __future__ import annotations

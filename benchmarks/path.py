@@ -4,9 +4,9 @@ A campaign goes to everybody, and then a second one with the same addresses. In 
 caches, in the second one nobody is. Times are processor time of the process, in medians over blocks of 500 sends.
 With `--against`, another checkout judges the same blocks in turn with this one, and both must write the same bytes.
 
-python -m benchmarks.path                                    20,000 people, by stage
-python -m benchmarks.path --people 100000 --data FILE        keeps the invented data in FILE for the next run
-python -m benchmarks.path --against /another/checkout        both in turn, and the ratio block by block
+    python -m benchmarks.path                                    20,000 people, by stage
+    python -m benchmarks.path --people 100000 --data FILE        keeps the invented data in FILE for the next run
+    python -m benchmarks.path --against /another/checkout        both in turn, and the ratio block by block
 """
 
 from __future__ import annotations

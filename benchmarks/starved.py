@@ -1,8 +1,8 @@
 """A worker with a tenth of a core: it starts, and decides all waiting sends, slowly and without an exit.
 
 Run it: python -m benchmarks.starved [--people 100000] [--share 0.1]. The worker's process is stopped and continued in
-turns, so that it has that share of a core at most; Kafka is not. Prints the progress, and ends with 1 if the worker
-ended.
+turns, so that it has that share of a core at most. Kafka is not stopped. Prints the progress, and ends with 1 if the
+worker ended.
 """
 
 from __future__ import annotations

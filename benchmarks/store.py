@@ -1,10 +1,10 @@
-"""Prints how long a worker's facts take to be there at a start, and the memory that they take of the process.
+"""Prints how long a worker's facts take to load at a start, and how much memory they take.
 
 Each person has a source and a consent. For each number of people the facts are folded once in memory and once on the
-disk, and then a process begins again with those on the disk. Each is a process of its own, without Kafka.
+disk. Then a process begins again with those on the disk. Each is a process of its own, without Kafka.
 
-python -m benchmarks.store                      10,000, 100,000 and 1,000,000 people
-python -m benchmarks.store --people 10000       one number
+    python -m benchmarks.store                      10,000, 100,000 and 1,000,000 people
+    python -m benchmarks.store --people 10000       one number
 """
 
 from __future__ import annotations

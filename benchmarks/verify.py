@@ -1,8 +1,8 @@
 """Measures the speed of verifying an export on one core, and the cost of its parts.
 
-python -m benchmarks.verify                     200,000 records
-python -m benchmarks.verify --records 1000000 --folder DIR     an export of this machine's, made once and kept
-python -m benchmarks.verify --than FILE         and the speed relative to another verify.py, in turns with it
+    python -m benchmarks.verify                     200,000 records
+    python -m benchmarks.verify --records 1000000 --folder DIR     an export of this machine's, made once and kept
+    python -m benchmarks.verify --than FILE         and the speed relative to another verify.py, in turns with it
 
 Times are processor times of this process, as medians. Other load on the machine still shows, through the shared caches.
 """

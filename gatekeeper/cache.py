@@ -19,8 +19,8 @@ class Cache(Generic[K, V]):
     """The values of `made` for some keys, which together take at most `size` bytes.
 
     `made`: a pure function. `weighed`: the bytes that a value and its key take, as an estimate.
-    Values that make room for a new one are drawn by lot. A campaign visits everybody in turn: if the value used last
-    longest ago made room, nobody's would be left when the next campaign comes. So a hit is one look-up, too.
+    Values that make room for a new one are drawn by lot. A campaign visits everybody in turn. If the value unused for
+    longest made room, none would be left for the next campaign. So a hit is one look-up, too.
     Threads may share a cache.
     """
 

@@ -8,7 +8,10 @@ from ipaddress import IPv6Address, ip_address
 
 
 def client(address: str) -> str:
-    """The client that an address stands for: of an IPv6 address its first 64 bits, as a client has them all."""
+    """The client that an address stands for.
+
+    Of an IPv6 address these are the first 64 bits, as a client has all the rest.
+    """
     try:
         found = ip_address(address)
     except ValueError:
@@ -21,8 +24,8 @@ def client(address: str) -> str:
 class Connections:
     """At most `most` connections at once; closes one for which the server has waited `seconds`.
 
-    A new connection beyond `most` closes one that the server waits for: of the client that has the most of them, the
-    oldest. It is closed itself where the server is working for all others. So idle connections keep nobody out.
+    A new connection beyond `most` closes one that the server waits for. It closes the oldest of the client that has the
+    most of them. It is closed itself where the server is working for all others. So idle connections keep nobody out.
     """
 
     def __init__(self, *, most: int, seconds: float) -> None:

@@ -70,7 +70,7 @@ def held() -> Iterator[None]:
 
 
 def look() -> None:
-    """Raises a noted signal, even within `held`, and again after it was lost: a loop calls it where it may end."""
+    """Raises a noted signal, even within `held`, and again after it was lost. A loop calls it where it may end."""
     if threading.current_thread() is threading.main_thread() and (end := _noted.end):
         raise end
 

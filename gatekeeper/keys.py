@@ -1,9 +1,9 @@
 """The keys behind proofs: a folder with one file per role and number; the highest number is in use.
 
-`ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets
-of its own roles only: a worker `master`, `token` and `worker`, an importer `token` and `import`, the sealer `log`, a
-witness `witness`.
-Signing keys have the form of C2SP signed notes, `NAME+HASH+BASE64`; the others are 32 random bytes in hex.
+`ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets of
+its own roles only. A worker holds `master`, `token` and `worker`, and an importer `token` and `import`. The sealer
+holds `log`, and a witness `witness`. Signing keys have the form of C2SP signed notes, `NAME+HASH+BASE64`; the others
+are 32 random bytes in hex.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey, read_signin
 SIGNERS = ("worker", "log", "witness")
 ROTATED = ("master", "token", *SIGNERS)
 ROLES = (*ROTATED, "import")
-"""All roles; the key for ids of imported rows stays the same, so that a list imported again meets its earlier ids."""
+"""All roles. The key for ids of imported rows stays the same, so that a list imported again meets its earlier ids."""
 SECRET_BYTES = 32
 PUBLIC_BYTES = 4096
 _FILE = re.compile(r"(master|token|worker|log|witness|import)-([1-9][0-9]{0,5})\.(key|pub)")
@@ -142,11 +142,11 @@ class Keys:
                     raise UsageError("error.key_of_other_group", kid=key.kid, folder=self.folder, group=group)
 
     def make(self, role: str, name: str, *, secret: bytes | None = None) -> Key:
-        """Writes a new key of a role, which is in use from then on; `name` is the key's name in signatures.
+        """Writes a new key of a role, which is in use from then on. `name` is the key's name in signatures.
 
-        `secret`: the bytes of a key that signs nothing, for a key that is to be known; None makes a random one.
-        Raises UsageError (2) if another process wrote the same key or others can put keys into the folder,
-        UnavailableError (3) if the folder cannot be written.
+        `secret`: the bytes of a key that signs nothing, for a key that is to be known. None makes a random one.
+        Raises UsageError (2) if another process wrote the same key or others can put keys into the folder.
+        Raises UnavailableError (3) if the folder cannot be written.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

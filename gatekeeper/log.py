@@ -1,7 +1,7 @@
 """Structured logs: one JSON object per line (coloured text on a terminal), with allowed keys only.
 
-Our own loggers and those of Faust, mode and aiokafka use the same formatter. A key that is not in ALLOWED is dropped,
-so that no name, address or contact value can reach a log by oversight.
+Our own loggers and those of Faust, mode and aiokafka use the same formatter. A key that is not in ALLOWED is dropped.
+So no name, address or contact value can reach a log by oversight.
 """
 
 from __future__ import annotations

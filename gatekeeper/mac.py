@@ -22,7 +22,10 @@ _EMPTY = sha256()
 
 
 def begun(key: bytes) -> tuple[HASH, HASH]:
-    """The inner and the outer hash, each begun with its block of the key; raises ValueError unless it has 32 bytes."""
+    """The inner and the outer hash, each begun with its block of the key.
+
+    Raises ValueError unless the key has 32 bytes.
+    """
     if len(key) != KEY_BYTES:
         raise ValueError(f"a key has {KEY_BYTES} bytes")
     inner, outer = _EMPTY.copy(), _EMPTY.copy()
@@ -32,7 +35,7 @@ def begun(key: bytes) -> tuple[HASH, HASH]:
 
 
 def ended(inner: HASH, outer: HASH, message: bytes) -> HASH:
-    """The hash of the outer over the inner over a message; both hashes are used up, so give copies to keep them."""
+    """The hash of the outer over the inner over a message. Both hashes are used up, so give copies to keep them."""
     inner.update(message)
     outer.update(inner.digest())
     return outer

@@ -10,7 +10,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ED25519, COSIGNATURE = b"\x01", b"\x04"
-"""Kinds of signature in a note: of a log or a worker, and of a witness, whose signature holds its time."""
+"""Kinds of signature in a note: of a log or a worker, and of a witness, which holds its time."""
 _SECRET = "PRIVATE+KEY+"  # noqa: S105 - how C2SP begins a signing key, not one
 
 

@@ -49,7 +49,8 @@ def language() -> Language:
 def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
     """One sentence of the catalogue with `values` filled in; KeyError for an unknown key.
 
-    An OSError among the values becomes a sentence by its number, or by its class if it has none, in the same language.
+    An OSError among the values becomes a sentence in the same language. Its number gives the sentence, or its class if
+    it has none.
     """
     lang = lang or language()
     said = {name: _cause(value, lang) if isinstance(value, OSError) else value for name, value in values.items()}

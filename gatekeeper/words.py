@@ -20,7 +20,7 @@ LAWS = (
     *("sender, contact and how to stop", "a consent is proven", "only a registered template asks"),
     *("the privacy manager suspends sending",),
 )
-"""Laws in clauses, and the wording of clauses that are our own policy, as packs and catalogue write them in English."""
+"""Laws in clauses, and the wording of our own policy's clauses, as packs and catalogue write them in English."""
 
 
 def law(clause: str, lang: Language) -> str:

@@ -80,16 +80,16 @@ class Snapshot(Model):
     """The facts about a person that decide() saw, without ids of the person, contact values or tokens.
 
     `contact_point_from`: the sources whose contact point has exactly the token of the printed value.
-    `addresses`: the addresses behind the contact points of sources, deleted ones too; none if each contact point is one
+    `addresses`: the addresses behind the contact points of sources, deleted ones too. None if each contact point is one
     address, and the send's is the one on file.
     `late`: companies registered after a refusal that names them, with the arrival of the record in milliseconds.
-    `left`: by company the groups that refusals name and that it left by the record of one manager, with its arrival.
+    `left`: by company the groups that refusals name and that it left by one manager's record, with its arrival.
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the result of
     comparing the delivery; None if the send had none and the token in it was taken. `unreadable`: the records that
     could not be read.
     `erased`: the time of the person's erasure in the ledger, in milliseconds. `refs`: the SHA-256 of the reference data
     that was read (None: named but unknown). `age`: completed years at the decision, at most 25, None without a birth
-    date; `age_from`: the sources that tell it; `age_on`: the same by the days of the consents.
+    date. `age_from`: the sources that state it. `age_on`: the same by the days of the consents.
     """
 
     sources: tuple[dict[str, Any], ...]
@@ -153,11 +153,11 @@ class Resumed(Model):
 
 
 class SignedBy(Model):
-    """The signature of an act, with which anybody can check it: the signed text holds these fields and the log's name.
+    """The signature of an act, with which anybody can check it. The signed text holds these fields and the log's name.
 
-    `method`: `key` or `passkey` of the person, `vouched` if it is the word of the console, which then names itself and
-    how the person signed in. `sha256`: of 16 random bytes that are not kept, and the act's bytes. `subject`: kind and
-    item, subject, or `person`. `tree`: the place of the act among those that one touch of a passkey signed.
+    `method`: `key` or `passkey` of the person, `vouched` if it is the word of the console. The console then names
+    itself and how the person signed in. `sha256`: of 16 random bytes that are not kept, and the act's bytes. `subject`:
+    kind and item, subject, or `person`. `tree`: the place of the act among those that one touch of a passkey signed.
     """
 
     by: Id
@@ -177,8 +177,8 @@ class SignedBy(Model):
 class Acted(Model):
     """An act on an item: actor, kind, item and outcome. `code`: why the act was refused.
 
-    `code` is `again` for a piece that was handed off before, and `called_off` for a hand-off that ended at a
-    cancellation. `item`: a decision id, of a record of `review`, or of the clearance that was handed off or recalled.
+    `code` is `again` for a piece that was handed off before. It is `called_off` for a hand-off that ended at
+    a cancellation. `item`: a decision id, of a record of `review`, or of the clearance that was handed off or recalled.
     `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without a reason. The
     words themselves stay on `acts`. `bulk`: the number of items that a release is one of; None if not stated.
     `resumed`: only of an act about a refused partition. `signed`: who signed the act, and how; None = nobody.
@@ -202,7 +202,7 @@ class AuditRecord(Model):
     """One decision, self-contained: replay derives the verdict again from `send`, `facts` and `policy` alone.
 
     `subj`: the person; None if nobody is named, or the person was erased. `in_mac`: HMAC-SHA256 of the bytes at `src`,
-    under the person's key; None also if the bytes were not read again, as for a recall. `asof`, `max_lag_ms`: for late
+    under the person's key. None also if the bytes were not read again, as for a recall. `asof`, `max_lag_ms`: for late
     facts, the instant up to which all facts were known, and the longest allowed lag. `clearance`: the earlier decision
     that cleared the same piece, as given to decide(); `clearance_event`: the event id of its send. `act`: a person's
     act, if the input was one; `verdict` is None if the act decided nothing.

@@ -1,7 +1,11 @@
 """The one codec: bytes and headers to models and back, with the input rules of the contract.
 
-A record is refused, never repaired: over its byte cap, not UTF-8 JSON, a key twice in one object, nested too deep,
-a field unknown, missing or of another type, a number out of bounds or not an integer, or filed under another key.
+A record is refused, never repaired, for any of these:
+
+* It is over its byte cap, not UTF-8 JSON, or filed under another key.
+* It has a key twice in one object, or is nested too deep.
+* A field is unknown, missing or of another type.
+* A number is out of bounds or not an integer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The plain reading of a send: five times as fast as the codec, and with the same result, or none.
 
-It takes a send only if its fields encode to as many bytes as were read. So no key stands in it twice, no field is
-unknown or null, and nothing is escaped, spaced or written in another way. The codec reads all others.
+It takes a send only if its fields encode to as many bytes as were read. So no key stands in it twice, and no field
+is unknown or null. Nothing is escaped, spaced or written in another way. The codec reads all others.
 """
 
 from __future__ import annotations

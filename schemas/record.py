@@ -13,11 +13,11 @@ Coordinates = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The part of a Kafka record that could not be read: the fault, and the SHA-256 (hex) of the stored bytes.
+    """The unreadable part of a Kafka record: the fault, and the SHA-256 (hex) of the stored bytes.
 
-    `what`: `headers` if only the headers are unreadable, and key and value are there; `record` if at most the key is
-    readable; `batch` if the whole batch from `base` on is unreadable. Nobody knows whom the records of such a batch are
-    about.
+    `what`: `headers` if only the headers are unreadable, and key and value are there. It is `record` if at most the key
+    is readable. It is `batch` if the whole batch from `base` on is unreadable. Nobody knows whom the records of such a
+    batch are about.
     """
 
     fault: str

@@ -17,7 +17,10 @@ INPUTS = ("sends", "sources", "consents", "suppressions", "reference", "acts")
 """Topics that others write. The broker decompresses and measures them, so that no batch is larger than it looks."""
 DAY_MS = 86_400_000
 COMPACTION_LAG_MS = DAY_MS // 2
-"""A replaced record of a compacted topic is gone within a day: this lag, and the worker's next write (6 hours)."""
+"""A replaced record of a compacted topic is gone within a day.
+
+This lag and the worker's next write (6 hours) add up.
+"""
 FOREVER = -1
 MAX_MESSAGE_BYTES = 1_048_576
 """Most bytes of a batch on the wire; the codec limits single values far below."""

@@ -61,7 +61,7 @@ def _time(value: str) -> str:
 
 
 def zoned(value: str) -> str:
-    """The time as written; raises ValueError if it has a clock time without time zone, or lies outside 1900 to 2200."""
+    """The time as written. Raises ValueError if it has a clock time without time zone, or lies outside 1900 to 2200."""
     parsed = parse_time(value)
     if isinstance(parsed, datetime) and parsed.tzinfo is None:
         raise PydanticCustomError("no_time_zone", "has no time zone; add an offset such as +09:00")
@@ -81,7 +81,10 @@ def _printable(value: str) -> str:
 
 
 def begins_formula(value: str) -> bool:
-    """True for a text that a spreadsheet would take for a formula; not for `-`, often written for a missing name."""
+    """True for a text that a spreadsheet would take for a formula.
+
+    `-` is none, as people write it for a missing name.
+    """
     return value.lstrip().startswith(_FORMULA) and value != "-"
 
 

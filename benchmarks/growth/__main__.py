@@ -1,12 +1,12 @@
 """Measures how the gate grows: people, events, clearances, fact partitions, partitions, workers, and campaigns.
 
 Each size is measured in a process of its own. The line through the last two measured sizes gives the figures of a size
-beyond them, marked `~` in the table and hollow in the picture. It knows no limit that lies between.
+beyond them. They are marked `~` in the table and hollow in the picture. It knows no limit that lies between.
 
-python -m benchmarks.growth                                all, about an hour
-python -m benchmarks.growth --only people,clearances       some of them
-python -m benchmarks.growth --sizes 2                      the first two sizes of each, to try it
-python -m benchmarks.growth --json growth.json --svg growth.svg
+    python -m benchmarks.growth                                all, about an hour
+    python -m benchmarks.growth --only people,clearances       some of them
+    python -m benchmarks.growth --sizes 2                      the first two sizes of each, to try it
+    python -m benchmarks.growth --json growth.json --svg growth.svg
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Measures the gate beside its peers on one real Kafka, in turns, in one run: compare the numbers of one run only.
+"""Measures the gate beside its peers on one real Kafka, in turns. Compare the numbers of one run only.
 
 Broker, candidate and driver share this machine. Each candidate judges waiting sends of people whom it never mailed
-(cold), then one send more to each of them (warm). Then sends flow at an even pace; the latency is from a send's
-publication until its committed record on `audit` was read. Stock Faust writes at least once, all others exactly once.
-A peer does a small part of the gate's job: see job.py.
+(cold). Then it judges one send more to each of them (warm). Then sends flow at an even pace. The latency is from a
+send's publication until its committed record on `audit` was read. Stock Faust writes at least once, all others exactly
+once. A peer does a small part of the gate's job: see job.py.
 
-python -m benchmarks.peers                              100,000 people, three rounds
-python -m benchmarks.peers --people 2000 --rounds 1 --rates 50 --only gate,aiokafka
-python -m benchmarks.peers --json results.json --svg peers.svg
+    python -m benchmarks.peers                              100,000 people, three rounds
+    python -m benchmarks.peers --people 2000 --rounds 1 --rates 50 --only gate,aiokafka
+    python -m benchmarks.peers --json results.json --svg peers.svg
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The job of every peer: parse a send, look up the person's consent, do ten checks, and make two records.
 
-It is far less than the gate does: one consent a person, read once; no live facts, no ledger, no proof.
+It is far less than the gate does. It has one consent a person, read once, and no live facts, no ledger, no proof.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ Records = Sequence[tuple[bytes, bytes]]
 
 
 class Pass(NamedTuple):
-    """One pass over waiting sends: sends a second, and µs of processor a send of the candidate and of the broker."""
+    """One pass over waiting sends: sends a second, and µs of processor a send for candidate and broker."""
 
     sends_a_second: float
     cpu_us: float

@@ -46,8 +46,8 @@ def command(
 ) -> None:
     """Writes the version to `reference`; exit 1 if it lets more through and one manager alone stands for it.
 
-    Exit 1 also if the version waits for another signature, or if the worker refuses the act; 3 if it has not answered
-    in time.
+    Exit 1 also if the version waits for another signature, or if the worker refuses the act. Exit 3 if it has not
+    answered in time.
     """
     from_file = policy.endswith(".toml")
     given = file_policy(policy) if from_file else None  # refused before any broker is asked

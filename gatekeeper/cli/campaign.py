@@ -85,7 +85,7 @@ def cancel(
 ) -> None:
     """Recalls every clearance of the campaign; later sends of it are judged as any other.
 
-    The act is written even if nothing seems to be cleared, as the workers may be ahead of the records read here.
+    The act is written even if nothing seems to be cleared. The workers may be ahead of the records read here.
     """
     settings = load()
     who = person(settings, by)

@@ -40,7 +40,7 @@ def command() -> None:
 @click.option("--campaign", help=text("cli.deadletter_campaign"))
 @json_option
 def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
-    """Prints one row a dead letter, oldest first; the table has all open ones, but only the newest of the others."""
+    """Prints one row a dead letter, oldest first. The table has all open ones, but only the newest of the others."""
     settings = load()
     if campaign is not None:
         named(campaign, "--campaign")

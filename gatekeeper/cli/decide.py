@@ -106,7 +106,7 @@ def command(context: click.Context, case: Path, as_json: bool) -> None:
 def judge(case: _CaseFile, *, file: str) -> Decision:
     """The decision on a case. Any unreadable part of a case withholds the send.
 
-    Without a token key, a send with a delivery is judged by the token that the send names, with the note
+    Without a token key, a send with a delivery is judged by the token that it names. It gets the note
     TOKEN_NOT_CHECKED. The worker does not do so. A case is written by hand, and no piece goes out because of it.
     """
     known = packs.load(case.policy)

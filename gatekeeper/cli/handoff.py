@@ -102,8 +102,8 @@ def carried_out(
     """Writes the act, or resumes the run of its id. The result is the run after all partitions have answered.
 
     `name`: the run to name for resuming, if it is not the act's own. Raises IncompleteError (5) if a partition has not
-    answered; UsageError (2) if the run's id is another act's or the gate is a shadow. Ends with exit 1 if the worker
-    refuses the act.
+    answered. Raises UsageError (2) if the run's id is another act's or the gate is a shadow. Ends with exit 1 if the
+    worker refuses the act.
     """
     run = handoffs.resume(settings, reader, act.act_id) if resumed else None
     if run is not None and (run.act.kind, run.act.subject) != (act.kind, act.subject):

@@ -54,7 +54,7 @@ def rotate(role: str, as_json: bool) -> None:
 @command.command("list", help=text("cli.keys_list"))
 @json_option
 def list_(as_json: bool) -> None:
-    """Prints every key of the folder; exit 1 if the folder or a secret is open to others, or a file is no such key."""
+    """Prints every key of the folder. Exit 1 if the folder or a secret is open to others, or a file is no such key."""
     keys = Keys(load().key_folder)
     known = keys.known()
     _show(known, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Output of the verbs: data on stdout as a table or as JSON, one value a line; notes and progress on stderr."""
+"""Output of the verbs: data on stdout as a table or as JSON lines, notes and progress on stderr."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def show_funnel(counts: Mapping[tuple[Verdict, str], int]) -> None:
 def show_bars(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, total: int, numbers: Sequence[int] = ()
 ) -> None:
-    """Prints a table whose rows end in one extra count, drawn on a terminal as a bar; `total`: the full bar."""
+    """Prints a table whose rows end in one extra count, drawn on a terminal as a bar. `total`: the full bar."""
     if Console().is_terminal:
         drawn = [(*row[:-1], "█" * max(1, round(_BAR * row[-1] / total)) if row[-1] else "") for row in rows]
         show_table((*columns, "cli.column_bar"), drawn, numbers=numbers, whole=(0, 1))

@@ -79,7 +79,7 @@ def command(
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
-    """Yields the file so that it can be read twice; the content of stdin and of a pipe is copied first."""
+    """Yields the file so that it can be read twice. The content of stdin and of a pipe is copied first."""
     with opened(file) as handle:
         if handle is not sys.stdin.buffer and handle.seekable():
             yield handle

@@ -31,7 +31,7 @@ READY_SECONDS = 2.0
 OPEN_MS = 10_000
 """A transaction that is open for longer is reported (milliseconds)."""
 COUNTED_DAYS = 7
-"""Days of manifests that are counted: as long as sends are kept, and quick enough to read while a person waits."""
+"""Days of manifests that are counted, as long as sends are kept. They are read while a person waits."""
 
 
 @click.command("status", help=text("cli.status"))

@@ -43,8 +43,8 @@ def command(
 def show_change(settings: Settings, change: Change, *, wait: float, no_wait: bool, as_json: bool) -> None:
     """Writes a change of `reference` with its act, and reports it with the worker's answer.
 
-    Exit 1 if somebody changed the record meanwhile, if the change waits for another signature, or if the worker refuses
-    the act; 3 if it has not answered in time.
+    Exit 1 if somebody changed the record meanwhile, or if the change waits for another signature. Exit 1 also if the
+    worker refuses the act, and 3 if it has not answered in time.
     """
     question = Question(settings, wait=wait, no_wait=no_wait)
     act, (pair, rival) = change.act, management.change(settings, change)

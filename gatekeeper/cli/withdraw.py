@@ -46,7 +46,7 @@ def command(
 ) -> None:
     """Writes a Withdrawn event for each controller and the act that names the actor, all or nothing.
 
-    Exit 1 if the worker refuses the act, and 3 if it has not answered in time: the withdrawal binds all the same.
+    Exit 1 if the worker refuses the act, and 3 if it has not answered in time. The withdrawal binds all the same.
     """
     settings = load()
     stated = withdrawals.WithdrawalStatement(recipient, "cli", controllers, purpose, channels or "*", at)

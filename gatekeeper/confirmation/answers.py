@@ -68,8 +68,8 @@ class Questions:
         """The consent event of a row.
 
         `now`: the instant of recording, RFC 3339. `zone`: the zone of a date without time, such as `Asia/Tokyo`.
-        Raises Unanswerable if the code is wrong, unknown, shared, spent or another person's, or if another field of
-        the row is invalid.
+        Raises Unanswerable if the code is wrong, unknown, shared, spent or another person's. It also does if another
+        field of the row is invalid.
         """
         ask, yes = self._asked(row), _said(row)
         self._refuse_spent(ask, yes=yes)
@@ -125,7 +125,7 @@ def read_file(
     zone: str,
     from_line: int = 1,
 ) -> Iterator[Outcome]:
-    """Reads the header of a CSV file of answers, and gives the outcome of each row, in order, from a line on.
+    """Reads the header of a CSV file of answers, and gives each row's outcome, in order, from a line on.
 
     The columns have the names in FIELDS, or those of the Japanese form. `now`, `zone`: as in `Questions.answer`.
     Raises UsageError (2) for a file without header, or one without `code` and `answer`.

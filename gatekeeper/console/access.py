@@ -1,6 +1,6 @@
 """The rights in the console: roles, and the controllers and campaigns that they hold for.
 
-A right is an act or a view; `gatekeeper.staff.roles` says which roles have it, for the worker and the console alike.
+A right is an act or a view. `gatekeeper.staff.roles` says which roles have it, for the worker and the console alike.
 """
 
 from __future__ import annotations

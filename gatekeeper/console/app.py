@@ -49,8 +49,8 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
     """The application, which starts its feed when it starts.
 
     `users`, `provider`: who may sign in; without both there is no sign-in.
-    Raises UnavailableError (3) when the console's data folder cannot be written, and UsageError (2) for a key that
-    cannot be read.
+    Raises UnavailableError (3) when the console's data folder cannot be written. Raises UsageError (2) for a key
+    that cannot be read.
     """
     signal = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone

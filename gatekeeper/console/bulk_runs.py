@@ -16,7 +16,7 @@ MAX_RUNS = 200
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """One bulk act: its kind, the user who asked, a row for each item, and the filter that found the items."""
+    """One bulk act: its kind, its user, a row for each item, and the filter that found the items."""
 
     name: str
     kind: str

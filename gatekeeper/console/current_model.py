@@ -29,10 +29,10 @@ _STEP_SECONDS = 0.05
 
 @contextmanager
 def current(settings: Settings, reader: Reader, *topics: str) -> Iterator[sqlite3.Connection | None]:
-    """Yields the model as one snapshot if it holds all records that stood on these topics at the call, else None.
+    """Yields the model as one snapshot if it holds all records of these topics at the call, else None.
 
-    None also stands for a missing file, for one of another release or of other topics, and for one that this user may
-    not read. Raises as `Reader` does.
+    None also stands for a missing file, or one of another release or of other topics. So it does for one that this user
+    may not read. Raises as `Reader` does.
     """
     path = Path(settings.console_data) / model.FILE
     try:

@@ -109,8 +109,8 @@ class Provider:
     def finish(self, cookie: str, query: Mapping[str, str]) -> SignedIn:
         """The person who comes back from the provider, by the cookie of `begin` and the query of the address.
 
-        Raises Denied (403) for an answer that is not to this browser's own request, or that gives no staff id or no
-        role; UnavailableError (3) when the provider does not answer.
+        Raises Denied (403) for an answer to another browser's request, or one that gives no staff id or
+        role. Raises UnavailableError (3) when the provider does not answer.
         """
         file, pending = self._now(), self._pending(cookie)
         if not hmac.compare_digest(query.get("state", "").encode(), pending["state"].encode()):

@@ -1,7 +1,7 @@
 """The read model: a SQLite file built from the topics alone; a deleted file is built again.
 
 One transaction writes the rows of a record together with the position in its topic. The file is rebuilt when the schema
-changes, or when the topics are not the ones that the file was built from. The file holds no contact details.
+changes, or when it was built from other topics. The file holds no contact details.
 
 An erased person is gone from the file and its log with the next checkpoint (gatekeeper.console.recipients).
 """
@@ -177,7 +177,7 @@ class Model:
             return int(about(db, "changes") or 0)
 
     def erasure(self) -> int:
-        """The number of the change that erased a person last, 0 for none; pages made before it are out of date."""
+        """The number of the change that erased a person last, 0 for none. Pages made before it are out of date."""
         with self.read() as db:
             return int(about(db, "erasure") or 0)
 

@@ -82,7 +82,7 @@ Taker = Callable[[Writing, Incoming], None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Part of the read model for one subject: its tables, a taker for each topic, and the removal of old rows.
+    """Part of the read model for one subject: tables, a taker for each topic, and the removal of old rows.
 
     Takers see topics in any order, and may see a record twice.
     `forget`: deletes old rows; called about once an hour with the instant in milliseconds.

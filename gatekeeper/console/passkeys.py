@@ -24,7 +24,7 @@ from gatekeeper.staff.roster import Member
 from schemas.codec import canonical
 
 MADE = 0x45
-"""Flags of a new passkey: the user was present (1) and verified (4), and the key is in the data (64)."""
+"""Flags of a new passkey: user present (1), user verified (4), and key in the data (64)."""
 Fields = Mapping[str, Any]
 
 
@@ -58,8 +58,8 @@ def invitation(form: Mapping[str, str], *, site: Site, challenge: bytes) -> str:
     """The text of a new passkey for `gatekeeper staff add --passkey`: base64url of its fields as JSON.
 
     `form`: `client`, `authenticator`, `public` and `credential` in base64, as the browser gave them. Raises Denied
-    (400) unless the browser made the passkey for this site and challenge, verified the user, and the key is ES256 or
-    Ed25519.
+    (400) unless the browser made the passkey for this site and challenge, and verified the user. The key must be ES256
+    or Ed25519.
     """
     try:
         client, data, public, credential = (

@@ -1,4 +1,4 @@
-"""The file about the identity provider: where it is, who the console is to it, and which claims give which roles."""
+"""The file about the identity provider: its address, the console's name there, and which claims give which roles."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The recipients in the read model: each id stands in one row alone, and an erasure overwrites it there.
 
 All other tables hold the number of that row, or a keyed hash of the id. So no page of an index and no free page of the
-file keeps a copy. The hash is made with a key of the file (SQL function `hidden`), and finds a person by a typed id.
+file keeps a copy. The hash is made with a key of the file (SQL function `hidden`). It finds a person by a typed id.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The places of the records about people and decisions, in the read model; a page reads the few that it needs.
+"""The places of the records about people and decisions, in the read model. A page reads the few that it needs.
 
 The recipient of a letter is known as long as `cleared` or `review` keep the letter. One letter of a person leads to the
-others by the pseudonym in their audit records, as long as these are kept. Erasure removes the recipient from every
+others by the pseudonym in their audit records, while these are kept. Erasure removes the recipient from every
 letter. Then nothing here links a pseudonym to a person, and a letter only shows that its recipient was erased.
 """
 

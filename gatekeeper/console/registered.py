@@ -1,6 +1,6 @@
 """The controllers, lists, forms, policies and people that count, folded from `reference` as a worker folds it.
 
-The read model keeps the records as they are written. A record that waits for a signature is not in force: it is
+The read model keeps the records as they are written. A record that waits for a signature is not in force. It is
 listed apart, and the record before it still counts. Records `resolution` and their signatures are left out, because
 the reason is text.
 """

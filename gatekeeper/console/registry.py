@@ -52,7 +52,7 @@ class Recent:
 
 
 class Answered(NamedTuple):
-    """State of an act with a fact: `written` once it was read, with the worker's answer and the signature, if any."""
+    """State of an act with a fact: `written` once read, with the worker's answer and the signature, if any."""
 
     written: bool
     outcome: str | None = None
@@ -119,7 +119,7 @@ def answered(db: sqlite3.Connection, act_id: str) -> Answered:
 
 
 def subject(db: sqlite3.Connection, act_id: str) -> str | None:
-    """The subject of an act with a fact, as kind/id; None for an act about a person, and for one not read yet."""
+    """The subject of an act with a fact, as kind/id. None for an act about a person, and for one not read yet."""
     row = db.execute("SELECT subject FROM paired WHERE act_id = ?", (act_id,)).fetchone()
     return row["subject"] if row else None
 

@@ -52,7 +52,7 @@ class Denied(Exception):
 
 
 Ground = Callable[[], object]
-"""Gives the state that a session stands on, such as the user's entry in the file; another state ends the session."""
+"""Gives the state that a session stands on, such as the user's entry in the file. Another state ends the session."""
 
 
 class About(Protocol):

@@ -1,4 +1,7 @@
-"""The acts of a user that the worker will not refuse for the person: by the people on record, and by who signs."""
+"""The acts of a user that the worker will not refuse for the person.
+
+The people on record and the signer decide that.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from gatekeeper.staff.roster import Member, Roster
 from schemas.audit import Acts
 
 Bar = Literal["no_staff", "not_staff", "no_key"]
-"""The bar to all acts of a user: nobody is on record, this user is not, or nobody on record signs for the user."""
+"""The bar to a user's acts: nobody is on record, the user is not, or the signer is not."""
 NO_ACTS = Grant(roles=("viewer",))
 
 
 def standing(
     access: Access, user: str, roster: Roster, *, acts: Acts, at: int, console: PersonKey | None, own: PersonKey | None
 ) -> tuple[Access, Bar | None]:
-    """The access of a user, limited to acts that the worker does not refuse for the person; and the bar, if any.
+    """The access of a user, limited to acts that the worker does not refuse for the person, and any bar.
 
     `at`: now, in milliseconds. `console`: the key with which the console vouches. `own`: the user's own key, where the
     console runs for one person. Views are never limited.

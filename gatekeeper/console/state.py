@@ -108,7 +108,7 @@ class Console:
         return replace(session, access=access, bar=bar, vouched=vouched, unsigned=unsigned)
 
     def signatory(self, session: Session) -> Signatory:
-        """The signatory of the user's acts: the console's word, or the own key of the one person for whom it runs."""
+        """The signatory of the user's acts: the console's word, or the key of the one person for whom it runs."""
         if self.key:
             return ConsoleSignatory(self.key, self.settings.group, by=session.user, signin=session.method)
         return PersonSignatory(self.own, self.settings.group) if self.own else NobodySigns(self.settings)

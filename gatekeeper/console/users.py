@@ -151,7 +151,7 @@ class Users:
 
 
 def browser_mark(user: str, kept: str) -> str:
-    """A mark for the browser in which this user has signed in; it ends with the password, whose hash is `kept`."""
+    """A mark for the browser in which this user has signed in. It ends with the password, whose hash is `kept`."""
     nonce = token_urlsafe(12)
     return f"{nonce}.{_signature(user, kept, nonce)}"
 

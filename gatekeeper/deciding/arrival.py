@@ -10,7 +10,7 @@ from gatekeeper.times import span
 from schemas.events import GIVEN_STATES, NO_STATES
 
 NARROWING = ("controller_id", "controller", "group", "purpose")
-"""The fields by which a no names a company or a purpose; one that was registered later does not narrow the no."""
+"""The fields by which a no names a company or a purpose. One that was registered later does not narrow it."""
 WILL_KINDS = frozenset({"objection", "cessation", "erasure", "refusal_returned"})
 """The suppressions that say the person's will."""
 ENDS = frozenset({"Expired", "Invalidated", "Revoked"})

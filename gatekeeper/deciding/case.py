@@ -47,7 +47,7 @@ class Case(msgspec.Struct, frozen=True):
         return times.day(self.span(text).first, self.policy.timezone)
 
     def notice(self, notice_id: str | None, when: str | None) -> Notice | None:
-        """The notice with that id as it was at a written time; an unknown id counts as no notice (rule 7.5.23).
+        """The notice with that id as it was at a written time. An unknown id counts as no notice (rule 7.5.23).
 
         A day counts from its beginning. None as time: the fact that names the notice is undated. So is one whose time
         is still to come: nobody was shown a form then.
@@ -89,7 +89,7 @@ class Case(msgspec.Struct, frozen=True):
         return self.reference.batch(source.batch_id) if source.batch_id else None
 
     def template(self, template_id: str, when: str | None = None) -> Template | None:
-        """The template with that id, now or as it was at a written time; an unknown id counts as no template."""
+        """The template with that id, now or as it was at a written time. An unknown id counts as no template."""
         return self.reference.template(template_id, self.span(when).first if when else self.at)
 
     def purpose(self, code: str) -> Purpose | None:
@@ -144,8 +144,8 @@ class Case(msgspec.Struct, frozen=True):
     def covers(self, source: Source) -> bool:
         """True if the source covers the send's contact point, by itself or by sources that name it for it.
 
-        A source without contact points covers those that an active own source names, or one with the same origin: the
-        same method, provider and list (rule 7.4.18). No source covers a printed value that is no address.
+        A source without contact points covers those that an active own source names, or one with the same origin. The
+        origin is method, provider and list (rule 7.4.18). No source covers a printed value that is no address.
         """
         if self.facts.printed in UNREAD:
             return False
@@ -177,7 +177,7 @@ class Case(msgspec.Struct, frozen=True):
         return False
 
     def is_here(self, point: str | None) -> bool:
-        """True if a contact point that a refusal names may be the send's: the same id, or ever the same address.
+        """True if a contact point of a refusal may be the send's: the same id, or ever the same address.
 
         None and `*` are every contact point (rule 7.1.7).
         """
@@ -189,7 +189,8 @@ class Case(msgspec.Struct, frozen=True):
     def was_here(self, point: str | None, said: Span) -> bool:
         """True if a contact point that a consent names was the send's when the person said so (rule 7.1.7).
 
-        It means the newest address that a source gave for it by then, else the first; of several of one day, none.
+        It means the newest address that a source gave for it by then, else the first. Of several of one day, it means
+        none.
         """
         if point is None or not self.facts.addresses:
             return point is None or (point == self.send.contact_point.id and point in self.facts.points)

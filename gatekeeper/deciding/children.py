@@ -18,7 +18,7 @@ def minor(case: Case, yes: HeldConsent, said: Span) -> bool:
     """True if a proven consent counts as given by a minor; a guardian's never does.
 
     `said`: the time from which the consent speaks. Without a birth date the person counts as a minor for `minor_age`
-    years after a guardian spoke or a source said `may_be_minor`.
+    years. They begin when a guardian spoke or a source said `may_be_minor`.
     """
     if yes.expressed_by == GUARDIAN:
         return False

@@ -25,7 +25,7 @@ class ConsentState(NamedTuple):
 
     `nos`: withdrawals and refusals that are not lifted; if there is one, no consent applies. `stands`: the proven
     consents that are later than every refusal in scope, the latest first. `lacks`: why there is none: faults, near
-    misses, or CONSENT_MISSING. `after`: the end of the latest refusal in scope, lifted or not, in microseconds; a
+    misses, or CONSENT_MISSING. `after`: the end of the latest refusal in scope, lifted or not, in microseconds. A
     consent counts only if it is later (rule 7.1.1). `guardian`: a guardian's consent stands.
     """
 
@@ -57,7 +57,7 @@ class Consents:
         return found
 
     def stop(self, stop: HeldSuppression) -> tuple[No | None, frozenset[str]]:
-        """The refusal that a suppression of the will means for the send, with notes; None if out of scope or lifted.
+        """The refusal that a suppression of the will means for the send, with notes. None if out of scope or lifted.
 
         A cessation that nobody has decided is not lifted.
         """

@@ -15,7 +15,7 @@ EVIDENCE, EXPIRED = "CONSENT_EVIDENCE_MISSING", "CONSENT_EXPIRED"
 SPEAKERS = ("subject", "guardian", "agent")
 """The speakers whose consent can lift a withdrawal, refusal or objection."""
 CLICKED, IMPORT = "doi_confirm", "import"
-"""The method of two events: the click that ends a double opt-in, and an event without a statement of its own."""
+"""The method of two events: the click that ends a double opt-in, and an event without its own statement."""
 METHODS = frozenset({"form", "paper", "phone", "counter", "postcard", "qr", "web", "app", IMPORT, CLICKED})
 """The methods by which a consent may come; any other counts as import (rule 7.1.10)."""
 
@@ -184,7 +184,7 @@ class Proof:
     def _begun(self, click: HeldConsent, after: int) -> list[HeldConsent]:
         """The consents that a click completes; a refusal in between leaves it nothing to complete.
 
-        A click stands for no more than what it completes, so for a send only by a consent that covers it.
+        A click stands for no more than the consent that it completes. So that consent must cover the send.
         """
         if click.expressed_by == IMPORT:
             return []
@@ -220,7 +220,7 @@ class Proof:
         )
 
     def _ended(self, yes: HeldConsent, end: HeldConsent) -> bool:
-        """True if an event ends a consent: it names the consent, or names none and came later in the same scope."""
+        """True if an event ends a consent. It names the consent, or names none and came later in the same scope."""
         if end.voids:
             return end.voids == yes.record_id
         case = self.case

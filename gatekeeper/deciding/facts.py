@@ -16,7 +16,7 @@ WHOLE_BATCH = "*"
 SPOILT_FACTS = "spoilt/facts"
 """The fault of facts that changed on the disk since a worker wrote them."""
 CERTAIN = 1000
-"""The score of a stop that names the person, or of a token that the send or a source of the person names."""
+"""The score of a stop that names the person, or a token of the send or of a source."""
 
 
 class HeldConsent(Consent):
@@ -57,7 +57,7 @@ class Ages(NamedTuple):
     by_day: Mapping[str, int] = MappingProxyType({})
 
     def on(self, day: str) -> int:
-        """The age on a day (YYYY-MM-DD); on one that is not listed, that of the last listed day before it, else 0."""
+        """The age on a day (YYYY-MM-DD). On an unlisted day it is that of the last listed day before it, else 0."""
         return max((years for listed, years in self.by_day.items() if listed <= day), default=0)
 
 
@@ -68,8 +68,8 @@ NO_AGES = Ages()
 class Facts(msgspec.Struct, frozen=True):
     """The facts of one person that bear on one send.
 
-    `contact_point_from`: ids of the sources that name the send's contact point with the same token as the printed
-    value, under whatever id.
+    `contact_point_from`: ids of the sources that name the send's contact point, under whatever id. Their token is
+    that of the printed value.
     `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
     `addresses`: the addresses behind these ids; () if each id is one address, and the send's is the one on file.
     `late`: companies registered after a refusal that names them, with the arrival of the record (milliseconds).
@@ -80,7 +80,7 @@ class Facts(msgspec.Struct, frozen=True):
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.
 
-    The events have the fields of the contract's classes except recipient id, token and birth date; reading one of
+    The events have the fields of the contract's classes except recipient id, token and birth date. Reading one of
     these is an error.
     """
 

@@ -29,7 +29,7 @@ class No(NamedTuple):
 
 
 class Lifter(NamedTuple):
-    """A proven consent that covers the send and may lift a refusal: the controller it was given to, and its time.
+    """A proven consent that covers the send and may lift a refusal: its controller, and its time.
 
     `minor`: it counts as a minor's.
     """
@@ -58,7 +58,7 @@ def stop_of(case: Case, stop: Suppression) -> No:
 
 
 def bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
-    """The parties to whom a consent may be given that lifts a stop; None if the stop's scope does not cover the send.
+    """The parties to whom a consent may be given that lifts a stop. None if the stop's scope does not cover the send.
 
     An attribute that the scope does not name is covered. Objections to the predecessor of a succession bind the sender.
     """
@@ -99,7 +99,7 @@ def _bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:
 
 
 def _in_group(case: Case, company: str, stop: HeldSuppression) -> bool:
-    """True if a company is of the group that a stop names, or left it by the record of one manager since (7.1.5)."""
+    """True if a company is of the group of a stop, or left it by one manager's record since (7.1.5)."""
     group, known = stop.scope.group, case.reference.controllers.get(company)
     if group is None:
         return False

@@ -75,7 +75,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     `at`: milliseconds since the epoch. `policy`: the one in force, else the company's own. `ungoverned`: why none is
     in force. `covering`: as in `Case`. `unplaced`, `invalid`, `suspended`, `displayed`, `unreleased`: the reasons that
-    the rules of these names find; the last three are empty for an invalid send, which is not judged further.
+    the rules of these names find. The last three are empty for an invalid send, which is not judged further.
     """
 
     reference: Reference

@@ -39,7 +39,7 @@ def read(records: Iterable[tuple[int, Purpose]]) -> Purposes:
     A record that is not marketing counts only if two managers stand for it. The first record that counts settles
     whether its purpose is marketing; a later one that says otherwise is not read. A purpose below another has the
     upper one's word: the lower one that differs is not read. An upper one without two managers does not take back a
-    lower one that arrived before it; then the upper one is not read.
+    lower one that arrived before it. Then the upper one is not read.
     """
     found: dict[str, Registered] = {}
     unread: set[str] = set()

@@ -169,7 +169,7 @@ def _bare(model: type[BaseModel]) -> type[Any]:
 
 
 def _kind(annotation: Any) -> Any:
-    """The type of a field of the bare form: lists become tuples, parts their bare form, and the rest stays as read."""
+    """The type of a field of the bare form. Lists become tuples, parts their bare form, and the rest stays."""
     if annotation in _BARE:
         return _BARE[annotation]
     origin, inside = get_origin(annotation), get_args(annotation)

@@ -77,7 +77,7 @@ class Reference:
         """The version of a notice in force at an instant (microseconds); None as instant = undated.
 
         A notice that any version calls invalid stays so. A legacy form is accepted only by a resolution that names its
-        version; a resolution of a version that no longer calls it invalid ends that.
+        version. A resolution of a version that no longer calls it invalid ends that.
         """
         versions = self._notices.get(id_)
         if versions is None:

@@ -65,9 +65,9 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
 def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
     """The reasons that remain after the releases of the send key, and the note of a release.
 
-    A valid release removes the reasons that it names, and no others: not even one of these that stands on a stop of
-    which nobody knew then. A HARD reason ends the release and adds
-    RELEASE_SUPERSEDED, except DUPLICATE_SEND, which only says that the release has had its effect.
+    A valid release removes the reasons that it names, and no others. It does not remove a named reason that stands
+    on a stop of which nobody knew then. A HARD reason ends the release and adds
+    RELEASE_SUPERSEDED. DUPLICATE_SEND does not, because it only says that the release has had its effect.
     An expired release removes nothing, and adds RELEASE_EXPIRED if it covered a remaining reason.
     """
     reasons = list(found)
@@ -92,7 +92,7 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
 
 
 def _later(case: Case, alive: Sequence[Release], reason: Found) -> bool:
-    """True if a reason stands on a stop of which too few of the releases that name it can have known."""
+    """True if a reason stands on a stop of which too few of its releases can have known."""
     stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id in reason.facts]
     if reason.code != "IDENTITY_AMBIGUOUS" or not stops:
         return False

@@ -1,4 +1,4 @@
-"""The scope of a refusal as it is read: a name that nobody registered counts as every one (domain rule 7.1.5)."""
+"""The scope of a refusal as it is read. A name that nobody registered counts as every one (domain rule 7.1.5)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _purpose(case: Case, code: str | None, arrived: int | None) -> bool:
 
 
 def _company(case: Case, name: str | None, arrived: int | None, said: Span) -> bool:
-    """True if a company has a record that may narrow the refusal, or is a party of a source acquired by then."""
+    """True if a company's record may narrow the refusal, or it is a party of a source acquired by then."""
     return name in (None, "*") or _in_time(case, str(name), arrived) or name in _parties(case, said)
 
 
@@ -103,7 +103,7 @@ def _in_time(case: Case, company: str, arrived: int | None) -> bool:
 
 
 def _point(case: Case, point: str | None, said: Span) -> bool:
-    """True if a source that was acquired by then gave the contact point; one that does not say when does not count."""
+    """True if a source that was acquired by then gave the contact point. One that does not say when does not count."""
     if point in (None, "*"):
         return True
     return any(when and case.span(when).first <= said.last for when in case.facts.points.get(str(point), ()))

@@ -1,4 +1,4 @@
-"""The demo: an invented retailer on a real Kafka with a real worker, from the first topic to the counted result."""
+"""The demo, from the first topic to the counted result: an invented retailer, a real Kafka and a real worker."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The people of one partition whose clearances depend on a token or on a record that people's facts name.
 
-The facts of nearly everybody name the tokens of their printed address, so the index of the facts finds these people.
+Nearly everybody's facts name the tokens of the printed address, so the index of the facts finds these people.
 Here are only the other tokens: those that a clearance alone names.
 """
 
@@ -24,7 +24,7 @@ class Dependents:
         self._most = FEWEST
 
     def note(self, recipient_id: str) -> None:
-        """Takes in the clearances of a person; call it when there is a new one, before the next fact is applied."""
+        """Takes in the clearances of a person. Call it when there is a new one, before the next fact is applied."""
         for token in self._store.unnamed(recipient_id, self._ledger.tokens(recipient_id)):
             self._printed.setdefault(token.decode(), set()).add(recipient_id)
         if len(self._printed) > self._most:

@@ -1,7 +1,7 @@
 """Applies an act about a campaign to each of its clearances: hand-off to the print house, or recall.
 
-The worker walks a partition's clearances in steps, and each step is one transaction. There is no progress to remember:
-a piece that was handed off names its act, and a recalled piece is gone. A walk begun anew goes on where the last ended.
+The worker walks a partition's clearances in steps, and each step is one transaction. There is no progress to remember.
+A piece that was handed off names its act, and a recalled piece is gone. A walk begun anew goes on where the last ended.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CampaignActRun:
     def step(self, now: Moment, behind: Sequence[Act | None] = (), most: int = MAX_PIECES) -> list[Judged]:
         """The results for the next `most` clearances at most, and at the end the act's own answer.
 
-        If an act in `behind` cancels a hand-off, the hand-off is answered at once and leaves the rest to the
+        If an act in `behind` cancels a hand-off, that is answered at once and leaves the rest to the
         cancellation. Any other hand-off waits while facts are late. A defect of ours in deciding on a piece recalls
         that piece.
         """

@@ -95,9 +95,12 @@ def weigh(
 ) -> Consequence:
     """The step that an act leads to, or the code of its refusal, at that instant (milliseconds).
 
-    Refused: item_unknown, item_differs, item_expired, mail_date_past; repeated (this very act was done), closed
-    (another act was), nothing_to_approve, nothing_to_undo; same_person, one_person, no_reason, dated_ahead,
-    release_expired, had_differs (the item has other reasons); and those of gatekeeper.deciding.release.refusal.
+    Refusals:
+
+    * item_unknown, item_differs, item_expired, mail_date_past
+    * repeated (this very act was done), closed (another act was), nothing_to_approve, nothing_to_undo
+    * same_person, one_person, no_reason, dated_ahead, release_expired, had_differs (the item has other reasons)
+    * those of gatekeeper.deciding.release.refusal
     """
     if found is None:
         return Consequence(None, "item_unknown")

@@ -75,7 +75,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
 
 
 def _not_theirs(asked: ActRecord, call: Consequence, found: ReviewRecord, standing: ItemState | None) -> str | None:
-    """The reason for which this person may not do a signed act; None if allowed, or if acts need no signature.
+    """The reason why this person may not do a signed act. None if allowed, or if acts need no signature.
 
     `role`: the person acts for other controllers. `vouched_not_enough`: where a second person is needed, the first one
     signs as well. `two_people`: nobody signed the release that the act approves.

@@ -58,7 +58,7 @@ def manifest(
     `judged`: the results of all records taken, in order. `dead_facts`: the number of further dead letters, of facts.
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
     manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch. `skipped`: the records that a person
-    let pass undecided after the records taken; the field is absent if there are none.
+    let pass undecided after the records taken. Without any the field is absent.
     """
     out = Counter(PUT_OUT[output.topic] for one in judged for output in one.outputs)
     out["dead"] += dead_facts

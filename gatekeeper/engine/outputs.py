@@ -59,8 +59,8 @@ def dead_letter(
     """A record as it arrived, set aside with a description of its fault.
 
     `id_`: that of the decision about the record. `fault`, `place`: as in `Unreadable`. `reason`: a code.
-    The platform's headers are not copied. If the record was refused for its headers, or before it was read, the dead
-    letter holds only its place and SHA-256.
+    The platform's headers are not copied. For a record refused for its headers, or before it was read, the dead letter
+    holds only place and SHA-256.
     """
     headers = (
         ("gate-reason", reason.encode()),

@@ -1,7 +1,7 @@
 """Judges a clearance again and recalls it if it no longer stands.
 
 A clearance stands until a fact speaks against it. An unreadable record about the person may be a withdrawal, so it
-causes a recall; so does a defect of ours. A fault that delays decisions for everybody causes no recall: late facts, an
+causes a recall. So does a defect of ours. A fault that delays decisions for everybody causes no recall: late facts, an
 unreadable policy, reference record or whole batch. Nothing new is cleared meanwhile. When the fault has ended, the
 clearance is judged again.
 """

@@ -35,11 +35,11 @@ NOTHING = Reconsidered()
 def reconsider(now: Moment, item: Record) -> Reconsidered:
     """The result of judging a waiting item again, when more is known about the person. Never raises.
 
-    This is the redecision that a colleague could ask for, made by the gate itself.
-    An item that waits for an answer gets the redecision only if it clears the send or ends a release of its key.
-    An item withheld for late or unreadable facts gets it with any verdict once these facts are known. That closes it.
-    A defect of ours is written too and leaves the item to a colleague; otherwise the item would come up at every
-    change. Nothing is written if `item`, a record of `review`, does not wait, or if its campaign was cancelled since.
+    This is the redecision that a colleague could ask for, made by the gate itself. An item that waits for an answer may
+    get the redecision. It does so only if that clears the send or ends a release of its key. An item withheld for late
+    or unreadable facts gets it with any verdict once these facts are known. That closes it. A defect of ours is written
+    too and leaves the item to a colleague. Otherwise the item would come up at every change. Nothing is written if
+    `item`, a record of `review`, does not wait, or if its campaign was cancelled since.
     """
     owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
     standing = now.ledger.standing(owner, name)

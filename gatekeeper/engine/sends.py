@@ -143,8 +143,8 @@ class Judge(Evaluator):
 def taken(record: Record, partitions: int | None) -> Parsed[Send]:
     """Reads one record of `sends`; raises Unreadable for a record that must not be judged.
 
-    `partitions`: the number of partitions of the topic. A send on any partition but that of Kafka's own partitioner is
-    refused, because duplicates are unknown there (domain rule 7.4.20). None accepts every partition.
+    `partitions`: the number of partitions of the topic. A send is refused on any partition but that of Kafka's own
+    partitioner. Duplicates are unknown there (domain rule 7.4.20). None accepts every partition.
     """
     fault = record.refused is not None or headers_fault(record.headers)
     plain = None if fault else read_plain(record.key, record.value)

@@ -46,7 +46,10 @@ class Settled:
 
 
 def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
-    """The topic of which more must be read, to find the head's manifest and the last records before it; else None."""
+    """The topic of which more must be read to find the head's manifest and the records before it.
+
+    None if that is enough.
+    """
     named = _named(head, tail)
     last = _last(tail, named)
     if named < 0 or last is None:

@@ -64,8 +64,8 @@ def written(
     """The manifests of a partition that workers wrote, in order; manifests by others are skipped.
 
     Manifests that the head leads back to by their hashes are the workers' own, whoever signed them. A manifest after
-    these, or any manifest if there is no head, counts if one of `keys` signed it: the public keys of workers that are
-    available. A manifest of another key counts if its records are in `audit`, because another host may have a key of
+    these, or any manifest if there is no head, counts if one of `keys` signed it. `keys`: the public keys of workers
+    that are available. A manifest of another key counts if its records are in `audit`. Another host may have a key of
     its own. If `keys` is empty, all manifests count.
     """
     known, order, signed = {key.kid: key for key in keys}, dict[str, Manifest](), set[str]()

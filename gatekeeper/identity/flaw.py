@@ -1,4 +1,4 @@
-"""The flaw of a printed address: a part that its channel needs is missing, or there are two (domain rule 7.4.19)."""
+"""The flaw of a printed address. A part that its channel needs is missing, or there are two (domain rule 7.4.19)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def person_of(name: str) -> str:
 
 
 def is_bare(name: str) -> bool:
-    """True if a name in one form is nothing but kanji, kana and spaces that the steps of normalising leave alone."""
+    """True if a name in one form is all kanji, kana and spaces that the steps of normalising leave alone."""
     return _LETTERS(name) is not None and _TREATED(name) is None
 
 

@@ -34,8 +34,8 @@ def addressed(delivery: Delivery, found: Sequence[Piece]) -> Delivery:
 def further(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
     """The other names and addresses that can be read from `delivery`, the likeliest first; () if all is accounted for.
 
-    `found`: its pieces. Each further name is read at the address itself, and at each other address, like the name in
-    its own place.
+    `found`: its pieces. Each further name is read at the address itself, and at each other address, like the first
+    name.
     """
     unknown = _further(found)
     if not unknown:
@@ -53,7 +53,7 @@ def further(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
 
 
 def hosts(delivery: Delivery, found: Sequence[Piece]) -> tuple[Delivery, ...]:
-    """The hosts (様方, 気付), and buildings that may be a name, as people at the address: the stop may be theirs.
+    """The hosts (様方, 気付), and buildings that may be a name, as people at the address. The stop may be theirs.
 
     `found`: the pieces of `delivery`.
     """

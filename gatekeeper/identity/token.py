@@ -37,14 +37,14 @@ _READ = 4  # of these, the likeliest are also read less exactly
 SURE = 1000
 """The score of a token that stands for the same value, under whichever key."""
 HOST = 800
-"""The score of a stop of the host (様方, 気付), who is not the person written to: a person should look."""
+"""The score of a stop of the host (様方, 気付), who is not the recipient. A person should look."""
 
 
 def token(key: bytes, value: str, number: int = 1) -> str:
     """`t1_` + base64url(HMAC-SHA256(key, normalised value)) without padding; `t1k2_` for key 2 (rule 7.4.17).
 
     `number`: the number of the key, from 1 on.
-    Raises ValueError for a key that is not 32 bytes, and for an empty value: all people without an address would
+    Raises ValueError for a key that is not 32 bytes, and for an empty value. All people without an address would
     share one token.
     """
     if len(key) != KEY_BYTES:

@@ -130,7 +130,7 @@ def one_form(text: str) -> str:
 
 
 def squeezed(text: str) -> str:
-    """The name of a place without white space, marks, 大字 and 字, and with one spelling of の, ツ and ケ."""
+    """The name of a place without white space, marks, 大字 and 字. It has one spelling of の, ツ and ケ."""
     return _places(text)
 
 

@@ -58,7 +58,7 @@ def _years(born: date, day: date) -> int:
 
 
 def _readings(written: str) -> tuple[date, date]:
-    """The first and last day that a birth date may mean; a day or month that does not exist means any."""
+    """The first and last day that a birth date may mean. A day or month that does not exist means any."""
     year, month, in_month = (int(part) for part in f"{written}-00-00"[:10].split("-"))
     if not 1 <= month <= 12:
         return date(year, 1, 1), date(year, 12, 31)

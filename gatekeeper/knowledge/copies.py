@@ -1,7 +1,7 @@
 """The copied beginning of a partition: the first arrivals that its records state, and whether a manager signed them.
 
-A copy writes each record with the header `gate-arrived`: its first arrival in milliseconds, and `;last` on the last
-record of the partition. The header is believed once a `copy` record with the same number of records and the same hash
+A copy writes each record with the header `gate-arrived`. It is the first arrival in milliseconds, with `;last` on the
+last record of the partition. The header is believed once a `copy` record with the same number and hash of records
 counts (domain rule 7.1.2). Until then a record arrived when the log took it.
 """
 

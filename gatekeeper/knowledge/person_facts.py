@@ -1,10 +1,13 @@
 """The facts of one person, as a value of lines: sorted, distinct, the same for the same set of events.
 
-A line is its kind and the redacted form of an event (gatekeeper.deciding.redacted): `s` a source,
-`t` a token that a source names, `b` a birth date that a source tells, `c` a consent event, `e` another event,
-`x` a suppression, `a` an ask, `r` a reviewer's release. A person takes about 1 KB, adds no work for the garbage
-collector, and is decoded only when judged.
-The lines of a token are `x`, a suppression that names it, and `w`, a suppression that names a more exact token.
+A line is its kind and the redacted form of an event (gatekeeper.deciding.redacted). The kinds of a person are
+
+* `s`: a source, `t`: a token that a source names, `b`: a birth date that a source states
+* `c`: a consent event, `e`: another event
+* `x`: a suppression, `a`: an ask, `r`: a reviewer's release
+
+The kinds of a token are `x`, a suppression that names it, and `w`, one of a more exact token.
+A person takes about 1 KB, adds no work for the garbage collector, and is decoded only when judged.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
 
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
     (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
-    `given`: all tokens, those of deleted sources too. `known_as`: the token of each contact point, None if a contact
+    `given`: all tokens, those of deleted sources too. `known_as`: the token of each contact point. None if a contact
     point has several tokens, or a token several contact points. `points`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
     `source_lines` and so on: the redacted forms, one per line.

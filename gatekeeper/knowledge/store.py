@@ -1,4 +1,4 @@
-"""The facts of all people, folded from events: the same for the same set of events, in any order and number."""
+"""The facts of all people, folded from events. The same set of events gives the same facts, in any order and number."""
 
 from __future__ import annotations
 

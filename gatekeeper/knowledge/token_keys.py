@@ -153,7 +153,7 @@ def _sources_by_key(lines: bytes) -> Mapping[str, int]:
 def comparable(keys: Collection[str], tokens: Iterable[str]) -> frozenset[str]:
     """The keys among those of these tokens, all of one fact, that are to be looked at.
 
-    A key that is not among `keys` is left out if one that is has as many tokens; so is an earlier key beside a later.
+    A key that is not among `keys` is left out if one of `keys` has as many tokens. So is an earlier key beside a later.
     """
     counts = Counter(map(key_of, tokens))
     best = max(counts, key=lambda key: (key in keys, _order(key)))

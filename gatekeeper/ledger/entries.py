@@ -2,8 +2,9 @@
 
 The key is `kind/RECIPIENT/rest`, `seen/ACT/`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The rest of a
 clearance's key is CAMPAIGN/CHANNEL. Mail that is owed to the person adds /EVENT, because every event of it goes out.
-The value is canonical JSON with `v` and `until`, the instant (milliseconds) from which the entry no longer matters
-(null: it always does). A salt is an entry of the topic `salts`, because whoever reads the ledger may not read salts.
+The value is canonical JSON with `v` and `until`. `until` is the instant (milliseconds) from which the entry no longer
+matters (null: it always does). A salt is an entry of the topic `salts`, because whoever reads the ledger may not read
+salts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ REJUDGED = b',"rejudge":'
 ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
 """End of every value, as its keys are sorted: a take-over need not decode a million values whole."""
 _NOT_KEPT = ("recipient_id", "campaign_id", "channel", "delivery")
-"""Fields of a send that its clearance does not hold: the key has three, and the delivery stays on the topics."""
+"""Fields of a send that its clearance does not hold. The key has three, and the delivery stays on the topics."""
 _PLACE = ("topic", "partition", "offset", "timestamp")
 
 
@@ -52,7 +53,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """A send that was cleared and is not recalled, with its decision, its source, and a mark if a release cleared it.
+    """A send that was cleared and is not recalled, with decision, source, and a mark if a release cleared it.
 
     `at`, `until`: milliseconds since the epoch. `src`: the place of the input that was cleared, as in its audit record.
     `send`: without `delivery`; `printed`: the result of comparing the delivery.

@@ -16,7 +16,7 @@ from schemas.events import Send
 
 
 class Remembered(NamedTuple):
-    """Entries that bear on one send: the live clearance nearest to it, the asks of its person, the releases of its key.
+    """Entries that bear on one send: its nearest live clearance, the asks of its person, the releases of its key.
 
     Asks and releases are in their redacted form, one per line. `erased`: the instant of the person's erasure,
     milliseconds.

@@ -47,7 +47,7 @@ _KIND = re.compile(rb"[a-z]{1,16}")
 
 
 class LedgerState:
-    """Entries of one partition; the writer of an entry puts it in at once, so that the next send sees it."""
+    """Entries of one partition. The writer of an entry puts it in at once, so that the next send sees it."""
 
     def __init__(self) -> None:
         self.review: int | None = None
@@ -209,8 +209,8 @@ class LedgerState:
     def waiting(self, recipient_id: str, at: int, *, answered: bool) -> dict[str, int]:
         """A person's items that the gate may clear: the offset on `review` for each decision id.
 
-        The result holds items about which the person was asked, and items that the gate judges again by itself at this
-        instant. If the person has `answered`, it holds the others as well.
+        The result holds items about which the person was asked. It also holds items that the gate judges again by
+        itself at this instant. If the person has `answered`, it holds the others as well.
         """
         found = {}
         for line in self._lines(recipient_id.encode()):

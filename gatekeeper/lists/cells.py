@@ -19,7 +19,7 @@ _YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 
 
 class UnfitRow(Exception):
-    """Error for a row that cannot become an event: `cause` is a key of texts/row.toml, `column` its name in the map."""
+    """Error for a row that cannot become an event. `cause` is a key of texts/row.toml, `column` its name in the map."""
 
     def __init__(self, cause: str, column: str = "") -> None:
         super().__init__(cause)
@@ -28,7 +28,7 @@ class UnfitRow(Exception):
 
 
 def inside(hint: Hint, key: str) -> Hint | None:
-    """The type of the field, or list item, `key` in a value of a type; None if there is no such field.
+    """The type of the field, or list item, `key` in a value of a type. None if there is no such field.
 
     If several models have the field, the first one counts.
     """
@@ -58,7 +58,7 @@ def alternatives(hint: Hint) -> Iterator[Hint]:
 
 
 def reader(hint: Hint, pattern: str | None = None) -> Read | None:
-    """The function that reads a cell as a value of a type; None for a value with parts, which no cell can hold.
+    """The function that reads a cell as a value of a type. None for a value with parts, which no cell can hold.
 
     `pattern`: a `strptime` pattern, for days or times in a form that `dates.time` does not read.
     The function checks only the kind of the value; the contract checks bounds and vocabulary.

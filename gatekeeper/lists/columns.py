@@ -84,7 +84,7 @@ class ColumnMap:
 
     @property
     def ids_made(self) -> tuple[str, ...]:
-        """The ids that no column gives, by the path of the field: they are made, for which a key is needed."""
+        """The ids that no column gives, by the path of the field. They are made, for which a key is needed."""
         fed = [path for path, node in leaves(self.root) if isinstance(node, Contact) and not self._has_id(path)]
         points = [path.rpartition(".")[0] + ".id" for path in fed]
         name, kind = ID_OF.get(self.topic), self.root.get("kind")

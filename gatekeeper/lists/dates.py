@@ -40,7 +40,7 @@ def time(text: str) -> str:
 
     Reads `2019-05-01`, `2019/5/1`, `2019年5月1日(水)`, `20190501`, `令和元年5月1日`, `R1.5.1`. A time may follow
     (`13:05`, `13時5分`, `13:05:30.5+09:00`); 24:00 is the start of the next day. Old forms use an era after its
-    end, which is accepted; a day before the start of its era is not.
+    end, which is accepted. A day before the start of its era is not.
     Raises ValueError for anything else: `5/1/2019`, `19/5/1`, 30 February, a spreadsheet's day number.
     """
     day, clock = _parts(text)

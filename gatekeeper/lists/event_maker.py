@@ -1,4 +1,4 @@
-"""The event of a row: its values from the cells by the map, with the fields that a row may omit."""
+"""The event of a row, with values from the cells by the map, and the fields that it may omit."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ class EventMaker:
         return event
 
     def _id(self, event: Mapping[str, Any]) -> str:
-        """The id of a row without one: the same for a repeated row, and without the key it tells nobody the row."""
+        """The id of a row without one.
+
+        A repeated row has the same id, and without the key the id reveals nothing of the row.
+        """
         if self._id_key is None:
             raise UnfitRow("id_missing", "")
         return f"row-{digest(self._id_key, canonical(self._of_any_key(event)), 'sha256').hex()[:40]}"
@@ -109,7 +112,7 @@ class EventMaker:
         raise TypeError(node)
 
     def _object(self, node: dict[str, Node], cells: Mapping[str, str]) -> dict[str, Any]:
-        """The part of the event with its values from the row; empty if the row has no value or no contact for it."""
+        """The part of the event with its values from the row. Empty if the row has no value or no contact for it."""
         found: dict[str, Any] = {}
         said = False
         for key, each in node.items():

@@ -1,4 +1,4 @@
-"""Conversion of rows to events: each row becomes one event of its topic, is skipped, or is rejected with a cause."""
+"""Conversion of rows to events. Each row becomes one event of its topic, is skipped, or is rejected with a cause."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def events(
     `columns`: None for a list whose columns have the names of fields. `list_date`: the date of the list, for rows
     without a date of their own. `tokens`: None only if the map makes no tokens. `id_key`: for the ids of rows without
     an id of their own; without it such a row is rejected. `mapped`: works on the rows, as `map` does.
-    Raises UsageError (2) for a file without header, a header that lacks a column of the map or repeats it, or a list
-    without ids if there is no `id_key`.
+    Raises UsageError (2) for a file without header, or a header that lacks or repeats a column of the map. It also
+    does for a list without ids if there is no `id_key`.
     """
     names, coming = headed(handle, encoding, file=file, from_line=from_line)
     columns = columns or by_name(names, topic=topic, file=file)
@@ -106,7 +106,7 @@ def demand(header: Sequence[str], column: str, *, file: str, field: str) -> None
 
 
 def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterator[Outcome]:
-    """Yields the outcome of each line of a JSONL file from a line on; a line holds an event's value as on its topic."""
+    """Yields the outcome of each line of a JSONL file from a line on. A line holds an event's value as on its topic."""
     for line in lines(handle):
         value = line.raw.rstrip(b"\r\n")
         if line.number < from_line:

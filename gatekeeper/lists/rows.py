@@ -19,7 +19,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
-    """A row: the numbers of its first and last line, and its cells or the cause for which it is unreadable.
+    """A row: the numbers of its first and last line, and its cells or the cause of the fault.
 
     `cause` is a key of texts/row.toml. An empty row has no cells.
     """
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line: its number from 1 and its bytes with line break; `whole` is False if it was longer than LINE_BYTES."""
+    """A line: its number from 1 and its bytes with line break. `whole` is False if it was longer than LINE_BYTES."""
 
     number: int
     raw: bytes
@@ -49,8 +49,8 @@ class Form:
 def survey(handle: IO[bytes]) -> Form:
     """Reads a file through and returns its form; may raise OSError.
 
-    A file is UTF-8 if it has a byte order mark, or if at least half of its non-ASCII lines are valid UTF-8. So one
-    damaged line does not make a file CP932 (Shift_JIS as Japanese Excel writes it).
+    A file is UTF-8 with a byte order mark, or if at least half its non-ASCII lines are valid. So
+    one damaged line does not make a file CP932 (Shift_JIS as Japanese Excel writes it).
     """
     marked, right, wrong, count = False, 0, 0, 0
     for line in lines(handle):

@@ -76,7 +76,7 @@ def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
 def campaign(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
     """Yields the sends of a campaign as JSON, with line numbers, from a JSONL file or a CSV file (`.csv`).
 
-    A CSV file has field names in its first line: `contact_point.id` is a field within a field, `match.0.token` one
+    A CSV file has field names in its first line. `contact_point.id` is a field within a field, `match.0.token` one
     within a list. An empty cell is an absent field, and `v` may be left out.
     Raises UsageError (2) if the columns are not those of a send.
     """
@@ -86,8 +86,8 @@ def campaign(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unrea
 def fold(paths: Iterable[Path], store: FactStore, *, at: int, zone: str) -> Iterator[Unread | None]:
     """Loads facts from files into a store, and yields for each line None or its fault.
 
-    A path is a file with one event a line, `{"topic", "key"?, "value"}`, or a folder with a file of values for each
-    topic, such as `sources.jsonl`. A line without a known topic is refused, and the person in it is withheld.
+    A path is a file with one event a line, `{"topic", "key"?, "value"}`. Or it is a folder with a file of values for
+    each topic, such as `sources.jsonl`. A line without a known topic is refused, and the person in it is withheld.
     `at`, `zone`: as for `filed`.
     Raises UsageError (2) for a missing file, because missing facts must never clear a send.
     """

@@ -21,8 +21,8 @@ SHARING_OUT = ("PreparingRebalance", "CompletingRebalance")
 """Group states of a rebalance, in which Kafka reports no owners of partitions."""
 
 Trouble = Literal["no_owner", "refused", "not_deciding", "log_unreadable", "sealing_held"]
-"""Troubles that need a person: a partition without an owner, a refused one, an owner that writes nothing while sends
-wait, an unreadable log, a partition whose sealing waits for the choice of a branch."""
+"""Troubles that need a person. A partition has no owner or is refused, an owner writes nothing while sends wait, or
+a log is unreadable. Or the sealing of a partition waits for the choice of a branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class InputPartition:
     """State of one partition of `sends`, as Kafka holds it.
 
     `start`, `end`: its first offset and its end offset. `waiting_since`: the broker's time stamp of the oldest
-    undecided send, in milliseconds; None where no send waits, since only transaction markers may lie before `end`.
+    undecided send, in milliseconds. None where no send waits, since only transaction markers may lie before `end`.
     `refused`: the cause for which the owner has stopped, None without one.
     """
 

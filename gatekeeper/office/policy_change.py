@@ -201,8 +201,8 @@ def _record(new: Policy, content: str, *, begins: int, by: str | tuple[str, str]
 def _checked(known: KnownPolicies, record: PolicyVersion, *, begins: int, home: str) -> Packs:
     """The packs with the new version, as if two managers stood for it.
 
-    Raises UsageError (2) if no version may take away what this one takes away, if the strictest pack would be looser
-    than another, or if two packs would be in force for one country.
+    Raises UsageError (2) if this version takes away a rule that no version may. It also does if the strictest pack
+    would be looser than another. So it does for two packs in force for one country.
     """
     name = f"{record.id}@{record.version}"
     try:

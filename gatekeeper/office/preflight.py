@@ -24,8 +24,14 @@ from schemas.decision import Verdict
 from schemas.events import Send
 
 Grade = Literal["A", "B", "C", "D", "-"]
-"""Grade of a consent's evidence: A proof with the sender's own form version, B proof without that form, C a dated
-record without proof, D a bare flag, - no consent for this purpose and channel."""
+"""Grade of a consent's evidence.
+
+* A: proof with the sender's own form version
+* B: proof without that form
+* C: a dated record without proof
+* D: a bare flag
+* -: no consent for this purpose and channel
+"""
 
 GRADES: tuple[Grade, ...] = ("A", "B", "C", "D", "-")
 NO_SOURCE = "none"

@@ -18,7 +18,7 @@ Key = tuple[str, str, str]
 
 
 class Delivered(NamedTuple):
-    """A row of the print house's file: the ids of a piece and the date when it was sent; "" = not given."""
+    """A row of the print house's file: the ids of a piece and its sending date; "" = not given."""
 
     line: int
     decision_id: str = ""

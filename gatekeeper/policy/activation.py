@@ -2,7 +2,7 @@
 
 A record holds the whole text of its policy. A faulty record stops all decisions under its id from its day on.
 Otherwise the old version would go on deciding, while the manager believes that a stricter one is in force.
-A record that would let more through than it may puts nothing in force: the version before it goes on deciding.
+A record that would let more through than it may puts nothing in force. The version before it goes on deciding.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Activations:
     def put(self, order: Order, record: PolicyVersion) -> None:
         """Adds a version; raises Unreadable, and adds nothing, if it cannot be read.
 
-        A version that takes away what no policy may take away is passed over: the one before it stays in force.
+        A version that takes away what no policy may take away is passed over. The one before it stays in force.
         """
         try:
             policy = activated(record)
@@ -152,7 +152,7 @@ def _place(order: Order) -> str:
 def _in_order(every: Sequence[tuple[Order, Policy]]) -> tuple[Policy, ...]:
     """The versions by the date on which they take force; of one date the latest record wins.
 
-    A version is dropped if a later record puts it in force again from the same day or an earlier one.
+    A version is dropped if a later record puts it in force again from that day or an earlier one.
     """
     return tuple(
         policy
@@ -166,8 +166,9 @@ def _in_order(every: Sequence[tuple[Order, Policy]]) -> tuple[Policy, ...]:
 def activated(record: PolicyVersion) -> Policy:
     """The policy that a record puts in force, with `since` from the record.
 
-    A record without text refers to a shipped version. Raises Unreadable if the text is missing or no policy, or if
-    its hash, id, version or jurisdictions differ from the record, Unlawful if no record may put the text in force.
+    A record without text refers to a shipped version. Raises Unreadable if the text is missing or no policy. It also
+    does if hash, id, version or jurisdictions differ from the record. Raises Unlawful if no record may put the text in
+    force.
     """
     if record.toml is None:
         policy = next((one for one in shipped().get(record.id, ()) if one.version == record.version), None)

@@ -38,7 +38,7 @@ class PolicyOutage:
 class PolicyIgnored:
     """A record that puts nothing in force, so that the version before it goes on deciding.
 
-    `case`: "unlawful" if it would take away what no policy may take away; "one_manager" if it lets more through and
+    `case`: "unlawful" if it would take away what no policy may take away. "one_manager" if it lets more through and
     does not name two managers. `what`: the lines. `place`: the record.
     """
 
@@ -155,7 +155,8 @@ def widening(before: Iterable[Policy], after: Iterable[Policy], since: int) -> l
 def unlawful(policy: Policy) -> str | None:
     """The line of a version that takes away what no version of its pack may take away; None without one.
 
-    The channels with a duty of consent are law: those of the first shipped version of the pack (domain rule 7.6.30).
+    The channels with a duty of consent are law. They are those of the first shipped version of the pack (domain rule
+    7.6.30).
     """
     first = next(iter(shipped().get(policy.id, ())), None)
     bound = (channel for channel in get_args(Channel) if first and first.needs_consent(channel))

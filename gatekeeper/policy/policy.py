@@ -126,7 +126,7 @@ class Policy:
         return rule in self._on
 
     def cites(self, code: str, channel: str | None = None) -> str:
-        """The clauses behind a reason for a send by `channel`; our own rule, or the policy's name, if it cites none."""
+        """The clauses behind a reason for a send by `channel`. Our own rule, or the policy's name, if it cites none."""
         kind = CATALOGUE.get(code)
         return cited(self._clauses.get(code, ()), channel) or (kind.own_rule if kind else "") or f"policy: {self.name}"
 
@@ -215,7 +215,7 @@ def _untunable(code: str, setting: Setting) -> str | None:
 
 
 def _miscited(found: tuple[Clause, ...], off: frozenset[str]) -> tuple[str, str] | None:
-    """The name of a wrong or missing row of a pack's clauses, with the cause; None if all are right, or none is there.
+    """The name of a wrong or missing row of a pack's clauses, with the cause. None if all are right, or none is there.
 
     Texts of before release 0.3.0 have no clauses, and their records are replayed by them.
     """

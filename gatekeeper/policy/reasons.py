@@ -14,7 +14,7 @@ from schemas.decision import Severity, Verdict
 
 Group = Literal["will", "source", "person", "lifecycle", "scope", "channel", "consent", "system"]
 Remedy = Literal["R", "C", "F", "N", "W", "-"]
-"""Remedies: R release by a reviewer, C ask the person, F fix a fact, N only a new act of the person, W wait, - none."""
+"""Remedies: R reviewer's release, C ask the person, F fix a fact, N person's new act, W wait, - none."""
 
 VERDICTS: tuple[Verdict, ...] = ("clear", "confirm", "review", "block")
 """Verdicts, the worst last."""
@@ -171,7 +171,7 @@ def verdict(found: Iterable[Found]) -> Verdict:
 
 
 def ordered(found: Sequence[Found]) -> tuple[Found, ...]:
-    """Each reason once, in the order of rule 6.5: by class, then by the catalogue; the first is the primary reason.
+    """Each reason once, in the order of rule 6.5: by class, then by the catalogue. The first is the primary reason.
 
     Reasons of one code from several rules are merged with the facts of all.
     """

@@ -1,4 +1,4 @@
-"""The people who acted in a period and their proof: by kind of act, the signatures, and the causes of refusals."""
+"""The people who acted in a period and their proof. Counted are kinds of acts, signatures, and causes of refusals."""
 
 from __future__ import annotations
 

@@ -39,7 +39,10 @@ class Plot:
 
 
 def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[str], *, height: int = HEIGHT) -> Plot:
-    """A plot with one bar for each bucket (label, numbers by kind), its kinds stacked in order from the bottom up."""
+    """A plot with one bar for each bucket (label, numbers by kind).
+
+    Its kinds are stacked in order from the bottom up.
+    """
     top = max((sum(numbers.get(kind, 0) for kind in kinds) for _, numbers in buckets), default=0)
     room, found = WIDTH / max(1, len(buckets)), []
     for place, (label, numbers) in enumerate(buckets):

@@ -56,7 +56,7 @@ class ClearedPieces:
 
 
 def said_no(facts: Mapping[str, Any]) -> bool:
-    """True if the facts of a record hold a withdrawal, refusal or stop of the person, in any scope, lifted or not."""
+    """True if a record's facts hold a withdrawal, refusal or stop of the person, in any scope, lifted or not."""
     if facts.get("erased") is not None or any(event["state"] in NO_STATES for event in facts.get("consents", ())):
         return True
     return any(

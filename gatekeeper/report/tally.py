@@ -134,7 +134,7 @@ class Tally:
 
 
 def wrong(report: Mapping[str, Any]) -> bool:
-    """Tells whether a report shows a change: a chain broken or torn, or a proof or signature that does not hold."""
+    """Tells whether a report shows a change. A chain is broken or torn, or a proof or signature does not hold."""
     broken = any(one["breaks"] or one["torn"] for one in report["coverage"])
     return broken or bool(report["acts"]["unproven"]) or any(one["state"] == "wrong" for one in report["samples"])
 

@@ -1,4 +1,4 @@
-"""Acts on items of the review queue, requested on the command line or in the console, and sentences about the results.
+"""Acts on items of the review queue, by command line or console, and sentences about the results.
 
 Pure: acts that the worker is bound to refuse are refused here, before anything is written.
 """
@@ -89,7 +89,7 @@ class ActRequest:
         raise UnfitValue(place)
 
     def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
-        """The reason why this act is not possible on an item in its present state; None if the worker may accept it.
+        """The reason why this act is not possible on an item in its present state. None if the worker may accept it.
 
         `under_way`: an earlier act on the item has no answer yet, and may be undone before the answer comes.
         Raises UnfitValue for a value that an act does not allow.
@@ -138,7 +138,7 @@ def remedies(reason: Reason, item: Item) -> list[str]:
 
 
 def _askable(item: Item) -> bool:
-    """Tells whether the person may be asked, or was asked already, so that the item can wait for the same answer."""
+    """Tells whether the person may be asked, or was asked already. In both cases the item can wait for the answer."""
     return item.verdict == "confirm" or PENDING in item.codes
 
 

@@ -1,4 +1,4 @@
-"""The signer of an act in words: the person with a key of their own, the console for the person, or nobody."""
+"""The signer of an act in words: the person with an own key, the console for the person, or nobody."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gatekeeper.texts import Language, catalogue, text
 
 
 def proof_of(doing: ActOnItem, lang: Language | None = None) -> str:
-    """The signer of an act on an item in words; "" if nothing was done, and for an act of the gate itself."""
+    """The signer of an act on an item in words. "" if nothing was done, and for an act of the gate itself."""
     if doing.signed is None and (doing.outcome in (None, "refused", "unreadable") or ITSELF in doing.by):
         return ""
     return signer_words(asdict(doing.signed) if doing.signed else None, lang)

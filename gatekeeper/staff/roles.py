@@ -1,4 +1,4 @@
-"""The acts that each role may do, in one table for worker and console, and the rules for records of `reference`."""
+"""The acts that each role may do, in one table for worker and console. With the rules for records of `reference`."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ class Roster:
     def fault(self, said: Mapping[str, Any], *, subject: str, origin: str, arrived: int) -> str | None:
         """The fault of a signature, None if it is good: `not_staff` or `bad_signature`.
 
-        The key must belong to the signer as of the arrival: the person, or the console that vouches for the person.
-        `subject`, `origin`: as in `gatekeeper.staff.message.message`.
+        The key must belong to the signer as of the arrival. The signer is the person, or the console that vouches for
+        the person. `subject`, `origin`: as in `gatekeeper.staff.message.message`.
         """
         holder = self.member(said["console"] if said["method"] == "vouched" else said["by"], arrived)
         if self.member(said["by"], arrived) is None or holder is None:

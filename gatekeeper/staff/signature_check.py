@@ -29,7 +29,7 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
 
     `said`: fields of `schemas.events.staff.SignatureFields`. `key`: fields of `schemas.events.staff.StaffKey`. For a
     passkey as WebAuthn level 2, 7.2, asks: type, challenge, origin, relying party, presence, verification. With `tree`
-    it signed the root of a Merkle tree (RFC 6962) of many messages, and this message is one of them.
+    it signed the root of a Merkle tree (RFC 6962) of many messages. This message is one of them.
     """
     try:
         if _KEY_OF[said["method"]] != key["method"]:

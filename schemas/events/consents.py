@@ -38,7 +38,7 @@ NO_STATES = frozenset({"Withdrawn", "Refused"})
 
 
 class Consent(Model):
-    """A consent event: a yes names exactly what it covers; a no may say `*` or nothing, and then covers all."""
+    """A consent event. A yes names exactly what it covers. A no may say `*` or nothing, and then covers all."""
 
     v: Version
     kind: Literal["consent"]

@@ -196,7 +196,7 @@ class Template(Model):
 class PolicyVersion(Model):
     """A version of a policy, put in force by the privacy manager.
 
-    `toml` is its whole text and `sha256` the hash of that text's bytes; without a text it is the shipped version.
+    `toml` is its whole text and `sha256` the hash of that text's bytes. Without a text it is the shipped version.
     """
 
     v: Version

@@ -21,7 +21,7 @@ MAX_TREE = 2**20
 
 
 class RelyingParty(Model):
-    """The console for which a passkey was made: its id, which is a host name, and the origins of its pages."""
+    """The console for which a passkey was made: its id (a host name) and the origins of its pages."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]{0,199}$")]
     origins: Annotated[tuple[WebOrigin, ...], Field(min_length=1, max_length=8)]
@@ -53,7 +53,7 @@ class Staff(Model):
 
     The newest record in force about an id counts alone; a key that it leaves out has ended. `controllers`: the
     entities for which the person acts, None = all. `from`, `until`: compared with the arrival of an act, never with a
-    typed time; a date alone is its first moment in UTC.
+    typed time. A date alone is its first moment in UTC.
     """
 
     v: Version
@@ -77,7 +77,7 @@ class Staff(Model):
 
 
 class TreePlace(Model):
-    """The place of a message in the Merkle tree (RFC 6962) of all messages that one touch of a passkey signed.
+    """The place of a message in the Merkle tree (RFC 6962) of all messages that one passkey touch signed.
 
     `index`: from 0. `size`: number of messages. `path`: the inclusion proof in hex, the leaf's end first.
     """
@@ -92,7 +92,7 @@ class SignatureFields(Model):
 
     `sha256`: of the exact bytes that were signed. `by`: the person who acts. `key`: the id of the key. `at`: when it
     was signed. `origin`: the name of the log for which it was signed. `method` is `vouched` if the console signed for
-    the person: `console` is then its staff id, and `signin` says how the person signed in. `authenticator`, `client`:
+    the person. `console` is then its staff id, and `signin` says how the person signed in. `authenticator`, `client`:
     authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64. `tree`: None if it signed this alone.
     """
 

@@ -71,8 +71,8 @@ def create(settings: Settings) -> Creation:
     """Makes every missing topic of the registry, all of them or none, and changes no existing one.
 
     Every broker of the cluster knows the topics on return. Raises UsageError (2) if a topic has another number of
-    partitions (never changed in place: the keys would move) or the broker refuses the layout, UnavailableError (3)
-    without a broker, or if a broker does not answer as `cluster` requires.
+    partitions, or the broker refuses the layout. The number is never changed in place, because the keys would move.
+    Raises UnavailableError (3) without a broker, or if a broker does not answer as `cluster` requires.
     """
     deadline = monotonic() + cluster.SPREAD_SECONDS
     while True:

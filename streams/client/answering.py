@@ -1,6 +1,6 @@
 """The search for a broker that answers: a hanging broker accepts connections and says nothing.
 
-kafka-python asks one broker at random, both for bootstrap and for requests to any broker, and waits as long as for all.
+kafka-python asks one broker at random, both for bootstrap and for requests to any broker. It waits as long as for all.
 So the first broker that answers is found beforehand, and asked as long as it can be reached.
 """
 

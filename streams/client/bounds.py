@@ -31,7 +31,7 @@ T = TypeVar("T")
 class LogBounds:
     """Client that asks one question at a time; connects with the first, and stays connected until closed.
 
-    Every method raises KafkaTimeoutError if too few brokers answer to be sure, and kafka-python's
+    Every method raises KafkaTimeoutError if too few brokers answer to be sure. It raises kafka-python's
     TopicAuthorizationFailedError if the user may not ask. Not for a running loop.
     """
 

@@ -16,7 +16,7 @@ ADVISED = {OPEN_TRANSACTION: 60_000, SILENT_CONTROLLER: 5_000}
 """The most milliseconds that we advise, by Kafka's setting of a broker.
 
 For so long the barrier may wait for a client that died in a transaction. And for so long a broker may wait for a
-controller that was halted: until then no change of the in-sync replicas is made, and writes wait for it.
+controller that was halted. Until then no change of the in-sync replicas is made, and writes wait for it.
 """
 
 

@@ -17,8 +17,9 @@ _PASSWORD_BYTES = 4096
 def reached(settings: Settings) -> dict[str, Any]:
     """The arguments of each client, for aiokafka and kafka-python alike.
 
-    Raises UsageError (2) for an address that is not `host:port`, for settings that exclude each other, for a password
-    or certificates that cannot be read, and for a password file that others than its owner may read.
+    Raises UsageError (2) for an address that is not `host:port`, and for settings that exclude each other. It also does
+    for a password or certificates that cannot be read. So it does for a password file that others than its owner may
+    read.
     """
     addresses(settings)
     found: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}

@@ -126,7 +126,7 @@ def write(
 
     `partitions`: where the act is written, once on each; None is its key's. `signatory`: as for `Publisher`.
     Raises UnavailableError (3) or UsageError (2) if nothing was written. Also raises UnavailableError, with a sentence
-    that says so, if the answer to the commit did not come: nothing is retried, so that nothing is doubled.
+    that says so, if the answer to the commit did not come. Nothing is retried, so that nothing is doubled.
     """
     return FactsWithAct(facts, act, tuple(partitions)).write(settings, signatory)
 
@@ -166,7 +166,7 @@ def amend(
 ) -> Pair:
     """Writes a record of `reference` anew with its act: these fields changed, all others kept, except its authors.
 
-    The new record is the word of whoever acts, so it does not wait for others who stood for the former one.
+    The new record is the actor's word, so it does not wait for others who stood for the former one.
     """
     kept = old.model.model_dump(mode="json", exclude_none=True, exclude={"by"}) | changes
     value = canonical({name: content for name, content in kept.items() if content is not None})

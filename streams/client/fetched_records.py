@@ -1,4 +1,4 @@
-"""The records of a fetch for the commands, made at once in the product's form, and on demand only those that match.
+"""The records of a fetch for the commands, made at once in the product's form. On demand only those that match.
 
 kafka-python parses records in Python, and copies each into a tuple of thirteen fields. Here aiokafka's parser in C
 reads the batches. A batch without a match is skipped before its records are parsed.
@@ -21,7 +21,7 @@ from streams.client.record_batch import ABORT
 
 
 class Search:
-    """Bytes of which records must contain some, in key, value or a header, to be handed out; without any, all are."""
+    """Bytes of which records must contain some, in key, value or a header, to be handed out. Without any, all are."""
 
     wanted: Collection[bytes] = ()
 

@@ -1,7 +1,7 @@
 """Leaders of partitions, confirmed by several brokers, because one broker may be behind without knowing it.
 
 A leader that was halted and resumes answers from its old log until it hears of its successor. So a leader counts only
-with an epoch that is the newest of enough replicas: ADR 3 gives their number, and the proof that it suffices.
+with an epoch that is the newest of enough replicas. ADR 3 gives their number, and the proof that it suffices.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Leaders:
 class Cluster(ClusterMetadata):
     """An aiokafka client's view of the cluster; of two leaders of a partition, the one heard of last counts.
 
-    aiokafka asks any broker, and its Metadata has no epochs. So a deposed leader may name itself once more; the next
+    aiokafka asks any broker, and its Metadata has no epochs. So a deposed leader may name itself once more. The next
     look at the ends corrects that at once, without a request. Brokers that answer are asked before others.
     """
 
@@ -149,7 +149,10 @@ class Cluster(ClusterMetadata):
         return {broker.nodeId for broker in super().brokers()}
 
     def broker_metadata(self, broker_id: Any) -> Any:
-        """The place of a broker, also if the last answer left it out: it may have come back since; None if unknown."""
+        """The place of a broker, None if unknown.
+
+        The last answer may have left it out, as it may have come back since.
+        """
         found = super().broker_metadata(broker_id)
         if found is None and (address := self._leaders.address(broker_id)):
             return BrokerMetadata(broker_id, *address, None)

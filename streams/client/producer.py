@@ -1,6 +1,6 @@
 """The transactional producer of one partition: each request is sent once, a commit after all other answers.
 
-A client library repeats unanswered requests. That is a hole with brokers whose epoch spans several transactions: a
+A client library repeats unanswered requests. That is a hole with brokers whose epoch spans several transactions. A
 delayed request to commit can arrive in the middle of the next transaction, and end it there. So any missing answer ends
 this producer. The next one asks for a new epoch, which fences all requests still on their way. The log alone then shows
 which transactions were committed. docs/adr/0025-turns.md.

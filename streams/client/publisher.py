@@ -47,7 +47,7 @@ class RecordMetadata:
 class Window:
     """Result for a part of a file: the number of acknowledged records, and the line to continue from.
 
-    `whole`: False if a record had no answer; `next_line` is then the line of that record, and nothing more was written.
+    `whole`: False if a record had no answer. `next_line` is then the line of that record, and nothing more was written.
     """
 
     acknowledged: int
@@ -119,8 +119,8 @@ def transact(
 
     `signatory`: as for `Publisher`.
     `name`: the name for `settle`, in case the answer to the commit does not come. An older open transaction of that
-    name is settled first. Raises UnavailableError (3) or UsageError (2) if nothing was written, IncompleteError (5) if
-    the answer to the commit did not come and the result is unknown.
+    name is settled first. Raises UnavailableError (3) or UsageError (2) if nothing was written. Raises IncompleteError
+    (5) if the answer to the commit did not come and the result is unknown.
     """
     topics = {record.topic for record in records}
     _demand(settings, topics)

@@ -1,6 +1,6 @@
 """Kafka for the commands, reading: synchronous and bounded, without a consumer group, committing no position.
 
-A reader of the gate's topics must set `read_committed`, or it also gets the records of aborted transactions: Java,
+A reader of the gate's topics must set `read_committed`, or it also gets the records of aborted transactions. Java,
 kafka-python and aiokafka do not set it by default. `Reader` does.
 """
 

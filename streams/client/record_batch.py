@@ -15,7 +15,7 @@ from schemas import codec
 from schemas.codec import KEY_BYTES
 
 MAX_HEADERS = 2 * codec.MAX_HEADERS
-"""Above the headers of any record of the gate, which passes a platform's headers on with a dozen of its own."""
+"""Above the headers of any record of the gate. It passes a platform's headers on with a dozen of its own."""
 MAX_RECORDS = 2**20
 """Records of a batch, at most; a batch with a higher number misstates it."""
 
@@ -108,7 +108,7 @@ def marker(raw: bytes) -> Taken | None:
 
 
 def framed(raw: bytes) -> int:
-    """The number of records up to the end of a batch, by their lengths alone; 0 if these do not fit."""
+    """The number of records up to the end of a batch, by their lengths alone. 0 if these do not fit."""
     count, at = 0, HEAD.size
     while at < len(raw):
         try:

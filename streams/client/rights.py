@@ -29,7 +29,7 @@ class Right:
 
 
 COMPARES: tuple[Part, ...] = ("worker", "office", "auditor", "monitor")
-"""Parts that compare all topics with the registry: they see settings and ends of each topic, and no record by that."""
+"""Parts that compare all topics with the registry. They see settings and ends of each topic, and no record by that."""
 SEES_WORKERS: tuple[Part, ...] = ("office", "auditor", "monitor")
 """Parts that see the workers' group: its members and offsets."""
 COMMITS: tuple[Part, ...] = ("office", "console", "manager", "handoff")

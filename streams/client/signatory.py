@@ -1,4 +1,4 @@
-"""Signs the acts and the records of `reference` that a process writes, in the one place through which all of them go.
+"""Signs the acts and the records of `reference` that a process writes. All of them go through this one place.
 
 An act carries its signature in a header. A record of `reference` is followed by a record `signature`, written with it.
 """

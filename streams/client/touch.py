@@ -46,7 +46,7 @@ class Touch:
         """The signatory of these records, once the person has touched the passkey.
 
         `assertion`: `sig`, `authenticator` and `client` in base64. Raises UsageError (2) unless it is this passkey's,
-        over this challenge, on a page of this console, with the user verified.
+        over this challenge, on a page of this console. The user must be verified.
         """
         proofs = [{"method": "passkey", **assertion} for _ in self._texts]
         if len(proofs) > 1:

@@ -84,10 +84,10 @@ class Broker:
     def start(self, *, progress: jars.Progress | None = None, timeout: float = 60.0) -> Self:
         """Starts the node and waits until it accepts connections; a folder keeps its ports and data.
 
-        Raises UnavailableError (3) for a busy port, a folder that another node uses, missing Java, jars that cannot be
-        fetched, a disk that is full or cannot be written, and a node that ended or was not ready within `timeout`
-        seconds; IntegrityError (4) for jars that differ from the lock. No process is left after any error, an interrupt
-        included.
+        Raises UnavailableError (3) for a busy port, another node's folder, missing Java, or jars that cannot be
+        fetched. It also does for a disk that is full or cannot be written. So it does for a node that ended or was not
+        ready within `timeout` seconds. Raises IntegrityError (4) for jars that differ from the lock. No process is left
+        after any error, an interrupt included.
         """
         if self._process is not None and self._process.poll() is None:
             raise RuntimeError("the broker runs already")
@@ -187,7 +187,7 @@ class Broker:
         (self.folder / PROPERTIES).write_text("".join(f"{key}={value}\n" for key, value in lines.items()), "utf-8")
 
     def _format(self, number: str) -> None:
-        """Makes the empty data folder of node `number`, as Kafka's own tool does, without the start of a Java for it.
+        """Makes the empty data folder of node `number`, as Kafka's own tool does, but without starting Java.
 
         The folder appears whole, so an interrupted start can be repeated.
         """

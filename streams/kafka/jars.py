@@ -4,8 +4,9 @@
 `scripts/lock-kafka` writes it; nothing else decides which jars are fetched, and nothing unverified is ever run.
 
 Two variables of the machine, not of the product, choose the source and the folder of jars:
-MAVEN_MIRROR_URL (default: the address that jgo of the extra `broker` knows) and GATEKEEPER_JARS (default:
-~/.cache/gatekeeper/jars).
+
+* MAVEN_MIRROR_URL (default: the address that jgo of the extra `broker` knows)
+* GATEKEEPER_JARS (default: ~/.cache/gatekeeper/jars)
 """
 
 from __future__ import annotations
@@ -94,9 +95,9 @@ def repository() -> str:
 def fetch(*, progress: Progress | None = None) -> tuple[Path, ...]:
     """The paths of all jars, each verified now; missing and damaged jars are fetched first.
 
-    Raises UsageError (2) if MAVEN_MIRROR_URL is no address, UnavailableError (3) if a jar cannot be fetched, no address
-    is known, or the folder cannot be written, IntegrityError (4) if the repository serves a file that differs from the
-    lock. Each jar is written atomically.
+    Raises UsageError (2) if MAVEN_MIRROR_URL is no address. Raises UnavailableError (3) if a jar cannot be fetched, no
+    address is known, or the folder cannot be written. Raises IntegrityError (4) if the repository serves a file that
+    differs from the lock. Each jar is written atomically.
     """
     folder, jars = cache(), locked()
     wanted = [jar for jar in jars if not jar.stands_in(folder)]

@@ -14,7 +14,10 @@ PORTS = range(20_000, 32_768)
 broker can get the broker's own port. It then connects to itself, and blocks the broker.
 """
 FEATURES = "bootstrap.checkpoint"
-"""The feature levels that a new node begins with: a file of Kafka's own format tool, kept beside the jars' lock."""
+"""The feature levels that a new node begins with.
+
+The file is of Kafka's own format tool, kept beside the jars' lock.
+"""
 LOG4J = """\
 status=error
 appender.console.type=Console

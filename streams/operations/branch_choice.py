@@ -60,8 +60,8 @@ class Branches(NamedTuple):
 def read(settings: Settings, reader: Reader, partition: int) -> Branches:
     """The branches of a partition, of manifests that a known worker key signed.
 
-    Raises UsageError (2) without a log on this machine or for a partition that does not exist, IncompleteError (5) if
-    a transaction stays open on the ledger, and the errors of the log's folder.
+    Raises UsageError (2) without a log on this machine or for a partition that does not exist. Raises IncompleteError
+    (5) if a transaction stays open on the ledger, and the errors of the log's folder.
     """
     files, keys = AtomicStore(settings.log_folder), Keys(settings.key_folder)
     partitions = reader.ends("manifests")

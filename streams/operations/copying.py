@@ -43,8 +43,8 @@ class Copied:
 def copy(old: Settings, new: Settings, *, taken: Callable[[], object] = lambda: None) -> Copied:
     """Copies all facts, and writes the records that a manager must sign; unreadable records are left out.
 
-    `taken`: called for each record. Raises UsageError (2) if a fact topic of the new prefix has records, and
-    IncompleteError (5) if Kafka did not acknowledge some; then begin anew with another prefix.
+    `taken`: called for each record. Raises UsageError (2) if a fact topic of the new prefix has records. Raises
+    IncompleteError (5) if Kafka did not acknowledge some. Then begin anew with another prefix.
     """
     done = Copied()
     with Reader(old) as source, Reader(new) as target:

@@ -91,7 +91,7 @@ def resolution_id(source: Source) -> str:
 
 
 def _named(value: bytes, field: str) -> str | None:
-    """The id in a field of a value that may be broken; None for a value that is not in the form of an id."""
+    """The id in a field of a value that may be broken. None for a value that has not the form of an id."""
     try:
         read = jiter.from_json(value)
         found = read.get(field) if isinstance(read, dict) else None

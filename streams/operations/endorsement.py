@@ -127,7 +127,7 @@ def read(reader: Reader) -> Endorsed:
 
 
 def begin(settings: Settings, first: Staff) -> RecordMetadata:
-    """Writes the record of the first person of a log, whom nobody can sign; raises UsageError (2) if it has people.
+    """Writes the record of the first person of a log, whom nobody can sign. Raises UsageError (2) if it has people.
 
     `first`: a manager for all controllers, with a key.
     """

@@ -1,4 +1,4 @@
-"""The facts of an erasure: a stop for the person and one per known address, so that no list brings them back.
+"""The facts of an erasure: a stop for the person and one per known address. So no list brings them back.
 
 An address is a token, which stays the same if the person comes back under another id.
 """
@@ -33,7 +33,7 @@ Address = tuple[Token, tuple[Match, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The stops that an act about a person writes or takes back, and the partitions on which the act is written.
+    """The stops that an act about a person writes or takes back, and the partitions of the act.
 
     `sources`: number of records of `sources` that name the person. `unreadable`: number of these that cannot be read,
     so that their addresses are not known.
@@ -172,6 +172,6 @@ def _everywhere(reader: Reader) -> list[int]:
 
 
 def _act(stop: Suppression) -> str | None:
-    """The id of the act that wrote a stop, None for a stop of others, whose ids may begin like ours."""
+    """The id of the act that wrote a stop. None for a stop of others, whose ids may begin like ours."""
     found = _OURS.fullmatch(stop.suppression_id)
     return found[1] if found else None

@@ -35,8 +35,8 @@ NO_GROUP = "Dead"
 def read(settings: Settings, reader: Reader) -> Fleet:
     """The fleet as it is now; the work depends on the number of partitions, not on their size.
 
-    Raises as Reader does, UsageError (2) also if the user may not describe the group, and IntegrityError (4) for a
-    newest manifest that cannot be read.
+    Raises as Reader does. Raises UsageError (2) also if the user may not describe the group. Raises IntegrityError
+    (4) for a newest manifest that cannot be read.
     """
     at = int(time() * 1000)
     # heads before ends, or heads could be ahead of ends; manifests last, or a busy worker could seem silent

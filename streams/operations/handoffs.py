@@ -62,7 +62,7 @@ class Run:
             self.recalled.add(act["item"])
 
     def confirm(self, anew: Run) -> None:
-        """Takes the answers to a later act of the same campaign as final, and keeps the first answer for each piece."""
+        """Takes the answers to a campaign's later act as final, and keeps the first answer for each piece."""
         ours = {did for did, again in anew.handed.items() if did in self.handed or not again or self.act.again}
         self.handed = {did: self.handed.get(did, anew.handed[did]) for did in ours}
         self.recalled |= anew.recalled

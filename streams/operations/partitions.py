@@ -32,7 +32,7 @@ AGAIN_SECONDS = 0.25
 class SkippedRecords:
     """Records that a skip would leave undecided, as far as Kafka still keeps them.
 
-    `expired`: number of offsets that are gone. `records`: number of records that are there; `since`, `until`: times of
+    `expired`: number of offsets that are gone. `records`: number of records that are there. `since`, `until`: times of
     the first and the last of those (milliseconds), None without any.
     """
 

@@ -34,7 +34,7 @@ TICK_SECONDS = 0.25
 
 @dataclass(slots=True)
 class Missing:
-    """A clearance that is not on `cleared`: its partition, the place of its bytes, and the last act that rewrote it.
+    """A clearance that is not on `cleared`: its partition, its bytes' place, and the last act that rewrote it.
 
     `item`: the decision that a release cleared, whose record on `review` holds the bytes. `offset`: the offset on
     `sends`.

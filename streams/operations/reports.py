@@ -41,8 +41,8 @@ def read(
     """The report of a period, which ends now at the latest.
 
     `keys`: gives the result of `token_keys`, which may have begun already; None: it is read here. An error of `passed`
-    ends the report. Raises UnavailableError (3) without a broker, IncompleteError (5) if records of a manifest do not
-    come, IntegrityError (4) if they differ, or the sealed log cannot be read.
+    ends the report. Raises UnavailableError (3) without a broker, and IncompleteError (5) if records of a manifest do
+    not come. Raises IntegrityError (4) if they differ, or the sealed log cannot be read.
     """
     seal = _seal(settings)
     with Reader(settings) as reader, LiveTrail(settings, since=period.since, to=period.to) as trail:

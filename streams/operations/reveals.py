@@ -18,8 +18,8 @@ from streams.client.publisher import Publisher
 def write(settings: Settings, topic: str, *, by: str) -> Pair:
     """Writes the act of a person who reads a topic (registry name) in full; it is acknowledged, without a fact.
 
-    `by`: the id of that person. Raises UnavailableError (3) without an acknowledgement, UsageError (2) for a `by` that
-    is no staff id, or without the right to write acts: then nothing may be shown.
+    `by`: the id of that person. Raises UnavailableError (3) without an acknowledgement. Raises UsageError (2) for a
+    `by` that is no staff id, or without the right to write acts. Then nothing may be shown.
     """
     try:
         act = TopicAct(v=1, kind="reveal_topic", act_id=uuid4().hex, at=now(), by=by, subject=f"topic/{topic}")

@@ -1,4 +1,7 @@
-"""Branches in the sealer's work: a partition is held while nobody has said which branch is right, and then goes on."""
+"""Branches in the sealer's work.
+
+A partition is held until somebody has said which branch is right, and then goes on.
+"""
 
 from __future__ import annotations
 

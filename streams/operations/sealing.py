@@ -98,9 +98,9 @@ class Sealer:
     def run(self, *, once: bool) -> None:
         """Seals without end, or with `once` only the manifests that exist now.
 
-        Raises UnavailableError (3) without broker or disk, or if another sealer is at work; UsageError (2) without a
-        key, or with one of another system; IntegrityError (4) if the folder contradicts itself or the state that the
-        broker knows to be sealed.
+        Raises UnavailableError (3) without broker or disk, or if another sealer is at work. Raises UsageError (2)
+        without a key, or with one of another system. Raises IntegrityError (4) if the folder contradicts itself or the
+        state that the broker knows to be sealed.
         """
         self._keys.signer("log")  # without a key no folder is made
         self._keys.demand_group(self._settings.group, "log", "worker")

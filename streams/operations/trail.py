@@ -97,8 +97,8 @@ class LiveTrail:
     def links(self, partition: int) -> Iterator[Link]:
         """Yields a partition's links in the order of writing; foreign records between them are left aside.
 
-        Raises IncompleteError (5) if records do not come, or some were deleted before the end was read,
-        IntegrityError (4) if records differ and it is unknown which, UnavailableError (3) without a broker.
+        Raises IncompleteError (5) if records do not come, or some were deleted before the end was read.
+        Raises IntegrityError (4) if records differ and it is unknown which, and UnavailableError (3) without a broker.
         Only one partition can be read at a time.
         """
         try:

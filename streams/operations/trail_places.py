@@ -1,6 +1,6 @@
 """Single audit records of a trail by their places on `audit`: only the transactions that wrote them are read.
 
-Where nothing knows the places, they are found by a search through the bytes of `audit`, which parses only the matches.
+Where nothing knows the places, a search through the bytes of `audit` finds them. It parses only the matches.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Places = dict[tuple[int, int], PlacedRecord]
 def searched(reader: Reader, term: SearchTerm, passed: Callable[[], object]) -> list[tuple[int, int]] | None:
     """The places of all records of the pieces that match, in order, by a search through `audit`.
 
-    The result is None where only a reading of the whole trail can answer: nothing matches, or more than MAX_RECORDS
+    The result is None where only a reading of the whole trail can answer. Nothing matches, or more than MAX_RECORDS
     records do, or one is not as workers write it. `passed` is called for each record found.
     """
     try:

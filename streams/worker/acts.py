@@ -1,6 +1,6 @@
 """The acts of one partition, read beside its sends, each with the record of `review` or `sends` that it names.
 
-The acts have a reader of their own, so that sends wait neither for acts nor for the look-up of an item.
+The acts have a reader of their own. So sends wait neither for acts nor for the look-up of an item.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ class Restart:
 
 
 def cancels(acts: InputRange[ActRecord], counts: Callable[[ActRecord], bool]) -> bool:
-    """Tells whether the next act cancels a campaign, or is a hand-off that a later act cancels: facts do not matter.
+    """Tells whether the next act cancels a campaign, or is a hand-off that a later act cancels.
+
+    Facts do not matter then.
 
     `counts`: tells whether an act has a signer by the people known so far. Only such acts need no facts.
     """

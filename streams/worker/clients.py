@@ -59,7 +59,7 @@ class Clients:
         return reader
 
     def cluster(self) -> Cluster:
-        """Cluster metadata for a client that must leave a deposed leader as soon as any client of ours knows of it."""
+        """Cluster metadata for a client that must leave a deposed leader once any client of ours knows of it."""
         return Cluster(self._leaders)
 
     def ends(self) -> Ends:

@@ -37,7 +37,7 @@ WEIGHT = 0.2
 
 
 async def arrival(arrived: asyncio.Event, most: float | None = None) -> None:
-    """Waits until a chunk has arrived since the last call, `most` seconds are over, or it is time to look ahead."""
+    """Waits until a chunk has arrived since the last call, `most` seconds are over, or a look ahead is due."""
     with contextlib.suppress(TimeoutError):
         # wait_for of 3.11 can swallow a cancellation
         async with asyncio.timeout(IDLE_SECONDS if most is None else min(most, IDLE_SECONDS)):

@@ -106,7 +106,7 @@ class KeptFacts:
         return self._tables.changed_bytes >= COMMIT_BYTES
 
     def cut(self, now: float, begin: Positions, positions: Positions) -> Callable[[], None]:
-        """Ends the changes of the next commit; the result writes them, and may be called in a thread of its own.
+        """Ends the changes of the next commit. The result writes them, and may be called in a thread of its own.
 
         `positions`: those up to which the store has applied all records. At most one commit may be under way.
         """

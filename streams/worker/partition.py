@@ -2,7 +2,7 @@
 
 A failure belongs to one partition and one turn. An uncertain result ends the turn, and the next turn reads the
 committed state back. A contradiction in the logs refuses the partition until it is repaired or a person says how to go
-on; the other partitions are judged meanwhile. Only an error common to all partitions ends the process.
+on. The other partitions are judged meanwhile. Only an error common to all partitions ends the process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FORBIDDEN = (
 COMMON = ("error.ledger_of_other_mode", "error.master_missing", "error.master_differs", "error.shadow_sends")
 """Contradictions with the settings or the keys, which all partitions share: they end the process."""
 AT_WORK = ("error.partition_defect", "error.partition_failing")
-"""Refusals that show only at work, and end with the first commit or a while later; they never end the process."""
+"""Refusals that show only at work, and end with the first commit or a while later. They never end the process."""
 AGAIN_SECONDS = (0.1, 5.0)
 """Seconds until the next turn after a failure; each further failure without a commit doubles it, up to the second."""
 REFUSED_SECONDS = (5.0, 60.0)

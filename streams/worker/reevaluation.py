@@ -6,8 +6,8 @@ Level-triggered: a touched person is judged from the current facts and ledger, a
 touched. So there is no position to store, and a crash loses nothing.
 
 A fact about a person touches that person. A token, and a record of `reference` that only people's facts name, touch the
-people who name it, whom an index gives (`gatekeeper.engine.dependents`). Any other record touches everybody. People are
-taken in steps, so that nobody waits for them.
+people who name it. An index gives these people (`gatekeeper.engine.dependents`). Any other record touches everybody.
+People are taken in steps, so that nobody waits for them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class ReevaluationQueue:
     def take(self, most: int) -> list[str]:
         """Up to `most` recipient ids to re-evaluate: changed ones first, then dependents, then the next of the scan.
 
-        Half the places belong to dependents and scan, so that no flood of changed facts holds them back; of these,
+        Half the places belong to dependents and scan, so that no flood of changed facts holds them back. Of these,
         half belong to the scan.
         """
         if self._later:

@@ -16,7 +16,7 @@ from streams.client.producer import Producer, ProducerBatch
 from streams.worker.clock import Clock
 
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
-"""Size in bytes above which a dead letter names a record only by hash: it came compressed or at the very limit."""
+"""Size in bytes above which a dead letter names a record only by hash. It came compressed or at the very limit."""
 GOING_OUT = ("cleared", "confirmations", "recalls")
 """Topics on which other people act; a shadow writes to none of them, whatever the rest of the engine does."""
 

@@ -40,7 +40,7 @@ class LongValue(bytes):
 
 
 def cut(value: bytes | None) -> bytes | None:
-    """The value of a fact, or the beginning of a value that is too long, since a fetch may hold thousands.
+    """The value of a fact, or the beginning of a value that is too long. A fetch may hold thousands.
 
     Values are inflated one by one, so only one whole value is in memory at a time.
     """
@@ -61,7 +61,7 @@ class UnreadFacts(dict[Coordinates, Unread]):
             self._take((topic, int(partition), int(offset)), msgspec.msgpack.decode(row, type=Unread))
 
     def add(self, place: Coordinates, record: ConsumerRecord, refused: Refusal | None, fault: str) -> None:
-        """Adds the record at this place, with the part of it that could not be read, if it is known, and its fault."""
+        """Adds the record at this place, with its fault and, if known, the part that could not be read."""
         value = record.value or b""
         size = value.size if isinstance(value, LongValue) else None if refused else len(value)
         kept = bytes(value[:UNREAD_BYTES])

@@ -1,6 +1,6 @@
 """Several workers on one machine, each in a process of its own, and one health page that sums them up.
 
-Each has a member id, facts on the disk and clients of its own, as if it were alone on its machine.
+Each has a member id, facts on the disk and clients of its own, as if alone on its machine.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import inspect
 import re
 from collections.abc import Iterator
 
-STRING = re.compile(r'(\S?)(\s*)"""(.*?)"""', re.S)
 CODE_BLOCK = re.compile(r"^ *(```|~~~).*?^ *\1[^\n]*$|(?<=\n\n)(?: {4}[^\n]*\n?)+", re.S | re.M)
+QUOTES = '"' * 3
 TABLE_RULE = re.compile(r"[|:\- ]+")
 ITEM = re.compile(r"(?:[*+-]|\d+\.) +")
 CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
@@ -46,8 +46,10 @@ def of_text(text: str) -> Iterator[str]:
 
 def docstrings(python: str) -> Iterator[str]:
     """Yields the strings that stand alone, with three quotes: of a module, its classes, functions and names."""
-    for before, gap, text in STRING.findall(python):
-        if not before or ("\n" in gap and before not in "([{,=+"):
+    parts = python.split(QUOTES)
+    for before, text in zip(parts[::2], parts[1::2], strict=False):
+        code = before.rstrip()
+        if not code or ("\n" in before[len(code) :] and code[-1] not in "([{,=+"):
             yield inspect.cleandoc(text)
 
 

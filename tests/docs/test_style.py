@@ -94,9 +94,23 @@ def test_a_sentence_then_marks_are_no_words() -> None:
     assert long(iter(["a " * 20, "a " * 21])) == ["a " * 21]
 
 
-def test_a_docstring_then_it_begins_with_a_statement(house: Path) -> None:
-    folders = ("schemas", "gatekeeper", "streams", "tests", "benchmarks", "scripts")
+@pytest.fixture(scope="module")
+def told(house: Path) -> list[tuple[str, str]]:
+    """Every docstring of ours, behind the name of its file."""
+    folders = ("schemas", "gatekeeper", "streams", "tests", "benchmarks")
     files = [path for folder in folders for path in (house / folder).rglob("*.py")]
+    files += [path for path in (house / "scripts").iterdir() if path.is_file()]
     assert len(files) > 500
-    said = ((path, line) for path in files for line in docstrings(path.read_text("utf-8")))
-    assert [f"{path.relative_to(house)}: {line}" for path, line in said if QUESTION.match(line)] == []
+    return [
+        (path.relative_to(house).as_posix(), text) for path in files for text in docstrings(path.read_text("utf-8"))
+    ]
+
+
+def test_a_docstring_then_it_begins_with_a_statement(told: list[tuple[str, str]]) -> None:
+    assert [each for each in told if QUESTION.match(each[1])] == []
+
+
+def test_a_docstring_then_no_sentence_has_more_than_20_words(told: list[tuple[str, str]]) -> None:
+    product = [each for each in told if not each[0].startswith("tests/")]
+    assert len(product) > 2000
+    assert [(name, found) for name, text in product if (found := long(of_page(text)))] == []

@@ -1,4 +1,4 @@
-"""Facts known about a person at the time of a decision, rebuilt from the fact topics up to a manifest's offsets."""
+"""Facts known about a person at a decision, rebuilt from the fact topics up to a manifest's offsets."""
 
 from __future__ import annotations
 

@@ -33,10 +33,10 @@ def fork(
     chosen: str | None = None,
     known: Collection[str] = (),
 ) -> Fork:
-    """The manifests beside the branch of `newest`, as a thief of a worker's key writes them, and those ahead of it.
+    """The manifests beside the branch of `newest`, and those ahead of it. A thief of a worker's key writes beside it.
 
     `newest`: the SHA-256 of the manifest that the ledger's head names, read after these manifests. `sealed`: the
-    manifest sealed last. `chosen`: a manifest that a statement chose; the branch is then its own, up to `newest` if
+    manifest sealed last. `chosen`: a manifest that a statement chose. The branch is then its own, up to `newest` if
     that is on it. `known`: manifests that were beside the branch before. Where manifests are lost before one, nothing
     is known of it, and it is neither.
     """

@@ -92,9 +92,9 @@ def link(
 ) -> Link:
     """The link of a manifest. Takes exactly its records from `records` and leaves the later ones.
 
-    Raises IncompleteError (5) if the records end too early, IntegrityError (4) if the first is not the one named by the
-    manifest. Raises ValueError, KeyError or TypeError if the value is no manifest. `gatekeeper.audit.verify` checks the
-    hashes of the records; this function does not.
+    Raises IncompleteError (5) if the records end too early. Raises IntegrityError (4) if the first is not the one named
+    by the manifest. Raises ValueError, KeyError or TypeError if the value is no manifest. `gatekeeper.audit.verify`
+    checks the hashes of the records; this function does not.
     """
     said = orjson.loads(value)
     audit = said["audit"]

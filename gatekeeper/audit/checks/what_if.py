@@ -22,8 +22,8 @@ class WhatIf:
 
     Only decisions at intake count, with the facts of that time. Consequences are not followed up: another piece as the
     first one, or a person not asked. `left_out` counts sends whose verdict no policy text decides: unreadable sends,
-    defects, and times without a policy in force. `other_rules` counts sends that another version of the rules decided:
-    our rules may need facts that such a record does not hold. `unknown` counts values that are no record, and records
+    defects, and times without a policy in force. `other_rules` counts sends that another version of the rules decided.
+    Our rules may need facts that such a record does not hold. `unknown` counts values that are no record, and records
     whose named bytes are missing.
     """
 

@@ -41,7 +41,7 @@ def told_reason(reason: Mapping[str, Any], record: Mapping[str, Any], citations:
 
 
 class FactLine(NamedTuple):
-    """One fact: its kind (the name of its list in the snapshot), its time (ISO 8601, None = undated), and its words.
+    """One fact: its kind (its list in the snapshot), its time (ISO 8601, None = undated), and its words.
 
     `refs`: ids of the records behind the fact. They may identify the person, so only staff may see them.
     """

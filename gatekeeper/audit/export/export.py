@@ -58,15 +58,15 @@ def write(
 ) -> Exported:
     """Writes an export of a trail by UTC day, from the end of each partition's finished days on.
 
-    A day is finished when a later day has begun, all of it is sealed, and no earlier manifest is missing. `out` stays
+    A day is finished when a later day has begun, it is sealed whole, and no earlier manifest is missing. `out` stays
     unchanged until everything was read.
 
     `part`: the result of `part_of`; nobody else may write to it. `about`: group, made, from and to. `log`: the sealed
     log; each partition's newest manifests outside it are left out, unless `unsealed`. `keys`: the key folder; its
     public keys are copied. `finished`: the end of the finished days in `out` and `part`, by partition. `told` is called
     for each link read.
-    Raises IntegrityError (4) if the log's leaves do not match its checkpoint, or if the finished days come from another
-    log; UnavailableError (3) if the disk refuses; and the errors of the trail.
+    Raises IntegrityError (4) if the log's leaves do not match its checkpoint, or the finished days are another
+    log's. Raises UnavailableError (3) if the disk refuses, and the errors of the trail.
     """
     if log is not None:
         checked(log)  # else sealed manifests would be left out as unsealed ones

@@ -35,7 +35,7 @@ def part_of(out: Path, *, user: int) -> Path:
 
     `user`: the caller's user id. Raises UsageError (2) if the export could not be moved into `out` later. This is so if
     `out` is no folder, or holds something else than an export by day. Raises UsageError (2) also if the folder belongs
-    to another user or is writable by others, UnavailableError (3) if the disk refuses.
+    to another user or is writable by others. Raises UnavailableError (3) if the disk refuses.
     """
     with disk(out):
         part = out.with_name(f"{out.name}.part") if out.name not in ("", "..") else out

@@ -32,8 +32,8 @@ def newest(files: ReadableFiles, verifiers: Sequence[Vkey]) -> tuple[Checkpoint,
     """The current checkpoint and its whole note, None without one.
 
     `verifiers`: the log's keys, former ones too; their name is the log's origin. Raises IntegrityError (4) for a
-    checkpoint that they did not sign, for one of another log, and for tiles without a checkpoint. No log begins with
-    tiles.
+    checkpoint that they did not sign, or of another log. It also does for tiles without a checkpoint. No log begins
+    with tiles.
     """
     if (raw := files.read(CHECKPOINT)) is None:
         if files.names("tile"):

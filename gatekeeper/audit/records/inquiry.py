@@ -1,4 +1,4 @@
-"""The inquiry code: a short form of the decision id that a person reads from a letter to ask why it came."""
+"""The inquiry code, a short form of the decision id. A person reads it from a letter to ask why it came."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _FORM = TypeAdapter[str](Surrogate | ZonedTime | Any_)
 
 
 def told(value: Any) -> str:
-    """A value as JSON, with `?` for each string that is no id, code or instant, and for each unknown field."""
+    """A value as JSON, with `?` for each unknown field and each string that is no id, code or instant."""
     return canonical(_masked(value)).decode()
 
 

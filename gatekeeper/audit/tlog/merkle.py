@@ -8,7 +8,7 @@ from hashlib import sha256
 TILE = 256
 """Number of hashes or leaves in a whole tile."""
 LEAF_PREFIX, NODE_PREFIX = sha256(b"\x00"), sha256(b"\x01")
-"""Each hash of a tree begins with one of these; a copy of a begun hash takes less time than a new one."""
+"""Each hash of a tree begins with one of these. Copying a begun hash takes less time than a new one."""
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -44,7 +44,7 @@ def next_level(level: list[bytes]) -> list[bytes]:
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
-    """The root that a proof leads to from a leaf's hash; None where no tree of that size has such a proof."""
+    """The root to which a proof leads from a leaf's hash. None if no tree of that size has such a proof."""
     if not 0 <= index < size:
         return None
     found, last, left = leaf, size - 1, list(proof)

@@ -1,4 +1,4 @@
-"""Proofs over a Merkle tree of RFC 6962: a leaf is in the tree, and a later tree begins with an earlier one."""
+"""Proofs over a Merkle tree of RFC 6962. A leaf is in the tree, or a later tree begins with an earlier one."""
 
 from __future__ import annotations
 

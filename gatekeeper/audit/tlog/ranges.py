@@ -23,7 +23,7 @@ def adds_up(first: int, to: int, n: int, gaps: Iterable[tuple[int, int]]) -> boo
 
 
 def offsets(taken: dict[str, Any]) -> Iterator[int]:
-    """Yields the offsets of an input that hold a record; `taken`: the range and its gaps, as a manifest has them."""
+    """Yields the offsets of an input that hold a record. `taken`: the range and its gaps, as a manifest has them."""
     gaps = taken["gaps"]
     begins = [taken["from"], *(gap["first"] + gap["n"] for gap in gaps)]
     ends = [*(gap["first"] for gap in gaps), taken["to"]]

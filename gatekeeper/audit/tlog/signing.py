@@ -1,7 +1,7 @@
 """Writes signed notes of C2SP: checkpoints of a log, signed by the log and cosigned by witnesses.
 
 A note is its text, an empty line, and one line `— NAME BASE64(hash ‖ signature)` for each signature. The text of a
-checkpoint has three lines: the log's origin, the number of its leaves, and the root over them. A witness signs the time
+checkpoint has three lines: the log's origin, the number of its leaves, and their root. A witness signs the time
 with the text.
 """
 

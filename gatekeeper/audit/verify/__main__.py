@@ -3,11 +3,19 @@
     python -I verify.py DIR [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
     python -I verify.py --proof FILE [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
 
-It needs only Python 3.11 or later and the package `cryptography`. Exit codes: 0 everything is as it was signed
-and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
-5 part of it is missing, 130 interrupted. The code is the same where nobody reads the output to its end.
+It needs only Python 3.11 or later and the package `cryptography`. Exit codes:
 
-Tree hashes are those of RFC 6962, the log's files those of C2SP tlog-tiles, and the checkpoint a C2SP signed note.
+* 0: everything is as it was signed and sealed
+* 1: something was changed
+* 2: the call is wrong
+* 3: the output cannot be written
+* 4: it cannot be verified
+* 5: part of it is missing
+* 130: interrupted
+
+The code is the same where nobody reads the output to its end.
+
+Tree hashes are those of RFC 6962. The log's files are those of C2SP tlog-tiles, and the checkpoint a C2SP signed note.
 """
 
 from __future__ import annotations

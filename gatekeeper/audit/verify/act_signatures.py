@@ -21,11 +21,11 @@ NOTHING_DONE = ("refused", "unreadable")
 _OF_ACTS = re.compile(r"(^|\.)acts(\.v1)?$")
 """The name of the topic of people's acts, bare or as on a broker."""
 METHODS = {"key": "act_by_key", "passkey": "act_by_passkey", "vouched": "act_by_vouched"}
-"""The methods of a signature, each with its sentence: the own key or passkey, or the console's word for the person."""
+"""The methods of a signature, each with its sentence: own key, own passkey, or the console's word."""
 
 
 def of_person(stage: str, topic: str) -> bool:
-    """Tells whether the record of this stage and input holds a person's act, not a piece or an act of the gate."""
+    """Tells whether the record of this stage and input holds a person's act, not the gate's act or a piece."""
     return stage in ("act", "release") and _OF_ACTS.search(topic) is not None
 
 
@@ -50,7 +50,7 @@ class Signers:
         self._unsigned = 0
 
     def learn(self, lines: Iterable[Any]) -> None:
-        """Takes the people, each line as an export or a proof holds it; a line of another form is a finding."""
+        """Takes the people, each line as an export or a proof holds it. A line of another form is a finding."""
         for line in lines:
             try:
                 self._people.take(referred(line))

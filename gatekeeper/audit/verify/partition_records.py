@@ -16,7 +16,7 @@ from gatekeeper.audit.verify.manifest_lines import ManifestLine
 from gatekeeper.audit.verify.skips import Skips
 
 _Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
-"""The number of a record in its manifest, and the matches of its decision id and of its end, None without one."""
+"""The number of a record in its manifest, with the matches of its decision id and end (None without one)."""
 _Span = tuple[bytes, int, int]
 """A run of inflated lines: the bytes that hold them, its start, and its end."""
 _DID = re.compile(rb'"did":"([A-Z2-7]{26})"')

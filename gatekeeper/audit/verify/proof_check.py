@@ -52,7 +52,7 @@ def check_content(content: bytes, name: str, demands: Demands | None = None) -> 
 
 
 def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
-    """Adds the faults of a proof to a report; raises Trouble, or one of MALFORMED if the value is no proof."""
+    """Adds the faults of a proof to a report. Raises Trouble, or one of MALFORMED if the value is no proof."""
     if type(proof["v"]) is not int:
         raise ValueError("a version is a number")
     if proof["v"] not in _PARTS:

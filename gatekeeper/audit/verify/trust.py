@@ -47,7 +47,7 @@ def read_witness(text: str) -> Vkey:
 def trusted(checkpoint: Checkpoint, logs: Iterable[Vkey], report: Report, demands: Demands) -> Said:
     """Checks a checkpoint's signature and size. The result tells whether a cut-off end or a new history is excluded.
 
-    Raises Trouble for a log or a witness other than the demanded one, and for an unknown key of the log.
+    Raises Trouble for a log or a witness other than the demanded one. It also does for an unknown key of the log.
     """
     note, size, witness, min_size = checkpoint.note, checkpoint.size, demands.witness, demands.min_size
     report.log = checkpoint.origin

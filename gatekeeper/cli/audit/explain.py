@@ -39,9 +39,9 @@ from streams.operations.trail import LiveTrail
 def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     """Prints the page, from the running system unless a folder is named.
 
-    Exit 1 or 4 if the proof of a record does not hold, as for `gatekeeper audit check`; 2 if nothing is found; 4 if the
-    sealed log cannot be read; 5 if some records could not be read. Exit 5 also if nothing is found and records not
-    signed by a known worker were set aside.
+    Exit 1 or 4 if the proof of a record does not hold, as for `gatekeeper audit check`. Exit 2 if nothing is found.
+    Exit 4 if the sealed log cannot be read, and 5 if some records cannot. Exit 5 also if nothing is found and records
+    not signed by a known worker were set aside.
     """
     term, settings, where = SearchTerm.read(asked), of_folder(load(), folder), str(folder or "live")
     keys, read = keys_of(settings, folder), folder or text("cli.audit_running")

@@ -22,7 +22,7 @@ from schemas.codec import canonical
 from schemas.values import Digest, Model
 
 SAVE_SECONDS = 2.0
-"""Seconds between two writes of a state, or more if SHARE demands; a kill loses the work since the last write."""
+"""Seconds between two writes of a state, or more if SHARE demands. A kill loses the work since then."""
 SHARE = 10
 """Writing takes at most one part in SHARE of the time, as a state may be large."""
 RESUMABLE = (KeyboardInterrupt, UnavailableError, OSError, SystemExit)
@@ -55,8 +55,8 @@ def of(command: str, **about: Any) -> str:
 def begun(file: Path | None, kind: type[S], of: str) -> S | None:
     """The state that an earlier call left in a file, None without one.
 
-    Raises UsageError (2) if the file is no such state, belongs to another call, or is writable by others;
-    UnavailableError (3) if the disk does not give it.
+    Raises UsageError (2) if the file is no such state, belongs to another call, or is writable by others.
+    Raises UnavailableError (3) if the disk does not give it.
     """
     if file is None or (content := _read(file)) is None:
         return None

@@ -1,4 +1,4 @@
-"""Writes an act about one item, which the worker answers; the page goes on to the next item of the filter."""
+"""Writes an act about one item, which the worker answers. The page goes on to the next item of the filter."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _RUN = re.compile(r"[A-Za-z0-9]{1,24}")
 
 @router.post("/items/{id_}/acts")
 def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
-    """Writes an act about an item, or says why the act is not possible and keeps the typed text in the form."""
+    """Writes an act about an item, or says why the act is not possible. The form keeps the typed text."""
     held, written = console(request), field(form, "filter")
     call = call_of(held, session, form)
     with held.model.read() as db:
@@ -116,7 +116,7 @@ def field(form: FormData, name: str) -> str:
 
 
 def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> str | None:
-    """A sentence on why an act about this item is not possible now, None when the worker may accept the act."""
+    """A sentence on why an act about this item is not possible now, None when the worker may accept it."""
     if call.kind in REASONED and not call.reason:
         return text("page.needs_reason", lang)
     try:

@@ -87,7 +87,7 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
 
 @router.post("/manage/{kind}")
 def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
-    """Starts to write an act, or says what is wrong with the form; sending the same form again writes nothing new."""
+    """Starts to write an act, or says what is wrong with the form. Sending the same form again writes nothing new."""
     held, lang = console(request), language(request)
     run, subject = field(form, "run"), field(form, "subject").strip()
     if kind not in KINDS or not _RUN.fullmatch(run):
@@ -176,7 +176,7 @@ def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct) 
 
 
 def _for_something(session: Session, kind: str) -> bool:
-    """True when this user may do an act of this kind; without a controller to limit it, it concerns all of them."""
+    """True when this user may do an act of this kind. Without a controller to limit it, it concerns all of them."""
     if KINDS[kind] != "controller":
         return session.may_everywhere(kind)
     return session.access.controllers(kind) != frozenset()

@@ -52,7 +52,7 @@ def ask(request: Request, session: Viewer) -> Response:
 
 @router.post("/people")
 def sought(request: Request, session: Looking, form: Form) -> Response:
-    """Redirects to the letter or person typed; the text enters an address only after it proves a code or an id."""
+    """Redirects to the letter or person typed. The text enters an address only after it proves a code or an id."""
     code, recipient = field(form, "code").strip(), field(form, "recipient").strip()
     try:
         found = f"/letters/{_printed(_start(code))}" if code else f"/people/{_named(recipient)}"

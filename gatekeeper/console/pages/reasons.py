@@ -27,7 +27,7 @@ _BLANK = re.compile(r"\{[a-z_]+\}")
 
 @router.get("/reasons")
 def listed(request: Request, session: Viewer, clause: Clause = "") -> Response:
-    """The catalogue of reasons, group by group; with a clause, by its number or a former one, those that cite it."""
+    """The catalogue of reasons, group by group. With a clause, by its number or a former one, those that cite it."""
     lang, held = language(request), console(request)
     with held.model.read() as db:
         policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())

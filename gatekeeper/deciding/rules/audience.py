@@ -27,7 +27,7 @@ def selected(case: Case, consents: Consents) -> Iterator[Found]:
 
 
 def sensitive(attribute: str, policy: Policy) -> bool:
-    """Tells whether the code of an audience needs a consent of its own: a listed word is one or several of its parts.
+    """Tells whether the code of an audience needs a consent of its own. One or several of its parts are a listed word.
 
     A Japanese word counts anywhere in the code, as Japanese is written without spaces (domain rule 7.5.28).
     """

@@ -20,7 +20,7 @@ _ASKED_ONCE = ("other", "unknown")
 
 
 def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
-    """True if a consent answers a sound ask for this source, or was given on a notice that states its route."""
+    """True if a consent answers a sound ask for this source, or stands on a notice that states its route."""
     if consent is None:
         return False
     if states_route(case, source, case.form_of(consent)):
@@ -45,7 +45,7 @@ def unconfirmed(case: Case, source: Source) -> Found | None:
 
 
 def asked(case: Case, source: Source, consents: Consents) -> bool:
-    """True if an ask binds this source: one about it or, for a source of class other, about any of that class."""
+    """True if an ask binds this source. It is about this source, or both are of class other."""
     return bool(_asks(case, source, consents))
 
 
@@ -137,7 +137,7 @@ def defective(case: Case) -> tuple[Found, ...]:
 
 
 def sound(case: Case, source: Source, ask: Ask) -> bool:
-    """True if an ask had items a to f and stated the true route of the data that it was about.
+    """True if an ask had items a to f and stated the true route of the data in question.
 
     `source`: the source that is judged. The route of an ask about a source that is not on file counts as true.
     """
@@ -201,7 +201,10 @@ def _answered(ask: Ask, consents: Consents) -> bool:
 
 
 def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
-    """True if an ask counts for the cap: not returned, not a defective one that was answered yes, not this one."""
+    """True if an ask counts for the cap.
+
+    It is not returned, not a defective one that was answered yes, and not this one.
+    """
     send = case.send
     this = ask.request_id == send.request_id and ask.campaign_id in (None, send.campaign_id)
     if this or _returned(case, ask):

@@ -77,7 +77,7 @@ def _here(case: Case, hit: Hit) -> bool:
 
 
 def _mended(case: Case, said: Span) -> bool:
-    """True if the contact point was later found to be good: by hand, or by a later form of the person."""
+    """True if the contact point was later found to be good, by hand or by a later form."""
     for event in case.facts.events:
         if event.kind == "undeliverable_resolved" and _later(case, str(event.said), said) and _resolves(case, event):
             return True
@@ -97,7 +97,7 @@ def given_since(case: Case, said: Span) -> bool:
 
 
 def _resolves(case: Case, event: PersonEvent) -> bool:
-    """True if an event is about the send's contact point; one that no source gave is known by its id alone."""
+    """True if an event is about the send's contact point. One that no source gave is known by its id alone."""
     point = event.contact_point_id
     alone = point == case.send.contact_point.id and point not in case.facts.points
     return alone or case.was_here(point, case.span(str(event.said)))

@@ -1,4 +1,4 @@
-"""The check of a provider of personal data: whether it was made in time, and what it found (APPI 30; rule 7.5.25)."""
+"""The check of a provider of personal data: its time and its result (APPI 30; rule 7.5.25)."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
 def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[Found]:
     """SUCCESSION_NOT_COVERED, and PURPOSE_NOT_COVERED if the old purposes do not cover the send (J.8.7 c).
 
-    A yes to the sender after closing, on the sender's complete notice, is judged as in the lane of own data.
+    A yes to the sender after closing, on its complete notice, is judged as in the lane of own data.
     """
     deal = source.succession
     if deal and consent and _anew(case, consent, deal):
@@ -163,7 +163,7 @@ def unknown(case: Case, source: Source | None) -> tuple[Found, ...]:
 
 
 def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
-    """True if a notice has items a to f for the sender and states the true route of this source's data.
+    """True if a notice has items a to f for the sender and states this source's true route.
 
     The notice is the sender's, or another's that names the sender and covers the purpose (rule 7.5.24).
     """
@@ -174,7 +174,7 @@ def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
 
 
 def misrouted(source: Source) -> bool:
-    """True if data of others claim a route of own data; no statement of such a route is true (rule 7.5.24)."""
+    """True if data of others claim a route of own data. No statement of such a route is true (rule 7.5.24)."""
     return lane(source) != "own" and route(source).lower().startswith("direct.")
 
 
