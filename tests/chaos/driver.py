@@ -24,7 +24,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from gatekeeper.deciding.release import releasable
 from tests.chaos.journal import UNKNOWN, Journal, Kind, Said
 from tests.support import staff
-from tests.support.world import consent, send, source
+from tests.support.world import consent_of, send_to, source_of
 
 RATE = 60
 """Ordinary sends a second."""
@@ -142,7 +142,7 @@ class Driver:
     def _send(self, name: str, **more: Any) -> Entry:
         with self._lock:
             number = next(self._ids)
-        return Entry("send", f"e-{number}", name, "sends", send(name, number, **more))
+        return Entry("send", f"e-{number}", name, "sends", send_to(name, number, **more))
 
     def _ordinary(self, chance: random.Random) -> None:
         """A platform: bursts to people who agreed, and to some of whom nothing is known."""
@@ -282,13 +282,13 @@ class Driver:
 def agreed(name: str, **more: Any) -> tuple[Entry, Entry]:
     """Returns a person's source and consent: a send to them is clear."""
     return (
-        Entry("fact", f"s-{name}", name, "sources", source(name, **more)),
-        Entry("fact", f"c-{name}", name, "consents", consent(name)),
+        Entry("fact", f"s-{name}", name, "sources", source_of(name, **more)),
+        Entry("fact", f"c-{name}", name, "consents", consent_of(name)),
     )
 
 
 def no(name: str) -> Entry:
-    return Entry("no", f"no-{name}", name, "consents", consent(name, **NO))
+    return Entry("no", f"no-{name}", name, "consents", consent_of(name, **NO))
 
 
 def now() -> str:

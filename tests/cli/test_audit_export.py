@@ -25,7 +25,7 @@ from streams.operations.trail import LiveTrail
 from tests.support import staff
 from tests.support.invented import REFERENCE
 from tests.support.trails import Trail, alone, bytes_of
-from tests.support.world import World, consent, group_keys, send, until
+from tests.support.world import World, consent_of, group_keys, send_to, until
 
 SENDS = 60
 RECORDS = SENDS + 1 + 3 + 1 + 1
@@ -46,11 +46,11 @@ def decided(kafka: Broker, folder: Path) -> World:
         act = {"v": 1, "kind": "handoff", "act_id": "A-1", "at": staff.now(), "by": "hanako"}
         for partition in range(found.partitions):
             found.put("acts", [("campaign/K-1", {**act, "subject": "campaign/K-1"})], partition=partition)
-        found.put("consents", [("p2", consent("p2", "Withdrawn"))])
+        found.put("consents", [("p2", consent_of("p2", "Withdrawn"))])
         found.await_audits(RECORDS)
     with found.transaction() as foreign:
         found.put("audit", [("X", b'{"did":"X"}')], foreign)
-        found.put("manifests", [("X", send("p1"))], foreign)
+        found.put("manifests", [("X", send_to("p1"))], foreign)
         foreign.abort_transaction(30)
     return found
 
@@ -149,7 +149,7 @@ def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exp
 ) -> None:
     with LiveTrail(load()) as live:
         first = next(live.links(0))
-    world.put("manifests", [("X", b"{"), ("X", first.value), ("X", send("p1"))], partition=0)
+    world.put("manifests", [("X", b"{"), ("X", first.value), ("X", send_to("p1"))], partition=0)
     with world.process(tmp_path / "worker.log"):
         world.sends([f"p{number}" for number in range(SENDS)])
         world.await_audits(RECORDS + SENDS)

@@ -9,13 +9,13 @@ import pytest
 from schemas.topics import DAY_MS, FOREVER, TOPICS
 from tests.cli.conftest import Run, System
 from tests.cli.test_suspend import records
-from tests.support.world import TOKEN, source
+from tests.support.world import TOKEN, source_of
 
 
 def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_the_act(run: Run, system: System) -> None:
     point = {"id": "cp-1", "token": TOKEN}
-    system.put("sources", json.dumps(source("p-1", contact_points=[point])).encode(), key=b"p-1")
-    system.put("sources", json.dumps(source("p-2", contact_points=[{**point, "id": "cp-2"}])).encode(), key=b"p-2")
+    system.put("sources", json.dumps(source_of("p-1", contact_points=[point])).encode(), key=b"p-1")
+    system.put("sources", json.dumps(source_of("p-2", contact_points=[{**point, "id": "cp-2"}])).encode(), key=b"p-2")
     system.put("sources", b"{broken", key=b"p-1")
     assert "--yes" in run("erase", "p-1", "--reason", "asked by letter").says(2)
     done = run("erase", "p-1", "--reason", "asked by letter", "--yes", "--json")
@@ -32,7 +32,7 @@ def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_th
 
 
 def test_of_whom_no_source_tells_then_it_is_said_and_done(run: Run, system: System) -> None:
-    system.put("sources", json.dumps(source("p-1")).encode(), key=b"p-1")
+    system.put("sources", json.dumps(source_of("p-1")).encode(), key=b"p-1")
     done = run("erase", "p-9", "--reason", "asked by letter", "--yes")
     assert (done.code, len(records(system, "suppressions"))) == (0, 1)
     assert "No source" in done.err
@@ -50,7 +50,7 @@ def test_erased_then_every_topic_that_keeps_the_id_is_named_with_how_long(run: R
 
 def test_readmitted_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_s(run: Run, system: System) -> None:
     point = {"id": "cp-1", "token": TOKEN}
-    system.put("sources", json.dumps(source("p-1", contact_points=[point])).encode(), key=b"p-1")
+    system.put("sources", json.dumps(source_of("p-1", contact_points=[point])).encode(), key=b"p-1")
     assert run("erase", "p-1", "--reason", "asked by letter", "--yes").code == 0
     assert run("erase", "p-2", "--reason", "asked by letter", "--yes").code == 0
     assert run("readmit", "p-1", "--reason", "joined again").code == 0

@@ -12,7 +12,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.settings import load
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System, never, read_model
-from tests.support.world import World, consent, group_keys, own_keys, send, until
+from tests.support.world import World, consent_of, group_keys, own_keys, send_to, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 
@@ -26,10 +26,10 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
         monkeypatch.setenv(name, value)
     world.people(["p1", "p2"], home=HOME)
     with world.process(tmp_path / "log"):
-        world.put("sends", [(name, send(name, name, campaign_id="K", delivery=HOME)) for name in ("p1", "p2")])
+        world.put("sends", [(name, send_to(name, name, campaign_id="K", delivery=HOME)) for name in ("p1", "p2")])
         until(lambda: len(world.read("cleared")) == 2, "both cleared")
         assert run("handoff", "K", "--out", str(tmp_path / "out.csv")).code == 0
-        world.put("consents", [("p1", consent("p1", "Withdrawn", channels="*"))])
+        world.put("consents", [("p1", consent_of("p1", "Withdrawn", channels="*"))])
         until(lambda: len(world.read("recalls")) == 1, "one called back")
     page = run("audit", "explain", "e-p1").out
     assert "not yet sealed" in page
@@ -82,7 +82,7 @@ def test_a_worker_key_that_is_missing_here_then_nobody_is_told_that_there_is_no_
     world.create().people(["p1"])
     with world.process(tmp_path / "log"):
         for number in (1, 2):
-            world.put("sends", [("p1", send(f"p1-{number}", "p1"))])
+            world.put("sends", [("p1", send_to(f"p1-{number}", "p1"))])
             world.await_audits(number)
     did, _ = (record.did for record in world.audits())
     assert run("audit", "explain", did).code == 0

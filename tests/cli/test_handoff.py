@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException
 from gatekeeper.settings import load
 from tests.cli.conftest import Run, System, never, read_model
 from tests.support import staff
-from tests.support.world import Supervised, World, consent, send, until
+from tests.support.world import Supervised, World, consent_of, send_to, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 CANARIES = ("金糸雀", "青葉荘")
@@ -24,7 +24,7 @@ def cleared(world: World, campaign: str, count: int) -> list[str]:
     """Publishes a piece to so many people, waits until all are cleared, and returns who they are."""
     names = [f"{campaign}-{number}" for number in range(count)]
     world.people(names, home=HOME)
-    world.put("sends", ((name, send(name, name, campaign_id=campaign, delivery=HOME)) for name in names))
+    world.put("sends", ((name, send_to(name, name, campaign_id=campaign, delivery=HOME)) for name in names))
     until(lambda: len(of(world, "cleared", campaign)) == count, "all cleared")
     return names
 
@@ -40,7 +40,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def withdrawn(world: World, names: list[str]) -> None:
     no = {"state": "Withdrawn", "channels": "*"}
-    world.put("consents", ((name, consent(name, **no)) for name in names))
+    world.put("consents", ((name, consent_of(name, **no)) for name in names))
 
 
 def test_some_withdrew_then_the_file_has_the_others_once_and_a_second_run_adds_nothing(
@@ -134,7 +134,7 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
     with monkeypatch.context() as patched:
         patched.setattr("gatekeeper.cli.campaign.read", never)
         assert run("campaign", "show", campaign, "--json") == shown
-    world.put("sends", [(names[0], send(names[0], f"{names[0]}-2", campaign_id=campaign))])
+    world.put("sends", [(names[0], send_to(names[0], f"{names[0]}-2", campaign_id=campaign))])
     until(lambda: len(of(world, "audit", campaign)) > len(names) * 3, "one decision more")
     shown = run("campaign", "show", campaign, "--json")  # the console did not read that one
     assert shown.json["decided"] == 6
@@ -150,7 +150,7 @@ def test_delivered_rows_then_each_that_is_not_right_is_told(
     world.people([late])
     nobody = f"{campaign}-nobody"
     more = {"campaign_id": campaign}
-    world.put("sends", [(late, send(late, late, **more)), (nobody, send(nobody, nobody, **more))])
+    world.put("sends", [(late, send_to(late, late, **more)), (nobody, send_to(nobody, nobody, **more))])
     until(lambda: of(world, "review", campaign) and len(of(world, "cleared", campaign)) == 5, "two more decided")
     assert run("reconcile", str(out), "--json").code == 0
     with monkeypatch.context() as later:

@@ -22,7 +22,7 @@ from streams.operations import publishing
 from tests.cli.conftest import System, dying
 from tests.cli.conftest import send as any_send
 from tests.support import forked
-from tests.support.world import PURPOSES, TEMPLATE, controller
+from tests.support.world import PURPOSES, TEMPLATE, controller_record
 
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:
@@ -47,7 +47,7 @@ def system(system: System) -> System:
 
 
 def register(system: System) -> None:
-    for key, value in (controller(), *PURPOSES, TEMPLATE):
+    for key, value in (controller_record(), *PURPOSES, TEMPLATE):
         system.put("reference", json.dumps(value).encode(), key=key.encode())
 
 

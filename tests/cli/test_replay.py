@@ -35,7 +35,7 @@ from streams.operations.trail import LiveTrail
 from tests.cli.conftest import Run
 from tests.support import staff
 from tests.support.invented import KEY, TOKENS, terms
-from tests.support.world import World, consent, send, source, until
+from tests.support.world import World, consent_of, send_to, source_of, until
 
 ALL = ("audit", "replay", "--live", "--rate", "0", "--json")
 
@@ -46,19 +46,21 @@ def history(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
     world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create().may_ask()
     world.people(["anna", "ben", "cora"])
     world.people(["young"], may_be_minor=True)
-    world.put("sources", [("nobody", source("nobody"))])
+    world.put("sources", [("nobody", source_of("nobody"))])
     for version in (1, 2):
         _, said = terms(version=version, published_at=f"202{version}-04-01")
         world.put("reference", [(f"joint_use_terms/{said['terms_id']}", said)])
-    world.put("sources", [("shared", source("shared", method="indirect.joint_use", collected_by="C2", terms_id="JU"))])
+    world.put(
+        "sources", [("shared", source_of("shared", method="indirect.joint_use", collected_by="C2", terms_id="JU"))]
+    )
     with world.process(tmp_path_factory.mktemp("worker") / "log"):
         names = ["anna", "ben", "cora", "young", "nobody", "stranger", "shared"]
-        world.put("sends", [(name, send(name, f"first-{name}", campaign_id="first")) for name in names])
-        world.put("sends", [("anna", b"{"), ("anna", send("anna", "again", campaign_id="first"))])
+        world.put("sends", [(name, send_to(name, f"first-{name}", campaign_id="first")) for name in names])
+        world.put("sends", [("anna", b"{"), ("anna", send_to("anna", "again", campaign_id="first"))])
         world.await_audits(9)
         world.act("release", world.items()["e-first-young"])
         world.act("redecide", world.items()["e-first-nobody"], act_id="redecide-1")
-        world.put("consents", [("ben", consent("ben", "Withdrawn"))])
+        world.put("consents", [("ben", consent_of("ben", "Withdrawn"))])
         until(lambda: [a for a in world.audits() if a.stage == "recall"], "the recall")
         until(lambda: len(world.outcomes()) == 2, "the answers")
         for partition in range(2):
@@ -82,7 +84,7 @@ class Forger:
     def __init__(self, world: World, person: str) -> None:
         self.world = world
         self.person = person
-        value = send(person, f"forged-{uuid.uuid4().hex[:8]}")
+        value = send_to(person, f"forged-{uuid.uuid4().hex[:8]}")
         world.put("sends", [(person, value)])
         message = next(m for m in world.read("sends") if m.value() == orjson.dumps(value))
         place = message.topic(), message.partition(), message.offset(), message.timestamp()[1]

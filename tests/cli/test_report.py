@@ -10,7 +10,7 @@ import pytest
 
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.support.world import World, consent, own_keys, send, until
+from tests.support.world import World, consent_of, own_keys, send_to, until
 
 
 def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
@@ -27,15 +27,15 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
     world.people(young, may_be_minor=True)
     with world.process(tmp_path / "log"):
         mail_date = (begun + timedelta(days=9)).isoformat()
-        world.put("sends", [(name, send(name, name, campaign_id="K", mail_date=mail_date)) for name in clear])
-        world.put("sends", [(name, send(name, name, campaign_id="K")) for name in (*young, "nobody")])
+        world.put("sends", [(name, send_to(name, name, campaign_id="K", mail_date=mail_date)) for name in clear])
+        world.put("sends", [(name, send_to(name, name, campaign_id="K")) for name in (*young, "nobody")])
         until(lambda: world.decided() == 17, "all decided")
         items = world.items()
         world.act("release", items["e-y0"], act_id="both.0", bulk=2)
         world.act("release", items["e-y1"], act_id="both.1", bulk=2)
         world.act("uphold", items["e-y2"], act_id="u-2")
         until(lambda: len(world.outcomes()) == 3, "three acts answered")
-        world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in ("p0", "p1")])
+        world.put("consents", [(name, consent_of(name, "Withdrawn", channels="*")) for name in ("p0", "p1")])
         until(lambda: len(world.read("recalls")) == 2, "two called back")
     for command in (("seal", "--once"), ("witness", "--first", "--once", "--state", str(tmp_path / "witness"))):
         assert run("audit", *command).code == 0

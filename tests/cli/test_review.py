@@ -16,7 +16,7 @@ from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
 from tests.support import staff
 from tests.support.forked import Command
-from tests.support.world import TOKEN, Supervised, World, consent, send, source, until
+from tests.support.world import TOKEN, Supervised, World, consent_of, send_to, source_of, until
 
 REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
 UNPROVEN = ("--reason", "looked at the form", "--yes")
@@ -24,7 +24,7 @@ UNPROVEN = ("--reason", "looked at the form", "--yes")
 
 def publish(world: World, names: list[str], campaign: str, **more: Any) -> list[str]:
     """Publishes a piece to each and waits until they are items; returns their ids in the order of names."""
-    world.put("sends", ((name, send(name, f"{campaign}-{name}", campaign_id=campaign, **more)) for name in names))
+    world.put("sends", ((name, send_to(name, f"{campaign}-{name}", campaign_id=campaign, **more)) for name in names))
     return until(lambda: items(world, names, campaign), "items")
 
 
@@ -134,11 +134,11 @@ def test_four_eyes_then_the_same_person_is_refused_and_another_one_clears(
     run: Run, world: World, campaign: str
 ) -> None:
     points = {"contact_points": [{"id": f"cp-{campaign}", "token": TOKEN}]}
-    own = source(campaign, **points)
+    own = source_of(campaign, **points)
     del own["acquired_at"]
-    bought = {**source(campaign, **points), "source_id": "bought", "method": "indirect.purchased_list"}
+    bought = {**source_of(campaign, **points), "source_id": "bought", "method": "indirect.purchased_list"}
     world.put("sources", [(campaign, own), (campaign, bought)])
-    world.put("consents", [(campaign, consent(campaign))])
+    world.put("consents", [(campaign, consent_of(campaign))])
     (id_,) = publish(world, [campaign], campaign)
     first = run("review", "release", id_, *REASON)
     assert (first.code, one(first)["outcome"]) == (0, "waiting")
@@ -230,7 +230,7 @@ def test_a_note_then_it_is_recorded_and_the_item_stays_open(run: Run, world: Wor
 
 
 def test_an_ask_then_the_person_is_asked(run: Run, world: World, campaign: str) -> None:
-    world.put("sources", [(campaign, source(campaign))])
+    world.put("sources", [(campaign, source_of(campaign))])
     (id_,) = publish(world, [campaign], campaign)
     done = run("review", "ask", id_)
     assert (done.code, one(done)["outcome"]) == (0, "asked")

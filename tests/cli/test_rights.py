@@ -28,7 +28,7 @@ from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
 from tests.support.invented import KEY, bare
 from tests.support.secure import Secured, secured
-from tests.support.world import DEADLINE, World, consent, eventually, send, source, until
+from tests.support.world import DEADLINE, World, consent_of, eventually, send_to, source_of, until
 
 As = Callable[..., Outcome]
 """Runs a command as one of the parts."""
@@ -95,7 +95,7 @@ def test_each_part_with_its_own_rights_then_all_of_it_works_and_the_auditor_chan
     campaign = tmp_path / "campaign.jsonl"
 
     def publishes(*numbers: int) -> Any:
-        lines = [json.dumps(send(name, number)) for number in numbers for name in ("anna", "ben")]
+        lines = [json.dumps(send_to(name, number)) for number in numbers for name in ("anna", "ben")]
         campaign.write_text("\n".join(lines))
         before = len(world.audits())
         told = as_("platform", "publish", str(campaign), "--json")
@@ -136,7 +136,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
     made = _inputs(tmp_path)
     world.put("reference", [("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "見本名簿"})])
     lines = tmp_path / "campaign.jsonl"
-    lines.write_text(json.dumps(send("zoe", "commands")))
+    lines.write_text(json.dumps(send_to("zoe", "commands")))
     assert as_("platform", "publish", str(lines)).code == 0
     until(lambda: "e-commands" in world.verdicts(), "a decision")
     (did,) = (one.did for one in world.audits() if one.send and one.send["event_id"] == "e-commands")
@@ -192,8 +192,8 @@ def _inputs(folder: Path) -> dict[str, str]:
     """Makes a file for each command that reads one."""
     stop = {"v": 1, "kind": "objection", "suppression_id": "stop-1", "received_at": "2026-01-01", "recipient_id": "yan"}
     values = {
-        "sources": bare(source("yan")),
-        "consents": consent("yan"),
+        "sources": bare(source_of("yan")),
+        "consents": consent_of("yan"),
         "suppressions": stop,
         "reference": {"v": 1, "kind": "controller", "id": "C9"},
     }

@@ -21,7 +21,7 @@ from tests.support import canaries
 from tests.support.canaries import NARUMI, PEOPLE
 from tests.support.invented import known_by
 from tests.support.list_files import list_map
-from tests.support.world import TEMPLATE, Supervised, World, consent, own_keys, send, source, until
+from tests.support.world import TEMPLATE, Supervised, World, consent_of, own_keys, send_to, source_of, until
 
 NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
 FREE = ("recalls", "audit", "manifests", "ledger")
@@ -105,7 +105,7 @@ def worker(world: World, tmp_path: Path) -> Iterator[Supervised]:
 def faulty() -> Iterator[tuple[str | None, bytes]]:
     """Yields sends that cannot be read and hold somebody, each in another way."""
     for number, person in enumerate(PEOPLE):
-        good = send(f"c{number}", f"bad-{number}", delivery=person)
+        good = send_to(f"c{number}", f"bad-{number}", delivery=person)
         value = orjson.dumps(good)
         yield None, value[:-1]
         yield None, value + value
@@ -127,9 +127,9 @@ def faulty() -> Iterator[tuple[str | None, bytes]]:
 
 def unreadable_facts() -> Iterator[tuple[str, str | None, dict[str, Any]]]:
     """Yields topic, key and value of facts that cannot be read and name somebody where no name belongs."""
-    yield "sources", None, {**source("f1"), NAME: NAME}
-    yield "sources", None, {**source("f2"), "route": NAME}
-    yield "sources", None, source("f3", contact_points=[{"id": PHONE, "token": "t1_" + "A" * 43}])
+    yield "sources", None, {**source_of("f1"), NAME: NAME}
+    yield "sources", None, {**source_of("f2"), "route": NAME}
+    yield "sources", None, source_of("f3", contact_points=[{"id": PHONE, "token": "t1_" + "A" * 43}])
     yield "suppressions", None, {"v": 1, "kind": NAME, "recipient_id": NAME}
     yield "reference", None, {"v": 1, "kind": "template", "id": "T9", "display_ok": {NAME: ["postal"]}}
     yield "reference", None, {"v": 1, "kind": "controller", "id": "C9", "notice_items": {"purposes": {NAME: "x"}}}
@@ -144,14 +144,14 @@ def judged(world: World) -> dict[str, tuple[str, str | None]]:
         check = {"checked_at": "2024-01-01", "basis": "consent", **checked}
         world.put(
             "sources",
-            [(name, source(name, contact_points=[{"id": "cp", **known_by(person)}], check=check, birth_date=BORN))],
+            [(name, source_of(name, contact_points=[{"id": "cp", **known_by(person)}], check=check, birth_date=BORN))],
         )
-        world.put("consents", [(name, consent(name))])
+        world.put("consents", [(name, consent_of(name))])
         point = {"contact_point": {"id": "cp", "country": "JP"}, "delivery": person}
-        world.put("sends", [(name, send(name, f"clear-{name}", **point))])
-        world.put("sends", [(name, send(name, f"face-{name}", template_id="T-FACE", **point))])
-        world.put("sends", [(f"u{name}", send(f"u{name}", f"unknown-{name}", **point))])
-    world.put("sends", [("c0", send("c0", "defect", delivery=NARUMI))])
+        world.put("sends", [(name, send_to(name, f"clear-{name}", **point))])
+        world.put("sends", [(name, send_to(name, f"face-{name}", template_id="T-FACE", **point))])
+        world.put("sends", [(f"u{name}", send_to(f"u{name}", f"unknown-{name}", **point))])
+    world.put("sends", [("c0", send_to("c0", "defect", delivery=NARUMI))])
     world.put("sends", faulty())
     count = 3 * len(PEOPLE) + 1 + len(list(faulty()))
     world.await_audits(count)
@@ -276,7 +276,7 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
             pages += error.read()
     assert b"unreadable_facts" in pages
 
-    world.put("consents", [(None, {**consent("c0"), "crash": NAME})])
+    world.put("consents", [(None, {**consent_of("c0"), "crash": NAME})])
     assert worker.wait() == 70
     written = {"pages": pages, "commands": said.written, "log": worker.log.read_bytes()}
     assert b'"DECISION_FAILED"' in written["log"]

@@ -20,7 +20,7 @@ from gatekeeper.settings import Settings
 from streams.client import cluster
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.world import World, consent, send, until
+from tests.support.world import World, consent_of, send_to, until
 from tests.unit.test_witness import Place
 
 POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
@@ -113,7 +113,7 @@ def test_an_aborted_transaction_alone_then_offsets_lag_and_no_send_waits(
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=2)
     with world.transaction() as other:
-        world.put("sends", [("anna", send("anna"))], other, partition=0)
+        world.put("sends", [("anna", send_to("anna"))], other, partition=0)
         other.abort_transaction(30)
     found = run("status", "--json").json["partitions"][0]
     assert (found["lag"], found["waiting_age_ms"]) == (2, None)
@@ -124,7 +124,7 @@ def test_a_foreign_transaction_left_open_then_status_names_its_client_and_the_ca
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=2)
     with world.transaction() as other:
-        world.put("consents", [("anna", consent("anna"))] * 2, other, partition=1)
+        world.put("consents", [("anna", consent_of("anna"))] * 2, other, partition=1)
         assert "transaction_open" not in run("status", "--json").json["findings"], "it is young"
         monkeypatch.setattr("gatekeeper.cli.status.OPEN_MS", 0)
         found = run("status", "--json")
@@ -170,7 +170,7 @@ def test_a_worker_at_work_held_up_and_killed_then_status_says_each(
         assert 0 <= only["written_age_ms"] < 60_000
         assert run("status").out.startswith("All is well")
         with world.transaction() as other:
-            world.put("consents", [("anna", consent("anna"))], other)
+            world.put("consents", [("anna", consent_of("anna"))], other)
             world.sends(["anna"], 2)  # waits for the facts, which nobody commits
             until(lambda: findings() == ["not_deciding"], "an owner that decides nothing")
             spoken = run("status").out.splitlines()[0]
@@ -240,7 +240,7 @@ def test_a_producer_with_librdkafkas_own_partitioner_then_what_is_misplaced_is_r
     world = World(kafka.bootstrap, prefix, partitions=2).create()
     names = [f"p{number}" for number in range(40)]
     world.people(names[:30])
-    sends = ((name, send(name, name)) for name in names)
+    sends = ((name, send_to(name, name)) for name in names)
     world.put("sends", sends, world.producer(partitioner="consistent_random"))
     with world.process(tmp_path / "worker.log"):
         world.await_audits(len(names))

@@ -21,7 +21,7 @@ from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
 from tests.support import staff
-from tests.support.world import World, send, source, until
+from tests.support.world import World, send_to, source_of, until
 
 
 def controller(system: System, name: str = "midori", **more: Any) -> None:
@@ -128,7 +128,7 @@ def test_a_batch_then_it_is_quarantined_and_its_check_stays(run: Run, system: Sy
 def test_a_batch_that_only_sources_name_then_it_is_quarantined_and_one_that_nothing_names_is_not(
     run: Run, system: System
 ) -> None:
-    system.put("sources", json.dumps(source("r1", batch_id="B2")).encode(), key=b"r1")
+    system.put("sources", json.dumps(source_of("r1", batch_id="B2")).encode(), key=b"r1")
     assert run("source", "quarantine", "B2", "--reason", "stolen").code == 0
     assert records(system, "reference")[0].state == "quarantined"
     assert "B3" in run("source", "quarantine", "B3", "--reason", "stolen").says(2)
@@ -184,7 +184,7 @@ def test_suspended_then_the_next_send_is_withheld_and_after_resuming_it_is_clear
     world.people(["r1"])
 
     def verdict(number: int) -> tuple[str, str | None]:
-        world.put("sends", [("r1", send("r1", number))])
+        world.put("sends", [("r1", send_to("r1", number))])
         return until(lambda: world.verdicts().get(f"e-{number}"), "the decision")
 
     assert verdict(1) == ("clear", None)
@@ -202,8 +202,8 @@ def test_a_dry_run_then_people_and_what_can_be_recalled_are_told_and_nothing_is_
     run: Run, system: System
 ) -> None:
     for name in ("r1", "r2"):
-        system.put("sources", json.dumps(source(name, batch_id="B2")).encode(), key=name.encode())
-    value = json.dumps(send("r1", 0)).encode()
+        system.put("sources", json.dumps(source_of(name, batch_id="B2")).encode(), key=name.encode())
+    value = json.dumps(send_to("r1", 0)).encode()
     place = {"topic": system.settings.topic("sends"), "partition": 0, "offset": 0, "timestamp": 0}
     entry = entries.clearance(
         parse("sends", b"r1", value), did="D", at=0, until=2**52, basis="s-r1", released=False, src=place

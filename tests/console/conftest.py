@@ -32,7 +32,7 @@ from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
 from tests.support import staff
 from tests.support.authenticator import Passkey, text
-from tests.support.world import World, send, until
+from tests.support.world import World, send_to, until
 
 PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
@@ -133,7 +133,7 @@ class Site(Served):
         """Publishes a send to each, of one campaign, and returns its id once all are in the model as withheld."""
         campaign = more.pop("campaign_id", f"K-{uuid.uuid4().hex[:8]}")
         before = len(self.items(campaign))
-        sends = [(name, send(name, next(_NUMBERS), campaign_id=campaign, **more)) for name in names]
+        sends = [(name, send_to(name, next(_NUMBERS), campaign_id=campaign, **more)) for name in names]
         self.world.put("sends", sends)
         until(lambda: len(self.items(campaign)) == before + len(names), "the items of a campaign")
         return campaign

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from gatekeeper.console.identity_provider import Provider
 from tests.console.conftest import PASSWORD, Site, day, send_number, served
 from tests.support.provider import provider, provider_file
-from tests.support.world import send, until
+from tests.support.world import send_to, until
 
 SignIn = Callable[..., Page]
 
@@ -191,7 +191,7 @@ def test_a_script_as_a_campaigns_name_then_it_is_shown_nowhere_and_runs_nowhere(
     script = "<script>document.title = 'mine'</script>"
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    site.world.put("sends", [("y", send("y", send_number(), campaign_id=script))])  # no send: a dead letter
+    site.world.put("sends", [("y", send_to("y", send_number(), campaign_id=script))])  # no send: a dead letter
     until(lambda: site.world.read("deadletter"), "the dead letter")
     page.goto("/items", wait_until="load")
     page.fill("#filter-campaign", script)

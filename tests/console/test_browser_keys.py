@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Site, send_number
-from tests.support.world import source, until
+from tests.support.world import source_of, until
 
 
 def listed(page: Page, campaign: str) -> list[str]:
@@ -66,7 +66,7 @@ def test_the_key_of_a_note_then_it_is_kept_and_the_send_stays_open(page: Page, s
 
 def test_the_key_that_asks_then_the_person_is_asked_once_it_is_confirmed(page: Page, site: Site) -> None:
     name = f"ask{send_number()}"
-    site.world.put("sources", [(name, source(name))])  # and no consent
+    site.world.put("sources", [(name, source_of(name))])  # and no consent
     (id_,) = listed(page, site.publish([name]))
     page.keyboard.press("j")
     page.keyboard.press("a")

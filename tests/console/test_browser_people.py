@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.conftest import Site, send_number, served, touch
-from tests.support.world import TOKEN, World, consent, send, source, until
+from tests.support.world import TOKEN, World, consent_of, send_to, source_of, until
 
 RACES = int(os.environ.get("RACES", "100"))
 """Acts that are raced; 1,000 on demand."""
@@ -39,14 +39,14 @@ def torn(site: Site) -> str:
     name = f"two{send_number()}"
     point = {"contact_points": [{"id": f"cp-{name}", "token": TOKEN}]}
     check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
-    bought = source(name, source_id="other", method="indirect.purchased_list", provided_by="broker-a",
+    bought = source_of(name, source_id="other", method="indirect.purchased_list", provided_by="broker-a",
                     check={**check, "basis": "consent"}, **point)  # fmt: skip
     for unknown in ("notice_id", "purposes_told", "acquired_at"):
         del bought[unknown]
-    own = source(name, source_id="own", **point)
+    own = source_of(name, source_id="own", **point)
     del own["acquired_at"]
     site.world.put("sources", [(name, own), (name, bought)])
-    site.world.put("consents", [(name, consent(name))])
+    site.world.put("consents", [(name, consent_of(name))])
     return name
 
 
@@ -99,7 +99,7 @@ def test_acts_before_the_worker_decides_then_they_wait_and_the_undo_is_in_time(
 ) -> None:
     world = World(site.world.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1, max_lag=30.0).create()
     world.people(["y"], may_be_minor=True)
-    world.put("sends", [("y", send("y", 0))])
+    world.put("sends", [("y", send_to("y", 0))])
     settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data"), "user": "hanako"})
     with ExitStack() as stack:
         with world.process(tmp_path / "worker.log"):

@@ -13,7 +13,7 @@ import pytest
 from schemas.codec import decode
 from tests.console.conftest import Site, field_of
 from tests.support.authenticator import Passkey, challenge_in
-from tests.support.world import send, until
+from tests.support.world import send_to, until
 
 KINDS = ("suspend", "resume", "quarantine", "erase", "readmit", "activate")
 
@@ -136,7 +136,7 @@ def test_what_nobody_knows_then_the_page_says_so_and_nothing_is_written(site: Si
 def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_withheld(site: Site) -> None:
     batch, name = f"B-{uuid.uuid4().hex[:6]}", f"p-{uuid.uuid4().hex[:6]}"
     site.world.people([name], batch_id=batch)
-    site.world.put("sends", [(name, send(name, uuid.uuid4().hex, campaign_id="K-frozen"))])
+    site.world.put("sends", [(name, send_to(name, uuid.uuid4().hex, campaign_id="K-frozen"))])
     client = site.client("manager")
     counts = "/campaigns/K-frozen/counts.json"
     until(lambda: (found := client.get(counts)).status_code == 200 and found.json()["cleared"], "the decision")
@@ -145,7 +145,7 @@ def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_with
     assert re.search(r"<th scope=\"row\">K-frozen</th><td>[^<]*</td><td class=\"number\">1</td>", page)
     assert not [one for one in records(site, "acts") if getattr(one, "subject", None) == f"batch/{batch}"]
     done(client, "quarantine", form(page, batch))
-    site.world.put("sends", [(name, send(name, uuid.uuid4().hex, campaign_id="K-frozen2"))])
+    site.world.put("sends", [(name, send_to(name, uuid.uuid4().hex, campaign_id="K-frozen2"))])
     until(lambda: site.items("K-frozen2"), "the withheld send")
     (item,) = site.items("K-frozen2")
     assert "SOURCE_BATCH_QUARANTINED" in client.get(f"/items/{item['id']}").text

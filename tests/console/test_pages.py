@@ -13,7 +13,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.words import Words, law
 from tests.console.conftest import Site, served
-from tests.support.world import send, until
+from tests.support.world import send_to, until
 from tests.unit.test_witness import Place
 
 ROOMS = ("/overview", "/campaigns", "/reasons", "/manage")
@@ -36,7 +36,7 @@ def test_a_page_then_it_speaks_both_languages_and_has_no_style_or_script_inside(
 def test_a_campaign_then_its_page_says_what_the_records_say(site: Site) -> None:
     campaign = site.withheld(2)
     site.world.people(["card"])
-    site.world.put("sends", [("card", send("card", uuid.uuid4().hex, campaign_id=campaign))])
+    site.world.put("sends", [("card", send_to("card", uuid.uuid4().hex, campaign_id=campaign))])
     client = site.client("viewer")
     path = f"/campaigns/{campaign}/counts.json"
     until(lambda: (client.get(path).json())["decided"] == 3, "the counts")

@@ -19,7 +19,7 @@ from gatekeeper.console.session import COOKIE
 from streams.client import fact_with_act
 from streams.operations import erasures
 from tests.console.conftest import Site, field_of
-from tests.support.world import TOKEN, send, until
+from tests.support.world import TOKEN, send_to, until
 
 UNKNOWN = inquiry.make("A" * 26)
 PRIVATE = ("例 花子", "見本町", "100-0000", TOKEN, "t1_")
@@ -35,7 +35,7 @@ def cleared(site: Site) -> tuple[str, str]:
 def again(site: Site, name: str) -> str:
     """Sends one more letter to somebody, and returns its inquiry code once the console knows of it."""
     number = uuid.uuid4().hex[:8]
-    site.world.put("sends", [(name, send(name, number))])
+    site.world.put("sends", [(name, send_to(name, number))])
 
     def found() -> str | None:
         for message in site.world.read("cleared"):
@@ -96,7 +96,7 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
     assert f'action="/people/{name}/stop"' in client.get(f"/letters/{code}").text
     done = stopped(client, name, reason="by telephone", evidence="call-7")
     number = uuid.uuid4().hex[:8]  # acknowledged, so it binds from here on
-    site.world.put("sends", [(name, send(name, number))])
+    site.world.put("sends", [(name, send_to(name, number))])
     assert done.status_code == 303
     assert "The stop is entered" in client.get(done.headers["location"]).text
     verdicts = until(lambda: (found := site.world.verdicts()).get(f"e-{number}") and found, "a decision")

@@ -11,7 +11,7 @@ import pytest
 
 from gatekeeper.console.pages import item
 from tests.console.conftest import Site, day
-from tests.support.world import send, until
+from tests.support.world import send_to, until
 
 
 def test_groups_then_each_cause_is_a_row_with_its_origin_count_and_link(site: Site) -> None:
@@ -53,7 +53,7 @@ def test_a_piece_sent_twice_then_it_is_informational_and_hidden(site: Site) -> N
     world = site.world
     world.people(["twice"])
     campaign = site.withheld(1)
-    piece = send("twice", "twice", campaign_id=campaign)
+    piece = send_to("twice", "twice", campaign_id=campaign)
     world.put("sends", [("twice", {**piece, "event_id": f"e-twice-{n}"}) for n in range(2)])
     until(lambda: len(site.items(campaign)) == 2, "the duplicate")
     client = site.client()

@@ -18,7 +18,7 @@ from tests.console.conftest import BROWSER, PASSWORD, Site, send_number
 from tests.support import canaries
 from tests.support.canaries import NARUMI, PEOPLE
 from tests.support.invented import known_by
-from tests.support.world import source, until
+from tests.support.world import source_of, until
 
 BORN = "2015-06-05"
 """The birthday of everybody here, which withholds their letters as a child's."""
@@ -91,7 +91,7 @@ def test_canary_people_typed_looked_at_and_searched_for_then_nothing_of_them_is_
     for person in PEOPLE:
         name = f"canary{send_number()}"
         site.world.put(
-            "sources", [(name, source(name, contact_points=[{"id": "cp", **known_by(person)}], birth_date=BORN))]
+            "sources", [(name, source_of(name, contact_points=[{"id": "cp", **known_by(person)}], birth_date=BORN))]
         )
         point = {"contact_point": {"id": "cp", "country": "JP"}, "delivery": person}
         site.publish([name], campaign_id=campaign, **point)

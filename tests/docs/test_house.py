@@ -1,4 +1,4 @@
-"""A stranger finds a room: within a layer the name of a module stands once, and that of a class or a type."""
+"""A stranger finds a room: a name stands once within a layer, and helpers of tests stand in one folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 FREE = ("gatekeeper/cli/", "gatekeeper/console/pages/")
 """Folders whose files have the name of their command or page, whatever else has it."""
+PROGRAMS = ("chaos", "simulation")
+"""Folders of `tests` that are programs of their own, with their own parts."""
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +66,10 @@ def test_a_module_then_its_name_stands_once_in_its_layer(house: Path, layers: di
 def test_a_class_or_type_then_its_name_stands_once_in_its_layer(layers: dict[str, list[Path]]) -> None:
     for layer, files in layers.items():
         assert twice([(name, file) for file in files for name in types(file.read_text("utf-8"))]) == {}, layer
+
+
+def test_a_helper_of_tests_then_it_stands_in_support(house: Path) -> None:
+    tests = house / "tests"
+    files = [file for file in tests.rglob("*.py") if file.relative_to(tests).parts[0] not in (*PROGRAMS, "support")]
+    helpers = [file for file in files if not file.name.startswith(("test_", "conftest", "__init__"))]
+    assert [str(file.relative_to(house)) for file in helpers] == []

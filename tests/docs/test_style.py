@@ -10,7 +10,7 @@ import pytest
 from gatekeeper.cli import HEADINGS
 from gatekeeper.texts import text
 from tests.docs.conftest import PAGES
-from tests.docs.sentences import docstrings, long, of_page, words
+from tests.support.sentences import docstrings, long, of_page, words
 
 HOW_TO = sorted(name for name in PAGES if name.startswith("docs/how-to/"))
 RIDDLES = (

@@ -21,8 +21,8 @@ from gatekeeper.policy.reasons import CATALOGUE
 from schemas.codec import canonical
 from schemas.decision import Decision
 from schemas.events import Send
-from tests.golden.table import CASES, decided, events
 from tests.support import invented
+from tests.support.golden_cases import CASES, decided, events
 from tests.support.world import key_folder
 
 

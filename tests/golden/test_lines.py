@@ -10,8 +10,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 import gatekeeper.deciding
-from tests.golden import crowd, kept
-from tests.golden.table import CASES, decided
+from tests.support import crowd, kept_rules
+from tests.support.golden_cases import CASES, decided
 
 DECIDING = Path(gatekeeper.deciding.__file__).parent
 PEOPLE = 4_000
@@ -79,8 +79,8 @@ def test_golden_cases_and_people_then_no_line_that_decides_is_left_out() -> None
     before = sys.gettrace()
     sys.settrace(call)
     try:
-        kept.digest_of(map(decided, CASES.values()))
-        kept.digest_of(crowd.decisions(kept.SEED, PEOPLE))
+        kept_rules.digest_of(map(decided, CASES.values()))
+        kept_rules.digest_of(crowd.decisions(kept_rules.SEED, PEOPLE))
     finally:
         sys.settrace(before)
 
@@ -92,6 +92,6 @@ def test_golden_cases_and_people_then_no_line_that_decides_is_left_out() -> None
                 left[f"{file}:{function.co_qualname}"] = sorted(missing)
     assert left.keys() == UNRUN.keys(), (
         f"{ {name: at for name, at in left.items() if name not in UNRUN} } are run by no golden case and nobody of "
-        "tests/golden/crowd.py, so that a change there goes unseen: add a case. "
+        "tests/support/crowd.py, so that a change there goes unseen: add a case. "
         f"{sorted(UNRUN.keys() - left.keys())} are run: take them out of UNRUN."
     )

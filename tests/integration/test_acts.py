@@ -11,7 +11,7 @@ from schemas.codec import encode
 from schemas.topics import subject_key
 from tests.support import roles, staff
 from tests.support.invented import item_act
-from tests.support.world import TOKEN, World, consent, eventually, send
+from tests.support.world import TOKEN, World, consent_of, eventually, send_to
 
 NOW = {"at": "2026-01-01T09:00:00+09:00"}
 
@@ -25,7 +25,7 @@ def young(world: World, count: int) -> list[str]:
     """People of whom it is not known whether they are of age: a reviewer may release what is sent to them."""
     names = [f"y{number}" for number in range(count)]
     world.people(names, may_be_minor=True)
-    world.put("sends", ((name, send(name, name)) for name in names))
+    world.put("sends", ((name, send_to(name, name)) for name in names))
     return names
 
 
@@ -43,7 +43,7 @@ async def answered(world: World, count: int) -> None:
 
 def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(world):
     young(world, 4)
-    world.put("sends", [("u1", send("u1", "u1"))])
+    world.put("sends", [("u1", send_to("u1", "u1"))])
     bad = [b"", b"{", b'{"v":1,"kind":"fly"}', b"x" * 70_000]
     outcomes = {
         "wrong-decision": ("refused", "item_differs"),
@@ -84,7 +84,7 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
             world.put("acts", [("topic/sends", looked | {"at": staff.now()})], partition=there)
             world.act("release", found["e-y3"], act_id="last")
             await answered(world, len(outcomes) + len(bad))
-            world.put("sends", [("y0", send("y0", "next"))])
+            world.put("sends", [("y0", send_to("y0", "next"))])
             await eventually(lambda: "e-next" in world.verdicts(), "the next send")
 
     asyncio.run(run())
@@ -104,8 +104,8 @@ def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(worl
     other = {"v": 1, "source_id": "other", "collected_by": "C1", **bought, **points,
              "check": {**check, "basis": "consent"}}  # fmt: skip
     world.put("sources", [("y0", own), ("y0", {k: v for k, v in other.items() if v is not None})])
-    world.put("consents", [("y0", consent("y0"))])
-    world.put("sends", [("y0", send("y0", 0))])
+    world.put("consents", [("y0", consent_of("y0"))])
+    world.put("sends", [("y0", send_to("y0", 0))])
 
     async def run() -> None:
         async with world.worker():
@@ -159,7 +159,7 @@ def test_given_a_withdrawal_acknowledged_before_the_release_then_it_wins_every_t
     def race(found: dict) -> None:
         producer = world.producer(**{"linger.ms": 0})
         for name in names:
-            world.put("consents", [(name, consent(name, "Withdrawn"))], producer)  # acknowledged when it returns
+            world.put("consents", [(name, consent_of(name, "Withdrawn"))], producer)  # acknowledged when it returns
             world.act("release", found[f"e-{name}"], producer, act_id=f"a-{name}")
 
     async def run() -> None:
@@ -202,14 +202,14 @@ def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_hole
     act = {"v": 1, "kind": "withdraw", "act_id": "w1", "by": "cc-1", "recipient_id": "r1"}
     act["at"] = staff.now()
     with world.transaction() as through:
-        world.put("consents", [("r1", consent("r1", "Withdrawn"))], through)
+        world.put("consents", [("r1", consent_of("r1", "Withdrawn"))], through)
         world.put("acts", [("r1", act)], through)
         through.commit_transaction(30)
         through.begin_transaction()
         world.put("acts", [("r1", {**act, "act_id": "w2"})], through)
         through.abort_transaction(30)
     world.put("acts", [("r1", {**act, "act_id": "w3", "by": "hanako"})])
-    world.put("sends", [("r1", send("r1", 0))])
+    world.put("sends", [("r1", send_to("r1", 0))])
 
     async def run() -> None:
         async with world.worker():

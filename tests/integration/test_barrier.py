@@ -13,7 +13,7 @@ from streams.worker import facts, holders, reevaluation, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
-from tests.support.world import World, consent, controller, eventually, send
+from tests.support.world import World, consent_of, controller_record, eventually, send_to
 
 LAG = 30.0
 """Seconds for which a chunk waits for the facts here; nothing else waits."""
@@ -62,17 +62,17 @@ async def held(followers: Followers) -> AsyncIterator[Callable[[], None]]:
 
 
 def withdrawal(world: World) -> None:
-    world.put("consents", [("r1", consent("r1", "Withdrawn"))])
+    world.put("consents", [("r1", consent_of("r1", "Withdrawn"))])
 
 
 def transactional_withdrawal(world: World) -> None:
     with world.transaction() as through:
-        world.put("consents", [("r1", consent("r1", "Withdrawn"))], through)
+        world.put("consents", [("r1", consent_of("r1", "Withdrawn"))], through)
         through.commit_transaction(30)
 
 
 def suspension(world: World) -> None:
-    world.put("reference", [controller(suspended_since="2026-01-01T09:00:00+09:00")])
+    world.put("reference", [controller_record(suspended_since="2026-01-01T09:00:00+09:00")])
 
 
 def objection(world: World) -> None:
@@ -91,11 +91,11 @@ FACTS = {
 async def send_after(world: World, fact: Callable[[World], None], followers: type[Followers], *, waits: bool) -> None:
     async with world.worker(followers=followers) as app:
         await eventually(lambda: app.followers.store.people == 2 and app.gate.readiness()["partitions"], "facts")
-        world.put("sends", [("r2", send("r2", "before"))])
+        world.put("sends", [("r2", send_to("r2", "before"))])
         await eventually(lambda: len(world.audits()) == 1, "a send before")
         async with held(app.followers) as let_go:
             await asyncio.to_thread(fact, world)  # acknowledged when this returns
-            world.put("sends", [("r1", send("r1", "after"))])
+            world.put("sends", [("r1", send_to("r1", "after"))])
             if waits:
                 await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
                 assert not app.gate.readiness()["ready"]
@@ -133,8 +133,8 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
         async with world.worker() as app:
             await eventually(lambda: app.gate.readiness()["ready"], "readiness")
             with world.transaction() as through:
-                world.put("consents", [("r2", consent("r2", "Withdrawn"))], through)
-                world.put("sends", [(name, send(name, name)) for name in stale])
+                world.put("consents", [("r2", consent_of("r2", "Withdrawn"))], through)
+                world.put("sends", [(name, send_to(name, name)) for name in stale])
                 await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
                 assert not app.gate.readiness()["ready"]
                 await eventually(named, "the log names who holds the barrier")
@@ -142,7 +142,7 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
                 assert not world.acted(), "nothing is judged again while facts are late"
                 await asyncio.to_thread(through.abort_transaction, 30)
             await eventually(lambda: len(world.read("cleared")) == len(stale), "all of them, cleared")
-            world.put("sends", [("r1", send("r1", "later"))])
+            world.put("sends", [("r1", send_to("r1", "later"))])
             await eventually(lambda: "e-later" in world.verdicts(), "the send after")
             await eventually(lambda: app.gate.readiness()["ready"], "readiness again")
 
@@ -240,8 +240,8 @@ def test_given_a_race_of_600_withdrawals_and_sends_then_none_is_cleared(world, m
 
     import orjson
 
-    encoded = {name: orjson.dumps(send(name, name)) for name in names}
-    withdrawals = {name: orjson.dumps(consent(name, "Withdrawn")) for name in names}
+    encoded = {name: orjson.dumps(send_to(name, name)) for name in names}
+    withdrawals = {name: orjson.dumps(consent_of(name, "Withdrawn")) for name in names}
 
     async def run() -> None:
         async with world.worker(followers=Watched) as app:

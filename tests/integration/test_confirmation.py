@@ -13,7 +13,7 @@ from schemas.codec import decode, encode
 from streams.worker import reevaluation
 from streams.worker.clock import Clock
 from tests.support import invented as facts
-from tests.support.world import TOKEN, World, eventually, send
+from tests.support.world import TOKEN, World, eventually, send_to
 
 DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
@@ -76,7 +76,7 @@ def outcomes(world: World) -> list[str]:
 
 def test_given_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good(world):
     bought(world, "yes", "no")
-    world.put("sends", [(name, send(name, name)) for name in ("yes", "no")])
+    world.put("sends", [(name, send_to(name, name)) for name in ("yes", "no")])
 
     async def run() -> None:
         async with world.worker():
@@ -87,7 +87,7 @@ def test_given_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_fo
             answer(world, "no", "no")
             answer(world, "yes", "yes")
             await eventually(lambda: len(world.read("cleared")) == 1, "the send of who said yes")
-            world.put("sends", [(name, send(name, f"{name}-again")) for name in ("yes", "no")])
+            world.put("sends", [(name, send_to(name, f"{name}-again")) for name in ("yes", "no")])
             await eventually(lambda: len(world.audits()) == 2 + 4 + 1 + 2, "later sends")
 
     asyncio.run(run())
@@ -107,7 +107,7 @@ def test_given_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_fo
 
 def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once(world):
     bought(world, "p1")
-    world.put("sends", [("p1", send("p1"))])
+    world.put("sends", [("p1", send_to("p1"))])
 
     async def asked() -> None:
         async with world.worker():
@@ -119,7 +119,7 @@ def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once
         async with world.worker():
             await eventually(lambda: world.read("cleared"), "the send")
             world.put("reference", [LIST])  # touches everybody who still waits: nobody
-            world.put("sends", [("p1", send("p1", "later"))])
+            world.put("sends", [("p1", send_to("p1", "later"))])
             await eventually(lambda: len(world.audits()) == 4, "a later send")
 
     asyncio.run(asked())
@@ -133,13 +133,13 @@ def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once
 def test_given_items_that_nobody_asked_about_then_a_yes_clears_them_too(world, running):
     others = [f"o{number}" for number in range(300)]
     bought(world, "p1", *others)
-    world.put("sends", [("p1", send("p1", "before")), ("p1", send("p1", "asked"))])
+    world.put("sends", [("p1", send_to("p1", "before")), ("p1", send_to("p1", "asked"))])
 
     async def withheld() -> None:
         await eventually(lambda: len(world.read("review")) == 2, "two items")
         world.act("ask", world.items()["e-asked"])
         await eventually(lambda: world.acted(), "the act")
-        sends = [*((name, send(name, name)) for name in others), ("p1", send("p1", "pending"))]
+        sends = [*((name, send_to(name, name)) for name in others), ("p1", send_to("p1", "pending"))]
         world.put("sends", sends)
         await eventually(lambda: len(world.read("review")) == 303, "items made while the question is open")
 
@@ -166,7 +166,7 @@ def test_given_items_that_nobody_asked_about_then_a_yes_clears_them_too(world, r
 
 def test_given_silence_then_pending_and_after_the_window_lapsed_by_time_alone(world, monkeypatch):
     bought(world, "p1")
-    world.put("sends", [("p1", send("p1", "first"))])
+    world.put("sends", [("p1", send_to("p1", "first"))])
     right = Clock.now
 
     async def asked() -> None:
@@ -174,12 +174,12 @@ def test_given_silence_then_pending_and_after_the_window_lapsed_by_time_alone(wo
             await eventually(lambda: world.read("review"), "an item")
             ask(world)
             await eventually(lambda: world.acted(), "the act")
-            world.put("sends", [("p1", send("p1", "soon"))])
+            world.put("sends", [("p1", send_to("p1", "soon"))])
             await eventually(lambda: len(world.audits()) == 3, "a send in the window")
 
     async def a_month_later() -> None:
         async with world.worker():
-            world.put("sends", [("p1", send("p1", "late"))])
+            world.put("sends", [("p1", send_to("p1", "late"))])
             await eventually(lambda: len(world.audits()) == 4, "a send after it")
 
     asyncio.run(asked())
@@ -198,7 +198,7 @@ def test_given_silence_then_pending_and_after_the_window_lapsed_by_time_alone(wo
 def test_given_a_yes_that_counts_only_later_then_time_alone_clears_the_send(world, monkeypatch):
     monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.1)
     bought(world, "p1")
-    world.put("sends", [("p1", send("p1"))])
+    world.put("sends", [("p1", send_to("p1"))])
 
     async def run() -> None:
         async with world.worker():
@@ -212,7 +212,7 @@ def test_given_a_yes_that_counts_only_later_then_time_alone_clears_the_send(worl
                 recipient_id="p1", notice_id="N1", answers=asked.request_id, event_time=soon, record_id="R-9"
             )
             world.put("consents", [("p1", consent)])
-            world.put("sends", [("p1", send("p1", "meanwhile"))])
+            world.put("sends", [("p1", send_to("p1", "meanwhile"))])
             await eventually(lambda: len(world.read("cleared")) == 2, "both sends, once the yes counts")
 
     asyncio.run(run())
@@ -222,14 +222,14 @@ def test_given_a_yes_that_counts_only_later_then_time_alone_clears_the_send(worl
 
 def test_given_an_uphold_taken_back_after_the_yes_then_that_send_goes_out_too(world):
     bought(world, "p1")
-    world.put("sends", [("p1", send("p1", "first"))])
+    world.put("sends", [("p1", send_to("p1", "first"))])
 
     async def run() -> None:
         async with world.worker():
             await eventually(lambda: world.read("review"), "an item")
             ask(world)
             await eventually(lambda: world.acted(), "the act")
-            world.put("sends", [("p1", send("p1", "upheld"))])
+            world.put("sends", [("p1", send_to("p1", "upheld"))])
             await eventually(lambda: len(world.read("review")) == 2, "a second item")
             item = world.items()["e-upheld"]
             world.act("uphold", item, act_id="uphold-1")

@@ -40,7 +40,17 @@ from streams.operations.coverage import check
 from tests.support import forked
 from tests.support.facts import fact
 from tests.support.invented import TOKENS
-from tests.support.world import NOTICE, PURPOSES, TEMPLATE, World, consent, controller, send, source, until
+from tests.support.world import (
+    NOTICE,
+    PURPOSES,
+    TEMPLATE,
+    World,
+    consent_of,
+    controller_record,
+    send_to,
+    source_of,
+    until,
+)
 
 AT = 1_800_000_000_000
 SIZE = 10
@@ -67,18 +77,18 @@ class Forger:
 
     def __init__(self, world: World, partition: int = 0) -> None:
         self.world, self.partition = world, partition
-        world.put("sends", [(name, send(name, name)) for name in NAMES[:25]], partition=partition)
+        world.put("sends", [(name, send_to(name, name)) for name in NAMES[:25]], partition=partition)
         with world.transaction() as through:
-            world.put("sends", [("x", send("x", "x"))], through, partition=partition)
+            world.put("sends", [("x", send_to("x", "x"))], through, partition=partition)
             through.abort_transaction()
-        world.put("sends", [(name, send(name, name)) for name in NAMES[25:]], partition=partition)
+        world.put("sends", [(name, send_to(name, name)) for name in NAMES[25:]], partition=partition)
         self.store = FactStore()
-        for number, (key, value) in enumerate((controller(), *PURPOSES, NOTICE, TEMPLATE)):
+        for number, (key, value) in enumerate((controller_record(), *PURPOSES, NOTICE, TEMPLATE)):
             self.store.apply(fact("reference", 0, number, key.encode(), orjson.dumps(value)))
         for number, name in enumerate(NAMES):
-            facts = [("sources", source(name))]
+            facts = [("sources", source_of(name))]
             if number % 3:
-                facts.append(("consents", consent(name)))
+                facts.append(("consents", consent_of(name)))
             for topic, value in facts:
                 self.store.apply(fact(topic, 0, number, None, orjson.dumps(value)))
         self.topic = world.topic("sends")
@@ -349,10 +359,10 @@ def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found
     checks = []
     with world.process(tmp_path / "log") as worker:
         for number, name in enumerate(names):
-            world.put("sends", [(name, send(name, name))])
+            world.put("sends", [(name, send_to(name, name))])
             if number % 25 == 0:
                 with world.transaction() as through:
-                    world.put("sends", [(name, send(name, name))], through)
+                    world.put("sends", [(name, send_to(name, name))], through)
                     through.abort_transaction()
                 world.put("sends", [("bad", b"{")])
             if number % 50 == 35:
@@ -363,7 +373,7 @@ def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found
         until(lambda: len(world.items()) == 50, "all of the young wait")
         for name, item in sorted(world.items().items()):
             world.act("release" if name.endswith(("1", "2")) else "uphold", item, act_id=f"a-{name}")
-        world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in names[:25]])
+        world.put("consents", [(name, consent_of(name, "Withdrawn", channels="*")) for name in names[:25]])
         until(lambda: len(world.read("recalls")) >= 25, "recalls")
         checks.append(list(check(world.settings)))
         until(lambda: len(world.acted()) == 50, "every act answered")

@@ -9,7 +9,7 @@ from gatekeeper.knowledge.store import FactStore
 from schemas.manifests import Manifest
 from streams.worker import chunks, intake, turn
 from tests.support import forked
-from tests.support.world import World, eventually, send, until
+from tests.support.world import World, eventually, send_to, until
 
 
 @pytest.fixture
@@ -105,11 +105,11 @@ def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.2)
     world.people(["r1"])
     with world.transaction() as through:
-        world.put("sends", [("r1", send("r1", f"aborted-{i}")) for i in range(5)], through)
+        world.put("sends", [("r1", send_to("r1", f"aborted-{i}")) for i in range(5)], through)
         through.abort_transaction(30)
         for number in range(3):
             through.begin_transaction()
-            world.put("sends", [("r1", send("r1", f"kept-{number}"))], through)
+            world.put("sends", [("r1", send_to("r1", f"kept-{number}"))], through)
             through.commit_transaction(30)
     owner = next(m.partition() for m in world.read("sends"))
     end = 5 + 1 + 3 * (1 + 1)
@@ -131,7 +131,7 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     place = next(
         (m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r1" and b"Withd" in m.value()[-6:]
     )
-    world.put("sends", [("r1", send("r1", "unreadable")), ("r2", send("r2", "other"))])
+    world.put("sends", [("r1", send_to("r1", "unreadable")), ("r2", send_to("r2", "other"))])
     partition_, offset = place
     words = ("deadletter", "resolve", f"consents/{partition_}/{offset}", "--by", "hanako", "--reason", "entered again")
 
@@ -145,11 +145,11 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
         assert len(app.gate.readiness()["unreadable_facts"]) == 2
 
     async def again(app) -> None:
-        world.put("sends", [("r1", send("r1", "again"))])
+        world.put("sends", [("r1", send_to("r1", "again"))])
         await eventually(lambda: len(world.audits()) == 3, "the send after a restart")
         resolved = await asyncio.to_thread(forked.run, *words, env=os.environ | world.environment)
         assert resolved.returncode == 0, resolved
-        world.put("sends", [("r1", send("r1", "resolved"))])
+        world.put("sends", [("r1", send_to("r1", "resolved"))])
         await eventually(lambda: len(world.read("cleared")) == 4, "the send after the resolution, and those before it")
 
     asyncio.run(run(first))
@@ -177,14 +177,14 @@ def test_given_a_defect_on_some_records_then_those_are_withheld_and_many_alarm_a
         return view(self, sent, *more, **named)
 
     monkeypatch.setattr(FactStore, "view", defective)
-    world.put("sends", [("r1", send("r1", 0)), ("bad", send("bad", 1)), ("r1", send("r1", 2))])
+    world.put("sends", [("r1", send_to("r1", 0)), ("bad", send_to("bad", 1)), ("r1", send_to("r1", 2))])
 
     async def run() -> None:
         async with world.worker() as app:
             await eventually(lambda: len(world.audits()) == 3, "all sends")
             assert app.gate.readiness()["decisions_failing"] == []
-            world.put("sends", (("bad", send("bad", f"many-{i}")) for i in range(20)))
-            world.put("sends", [("r1", send("r1", "after"))])
+            world.put("sends", (("bad", send_to("bad", f"many-{i}")) for i in range(20)))
+            world.put("sends", [("r1", send_to("r1", "after"))])
             await eventually(lambda: len(world.audits()) == 24, "all sends")
             failing = app.gate.readiness()
             assert (len(failing["decisions_failing"]), failing["ready"]) == (1, True)

@@ -17,7 +17,7 @@ from streams.worker import batch, intake, turn
 from tests.support import forked
 from tests.support.invented import CHECK, bare, token
 from tests.support.invented import written as home
-from tests.support.world import TEMPLATE, World, consent, eventually, own_keys, send, source, until
+from tests.support.world import TEMPLATE, World, consent_of, eventually, own_keys, send_to, source_of, until
 
 P, Q = "P-ERASED", "P-OTHER"
 POINT, LISTED, ANEW = ({"id": name, "token": token(name)} for name in ("home", "listed", "anew"))
@@ -63,13 +63,15 @@ def command(world: World, *words: str, **settings: str) -> str:
 
 def known(world: World, person: str, point: dict, **more) -> None:
     """Gives a person a source with an address, and a consent of it."""
-    world.put("sources", [(person, bare(source(person, contact_points=[point], **more)))])
-    world.put("consents", [(person, consent(person))])
+    world.put("sources", [(person, bare(source_of(person, contact_points=[point], **more)))])
+    world.put("consents", [(person, consent_of(person))])
 
 
 def sent(world: World, number: str, person: str = P, point: dict = POINT, *, partition: int = -1, **more) -> tuple:
     """Publishes a send with that event id, to its key's partition if no other is named; returns what became of it."""
-    value = send(person, number, contact_point={"id": point["id"], "country": "JP"}, delivery=home(point["id"]), **more)
+    value = send_to(
+        person, number, contact_point={"id": point["id"], "country": "JP"}, delivery=home(point["id"]), **more
+    )
     world.put("sends", [(person, value)], partition=partition)
     return until(lambda: world.verdicts().get(f"e-{number}"), f"a decision on {number}")
 
@@ -155,7 +157,7 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
         def gone() -> bool:
             names = [f"roll-{next(rolled)}" for _ in range(2)]
             for number, name in enumerate(names):  # who is new rolls the segment: the last one is never compacted
-                world.put("sends", [(name, send(name, name))], partition=number)
+                world.put("sends", [(name, send_to(name, name))], partition=number)
             return not holding(kafka, secrets)
 
         until(gone, "no file with the salt")
@@ -187,7 +189,9 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
 
 def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_files(kafka, world, monkeypatch):
     known(world, P, POINT)
-    world.put("sends", [(P, send(P, contact_point={"id": POINT["id"], "country": "JP"}, delivery=home(POINT["id"])))])
+    world.put(
+        "sends", [(P, send_to(P, contact_point={"id": POINT["id"], "country": "JP"}, delivery=home(POINT["id"])))]
+    )
     assert PULSE_MS < turn.SILENT_SECONDS * 1000, "an idle partition writes to `salts`, too"
     assert turn.SILENT_SECONDS + topics.COMPACTION_LAG_MS / 1000 < 20 * 3600, "within a day, and time to clean"
     monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)

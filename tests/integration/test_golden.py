@@ -15,8 +15,8 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
 from schemas.codec import decode
 from schemas.topics import subject_key
-from tests.golden.table import CASES, events
 from tests.support import invented as invented
+from tests.support.golden_cases import CASES, events
 from tests.support.invented import decide
 from tests.support.world import World, eventually
 

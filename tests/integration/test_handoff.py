@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from tests.support.world import World, consent, eventually, send, until
+from tests.support.world import World, consent_of, eventually, send_to, until
 
 NO = {"state": "Withdrawn", "channels": "*"}
 
@@ -57,7 +57,7 @@ async def twenty_cleared(world: World) -> None:
     """Has pieces of the campaign K to twenty people cleared."""
     names = [f"p{number}" for number in range(20)]
     world.people(names)
-    world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
+    world.put("sends", ((name, send_to(name, name, campaign_id="K")) for name in names))
     await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
 
 
@@ -68,7 +68,7 @@ def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_b
         campaign = f"race{number}"
         names = [f"{campaign}-{n}" for n in range(size)]
         world.people(names)
-        world.put("sends", ((name, send(name, name, campaign_id=campaign)) for name in names))
+        world.put("sends", ((name, send_to(name, name, campaign_id=campaign)) for name in names))
         await eventually(lambda: len(people_of(world, campaign)) == size, "all cleared")
         acknowledged: list[str] = []
         before: list[str] = []
@@ -76,7 +76,7 @@ def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_b
         def withdraw() -> None:
             producer = world.producer()
             for name in names:
-                world.put("consents", [(name, consent(name, **NO))], producer)
+                world.put("consents", [(name, consent_of(name, **NO))], producer)
                 acknowledged.append(name)
 
         def hand() -> None:
@@ -110,7 +110,7 @@ def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(
         async with world.worker():
             await twenty_cleared(world)
             with world.transaction() as through:
-                world.put("consents", [("p1", consent("p1", **NO))], through)
+                world.put("consents", [("p1", consent_of("p1", **NO))], through)
                 if late:
                     world.sends(["p1"])
                     await eventually(lambda: "FACTS_STALE" in str(world.verdicts()), "a send that waited in vain")
@@ -118,7 +118,7 @@ def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(
                 await eventually(lambda: done(world, "K"), "an answer of each partition")
                 assert called_back(world) == people_of(world, "K").keys()
                 through.abort_transaction(30)
-            world.put("sends", [("later", send("later", "later"))])
+            world.put("sends", [("later", send_to("later", "later"))])
             await eventually(lambda: world.decided() == 21 + late, "what was sent afterwards")
 
     asyncio.run(run())
@@ -132,7 +132,7 @@ def test_given_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campai
         async with world.worker():
             await twenty_cleared(world)
             with world.transaction() as through:
-                world.put("consents", [("p1", consent("p1", **NO))], through)
+                world.put("consents", [("p1", consent_of("p1", **NO))], through)
                 hand_off(world, "K")
                 world.sends(["p1", "p2"])
                 await eventually(lambda: "FACTS_STALE" in str(world.verdicts()), "a send that waited in vain")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import canaries
 from tests.support.invented import known_by
-from tests.support.world import World, consent, send, source, until
+from tests.support.world import World, consent_of, send_to, source_of, until
 
 HOME = {"name": "髙橋 橘花", "postcode": "150-0001", "lines": ["東京都渋谷区神宮前1-2-3"], "phone": "03-0000-4321"}
 SPELLED = {
@@ -28,9 +28,9 @@ def world(kafka, prefix) -> World:
 
 def people(world: World) -> None:
     point = {"id": "cp", **known_by(HOME)}
-    world.put("sources", [(name, source(name) | {"contact_points": [point]}) for name in ("r1", "r2", "r3", "r5")])
-    world.put("sources", [("r4", source("r4"))])
-    world.put("consents", [(name, consent(name)) for name in ("r1", "r2", "r3", "r4", "r5")])
+    world.put("sources", [(name, source_of(name) | {"contact_points": [point]}) for name in ("r1", "r2", "r3", "r5")])
+    world.put("sources", [("r4", source_of("r4"))])
+    world.put("consents", [(name, consent_of(name)) for name in ("r1", "r2", "r3", "r4", "r5")])
     erased = {"v": 1, "kind": "erasure", "suppression_id": "x1", "received_at": "2025-01-01", **known_by(OTHER)}
     world.put("suppressions", [(erased["token"], erased)])
 
@@ -40,7 +40,7 @@ def sends(world: World) -> dict[str, bytes]:
     point = {"id": "cp", "country": "JP"}
     printed = {"r1": HOME, "r2": SPELLED, "r3": OTHER, "r4": OTHER, "r5": MOVED}
     made = {
-        name: orjson.dumps(send(name, name, contact_point=point, delivery=delivery))
+        name: orjson.dumps(send_to(name, name, contact_point=point, delivery=delivery))
         for name, delivery in printed.items()
     }
     world.put("sends", made.items())

@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from gatekeeper.errors import IntegrityError
 from schemas.topics import DAY_MS
 from streams.worker.clock import Clock
-from tests.support.world import World, eventually, send
+from tests.support.world import World, eventually, send_to
 
 CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")
 
@@ -23,7 +23,7 @@ def world(kafka, prefix) -> World:
 
 def again(number: int | str) -> tuple:
     """Returns another send of the same piece."""
-    return "r1", send("r1", 0, event_id=f"e-{number}")
+    return "r1", send_to("r1", 0, event_id=f"e-{number}")
 
 
 def first_and(count: int) -> dict:
@@ -36,7 +36,7 @@ async def decided(world: World, count: int) -> None:
 
 def test_given_duplicates_in_a_chunk_in_the_next_and_after_a_restart_then_one_piece_goes_out(world):
     world.put("sends", [again(number) for number in range(3)])
-    world.put("sends", [("r1", send("r1", "other")), ("r1", send("r1", 0, event_id="e-mail", channel="email"))])
+    world.put("sends", [("r1", send_to("r1", "other")), ("r1", send_to("r1", 0, event_id="e-mail", channel="email"))])
 
     async def run(number: int) -> None:
         async with world.worker():
@@ -57,13 +57,13 @@ def test_given_duplicates_in_a_chunk_in_the_next_and_after_a_restart_then_one_pi
 
 
 def test_given_a_withheld_send_then_it_may_be_tried_again(world):
-    world.put("sends", [("r2", send("r2", 0, event_id="e-early"))])
+    world.put("sends", [("r2", send_to("r2", 0, event_id="e-early"))])
 
     async def run() -> None:
         async with world.worker():
             await decided(world, 1)
             world.people(["r2"])
-            world.put("sends", [("r2", send("r2", 0, event_id="e-late"))])
+            world.put("sends", [("r2", send_to("r2", 0, event_id="e-late"))])
             await decided(world, 2)
 
     asyncio.run(run())
@@ -106,7 +106,7 @@ def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_wha
     right, begun = Clock.now, datetime.now(UTC)
 
     def piece(name: str, event: str, mailed: int = 35) -> tuple:
-        return name, send(name, 0, event_id=event, mail_date=(begun + timedelta(days=mailed)).date().isoformat())
+        return name, send_to(name, 0, event_id=event, mail_date=(begun + timedelta(days=mailed)).date().isoformat())
 
     def cleared() -> set[str]:
         return {key.removeprefix("clear/") for key in world.ledger() if key.startswith("clear/")}
@@ -119,11 +119,13 @@ def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_wha
             await decided(world, count + len(pieces))
 
     monkeypatch.setattr(Clock, "observe", lambda *_, **__: None)  # the broker stays behind
-    asyncio.run(on(0, piece("r1", "e-first"), piece("r2", "e-other"), ("r2", send("r2", "undated"))))
-    asyncio.run(on(29, piece("r1", "e-in-the-window"), ("r2", send("r2", "undated", event_id="e-undated-in-it"))))
-    asyncio.run(on(33, piece("r1", "e-before-the-mail-date"), ("r2", send("r2", "undated", event_id="e-undated-anew"))))
+    asyncio.run(on(0, piece("r1", "e-first"), piece("r2", "e-other"), ("r2", send_to("r2", "undated"))))
+    asyncio.run(on(29, piece("r1", "e-in-the-window"), ("r2", send_to("r2", "undated", event_id="e-undated-in-it"))))
+    asyncio.run(
+        on(33, piece("r1", "e-before-the-mail-date"), ("r2", send_to("r2", "undated", event_id="e-undated-anew")))
+    )
     assert cleared() == {"r1/K-0/postal", "r2/K-0/postal", "r2/K-undated/postal"}
-    asyncio.run(on(37, piece("r1", "e-anew", 45), ("r2", send("r2", "unlike"))))
+    asyncio.run(on(37, piece("r1", "e-anew", 45), ("r2", send_to("r2", "unlike"))))
     assert cleared() == {"r1/K-0/postal", "r2/K-undated/postal", "r2/K-unlike/postal"}
     world.check(9)
     asyncio.run(on(38, piece("r1", "e-anew-twice", 45), piece("r2", "e-other-anew", 45)))
@@ -146,7 +148,7 @@ def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_wha
 def test_given_an_entry_of_a_newer_engine_then_its_partition_is_refused_and_the_other_is_decided(world):
     world.put("ledger", [("sealed/r1/x", {"v": 1, "until": None})])
     refused = next(record.partition() for record in world.read("ledger"))
-    world.put("sends", (("r1", send("r1", number)) for number in range(2)), partition=1 - refused)
+    world.put("sends", (("r1", send_to("r1", number)) for number in range(2)), partition=1 - refused)
 
     async def run() -> None:
         async with world.worker() as app:

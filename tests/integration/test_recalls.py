@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from streams.worker.transaction import Transaction
-from tests.support.world import TOKEN, World, consent, controller, eventually, send
+from tests.support.world import TOKEN, World, consent_of, controller_record, eventually, send_to
 
 BATCH = {"v": 1, "kind": "batch", "id": "B1"}
 FROZEN = ("batch/B1", {**BATCH, "state": "quarantined"})
@@ -43,13 +43,17 @@ def test_given_a_withdrawal_after_the_clearance_then_one_recall_and_the_key_is_f
     async def run() -> None:
         async with world.worker():
             await cleared(world, 2)
-            world.put("consents", [("r1", consent("r1", "Withdrawn"))])
+            world.put("consents", [("r1", consent_of("r1", "Withdrawn"))])
             assert await recalls(world, 1) == {"e-0": ["CONSENT_WITHDRAWN"]}
-            world.put("sends", [("r1", send("r1", 0, event_id="e-again")), ("r2", send("r2", 1, event_id="e-twice"))])
+            world.put(
+                "sends", [("r1", send_to("r1", 0, event_id="e-again")), ("r2", send_to("r2", 1, event_id="e-twice"))]
+            )
             await eventually(lambda: {"e-again", "e-twice"} <= world.verdicts().keys(), "two more decisions")
-            yes = consent("r1", record_id="yes", event_time="2026-02-01T10:00:00+09:00")
-            world.put("consents", [("r1", yes), ("r1", consent("r1", "Withdrawn"))])  # the no a second time is no news
-            world.put("sends", [("r1", send("r1", 0, event_id="e-anew"))])
+            yes = consent_of("r1", record_id="yes", event_time="2026-02-01T10:00:00+09:00")
+            world.put(
+                "consents", [("r1", yes), ("r1", consent_of("r1", "Withdrawn"))]
+            )  # the no a second time is no news
+            world.put("sends", [("r1", send_to("r1", 0, event_id="e-anew"))])
             await cleared(world, 3)
 
     asyncio.run(run())
@@ -73,7 +77,7 @@ def test_given_a_list_quarantined_then_its_50_are_recalled_once_and_facts_of_a_n
     stolen, own, night = ([f"{kind}{number}" for number in range(50)] for kind in ("s", "o", "n"))
     world.people(stolen, batch_id="B1")
     world.people([*own, *night])
-    world.put("sends", ((name, send(name, name)) for name in [*stolen, *own, *night]))
+    world.put("sends", ((name, send_to(name, name)) for name in [*stolen, *own, *night]))
 
     async def run(first: int, then: int) -> None:
         async with world.worker():
@@ -84,9 +88,9 @@ def test_given_a_list_quarantined_then_its_50_are_recalled_once_and_facts_of_a_n
 
     asyncio.run(run(0, 50))
     assert set(recalled(world)) == {f"e-{name}" for name in stolen}
-    world.put("consents", ((name, consent(name, "Withdrawn")) for name in night))
+    world.put("consents", ((name, consent_of(name, "Withdrawn")) for name in night))
     asyncio.run(run(100, 100))
-    world.put("consents", [("o0", consent("o0", "Withdrawn"))])
+    world.put("consents", [("o0", consent_of("o0", "Withdrawn"))])
     asyncio.run(run(101, 101))  # that one comes after whatever was recalled twice
     assert Counter(reason for reasons in recalled(world).values() for reason in reasons) == {
         "SOURCE_BATCH_QUARANTINED": 50,
@@ -102,7 +106,7 @@ def test_given_a_withdrawal_between_judging_and_commit_then_it_is_recalled(world
 
     async def holding(self, position, clock):
         if "cleared" in self._batches and not held.is_set():
-            await asyncio.to_thread(world.put, "consents", [("r1", consent("r1", "Withdrawn"))])
+            await asyncio.to_thread(world.put, "consents", [("r1", consent_of("r1", "Withdrawn"))])
             held.set()
         return await commit(self, position, clock)
 
@@ -125,7 +129,7 @@ TOUCHING = {
         "v": 1, "kind": "objection", "suppression_id": "x1", "token": "t1_" + "B" * 43,
         "readings": [{"token": TOKEN, "score": 950}], "received_at": "2026-01-01T10:00:00+09:00",
     }),
-    "a controller suspended": ("reference", *controller(suspended_since="2026-01-01")),
+    "a controller suspended": ("reference", *controller_record(suspended_since="2026-01-01")),
     "a notice found void": ("reference", "notice/N1", {
         "v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True,
         "invalidated_at": "2026-01-01",
@@ -165,7 +169,7 @@ def test_given_a_reference_record_that_cannot_be_read_then_nothing_is_recalled_u
             await eventually(lambda: "e-1" in world.verdicts(), "a send withheld for it")
             assert world.verdicts()["e-1"][0] == "block"
             assert recalled(world) == {}
-            world.put("consents", [("r1", consent("r1", "Withdrawn"))])
+            world.put("consents", [("r1", consent_of("r1", "Withdrawn"))])
             world.put("reference", [resolved(number, offset) for number, offset in enumerate(unread(world))])
             assert await recalls(world, 1) == {"e-0": ["CONSENT_WITHDRAWN"]}
 

@@ -24,7 +24,7 @@ from tests.support import forked, staff
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.cluster import spoil
 from tests.support.invented import REFERENCE
-from tests.support.world import World, consent, eventually, send, source, until
+from tests.support.world import World, consent_of, eventually, send_to, source_of, until
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 """The first bytes of what zstd compressed, as the worker's batches are."""
@@ -96,8 +96,8 @@ def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept
     for codec in CODECS:
         through = world.producer(**{"compression.type": codec, "linger.ms": 20})
         yes, no = f"yes-{codec}", f"no-{codec}"
-        world.put("sources", [(name, source(name)) for name in (yes, no)], through)
-        world.put("consents", [(name, consent(name)) for name in (yes, no)], through)
+        world.put("sources", [(name, source_of(name)) for name in (yes, no)], through)
+        world.put("consents", [(name, consent_of(name)) for name in (yes, no)], through)
         stop = {
             "v": 1, "suppression_id": f"x-{codec}", "recipient_id": no, "kind": "objection",
             "received_at": "2026-01-01T10:00:00+09:00",
@@ -106,7 +106,7 @@ def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept
         other = {"v": 1, "kind": "notice", "id": f"N-{codec}", "controller_id": "C1", "purposes": [], "complete": True}
         world.put("reference", [(f"notice/N-{codec}", other)], through)
         world.put("acts", [(yes, note(yes))], through)
-        world.put("sends", [(name, send(name, f"{name}-{n}")) for n in range(20) for name in (yes, no)], through)
+        world.put("sends", [(name, send_to(name, f"{name}-{n}")) for n in range(20) for name in (yes, no)], through)
     compression(world, "uncompressed")
 
     async def run() -> None:
@@ -140,19 +140,19 @@ def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_h
     ):
         person = f"no-{number}"
         world.people([person])
-        of_python(world, "sends", "r1", orjson.dumps(send("r1", f"{fault}-{len(headers)}")), headers)
-        of_python(world, "consents", None, orjson.dumps(consent(person, "Withdrawn")), headers)
+        of_python(world, "sends", "r1", orjson.dumps(send_to("r1", f"{fault}-{len(headers)}")), headers)
+        of_python(world, "consents", None, orjson.dumps(consent_of(person, "Withdrawn")), headers)
         of_python(world, "acts", "r1", orjson.dumps(note("r1")), headers)
-        world.put("sends", [(person, send(person, person))])
-    of_python(world, "sends", "r1", orjson.dumps(send("r1", "many")), [(f"x-{n}", b"1") for n in range(60)])
+        world.put("sends", [(person, send_to(person, person))])
+    of_python(world, "sends", "r1", orjson.dumps(send_to("r1", "many")), [(f"x-{n}", b"1") for n in range(60)])
     compression(world, "producer")
     wide = world.producer(**{"message.max.bytes": 100_000_000, "compression.type": "gzip"})
-    for value in (b" " * 2_000_000, b" " * 60_000_000, orjson.dumps(send("r1", "last"))):
+    for value in (b" " * 2_000_000, b" " * 60_000_000, orjson.dumps(send_to("r1", "last"))):
         world.put("sends", [("r1", value)], wide)  # a batch each
     world.put("sources", [("r3", b" " * 2_000_000)], wide)
     world.put("sources", [("r3", b"{" * 2_000)])
     compression(world, "uncompressed")
-    world.put("sends", [("r3", send("r3", "withheld"))])
+    world.put("sends", [("r3", send_to("r3", "withheld"))])
 
     async def run() -> None:
         async with world.worker():
@@ -197,15 +197,15 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_d
     world.put("reference", TEMPLATES)
     world.people(["r1"])
     wrong = next(n for n in range(world.partitions) if n != partition_of(b"r1", world.partitions))
-    world.put("sends", [("r1", send("r1", "elsewhere"))], partition=wrong)
-    world.put("sends", [(None, send("r1", "keyless-elsewhere"))], partition=wrong)
-    world.put("sends", [(None, send("r1", "keyless"))], partition=partition_of(b"r1", world.partitions))
+    world.put("sends", [("r1", send_to("r1", "elsewhere"))], partition=wrong)
+    world.put("sends", [(None, send_to("r1", "keyless-elsewhere"))], partition=wrong)
+    world.put("sends", [(None, send_to("r1", "keyless"))], partition=partition_of(b"r1", world.partitions))
     with world.process(tmp_path / "log") as worker:
         world.await_audits(3)
         before = resident_mb(worker.process.pid)
         kinds = list(itertools.islice(itertools.cycle(BAD_SENDS), HOSTILE))
         world.put("sends", ((key, value) for _, key, value, _ in kinds))
-        world.put("sends", [("r1", send("r1", "last"))])
+        world.put("sends", [("r1", send_to("r1", "last"))])
         world.await_audits(HOSTILE + 4)
         assert resident_mb(worker.process.pid) - before < GROWTH_MB
         assert worker.stop() == 0
@@ -224,7 +224,7 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_d
     for number in range(BOMBS):
         world.put("consents", [(f"bomb-{number}", b" " * (120_000_000 if number % 8 == 7 else 7_500_000))], wide)
     compression(world, "uncompressed")
-    world.put("sends", [("r1", send("r1", "behind"))])
+    world.put("sends", [("r1", send_to("r1", "behind"))])
     with world.process(tmp_path / "log") as worker:
         until(lambda: len(world.read("deadletter")) == len(letters) + BOMBS, "a dead letter for each bomb")
         world.await_audits(HOSTILE + 5)
@@ -240,10 +240,10 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
     kafka, world, tmp_path
 ):
     world.people(["r1", "r2"])
-    world.put("consents", [("r3", consent("r3", "Withdrawn"))])
+    world.put("consents", [("r3", consent_of("r3", "Withdrawn"))])
     place = next((m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r3")
     spoil(kafka, world, place[0], b"Withdrawn-r3")
-    world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
+    world.put("sends", [(name, send_to(name, name)) for name in ("r1", "r2")])
 
     async def run() -> None:
         async with world.worker() as app:
@@ -255,7 +255,7 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
                 "offset": place[1], "by": "hanako", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
             }  # fmt: skip
             world.put("reference", [("resolution/x1", resolution)])
-            world.put("sends", [("r1", send("r1", "again"))])
+            world.put("sends", [("r1", send_to("r1", "again"))])
             await eventually(lambda: len(world.read("cleared")) == 3, "the send behind the resolution, and all before")
 
     asyncio.run(run())
@@ -273,13 +273,13 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
             assert found[0] == str(number)
             spoilt = text("error.ledger_spoilt", place=f"{world.topic('ledger')}/{number}/", sha256="")
             assert found[1].startswith(spoilt.partition("/")[0])
-            world.put("sends", [(name, send(name, "behind")) for name in ("r1", other)])
+            world.put("sends", [(name, send_to(name, "behind")) for name in ("r1", other)])
             await eventually(lambda: "e-behind" in world.verdicts(), "the other partitions go on")
 
     other = next(f"o{n}" for n in itertools.count() if partition_of(f"o{n}".encode(), world.partitions) != number)
     asyncio.run(refused())
     spoil(kafka, world, 0, b'"notice"', "reference")
-    (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send("r1", "autumn")))
+    (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send_to("r1", "autumn")))
     before = world.ends("sends")
     told = forked.run("publish", tmp_path / "autumn.jsonl", env=os.environ | world.environment)
     assert (told.returncode, told.stdout) == (4, "")

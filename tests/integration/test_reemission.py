@@ -17,7 +17,7 @@ from kafka.admin import KafkaAdminClient
 from streams.kafka.broker import Broker
 from streams.operations.coverage import check
 from tests.support import forked
-from tests.support.world import World, consent, send, until
+from tests.support.world import World, consent_of, send_to, until
 
 HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
 
@@ -67,7 +67,7 @@ def test_given_150_random_losses_and_a_killed_worker_then_those_come_back_and_wh
     world.people(names)
     world.people(young, may_be_minor=True)
     with world.process(tmp_path / "log") as worker:
-        world.put("sends", ((name, send(name, name, delivery=HOME)) for name in [*names, *young]))
+        world.put("sends", ((name, send_to(name, name, delivery=HOME)) for name in [*names, *young]))
         until(lambda: len(world.items()) == len(young), "the young are withheld")
         for name, item in world.items().items():
             world.act("release", item, act_id=f"a-{name}")
@@ -112,7 +112,7 @@ def test_given_two_who_ask_at_once_then_each_comes_back_once_and_what_has_no_byt
     names = [f"p{number}" for number in range(100)]
     world.people(names)
     with world.process(tmp_path / "log") as worker:
-        world.put("sends", ((name, send(name, name)) for name in names))
+        world.put("sends", ((name, send_to(name, name)) for name in names))
         until(lambda: len(world.read("cleared")) == len(names), "all cleared")
         assert worker.stop() == 0
         before = put_out(world)
@@ -135,4 +135,4 @@ def test_given_two_who_ask_at_once_then_each_comes_back_once_and_what_has_no_byt
 
 
 def no(name: str) -> dict[str, Any]:
-    return consent(name, "Withdrawn", channels="*")
+    return consent_of(name, "Withdrawn", channels="*")

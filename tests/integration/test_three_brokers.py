@@ -24,7 +24,7 @@ from streams.client.reader import Reader
 from tests.support.cluster import Cluster, spoil
 from tests.support.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold, Reset
 from tests.support.stale_leader import TRIALS, trials
-from tests.support.world import BACK_SOON, DEADLINE, World, consent, eventually, send, until
+from tests.support.world import BACK_SOON, DEADLINE, World, consent_of, eventually, send_to, until
 
 ELECTED_SECONDS = 3 * 15.0
 """After the election of new leaders decisions come within 15 seconds; a busy machine is given three times as long."""
@@ -50,7 +50,7 @@ def test_given_a_halted_leader_that_goes_on_then_no_send_is_cleared_by_its_old_l
 
 
 def test_given_a_worker_that_believes_any_broker_then_the_same_trial_clears(cluster, prefix, tmp_path):
-    trusting = Path(__file__).with_name("trusting.py")
+    trusting = Path(__file__).parents[1] / "support" / "trusting.py"
     for number in range(TRUSTING):  # in one trial a client may look for leaders by itself at the wrong moment
         if trials(cluster, f"{prefix}{number}.", tmp_path, trusting, count=1).cleared:
             return
@@ -178,13 +178,13 @@ def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_a
 ) -> None:
     world = World(cluster.bootstrap, prefix).create()
     world.people(["r1", "r2"])
-    world.put("consents", [("r2", consent("r2", "Withdrawn"))])
+    world.put("consents", [("r2", consent_of("r2", "Withdrawn"))])
     partition = next(m.partition() for m in world.read("consents") if m.value().count(b"Withdrawn-r2"))
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
         (described,) = admin.describe_topics([world.topic("consents")])
     leader = next(row["leader_id"] for row in described["partitions"] if row["partition_index"] == partition)
     spoil(cluster.brokers[leader], world, partition, b"Withdrawn-r2")
-    world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
+    world.put("sends", [(name, send_to(name, name)) for name in ("r1", "r2")])
 
     async def run() -> None:
         async with world.worker() as app:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.kafka.broker import Broker
-from tests.support.world import Supervised, World, ask, until
+from tests.support.world import Supervised, World, health_page, until
 
 WORKERS = ["worker-0.0", "worker-0.1"]
 
@@ -33,8 +33,8 @@ def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_
         port = event["port"]
         assert worker.process
         assert len(os.listdir(f"/proc/{worker.process.pid}/task")) == 1, "a process with threads must not be forked"
-        assert ask(port, "healthz") == (200, {"alive": True})
-        _, answer = until(lambda: (found := ask(port, "readyz"))[0] == 200 and found, "both are ready")
+        assert health_page(port, "healthz") == (200, {"alive": True})
+        _, answer = until(lambda: (found := health_page(port, "readyz"))[0] == 200 and found, "both are ready")
         assert sorted(partitions(answer)) == [[0], [1]]
         assert (answer["partitions"], answer["people"], answer["facts_fresh"]) == ([0, 1], 40, True)
         world.sends(names)
@@ -44,11 +44,11 @@ def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_
         pids = {row["process"]: row["pid"] for row in answer["processes"]}
         os.kill(pids[1], signal.SIGKILL)
         world.sends(names, 40)
-        _, answer = until(lambda: (found := ask(port, "readyz"))[0] == 503 and found, "one is not ready")
+        _, answer = until(lambda: (found := health_page(port, "readyz"))[0] == 503 and found, "one is not ready")
         assert [(row["ready"], row["code"]) for row in answer["processes"]] == [(True, None), (None, -9)]
         until(lambda: world.decided() == 80, "decisions, also of the one that was started again")
         assert sorted(started(worker)) == [0, 1, 1]
-        until(lambda: ask(port, "readyz")[0] == 200, "both are ready again")
+        until(lambda: health_page(port, "readyz")[0] == 200, "both are ready again")
 
         world.sends(names, 80)
         assert worker.stop() == 0

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Send
 from schemas.topics import DAY_MS
-from tests.property import people
-from tests.support import invented
+from tests.support import invented, people
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 from tests.support.invented import decide
 

@@ -26,8 +26,7 @@ from schemas.decision import Decision as Printed
 from schemas.events import Send
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.property import people
-from tests.support import invented
+from tests.support import invented, people
 from tests.support.facts import fact
 from tests.support.invented import decide
 

@@ -19,8 +19,7 @@ from gatekeeper.ledger.state import LedgerState
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.manifests import Manifest
-from tests.property import people
-from tests.support import canaries, invented
+from tests.support import canaries, invented, people
 from tests.support.canaries import PEOPLE
 from tests.support.desk import JUDGE, Desk
 

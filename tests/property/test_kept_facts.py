@@ -19,8 +19,7 @@ from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send
 from schemas.record import Record, Refusal
 from streams.worker.kept_facts import KeptFacts
-from tests.property import people
-from tests.support import invented, staff
+from tests.support import invented, people, staff
 from tests.support.facts import fact
 from tests.unit.test_copies import AHEAD, copied, founded
 

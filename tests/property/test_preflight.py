@@ -13,8 +13,7 @@ from gatekeeper.office.preflight import Checked, Preflight, cured, cures
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import verdict
 from schemas.events import Send
-from tests.property import people
-from tests.support import invented
+from tests.support import invented, people
 from tests.support.invented import decide
 
 PACKS = load("jp-pmark")

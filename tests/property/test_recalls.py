@@ -7,8 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property import people
-from tests.support import invented
+from tests.support import invented, people
 from tests.support.desk import JUDGE, YOUNG, Desk
 from tests.support.invented import decide
 

@@ -13,8 +13,7 @@ from gatekeeper.audit.checks.recheck import Recheck
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.policy.packs import load
 from schemas.record import Record
-from tests.property import people
-from tests.support import invented
+from tests.support import invented, people
 from tests.support.facts import fact
 from tests.support.records import Recorded, named
 

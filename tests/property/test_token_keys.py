@@ -16,8 +16,8 @@ from gatekeeper.policy.packs import load
 from schemas.events import Delivery, Send
 from schemas.events.sends import ADDRESSED
 from schemas.values import Channel
-from tests.golden.table import CASES, decided, events, millis
 from tests.support import invented
+from tests.support.golden_cases import CASES, decided, events, millis
 from tests.support.invented import decide
 
 TOKEN = re.compile(r"t1_[A-Za-z0-9_\-]{43}")

@@ -36,10 +36,10 @@ from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import PolicyVersion
 from schemas.record import Record
 from schemas.topics import DAY_MS, subject_key
-from tests.golden.table import CASES, events, millis
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, TWO, YOUNG, Desk, answered
 from tests.support.facts import fact
+from tests.support.golden_cases import CASES, events, millis
 
 TODAY = date(2026, 11, 24)
 PEOPLE, CAMPAIGNS = 1_000, 12

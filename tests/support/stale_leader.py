@@ -15,7 +15,7 @@ from kafka import TopicPartition
 
 from tests.support.cluster import Cluster
 from tests.support.proxy import FETCH, LIST_OFFSETS, Exchange, Fault
-from tests.support.world import World, consent, send, until
+from tests.support.world import World, consent_of, send_to, until
 
 TRIALS = int(os.environ.get("STALE_LEADER_TRIALS", "3"))
 UNKNOWN_LEADER_EPOCH = 75
@@ -67,7 +67,7 @@ class Stage:
         cluster.halt(old)
         until(lambda: cluster.leader(self.consents)[0] not in (old, -1), "a new leader")
         fresh = world.producer(**{"bootstrap.servers": cluster.running})
-        world.put("consents", ((name, consent(name, "Withdrawn")) for name in names), fresh)
+        world.put("consents", ((name, consent_of(name, "Withdrawn")) for name in names), fresh)
         with cluster.deaf(old) if halt % 2 == 0 else contextlib.nullcontext():
             resumed = time.monotonic()
             cluster.resume(old)
@@ -82,7 +82,7 @@ class Stage:
     def decide(self, names: list[str], when: str) -> None:
         """Publishes a send to each, one after the other, and waits for the decisions."""
         for name in names:
-            self.world.put("sends", [(name, send(name, f"{name}-{when}"))])
+            self.world.put("sends", [(name, send_to(name, f"{name}-{when}"))])
         self.audits += len(names)
         until(lambda: sum(a.stage == "intake" for a in self.world.audits()) >= self.audits, "decisions")
 

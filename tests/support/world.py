@@ -108,7 +108,7 @@ def _pause(waited: float) -> float:
     return min(0.25, max(0.01, waited / 10))
 
 
-def controller(**more: Any) -> tuple[str, dict[str, Any]]:
+def controller_record(**more: Any) -> tuple[str, dict[str, Any]]:
     return "controller/C1", {"v": 1, "kind": "controller", "id": "C1", **more}
 
 
@@ -139,7 +139,7 @@ PURPOSES = (
 )
 
 
-def source(person: str, home: dict[str, Any] = HOME, **more: Any) -> dict[str, Any]:
+def source_of(person: str, home: dict[str, Any] = HOME, **more: Any) -> dict[str, Any]:
     return {
         "v": 1,
         "source_id": f"s-{person}",
@@ -154,7 +154,7 @@ def source(person: str, home: dict[str, Any] = HOME, **more: Any) -> dict[str, A
     }
 
 
-def consent(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
+def consent_of(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
     given = {"purpose": "mkt.dm.own", "channels": ["postal"], "notice_id": "N1", "evidence_ref": f"form-{person}"}
     no = {"purpose": "*"}
     said = "2024-05-01T10:00:00+09:00" if state == "Given" else "2026-01-01T10:00:00+09:00"
@@ -174,7 +174,7 @@ def consent(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
     }
 
 
-def send(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
+def send_to(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
     """Returns a send of a campaign of its own: the same number again is the same piece again."""
     return {
         "v": 1,
@@ -293,7 +293,7 @@ class World:
     def create(self) -> World:
         """Makes the topics, registers the people of `staff`, and one controller with one notice."""
         self.found()
-        self.put("reference", [controller(), *PURPOSES, NOTICE, TEMPLATE])
+        self.put("reference", [controller_record(), *PURPOSES, NOTICE, TEMPLATE])
         return self
 
     def remake(self, topic: str) -> None:
@@ -314,7 +314,7 @@ class World:
         """Registers what a company needs to ask people: items b to f of its notice, and a template for it."""
         shown = {"marketing": ["postal"], "confirmation": ["postal"]}
         template = {**TEMPLATE[1], "display_ok": shown, "notice_id": "N1"}
-        sender = controller(name="みどり小売株式会社", notice_items=NOTICE_ITEMS)
+        sender = controller_record(name="みどり小売株式会社", notice_items=NOTICE_ITEMS)
         self.put("reference", [sender, (TEMPLATE[0], template)])
         return self
 
@@ -377,11 +377,11 @@ class World:
     def people(self, names: Iterable[str], **more: Any) -> None:
         """Gives each a source and a consent, so that a send to them is clear; `more`: of the source, such as `home`."""
         names = list(names)
-        self.put("sources", ((name, source(name, **more)) for name in names))
-        self.put("consents", ((name, consent(name)) for name in names))
+        self.put("sources", ((name, source_of(name, **more)) for name in names))
+        self.put("consents", ((name, consent_of(name)) for name in names))
 
     def sends(self, names: Iterable[str], first: int = 0) -> None:
-        self.put("sends", ((name, send(name, number)) for number, name in enumerate(names, first)))
+        self.put("sends", ((name, send_to(name, number)) for number, name in enumerate(names, first)))
 
     def act(self, kind: str, item: dict[str, Any], producer: Producer | None = None, **more: Any) -> None:
         """Writes an act about an item, as `items` names it, to the partition of its record on `review`."""
@@ -707,7 +707,7 @@ def readable(topic: str, key: str | bytes | None, value: bytes) -> bool:
     return True
 
 
-def ask(port: int, page: str) -> tuple[int, dict[str, Any]]:
+def health_page(port: int, page: str) -> tuple[int, dict[str, Any]]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5) as answer:
             return answer.status, json.loads(answer.read())

@@ -15,9 +15,9 @@ from gatekeeper.office.preflight import Checked, Preflight, Return, cures
 from gatekeeper.policy.packs import load
 from schemas.codec import Unreadable
 from schemas.events import Send
-from tests.property.people import CHECK
 from tests.support import invented
 from tests.support.invented import decide
+from tests.support.people import CHECK
 
 PACKS = load("jp-pmark")
 

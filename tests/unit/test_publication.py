@@ -15,7 +15,7 @@ from gatekeeper.office.publication import FEW, LineFault, Publication, is_table
 from gatekeeper.policy.packs import load
 from gatekeeper.times import span
 from schemas.codec import decode
-from tests.support.world import PURPOSES, TEMPLATE, controller, send
+from tests.support.world import PURPOSES, TEMPLATE, controller_record, send_to
 
 NOW = span("2026-11-27T10:00:00+09:00", "Asia/Tokyo").first // 1000
 
@@ -26,7 +26,7 @@ def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
     found = Reference()
     service = (("T2", {"transactional": ["postal"]}), ("T3", {"safety_legal": ["postal"]}))
     others = [(f"template/{id_}", {**TEMPLATE[1], "id": id_, "display_ok": shown}) for id_, shown in service]
-    for _, fields in (controller(), *PURPOSES, TEMPLATE, *others, *more):
+    for _, fields in (controller_record(), *PURPOSES, TEMPLATE, *others, *more):
         value = orjson.dumps(fields)
         found.put(decode("reference", None, value), value, 0)
     return found
@@ -34,7 +34,7 @@ def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
 
 def refused(known: Reference | None = None, **fields: Any) -> LineFault | None:
     publication = Publication("sends", reference=known or reference(), packs=load("jp-pmark"), at=NOW)
-    found = publication.read(orjson.dumps(send("P-1", **fields)))
+    found = publication.read(orjson.dumps(send_to("P-1", **fields)))
     return found if isinstance(found, LineFault) else None
 
 
@@ -79,7 +79,7 @@ def test_send_that_the_gate_would_refuse_then_field_and_what_would_be_right(
 
 
 def test_more_registered_than_a_person_reads_then_those_that_are_alike() -> None:
-    many = reference(*(controller(id=f"shop-{number}") for number in range(FEW + 1)))
+    many = reference(*(controller_record(id=f"shop-{number}") for number in range(FEW + 1)))
     alike, foreign = refused(many, controller_id="shop-1x"), refused(many, controller_id="ZZZ")
     assert alike
     assert foreign

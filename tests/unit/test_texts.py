@@ -26,8 +26,8 @@ from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import Language, catalogue, language, text
 from gatekeeper.words import Words, law
 from schemas.codec import decode
-from tests.golden.table import CASES, events, millis
 from tests.support import invented
+from tests.support.golden_cases import CASES, events, millis
 from tests.support.invented import decide
 from tests.unit.test_policy import SHIPPED
 

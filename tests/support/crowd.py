@@ -1,6 +1,6 @@
 """Invented people drawn from a seed, and what is decided of a send to each: the same on every machine and Python.
 
-What is decided of them is locked (`tests.golden.kept`). So this file changes only together with the rules.
+What is decided of them is locked (`tests.support.kept_rules`). So this file changes only together with the rules.
 """
 
 from __future__ import annotations

@@ -24,11 +24,11 @@ from gatekeeper.policy import former_clauses
 from gatekeeper.policy.policy import read
 from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Stage
-from tests.golden import kept
-from tests.golden.table import CASES, decided
+from tests.support import kept_rules
+from tests.support.golden_cases import CASES, decided
 from tests.support.records import Named
 
-VERSIONS = kept.versions()
+VERSIONS = kept_rules.versions()
 QUOTES = [
     text("explanation.reason_unknown", lang, rules="").split("(")[0].split(", which")[0] for lang in get_args(Language)
 ]
@@ -36,75 +36,77 @@ QUOTES = [
 
 @pytest.fixture(scope="module")
 def now() -> dict[str, str]:
-    return kept.lock()
+    return kept_rules.lock()
 
 
 def test_what_is_decided_then_it_is_that_of_the_version_of_the_rules(now: dict[str, str]) -> None:
-    before = kept.locked(RULES)
-    otherwise = kept.changed(before, now)
-    assert not otherwise, f"version {RULES} decides otherwise: {', '.join(otherwise)}\n{kept.HOW}"
+    before = kept_rules.locked(RULES)
+    otherwise = kept_rules.changed(before, now)
+    assert not otherwise, f"version {RULES} decides otherwise: {', '.join(otherwise)}\n{kept_rules.HOW}"
     new = now.keys() - before.keys()
-    assert not new, f"not locked yet: {sorted(new)}; run `python -m tests.golden.kept --write`"
+    assert not new, f"not locked yet: {sorted(new)}; run `python -m tests.support.kept_rules --write`"
 
 
 def test_one_case_decided_otherwise_then_the_lock_names_it(now: dict[str, str]) -> None:
-    other = kept.digest_of([decided({**CASES["G01"], "sources": []})])
-    assert kept.changed(now, {**now, "G01": other}) == ["G01"]
-    assert kept.changed(now, {}) == list(now)
+    other = kept_rules.digest_of([decided({**CASES["G01"], "sources": []})])
+    assert kept_rules.changed(now, {**now, "G01": other}) == ["G01"]
+    assert kept_rules.changed(now, {}) == list(now)
 
 
 def test_all_that_is_kept_then_nothing_was_changed_and_the_rules_in_force_have_a_folder() -> None:
-    found = kept.digests()
-    assert kept.folder(RULES).name in found, f"no records are kept of version {RULES} of the rules.\n{kept.HOW}"
-    wrong = {name: one for name, one in found.items() if kept.DIGESTS.get(name) != one}
+    found = kept_rules.digests()
+    assert kept_rules.folder(RULES).name in found, (
+        f"no records are kept of version {RULES} of the rules.\n{kept_rules.HOW}"
+    )
+    wrong = {name: one for name, one in found.items() if kept_rules.DIGESTS.get(name) != one}
     assert not wrong, (
-        f"{wrong} are not the digests in {kept.__file__}. What is there never changes: restore it. "
+        f"{wrong} are not the digests in {kept_rules.__file__}. What is there never changes: restore it. "
         "Add a line for a new one."
     )
-    assert found.keys() == kept.DIGESTS.keys()
+    assert found.keys() == kept_rules.DIGESTS.keys()
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the rules in force, in a copy of all that is kept."""
-    shutil.copytree(kept.GOLDEN, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(kept, "GOLDEN", tmp_path)
-    return kept.folder(RULES)
+    shutil.copytree(kept_rules.GOLDEN, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(kept_rules, "GOLDEN", tmp_path)
+    return kept_rules.folder(RULES)
 
 
 def test_new_cases_then_each_time_one_file_is_added_and_nothing_else_changes(folder: Path) -> None:
-    before, now = kept.digests(), kept.locked(RULES)
-    assert "Nothing to write" in next(kept.written(now))
-    for number, name in enumerate(("NEW-1", "NEW-2"), len([*folder.glob(kept.ADDED)]) + 1):
+    before, now = kept_rules.digests(), kept_rules.locked(RULES)
+    assert "Nothing to write" in next(kept_rules.written(now))
+    for number, name in enumerate(("NEW-1", "NEW-2"), len([*folder.glob(kept_rules.ADDED)]) + 1):
         now = {**now, name: "0" * 16}
-        (said,) = kept.written(now)
+        (said,) = kept_rules.written(now)
         assert f"'rules-{RULES}/added-{number:03}.json': " in said
-        assert kept.locked(RULES) == now
-    assert len(kept.digests()) == len(before) + 2
-    assert kept.digests().items() > before.items()
+        assert kept_rules.locked(RULES) == now
+    assert len(kept_rules.digests()) == len(before) + 2
+    assert kept_rules.digests().items() > before.items()
 
 
 @pytest.mark.parametrize("name", ["G01", "NEW-1"])
 def test_a_locked_case_decided_otherwise_then_nothing_is_written(folder: Path, name: str) -> None:
-    now = {**kept.locked(RULES), "NEW-1": "0" * 16}
-    list(kept.written(now))
-    before = kept.digests()
-    (said,) = kept.written({**now, name: "1" * 16, "NEW-2": "1" * 16})
+    now = {**kept_rules.locked(RULES), "NEW-1": "0" * 16}
+    list(kept_rules.written(now))
+    before = kept_rules.digests()
+    (said,) = kept_rules.written({**now, name: "1" * 16, "NEW-2": "1" * 16})
     assert f"decides otherwise: {name}\n" in said
-    assert kept.digests() == before
+    assert kept_rules.digests() == before
 
 
 def test_the_decisions_of_a_version_missing_then_none_are_written(folder: Path) -> None:
-    (folder / kept.DECISIONS).unlink()
-    (said,) = kept.written({})
+    (folder / kept_rules.DECISIONS).unlink()
+    (said,) = kept_rules.written({})
     assert "Restore it" in said
-    assert not (folder / kept.DECISIONS).exists()
-    assert kept.digests()[folder.name] != kept.DIGESTS[folder.name]
+    assert not (folder / kept_rules.DECISIONS).exists()
+    assert kept_rules.digests()[folder.name] != kept_rules.DIGESTS[folder.name]
 
 
 @pytest.mark.parametrize("rules", VERSIONS)
 def test_records_of_a_version_then_they_replay_and_none_is_called_wrong(rules: int) -> None:
-    values, names = kept.fixture(rules)
+    values, names = kept_rules.fixture(rules)
     assert {orjson.loads(value)["engine"]["rules"] for value in values} == {rules}
     library = ByHash(names)
     released = {**RELEASES, rules: "0.0.0"}  # as if it had been, since versions 3 and 4 never were
@@ -116,8 +118,8 @@ def test_records_of_a_version_then_they_replay_and_none_is_called_wrong(rules: i
 
 @pytest.mark.parametrize("rules", VERSIONS)
 def test_records_of_a_version_then_all_is_explained_in_both_languages(rules: int) -> None:
-    values, names = kept.fixture(rules)
-    then = json.loads((kept.folder(rules) / "reasons.json").read_text("utf-8"))
+    values, names = kept_rules.fixture(rules)
+    then = json.loads((kept_rules.folder(rules) / "reasons.json").read_text("utf-8"))
     citations = Citations(names.policy)
     for said in map(read_record, values):
         for reason in said["reasons"]:
@@ -140,7 +142,7 @@ def cited(code: str, record: dict[str, Any], then: dict[str, str], names: Named)
 
 @pytest.mark.parametrize("rules", VERSIONS)
 def test_reasons_of_a_version_then_clause_and_sentence_are_still_there(rules: int) -> None:
-    then = json.loads((kept.folder(rules) / "reasons.json").read_text("utf-8"))
+    then = json.loads((kept_rules.folder(rules) / "reasons.json").read_text("utf-8"))
     if rules <= former_clauses.LAST:
         lost = [code for code, clause in then["clauses"].items() if former_clauses.CLAUSES.get(code) != clause]
         assert not lost, f"{lost}: rules {rules} had them with another clause. Put it back into former_clauses.py."
@@ -148,7 +150,7 @@ def test_reasons_of_a_version_then_clause_and_sentence_are_still_there(rules: in
         assert f"reason.{key}" in catalogue(), (
             f"records of rules {rules} are explained by {key} of reason.toml: keep it"
         )
-        more = set().union(*map(kept.filled, catalogue()[f"reason.{key}"].values())) - set(filled)
+        more = set().union(*map(kept_rules.filled, catalogue()[f"reason.{key}"].values())) - set(filled)
         assert not more, f"records of rules {rules} do not have {more} for {key}: give the new sentence a case"
 
 

@@ -1,7 +1,7 @@
 """The decisions of each version of the rules, kept for good, as a folder of records and of digests of decisions.
 
-`python -m tests.golden.kept --write` writes the folder of a new version, or one more file with the digests of new
-golden cases. It changes nothing that is there.
+`python -m tests.support.kept_rules --write` writes the folder of a new version, or one more file with the digests of
+new golden cases. It changes nothing that is there.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
 from schemas.events import Release
-from tests.golden import crowd, table
-from tests.support import invented
+from tests.support import crowd, golden_cases, invented
 from tests.support.records import Named, of_every_kind
 
-GOLDEN = Path(__file__).parent
+GOLDEN = Path(__file__).parents[1] / "golden"
 DECISIONS, ADDED = "decisions.json", "added-*.json"
 """In the folder of a version: digests of its decisions, and of the golden cases that were added since."""
 DIGESTS: dict[str, str] = {
@@ -46,9 +45,9 @@ No line changes or goes once the first release with its rules is out.
 SEED, PEOPLE, GROUP = 5, 20_000, 1_000
 HOW = """\
 A rule that changed needs a new number: add it to RELEASES in gatekeeper/audit/records/releases.py, then run
-`python -m tests.golden.kept --write`. If the release with this number is not out yet, delete its folder and its line
-in DIGESTS instead, and write both anew. If no rule changed, put the golden cases, tests/support/invented.py and
-tests/golden/crowd.py back as they were, and give a changed case a name of its own."""
+`python -m tests.support.kept_rules --write`. If the release with this number is not out yet, delete its folder and its
+line in DIGESTS instead, and write both anew. If no rule changed, put the golden cases, tests/support/invented.py and
+tests/support/crowd.py back as they were, and give a changed case a name of its own."""
 
 
 def folder(rules: int) -> Path:
@@ -122,7 +121,7 @@ def lock() -> dict[str, str]:
     decided = crowd.decisions(SEED, PEOPLE)
     groups = (digest_of(next(decided) for _ in range(GROUP)) for _ in range(PEOPLE // GROUP))
     people = {f"people {number * GROUP:,} to {(number + 1) * GROUP - 1:,}": one for number, one in enumerate(groups)}
-    return {**{name: digest_of([table.decided(case)]) for name, case in table.CASES.items()}, **people}
+    return {**{name: digest_of([golden_cases.decided(case)]) for name, case in golden_cases.CASES.items()}, **people}
 
 
 def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:

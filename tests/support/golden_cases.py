@@ -19,7 +19,9 @@ from schemas.events import Send
 from schemas.plain_send import read_plain
 from tests.support import invented
 
-CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text("utf-8"))
+CASES: dict[str, dict[str, Any]] = yaml.safe_load(
+    (Path(__file__).parents[1] / "golden" / "cases.yaml").read_text("utf-8")
+)
 
 _ROWS = (
     ("sources", invented.source, "source_id", "S"),
