@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.decision import DecisionId, FoundReason, PolicyRef, Verdict
 from schemas.events.staff import TreePlace
-from schemas.values import Code, Count, Day, Digest, Id, Instant, Model, PerMille, Version
+from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, Version
 
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
@@ -92,23 +92,23 @@ class Snapshot(Model):
     date. `age_from`: the sources that state it. `age_on`: the same by the days of the consents.
     """
 
-    sources: tuple[dict[str, Any], ...]
-    consents: tuple[dict[str, Any], ...]
-    suppressions: tuple[Stop, ...]
-    contact_point_from: tuple[Id, ...]
-    unreadable: tuple[str, ...]
+    sources: Many[dict[str, Any]]
+    consents: Many[dict[str, Any]]
+    suppressions: Many[Stop]
+    contact_point_from: Many[Id]
+    unreadable: Many[str]
     refs: dict[str, Digest | None]
-    events: tuple[dict[str, Any], ...] = ()
-    asks: tuple[dict[str, Any], ...] = ()
-    releases: tuple[dict[str, Any], ...] = ()
+    events: Many[dict[str, Any]] = ()
+    asks: Many[dict[str, Any]] = ()
+    releases: Many[dict[str, Any]] = ()
     contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
-    addresses: tuple[Address, ...] = ()
+    addresses: Many[Address] = ()
     late: dict[Id, int] = Field(default_factory=dict)
     left: dict[Id, dict[Id, int]] = Field(default_factory=dict)
     printed: Printing | None = None
     erased: Count | None = None
     age: Age | None = None
-    age_from: tuple[Id, ...] = ()
+    age_from: Many[Id] = ()
     age_on: dict[Day, Age] = Field(default_factory=dict)
 
 
@@ -186,7 +186,7 @@ class Acted(Model):
 
     act_id: Id | None
     kind: Code | None
-    by: Annotated[tuple[Id, ...], Field(max_length=4)] | Id | None
+    by: Annotated[Many[Id], Field(max_length=4)] | Id | None
     at: str | None
     evidence_ref: Id | None
     item: str | None
@@ -195,7 +195,7 @@ class Acted(Model):
     why: Digest | None = None
     bulk: Count | None = None
     resumed: Resumed | None = None
-    signed: tuple[SignedBy, ...] | None = None
+    signed: Many[SignedBy] | None = None
 
 
 class AuditRecord(Model):
@@ -219,9 +219,9 @@ class AuditRecord(Model):
     purpose: Code | None
     message_class: Code | None
     verdict: Verdict | None
-    reasons: tuple[FoundReason, ...]
-    notes: tuple[Code, ...]
-    obligations: tuple[Code, ...]
+    reasons: Many[FoundReason]
+    notes: Many[Code]
+    obligations: Many[Code]
     basis: Id | None
     send: dict[str, Any] | None
     facts: Snapshot | None

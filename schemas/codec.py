@@ -47,7 +47,10 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[M]):
-    """A value decoded once: its model, and its JSON as published, where an absent field and null differ."""
+    """A value decoded once: its model, and its JSON as published, where an absent field and null differ.
+
+    Nobody changes `json`, as the model may hold parts of it.
+    """
 
     model: M
     json: Mapping[str, Any]
@@ -105,12 +108,12 @@ def parse(topic: str, key: bytes | None, value: bytes | None) -> Parsed[Any]:
     adapter = TOPICS[topic].adapter
     if adapter is None:
         raise LookupError(f"topic {topic} carries no model of its own")
-    try:
-        model = adapter.validate_json(value)
-    except ValidationError as error:
-        raise _unreadable(topic, value, error) from None
-    # pydantic keeps the last of two equal keys; a value that reads differently elsewhere must not pass
+    # a key that stands twice is refused: a value that reads differently elsewhere must not pass
     found = _json(value)
+    try:
+        model = adapter.validate_python(found)
+    except ValidationError as error:
+        raise _unreadable(topic, error) from None
     if key is not None and key != subject_key(topic, model).encode():
         raise Unreadable("key_differs", "key")
     return Parsed(model, found)
@@ -125,8 +128,7 @@ def _json(value: bytes) -> Any:
         raise Unreadable("not_json") from None
 
 
-def _unreadable(topic: str, value: bytes, error: ValidationError) -> Unreadable:
-    _json(value)
+def _unreadable(topic: str, error: ValidationError) -> Unreadable:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     # other names in a value come from outside and may be anything, a person's name included
     known = takewhile(lambda part: isinstance(part, int) or part in _names(topic), first["loc"])
@@ -134,7 +136,6 @@ def _unreadable(topic: str, value: bytes, error: ValidationError) -> Unreadable:
     fault = {
         "missing": "field_missing",
         "extra_forbidden": "field_unknown",
-        "json_invalid": "not_json",
         "union_tag_invalid": "kind_unknown",
         "union_tag_not_found": "kind_missing",
         "text_unprintable": "text_unprintable",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.values import Code, Digest, Id, Instant, Model, Version
+from schemas.values import Code, Digest, Id, Instant, Many, Model, Version
 
 Verdict = Literal["clear", "confirm", "review", "block"]
 Severity = Literal["HARD", "SOFT"]
@@ -26,7 +26,7 @@ class FoundReason(Model):
     """A recorded reason: its code, the ids of its facts, and the values of its sentence."""
 
     code: Code
-    facts: tuple[str, ...]
+    facts: Many[str]
     says: dict[str, str]
 
 
@@ -42,8 +42,8 @@ class Reason(Model):
     code: Code
     clause: str
     severity: Severity
-    remedy: tuple[Literal["R", "C", "F", "N", "W", "-"], ...]
-    facts: tuple[str, ...]
+    remedy: Many[Literal["R", "C", "F", "N", "W", "-"]]
+    facts: Many[str]
     ja: str
     en: str
 
@@ -53,8 +53,8 @@ class DecisionBase(Model):
 
     verdict: Verdict
     primary: Code | None
-    notes: tuple[Code, ...]
-    obligations: tuple[Code, ...]
+    notes: Many[Code]
+    obligations: Many[Code]
     basis: Id | None
     policy: PolicyRef | None
     at: Instant
@@ -64,7 +64,7 @@ class Decision(DecisionBase):
     """The answer to one send, with sentences, as `gatekeeper decide` prints it."""
 
     v: Version
-    reasons: tuple[Reason, ...]
+    reasons: Many[Reason]
     id: DecisionId | None = None
 
 
@@ -72,5 +72,5 @@ class CodedDecision(DecisionBase):
     """The answer to one send in codes and values, as the header `gate-decision` carries it on `review`."""
 
     v: Annotated[int, Field(ge=2, le=2)]
-    reasons: tuple[CodedReason, ...]
+    reasons: Many[CodedReason]
     id: DecisionId

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas.audit import ErrorKey, Mode
 from schemas.decision import DecisionId, PolicyRef, Verdict
-from schemas.values import Count, Digest, Id, Instant, Model, Version
+from schemas.values import Count, Digest, Id, Instant, Many, Model, Version
 
 
 class Gap(Model):
@@ -25,7 +25,7 @@ class ManifestInput(Model):
     first: Annotated[Count, Field(alias="from")]
     to: Count
     n: Count
-    gaps: tuple[Gap, ...]
+    gaps: Many[Gap]
 
 
 class Skipped(Model):
@@ -72,8 +72,8 @@ class Manifest(Model):
     writer: str
     kid: str
     partition: Count
-    in_: Annotated[tuple[ManifestInput, ...], Field(alias="in")]
-    asof: dict[str, tuple[Count, ...]]
+    in_: Annotated[Many[ManifestInput], Field(alias="in")]
+    asof: dict[str, Many[Count]]
     out: ManifestOutputs
     audit: ManifestAudit
     verdicts: dict[Verdict, Count]
@@ -84,4 +84,4 @@ class Manifest(Model):
     t0: Instant
     t1: Instant
     mode: Mode = "live"
-    skipped: tuple[Skipped, ...] = ()
+    skipped: Many[Skipped] = ()

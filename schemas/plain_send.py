@@ -7,7 +7,9 @@ is unknown or null. Nothing is escaped, spaced or written in another way. The co
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -95,6 +97,12 @@ class PlainSend(_Plain, frozen=True, gc=False):
     def flags(self) -> tuple[()]:
         """Empty: the codec reads a send with flags."""
         return ()
+
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """Its JSON as published, with tuples for lists: no value that is a default was written out."""
+        found: Mapping[str, Any] = msgspec.to_builtins(self)
+        return found
 
 
 _decode = msgspec.json.Decoder(PlainSend).decode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -94,6 +94,9 @@ def _no_formula(value: str) -> str:
     return value
 
 
+T = TypeVar("T")
+Many = Annotated[tuple[T, ...], Field(strict=False)]
+"""A list of JSON. Its model holds a tuple, as a model never changes; nothing else is read less strictly."""
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Surrogate = Annotated[str, StringConstraints(pattern=ID_PATTERN), AfterValidator(_surrogate)]
 """An id, but no telephone number: people write such numbers as ids, and logs would then hold them."""
@@ -129,5 +132,5 @@ PerMille = Annotated[int, Field(ge=0, le=1000)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Offset = Count
 CHANNELS: tuple[str, ...] = get_args(Channel)
-Channels = Annotated[tuple[Code | Any_, ...], Field(max_length=9)] | Any_
+Channels = Annotated[Many[Code | Any_], Field(max_length=9)] | Any_
 """The channels of a refusal. A code outside CHANNELS is read as every channel (domain rule 7.1.5)."""

@@ -12,7 +12,6 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
-import orjson
 from pydantic import BaseModel
 
 from gatekeeper.deciding import arrival
@@ -43,12 +42,27 @@ class Token(NamedTuple):
     score: int = CERTAIN
 
 
-def redacted(topic: str, value: bytes, arrived: int | None = None) -> tuple[bytes, list[Token]]:
-    """The redacted form of a readable event, and the tokens that were kept out of it.
+def redacted(
+    topic: str, said: Mapping[str, Any], arrived: int | None = None, *, value: bytes | None = None
+) -> tuple[bytes, list[Token]]:
+    """The redacted form of a readable event as bytes, and the tokens that were kept out of it.
 
-    `arrived`: milliseconds since the epoch when the log took it, for an event that came by a topic.
+    Takes the arguments of `redacted_fields`.
     """
-    event: dict[str, Any] = orjson.loads(value)
+    event, tokens = redacted_fields(topic, said, arrived, value=value)
+    return canonical(event), tokens
+
+
+def redacted_fields(
+    topic: str, said: Mapping[str, Any], arrived: int | None = None, *, value: bytes | None = None
+) -> tuple[dict[str, Any], list[Token]]:
+    """The fields of the redacted form of a readable event, and the tokens that were kept out of it.
+
+    `said`: the event's JSON as published, which stays as it is. `arrived`: milliseconds since the epoch when the log
+    took it, for an event that came by a topic. `value`: its bytes, None for an event of our own. An empty list that is
+    spelled `[ ]` stays, as in every form that was recorded before.
+    """
+    event = dict(said)
     event.pop("recipient_id", None)
     event.pop("birth_date", None)
     tokens: list[Token] = []
@@ -61,19 +75,22 @@ def redacted(topic: str, value: bytes, arrived: int | None = None) -> tuple[byte
     elif topic == "acts":
         event.pop("reason")  # free text; the act itself keeps it
     if topic == "sources":
-        for point in event.get("contact_points", ()):
+        if points := [dict(point) for point in event.get("contact_points", ())]:
+            event["contact_points"] = points
+        for point in points:
             tokens += _tokens(point, point["id"])
-        if check := event.get("check"):
+        if check := dict(event.get("check") or {}):
+            event["check"] = check
             for name in _CHECK_TEXTS:  # the rules only ask for its presence
                 if (check.get(name) or "").strip():
                     check[name] = "stated"
                 else:
                     check.pop(name, None)
-    if b"null" in value or b"[]" in value:  # one meaning, one form
+    if value is None or b"null" in value or b"[]" in value:  # one meaning, one form
         event = {name: field for name, field in event.items() if field is not None and field != []}
     if arrived is not None and arrival.matters(topic, event, arrived):
         event["arrived"] = arrived
-    return canonical(event), tokens
+    return event, tokens
 
 
 def _tokens(named: dict[str, Any], point: str) -> list[Token]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -25,12 +25,13 @@ RECORDED = ("note", "reveal", "claim")
 class ActRecord(Record):
     """A record of `acts`, decoded where it was read.
 
-    `act`: None if the record cannot be read; `fault` then says why. `about`: the record that the act names, None if
-    there is none. `entropy`: random bytes, for the answer code of an ask. `signer`: the person behind the act, None for
-    the gate's own acts, and where acts need no signature.
+    `act`: None if the record cannot be read; `fault` then says why. `said`: its JSON as published, for its signature.
+    `about`: the record that the act names, None if there is none. `entropy`: random bytes, for the answer code of an
+    ask. `signer`: the person behind the act, None for the gate's own acts, and where acts need no signature.
     """
 
     act: Act | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
     fault: Unreadable | None = None
     about: Record | None = None
     entropy: bytes = b""
@@ -40,7 +41,8 @@ class ActRecord(Record):
     def of(cls, record: Record, entropy: bytes = b"") -> ActRecord:
         """Decodes a record of `acts`."""
         try:
-            return cls._with(record, act=read(record).model, entropy=entropy)
+            found = read(record)
+            return cls._with(record, act=found.model, said=found.json, entropy=entropy)
         except Unreadable as fault:
             return cls._with(record, fault=fault)
 

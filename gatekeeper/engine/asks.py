@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import orjson
-
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case, route
-from gatekeeper.deciding.redacted import redacted
+from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.times import instant
-from schemas.codec import encode
+from schemas.codec import encode, parsed
 from schemas.events import GIVEN_STATES, Ask
 from schemas.record import Output
 
@@ -86,11 +84,8 @@ def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> A
         text=written.text,
         delivery=send.delivery,
     )
-    value = encode(ask)
-    said, _ = redacted("confirmations", value)
+    said, _ = redacted_fields("confirmations", parsed(ask).json)
     headers = (("gate-decision-id", id_.encode()),)
-    output = Output("confirmations", send.recipient_id.encode(), value, headers)
-    entry = entries.ask(
-        send.recipient_id, id_, orjson.loads(said), answer_code=question.code, contact_point_id=send.contact_point.id
-    )
+    output = Output("confirmations", send.recipient_id.encode(), encode(ask), headers)
+    entry = entries.ask(send.recipient_id, id_, said, answer_code=question.code, contact_point_id=send.contact_point.id)
     return Asked((output,), (entry,))

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.deciding.redacted import redacted
+from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.engine import item as review
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import erased
@@ -214,10 +212,10 @@ class _Implying:
         record = self._inputs.asks.get(self._said["did"])
         if record is None:
             raise MissingInput
-        ask = _parsed("confirmations", record).model
-        said, _ = redacted("confirmations", record.value or b"")
-        more = {"answer_code": ask.answer_code, "contact_point_id": send.contact_point.id}
-        return (entries.ask(send.recipient_id, self._said["did"], orjson.loads(said), **more),)
+        ask = _parsed("confirmations", record)
+        said, _ = redacted_fields("confirmations", ask.json)
+        more = {"answer_code": ask.model.answer_code, "contact_point_id": send.contact_point.id}
+        return (entries.ask(send.recipient_id, self._said["did"], said, **more),)
 
     def _closed(
         self,

@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
 from pydantic import ValidationError
 
 from gatekeeper import times
 from gatekeeper.deciding import release as releases
-from gatekeeper.deciding.redacted import redacted
+from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.deciding.rules.system import mailed_before
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
-from schemas.codec import Parsed, Unreadable, encode, parse
+from schemas.codec import Parsed, Unreadable, parse, parsed
 from schemas.decision import CodedDecision
 from schemas.events import ItemAct, Release, Send
 from schemas.topics import CLEARED_DAYS, DAY_MS
@@ -155,9 +154,7 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
 
 def redacted_form(act: Release) -> dict[str, Any]:
     """The redacted form of a release, without the fields that only lead to its item."""
-    form, _ = redacted("acts", encode(act.model_copy(update={"act_id": None, "review": None})))
-    said: dict[str, Any] = orjson.loads(form)
-    return said
+    return redacted_fields("acts", parsed(act.model_copy(update={"act_id": None, "review": None})).json)[0]
 
 
 def _names(found: ReviewRecord) -> tuple[str, str, str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 import msgspec
-import orjson
 
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
@@ -148,10 +147,7 @@ def taken(record: Record, partitions: int | None) -> Parsed[Send]:
     """
     fault = record.refused is not None or headers_fault(record.headers)
     plain = None if fault else read_plain(record.key, record.value)
-    if plain is not None and record.value is not None:
-        sent = Parsed(cast("Send", plain), orjson.loads(record.value))
-    else:
-        sent = read(record)
+    sent = read(record) if plain is None else Parsed(cast("Send", plain), plain.published)
     if partitions is not None and partition_of(sent.model.recipient_id.encode(), partitions) != record.partition:
         raise Unreadable(PARTITION_WRONG, "key")
     return sent

@@ -85,7 +85,7 @@ def signer(asked: ActRecord, log: ReferenceLog, acts: Acts) -> Signer | Refused 
     began = log.roster.began
     if began is None or asked.timestamp < began:
         return None if acts == "unsigned" else "no_staff"
-    found = weigh(asked.value or b"", asked.headers, arrived=asked.timestamp, roster=log.roster, origin=log.origin)
+    found = weigh(asked, asked.said, roster=log.roster, origin=log.origin)
     return "role" if isinstance(found, Signer) and not _theirs(asked.act, found) else found
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from gatekeeper.deciding.redacted import redacted
+from gatekeeper.deciding.redacted import redacted_fields
+from schemas.codec import Parsed
 from schemas.events import Copy
 from schemas.record import Record
 
@@ -72,7 +73,7 @@ class Copies:
     def __init__(self) -> None:
         self.runs: dict[Partition, CopiedRun] = {}
         self._signed: dict[Partition, set[tuple[int, str]]] = {}
-        self._waiting: dict[Partition, list[tuple[Record, Any]]] = {}
+        self._waiting: dict[Partition, list[tuple[Record, Parsed[Any]]]] = {}
         self._reference: dict[int, int] = {}  # first arrivals of copied records of `reference`, by offset
 
     def take(self, record: Record) -> int | None:
@@ -93,24 +94,24 @@ class Copies:
         run = self.runs.get(place)
         return run is not None and not run.open and (run.count, run.sha256) in self._signed.get(place, ())
 
-    def keep(self, record: Record, model: Any, arrived: int) -> Record | None:
+    def keep(self, record: Record, event: Parsed[Any], arrived: int) -> Record | None:
         """Keeps a readable copied record; `arrived`: the first arrival that it states, in milliseconds.
 
         The result is the record that waits, None if it need not wait.
         """
         if record.topic == "reference":
             self._reference[record.offset] = arrived
-        elif _differs(record, arrived):
+        elif _differs(record, event.json, arrived):
             earlier = replace(record, timestamp=arrived)
-            self.wait(earlier, model)
+            self.wait(earlier, event)
             return earlier
         return None
 
-    def wait(self, earlier: Record, model: Any) -> None:
+    def wait(self, earlier: Record, event: Parsed[Any]) -> None:
         """Keeps a copied record, at its first arrival, until its beginning is believed."""
-        self._waiting.setdefault((earlier.topic, earlier.partition), []).append((earlier, model))
+        self._waiting.setdefault((earlier.topic, earlier.partition), []).append((earlier, event))
 
-    def due(self, record: Record) -> Iterator[tuple[Record, Any]]:
+    def due(self, record: Record) -> Iterator[tuple[Record, Parsed[Any]]]:
         """Yields the kept records that are believed since this record, at their first arrivals; each is yielded once.
 
         Records of `reference` are not among them (`first_arrivals`).
@@ -132,7 +133,7 @@ class Copies:
         return found
 
 
-def _differs(record: Record, arrived: int) -> bool:
+def _differs(record: Record, said: Mapping[str, Any], arrived: int) -> bool:
     """True if the record says something else at its first arrival than at its own."""
-    value = record.value or b""
-    return redacted(record.topic, value, arrived)[0] != redacted(record.topic, value, record.timestamp)[0]
+    first, own = (redacted_fields(record.topic, said, at)[0] for at in (arrived, record.timestamp))
+    return first != own

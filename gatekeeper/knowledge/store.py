@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from gatekeeper.deciding.redacted import redacted
+from gatekeeper.deciding.redacted import Token, redacted
 from gatekeeper.knowledge.address_numbers import Given
 from gatekeeper.knowledge.copies import Copies
 from gatekeeper.knowledge.journals import Journals, Unread
@@ -15,7 +15,7 @@ from gatekeeper.knowledge.person_facts import KINDS, add
 from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.tables import MemoryTables, Tables
 from gatekeeper.knowledge.unreadable import named
-from schemas.codec import Unreadable, decode
+from schemas.codec import Parsed, Unreadable, parse
 from schemas.events import Copy, Resolution, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
@@ -64,9 +64,10 @@ class FactStore(KnownFacts):
         for one in self._journals.refusals():
             self.named_by_refusals.take(one)
         for record in self._journals.corrections():
-            self._suppressed.corrected(redacted(record.topic, record.value or b"", record.timestamp)[0], record)
+            said = parse(record.topic, record.key, record.value).json
+            self._suppressed.corrected(_redacted(record, said)[0], record, said)
         for record in self._journals.waiting():
-            self.copies.wait(record, decode(record.topic, record.key, record.value))
+            self.copies.wait(record, parse(record.topic, record.key, record.value))
 
     def apply(self, record: Record) -> str | None:
         """Applies one record. The result is None, or the fault of an unreadable record. Never raises.
@@ -87,8 +88,8 @@ class FactStore(KnownFacts):
         try:
             if refused and refused.what == "record":
                 raise Unreadable(refused.fault)
-            model = decode(topic, key, value)
-            names = [*self._fold(record, model), *self._first_arrived(record, model, copied)]
+            event = parse(topic, key, value)
+            names = [*self._fold(record, event), *self._first_arrived(record, event, copied)]
         except Unreadable as unreadable:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
@@ -102,9 +103,9 @@ class FactStore(KnownFacts):
                 listener(name)
         return fault
 
-    def _first_arrived(self, record: Record, model: Any, arrived: int | None) -> Iterator[str]:
+    def _first_arrived(self, record: Record, event: Parsed[Any], arrived: int | None) -> Iterator[str]:
         """Applies the copied records that are believed since this record, at their first arrivals; yields names."""
-        if arrived is not None and (waiting := self.copies.keep(record, model, arrived)):
+        if arrived is not None and (waiting := self.copies.keep(record, event, arrived)):
             self._journals.waits(waiting)
         for earlier, about in self.copies.due(record):
             self._journals.waited(earlier)
@@ -113,17 +114,17 @@ class FactStore(KnownFacts):
             self.log = self.log.arrived(first)
             yield from self.reference.digests
 
-    def _fold(self, record: Record, model: Any) -> Collection[str]:
+    def _fold(self, record: Record, event: Parsed[Any]) -> Collection[str]:
         """Applies a readable record. The result names its person, or the token and readings of a suppression."""
-        topic = record.topic
+        topic, model = record.topic, event.model
         if topic == "reference":
             return self._refer(record, model)
         if type(model) not in KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
-        line, tokens = redacted(topic, record.value or b"", record.timestamp)
+        line, tokens = _redacted(record, event.json)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
         if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
-            self._suppressed.corrected(line, record)
+            self._suppressed.corrected(line, record, event.json)
             self._journals.corrected(record)
         place = f"{topic}/{record.partition}/{record.offset}"
         for one in self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp):
@@ -167,3 +168,7 @@ class FactStore(KnownFacts):
         policies = frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY))
         if kept and policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
+
+
+def _redacted(record: Record, said: Mapping[str, Any]) -> tuple[bytes, list[Token]]:
+    return redacted(record.topic, said, record.timestamp, value=record.value)

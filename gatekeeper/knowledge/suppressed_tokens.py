@@ -6,6 +6,7 @@ A suppression stands under each whole token that it names, and under each less e
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import Token
@@ -25,7 +26,8 @@ class SuppressedTokens:
     def __init__(self, decoded: Callable[[bytes], PersonFacts], by_token: Table) -> None:
         self._decoded = decoded
         self._by_token = by_token
-        self._taken_back: dict[bytes, list[Record]] = {}  # corrections of erasures, which need a signature
+        self._taken_back: dict[bytes, list[tuple[Record, Mapping[str, Any]]]] = {}
+        """The corrections of erasures, which need a signature, with the JSON of their values."""
 
     def add(self, one: Token, line: bytes, suppression_id: str) -> bool:
         """Adds a suppression to a token that it names; `line`: its redacted form.
@@ -37,9 +39,12 @@ class SuppressedTokens:
         add(self._by_token, one.token, [b"x" + line if whole else b"w%d %b" % (one.score, line)])
         return new
 
-    def corrected(self, line: bytes, record: Record) -> None:
-        """Notes the record of a suppression that takes an erasure back, and whose signature decides."""
-        self._taken_back.setdefault(line, []).append(record)
+    def corrected(self, line: bytes, record: Record, said: Mapping[str, Any]) -> None:
+        """Notes the record of a suppression that takes an erasure back, and whose signature decides.
+
+        `said`: the record's JSON as published.
+        """
+        self._taken_back.setdefault(line, []).append((record, said))
 
     def stops(
         self,
@@ -87,8 +92,7 @@ class SuppressedTokens:
         """
         records = self._taken_back.get(line)
         return records is None or any(
-            readmits(one.value or b"", one.headers, arrived=one.timestamp, roster=log.roster, origin=log.origin)
-            for one in records
+            readmits(one, said, roster=log.roster, origin=log.origin) for one, said in records
         )
 
     def _names(self, token: str, suppression_id: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-import orjson
 from pydantic import ValidationError
 
 from gatekeeper.staff import roles
@@ -13,6 +12,7 @@ from gatekeeper.staff.message import act_subject, digest, timely
 from gatekeeper.staff.roster import Roster
 from gatekeeper.staff.signatures import HEADER
 from schemas.events.staff import ActSignature
+from schemas.record import Record
 
 Refused = Literal[
     "unsigned",
@@ -59,56 +59,46 @@ def signatures(headers: Iterable[tuple[str, bytes]]) -> list[ActSignature]:
     return found
 
 
-def weigh(
-    value: bytes, headers: Iterable[tuple[str, bytes]], *, arrived: int, roster: Roster, origin: str
-) -> Signer | Refused:
+def weigh(record: Record, act: Mapping[str, Any], *, roster: Roster, origin: str) -> Signer | Refused:
     """The person who signed an act, or the code of its refusal.
 
-    `value`: the act's bytes, which can be read as an act. `arrived`: its arrival in milliseconds since the epoch.
-    The signer must be the act's `by`. Signature and act must be dated within 10 minutes of the arrival.
+    `record`: the act's. `act`: the JSON of its value. The signer must be the act's `by`. Signature and act must be
+    dated within 10 minutes of the arrival.
     """
-    act: dict[str, Any] = orjson.loads(value)
     power = roles.ACTS.get(act["kind"])
-    found = [one for one in signatures(headers) if roles.person(one.by) == _by(act)]
+    found = [one for one in signatures(record.headers) if roles.person(one.by) == _by(act)]
     if not found or power is None:
         return "unsigned"
-    codes = [_weighed(act, value, one, power, arrived=arrived, roster=roster, origin=origin) for one in found]
+    codes = [_weighed(record, act, one, power, roster=roster, origin=origin) for one in found]
     return next((one for one in codes if isinstance(one, Signer)), codes[0])
 
 
-def readmits(value: bytes, headers: Iterable[tuple[str, bytes]], *, arrived: int, roster: Roster, origin: str) -> bool:
+def readmits(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> bool:
     """Tells whether the correction of an erasure counts: a manager signed its bytes, or it is older than all staff.
 
-    `value`: the bytes of a suppression. The signature has its id, and the form of an act `readmit` about a person.
+    `record`: the suppression's. `said`: the JSON of its value. The signature has its id, and the form of an act
+    `readmit` about a person.
     """
-    if roster.began is None or arrived < roster.began:
+    if roster.began is None or record.timestamp < roster.began:
         return True
-    said = orjson.loads(value)
     fact = {"kind": "readmit", "act_id": said["suppression_id"], "at": said["received_at"]}
     power = roles.ACTS["readmit"]
     return any(
-        isinstance(_weighed(fact, value, one, power, arrived=arrived, roster=roster, origin=origin), Signer)
-        for one in signatures(headers)
+        isinstance(_weighed(record, fact, one, power, roster=roster, origin=origin), Signer)
+        for one in signatures(record.headers)
     )
 
 
 def _weighed(
-    act: Mapping[str, Any],
-    value: bytes,
-    signed: ActSignature,
-    power: roles.Power,
-    *,
-    arrived: int,
-    roster: Roster,
-    origin: str,
+    record: Record, act: Mapping[str, Any], signed: ActSignature, power: roles.Power, *, roster: Roster, origin: str
 ) -> Signer | Refused:
-    said = signed.model_dump(mode="json", exclude_none=True)
+    said, arrived = signed.model_dump(mode="json", exclude_none=True), record.timestamp
     subject = act_subject(act)
     if signed.origin != origin:
         return "origin"
     if not (timely(signed.at, arrived) and timely(str(act["at"]), arrived)):
         return "too_old"
-    if signed.id != act["act_id"] or signed.sha256 != digest(value, signed.blind):
+    if signed.id != act["act_id"] or signed.sha256 != digest(record.value or b"", signed.blind):
         return "bad_signature"
     if fault := roster.fault(said, subject=subject, origin=origin, arrived=arrived):
         return "not_staff" if fault == "not_staff" else "bad_signature"

@@ -11,6 +11,7 @@ from schemas.values import (
     Code,
     Id,
     Line,
+    Many,
     Model,
     Offset,
     RecipientId,
@@ -43,11 +44,11 @@ class Release(Model):
     campaign_id: Id
     channel: Channel
     decision_id: Id
-    by: Annotated[tuple[Surrogate, ...], Field(min_length=1, max_length=4)] | Surrogate
+    by: Annotated[Many[Surrogate], Field(min_length=1, max_length=4)] | Surrogate
     reason: Line
     at: Time
-    reasons: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
-    had: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
+    reasons: Annotated[Many[Code], Field(max_length=64)] = ()
+    had: Annotated[Many[Code], Field(max_length=64)] = ()
     evidence_ref: Surrogate | None = None
     bulk: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     act_id: Id | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.values import Channel, Code, Id, Model, RecipientId, Version, ZonedTime
+from schemas.values import Channel, Code, Id, Many, Model, RecipientId, Version, ZonedTime
 
 
 class Recall(Model):
@@ -24,5 +24,5 @@ class Recall(Model):
     decision_id: Id
     event_id: Id
     at: ZonedTime
-    reasons: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
+    reasons: Annotated[Many[Code], Field(max_length=64)] = ()
     mail_date: ZonedTime | None = None

@@ -13,6 +13,7 @@ from schemas.values import (
     Code,
     Id,
     Line,
+    Many,
     MessageClass,
     Model,
     Offset,
@@ -21,7 +22,7 @@ from schemas.values import (
     ZonedTime,
 )
 
-TwoManagers = tuple[Id, Id]
+TwoManagers = Annotated[tuple[Id, Id], Field(strict=False)]
 """The ids of the two managers who stand for a record. Equal ids after casefold are one manager."""
 
 
@@ -37,7 +38,7 @@ class Purpose(Model):
     name_ja: Line
     name_en: Line
     marketing: bool
-    controllers: Annotated[tuple[Id, ...], Field(max_length=64)] | None = None
+    controllers: Annotated[Many[Id], Field(max_length=64)] | None = None
     by: TwoManagers | None = None
     recorded_at: Time | None = None
 
@@ -110,13 +111,13 @@ class Notice(Model):
     kind: Literal["notice"]
     id: Id
     controller_id: Id
-    purposes: Annotated[tuple[Code, ...], Field(max_length=32)]
+    purposes: Annotated[Many[Code], Field(max_length=32)]
     complete: bool
     name: Line | None = None
     states_route: Code | None = None
     invalidated_at: Time | None = None
     accepted_legacy: bool | None = None
-    names: Annotated[tuple[Id, ...], Field(max_length=64)] = ()
+    names: Annotated[Many[Id], Field(max_length=64)] = ()
     valid_from: Time | None = None
     recorded_at: Time | None = None
 
@@ -129,8 +130,8 @@ class JointUseTerms(Model):
     terms_id: Id
     version: Annotated[int, Field(ge=0, lt=2**31)] | Id
     published_at: Time
-    parties: Annotated[tuple[Id, ...], Field(max_length=256)]
-    purposes: Annotated[tuple[Code, ...], Field(max_length=64)]
+    parties: Annotated[Many[Id], Field(max_length=256)]
+    purposes: Annotated[Many[Code], Field(max_length=64)]
     complete: bool
     name: Line | None = None
     recorded_at: Time | None = None
@@ -149,7 +150,7 @@ class Batch(Model):
     id: Id
     check: ProviderCheck | None = None
     state: Literal["active", "quarantined"] = "active"
-    flags: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
+    flags: Annotated[Many[Code], Field(max_length=16)] = ()
     name: Line | None = None
     recorded_at: Time | None = None
 
@@ -171,7 +172,7 @@ def _by_class(value: Any) -> Any:
 def _channels(shown: Any) -> Any:
     if isinstance(shown, dict) and all(type(ok) is bool for ok in shown.values()):
         return tuple(channel for channel, ok in shown.items() if ok)
-    return tuple(shown) if isinstance(shown, list) else shown
+    return shown
 
 
 class Template(Model):
@@ -185,10 +186,10 @@ class Template(Model):
     v: Version
     kind: Literal["template"]
     id: Id
-    display_ok: Annotated[dict[MessageClass, tuple[Channel, ...]], BeforeValidator(_by_class)]
+    display_ok: Annotated[dict[MessageClass, Many[Channel]], BeforeValidator(_by_class)]
     ask_complete: bool
     notice_id: Id | None = None
-    persons: Annotated[tuple[ShownPerson, ...], Field(max_length=64)] = ()
+    persons: Annotated[Many[ShownPerson], Field(max_length=64)] = ()
     name: Line | None = None
     recorded_at: Time | None = None
 
@@ -203,9 +204,7 @@ class PolicyVersion(Model):
     kind: Literal["policy"]
     id: Id
     version: Annotated[int, Field(ge=1)]
-    jurisdictions: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")], ...], Field(max_length=64)
-    ]
+    jurisdictions: Annotated[Many[Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]], Field(max_length=64)]
     effective_from: Time
     toml: Annotated[str, StringConstraints(max_length=60 * 1024)] | None = None
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None

@@ -11,6 +11,7 @@ from schemas.values import (
     Channel,
     Code,
     Id,
+    Many,
     MessageClass,
     Model,
     PerMille,
@@ -61,7 +62,7 @@ class Delivery(Model):
 
     name: PrintedLine = ""
     postcode: Printed | None = None
-    lines: Annotated[tuple[PrintedLine, ...], Field(max_length=8)] = ()
+    lines: Annotated[Many[PrintedLine], Field(max_length=8)] = ()
     email: Printed | None = None
     phone: Printed | None = None
 
@@ -79,9 +80,9 @@ class Send(Model):
     message_class: MessageClass
     contact_point: SendContactPoint
     template_id: Id
-    match: Annotated[tuple[Match, ...], Field(max_length=16)] = ()
-    audience: Annotated[tuple[AudienceWord, ...], Field(max_length=32)] = ()
-    flags: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
+    match: Annotated[Many[Match], Field(max_length=16)] = ()
+    audience: Annotated[Many[AudienceWord], Field(max_length=32)] = ()
+    flags: Annotated[Many[Code], Field(max_length=16)] = ()
     li_ref: Id | None = None
     source_id: Id | None = None
     request_id: Id | None = None

@@ -12,6 +12,7 @@ from schemas.values import (
     Code,
     Id,
     Line,
+    Many,
     Model,
     PointId,
     RecipientId,
@@ -55,7 +56,7 @@ class SourceContactPoint(Model):
     id: PointId
     token: Token
     derived_from: Id | None = None
-    readings: Annotated[tuple[Match, ...], Field(max_length=CARRIED)] = ()
+    readings: Annotated[Many[Match], Field(max_length=CARRIED)] = ()
 
 
 class ProviderCheck(Model):
@@ -68,7 +69,7 @@ class ProviderCheck(Model):
     how_obtained: Line | None = None
     basis: Literal["consent", "opt_out_filing", "other"] | None = None
     filing_no: Id | None = None
-    chain: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
+    chain: Annotated[Many[Code], Field(max_length=16)] = ()
 
 
 class Succession(Model):
@@ -76,14 +77,14 @@ class Succession(Model):
 
     predecessor: Id
     closed_at: Time
-    old_purposes: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+    old_purposes: Annotated[Many[Code], Field(max_length=32)] = ()
 
 
 class Entrustment(Model):
     """The company that entrusted the data to us, and the purpose (J.8.7 b)."""
 
     entruster: Id
-    purposes: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+    purposes: Annotated[Many[Code], Field(max_length=32)] = ()
 
 
 class Source(Model):
@@ -96,12 +97,12 @@ class Source(Model):
     acquired_at: Time | None = None
     collected_by: Id
     state: Literal["active", "quarantined", "illicit", "deleted"] = "active"
-    contact_points: Annotated[tuple[SourceContactPoint, ...], Field(max_length=32)] = ()
+    contact_points: Annotated[Many[SourceContactPoint], Field(max_length=32)] = ()
     shared_at: Time | None = None
     last_contact_at: Time | None = None
     provided_by: Id | None = None
     notice_id: Id | None = None
-    purposes_told: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+    purposes_told: Annotated[Many[Code], Field(max_length=32)] = ()
     route: Code | None = None
     batch_id: Id | None = None
     check: ProviderCheck | None = None

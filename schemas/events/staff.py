@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from schemas.values import Id, Model, Surrogate, Version, ZonedTime
+from schemas.values import Id, Many, Model, Surrogate, Version, ZonedTime
 
 StaffRole = Literal["viewer", "reviewer", "approver", "manager", "auditor", "console"]
 """`console` is the role of the console as a part of the system; the others are roles of people."""
@@ -24,7 +24,7 @@ class RelyingParty(Model):
     """The console for which a passkey was made: its id (a host name) and the origins of its pages."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]{0,199}$")]
-    origins: Annotated[tuple[WebOrigin, ...], Field(min_length=1, max_length=8)]
+    origins: Annotated[Many[WebOrigin], Field(min_length=1, max_length=8)]
 
 
 class StaffKey(Model):
@@ -59,9 +59,9 @@ class Staff(Model):
     v: Version
     kind: Literal["staff"]
     id: Surrogate
-    roles: Annotated[tuple[StaffRole, ...], Field(max_length=6)]
-    controllers: Annotated[tuple[Id, ...], Field(min_length=1, max_length=64)] | None = None
-    keys: Annotated[tuple[StaffKey, ...], Field(max_length=16)] = ()
+    roles: Annotated[Many[StaffRole], Field(max_length=6)]
+    controllers: Annotated[Many[Id], Field(min_length=1, max_length=64)] | None = None
+    keys: Annotated[Many[StaffKey], Field(max_length=16)] = ()
     from_: Annotated[ZonedTime | None, Field(alias="from")] = None
     until: ZonedTime | None = None
 
@@ -84,7 +84,7 @@ class TreePlace(Model):
 
     index: Annotated[int, Field(ge=0, lt=MAX_TREE)]
     size: Annotated[int, Field(ge=1, le=MAX_TREE)]
-    path: Annotated[tuple[Sha256, ...], Field(max_length=20)]
+    path: Annotated[Many[Sha256], Field(max_length=20)]
 
 
 class SignatureFields(Model):

@@ -12,6 +12,7 @@ from schemas.values import (
     Channels,
     Code,
     Id,
+    Many,
     Model,
     PointId,
     RecipientId,
@@ -50,7 +51,7 @@ class Suppression(Model):
     received_at: Time
     token: Token | None = None
     recipient_id: RecipientId | None = None
-    readings: Annotated[tuple[Match, ...], Field(max_length=CARRIED)] = ()
+    readings: Annotated[Many[Match], Field(max_length=CARRIED)] = ()
     scope: Scope = Scope()
     effective_at: Time | None = None
     state: Literal["active", "corrected", "open", "upheld", "rejected"] | None = None

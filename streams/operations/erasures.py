@@ -14,10 +14,9 @@ from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.settings import Settings
 from gatekeeper.staff.signed_acts import readmits
-from schemas.codec import Unreadable, decode, encode
+from schemas.codec import Parsed, Unreadable, decode, encode, parse
 from schemas.events import PairedAct, Source, Suppression
 from schemas.events.sends import CARRIED, Match
-from schemas.record import Record
 from schemas.values import Token
 from streams.client.fact_with_act import FactsWithAct, Pair
 from streams.client.outgoing import Outgoing
@@ -135,21 +134,18 @@ def standing(reader: Reader, recipient_id: str, log: ReferenceLog) -> list[Suppr
     newest: dict[str, Suppression] = {}
     for record in reader.read("suppressions"):
         try:
-            stop: Suppression = decode("suppressions", record.key, record.value)
+            found: Parsed[Suppression] = parse("suppressions", record.key, record.value)
         except Unreadable:
             continue
-        if stop.kind == "erasure" and (stop.state != "corrected" or _counts(record, log)):
+        stop = found.model
+        if stop.kind != "erasure":
+            continue
+        if stop.state != "corrected" or readmits(record, found.json, roster=log.roster, origin=log.origin):
             newest[stop.suppression_id] = stop
     own = [stop for stop in newest.values() if stop.recipient_id == recipient_id and stop.state != "corrected"]
     acts = {_act(stop) for stop in own} - {None}
     brought = [stop for stop in newest.values() if stop.token and _act(stop) in acts]
     return own + [stop for stop in brought if stop.state != "corrected"]
-
-
-def _counts(record: Record, log: ReferenceLog) -> bool:
-    """Tells whether a correction frees the person, as the worker reads it."""
-    value, arrived = record.value or b"", record.timestamp
-    return readmits(value, record.headers, arrived=arrived, roster=log.roster, origin=log.origin)
 
 
 def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from gatekeeper.confirmation import code as codes
-from gatekeeper.deciding.redacted import redacted
+from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.ledger import entries
 from tests.support import invented
 
@@ -18,8 +18,8 @@ ASKED = {"controller_id": "C1", "purpose": "mkt.dm.own", "notice_id": "OK", "at"
 def remember(system, request_id: str, person: str, code: str) -> None:
     """Puts what the worker remembers of an ask into the ledger."""
     _, value = invented.ask(request_id=request_id, recipient_id=person, **ASKED)
-    said, _ = redacted("confirmations", json.dumps(value).encode())
-    entry = entries.ask(person, request_id, json.loads(said), answer_code=code, contact_point_id="cp-1")
+    said, _ = redacted_fields("confirmations", value)
+    entry = entries.ask(person, request_id, said, answer_code=code, contact_point_id="cp-1")
     system.put("ledger", entry.value, key=entry.key)
 
 

@@ -147,7 +147,7 @@ class _Crowd:
 
     def _remembered(self, pool: list[tuple[str, bytes]], share: float) -> bytes:
         """Returns what the ledger of a worker remembers beside the facts, in its redacted form."""
-        return redacted(*self._draw.of(pool))[0] if self._draw.often(share) else b""
+        return _redacted(*self._draw.of(pool)) if self._draw.often(share) else b""
 
     def _release_of(self, found: Decision, channel: str) -> bytes:
         """Returns a release of all reasons of a decision, or of one more or less."""
@@ -163,7 +163,7 @@ class _Crowd:
         )
         given = invented.act(reasons=named, channel=channel, evidence_ref=draw.one(None, "m-1"), **fields)
         undone = [invented.act(kind="release_revoked", channel=channel)] if draw.often(0.1) else []
-        return b"\n".join(sorted(redacted(*_encoded(one))[0] for one in (given, *undone)))
+        return b"\n".join(sorted(_redacted(*_encoded(one)) for one in (given, *undone)))
 
     def _facts(self) -> Iterator[tuple[str, bytes]]:
         draw = self._draw
@@ -177,6 +177,10 @@ class _Crowd:
 
 def _encoded(event: invented.Event) -> tuple[str, bytes]:
     return event[0], orjson.dumps(event[1])
+
+
+def _redacted(topic: str, value: bytes) -> bytes:
+    return redacted(topic, orjson.loads(value))[0]
 
 
 @cache

@@ -17,8 +17,9 @@ from gatekeeper.console.signings import MAX_OF_ONE, SECONDS, SaidBefore, Signing
 from gatekeeper.console.users import Users
 from gatekeeper.errors import UsageError
 from gatekeeper.staff.signed_acts import Signer, readmits, weigh
-from schemas.codec import encode
-from schemas.events import Suppression
+from schemas.codec import encode, parsed
+from schemas.events import Act, Suppression
+from schemas.record import Headers, Record
 from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
 from streams.client.touch import Touch
@@ -285,14 +286,17 @@ def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
     assert signed.records[0].headers == ()
     assert signed.records[1].headers == signed.records[2].headers
     headers = signed.records[1].headers
-    found = weigh(encode(act), headers, arrived=at, roster=log.fold.roster, origin=staff.ORIGIN)
+    found = weighed(log, act, headers, at=at)
     assert isinstance(found, Signer)
     assert (found.vouched, found.kept["tree"]["size"]) == (False, 2)
-    assert (
-        weigh(encode(act), headers, arrived=at + 11 * 60_000, roster=log.fold.roster, origin=staff.ORIGIN) == "too_old"
-    )
+    assert weighed(log, act, headers, at=at + 11 * 60_000) == "too_old"
     other = act_of("suspend", "hanako", at=now)
-    assert weigh(encode(other), headers, arrived=at, roster=log.fold.roster, origin=staff.ORIGIN) == "bad_signature"
+    assert weighed(log, other, headers, at=at) == "bad_signature"
+
+
+def weighed(log: Log, act: Act, headers: Headers, *, at: int) -> Signer | str:
+    record = Record("acts", 0, 0, at, None, encode(act), headers)
+    return weigh(record, parsed(act).json, roster=log.fold.roster, origin=staff.ORIGIN)
 
 
 def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
@@ -307,9 +311,9 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
     touch = Touch(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
     signatory = touch.signatory(Passkey("hanako").touched(touch.challenge))
     correction, made = signatory.sign(records).records
-    roster = log.fold.roster
-    assert readmits(encode(stop), correction.headers, arrived=at, roster=roster, origin=staff.ORIGIN)
-    assert not readmits(encode(stop), made.headers, arrived=at, roster=roster, origin=staff.ORIGIN)
+    for headers, counts in ((correction.headers, True), (made.headers, False)):
+        record = Record("suppressions", 0, 0, at, b"R1", encode(stop), headers)
+        assert readmits(record, parsed(stop).json, roster=log.fold.roster, origin=staff.ORIGIN) is counts
     with pytest.raises(UsageError):
         signatory.sign([outgoing(act_of("erase", "hanako", at=staff.now()))])
 

@@ -23,6 +23,7 @@ from schemas.events import Send
 from schemas.record import Refusal
 from streams.worker.kept_facts import FORMAT
 from tests.support import invented, staff
+from tests.support.desk import Desk
 from tests.support.facts import fact
 from tests.support.invented import decide
 
@@ -510,3 +511,18 @@ def test_a_whole_batch_then_the_reason_names_its_place_and_that_it_concerns_ever
     store.apply(fact("consents", 0, 90, b"P-1", b"{"))
     (reason,) = decided(store).reasons
     assert reason.says["case"] == "unreadable", "one of them is about this person"
+
+
+def test_empty_list_spelled_with_a_space_then_the_same_is_decided() -> None:
+    topic, said = invented.source()
+    plain = orjson.dumps({**said, "purposes_told": []})
+    spaced = plain.replace(b"[]", b"[ ]")
+    assert spaced != plain
+    told = []
+    for values in ([plain], [spaced], [plain, spaced]):
+        desk = Desk(invented.consent())
+        for offset, value in enumerate(values, start=900):
+            assert desk.store.apply(fact(topic, 1, offset, b"P-1", value)) is None
+        found = desk.send()
+        told.append((found.verdict, found.codes))
+    assert told == [("clear", ())] * 3

@@ -13,8 +13,9 @@ from gatekeeper.console import access
 from gatekeeper.staff import roles
 from gatekeeper.staff.endorsements import Endorsements, Referred
 from gatekeeper.staff.signed_acts import Signer, weigh
-from schemas.codec import decode, encode
+from schemas.codec import decode, encode, parsed
 from schemas.events.staff import StaffRole
+from schemas.record import Record
 from schemas.topics import TOPICS
 from tests.support import policies, staff
 from tests.support.roles import KINDS, MAY, OWN, PERSON, act_of, on_record, refusal
@@ -77,9 +78,11 @@ def test_the_table_of_the_product_is_this_one(role: str) -> None:
 def test_an_act_of_a_role_then_it_counts_or_is_refused_by_the_table(log: Log, role: str, kind: str) -> None:
     act = act_of(kind, PERSON[role], at=AT)
     for vouched, header in ((False, staff.header(act, at=AT)), (True, staff.vouched(act, at=AT))):
-        found = weigh(encode(act), [header], arrived=T0, roster=log.fold.roster, origin=staff.ORIGIN)
+        record = Record("acts", 0, 0, T0, None, encode(act), [header])
+        found = weigh(record, parsed(act).json, roster=log.fold.roster, origin=staff.ORIGIN)
         assert (None if isinstance(found, Signer) else found) == refusal(role, kind, vouched=vouched), vouched
-    assert weigh(encode(act), [], arrived=T0, roster=log.fold.roster, origin=staff.ORIGIN) == "unsigned"
+    bare = Record("acts", 0, 0, T0, None, encode(act))
+    assert weigh(bare, parsed(act).json, roster=log.fold.roster, origin=staff.ORIGIN) == "unsigned"
 
 
 # records of `reference`

@@ -17,6 +17,7 @@ from gatekeeper.staff.signed_acts import Signer, weigh
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import ItemAct, PairedAct
 from schemas.events.staff import ActSignature, StaffKey
+from schemas.record import Record
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64url
 
@@ -215,7 +216,8 @@ def item_act(by="kenji", kind="uphold", **more):
 
 def weighed(log, act, *headers, arrived=T0, value=None):
     bytes_ = encode(act) if value is None else value
-    return weigh(bytes_, headers, arrived=arrived, roster=log.fold.roster, origin=staff.ORIGIN)
+    record = Record("acts", 0, 0, arrived, None, bytes_, headers)
+    return weigh(record, orjson.loads(bytes_), roster=log.fold.roster, origin=staff.ORIGIN)
 
 
 def test_the_act_of_a_reviewer_is_signed(log):

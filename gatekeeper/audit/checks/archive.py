@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gatekeeper.deciding.facts import Facts
-from gatekeeper.deciding.redacted import redacted
+from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.store import FactStore
-from schemas.codec import Unreadable, decode
+from schemas.codec import Unreadable, parse
 from schemas.events import Send
 from schemas.record import Record
 
@@ -105,7 +105,7 @@ def _tokens(record: Record) -> set[str]:
     if record.topic != "sources":
         return set()
     try:
-        decode("sources", record.key, record.value)
+        said = parse("sources", record.key, record.value).json
     except Unreadable:
         return set()
-    return {one.token for one in redacted("sources", record.value or b"")[1]}
+    return {one.token for one in redacted_fields("sources", said)[1]}
