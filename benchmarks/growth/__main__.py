@@ -1,4 +1,4 @@
-"""Measures how the gate grows: people, events, clearances, fact partitions, partitions, workers, and campaigns.
+"""Measures how the gate grows: people, events, clearances, fact partitions, partitions, processes, and campaigns.
 
 Each size is measured in a process of its own. The line through the last two measured sizes gives the figures of a size
 beyond them. They are marked `~` in the table and hollow in the picture. It knows no limit that lies between.

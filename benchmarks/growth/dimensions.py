@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import orjson
 
-from benchmarks.peers.measured import Watched, resident
+from benchmarks.peers.measured import Watched, proportional
 from gatekeeper.demo.retailer import Retailer
 from gatekeeper.identity import Printed, printed
 from gatekeeper.knowledge.store import FactStore
@@ -44,6 +44,8 @@ PEOPLE, SENDS = 5_000, 20_000
 """People and sends where something else grows."""
 ROUNDS = 300
 """Rounds of the barrier."""
+TURNS = 3
+"""Measurements of the processes, in turn with one process."""
 _PERSON = re.compile(rb'"recipient_id":"([^"]+)"')
 
 
@@ -133,9 +135,11 @@ def partitions(count: int) -> Figures:
     return _judged(PEOPLE, SENDS, partitions=count)
 
 
-def workers(count: int) -> Figures:
-    """Two workers or one on this machine."""
-    return _judged(PEOPLE, SENDS, processes=count)
+def processes(count: int) -> Figures:
+    """So many processes of `gatekeeper worker` on this machine, in turn with one: medians."""
+    runs = [(_judged(PEOPLE, SENDS), _judged(PEOPLE, SENDS, processes=count)) for _ in range(TURNS)]
+    alone, found = (median(run[turn]["sends/s"] for run in runs) for turn in (0, 1))
+    return {"sends/s": found, "times one": found / alone, "MB": median(run[1]["MB"] for run in runs)}
 
 
 def campaign(count: int) -> Figures:
@@ -153,7 +157,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
     ),
     "barrier": Dimension("fact partitions", (8, 24, 96, 240, 900), barrier, 5_000, ("ms", "ms of processor")),
     "partitions": Dimension("partitions", (1, 4, 16), partitions),
-    "workers": Dimension("workers", (1, 2), workers),
+    "processes": Dimension("processes", (2,), processes),
     "campaign": Dimension("pieces", (1_000, 10_000, 100_000, 500_000, 2_000_000), campaign),
 }
 
@@ -224,14 +228,12 @@ def _judged(known: int, sends: int, *, partitions: int = 4, processes: int = 1) 
         for topic, value in _facts(max(known, 10)):
             world.put(topic, [(subject_key(topic, value), encode(value))])
         world.put("sends", list(_sends(known, sends)))
-        watched, pids = Watched(world), []
-        for number in range(processes):
-            started = held.enter_context(world.process(folder / f"log-{number}", worker=f"worker-{number}"))
-            assert started.process
-            pids.append(started.process.pid)
+        watched = Watched(world)
+        started = held.enter_context(world.process(folder / "log", None, "--processes", str(processes)))
+        assert started.process
         until(lambda: watched.end() > 0, "the first record", 120.0)
-        found = watched.judged(sends, pid=pids[0], broker=broker.pid)
-        return {"sends/s": found.sends_a_second, "MB": sum(map(resident, pids)) / processes}
+        found = watched.judged(sends, pid=started.process.pid, broker=broker.pid)
+        return {"sends/s": found.sends_a_second, "MB": proportional(started.process.pid)}
 
 
 def _sends(known: int, count: int) -> Iterator[tuple[str, bytes]]:

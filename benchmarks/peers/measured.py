@@ -133,6 +133,11 @@ def resident(pid: int) -> float:
     return sum(map(_peak, _tree(pid)))
 
 
+def proportional(pid: int) -> float:
+    """The memory that a process and its children have now, in MB; a page that several share counts once in all."""
+    return sum(map(_share, _tree(pid)))
+
+
 def written(folder: Path, topics: Callable[[str], bool]) -> int:
     """Bytes on the broker's disk of the topics for which `topics` is true."""
     logs = (log for log in folder.glob("data/*/*.log") if topics(log.parent.name.rpartition("-")[0]))
@@ -155,6 +160,11 @@ def _tree(pid: int) -> list[int]:
 def _used(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _share(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("Pss:"))
 
 
 def _peak(pid: int) -> float:

@@ -29,7 +29,7 @@ MODULES = tuple(
     )
 )
 """The modules that a simulated worker runs. It leaves out those between it and Faust, the process, the network or the
-disk: `app`, `chunks`, `clients`, `health`, `holders`, `kept_facts` and `process`."""
+disk: `app`, `chunks`, `clients`, `health`, `holders`, `kept_facts`, `process`, `supervisor` and `workers`."""
 LAST = 60
 
 
