@@ -134,7 +134,7 @@ def resident(pid: int) -> float:
 
 
 def proportional(pid: int) -> float:
-    """The memory that a process and its children have now, in MB; a page that several share counts once in all."""
+    """The memory that a process and its children have now, in MB. A shared page counts once."""
     return sum(map(_share, _tree(pid)))
 
 
