@@ -92,7 +92,7 @@ def test_a_worker_key_that_is_missing_here_then_nobody_is_told_that_there_is_no_
     for words in (("explain", did), ("prove", did, "--out", str(tmp_path / "proof"))):
         told = run("audit", *words)
         assert (told.code, told.out) == (5, ""), told
-        assert "not found among what could be read in the running system" in told.err
+        assert "is among the readable records in the running system" in told.err
         assert told.err.count(f"signed by {kid}, which is not in the key folder") == 1
         assert [false for false in ("check the code", "not sealed", "by no worker of this") if false in told.err] == []
     assert "start the sealer again" in run("audit", "seal", "--once").err

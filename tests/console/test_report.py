@@ -101,7 +101,7 @@ def test_records_that_cannot_be_told_apart_then_the_page_says_so_and_is_no_failu
     until(lambda: task.over, "the finding")
     page = site.client("auditor").get("/report", params=wanted)
     assert page.status_code == 200
-    assert "a stranger cannot be told from a change" in page.text
+    assert "record cannot be told from a change" in page.text
 
 
 @pytest.mark.parametrize(

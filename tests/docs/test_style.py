@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.audit.verify.sentences import SAYS
 from gatekeeper.cli import HEADINGS
-from gatekeeper.texts import text
+from gatekeeper.texts import catalogue, text
 from tests.docs.conftest import PAGES
-from tests.support.sentences import docstrings, long, of_page, words
+from tests.support.sentences import docstrings, long, of_page, of_text, words
 
 HOW_TO = sorted(name for name in PAGES if name.startswith("docs/how-to/"))
 RIDDLES = (
@@ -87,6 +88,19 @@ def test_a_page_then_no_sentence_has_more_than_20_words(name: str) -> None:
 )
 def test_a_page_then_its_sentences_are_told_apart(page: str, sentences: list[str]) -> None:
     assert list(of_page(page)) == sentences
+
+
+LAWS = {"notice.letter"}
+"""The letter that asks a person, which lists the person's rights in the order of the standard, in one sentence."""
+
+
+def test_a_text_then_no_sentence_has_more_than_20_words() -> None:
+    texts = {key: both["en"] for key, both in catalogue().items() if key not in LAWS}
+    texts |= {code: english for code, (_, _, english) in SAYS.items()}
+    assert len(texts) > 2000
+    assert {
+        key: found for key, text in texts.items() for line in text.splitlines() if (found := long(of_text(line)))
+    } == {}
 
 
 def test_a_sentence_then_marks_are_no_words() -> None:

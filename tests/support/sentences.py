@@ -15,7 +15,7 @@ LINK = re.compile(r"!?\[((?:[^][]|\[[^][]*\])*)\]\([^)]*\)")
 NAMES = re.compile(r"Code(?:(?:,| and| or|, and|, or) Code\b)+")
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|art|para)\.", re.I)
-END = re.compile(r"(?<=[.!?])[\"”’)*_\]]*\s+|(?<=[。！？])")
+END = re.compile(r"(?<=[.!?…])[\"”’)*_\]]*\s+|(?<=[。！？])")
 WORD = re.compile(r"[^\W_]")
 
 

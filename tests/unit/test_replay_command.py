@@ -415,7 +415,7 @@ def test_records_that_are_not_there_then_explain_and_prove_say_what_helps_in_a_f
     done = called("explain", did, folder)
     assert isinstance(done.exception, IncompleteError), done
     assert "gatekeeper audit verify FOLDER" in done.stderr
-    assert "not found among what could be read" in str(done.exception)
+    assert "is among the readable records" in str(done.exception)
     done = called("prove", did, folder, "--out", tmp_path / "proof")
     assert isinstance(done.exception, IncompleteError), done
     assert "gatekeeper audit verify FOLDER" in str(done.exception)
@@ -439,7 +439,7 @@ def test_records_that_no_manifest_covers_then_replay_does_not_call_it_right(
     tmp_path: Path, demo: tuple[list[bytes], Named]
 ) -> None:
     folder = export(tmp_path / "out", demo[0][:200], demo[1])
-    assert "is for `gatekeeper audit verify`" in called("replay", folder).stderr
+    assert "`gatekeeper audit verify` tells whether" in called("replay", folder).stderr
     file = folder / "manifests" / "0.ndjson.gz"
     lines(file, gzip.decompress(file.read_bytes()).splitlines()[:-1])
     done = called("replay", folder)
@@ -527,7 +527,7 @@ def test_bytes_missing_that_records_name_then_nothing_is_said_to_be_no_wider(fol
     code, said = what_if(folder, "strictest")
     assert (code, said["decisions"], said["left_out"]) == (4, 0, 0)
     assert said["unknown"] > 100
-    assert f"Of {said['unknown']:,} it cannot be told" in called("what-if", folder, "--policy", "strictest").stderr
+    assert f"{said['unknown']:,} cannot be decided" in called("what-if", folder, "--policy", "strictest").stderr
     assert re.search(r"\): the text of policy [0-9a-f]{64} is missing\.\n", called("replay", folder).stdout)
 
 

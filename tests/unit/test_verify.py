@@ -1051,9 +1051,9 @@ def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
     report = check(trail, folder)
     assert (report.exit_code, report.findings) == (0, [])
     said = next(line for line in report.lines("en") if line.startswith("Not looked at: "))
-    for what in ("reference/", "schemas/", "verify.py", "the keys of witnesses", "offsets", "when the export was made"):
+    for what in ("reference/", "schemas/", "verify.py", "the keys of witnesses", "offsets", "time of the export"):
         assert what in said
-    assert "policies/ holds what records alone name" in said  # of a piece to nobody knows where, say
+    assert "policies/ holds all that only records name" in said  # of a piece to nobody knows where, say
 
 
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
@@ -1169,7 +1169,7 @@ def test_a_report_of_coverage_that_found_something_then_it_is_told_whatever_the_
     report = check(trail, folder)
     assert report.exit_code == 0
     assert dict(report.says).get("uncovered") == told
-    for lang, said in (("en", "it must be looked into"), ("ja", "原因と対処")):
+    for lang, said in (("en", "somebody must look into it"), ("ja", "原因と対処")):
         assert (said in "\n".join(report.lines(lang))) is (told is not None)
 
 
