@@ -136,7 +136,7 @@ def partitions(count: int) -> Figures:
 
 
 def processes(count: int) -> Figures:
-    """So many processes of `gatekeeper worker` on this machine, in turn with one: medians."""
+    """Medians for several processes of `gatekeeper worker` on this machine, in turn with one."""
     runs = [(_judged(PEOPLE, SENDS), _judged(PEOPLE, SENDS, processes=count)) for _ in range(TURNS)]
     alone, found = (median(run[turn]["sends/s"] for run in runs) for turn in (0, 1))
     return {"sends/s": found, "times one": found / alone, "MB": median(run[1]["MB"] for run in runs)}

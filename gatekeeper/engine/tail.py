@@ -108,7 +108,7 @@ def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
 
 
 def _stands(one: Manifest, audit: Sequence[WrittenRecord], dids: Mapping[str, int]) -> bool:
-    """Tells whether the records of a manifest are in the audit; only a worker can have written those."""
+    """Tells whether the records of a manifest are in `audit`. Only a worker can have written those."""
     place = dids.get(one.audit.from_id or "")
     if place is None or not one.audit.n:
         return False

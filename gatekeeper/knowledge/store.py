@@ -48,7 +48,7 @@ class FactStore(KnownFacts):
         return found
 
     def save(self) -> None:
-        """Puts into the tables what is known in memory alone; call it before they are written."""
+        """Puts facts that only memory holds into the tables. Call it before these are written."""
         self._journals.count(self.token_keys.alike, self.token_keys.sources, self.copies.runs)
 
     def _begin_again(self) -> None:

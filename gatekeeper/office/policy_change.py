@@ -24,7 +24,7 @@ from schemas.events import PolicyVersion
 from schemas.record import Record
 
 AFTER_ALL: Order = (0, 2**53)
-"""Order of a record that is not written yet: after all others."""
+"""Order of a record that is not written yet, after all others."""
 _ANYBODY = ("manager-1", "manager-2")
 """Two managers for a trial of a version, which is never written."""
 

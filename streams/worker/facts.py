@@ -178,7 +178,7 @@ class Followers:
             await asyncio.sleep(0)
 
     async def _demand_there(self) -> None:
-        """Returns if the logs still have the positions, and a deposed leader alone did not; else raises."""
+        """Passes if the logs still have the positions, or only a deposed leader lacked them. Raises otherwise."""
         begin, ends = await self.ends.beginnings(self._positions), await self.ends.stable(self._positions)
         for tp, position in self._positions.items():
             if not begin[tp] <= position <= ends[tp]:

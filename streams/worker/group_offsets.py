@@ -1,4 +1,4 @@
-"""The group's offsets, for lag tools: they ride along once a second, and once more when traffic ends.
+"""The group's offsets, for lag tools. They go with a transaction once a second, and once more when traffic ends.
 
 The engine owns its position and never reads these offsets. In each transaction they would cost two of five requests.
 """

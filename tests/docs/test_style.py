@@ -124,6 +124,10 @@ def test_a_docstring_then_it_begins_with_a_statement(told: list[tuple[str, str]]
     assert [each for each in told if QUESTION.match(each[1])] == []
 
 
+def test_a_docstring_of_the_product_then_it_says_what_a_caller_gets(told: list[tuple[str, str]]) -> None:
+    assert [each for each in told if each[1].startswith("Returns") and not each[0].startswith("tests/")] == []
+
+
 def test_a_docstring_then_no_sentence_has_more_than_20_words(told: list[tuple[str, str]]) -> None:
     product = [each for each in told if not each[0].startswith("tests/")]
     assert len(product) > 2000
