@@ -28,9 +28,9 @@ from schemas.values import (
     zoned,
 )
 
-_MOST = 200
+_MAX_TEXT = 200
 """Characters of a printed text, at most."""
-_LINES = 8
+_MAX_LINES = 8
 _ALIKE = re.compile("\n".join(each.strip("^$") for each in (*[ID_PATTERN] * 6, CODE_PATTERN))).fullmatch
 _TOKEN = re.compile(TOKEN_PATTERN.strip("^$")).fullmatch
 _SIGN = re.compile(r"(?m)^\s*[=+\-@]").search
@@ -144,7 +144,7 @@ def _is_valid(send: PlainSend) -> bool:
 def _is_printed(delivery: PlainDelivery) -> bool:
     lines = (delivery.name, *delivery.lines)
     texts = (*lines, delivery.postcode or "", delivery.email or "", delivery.phone or "")
-    if len(lines) > 1 + _LINES or max(map(len, texts)) > _MOST:
+    if len(lines) > 1 + _MAX_LINES or max(map(len, texts)) > _MAX_TEXT:
         return False
     if UNPRINTABLE.search("".join(texts)) is not None:
         return False

@@ -1,12 +1,19 @@
-"""Rate limits by name, and the limits on wrong attempts to sign in."""
+"""Limits before sign-in: events by name, wrong attempts, and slow work, whose flood delays no page."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeVar
+
+from gatekeeper.console.session import Denied
+
+T = TypeVar("T")
 
 MAX_NAMES = 10_000
 """The number of names for which a limit counts; beyond it the earliest are forgotten."""
@@ -70,3 +77,22 @@ class Attempts:
             return
         self.by_client.take_back(client)
         self.by_user.take_back(f"{user} at {client}")
+
+
+class Slots:
+    """Threads apart from those of the pages: `at_once` pieces of work run, and `most` run or wait; more are refused."""
+
+    def __init__(self, name: str, *, at_once: int, most: int) -> None:
+        self._most = most
+        self._taken = 0
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=f"console-{name}")
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """The result of `work`; raises Denied (429) when `most` pieces run or wait. Call it in the event loop."""
+        if self._taken >= self._most:
+            raise Denied("page.too_many", 429)
+        self._taken += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._taken -= 1

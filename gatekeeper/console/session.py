@@ -13,8 +13,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
 from gatekeeper.connections import client
-from gatekeeper.console.access import Access, everything
-from gatekeeper.console.standing import Bar
+from gatekeeper.console.access import Access, ActsBarred, everything
 from gatekeeper.staff.roles import ACTS, VIEWS
 from schemas.events.staff import SignIn
 
@@ -84,7 +83,7 @@ class Session:
     ground: Ground
     stood_on: object
     leave: str | None
-    bar: Bar | None = None
+    bar: ActsBarred | None = None
     vouched: bool = False
     unsigned: bool = False
     token: str = field(default_factory=lambda: token_urlsafe(32))

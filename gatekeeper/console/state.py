@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 
+from gatekeeper.console.access import permitted
 from gatekeeper.console.bulk_runs import BulkRuns
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.given_reasons import GivenReasons, PartitionOffset
-from gatekeeper.console.limits import Attempts, Limit
+from gatekeeper.console.limits import Attempts, Limit, Slots
 from gatekeeper.console.model import Model
 from gatekeeper.console.registered import Registrations
 from gatekeeper.console.session import Session, Sessions
 from gatekeeper.console.signings import Signings
-from gatekeeper.console.slots import Slots
-from gatekeeper.console.standing import standing
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.console.users import Users
 from gatekeeper.person_keys import PersonKey
@@ -94,7 +93,7 @@ class Console:
         """The session with the acts that the worker will not refuse for the person, by the records that count now."""
         with self.model.read() as db:
             people = self.registrations.now(db).people
-        access, bar = standing(
+        access, bar = permitted(
             session.access,
             session.user,
             people,

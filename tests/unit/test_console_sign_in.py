@@ -14,9 +14,8 @@ import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.access import Grant
-from gatekeeper.console.limits import MAX_NAMES, Attempts, Limit
+from gatekeeper.console.limits import MAX_NAMES, Attempts, Limit, Slots
 from gatekeeper.console.session import COOKIE, Denied
-from gatekeeper.console.slots import Slots
 from gatekeeper.console.users import User, Users, browser_mark, change, is_marked
 from tests.support.offline_console import PASSWORD, Browser, OfflineConsole, offline_console, user_file
 from tests.support.world import until

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 
 from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.cli.audit import command
-from gatekeeper.cli.audit.reading import Pace
-from gatekeeper.cli.audit.walk import TrailWalk
+from gatekeeper.cli.audit.reading import Pace, TrailWalk
 from gatekeeper.times import instant, span
 from schemas.topics import DAY_MS
 from tests.support.trails import Trail

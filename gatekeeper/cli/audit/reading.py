@@ -1,31 +1,33 @@
-"""Options and readers shared by the commands over a trail: its source, its period, and the pace."""
+"""Options and readers shared by the commands over a trail: its source, its period, the pace, and the walk itself."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
+from rich.progress import Progress
 
 from gatekeeper.audit.checks.chain import ChainFinding
-from gatekeeper.audit.checks.trail import Trail
+from gatekeeper.audit.checks.trail import Link, Trail
 from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import Sealed, sealed
 from gatekeeper.audit.verify.findings import Finding as Unproven
 from gatekeeper.audit.verify.sentences import CHANGED
-from gatekeeper.cli.output import note
+from gatekeeper.cli.output import note, progress_bar
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import GatekeeperError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.texts import language, text
-from gatekeeper.times import span
+from gatekeeper.times import instant, span
 from schemas.values import ZonedTime
 from streams.operations.trail import LiveTrail
 
@@ -169,3 +171,34 @@ def _milliseconds(context: click.Context, parameter: click.Parameter, value: str
     except ValidationError:
         raise UsageError("error.option_invalid", option=parameter.opts[0]) from None
     return span(value, "Asia/Tokyo").first // 1000
+
+
+@dataclass
+class TrailWalk:
+    """Walk through the links of a trail whose `t1` is at or after `since` and before `to` (milliseconds).
+
+    `passed`: called with each record before `since` that the trail holds.
+    """
+
+    trail: Trail
+    since: int | None
+    to: int | None
+    pace: Pace
+    passed: Callable[[bytes], None] = lambda _: None
+    bar: Progress = field(default_factory=progress_bar)
+
+    def __post_init__(self) -> None:
+        self._task = self.bar.add_task(text("replay.replaying"), total=None)
+
+    def links(self, partition: int) -> Iterator[Link]:
+        """Yields the links of a partition at the pace; raises as the trail does."""
+        first, last = ("" if self.since is None else instant(self.since), "~" if self.to is None else instant(self.to))
+        for link in self.trail.links(partition):
+            t1 = link.manifest["t1"]
+            if first <= t1 < last:
+                yield link
+            elif t1 < first:
+                for value in link.records:
+                    self.passed(value)
+            self.bar.advance(self._task, len(link.records))
+            self.pace.done(len(link.records))

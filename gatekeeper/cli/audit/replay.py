@@ -17,8 +17,7 @@ from gatekeeper.audit.checks.recheck import Recheck, Rechecked
 from gatekeeper.audit.checks.replay import ReplayFinding, replay
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.releases import RELEASES, RULES
-from gatekeeper.cli.audit.reading import Pace, in_order, opened, rate_option, trail_options
-from gatekeeper.cli.audit.walk import TrailWalk
+from gatekeeper.cli.audit.reading import Pace, TrailWalk, in_order, opened, rate_option, trail_options
 from gatekeeper.cli.cores import cores, mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError

@@ -10,8 +10,7 @@ import click
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.what_if import WhatIf
 from gatekeeper.cli.activate import file_policy
-from gatekeeper.cli.audit.reading import Pace, opened, rate_option, trail_options
-from gatekeeper.cli.audit.walk import TrailWalk
+from gatekeeper.cli.audit.reading import Pace, TrailWalk, opened, rate_option, trail_options
 from gatekeeper.cli.changes import rows, show
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.office.policy_change import named
