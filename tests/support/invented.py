@@ -434,24 +434,34 @@ class Copied:
     """A store of which copies are taken: what never changes in it is the same in all of them."""
 
     def __init__(self, whole: FactStore) -> None:
-        self._same: dict[int, Any] = {}
         data = BytesIO()
-        pickler = pickle.Pickler(data)
-        pickler.persistent_id = self._id  # type: ignore[method-assign]
+        pickler = _Pickler(data)
         pickler.dump(whole)
-        self._data = data.getvalue()
+        self._data, self._same = data.getvalue(), pickler.same
 
     def copy(self) -> FactStore:
-        unpickler = pickle.Unpickler(BytesIO(self._data))
-        unpickler.persistent_load = self._same.__getitem__  # type: ignore[method-assign]
-        found: FactStore = unpickler.load()
+        found: FactStore = _Unpickler(BytesIO(self._data), self._same).load()
         return found
 
-    def _id(self, one: object) -> int | None:
+
+class _Pickler(pickle.Pickler):
+    """Leaves out what never changes, and keeps it in `same`."""
+
+    def __init__(self, data: BytesIO) -> None:
+        super().__init__(data)
+        self.same: dict[int, Any] = {}
+
+    def persistent_id(self, one: object) -> int | None:
         if not isinstance(one, BaseModel | Record | Referred | Version):
             return None
-        self._same[id(one)] = one
+        self.same[id(one)] = one
         return id(one)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: BytesIO, same: dict[int, Any]) -> None:
+        super().__init__(data)
+        self.persistent_load = same.__getitem__  # type: ignore[method-assign]
 
 
 def _applied(found: FactStore, events: Iterable[Event], start: int = 0) -> None:

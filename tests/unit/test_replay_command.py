@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unicodedata import unidata_version
 
 import msgspec
 import orjson
@@ -24,6 +23,7 @@ from gatekeeper.cli.audit import replay as replays
 from gatekeeper.cli.audit.reading import SHARE, UNNOTICED, Pace
 from gatekeeper.engine.sends import Judged
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.identity import characters
 from gatekeeper.times import instant
 from schemas.codec import canonical
 from tests.support import canaries, invented, policies
@@ -69,7 +69,7 @@ def test_offsets_that_a_person_skipped_then_it_is_told_and_the_act_is_derived_ag
 def of_other_rules(rules: int = RULES + 1) -> Trail:
     """Returns what workers of another release wrote: by other rules, for a reason that this release does not have."""
     reason = {"code": "OTHER_RULE", "facts": ["S-1"], "says": {"date": "2023-11-24"}}
-    engine = {"rules": rules, "schema": "0" * 64, "unicode": unidata_version}
+    engine = {"rules": rules, "schema": "0" * 64, "unicode": characters.VERSION}
     other = {"engine": engine, "verdict": "block", "reasons": [reason], "basis": None}
 
     def judged_as(one: Judged) -> Judged:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import unicodedata
 from typing import Any
 
 import orjson
@@ -17,6 +16,7 @@ from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
+from gatekeeper.identity import characters
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
@@ -121,7 +121,7 @@ def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
     assert read.facts.contact_point_from == ("S-1",)
     assert read.facts.printed == "tokenised"
     assert set(read.facts.refs) == {"controller/C1", "notice/OK", "purpose/*", "template/T-1"}
-    assert read.engine.unicode == unicodedata.unidata_version
+    assert read.engine.unicode == characters.VERSION
     for secret in ("P-1", "見本", "緑山", "h@mail", "t1_"):
         assert secret.encode() not in found.audit
     assert found.audit == orjson.dumps(orjson.loads(found.audit), option=orjson.OPT_SORT_KEYS)
