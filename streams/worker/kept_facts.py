@@ -6,7 +6,6 @@ of `reference` are few, and every start reads them from their beginning.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,6 +18,7 @@ from aiokafka import TopicPartition
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.disk.disk_table import SpoiltError
 from gatekeeper.disk.disk_tables import DiskTables
+from gatekeeper.identity import characters
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.tables import SPOILT, Table
@@ -65,7 +65,7 @@ class KeptFacts:
             "rules": RULES,
             "topics": admin.identity(settings, FACT_TOPICS),
             "group": settings.group,
-            "unicode": unicodedata.unidata_version,
+            "unicode": characters.VERSION,
             "key": blake2b(key, digest_size=16).hexdigest(),
         }
         return cls(Path(settings.data), origin=settings.group, identity=canonical(said), key=key)

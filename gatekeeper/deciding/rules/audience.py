@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from unicodedata import normalize
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
+from gatekeeper.identity.characters import nfkc
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 
@@ -36,15 +36,13 @@ def sensitive(attribute: str, policy: Policy) -> bool:
 
 def words(attribute: str) -> tuple[str, ...]:
     """The parts of a code of an audience, in small letters."""
-    return tuple(_BETWEEN.split(normalize("NFKC", attribute).casefold()))
+    return tuple(_BETWEEN.split(nfkc(attribute).casefold()))
 
 
 @lru_cache(maxsize=1024)
 def _sensitive(attribute: str, listed: frozenset[str], alone: frozenset[str]) -> bool:
     whole, parts = "".join(words(attribute)), _barred(attribute)
-    return whole in alone or any(
-        _barred(word) in parts if word.isascii() else normalize("NFKC", word) in whole for word in listed
-    )
+    return whole in alone or any(_barred(word) in parts if word.isascii() else nfkc(word) in whole for word in listed)
 
 
 def _barred(code: str) -> str:
