@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.trail import Link
-from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
@@ -433,7 +433,7 @@ def sealed(
     witnesses = keys.public("witness")
     log = newest_log(AtomicStore(folder / "log"), keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-    tally, trail = a_tally(ProvingLog(log, known, witnesses, invented.T), partitions=3), Folder(folder)
+    tally, trail = a_tally(ProvingLog(log, known, witnesses, invented.T), partitions=3), ExportReader(folder)
     for partition in trail.partitions():
         for link in trail.links(partition):
             tally.link(replace(link, records=tuple(value.replace(*change) for value in link.records)))
