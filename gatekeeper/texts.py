@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -27,16 +27,38 @@ _ALSO = {
 """Types of pydantic's errors that share the sentence of another."""
 
 
+class Catalogue(Mapping[str, Mapping[Language, str]]):
+    """All sentences: key, then language. A subject's file is read at the first look for one of its keys."""
+
+    def __init__(self) -> None:
+        entries = sorted(files("gatekeeper").joinpath("texts").iterdir(), key=lambda entry: entry.name)
+        self._unread = {e.name.removesuffix(".toml"): e for e in entries if e.name.endswith(".toml")}
+        self._read: dict[str, Mapping[Language, str]] = {}
+
+    def __getitem__(self, key: str) -> Mapping[Language, str]:
+        if key not in self._read:
+            self._take(key.partition(".")[0])
+        return self._read[key]
+
+    def __iter__(self) -> Iterator[str]:
+        for subject in tuple(self._unread):
+            self._take(subject)
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _take(self, subject: str) -> None:
+        if subject in self._unread:
+            found = tomllib.loads(self._unread[subject].read_text("utf-8"))
+            self._read.update((f"{subject}.{key}", sentences) for key, sentences in found.items())
+            self._unread.pop(subject, None)  # last, for other threads
+
+
 @cache
-def catalogue() -> dict[str, dict[Language, str]]:
-    """All sentences: key, then language."""
-    found: dict[str, dict[Language, str]] = {}
-    for entry in sorted(files("gatekeeper").joinpath("texts").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".toml"):
-            subject = entry.name.removesuffix(".toml")
-            for key, sentences in tomllib.loads(entry.read_text("utf-8")).items():
-                found[f"{subject}.{key}"] = sentences
-    return found
+def catalogue() -> Catalogue:
+    """The one catalogue."""
+    return Catalogue()
 
 
 @cache

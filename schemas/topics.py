@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -48,15 +49,15 @@ Part = Literal[
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Topic:
     """One topic: its records, the parts that write and read it, its layout, and its retention.
 
     `compression`: in which the worker writes. Parts of the gate read zstd; other companies' programs read gzip, which
     every client knows. The broker keeps the topics of the worker as they are written, and unpacks all others.
     `partitions`: "n" = the one number for all (GATEKEEPER_PARTITIONS), "one" = 1, "any" = at the operator's choice.
-    `keep_ms`: retention in milliseconds, FOREVER for evidence, None = compacted instead. `adapter`: the model of its
-    values; None if the value is another topic's record, unchanged.
+    `keep_ms`: retention in milliseconds, FOREVER for evidence, None = compacted instead. `model`: that of its values;
+    None if it has none of its own.
     """
 
     name: str
@@ -65,9 +66,14 @@ class Topic:
     readers: tuple[Part, ...]
     partitions: Partitioning
     keep_ms: int | None
-    adapter: TypeAdapter[Any] | None = None
+    model: Any = None
     compression: Compression = "uncompressed"
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any] | None:
+        """The reader of its values, made at the first use: most commands need few of them."""
+        return None if self.model is None else TypeAdapter(self.model)
 
     def settings(self, *, audit_days: int, replicas: int) -> dict[str, str]:
         """The broker-side settings that the guarantees rest on, as Kafka spells them."""
@@ -114,28 +120,27 @@ def _topic(
     key: str,
     partitions: Partitioning,
     keep_ms: int | None,
-    adapter: TypeAdapter[Any] | None = None,
+    model: Any = None,
     compression: Compression = "uncompressed",
 ) -> Topic:
     writers, readers = (tuple(part for part in PARTS if part in parts.split()) for parts in _ACCESS[name])
-    return Topic(name, key, writers, readers, partitions, keep_ms, adapter, compression)
+    return Topic(name, key, writers, readers, partitions, keep_ms, model, compression)
 
 
 def _registry() -> Mapping[str, Topic]:
-    send = TypeAdapter(Send)
     rows = (
-        _topic("sends", "recipient id", "n", 7 * DAY_MS, send),
-        _topic("sources", "recipient id", "any", FOREVER, TypeAdapter(Source)),
-        _topic("consents", "recipient id", "any", FOREVER, TypeAdapter(OnConsents)),
-        _topic("suppressions", "recipient id or token", "any", FOREVER, TypeAdapter(Suppression)),
-        _topic("reference", "kind/id", "one", FOREVER, TypeAdapter(Reference)),
-        _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, TypeAdapter(Act)),
-        _topic("cleared", "recipient id", "n", 60 * DAY_MS, send, "gzip"),
-        _topic("review", "recipient id", "n", 60 * DAY_MS, send, "zstd"),
-        _topic("confirmations", "recipient id", "n", 30 * DAY_MS, TypeAdapter(Ask), "gzip"),
-        _topic("recalls", "recipient id", "n", 90 * DAY_MS, TypeAdapter(Recall), "gzip"),
-        _topic("audit", "decision id", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord), "zstd"),
-        _topic("manifests", "writer", "n", 1095 * DAY_MS, TypeAdapter(Manifest), "zstd"),
+        _topic("sends", "recipient id", "n", 7 * DAY_MS, Send),
+        _topic("sources", "recipient id", "any", FOREVER, Source),
+        _topic("consents", "recipient id", "any", FOREVER, OnConsents),
+        _topic("suppressions", "recipient id or token", "any", FOREVER, Suppression),
+        _topic("reference", "kind/id", "one", FOREVER, Reference),
+        _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, Act),
+        _topic("cleared", "recipient id", "n", 60 * DAY_MS, Send, "gzip"),
+        _topic("review", "recipient id", "n", 60 * DAY_MS, Send, "zstd"),
+        _topic("confirmations", "recipient id", "n", 30 * DAY_MS, Ask, "gzip"),
+        _topic("recalls", "recipient id", "n", 90 * DAY_MS, Recall, "gzip"),
+        _topic("audit", "decision id", "n", 1095 * DAY_MS, AuditRecord, "zstd"),
+        _topic("manifests", "writer", "n", 1095 * DAY_MS, Manifest, "zstd"),
         _topic("ledger", "entry", "n", None, compression="zstd"),
         _topic("salts", "entry", "n", None, compression="zstd"),
         _topic("deadletter", "as it came", "n", 14 * DAY_MS),

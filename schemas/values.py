@@ -27,9 +27,12 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 class Model(BaseModel):
-    """A value of the contract: strict (no coercion), frozen, and closed to unknown fields."""
+    """A value of the contract: strict (no coercion), frozen, and closed to unknown fields.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    Its validator is built at its first use, because a command uses few of the contract's models.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
 
 
 def looks_dialled(value: str) -> bool:
