@@ -29,6 +29,14 @@ class Unresolved:
         self._batches: set[Coordinates] = set()  # first offsets of unreadable batches
         self._resolved: set[Coordinates] = set()
 
+    def copy(self) -> Unresolved:
+        """The same records and people; a later call on one changes nothing of the other."""
+        found = Unresolved()
+        for name, value in vars(self).items():
+            setattr(found, name, value if isinstance(value, int) else value.copy())
+        found._by_name = {name: set(places) for name, places in self._by_name.items()}
+        return found
+
     @property
     def withhold_everybody(self) -> bool:
         """True if an unreadable record or batch may concern anybody."""

@@ -90,6 +90,18 @@ def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
     assert decided(store).verdict == "clear", "read again after its resolution"
 
 
+def test_an_emptied_store_then_it_withholds_the_same_people_and_changes_nothing_of_the_first() -> None:
+    store = FactStore()
+    store.apply(fact("reference", 0, 1, b"batch/B-1", b"no JSON"))
+    store.apply(fact("sources", 0, 1, b"R1", b"no JSON"))
+    emptied = store.emptied()
+    assert emptied.unresolved.naming(["R1", "batch/B-1"]) == store.unresolved.naming(["R1", "batch/B-1"]) != []
+    emptied.apply(fact("sources", 0, 2, b"R1", b"no JSON"))
+    emptied.unresolved.resolve(("sources", 0, 1))
+    assert store.unresolved.naming(["R1"]) == ["sources/0/1"]
+    assert emptied.unresolved.naming(["R1"]) == ["sources/0/2"]
+
+
 def test_unreadable_fact_of_another_then_withholds_nobody_else() -> None:
     store = clear_store()
     store.apply(fact("consents", 0, 50, b"P-2", b"{"))

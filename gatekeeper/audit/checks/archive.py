@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gatekeeper.deciding.facts import Facts
@@ -17,6 +17,8 @@ from schemas.record import Record
 Positions = Mapping[str, Sequence[int]]
 """Next offset of each fact topic (registry name), by partition. Records below it were known."""
 _KEPT = 8
+_NAMED = 1_000
+"""Records that one store tells the names of."""
 
 
 class Archive:
@@ -32,6 +34,8 @@ class Archive:
         self._special: list[Record] = []
         """Batches of facts about people that were refused, and so may concern anyone."""
         self._stores: dict[tuple[int, ...], FactStore] = {}
+        self._naming, self._left = FactStore(), 0
+        self._heard: list[str] = []
 
     def apply(self, record: Record) -> None:
         """Adds one record, as `FactStore.apply` does. Call it in offset order within each partition."""
@@ -42,12 +46,18 @@ class Archive:
             return
         if record.refused and record.refused.what == "batch":
             self._special.append(record)
-        names: list[str] = []
-        store = FactStore()
-        store.listeners.append(names.append)
-        store.apply(record)
-        for name in dict.fromkeys(names):
+        for name in self._named(record):
             self._about[name].append(record)
+
+    def _named(self, record: Record) -> Iterable[str]:
+        """The names that a record concerns. The store that tells them is renewed, because it keeps what it is told."""
+        if not self._left:
+            self._naming, self._left = FactStore(), _NAMED
+            self._naming.listeners.append(self._heard.append)
+        self._left -= 1
+        self._heard.clear()
+        self._naming.apply(record)
+        return dict.fromkeys(self._heard)
 
     def reference(self, at: Positions) -> FactStore:
         """The reference data and policies known at these positions, without facts about people."""
