@@ -9,7 +9,7 @@ from typing import Any
 
 from gatekeeper import times
 from gatekeeper.console.access import SEE_ALL, Access
-from gatekeeper.console.items import ITEMS, PENDING, item_of
+from gatekeeper.console.items import ITEMS, PENDING, WAITS, item_of
 from gatekeeper.engine.item import WAITING
 from gatekeeper.review.filter import ANY, FIELDS, Query, older_than
 from gatekeeper.review.review_item import Item
@@ -114,7 +114,11 @@ class ItemSearch:
             values.append(max(times.span(day, self.zone).first for day in days))
         found = wanted.get("state", frozenset(() if "id" in wanted else self.states))
         if found and ANY not in found:
-            among("state", found)
+            waiting = {*WAITING}.intersection(found)
+            if len(waiting) in (0, len(set(found))):  # all of them wait, or none does: an index has these alone
+                parts.append(WAITS if waiting else f"NOT {WAITS}")
+            if {*found} != {*WAITING}:
+                among("state", found)
         if "id" not in wanted and "DUPLICATE_SEND" not in {*wanted.get("reason", ()), *wanted.get("primary", ())}:
             parts.append("NOT informational")
         if self.until is not None:

@@ -12,13 +12,15 @@ from gatekeeper import times
 from gatekeeper.console.access import Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.deciding.answer import rendered
-from gatekeeper.engine.item import FROM, KEPT_MS
+from gatekeeper.engine.item import FROM, KEPT_MS, WAITING
 from gatekeeper.review.data_origin import origin
 from gatekeeper.review.review_item import ActOnItem, ActProof, Item, answered, asked, held, standing
 from schemas.decision import Decision
 from schemas.events import ReviewPlace
 
-SCHEMA = """
+WAITS = f"state IN ({', '.join(repr(state) for state in WAITING)})"
+"""SQL condition on table `item`: the item waits. With these words SQLite uses the indexes of waiting items."""
+SCHEMA = f"""
 CREATE TABLE item (
     id TEXT PRIMARY KEY, part INTEGER, place INTEGER, recipient INTEGER, campaign TEXT, channel TEXT, purpose TEXT,
     controller TEXT, source TEXT, origin TEXT, verdict TEXT, "primary" TEXT, codes TEXT, informational INTEGER,
@@ -26,9 +28,10 @@ CREATE TABLE item (
     arrived INTEGER, changed INTEGER, withheld INTEGER
 );
 CREATE INDEX item_by_cause ON item (
-    state, informational, "primary", origin, campaign, seen, due, changed, id, controller
-);
-CREATE INDEX item_by_urgency ON item (due, seen, id);
+    "primary", origin, campaign, informational, state, seen, due, changed, id, controller
+) WHERE {WAITS};
+CREATE INDEX item_by_urgency ON item (due IS NULL, due, seen, id, informational, controller) WHERE {WAITS};
+CREATE INDEX item_by_end ON item (state, informational) WHERE NOT {WAITS};
 CREATE INDEX item_by_change ON item (changed);
 CREATE INDEX item_by_run ON item (run) WHERE run IS NOT NULL;
 CREATE INDEX item_by_recipient ON item (recipient);

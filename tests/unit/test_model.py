@@ -23,6 +23,8 @@ from gatekeeper.review.filter import parse
 from schemas.record import Record
 from tests.support import invented
 
+PERSON = "SEARCH person USING INTEGER PRIMARY KEY (rowid=?)"
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
@@ -77,14 +79,29 @@ def test_a_database_of_somebody_else_then_a_model_is_made_in_its_place(tmp_path:
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
 
 
-def test_the_groups_of_the_queue_then_an_index_alone_gives_them(model: Model) -> None:
+Asking = Callable[[ItemSearch, sqlite3.Connection], object]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked", "plan"),
+    [
+        ((), ItemSearch.groups, ["SCAN item USING COVERING INDEX item_by_cause", "USE TEMP B-TREE FOR ORDER BY"]),
+        ((), ItemSearch.count, ["SCAN item USING COVERING INDEX item_by_cause"]),
+        ((), ItemSearch.items, ["SCAN item USING INDEX item_by_urgency", PERSON]),
+        (("state=open",), ItemSearch.items, ["SCAN item USING INDEX item_by_urgency", PERSON]),
+        (("state=released",), ItemSearch.count, ["SEARCH item USING COVERING INDEX item_by_end (state=?)"]),
+    ],
+)
+def test_a_question_about_the_queue_then_an_index_answers_it(
+    model: Model, wanted: tuple[str, ...], asked: Asking, plan: list[str]
+) -> None:
     said: list[str] = []
     with model.read() as db:
         db.set_trace_callback(said.append)
-        ItemSearch(parse(), 0, "Asia/Tokyo").groups(db)
+        found = asked(ItemSearch(parse(*wanted), 0, "Asia/Tokyo"), db)
+        assert not [*found] if isinstance(found, Iterator) else not found
         db.set_trace_callback(None)
-        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {said[-1]}")]
-    assert [step for step in plan if "item" in step] == ["SEARCH item USING COVERING INDEX item_by_cause (state=?)"]
+        assert [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {said[-1]}")] == plan
 
 
 def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Request, Response
 
 from gatekeeper import times as spans
 from gatekeeper.console import flow, given_reasons, registry
+from gatekeeper.console.items import WAITS
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
-from gatekeeper.engine.item import WAITING
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from gatekeeper.times import local
@@ -94,11 +94,10 @@ Within = tuple[str, list[str]]
 
 def waiting(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:
     """The number of waiting sends in each state, with the oldest arrival and the earliest due time."""
-    marks = ", ".join("?" * len(WAITING))
     return db.execute(
-        f"SELECT state, count(*) AS n, min(seen) AS oldest, min(due) AS due FROM item WHERE state IN ({marks})"
+        f"SELECT state, count(*) AS n, min(seen) AS oldest, min(due) AS due FROM item WHERE {WAITS}"
         f" AND NOT informational AND {within[0]} GROUP BY state ORDER BY n DESC",
-        (*WAITING, *within[1]),
+        within[1],
     ).fetchall()
 
 
@@ -106,7 +105,7 @@ def overturns(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:
     """Human decisions by primary reason: released sends, and all decided; an often overturned rule is wrong."""
     return db.execute(
         "SELECT \"primary\" AS reason, sum(state = 'released') AS released, count(*) AS decided FROM item"
-        f" WHERE state IN ('released', 'upheld') AND {within[0]}"
+        f" WHERE NOT {WAITS} AND state IN ('released', 'upheld') AND {within[0]}"
         " GROUP BY 1 ORDER BY 1.0 * released / decided DESC, decided DESC, 1",
         within[1],
     ).fetchall()
@@ -115,8 +114,8 @@ def overturns(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:
 def times(db: sqlite3.Connection, within: Within) -> dict[str, Any] | None:
     """Waiting times until a human decision, in milliseconds: median, 90th percentile, and number of sends."""
     rows = db.execute(
-        f"SELECT seen, at FROM item WHERE state IN ('released', 'upheld') AND at IS NOT NULL AND {within[0]}"
-        " ORDER BY changed DESC LIMIT ?",
+        f"SELECT seen, at FROM item WHERE NOT {WAITS} AND state IN ('released', 'upheld') AND at IS NOT NULL"
+        f" AND {within[0]} ORDER BY changed DESC LIMIT ?",
         (*within[1], TIMED),
     )
     took = sorted(max(0, spans.span(row["at"], "UTC").first // 1000 - row["seen"]) for row in rows)

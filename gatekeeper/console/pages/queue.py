@@ -139,7 +139,8 @@ def _first_sentence(request: Request, db: sqlite3.Connection, group: CauseGroup)
 
 def _informational(db: sqlite3.Connection, session: Session) -> int:
     within, limits = session.access.where("see")
-    found = db.execute(f"SELECT count(*) FROM item WHERE informational AND state = 'open' AND {within}", limits)
+    wanted = f"{items.WAITS} AND informational AND state = 'open' AND {within}"
+    found = db.execute(f"SELECT count(*) FROM item WHERE {wanted}", limits)
     return int(found.fetchone()[0])
 
 
