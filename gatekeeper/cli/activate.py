@@ -11,7 +11,7 @@ import click
 from gatekeeper.cli.actor import by_option, confirmed, person, yes_option
 from gatekeeper.cli.actor import named as named_id
 from gatekeeper.cli.answer import Question, wait_options
-from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
 from gatekeeper.office.policy_change import KnownPolicies, named, propose
@@ -54,7 +54,8 @@ def command(
     settings = load()
     who = person(settings, by)
     both = (who, named_id(and_by, "--and-by")) if and_by else who
-    known = management.policies(settings)
+    with reading() as taken:
+        known = management.policies(settings, taken)
     new = given or named(policy, known, at=int(time() * 1000))
     content = Path(policy).read_bytes().decode() if from_file else known.text(new)
     found = propose(known, new, content, by=both, since=since, now=int(time() * 1000), home=settings.policy)

@@ -9,7 +9,7 @@ import click
 
 from gatekeeper.cli.actor import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
 from gatekeeper.console import flow
 from gatekeeper.console.current_model import current
 from gatekeeper.errors import UsageError
@@ -114,10 +114,9 @@ def read(reader: Reader, id_: str) -> Campaign:
     takes = {"recalls": found.recall, "audit": found.audit, "sends": found.send}
     # workers write no escapes; of a platform's sends each must be read
     named = {"recalls": [f'"campaign_id":"{id_}"'.encode()], "audit": [f'"campaign":"{id_}"'.encode()]}
-    with progress_bar() as bar:
-        task = bar.add_task(text("cli.campaign_reading"), total=None)
+    with reading() as taken:
         for topic, take in takes.items():
             for record in reader.read(topic, since=since, containing=named.get(topic, ())):
                 take(record.value)
-                bar.advance(task)
+                taken()
     return found

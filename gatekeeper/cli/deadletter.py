@@ -11,7 +11,7 @@ import click
 from pydantic import ValidationError
 
 from gatekeeper.cli.actor import by_option, named, person
-from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
+from gatekeeper.cli.output import age, json_option, note, printable, reading, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
@@ -44,8 +44,8 @@ def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
     settings = load()
     if campaign is not None:
         named(campaign, "--campaign")
-    with Reader(settings) as reader:
-        letters = [one for one in deadletters.read(reader) if campaign in (None, one.campaign_id)]
+    with Reader(settings) as reader, reading() as taken:
+        letters = [one for one in deadletters.read(reader, taken) if campaign in (None, one.campaign_id)]
     if as_json:
         for letter in letters:
             show_json(_plain(letter))
@@ -81,8 +81,8 @@ def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
 def show(source: str, raw: bool, as_json: bool) -> None:
     """Prints everything known of one dead letter; its bytes only when asked, as they may hold personal data."""
     wanted = _source(source)
-    with Reader(load()) as reader:
-        letter = next((each for each in deadletters.read(reader) if each.source == wanted), None)
+    with Reader(load()) as reader, reading() as taken:
+        letter = next((each for each in deadletters.read(reader, taken) if each.source == wanted), None)
     if letter is None:
         raise UsageError("error.deadletter_absent", source=source)
     if raw:
@@ -123,8 +123,10 @@ def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
     settings = load()
     found = _source(source)
     resolution = _resolution(found, by=person(settings, by), reason=reason)
-    with Reader(settings) as reader:
-        if not any(letter.source == found for letter in deadletters.read(reader)) and _is_readable(reader, found):
+    with Reader(settings) as reader, reading() as taken:
+        if not any(letter.source == found for letter in deadletters.read(reader, taken)) and _is_readable(
+            reader, found
+        ):
             raise UsageError("error.deadletter_readable", source=source)
     key = f"resolution/{resolution.id}"
     (place,) = transact(settings, [Outgoing("reference", key.encode(), encode(resolution))])

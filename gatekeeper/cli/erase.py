@@ -6,7 +6,7 @@ import click
 
 from gatekeeper.cli.actor import by_option, confirmed, evidence_option, person, reason_option, yes_option
 from gatekeeper.cli.answer import Question, wait_options
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.cli.output import json_option, note, reading, show_json
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, TOPICS
@@ -44,9 +44,8 @@ def command(
     act = fact_with_act.act(
         "erase", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence
     )  # refused before any broker is asked
-    with Reader(settings) as reader, progress_bar() as bar:
-        task = bar.add_task(text("check.reading"), total=None)
-        erasure = erasures.erasure(reader, act, lambda: bar.advance(task))
+    with Reader(settings) as reader, reading() as taken:
+        erasure = erasures.erasure(reader, act, taken)
     if not erasure.sources:
         note("cli.erase_unknown")
     confirmed(text("cli.erase_sure", count=len(erasure.stops) - 1), 1, yes=yes)

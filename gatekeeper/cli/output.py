@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from time import monotonic
 from typing import IO, Any, Literal
 
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +36,7 @@ from schemas.decision import Verdict
 json_option = click.option("--json", "as_json", is_flag=True, help=text("cli.json"))
 
 _BAR = 30
+_DRAWN_SECONDS = 0.1
 _SPACE = "\u3000"
 """The space of Japanese text, which Python counts as unprintable."""
 _AGES = ((86_400, "cli.age_days"), (3_600, "cli.age_hours"), (60, "cli.age_minutes"), (1, "cli.age_seconds"))
@@ -119,11 +130,39 @@ def whole(file: Path) -> Iterator[IO[str]]:
             part.unlink(missing_ok=True)
 
 
+class _ThrottledProgress(Progress):
+    """Passes on what it is told ten times a second. Telling rich of a record takes half as long as parsing it."""
+
+    def __init__(self, *columns: ProgressColumn, **more: Any) -> None:
+        super().__init__(*columns, **more)
+        self._told: Counter[TaskID] = Counter()
+        self._at = 0.0
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """Counts; the task shows it a tenth of a second later at most, if it is told more by then."""
+        if self.disable:
+            return
+        self._told[task_id] += advance  # type: ignore[assignment]
+        if (now := monotonic()) - self._at > _DRAWN_SECONDS:
+            self._at = now
+            told, self._told = self._told, Counter()
+            for task, count in told.items():
+                super().advance(task, count)
+
+
 def progress_bar() -> Progress:
     """A progress bar for stderr that draws nothing where stderr is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    return _ThrottledProgress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
+@contextmanager
+def reading(key: str = "cli.records_reading") -> Iterator[Callable[[], None]]:
+    """Yields a function to be called for each record that is read; a progress bar shows their number."""
+    with progress_bar() as bar:
+        task = bar.add_task(text(key), total=None)
+        yield lambda: bar.advance(task)
 
 
 def age(seconds: float) -> str:

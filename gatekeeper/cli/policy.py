@@ -13,7 +13,7 @@ import click
 from gatekeeper.cli import activate
 from gatekeeper.cli.activate import file_policy, show_differences
 from gatekeeper.cli.activate import version as version_of
-from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
 from gatekeeper.office.policy_change import KnownPolicies, check, every
 from gatekeeper.policy import packs
 from gatekeeper.policy.clauses import Clause
@@ -60,7 +60,8 @@ def _live() -> list[dict[str, Any]]:
     The last rows are the records that put nothing in force.
     """
     settings = load()
-    known = management.policies(settings)
+    with reading() as taken:
+        known = management.policies(settings, taken)
     now = _now()
     rows: list[dict[str, Any]] = []
     ids = [*packs.shipped(), *sorted(known.store.activations.ids - packs.shipped().keys())]

@@ -14,7 +14,7 @@ from typing import IO, Any
 import click
 
 from gatekeeper.cli.checked_file import CheckedFile
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.cli.output import json_option, note, progress_bar, reading, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.office.files import lines, opened
 from gatekeeper.office.publication import Publication, is_table
@@ -119,11 +119,10 @@ def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publ
 
 def _earlier(settings: Settings, campaigns: list[str]) -> Earlier | None:
     """The campaigns that existed before; None if the user may not read `sends`, such as a platform's own user."""
-    with progress_bar() as bar:
-        task = bar.add_task(text("publish.comparing"), total=None)
+    with reading("publish.comparing") as taken:
         try:
             with Reader(settings) as reader:
-                return publishing.earlier(reader, campaigns, lambda: bar.advance(task))
+                return publishing.earlier(reader, campaigns, taken)
         except UsageError:
             return None
 

@@ -14,7 +14,7 @@ import orjson
 
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.cli.campaign import KEPT_DAYS
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
+from gatekeeper.cli.output import json_option, note, reading, show_json, show_table, whole
 from gatekeeper.errors import UsageError
 from gatekeeper.office.files import opened
 from gatekeeper.office.reconciliation import KEY, Books, Delivered, Discrepancy, counted
@@ -91,11 +91,10 @@ def _rows(file: Path) -> Iterator[Delivered]:
 def _books(settings: Settings) -> Books:
     now = int(time() * 1000)
     books = Books(packs.load(settings.policy).at(now).timezone)
-    with Reader(settings) as reader, progress_bar() as bar:
-        task = bar.add_task(text("cli.reconcile_reading"), total=None)
+    with Reader(settings) as reader, reading() as taken:
         for topic, held in (("cleared", books.cleared), ("review", books.withheld)):
             for record in reader.read(topic):
-                bar.advance(task)
+                taken()
                 did = record.header("gate-decision-id")
                 try:
                     send = decode(topic, record.key, record.value)
@@ -107,7 +106,7 @@ def _books(settings: Settings) -> Books:
             with suppress(*FOREIGN):
                 books.recalled[orjson.loads(record.value or b"{}").get("decision_id", "")] = record.timestamp
         for record in reader.read("audit", since=now - KEPT_DAYS * DAY_MS):
-            bar.advance(task)
+            taken()
             with suppress(*FOREIGN):
                 said = orjson.loads(record.value or b"")
                 act = said["act"] if said["stage"] == "handoff" else None

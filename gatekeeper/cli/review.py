@@ -9,7 +9,7 @@ from time import time
 import click
 
 from gatekeeper.cli import acts
-from gatekeeper.cli.output import age, lines_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.output import age, lines_option, note, reading, show_json, show_table
 from gatekeeper.console import given_reasons, items
 from gatekeeper.console.current_model import current
 from gatekeeper.console.item_search import ItemSearch
@@ -131,9 +131,8 @@ def show(id_: str, as_json: bool) -> None:
 
 def _read(reader: Reader, *, item: str | None = None, origins: bool = False) -> Queue:
     """The queue, or one item of it, read from the topics with a progress bar."""
-    with progress_bar() as bar:
-        task = bar.add_task(text("cli.campaign_reading"), total=None)
-        return reviews.read(reader, item=item, origins=origins, taken=lambda: bar.advance(task))
+    with reading() as taken:
+        return reviews.read(reader, item=item, origins=origins, taken=taken)
 
 
 def _plain(item: Item) -> Item:

@@ -9,7 +9,7 @@ import click
 
 from gatekeeper.cli.actor import by_option, evidence_option, named, person, reason_if_done_option
 from gatekeeper.cli.answer import wait_options
-from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
+from gatekeeper.cli.output import json_option, reading, show_json, show_table
 from gatekeeper.cli.suspend import show_change
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
@@ -61,9 +61,8 @@ def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
     """Prints the number of people in a list, and their pieces that a quarantine can still stop."""
     named(batch, "BATCH")
     now = int(time() * 1000)
-    with Reader(settings) as reader, progress_bar() as bar:
-        task = bar.add_task(text("check.reading"), total=None)
-        known, reach = management.reach(reader, batch, taken=lambda: bar.advance(task))
+    with Reader(settings) as reader, reading() as taken:
+        known, reach = management.reach(reader, batch, taken=taken)
     rows = reach.campaigns(now, packs.load(settings.policy).at(now).timezone)
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
     if as_json:

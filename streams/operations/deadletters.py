@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jiter
@@ -72,11 +73,12 @@ def parse_source(name: str) -> Source:
     return topic, int(partition), int(offset)
 
 
-def read(reader: Reader) -> list[DeadLetter]:
-    """The dead letters that are still kept, oldest first, one per source."""
-    resolutions = _resolutions(reader)
+def read(reader: Reader, taken: Callable[[], object] = lambda: None) -> list[DeadLetter]:
+    """The dead letters that are still kept, oldest first, one per source. `taken`: called for each record."""
+    resolutions = _resolutions(reader, taken)
     found: dict[Source, DeadLetter] = {}
     for record in reader.read("deadletter"):
+        taken()
         try:
             source = parse_source(record.header("gate-source"))
         except ValueError:
@@ -102,9 +104,10 @@ def _named(value: bytes, field: str) -> str | None:
     return found if isinstance(found, str) and masking.word(found) != masking.MASK else None
 
 
-def _resolutions(reader: Reader) -> dict[Source, Resolution]:
+def _resolutions(reader: Reader, taken: Callable[[], object]) -> dict[Source, Resolution]:
     found = {}
     for record in reader.read("reference"):
+        taken()
         try:
             value = decode("reference", record.key, record.value)
         except Unreadable:

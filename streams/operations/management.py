@@ -144,12 +144,13 @@ def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: Non
     return known, found
 
 
-def policies(settings: Settings) -> KnownPolicies:
-    """The policies according to `reference`."""
+def policies(settings: Settings, taken: Callable[[], object] = lambda: None) -> KnownPolicies:
+    """The policies according to `reference`. `taken`: called for each record."""
     known = KnownPolicies(FactStore(settings.group))
     with Reader(settings) as reader:
         for found in reader.read("reference"):
             known.take(found)
+            taken()
     return known
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
+from gatekeeper.cli import output
 from gatekeeper.cli.output import printable
 
 
@@ -18,3 +20,15 @@ from gatekeeper.cli.output import printable
 )
 def test_bytes_of_others_then_only_what_drives_no_terminal_is_shown_as_it_is(data: bytes, shown: str) -> None:
     assert printable(data) == shown
+
+
+def test_told_often_then_the_bar_shows_the_sum_once_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = output._ThrottledProgress(console=Console(quiet=True))
+    task = bar.add_task("", total=None)
+    monkeypatch.setattr(output, "_DRAWN_SECONDS", float("inf"))
+    for _ in range(3):
+        bar.advance(task)
+    assert bar.tasks[0].completed == 0
+    monkeypatch.setattr(output, "_DRAWN_SECONDS", -1.0)
+    bar.advance(task, 2)
+    assert bar.tasks[0].completed == 5

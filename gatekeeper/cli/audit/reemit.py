@@ -9,7 +9,7 @@ from uuid import uuid4
 import click
 
 from gatekeeper.cli.actor import by_option, person
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.output import json_option, note, progress_bar, reading, show_json, show_table
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.review.actions import sentence
@@ -43,9 +43,8 @@ def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, w
         reemissions.demand(by=who, reason=reason)  # refused before any broker is asked
     outcomes = Counter[tuple[str, str | None]]()
     with Reader(settings) as reader:
-        with progress_bar() as bar:
-            task = bar.add_task(text("cli.audit_reading"), total=None)
-            lost = reemissions.find(reader, now=int(time() * 1000), taken=lambda: bar.advance(task))
+        with reading("cli.audit_reading") as taken:
+            lost = reemissions.find(reader, now=int(time() * 1000), taken=taken)
         asked = 0 if dry_run else lost.askable
         acts = reemissions.acts(lost, by=who, run=uuid4().hex[:12], reason=reason)
         with progress_bar() as bar:
