@@ -95,7 +95,7 @@ def summed(
 
 
 def _joined(one: Any, other: Any) -> Any:
-    """Two values of the same place as one: all true, the greater number, everything in both; else the first."""
+    """Two values of one place as one: all true, the greater number, all in order, else the first."""
     if isinstance(one, bool):
         return one and other
     if isinstance(one, int):
@@ -103,5 +103,6 @@ def _joined(one: Any, other: Any) -> Any:
     if isinstance(one, Mapping):
         return {**one, **{name: _joined(one[name], value) if name in one else value for name, value in other.items()}}
     if isinstance(one, list):
-        return [*one, *(value for value in other if value not in one)]
+        found = [*one, *(value for value in other if value not in one)]
+        return found if any(isinstance(value, Mapping) for value in found) else sorted(found)
     return one

@@ -30,13 +30,13 @@ def answer(ready: bool, *partitions: int, **more: Any) -> dict[str, Any]:
 
 
 def test_all_are_ready_then_the_sum_is_what_one_worker_with_all_partitions_says() -> None:
-    found = workers.summed([answer(True, 0), answer(True, 1, people=8)], [11, 12], [None, 70])
+    found = workers.summed([answer(True, 1), answer(True, 0, people=8)], [11, 12], [None, 70])
     rows = found.pop("processes")
     assert found == answer(True, 0, 1, people=8)
     own = {"ready": True, "facts_fresh": True, "waiting": {}, "refused": {}}
     assert rows == [
-        {"process": 0, "pid": 11, "code": None, "partitions": [0], **own},
-        {"process": 1, "pid": 12, "code": 70, "partitions": [1], **own},
+        {"process": 0, "pid": 11, "code": None, "partitions": [1], **own},
+        {"process": 1, "pid": 12, "code": 70, "partitions": [0], **own},
     ]
 
 
