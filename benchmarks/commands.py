@@ -100,6 +100,7 @@ class Office:
         more |= {"GATEKEEPER_CONSOLE_DATA": str(self.file("console"))}
         self._console: subprocess.Popen[bytes] | None = None
         self.environment = os.environ | self.world.environment | more
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # people's commands do not compile at every start
 
     def file(self, name: str) -> Path:
         """A file of this world."""
