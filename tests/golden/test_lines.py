@@ -51,8 +51,9 @@ def lines(code: CodeType) -> set[int]:
 
 def forget() -> None:
     """Empties the caches of what decides, and of all that calls it: a cached line does not run."""
+    cases = ("tests.support.crowd", "tests.support.golden_cases", "tests.support.invented")
     for name, module in [*sys.modules.items()]:
-        if name.startswith(("gatekeeper.deciding", "gatekeeper.knowledge", "tests.golden", "tests.support.invented")):
+        if name.startswith(("gatekeeper.deciding", "gatekeeper.knowledge", *cases)):
             for clear in (getattr(one, "cache_clear", None) for one in [*vars(module).values()]):
                 if clear is not None:
                     clear()
