@@ -1,4 +1,4 @@
-"""A transactional producer: each request is sent once, a commit after all other answers.
+"""The transactional producer of one partition: each request is sent once, a commit after all other answers.
 
 A client library repeats unanswered requests. That is a hole with brokers whose epoch spans several transactions. A
 delayed request to commit can arrive in the middle of the next transaction, and end it there. So any missing answer ends
@@ -96,8 +96,6 @@ class Producer:
         self._sequences: dict[TopicPartition, int] = {}
         self._coordinators = Coordinators(client)
         self._usable = False
-        self.refused: set[int] = set()
-        """The partition numbers whose records were not taken when last written."""
 
     async def start(self) -> None:
         """Asks for a new epoch, which fences the former holder of the id and settles its open transaction."""
@@ -129,7 +127,7 @@ class Producer:
         """
         if not self._usable:
             raise errors.ProducerClosed
-        self._usable, self.refused = False, set()
+        self._usable = False
         if batches:
             await patiently(partial(self._add, {batch.tp for batch in batches}))
         places: list[Appended]
@@ -168,13 +166,11 @@ class Producer:
 
     async def _send(self, wave: Mapping[TopicPartition, int], sent: Sequence[bytes]) -> dict[int, Appended]:
         """Sends each leader its batches. The result has the written ones; raises if none is, or one never will be."""
-        self.refused = set()
         leaders: dict[int, list[TopicPartition]] = {}
         for tp in wave:
             leader = self._client.cluster.leader_for_partition(tp)
             if leader is None or leader < 0:
                 self._client.force_metadata_update()
-                self.refused = {tp.partition}
                 raise errors.LeaderNotAvailableError
             leaders.setdefault(leader, []).append(tp)
         answers = await _together(*(self._produce(leader, tps, wave, sent) for leader, tps in leaders.items()))
@@ -182,7 +178,6 @@ class Producer:
         for topic, partition, code, offset, timestamp in (row for rows in answers for row in rows):
             if code:
                 refused.append(error_of(code))
-                self.refused.add(partition)
             else:
                 written[wave[TopicPartition(topic, partition)]] = Appended(offset, timestamp)
         if any(error.invalid_metadata for error in refused):
@@ -199,11 +194,7 @@ class Producer:
         """For each partition its topic, number, the broker's code, the batch's offset and time stamp."""
         topics = _by_topic(tps, lambda tp: (tp.partition, sent[wave[tp]]))
         request = ProduceRequest(self._id, ALL_REPLICAS, int(self._request * 1000), topics)
-        try:
-            answer = await self._client.send(leader, request)
-        except errors.KafkaError:
-            self.refused |= {tp.partition for tp in tps}
-            raise
+        answer = await self._client.send(leader, request)
         return [(topic, *row[:4]) for topic, rows in answer.topics for row in rows]
 
     async def _mirror(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: str) -> None:

@@ -35,7 +35,6 @@ from streams.worker.intake import Pace
 from streams.worker.kept_facts import KeptFacts
 from streams.worker.partition import FORBIDDEN
 from streams.worker.worker_context import WorkerContext
-from streams.worker.writer import Writer
 
 log = structlog.get_logger(__name__)
 
@@ -168,9 +167,6 @@ def create_app(
             writers=keys.public("worker"),
             pace=Pace(),
             departures=Departures(),
-            writer=Writer(
-                f"{settings.group}-{settings.worker}-{secrets.token_hex(8)}", clients.producer, settings.group, clock
-            ),
         ),
         on_failure,
     )

@@ -30,6 +30,7 @@ from gatekeeper.ledger.entries import Entry, clearance_of, left_open
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.salts import PULSE, PULSE_MS
 from streams.client.batches import as_record
+from streams.client.producer import Producer
 from streams.worker.batch_input import BatchInput, Restart, bears
 from streams.worker.dead_facts import DeadFacts
 from streams.worker.intake import InputRange
@@ -55,11 +56,18 @@ FAILURES, OF_LAST = 10, 1_000
 class PartitionJudge:
     """Judge of one partition with its ledger, discarded with its owner. Head and ledger advance with each transaction.
 
-    `head`: the position of the ledger, or the first position.
+    `head`: the position of the ledger, or the first position. `writer`: writes the transactions.
     """
 
     def __init__(
-        self, number: int, context: WorkerContext, *, ledger: Ledger, head: Head, touched: ReevaluationQueue
+        self,
+        number: int,
+        context: WorkerContext,
+        *,
+        ledger: Ledger,
+        head: Head,
+        writer: Producer,
+        touched: ReevaluationQueue,
     ) -> None:
         self.head = head
         self.ledger = ledger.state
@@ -67,7 +75,7 @@ class PartitionJudge:
         self.broken = False
         """True if an error interrupted judging: the ledger then holds entries that nothing will write."""
         self._number, self._context = number, context
-        self._touched = touched
+        self._writer, self._touched = writer, touched
         self._handling: Handling | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
@@ -210,7 +218,7 @@ class PartitionJudge:
         `restart`: content of the first transaction of a partition that a person lets go on.
         """
         context, settings = self._context, self._context.settings
-        transaction = Transaction(settings, self._number)
+        transaction = Transaction(settings, self._writer, self._number)
         for one in judged:
             for output in one.outputs:
                 transaction.add(output.topic, output.key, output.value, output.headers)

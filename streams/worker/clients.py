@@ -66,13 +66,13 @@ class Clients:
         """The client that finds the bounds of logs."""
         return Ends(self._leaders, self._settings.topic("sends"), **self._how())
 
-    def producer(self, name: str) -> Producer:
-        """A producer with this transactional id; starting it fences the former holder of the id."""
+    def producer(self, partition: int) -> Producer:
+        """The transactional producer of one partition; starting it fences the former owner."""
         client = AIOKafkaClient(**self._how(), retry_backoff_ms=RETRY_MS)
         self._know(client)
         return Producer(
             client,
-            name,
+            f"{self._settings.group}-{partition}",
             [self._settings.topic(topic.name) for topic in TOPICS.values() if "worker" in topic.writers],
             timeout=TRANSACTION_SECONDS,
             request=REQUEST_SECONDS,

@@ -1,48 +1,31 @@
-"""The pace of a worker's transactions: partitions with work leave together, and a lone chunk leaves at once.
+"""The pace of a worker's transactions: chunks that come close together share one, and a lone one leaves at once.
 
-A transaction costs worker and broker some fifteen milliseconds of processor time, however few records it holds. A
-chunk has a manifest and a head of its own. So the more chunks leave together, the later the next transaction follows.
+A transaction costs worker and broker some fifteen milliseconds of processor time, however few records it holds.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-TRANSACTIONS = 50
-"""Transactions a second of one worker, at most."""
-CHUNKS = 100
-"""Chunks a second of one worker, at most, whatever the number of its partitions."""
-AT_ONCE = 4 / TRANSACTIONS
-"""Seconds by which departures may be early after a quiet time: so many transactions follow each other at once."""
+A_SECOND = 50
+"""Transactions a second of one worker, whatever the number of its partitions."""
+AT_ONCE = 5
+"""Transactions that may follow each other without a pause, after fewer than A_SECOND."""
 
 
 class Departures:
-    """Times at which transactions may leave; whoever waits at that time leaves with the same one."""
+    """Times at which transactions may leave, in the order in which `next` was called."""
 
     def __init__(self) -> None:
         self._owed_until = 0.0
         """The time of the loop at which every departure so far has had its share of a second."""
-        self._waiting = 0
-        self._leaves: asyncio.Event | None = None
 
     async def next(self) -> None:
-        """Waits for the next departure; at once unless there were more transactions or chunks lately than may be."""
-        if self._leaves is None:
-            loop = asyncio.get_running_loop()
-            pause = self._owed_until - loop.time() - AT_ONCE
-            if pause <= 0:
-                return self._leave(1)
-            self._leaves = asyncio.Event()
-            loop.call_later(pause, self._call)
-        self._waiting += 1
-        await self._leaves.wait()
-
-    def _call(self) -> None:
-        assert self._leaves is not None
-        self._leaves.set()
-        self._leave(self._waiting)
-        self._leaves, self._waiting = None, 0
-
-    def _leave(self, chunks: int) -> None:
-        now = asyncio.get_running_loop().time()
-        self._owed_until = max(now, self._owed_until) + max(1 / TRANSACTIONS, chunks / CHUNKS)
+        """Waits for the next departure; at once unless there were more than A_SECOND a second lately."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        begin = max(now, self._owed_until)
+        self._owed_until = begin + 1 / A_SECOND
+        pause = begin - now - (AT_ONCE - 1) / A_SECOND
+        if pause > 0:
+            await asyncio.sleep(pause)

@@ -12,10 +12,8 @@ from operator import itemgetter
 import aiokafka.consumer.fetcher
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from gatekeeper.errors import IntegrityError
 from streams.client import batches
 from streams.client.log_ends import Ends
-from streams.worker.clients import TRANSACTION_SECONDS
 
 batches.install(aiokafka.consumer.fetcher)
 
@@ -27,9 +25,6 @@ STILL_SECONDS = 1.0
 
 NEAR = 500
 """Distance of offsets up to which a reader reads on; a new seek takes about as long."""
-
-HANGING_SECONDS = TRANSACTION_SECONDS + 5
-"""Seconds after which an open transaction is abandoned; a later owner, if there is one, works meanwhile."""
 
 REACH = 10_000
 """Distance of offsets in which a record is searched by name, after its known place: about three transactions."""
@@ -67,18 +62,6 @@ async def settles(probe: Probe, tp: TopicPartition, end: int, patience: float) -
             return False
         await asyncio.sleep(0.1)
     return True
-
-
-async def refuse_hanging(probe: Probe, tp: TopicPartition) -> None:
-    """Waits until no transaction of ours is open any more, after a commit or after the fencing.
-
-    Raises IntegrityError (4) if one stays open. Kafka has then lost its markers, as can happen if the only broker dies
-    between a commit and its markers. The ledger would not show those decisions, and our next commit would make them
-    visible as well.
-    """
-    end = (await probe.ends.ends([tp]))[tp]
-    if not await settles(probe, tp, end, HANGING_SECONDS):
-        raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)
 
 
 async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncGenerator[ConsumerRecord, None]:

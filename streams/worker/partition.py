@@ -127,7 +127,6 @@ class Partition:
                     await self._taken_over()
                 assert self._turn is not None
                 await self._turn.work()
-                pause = AGAIN_SECONDS[0]
             except Exception as error:
                 if self._is_common(error):
                     raise
@@ -135,8 +134,8 @@ class Partition:
                     again, refused, fruitless = AGAIN_SECONDS[0], REFUSED_SECONDS[0], 0
                     self._refused = None
                 fruitless += 1
-                if isinstance(error, ProducerFenced) and (self._turn is None or await self._turn.deposed()):
-                    # the present owner is right; the group decides in time
+                if isinstance(error, ProducerFenced):
+                    # the present owner is right, or Kafka ended a slow transaction; the group decides in time
                     self._tell("turn_fenced")
                     pause = self._context.settings.session_timeout
                 elif isinstance(error, KafkaError | OSError | TimeoutError | RestartError) and fruitless < FRUITLESS:

@@ -1,6 +1,6 @@
 """A take-over: the ledger's position checked against the logs, or the position that a person chose.
 
-Call it once every other owner is fenced. The position is in the ledger's `head` alone. If the logs contradict the head,
+Call it once the former owner is fenced. The position is in the ledger's `head` alone. If the logs contradict the head,
 the partition is refused. Nothing is judged until the partition is repaired or an act says how to go on.
 """
 
@@ -23,10 +23,14 @@ from gatekeeper.ledger.resumption import Resumption, resumption
 from streams.client.batches import as_record
 from streams.worker import ledger, offsets, settling
 from streams.worker.batch_input import Restart
+from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.ledger import Ledger
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
+
+HANGING_SECONDS = TRANSACTION_SECONDS + 5
+"""Seconds after which an open transaction is abandoned; a later owner, if there is one, works meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,11 @@ class TakeOver:
         )
         self._where = {"topic": self._sends.topic, "partition": number}
 
-    async def past(self, kept: Ledger) -> RestoredState:
-        """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself.
-
-        `kept`: the ledger as read after the fencing.
-        """
-        for name in ("salts", "manifests", "audit"):
-            await offsets.refuse_hanging(self._probe, TopicPartition(self._context.settings.topic(name), self._number))
-        salts = ledger.Reading(self._probe, self._context.settings, "salts", self._number, kept.state.salts.take)
-        await salts.go_on()
+    async def past(self) -> RestoredState:
+        """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself."""
+        for name in ("ledger", "salts", "manifests", "audit"):
+            await refuse_hanging(self._probe, TopicPartition(self._context.settings.topic(name), self._number))
+        kept = await ledger.read(self._probe, self._context.settings, self._number)
         try:
             self.head = kept.head
             self._demand_keys(kept)
@@ -144,3 +144,15 @@ class TakeOver:
             head=kept.written,
             counts=lambda one: self._context.counts(ActRecord.of(one)),
         )
+
+
+async def refuse_hanging(probe: offsets.Probe, tp: TopicPartition) -> None:
+    """Waits until no transaction of ours is open any more, after a commit or after the fencing.
+
+    Raises IntegrityError (4) if one stays open. Kafka has then lost its markers, as can happen if the only broker dies
+    between a commit and its markers. The ledger would not show those decisions, and our next commit would make them
+    visible as well.
+    """
+    end = (await probe.ends.ends([tp]))[tp]
+    if not await offsets.settles(probe, tp, end, HANGING_SECONDS):
+        raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)

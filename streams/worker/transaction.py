@@ -1,15 +1,19 @@
-"""All results of one chunk of one partition, gathered first and then written in one Kafka transaction."""
+"""All results of one chunk, gathered first and then written in one Kafka transaction."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 
 from gatekeeper.errors import IntegrityError, RestartError
 from gatekeeper.settings import Settings
 from schemas.codec import KEY_BYTES
 from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
-from streams.client.producer import ProducerBatch
+from streams.client.producer import Producer, ProducerBatch
+from streams.worker.clock import Clock
 
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
 """Size in bytes above which a dead letter names a record only by hash. It came compressed or at the very limit."""
@@ -18,10 +22,10 @@ GOING_OUT = ("cleared", "confirmations", "recalls")
 
 
 class Transaction:
-    """Batches for one partition number of several topics, to be written all or none."""
+    """Batches for one partition number of several topics, and one all-or-nothing write of them."""
 
-    def __init__(self, settings: Settings, partition: int) -> None:
-        self._settings, self._partition = settings, partition
+    def __init__(self, settings: Settings, writer: Producer, partition: int) -> None:
+        self._settings, self._writer, self._partition = settings, writer, partition
         self._forbidden = GOING_OUT if settings.mode == "shadow" else ()
         self._batches: dict[str, list[ProducerBatch]] = {}
 
@@ -50,10 +54,19 @@ class Transaction:
                 return
         raise RestartError("error.record_too_large", topic=topic)
 
-    @property
-    def batches(self) -> list[tuple[str, ProducerBatch]]:
-        """Everything added, in batches, each with its topic (registry name)."""
-        return [(topic, batch) for topic, batches in self._batches.items() for batch in batches]
+    async def commit(self, shown: Mapping[TopicPartition, int], clock: Clock) -> dict[str, int]:
+        """Writes everything added, with the group's offsets that ride along, and commits.
+
+        The result is the first offset of each topic's last batch. Every failure and every unknown result is an
+        exception: the caller must not use this writer any more.
+        """
+        start, sent = clock.start(), clock.now()
+        batches = [(topic, batch) for topic, batches in self._batches.items() for batch in batches]
+        offsets = {tp: OffsetAndMetadata(offset, "") for tp, offset in shown.items()}
+        places = await self._writer.commit([batch for _, batch in batches], offsets, self._settings.group)
+        appended = max(place.timestamp for place in places)
+        clock.observe(start=start, sent=sent, acknowledged=clock.now(), appended=appended)
+        return {topic: place.offset for (topic, _), place in zip(batches, places, strict=True)}
 
 
 def _digest(value: bytes | None) -> bytes:

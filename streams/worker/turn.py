@@ -1,19 +1,19 @@
 """One turn of an owner with a partition: take-over, judging, commits, up to the first uncertain result.
 
-The engine owns the position: it is in the ledger's `head`, written with every chunk. A turn writes only while its claim
-holds. Any failure ends the turn, and the next turn reads the committed state back from the ledger.
+The engine owns the position: it is in the ledger's `head`, written in every transaction. A turn has one producer epoch.
+Any failure ends the turn, and the next turn reads the committed state back from the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
@@ -23,12 +23,11 @@ from streams.worker.acts import Acts
 from streams.worker.batch import PartitionJudge
 from streams.worker.batch_input import BatchInput, Restart, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
-from streams.worker.claim import Claim
 from streams.worker.clients import started
 from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import InputRange, Intake, arrival
 from streams.worker.reevaluation import ReevaluationQueue
-from streams.worker.takeover import TakeOver
+from streams.worker.takeover import TakeOver, refuse_hanging
 from streams.worker.transaction import Transaction
 from streams.worker.worker_context import WorkerContext
 
@@ -65,7 +64,7 @@ class Turn:
         self._sends = TopicPartition(context.settings.topic("sends"), number)
         self._review = TopicPartition(context.settings.topic("review"), number)
         self._probe = offsets.Probe(context.clients.reader(), context.followers.ends)
-        self._claim = Claim(number, context, self._probe)
+        self._writer = context.clients.producer(number)
         self._group = GroupOffsets(asyncio.get_running_loop().time)
         self._arrived = asyncio.Event()
         self._intake = Intake[ConsumerRecord](self._sends, self._probe, context.credit, context.seek, self._arrived)
@@ -90,15 +89,15 @@ class Turn:
         self._intake.offer(chunk)
 
     async def begin(self) -> None:
-        """Fences every other owner and takes over; raises IntegrityError (4) for a past that is refused."""
-        await started(self._probe, self._acts)
+        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
+        await started(self._writer, self._probe, self._acts)
         taking = TakeOver(self._number, self._context, self._probe)
         try:
-            past = await taking.past(await self._claim.take())
+            past = await taking.past()
         finally:
             self.head = taking.head
         self._judge = PartitionJudge(
-            self._number, self._context, ledger=past.ledger, head=past.head, touched=self._touched
+            self._number, self._context, ledger=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
         await self._measure_clock(past.restart)
         if self._context.settings.mode == "live":  # nobody waits for items that a shadow withheld
@@ -122,7 +121,7 @@ class Turn:
         return self.waits_for != "take_over" and not self._judge.broken and self._judge.head is self._committed
 
     async def work(self) -> None:
-        """Judges and commits incoming records from the head on, until an error, or until it need not write apart."""
+        """Judges and commits incoming records, from the head on; ends only by an error or a cancellation."""
         loop = asyncio.get_running_loop()
         head, self._left, self._broken = self._judge.head, None, loop.create_future()
         await self._intake.begin(head.sends)
@@ -131,15 +130,13 @@ class Turn:
         tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge_batches())]
         self.waits_for = None
         try:
-            apart = self._claim.apart or None
-            await asyncio.wait({*tasks, self._broken}, timeout=apart, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
             await self._settled()  # raises the error of a failed commit
             for one in (*tasks, self._broken):
                 if one.done():
                     one.result()
         finally:
             self.waits_for = "rebalance"
-            self._claim.leave()
             self._broken.cancel()
             for task in tasks:
                 task.cancel()
@@ -150,35 +147,26 @@ class Turn:
     async def end(self) -> None:
         """Releases the partition: nothing of this turn is sent any more."""
         self._touched.stop()
-        closing = [self._claim.stop, self._probe.stop, self._acts.stop]
-        if self._committing is not None and not self._committing.done():
-            self._committing.cancel()  # abandoned: the next take-over finds it committed, or never
+        if self._committing is not None:
+            self._committing.cancel()  # abandoned: the next epoch aborts it, or finds it committed
             await asyncio.gather(self._committing, return_exceptions=True)
-        elif self._committed is not None:
-            closing.insert(0, self._claim.give_up)
-        for close in closing:
+        for close in (self._writer.stop, self._probe.stop, self._acts.stop):
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await close()
 
-    async def deposed(self) -> bool:
-        """Tells whether another worker has the partition; also True if it was never ours, or nobody can tell."""
-        return self._committed is None or await self._claim.lost()
-
     async def note(self, text: str) -> None:
         """Writes a note beside the group's offset of `sends`: the reason why the partition is refused."""
         offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
-        await self._claim.show({self._sends: offset}, text)
+        await self._show_offsets({self._sends: offset}, text)
 
     async def _judge_batches(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            self._claim.leave()
             if not self._waiting:
                 await arrival(self._arrived, self._group.seconds)
             if self._waiting:
                 await self._context.departures.next()  # chunks that come meanwhile are judged together
-                self._claim.board()
             acts = await self._next_acts()
             sends, touched = self._intake.nothing(), list[str]()
             # a cancellation needs no facts, so while facts are late it does not wait behind acts that need them
@@ -197,21 +185,25 @@ class Turn:
             self._written_at = loop.time()
             self._intake.written(sends)
             self._act_intake.written(acts)
+            await self._settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
-            await self._begin_commit(partial(self._commit, transaction, position, self._judge.head))
+            self._begin_commit(self._commit(transaction, position, self._judge.head))
             if not self._waiting:
                 await self._settled()
 
     async def _show(self) -> None:
         """Writes the group's offsets alone, if traffic has ended since they last rode along."""
         if left := self._group.left():
-            await self._begin_commit(partial(self._claim.show, left))
+            await self._settled()
+            self._begin_commit(self._show_offsets(left))
             await self._settled()
 
-    async def _begin_commit(self, commit: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        await self._settled()
-        await self._claim.demand(self._committed)
-        self._committing = asyncio.create_task(commit())
+    async def _show_offsets(self, position: Mapping[TopicPartition, int], note: str = "") -> None:
+        offsets = {tp: OffsetAndMetadata(offset, note) for tp, offset in position.items()}
+        await self._writer.commit([], offsets, self._context.settings.group)
+
+    def _begin_commit(self, commit: Coroutine[Any, Any, None]) -> None:
+        self._committing = asyncio.create_task(commit)
         self._committing.add_done_callback(self._heed)
 
     def _heed(self, commit: asyncio.Task[None]) -> None:
@@ -251,7 +243,6 @@ class Turn:
                 log.error("clock_off", partition=self._number, off_by_ms=context.clock.off_by)
                 await asyncio.sleep(CLOCK_RETRY_SECONDS)
                 await self._settled()
-                await self._claim.demand(self._committed)
                 await self._measure_clock()
             self.waits_for = None
             if batch.needs_facts(self._context.counts):
@@ -280,7 +271,7 @@ class Turn:
         await self._settled()
         found = await offsets.named(self._probe, self._review, ID, wanted)
         if len(found) < len(wanted):  # the youngest of them may exist, but not be visible yet
-            await offsets.refuse_hanging(self._probe, self._review)
+            await refuse_hanging(self._probe, self._review)
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
@@ -295,7 +286,7 @@ class Turn:
 
     async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
         ledger = self._judge.ledger
-        begins = await self._claim.commit(transaction, self._group.riding(position))
+        begins = await transaction.commit(self._group.riding(position), self._context.clock)
         self.head = self._committed = head
         self._commits += 1
         if ledger.review is not None and begins.get("review", -1) >= 0:

@@ -19,7 +19,6 @@ from streams.worker.clock import Clock
 from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
-from streams.worker.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,6 @@ class WorkerContext:
     """The available public keys of workers; if there are none, every record on `manifests` counts."""
     pace: Pace
     departures: Departures
-    writer: Writer
-    """Writes the chunks of all partitions, under a transactional id that no other process has."""
 
     @property
     def packs(self) -> Packs:

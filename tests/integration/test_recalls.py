@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from streams.worker.claim import Claim
+from streams.worker.transaction import Transaction
 from tests.support.world import TOKEN, World, consent_of, controller_record, eventually, send_to
 
 BATCH = {"v": 1, "kind": "batch", "id": "B1"}
@@ -102,15 +102,15 @@ def test_given_a_list_quarantined_then_its_50_are_recalled_once_and_facts_of_a_n
 def test_given_a_withdrawal_between_judging_and_commit_then_it_is_recalled(world, monkeypatch):
     world.people(["r1"])
     world.sends(["r1"])
-    commit, held = Claim.commit, asyncio.Event()
+    commit, held = Transaction.commit, asyncio.Event()
 
-    async def holding(self, transaction, shown):
-        if "cleared" in transaction and not held.is_set():
+    async def holding(self, position, clock):
+        if "cleared" in self._batches and not held.is_set():
             await asyncio.to_thread(world.put, "consents", [("r1", consent_of("r1", "Withdrawn"))])
             held.set()
-        return await commit(self, transaction, shown)
+        return await commit(self, position, clock)
 
-    monkeypatch.setattr(Claim, "commit", holding)
+    monkeypatch.setattr(Transaction, "commit", holding)
 
     async def run() -> None:
         async with world.worker():

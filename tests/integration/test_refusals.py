@@ -15,7 +15,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from streams.kafka import node
 from streams.kafka.broker import Broker
-from streams.worker import offsets, partition
+from streams.worker import partition, takeover
 from streams.worker.health import serve_health
 from tests.support.world import Supervised, World, eventually, until
 
@@ -89,7 +89,7 @@ def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and
 def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_is_refused_until_it_ends(
     world, monkeypatch
 ):
-    monkeypatch.setattr(offsets, "HANGING_SECONDS", 0.5)
+    monkeypatch.setattr(takeover, "HANGING_SECONDS", 0.5)
     monkeypatch.setattr(partition, "REFUSED_SECONDS", (0.1, 0.1))
     world.sends(sent := [f"r{number}" for number in range(40)])
 

@@ -117,6 +117,6 @@ def test_given_heads_of_one_mode_then_only_that_mode_may_go_on(world):
 
 @pytest.mark.parametrize("topic", GOING_OUT)
 def test_given_a_shadow_when_anything_would_go_out_then_the_transaction_refuses(topic: str):
-    transaction = Transaction(Settings(mode="shadow"), 0)
+    transaction = Transaction(Settings(mode="shadow"), None, 0)  # type: ignore[arg-type]
     with pytest.raises(IntegrityError, match=topic):
         transaction.add(topic, b"k", b"{}")

@@ -23,9 +23,9 @@ TRACED = 3
 MODULES = tuple(
     f"streams.worker.{name}"
     for name in (
-        *("acts", "batch", "batch_input", "claim", "clock", "dead_facts", "departures", "facts", "gate"),
-        *("group_offsets", "intake", "ledger", "offsets", "partition", "reevaluation", "settling", "takeover"),
-        *("transaction", "turn", "unread_facts", "worker_context", "writer"),
+        *("acts", "batch", "batch_input", "clock", "dead_facts", "departures", "facts", "gate", "group_offsets"),
+        *("intake", "ledger", "offsets", "partition", "reevaluation", "settling", "takeover", "transaction", "turn"),
+        *("unread_facts", "worker_context"),
     )
 )
 """The modules that a simulated worker runs. It leaves out those between it and Faust, the process, the network or the

@@ -18,16 +18,14 @@ from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
 from streams.worker import batch
 from streams.worker.batch import PartitionJudge
-from streams.worker.claim import Claim
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import Intake
-from streams.worker.ledger import Ledger, Reading
+from streams.worker.ledger import Ledger
 from streams.worker.takeover import TakeOver
 from streams.worker.transaction import Transaction
 from streams.worker.turn import Turn
-from streams.worker.writer import Writer
 from tests.simulation.clients import Ends, Reader
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -218,15 +216,15 @@ def swallowed_commit_error(patch: pytest.MonkeyPatch) -> None:
             return []
 
     patch.setattr(Producer, "commit", commit)
-    right_commit = Claim.commit
+    right_commit = Transaction.commit
 
-    async def swallowed(self: Claim, transaction: Transaction, shown: Any) -> dict[str, int]:
+    async def swallowed(self: Transaction, position: Any, clock: Any) -> dict[str, int]:
         try:
-            return await right_commit(self, transaction, shown)
-        except ValueError:  # no places were answered
+            return await right_commit(self, position, clock)
+        except ValueError:  # nothing was answered of which to learn the time
             return {}
 
-    patch.setattr(Claim, "commit", swallowed)
+    patch.setattr(Transaction, "commit", swallowed)
 
 
 @planted
@@ -350,69 +348,3 @@ def offsets_only_with_traffic(patch: pytest.MonkeyPatch) -> None:
 def act_of_nobody(patch: pytest.MonkeyPatch) -> None:
     """An act is handled whoever signed it."""
     patch.setattr(signers, "signer", lambda asked, log, acts: None)
-
-
-@planted
-def nobody_fenced(patch: pytest.MonkeyPatch) -> None:
-    """A take-over fences no writer that claimed the partition before."""
-
-    async def fence(self: Claim, name: str) -> None:
-        return None
-
-    patch.setattr(Claim, "_fence", fence)
-
-
-@planted
-def ledger_read_before_the_fencing(patch: pytest.MonkeyPatch) -> None:
-    """A take-over does not read the ledger again after the fencing."""
-    right = Claim._fence
-
-    async def fence(self: Claim, name: str) -> None:
-        await right(self, name)
-        patch_of[id(self)] = True
-
-    go_on, patch_of = Reading.go_on, dict[int, bool]()
-
-    def reading(self: Claim, kept: Ledger) -> Reading:
-        found, once = made(self, kept), count()
-
-        async def only_once() -> None:
-            if next(once) == 0 or not patch_of.get(id(self)):
-                await go_on(found)
-
-        found.go_on = only_once  # type: ignore[method-assign]
-        return found
-
-    made = Claim._reading
-    patch.setattr(Claim, "_fence", fence)
-    patch.setattr(Claim, "_reading", reading)
-
-
-@planted
-def claim_not_read_again(patch: pytest.MonkeyPatch) -> None:
-    """A writer's new epoch writes its partitions without a look at their claims."""
-
-    async def holds(self: Claim, head: Any = None) -> bool:
-        self._epoch = await self._writer.begun()
-        return True
-
-    patch.setattr(Claim, "holds", holds)
-
-
-@planted
-def claim_given_up_at_once(patch: pytest.MonkeyPatch) -> None:
-    """A claim is deleted as soon as it is made, and the partition written on."""
-
-    async def take(self: Claim) -> Ledger:
-        kept = await right(self)
-        await self.give_up()
-        return kept
-
-    right = Claim.take
-    patch.setattr(Claim, "take", take)
-
-
-@planted
-def chunk_on_its_way_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """A new turn does not wait for the chunk that the last one left in the shared transaction."""
-    patch.setattr(Writer, "settled", lambda self, number: asyncio.sleep(0))

@@ -318,10 +318,11 @@ class Clients:
         """Returns who knows the bounds of logs."""
         return Ends(self._network, self._leaders)
 
-    def producer(self, name: str) -> Producer:
-        """Returns a producer with this transactional id."""
+    def producer(self, partition: int) -> Producer:
+        """Returns the transactional producer of a partition."""
         settings = self._settings
         topics = [settings.topic(topic.name) for topic in TOPICS.values() if "worker" in topic.writers]
+        name = f"{settings.group}-{partition}"
         return Producer(
             Connections(self._network),
             name,

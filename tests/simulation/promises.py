@@ -376,9 +376,7 @@ def ledger_is_what_follows(told: Told, packs: Packs) -> None:
     pieces = {}
     for one in (*told.outputs["cleared"], *told.outputs["review"]):
         pieces[did(one.headers)] = Piece.of(orjson.loads(one.value or b""), one.offset)
-    entries = {
-        key: value for key, value in told.ledger.items() if key != "head" and not key.startswith(("dead/", "owner/"))
-    }
+    entries = {key: value for key, value in told.ledger.items() if key != "head" and not key.startswith("dead/")}
     implied = Implied(packs, pieces, erasures(told))
     try:
         implied.take(told.audits).check(entries, told.ledger["head"]["at"])

@@ -31,7 +31,6 @@ from streams.worker.facts import Followers
 from streams.worker.gate import Gate
 from streams.worker.intake import Pace
 from streams.worker.worker_context import WorkerContext
-from streams.worker.writer import Writer
 from tests.simulation.clients import Clients
 from tests.simulation.loop import Loop, Machine
 from tests.simulation.network import Network
@@ -166,7 +165,6 @@ class Worker:
                 masters={number: fingerprint(key) for number, key in MASTERS.items()},
                 pace=Pace(),
                 departures=Departures(),
-                writer=Writer(f"{settings.group}-{self.name}-{self._lives}", clients.producer, settings.group, clock),
                 writers=[parse_vkey(SIGNER.verifier)],
             )
             self.gate = Gate(self, context, self.failed)

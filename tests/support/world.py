@@ -500,7 +500,7 @@ class World:
         for message in (*self.read("ledger"), *self.read("salts")):
             key = message.key().decode()
             assert (message.topic() == self.topic("salts")) == (key == "pulse" or key.startswith("salt/")), key
-            if key in ("head", "pulse") or key.startswith(("dead/", "owner/")):
+            if key in ("head", "pulse") or key.startswith("dead/"):
                 continue
             if message.value() is None:
                 found[message.partition()].pop(key, None)
