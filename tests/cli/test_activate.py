@@ -10,7 +10,7 @@ import pytest
 
 from schemas.codec import decode
 from streams.operations.management import policies
-from tests.support.policies import record, shipped, text
+from tests.support.policies import policy_record, shipped, text
 
 TIGHTER = ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24")
 
@@ -146,7 +146,7 @@ def test_nobody_to_ask_then_nothing_is_written(run, system, file) -> None:
 
 
 def test_unreadable_record_of_a_policy_then_status_and_list_tell_and_a_new_version_ends_it(run, system, file) -> None:
-    bad = record(text(3), sha256="0" * 64, effective_from="2026-01-01")
+    bad = policy_record(text(3), sha256="0" * 64, effective_from="2026-01-01")
     system.put("reference", json.dumps(bad).encode(), key=b"policy/jp-pmark")
     rows = run("policy", "list", "--live", "--json").json
     assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"barred", "scheduled", "unreadable"}
@@ -157,6 +157,6 @@ def test_unreadable_record_of_a_policy_then_status_and_list_tell_and_a_new_versi
 
 
 def test_record_that_no_dead_letter_tells_of_then_it_can_be_resolved(run, system) -> None:
-    system.put("reference", json.dumps(record(text(3), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
+    system.put("reference", json.dumps(policy_record(text(3), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
     assert run("deadletter", "resolve", "reference/0/0", "--by", "hanako", "--reason", "typed wrong").code == 0
     assert policies(system.settings).over("jp-pmark").bars == ()

@@ -31,7 +31,7 @@ from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.authenticator import Passkey, text
+from tests.support.authenticator import Passkey, base64_text
 from tests.support.world import World, send_to, until
 
 PASSWORD = "correct horse battery"
@@ -112,7 +112,7 @@ class Site(Served):
     def register(self, *users: str, key: dict[str, Any] | None = None) -> None:
         """Puts users on record with their passkeys, or with another key, and waits until the console knows them."""
         keys = {user: key or self.passkey(user).key for user in users}
-        said = [staff.record(user, ROLES_OF[user], keys=[keys[user]]) for user in users]
+        said = [staff.person(user, ROLES_OF[user], keys=[keys[user]]) for user in users]
         self.world.put("reference", [(f"staff/{one['id']}", one) for one in said])
 
         def known() -> bool:
@@ -230,7 +230,11 @@ def authenticator(page: Page, passkey: Passkey | None) -> None:
     options |= {"isUserVerified": True, "automaticPresenceSimulation": True}
     made = tools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
     if passkey is not None:
-        held = {"credentialId": text(passkey.credential), "privateKey": text(passkey.private), "signCount": 0}
+        held = {
+            "credentialId": base64_text(passkey.credential),
+            "privateKey": base64_text(passkey.private),
+            "signCount": 0,
+        }
         held |= {"isResidentCredential": False, "rpId": passkey.party}
         tools.send("WebAuthn.addCredential", {"authenticatorId": made, "credential": held})
 

@@ -73,3 +73,18 @@ def test_a_helper_of_tests_then_it_stands_in_support(house: Path) -> None:
     files = [file for file in tests.rglob("*.py") if file.relative_to(tests).parts[0] not in (*PROGRAMS, "support")]
     helpers = [file for file in files if not file.name.startswith(("test_", "conftest", "__init__"))]
     assert [str(file.relative_to(house)) for file in helpers] == []
+
+
+def fixture(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    return any("fixture" in ast.unparse(one) for one in node.decorator_list)
+
+
+def test_a_helper_in_support_then_its_name_stands_once(house: Path) -> None:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = [
+        (node.name, file)
+        for file in (house / "tests" / "support").rglob("*.py")
+        for node in ast.parse(file.read_text("utf-8")).body
+        if isinstance(node, kinds) and node.name != "main" and not node.name.startswith("_") and not fixture(node)
+    ]
+    assert twice(found) == {}

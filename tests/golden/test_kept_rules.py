@@ -76,10 +76,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_new_cases_then_each_time_one_file_is_added_and_nothing_else_changes(folder: Path) -> None:
     before, now = kept_rules.digests(), kept_rules.locked(RULES)
-    assert "Nothing to write" in next(kept_rules.written(now))
+    assert "Nothing to write" in next(kept_rules.write(now))
     for number, name in enumerate(("NEW-1", "NEW-2"), len([*folder.glob(kept_rules.ADDED)]) + 1):
         now = {**now, name: "0" * 16}
-        (said,) = kept_rules.written(now)
+        (said,) = kept_rules.write(now)
         assert f"'rules-{RULES}/added-{number:03}.json': " in said
         assert kept_rules.locked(RULES) == now
     assert len(kept_rules.digests()) == len(before) + 2
@@ -89,16 +89,16 @@ def test_new_cases_then_each_time_one_file_is_added_and_nothing_else_changes(fol
 @pytest.mark.parametrize("name", ["G01", "NEW-1"])
 def test_a_locked_case_decided_otherwise_then_nothing_is_written(folder: Path, name: str) -> None:
     now = {**kept_rules.locked(RULES), "NEW-1": "0" * 16}
-    list(kept_rules.written(now))
+    list(kept_rules.write(now))
     before = kept_rules.digests()
-    (said,) = kept_rules.written({**now, name: "1" * 16, "NEW-2": "1" * 16})
+    (said,) = kept_rules.write({**now, name: "1" * 16, "NEW-2": "1" * 16})
     assert f"decides otherwise: {name}\n" in said
     assert kept_rules.digests() == before
 
 
 def test_the_decisions_of_a_version_missing_then_none_are_written(folder: Path) -> None:
     (folder / kept_rules.DECISIONS).unlink()
-    (said,) = kept_rules.written({})
+    (said,) = kept_rules.write({})
     assert "Restore it" in said
     assert not (folder / kept_rules.DECISIONS).exists()
     assert kept_rules.digests()[folder.name] != kept_rules.DIGESTS[folder.name]

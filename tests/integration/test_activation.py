@@ -10,7 +10,7 @@ import pytest
 
 from schemas.audit import AuditRecord
 from schemas.manifests import Manifest
-from tests.support.policies import record, text
+from tests.support.policies import policy_record, text
 from tests.support.world import World, eventually
 
 PEOPLE = [f"r{number}" for number in range(20)]
@@ -60,7 +60,7 @@ def test_given_sends_that_flow_when_a_version_is_activated_then_it_decides_from_
             await eventually(lambda: len(world.audits()) >= 50, "half of the sends")
             before.update(audit.did for audit in world.audits())
             flowing = asyncio.create_task(asyncio.to_thread(sends, world, 300, 100))
-            await asyncio.to_thread(put, world, record(TIGHTER, now()))
+            await asyncio.to_thread(put, world, policy_record(TIGHTER, now()))
             await flowing
             await asyncio.to_thread(sends, world, 80, 400)  # all of them after its acknowledgement
             await eventually(lambda: world.decided() == 480, "all sends")
@@ -83,7 +83,7 @@ def test_given_sends_that_flow_when_a_version_is_activated_then_it_decides_from_
     assert all(found == sorted(found) for found in versions.values()), "no partition goes back to the old version"
     assert {1, 3} == {version for found in versions.values() for version in found}
     shas = {audit.policy.sha256 for audit in world.audits() if audit.policy.version == 3}
-    assert shas == {record(TIGHTER)["sha256"]}
+    assert shas == {policy_record(TIGHTER)["sha256"]}
     named = {dict(m.headers())["gate-policy"] for m in world.read("review")}
     assert named == {b"jp-pmark@3"}
 
@@ -95,14 +95,14 @@ def test_given_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a
         async with world.worker() as app:
             await asyncio.to_thread(sends, world, 20)
             await eventually(lambda: len(world.audits()) == 20, "sends before it")
-            await asyncio.to_thread(put, world, record(text(3), now(), sha256="0" * 64))
+            await asyncio.to_thread(put, world, policy_record(text(3), now(), sha256="0" * 64))
             await asyncio.to_thread(sends, world, 20, 20)
             await eventually(lambda: len(world.audits()) == 40, "sends under no policy")
             said = app.gate.readiness()
             assert said["ready"] is False
             place = next(iter(said["unreadable_facts"]))
             assert said["policy_unknown"] == {"jp-pmark": place}
-            await asyncio.to_thread(put, world, record(text(3), now()))
+            await asyncio.to_thread(put, world, policy_record(text(3), now()))
             await asyncio.to_thread(sends, world, 20, 40)
             await eventually(lambda: len(world.audits()) == 60, "sends after a good one")
             await eventually(lambda: app.gate.readiness()["ready"], "a ready worker")

@@ -84,15 +84,15 @@ class Gate(Office):
 
 RECORDS: list[dict[str, Any]] = [
     *(case.freed_by for case in WITHHELD.values()),
-    policies.record(policies.text(9), by=["hanako", "taro"]),
+    policies.policy_record(policies.text(9), by=["hanako", "taro"]),
     {"v": 1, "kind": "resolution", "id": "r1", "topic": "consents", "partition": 1, "offset": 7, "by": "hanako",
      "reason": "entered again", "at": AT},
     {"v": 1, "kind": "resolution", "id": "r2", "of": "notice/CARD-V1", "version": 2, "by": ["hanako", "taro"],
      "evidence_ref": "scan-1", "at": AT},
-    staff.record("mallory", ["manager"]),
-    staff.record("kenji", ["manager"]),
-    staff.record("hanako", keys=[{"id": "k1", "method": "key", "public": staff.key("mallory").public}]),
-    staff.record("console", ["console"]),
+    staff.person("mallory", ["manager"]),
+    staff.person("kenji", ["manager"]),
+    staff.person("hanako", keys=[{"id": "k1", "method": "key", "public": staff.key("mallory").public}]),
+    staff.person("console", ["console"]),
 ]  # fmt: skip
 SIGNERS = ("kenji", "yuki", "ami", "mallory", "console")
 BY_OTHERS = ("hanako", "taro", "kenji", "yuki")

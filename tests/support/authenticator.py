@@ -57,7 +57,7 @@ class Passkey:
     def key(self) -> dict[str, Any]:
         """The key as it stands in `staff`."""
         rp = {"id": self.party, "origins": [self.origin]}
-        public, credential = text(self.public), text(self.credential)
+        public, credential = base64_text(self.public), base64_text(self.credential)
         return {"id": self.id, "method": "passkey", "public": public, "rp": rp, "credential": credential}
 
     def created(self, asked: str, **wrong: Any) -> dict[str, str]:
@@ -66,14 +66,14 @@ class Passkey:
         data = self._data(flags=wrong.get("flags", MADE), party=wrong.get("party", self.party))
         data += bytes(16) + len(self.credential).to_bytes(2) + self.credential + b"\xa5cose"
         values = {"client": client, "authenticator": data, "public": self.public, "credential": self.credential}
-        return {name: text(value) for name, value in values.items()}
+        return {name: base64_text(value) for name, value in values.items()}
 
     def touched(self, asked: bytes, **wrong: Any) -> dict[str, str]:
         """An assertion over a challenge, in base64. `wrong`: type, origin, flags or party that no page of ours has."""
         client = self._client(wrong.get("type", "webauthn.get"), base64url(asked), **wrong)
         data = self._data(flags=wrong.get("flags", SEEN_AND_VERIFIED), party=wrong.get("party", self.party))
         sig = self._private.sign(data + sha256(client).digest(), ECDSA(SHA256()))
-        return {"sig": text(sig), "authenticator": text(data), "client": text(client)}
+        return {"sig": base64_text(sig), "authenticator": base64_text(data), "client": base64_text(client)}
 
     def signed(self, message: bytes, **wrong: Any) -> dict[str, Any]:
         """The fields of a signature of this one message."""
@@ -102,7 +102,7 @@ def challenge_in(page: str) -> bytes:
     return b64decode(unescape(found[1]))
 
 
-def text(value: bytes) -> str:
+def base64_text(value: bytes) -> str:
     return b64encode(value).decode()
 
 

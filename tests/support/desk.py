@@ -76,7 +76,7 @@ class Desk:
         self.state.review = 0
         self.encode: Callable[[Any], bytes] = orjson.dumps
         """The JSON encoder of those who act."""
-        self.sign: Callable[[Record], list[tuple[str, bytes]]] = signed
+        self.sign: Callable[[Record], list[tuple[str, bytes]]] = arrival_signature
         """Signs a record of `acts`: by the person in its `by`, when it arrives."""
         self.ledger: dict[bytes, bytes] = {}
         self.outputs: dict[str, list[Output]] = {}
@@ -318,7 +318,7 @@ class Desk:
         return found
 
 
-def signed(record: Record) -> list[tuple[str, bytes]]:
+def arrival_signature(record: Record) -> list[tuple[str, bytes]]:
     """The signature of an act by the person in its `by`, made when the act arrives."""
     return staff.signature(record.value, at=staff.instant(record.timestamp))
 

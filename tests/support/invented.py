@@ -380,7 +380,7 @@ REFERENCE: tuple[Event, ...] = (
 )
 
 
-def named(values: Iterable[bytes]) -> dict[str, bytes]:
+def by_digest(values: Iterable[bytes]) -> dict[str, bytes]:
     """Returns what snapshots may name of these reference records, by SHA-256."""
     found, whole = {}, Reference()
     for value in values:

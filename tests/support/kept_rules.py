@@ -152,7 +152,7 @@ def refusals(codes: tuple[str, ...]) -> tuple[str | None, ...]:
     )
 
 
-def written(now: dict[str, str]) -> Iterator[str]:
+def write(now: dict[str, str]) -> Iterator[str]:
     """Writes what is not kept yet of decisions, as `lock` has them; yields what was written, or is in the way."""
     path = folder(RULES)
     if not path.exists():
@@ -194,5 +194,5 @@ def _write_folder(path: Path, now: dict[str, str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit(__doc__)
-    for line in written(lock()):
+    for line in write(lock()):
         print(line)

@@ -45,7 +45,7 @@ def manifest(kid: str, *, partition: int = 0, prev: str | None = None, taken: Se
     )
 
 
-def signature(signer: SigningKey, value: bytes) -> str:
+def manifest_signature(signer: SigningKey, value: bytes) -> str:
     """Returns the header `gate-sig` of a manifest."""
     return base64.b64encode(signer.sign(value)).decode()
 
@@ -63,4 +63,4 @@ class Writer:
         taken = [Taken(SENDS, self.at, self.at + n, n)] if n else []
         value = manifest(self.signer.kid, **{"partition": self.partition, "prev": self.prev, "taken": taken, **other})
         self.prev, self.at = sha256(value).hexdigest(), self.at + n
-        return value, signature(self.signer, value)
+        return value, manifest_signature(self.signer, value)

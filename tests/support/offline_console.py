@@ -116,7 +116,7 @@ def offline_console(
     hanako's own. `on_record`: the users who are; None = nobody at all. `key`: the holder of the console's key.
     `settings`: further ones, or others.
     """
-    keys = {"console_key": key_file(folder, key)} if users or more else {"user_key": key_file(folder, "hanako")}
+    keys = {"console_key": written_key(folder, key)} if users or more else {"user_key": written_key(folder, "hanako")}
     if on_record is EVERYBODY:
         on_record = users.file().users if users else {}
     plain = {"broker": NO_BROKER, "console_data": str(folder / "data"), "log": str(folder / "log"), "acts": acts}
@@ -128,7 +128,7 @@ def offline_console(
     return OfflineConsole(app)
 
 
-def key_file(folder: Path, by: str) -> str:
+def written_key(folder: Path, by: str) -> str:
     """Writes the key of a person, or of the console."""
     path = folder / f"{by}.key"
     path.touch(0o600)
@@ -142,7 +142,7 @@ def registered(users: Mapping[str, Any] | None) -> list[Record]:
     for name, user in (users or {}).items():
         said = user.model_dump() if isinstance(user, User) else user
         limits = {"controllers": said["controllers"]} if said.get("controllers") else {}
-        lines += staff.signed(staff.record(name, said["roles"], **limits), "hanako", "taro")
+        lines += staff.signed(staff.person(name, said["roles"], **limits), "hanako", "taro")
     return referred(lines)
 
 

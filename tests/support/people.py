@@ -325,7 +325,7 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
     ).map(lambda made: invented.send(**invented.bare(made)))
 
 
-def versions() -> st.SearchStrategy[invented.Event]:
+def later_versions() -> st.SearchStrategy[invented.Event]:
     """Later versions of notices, templates and terms; none takes back what binds from when it is first said."""
     notice_ids = st.sampled_from(("OK", "CARD-V1", "POINTS-V1", "LEGACY", "ROUTE-A", "C2-CARD"))
     notices = st.builds(

@@ -27,7 +27,7 @@ def text(version: int, *changes: tuple[str, str], of: str | None = None) -> str:
     return content
 
 
-def record(content: str, since: int = invented.T, **other: Any) -> dict[str, Any]:
+def policy_record(content: str, since: int = invented.T, **other: Any) -> dict[str, Any]:
     """Returns the record of that text, from `since` (milliseconds) on; `other` replaces fields, None takes one away."""
     try:
         said = tomllib.loads(content)

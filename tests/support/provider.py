@@ -25,7 +25,7 @@ SECRET = "of-the-client"
 
 
 @cache
-def key(kid: str) -> RSAKey:
+def provider_key(kid: str) -> RSAKey:
     """The key of that id, made once."""
     return RSAKey.generate_key(2048, {"kid": kid})
 
@@ -42,7 +42,7 @@ class StubProvider:
     claims: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=dict)
-    key: RSAKey = field(default_factory=lambda: key("k1"))
+    key: RSAKey = field(default_factory=lambda: provider_key("k1"))
     published: RSAKey | None = None
     broken: bool = False
     asked: list[dict[str, str]] = field(default_factory=list)

@@ -53,7 +53,7 @@ class Named:
             one.sha256: packs.shipped_text(one).encode() for all_ in packs.shipped().values() for one in all_
         }
         values = list(reference)
-        self.references = invented.named(values)
+        self.references = invented.by_digest(values)
         for value in values:
             with suppress(Unreadable):
                 model = decode("reference", None, value)
@@ -152,7 +152,7 @@ def of_every_kind() -> tuple[list[bytes], Named]:
             value, reference = of_case(case)
             left -= codes
             values.append(value)
-            found.references |= invented.named(reference)  # each case has its own versions
+            found.references |= invented.by_digest(reference)  # each case has its own versions
     for desk in (_young(), _two(), _asked(), _failing(), _erased()):
         values += desk.values
     return values, found

@@ -43,7 +43,7 @@ PERSON = {
 
 def on_record() -> list[dict[str, Any]]:
     """Returns the records `staff` of those of PERSON who are not in the standing set, in the order of writing."""
-    viewer, manager = staff.record("vera", ["viewer"]), staff.record("ryo", ["manager"])
+    viewer, manager = staff.person("vera", ["viewer"]), staff.person("ryo", ["manager"])
     return [viewer, manager, {**manager, "roles": [], "keys": []}]
 
 

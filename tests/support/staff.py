@@ -58,7 +58,7 @@ def key(by: str, id_: str = "k1") -> PersonKey:
 
 
 @cache
-def key_folder() -> Path:
+def person_key_folder() -> Path:
     """The folder with everybody's key file, as GATEKEEPER_USER_KEY names one."""
     folder = kept("people")
     for one in ROLES:
@@ -70,7 +70,7 @@ def key_folder() -> Path:
 
 def key_file(by: str) -> str:
     """The key file of a person."""
-    return str(key_folder() / f"{by}-k1.key")
+    return str(person_key_folder() / f"{by}-k1.key")
 
 
 def now() -> str:
@@ -83,7 +83,7 @@ def instant(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def record(by: str, roles: Sequence[str] | None = None, **more: Any) -> dict[str, Any]:
+def person(by: str, roles: Sequence[str] | None = None, **more: Any) -> dict[str, Any]:
     """The record `staff` of a person, with one key unless `keys` says otherwise."""
     kinds = {"method": "console" if by == "console" else "key"}
     keys = more.pop("keys", [{"id": "k1", **kinds, "public": key(by).public}])
@@ -113,13 +113,13 @@ def signed(
 def founding(*, at: str | None = None, origin: str = ORIGIN, ids: Iterable[str] = ()) -> list[Line]:
     """Everybody of this set: the first manager stands alone, and then each needs the signatures of the managers."""
     given = iter(ids)
-    lines = [line(record("hanako")), *signed(record("taro"), "hanako", at=at, origin=origin, ids=given)]
+    lines = [line(person("hanako")), *signed(person("taro"), "hanako", at=at, origin=origin, ids=given)]
     for one in ("yuki", "kenji", "ami", "console"):
-        lines += signed(record(one), *MANAGERS, at=at, origin=origin, ids=given)
+        lines += signed(person(one), *MANAGERS, at=at, origin=origin, ids=given)
     return lines
 
 
-def people(*, arrived: int, lines: Sequence[Line] | None = None, first: int = 0) -> list[PersonLine]:
+def person_lines(*, arrived: int, lines: Sequence[Line] | None = None, first: int = 0) -> list[PersonLine]:
     """Records of `reference` as a trail gives them, by default those of `founding`.
 
     `arrived`: of all, in milliseconds. `first`: the offset of the first one.
@@ -130,7 +130,7 @@ def people(*, arrived: int, lines: Sequence[Line] | None = None, first: int = 0)
 
 @cache
 def _members(at: int) -> tuple[Member, ...]:
-    return tuple(Member.of(record(one), at) for one in ROLES)
+    return tuple(Member.of(person(one), at) for one in ROLES)
 
 
 def stand(log: ReferenceLog, *, at: int, origin: str = ORIGIN) -> None:
@@ -142,7 +142,7 @@ def stand(log: ReferenceLog, *, at: int, origin: str = ORIGIN) -> None:
 
 def known(log: ReferenceLog, by: str, *roles: str, at: int, **more: Any) -> None:
     """Puts a person in force without a record; every role of a person unless some are named."""
-    said = record(by, roles or ("reviewer", "approver", "manager"), **more)
+    said = person(by, roles or ("reviewer", "approver", "manager"), **more)
     log.roster.put(Member.of(said, at))
 
 

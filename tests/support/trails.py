@@ -50,7 +50,7 @@ SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
 PACKS = load("jp-pmark")
 
 
-def key(name: str, *, kind: bytes = ED25519, seed: int = 0) -> SigningKey:
+def signing_key(name: str, *, kind: bytes = ED25519, seed: int = 0) -> SigningKey:
     """Returns the same key for the same name and seed."""
     return SigningKey(name, kind, Ed25519PrivateKey.from_private_bytes(sha256(f"{name}/{seed}".encode()).digest()))
 
@@ -88,9 +88,9 @@ class Trail:
     witness: SigningKey = field(init=False)
 
     def __post_init__(self) -> None:
-        self.worker = key(f"{self.group}/worker", seed=self.seed)
-        self.log = key(self.group, seed=self.seed)
-        self.witness = key(f"{self.group}/witness", kind=COSIGNATURE, seed=self.seed)
+        self.worker = signing_key(f"{self.group}/worker", seed=self.seed)
+        self.log = signing_key(self.group, seed=self.seed)
+        self.witness = signing_key(f"{self.group}/witness", kind=COSIGNATURE, seed=self.seed)
         self._first: tuple[int, int] | None = None
         self._desks: _Desks | None = None
 
@@ -143,7 +143,7 @@ class Trail:
             (folder / "policies" / f"{policy.sha256}.toml").write_text(shipped_text(policy), "utf-8")
         for digest, data in _reference().items():
             (folder / "reference" / f"{digest}.json").write_bytes(data)
-        (folder / STAFF).write_bytes(people(self.group))
+        (folder / STAFF).write_bytes(exported_people(self.group))
         for name in ("audit", "manifest"):
             (folder / "schemas" / f"{name}.json").write_bytes(b"{}")
         (folder / "verify.py").write_text(bundle(), "utf-8")
@@ -153,22 +153,22 @@ class Trail:
         """Writes the manifests and records of these steps, in the order given."""
         for partition in range(self.partitions):
             ours = [step for step in steps if step.partition == partition]
-            lines(folder / "manifests" / f"{partition}.ndjson.gz", [line(step) for step in ours])
+            lines(folder / "manifests" / f"{partition}.ndjson.gz", [manifest_line(step) for step in ours])
             lines(folder / "records" / f"{partition}.ndjson.gz", [one for step in ours for one in step.records])
 
 
 @cache
 def _reference() -> dict[str, bytes]:
     """Returns what records of invented sends may name of reference data, by SHA-256."""
-    return invented.named(orjson.dumps(value) for _, value in invented.REFERENCE)
+    return invented.by_digest(orjson.dumps(value) for _, value in invented.REFERENCE)
 
 
 @cache
-def people(group: str) -> bytes:
+def exported_people(group: str) -> bytes:
     """The people of a system, as an export holds them; they stand from the instant of the first transaction on."""
     ids = (f"F-{number}" for number in count())
     founders = staff.founding(at=instant(invented.T), origin=group, ids=ids)
-    return b"".join(canonical(one.plain) + b"\n" for one in staff.people(arrived=invented.T, lines=founders))
+    return b"".join(canonical(one.plain) + b"\n" for one in staff.person_lines(arrived=invented.T, lines=founders))
 
 
 def alone(folder: Path, *arguments: str, script: Path) -> subprocess.CompletedProcess[str]:
@@ -188,7 +188,7 @@ def alone(folder: Path, *arguments: str, script: Path) -> subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"LANG": "C.UTF-8"})
 
 
-def line(step: Step) -> bytes:
+def manifest_line(step: Step) -> bytes:
     """Returns a step's manifest as an export holds it."""
     sig = base64.b64encode(step.sig).decode()
     return canonical({"index": step.index, "offset": step.offset, "sig": sig, "value": step.value.decode()})
@@ -274,7 +274,7 @@ class _Desks:
     """The partitions of a trail: each call goes on from the one before and returns its steps."""
 
     def __init__(self, kind: _Kind, first: tuple[int, int] | None) -> None:
-        self._worker, self._random = key(f"{kind.group}/worker", seed=kind.seed), Random(kind.seed)
+        self._worker, self._random = signing_key(f"{kind.group}/worker", seed=kind.seed), Random(kind.seed)
         self._judged_as, self._count, salts = kind.judged_as, 0, count()
         subjects = Subjects(
             {1: invented.KEY}, lambda size: sha256(f"{kind.seed}/{first}/{next(salts)}".encode()).digest()[:size]

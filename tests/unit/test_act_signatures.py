@@ -23,7 +23,7 @@ from tests.unit.test_signed_acts import AT, Office, by
 
 def people(more: Sequence[staff.Line] = ()) -> list[dict[str, Any]]:
     lines = [*staff.founding(at=AT), *more]
-    return [one.plain for one in staff.people(arrived=invented.T, lines=lines)]
+    return [one.plain for one in staff.person_lines(arrived=invented.T, lines=lines)]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_acts_that_people_signed_then_they_are_counted_by_how(records: list[byte
 def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> None:
     passkey = Passkey("kenji", "k1")
     desk = Office(*YOUNG)
-    desk.store.log.roster.put(Member.of(staff.record("kenji", keys=[passkey.key]), desk.at))
+    desk.store.log.roster.put(Member.of(staff.person("kenji", keys=[passkey.key]), desk.at))
     desk.send()
     acts = [
         decode("acts", None, orjson.dumps(invented.item_act("note", desk.told(), **by("kenji", f"n-{n}"))))
@@ -75,7 +75,7 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> No
         desk.encode, desk.sign = lambda _, value=value: value, lambda _, made=header: [made]
         assert desk.judged(act.model_dump(mode="json")) == ("recorded", None)
     records = [judged.audit for judged in desk.all[1:]]
-    lines = people(staff.signed(staff.record("kenji", keys=[passkey.key]), *staff.MANAGERS, at=AT))
+    lines = people(staff.signed(staff.person("kenji", keys=[passkey.key]), *staff.MANAGERS, at=AT))
     found = report(*records, known=lines)
     assert (found.findings, found.says[0]) == ([], ("acts_signed", {"by_key": 0, "by_passkey": 3, "by_vouched": 0}))
     tree = orjson.loads(records[0])["act"]["signed"][0]["tree"]

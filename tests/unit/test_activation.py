@@ -23,7 +23,7 @@ from schemas.record import Record
 from tests.support import invented
 from tests.support.facts import fact
 from tests.support.invented import decide
-from tests.support.policies import record, shipped, text
+from tests.support.policies import policy_record, shipped, text
 
 BASE = load("jp-pmark")
 DAY = 86_400_000
@@ -55,7 +55,7 @@ def decided(known: FactStore, **fields: Any) -> Decision:
 
 
 def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
-    value = record(text(3, ("ask_cap = 1", "ask_cap = 2")), invented.T + DAY)
+    value = policy_record(text(3, ("ask_cap = 1", "ask_cap = 2")), invented.T + DAY)
     known = store(value)
     assert names(known, 0, 1, 2) == ["jp-pmark@1", "jp-pmark@3", "jp-pmark@3"]
     held = packs(known)
@@ -64,14 +64,14 @@ def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
 
 
 def test_shipped_amendment_then_it_takes_over_on_its_day_unless_it_was_activated_earlier() -> None:
-    assert names(store(record(text(3))), 0, 600) == ["jp-pmark@3", "jp-pmark@2"]
-    strict = record(shipped("strictest", 2))
-    known = store(strict, record(shipped("jp-pmark", 2)), record(text(3), invented.T + DAY))
+    assert names(store(policy_record(text(3))), 0, 600) == ["jp-pmark@3", "jp-pmark@2"]
+    strict = policy_record(shipped("strictest", 2))
+    known = store(strict, policy_record(shipped("jp-pmark", 2)), policy_record(text(3), invented.T + DAY))
     assert names(known, 0, 1, 600) == ["jp-pmark@2", "jp-pmark@3", "jp-pmark@3"]
 
 
 def test_two_of_one_day_then_the_last_word_holds_and_order_on_the_topic_alone_says_which() -> None:
-    first, second = record(text(4)), record(text(3))
+    first, second = policy_record(text(4)), policy_record(text(3))
     assert names(store(first, second), 0) == ["jp-pmark@3"]
     assert names(store(second, first), 0) == ["jp-pmark@4"]
     again = FactStore()
@@ -82,27 +82,27 @@ def test_two_of_one_day_then_the_last_word_holds_and_order_on_the_topic_alone_sa
 
 def test_version_activated_again_with_a_later_day_then_the_former_text_holds_until_then() -> None:
     strict, changed = text(3), text(3, ("ask_cap = 1", "ask_cap = 2"))
-    known = store(record(strict), record(changed, invented.T + DAY))
+    known = store(policy_record(strict), policy_record(changed, invented.T + DAY))
     held = packs(known)
     assert [held.at(invented.T + day * DAY).ask_cap for day in (0, 1)] == [1, 2]
 
 
 def test_record_without_text_then_it_is_the_shipped_version() -> None:
-    known = store(record(shipped("strictest", 2)), record(text(2), toml=None, sha256=None))
+    known = store(policy_record(shipped("strictest", 2)), policy_record(text(2), toml=None, sha256=None))
     assert packs(known).at(invented.T).sha256 == BASE.home[1].sha256
 
 
 BAD = {
-    "not toml": record(text(3).replace("[rules]", "[rules"), invented.T),
-    "unknown rule": record(text(3, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
-    "hash of another": record(text(3), sha256="0" * 64),
-    "no hash": record(text(3), sha256=None),
-    "another version": record(text(3), version=4),
-    "another place": record(text(3), jurisdictions=["GB"]),
-    "no text": record(text(3), toml=None, sha256=None),
-    "deep": record(text(3) + "\nx = " + "[" * 5000),
-    "unknown field": record(text(3), also="this"),
-    "text in another type": record(text(3), toml=7),
+    "not toml": policy_record(text(3).replace("[rules]", "[rules"), invented.T),
+    "unknown rule": policy_record(text(3, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
+    "hash of another": policy_record(text(3), sha256="0" * 64),
+    "no hash": policy_record(text(3), sha256=None),
+    "another version": policy_record(text(3), version=4),
+    "another place": policy_record(text(3), jurisdictions=["GB"]),
+    "no text": policy_record(text(3), toml=None, sha256=None),
+    "deep": policy_record(text(3) + "\nx = " + "[" * 5000),
+    "unknown field": policy_record(text(3), also="this"),
+    "text in another type": policy_record(text(3), toml=7),
 }
 
 
@@ -137,7 +137,7 @@ UNLAWFUL = {
 def test_record_that_takes_away_what_is_law_then_the_version_before_decides_and_it_is_named(
     content: str, line: str
 ) -> None:
-    known = store(record(content))
+    known = store(policy_record(content))
     assert names(known, 0, 600) == ["jp-pmark@1", "jp-pmark@2"]
     (ignored,) = packs(known).ignored
     assert (ignored.name, ignored.case, ignored.what) == ("jp-pmark@3", "unlawful", line)
@@ -152,43 +152,53 @@ def test_law_without_the_mark_then_its_own_channels_alone_stay_under_consent() -
     wider, narrower = ((channels, f"consent_channels = {said}") for said in ('["email", "sms"]', '["*"]'))
     base = load("jp-appi")
     for change, version in ((wider, "jp-appi@1"), (narrower, "jp-appi@3")):
-        held = store(record(text(3, change, of=appi))).activations.over(base)
+        held = store(policy_record(text(3, change, of=appi))).activations.over(base)
         assert held.at(invented.T).name == version
 
 
 def test_version_that_widens_then_it_binds_under_two_managers_only() -> None:
     wider, tighter = text(3, ("ask_cap = 1", "ask_cap = 2")), text(3, ("minor_age = 15", "minor_age = 16"))
     for by in ("pm-7", ["pm-7", "PM-7"]):
-        known = store(record(wider, by=by))
+        known = store(policy_record(wider, by=by))
         assert names(known, 0) == ["jp-pmark@1"]
         (ignored,) = packs(known).ignored
         assert (ignored.case, ignored.what, ignored.place) == ("one_manager", "ask_cap", "reference/0/100")
-        assert names(store(record(tighter, by=by)), 0) == ["jp-pmark@3"]
-    assert names(store(record(wider, by=["pm-7", "pm-8"])), 0) == ["jp-pmark@3"]
+        assert names(store(policy_record(tighter, by=by)), 0) == ["jp-pmark@3"]
+    assert names(store(policy_record(wider, by=["pm-7", "pm-8"])), 0) == ["jp-pmark@3"]
 
 
 def test_version_that_widens_and_does_not_bind_then_it_ends_no_bar() -> None:
-    bad, wider = record(text(3), sha256="0" * 64), text(3, ("ask_cap = 1", "ask_cap = 2"))
-    assert names(store(bad, record(wider, by="pm-7"), faults=1), 0) == [None]
-    assert names(store(bad, record(wider), faults=1), 0) == ["jp-pmark@3"]
+    bad, wider = policy_record(text(3), sha256="0" * 64), text(3, ("ask_cap = 1", "ask_cap = 2"))
+    assert names(store(bad, policy_record(wider, by="pm-7"), faults=1), 0) == [None]
+    assert names(store(bad, policy_record(wider), faults=1), 0) == ["jp-pmark@3"]
 
 
 def test_same_version_from_a_later_day_then_the_day_between_is_what_widens() -> None:
     """A tighter version that is put off lets through until then what it would have withheld."""
     tight = text(3, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"))
-    strict = record(text(3, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"), of=shipped("strictest", 1)))
+    strict = policy_record(
+        text(3, ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24"), of=shipped("strictest", 1))
+    )
     loose = text(4)
-    assert names(store(strict, record(tight), record(loose, invented.T + DAY, by="pm-7")), 0, 1) == ["jp-pmark@3"] * 2
-    assert names(store(strict, record(tight), record(loose, invented.T + DAY)), 0, 1) == ["jp-pmark@3", "jp-pmark@4"]
+    assert (
+        names(store(strict, policy_record(tight), policy_record(loose, invented.T + DAY, by="pm-7")), 0, 1)
+        == ["jp-pmark@3"] * 2
+    )
+    assert names(store(strict, policy_record(tight), policy_record(loose, invented.T + DAY)), 0, 1) == [
+        "jp-pmark@3",
+        "jp-pmark@4",
+    ]
 
 
 def test_packs_of_other_countries_then_each_send_is_judged_by_its_own() -> None:
     britain = text(1, ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
-    known = store(record(britain))
+    known = store(policy_record(britain))
     held = [packs(known).deciding(country, invented.T) for country in ("JP", "GB", "FR", None)]
     assert [one and one.name for one in held] == ["jp-pmark@1", "gb@1", None, "strictest@1"]
-    assert names(store(record(britain, by="pm-7")), 0, country="GB") == [None], "a country more is wider"
-    assert names(store(record(britain), record(text(2, of=britain), invented.T + DAY)), 0, 1, country="GB") == [
+    assert names(store(policy_record(britain, by="pm-7")), 0, country="GB") == [None], "a country more is wider"
+    assert names(
+        store(policy_record(britain), policy_record(text(2, of=britain), invented.T + DAY)), 0, 1, country="GB"
+    ) == [
         "gb@1",
         "gb@2",
     ]
@@ -197,11 +207,11 @@ def test_packs_of_other_countries_then_each_send_is_judged_by_its_own() -> None:
 
 def test_pack_of_a_country_unreadable_then_only_that_country_and_the_unknown_wait() -> None:
     britain = text(1, ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
-    known = store(record(britain), record(text(2, of=britain), sha256="0" * 64), faults=1)
+    known = store(policy_record(britain), policy_record(text(2, of=britain), sha256="0" * 64), faults=1)
     assert [names(known, 0, country=country) for country in ("JP", "GB", None)] == [["jp-pmark@1"], [None], [None]]
     resolved = {"topic": "reference", "partition": 0, "offset": 101, "by": "pm-7", "reason": "a typing error"}
     said = {"v": 1, "kind": "resolution", "id": "reference-0-101", "at": "2026-11-24T10:00:00+09:00", **resolved}
-    known = store(record(britain), record(text(2, of=britain), sha256="0" * 64), said, faults=1)
+    known = store(policy_record(britain), policy_record(text(2, of=britain), sha256="0" * 64), said, faults=1)
     assert names(known, 0, country="GB") == ["gb@1"]
 
 
@@ -210,37 +220,37 @@ def test_two_packs_for_one_country_then_neither_decides() -> None:
         text(1, ('id = "jp-pmark"', f'id = "{id_}"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]'))
         for id_ in ("gb", "uk")
     )
-    assert names(store(record(one), record(other)), 0, country="GB") == [None]
+    assert names(store(policy_record(one), policy_record(other)), 0, country="GB") == [None]
     again = text(1, ('id = "jp-pmark"', 'id = "jp"'))
-    assert names(store(record(again)), 0) == ["jp-pmark@1"], "at home the own pack decides"
+    assert names(store(policy_record(again)), 0) == ["jp-pmark@1"], "at home the own pack decides"
 
 
 def test_pack_of_a_country_stricter_than_the_strictest_then_nobody_without_country_is_judged() -> None:
     changes = ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]')
-    known = store(record(text(1, *changes, ("minor_age = 15", "minor_age = 18"))))
+    known = store(policy_record(text(1, *changes, ("minor_age = 15", "minor_age = 18"))))
     assert names(known, 0, country=None) == [None]
     assert names(known, 0) == ["jp-pmark@1"]
 
 
 def test_bad_record_of_a_later_day_then_the_old_version_decides_until_then() -> None:
-    known = store(record(text(3), invented.T + DAY, sha256="0" * 64), faults=1)
+    known = store(policy_record(text(3), invented.T + DAY, sha256="0" * 64), faults=1)
     assert names(known, 0, 1) == ["jp-pmark@1", None]
 
 
 def test_bad_record_without_a_day_of_its_own_then_it_bars_at_once() -> None:
-    for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(record(text(3), effective_from="soon"))):
+    for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(policy_record(text(3), effective_from="soon"))):
         assert names(store(value, faults=1), 0) == [None]
 
 
 def test_bad_record_of_a_policy_that_is_not_in_use_then_nothing_is_barred() -> None:
     other = text(3, ('id = "jp-pmark"', 'id = "midori"'))
-    known = store(record(other, sha256="0" * 64), faults=1)
+    known = store(policy_record(other, sha256="0" * 64), faults=1)
     assert names(known, 0) == ["jp-pmark@1"]
     assert ("reference", 0, 100) in known.unresolved.faults
 
 
 def test_bad_strictest_then_only_those_without_country_are_barred() -> None:
-    known = store(record(text(3, of=shipped("strictest", 1)), sha256="0" * 64), faults=1)
+    known = store(policy_record(text(3, of=shipped("strictest", 1)), sha256="0" * 64), faults=1)
     assert names(known, 0) == ["jp-pmark@1"]
     assert names(known, 0, country=None) == [None]
 
@@ -249,34 +259,38 @@ def test_bad_record_resolved_then_the_old_version_decides_again() -> None:
     place = {"topic": "reference", "partition": 0, "offset": 100}
     said = {"by": "pm-7", "reason": "a typing error", "at": "2026-11-24T10:00:00+09:00"}
     resolution = {"v": 1, "kind": "resolution", "id": "reference-0-100", **place, **said}
-    bad = record(text(3), sha256="0" * 64)
+    bad = policy_record(text(3), sha256="0" * 64)
     assert names(store(bad, resolution, faults=1), 0) == ["jp-pmark@1"]
     assert names(store(bad, resolution, bad, faults=2), 0) == [None], "each record is resolved for itself"
 
 
 def test_good_record_after_a_bad_one_then_it_ends_the_bar_on_its_day() -> None:
-    bad = record(text(3), invented.T, sha256="0" * 64)
-    assert names(store(bad, record(text(3), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@3"]
-    assert names(store(bad, record(text(4), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@4"]
-    assert names(store(record(text(4), invented.T), bad, faults=1), 0) == [None], "what came before mends nothing"
-    later = record(text(3), invented.T + 9 * DAY, sha256="0" * 64)
-    assert names(store(later, record(text(4)), faults=1), 0, 9) == ["jp-pmark@4", None], "another version, another day"
-    assert names(store(later, record(text(3)), faults=1), 0, 9) == ["jp-pmark@3", "jp-pmark@3"]
+    bad = policy_record(text(3), invented.T, sha256="0" * 64)
+    assert names(store(bad, policy_record(text(3), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@3"]
+    assert names(store(bad, policy_record(text(4), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@4"]
+    assert names(store(policy_record(text(4), invented.T), bad, faults=1), 0) == [None], (
+        "what came before mends nothing"
+    )
+    later = policy_record(text(3), invented.T + 9 * DAY, sha256="0" * 64)
+    assert names(store(later, policy_record(text(4)), faults=1), 0, 9) == ["jp-pmark@4", None], (
+        "another version, another day"
+    )
+    assert names(store(later, policy_record(text(3)), faults=1), 0, 9) == ["jp-pmark@3", "jp-pmark@3"]
 
 
 def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged_by_the_looser_one() -> None:
-    stricter = record(text(3, ("minor_age = 15", "minor_age = 18")))
+    stricter = policy_record(text(3, ("minor_age = 15", "minor_age = 18")))
     known = store(stricter)
     assert names(known, 0) == ["jp-pmark@3"]
     assert names(known, 0, country=None) == [None]
     (reason,) = decided(known, country=None).reasons
     assert reason.says == {"case": "looser", "policy": "strictest", "what": "minor_age"}
-    known = store(stricter, record(text(3, ("minor_age = 15", "minor_age = 18"), of=shipped("strictest", 1))))
+    known = store(stricter, policy_record(text(3, ("minor_age = 15", "minor_age = 18"), of=shipped("strictest", 1))))
     assert names(known, 0, country=None) == ["strictest@3"]
 
 
 def test_override_of_the_longest_lag_then_it_goes_over_activated_versions_too() -> None:
-    held = store(record(text(3))).activations.over(BASE.with_max_lag(2_000))
+    held = store(policy_record(text(3))).activations.over(BASE.with_max_lag(2_000))
     assert {policy.max_lag_ms for policy in held.home + held.strictest} == {2_000}
 
 
@@ -291,7 +305,7 @@ def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> Non
     before = judge.holding(known)
     assert decides().policy.model_dump() == BASE.home[0].ref
     assert judge.holding(known) is before, "made anew only when a record of a policy came"
-    assert known.apply(fact("reference", 0, 100, None, orjson.dumps(record(content)))) is None
+    assert known.apply(fact("reference", 0, 100, None, orjson.dumps(policy_record(content)))) is None
     after = decides()
     assert after.verdict == "clear"
     assert after.policy.model_dump() == {"id": "jp-pmark", "version": 3, "sha256": sha256(content.encode()).hexdigest()}
@@ -312,14 +326,14 @@ def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
             send = Send.model_validate_json(orjson.dumps(invented.send(channel=channel)))
             before = decide(send, invented.view(known, send), known.reference, base, invented.T)
             appi = text(3, ('id = "jp-pmark"', 'id = "jp-appi"'))
-            assert known.apply(fact("reference", 0, 100, None, orjson.dumps(record(appi)))) is None
+            assert known.apply(fact("reference", 0, 100, None, orjson.dumps(policy_record(appi)))) is None
             after = decide(send, invented.view(known, send), known.reference, known.activations.over(base), invented.T)
             assert after.policy.name == "jp-appi@3"
             assert before.verdict == "clear" or after.verdict != "clear"
 
 
 def test_day_without_zone_then_it_is_read_where_the_policy_is() -> None:
-    known = store(record(text(3), effective_from="2026-11-25"))
+    known = store(policy_record(text(3), effective_from="2026-11-25"))
     begins = int(datetime(2026, 11, 24, 15, tzinfo=UTC).timestamp() * 1000)
     assert packs(known).at(begins).version == 3
     assert packs(known).at(begins - 1).version == 1

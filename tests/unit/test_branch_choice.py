@@ -33,7 +33,7 @@ from gatekeeper.times import instant
 from schemas.codec import canonical
 from schemas.topics import logical_name
 from tests.support import invented, staff
-from tests.support.trails import GROUP, Step, Trail, key, seal
+from tests.support.trails import GROUP, Step, Trail, seal, signing_key
 
 AT = instant(invented.T + 1_000)
 TRAIL = Trail(partitions=1, seed=7, acting=0.0).write(4)
@@ -88,10 +88,10 @@ def test_a_statement_then_it_says_who_chose_and_why(by: str | None) -> None:
 
 
 TAMPERED: dict[str, Callable[[], str]] = {
-    "another key": lambda: choice(signer=key(GROUP, seed=99)),
+    "another key": lambda: choice(signer=signing_key(GROUP, seed=99)),
     "a worker's key": lambda: choice(signer=TRAIL.worker),
     "another log": lambda: choice(origin="trial.gatekeeper"),
-    "another log's key": lambda: choice(signer=key("trial.gatekeeper", seed=7), origin="trial.gatekeeper"),
+    "another log's key": lambda: choice(signer=signing_key("trial.gatekeeper", seed=7), origin="trial.gatekeeper"),
     "another hash": lambda: choice().replace(digest(RIGHT[-1].value), "f" * 64),
     "another partition": lambda: choice().replace('"partition":0', '"partition":1'),
     "another person": lambda: choice().replace("pm-7", "pm-8"),
@@ -231,7 +231,7 @@ def test_a_choice_that_a_person_signed_then_that_is_checked_offline(tmp_path: Pa
 
 OTHERS: dict[str, tuple[Mapping[str, Any] | None, list[str]]] = {
     "none": (None, ["log_chain", "missing_manifest"]),
-    "another key": (leaf(choice(signer=key(GROUP, seed=99))), ["statement"]),
+    "another key": (leaf(choice(signer=signing_key(GROUP, seed=99))), ["statement"]),
     "another partition": (leaf(choice(partition=1)), ["statement"]),
     "a changed hash": (leaf(TAMPERED["another hash"]()), ["statement"]),
     "a manifest that never came": (leaf(choice(sha256="f" * 64)), ["branch_open"]),

@@ -18,7 +18,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.signing_key import SigningKey
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
-from tests.support.manifests import SENDS, Writer, manifest, signature
+from tests.support.manifests import SENDS, Writer, manifest, manifest_signature
 from tests.support.trails import Trail
 
 
@@ -132,7 +132,7 @@ def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_
     mine = writer.signer
 
     def signed_by(signer: SigningKey, value: bytes) -> tuple[bytes, str]:
-        return value, signature(signer, value)
+        return value, manifest_signature(signer, value)
 
     first = writer.next()
     slipped: dict[str, Callable[[], tuple[bytes, str]]] = {
@@ -155,7 +155,7 @@ def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_
     "kid", ["narumi.kanaria@mail.example", "金糸雀 鳴海", "090-7777-1234", "x" * 300 + "+00000000"]
 )
 def test_given_a_key_that_is_no_key_s_name_then_it_is_not_told(chain: Chain, writer: Writer, kid: str) -> None:
-    _, (finding,) = chain.take(0, 0, manifest(kid), signature(writer.signer, manifest(kid)))
+    _, (finding,) = chain.take(0, 0, manifest(kid), manifest_signature(writer.signer, manifest(kid)))
     assert (finding.kind, finding.values) == ("key_unknown", {"kid": "?"})
 
 

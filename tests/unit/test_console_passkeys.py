@@ -39,7 +39,7 @@ CONTROLLER = {"v": 1, "kind": "controller", "id": "C1", "name": "みどり"}
 
 def keyed(by: str) -> dict[str, Any]:
     """The record of a person who has a passkey beside the key file."""
-    return staff.record(by, keys=[*staff.record(by)["keys"], Passkey(by).key])
+    return staff.person(by, keys=[*staff.person(by)["keys"], Passkey(by).key])
 
 
 def reference(console: OfflineConsole, *lines: staff.Line) -> None:
@@ -172,7 +172,7 @@ def test_a_bulk_release_of_such_items_then_one_page_asks_for_all(console: Offlin
 
 def test_a_record_that_waits_then_a_manager_sees_what_changes_and_signs_it(console: OfflineConsole) -> None:
     reference(console, *staff.signed(CONTROLLER, "hanako"))
-    reference(console, *staff.signed(staff.record("kenji", ["manager"]), "hanako"))
+    reference(console, *staff.signed(staff.person("kenji", ["manager"]), "hanako"))
     page = console.client("taro").get("/records").text
     assert "staff/kenji" in page
     assert "hanako" in page
@@ -217,7 +217,7 @@ def test_a_new_passkey_then_a_line_for_a_manager_registers_it(console: OfflineCo
     found = re.search(r"gatekeeper staff add kenji --passkey (\S+?)<", page)
     assert found, page
     assert {"id": "k2", **read_line(found[1])} == passkey.key
-    reference(console, *staff.signed(staff.record("kenji", keys=[passkey.key]), "hanako", "taro"))
+    reference(console, *staff.signed(staff.person("kenji", keys=[passkey.key]), "hanako", "taro"))
     assert "this console" in client.get("/passkeys").text
 
 

@@ -22,7 +22,7 @@ from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.session import COOKIE, PROVIDER_SECONDS
 from gatekeeper.errors import UsageError
 from tests.support.offline_console import Browser, OfflineConsole, offline_console
-from tests.support.provider import CLIENT, StubProvider, key, provider, provider_file
+from tests.support.provider import CLIENT, StubProvider, provider, provider_file, provider_key
 
 REVIEWER = Access((Grant(roles=("reviewer",), controllers=("C1",)),))
 
@@ -138,7 +138,7 @@ def forged(stub: StubProvider) -> dict[str, Callable[[], object]]:
         "no expiry": lambda: stub.claims.update(exp=None),
         "from the future": lambda: stub.claims.update(nbf=int(time.time()) + 7_200),
         "another key": lambda: setattr(stub, "published", RSAKey.generate_key(2048, {"kid": "k1"})),
-        "an unknown key": lambda: setattr(stub, "published", key("k2")),
+        "an unknown key": lambda: setattr(stub, "published", provider_key("k2")),
         "no signature": lambda: stub.token_as(lambda claims: token({"alg": "none"}, claims, b"")),
         "signed with what is public": lambda: stub.token_as(
             lambda claims: token({"alg": "HS256", "kid": "k1"}, claims, stub.key.as_pem(private=False))
@@ -268,7 +268,7 @@ def test_new_keys_of_the_provider_then_they_are_found_without_a_restart(
     client = house.anonymous()
     signed_in(client)
     monkeypatch.setattr("gatekeeper.console.identity_provider.NEW_KEYS_SECONDS", 0.0)
-    stub.key = key("k2")
+    stub.key = provider_key("k2")
     assert signed_in(client).status_code == 200
 
 

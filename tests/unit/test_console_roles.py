@@ -64,9 +64,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
         patched.setattr(passwords, "LOG_N", 10)
         found = offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
         later = [
-            *staff.signed({**staff.record("nobody", [], keys=[])}, "hanako", "taro"),
-            *staff.signed({**staff.record("revoked", [], keys=[])}, "hanako", "taro"),
-            *staff.signed(staff.record("elsewhere", ["manager"], controllers=["C9"]), "hanako", "taro"),
+            *staff.signed({**staff.person("nobody", [], keys=[])}, "hanako", "taro"),
+            *staff.signed({**staff.person("revoked", [], keys=[])}, "hanako", "taro"),
+            *staff.signed(staff.person("elsewhere", ["manager"], controllers=["C9"]), "hanako", "taro"),
         ]
         found.console.model.take(referred(later, first=1_000))
         yield found

@@ -18,8 +18,8 @@ from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.manifest import Taken
 from schemas.topics import logical_name
-from tests.support.manifests import SENDS, Writer, manifest, signature
-from tests.support.trails import Trail, key
+from tests.support.manifests import SENDS, Writer, manifest, manifest_signature
+from tests.support.trails import Trail, signing_key
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -71,12 +71,12 @@ def test_given_a_forged_act_then_the_finding_names_its_item_only_where_it_is_a_d
 
 
 def test_given_manifests_that_no_known_key_signed_then_each_is_named_and_what_goes_on_behind_it_is_checked() -> None:
-    ours, other = key("mail.gatekeeper/worker"), key("mail.gatekeeper/worker", seed=1)
+    ours, other = signing_key("mail.gatekeeper/worker"), signing_key("mail.gatekeeper/worker", seed=1)
     known, writer = [parse_vkey(ours.verifier)], Writer(ours)
     first = writer.next(0)
-    slipped = manifest(other.kid), signature(other, manifest(other.kid))
+    slipped = manifest(other.kid), manifest_signature(other, manifest(other.kid))
     unsigned = writer.next(0)[0], ""
-    forged = writer.next(0)[0], signature(other, b"x")
+    forged = writer.next(0)[0], manifest_signature(other, b"x")
     honest = writer.next(0)
     writer.signer = other
     last = writer.next(0)
@@ -94,7 +94,7 @@ def test_given_manifests_that_no_known_key_signed_then_each_is_named_and_what_go
 
 
 def test_given_a_manifest_whose_key_is_no_key_s_name_then_the_report_that_is_sealed_does_not_hold_it() -> None:
-    ours = key("mail.gatekeeper/worker")
+    ours = signing_key("mail.gatekeeper/worker")
     person = "narumi.kanaria@mail.example"
     found = checked([Writer(ours).next(0), (manifest(person), "AAAA")], [parse_vkey(ours.verifier)])
     assert [(one.fault, one.offset, one.detail) for one in found.findings] == [("unknown_key", 1, "?")]
@@ -112,7 +112,7 @@ def test_given_a_manifest_whose_key_is_no_key_s_name_then_the_report_that_is_sea
 def test_given_a_manifest_that_claims_more_than_a_transaction_holds_then_memory_is_for_the_others(taken: Taken) -> None:
     tracemalloc.start()
     try:
-        found = checked([(manifest("k", taken=[taken]), ""), Writer(key("mail.gatekeeper/worker")).next(0)])
+        found = checked([(manifest("k", taken=[taken]), ""), Writer(signing_key("mail.gatekeeper/worker")).next(0)])
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

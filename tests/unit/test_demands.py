@@ -18,7 +18,7 @@ from gatekeeper.audit.verify.findings import Report
 from gatekeeper.audit.verify.proof_check import check_proof
 from gatekeeper.cli import gatekeeper
 from gatekeeper.signing_key import COSIGNATURE
-from tests.support.trails import GROUP, Trail, alone, key
+from tests.support.trails import GROUP, Trail, alone, signing_key
 
 TRAIL = Trail(partitions=1, seed=41).write(3)
 WITNESS = parse_vkey(TRAIL.witness.verifier)
@@ -45,7 +45,7 @@ def codes(report: Report) -> tuple[int, list[str]]:
 
 def another(group: str) -> Vkey:
     """Returns the key of another system's witness."""
-    return parse_vkey(key(f"{group}/witness", kind=COSIGNATURE).verifier)
+    return parse_vkey(signing_key(f"{group}/witness", kind=COSIGNATURE).verifier)
 
 
 def test_a_log_then_its_name_is_the_first_sentence_in_both_languages_and_in_json(whole: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_log_then_its_name_is_the_first_sentence_in_both_languages_and_in_json
         ({"log": "trial.gatekeeper", "witness": WITNESS}, (4, ["unwanted_log"])),
         ({"require_witness": True}, (4, ["witness_required"])),
         ({"witness": another("trial.gatekeeper")}, (4, ["other_witness"])),
-        ({"witness": parse_vkey(key("notary.example", kind=COSIGNATURE).verifier)}, (4, ["not_cosigned"])),
+        ({"witness": parse_vkey(signing_key("notary.example", kind=COSIGNATURE).verifier)}, (4, ["not_cosigned"])),
     ],
     ids=[
         "its name",

@@ -32,7 +32,7 @@ from gatekeeper.times import span
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
 from tests.support import invented, staff
-from tests.support.trails import GROUP, Trail, alone, bytes_of, line, lines
+from tests.support.trails import GROUP, Trail, alone, bytes_of, lines, manifest_line
 
 ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to": None}
 
@@ -79,7 +79,7 @@ def test_records_that_are_missing_then_reading_says_where(tmp_path: Path) -> Non
 
 
 def test_people_then_every_call_puts_them_into_the_export_anew(tmp_path: Path) -> None:
-    first, people = Trail(seed=2).write(4).export(tmp_path / "a"), staff.people(arrived=invented.T)
+    first, people = Trail(seed=2).write(4).export(tmp_path / "a"), staff.person_lines(arrived=invented.T)
     for number in (len(people) - 1, len(people)):
         (first / "staff.ndjson").write_bytes(b"".join(canonical(one.plain) + b"\n" for one in people[:number]))
         again(first, tmp_path / "b")
@@ -537,7 +537,7 @@ def test_verified_by_the_command_then_the_same_is_said(tmp_path: Path) -> None:
     folder = trail.export(tmp_path / "export")
     done = run("verify", str(folder), "--witness", trail.witness.verifier, "--min-size", "6", "--json")
     assert (done.exit_code, json.loads(done.output)["manifests"]) == (0, 6)
-    ours = [line(one) for one in trail.steps if one.partition == 0]
+    ours = [manifest_line(one) for one in trail.steps if one.partition == 0]
     lines(folder / "manifests" / "0.ndjson.gz", ours[1:])
     told = run("verify", str(folder))
     assert told.exit_code == 1

@@ -22,7 +22,7 @@ from schemas.record import Record, Refusal
 from schemas.topics import DAY_MS
 from streams.operations.handoffs import Run
 from tests.support import invented
-from tests.support.desk import Desk, signed
+from tests.support.desk import Desk, arrival_signature
 from tests.support.facts import fact
 
 NAMES = [f"P-{number}" for number in range(1, 8)]
@@ -154,7 +154,7 @@ def act(**fields: Any) -> ActRecord:
     """Returns a record of `acts` about the campaign K-1."""
     said = {"v": 1, "act_id": "a-1", "at": instant(invented.T), "by": "hanako", "subject": "campaign/K-1", **fields}
     record = Record("mail.acts.v1", 3, 1, invented.T, said["subject"].encode(), orjson.dumps(said))
-    return ActRecord.of(replace(record, headers=signed(record)))
+    return ActRecord.of(replace(record, headers=arrival_signature(record)))
 
 
 def test_shadow_then_nothing_is_handed_off_or_called_back() -> None:

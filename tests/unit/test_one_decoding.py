@@ -18,7 +18,7 @@ from gatekeeper.engine.acts import handling
 from schemas import plain_send
 from schemas.record import Record
 from tests.support import invented, staff
-from tests.support.desk import YOUNG, Desk, signed
+from tests.support.desk import YOUNG, Desk, arrival_signature
 from tests.support.facts import fact
 
 DECODERS: tuple[tuple[Any, str], ...] = (
@@ -82,7 +82,7 @@ def test_send_of_another_form_is_tried_as_a_plain_one_and_decoded_once(desk: Des
         invented.consent(),
         invented.suppression(),
         invented.purpose(id="mkt.new"),
-        ("reference", staff.record("kenji")),
+        ("reference", staff.person("kenji")),
     ],
     ids=["source", "consent", "suppression", "purpose", "staff"],
 )
@@ -97,7 +97,7 @@ def test_fact_is_decoded_once(desk: Desk, decodings: Decodings, topic: str, valu
 def test_signed_act_is_decoded_once(desk: Desk, decodings: Decodings) -> None:
     value = orjson.dumps(invented.item_act("release", desk.told(), act_id="a-1", at=staff.instant(desk.at), by="kenji"))
     record = Record("mail.acts.v1", 3, 1, desk.at, None, value)
-    record = replace(record, headers=signed(record))
+    record = replace(record, headers=arrival_signature(record))
     decodings.clear()
     (found,) = handling(replace(ActRecord.of(record), about=desk.review[-1])).step(desk.now, [], 1)
     assert orjson.loads(found.audit)["act"]["outcome"] == "cleared"

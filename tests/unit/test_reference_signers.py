@@ -19,7 +19,7 @@ from tests.support import invented, staff
 from tests.support.desk import YOUNG
 from tests.unit.test_signed_acts import AT, Office
 
-BYTES = invented.named(orjson.dumps(value) for _, value in invented.REFERENCE)
+BYTES = invented.by_digest(orjson.dumps(value) for _, value in invented.REFERENCE)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def value_of(record: dict[str, Any], name: str) -> bytes:
 
 def signers(*lines: staff.Line, origin: str = staff.ORIGIN, arrived: int = invented.T) -> ReferenceSigners:
     whole = [*staff.founding(at=AT), *lines]
-    return ReferenceSigners(staff.people(arrived=arrived, lines=whole), origin, BYTES.get)
+    return ReferenceSigners(staff.person_lines(arrived=arrived, lines=whole), origin, BYTES.get)
 
 
 def signed(record: dict[str, Any], name: str, *by: str) -> list[staff.Line]:

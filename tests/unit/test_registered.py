@@ -66,8 +66,8 @@ def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_
 
 def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(console: Console) -> None:
     stricter = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
-    wrong = policies.record(stricter, sha256="0" * 64)
-    console.put(policies.record(stricter, since=invented.T + DAY_MS), wrong, b"{")
+    wrong = policies.policy_record(stricter, sha256="0" * 64)
+    console.put(policies.policy_record(stricter, since=invented.T + DAY_MS), wrong, b"{")
     packs = console.now().packs("jp-pmark")
     assert [packs.at(invented.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]
 
@@ -82,7 +82,7 @@ def test_purposes_registered_then_an_item_shows_their_name_in_the_reader_s_langu
 
 
 def test_a_policy_that_nobody_signed_then_it_waits_and_changes_nothing(signed: Console) -> None:
-    stricter = policies.record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10")), by="hanako")
+    stricter = policies.policy_record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10")), by="hanako")
     record, signature = by(stricter, "hanako")
     signed.lines([record])
     assert signed.now().activated() == []

@@ -29,7 +29,7 @@ from schemas.codec import canonical
 from tests.support import canaries, invented, policies
 from tests.support.canaries import NARUMI
 from tests.support.records import Named, export, first_of_demo, of_every_kind
-from tests.support.trails import GROUP, Step, Trail, key, line, lines
+from tests.support.trails import GROUP, Step, Trail, lines, manifest_line, signing_key
 
 
 def called(*arguments: Any) -> Result:
@@ -130,7 +130,7 @@ def _root(step: Step, seed: int) -> Step:
 def _signed(step: Step, seed: int) -> Step:
     """The same by a thief of the worker's key."""
     step = _root(step, seed)
-    return replace(step, sig=key(f"{GROUP}/worker", seed=seed).sign(step.value))
+    return replace(step, sig=signing_key(f"{GROUP}/worker", seed=seed).sign(step.value))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_number_that_no_place_has_then_every_command_says_so_in_a_sentence(tmp
     did, folder, proof = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "p"
     assert called("prove", did, folder, "--out", proof).exit_code == 0
     file, made = folder / "manifests" / "0.ndjson.gz", json.loads(proof.read_bytes())
-    lines(file, [json.dumps({**orjson.loads(line(trail.steps[0])), "offset": number}).encode()])
+    lines(file, [json.dumps({**orjson.loads(manifest_line(trail.steps[0])), "offset": number}).encode()])
     for words in (("explain", did, folder), ("prove", did, folder, "--out", proof)):
         done = called(*words, "--json")
         assert "manifests/0.ndjson.gz" in done.stderr + str(done.exception)

@@ -86,7 +86,7 @@ def told(chains: list[Chain], *, tally: Tally | None = None, made: int = invente
 
 
 def a_tally(seal: ProvingLog | None = None, partitions: int = 1, of: Period = MONTH) -> Tally:
-    more: dict[str, Any] = {"group": trails.GROUP, "staff": staff.people(arrived=invented.T)}
+    more: dict[str, Any] = {"group": trails.GROUP, "staff": staff.person_lines(arrived=invented.T)}
     return Tally(of, partitions=partitions, seal=seal or ProvingLog(None), window=lambda record: 14 * DAY_MS, **more)
 
 

@@ -103,7 +103,9 @@ RECORDS: dict[str, dict[str, Any]] = {
     "batch": {"id": "B1", "state": "quarantined"},
     "register": {"id": "R1", "file_date": "2026-01-01"},
     "purpose": {"id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True},
-    "policy": {key: value for key, value in policies.record(policies.text(3)).items() if key not in ("v", "kind")},
+    "policy": {
+        key: value for key, value in policies.policy_record(policies.text(3)).items() if key not in ("v", "kind")
+    },
     "resolution": {"id": "consents-1-2", **PLACE, "reason": "entered again", "at": "2026-11-24"},
     "copy": {"id": "consents-1", "topic": "consents", "partition": 1, "count": 2, "sha256": "0" * 64},
     "staff": {"id": "mio", "roles": ["reviewer"]},

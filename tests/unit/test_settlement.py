@@ -21,7 +21,7 @@ from schemas.codec import canonical
 from schemas.record import Record
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
-from tests.support.trails import Step, Trail, key
+from tests.support.trails import Step, Trail, signing_key
 
 TRAIL = Trail(partitions=1, seed=7, acting=0.5).write(12)
 KEYS: Sequence[Vkey] = [parse_vkey(TRAIL.worker.verifier)]
@@ -154,7 +154,7 @@ def test_no_manifest_then_only_retention_explains_it() -> None:
 
 
 def test_what_others_put_there_then_it_refuses_nothing() -> None:
-    steps, stranger = STEPS[:6], key("mail.gatekeeper/worker", seed=99)
+    steps, stranger = STEPS[:6], signing_key("mail.gatekeeper/worker", seed=99)
     last = orjson.loads(steps[-1].value)
     slipped = canonical({**last, "prev": sha256(steps[-1].value).hexdigest(), "kid": stranger.kid})
     forged = Record("manifests", 0, 99, 0, b"x", slipped, [("gate-sig", base64.b64encode(stranger.sign(slipped)))])
@@ -204,7 +204,7 @@ def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guess
 
 def test_workers_with_a_key_each_then_none_takes_the_other_s_past_for_torn_and_each_finds_what_is() -> None:
     trail = Trail(partitions=1, seed=11, acting=0.6)
-    both = [trail.worker, key("mail.gatekeeper/worker", seed=77)]
+    both = [trail.worker, signing_key("mail.gatekeeper/worker", seed=77)]
     for turn in range(14):
         trail.worker = both[turn % 2]
         trail.write(1)

@@ -23,11 +23,11 @@ from gatekeeper.policy.packs import load
 from schemas.codec import canonical
 from tests.support import invented, staff
 from tests.support.desk import YOUNG
-from tests.support.trails import Step, Trail, alone, key
+from tests.support.trails import Step, Trail, alone, signing_key
 from tests.unit.test_signed_acts import AT, Office, by
 
-WORKER = key(f"{staff.ORIGIN}/worker")
-PEOPLE = staff.people(arrived=invented.T)
+WORKER = signing_key(f"{staff.ORIGIN}/worker")
+PEOPLE = staff.person_lines(arrived=invented.T)
 Proof = dict[str, Any]
 Change = Callable[[Proof], object]
 
@@ -98,8 +98,10 @@ def test_other_people_made_up_from_the_first_on_then_the_check_names_the_first_o
 def test_the_proof_then_only_of_a_signed_act_it_names_people_and_those_of_its_time(records: dict[str, bytes]) -> None:
     assert written(records["send"])["people"] == written(records["refused"])["people"] == []
     policy = staff.signed({"v": 1, "kind": "controller", "id": "C-1", "name": "C"}, "hanako", at=AT)
-    later = [*PEOPLE, *staff.people(arrived=invented.T, lines=policy, first=50)]
-    later += staff.people(arrived=invented.T + 60_000, lines=[staff.line(staff.record("kenji", keys=[]))], first=60)
+    later = [*PEOPLE, *staff.person_lines(arrived=invented.T, lines=policy, first=50)]
+    later += staff.person_lines(
+        arrived=invented.T + 60_000, lines=[staff.line(staff.person("kenji", keys=[]))], first=60
+    )
     assert written(records["release"], people=later) == written(records["release"])
 
 
@@ -217,13 +219,13 @@ def missing_people(records: dict[str, bytes]) -> Trials:
 def revoked(records: dict[str, bytes]) -> Trials:
     """A key that had ended when the act arrived: left out, of a person without roles, past its time."""
     for name, said in {
-        "no key": staff.record("kenji", keys=[]),
-        "another key": staff.record("kenji", keys=[{"id": "k1", "method": "key", "public": staff.key("x").public}]),
-        "over": staff.record("kenji", until=AT),
-        "not begun": staff.record("kenji", **{"from": "2027-01-01T00:00:00.000Z"}),
+        "no key": staff.person("kenji", keys=[]),
+        "another key": staff.person("kenji", keys=[{"id": "k1", "method": "key", "public": staff.key("x").public}]),
+        "over": staff.person("kenji", until=AT),
+        "not begun": staff.person("kenji", **{"from": "2027-01-01T00:00:00.000Z"}),
     }.items():
         lines = staff.signed(said, "hanako", "taro", at=AT)
-        ended = staff.people(arrived=invented.T, lines=lines, first=50)
+        ended = staff.person_lines(arrived=invented.T, lines=lines, first=50)
         yield name, written(records["release"], people=[*PEOPLE, *ended])
 
 
@@ -327,6 +329,8 @@ def test_an_export_without_the_record_of_a_person_then_their_acts_are_nobodys(
 
 
 def test_an_export_with_a_key_that_had_ended_then_its_acts_are_nobodys(tmp_path: Path, acted: list[Judged]) -> None:
-    ended = staff.signed(staff.record("kenji", keys=[]), "hanako", "taro", at=AT)
-    report = exported(tmp_path / "export", acted, [*PEOPLE, *staff.people(arrived=invented.T, lines=ended, first=50)])
+    ended = staff.signed(staff.person("kenji", keys=[]), "hanako", "taro", at=AT)
+    report = exported(
+        tmp_path / "export", acted, [*PEOPLE, *staff.person_lines(arrived=invented.T, lines=ended, first=50)]
+    )
     assert [one.code for one in report.findings] == ["signer_unknown"] * 3

@@ -82,7 +82,7 @@ def test_a_record_from_before_the_first_person_counts_unsigned_until_a_manager_s
 
 
 def test_a_first_person_without_the_role_or_a_key_founds_nothing():
-    log = Log().write([staff.line(staff.record("yuki")), staff.line(staff.record("taro", keys=[]))])
+    log = Log().write([staff.line(staff.person("yuki")), staff.line(staff.person("taro", keys=[]))])
     assert log.fold.roster.began is None
     assert [name for name, *_ in log.fold.waiting] == ["staff/yuki", "staff/taro"]
 
@@ -143,8 +143,8 @@ def test_ids_that_somebody_typed_count_for_nothing(log):
 def test_a_person_is_one_person_under_two_spellings_and_with_two_keys():
     log = Log().write(staff.founding(at=AT))
     second = {"id": "k2", "method": "key", "public": staff.key("hanako", "k2").public}
-    keys = [*staff.record("hanako")["keys"], second]
-    log.write(signed(staff.record("hanako", keys=keys), "hanako", "taro"))
+    keys = [*staff.person("hanako")["keys"], second]
+    log.write(signed(staff.person("hanako", keys=keys), "hanako", "taro"))
     two = {**PURPOSE, "id": "service.x", "marketing": False, "by": ["hanako", "taro"]}
     name, value = staff.line(two)
     log.write(signed(two, "hanako"))
@@ -157,14 +157,14 @@ def test_a_person_is_one_person_under_two_spellings_and_with_two_keys():
 
 
 def test_people_need_two_managers_once_there_are_two(log):
-    log.write(signed(staff.record("mallory", ["manager"]), "hanako"))
+    log.write(signed(staff.person("mallory", ["manager"]), "hanako"))
     assert log.fold.roster.member("mallory", T0) is None
-    log.write(signed(staff.record("mallory", ["manager"]), "taro")[1:])
+    log.write(signed(staff.person("mallory", ["manager"]), "taro")[1:])
     assert log.fold.roster.member("mallory", T0) is not None
 
 
 def test_a_manager_of_one_controller_signs_for_that_one_alone(log):
-    log.write(signed(staff.record("mio", ["manager"], controllers=["MIDORI"]), "hanako", "taro"))
+    log.write(signed(staff.person("mio", ["manager"], controllers=["MIDORI"]), "hanako", "taro"))
     log.write(signed(CONTROLLER, "mio"))
     log.write(signed({**CONTROLLER, "id": "AOI"}, "mio"))
     log.write(signed({"v": 1, "kind": "register", "id": "R", "file_date": "2026-01-01"}, "mio"))
@@ -197,8 +197,8 @@ def test_records_read_again_change_nothing(log):
 
 def test_from_until_and_revocation_count_by_arrival(log):
     later, end = staff.instant(T0 + 60_000), staff.instant(T0 + 120_000)
-    log.write(signed(staff.record("mio", ["reviewer"], **{"from": later, "until": end}), "hanako", "taro"))
-    log.write(signed(staff.record("kenji", keys=[]), "hanako", "taro", at=staff.instant(T0 + 1_000)), at=T0 + 1_000)
+    log.write(signed(staff.person("mio", ["reviewer"], **{"from": later, "until": end}), "hanako", "taro"))
+    log.write(signed(staff.person("kenji", keys=[]), "hanako", "taro", at=staff.instant(T0 + 1_000)), at=T0 + 1_000)
     known = [log.fold.roster.member("mio", T0 + at) is not None for at in (0, 60_000, 119_999, 120_000)]
     assert known == [False, True, True, False]
     assert log.fold.roster.member("kenji", T0).keys
@@ -380,14 +380,14 @@ def test_no_content_of_a_signature_raises(field):
 def test_only_a_passkey_has_a_credential_and_signs_many_at_once():
     for wrong in ({"credential": "AAAA"}, {"rp": PASSKEY.key["rp"]}):
         with pytest.raises(ValidationError):
-            StaffKey.model_validate_json(canonical({**staff.record("hanako")["keys"][0], **wrong}))
+            StaffKey.model_validate_json(canonical({**staff.person("hanako")["keys"][0], **wrong}))
     header = orjson.loads(staff.header(item_act(), at=AT)[1])
     with pytest.raises(ValidationError):
         ActSignature.model_validate_json(canonical({**header, "tree": {"index": 0, "size": 1, "path": []}}))
 
 
 def test_acts_signed_with_one_touch_then_each_counts_once_and_none_for_another(log):
-    log.write(signed(staff.record("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
+    log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
     acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
     headers = staff.touched(Passkey("yuki"), acts, at=AT)
     for place, act in enumerate(acts):
@@ -406,7 +406,7 @@ def test_the_file_of_a_person_signs_as_that_person(tmp_path):
     assert (found.by, found.key, found.public) == ("hanako", "laptop", made.public)
     roster = Roster()
     keys = [{"id": "laptop", "method": "key", "public": made.public}]
-    roster.put(Member.of(staff.record("hanako", keys=keys), T0))
+    roster.put(Member.of(staff.person("hanako", keys=keys), T0))
     act = item_act("hanako")
     _, value = staff.signatures.of_act(act, found, origin=staff.ORIGIN, at=AT, blind="0" * 32)
     said = orjson.loads(value)

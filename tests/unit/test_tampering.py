@@ -17,10 +17,10 @@ from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.signing import checkpoint, cosignature, signed
 from gatekeeper.audit.verify.export_check import verify
 from schemas.codec import canonical
-from tests.support.trails import GROUP, Trail, bytes_of, key, lines, seal
+from tests.support.trails import GROUP, Trail, bytes_of, lines, seal, signing_key
 
 TRAIL = Trail(partitions=2, seed=19).write(8, 3)
-STRANGER = key(GROUP, seed=99)
+STRANGER = signing_key(GROUP, seed=99)
 SIZE = len(TRAIL.steps)
 Change = Callable[[Path], object]
 Trials = Iterator[tuple[str, Change]]
@@ -195,7 +195,7 @@ def notes() -> Trials:
         "the witness alone": f"{body}\n\n{by_witness}",
         "a stranger for the log": signed(bare, STRANGER) + by_witness,
         "a stranger for the witness": f"{body}\n\n{by_log}"
-        + cosignature(bare, key(f"{GROUP}/witness", seed=7), time=1),
+        + cosignature(bare, signing_key(f"{GROUP}/witness", seed=7), time=1),
         "the worker for the log": signed(bare, TRAIL.worker) + by_witness,
         "cosigned when smaller": signed(smaller, TRAIL.log) + cosignature(smaller, TRAIL.witness, time=1),
         "cosigned with another root": f"{body}\n\n{by_log}" + cosignature(other_root, TRAIL.witness, time=1),

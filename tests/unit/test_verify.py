@@ -37,7 +37,7 @@ from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
 from gatekeeper.audit.verify.trust import read_witness
 from schemas.codec import canonical
-from tests.support.trails import Step, Trail, alone, by_day, key, lines, seal
+from tests.support.trails import Step, Trail, alone, by_day, lines, seal, signing_key
 
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
@@ -778,11 +778,11 @@ def missing_tile(trail: Trail, folder: Path) -> None:
 
 
 def checkpoint_of_another_log(trail: Trail, folder: Path) -> None:
-    seal([step.value for step in trail.steps], folder / "log", key("other.gatekeeper"), None, at=0)
+    seal([step.value for step in trail.steps], folder / "log", signing_key("other.gatekeeper"), None, at=0)
 
 
 def key_of_another_log(trail: Trail, folder: Path) -> None:
-    seal([step.value for step in trail.steps], folder / "log", key(trail.log.name, seed=77), None, at=0)
+    seal([step.value for step in trail.steps], folder / "log", signing_key(trail.log.name, seed=77), None, at=0)
 
 
 def unknown_worker_key(trail: Trail, folder: Path) -> None:

@@ -110,7 +110,7 @@ def test_person_registered_then_a_worker_for_unsigned_acts_ends_with_2(
     world = World(kafka.bootstrap, prefix, partitions=1, acts="unsigned")
     admin.create(world.settings)
     people.demand(world.settings)
-    world.put("reference", [staff.line(staff.record("hanako"))])
+    world.put("reference", [staff.line(staff.person("hanako"))])
     with world.process(tmp_path / "log", lang="en") as worker:
         assert worker.wait() == 2
         (stopped,) = worker.events("stopped")
