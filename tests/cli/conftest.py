@@ -24,6 +24,7 @@ from gatekeeper import cli
 from gatekeeper.console.model import Model
 from gatekeeper.console.parts import PARTS
 from gatekeeper.settings import Settings
+from schemas.codec import decode
 from schemas.record import Record
 from streams.client import admin, broker_access, publisher
 from streams.client.publisher import Publisher
@@ -137,6 +138,10 @@ class System:
         """Returns what stands on a topic; the signatures of `reference` are left out."""
         with Reader(self.settings) as reader:
             return [one for one in reader.read(topic) if not (one.key or b"").startswith(b"signature/")]
+
+    def decoded(self, topic: str) -> list[Any]:
+        """Returns the same as models."""
+        return [decode(topic, record.key, record.value) for record in self.records(topic)]
 
 
 @pytest.fixture

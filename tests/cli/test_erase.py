@@ -8,7 +8,6 @@ import pytest
 
 from schemas.topics import DAY_MS, FOREVER, TOPICS
 from tests.cli.conftest import Run, System
-from tests.cli.test_suspend import records
 from tests.support.world import TOKEN, source_of
 
 
@@ -21,10 +20,10 @@ def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_th
     done = run("erase", "p-1", "--reason", "asked by letter", "--yes", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
-    acts = records(system, "acts")
+    acts = system.decoded("acts")
     assert {(act.kind, act.recipient_id, act.act_id) for act in acts} == {("erase", "p-1", told["act_id"])}
     assert sorted(record.partition for record in system.records("acts")) == list(range(told["partitions"]))
-    stops = [(stop.recipient_id, stop.token, stop.state) for stop in records(system, "suppressions")]
+    stops = [(stop.recipient_id, stop.token, stop.state) for stop in system.decoded("suppressions")]
     assert sorted(stops, key=str) == [("p-1", None, None), (None, TOKEN, None)]
     assert (told["sources"], told["unreadable_sources"]) == (2, 1)
     assert "No source" not in done.err
@@ -34,7 +33,7 @@ def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_th
 def test_of_whom_no_source_tells_then_it_is_said_and_done(run: Run, system: System) -> None:
     system.put("sources", json.dumps(source_of("p-1")).encode(), key=b"p-1")
     done = run("erase", "p-9", "--reason", "asked by letter", "--yes")
-    assert (done.code, len(records(system, "suppressions"))) == (0, 1)
+    assert (done.code, len(system.decoded("suppressions"))) == (0, 1)
     assert "No source" in done.err
     assert "p-9" not in done.out + done.err
 
@@ -54,7 +53,7 @@ def test_readmitted_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_
     assert run("erase", "p-1", "--reason", "asked by letter", "--yes").code == 0
     assert run("erase", "p-2", "--reason", "asked by letter", "--yes").code == 0
     assert run("readmit", "p-1", "--reason", "joined again").code == 0
-    stops = {(stop.recipient_id, stop.token, stop.state) for stop in records(system, "suppressions")}
+    stops = {(stop.recipient_id, stop.token, stop.state) for stop in system.decoded("suppressions")}
     whole = {("p-1", None, None), ("p-1", None, "corrected"), (None, TOKEN, None), (None, TOKEN, "corrected")}
     assert stops == {*whole, ("p-2", None, None)}
     assert "recipient" in run("readmit", "p-1", "--reason", "again").says(2)
@@ -64,7 +63,7 @@ def test_readmitted_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_
 def test_a_recipient_that_looks_like_an_address_then_it_is_refused_and_not_repeated(run: Run, system: System) -> None:
     said = run("erase", "hanako@mail.example", "--reason", "asked", "--yes").says(2)
     assert "hanako@" not in said
-    assert records(system, "acts") == []
+    assert system.decoded("acts") == []
 
 
 @pytest.mark.parametrize(

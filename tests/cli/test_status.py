@@ -20,8 +20,8 @@ from gatekeeper.settings import Settings
 from streams.client import cluster
 from streams.kafka.broker import Broker
 from tests.support import staff
+from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import World, consent_of, send_to, until
-from tests.unit.test_witness import Place
 
 POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
 AT = "2026-04-01T00:00:00.000Z"
@@ -303,7 +303,7 @@ def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Set
 def test_a_sealed_log_on_this_machine_then_how_old_seal_and_witness_are(
     run, system, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = Place(tmp_path)
+    place = WitnessedLog(tmp_path)
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
     assert "no sealed log" in run("status").out

@@ -12,7 +12,7 @@ import pytest
 
 from gatekeeper.ledger import entries
 from gatekeeper.settings import Settings
-from schemas.codec import decode, encode, parse
+from schemas.codec import encode, parse
 from schemas.events import Controller
 from streams.client import fact_with_act, publisher
 from streams.client.outgoing import Outgoing
@@ -29,21 +29,17 @@ def controller(system: System, name: str = "midori", **more: Any) -> None:
     system.put("reference", json.dumps(value).encode(), key=f"controller/{name}".encode())
 
 
-def records(system: System, topic: str) -> list[Any]:
-    return [decode(topic, record.key, record.value) for record in system.records(topic)]
-
-
 def test_suspended_then_resumed_then_the_other_fields_stay_and_each_has_its_act(run: Run, system: System) -> None:
     controller(system)
     done = run("suspend", "midori", "--reason", "mark suspended", "--until", "2026-12-31", "--json")
     assert (done.code, done.err) == (0, "")
     assert run("resume", "midori", "--by", "taro").code == 0
-    _, suspended, resumed = records(system, "reference")
+    _, suspended, resumed = system.decoded("reference")
     assert (suspended.name, suspended.group) == (resumed.name, resumed.group) == ("みどり小売", "midori-holdings")
     assert suspended.suspended_until == "2026-12-31"
     assert suspended.suspended_since
     assert (resumed.suspended_since, resumed.suspended_until) == (None, None)
-    assert [(act.kind, act.by, act.subject, act.reason) for act in records(system, "acts")] == [
+    assert [(act.kind, act.by, act.subject, act.reason) for act in system.decoded("acts")] == [
         ("suspend", "hanako", "controller/midori", "mark suspended"),
         ("resume", "taro", "controller/midori", ""),
     ]
@@ -53,14 +49,14 @@ def test_suspended_then_resumed_then_the_other_fields_stay_and_each_has_its_act(
 def test_a_controller_nobody_knows_then_the_known_ones_are_named(run: Run, system: System) -> None:
     controller(system)
     assert "midori" in run("suspend", "midoriya", "--reason", "x").says(2)
-    assert records(system, "acts") == []
+    assert system.decoded("acts") == []
 
 
 def test_a_record_that_cannot_be_read_then_it_is_not_overwritten(run: Run, system: System) -> None:
     controller(system)
     system.put("reference", b"{broken", key=b"controller/midori")
     assert "reference/0/1" in run("suspend", "midori", "--reason", "x").says(4)
-    assert records(system, "acts") == []
+    assert system.decoded("acts") == []
 
 
 @pytest.mark.parametrize(("option", "value"), [("--from", "soon"), ("--until", "2026-13-01"), ("--by", "緑野花子")])
@@ -71,8 +67,8 @@ def test_an_option_of_another_form_then_it_is_named_and_nothing_is_written(
     says = run("suspend", "midori", "--reason", "x", option, value).says(2)
     assert option in says
     assert value not in says
-    assert len(records(system, "reference")) == 1
-    assert records(system, "acts") == []
+    assert len(system.decoded("reference")) == 1
+    assert system.decoded("acts") == []
 
 
 def other_manager(system: System, by: str) -> None:
@@ -119,9 +115,9 @@ def test_a_batch_then_it_is_quarantined_and_its_check_stays(run: Run, system: Sy
     system.put("reference", json.dumps(value).encode(), key=b"batch/B1")
     done = run("source", "quarantine", "B1", "--reason", "stolen", "--evidence", "report-1")
     assert done.code == 0
-    before, after = records(system, "reference")
+    before, after = system.decoded("reference")
     assert (after.state, after.check, after.flags) == ("quarantined", before.check, ("bought",))
-    (act,) = records(system, "acts")
+    (act,) = system.decoded("acts")
     assert (act.kind, act.subject, act.evidence_ref) == ("quarantine", "batch/B1", "report-1")
 
 
@@ -130,14 +126,14 @@ def test_a_batch_that_only_sources_name_then_it_is_quarantined_and_one_that_noth
 ) -> None:
     system.put("sources", json.dumps(source_of("r1", batch_id="B2")).encode(), key=b"r1")
     assert run("source", "quarantine", "B2", "--reason", "stolen").code == 0
-    assert records(system, "reference")[0].state == "quarantined"
+    assert system.decoded("reference")[0].state == "quarantined"
     assert "B3" in run("source", "quarantine", "B3", "--reason", "stolen").says(2)
 
 
 def test_a_withdrawal_then_it_and_its_act_are_there(run: Run, system: System) -> None:
     controller(system)
     done = run("withdraw", "r7", "--reason", "called us", "--json")
-    (event,), (act,) = records(system, "consents"), records(system, "acts")
+    (event,), (act,) = system.decoded("consents"), system.decoded("acts")
     assert (event.state, act.kind, act.recipient_id, act.by) == ("Withdrawn", "withdraw", "r7", "hanako")
     assert (done.json["act_id"], event.recorded_at) == (act.act_id, act.at)
 
@@ -167,7 +163,7 @@ def test_a_writer_gone_between_the_two_then_neither_is_there(
 
     until(ended, "the end of the transaction that was cut off")
     assert system.records("consents") == []
-    assert {act.recipient_id for act in records(system, "acts")} == {"x"}
+    assert {act.recipient_id for act in system.decoded("acts")} == {"x"}
 
 
 @pytest.fixture
@@ -215,6 +211,6 @@ def test_a_dry_run_then_people_and_what_can_be_recalled_are_told_and_nothing_is_
     totals = {"people": 2, "recipients": ["r1", "r2"], "clearances": 1, "standing": 1, "ahead": 1}
     assert done.json == {"batch": "B2", "state": "active", **totals, "campaigns": [row]}
     assert "K-0" in run("source", "quarantine", "B2", "--dry-run").out
-    assert (records(system, "reference"), records(system, "acts")) == ([], [])
+    assert (system.decoded("reference"), system.decoded("acts")) == ([], [])
     assert run("source", "quarantine", "B2").code == 2
     assert "B3" in run("source", "quarantine", "B3", "--dry-run").says(2)

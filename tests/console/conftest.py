@@ -32,7 +32,7 @@ from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64_text
-from tests.support.world import World, send_to, until
+from tests.support.world import TOKEN, World, consent_of, send_to, source_of, until
 
 PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
@@ -187,6 +187,22 @@ def day(after: int) -> str:
 def send_number() -> int:
     """Returns a number that no other send or person of the session has."""
     return next(_NUMBERS)
+
+
+def torn(site: Site) -> str:
+    """Makes up somebody whose sources contradict each other; returns the recipient."""
+    name = f"two{send_number()}"
+    point = {"contact_points": [{"id": f"cp-{name}", "token": TOKEN}]}
+    check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
+    bought = source_of(name, source_id="other", method="indirect.purchased_list", provided_by="broker-a",
+                    check={**check, "basis": "consent"}, **point)  # fmt: skip
+    for unknown in ("notice_id", "purposes_told", "acquired_at"):
+        del bought[unknown]
+    own = source_of(name, source_id="own", **point)
+    del own["acquired_at"]
+    site.world.put("sources", [(name, own), (name, bought)])
+    site.world.put("consents", [(name, consent_of(name))])
+    return name
 
 
 def field_of(html: str, name: str) -> str:

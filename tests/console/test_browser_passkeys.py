@@ -7,8 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from gatekeeper.cli.staff import _passkey as read_line
-from tests.console.conftest import Site, touch
-from tests.console.test_browser_people import torn
+from tests.console.conftest import Site, torn, touch
 from tests.support.world import until
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.conftest import Site, send_number, served, touch
-from tests.support.world import TOKEN, World, consent_of, send_to, source_of, until
+from tests.console.conftest import Site, served, torn, touch
+from tests.support.world import World, send_to, until
 
 RACES = int(os.environ.get("RACES", "100"))
 """Acts that are raced; 1,000 on demand."""
@@ -32,22 +32,6 @@ def contradicted(site: Site) -> str:
     """Publishes a send to somebody whose sources contradict each other; returns the item."""
     (item,) = site.items(site.publish([torn(site)]))
     return str(item["id"])
-
-
-def torn(site: Site) -> str:
-    """Makes up somebody whose sources contradict each other; returns the recipient."""
-    name = f"two{send_number()}"
-    point = {"contact_points": [{"id": f"cp-{name}", "token": TOKEN}]}
-    check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
-    bought = source_of(name, source_id="other", method="indirect.purchased_list", provided_by="broker-a",
-                    check={**check, "basis": "consent"}, **point)  # fmt: skip
-    for unknown in ("notice_id", "purposes_told", "acquired_at"):
-        del bought[unknown]
-    own = source_of(name, source_id="own", **point)
-    del own["acquired_at"]
-    site.world.put("sources", [(name, own), (name, bought)])
-    site.world.put("consents", [(name, consent_of(name))])
-    return name
 
 
 def test_two_sources_that_contradict_then_it_takes_two_people_and_never_one_twice(

@@ -13,8 +13,8 @@ from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.words import Words, law
 from tests.console.conftest import Site, served
+from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import send_to, until
-from tests.unit.test_witness import Place
 
 ROOMS = ("/overview", "/campaigns", "/reasons", "/manage")
 
@@ -100,7 +100,7 @@ def test_nothing_left_to_decide_then_the_lag_is_none(site: Site) -> None:
 
 
 def test_a_sealed_log_then_the_overview_says_how_old_seal_and_witness_are(site: Site, tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = WitnessedLog(tmp_path)
     settings = site.settings.model_copy(
         update={"console_data": str(tmp_path / "data"), "log": str(tmp_path / "log"), "keys": str(tmp_path / "keys")}
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,3 +65,13 @@ def rows(page: str, first: str) -> list[list[str]]:
 def table() -> object:
     """Reads one table of a page: `table("docs/reference/topics.md", "topic")`."""
     return lambda name, first: rows(PAGES[name], first)
+
+
+def resolved(name: str) -> Any:
+    """Returns what a dotted name stands for; raises ImportError or AttributeError where there is nothing."""
+    parts = name.split(".")
+    found: Any = import_module(parts[0])
+    for number, part in enumerate(parts[1:], start=2):
+        # a function may have its module's name: gatekeeper.deciding.decide.decide
+        found = getattr(found, part) if hasattr(found, part) else import_module(".".join(parts[:number]))
+    return found

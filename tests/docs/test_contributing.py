@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.conftest import PAGES, rows
-from tests.docs.test_life_of_a_send import resolved
+from tests.docs.conftest import PAGES, resolved, rows
 
 ROWS = rows(PAGES["CONTRIBUTING.md"], "to add")
 

@@ -75,6 +75,26 @@ def test_a_helper_of_tests_then_it_stands_in_support(house: Path) -> None:
     assert [str(file.relative_to(house)) for file in helpers] == []
 
 
+def imported(source: str) -> Iterator[str]:
+    """Yields all that a file imports, by dotted names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            room = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            yield from (room + one.name for one in node.names)
+
+
+def test_a_module_of_tests_then_nothing_imports_from_it(house: Path) -> None:
+    tests = house / "tests"
+    modules = {".".join(file.relative_to(house).with_suffix("").parts) for file in tests.rglob("test_*.py")}
+    found = [
+        f"{file.relative_to(house)}: {name}"
+        for file in tests.rglob("*.py")
+        for name in imported(file.read_text("utf-8"))
+        if name in modules or name.rpartition(".")[0] in modules
+    ]
+    assert found == []
+
+
 def fixture(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     return any("fixture" in ast.unparse(one) for one in node.decorator_list)
 

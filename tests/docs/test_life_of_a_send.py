@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.docs.conftest import resolved
 
 PAGES = Path(__file__).parents[2] / "docs" / "explanation"
 
@@ -18,16 +18,6 @@ def named(page: Path) -> set[str]:
 
 
 NAMES = sorted(set().union(*map(named, PAGES.glob("life-of-*.md"))))
-
-
-def resolved(name: str) -> Any:
-    """Returns what a dotted name stands for; raises ImportError or AttributeError where there is nothing."""
-    parts = name.split(".")
-    found: Any = import_module(parts[0])
-    for number, part in enumerate(parts[1:], start=2):
-        # a function may have its module's name: gatekeeper.deciding.decide.decide
-        found = getattr(found, part) if hasattr(found, part) else import_module(".".join(parts[:number]))
-    return found
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,22 +14,16 @@ from schemas.topics import DAY_MS
 from tests.support import invented, people
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 from tests.support.invented import decide
+from tests.support.watched import REVIEWER_ACTS
 
 FEW = settings(max_examples=150, deadline=None)
-ACTS = st.tuples(
-    st.sampled_from(("release", "approve", "uphold", "ask", "redecide", "undo")),
-    st.integers(0, 3),
-    st.sampled_from(("hanako", "taro")),
-    st.sampled_from((None, "scan-9")),
-    st.sampled_from((1, 1, 101, None)),
-)
 
 
 def steps() -> st.SearchStrategy[Any]:
     """Returns acts, with further facts, sends, hand-offs and days between them."""
     facts = (people.nos() | people.givens()).map(lambda fact: ("fact", fact))
     others = st.sampled_from((("send",), ("send",), ("weigh",), ("handoff",), ("cancel",), ("days",)))
-    return st.lists(ACTS | ACTS | facts | others, min_size=6, max_size=16)
+    return st.lists(REVIEWER_ACTS | REVIEWER_ACTS | facts | others, min_size=6, max_size=16)
 
 
 RELEASABLE = {

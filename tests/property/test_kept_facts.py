@@ -20,8 +20,8 @@ from schemas.events import Send
 from schemas.record import Record, Refusal
 from streams.worker.kept_facts import KeptFacts
 from tests.support import invented, people, staff
+from tests.support.copied_topic import AHEAD, copied_records, founded
 from tests.support.facts import fact
-from tests.unit.test_copies import AHEAD, copied, founded
 
 MEMORY = Path("/dev/shm")
 """A folder in which a commit costs no wait."""
@@ -29,7 +29,7 @@ TOKEN = re.compile(rb"(?m)^t([^ ]+) ")
 NAMED = re.compile(rb'"(notice_id|batch_id|terms_id)":"([^"]+)"')
 KINDS = {b"notice_id": "notice", b"batch_id": "batch", b"terms_id": "joint_use_terms"}
 Streams = dict[TopicPartition, list[Record]]
-COPIED = copied(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
+COPIED = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
 ERASED = [
     invented.suppression(suppression_id="X-E", kind="erasure", state=state, received_at=at)
     for state, at in (("active", "2026-11-01"), ("corrected", "2026-11-24T09:59:00+09:00"))

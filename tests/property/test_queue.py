@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from typing import Any
 
-import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.review.queue import Queue
-from tests.property.test_acts import ACTS
 from tests.support import invented
-from tests.support.desk import TWO, YOUNG, Desk
-
-Read = tuple[str, int, Any]
-
-
-class Watched(Desk):
-    """A desk whose topics are kept as they would be read: topic, offset, and what stands there."""
-
-    def __init__(self, *facts: invented.Event) -> None:
-        super().__init__(*facts)
-        self.acts: list[bytes] = []
-
-    def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:
-        self.acts.append(value if isinstance(value, bytes) else orjson.dumps(value))
-        return super().judged(value)
-
-    def topics(self) -> list[Read]:
-        audits = [record.model_dump_json(by_alias=True).encode() for record in self.records]
-        return [
-            *(("review", place, record) for place, record in enumerate(self.review)),
-            *(("acts", place, value) for place, value in enumerate(self.acts)),
-            *(("audit", place, value) for place, value in enumerate(audits)),
-        ]
-
-
-def queue(read: Iterable[Read]) -> Queue:
-    found = Queue()
-    for topic, offset, what in read:
-        if topic == "review":
-            found.review(3, offset, what.value, what.headers)
-        elif topic == "acts":
-            found.act(None, what)
-        else:
-            found.audit(3, offset, what, origins=True)
-    return found
+from tests.support.desk import TWO, YOUNG
+from tests.support.watched import REVIEWER_ACTS, Watched, queue_of
 
 
 def told(found: Queue) -> dict[str, Any]:
     return {item.id: (item, found.doings(item.id)) for item in found.items()}
 
 
-STEPS = st.lists(ACTS | st.just(("send",)) | st.just(("bad",)), min_size=1, max_size=12)
+STEPS = st.lists(REVIEWER_ACTS | st.just(("send",)) | st.just(("bad",)), min_size=1, max_size=12)
 
 
 @settings(max_examples=200, deadline=None)
@@ -77,8 +41,8 @@ def test_any_acts_then_the_order_of_reading_changes_nothing_and_states_are_the_w
     read = desk.topics()
     shuffled = [*read, *chance.sample(read, min(len(read), 3))]
     chance.shuffle(shuffled)
-    found = queue(read)
-    assert told(queue(shuffled)) == told(found)
+    found = queue_of(read)
+    assert told(queue_of(shuffled)) == told(found)
     assert len(list(found.items())) == len(desk.review)
     for item in found.items():
         standing = desk.state.standing("P-1", item.id)

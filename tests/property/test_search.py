@@ -19,10 +19,9 @@ from gatekeeper.review.filter import parse
 from gatekeeper.review.queue import urgent
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.property.test_acts import ACTS
-from tests.property.test_queue import Read, Watched, queue
 from tests.support import invented
 from tests.support.desk import TWO, YOUNG
+from tests.support.watched import REVIEWER_ACTS, Read, Watched, queue_of
 
 ZONE = "Asia/Tokyo"
 QUERIES = st.lists(
@@ -59,7 +58,7 @@ def topics_shuffled(read: list[Read], chance: random.Random) -> list[Read]:
 @given(
     facts=st.sampled_from([YOUNG, TWO]),
     sends=st.lists(st.sampled_from(["K-1", "K-2", "K-3"]), min_size=1, max_size=4),
-    acts=st.lists(ACTS, max_size=8),
+    acts=st.lists(REVIEWER_ACTS, max_size=8),
     query=QUERIES,
     seed=st.integers(0, 999),
 )
@@ -76,7 +75,7 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
         name = f"r{number % 2}.a{number % 6}"
         desk.act(kind, item % len(desk.review), act_id=name, by=by, evidence_ref=evidence, **of)
     read = desk.topics()
-    whole = queue(read)
+    whole = queue_of(read)
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         model = Model(Path(folder), (items.PART,), zone=ZONE)

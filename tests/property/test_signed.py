@@ -18,7 +18,7 @@ from gatekeeper.staff import signatures
 from schemas.codec import canonical
 from tests.support import invented, policies, staff
 from tests.support.facts import fact
-from tests.unit.test_signed_acts import AT, Office
+from tests.support.office import SIGNED_AT, Office
 
 FEW = settings(max_examples=40, deadline=None)
 TEN_MINUTES = 10 * 60_000
@@ -86,9 +86,9 @@ RECORDS: list[dict[str, Any]] = [
     *(case.freed_by for case in WITHHELD.values()),
     policies.policy_record(policies.text(9), by=["hanako", "taro"]),
     {"v": 1, "kind": "resolution", "id": "r1", "topic": "consents", "partition": 1, "offset": 7, "by": "hanako",
-     "reason": "entered again", "at": AT},
+     "reason": "entered again", "at": SIGNED_AT},
     {"v": 1, "kind": "resolution", "id": "r2", "of": "notice/CARD-V1", "version": 2, "by": ["hanako", "taro"],
-     "evidence_ref": "scan-1", "at": AT},
+     "evidence_ref": "scan-1", "at": SIGNED_AT},
     staff.person("mallory", ["manager"]),
     staff.person("kenji", ["manager"]),
     staff.person("hanako", keys=[{"id": "k1", "method": "key", "public": staff.key("mallory").public}]),
@@ -110,7 +110,7 @@ def steps() -> st.SearchStrategy[Any]:
 
 def forged(name: str, value: bytes, signer: str, *, as_manager: bool, number: int) -> staff.Line:
     """A signature by somebody, in the own name or in that of a manager."""
-    made = signatures.of_reference(name, value, staff.key(signer), origin=staff.ORIGIN, at=AT, id_=f"f-{number}")
+    made = signatures.of_reference(name, value, staff.key(signer), origin=staff.ORIGIN, at=SIGNED_AT, id_=f"f-{number}")
     if as_manager:
         said = orjson.loads(made) | {"by": "hanako"}
         text = signatures.message(said, origin=staff.ORIGIN, subject=name)
@@ -130,8 +130,10 @@ def take(gate: Gate, step: Any, number: int) -> None:
         gate.write((name, value), *signatures)
     elif step[0] == "act" and gate.review:
         _, kind, person, signer = step
-        said = invented.item_act(kind, gate.told(), by=person, act_id=f"a-{number}", at=AT, evidence_ref="scan-1")
-        gate.sign = lambda record: [staff.over(record.value or b"", at=AT, signer=signer)] if signer else []
+        said = invented.item_act(
+            kind, gate.told(), by=person, act_id=f"a-{number}", at=SIGNED_AT, evidence_ref="scan-1"
+        )
+        gate.sign = lambda record: [staff.over(record.value or b"", at=SIGNED_AT, signer=signer)] if signer else []
         gate.judged(said)
     elif step[0] == "copy":
         gate.write(*gate.signed)
@@ -148,7 +150,7 @@ def test_managers_sign_then_the_piece_goes_out(name: str) -> None:
     """Each case is withheld for what a manager alone changes; so the property below can fail."""
     gate = Gate(WITHHELD[name])
     assert not gate.offered()
-    gate.write(*staff.signed(gate.case.freed_by, "hanako", at=AT))
+    gate.write(*staff.signed(gate.case.freed_by, "hanako", at=SIGNED_AT))
     assert gate.offered()
 
 
@@ -158,9 +160,9 @@ def test_managers_sign_then_the_piece_goes_out(name: str) -> None:
 def test_everybody_but_the_managers_writes_then_nothing_withheld_goes_out(name: str, made: list[Any]) -> None:
     gate = Gate(WITHHELD[name])
     if name == "batch":  # a manager once let it go and froze it again: others may copy what freed it
-        gate.signed = staff.signed(gate.case.freed_by, "hanako", at=AT, ids=["once"])
+        gate.signed = staff.signed(gate.case.freed_by, "hanako", at=SIGNED_AT, ids=["once"])
         frozen = {**gate.case.freed_by, "state": "quarantined"}
-        gate.write(*gate.signed, *staff.signed(frozen, "hanako", at=AT, ids=["again"]))
+        gate.write(*gate.signed, *staff.signed(frozen, "hanako", at=SIGNED_AT, ids=["again"]))
     assert not gate.offered()
     for number, step in enumerate(made):
         take(gate, step, number)

@@ -188,6 +188,18 @@ def consent(**fields: Any) -> Event:
     return "consents", bare(value)
 
 
+def consenting(name: str) -> tuple[Event, ...]:
+    """Returns the source and the consent of somebody of that name."""
+    ids = {"source_id": f"S-{name}", "recipient_id": name}
+    return source(**ids), consent(record_id=f"R-{name}", recipient_id=name)
+
+
+def withdrawn(name: str) -> Event:
+    """Returns the word by which somebody of that name takes back everything."""
+    return consent(record_id=f"N-{name}", recipient_id=name, state="Withdrawn", purpose="*", channels="*",
+                   notice_id=None, event_time="2026-11-24T09:59:30+09:00")  # fmt: skip
+
+
 def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
     """Returns a stop; `channel`: of the contact point that its `token` names."""
     token_of, written, key = fields.pop("token", None), fields.pop("written", None), fields.pop("key", 1)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from hashlib import sha256
+from importlib.resources import files
 from typing import Any
 
 from gatekeeper.policy import packs
 from gatekeeper.times import instant
 from tests.support import invented
+
+SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
+"""The bytes of the shipped jp-pmark."""
 
 
 def shipped(id_: str, version: int) -> str:

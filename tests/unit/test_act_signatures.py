@@ -18,11 +18,11 @@ from schemas.codec import canonical, decode, encode
 from tests.support import invented, staff
 from tests.support.authenticator import Passkey
 from tests.support.desk import YOUNG
-from tests.unit.test_signed_acts import AT, Office, by
+from tests.support.office import SIGNED_AT, Office, acted_by
 
 
 def people(more: Sequence[staff.Line] = ()) -> list[dict[str, Any]]:
-    lines = [*staff.founding(at=AT), *more]
+    lines = [*staff.founding(at=SIGNED_AT), *more]
     return [one.plain for one in staff.person_lines(arrived=invented.T, lines=lines)]
 
 
@@ -31,9 +31,9 @@ def records() -> list[bytes]:
     """The audit records of a release by a reviewer, and of a note for which the console vouched."""
     desk = Office(*YOUNG)
     desk.send()
-    desk.act("release", **by("kenji", evidence_ref="form-1"))
+    desk.act("release", **acted_by("kenji", evidence_ref="form-1"))
     desk.word = True
-    desk.act("note", 0, **by("yuki", "n-1"))
+    desk.act("note", 0, **acted_by("yuki", "n-1"))
     return [judged.audit for judged in desk.all[1:]]
 
 
@@ -66,16 +66,16 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> No
     desk.store.log.roster.put(Member.of(staff.person("kenji", keys=[passkey.key]), desk.at))
     desk.send()
     acts = [
-        decode("acts", None, orjson.dumps(invented.item_act("note", desk.told(), **by("kenji", f"n-{n}"))))
+        decode("acts", None, orjson.dumps(invented.item_act("note", desk.told(), **acted_by("kenji", f"n-{n}"))))
         for n in range(3)
     ]
-    headers = staff.touched(passkey, acts, at=AT)
+    headers = staff.touched(passkey, acts, at=SIGNED_AT)
     for act, header in zip(acts, headers, strict=True):
         value = encode(act)
         desk.encode, desk.sign = lambda _, value=value: value, lambda _, made=header: [made]
         assert desk.judged(act.model_dump(mode="json")) == ("recorded", None)
     records = [judged.audit for judged in desk.all[1:]]
-    lines = people(staff.signed(staff.person("kenji", keys=[passkey.key]), *staff.MANAGERS, at=AT))
+    lines = people(staff.signed(staff.person("kenji", keys=[passkey.key]), *staff.MANAGERS, at=SIGNED_AT))
     found = report(*records, known=lines)
     assert (found.findings, found.says[0]) == ([], ("acts_signed", {"by_key": 0, "by_passkey": 3, "by_vouched": 0}))
     tree = orjson.loads(records[0])["act"]["signed"][0]["tree"]

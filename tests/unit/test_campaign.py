@@ -8,7 +8,7 @@ import pytest
 from gatekeeper.office.campaign import Campaign
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
-from tests.unit.test_handoffs import facts, no
+from tests.support.invented import consenting, withdrawn
 
 
 def told(desk: Desk, expected: int | None = None) -> dict[str, object]:
@@ -21,7 +21,7 @@ def told(desk: Desk, expected: int | None = None) -> dict[str, object]:
 
 
 def test_pieces_in_every_state_then_each_is_counted_once() -> None:
-    desk = Desk(*facts("P-2"), *facts("P-3"), *YOUNG)
+    desk = Desk(*consenting("P-2"), *consenting("P-3"), *YOUNG)
     desk.send(recipient_id="P-1")
     desk.send(recipient_id="P-2")
     desk.send(recipient_id="P-3")
@@ -33,7 +33,7 @@ def test_pieces_in_every_state_then_each_is_counted_once() -> None:
         "recalled_after_hand_off": 0, "waiting_for_hand_off": 2, "done": False,
     }  # fmt: skip
     assert desk.act("release", item=0) == ("cleared", None)
-    desk.learn(no("P-3"))
+    desk.learn(withdrawn("P-3"))
     desk.campaign("handoff")
     after = told(desk, 4)
     assert (after["cleared"], after["withheld"], after["reasons"]) == (3, 1, {"SOURCE_UNKNOWN": 1})
@@ -43,7 +43,7 @@ def test_pieces_in_every_state_then_each_is_counted_once() -> None:
     assert told(desk, 5)["done"] is False
 
 
-@pytest.mark.parametrize("people", [facts("P-1"), YOUNG], ids=["cleared", "withheld"])
+@pytest.mark.parametrize("people", [consenting("P-1"), YOUNG], ids=["cleared", "withheld"])
 def test_one_piece_sent_three_times_then_three_expected_pieces_are_not_decided(
     people: tuple[invented.Event, ...],
 ) -> None:

@@ -28,8 +28,8 @@ from tests.support import staff
 from tests.support.authenticator import Passkey, base64url, challenge_in
 from tests.support.desk import TWO, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
+from tests.support.reference_log import ReferenceLog
 from tests.support.roles import act_of
-from tests.unit.test_staff import Log
 
 PEOPLE = {"kenji": "reviewer", "yuki": "approver", "hanako": "manager", "taro": "manager"}
 PASSKEY = Passkey("yuki")
@@ -272,7 +272,7 @@ def outgoing(act: Any) -> Outgoing:
 def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
     now = staff.now()
     at = int(time.time() * 1000)
-    log = Log().write(staff.founding(at=now), at=at)
+    log = ReferenceLog().write(staff.founding(at=now), at=at)
     log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
     act = act_of("activate", "hanako", at=now)
     said = {"v": 1, "kind": "purpose", "id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True}
@@ -294,14 +294,14 @@ def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
     assert weighed(log, other, headers, at=at) == "bad_signature"
 
 
-def weighed(log: Log, act: Act, headers: Headers, *, at: int) -> Signer | str:
+def weighed(log: ReferenceLog, act: Act, headers: Headers, *, at: int) -> Signer | str:
     record = Record("acts", 0, 0, at, None, encode(act), headers)
     return weigh(record, parsed(act).json, roster=log.fold.roster, origin=staff.ORIGIN)
 
 
 def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
     now, at = staff.now(), int(time.time() * 1000)
-    log = Log().write(staff.founding(at=now), at=at)
+    log = ReferenceLog().write(staff.founding(at=now), at=at)
     log.write(staff.signed(keyed("hanako"), "hanako", "taro", at=now), at=at)
     act = act_of("readmit", "hanako", at=now)
     stop = Suppression(

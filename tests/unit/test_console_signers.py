@@ -16,8 +16,8 @@ from gatekeeper.review.review_item import ActOnItem, ActProof
 from gatekeeper.review.signer_words import proof_of
 from schemas.events import PairedAct
 from tests.support.desk import YOUNG, Desk
+from tests.support.office import Office, acted_by
 from tests.support.offline_console import OfflineConsole, offline_console, user_file
-from tests.unit.test_signed_acts import Office, by
 
 PEOPLE = {"rin": {"roles": ("manager",)}}
 
@@ -36,11 +36,11 @@ def signed() -> Desk:
     """An item with three notes: by a person's own key, by the console's word, and by nobody, which is refused."""
     desk = Office(*YOUNG)
     desk.send(event_id="E-1")
-    desk.act("note", 0, **by("kenji", "n-1"))
+    desk.act("note", 0, **acted_by("kenji", "n-1"))
     desk.word = True
-    desk.act("note", 0, **by("yuki", "n-2"))
+    desk.act("note", 0, **acted_by("yuki", "n-2"))
     desk.by = None
-    desk.act("note", 0, **by("taro", "n-3"))
+    desk.act("note", 0, **acted_by("taro", "n-3"))
     return desk
 
 

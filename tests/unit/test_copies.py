@@ -14,38 +14,11 @@ from gatekeeper.knowledge.store import FactStore
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.record import Record
+from schemas.topics import DAY_MS
 from tests.support import invented, staff
+from tests.support.copied_topic import AHEAD, COPIED_AT, copied_records, copy_word, founded, reference_records
 
-DAY = 86_400_000
-NOW = invented.T
 SEND = Send.model_validate_json(orjson.dumps(invented.send()))
-AHEAD = invented.consent(event_time="2026-12-24", recorded_at="2026-12-24")[1]
-
-
-def copied(*values: dict[str, Any], days: Sequence[int], topic: str = "consents") -> list[Record]:
-    """Copies, each stating that it first arrived so many days before now; the last one is marked."""
-    stated = [header(NOW - ago * DAY, last=n == len(days) - 1) for n, ago in enumerate(days)]
-    return [Record(topic, 0, n, NOW, None, orjson.dumps(value), (stated[n],)) for n, value in enumerate(values)]
-
-
-def word(records: Sequence[Record], by: Sequence[str] = ("hanako",), **other: Any) -> list[tuple[str, bytes]]:
-    """The record that names the copied records, with its signatures."""
-    copies = Copies()
-    for record in records:
-        copies.take(record)
-    run = copies.runs[records[0].topic, 0]
-    said = {"v": 1, "kind": "copy", "id": "x", "topic": records[0].topic, "partition": 0, "count": run.count}
-    return staff.signed({**said, "sha256": run.sha256, **other}, *by, at=staff.instant(NOW))
-
-
-def reference(lines: Sequence[tuple[str, bytes]], first: int = 0) -> list[Record]:
-    """Records of `reference`."""
-    return [Record("reference", 0, first + n, NOW, key.encode(), value) for n, (key, value) in enumerate(lines)]
-
-
-def founded(records: Sequence[Record], **more: Any) -> list[Record]:
-    """Everybody of the standing set, and then the word about the copied records."""
-    return reference([*staff.founding(at=staff.instant(NOW)), *word(records, **more)])
 
 
 def arrivals(*records: Record) -> list[int | None]:
@@ -53,11 +26,14 @@ def arrivals(*records: Record) -> list[int | None]:
     store = FactStore(staff.ORIGIN)
     for record in records:
         assert store.apply(record) is None
-    return [None if one.arrived is None else (NOW - one.arrived) // DAY for one in invented.view(store, SEND).consents]
+    return [
+        None if one.arrived is None else (COPIED_AT - one.arrived) // DAY_MS
+        for one in invented.view(store, SEND).consents
+    ]
 
 
 def test_signed_by_a_manager_then_the_first_arrival_is_believed_in_any_order() -> None:
-    facts = copied(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
+    facts = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
     people, signed = founded(facts)[:-1], founded(facts)[-1:]
     parts = (people, signed, facts[:1], facts[1:])
     orders = [one for one in permutations(range(4)) if one.index(0) < one.index(1) and one.index(2) < one.index(3)]
@@ -77,48 +53,50 @@ def test_signed_by_a_manager_then_the_first_arrival_is_believed_in_any_order() -
     ids=["unsigned", "by a reviewer", "of more records", "of others", "of another topic", "of another partition"],
 )
 def test_another_word_or_nobodys_then_the_copy_arrived_when_it_was_made(more: dict[str, Any]) -> None:
-    facts = copied(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
+    facts = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
     assert 9 not in arrivals(*facts, *founded(facts, **more))
     assert 0 in arrivals(*facts, *founded(facts, **more))
 
 
 def test_a_word_from_before_the_first_person_then_it_counts_for_nothing_until_it_is_signed() -> None:
-    facts = copied(AHEAD, days=(9,))
-    (unsigned,) = word(facts, by=())
-    before = reference([unsigned, *staff.founding(at=staff.instant(NOW))])
+    facts = copied_records(AHEAD, days=(9,))
+    (unsigned,) = copy_word(facts, by=())
+    before = reference_records([unsigned, *staff.founding(at=staff.instant(COPIED_AT))])
     assert arrivals(*facts, *before) == [0]
-    signed = reference(word(facts)[1:], first=len(before))
+    signed = reference_records(copy_word(facts)[1:], first=len(before))
     assert arrivals(*facts, *before, *signed) == [9]
 
 
 def test_a_record_behind_the_copies_then_its_header_is_not_believed() -> None:
-    facts = copied(AHEAD, days=(9,))
+    facts = copied_records(AHEAD, days=(9,))
     later = {**AHEAD, "event_time": "2026-12-25", "recorded_at": "2026-12-25"}
-    behind = Record("consents", 0, 1, NOW, None, orjson.dumps(later), (header(NOW - 99 * DAY, last=True),))
+    behind = Record(
+        "consents", 0, 1, COPIED_AT, None, orjson.dumps(later), (header(COPIED_AT - 99 * DAY_MS, last=True),)
+    )
     assert sorted(arrivals(*facts, behind, *founded(facts)), key=str) == [0, 9]
 
 
-@pytest.mark.parametrize("stated", [b"soon", b"", b"-1", b"%d" % (NOW + 1)])
+@pytest.mark.parametrize("stated", [b"soon", b"", b"-1", b"%d" % (COPIED_AT + 1)])
 def test_a_header_that_is_no_earlier_instant_then_the_run_is_over_before_it(stated: bytes) -> None:
     copies = Copies()
-    record = Record("consents", 0, 0, NOW, None, canonical(AHEAD), (("gate-arrived", stated),))
+    record = Record("consents", 0, 0, COPIED_AT, None, canonical(AHEAD), (("gate-arrived", stated),))
     assert copies.take(record) is None
     assert (copies.runs["consents", 0].count, copies.runs["consents", 0].open) == (0, False)
 
 
 def test_copied_reference_data_then_each_version_is_in_force_from_its_first_arrival() -> None:
     notices = [invented.notice(complete=False)[1], invented.notice(complete=True)[1]]
-    copies = copied(*notices, days=(30, 20), topic="reference")
-    lines = [*staff.founding(at=staff.instant(NOW)), *word(copies)]
+    copies = copied_records(*notices, days=(30, 20), topic="reference")
+    lines = [*staff.founding(at=staff.instant(COPIED_AT)), *copy_word(copies)]
 
     def complete(records: Sequence[Record], days: int) -> bool:
         store = FactStore(staff.ORIGIN)
         for record in records:
             assert store.apply(record) is None
-        found = store.reference.notice(notices[0]["id"], (NOW - days * DAY) * 1000)
+        found = store.reference.notice(notices[0]["id"], (COPIED_AT - days * DAY_MS) * 1000)
         assert found is not None
         return found.complete
 
-    whole = [*copies, *reference(lines, first=2)]
+    whole = [*copies, *reference_records(lines, first=2)]
     assert [complete(whole, days) for days in (25, 10)] == [False, True]
     assert not complete(whole[:-1], 10)

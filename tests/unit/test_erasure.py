@@ -22,7 +22,7 @@ from streams.operations import erasures
 from tests.support import invented, staff
 from tests.support.desk import DELIVERY, YOUNG, Desk
 from tests.support.invented import decide
-from tests.unit.test_sends import CLEAR, JUDGE, record
+from tests.support.one_send import CLEAR, SEND_JUDGE, send_record
 
 
 def paired(desk: Desk, kind: str, person: str = "P-1") -> AuditRecord:
@@ -89,12 +89,12 @@ def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:
 def test_erased_then_the_record_derives_again() -> None:
     desk = Desk(*CLEAR)
     paired(desk, "erase")
-    one = record()
-    judged = JUDGE.judge(one, desk.store, desk.at, ledger=desk.state)
+    one = send_record()
+    judged = SEND_JUDGE.judge(one, desk.store, desk.at, ledger=desk.state)
     told = orjson.loads(judged.audit)
     facts = read_snapshot(orjson.dumps(told["facts"]))
     sent = Send.model_validate_json(one.value or b"")
-    again = decide(sent, facts, desk.store.reference, JUDGE.packs, desk.at)
+    again = decide(sent, facts, desk.store.reference, SEND_JUDGE.packs, desk.at)
     assert again.codes == judged.codes == ("SUBJECT_ERASED",)
 
 

@@ -36,7 +36,7 @@ from schemas.events import (
 )
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
-from tests.unit.test_policy import SHIPPED
+from tests.support.policies import SHIPPED
 
 NO = invented.consent(record_id="R-2", state="Withdrawn", purpose="*", channels=[], event_time="2026-11-01")
 CLEAR = (invented.source(), invented.consent())

@@ -19,7 +19,7 @@ from schemas.record import Record
 from schemas.topics import DAY_MS
 from tests.support import invented, manifests
 from tests.support.desk import YOUNG, Desk
-from tests.unit.test_handoffs import facts, no
+from tests.support.invented import consenting, withdrawn
 
 ZONE = "Asia/Tokyo"
 
@@ -32,12 +32,12 @@ def model(tmp_path: Path) -> Model:
 @pytest.fixture
 def desk() -> Desk:
     """Pieces of a campaign that were cleared, withheld, released, fallen, handed off and called back afterwards."""
-    desk = Desk(*facts("P-2"), *facts("P-3"), *YOUNG)
+    desk = Desk(*consenting("P-2"), *consenting("P-3"), *YOUNG)
     for name in ("P-1", "P-2", "P-3", "P-4"):
         desk.send(recipient_id=name)
     desk.send(recipient_id="P-2", campaign_id="K-2")
     desk.act("release", item=0)
-    desk.learn(no("P-3"))
+    desk.learn(withdrawn("P-3"))
     desk.campaign("handoff")
     desk.campaign("cancel")
     return desk

@@ -24,23 +24,14 @@ from streams.operations.handoffs import Run
 from tests.support import invented
 from tests.support.desk import Desk, arrival_signature
 from tests.support.facts import fact
+from tests.support.invented import consenting, withdrawn
 
 NAMES = [f"P-{number}" for number in range(1, 8)]
 
 
-def facts(name: str) -> tuple[invented.Event, ...]:
-    ids = {"source_id": f"S-{name}", "recipient_id": name}
-    return invented.source(**ids), invented.consent(record_id=f"R-{name}", recipient_id=name)
-
-
-def no(name: str) -> invented.Event:
-    return invented.consent(record_id=f"N-{name}", recipient_id=name, state="Withdrawn", purpose="*", channels="*",
-                         notice_id=None, event_time="2026-11-24T09:59:30+09:00")  # fmt: skip
-
-
 @pytest.fixture
 def desk() -> Desk:
-    found = Desk(*(fact for name in NAMES for fact in facts(name)))
+    found = Desk(*(fact for name in NAMES for fact in consenting(name)))
     for name in NAMES:
         assert found.send(recipient_id=name).verdict == "clear"
     return found
@@ -65,7 +56,7 @@ def test_hand_off_then_all_that_stands_is_handed_once_and_a_later_one_adds_nothi
 
 
 def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reason_and_not_handed(desk: Desk) -> None:
-    desk.learn(no("P-2"), no("P-5"))
+    desk.learn(withdrawn("P-2"), withdrawn("P-5"))
     outcomes = desk.campaign("handoff")
     assert Counter(outcome for outcome, _ in outcomes) == {"handed": 5, "recalled": 2, "done": 1}
     fallen = [record for record in desk.records if record.act and record.act.outcome == "recalled"]
@@ -89,7 +80,7 @@ def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recall
 
 @pytest.mark.parametrize("steps", range(9))
 def test_worker_gone_after_any_step_then_it_goes_on_and_each_has_one_outcome(desk: Desk, steps: int) -> None:
-    desk.learn(no("P-2"), no("P-6"))
+    desk.learn(withdrawn("P-2"), withdrawn("P-6"))
     begun = desk.campaign("handoff", most=1, steps=steps)
     rest = desk.campaign("handoff", most=2)
     outcomes = Counter(outcome for outcome, _ in (*begun, *rest) if outcome not in ("done", "refused"))
@@ -158,7 +149,7 @@ def act(**fields: Any) -> ActRecord:
 
 
 def test_shadow_then_nothing_is_handed_off_or_called_back() -> None:
-    desk = Desk(*facts("P-1"), judge=Judge(load("jp-pmark"), 8, "shadow"))
+    desk = Desk(*consenting("P-1"), judge=Judge(load("jp-pmark"), 8, "shadow"))
     desk.send(recipient_id="P-1")
     for kind in ("handoff", "cancel"):
         assert desk.campaign(kind) == [("refused", "")]

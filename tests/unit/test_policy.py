@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from hashlib import sha256
-from importlib.resources import files
 
 import pytest
 
@@ -14,8 +13,7 @@ from gatekeeper.policy.comparison import differences, wider
 from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import Policy, read
 from gatekeeper.policy.reasons import CATALOGUE
-
-SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
+from tests.support.policies import SHIPPED
 
 
 def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:

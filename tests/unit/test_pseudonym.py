@@ -19,7 +19,7 @@ from gatekeeper.ledger.state import LedgerState
 from schemas.audit import AuditRecord
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
-from tests.unit.test_sends import CLEAR, JUDGE, record
+from tests.support.one_send import CLEAR, SEND_JUDGE, send_record
 
 FIRST, SECOND = bytes(range(32)), bytes(range(32, 64))
 
@@ -126,8 +126,8 @@ def test_a_salt_that_outlives_its_erasure_by_a_lost_write_then_it_is_not_used_an
 
 def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> None:
     state = LedgerState()
-    one = record()
-    found = JUDGE.judge(one, invented.store(*CLEAR), invented.T, ledger=state)
+    one = send_record()
+    found = SEND_JUDGE.judge(one, invented.store(*CLEAR), invented.T, ledger=state)
     for entry in found.entries:
         state.put(entry)
     who = known(invented.SUBJECTS, state)
@@ -135,7 +135,7 @@ def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> No
     assert who is not None
     assert (read.subj, read.in_mac) == who.names(one.value)
     unread = AuditRecord.model_validate_json(
-        JUDGE.judge(record(b"x"), invented.store(), invented.T, ledger=state).audit
+        SEND_JUDGE.judge(send_record(b"x"), invented.store(), invented.T, ledger=state).audit
     )
     assert (unread.subj, unread.in_mac) == (None, None), "nobody knows whom it is about"
 

@@ -17,7 +17,7 @@ from gatekeeper.policy.policy import Policy
 from schemas.codec import canonical
 from tests.support import invented, staff
 from tests.support.desk import YOUNG
-from tests.unit.test_signed_acts import AT, Office
+from tests.support.office import SIGNED_AT, Office
 
 BYTES = invented.by_digest(orjson.dumps(value) for _, value in invented.REFERENCE)
 
@@ -37,12 +37,12 @@ def value_of(record: dict[str, Any], name: str) -> bytes:
 
 
 def signers(*lines: staff.Line, origin: str = staff.ORIGIN, arrived: int = invented.T) -> ReferenceSigners:
-    whole = [*staff.founding(at=AT), *lines]
+    whole = [*staff.founding(at=SIGNED_AT), *lines]
     return ReferenceSigners(staff.person_lines(arrived=arrived, lines=whole), origin, BYTES.get)
 
 
 def signed(record: dict[str, Any], name: str, *by: str) -> list[staff.Line]:
-    return staff.signed((name, value_of(record, name)), *by, at=AT)
+    return staff.signed((name, value_of(record, name)), *by, at=SIGNED_AT)
 
 
 def test_reference_data_then_the_page_says_which_managers_signed_and_what_nobody_did(record: dict[str, Any]) -> None:
@@ -66,15 +66,15 @@ def test_versions_then_all_of_them_must_be_signed(record: dict[str, Any]) -> Non
     purposes = [
         (f"purpose/{one['id']}", orjson.dumps(one)) for _, one in invented.REFERENCE if one["kind"] == "purpose"
     ]
-    some = [line for one in purposes[1:] for line in staff.signed(one, "hanako", at=AT)]
+    some = [line for one in purposes[1:] for line in staff.signed(one, "hanako", at=SIGNED_AT)]
     assert signers(*some).of(record)["purpose/*"] == ()
-    all_ = [*some, *staff.signed(purposes[0], "taro", at=AT)]
+    all_ = [*some, *staff.signed(purposes[0], "taro", at=SIGNED_AT)]
     assert signers(*all_).of(record)["purpose/*"] == (("hanako", "key"), ("taro", "key"))
 
 
 def test_the_consoles_word_then_it_is_said(record: dict[str, Any]) -> None:
     name, value = "notice/OK", value_of(record, "notice/OK")
-    given = {"origin": staff.ORIGIN, "at": AT, "id_": "s-1", "user": "hanako", "signin": "password"}
+    given = {"origin": staff.ORIGIN, "at": SIGNED_AT, "id_": "s-1", "user": "hanako", "signin": "password"}
     made = staff.signatures.of_reference(name, value, staff.key("console"), **given)
     found = signers(("signature/s-1", made))
     assert found.of(record)[name] == (("hanako", "vouched"),)
@@ -83,26 +83,26 @@ def test_the_consoles_word_then_it_is_said(record: dict[str, Any]) -> None:
 
 def policy(old: Policy, **fields: Any) -> staff.Line:
     said = {"v": 1, "kind": "policy", "id": old.id, "version": old.version, "jurisdictions": ["JP"]}
-    return staff.line({**said, "effective_from": AT, **fields})
+    return staff.line({**said, "effective_from": SIGNED_AT, **fields})
 
 
 def test_a_policy_that_was_put_in_force_then_its_signers_are_named(record: dict[str, Any]) -> None:
     (own, *_) = shipped()["jp-pmark"]
     name = f"policy/{own.id}@{own.version}"
-    assert signers(*staff.signed(policy(own), "hanako", "taro", at=AT)).of(record)[name] == (
+    assert signers(*staff.signed(policy(own), "hanako", "taro", at=SIGNED_AT)).of(record)[name] == (
         ("hanako", "key"),
         ("taro", "key"),
     )
     assert signers(policy(own)).of(record)[name] == ()
     text = "a text of our own"
     ours = {**record, "policy": {**record["policy"], "sha256": sha256(text.encode()).hexdigest()}}
-    assert signers(*staff.signed(policy(own, toml=text), "taro", at=AT)).of(ours)[name] == (("taro", "key"),)
-    assert signers(*staff.signed(policy(own, toml="another"), "taro", at=AT)).of(ours)[name] == ()
+    assert signers(*staff.signed(policy(own, toml=text), "taro", at=SIGNED_AT)).of(ours)[name] == (("taro", "key"),)
+    assert signers(*staff.signed(policy(own, toml="another"), "taro", at=SIGNED_AT)).of(ours)[name] == ()
 
 
 def sign_as(signer: str, **fields: Any) -> Callable[[dict[str, Any]], list[staff.Line]]:
     def lines(record: dict[str, Any]) -> list[staff.Line]:
-        record_, (name, made) = staff.signed(("notice/OK", value_of(record, "notice/OK")), signer, at=AT)
+        record_, (name, made) = staff.signed(("notice/OK", value_of(record, "notice/OK")), signer, at=SIGNED_AT)
         return [record_, (name, canonical({**orjson.loads(made), **fields}))]
 
     return lines

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,7 @@ from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
-from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.verify.proof_check import check_proof
-from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.partitioner import partition_of
@@ -27,75 +24,27 @@ from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
 from gatekeeper.report.evidence import Chains, ProvingLog
-from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.report.verdicts import SHOWS, clauses
 from gatekeeper.texts import catalogue
 from gatekeeper.times import instant
 from schemas.topics import DAY_MS
-from tests.support import invented, staff, trails
-from tests.support.desk import YOUNG
+from tests.support import invented, trails
+from tests.support.chains import ManifestChain, chains_of, month_tally
+from tests.support.desk import BROKER, DELIVERY, YOUNG, answered
+from tests.support.office import SIGNED_AT, Office, acted_by
 from tests.support.records import Recorded
 from tests.support.trails import Trail
-from tests.unit.test_asks import BROKER, DELIVERY, answered
-from tests.unit.test_signed_acts import AT, Office, by
 
-MONTH = period.read("2026-11-01", "2026-11-30", "Asia/Tokyo")
 MINUTE = 60_000
 
 
-class Chain:
-    """One partition's manifests about records at hand."""
-
-    def __init__(self, number: int = 0) -> None:
-        self.number, self.links, self.sends = number, list[Link](), 0
-        self.prev: str | None = None
-
-    def add(self, values: list[bytes], at: int = invented.T, known: int = 0, **other: Any) -> Link:
-        """Adds a transaction of these audit records; `known`: the next offset of partition 0 of `consents`."""
-        n = sum(b'"stage":"intake"' in value for value in values)
-        said: dict[str, Any] = orjson.loads(
-            manifest(
-                writer="worker-0",
-                kid="k",
-                partition=self.number,
-                taken=[Taken("mail.sends.v1", self.sends, self.sends + n + 1, n, [(self.sends + n, 1)])],
-                judged=(),
-                dead_facts=0,
-                as_of={"consents": [known]},
-                prev=self.prev,
-                policy=load("jp-pmark").at(at),
-                t0=at,
-                t1=at,
-            )
-        )
-        root = merkle.root(values).hex()
-        value = orjson.dumps({**said, "root": root, "audit": {"from_id": None, "n": len(values)}, **other})
-        self.sends += n + 1
-        self.prev = sha256(value).hexdigest()
-        self.links.append(Link(self.number, len(self.links), value, b"", tuple(values)))
-        return self.links[-1]
-
-
-def told(chains: list[Chain], *, tally: Tally | None = None, made: int = invented.T + DAY_MS) -> dict[str, Any]:
-    tally = tally or a_tally()
+def told(chains: list[ManifestChain], *, tally: Tally | None = None, made: int = invented.T + DAY_MS) -> dict[str, Any]:
+    tally = tally or month_tally()
     for chain in chains:
         for link in chain.links:
             tally.link(link)
     return tally.told(made=made)
-
-
-def a_tally(seal: ProvingLog | None = None, partitions: int = 1, of: Period = MONTH) -> Tally:
-    more: dict[str, Any] = {"group": trails.GROUP, "staff": staff.person_lines(arrived=invented.T)}
-    return Tally(of, partitions=partitions, seal=seal or ProvingLog(None), window=lambda record: 14 * DAY_MS, **more)
-
-
-def recorded(*desks: Recorded) -> list[Chain]:
-    chains = []
-    for number, desk in enumerate(desks):
-        chains.append(Chain(number))
-        chains[-1].add(desk.values)
-    return chains
 
 
 def desk_of(number: int, *facts: invented.Event) -> Recorded:
@@ -115,7 +64,7 @@ def clear_and_blocked() -> Recorded:
 
 
 def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
-    found = told(recorded(clear_and_blocked()))
+    found = told(chains_of(clear_and_blocked()))
     assert found["sends"] == {"total": 3, "verdicts": {"clear": 1, "confirm": 0, "review": 0, "block": 2}}
     by_source = {(one["route"], one["origin"]): (one["sends"], one["verdicts"]["clear"]) for one in found["sources"]}
     assert by_source == {("direct.point_card", "batch/B-1"): (2, 1), ("none", "none"): (1, 0)}
@@ -134,7 +83,7 @@ def test_cleared_then_counted_by_class_ground_and_template_with_the_people_who_h
     released.act("release")
     other = desk_of(2, invented.suppression(state="corrected"))
     other.send(message_class="safety_legal", ground="tax")
-    found = told(recorded(owed, released, other))
+    found = told(chains_of(owed, released, other))
     rows = [(one["class"], one["ground"], one["template"], one["pieces"], one["said_no"]) for one in found["cleared"]]
     assert rows == [
         ("safety_legal", "recall", "T-SERVICE", 3, 1),
@@ -145,7 +94,7 @@ def test_cleared_then_counted_by_class_ground_and_template_with_the_people_who_h
 
 
 def test_reasons_then_withheld_primary_and_clauses_are_counted() -> None:
-    found = told(recorded(clear_and_blocked()))
+    found = told(chains_of(clear_and_blocked()))
     reasons = {one["code"]: (one["withheld"], one["primary"], one["cured"]) for one in found["reasons"]}
     nothing = {"R": 0, "C": 0, "F": 0, "W": 0}
     assert reasons == {"EVENT_INVALID": (1, 1, nothing), "SUBJECT_OBJECTED": (1, 1, nothing)}
@@ -156,7 +105,7 @@ def test_reasons_then_withheld_primary_and_clauses_are_counted() -> None:
 def test_clauses_of_every_reason_then_the_table_has_them_with_sections_that_exist() -> None:
     cites = load("jp-pmark").home[0].cites
     assert {clause for code in CATALOGUE for clause in clauses(cites(code))} <= SHOWS.keys()
-    found = told(recorded(clear_and_blocked()))
+    found = told(chains_of(clear_and_blocked()))
     assert {name for names in SHOWS.values() for name in names} <= found.keys()
 
 
@@ -172,7 +121,7 @@ def test_acts_then_times_cures_and_overturned_rules() -> None:
     undone.at += 20 * MINUTE
     undone.act("release", act_id="r-2")
     undone.act("undo", act_id="z-1", undoes="r-2")
-    found = told(recorded(released, upheld, open_, undone))
+    found = told(chains_of(released, upheld, open_, undone))
     assert found["review"] == {
         "items": 4,
         "decided": 3,
@@ -201,7 +150,7 @@ def test_releases_in_bulk_then_each_run_with_what_it_said_and_who_approved() -> 
     desks[1].learn(invented.suppression())
     desks[1].act("approve", by="yuki")
     desks[2].act("undo", by="taro", act_id="z-1")
-    found = told(recorded(*desks))["acts"]
+    found = told(chains_of(*desks))["acts"]
     at = instant(invented.T)
     shared = {"from": at, "by": ["hanako"]}
     assert found["bulks"] == [
@@ -210,22 +159,22 @@ def test_releases_in_bulk_then_each_run_with_what_it_said_and_who_approved() -> 
         {"run": "sly", **shared, "said": 2, "acts": 3, "waiting": 0, "cleared": 3, "withheld": 0, "approved_by": []},
     ]
     assert {one["id"]: one["busiest_hour"] for one in found["people"]} == {"hanako": 7, "taro": 0, "yuki": 0}
-    shown = page.body(told(recorded(*desks)), "en")
+    shown = page.body(told(chains_of(*desks)), "en")
     assert shown.count("(more than confirmed)") == 1
 
 
 def test_acts_then_by_kind_how_people_signed_them_and_who_and_why_others_were_refused() -> None:
     desk = office()
-    desk.act("release", **by("kenji", "r-1", evidence_ref="form-1"))
+    desk.act("release", **acted_by("kenji", "r-1", evidence_ref="form-1"))
     for number, person in enumerate(("kenji", "yuki")):
-        desk.act("note", 0, **by(person, f"n-{number}"))
+        desk.act("note", 0, **acted_by(person, f"n-{number}"))
     desk.word = True
-    desk.act("note", 0, **by("hanako", "n-2"))
+    desk.act("note", 0, **acted_by("hanako", "n-2"))
     desk.by = None
     for number in range(2):
-        desk.act("note", 0, **by("hanako", f"n-x{number}"))
+        desk.act("note", 0, **acted_by("hanako", f"n-x{number}"))
     desk.by, desk.word = "taro", False
-    desk.act("uphold", 0, **by("kenji", "u-1"))
+    desk.act("uphold", 0, **acted_by("kenji", "u-1"))
     found = told(signed_acts(desk))
     none: dict[str, Any] = {"acts": 0, "by": []}
     note, release, uphold = found["acts"]["signed"]
@@ -250,7 +199,7 @@ def test_a_campaign_act_then_it_counts_once_and_not_for_each_of_its_pieces() -> 
     desk = Office(invented.source(), invented.consent())
     for number in range(3):
         desk.send(event_id=f"E-{number}", template_id=f"T-{number + 1}" if number else "T-1")
-    desk.campaign("handoff", at=AT)
+    desk.campaign("handoff", at=SIGNED_AT)
     assert len([one for one in desk.records if one.stage == "handoff"]) >= 1
     (handoff,) = told(signed_acts(desk))["acts"]["signed"]
     assert handoff["key"] == {"acts": 1, "by": ["hanako"]}
@@ -259,12 +208,12 @@ def test_a_campaign_act_then_it_counts_once_and_not_for_each_of_its_pieces() -> 
 
 def test_a_signature_that_does_not_hold_then_the_report_is_wrong() -> None:
     desk = office()
-    desk.act("note", 0, **by("kenji", "n-1"))
+    desk.act("note", 0, **acted_by("kenji", "n-1"))
     (chain,) = signed_acts(desk)
     (link,) = chain.links
     record = orjson.loads(link.records[-1])
     record["act"]["signed"][0]["by"] = record["act"]["by"] = "hanako"
-    forged = Chain()
+    forged = ManifestChain()
     forged.add([*link.records[:-1], orjson.dumps(record)])
     found = told([forged])
     assert (found["acts"]["unproven"], wrong(found)) == (1, True)
@@ -278,9 +227,9 @@ def office() -> Office:
     return found
 
 
-def signed_acts(desk: Office) -> list[Chain]:
+def signed_acts(desk: Office) -> list[ManifestChain]:
     """The chain of everything that this desk judged."""
-    chain = Chain()
+    chain = ManifestChain()
     chain.add([judged.audit for judged in desk.all])
     return [chain]
 
@@ -289,7 +238,7 @@ def test_mere_duplicates_then_nobody_has_to_review_them() -> None:
     desk = Recorded(invented.source(), invented.consent())
     desk.send()
     desk.send()
-    found = told(recorded(desk))
+    found = told(chains_of(desk))
     assert (found["review"]["items"], found["reasons"][0]["code"]) == (0, "DUPLICATE_SEND")
 
 
@@ -305,13 +254,13 @@ def asked() -> Recorded:
     [("Given", 0, "yes"), ("Refused", 0, "no"), (None, 0, "waiting"), (None, 14, "silence")],
 )
 def test_asked_then_what_became_of_it(state: str | None, days: int, outcome: str) -> None:
-    desk, tally = asked(), a_tally(of=period.read("2026-11-01", "2026-12-31", "Asia/Tokyo"))
+    desk, tally = asked(), month_tally(of=period.read("2026-11-01", "2026-12-31", "Asia/Tokyo"))
     if state:
         _, value = answered(desk)
         if state == "Refused":
             value = {**value, "state": state}
         tally.people.consent(0, 0, invented.T, None, orjson.dumps(value))
-    found = told(recorded(desk), tally=tally, made=invented.T + days * DAY_MS)["confirmations"]
+    found = told(chains_of(desk), tally=tally, made=invented.T + days * DAY_MS)["confirmations"]
     names = ("yes", "no", "silence", "undelivered", "waiting")
     assert found["asked"] == 1
     assert {name: found[name] for name in names} == {**dict.fromkeys(names, 0), outcome: 1}
@@ -319,12 +268,12 @@ def test_asked_then_what_became_of_it(state: str | None, days: int, outcome: str
 
 
 def test_yes_and_a_no_and_a_letter_that_came_back_then_the_no_counts() -> None:
-    desk, tally = asked(), a_tally()
+    desk, tally = asked(), month_tally()
     _, yes = answered(desk)
     back = {"v": 1, "kind": "ask_undelivered", "recipient_id": "P-1", "request_id": yes["answers"]}
     for place, value in enumerate((back, {**yes, "state": "Refused"}, yes)):
         tally.people.consent(0, place, invented.T, None, invented.escaped(value))
-    assert told(recorded(desk), tally=tally)["confirmations"]["no"] == 1
+    assert told(chains_of(desk), tally=tally)["confirmations"]["no"] == 1
 
 
 def test_answer_cleared_the_send_then_the_person_cured_it() -> None:
@@ -332,7 +281,7 @@ def test_answer_cleared_the_send_then_the_person_cured_it() -> None:
     desk.at += 10 * DAY_MS
     desk.learn(answered(desk))
     desk.reconsider()
-    found = told(recorded(desk))
+    found = told(chains_of(desk))
     assert found["reasons"]
     assert [one["cured"] for one in found["reasons"]] == [{"R": 0, "C": 1, "F": 0, "W": 0}] * len(found["reasons"])
 
@@ -341,7 +290,7 @@ def test_facts_were_late_and_the_gate_cleared_the_send_then_waiting_cured_it() -
     desk = desk_of(0, invented.source(), invented.consent())
     desk.send(late=True)
     desk.reconsider()
-    found = told(recorded(desk))
+    found = told(chains_of(desk))
     assert [(one["code"], one["cured"]) for one in found["reasons"]] == [
         ("FACTS_STALE", {"R": 0, "C": 0, "F": 0, "W": 1})
     ]
@@ -352,11 +301,11 @@ def test_withdrawals_then_latency_to_the_first_manifest_that_knew() -> None:
     people = [f"p{n}" for n in range(40)]
     zero = [name for name in people if partition_of(name.encode(), 2) == 0][:3]
     one = next(name for name in people if partition_of(name.encode(), 2) == 1)
-    tally = a_tally(partitions=2)
+    tally = month_tally(partitions=2)
     for offset, (name, after) in enumerate([(zero[0], 0), (zero[1], 10), (one, 20), (zero[2], 30)]):
         _, value = invented.consent(recipient_id=name, state="Withdrawn", record_id=f"W-{offset}")
         tally.people.consent(0, offset, invented.T + after, name.encode(), orjson.dumps(value))
-    chains = [Chain(0), Chain(1)]
+    chains = [ManifestChain(0), ManifestChain(1)]
     chains[0].add([], invented.T + 50, known=1)
     chains[0].add([], invented.T + 100, known=3)  # the third is not of this partition's people
     chains[1].add([], invented.T + 400, known=4)
@@ -372,17 +321,17 @@ def test_recalls_then_in_time_or_late_against_the_mail_date() -> None:
         desk.learn(invented.suppression())
         desk.weigh()
         desks.append(desk)
-    found = told(recorded(*desks))["recalls"]
+    found = told(chains_of(*desks))["recalls"]
     assert found == [{"cause": "SUBJECT_OBJECTED", "in_time": 1, "late": 1, "undated": 1}]
 
 
 def test_cancelled_then_the_mail_date_is_that_of_the_recall() -> None:
-    desk, tally = Recorded(invented.source(), invented.consent()), a_tally()
+    desk, tally = Recorded(invented.source(), invented.consent()), month_tally()
     desk.send()
     desk.campaign("cancel")
     called = next(orjson.loads(value) for value in desk.values if b'"stage":"recall"' in value)
     tally.people.recall(called["did"], "2026-12-01T00:00:00+09:00")
-    found = told(recorded(desk), tally=tally)["recalls"]
+    found = told(chains_of(desk), tally=tally)["recalls"]
     assert found == [{"cause": "cancel", "in_time": 1, "late": 0, "undated": 0}]
 
 
@@ -393,7 +342,7 @@ def test_shadow_then_counted_apart() -> None:
     shadow = [
         value.replace(b'"mode":"live"', b"").replace(b'"v":1,', b'"mode":"shadow","v":1,') for value in desk.values
     ]
-    chains = recorded(live)
+    chains = chains_of(live)
     chains[0].add(shadow)
     found = told(chains)
     assert (found["shadow"], found["sends"]["total"]) == (1, 1)
@@ -401,7 +350,7 @@ def test_shadow_then_counted_apart() -> None:
 
 def test_manifests_in_order_then_none_breaks_and_what_is_changed_shows() -> None:
     desk = clear_and_blocked()
-    chain = Chain()
+    chain = ManifestChain()
     chain.add(desk.values[:1])
     chain.add(desk.values[1:])
     right = told([chain])
@@ -416,8 +365,8 @@ def test_manifests_in_order_then_none_breaks_and_what_is_changed_shows() -> None
     assert told([_without_first_of_three()])["coverage"][0]["breaks"] == 1
 
 
-def _without_first_of_three() -> Chain:
-    chain = Chain()
+def _without_first_of_three() -> ManifestChain:
+    chain = ManifestChain()
     for _ in range(3):
         chain.add([])
     del chain.links[1]
@@ -433,7 +382,7 @@ def sealed(
     witnesses = keys.public("witness")
     log = newest_log(AtomicStore(folder / "log"), keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-    tally, trail = a_tally(ProvingLog(log, known, witnesses, invented.T), partitions=3), ExportReader(folder)
+    tally, trail = month_tally(ProvingLog(log, known, witnesses, invented.T), partitions=3), ExportReader(folder)
     for partition in trail.partitions():
         for link in trail.links(partition):
             tally.link(replace(link, records=tuple(value.replace(*change) for value in link.records)))
@@ -455,11 +404,11 @@ def test_sealed_log_then_five_decisions_with_proofs_that_the_check_takes(tmp_pat
 def test_the_same_period_then_the_same_decisions_are_drawn_and_another_draws_others(tmp_path: Path) -> None:
     first, again = (sealed(tmp_path / name)["samples"] for name in ("a", "b"))
     assert [one["did"] for one in first] == [one["did"] for one in again]
-    chains = [Chain()]
+    chains = [ManifestChain()]
     chains[0].add([value for step in trails.Trail(seed=3).write(12).steps for value in step.records])
     drawn = []
     for ends in (("2026-11-01", "2026-11-30"), ("2026-11-02", "2026-11-30")):
-        tally = a_tally(of=period.read(*ends, "Asia/Tokyo"))
+        tally = month_tally(of=period.read(*ends, "Asia/Tokyo"))
         drawn.append({one["did"] for one in told(chains, tally=tally)["samples"]})
     assert drawn[0] == {one["did"] for one in first}
     assert drawn[0] != drawn[1]
@@ -468,7 +417,7 @@ def test_the_same_period_then_the_same_decisions_are_drawn_and_another_draws_oth
 def test_not_witnessed_or_not_sealed_or_changed_then_the_sample_says_so(tmp_path: Path) -> None:
     assert {one["state"] for one in sealed(tmp_path / "a", witnessed=False)["samples"]} == {"sealed"}
     assert {one["state"] for one in sealed(tmp_path / "b", sealed=0)["samples"]} == {"signed"}
-    assert {one["state"] for one in told(recorded(clear_and_blocked()))["samples"]} == {"unchecked"}
+    assert {one["state"] for one in told(chains_of(clear_and_blocked()))["samples"]} == {"unchecked"}
     changed = sealed(tmp_path / "c", change=(b'"campaign":"K-1"', b'"campaign":"K-9"'))
     assert {one["state"] for one in changed["samples"]} == {"wrong"}
     assert sum(one["torn"] for one in changed["coverage"]) == sum(one["manifests"] for one in changed["coverage"])

@@ -8,26 +8,26 @@ from pathlib import Path
 from gatekeeper.audit.log.seal_status import LATE_MS, SealStatus
 from gatekeeper.settings import Settings
 from streams.operations import fleet
-from tests.unit.test_witness import Place
+from tests.support.witnessed_log import WitnessedLog
 
 
-def read(place: Place) -> SealStatus | None:
+def read(place: WitnessedLog) -> SealStatus | None:
     return fleet.seal(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
 
 
 def test_no_log_then_nothing_is_told(tmp_path: Path) -> None:
-    assert read(Place(tmp_path)) is None
+    assert read(WitnessedLog(tmp_path)) is None
 
 
 def test_a_seal_without_a_witness_then_its_size_and_age(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = WitnessedLog(tmp_path)
     place.seal(b"a", b"b")
     os.utime(tmp_path / "log" / "state" / "2", (1_750_000_000, 1_750_000_000))
     assert read(place) == SealStatus(2, 1_750_000_000_000)
 
 
 def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = WitnessedLog(tmp_path)
     place.seal(b"a")
     place.look(now=1_750_000_000)
     place.seal(b"b")
@@ -37,7 +37,7 @@ def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -
 
 
 def test_a_cosignature_by_nobody_we_know_then_it_does_not_count(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = WitnessedLog(tmp_path)
     place.seal(b"a")
     place.look()
     for file in (tmp_path / "keys").glob("witness-*.pub"):
@@ -48,7 +48,7 @@ def test_a_cosignature_by_nobody_we_know_then_it_does_not_count(tmp_path: Path) 
 
 
 def test_a_link_in_the_place_of_a_witness_s_file_then_it_is_named_and_the_seal_s_age_is_told(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = WitnessedLog(tmp_path)
     place.seal(b"a")
     place.look()
     (file,) = (tmp_path / "log" / "witness").iterdir()
@@ -63,7 +63,7 @@ def test_a_link_in_the_place_of_a_witness_s_file_then_it_is_named_and_the_seal_s
 
 
 def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = WitnessedLog(tmp_path)
     place.seal(b"a")
     file = tmp_path / "log" / "checkpoint"
     file.write_text(file.read_text().replace("\n1\n", "\n7\n"))

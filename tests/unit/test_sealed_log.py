@@ -20,7 +20,7 @@ from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import checkpoint, cosignature, signed
 from gatekeeper.keys import Keys
 from gatekeeper.signing_key import SigningKey
-from tests.unit.test_merkle import LEAVES, ROOTS
+from tests.support.merkle_vectors import LEAVES, ROOTS
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 NOTE = (

@@ -30,18 +30,11 @@ from tests.support import invented
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.facts import fact
 from tests.support.invented import decide
-
-JUDGE = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS)
-CLEAR = (invented.source(), invented.consent())
-
-
-def record(value: bytes | None = None, key: bytes | None = b"P-1", **fields: Any) -> Record:
-    given = {"topic": "mail.sends.v1", "partition": 3, "offset": 41, "timestamp": invented.T, **fields}
-    return Record(key=key, value=orjson.dumps(invented.send()) if value is None else value, **given)
+from tests.support.one_send import CLEAR, SEND_JUDGE, send_record
 
 
 def judged(one: Record, *facts: invented.Event) -> Judged:
-    return JUDGE.judge(one, invented.store(*facts), invented.T)
+    return SEND_JUDGE.judge(one, invented.store(*facts), invented.T)
 
 
 def headers(one: Judged) -> dict[str, str]:
@@ -49,7 +42,7 @@ def headers(one: Judged) -> dict[str, str]:
 
 
 def test_clear_send_judged_then_the_very_bytes_go_to_cleared() -> None:
-    one = record(headers=[("trace", b"\x00\x01"), ("ce_id", b"forged"), ("Gate-Verdict", b"clear")])
+    one = send_record(headers=[("trace", b"\x00\x01"), ("ce_id", b"forged"), ("Gate-Verdict", b"clear")])
     found = judged(one, *CLEAR)
     (output,) = found.outputs
 
@@ -70,7 +63,7 @@ def test_clear_send_judged_then_the_very_bytes_go_to_cleared() -> None:
 
 
 def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> None:
-    one = record(key=None)
+    one = send_record(key=None)
     found = judged(one, invented.source())
     (output,) = found.outputs
 
@@ -83,7 +76,7 @@ def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> No
 
 
 def test_a_reason_of_a_newer_release_then_the_header_is_rendered_and_says_so() -> None:
-    header = orjson.loads(headers(judged(record(), invented.source()))["gate-decision"])
+    header = orjson.loads(headers(judged(send_record(), invented.source()))["gate-decision"])
     header["reasons"][0] |= {"code": "OF_TOMORROW", "says": {"case": "x"}}
     first, *rest = rendered(orjson.dumps(header)).reasons
     assert ("OF_TOMORROW" in first.ja, "OF_TOMORROW" in first.en, first.remedy) == (True, True, ())
@@ -112,7 +105,7 @@ def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
         delivery={"name": "見本 花子", "lines": ["緑山県若葉市1-1"], "email": "h@mail.example"}, match=[]
     )
     source = invented.source(contact_points=[{"id": "cp-1", "written": value["delivery"]}])
-    found = judged(record(orjson.dumps(value)), source, invented.consent(), invented.suppression(token="cp-1"))
+    found = judged(send_record(orjson.dumps(value)), source, invented.consent(), invented.suppression(token="cp-1"))
     read = AuditRecord.model_validate_json(found.audit)
 
     assert read.send is not None
@@ -132,7 +125,7 @@ HOUSE = {"name": "見本花子 様", "lines": ["緑山県若葉市青葉町一�
 
 
 def sent(delivery: dict[str, Any] | None, **fields: Any) -> Record:
-    return record(orjson.dumps(invented.send(delivery=delivery, **fields)))
+    return send_record(orjson.dumps(invented.send(delivery=delivery, **fields)))
 
 
 def test_delivery_near_a_stop_and_a_source_then_the_record_holds_the_scores_and_replays() -> None:
@@ -186,23 +179,23 @@ def replayed(found: Judged) -> tuple[str, ...]:
     again["contact_point"]["token"] = invented.token("nobody")
     one = Send.model_validate_json(json.dumps(again))
     return decide(
-        one, read_snapshot(canonical(read["facts"])), invented.store().reference, JUDGE.packs, invented.T
+        one, read_snapshot(canonical(read["facts"])), invented.store().reference, SEND_JUDGE.packs, invented.T
     ).codes
 
 
 def test_controller_suspended_at_the_instant_of_a_clearance_then_the_next_piece_is_withheld() -> None:
     store = invented.store(*CLEAR)
-    first = JUDGE.judge(record(), store, invented.T)
+    first = SEND_JUDGE.judge(send_record(), store, invented.T)
     topic, value = invented.controller(suspended_since="2026-11-01")
     store.apply(fact(topic, 0, 99, None, orjson.dumps(value)))
 
     assert first.verdict == "clear"
-    assert JUDGE.judge(record(), store, invented.T).codes == ("SENDING_SUSPENDED",)
+    assert SEND_JUDGE.judge(send_record(), store, invented.T).codes == ("SENDING_SUSPENDED",)
 
 
 def test_decision_id_given_then_as_the_specification_says() -> None:
     text = b"\x00".join((b"gate/did/1", b"mail.sends.v1", b"3", b"41", b"intake"))
-    assert judged(record()).did == base64.b32encode(hashlib.sha256(text).digest()).decode()[:26]
+    assert judged(send_record()).did == base64.b32encode(hashlib.sha256(text).digest()).decode()[:26]
 
 
 def test_provider_check_recorded_then_without_its_texts() -> None:
@@ -214,7 +207,7 @@ def test_provider_check_recorded_then_without_its_texts() -> None:
         "how_obtained": "通販",
         "basis": "consent",
     }
-    found = judged(record(), invented.source(method="indirect.partner", check=check))
+    found = judged(send_record(), invented.source(method="indirect.partner", check=check))
     assert found.codes == ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING")
     for secret in ("さくら", "緑山", "見本", "通販"):
         assert secret.encode() not in found.audit
@@ -230,39 +223,39 @@ class _Broken(FactStore):
 
 
 def test_defect_on_one_record_then_that_one_is_withheld_without_its_values() -> None:
-    found = JUDGE.judge(record(), _Broken(), invented.T)
+    found = SEND_JUDGE.judge(send_record(), _Broken(), invented.T)
     assert (found.codes, found.failed, found.dead) == (("DECISION_FAILED",), True, False)
     assert found.outputs[0].topic == "review"
     assert "見本".encode() not in found.audit
     assert AuditRecord.model_validate_json(found.audit).reasons[0].says["type"] == "ValueError"
-    other = record(orjson.dumps(invented.send(recipient_id="P-2")), key=None)
-    assert JUDGE.judge(other, _Broken(), invented.T).failed is False
+    other = send_record(orjson.dumps(invented.send(recipient_id="P-2")), key=None)
+    assert SEND_JUDGE.judge(other, _Broken(), invented.T).failed is False
 
 
 def test_defect_anywhere_then_the_same_fingerprint_for_the_same_place() -> None:
-    first, second = (JUDGE.judge(record(offset=n), _Broken(), invented.T) for n in (1, 2))
+    first, second = (SEND_JUDGE.judge(send_record(offset=n), _Broken(), invented.T) for n in (1, 2))
     prints = [json.loads(one.audit)["reasons"][0]["says"]["fingerprint"] for one in (first, second)]
     assert prints[0] == prints[1]
 
 
 def test_recipient_on_another_partition_than_murmur2s_then_refused_unless_settings_judge_it() -> None:
     there = partition_of(b"P-1", 8)
-    assert judged(record(partition=there), *CLEAR).misplaced is False
+    assert judged(send_record(partition=there), *CLEAR).misplaced is False
     for key in (b"P-1", None):
-        found = judged(record(key=key, partition=(there + 1) % 8), *CLEAR)
+        found = judged(send_record(key=key, partition=(there + 1) % 8), *CLEAR)
         assert (found.verdict, found.codes, found.misplaced) == ("block", ("EVENT_INVALID",), True)
         assert dict(found.outputs[0].headers)["gate-remedy"] == b"partitioner=murmur2_random"
-        assert found.outputs[0].value == record().value
-    judge = Judge(JUDGE.packs, 8, tokens=invented.TOKENS, judge_misplaced=True)
-    found = judge.judge(record(partition=(there + 1) % 8), invented.store(*CLEAR), invented.T)
+        assert found.outputs[0].value == send_record().value
+    judge = Judge(SEND_JUDGE.packs, 8, tokens=invented.TOKENS, judge_misplaced=True)
+    found = judge.judge(send_record(partition=(there + 1) % 8), invented.store(*CLEAR), invented.T)
     assert (found.verdict, found.misplaced) == ("clear", True)
 
 
 def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
     some = [
-        judged(record(offset=10), *CLEAR),
-        judged(record(offset=11), invented.source()),
-        judged(record(b"x", offset=13), *CLEAR),
+        judged(send_record(offset=10), *CLEAR),
+        judged(send_record(offset=11), invented.source()),
+        judged(send_record(b"x", offset=13), *CLEAR),
     ]
     value = manifest(
         writer="worker-0",
@@ -273,7 +266,7 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
         dead_facts=1,
         as_of={"consents": [5, 7]},
         prev="0" * 64,
-        policy=JUDGE.packs.at(invented.T),
+        policy=SEND_JUDGE.packs.at(invented.T),
         t0=invented.T,
         t1=invented.T + 5,
     )

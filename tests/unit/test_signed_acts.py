@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import orjson
@@ -17,34 +16,9 @@ from schemas.record import Record
 from streams.worker.batch_input import cancels
 from streams.worker.intake import InputRange
 from tests.support import invented, staff
-from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.desk import TWO, YOUNG
 from tests.support.facts import fact
-
-AT = staff.instant(invented.T)
-
-
-class Office(Desk):
-    """A desk whose people sign as a test says. `by`: whose key signs; `word`: the console signs for the person.
-
-    `by` is empty for the person of the act, and None for nobody.
-    """
-
-    def __init__(self, *facts: invented.Event) -> None:
-        super().__init__(*facts)
-        self.by: str | None = ""
-        self.word = False
-        self.sign = self._sign
-
-    def _sign(self, record: Record) -> list[tuple[str, bytes]]:
-        if self.by is None:
-            return []
-        value = record.value or b""
-        return [worded(value)] if self.word else [staff.over(value, self.by or None, at=AT)]
-
-
-def worded(value: bytes) -> tuple[str, bytes]:
-    """The header by which the console signs an act for the person in its `by`."""
-    return staff.over(value, at=AT, word="password")
+from tests.support.office import SIGNED_AT, Office, acted_by
 
 
 @pytest.fixture
@@ -54,14 +28,10 @@ def desk() -> Office:
     return found
 
 
-def by(person: str, act_id: str = "a-1", **more: Any) -> dict[str, Any]:
-    return {"by": person, "act_id": act_id, "at": AT, **more}
-
-
 def test_release_that_a_reviewer_signed_then_the_piece_goes_out_and_the_record_names_the_signature(
     desk: Office,
 ) -> None:
-    assert desk.act("release", **by("kenji", evidence_ref="form-1")) == ("cleared", None)
+    assert desk.act("release", **acted_by("kenji", evidence_ref="form-1")) == ("cleared", None)
     act = desk.records[-1].act
     assert act
     assert act.signed
@@ -79,17 +49,17 @@ def test_release_of_nobody_then_it_is_refused_on_record_and_nothing_changes(
     desk: Office, signer: str | None, person: str, code: str
 ) -> None:
     desk.by, before = signer, dict(desk.ledger)
-    assert desk.act("release", **by(person, evidence_ref="form-1")) == ("refused", code)
+    assert desk.act("release", **acted_by(person, evidence_ref="form-1")) == ("refused", code)
     act = desk.records[-1].act
     assert act
     assert act.signed is None
     assert desk.ledger == before
     desk.by = ""
-    assert desk.act("release", **by("kenji", evidence_ref="form-1")) == ("cleared", None), "nothing was used up"
+    assert desk.act("release", **acted_by("kenji", evidence_ref="form-1")) == ("cleared", None), "nothing was used up"
 
 
 def test_copy_of_a_signed_act_then_it_is_refused_until_it_is_too_old_anyway(desk: Office) -> None:
-    note = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
+    note = invented.item_act("note", desk.told(), **acted_by("kenji", "n-1"))
     assert [desk.judged(note) for _ in range(2)] == [("recorded", None), ("refused", "seen_before")]
     desk.at += 10 * 60_000 + 1
     assert desk.judged(note) == ("refused", "too_old")
@@ -97,7 +67,7 @@ def test_copy_of_a_signed_act_then_it_is_refused_until_it_is_too_old_anyway(desk
 
 
 def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: Office) -> None:
-    act = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
+    act = invented.item_act("note", desk.told(), **acted_by("kenji", "n-1"))
     later = msgspec.structs.replace(desk.now, at=desk.at + 5 * 3_600_000)
     codes = []
     for offset in (1, 2):
@@ -110,14 +80,14 @@ def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: O
 
 
 def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> None:
-    act = invented.item_act("note", desk.told(), **by("kenji", "n-1"))
+    act = invented.item_act("note", desk.told(), **acted_by("kenji", "n-1"))
     assert desk.judged(act) == ("recorded", None)
     assert desk.state.seen("n-1")
     desk.at += 12 * 60_000
     late = staff.instant(desk.at)
     desk.sign = lambda record: [staff.header(decode("acts", None, record.value), at=late)]
     desk.encode = lambda said: canonical(said)
-    value = invented.item_act("note", desk.told(), **by("kenji", "n-2", at=late))
+    value = invented.item_act("note", desk.told(), **acted_by("kenji", "n-2", at=late))
     model = decode("acts", None, canonical(value))
     assert desk.judged(staff.signatures.encode(model))[0] == "recorded"
     assert not desk.state.seen("n-1")
@@ -127,28 +97,28 @@ def test_two_people_needed_then_the_consoles_word_is_enough_for_neither() -> Non
     desk = Office(*TWO)
     desk.send()
     desk.word = True
-    first = by("kenji", evidence_ref="form-1")
+    first = acted_by("kenji", evidence_ref="form-1")
     assert desk.act("release", **first) == ("refused", "vouched_not_enough")
     desk.word = False
     assert desk.act("release", **{**first, "act_id": "a-2"}) == ("waiting", None)
     desk.word = True
-    assert desk.act("approve", **by("yuki", "b-1")) == ("refused", "vouched_not_enough")
+    assert desk.act("approve", **acted_by("yuki", "b-1")) == ("refused", "vouched_not_enough")
     desk.word = False
-    assert desk.act("approve", **by("kenji", "b-2")) == ("refused", "role")
-    assert desk.act("approve", **by("yuki", "b-3")) == ("cleared", None)
+    assert desk.act("approve", **acted_by("kenji", "b-2")) == ("refused", "role")
+    assert desk.act("approve", **acted_by("yuki", "b-3")) == ("cleared", None)
     desk.check_anew()
 
 
 def test_person_of_another_controller_then_the_act_is_refused(desk: Office) -> None:
     staff.known(desk.store.log, "mio", at=desk.at, controllers=["aoi"])
-    assert desk.act("release", **by("mio", evidence_ref="form-1")) == ("refused", "role")
-    assert desk.campaign("cancel", by="mio", at=AT) == [("refused", "")]
+    assert desk.act("release", **acted_by("mio", evidence_ref="form-1")) == ("refused", "role")
+    assert desk.campaign("cancel", by="mio", at=SIGNED_AT) == [("refused", "")]
 
 
 def test_hand_off_of_an_approver_then_it_hands_on_and_a_copy_does_not() -> None:
     desk = Office(invented.source(), invented.consent())
     desk.send()
-    outcomes = [[outcome for outcome, _ in desk.campaign("handoff", by="yuki", at=AT)] for _ in range(2)]
+    outcomes = [[outcome for outcome, _ in desk.campaign("handoff", by="yuki", at=SIGNED_AT)] for _ in range(2)]
     assert outcomes == [["handed", "done"], ["refused"]]
 
 
@@ -161,7 +131,7 @@ def test_cancellation_of_nobody_then_it_neither_overtakes_the_facts_nor_ends_a_h
 
 
 def campaign_act(kind: str) -> ActRecord:
-    said = {"v": 1, "kind": kind, "act_id": kind, "at": AT, "by": "yuki", "subject": "campaign/K-1"}
+    said = {"v": 1, "kind": kind, "act_id": kind, "at": SIGNED_AT, "by": "yuki", "subject": "campaign/K-1"}
     return ActRecord.of(Record("mail.acts.v1", 3, 1, 0, b"campaign/K-1", orjson.dumps(said)))
 
 
@@ -169,12 +139,12 @@ def test_campaign_of_nobody_then_nothing_is_recalled() -> None:
     desk = Office(invented.source(), invented.consent())
     desk.send()
     desk.by = None
-    assert desk.campaign("cancel", by="yuki", at=AT) == [("refused", "")]
+    assert desk.campaign("cancel", by="yuki", at=SIGNED_AT) == [("refused", "")]
 
 
 # the fact of a readmission
 
-ERASURE = {"v": 1, "kind": "erasure", "suppression_id": "erase-1", "received_at": AT, "recipient_id": "P-1"}
+ERASURE = {"v": 1, "kind": "erasure", "suppression_id": "erase-1", "received_at": SIGNED_AT, "recipient_id": "P-1"}
 CORRECTED = canonical({**ERASURE, "state": "corrected"})
 
 
@@ -188,9 +158,9 @@ def test_correction_of_an_erasure_then_only_a_managers_signature_frees_the_perso
     assert desk.send(event_id="E-1").codes == ("SUBJECT_ERASED",)
     corrected(desk)
     assert "SUBJECT_ERASED" in desk.send(event_id="E-2").codes
-    corrected(desk, staff.correction(CORRECTED, "kenji", at=AT))
+    corrected(desk, staff.correction(CORRECTED, "kenji", at=SIGNED_AT))
     assert "SUBJECT_ERASED" in desk.send(event_id="E-3").codes
-    corrected(desk, staff.correction(CORRECTED, "taro", at=AT))
+    corrected(desk, staff.correction(CORRECTED, "taro", at=SIGNED_AT))
     assert "SUBJECT_ERASED" not in desk.send(event_id="E-9").codes
 
 

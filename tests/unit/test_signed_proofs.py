@@ -23,8 +23,8 @@ from gatekeeper.policy.packs import load
 from schemas.codec import canonical
 from tests.support import invented, staff
 from tests.support.desk import YOUNG
+from tests.support.office import SIGNED_AT, Office, acted_by
 from tests.support.trails import Step, Trail, alone, signing_key
-from tests.unit.test_signed_acts import AT, Office, by
 
 WORKER = signing_key(f"{staff.ORIGIN}/worker")
 PEOPLE = staff.person_lines(arrived=invented.T)
@@ -66,12 +66,12 @@ def records() -> dict[str, bytes]:
     """Audit records: of a send, a release by a reviewer's own key, a note by the console's word, an unsigned act."""
     desk = Office(*YOUNG)
     desk.send()
-    desk.act("release", **by("kenji", evidence_ref="form-1"))
-    desk.act("note", 0, **by("kenji", "n-0"))
+    desk.act("release", **acted_by("kenji", evidence_ref="form-1"))
+    desk.act("note", 0, **acted_by("kenji", "n-0"))
     desk.word, desk.at = True, desk.at + 1
-    desk.act("note", 0, **by("yuki", "n-1"))
+    desk.act("note", 0, **acted_by("yuki", "n-1"))
     desk.by = None
-    desk.act("note", 0, **by("yuki", "n-2"))
+    desk.act("note", 0, **acted_by("yuki", "n-2"))
     names = ("send", "release", "own", "vouched", "refused")
     return dict(zip(names, (judged.audit for judged in desk.all), strict=True))
 
@@ -97,7 +97,7 @@ def test_other_people_made_up_from_the_first_on_then_the_check_names_the_first_o
 
 def test_the_proof_then_only_of_a_signed_act_it_names_people_and_those_of_its_time(records: dict[str, bytes]) -> None:
     assert written(records["send"])["people"] == written(records["refused"])["people"] == []
-    policy = staff.signed({"v": 1, "kind": "controller", "id": "C-1", "name": "C"}, "hanako", at=AT)
+    policy = staff.signed({"v": 1, "kind": "controller", "id": "C-1", "name": "C"}, "hanako", at=SIGNED_AT)
     later = [*PEOPLE, *staff.person_lines(arrived=invented.T, lines=policy, first=50)]
     later += staff.person_lines(
         arrived=invented.T + 60_000, lines=[staff.line(staff.person("kenji", keys=[]))], first=60
@@ -221,10 +221,10 @@ def revoked(records: dict[str, bytes]) -> Trials:
     for name, said in {
         "no key": staff.person("kenji", keys=[]),
         "another key": staff.person("kenji", keys=[{"id": "k1", "method": "key", "public": staff.key("x").public}]),
-        "over": staff.person("kenji", until=AT),
+        "over": staff.person("kenji", until=SIGNED_AT),
         "not begun": staff.person("kenji", **{"from": "2027-01-01T00:00:00.000Z"}),
     }.items():
-        lines = staff.signed(said, "hanako", "taro", at=AT)
+        lines = staff.signed(said, "hanako", "taro", at=SIGNED_AT)
         ended = staff.person_lines(arrived=invented.T, lines=lines, first=50)
         yield name, written(records["release"], people=[*PEOPLE, *ended])
 
@@ -265,10 +265,10 @@ def acted() -> list[Judged]:
     desk = Office(*YOUNG)
     desk.send()
     for number in range(3):
-        desk.act("note", 0, **by("kenji", f"n-{number}"))
-    desk.act("note", 0, **by("hanako", "n-3"))
+        desk.act("note", 0, **acted_by("kenji", f"n-{number}"))
+    desk.act("note", 0, **acted_by("hanako", "n-3"))
     desk.word = True
-    desk.act("note", 0, **by("yuki", "n-4"))
+    desk.act("note", 0, **acted_by("yuki", "n-4"))
     return desk.all
 
 
@@ -329,7 +329,7 @@ def test_an_export_without_the_record_of_a_person_then_their_acts_are_nobodys(
 
 
 def test_an_export_with_a_key_that_had_ended_then_its_acts_are_nobodys(tmp_path: Path, acted: list[Judged]) -> None:
-    ended = staff.signed(staff.person("kenji", keys=[]), "hanako", "taro", at=AT)
+    ended = staff.signed(staff.person("kenji", keys=[]), "hanako", "taro", at=SIGNED_AT)
     report = exported(
         tmp_path / "export", acted, [*PEOPLE, *staff.person_lines(arrived=invented.T, lines=ended, first=50)]
     )

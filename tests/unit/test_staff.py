@@ -1,6 +1,4 @@
 from base64 import b64encode
-from hashlib import sha256
-from itertools import count
 
 import orjson
 import pytest
@@ -9,7 +7,6 @@ from pydantic import ValidationError
 from gatekeeper import person_keys
 from gatekeeper.audit.tlog.merkle import root
 from gatekeeper.errors import UsageError
-from gatekeeper.staff.endorsements import Endorsements, Referred
 from gatekeeper.staff.message import act_subject, digest, message, tree_message
 from gatekeeper.staff.roster import Member, Roster
 from gatekeeper.staff.signature_check import challenge, proven
@@ -20,41 +17,17 @@ from schemas.events.staff import ActSignature, StaffKey
 from schemas.record import Record
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64url
+from tests.support.reference_log import T0, ReferenceLog
 
-T0 = 1_790_000_000_000
 AT = staff.instant(T0)
 CONTROLLER = {"v": 1, "kind": "controller", "id": "MIDORI", "name": "みどり小売"}
 NOTICE = {"v": 1, "kind": "notice", "id": "N1", "controller_id": "MIDORI", "purposes": ["dm"], "complete": True}
 PURPOSE = {"v": 1, "kind": "purpose", "id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True}
 
 
-class Log:
-    """A log of `reference` with its fold; `names` are the records that count, in that order."""
-
-    def __init__(self, *, origin=staff.ORIGIN):
-        self.fold = Endorsements(origin)
-        self.records = []
-        self.names = []
-        self._offsets = count()
-
-    def write(self, lines, *, at=T0):
-        for name, value in lines:
-            said = orjson.loads(value)
-            self.records.append(Referred((0, next(self._offsets)), at, name, sha256(value).hexdigest(), said, None))
-            self._take(self.records[-1])
-        return self
-
-    def _take(self, record):
-        if standing := self.fold.take(record):
-            self.names.append((standing.record.name, standing.arrived))
-
-    def counts(self, name):
-        return name in [one for one, _ in self.names]
-
-
 @pytest.fixture
 def log():
-    return Log().write(staff.founding(at=AT))
+    return ReferenceLog().write(staff.founding(at=AT))
 
 
 def signed(said, *by, **more):
@@ -73,7 +46,7 @@ def test_the_records_of_the_founding_are_records_of_reference():
 
 
 def test_a_record_from_before_the_first_person_counts_unsigned_until_a_manager_signs_it():
-    log = Log().write([staff.line(CONTROLLER)]).write(staff.founding(at=AT))
+    log = ReferenceLog().write([staff.line(CONTROLLER)]).write(staff.founding(at=AT))
     assert log.counts("controller/MIDORI")
     assert [*log.fold.unsigned] == ["controller/MIDORI"]
     log.write(signed(CONTROLLER, "taro")[1:])
@@ -82,7 +55,7 @@ def test_a_record_from_before_the_first_person_counts_unsigned_until_a_manager_s
 
 
 def test_a_first_person_without_the_role_or_a_key_founds_nothing():
-    log = Log().write([staff.line(staff.person("yuki")), staff.line(staff.person("taro", keys=[]))])
+    log = ReferenceLog().write([staff.line(staff.person("yuki")), staff.line(staff.person("taro", keys=[]))])
     assert log.fold.roster.began is None
     assert [name for name, *_ in log.fold.waiting] == ["staff/yuki", "staff/taro"]
 
@@ -141,7 +114,7 @@ def test_ids_that_somebody_typed_count_for_nothing(log):
 
 
 def test_a_person_is_one_person_under_two_spellings_and_with_two_keys():
-    log = Log().write(staff.founding(at=AT))
+    log = ReferenceLog().write(staff.founding(at=AT))
     second = {"id": "k2", "method": "key", "public": staff.key("hanako", "k2").public}
     keys = [*staff.person("hanako")["keys"], second]
     log.write(signed(staff.person("hanako", keys=keys), "hanako", "taro"))

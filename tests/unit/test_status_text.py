@@ -19,30 +19,14 @@ from gatekeeper.console.pages.reasons import citing
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.office.fleet import Fleet
 from gatekeeper.policy.packs import load
 from gatekeeper.texts import text
 from gatekeeper.words import Words
 from streams.worker.app import create_app
 from tests.support import invented, staff
 from tests.support.facts import fact
+from tests.support.status_lines import QUIET_FLEET, QUIET_STATE, status_shown
 from tests.support.world import World
-
-QUIET = Fleet(invented.T, "Stable", (), (), None, 15_000)
-STATE: dict[str, Any] = {
-    "mode": "live",
-    "partitions": [],
-    "lag": 0,
-    "workers": [],
-    "seal": None,
-    "asked": 0,
-    "verdicts": {},
-    "transactions": [],
-    "unreadable_facts": [],
-    "purposes": {"registered": 1, "unread": []},
-    "misplaced": 0,
-    "signatures": {"acts": "signed", "waiting": [], "unsigned": [], "refused": []},
-}
 
 
 def readiness(*facts: invented.Event) -> dict[str, Any]:
@@ -59,13 +43,6 @@ def readiness(*facts: invented.Event) -> dict[str, Any]:
     return asyncio.run(read())
 
 
-def shown(answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
-    worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
-    signatures = answer.get("signatures") or STATE["signatures"]
-    status_text.show({**STATE, "worker": worker, "signatures": signatures}, QUIET)
-    return capsys.readouterr().out
-
-
 def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -74,11 +51,13 @@ def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
     answer = readiness(*nos, invented.consent(state="Withdrawn", notice_id=None))
     place = f"consents/0/{len(invented.REFERENCE)}"
     assert answer["read_wide"] == [{"name": "controller/C-TYPO", "people": 3, "record": place}]
-    assert text("cli.status_read_wide", name="controller/C-TYPO", people=3, record=place) in shown(answer, capsys)
+    assert text("cli.status_read_wide", name="controller/C-TYPO", people=3, record=place) in status_shown(
+        answer, capsys
+    )
 
 
 def test_a_provisional_policy_then_the_reminder_names_it_and_its_day(capsys: pytest.CaptureFixture[str]) -> None:
-    said = shown({"policy_provisional": {"jp-pmark@2": "2028-07-16"}}, capsys)
+    said = status_shown({"policy_provisional": {"jp-pmark@2": "2028-07-16"}}, capsys)
     assert text("cli.status_policy_provisional", policy="jp-pmark@2", since="2028-07-16") in said
 
 
@@ -86,7 +65,7 @@ def test_a_stop_of_a_key_that_the_worker_lacks_then_the_action_names_the_key(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     answer = readiness(invented.source(), invented.suppression(token="cp-1", key=2))
-    said = shown(answer, capsys)
+    said = status_shown(answer, capsys)
     assert text("cli.status_token_key_missing", key="t1k2", stops="1", sources="0") in said
     assert text("cli.status_token_key", key="t1", stops="0", sources="1") in said
     assert [use["key"] for use in status_text.missing_keys(answer)] == ["t1k2"]
@@ -127,7 +106,7 @@ def test_records_that_lack_a_signature_then_each_is_named_with_what_it_needs(
     assert [(one["record"], one["signed_by"]) for one in found["waiting"]] == [("register/mail-preference", [])]
     assert [(one["record"], one["code"]) for one in found["refused"]] == [("register/mail-preference", "role")]
     assert "controller/C1" in found["unsigned"]
-    said = shown(answer, capsys)
+    said = status_shown(answer, capsys)
     assert text("cli.status_reference_waits", **{**found["waiting"][0], "signed_by": "-"}) in said
     assert text("act.refused_role") in said
     assert text("cli.status_acts_unsigned") not in said
@@ -142,5 +121,7 @@ def test_a_partition_whose_sealing_is_held_then_status_and_readyz_say_which_comm
     answer = readiness()
     assert answer["sealing_held"] == {"2": "gatekeeper audit branch 2"}
     worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
-    status_text.show({**STATE, "worker": worker}, replace(QUIET, seal=SealStatus(3, invented.T, held=(one,))))
+    status_text.show(
+        {**QUIET_STATE, "worker": worker}, replace(QUIET_FLEET, seal=SealStatus(3, invented.T, held=(one,)))
+    )
     assert text("cli.status_sealing_held", partition=2, offset=70) in capsys.readouterr().out

@@ -29,7 +29,7 @@ from schemas.codec import decode
 from tests.support import invented
 from tests.support.golden_cases import CASES, events, millis
 from tests.support.invented import decide
-from tests.unit.test_policy import SHIPPED
+from tests.support.policies import SHIPPED
 
 ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
 

@@ -9,55 +9,17 @@ import pytest
 
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
-from gatekeeper.audit.log.witness import Witness
-from gatekeeper.audit.log.writer import LogWriter
-from gatekeeper.audit.tlog.notes import open_checkpoint, parse_vkey
+from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.errors import IntegrityError
-from gatekeeper.keys import Keys
-
-
-class Place:
-    """A log and its witness, in folders of their own."""
-
-    def __init__(self, folder: Path, *, log: str = "gate.example", witness: str = "gate.example/witness") -> None:
-        self.folder = folder
-        self.keys = Keys(folder / "keys")
-        self.keys.make("log", log)
-        self.keys.make("witness", witness)
-
-    def log(self) -> LogWriter:
-        verifiers = self.keys.public("log")
-        return LogWriter(AtomicStore(self.folder / "log"), signer=lambda: self.keys.signer("log"), verifiers=verifiers)
-
-    def seal(self, *leaves: bytes) -> LogWriter:
-        log = self.log()
-        for leaf in leaves:
-            log.append(leaf)
-        log.seal(b"")
-        return log
-
-    def look(self, now: int = 1_750_000_000, *, first: bool | None = None) -> tuple[int, bool] | None:
-        memory, log = AtomicStore(self.folder / "memory"), AtomicStore(self.folder / "log")
-        witness = Witness(log, memory, signer=self.keys.signer("witness"), verifiers=self.keys.public("log"))
-        found = witness.look(now=now, first=not witness.remembers if first is None else first)
-        return (found[0].size, found[1]) if found else None
-
-    def cosigned(self) -> int:
-        """Returns the size of the newest tree that the witness cosigned, 0 where there is none."""
-        (key,) = self.keys.public("witness")
-        for file in (self.folder / "log/witness").glob("*"):
-            found = open_checkpoint(file.read_text())
-            assert found.note.signed(key)
-            return found.size
-        return 0
+from tests.support.witnessed_log import WitnessedLog
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path) -> WitnessedLog:
+    return WitnessedLog(tmp_path)
 
 
-def test_given_a_log_that_grows_then_each_checkpoint_is_cosigned_once(place: Place) -> None:
+def test_given_a_log_that_grows_then_each_checkpoint_is_cosigned_once(place: WitnessedLog) -> None:
     assert place.look() is None
     place.seal(*(b"%d" % n for n in range(300)))
     assert [place.look(), place.look()] == [(300, True), (300, False)]
@@ -67,7 +29,7 @@ def test_given_a_log_that_grows_then_each_checkpoint_is_cosigned_once(place: Pla
 
 @pytest.mark.parametrize("end", ["\r", "\f", "\x85", "\u2028"])
 def test_given_a_signature_whose_name_holds_another_end_of_line_then_the_sealer_takes_the_witness_s_alone(
-    place: Place, end: str
+    place: WitnessedLog, end: str
 ) -> None:
     log = place.seal(b"one")
     place.look()
@@ -78,7 +40,7 @@ def test_given_a_signature_whose_name_holds_another_end_of_line_then_the_sealer_
     assert (standing, stranger in standing) == (file.read_bytes(), False)
 
 
-def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_is_of(place: Place) -> None:
+def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_is_of(place: WitnessedLog) -> None:
     log = place.seal(b"one")
     place.look()
     (file,) = (place.folder / "log/witness").iterdir()
@@ -95,14 +57,14 @@ def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_i
     assert not log.cosign(file.read_bytes(), witnesses)
 
 
-def forked(place: Place) -> None:
+def forked(place: WitnessedLog) -> None:
     """Rewrites history with the log's own key."""
     shutil.rmtree(place.folder / "log/tile")
     (place.folder / "log/checkpoint").unlink()
     place.seal(*(b"other %d" % n for n in range(400)))
 
 
-def test_given_a_log_rewritten_with_its_own_key_then_4_and_not_cosigned(place: Place) -> None:
+def test_given_a_log_rewritten_with_its_own_key_then_4_and_not_cosigned(place: WitnessedLog) -> None:
     place.seal(*(b"%d" % n for n in range(300)))
     place.look()
     forked(place)
@@ -114,7 +76,7 @@ def test_given_a_log_rewritten_with_its_own_key_then_4_and_not_cosigned(place: P
 
 
 @pytest.mark.parametrize("cut", ["shorter", "gone"])
-def test_given_a_log_that_was_cut_then_4_and_not_cosigned(place: Place, cut: str) -> None:
+def test_given_a_log_that_was_cut_then_4_and_not_cosigned(place: WitnessedLog, cut: str) -> None:
     place.seal(*(b"%d" % n for n in range(10)))
     shutil.copytree(place.folder / "log", place.folder / "old")
     place.seal(b"more")
@@ -128,14 +90,14 @@ def test_given_a_log_that_was_cut_then_4_and_not_cosigned(place: Place, cut: str
     assert place.cosigned() == 0
 
 
-def test_given_a_crash_between_remembering_and_cosigning_then_the_next_look_cosigns(place: Place) -> None:
+def test_given_a_crash_between_remembering_and_cosigning_then_the_next_look_cosigns(place: WitnessedLog) -> None:
     place.seal(b"one")
     place.look()
     shutil.rmtree(place.folder / "log/witness")
     assert place.look() == (1, True)
 
 
-def test_given_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_first_look(place: Place) -> None:
+def test_given_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_first_look(place: WitnessedLog) -> None:
     place.seal(*(b"%d" % n for n in range(300)))
     tile = place.folder / "log/tile/0/001.p/44"
     tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
@@ -145,7 +107,9 @@ def test_given_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_fir
     assert place.cosigned() == 0
 
 
-def test_given_a_key_of_the_log_that_was_rotated_then_it_is_cosigned_and_one_unknown_is_not(place: Place) -> None:
+def test_given_a_key_of_the_log_that_was_rotated_then_it_is_cosigned_and_one_unknown_is_not(
+    place: WitnessedLog,
+) -> None:
     place.seal(b"one")
     place.look()
     place.keys.make("log", "gate.example")
@@ -157,7 +121,7 @@ def test_given_a_key_of_the_log_that_was_rotated_then_it_is_cosigned_and_one_unk
     assert told.value.key == "error.log_checkpoint_wrong"
 
 
-def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look(place: Place) -> None:
+def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look(place: WitnessedLog) -> None:
     place.seal(b"one")
     place.look()
     (place.folder / "memory/seen").write_text("")
@@ -166,7 +130,7 @@ def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look
     assert told.value.key == "error.witness_memory"
 
 
-def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still_verified(place: Place) -> None:
+def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still_verified(place: WitnessedLog) -> None:
     place.seal(b"one")
     former = (place.folder / "log/checkpoint").read_text()
     place.keys.make("log", "gate.example")
@@ -183,7 +147,7 @@ def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still
 
 
 def test_given_a_lost_memory_then_4_and_not_cosigned_until_somebody_says_that_it_is_the_first_look(
-    place: Place,
+    place: WitnessedLog,
 ) -> None:
     with pytest.raises(IntegrityError) as told:  # also while there is no log: it may be lost together with the memory
         place.look(first=False)
@@ -199,11 +163,11 @@ def test_given_a_lost_memory_then_4_and_not_cosigned_until_somebody_says_that_it
 
 
 def test_given_a_witness_of_another_of_our_logs_then_4_and_not_cosigned(tmp_path: Path) -> None:
-    place = Place(tmp_path, log="mail.gatekeeper", witness="trial.gatekeeper/witness")
+    place = WitnessedLog(tmp_path, log="mail.gatekeeper", witness="trial.gatekeeper/witness")
     place.seal(b"one")
     with pytest.raises(IntegrityError) as told:
         place.look()
     assert (told.value.key, place.cosigned()) == ("error.witness_other_log", 0)
-    outside = Place(tmp_path / "outside", log="mail.gatekeeper", witness="notary.example")
+    outside = WitnessedLog(tmp_path / "outside", log="mail.gatekeeper", witness="notary.example")
     outside.seal(b"one")
     assert outside.look() == (1, True)

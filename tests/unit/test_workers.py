@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from gatekeeper.cli import cores, worker
 from gatekeeper.errors import UsageError
 from streams.worker import workers
-from tests.unit.test_status_text import shown
+from tests.support.status_lines import status_shown
 
 
 def answer(ready: bool, *partitions: int, **more: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_one_does_not_answer_then_the_sum_is_not_ready_whatever_the_other_says(
     found = workers.summed([answer(True, 0), answer(False, 1), None, None], [11, 12, 13, None], [None, None, 70, -9])
     assert (found["ready"], found["partitions"]) == (False, [0, 1])
     assert [row["ready"] for row in found["processes"]] == [True, False, None, None]
-    said = shown(found, capsys)
+    said = status_shown(found, capsys)
     for part in ("process 1: not ready", "process 2: no answer (process id 13)", "process 3: ended with exit code -9"):
         assert part in said
     assert "process 0" not in said

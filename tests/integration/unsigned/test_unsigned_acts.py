@@ -17,11 +17,11 @@ from streams.client import admin, people
 from streams.kafka.broker import Broker
 from streams.worker.app import create_app
 from tests.support import invented, staff
+from tests.support.chains import chains_of, month_tally
 from tests.support.desk import TWO, YOUNG, Desk
 from tests.support.records import Recorded
+from tests.support.status_lines import status_shown
 from tests.support.world import World
-from tests.unit.test_report import a_tally, recorded
-from tests.unit.test_status_text import shown
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_nobody_is_registered_then_status_says_that_acts_need_no_signature(capsy
 
     answer = asyncio.run(read())
     assert answer["signatures"] == {"acts": "unsigned", "waiting": [], "unsigned": [], "refused": []}
-    assert text("cli.status_acts_unsigned") in shown(answer, capsys)
+    assert text("cli.status_acts_unsigned") in status_shown(answer, capsys)
 
 
 def test_acts_of_nobody_then_the_report_says_so_aloud() -> None:
@@ -91,8 +91,8 @@ def test_acts_of_nobody_then_the_report_says_so_aloud() -> None:
     desk.sign = lambda record: []
     desk.send()
     desk.act("note", by="hanako")
-    tally = a_tally()
-    for chain in recorded(desk):
+    tally = month_tally()
+    for chain in chains_of(desk):
         for link in chain.links:
             tally.link(link)
     found = tally.told(made=invented.T, signatures={"acts": "unsigned", "unsigned": []})

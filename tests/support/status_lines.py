@@ -1,0 +1,35 @@
+"""The lines of `gatekeeper status` about one worker, where nothing else is to be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gatekeeper.cli import status_text
+from gatekeeper.office.fleet import Fleet
+from tests.support import invented
+
+QUIET_FLEET = Fleet(invented.T, "Stable", (), (), None, 15_000)
+QUIET_STATE: dict[str, Any] = {
+    "mode": "live",
+    "partitions": [],
+    "lag": 0,
+    "workers": [],
+    "seal": None,
+    "asked": 0,
+    "verdicts": {},
+    "transactions": [],
+    "unreadable_facts": [],
+    "purposes": {"registered": 1, "unread": []},
+    "misplaced": 0,
+    "signatures": {"acts": "signed", "waiting": [], "unsigned": [], "refused": []},
+}
+
+
+def status_shown(answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    """Returns what `gatekeeper status` prints where a worker answers so at `/readyz`."""
+    worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
+    signatures = answer.get("signatures") or QUIET_STATE["signatures"]
+    status_text.show({**QUIET_STATE, "worker": worker, "signatures": signatures}, QUIET_FLEET)
+    return capsys.readouterr().out
