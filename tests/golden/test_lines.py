@@ -25,7 +25,7 @@ UNRUN: Mapping[str, str] = {
     "answer.py:_told": "of coded",
     "answer.py:rendered": "words",
     "decide.py:Decision.primary": "names the first reason, which is locked",
-    "snapshot.py:read_snapshot": "reads back an audit record; tests/unit/test_replay.py holds it against the decision",
+    "snapshot.py:read_snapshot": "reads back an audit record; tests/exports/test_replay.py compares the decision",
     "snapshot.py:_lines": "of read_snapshot",
     "redacted.py:_bare": "runs at import",
     "redacted.py:_kind": "runs at import",
@@ -51,7 +51,7 @@ def lines(code: CodeType) -> set[int]:
 
 def forget() -> None:
     """Empties the caches of what decides, and of all that calls it: a cached line does not run."""
-    cases = ("tests.support.crowd", "tests.support.golden_cases", "tests.support.invented")
+    cases = tuple(f"tests.support.{name}" for name in ("crowd", "golden_cases", "invented", "kept_rules"))
     for name, module in [*sys.modules.items()]:
         if name.startswith(("gatekeeper.deciding", "gatekeeper.knowledge", *cases)):
             for clear in (getattr(one, "cache_clear", None) for one in [*vars(module).values()]):

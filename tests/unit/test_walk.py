@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 from click.testing import CliRunner
+from rich.progress import Progress
 
 from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.cli.audit import command
@@ -31,11 +32,15 @@ def test_from_a_time_on_then_what_was_before_is_passed_and_all_of_it_is_paced_an
     trail, passed, pace = Trail(seed=4, partitions=1).write(6), list[bytes](), Counted()
     times = [orjson.loads(step.value)["t1"] for step in trail.steps]
     since, to = (span(times[number], "UTC").first // 1000 for number in (2, 4))
-    walk = TrailWalk(ExportReader(trail.export(tmp_path / "out")), since, to, pace, passed.append)
+    export, counting = (
+        ExportReader(trail.export(tmp_path / "out")),
+        Progress(disable=True),
+    )  # it counts and draws nothing
+    walk = TrailWalk(export, since, to, pace, passed.append, bar=counting)
     assert [link.offset for link in walk.links(0)] == [step.offset for step in trail.steps[2:4]]
     assert passed == [record for step in trail.steps[:2] for record in step.records]
     every = sum(len(step.records) for step in trail.steps)
-    assert (pace.records, walk.bar.tasks[0].completed) == (every, every)
+    assert (pace.records, counting.tasks[0].completed) == (every, every)
 
 
 def test_replayed_day_by_day_then_each_record_is_derived_once_and_the_same_is_found(tmp_path: Path) -> None:
