@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,26 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parents[2]
+PAGE = HOUSE / "docs" / "how-to" / "send-from-your-platform.md"
 PACKAGES = ("schemas", "gatekeeper", "streams")
 WHOLE = "direct_mail_gatekeeper"
+DECISION = {
+    "gate-decision": json.dumps(
+        {
+            "v": 2,
+            "id": "A" * 26,
+            "at": "2026-11-28T00:00:00.000Z",
+            "verdict": "confirm",
+            "primary": "CONSENT_MISSING",
+            "reasons": [{"code": "CONSENT_MISSING", "clause": "J.8.7", "facts": [], "says": {}}],
+            "notes": [],
+            "obligations": [],
+            "basis": None,
+            "policy": {"id": "jp-pmark", "version": 1, "sha256": "0" * 64},
+        }
+    )
+}
+"""Headers of an item of `review`."""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +95,8 @@ def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_peoples_names_a
     case = shutil.copy(HOUSE / "docs" / "examples" / "case.json", tmp_path)
     assert json.loads(run(gatekeeper, "decide", case, "--json"))["verdict"] == "clear"
     assert "SIGTERM" in run(gatekeeper, "worker", "--help")
+    (snippet,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.S)
+    assert run(python, "-c", f"headers = {DECISION!r}\n{snippet}").startswith("CONSENT_MISSING ")
     free = f"from importlib.util import find_spec as at; print([n for n in {PACKAGES} if at(n)], bool(at('{WHOLE}')))"
     assert run(python, "-I", "-c", free) == "[] True\n"
     entry = f"import os, sys; from pathlib import Path; import {WHOLE}.gatekeeper as g; sys.path.insert(0, str(g.ROOT))"
