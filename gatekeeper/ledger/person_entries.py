@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gatekeeper.ledger.entries import Clearance, clear_key, read_clearance
+from gatekeeper.ledger.entries import ENDING, Clearance, clear_key, read_clearance
 from schemas.codec import canonical
 from schemas.events import Send
 
@@ -68,8 +68,8 @@ def value_of(line: bytes) -> dict[str, Any]:
 
 def over(line: bytes, at: int) -> bool:
     """Tells whether the entry in a line no longer matters at an instant (milliseconds)."""
-    until = value_of(line)["until"]
-    return until is not None and until <= at
+    ending = ENDING.search(line, max(0, len(line) - 40))
+    return ending is not None and ending[1] != b"null" and int(ending[1]) <= at
 
 
 def concerned(lines: bytes) -> bool:

@@ -20,8 +20,8 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.knowledge.tables import MemoryTables
 from gatekeeper.settings import Settings
+from gatekeeper.tables import MemoryTables
 from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import replicas

@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from gatekeeper.errors import IntegrityError
 from schemas.topics import DAY_MS
 from streams.worker.clock import Clock
-from tests.support.world import World, eventually, send_to
+from tests.support.world import World, eventually, send_to, until
 
 CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")
 
@@ -54,6 +54,22 @@ def test_given_duplicates_in_a_chunk_in_the_next_and_after_a_restart_then_one_pi
     informational = [m for m in world.read("review") if dict(m.headers()).get("gate-disposition") == b"informational"]
     assert len(informational) == 4
     assert {audit.clearance for audit in world.audits()} == {None, world.audits()[0].did}
+
+
+def test_given_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_knows_every_piece(world, tmp_path):
+    world.put("sends", (("r1", send_to("r1", number)) for number in range(20)))
+    with world.process(tmp_path / "log", data=str(tmp_path / "data")) as worker:
+        until(lambda: len(world.audits()) == 20, "20 decisions")
+        assert {one["reason"] for one in worker.events("ledger_made_anew")} == {"incomplete"}
+        worker.kill()
+        worker.start()
+        world.put("sends", [("r1", send_to("r1", number, event_id=f"e-again-{number}")) for number in range(20)])
+        until(lambda: len(world.audits()) == 40, "20 more decisions")
+        until(lambda: len(worker.events("ledger_continued")) == 2, "both partitions taken over with their copies")
+    verdicts = world.verdicts()
+    assert {verdicts[f"e-{number}"] for number in range(20)} == {CLEAR}
+    assert {verdicts[f"e-again-{number}"] for number in range(20)} == {TWICE}
+    world.check(40)
 
 
 def test_given_a_withheld_send_then_it_may_be_tried_again(world):
