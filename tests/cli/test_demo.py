@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -60,7 +61,13 @@ def _demo(*arguments: str, tmp_path: Path, lang: str = "en") -> Iterator[Demo]:
     environment = {**psutil.Process().environ(), "GATEKEEPER_LANG": lang, "TMPDIR": str(tmp_path)}
     environment["PYTHONPATH"] = str(ROOT)
     process = subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
     )
     try:
         yield Demo(process)
