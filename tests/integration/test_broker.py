@@ -7,9 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from gatekeeper.errors import UnavailableError
 from streams.kafka import jars, java, node
 from streams.kafka.broker import Broker
-from tests.support.world import BACK_SOON
+from tests.support.world import BACK_SOON, until
 
 
 def create(broker: Broker, topic: str) -> None:
@@ -64,13 +62,6 @@ def committed(broker: Broker, topic: str) -> list[bytes]:
         return values
     finally:
         consumer.close()
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
