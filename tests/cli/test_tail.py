@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import suppress
 from datetime import datetime
 
 import pytest
@@ -14,6 +15,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import decode
 from schemas.topics import TOPICS
 from tests.support.forked import Command
+from tests.support.world import until
 
 PERSONAL = ("花子", "hanako", "若葉町")
 
@@ -114,6 +116,14 @@ def test_raw_where_the_act_is_not_acknowledged_then_nothing_is_shown(run, system
     )
     admin = AdminClient({"bootstrap.servers": system.settings.broker})
     admin.incremental_alter_configs([acts])[acts].result(30)
+
+    def refused() -> bool:
+        with suppress(AssertionError):
+            system.put("acts", b"a long record")
+            return False
+        return True
+
+    until(refused, "a broker that heeds the setting")
     assert "nothing is shown" in run("tail", "sends", "--no-follow", "--raw").says(3)
 
 
