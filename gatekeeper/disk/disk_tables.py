@@ -94,6 +94,18 @@ class DiskTables:
         if _inode(self.folder / _FILE) != self._inode:
             raise RestartError("error.facts_replaced", folder=self.folder)
 
+    def unheld(self) -> dict[Path, int]:
+        """The bytes of each folder that no process has now. Only the process with the first folder knows of any."""
+        found: dict[Path, int] = {}
+        if self.folder.name != "0":
+            return found
+        for folder in (self.folder.parent / str(number) for number in range(1, FOLDERS)):
+            with suppress(OSError):  # deleted meanwhile
+                if (handle := _locked(folder)) is not None:
+                    os.close(handle)
+                    found[folder] = sum(file.stat().st_size for file in folder.iterdir())
+        return found
+
     def wipe(self) -> None:
         """Deletes all tables and begins with empty ones; tables that were handed out are void."""
         self._env.close()
@@ -163,14 +175,20 @@ def _taken(home: Path) -> tuple[Path, int]:
     for number in range(FOLDERS):
         folder = home / str(number)
         folder.mkdir(exist_ok=True, mode=0o700)
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            continue
-        return folder, handle
+        if (handle := _locked(folder)) is not None:
+            return folder, handle
     raise UnavailableError("error.facts_folders_taken", folder=home, most=FOLDERS)
+
+
+def _locked(folder: Path) -> int | None:
+    """The handle that keeps others out of a folder while it is open, None if another process has it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

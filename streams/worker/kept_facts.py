@@ -121,6 +121,11 @@ class KeptFacts:
         """Raises RestartError (70) if the file was deleted or replaced since it was opened."""
         self._tables.demand_there()
 
+    def tell_unheld(self) -> None:
+        """Logs the folders that no process uses, such as those of the highest numbers after a start with fewer."""
+        for folder, size in self._tables.unheld().items():
+            log.info("folder_unheld", folder=str(folder), bytes=size)
+
     def anew(self, *, reason: str) -> None:
         """Deletes all facts; `store` is a new one without facts."""
         log.warning("facts_made_anew", reason=reason)

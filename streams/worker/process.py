@@ -116,6 +116,8 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     gc.freeze()  # existing objects stay, so the collector need not look through them again
     gc.set_threshold(*COLLECT)
     log.info("worker_started", worker=settings.worker, broker=settings.bootstrap, port=port, mode=settings.mode)
+    if kept is not None:
+        kept.tell_unheld()
     if settings.mode == "shadow":
         log.warning("shadow_nothing_goes_out", worker=settings.worker, mode=settings.mode)
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -58,4 +58,6 @@ def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_
     with world.process(tmp_path / "log") as alone:
         until(lambda: world.decided() == 120, "what was left")
         assert alone.owned() == [0, 1]
+        (left,) = until(lambda: alone.events("folder_unheld"), "it says which folder nobody uses any more")
+        assert left["folder"] == str(tmp_path / "data" / "1")
     assert world.check(120) == {"clear": 120}

@@ -123,6 +123,17 @@ def test_two_writers_of_one_folder_then_each_has_tables_of_its_own(tmp_path: Pat
         assert again.folder == tmp_path / "0"
 
 
+def test_folders_that_nobody_has_then_the_first_process_knows_their_bytes(tmp_path: Path) -> None:
+    with opened(tmp_path) as first:
+        with opened(tmp_path), opened(tmp_path) as third:
+            third.table("people")["P"] = b"one"
+            third.commit(third.cut())
+            assert first.unheld() == third.unheld() == {}
+        with opened(tmp_path) as second:
+            assert second.unheld() == {}
+            assert first.unheld() == {tmp_path / "2": sum(file.stat().st_size for file in third.folder.iterdir())}
+
+
 def test_more_writers_than_folders_then_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatekeeper.disk.disk_tables.FOLDERS", 1)
     with opened(tmp_path), pytest.raises(UnavailableError, match="GATEKEEPER_DATA"), opened(tmp_path):
