@@ -32,7 +32,7 @@ SILENT_SECONDS = 30.0
 """Seconds without a sign of life after which a process is killed."""
 LOOK_SECONDS = 1.0
 _SIGN_SECONDS = 1.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM)
 _STOPPED = (0, 130, -signal.SIGTERM)
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -159,10 +159,19 @@ def supervise(works: Sequence[Callable[[], None]], signs: Signs) -> int:
         if ending is not None and not any(child.alive for child in children):
             return ending
         looked = now
-        came = signal.sigtimedwait(_SIGNALS, LOOK_SECONDS)
-        if ending is None and came and came.si_signo != signal.SIGCHLD:
-            ending = 0 if came.si_signo == signal.SIGTERM else 130
+        came = _signal(LOOK_SECONDS)
+        if ending is None and came in (signal.SIGTERM, signal.SIGINT):
+            ending = 0 if came == signal.SIGTERM else 130
             _stop(children)
+
+
+def _signal(seconds: float) -> int:
+    """The next signal, or SIGALRM after so many seconds.
+
+    Not by `sigtimedwait`: in a process that was halted for longer than that, Python returns a signal that never came.
+    """
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    return signal.sigwait(_SIGNALS)
 
 
 def _stop(children: Sequence[_Child]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
@@ -99,6 +100,19 @@ def test_a_process_without_a_sign_of_life_then_it_is_killed_and_started_again(ru
     run((halting, 0), silent=0.2)
     first, *_ = until(lambda: (found := noted(tmp_path, 0, "began"))[1:] and found, "a second start")
     assert not lives(first)
+
+
+def test_a_supervisor_halted_for_longer_than_a_look_then_it_goes_on_and_nobody_ends(run, tmp_path: Path) -> None:
+    process = run((waiting, 0))
+    (pid,) = until(lambda: noted(tmp_path, 0, "began"), "it runs")
+    for _ in range(3):  # it may be halted between two looks
+        os.kill(process.pid, signal.SIGSTOP)
+        halted = time.monotonic()
+        until(lambda since=halted: time.monotonic() - since > 0.2, "several looks are missed")
+        os.kill(process.pid, signal.SIGCONT)
+    os.kill(process.pid, signal.SIGTERM)
+    assert ended(process) == 0
+    assert noted(tmp_path, 0, "began") == noted(tmp_path, 0, "stopped") == [pid]
 
 
 def test_a_killed_supervisor_then_no_process_is_left(run, tmp_path: Path) -> None:
