@@ -5,6 +5,7 @@ Each runs in a thread of its own. A pause is over at once when the round heals.
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import signal
@@ -16,7 +17,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from tests.chaos.group import ASKED_MS, Group
-from tests.chaos.stage import WORKERS, Stage
+from tests.chaos.stage import MEMBERS, Stage
 from tests.support.proxy import END_TXN, FETCH, PRODUCE, Delay, Exchange, Fault, Hold, Reset
 from tests.support.world import Supervised
 
@@ -36,16 +37,31 @@ class Kind(NamedTuple):
 
 
 def worker_killed(stage: Stage, chance: random.Random, worker: Supervised) -> bool:
+    """The kernel kills a supervisor's processes with it."""
     worker.kill()
     stage.pause(chance.uniform(0, 2))
     worker.start()
     return True
 
 
+def process_killed(stage: Stage, chance: random.Random, worker: Supervised) -> bool:
+    """One of several: its supervisor starts it again."""
+    children = worker.children()
+    if children:
+        os.kill(chance.choice(children), signal.SIGKILL)
+        stage.pause(chance.uniform(0, 2))
+    return bool(children)
+
+
 def worker_halted(stage: Stage, chance: random.Random, worker: Supervised) -> bool:
-    """Past its session: it goes on as somebody whom another has replaced."""
+    """Past its session, with its processes: it goes on as somebody whom another has replaced."""
     worker.signal(signal.SIGSTOP)
+    children = worker.children()
+    for child in children:
+        os.kill(child, signal.SIGSTOP)
     stage.pause(SESSION + chance.uniform(0.5, 3))
+    for child in children:
+        os.kill(child, signal.SIGCONT)
     worker.signal(signal.SIGCONT)
     return True
 
@@ -203,7 +219,7 @@ def _without_members(stage: Stage, change: Callable[[Group], bool]) -> bool:
     with Group(stage.world, stage.cluster.running) as group:
 
         def changed() -> bool:
-            group.expel(*WORKERS)
+            group.expel(*MEMBERS)
             return change(group)
 
         return stage.until(changed, 8)
@@ -211,6 +227,10 @@ def _without_members(stage: Stage, change: Callable[[Group], bool]) -> bool:
 
 def _workers(stage: Stage) -> list[object]:
     return list(stage.workers)
+
+
+def _several(stage: Stage) -> list[object]:
+    return [worker for worker in stage.workers if worker.words]
 
 
 def _ends(exchange: Exchange) -> bool:
@@ -233,6 +253,7 @@ def _whole(stage: Stage) -> bool:
 BROKER = (broker_killed, broker_halted, offsets_deleted, offsets_falsified, inputs_expired, policy_activated)
 KINDS: dict[str, Kind] = {
     **{one.__name__: Kind(one, _workers) for one in (worker_killed, worker_halted, worker_left, clock_jumped)},
+    process_killed.__name__: Kind(process_killed, _several),
     **{one.__name__: Kind(one, lambda _: ["answers"]) for one in (facts_held, answers_late, connections_reset)},
     **{one.__name__: Kind(one, lambda _: ["commits"]) for one in (commit_lost, commit_answered_late, commit_kept)},
     **{

@@ -111,7 +111,7 @@ def main(folder: Path, brokers: int, seed: int, script: Path | None) -> None:
             if order == "heal":
                 nemesis.heal()
                 told = {"kinds": nemesis.kinds, "landed": nemesis.landed, "missed": nemesis.missed}
-                say(told | {"codes": stage.codes})
+                say(told | {"codes": stage.all_codes()})
 
 
 def say(what: dict[str, Any]) -> None:

@@ -1,8 +1,12 @@
-"""A gate to hurt: brokers, two workers behind the proxy, and a sealer, each a process that is started again."""
+"""A gate to hurt: brokers, two workers behind the proxy, and a sealer, each a process that is started again.
+
+The second worker has two processes of its own.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +19,10 @@ from typing import Self
 from tests.support.cluster import Cluster
 from tests.support.world import BACK_SOON, Supervised, World, group_keys
 
-WORKERS = ("worker-0", "worker-1")
+WORKERS = {"worker-0": (), "worker-1": ("--processes", "2")}
+"""The options of each worker."""
+MEMBERS = ("worker-0", "worker-1.0", "worker-1.1", "worker-1")
+"""All who may be in the workers' group; the last one is only when a script runs in place of the second worker."""
 ENDED_SOON = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000"}
 """A transaction that its producer has left ends when its time is over, and not up to ten seconds later."""
 GATEKEEPER = Path(sys.executable).with_name("gatekeeper")
@@ -46,10 +53,10 @@ class Stage:
             self.workers = [
                 stack.enter_context(
                     self.world.process(
-                        self.folder / f"{name}.log", self.script, worker=name, broker=self.proxy.bootstrap
+                        self.folder / f"{name}.log", self.script, *words, worker=name, broker=self.proxy.bootstrap
                     )
                 )
-                for name in WORKERS
+                for name, words in WORKERS.items()
             ]
             self.sealer = self.command("audit", "seal", "--interval", "1", "--coverage", "0")
             stack.callback(lambda: self.sealer.kill())
@@ -111,6 +118,15 @@ class Stage:
         if "sealer" not in self._claimed and self.sealer.poll() is not None:
             self.codes.append(("sealer", self.ended("sealer", self.sealer)))
             self.seal()
+
+    def all_codes(self) -> list[tuple[str, int]]:
+        """Returns `codes`, and those of the workers' processes that ended by themselves."""
+        ended = [
+            (f"{worker.environment['GATEKEEPER_WORKER']}.{event['process']}", event["code"])
+            for worker in self.workers
+            for event in worker.events("process_ended", ever=True)
+        ]
+        return self.codes + [(name, code) for name, code in ended if code != -signal.SIGKILL]
 
     def replace(self, worker: Supervised, script: Path | None = None) -> None:
         """Kills a worker, and starts it from another script, or as it was."""

@@ -617,7 +617,7 @@ class Supervised:
     def __init__(
         self, world: World, log: Path, script: Path | None, settings: dict[str, str], words: tuple[str, ...] = ()
     ) -> None:
-        self.log, self._words = log, words
+        self.log, self.words = log, words
         self.environment = world.environment | {f"GATEKEEPER_{key.upper()}": value for key, value in settings.items()}
         self.process: ForkServerProcess | None = None
         self.script, self._began = script, 0
@@ -626,7 +626,7 @@ class Supervised:
         self.log.touch()
         self._began = self.log.stat().st_size
         self.process = forked.CONTEXT.Process(
-            target=forked.worker, args=(self.log, os.environ | self.environment, self.script, self._words)
+            target=forked.worker, args=(self.log, os.environ | self.environment, self.script, self.words)
         )
         self.process.start()
 
@@ -639,6 +639,12 @@ class Supervised:
         assert self.process
         assert self.process.pid
         os.kill(self.process.pid, number)
+
+    def children(self) -> list[int]:
+        """Returns the ids of the processes that it runs, with `--processes`."""
+        assert self.process
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        return [int(pid) for task in tasks.glob("*/children") for pid in task.read_text().split()]
 
     def wait(self) -> int:
         """Waits until it ends by itself, and returns its exit code."""
@@ -663,10 +669,10 @@ class Supervised:
         if self.process and self.process.is_alive():
             self.kill()
 
-    def events(self, *names: str) -> list[dict[str, Any]]:
-        """Returns what its log says under these events since its last start; a line that is no JSON fails."""
+    def events(self, *names: str, ever: bool = False) -> list[dict[str, Any]]:
+        """Returns what its log says under these events since its last start, or ever; a line that is no JSON fails."""
         with self.log.open("rb") as log:
-            log.seek(self._began)
+            log.seek(0 if ever else self._began)
             # the last line may be half written
             events = [json.loads(line) for line in log if line.endswith(b"\n")]
         return [event for event in events if event["event"] in names]
