@@ -669,10 +669,10 @@ class Supervised:
         if self.process and self.process.is_alive():
             self.kill()
 
-    def events(self, *names: str, ever: bool = False) -> list[dict[str, Any]]:
-        """Returns what its log says under these events since its last start, or ever; a line that is no JSON fails."""
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """Returns what its log says under these events since its last start; a line that is no JSON fails."""
         with self.log.open("rb") as log:
-            log.seek(0 if ever else self._began)
+            log.seek(self._began)
             # the last line may be half written
             events = [json.loads(line) for line in log if line.endswith(b"\n")]
         return [event for event in events if event["event"] in names]
