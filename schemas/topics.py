@@ -12,6 +12,16 @@ from pydantic import TypeAdapter
 
 from schemas.audit import AuditRecord
 from schemas.events import Act, Ask, OnConsents, Recall, Reference, Send, Source, Suppression
+from schemas.headers import (
+    ActHeaders,
+    CausedHeaders,
+    ClearedHeaders,
+    DeadLetterHeaders,
+    FactHeaders,
+    ManifestHeaders,
+    ReviewHeaders,
+    SendHeaders,
+)
 from schemas.manifests import Manifest
 
 INPUTS = ("sends", "sources", "consents", "suppressions", "reference", "acts")
@@ -57,7 +67,7 @@ class Topic:
     every client knows. The broker keeps the topics of the worker as they are written, and unpacks all others.
     `partitions`: "n" = the one number for all (GATEKEEPER_PARTITIONS), "one" = 1, "any" = at the operator's choice.
     `keep_ms`: retention in milliseconds, FOREVER for evidence, None = compacted instead. `model`: that of its values;
-    None if it has none of its own.
+    None if it has none of its own. `headers`: that of its headers; None if nobody writes or reads any.
     """
 
     name: str
@@ -68,6 +78,7 @@ class Topic:
     keep_ms: int | None
     model: Any = None
     compression: Compression = "uncompressed"
+    headers: Any = None
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
@@ -122,28 +133,30 @@ def _topic(
     keep_ms: int | None,
     model: Any = None,
     compression: Compression = "uncompressed",
+    *,
+    headers: Any = None,
 ) -> Topic:
     writers, readers = (tuple(part for part in PARTS if part in parts.split()) for parts in _ACCESS[name])
-    return Topic(name, key, writers, readers, partitions, keep_ms, model, compression)
+    return Topic(name, key, writers, readers, partitions, keep_ms, model, compression, headers)
 
 
 def _registry() -> Mapping[str, Topic]:
     rows = (
-        _topic("sends", "recipient id", "n", 7 * DAY_MS, Send),
-        _topic("sources", "recipient id", "any", FOREVER, Source),
-        _topic("consents", "recipient id", "any", FOREVER, OnConsents),
-        _topic("suppressions", "recipient id or token", "any", FOREVER, Suppression),
-        _topic("reference", "kind/id", "one", FOREVER, Reference),
-        _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, Act),
-        _topic("cleared", "recipient id", "n", 60 * DAY_MS, Send, "gzip"),
-        _topic("review", "recipient id", "n", 60 * DAY_MS, Send, "zstd"),
-        _topic("confirmations", "recipient id", "n", 30 * DAY_MS, Ask, "gzip"),
-        _topic("recalls", "recipient id", "n", 90 * DAY_MS, Recall, "gzip"),
+        _topic("sends", "recipient id", "n", 7 * DAY_MS, Send, headers=SendHeaders),
+        _topic("sources", "recipient id", "any", FOREVER, Source, headers=FactHeaders),
+        _topic("consents", "recipient id", "any", FOREVER, OnConsents, headers=FactHeaders),
+        _topic("suppressions", "recipient id or token", "any", FOREVER, Suppression, headers=FactHeaders),
+        _topic("reference", "kind/id", "one", FOREVER, Reference, headers=FactHeaders),
+        _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, Act, headers=ActHeaders),
+        _topic("cleared", "recipient id", "n", 60 * DAY_MS, Send, "gzip", headers=ClearedHeaders),
+        _topic("review", "recipient id", "n", 60 * DAY_MS, Send, "zstd", headers=ReviewHeaders),
+        _topic("confirmations", "recipient id", "n", 30 * DAY_MS, Ask, "gzip", headers=CausedHeaders),
+        _topic("recalls", "recipient id", "n", 90 * DAY_MS, Recall, "gzip", headers=CausedHeaders),
         _topic("audit", "decision id", "n", 1095 * DAY_MS, AuditRecord, "zstd"),
-        _topic("manifests", "writer", "n", 1095 * DAY_MS, Manifest, "zstd"),
+        _topic("manifests", "writer", "n", 1095 * DAY_MS, Manifest, "zstd", headers=ManifestHeaders),
         _topic("ledger", "entry", "n", None, compression="zstd"),
         _topic("salts", "entry", "n", None, compression="zstd"),
-        _topic("deadletter", "as it came", "n", 14 * DAY_MS),
+        _topic("deadletter", "as it came", "n", 14 * DAY_MS, headers=DeadLetterHeaders),
     )
     return MappingProxyType({row.name: row for row in rows})
 

@@ -45,6 +45,7 @@ HEADINGS = {
     "cli.heading_prove": {"audit": "audit", "report": "report", "keys": "keys"},
     "cli.heading_operate": {
         "topics": "topics",
+        "schema": "schema",
         "worker": "worker",
         "status": "status",
         "partition": "partition",

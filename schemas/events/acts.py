@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.values import (
     Channel,
@@ -19,11 +19,16 @@ from schemas.values import (
     Time,
     Version,
     ZonedTime,
+    absent,
+    given,
 )
 
 
 class ReviewPlace(Model):
-    """The place of an item on `review`."""
+    """The place of an item on `review`.
+
+    `partition`, `offset`: of its record. The act stands on the partition with that number.
+    """
 
     partition: Annotated[int, Field(ge=0, lt=2**31)]
     offset: Offset
@@ -32,7 +37,9 @@ class ReviewPlace(Model):
 class Release(Model):
     """A reviewer releases one decision from some of its reasons, or takes a release back.
 
-    It holds for the send key: recipient, campaign and channel. `reasons`: the reasons that no longer withhold the
+    It holds for the send key: recipient, campaign and channel. `act_id`: of the act. `at`: when. `by`: who releases.
+    `decision_id`: the decision. `review`: the place of the item. `reason`: in words. `evidence_ref`: where the proof is
+    kept. `reasons`: the reasons that no longer withhold the
     piece. `had`: all reasons of the decision. On `acts` it needs `had`, `act_id` and `review`, has one person, and an
     undo takes it back. Only case files have `release_revoked` and several people. `bulk`: the number of items that the
     person confirmed together, 1 for one alone. If the policy has a limit, a release without `bulk` is over it.
@@ -63,6 +70,9 @@ class Release(Model):
 class ItemAct(Model):
     """An act other than a release on one item of the review queue.
 
+    `act_id`: of the act. `at`: when. `by`: who acts. `decision_id`: the decision of the item. `review`: its place.
+    `reason`: in words. `evidence_ref`: where the proof is kept.
+
     `approve`: the second person's approval of a release. `undoes`: the act that an undo takes back, None = the current
     one. `note`, `reveal` and `claim` are only recorded; the others are judged.
     """
@@ -85,8 +95,9 @@ class ItemAct(Model):
 class CampaignAct(Model):
     """An act on all cleared pieces of one campaign: hand-off to a print house, or cancellation.
 
-    There is one record for each partition of `sends`, all with the same `act_id`. `subject`: campaign/ID. `channel`:
-    None = any. `again`: also hands off pieces that were handed off before.
+    There is one record for each partition of `sends`, all with the same `act_id`. `at`: when. `by`: who acts. `reason`:
+    in words. `evidence_ref`: where the proof is kept. `subject`: campaign/ID. `channel`: None = any. `again`: also
+    hands off pieces that were handed off before.
     """
 
     v: Version
@@ -107,7 +118,10 @@ class CampaignAct(Model):
 
 
 class SourcePlace(Model):
-    """Place of the cleared bytes: on `sends`, or on `review` if an act cleared them."""
+    """Place of the cleared bytes: on `sends`, or on `review` if an act cleared them.
+
+    `topic`, `partition`, `offset`: of the record.
+    """
 
     topic: Literal["sends", "review"]
     partition: Annotated[int, Field(ge=0, lt=2**31)]
@@ -117,8 +131,9 @@ class SourcePlace(Model):
 class Reemission(Model):
     """Request to write a cleared piece that is gone from `cleared` there again, with the same key, id and bytes.
 
-    `decision_id`: its clearance. `after`: the last act that wrote the piece again, None = none. If another act has done
-    so since, this one does nothing.
+    `act_id`: of the act. `at`: when. `by`: who acts. `source`: the place of the cleared bytes. `reason`: in words.
+    `evidence_ref`: where the proof is kept. `decision_id`: its clearance. `after`: the last act that wrote the piece
+    again, None = none. If another act has done so since, this one does nothing.
     """
 
     v: Version
@@ -139,9 +154,20 @@ class Reemission(Model):
 class PairedAct(Model):
     """Actor and reason of a fact written in the same transaction; the fact itself decides.
 
-    The act is about one person, or about a `subject`: a reference record as kind/id. `erase` and `readmit` are about a
+    `act_id`: of the act. `at`: when. `by`: who acts. `recipient_id`: the person it is about. `subject`: else the record
+    of `reference`, as kind/id. `reason`: in words. `evidence_ref`: where the proof is kept.
+
+    `erase` and `readmit` are about a
     person, and stand on every partition. On each, they destroy the person's salt in its ledger, or allow a new one.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": given("recipient_id"),
+            "then": absent("subject"),
+            "else": {**given("subject"), "not": {"properties": {"kind": {"enum": ["erase", "readmit"]}}}},
+        }
+    )
 
     v: Version
     kind: Literal["withdraw", "suspend", "resume", "quarantine", "activate", "erase", "readmit"]
@@ -165,7 +191,10 @@ class PairedAct(Model):
 class TopicAct(Model):
     """An act on a whole topic, which is only recorded.
 
-    `reveal_topic`: shows the topic's records with their personal data. `subject`: topic/NAME, as in the registry.
+    `reveal_topic`: shows the topic's records with their personal data.
+
+    `act_id`: of the act. `at`: when. `by`: who looks. `reason`: in words. `evidence_ref`: where the proof is kept.
+    `subject`: topic/NAME, as in the registry.
     """
 
     v: Version
@@ -181,6 +210,7 @@ class TopicAct(Model):
 class PartitionAct(Model):
     """An act that lets a refused partition go on. It stands on the partition of `acts` that it names.
 
+    `act_id`: of the act. `at`: when. `by`: who acts. `reason`: in words. `evidence_ref`: where the proof is kept.
     `subject`: partition/N. `refused`: the key of the error for which the partition was refused. `head`: SHA-256 (hex)
     of the entry `head` of the ledger that the person looked at, None without one. `sends`, `acts`: the next offsets. A
     worker that refuses for that error at that head goes on from these offsets, once. The act is recorded in any case.

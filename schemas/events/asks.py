@@ -11,9 +11,12 @@ from schemas.values import AnswerCode, Channel, Code, Day, Id, Model, PointId, P
 class Ask(Model):
     """A question to a person: its source, contact point, template, and the stated route (J.8.7).
 
-    The gate also writes the fields that the print house and the reader of answers need. `text` is printed word for
-    word. `answer_code` and the last day to answer stand in the letter. A yes agrees to `purpose` and `notice_id`.
-    `delivery` is that of the withheld send.
+    The gate also writes the fields that the print house and the reader of answers need. `request_id`: of the question.
+    `recipient_id`: the person. `source_id`: the source that is asked about. `channel`: the way in which it goes out.
+    `template_id`: the piece. `stated_route`: the route that it states. `at`: when. `contact_point`,
+    `contact_point_id`: to which it goes. `campaign_id`, `controller_id`, `decision_id`: of the withheld send. `kind`:
+    always `ask`. `purpose`, `notice_id`: those to which a yes agrees. `answer_by`: the last day to answer, in the
+    letter. `answer_code`: in the letter. `text`: printed word for word. `delivery`: that of the withheld send.
     """
 
     v: Version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.values import (
@@ -19,6 +19,7 @@ from schemas.values import (
     Speaker,
     Time,
     Version,
+    given,
 )
 
 ConsentState = Literal[
@@ -38,7 +39,33 @@ NO_STATES = frozenset({"Withdrawn", "Refused"})
 
 
 class Consent(Model):
-    """A consent event. A yes names exactly what it covers. A no may say `*` or nothing, and then covers all."""
+    """A consent event (J.8.7). A yes names exactly what it covers. A no may say `*` or nothing, and then covers all.
+
+    `record_id`: the CRM's id of the event. `recipient_id`: the person. `controller_id`: the entity that may write.
+    `state`: `Given` and `RenewedGiven` are a yes, `Withdrawn` and `Refused` a no. `Invalidated` and `Revoked` make
+    earlier consents void. `recorded_at`: when it was entered. `event_time`: when the person said it; only a yes may
+    lack it. `expressed_by`: the speaker; an agent has proven authority. `method`: how it was said. `purpose`: a no also
+    covers the purposes below its own. `channels`: a no without any covers all. `contact_point_id`: absent = all.
+    `event_type`: an implied consent is not read. `notice_id`: the form on which it was given. `evidence_ref`: where
+    the proof is kept. `double_opt_in`: a confirmation was asked for by e-mail. `confirms`: the record that this one
+    completes. `answers`: the question that it answers. `voids`: the record that it makes void; absent = all earlier
+    ones in its scope. `effective_from`, `effective_to`: its validity.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"state": {"enum": [*sorted(GIVEN_STATES)]}}},
+            "then": {
+                "required": ["purpose", "channels"],
+                "properties": {
+                    "controller_id": {"not": {"const": "*"}},
+                    "purpose": {"type": "string", "not": {"const": "*"}},
+                    "channels": {"type": "array", "minItems": 1, "items": {"enum": [*CHANNELS]}},
+                    "contact_point_id": {"not": {"const": "*"}},
+                },
+            },
+        }
+    )
 
     v: Version
     kind: Literal["consent"]
@@ -80,12 +107,28 @@ class Consent(Model):
 
 
 class PersonEvent(Model):
-    """Another event about a person, on the topic of the consents.
+    """Another event about a person, on the topic of the consents (J.8.7).
 
     `ask_undelivered`: the ask `request_id` came back. `notice_given`: the person got the notice about `source_id`.
     `undeliverable_resolved`: the contact point takes mail again; without one, every contact point does.
     `identity_resolved`: somebody looked at the weak matches known by then, and none is this person.
+
+    `recipient_id`: the person. `record_id`: the CRM's id of the event. `at`: when it happened. `recorded_at`: when it
+    was entered. `request_id`: the question, of `ask_undelivered`. `source_id`: the source, of `notice_given`.
+    `contact_point_id`: of `undeliverable_resolved`. `by`: who says so. `evidence_ref`: where the proof is kept.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"kind": {"enum": ["ask_undelivered", "notice_given"]}}},
+            "then": {
+                "if": {"properties": {"kind": {"const": "ask_undelivered"}}},
+                "then": given("request_id"),
+                "else": given("source_id"),
+            },
+            "else": {"if": given("at"), "else": given("recorded_at")},
+        }
+    )
 
     v: Version
     kind: Literal["ask_undelivered", "notice_given", "undeliverable_resolved", "identity_resolved"]

@@ -12,8 +12,9 @@ from schemas.values import Channel, Code, Id, Many, Model, RecipientId, Version,
 class Recall(Model):
     """A cleared piece that must not go out any more.
 
-    `decision_id`: the decision that cleared it. `recall_id` derives from that id alone, so a repeated recall counts
-    once. `reasons`: why the clearance no longer holds; empty if a person called the piece back.
+    `decision_id`: the decision that cleared it. `recall_id`: derives from that id alone, so a repeated recall counts
+    once. `recipient_id`, `campaign_id`, `channel`, `event_id`, `mail_date`: of the send. `at`: when. `reasons`: why the
+    clearance no longer holds; empty if a person called the piece back.
     """
 
     v: Version

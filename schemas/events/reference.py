@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 from schemas.events.sources import ProviderCheck
 from schemas.events.staff import Signature, Staff
 from schemas.values import (
+    CHANNELS,
     Channel,
     Code,
     Id,
@@ -29,7 +30,9 @@ TwoManagers = Annotated[tuple[Id, Id], Field(strict=False)]
 class Purpose(Model):
     """A purpose for which the company uses people's data, in its own words (利用目的, APPI 17; domain rule 7.5.22).
 
-    `marketing`: mail for this purpose is marketing. `controllers`: the entities that have it; None = all of them.
+    `id`: its code, as sends and consents name it. `name_ja`, `name_en`: in the company's words. `marketing`: mail for
+    this purpose is marketing. `controllers`: the entities that have it; None = all of them. `by`: the two managers that
+    a purpose needs which is no marketing. `recorded_at`: when it was entered.
     """
 
     v: Version
@@ -64,10 +67,11 @@ class Provision(Model):
 
 
 class NoticeItems(Model):
-    """Items b to f of a controller's notice, in the words to be printed (J.8.7).
+    """Items b to f of a controller's notice, in the words to be printed (J.8.7). Without one, nobody is asked.
 
-    `purposes` puts a purpose's code into words, `reply` says by channel how to answer. `provision` and `outsourcing`
-    state the plans; "none" and False are plans, too. If a field is absent, nobody is asked.
+    `manager`, `department`, `contact`: of who answers for the data. `purposes`: each purpose's code in words.
+    `provision`: plans to hand data on; "none" is a plan, too. `outsourcing`: plans to entrust data; False is a plan,
+    too. `window`: where people ask for their rights. `reply`: by channel how to answer.
     """
 
     manager: Line | None = None
@@ -81,7 +85,12 @@ class NoticeItems(Model):
 
 
 class Controller(Model):
-    """A legal entity that sends mail, with its notice items and its suspension (J.4.4.2, J.8.7)."""
+    """A legal entity that sends mail, with its notice items and its suspension (J.4.4.2, J.8.7).
+
+    `id`: its code. `name`: as printed. `group`: the group to which it belongs. `notice_items`: for letters that ask.
+    `suspended_since`, `suspended_until`: nothing goes out in between. `by`: the two managers of a change of group.
+    `recorded_at`: when it was entered.
+    """
 
     v: Version
     kind: Literal["controller"]
@@ -101,10 +110,13 @@ class Controller(Model):
 
 
 class Notice(Model):
-    """A version of a form or notice; `complete`: the lint found items a to f in it (J.8.5).
+    """A version of a form or notice (J.8.5).
 
-    `names`: further controllers whose items a to f stand in it. `valid_from`: the first day of the form. An older
-    consent on it lacks evidence.
+    `id`: its code. `controller_id`: the entity whose form it is. `purposes`: those that it states. `complete`: the lint
+    found items a to f in it. `name`: in words. `states_route`: the route that it states. `invalidated_at`: consents on
+    it are void from then on. `accepted_legacy`: an old form that counts as complete. `recorded_at`: when it was
+    entered. `names`: further controllers whose items a to f stand in it. `valid_from`: the first day of the form. An
+    older consent on it lacks evidence.
     """
 
     v: Version
@@ -123,7 +135,12 @@ class Notice(Model):
 
 
 class JointUseTerms(Model):
-    """A version of the published terms of joint use: parties, purposes and first day (APPI 27(5)(iii))."""
+    """A version of the published terms of joint use: parties, purposes and first day (APPI 27(5)(iii)).
+
+    `terms_id`: the code of the terms, shared by their versions. `version`: of the terms. `published_at`: the first day.
+    `parties`: the companies. `purposes`: those of the joint use. `complete`: all that must be published is in it.
+    `name`: in words. `recorded_at`: when it was entered.
+    """
 
     v: Version
     kind: Literal["joint_use_terms"]
@@ -143,7 +160,11 @@ class JointUseTerms(Model):
 
 
 class Batch(Model):
-    """A list that came as one, with the checks of its provider, and its state: in use, frozen or illicit."""
+    """A list that came as one, with the checks of its provider, and its state (APPI 30).
+
+    `id`: its code. `check`: of its provider. `state`: a quarantined list withholds. `flags`: `leak` and others that
+    make it illicit. `name`: in words. `recorded_at`: when it was entered.
+    """
 
     v: Version
     kind: Literal["batch"]
@@ -156,7 +177,10 @@ class Batch(Model):
 
 
 class ShownPerson(Model):
-    """An identifiable person on a piece, with the release on file if it was not withdrawn."""
+    """An identifiable person on a piece.
+
+    `release`: the release on file. `withdrawn`: it no longer counts, or since when.
+    """
 
     release: Id | None = None
     withdrawn: Time | bool | None = None
@@ -175,9 +199,22 @@ def _channels(shown: Any) -> Any:
     return shown
 
 
-class Template(Model):
-    """A piece as it is printed or mailed, with the result of its lint.
+_Shown = Annotated[
+    dict[str, bool],
+    Field(
+        json_schema_extra={
+            "properties": {channel: {"type": "boolean"} for channel in CHANNELS},
+            "additionalProperties": {"const": False},
+        }
+    ),
+]
+"""The other form of a template's channels: `{"postal": true, "email": false}`."""
 
+
+class Template(Model):
+    """A piece as it is printed or mailed, with the result of its lint (J.8.7).
+
+    `id`: its code. `persons`: identifiable people on it. `name`: in words. `recorded_at`: when it was entered.
     `display_ok`: by class, the channels for which it shows sender, contact and the way to stop mail. `ask_complete`: it
     shows items a to f and leaves room for the route, so it may ask a person (J.8.7). `notice_id`: a yes to it agrees to
     this notice.
@@ -186,7 +223,10 @@ class Template(Model):
     v: Version
     kind: Literal["template"]
     id: Id
-    display_ok: Annotated[dict[MessageClass, Many[Channel]], BeforeValidator(_by_class)]
+    display_ok: Annotated[
+        dict[MessageClass, Many[Channel]],
+        BeforeValidator(_by_class, json_schema_input_type=dict[MessageClass, Many[Channel] | _Shown]),
+    ]
     ask_complete: bool
     notice_id: Id | None = None
     persons: Annotated[Many[ShownPerson], Field(max_length=64)] = ()
@@ -197,7 +237,9 @@ class Template(Model):
 class PolicyVersion(Model):
     """A version of a policy, put in force by the privacy manager.
 
-    `toml` is its whole text and `sha256` the hash of that text's bytes. Without a text it is the shipped version.
+    `id`: of the policy. `version`: its number. `jurisdictions`: the countries for which it decides, `*` = all others.
+    `effective_from`: from when it decides. `toml`: its whole text; absent = the shipped version. `sha256`: the hash of
+    that text's bytes. `by`: the manager, or two.
     """
 
     v: Version
@@ -217,7 +259,10 @@ class PolicyVersion(Model):
 
 
 class Register(Model):
-    """A register of people who refuse mail, as fetched last."""
+    """A register of people who refuse mail.
+
+    `id`: its code. `file_date`: the day of the file that was fetched last.
+    """
 
     v: Version
     kind: Literal["register"]
@@ -228,7 +273,8 @@ class Register(Model):
 class Copy(Model):
     """A manager's word that the beginning of a partition is a copy, with the first arrivals that its headers state.
 
-    It counts only if it is signed, even where no people are registered. `count`: the number of copied records.
+    It counts only if it is signed, even where no people are registered. `id`: of the copy. `topic`, `partition`: that
+    begins with it. `count`: the number of copied records.
     `sha256`: the hash over their keys, values and headers. `origin`: the prefix of the topics that were copied.
     """
 
@@ -243,7 +289,11 @@ class Copy(Model):
 
 
 class Resolution(Model):
-    """The privacy manager's statement that an unreadable record was dealt with. It withholds nobody any more."""
+    """The privacy manager's statement that an unreadable record was dealt with. It withholds nobody any more.
+
+    `id`: of the statement. `topic`, `partition`, `offset`: the place of the record. `by`: who dealt with it. `reason`:
+    how. `at`: when.
+    """
 
     v: Version
     kind: Literal["resolution"]
@@ -259,7 +309,8 @@ class Resolution(Model):
 class VersionResolution(Model):
     """The statement of two managers that a version of a reference record was always right (rule 7.5.23).
 
-    `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
+    `id`: of the statement. `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
+    `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
     """
 
     v: Version

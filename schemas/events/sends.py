@@ -26,9 +26,10 @@ from schemas.values import (
 
 
 class SendContactPoint(Model):
-    """The contact point of a send. The country is that of the address, and never guessed.
+    """The contact point of a send.
 
-    `token`: absent if the gate makes it from the delivery (domain rule 7.4.17).
+    `id`: a random id, or a plain `postal`. `token`: absent if the gate makes it from the delivery (domain rule 7.4.17).
+    `country`: that of the address in two capitals, and never guessed.
     """
 
     id: PointId
@@ -43,7 +44,10 @@ CARRIED = 256
 
 
 class Match(Model):
-    """A further token for what a record names, with its score in per mille: how surely it is the same."""
+    """A further token for what a record names.
+
+    `token`: the token. `score`: in per mille, how surely it is the same.
+    """
 
     token: Token
     score: PerMille
@@ -57,7 +61,7 @@ ADDRESSED = (*WRITTEN, "email", *CALLED)
 class Delivery(Model):
     """Name and address as printed. Personal data: it never leaves `sends`, `cleared`, `review` and `deadletter`.
 
-    Each channel needs its own part: post and visits name and lines, e-mail `email`, calls, SMS and fax `phone`.
+    `name`, `lines`: of post and visits. `postcode`: of the address. `email`: of e-mail. `phone`: of calls, SMS and fax.
     """
 
     name: PrintedLine = ""
@@ -68,7 +72,17 @@ class Delivery(Model):
 
 
 class Send(Model):
-    """One piece to one recipient of one campaign."""
+    """One piece to one recipient of one campaign (J.8.7).
+
+    `event_id`: the platform's id of the piece. `recipient_id`: the CRM's random id of the person. `campaign_id`: the
+    campaign. Recipient, campaign and channel are the key of a piece. `controller_id`: the entity in whose name it goes
+    out, as on `reference`. `purpose`: one of those on `reference`. `channel`: the way in which it goes out.
+    `message_class`: must agree with purpose and template. `template_id`: the piece, as on `reference`. `match`: further
+    tokens that were found for the person. `audience`: the data on which the selection rests. `flags`: marks of the
+    selection, such as `unfair_effect`. `li_ref`: the balancing test on record. `source_id`, `request_id`: needed in
+    class `confirmation`. `ground`: why the mail is owed. `mail_date`: when it is posted. `delivery`: as printed.
+    `contact_point`: the address, mailbox or number.
+    """
 
     v: Version
     event_id: Id

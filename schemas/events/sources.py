@@ -47,7 +47,10 @@ Method = Literal[
 
 
 class SourceContactPoint(Model):
-    """A contact point from a data source; `derived_from`: matching with entrusted data corrected it.
+    """A contact point from a data source.
+
+    `id`: a random id. `token`: of the address or number. `derived_from`: the entrusted data whose matching gave or
+    corrected it.
 
     `readings`: the tokens of its less exact spellings, which a send may print. A score of 1000 is the same value under
     another token key.
@@ -60,7 +63,12 @@ class SourceContactPoint(Model):
 
 
 class ProviderCheck(Model):
-    """The checks of a provider before its data were taken (APPI 30)."""
+    """The checks of a provider before its data were taken (APPI 30).
+
+    `checked_at`: when. `name`, `address`, `representative`: of the provider. `how_obtained`: how the provider got the
+    data. Without one of these five there was no check. `basis`: on which the provider may hand data on. `filing_no`:
+    of its opt-out filing. `chain`: the companies before it.
+    """
 
     checked_at: Time | None = None
     name: Line | None = None
@@ -73,7 +81,10 @@ class ProviderCheck(Model):
 
 
 class Succession(Model):
-    """The predecessor in a merger or transfer, and the notice that its customers had got (J.8.7 c)."""
+    """The predecessor in a merger or transfer, and the notice that its customers had got (J.8.7 c).
+
+    `predecessor`: the company before. `closed_at`: when the transfer was done. `old_purposes`: those told by it.
+    """
 
     predecessor: Id
     closed_at: Time
@@ -81,14 +92,28 @@ class Succession(Model):
 
 
 class Entrustment(Model):
-    """The company that entrusted the data to us, and the purpose (J.8.7 b)."""
+    """The company that entrusted the data to us, and the purpose (J.8.7 b).
+
+    `entruster`: the company. `purposes`: those for which it entrusted the data.
+    """
 
     entruster: Id
     purposes: Annotated[Many[Code], Field(max_length=32)] = ()
 
 
 class Source(Model):
-    """One acquisition of a person's data: method, time, provider, and the notice that the person saw."""
+    """One acquisition of a person's data: method, time, provider, and the notice that the person saw (J.8.5, J.8.7).
+
+    `source_id`: the CRM's id of the acquisition. `recipient_id`: the person. `method`: how the data came.
+    `acquired_at`: when. `collected_by`: the company that asked the person. `state`: a deleted source is not read.
+    `contact_points`: those that it gave; none = all. `shared_at`: when the sender got it, if later.
+    `last_contact_at`: the last contact with the person. `provided_by`: the company that handed it on. `notice_id`: the
+    form or notice that the person saw. `purposes_told`: told or published. `route`: as it must be stated; absent = the
+    method. `batch_id`: the list with which it came. `check`: of the provider; absent = that of the list. `terms_id`: of
+    joint use. `succession`: after a merger or transfer. `entrustment`: of data that others entrusted. `evidence_ref`:
+    where the proof is kept. `birth_date`: of the person. `may_be_minor`: the person may be a child. `relationship`:
+    with the person.
+    """
 
     v: Version
     source_id: Id

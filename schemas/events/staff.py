@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.values import Id, Many, Model, Surrogate, Version, ZonedTime
+from schemas.values import Id, Many, Model, Surrogate, Version, ZonedTime, absent, given
 
 StaffRole = Literal["viewer", "reviewer", "approver", "manager", "auditor", "console"]
 """`console` is the role of the console as a part of the system; the others are roles of people."""
@@ -16,6 +16,7 @@ LogOrigin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-
 WebOrigin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\-]{1,200}(:[0-9]{1,5})?$")]
 SignedKind = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
 SignIn = Literal["password", "oidc", "none"]
+_VOUCHED, _PASSKEY = given("console", "signin"), given("authenticator", "client")
 MAX_TREE = 2**20
 """Messages that one signature covers, at most."""
 
@@ -30,10 +31,18 @@ class RelyingParty(Model):
 class StaffKey(Model):
     """One public key of a person, or of the console.
 
-    `method`: `key` is a person's Ed25519 key, `passkey` a WebAuthn key, `console` the console's own Ed25519 key.
-    `public`: SubjectPublicKeyInfo (DER) in base64. `rp`, `credential`: only of a passkey; the browser finds the key by
-    its credential id, in base64.
+    `method`: `key` is a person's Ed25519 key, `passkey` a WebAuthn key, `console` the console's own Ed25519 key. `id`:
+    of the key. `public`: SubjectPublicKeyInfo (DER) in base64. `rp`, `credential`: only of a passkey; the browser finds
+    the key by its credential id, in base64.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"method": {"const": "passkey"}}},
+            "then": given("rp"),
+            "else": absent("rp", "credential"),
+        }
+    )
 
     id: Id
     method: Literal["key", "passkey", "console"]
@@ -51,10 +60,24 @@ class StaffKey(Model):
 class Staff(Model):
     """One person who acts, or the console: roles, keys, and the time in which both count.
 
-    The newest record in force about an id counts alone; a key that it leaves out has ended. `controllers`: the
+    The newest record in force about an id counts alone; a key that it leaves out has ended. `id`: of the person.
+    `roles`: what the person may do. `keys`: the public keys. `controllers`: the
     entities for which the person acts, None = all. `from`, `until`: compared with the arrival of an act, never with a
     typed time. A date alone is its first moment in UTC.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"roles": {"contains": {"const": "console"}}}},
+            "then": {
+                "properties": {
+                    "roles": {"maxItems": 1},
+                    "keys": {"items": {"properties": {"method": {"const": "console"}}}},
+                }
+            },
+            "else": {"properties": {"keys": {"items": {"properties": {"method": {"not": {"const": "console"}}}}}}},
+        }
+    )
 
     v: Version
     kind: Literal["staff"]
@@ -90,11 +113,27 @@ class TreePlace(Model):
 class SignatureFields(Model):
     """The fields that a signature has wherever it stands.
 
-    `sha256`: of the exact bytes that were signed. `by`: the person who acts. `key`: the id of the key. `at`: when it
-    was signed. `origin`: the name of the log for which it was signed. `method` is `vouched` if the console signed for
-    the person. `console` is then its staff id, and `signin` says how the person signed in. `authenticator`, `client`:
+    `id`: of the signature, or of the act. `sha256`: of the exact bytes that were signed. `sig`: the signature in
+    base64. `by`: the person who acts. `key`: the id of the key. `at`: when it
+    was signed. `origin`: the name of the log for which it was signed. `method`: `vouched` if the console signed for the
+    person. `console`: then its staff id. `signin`: then how the person signed in. `authenticator`, `client`:
     authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64. `tree`: None if it signed this alone.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"method": {"const": "vouched"}}},
+            "then": _VOUCHED,
+            "else": {"not": _VOUCHED},
+            "allOf": [
+                {
+                    "if": {"properties": {"method": {"const": "passkey"}}},
+                    "then": _PASSKEY,
+                    "else": {"not": _PASSKEY, **absent("tree")},
+                }
+            ],
+        }
+    )
 
     v: Version
     id: Id

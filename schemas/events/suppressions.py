@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.events.sends import CARRIED, Match
 from schemas.values import (
@@ -20,11 +20,17 @@ from schemas.values import (
     Time,
     Token,
     Version,
+    absent,
+    given,
 )
 
 
 class Scope(Model):
-    """The scope of a suppression. A field that is absent covers everything."""
+    """The scope of a suppression. A field that is absent, or `*`, covers everything.
+
+    `controller`: one entity. `group`: all entities of a group. `purpose`: with those below it. `channels`: an unknown
+    one is read as all. `contact_point`: one contact point.
+    """
 
     controller: Id | Any_ | None = None
     group: Id | Any_ | None = None
@@ -39,11 +45,26 @@ SuppressionKind = Literal[
 
 
 class Suppression(Model):
-    """A stop: of a person, or of a token (a normalised name, address or number under the project's key).
+    """A stop of a person, or of a token: a normalised name, address or number (APPI 35, J.10).
 
+    `kind`: why. `suppression_id`: the CRM's id of the stop; a correction has the same. `received_at`: when it came in.
+    `token`: stops whoever has this name, address or number. `recipient_id`: stops this person. `scope`: the mail
+    that it stops. `effective_at`: it counts from this time, if that is before `received_at`. `state`: of a cessation
+    `open`, `upheld` or `rejected`, else `active` or `corrected`. `register_id`: the register in which it was found.
     `readings`: the tokens of less exact spellings, which a send may print. A correction of the stop names them again. A
     score of 1000 is the same value under another token key. `expressed_by`: the speaker; absent = unknown.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": given("token"),
+            "then": absent("recipient_id"),
+            "else": {
+                **given("recipient_id"),
+                "not": {"required": ["readings"], "properties": {"readings": {"minItems": 1}}},
+            },
+        }
+    )
 
     v: Version
     kind: SuppressionKind

@@ -1,0 +1,69 @@
+"""`gatekeeper schema`: the published contract, without a broker and without settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gatekeeper.cli import gatekeeper
+from gatekeeper.errors import UnavailableError, UsageError
+from schemas.asyncapi import files
+from schemas.topics import TOPICS
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_PREFIX", "NOT A PREFIX")
+    monkeypatch.delenv("GATEKEEPER_BROKER", raising=False)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(gatekeeper, ["schema", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        (("sends",), "sends.json"),
+        (("mail.audit.v1",), "audit.json"),
+        (("deadletter", "--headers"), "deadletter.headers.json"),
+        (("--asyncapi",), "asyncapi.json"),
+    ],
+)
+def test_a_name_then_its_file_is_printed(arguments: tuple[str, ...], file: str) -> None:
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (0, files()[file])
+
+
+def test_no_name_then_the_topics_are_listed() -> None:
+    lines = [json.loads(line) for line in run("--json").stdout.splitlines()]
+    assert {line["topic"] for line in lines} == TOPICS.keys() - {"ledger", "salts"}
+    assert {line["topic"] for line in lines if not line["value"]} == {"deadletter"}
+    assert "deadletter.headers.json" in run().stdout
+
+
+def test_all_then_every_file_is_written(tmp_path: Path) -> None:
+    assert run("--all", str(tmp_path / "new")).exit_code == 0
+    assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == files()
+
+
+def test_all_into_a_place_that_cannot_be_written_then_the_message_names_it(tmp_path: Path) -> None:
+    (tmp_path / "acts.json").mkdir()
+    error = run("--all", str(tmp_path)).exception
+    assert isinstance(error, UnavailableError)
+    assert "acts.json" in str(error)
+
+
+@pytest.mark.parametrize("arguments", [("nothing",), ("ledger",), ("deadletter",), ("audit", "--headers")])
+def test_a_topic_without_such_a_schema_then_the_message_says_which_have(arguments: tuple[str, ...]) -> None:
+    error = run(*arguments).exception
+    assert isinstance(error, UsageError)
+    assert "cleared" in str(error)
+
+
+@pytest.mark.parametrize("arguments", [("sends", "--asyncapi"), ("--headers",), ("--all", "x", "--asyncapi")])
+def test_two_things_at_once_then_the_message_says_what_goes_together(arguments: tuple[str, ...]) -> None:
+    assert isinstance(run(*arguments).exception, UsageError)
