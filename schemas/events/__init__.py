@@ -29,11 +29,10 @@ from schemas.events.reference import (
     Purpose,
     Reference,
     Register,
-    Resolution,
     ShownPerson,
     Template,
-    VersionResolution,
 )
+from schemas.events.resolutions import Resolution, VersionResolution
 from schemas.events.sends import Delivery, Match, Send, SendContactPoint
 from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, SourceContactPoint, Succession
 from schemas.events.staff import ActSignature, Signature, Staff, StaffKey, StaffRole

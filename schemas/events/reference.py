@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import BeforeValidator, Field, StringConstraints
 
+from schemas.events.resolutions import AnyResolution
 from schemas.events.sources import ProviderCheck
-from schemas.events.staff import Signature, Staff
+from schemas.events.staff import Signature, Staff, TwoManagers, two_managers
 from schemas.values import (
     CHANNELS,
     Channel,
@@ -17,14 +18,9 @@ from schemas.values import (
     Many,
     MessageClass,
     Model,
-    Offset,
     Time,
     Version,
-    ZonedTime,
 )
-
-TwoManagers = Annotated[tuple[Id, Id], Field(strict=False)]
-"""The ids of the two managers who stand for a record. Equal ids after casefold are one manager."""
 
 
 class Purpose(Model):
@@ -49,11 +45,6 @@ class Purpose(Model):
     def by_two(self) -> bool:
         """True if two different managers stand for the record."""
         return two_managers(self.by)
-
-
-def two_managers(by: tuple[str, ...] | None) -> bool:
-    """True if two different people are named; equal ids after casefold are one person."""
-    return by is not None and len({one.casefold() for one in by}) > 1
 
 
 class Provision(Model):
@@ -288,55 +279,6 @@ class Copy(Model):
     origin: Line | None = None
 
 
-class Resolution(Model):
-    """The privacy manager's statement that an unreadable record was dealt with. It withholds nobody any more.
-
-    `id`: of the statement. `topic`, `partition`, `offset`: the place of the record. `by`: who dealt with it. `reason`:
-    how. `at`: when.
-    """
-
-    v: Version
-    kind: Literal["resolution"]
-    id: Id
-    topic: Id
-    partition: Annotated[int, Field(ge=0, lt=2**31)]
-    offset: Offset
-    by: Id
-    reason: Line
-    at: ZonedTime
-
-
-class VersionResolution(Model):
-    """The statement of two managers that a version of a reference record was always right (rule 7.5.23).
-
-    `id`: of the statement. `of`: kind/id of the record. `version`: its place in the order of arrival, 1 = the first.
-    `by`: the two managers. `evidence_ref`: where their reasons are kept. `at`: when.
-    """
-
-    v: Version
-    kind: Literal["resolution"]
-    id: Id
-    of: Annotated[str, StringConstraints(pattern=r"^(notice|template|joint_use_terms|batch)/[A-Za-z0-9][^/]{0,63}$")]
-    version: Annotated[int, Field(ge=1, lt=2**31)]
-    by: TwoManagers
-    evidence_ref: Id
-    at: ZonedTime
-
-    @property
-    def by_two(self) -> bool:
-        """True if two different managers stand for the resolution."""
-        return two_managers(self.by)
-
-
-def _subject(value: Any) -> str:
-    """The form of a resolution: `of` names a version, and any other one an unreadable record."""
-    named = "of" in value if isinstance(value, dict) else isinstance(value, VersionResolution)
-    return "version" if named else "record"
-
-
-AnyResolution = Annotated[
-    Annotated[Resolution, Tag("record")] | Annotated[VersionResolution, Tag("version")], Discriminator(_subject)
-]
 Reference = Annotated[
     Purpose
     | Controller

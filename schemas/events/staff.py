@@ -16,9 +16,16 @@ LogOrigin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-
 WebOrigin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\-]{1,200}(:[0-9]{1,5})?$")]
 SignedKind = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
 SignIn = Literal["password", "oidc", "none"]
+TwoManagers = Annotated[tuple[Id, Id], Field(strict=False)]
+"""The ids of the two managers who stand for a record. Equal ids after casefold are one manager."""
 _VOUCHED, _PASSKEY = given("console", "signin"), given("authenticator", "client")
 MAX_TREE = 2**20
 """Messages that one signature covers, at most."""
+
+
+def two_managers(by: tuple[str, ...] | None) -> bool:
+    """True if two different people are named; equal ids after casefold are one person."""
+    return by is not None and len({one.casefold() for one in by}) > 1
 
 
 class RelyingParty(Model):
