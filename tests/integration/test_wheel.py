@@ -94,6 +94,7 @@ def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_peoples_names_a
     assert json.loads(run(gatekeeper, "--version", "--json"))["version"] == project["version"]
     case = shutil.copy(HOUSE / "docs" / "examples" / "case.json", tmp_path)
     assert json.loads(run(gatekeeper, "decide", case, "--json"))["verdict"] == "clear"
+    assert run(gatekeeper, "schema", "sends") == (HOUSE / "schemas" / "json" / "sends.json").read_text("utf-8")
     assert "SIGTERM" in run(gatekeeper, "worker", "--help")
     (snippet,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.S)
     assert run(python, "-c", f"headers = {DECISION!r}\n{snippet}").startswith("CONSENT_MISSING ")

@@ -14,7 +14,7 @@ from pydantic import StringConstraints, TypeAdapter
 from schemas import asyncapi
 from schemas.codec import Unreadable, decode, encode, parse
 from schemas.json_schema import described, documents, examples
-from schemas.topics import TOPICS
+from schemas.topics import FACT_TOPICS, TOPICS
 from schemas.values import AUDIENCE_PATTERN, Day
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.published import faults
@@ -94,6 +94,18 @@ def test_examples_in_asyncapi_then_its_own_schemas_take_them(name: str, kind: st
     for part in example:
         schema = {**message[part], "components": CONTRACT["components"]}
         assert list(Draft202012Validator(schema).iter_errors(example[part])) == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "kind"), [one for one in SAMPLES if one[0] in ("sends", *FACT_TOPICS) and one[0] != "reference"]
+)
+def test_an_event_about_a_person_then_it_names_its_clause(topic: str, kind: str) -> None:
+    (said,) = (
+        one["description"]
+        for one in (documents()[topic], *documents()[topic].get("$defs", {}).values())
+        if one.get("title") == kind
+    )
+    assert re.search(r"\((J\.|APPI )[0-9].*\)", said)
 
 
 UNSAID = {
