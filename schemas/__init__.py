@@ -1,1 +1,4 @@
-"""The contract: the models of all topics, and the one codec between bytes and models. No I/O."""
+"""The contract: the models of all topics, the one codec between bytes and models, and the published form.
+
+No I/O, but that the published form reads its examples from a file beside it.
+"""

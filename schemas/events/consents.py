@@ -43,13 +43,13 @@ class Consent(Model):
 
     `record_id`: the CRM's id of the event. `recipient_id`: the person. `controller_id`: the entity that may write.
     `state`: `Given` and `RenewedGiven` are a yes, `Withdrawn` and `Refused` a no. `Invalidated` and `Revoked` make
-    earlier consents void. `recorded_at`: when it was entered. `event_time`: when the person said it; only a yes may
-    lack it. `expressed_by`: the speaker; an agent has proven authority. `method`: how it was said. `purpose`: a no also
-    covers the purposes below its own. `channels`: a no without any covers all. `contact_point_id`: absent = all.
-    `event_type`: an implied consent is not read. `notice_id`: the form on which it was given. `evidence_ref`: where
-    the proof is kept. `double_opt_in`: a confirmation was asked for by e-mail. `confirms`: the record that this one
-    completes. `answers`: the question that it answers. `voids`: the record that it makes void; absent = all earlier
-    ones in its scope. `effective_from`, `effective_to`: its validity.
+    earlier consents void. `recorded_at`: when it was entered. `event_time`: when the person said it; without it, a no
+    counts from `recorded_at`. `expressed_by`: the speaker; an agent has proven authority. `method`: how it was said.
+    `purpose`: a no also covers the purposes below its own. `channels`: a no without any covers all. `contact_point_id`:
+    absent = all. `event_type`: an implied consent is not read. `notice_id`: the form on which it was given.
+    `evidence_ref`: where the proof is kept. `double_opt_in`: a confirmation was asked for by e-mail. `confirms`: the
+    record that this one completes. `answers`: the question that it answers. `voids`: the record that it makes void;
+    absent = all earlier ones in its scope. `effective_from`, `effective_to`: its validity.
     """
 
     model_config = ConfigDict(

@@ -79,8 +79,8 @@ class Controller(Model):
     """A legal entity that sends mail, with its notice items and its suspension (J.4.4.2, J.8.7).
 
     `id`: its code. `name`: as printed. `group`: the group to which it belongs. `notice_items`: for letters that ask.
-    `suspended_since`, `suspended_until`: nothing goes out in between. `by`: the two managers of a change of group.
-    `recorded_at`: when it was entered.
+    `suspended_since`, `suspended_until`: nothing goes out in between. `by`: two managers, needed where the entity
+    leaves a group. `recorded_at`: when it was entered.
     """
 
     v: Version

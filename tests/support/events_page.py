@@ -112,7 +112,8 @@ def _type(schema: Document) -> str:
     if "enum" in schema:
         return ", ".join(f"`{one}`" for one in schema["enum"])
     if choices := schema.get("anyOf", schema.get("oneOf")):
-        return " or ".join(_type(one) for one in choices if one.get("type") != "null")
+        types = [_type(one) for one in choices if one.get("type") != "null"]
+        return (", or " if any(" or " in one for one in types) else " or ").join(types)
     if "contentMediaType" in schema:
         return "JSON as text"
     kind = schema.get("type")
