@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     )
     console_key: str = Field("", description="file of the key with which the console vouches for who signed in")
     console_data: str = Field(".gatekeeper/console", description="folder of the console's read model, which may go")
+    serve_host: str = Field("127.0.0.1", description="where the service listens; elsewhere only with a file of callers")
+    serve_port: Annotated[int, Field(ge=0, le=65535)] = Field(8648, description="its port; 0 takes a free one")
+    serve_callers: str = Field("", description="file of the programs that may call; empty: any on this machine")
+    serve_certificate: str = Field("", description="file of the service's certificate (PEM); empty: no TLS of its own")
+    serve_certificate_key: str = Field("", description="file of its secret key; empty: in the certificate's file")
+    serve_client_ca: str = Field("", description="file of the CA of callers' certificates; empty: none is asked for")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
 
     @property

@@ -107,19 +107,19 @@ class Topic:
 
 
 _ACCESS: Mapping[str, tuple[str, str]] = {
-    "sends": ("platform", "worker office console sealer auditor monitor"),
-    "sources": ("crm", "worker office console auditor"),
-    "consents": ("crm office console", "worker office console auditor"),
-    "suppressions": ("crm office console", "worker office console auditor"),
-    "reference": ("manager office console", "worker office console manager platform handoff auditor monitor"),
+    "sends": ("platform serve", "worker office console sealer auditor monitor"),
+    "sources": ("crm serve", "worker office console serve auditor"),
+    "consents": ("crm office console serve", "worker office console serve auditor"),
+    "suppressions": ("crm office console serve", "worker office console serve auditor"),
+    "reference": ("manager office console", "worker office console manager platform handoff serve auditor monitor"),
     "acts": ("office console handoff", "worker office console handoff sealer auditor"),
     "cleared": ("worker", "office console mailer handoff sealer auditor"),
     "review": ("worker", "worker office console sealer auditor"),
     "confirmations": ("worker", "worker mailer sealer auditor"),
     "recalls": ("worker", "office console mailer handoff sealer auditor"),
-    "audit": ("worker", "worker office console handoff sealer auditor inquiry"),
+    "audit": ("worker", "worker office console handoff sealer auditor inquiry serve"),
     "manifests": ("worker", "worker office console sealer auditor monitor"),
-    "ledger": ("worker", "worker office console sealer auditor monitor"),
+    "ledger": ("worker", "worker office console sealer auditor monitor serve"),
     "salts": ("worker", "worker inquiry"),
     "deadletter": ("worker", "office sealer auditor monitor"),
 }

@@ -47,6 +47,7 @@ HEADINGS = {
         "topics": "topics",
         "schema": "schema",
         "worker": "worker",
+        "serve": "serve",
         "status": "status",
         "partition": "partition",
         "deadletter": "deadletter",

@@ -118,7 +118,7 @@ class CheckedFile:
                 self.others += 1
 
     def _reject(self, found: LineFault, writing: Rejects | None) -> None:
-        sentence = found.sentence
+        sentence = found.sentence()
         if self.rejected < SHOWN:
             key = "publish.rejected_field" if found.field else "publish.rejected_line"
             note(key, file=self._file, line=self.last, field=found.field, sentence=sentence)

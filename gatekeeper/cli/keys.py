@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import ROLES, ROTATED, Key, Keys, key_name
+from gatekeeper.service.caller_keys import SCOPES, digest, new_key
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
+from schemas.values import ID_PATTERN
 
 
 @click.group("keys", help=text("cli.keys"))
@@ -64,6 +69,26 @@ def list_(as_json: bool) -> None:
     for fault in found:
         note("cli.error", message=fault)
     click.get_current_context().exit(1 if found else 0)
+
+
+@command.command("caller", help=text("cli.keys_caller"))
+@click.argument("id_", metavar="ID")
+@click.option(
+    "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help=text("cli.keys_caller_scope")
+)
+@json_option
+def caller(id_: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Prints a new bearer key of a caller, and its entry; writes nothing."""
+    if not re.fullmatch(ID_PATTERN, id_):
+        raise UsageError("error.option_invalid", option="ID")
+    key = new_key()
+    told = {"id": id_, "scopes": list(scopes), "key_sha256": [digest(key)]}
+    if as_json:
+        show_json({"key": key, "entry": told})
+        return
+    note("cli.keys_caller_made")
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items())
+    click.echo(f"key: {key}\n\n[[callers]]\n{lines}", nl=False)
 
 
 def _made(settings: Settings, keys: Keys, role: str) -> Key:

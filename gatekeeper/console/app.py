@@ -25,13 +25,14 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.parts import PARTS
 from gatekeeper.console.registered import Registrations
-from gatekeeper.console.security import LOOPBACK, SecurityMiddleware
+from gatekeeper.console.security import SecurityMiddleware
 from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, asker
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.http_server import LOOPBACK
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 from streams.client.signatory import own_key

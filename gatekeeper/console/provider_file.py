@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from gatekeeper.console.access import Access, Grant, merged
 from gatekeeper.errors import UsageError
+from gatekeeper.http_server import LOOPBACK
 from gatekeeper.texts import wrong
 from schemas.values import Model
 
@@ -21,7 +22,6 @@ BACK = "/signin/back"
 """The path to which the identity provider sends the browser back."""
 PENDING_SECONDS = 600
 """Seconds that somebody has for signing in there."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def is_safe(address: str) -> bool:

@@ -27,7 +27,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 _SENDER = re.compile(r"(https?)://([^/?#]+)")
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class SecurityMiddleware:

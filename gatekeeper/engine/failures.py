@@ -19,6 +19,12 @@ def defect(error: Exception) -> Found:
     return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint(error)})
 
 
+def frames(error: BaseException) -> list[str]:
+    """The last places in the code that an error came through, never its values."""
+    trail = traceback.extract_tb(error.__traceback__)[-8:]
+    return [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in trail]
+
+
 def fingerprint(error: Exception) -> str:
     """Twelve hex digits that identify an error's type and its place in the code, never its values."""
     frames = traceback.extract_tb(error.__traceback__)

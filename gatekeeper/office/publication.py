@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
@@ -19,7 +19,7 @@ from gatekeeper.engine.sends import INVALID
 from gatekeeper.identity import Identified, printed
 from gatekeeper.lists.cells import alternatives, inside
 from gatekeeper.policy.packs import Packs
-from gatekeeper.texts import text
+from gatekeeper.texts import Language, text
 from schemas.codec import Unreadable, decode
 from schemas.events import Send
 from schemas.topics import CLEARED_DAYS, DAY_MS
@@ -35,21 +35,28 @@ _BY_POLICY = ("mail_date", "mail_date_past", "delivery")
 _SEPARATORS = (b",", b";", b"\t")
 
 
-class LineFault(NamedTuple):
-    """Cause for which a line is not published: a key of texts/fault.toml, the field ("" for none), and a hint.
+class Hint(NamedTuple):
+    """The allowed values at the place of a fault: a key of the catalogue and its values; ids, codes and days only."""
 
-    `hint` lists allowed values: ids, codes and days only. It is "" where there is nothing to list.
-    """
+    key: str
+    values: Mapping[str, str]
+
+    def text(self, language: Language | None = None) -> str:
+        """The hint as a sentence, in the reader's language if none is given."""
+        return text(self.key, language, **self.values)
+
+
+class LineFault(NamedTuple):
+    """Cause for which a line is not published: a key of texts/fault.toml, the field ("" for none), and a hint."""
 
     fault: str
     field: str
-    hint: str = ""
+    hint: Hint | None = None
 
-    @property
-    def sentence(self) -> str:
-        """The fault with its hint, in the reader's language."""
-        says = text(f"fault.{self.fault}")
-        return text("publish.says", fault=says, hint=self.hint) if self.hint else says
+    def sentence(self, language: Language | None = None) -> str:
+        """The fault with its hint, in the reader's language if none is given."""
+        says = text(f"fault.{self.fault}", language)
+        return text("publish.says", language, fault=says, hint=self.hint.text(language)) if self.hint else says
 
 
 class Publication:
@@ -73,7 +80,7 @@ class Publication:
         try:
             model = decode(self.topic, None, value)
         except Unreadable as fault:
-            return LineFault(fault.fault, fault.place, _by_contract(fault) if self.topic == "sends" else "")
+            return LineFault(fault.fault, fault.place, _by_contract(fault) if self.topic == "sends" else None)
         if self._reference is None or self._packs is None:
             return model
         return self._refused(model, self._reference, self._packs) or model
@@ -92,8 +99,8 @@ class Publication:
             return LineFault("template_unknown", "template_id", self._hint("template", case))
         return None
 
-    def _hint(self, kind: str, case: Case) -> str:
-        """The written value and the allowed ones; "" for other cases."""
+    def _hint(self, kind: str, case: Case) -> Hint | None:
+        """The written value and the allowed ones; None for other cases."""
         send, reference = case.send, case.reference
         if kind == "controller":
             return _instead(send.controller_id, reference.controllers)
@@ -112,12 +119,12 @@ class Publication:
             classes = case.reference.templates[send.template_id].display_ok
             return _instead(send.message_class, [name for name, by in classes.items() if send.channel in by])
         if kind == "ground_missing":
-            return text("publish.values", values=", ".join(grounds(send.message_class)))
+            return Hint("publish.values", {"values": ", ".join(grounds(send.message_class))})
         if kind in ("mail_date", "mail_date_past"):
             last = self._at + (CLEARED_DAYS - 1) * DAY_MS  # a day counts up to its end
             first, last_day = (times.day(at * 1000, case.policy.timezone) for at in (self._at, last))
-            return text("publish.days", day=case.day(str(send.mail_date)), first=first, last=last_day)
-        return ""
+            return Hint("publish.days", {"day": case.day(str(send.mail_date)), "first": first, "last": last_day})
+        return None
 
 
 def is_table(line: bytes) -> bool:
@@ -125,18 +132,18 @@ def is_table(line: bytes) -> bool:
     return not line.lstrip().startswith((b"{", b"[")) and any(sign in line for sign in _SEPARATORS)
 
 
-def _instead(written: str, known: Collection[str]) -> str:
+def _instead(written: str, known: Collection[str]) -> Hint | None:
     if not known:
-        return text("publish.none_registered", written=masking.word(written))
+        return Hint("publish.none_registered", {"written": masking.word(written)})
     if len(known) <= FEW:
-        return text("publish.allowed", written=masking.word(written), values=", ".join(sorted(known)))
+        return Hint("publish.allowed", {"written": masking.word(written), "values": ", ".join(sorted(known))})
     if like := get_close_matches(written, sorted(known), LIKE):
-        return text("publish.like", written=masking.word(written), values=", ".join(like))
-    return text("publish.none_like", written=masking.word(written), count=f"{len(known):,}")
+        return Hint("publish.like", {"written": masking.word(written), "values": ", ".join(like)})
+    return Hint("publish.none_like", {"written": masking.word(written), "count": f"{len(known):,}"})
 
 
-def _by_contract(fault: Unreadable) -> str:
-    """The values or fields that the contract of sends allows at the place of a fault; "" where it lists none."""
+def _by_contract(fault: Unreadable) -> Hint | None:
+    """The values or fields that the contract of sends allows at the place of a fault; None where it lists none."""
     hint: Any = Send
     for part in fault.place.split(".") if fault.place else ():
         hint = inside(hint, part)
@@ -145,6 +152,6 @@ def _by_contract(fault: Unreadable) -> str:
         fields = [
             name for kind in kinds if isinstance(kind, type) and issubclass(kind, Model) for name in kind.model_fields
         ]
-        return text("publish.fields", values=", ".join(fields)) if fields else ""
+        return Hint("publish.fields", {"values": ", ".join(fields)}) if fields else None
     values = [str(value) for kind in kinds if get_origin(kind) is Literal for value in get_args(kind)]
-    return text("publish.values", values=", ".join(values)) if values else ""
+    return Hint("publish.values", {"values": ", ".join(values)}) if values else None

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import sys
 import tempfile
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ from faust.types import TP
 
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine.sends import Judge
-from gatekeeper.errors import GatekeeperError, RestartError, UsageError
+from gatekeeper.errors import RestartError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys, fingerprint
 from gatekeeper.knowledge.store import FactStore
@@ -29,11 +26,11 @@ from streams.worker.chunks import CREDIT_RECORDS, Credit, Schema, Transport
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.departures import Departures
+from streams.worker.end import fail
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
 from streams.worker.kept_facts import KeptFacts
-from streams.worker.partition import FORBIDDEN
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -49,25 +46,6 @@ class NoTables(TableManager):
         """Does what Faust does after its second."""
         await self._update_channels()
         await self.recovery.start()
-
-
-def fail(error: BaseException) -> None:
-    """Ends the process at once, before anything can commit; a restart resumes from the ledger's head.
-
-    The log names the error's type and place. It quotes only messages of our own errors, as others may quote a record.
-    """
-    if isinstance(error, FORBIDDEN):  # a restart would not help
-        error = UsageError("error.worker_rights", what=type(error).__name__)
-    if isinstance(error, GatekeeperError):
-        log.critical("stopped", error=type(error).__name__, reason=str(error), code=error.exit_code)
-        code = error.exit_code
-    else:
-        trail = traceback.extract_tb(error.__traceback__)[-8:]
-        frames = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in trail]
-        log.critical("stopped", error=type(error).__name__, frames=frames, code=70)
-        code = 70
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredentials | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from aiokafka import AIOKafkaClient, AIOKafkaConsumer
+from aiokafka import AIOKafkaClient, AIOKafkaConsumer, AIOKafkaProducer
 
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
@@ -22,6 +22,8 @@ TRANSACTION_SECONDS = 15.0
 """Seconds after which Kafka itself ends an open transaction."""
 REQUEST_SECONDS = 5.0
 """Seconds to wait for an answer: Kafka gives up a silent broker in about that time, and elects another leader."""
+WRITE_SECONDS = 20.0
+"""Seconds for an acknowledgement; within that time a producer survives the restart of a broker."""
 
 
 class Clients:
@@ -77,6 +79,13 @@ class Clients:
             timeout=TRANSACTION_SECONDS,
             request=REQUEST_SECONDS,
         )
+
+    def writer(self) -> AIOKafkaProducer:
+        """An idempotent producer outside of transactions; all in-sync replicas acknowledge what it writes."""
+        how = self._how() | {"request_timeout_ms": int(WRITE_SECONDS * 1000)}
+        producer = AIOKafkaProducer(**how, acks="all", enable_idempotence=True, linger_ms=2, retry_backoff_ms=RETRY_MS)
+        self._made.add(producer.client)  # its parts share the cluster that they were made with
+        return producer
 
     def _know(self, client: AIOKafkaClient) -> None:
         """Shares the findings of all other clients with a client."""

@@ -11,36 +11,28 @@ marker. The chunk is judged once the follower has passed each of these ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
 
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.tables import MemoryTables
 from gatekeeper.settings import Settings
 from schemas.record import Record, Refusal
-from schemas.topics import FACT_TOPICS, logical_name
+from schemas.topics import FACT_TOPICS
 from streams.client import replicas
 from streams.client.batches import refusal
-from streams.client.log_ends import Ends
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.kept_facts import KeptFacts
+from streams.worker.log_follower import LogFollower
 from streams.worker.unread_facts import LongValue, UnreadFacts, cut
 
 log = structlog.get_logger(__name__)
 
-READ_RECORDS = 100
-"""Records held at a time, at most, of up to VALUE_BYTES each."""
-POLL_MS = 20
-FOLD_SECONDS = 0.01
-"""Seconds of folding facts before other tasks get a turn, as judging and heartbeats share the loop."""
-WAIT_MS = 500
-FETCH_BYTES = 4 << 20
 WATCH_SECONDS = 1.0
 WATCH_PARTITIONS = 5
 PARTITIONS_SECONDS = 5.0
@@ -49,7 +41,7 @@ Every fifth time it also looks for added partitions, which only a restart can fo
 """
 
 
-class Followers:
+class Followers(LogFollower):
     """Applies every record of the fact topics to a FactStore, in the order of each partition.
 
     `store`: the facts in memory; `kept` has them on the disk instead.
@@ -63,6 +55,7 @@ class Followers:
         clock: Clock,
         kept: KeptFacts | None = None,
     ) -> None:
+        super().__init__(settings, clients, FACT_TOPICS, value=cut)
         self.store = kept.store if kept else store or FactStore(settings.group)
         self.kept = kept
         """The facts on the disk, None if they are in memory alone."""
@@ -70,53 +63,27 @@ class Followers:
         """Records that could not be read; a partition's owner puts each into `deadletter` once."""
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
-        self.ends: Ends = clients.ends()
-        """Finds the bounds of logs, for the owned partitions as well; runs as long as the followers do."""
         self.behind: tuple[TopicPartition, ...] = ()
         """Partitions that the last barrier waited for in vain; empty if the barrier was passed."""
-        self._settings, self._clients, self._clock = settings, clients, clock
-        self._topics = {settings.topic(name): name for name in FACT_TOPICS}
-        self._positions: dict[TopicPartition, int] = {}
-        self._begin: dict[TopicPartition, int] = {}
+        self._clock = clock
         self._commit: asyncio.Task[None] | None = None
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
-        self._moved = asyncio.Condition()
         self._wanted = asyncio.Event()
         self._next_round: asyncio.Future[Mapping[TopicPartition, int]] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
         self._next_round = asyncio.get_running_loop().create_future()
-        self._reader = self._clients.reader(wait_ms=WAIT_MS, fetch_bytes=FETCH_BYTES, value=cut)
-        await asyncio.gather(self._reader.start(), self.ends.start())
-        partitions = await self._partitions()
-        self._begin = await self.ends.beginnings(partitions)
-        self._positions = dict(self._begin)
-        if self.kept is not None:
-            self._positions = self.kept.starts(self._begin, await self.ends.ends(partitions))
-            self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
-            known = sum(self._positions[tp] - self._begin[tp] for tp in partitions)
-            log.info("facts_begun", people=self.store.people, n=known)
-        self._reader.assign(partitions)
-        for tp in partitions:
-            self._reader.seek(tp, self._positions[tp])
-        for work in (self._read(), self._ask(), self._watch()):
-            task = asyncio.create_task(work)
-            task.add_done_callback(lambda t: None if t.cancelled() else on_failure(t.exception() or RuntimeError()))
-            self._tasks.append(task)
+        await super().start(on_failure)
 
     async def stop(self) -> None:
-        """Stops reading."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stops reading, and commits what was applied."""
+        await super().stop()
         if self.kept is not None:
             await self._committed()
             await asyncio.to_thread(self.kept.cut(0, self._begin, self._positions))
             self.kept.close()
-        await asyncio.gather(self._reader.stop(), self.ends.stop())
 
     async def barrier(self, timeout: float) -> bool:
         """True once every fact acknowledged before this call is applied, False after `timeout` seconds."""
@@ -141,49 +108,17 @@ class Followers:
         self.as_of, self.behind = max(self.as_of, asked_at), ()
         return True
 
-    def positions(self) -> dict[str, list[int]]:
-        """The next offset to apply, by registry topic and partition."""
-        found: dict[str, list[int]] = {name: [] for name in FACT_TOPICS}
-        for tp in sorted(self._positions):
-            found[logical_name(tp.topic)].append(self._positions[tp])
+    async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        if self.kept is None:
+            return dict(self._begin)
+        found = self.kept.starts(self._begin, await self.ends.ends(partitions))
+        self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
+        known = sum(found[tp] - self._begin[tp] for tp in partitions)
+        log.info("facts_begun", people=self.store.people, n=known)
         return found
 
-    async def _partitions(self) -> list[TopicPartition]:
-        return await self.ends.partitions(list(self._topics))
-
-    async def _read(self) -> None:
-        tps, loop = list(self._positions), asyncio.get_running_loop()
-        while True:
-            try:
-                fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS)
-            except OffsetOutOfRangeError:
-                await self._demand_there()
-                continue
-            began = loop.time()
-            for tp, records in fetched.items():
-                for record in await self._whole(tp, records):
-                    self._apply(tp, record)
-                    if loop.time() - began >= FOLD_SECONDS:
-                        await asyncio.sleep(0)
-                        began = loop.time()
-            moved = bool(fetched)
-            for tp in tps:  # the position also passes markers, aborted records and holes
-                position = await self._reader.position(tp)
-                if position != self._positions[tp]:
-                    self._positions[tp], moved = position, True
-            if moved:
-                async with self._moved:
-                    self._moved.notify_all()
-            await self._keep(loop.time())
-            await asyncio.sleep(0)
-
-    async def _demand_there(self) -> None:
-        """Passes if the logs still have the positions, or only a deposed leader lacked them. Raises otherwise."""
-        begin, ends = await self.ends.beginnings(self._positions), await self.ends.stable(self._positions)
-        for tp, position in self._positions.items():
-            if not begin[tp] <= position <= ends[tp]:
-                raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=position)
-            self._reader.seek(tp, position)  # asks the leader that was just found
+    def _works(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._read(), self._ask(), self._watch()]
 
     async def _keep(self, now: float) -> None:
         """Begins a commit to the disk when one is due. Facts bind before that: a commit only saves a restart work."""
@@ -201,7 +136,6 @@ class Followers:
             await asyncio.shield(self._commit)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        """Applies one record, and its position with it, so that the next judgement names exactly the facts it used."""
         topic, refused, value = self._topics[tp.topic], refusal(record.headers), record.value
         if isinstance(value, LongValue) and (refused is None or refused.what == "headers"):
             refused, value = Refusal("value_too_long", value.sha256), None  # its content names nobody
@@ -211,7 +145,6 @@ class Followers:
         if fault is not None:
             self.unreadable.add(place, record, refused, fault)
             log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
-        self._positions[tp] = record.offset + 1
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
         """The records; those of a spoilt batch come from another replica, if one has them whole."""

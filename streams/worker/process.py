@@ -21,7 +21,8 @@ from gatekeeper.settings import Settings
 from streams.client import admin, people, progress
 from streams.client.broker_access import connection
 from streams.worker import holders
-from streams.worker.app import create_app, fail
+from streams.worker.app import create_app
+from streams.worker.end import fail
 from streams.worker.health import serve_health
 from streams.worker.kept_facts import KeptFacts
 

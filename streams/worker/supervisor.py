@@ -20,7 +20,7 @@ from multiprocessing.context import ForkProcess
 import structlog
 
 from gatekeeper.errors import IntegrityError, RestartError, UsageError
-from streams.worker.app import fail
+from streams.worker.end import fail
 
 log = structlog.get_logger(__name__)
 

@@ -26,8 +26,8 @@ from gatekeeper.console.access import ROLES
 from gatekeeper.console.app import create_app
 from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.passwords import hashed
-from gatekeeper.console.server import Server
 from gatekeeper.console.users import File, User, Users, written
+from gatekeeper.http_server import Server
 from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
 from tests.support import staff

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gatekeeper.connections import Connections, client
-from gatekeeper.console.server import Server
+from gatekeeper.http_server import Server
 from gatekeeper.settings import Settings
 from streams.worker.health import serve_health
 from tests.support.world import until

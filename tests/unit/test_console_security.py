@@ -12,9 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gatekeeper.console.security import SecurityMiddleware
-from gatekeeper.console.server import Server
 from gatekeeper.console.session import Denied
 from gatekeeper.errors import UsageError
+from gatekeeper.http_server import Server
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 

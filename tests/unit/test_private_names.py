@@ -187,6 +187,6 @@ def test_given_uvicorn_then_its_protocol_still_says_whether_a_request_is_whole_a
     source = inspect.getsource(h11_impl)
     for name in ("self.cycle.more_body = False", "self.response_complete = True", "def on_response_complete"):
         assert name in source, (
-            f"{name} left uvicorn's H11Protocol: BoundedProtocol in gatekeeper/console/server.py tells by it whether "
+            f"{name} left uvicorn's H11Protocol: BoundedProtocol in gatekeeper/http_server.py tells by it whether "
             "the console works for a connection or waits for its client. Without it nobody closes half-sent requests."
         )

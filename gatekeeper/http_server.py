@@ -1,0 +1,128 @@
+"""The HTTP server of console and service: whose word it takes on a client, and which connections it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gatekeeper.connections import Connections
+from gatekeeper.errors import UnavailableError
+
+CLOSE_SECONDS = 2
+MAX_CONNECTIONS = 256
+REQUEST_SECONDS = 20.0
+"""Seconds in which a whole request must arrive, and in which a client must read some of its answer."""
+CERTIFICATE = "certificate"
+"""The key of a request's state with the SHA-256 (hex) of the client's certificate, if the client showed one."""
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises UnavailableError (3) if it cannot listen."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UnavailableError("error.console_port", host=host, port=port, detail=error) from None
+
+
+def address(found: socket.socket, host: str, *, scheme: str = "http") -> str:
+    """The address of a socket that listens on this host."""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{found.getsockname()[1]}/"
+
+
+class Server(uvicorn.Server):
+    """Uvicorn server that calls `on_start` once it accepts connections.
+
+    `proxies`: addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are.
+    `tls`: uvicorn's arguments for TLS, none for plain HTTP.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        on_start: Callable[[], None],
+        *,
+        proxies: Sequence[str] = (),
+        connections: Connections | None = None,
+        tls: Mapping[str, Any] | None = None,
+    ) -> None:
+        connections = connections or Connections(most=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=cast(type[asyncio.Protocol], partial(BoundedProtocol, connections)),
+                ws="none",
+                log_config=None,
+                log_level="warning",
+                access_log=False,  # addresses contain people's ids
+                server_header=False,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
+                timeout_graceful_shutdown=CLOSE_SECONDS,
+                **(tls or {}),
+            )
+        )
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to serve, then calls `on_start`."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
+
+
+class BoundedProtocol(H11Protocol):
+    """Uvicorn's protocol of one connection, which reports whether the server works or waits for its client."""
+
+    def __init__(self, connections: Connections, **given: Any) -> None:
+        super().__init__(**given)
+        self._bounded = connections
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Admits the connection."""
+        super().connection_made(transport)
+        self._bounded.opened(transport)
+        encrypted = transport.get_extra_info("ssl_object")
+        if encrypted and (shown := encrypted.getpeercert(binary_form=True)):
+            self.app_state = {**self.app_state, CERTIFICATE: sha256(shown).hexdigest()}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the connection."""
+        super().connection_lost(exc)
+        self._bounded.closed(self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Takes data; the server works once a whole request is there."""
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        """Waits for the next request, unless it is already there."""
+        super().on_response_complete()
+        self._look()
+
+    def pause_writing(self) -> None:
+        """Waits for the client to read its answer."""
+        super().pause_writing()
+        self._bounded.waits(self.transport)
+
+    def resume_writing(self) -> None:
+        """Goes on with the answer."""
+        super().resume_writing()
+        self._look()
+
+    def _look(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
+            self._bounded.waits(self.transport)
+        else:
+            self._bounded.works(self.transport)

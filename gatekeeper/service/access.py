@@ -1,0 +1,232 @@
+"""AuthZEN 1.0: may this piece go to this person? The answer changes nothing, and is no clearance.
+
+POST /access/v1/evaluation      one question
+POST /access/v1/evaluations     several at one instant
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from gatekeeper.deciding.answer import answer
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.office.publication import LineFault, Publication
+from gatekeeper.service.parts import PartsOf, ServiceParts, not_before_met
+from gatekeeper.service.problem import LANGUAGES, MEDIA, TYPE, Problem
+from gatekeeper.texts import text
+from schemas.codec import parsed
+from schemas.events import Send
+
+router = APIRouter()
+MAX_EVALUATIONS = 1_000
+OF_ACTION = Send.model_fields.keys() - {
+    *("v", "event_id", "controller_id"),
+    *("recipient_id", "contact_point", "delivery"),
+}
+"""Fields of a send that are properties of the action."""
+OF_RESOURCE = frozenset(("contact_point", "delivery"))
+"""Fields of a send that are properties of the recipient."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    properties: dict[str, Any] = Field(default_factory=dict)
+
+
+class AccessSubject(_Part):
+    """Who sends: the controller."""
+
+    type: Literal["controller"]
+    id: str
+
+
+class AccessAction(_Part):
+    """The sending. `properties`: channel, purpose, message_class, template_id, and further fields of a send."""
+
+    name: Literal["send"]
+
+
+class AccessResource(_Part):
+    """Who receives. `properties`: contact_point and delivery of a send."""
+
+    type: Literal["recipient"]
+    id: str
+
+
+class AccessContext(BaseModel):
+    """`at_least`: places of facts that must count, as POST /v1/facts told them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at_least: Annotated[list[str], Field(max_length=100)] = Field(default_factory=list)
+
+
+class AccessRequest(BaseModel):
+    """One question."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: AccessSubject
+    action: AccessAction
+    resource: AccessResource
+    context: AccessContext = Field(default_factory=AccessContext)
+
+
+class AccessOptions(BaseModel):
+    """`evaluations_semantic`: whether the first answer of a kind ends the list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    evaluations_semantic: Literal["execute_all", "deny_on_first_deny", "permit_on_first_permit"] = "execute_all"
+
+
+class AccessPartial(BaseModel):
+    """One question of several; what it lacks is that of the whole request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: AccessSubject | None = None
+    action: AccessAction | None = None
+    resource: AccessResource | None = None
+    context: AccessContext | None = None
+
+
+class AccessRequests(AccessPartial):
+    """Several questions at one instant."""
+
+    evaluations: Annotated[list[AccessPartial], Field(max_length=MAX_EVALUATIONS)] = Field(default_factory=list)
+    options: AccessOptions = Field(default_factory=AccessOptions)
+
+
+class AccessAnswer(BaseModel):
+    """`decision`: True for the verdict `clear` alone. `context`: reasons in both languages, policy, positions."""
+
+    decision: bool
+    context: dict[str, Any]
+
+
+class AccessAnswers(BaseModel):
+    """The answers, in the order of the questions."""
+
+    evaluations: list[AccessAnswer]
+
+
+@router.get("/.well-known/authzen-configuration", include_in_schema=False)
+async def configuration(request: Request) -> dict[str, str]:
+    """Where a client finds the end points."""
+    base = str(request.base_url).rstrip("/")
+    return {
+        "policy_decision_point": base,
+        "access_evaluation_endpoint": f"{base}/access/v1/evaluation",
+        "access_evaluations_endpoint": f"{base}/access/v1/evaluations",
+    }
+
+
+@router.post("/access/v1/evaluation", response_model=AccessAnswer)
+async def evaluation(request: Request, parts: PartsOf, asked: AccessRequest) -> JSONResponse:
+    """Judges as the gate would now, by the same facts; `decision` is true only for `clear`."""
+    caller = await parts.callers.caller(request, "access")
+    caller.bring(1)
+    await not_before_met(parts.live, asked.context.at_least)
+    found = answered(parts, await parts.live.moment(), asked)
+    if error := found["context"].get("error"):
+        return JSONResponse(error, 400, media_type=MEDIA)
+    return _identified(request, found)
+
+
+@router.post("/access/v1/evaluations", response_model=AccessAnswers)
+async def evaluations(request: Request, parts: PartsOf, asked: AccessRequests) -> JSONResponse:
+    """Judges several, all at one instant."""
+    caller = await parts.callers.caller(request, "access")
+    questions = [_whole(asked, one) for one in asked.evaluations or [AccessPartial()]]
+    caller.bring(len(questions))
+    await not_before_met(parts.live, list(dict.fromkeys(p for one in questions for p in one.context.at_least)))
+    now = await parts.live.moment()
+    found, ends = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
+    for one in questions:
+        found.append(answered(parts, now, one))
+        if found[-1]["decision"] is ends:
+            break
+    return _identified(request, {"evaluations": found} if asked.evaluations else found[0])
+
+
+_END: Mapping[str, bool | None] = {
+    "execute_all": None,
+    "deny_on_first_deny": False,
+    "permit_on_first_permit": True,
+}
+
+
+def answered(parts: ServiceParts, now: Moment, asked: AccessRequest) -> dict[str, Any]:
+    """The answer to one question at that instant, counted by its verdict."""
+    found = judged(now, asked, positions=parts.live.facts.positions())
+    verdict = found["context"].get("verdict", "invalid")
+    parts.evaluations[verdict] = parts.evaluations.get(verdict, 0) + 1
+    return found
+
+
+def judged(now: Moment, asked: AccessRequest, *, positions: Mapping[str, list[int]]) -> dict[str, Any]:
+    """The answer to one question at that instant, as AuthZEN's response. `positions`: those of the facts."""
+    send = sent(asked)
+    if isinstance(send, LineFault):
+        said = {str(lang): send.sentence(lang) for lang in LANGUAGES}
+        wrong = {"type": f"{TYPE}{send.fault}", "status": 400, "title": said["en"], "field": send.field} | said
+        return {"decision": False, "context": {"error": wrong}}
+    decision = now.evaluate(parsed(send)).decision
+    told = answer(decision, send.channel)
+    return {
+        "decision": decision.verdict == "clear",
+        "context": {
+            **told,
+            "asking": decision.verdict == "confirm",
+            "positions": positions,
+            "clearance": {lang: text("problem.no_clearance", lang) for lang in LANGUAGES},
+        },
+    }
+
+
+def sent(asked: AccessRequest) -> Send | LineFault:
+    """The send that a question is about, or its fault.
+
+    Without a campaign of its own it gets a new id, so no earlier piece is the same.
+    """
+    action, resource = asked.action.properties, asked.resource.properties
+    for given, allowed in ((action, OF_ACTION), (resource, OF_RESOURCE), (asked.subject.properties, frozenset[str]())):
+        if unknown := sorted(given.keys() - allowed):
+            raise Problem(400, "property_unknown", name=_shown(unknown[0]), allowed=", ".join(sorted(allowed)) or "-")
+    id_ = f"evaluation-{uuid4().hex}"
+    value = {"v": 1, "event_id": id_, "campaign_id": id_, "controller_id": asked.subject.id}
+    value |= {**action, "recipient_id": asked.resource.id, **resource}
+    found: Send | LineFault = Publication("sends").read(orjson.dumps(value))
+    return found
+
+
+def _whole(asked: AccessRequests, one: AccessPartial) -> AccessRequest:
+    """One of several questions, with what it takes from the whole request."""
+    found = {
+        name: getattr(one, name) or getattr(asked, name)
+        for name in ("subject", "action", "resource", "context")
+        if getattr(one, name) or getattr(asked, name)
+    }
+    if lacking := next((name for name in ("subject", "action", "resource") if name not in found), None):
+        raise Problem(400, "question_lacks", name=lacking)
+    return AccessRequest(**found)
+
+
+def _shown(name: str) -> str:
+    """A name from outside, if it is a plain word: it may be anything, a person's name included."""
+    return name if name.isascii() and name.isidentifier() and len(name) <= 32 else "…"
+
+
+def _identified(request: Request, found: Mapping[str, Any]) -> JSONResponse:
+    """The answer, with the caller's own id of the request (AuthZEN, X-Request-ID)."""
+    id_ = request.headers.get("x-request-id", "")
+    return JSONResponse(found, headers={"X-Request-ID": id_} if id_ and id_.isprintable() and id_.isascii() else {})

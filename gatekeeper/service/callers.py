@@ -1,0 +1,184 @@
+"""Who calls the service, and what they may do: bearer keys, client certificates, and tokens of a provider.
+
+    [[callers]]
+    id = "crm"
+    scopes = ["facts", "access"]
+    key_sha256 = ["…"]
+
+The file is read again when it has changed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import orjson
+from fastapi import Request
+from pydantic import Field, ValidationError
+
+from gatekeeper.errors import UsageError
+from gatekeeper.http_server import CERTIFICATE
+from gatekeeper.service.caller_keys import KEY_PREFIX, SCOPES, Scope, digest
+from gatekeeper.service.problem import Problem
+from gatekeeper.service.provider_tokens import ProviderTokens, TokenProvider
+from gatekeeper.texts import wrong
+from schemas.values import Digest, Id, Many, Model
+
+PER_SECOND = 1_000
+"""Records a second that a caller may bring, unless its entry says otherwise."""
+BURST_SECONDS = 10
+"""Seconds whose records may come at once."""
+
+
+class CallerEntry(Model):
+    """One program. `client_id`: its name at the provider. `per_second`: records that it may bring, on average."""
+
+    id: Id
+    scopes: Annotated[Many[Scope], Field(min_length=1)]
+    key_sha256: Annotated[Many[Digest], Field(max_length=8)] = ()
+    certificate_sha256: Annotated[Many[Digest], Field(max_length=8)] = ()
+    client_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    per_second: Annotated[int, Field(ge=1, le=1_000_000)] = PER_SECOND
+
+
+class CallersFile(Model):
+    """The file of callers. `provider`: whose tokens count; None if there is none."""
+
+    callers: Annotated[Many[CallerEntry], Field(min_length=1, max_length=1024)]
+    provider: TokenProvider | None = None
+
+
+class Allowance:
+    """Token bucket: `rate` records a second on average, and those of BURST_SECONDS at once."""
+
+    def __init__(self, rate: int, clock: Callable[[], float] = monotonic) -> None:
+        self._rate, self._clock = rate, clock
+        self._left, self._at = float(rate * BURST_SECONDS), clock()
+
+    def take(self, count: int) -> float:
+        """Takes so many records, and gives 0.0; if too few are left, takes none and gives the seconds to wait."""
+        now, most = self._clock(), float(self._rate * BURST_SECONDS)
+        self._left, self._at = min(most, self._left + (now - self._at) * self._rate), now
+        if count <= self._left:
+            self._left -= count
+            return 0.0
+        return (min(float(count), most) - self._left) / self._rate
+
+
+class Caller:
+    """A program that was recognised. Its allowance lasts as long as its entry stays the same."""
+
+    def __init__(self, entry: CallerEntry) -> None:
+        self.entry, self.id = entry, entry.id
+        self._allowance = Allowance(entry.per_second)
+
+    def bring(self, count: int) -> None:
+        """Counts records that it brings; raises Problem (429) if they are too many."""
+        if count > self.entry.per_second * BURST_SECONDS:
+            raise Problem(413, "too_many_at_once", most=self.entry.per_second * BURST_SECONDS)
+        if wait := self._allowance.take(count):
+            seconds = str(int(wait) + 1)
+            raise Problem(429, "too_fast", most=self.entry.per_second, headers={"Retry-After": seconds})
+
+
+class Callers:
+    """The callers of a file, or, without one, everybody on this machine, with all scopes."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._by_key = dict[str, Caller]()
+        self._by_certificate = dict[str, Caller]()
+        self._by_client = dict[str, Caller]()
+        self._callers = dict[CallerEntry, Caller]()
+        self._tokens: ProviderTokens | None = None
+        self._everybody = Caller(CallerEntry(id="everybody", scopes=SCOPES, per_second=1_000_000))
+        if path is not None:
+            self._look()
+
+    @property
+    def open(self) -> bool:
+        """True if nobody has to say who calls."""
+        return self._path is None
+
+    async def caller(self, request: Request, scope: Scope) -> Caller:
+        """The caller of a request who has this scope.
+
+        Raises Problem: 401 if the caller is not known, 403 without the scope.
+        """
+        if self._path is None:
+            return self._everybody
+        try:
+            self._look()
+        except UsageError as error:
+            raise Problem(503, "callers_away") from error
+        found = await self._found(request)
+        if found is None:
+            raise Problem(401, "caller_unknown", headers={"WWW-Authenticate": "Bearer"})
+        if scope not in found.entry.scopes:
+            raise Problem(403, "scope_missing", caller=found.id, scope=scope)
+        return found
+
+    async def _found(self, request: Request) -> Caller | None:
+        shown = request.scope.get("state", {}).get(CERTIFICATE)
+        if shown in self._by_certificate:
+            return self._by_certificate[shown]
+        kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not bearer:
+            return None
+        if bearer.startswith(KEY_PREFIX):
+            return self._by_key.get(digest(bearer))
+        if self._tokens is None:
+            return None
+        client = await self._tokens.client(bearer)
+        return self._by_client.get(client) if client is not None else None
+
+    def _look(self) -> None:
+        assert self._path is not None
+        try:
+            stat = self._path.stat()
+        except OSError as error:
+            raise UsageError("error.callers_missing", path=self._path, detail=error) from None
+        seen = (stat.st_mtime_ns, stat.st_ino)
+        if seen == self._seen:
+            return
+        file = read(self._path)
+        self._callers = {one: self._callers.get(one) or Caller(one) for one in file.callers}
+        every = self._callers.values()
+        self._by_key = {key: one for one in every for key in one.entry.key_sha256}
+        self._by_certificate = {key: one for one in every for key in one.entry.certificate_sha256}
+        self._by_client = {one.entry.client_id: one for one in every if one.entry.client_id is not None}
+        self._tokens = ProviderTokens(file.provider) if file.provider is not None else None
+        self._seen = seen
+
+
+def read(path: Path) -> CallersFile:
+    """The content of the file.
+
+    Raises UsageError (2) for one that is missing, invalid, names a key twice, or is writable by others.
+    """
+    try:
+        mode = path.stat().st_mode & 0o777
+        found = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError("error.callers_missing", path=path, detail=error) from None
+    except ValueError as error:
+        place = str(error).rpartition("(at ")[2].rstrip(")") if isinstance(error, tomllib.TOMLDecodeError) else "-"
+        raise UsageError("error.callers_invalid", path=path, place=place, detail=wrong({"type": "toml"})) from None
+    if mode & 0o022:
+        raise UsageError("error.callers_open", path=path, mode=f"{mode:03o}")
+    try:
+        file = CallersFile.model_validate_json(orjson.dumps(found))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError("error.callers_invalid", path=path, place=place or "-", detail=wrong(first)) from None
+    named = [name for one in file.callers for name in (one.id, *one.key_sha256, *one.certificate_sha256)]
+    named += [f"client_id {one.client_id}" for one in file.callers if one.client_id]
+    if twice := next((name for name in named if named.count(name) > 1), None):
+        raise UsageError("error.callers_twice", path=path, name=twice)
+    return file

@@ -1,0 +1,192 @@
+"""Publishes sends and facts: each is checked as `gatekeeper publish` does, and Kafka acknowledges it.
+
+POST /v1/sends            202 with the place of each send; 200 with decisions, if it waits for them
+POST /v1/facts/{topic}    200 with the place of each fact, once it is acknowledged
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Annotated, Any
+
+import jiter
+import orjson
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import JSONResponse
+
+from gatekeeper.office.publication import LineFault, Publication
+from gatekeeper.policy.packs import Packs
+from gatekeeper.service.parts import PartsOf, not_before_met
+from gatekeeper.service.problem import LANGUAGES, MEDIA, TYPE, Problem
+from gatekeeper.service.request_lines import lines
+from schemas.codec import encode
+from schemas.topics import subject_key
+from streams.client.outgoing import Outgoing
+from streams.client.publisher import RecordMetadata
+from streams.serving.decision_feed import CommittedDecision
+from streams.serving.live_state import LiveState
+
+router = APIRouter(prefix="/v1")
+MAX_WAIT = 60.0
+"""Seconds that a caller may wait for decisions."""
+STATED = ("sources", "consents", "suppressions")
+"""Topics of facts that programs state. Records of `reference` need the signature of a person."""
+KEY_PATTERN = r"^[!-~]{1,128}$"
+
+
+@router.post("/sends", status_code=202)
+async def publish(
+    request: Request,
+    parts: PartsOf,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT, description="seconds to wait for the decisions")] = 0.0,
+    not_before: Annotated[list[str], Query(description="places of facts that count, such as consents/0/17")] = [],  # noqa: B006
+    idempotency_key: Annotated[str | None, Header(pattern=KEY_PATTERN)] = None,
+) -> JSONResponse:
+    """Publishes one send, or one on each line of NDJSON.
+
+    With the header `Idempotency-Key` the event ids are made from caller and key, and the body has none. So a request
+    that is repeated is decided as DUPLICATE_SEND if it was cleared before.
+    """
+    caller = await parts.callers.caller(request, "sends")
+    values, many = await lines(request)
+    caller.bring(len(values))
+    parts.live.demand_ready()
+    await not_before_met(parts.live, not_before)
+    packs = parts.live.evaluator.holding(parts.live.facts.store)
+    taken = _Intake("sends", parts.live, packs)
+    for number, value in values:
+        event_id = _event_id(caller.id, idempotency_key, number) if idempotency_key is not None else None
+        taken.add(number, value, event_id)
+    with parts.live.decisions.kept():
+        await taken.write()
+        decided = await _decided(parts.live, taken.places, wait) if wait else {}
+    return taken.answer(many=many, decided=decided, waited=wait > 0)
+
+
+@router.post("/facts/{topic}")
+async def state(
+    request: Request, parts: PartsOf, topic: Annotated[str, Path(description="sources, consents or suppressions")]
+) -> JSONResponse:
+    """States one fact, or one on each line of NDJSON; a withdrawal binds from the answer on.
+
+    The place in the answer may be named in `at_least` of an evaluation, and in `not_before` of a send.
+    """
+    caller = await parts.callers.caller(request, "facts")
+    if topic not in STATED:
+        raise Problem(404, "no_such_facts", allowed=", ".join(STATED))
+    values, many = await lines(request)
+    caller.bring(len(values))
+    taken = _Intake(topic, parts.live, None)
+    for number, value in values:
+        taken.add(number, value, None)
+    await taken.write()
+    return taken.answer(many=many, decided={}, waited=False)
+
+
+class _Intake:
+    """The values of one request on their way to a topic, each with its outcome."""
+
+    def __init__(self, topic: str, live: LiveState, packs: Packs | None) -> None:
+        """`packs`: those in force for sends; None for facts, of which only the contract is checked."""
+        self._topic, self._live = topic, live
+        reference = live.facts.store.reference if packs is not None else None
+        self._publication = Publication(topic, reference=reference, packs=packs, at=live.clock.now())
+        self._outcomes: list[dict[str, Any]] = []
+        self._records: list[tuple[dict[str, Any], Outgoing]] = []
+        self._placed: list[tuple[dict[str, Any], RecordMetadata]] = []
+
+    @property
+    def places(self) -> list[RecordMetadata]:
+        """The places of what was acknowledged."""
+        return [place for _, place in self._placed]
+
+    def add(self, line: int, value: bytes, event_id: str | None) -> None:
+        """Takes one value. `event_id`: for a send that must not have its own."""
+        outcome: dict[str, Any] = {"line": line}
+        self._outcomes.append(outcome)
+        if event_id is not None:
+            value = _named(value, event_id)
+        found = self._publication.read(value)
+        if isinstance(found, LineFault):
+            said = {str(lang): found.sentence(lang) for lang in LANGUAGES}
+            kind = {"type": f"{TYPE}{found.fault}", "status": 422, "title": said["en"]}
+            outcome["problem"] = {**kind, "field": found.field, **said}
+            return
+        if self._topic == "sends":
+            outcome["event_id"] = found.event_id
+        key = subject_key(self._topic, found).encode()
+        self._records.append((outcome, Outgoing(self._topic, key, encode(found))))
+
+    async def write(self) -> None:
+        """Writes what can be read, and waits for Kafka's acknowledgements."""
+        places = await self._live.writer.write([record for _, record in self._records])
+        for (outcome, _), place in zip(self._records, places, strict=True):
+            if place is None:
+                outcome["problem"] = Problem(504, "not_acknowledged").body
+            else:
+                outcome["place"] = written(place)
+                self._placed.append((outcome, place))
+
+    def answer(self, *, many: bool, decided: dict[tuple[int, int], CommittedDecision], waited: bool) -> JSONResponse:
+        """The answer to the request. `decided`: decisions by partition and offset. `waited`: they were waited for."""
+        for outcome, place in self._placed:
+            if one := decided.get((place.partition, place.offset)):
+                outcome["decision"] = decision(one)
+        if not self._placed:
+            status = max(one["problem"]["status"] for one in self._outcomes)
+        elif self._topic == "sends" and not (waited and len(decided) == len(self._placed)):
+            status = 202
+        else:
+            status = 200
+        if many:
+            name = "facts" if self._topic != "sends" else "sends"
+            found = {"acknowledged": len(self._placed), "refused": len(self._outcomes) - len(self._placed)}
+            return JSONResponse({**found, name: self._outcomes}, status)
+        (alone,) = self._outcomes
+        if problem := alone.get("problem"):
+            return JSONResponse({**alone, **problem} | {"problem": None}, status, media_type=MEDIA)
+        return JSONResponse(alone, status)
+
+
+def written(place: RecordMetadata) -> str:
+    """A place as text: topic, partition and offset."""
+    return f"{place.topic}/{place.partition}/{place.offset}"
+
+
+def decision(found: CommittedDecision) -> dict[str, Any]:
+    """The decision on one send, for its publisher: verdict and codes, no name and no address."""
+    codes = [reason.code for reason in found.reasons]
+    return {
+        "decision_id": found.did,
+        "verdict": found.verdict,
+        "primary": codes[0] if codes else None,
+        "reasons": codes,
+        "duplicate_of": found.clearance if "DUPLICATE_SEND" in codes else None,
+        "mode": found.mode,
+        "at": found.at,
+    }
+
+
+async def _decided(
+    live: LiveState, places: Sequence[RecordMetadata], seconds: float
+) -> dict[tuple[int, int], CommittedDecision]:
+    return await live.decisions.decisions([(one.partition, one.offset) for one in places], seconds=seconds)
+
+
+def _event_id(caller: str, key: str, line: int) -> str:
+    """The event id of one line: the same for the same caller, key and line."""
+    return "i-" + sha256(f"{caller}\0{key}\0{line}".encode()).hexdigest()[:40]
+
+
+def _named(value: bytes, event_id: str) -> bytes:
+    """A send with this event id; one that has its own, or is no object, as it is, for the contract to judge."""
+    try:
+        found = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError:
+        return value
+    if not isinstance(found, dict):
+        return value
+    if "event_id" in found:
+        raise Problem(422, "event_id_twice")
+    return orjson.dumps({**found, "event_id": event_id})

@@ -1,0 +1,62 @@
+"""The parts that the pages of the service share, and how a page gets them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from gatekeeper.service.callers import Callers
+from gatekeeper.service.problem import Problem
+from schemas.topics import FACT_TOPICS
+from streams.serving.live_state import LiveState
+
+_PLACE = re.compile(r"([a-z]{1,32})/([0-9]{1,5})/([0-9]{1,18})")
+MAX_PLACES = 100
+
+
+@dataclass(slots=True)
+class ServiceParts:
+    """State, callers, and counts of evaluations by verdict."""
+
+    live: LiveState
+    callers: Callers
+    evaluations: dict[str, int] = field(default_factory=dict)
+
+
+def parts(request: Request) -> ServiceParts:
+    """The parts of the app that a request came to."""
+    return cast("ServiceParts", request.app.state.parts)
+
+
+PartsOf = Annotated[ServiceParts, Depends(parts)]
+
+
+async def not_before_met(live: LiveState, places: Sequence[str]) -> None:
+    """Returns once every fact at these places is applied here, so it binds all later decisions of the gate too.
+
+    `places`: TOPIC/PARTITION/OFFSET, as the answer to a fact has it. Raises Problem: 400 for what is no place, 409 for
+    one that the log does not reach, 503 if the facts cannot be confirmed in time.
+    """
+    if not places:
+        return
+    if len(places) > MAX_PLACES:
+        raise Problem(400, "too_many_places", most=MAX_PLACES)
+    wanted = [_place(text) for text in places]
+    if not await live.confirmed():
+        raise Problem(503, "facts_late", headers={"Retry-After": "1"})
+    reached = live.facts.positions()
+    for text, (topic, partition, offset) in zip(places, wanted, strict=True):
+        known = reached[topic]
+        if partition >= len(known) or offset >= known[partition]:
+            raise Problem(409, "place_ahead", place=text)
+
+
+def _place(text: str) -> tuple[str, int, int]:
+    found = _PLACE.fullmatch(text)
+    if found is None or found[1] not in FACT_TOPICS:
+        raise Problem(400, "place_wrong", allowed=", ".join(FACT_TOPICS))
+    return found[1], int(found[2]), int(found[3])

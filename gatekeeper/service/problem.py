@@ -1,0 +1,79 @@
+"""Errors of the service as RFC 9457 asks: `application/problem+json`, with the sentence in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gatekeeper.engine.failures import fingerprint, frames
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.texts import Language, text, wrong
+
+TYPE = "urn:gatekeeper:problem:"
+MEDIA = "application/problem+json"
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
+log = structlog.get_logger("serve")
+
+
+class Problem(Exception):
+    """A request that is not done, with its status. `name`: a key below `problem` in the catalogue, with its values.
+
+    `more`: further members of the answer. `headers`: further headers.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        name: str,
+        /,
+        *,
+        more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> None:
+        super().__init__(name)
+        self.status, self.name, self.values = status, name, values
+        self.more, self.headers = dict(more or {}), dict(headers or {})
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer's JSON."""
+        said = {lang: text(f"problem.{self.name}", lang, **self.values) for lang in LANGUAGES}
+        return _body(self.status, self.name, said) | self.more
+
+
+def handle(app: FastAPI) -> None:
+    """Makes an app answer every error as a problem; none shows a detail of an unexpected error."""
+    for kind in (Problem, GatekeeperError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _told)
+
+
+def _told(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, GatekeeperError):
+        said = {lang: text(error.key, lang, **error.values) for lang in LANGUAGES}
+        body = _body(error.http_status, error.key.rpartition(".")[2], said)
+        return JSONResponse(body, error.http_status, media_type=MEDIA)
+    found = error if isinstance(error, Problem) else _of_others(error)
+    return JSONResponse(found.body, found.status, headers=found.headers, media_type=MEDIA)
+
+
+def _of_others(error: Exception) -> Problem:
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return Problem(400, "request_wrong", place=place, detail=wrong(first))
+    if isinstance(error, HTTPException):
+        known = {404: "no_such_path", 405: "no_such_method"}
+        return Problem(error.status_code, known.get(error.status_code, "request_strange"))
+    log.error("request_failed", error=type(error).__name__, code=fingerprint(error), frames=frames(error))
+    return Problem(500, "defect")
+
+
+def _body(status: int, name: str, said: Mapping[Language, str]) -> dict[str, Any]:
+    return {"type": TYPE + name, "status": status, "title": said["en"], "ja": said["ja"], "en": said["en"]}

@@ -1,0 +1,121 @@
+"""Access tokens of an identity provider, as a program gets them by client credentials (RFC 6749, RFC 9068)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic, time
+from typing import Annotated, Any
+
+import requests
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from pydantic import Field
+
+from gatekeeper.service.problem import Problem
+from schemas.values import Model
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
+"""Signatures accepted on a token: only those with a public key."""
+KEY_TYPES = ("RSA", "EC", "OKP")
+ANSWER_SECONDS = 5.0
+KNOWN_SECONDS = 3_600.0
+"""Seconds for which the provider's keys are kept."""
+NEW_KEYS_SECONDS = 30.0
+"""Seconds between two looks for a key that is not among those kept."""
+LEEWAY_SECONDS = 60
+_ADDRESS = r"^(https://|http://(localhost|127\.0\.0\.1)([:/]|$))[^\s?#]*$"
+log = structlog.get_logger("serve")
+
+
+class TokenProvider(Model):
+    """The provider whose tokens count.
+
+    `issuer`: as the provider spells it. `audience`: our name in its tokens. `client_claim`: the claim with the name of
+    the program. `ca_file`: the CA's certificates, None for the usual ones.
+    """
+
+    issuer: Annotated[str, Field(pattern=_ADDRESS, max_length=512)]
+    audience: Annotated[str, Field(min_length=1, max_length=512)]
+    client_claim: Annotated[str, Field(min_length=1, max_length=64)] = "client_id"
+    ca_file: Path | None = None
+
+
+class ProviderTokens:
+    """Checks tokens by the provider's keys, which it fetches when a token needs them."""
+
+    def __init__(self, provider: TokenProvider) -> None:
+        self._provider = provider
+        self._keys = KeySet([])
+        self._looked = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def client(self, token: str) -> str | None:
+        """The name of the program to which a token was given; None if the token does not count.
+
+        Raises Problem (503) if the provider does not answer.
+        """
+        if monotonic() - self._looked > KNOWN_SECONDS:
+            await self._look()
+        found = self._claims(token)
+        if found is None and await self._look():
+            found = self._claims(token)
+        if found is None or not self._counts(found):
+            return None
+        name = found.get(self._provider.client_claim)
+        return name if isinstance(name, str) else None
+
+    def _claims(self, token: str) -> Mapping[str, Any] | None:
+        try:
+            return dict(jwt.decode(token, self._keys, algorithms=list(ALGORITHMS)).claims)
+        except (JoseError, ValueError):
+            return None
+
+    def _counts(self, claims: Mapping[str, Any]) -> bool:
+        audience, now = claims.get("aud"), time()
+        ours = self._provider.audience in (audience if isinstance(audience, list) else [audience])
+        until, since = claims.get("exp"), claims.get("nbf", 0)
+        if not isinstance(until, int | float) or not isinstance(since, int | float):
+            return False
+        timely = since - LEEWAY_SECONDS <= now < until + LEEWAY_SECONDS
+        return claims.get("iss") == self._provider.issuer and ours and timely
+
+    async def _look(self) -> bool:
+        """Fetches the provider's keys again, unless that was just done; True if they were fetched."""
+        async with self._lock:
+            if monotonic() - self._looked < (NEW_KEYS_SECONDS if self._keys.keys else ANSWER_SECONDS):
+                if self._keys.keys:
+                    return False
+                raise _away()
+            self._looked = monotonic()
+            try:
+                self._keys = await asyncio.to_thread(self._fetched)
+            except (requests.RequestException, JoseError, ValueError, TypeError, LookupError, AttributeError) as error:
+                log.error("serve_provider_away", error=type(error).__name__)
+                if self._keys.keys:
+                    return False
+                raise _away() from None
+            return True
+
+    def _fetched(self) -> KeySet:
+        metadata = self._json(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if metadata.get("issuer") != self._provider.issuer:
+            raise ValueError("issuer")
+        keys = [key for key in self._json(str(metadata["jwks_uri"]))["keys"] if key.get("kty") in KEY_TYPES]
+        return KeySet.import_key_set({"keys": keys})
+
+    def _json(self, address: str) -> dict[str, Any]:
+        verify = str(self._provider.ca_file) if self._provider.ca_file else True
+        answer = requests.get(address, timeout=ANSWER_SECONDS, verify=verify, allow_redirects=False)
+        answer.raise_for_status()
+        found = answer.json()
+        if answer.status_code != 200 or not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        return found
+
+
+def _away() -> Problem:
+    return Problem(503, "provider_away", headers={"Retry-After": "5"})

@@ -1,0 +1,39 @@
+"""The body of a request: one value as JSON, or up to 10,000 as NDJSON, read within bounds."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from gatekeeper.service.problem import Problem
+
+MAX_LINES = 10_000
+MAX_BYTES = 16 << 20
+JSON, NDJSON = "application/json", "application/x-ndjson"
+
+
+async def body(request: Request) -> bytes:
+    """The body; raises Problem (413) for more than MAX_BYTES."""
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > MAX_BYTES:
+            raise Problem(413, "body_too_long", most=f"{MAX_BYTES:,}")
+    return bytes(found)
+
+
+async def lines(request: Request) -> tuple[list[tuple[int, bytes]], bool]:
+    """The values of the body with the numbers of their lines, and True if it is NDJSON.
+
+    Raises Problem: 415 for another type, 413 for more than MAX_LINES, 400 for an empty body.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (JSON, NDJSON):
+        raise Problem(415, "media_type", allowed=f"{JSON}, {NDJSON}")
+    content = await body(request)
+    values = content.split(b"\n") if kind == NDJSON else [content]
+    found = [(number, value) for number, value in enumerate(values, 1) if value.strip()]
+    if not found:
+        raise Problem(400, "body_empty")
+    if len(found) > MAX_LINES:
+        raise Problem(413, "too_many_lines", most=f"{MAX_LINES:,}")
+    return found, kind == NDJSON

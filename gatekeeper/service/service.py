@@ -1,0 +1,148 @@
+"""Starts the service: its port, who may reach it, and its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatekeeper import http_server, times
+from gatekeeper.errors import UsageError
+from gatekeeper.http_server import LOOPBACK
+from gatekeeper.service import access, intake, problem
+from gatekeeper.service.callers import Callers
+from gatekeeper.service.parts import PartsOf, ServiceParts
+from gatekeeper.service.problem import Problem
+from gatekeeper.settings import Settings
+from streams.client.reader import Reader
+from streams.serving.live_state import LiveState
+from streams.worker.end import fail
+from streams.worker.kept_facts import KeptFacts
+
+HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def serve(settings: Settings, *, release: str, started: Callable[[str, bool], None]) -> None:
+    """Serves until it is interrupted; calls `started` with its address, and True if anybody on this machine may call.
+
+    Raises UsageError (2) for a file of callers that cannot be used, or none where others could call.
+    Raises UnavailableError (3) when no broker answers or the port is taken.
+    """
+    host, port = settings.serve_host, settings.serve_port
+    callers = Callers(Path(settings.serve_callers) if settings.serve_callers else None)
+    if callers.open and host not in LOOPBACK:
+        raise UsageError("error.serve_open", host=host)
+    tls = _tls(settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn stops in order, and then raises the signal again
+    with Reader(settings) as reader:
+        reader.ends("audit")  # report an unreachable broker before anybody calls
+    with http_server.listening(host, port) as found:
+        url = http_server.address(found, host, scheme="https" if tls else "http")
+        app = create_app(settings, callers, release=release)
+        http_server.Server(app, lambda: started(url, callers.open), tls=tls).run(sockets=[found])
+
+
+def create_app(
+    settings: Settings,
+    callers: Callers,
+    *,
+    release: str,
+    on_failure: Callable[[BaseException], None] = fail,
+) -> FastAPI:
+    """The application, which connects when it starts. `on_failure`: called with any error that ends its reading."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            kept = await asyncio.to_thread(KeptFacts.of, settings) if settings.data else None
+            app.state.parts = ServiceParts(LiveState(settings, kept=kept), callers)
+            await app.state.parts.live.start(on_failure)
+        except Exception as error:
+            on_failure(error)
+            raise
+        yield
+        await app.state.parts.live.stop()
+
+    app = FastAPI(title="Direct-mail gatekeeper", version=release, docs_url=None, redoc_url=None, lifespan=life)
+    for one in (access, intake):
+        app.include_router(one.router)
+    problem.handle(app)
+    app.add_middleware(Threshold, alone=callers.open)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, bool]:
+        """Tells that the process lives."""
+        return {"alive": True}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz(parts: PartsOf) -> JSONResponse:
+        """Tells whether it answers, up to when it knows all facts, and how many questions had which verdict."""
+        live = parts.live
+        known = times.instant(live.facts.as_of) if live.facts.as_of else None
+        found = {"ready": live.ready, "facts_as_of": known, "evaluations": dict(parts.evaluations)}
+        return JSONResponse(found, 200 if live.ready else 503)
+
+    return app
+
+
+class Threshold:
+    """ASGI middleware: headers of every answer, and no pages of other sites in a browser of this machine.
+
+    `alone`: nobody says who calls. So a browser must not call for a page that it shows, nor by a foreign name.
+    """
+
+    def __init__(self, app: ASGIApp, *, alone: bool) -> None:
+        self._app, self._alone = app, alone
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers with a refusal."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                found = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    found[name] = value
+            await send(message)
+
+        answer: ASGIApp = self._app
+        if self._alone and _of_browser(Headers(scope=scope)):
+            refused = Problem(403, "not_for_browsers")
+            answer = JSONResponse(refused.body, refused.status, media_type=problem.MEDIA)
+        await answer(scope, receive, headed)
+
+
+def _of_browser(headers: Headers) -> bool:
+    host = urlsplit(f"//{headers.get('host', '')}").hostname
+    return host not in LOOPBACK or "origin" in headers or headers.get("sec-fetch-site", "none") != "none"
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    """Uvicorn's arguments for TLS, {} without a certificate; raises UsageError (2) for files that cannot be used."""
+    certificate, key, ca = settings.serve_certificate, settings.serve_certificate_key, settings.serve_client_ca
+    if not certificate:
+        if key or ca:
+            raise UsageError("error.serve_tls", file=key or ca)
+        return {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key or None)
+        if ca:
+            context.load_verify_locations(ca)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError("error.serve_certificate", file=certificate, detail=type(error).__name__) from None
+    asked = {"ssl_ca_certs": ca, "ssl_cert_reqs": ssl.CERT_OPTIONAL} if ca else {}
+    return {"ssl_certfile": certificate, "ssl_keyfile": key or None, **asked}

@@ -1,0 +1,85 @@
+"""The state by which `gatekeeper serve` answers: the worker's own facts and barrier, the ledger, and the decisions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.engine.evaluator import Evaluator
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.identity import open_tokens
+from gatekeeper.keys import Keys
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
+from gatekeeper.settings import Settings
+from streams.serving.decision_feed import DecisionFeed
+from streams.serving.ledger_copy import LedgerCopy
+from streams.serving.writer import Writer
+from streams.worker.clients import Clients, started
+from streams.worker.clock import Clock
+from streams.worker.facts import Followers
+from streams.worker.kept_facts import KeptFacts
+
+BARRIER_SECONDS = 5.0
+"""Seconds to wait for the facts; a caller gives up soon after, and FACTS_STALE is an answer."""
+
+
+class LiveState:
+    """Facts, ledger and decisions of one system, and a writer to it.
+
+    `kept`: the facts on the disk; without it they are in memory. Call it in a running loop.
+    Raises UsageError (2) for a policy or keys that cannot be loaded, or without a token key.
+    """
+
+    def __init__(self, settings: Settings, *, kept: KeptFacts | None = None) -> None:
+        packs = load(settings.policy)
+        if settings.max_lag is not None:
+            packs = packs.with_max_lag(int(settings.max_lag * 1000))
+        tokens = open_tokens(Keys(Path(settings.keys)).tokens())
+        if tokens is None:
+            raise UsageError("error.serve_keyless")
+        self.settings = settings
+        self.evaluator = Evaluator(packs, settings.mode, tokens=tokens, acts=settings.acts)
+        self.clock, clients = Clock(), Clients(settings)
+        self.facts = Followers(settings, None if kept else FactStore(settings.group), clients, self.clock, kept)
+        self.ledger = LedgerCopy(settings, clients)
+        self.decisions = DecisionFeed(settings, clients)
+        self.writer = Writer(settings, clients)
+
+    async def start(self, on_failure: Callable[[BaseException], None]) -> None:
+        """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
+        await started(self.writer)
+        await asyncio.gather(*(one.start(on_failure) for one in (self.facts, self.ledger, self.decisions)))
+
+    async def stop(self) -> None:
+        """Stops reading and writing."""
+        await asyncio.gather(self.facts.stop(), self.ledger.stop(), self.decisions.stop(), self.writer.stop())
+
+    @property
+    def ready(self) -> bool:
+        """True once facts and ledger were read to the ends that they had at the start."""
+        return self.facts.as_of > 0 and self.ledger.ready
+
+    async def confirmed(self) -> bool:
+        """True once every fact is applied that Kafka acknowledged before this call; False if that takes too long."""
+        return await self.facts.barrier(BARRIER_SECONDS)
+
+    async def moment(self) -> Moment:
+        """The inputs of an evaluation now: every fact is in them that Kafka acknowledged before this call.
+
+        If that cannot be confirmed in time, each evaluation is withheld as FACTS_STALE. Evaluate before you await.
+        Raises UnavailableError (3) before `ready`.
+        """
+        self.demand_ready()
+        passed = await self.confirmed()
+        at = self.clock.now()
+        lag = self.evaluator.packs.at(at).max_lag_ms
+        as_of = None if passed else min(self.facts.as_of, at - lag - 1)
+        return Moment(self.evaluator, self.facts.store, self.ledger.state, at, as_of)
+
+    def demand_ready(self) -> None:
+        """Raises UnavailableError (3) before `ready`."""
+        if not self.ready:
+            raise UnavailableError("error.serve_starting")

@@ -1,0 +1,223 @@
+"""`gatekeeper serve` beside a worker on real Kafka: what a program publishes, states and asks over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from streams.kafka.broker import Broker
+from tests.support.forked import Command
+from tests.support.world import World, consent_of, send_to, source_of, until
+
+PEOPLE = 200
+NDJSON = {"content-type": "application/x-ndjson"}
+WITHDRAWN = {"state": "Withdrawn", "channels": "*"}
+
+
+@contextmanager
+def service(world: World, folder: Path) -> Iterator[tuple[Command, httpx.Client]]:
+    """Runs `gatekeeper serve` and a client, from when it is ready."""
+    ours = os.environ | world.environment | {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder)}
+    with Command("serve", "--port", "0", "--json", env=ours) as process:
+        said = json.loads(process.line())
+        with httpx.Client(base_url=said["url"], timeout=120, limits=httpx.Limits(max_connections=64)) as client:
+            until(lambda: client.get("/readyz").status_code == 200, "the service is ready")
+            yield process, client
+        if process.poll() is None:
+            process.terminate()
+            assert process.wait() == 0
+
+
+@pytest.fixture(scope="module")
+def world(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A system with a worker and people who agreed."""
+    folder = tmp_path_factory.mktemp("world")
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, data=str(folder / "data")).create()
+    world.people([f"r{number}" for number in range(PEOPLE)])
+    with world.process(folder / "log"):
+        yield world
+
+
+@pytest.fixture(scope="module")
+def client(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with service(world, tmp_path_factory.mktemp("service")) as (_, client):
+        yield client
+
+
+def ndjson(values: Sequence[Any]) -> bytes:
+    return b"\n".join(json.dumps(value).encode() for value in values)
+
+
+def question(person: str, **more: Any) -> dict[str, Any]:
+    """An AuthZEN question about a piece to a person; `more`: properties of the action."""
+    send = send_to(person)
+    action = {name: send[name] for name in ("purpose", "channel", "message_class", "template_id")}
+    return {
+        "subject": {"type": "controller", "id": send["controller_id"]},
+        "action": {"name": "send", "properties": {**action, **more}},
+        "resource": {
+            "type": "recipient",
+            "id": person,
+            "properties": {"contact_point": send["contact_point"], "delivery": send["delivery"]},
+        },
+    }
+
+
+def withdrawal(person: str) -> dict[str, Any]:
+    return consent_of(person, **WITHDRAWN, record_id=f"no-{person}")
+
+
+def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the_gate_s(
+    world: World, client: httpx.Client
+) -> None:
+    """The whole of a caller's life, with one order of events."""
+    asked = client.post("/access/v1/evaluation", json=question("new")).json()
+    assert asked["decision"] is False
+    assert asked["context"]["verdict"] in ("confirm", "block", "review")
+    assert {"code", "clause", "remedy", "ja", "en"} <= asked["context"]["reasons"][0].keys()
+    assert "clears" in asked["context"]["clearance"]["en"]
+
+    stated = client.post("/v1/facts/sources", json=source_of("new"))
+    assert "place" in stated.json(), stated.text
+    assert (stated.status_code, stated.json()["place"].split("/")[0]) == (200, "sources")
+    place = client.post("/v1/facts/consents", json=consent_of("new")).json()["place"]
+    asked = client.post("/access/v1/evaluation", json={**question("new"), "context": {"at_least": [place]}}).json()
+    assert asked["decision"] is True, asked
+    assert asked["context"]["policy"]["id"] == "jp-pmark"
+    partition, offset = map(int, place.split("/")[1:])
+    assert asked["context"]["positions"]["consents"][partition] > offset
+
+    send = {key: value for key, value in send_to("new", "new").items() if key != "event_id"}
+    once = {"headers": {"Idempotency-Key": "order-1"}, "params": {"wait": 60, "not_before": place}}
+    first = client.post("/v1/sends", json=send, **once)
+    assert (first.status_code, first.json()["decision"]["verdict"]) == (200, "clear")
+    again = client.post("/v1/sends", json=send, **once)
+    assert again.json()["event_id"] == first.json()["event_id"]
+    assert again.json()["decision"]["primary"] == "DUPLICATE_SEND"
+    assert again.json()["decision"]["duplicate_of"] == first.json()["decision"]["decision_id"]
+    assert client.post("/v1/sends", json=send, headers={"Idempotency-Key": "order-2"}).status_code == 202
+
+    assert client.post("/v1/facts/consents", json=withdrawal("new")).status_code == 200
+    assert client.post("/access/v1/evaluation", json=question("new")).json()["decision"] is False
+    last = client.post("/v1/sends", json=send_to("new", "last"), params={"wait": 60}).json()
+    assert last["decision"]["verdict"] != "clear"
+
+
+def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.Client) -> None:
+    known = [f"r{number}" for number in range(PEOPLE)]
+    people = [name for number in range(500) for name in (known[number % PEOPLE], f"stranger-{number}")]
+
+    def asked(name: str) -> bool:
+        answer = client.post("/access/v1/evaluation", json=question(name))
+        assert answer.status_code == 200, answer.text
+        return answer.json()["decision"]
+
+    with ThreadPoolExecutor(32) as at_once:
+        found = list(at_once.map(asked, people))
+    assert found == [name in known for name in people]
+    several = client.post("/access/v1/evaluations", json={"evaluations": [question(name) for name in people]})
+    assert [one["decision"] for one in several.json()["evaluations"]] == found
+
+
+def test_withdrawals_raced_by_questions_and_sends_then_nothing_is_clear_after_an_acknowledged_one(
+    world: World, client: httpx.Client
+) -> None:
+    people = [f"race-{number}" for number in range(PEOPLE)]
+    world.people(people)
+
+    def raced(name: str) -> list[str]:
+        """Returns what was cleared after the acknowledgement."""
+        place = client.post("/v1/facts/consents", json=withdrawal(name)).json()["place"]
+        context = {"at_least": [place]}
+        asked = client.post("/access/v1/evaluation", json={**question(name), "context": context}).json()
+        sent = client.post("/v1/sends", json=send_to(name, name), params={"wait": 60, "not_before": place}).json()
+        assert "decision" in sent, sent
+        found = (("question", asked["decision"]), ("send", sent["decision"]["verdict"] == "clear"))
+        return [f"{what} {name}" for what, clear in found if clear]
+
+    before = client.post("/access/v1/evaluations", json={"evaluations": [question(name) for name in people]}).json()
+    assert all(one["decision"] for one in before["evaluations"]), "else a withdrawal changes nothing"
+    with ThreadPoolExecutor(16) as at_once:
+        assert [one for found in at_once.map(raced, people) for one in found] == []
+
+
+def test_lines_that_cannot_be_read_then_each_says_so_and_the_others_are_written(client: httpx.Client) -> None:
+    good, unknown = send_to("r1", "good"), send_to("r1", "unknown", template_id="T9")
+    answer = client.post("/v1/sends", content=ndjson([good, unknown]) + b'\n\n{"v":1', headers=NDJSON)
+    assert answer.status_code == 202
+    told = answer.json()
+    assert (told["acknowledged"], told["refused"]) == (1, 2)
+    assert [one["line"] for one in told["sends"]] == [1, 2, 4]
+    assert told["sends"][0]["place"].startswith("sends/")
+    assert told["sends"][1]["problem"]["field"] == "template_id"
+    assert "T1" in told["sends"][1]["problem"]["ja"]
+    alone = client.post("/v1/sends", json=unknown)
+    assert (alone.status_code, alone.headers["content-type"]) == (422, "application/problem+json")
+    assert alone.json()["field"] == "template_id"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "status", "name"),
+    [
+        ("POST", "/v1/sends", {"content": b"", "headers": NDJSON}, 400, "body_empty"),
+        ("POST", "/v1/sends", {"content": b"a,b"}, 415, "media_type"),
+        ("POST", "/v1/sends", {"json": {"event_id": "e"}, "headers": {"Idempotency-Key": "k"}}, 422, "event_id_twice"),
+        ("POST", "/v1/sends", {"content": b"{}\n" * 10_001, "headers": NDJSON}, 413, "too_many_lines"),
+        ("POST", "/v1/sends", {"json": {}, "params": {"not_before": "cleared/0/0"}}, 400, "place_wrong"),
+        ("POST", "/v1/sends", {"json": {}, "params": {"not_before": "consents/0/99999"}}, 409, "place_ahead"),
+        ("POST", "/v1/sends", {"json": {}, "params": {"wait": "花子"}}, 400, "request_wrong"),
+        ("POST", "/v1/facts/reference", {"json": {}}, 404, "no_such_facts"),
+        ("POST", "/access/v1/evaluation", {"json": {"花子": 1}}, 400, "request_wrong"),
+        ("POST", "/access/v1/evaluation", {"json": question("r1", 花子=1)}, 400, "property_unknown"),
+        ("POST", "/access/v1/evaluation", {"json": question("r1", channel="owl")}, 400, "field_invalid"),
+        ("POST", "/access/v1/evaluations", {"json": {"evaluations": [{}]}}, 400, "question_lacks"),
+        ("GET", "/v1/sends", {}, 405, "no_such_method"),
+        ("GET", "/花子", {}, 404, "no_such_path"),
+        ("POST", "/v1/sends", {"json": {}, "headers": {"Origin": "https://shop.example"}}, 403, "not_for_browsers"),
+        ("POST", "/v1/sends", {"json": {}, "headers": {"Host": "gate.example"}}, 403, "not_for_browsers"),
+    ],
+)
+def test_a_request_that_cannot_be_served_then_a_problem_in_both_languages_and_nothing_of_it_is_repeated(
+    client: httpx.Client, method: str, path: str, given: dict[str, Any], status: int, name: str
+) -> None:
+    answer = client.request(method, path, **given)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    told = answer.json()
+    assert (told["type"], told["status"]) == (f"urn:gatekeeper:problem:{name}", status)
+    assert told["ja"] != told["en"] == told["title"]
+    assert "花子" not in answer.text
+
+
+def test_killed_amid_posts_then_each_acknowledged_send_is_decided_once(world: World, tmp_path: Path) -> None:
+    names, acknowledged = [f"r{number % PEOPLE}" for number in range(2_000)], list[str]()
+
+    def posted(client: httpx.Client, part: int) -> None:
+        values = [send_to(name, f"killed-{part + n}") for n, name in enumerate(names[part : part + 20])]
+        try:
+            answer = client.post("/v1/sends", content=ndjson(values), headers=NDJSON)
+        except httpx.TransportError:
+            return
+        acknowledged.extend(one["event_id"] for one in answer.json()["sends"] if "place" in one)
+
+    with service(world, tmp_path / "killed") as (process, client), ThreadPoolExecutor(8) as at_once:
+        parts = [at_once.submit(posted, client, part) for part in range(0, len(names), 20)]
+        until(lambda: len(acknowledged) >= 200, "some are acknowledged")
+        process.send_signal(signal.SIGKILL)
+        for part in parts:
+            part.result()
+    assert 200 <= len(acknowledged) < len(names), "it was not killed in the middle"
+    wanted = set(acknowledged)
+    until(lambda: wanted <= world.verdicts().keys(), "each acknowledged send is decided")
+    decided = [a.send["event_id"] for a in world.audits() if a.send and a.stage == "intake"]
+    twice = {one for one in wanted if decided.count(one) > 1}
+    assert not twice
