@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from confluent_kafka.admin import (
@@ -20,14 +18,11 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from streams.client.rights import Right
 from streams.kafka import node
 from streams.kafka.broker import Broker
+from tests.support.certificates import certify
 
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 RESOURCES = {
@@ -97,7 +92,7 @@ def secured(folder: Path) -> Iterator[Secured]:
     controller = node.free_port()
     secure = node.free_port()
     tls = node.free_port()
-    _certify(folder)
+    certify(folder)
     properties = node.properties(client, controller)
     for name, port, protocol in (("SECURE", secure, "SASL_SSL"), ("TLS", tls, "SSL")):
         for key in ("listeners", "advertised.listeners"):
@@ -113,41 +108,3 @@ def secured(folder: Path) -> Iterator[Secured]:
     }
     with Broker(folder / "kafka", port=client, settings=properties, exact=True) as broker:
         yield Secured(broker, folder, f"{node.HOST}:{secure}", f"{node.HOST}:{tls}")
-
-
-def _certify(folder: Path) -> None:
-    """Writes the certificate of a CA, and key and certificate of a server on loopback that it has signed."""
-    authority, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issued = _certificate("ca.example", authority, authority, "ca.example", None)
-    served = _certificate("kafka.example", server, authority, "ca.example", x509.IPAddress(ip_address(node.HOST)))
-    (folder / "ca.pem").write_bytes(issued.public_bytes(Encoding.PEM))
-    secret = server.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "server.pem").touch(0o600)
-    (folder / "server.pem").write_bytes(
-        b"".join((secret, *(one.public_bytes(Encoding.PEM) for one in (served, issued))))
-    )
-
-
-def _certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    signer: ec.EllipticCurvePrivateKey,
-    issuer: str,
-    of: x509.GeneralName | None,
-) -> x509.Certificate:
-    """Returns a certificate for a day; `of`: the address of a server, None for a CA."""
-    now = datetime.datetime.now(datetime.UTC)
-    subject, by = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)]) for one in (name, issuer))
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(by)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=of is None, path_length=None), critical=True)
-    )
-    if of is not None:
-        made = made.add_extension(x509.SubjectAlternativeName([of]), critical=False)
-    return made.sign(signer, hashes.SHA256())

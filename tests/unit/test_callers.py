@@ -1,0 +1,229 @@
+"""Who calls the service: keys, certificates and tokens; whoever only claims to be somebody gets nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from fastapi import FastAPI, Request
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
+
+from gatekeeper import http_server
+from gatekeeper.errors import UsageError
+from gatekeeper.service import problem
+from gatekeeper.service.caller_keys import digest, new_key
+from gatekeeper.service.callers import BURST_SECONDS, Allowance, Callers
+from tests.support.certificates import certify
+from tests.support.provider import StubProvider, provider
+
+KEY = new_key()
+AUDIENCE = "gate.example"
+
+
+def file_of(folder: Path, text: str) -> Path:
+    path = folder / "callers.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def entry(id_: str = "crm", scopes: str = '"facts", "access"', **more: str) -> str:
+    lines = "".join(f"{name} = {value}\n" for name, value in more.items())
+    return f'[[callers]]\nid = "{id_}"\nscopes = [{scopes}]\n{lines}'
+
+
+def app_of(callers: Callers) -> FastAPI:
+    """A page for each scope that says who calls, and counts a record."""
+    app = FastAPI()
+    problem.handle(app)
+
+    @app.get("/{scope}")
+    async def page(request: Request, scope: str) -> str:
+        caller = await callers.caller(request, scope)  # type: ignore[arg-type]
+        caller.bring(1)
+        return caller.id
+
+    return app
+
+
+def asked(app: FastAPI, path: str, **headers: str) -> tuple[int, Any]:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate.example") as client:
+            return await client.get(path, headers=headers)
+
+    answer = asyncio.run(ask())
+    told = answer.json()
+    return answer.status_code, told if isinstance(told, str) else told["type"].rpartition(":")[2]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+def test_key_then_its_caller_within_its_scopes_and_nobody_else(tmp_path: Path) -> None:
+    app = app_of(Callers(file_of(tmp_path, entry(key_sha256=f'["{digest(KEY)}"]'))))
+    assert asked(app, "/facts", **bearer(KEY)) == (200, "crm")
+    assert asked(app, "/sends", **bearer(KEY)) == (403, "scope_missing")
+    for wrong in ({}, bearer(new_key()), bearer(digest(KEY)), {"authorization": KEY}, bearer("")):
+        assert asked(app, "/facts", **wrong) == (401, "caller_unknown")
+
+
+def test_file_that_changes_then_it_counts_at_once(tmp_path: Path) -> None:
+    path = file_of(tmp_path, entry(key_sha256=f'["{digest(KEY)}"]'))
+    app = app_of(Callers(path))
+    assert asked(app, "/facts", **bearer(KEY)) == (200, "crm")
+    file_of(tmp_path, entry(key_sha256=f'["{digest(new_key())}"]') + "# changed\n")
+    assert asked(app, "/facts", **bearer(KEY)) == (401, "caller_unknown")
+    path.write_text("[[")
+    assert asked(app, "/facts", **bearer(KEY)) == (503, "callers_away")
+    path.unlink()
+    assert asked(app, "/facts", **bearer(KEY)) == (503, "callers_away")
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "says"),
+    [
+        ("", 0o600, "callers"),
+        ("[[", 0o600, "TOML"),
+        (entry(), 0o622, "mode 622"),
+        (entry(scopes='"everything"'), 0o600, "scopes"),
+        (entry(key_sha256='["short"]'), 0o600, "key_sha256"),
+        (entry() + entry(), 0o600, "crm twice"),
+        (entry(client_id='"a"') + entry("shop", client_id='"a"'), 0o600, "client_id a twice"),
+        (entry(admin="true"), 0o600, "admin"),
+    ],
+)
+def test_file_that_cannot_be_used_then_it_says_where(tmp_path: Path, text: str, mode: int, says: str) -> None:
+    path = file_of(tmp_path, text)
+    path.chmod(mode)
+    with pytest.raises(UsageError) as refused:
+        Callers(path)
+    assert says in str(refused.value)
+
+
+def test_more_than_its_rate_then_429_for_this_caller_alone(tmp_path: Path) -> None:
+    other = new_key()
+    slow = entry(key_sha256=f'["{digest(KEY)}"]', per_second="1")
+    path = file_of(tmp_path, slow + entry("shop", key_sha256=f'["{digest(other)}"]'))
+    app = app_of(Callers(path))
+    for _ in range(BURST_SECONDS):
+        assert asked(app, "/facts", **bearer(KEY))[0] == 200
+    assert asked(app, "/facts", **bearer(KEY)) == (429, "too_fast")
+    assert asked(app, "/facts", **bearer(other)) == (200, "shop")
+
+
+def test_allowance_then_it_fills_again_with_time() -> None:
+    now = 0.0
+    allowance = Allowance(2, lambda: now)
+    assert allowance.take(2 * BURST_SECONDS) == 0.0
+    assert allowance.take(3) == 1.5
+    now = 1.5
+    assert allowance.take(3) == 0.0
+    now = 1e9
+    assert allowance.take(2 * BURST_SECONDS) == 0.0
+    assert allowance.take(1) > 0.0
+
+
+@pytest.fixture
+def stub() -> Iterator[StubProvider]:
+    with provider() as found:
+        yield found
+
+
+def with_provider(folder: Path, stub: StubProvider) -> Callers:
+    told = f'[provider]\nissuer = "{stub.issuer}"\naudience = "{AUDIENCE}"\n'
+    return Callers(file_of(folder, entry(client_id='"crm-program"') + told))
+
+
+def token(stub: StubProvider, *, key: Any = None, alg: str = "RS256", **claims: Any) -> str:
+    said = {"iss": stub.issuer, "aud": AUDIENCE, "exp": int(time.time()) + 300, "client_id": "crm-program", **claims}
+    signer = key or stub.key
+    header = {"alg": alg, "kid": stub.key.kid}
+    return jwt.encode(header, {n: v for n, v in said.items() if v is not None}, signer, algorithms=[alg])
+
+
+def test_token_of_the_provider_then_its_program(tmp_path: Path, stub: StubProvider) -> None:
+    app = app_of(with_provider(tmp_path, stub))
+    assert asked(app, "/facts", **bearer(token(stub))) == (200, "crm")
+    assert asked(app, "/facts", **bearer(token(stub, aud=["other.example", AUDIENCE]))) == (200, "crm")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "other.example"},
+        {"aud": None},
+        {"iss": "https://other.example"},
+        {"exp": 1},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"nbf": 4_000_000_000},
+        {"client_id": "another-program"},
+        {"client_id": ["crm-program"]},
+        {"client_id": None},
+        {"key": RSAKey.generate_key(2048, {"kid": "k1"})},
+        {"key": OctKey.generate_key(256), "alg": "HS256"},
+    ],
+)
+def test_token_that_does_not_count_then_401(tmp_path: Path, stub: StubProvider, claims: dict[str, Any]) -> None:
+    app = app_of(with_provider(tmp_path, stub))
+    assert asked(app, "/facts", **bearer(token(stub, **claims))) == (401, "caller_unknown")
+
+
+def test_provider_away_then_503_and_keys_once_known_serve_on(tmp_path: Path, stub: StubProvider) -> None:
+    stub.broken = True
+    callers = with_provider(tmp_path, stub)
+    assert asked(app_of(callers), "/facts", **bearer(token(stub))) == (503, "provider_away")
+    stub.broken = False
+    callers = with_provider(tmp_path, stub)
+    assert asked(app_of(callers), "/facts", **bearer(token(stub))) == (200, "crm")
+    stub.broken = True
+    assert asked(app_of(callers), "/facts", **bearer(token(stub))) == (200, "crm")
+    assert asked(app_of(callers), "/facts", **bearer("a.b.c")) == (401, "caller_unknown")
+
+
+@contextmanager
+def served(app: FastAPI, tls: dict[str, Any]) -> Iterator[str]:
+    started = threading.Event()
+    with http_server.listening("127.0.0.1", 0) as found:
+        server = http_server.Server(app, started.set, tls=tls)
+        thread = threading.Thread(target=server.run, args=([found],), daemon=True)
+        thread.start()
+        assert started.wait(30)
+        try:
+            yield http_server.address(found, "127.0.0.1", scheme="https")
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+def test_certificate_then_its_caller_and_nobody_without_it(tmp_path: Path) -> None:
+    certify(tmp_path, "server", "crm", "stranger")
+    shown = x509.load_pem_x509_certificate((tmp_path / "crm.pem").read_bytes()).public_bytes(Encoding.DER)
+    callers = Callers(file_of(tmp_path, entry(certificate_sha256=f'["{sha256(shown).hexdigest()}"]')))
+    tls = {
+        "ssl_certfile": str(tmp_path / "server.pem"),
+        "ssl_ca_certs": str(tmp_path / "ca.pem"),
+        "ssl_cert_reqs": ssl.CERT_OPTIONAL,
+    }
+
+    def status(url: str, name: str | None) -> int:
+        context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        if name:
+            context.load_cert_chain(tmp_path / f"{name}.pem")
+        return httpx.get(f"{url}facts", verify=context, timeout=30).status_code
+
+    with served(app_of(callers), tls) as url:
+        assert [status(url, name) for name in ("crm", "stranger", None)] == [200, 401, 401]
