@@ -36,7 +36,7 @@ _SEPARATORS = (b",", b";", b"\t")
 
 
 class Hint(NamedTuple):
-    """The allowed values at the place of a fault: a key of the catalogue and its values; ids, codes and days only."""
+    """The allowed values at a fault's place, as a sentence: its key in the catalogue, and ids, codes and days."""
 
     key: str
     values: Mapping[str, str]
@@ -143,7 +143,7 @@ def _instead(written: str, known: Collection[str]) -> Hint | None:
 
 
 def _by_contract(fault: Unreadable) -> Hint | None:
-    """The values or fields that the contract of sends allows at the place of a fault; None where it lists none."""
+    """The values or fields that the contract of sends allows at a fault's place; None if it lists none."""
     hint: Any = Send
     for part in fault.place.split(".") if fault.place else ():
         hint = inside(hint, part)

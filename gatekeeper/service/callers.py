@@ -1,4 +1,4 @@
-"""Who calls the service, and what they may do: bearer keys, client certificates, and tokens of a provider.
+"""The programs that may call the service, known by bearer keys, client certificates and tokens of a provider.
 
     [[callers]]
     id = "crm"

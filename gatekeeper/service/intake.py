@@ -1,8 +1,4 @@
-"""Publishes sends and facts: each is checked as `gatekeeper publish` does, and Kafka acknowledges it.
-
-POST /v1/sends            202 with the place of each send; 200 with decisions, if it waits for them
-POST /v1/facts/{topic}    200 with the place of each fact, once it is acknowledged
-"""
+"""Publishes sends and facts: each is checked as `gatekeeper publish` does, and Kafka acknowledges it."""
 
 from __future__ import annotations
 
@@ -17,9 +13,9 @@ from fastapi.responses import JSONResponse
 
 from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
-from gatekeeper.service.parts import PartsOf, not_before_met
 from gatekeeper.service.problem import LANGUAGES, MEDIA, TYPE, Problem
 from gatekeeper.service.request_lines import lines
+from gatekeeper.service.service_parts import PartsOf, not_before_met
 from schemas.codec import encode
 from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
@@ -180,7 +176,10 @@ def _event_id(caller: str, key: str, line: int) -> str:
 
 
 def _named(value: bytes, event_id: str) -> bytes:
-    """A send with this event id; one that has its own, or is no object, as it is, for the contract to judge."""
+    """A send with this event id. Other values stay as they are, for the contract to refuse.
+
+    Raises Problem (422) for a send that has its own.
+    """
     try:
         found = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError:

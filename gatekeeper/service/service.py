@@ -20,10 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatekeeper import http_server, times
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
-from gatekeeper.service import access, intake, problem
+from gatekeeper.service import access_evaluation, intake, problem
 from gatekeeper.service.callers import Callers
-from gatekeeper.service.parts import PartsOf, ServiceParts
 from gatekeeper.service.problem import Problem
+from gatekeeper.service.service_parts import PartsOf, ServiceParts
 from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 from streams.serving.live_state import LiveState
@@ -75,7 +75,7 @@ def create_app(
         await app.state.parts.live.stop()
 
     app = FastAPI(title="Direct-mail gatekeeper", version=release, docs_url=None, redoc_url=None, lifespan=life)
-    for one in (access, intake):
+    for one in (access_evaluation, intake):
         app.include_router(one.router)
     problem.handle(app)
     app.add_middleware(Threshold, alone=callers.open)

@@ -1,1 +1,1 @@
-"""What `gatekeeper serve` has of Kafka: facts, ledger and decisions as they are now, and a writer."""
+"""Kafka for `gatekeeper serve`: facts, ledger and decisions as they are now, and a writer."""

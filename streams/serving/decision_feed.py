@@ -23,13 +23,13 @@ SendPlace = tuple[int, int]
 """Partition and offset of a send."""
 
 
-class _Source(msgspec.Struct):
+class _DecidedSend(msgspec.Struct):
     topic: str
     partition: int
     offset: int
 
 
-class _Coded(msgspec.Struct):
+class _ReasonCode(msgspec.Struct):
     code: str
 
 
@@ -40,9 +40,9 @@ class CommittedDecision(msgspec.Struct):
     """
 
     did: str
-    src: _Source
+    src: _DecidedSend
     verdict: Verdict | None
-    reasons: list[_Coded]
+    reasons: list[_ReasonCode]
     stage: Stage
     at: str
     mode: Mode = "live"
@@ -86,7 +86,7 @@ class DecisionFeed(LogFollower):
         return await self.ends.stable(partitions)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        """Keeps the decision on a send. A record that no worker wrote is passed over: it decides nothing."""
+        """Keeps the decision on a send. Strange records are passed over: they decide nothing."""
         if not self._waiting:
             return
         try:

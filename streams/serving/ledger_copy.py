@@ -38,7 +38,7 @@ class LedgerCopy(LogFollower):
         return dict(self._begin)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        """Applies one entry; raises IntegrityError (4) for one that no worker wrote."""
+        """Applies one entry; raises IntegrityError (4) for a strange one."""
         if (refused := refusal(record.headers)) and refused.what != "headers":
             place = f"{tp.topic}/{tp.partition}/{record.offset}"
             raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)

@@ -11,7 +11,7 @@ from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
-from gatekeeper.service.access import OF_ACTION, OF_RESOURCE, AccessRequest, judged
+from gatekeeper.service.access_evaluation import OF_ACTION, OF_RESOURCE, AccessRequest, judged
 from tests.support import invented
 from tests.support.golden_cases import CASES, decided, events, millis
 

@@ -1,4 +1,4 @@
-"""Who calls the service: keys, certificates and tokens; whoever only claims to be somebody gets nothing."""
+"""The callers of the service: keys, certificates and tokens. A mere claim gets nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gatekeeper import http_server
 from gatekeeper.errors import UsageError
 from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
-from gatekeeper.service.callers import BURST_SECONDS, Allowance, Callers
+from gatekeeper.service.callers import BURST_SECONDS, Allowance, Callers, read
 from tests.support.certificates import certify
 from tests.support.provider import StubProvider, provider
 
@@ -90,6 +90,12 @@ def test_file_that_changes_then_it_counts_at_once(tmp_path: Path) -> None:
     assert asked(app, "/facts", **bearer(KEY)) == (503, "callers_away")
     path.unlink()
     assert asked(app, "/facts", **bearer(KEY)) == (503, "callers_away")
+
+
+def test_example_of_the_documents_then_it_can_be_read() -> None:
+    found = read(Path(__file__).parents[2] / "docs" / "examples" / "callers.toml")
+    assert [one.id for one in found.callers] == ["crm", "shop", "platform"]
+    assert found.provider
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,4 @@
-"""AuthZEN 1.0: may this piece go to this person? The answer changes nothing, and is no clearance.
-
-POST /access/v1/evaluation      one question
-POST /access/v1/evaluations     several at one instant
-"""
+"""AuthZEN 1.0: answers whether a piece may go to a person. The answer changes nothing, and is no clearance."""
 
 from __future__ import annotations
 
@@ -18,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from gatekeeper.deciding.answer import answer
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.office.publication import LineFault, Publication
-from gatekeeper.service.parts import PartsOf, ServiceParts, not_before_met
 from gatekeeper.service.problem import LANGUAGES, MEDIA, TYPE, Problem
+from gatekeeper.service.service_parts import PartsOf, ServiceParts, not_before_met
 from gatekeeper.texts import text
 from schemas.codec import parsed
 from schemas.events import Send
@@ -35,27 +31,27 @@ OF_RESOURCE = frozenset(("contact_point", "delivery"))
 """Fields of a send that are properties of the recipient."""
 
 
-class _Part(BaseModel):
+class _Entity(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     properties: dict[str, Any] = Field(default_factory=dict)
 
 
-class AccessSubject(_Part):
-    """Who sends: the controller."""
+class AccessSubject(_Entity):
+    """The sender, who is a controller."""
 
     type: Literal["controller"]
     id: str
 
 
-class AccessAction(_Part):
+class AccessAction(_Entity):
     """The sending. `properties`: channel, purpose, message_class, template_id, and further fields of a send."""
 
     name: Literal["send"]
 
 
-class AccessResource(_Part):
-    """Who receives. `properties`: contact_point and delivery of a send."""
+class AccessResource(_Entity):
+    """The recipient. `properties`: contact_point and delivery of a send."""
 
     type: Literal["recipient"]
     id: str
@@ -121,7 +117,7 @@ class AccessAnswers(BaseModel):
 
 @router.get("/.well-known/authzen-configuration", include_in_schema=False)
 async def configuration(request: Request) -> dict[str, str]:
-    """Where a client finds the end points."""
+    """The addresses of the end points, as AuthZEN's clients look for them."""
     base = str(request.base_url).rstrip("/")
     return {
         "policy_decision_point": base,

@@ -36,10 +36,10 @@ PartsOf = Annotated[ServiceParts, Depends(parts)]
 
 
 async def not_before_met(live: LiveState, places: Sequence[str]) -> None:
-    """Returns once every fact at these places is applied here, so it binds all later decisions of the gate too.
+    """Waits until every fact at these places is applied here. It then binds all later decisions of the gate, too.
 
-    `places`: TOPIC/PARTITION/OFFSET, as the answer to a fact has it. Raises Problem: 400 for what is no place, 409 for
-    one that the log does not reach, 503 if the facts cannot be confirmed in time.
+    `places`: TOPIC/PARTITION/OFFSET, as the answer to a fact has it. Raises Problem (400) for anything else. Raises
+    Problem (409) for a place behind the end of the log, and Problem (503) if facts are late.
     """
     if not places:
         return
