@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gatekeeper.deciding.answer import answer
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.office.publication import LineFault, Publication
-from gatekeeper.service.problem import LANGUAGES, MEDIA, TYPE, Problem
+from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
 from gatekeeper.service.service_parts import PartsOf, ServiceParts, not_before_met
 from gatekeeper.texts import text
 from schemas.codec import parsed
@@ -126,7 +126,7 @@ async def configuration(request: Request) -> dict[str, str]:
     }
 
 
-@router.post("/access/v1/evaluation", response_model=AccessAnswer)
+@router.post("/access/v1/evaluation", response_model=AccessAnswer, responses=PROBLEMS)
 async def evaluation(request: Request, parts: PartsOf, asked: AccessRequest) -> JSONResponse:
     """Judges as the gate would now, by the same facts; `decision` is true only for `clear`."""
     caller = await parts.callers.caller(request, "access")
@@ -138,7 +138,7 @@ async def evaluation(request: Request, parts: PartsOf, asked: AccessRequest) -> 
     return _identified(request, found)
 
 
-@router.post("/access/v1/evaluations", response_model=AccessAnswers)
+@router.post("/access/v1/evaluations", response_model=AccessAnswers, responses=PROBLEMS)
 async def evaluations(request: Request, parts: PartsOf, asked: AccessRequests) -> JSONResponse:
     """Judges several, all at one instant."""
     caller = await parts.callers.caller(request, "access")

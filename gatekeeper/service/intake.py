@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 
 from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
-from gatekeeper.service.problem import LANGUAGES, MEDIA, TYPE, Problem
+from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes
+from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
 from gatekeeper.service.request_lines import lines
 from gatekeeper.service.service_parts import PartsOf, not_before_met
 from schemas.codec import encode
@@ -31,7 +32,12 @@ STATED = ("sources", "consents", "suppressions")
 KEY_PATTERN = r"^[!-~]{1,128}$"
 
 
-@router.post("/sends", status_code=202)
+@router.post(
+    "/sends",
+    status_code=202,
+    response_model=SendOutcome | SendOutcomes,
+    responses={200: {"model": SendOutcome | SendOutcomes, "description": "all decisions are there"}, **PROBLEMS},
+)
 async def publish(
     request: Request,
     parts: PartsOf,
@@ -60,7 +66,7 @@ async def publish(
     return taken.answer(many=many, decided=decided, waited=wait > 0)
 
 
-@router.post("/facts/{topic}")
+@router.post("/facts/{topic}", response_model=FactOutcome | FactOutcomes, responses=PROBLEMS)
 async def state(
     request: Request, parts: PartsOf, topic: Annotated[str, Path(description="sources, consents or suppressions")]
 ) -> JSONResponse:

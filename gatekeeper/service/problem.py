@@ -13,11 +13,14 @@ from starlette.exceptions import HTTPException
 
 from gatekeeper.engine.failures import fingerprint, frames
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.answer_models import ProblemAnswer
 from gatekeeper.texts import Language, text, wrong
 
 TYPE = "urn:gatekeeper:problem:"
 MEDIA = "application/problem+json"
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
+PROBLEMS: dict[int | str, dict[str, Any]] = {"default": {"model": ProblemAnswer, "description": "a problem"}}
+"""The answers of every path that does not do what it was asked, for the OpenAPI document."""
 log = structlog.get_logger("serve")
 
 

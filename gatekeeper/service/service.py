@@ -8,6 +8,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
 from gatekeeper.service import access_evaluation, intake, problem
 from gatekeeper.service.callers import Callers
+from gatekeeper.service.openapi import described
 from gatekeeper.service.problem import Problem
 from gatekeeper.service.service_parts import PartsOf, ServiceParts
 from gatekeeper.settings import Settings
@@ -74,10 +76,18 @@ def create_app(
         yield
         await app.state.parts.live.stop()
 
-    app = FastAPI(title="Direct-mail gatekeeper", version=release, docs_url=None, redoc_url=None, lifespan=life)
+    app = FastAPI(
+        title="Direct-mail gatekeeper",
+        version=release,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life,
+        generate_unique_id_function=lambda route: route.name,
+    )
     for one in (access_evaluation, intake):
         app.include_router(one.router)
     problem.handle(app)
+    app.openapi = partial(described, app)  # type: ignore[method-assign]
     app.add_middleware(Threshold, alone=callers.open)
 
     @app.get("/healthz", include_in_schema=False)

@@ -1,0 +1,68 @@
+"""Forms of the service's answers, for whoever generates a client from its OpenAPI document."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.audit import Mode
+from schemas.decision import DecisionId, Verdict
+from schemas.values import Code, Id, Instant
+
+
+class ProblemAnswer(BaseModel):
+    """A request or a value that was refused (RFC 9457). `title` is the English sentence."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    status: int
+    title: str
+    ja: str
+    en: str
+    field: str | None = Field(None, description="the field of a value that was refused")
+
+
+class SendDecision(BaseModel):
+    """The decision on a send: verdict and codes, no name and no address.
+
+    `duplicate_of`: the decision that cleared the same piece before. `mode`: in `shadow` nothing goes out.
+    """
+
+    decision_id: DecisionId
+    verdict: Verdict
+    primary: Code | None
+    reasons: list[Code]
+    duplicate_of: DecisionId | None
+    mode: Mode
+    at: Instant
+
+
+class FactOutcome(BaseModel):
+    """The outcome of one value: its place (TOPIC/PARTITION/OFFSET) once it is acknowledged, else the problem."""
+
+    line: int
+    place: str | None = None
+    problem: ProblemAnswer | None = None
+
+
+class SendOutcome(FactOutcome):
+    """The outcome of one send, with its decision if it was waited for and came in time."""
+
+    event_id: Id | None = None
+    decision: SendDecision | None = None
+
+
+class FactOutcomes(BaseModel):
+    """The outcomes of NDJSON, one for each line that is not empty."""
+
+    acknowledged: int
+    refused: int
+    facts: list[FactOutcome]
+
+
+class SendOutcomes(BaseModel):
+    """The outcomes of NDJSON, one for each line that is not empty."""
+
+    acknowledged: int
+    refused: int
+    sends: list[SendOutcome]

@@ -1,0 +1,54 @@
+"""The OpenAPI document of the service, with the contract of sends and facts in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from gatekeeper.service.intake import STATED
+from gatekeeper.service.problem import MEDIA
+from gatekeeper.service.request_lines import JSON, NDJSON
+from schemas.events import Send
+from schemas.topics import TOPICS
+
+_REF = "#/components/schemas/{model}"
+_SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}, "certificate": {"type": "mutualTLS"}}
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The document, made once. Bodies of sends and facts are those of the contract, as JSON or one on each line."""
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        schemas = found["components"]["schemas"]
+        names = dict[str, dict[str, Any]]()
+        for topic in ("sends", *STATED):
+            model = Send if topic == "sends" else TOPICS[topic].model
+            own = TypeAdapter(model).json_schema(ref_template=_REF)
+            schemas.update(own.pop("$defs", {}))
+            title = {"sends": "Send", "consents": "ConsentEvent"}.get(topic, topic.removesuffix("s").title())
+            schemas[title] = own
+            names[topic] = {"$ref": _REF.format(model=title)}
+        schemas["Send"]["required"].remove("event_id")  # it may come from the header Idempotency-Key instead
+        found["paths"]["/v1/sends"]["post"]["requestBody"] = _body(names["sends"])
+        facts = found["paths"].pop("/v1/facts/{topic}")["post"]
+        for topic in STATED:
+            ours = {**facts, "operationId": f"state_{topic}", "requestBody": _body(names[topic])}
+            ours["parameters"] = [one for one in facts.get("parameters", ()) if one["in"] != "path"]
+            found["paths"][f"/v1/facts/{topic}"] = {"post": ours}
+        for path in found["paths"].values():
+            for one in path.values():
+                for status, answer in one["responses"].items():
+                    if status >= "400" or status == "default":
+                        answer["content"] = {MEDIA: {"schema": {"$ref": _REF.format(model="ProblemAnswer")}}}
+        found["components"]["securitySchemes"] = _SECURITY
+        found["security"] = [{"bearer": []}, {"certificate": []}]
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    lines = {"type": "string", "description": "one such value on each line"}
+    return {"required": True, "content": {JSON: {"schema": schema}, NDJSON: {"schema": lines}}}
