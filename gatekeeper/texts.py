@@ -87,11 +87,11 @@ def _cause(error: OSError, lang: Language) -> str:
     return catalogue()[key][lang] if key in catalogue() else error.strerror or type(error).__name__
 
 
-def wrong(error: Mapping[str, Any]) -> str:
+def wrong(error: Mapping[str, Any], lang: Language | None = None) -> str:
     """The fault that pydantic found in one value, as the hint of a sentence; never the value."""
     kind = _ALSO.get(error["type"], error["type"])
     key = f"wrong.{kind}"
-    return text(key, **error.get("ctx", {})) if key in catalogue() else text("wrong.value")
+    return text(key, lang, **error.get("ctx", {})) if key in catalogue() else text("wrong.value", lang)
 
 
 def near(name: str, known: Iterable[str]) -> str:

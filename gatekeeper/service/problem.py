@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from fastapi import FastAPI, Request
@@ -47,8 +47,17 @@ class Problem(Exception):
     @property
     def body(self) -> dict[str, Any]:
         """The answer's JSON."""
-        said = {lang: text(f"problem.{self.name}", lang, **self.values) for lang in LANGUAGES}
+        said = {
+            lang: text(f"problem.{self.name}", lang, **{name: _in(value, lang) for name, value in self.values.items()})
+            for lang in LANGUAGES
+        }
         return _body(self.status, self.name, said) | self.more
+
+
+class Detail(NamedTuple):
+    """The fault that pydantic found, as a value of a sentence."""
+
+    error: Mapping[str, Any]
 
 
 def handle(app: FastAPI) -> None:
@@ -69,13 +78,18 @@ def _told(request: Request, error: Exception) -> JSONResponse:
 def _of_others(error: Exception) -> Problem:
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return Problem(400, "request_wrong", place=place, detail=wrong(first))
+        # the name of a foreign field comes from outside, and may be a person's
+        known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        return Problem(400, "request_wrong", place=".".join(map(str, known)), detail=Detail(first))
     if isinstance(error, HTTPException):
         known = {404: "no_such_path", 405: "no_such_method"}
         return Problem(error.status_code, known.get(error.status_code, "request_strange"))
     log.error("request_failed", error=type(error).__name__, code=fingerprint(error), frames=frames(error))
     return Problem(500, "defect")
+
+
+def _in(value: Any, lang: Language) -> Any:
+    return wrong(value.error, lang) if isinstance(value, Detail) else value
 
 
 def _body(status: int, name: str, said: Mapping[Language, str]) -> dict[str, Any]:

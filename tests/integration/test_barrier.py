@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gatekeeper.knowledge.store import FactStore
-from streams.worker import facts, holders, reevaluation, turn
+from streams.worker import holders, log_follower, reevaluation, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -158,7 +158,7 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
 
 
 def test_given_facts_that_are_folded_then_the_positions_are_those_of_just_the_applied_ones(world, monkeypatch):
-    monkeypatch.setattr(facts, "FOLD_SECONDS", 0.0)
+    monkeypatch.setattr(log_follower, "APPLY_SECONDS", 0.0)
     world.people([f"p{i}" for i in range(300)])
     seen = []
 

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from streams.kafka.broker import Broker
+from tests.support import canaries
 from tests.support.forked import Command
 from tests.support.world import World, consent_of, send_to, source_of, until
 
@@ -27,7 +28,8 @@ WITHDRAWN = {"state": "Withdrawn", "channels": "*"}
 @contextmanager
 def service(world: World, folder: Path) -> Iterator[tuple[Command, httpx.Client]]:
     """Runs `gatekeeper serve` and a client, from when it is ready."""
-    ours = os.environ | world.environment | {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder)}
+    more = {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder), "GATEKEEPER_LOG_LEVEL": "debug"}
+    ours = os.environ | world.environment | more
     with Command("serve", "--port", "0", "--json", env=ours) as process:
         said = json.loads(process.line())
         with httpx.Client(base_url=said["url"], timeout=120, limits=httpx.Limits(max_connections=64)) as client:
@@ -35,7 +37,9 @@ def service(world: World, folder: Path) -> Iterator[tuple[Command, httpx.Client]
             yield process, client
         if process.poll() is None:
             process.terminate()
-            assert process.wait() == 0
+        said = "".join(process.communicate())
+        assert process.returncode in (0, -signal.SIGKILL), said
+        assert not canaries.found(said.encode()), said
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +168,32 @@ def test_lines_that_cannot_be_read_then_each_says_so_and_the_others_are_written(
     alone = client.post("/v1/sends", json=unknown)
     assert (alone.status_code, alone.headers["content-type"]) == (422, "application/problem+json")
     assert alone.json()["field"] == "template_id"
+
+
+def test_people_in_bodies_paths_and_headers_then_no_answer_repeats_them(client: httpx.Client) -> None:
+    """What the service prints is looked through at its end."""
+    for number, person in enumerate(canaries.PEOPLE):
+        sent, asked = send_to(f"c{number}", f"canary-{number}", delivery=person), question(f"c{number}")
+        asked["resource"]["properties"]["delivery"] = person
+        name = person["name"]
+        broken = {**sent, name: 1}, {**sent, "delivery": {**person, "name": [name]}}, {**sent, "recipient_id": name}
+        facts = (
+            {**source_of("c"), "contact_points": [{"id": "cp", "written": person}]},
+            {**consent_of("c"), "state": name},
+        )
+        answers = [
+            client.post("/v1/sends", content=ndjson([sent, *broken]) + b"\n" + name.encode(), headers=NDJSON),
+            *(client.post("/v1/sends", json=one) for one in broken),
+            *(client.post(f"/v1/facts/{topic}", json=one) for topic in ("sources", "consents") for one in facts),
+            client.post(f"/v1/facts/{name}", json=facts[0], params={"wait": name}),
+            client.post("/access/v1/evaluation", json=asked),
+            client.post("/access/v1/evaluation", json={**asked, name: name}),
+            client.post("/access/v1/evaluation", json=question(name, **{name: name})),
+            client.post("/access/v1/evaluation", content=name.encode(), headers={"content-type": "application/json"}),
+            client.post("/v1/sends", json=sent, headers={"Authorization": f"Bearer {name}".encode()}),
+        ]
+        assert [answer.text for answer in answers if canaries.found(answer.content)] == []
+        assert {answer.status_code for answer in answers} <= {200, 202, 400, 404, 422}
 
 
 @pytest.mark.parametrize(
