@@ -171,7 +171,7 @@ def test_lines_that_cannot_be_read_then_each_says_so_and_the_others_are_written(
 
 
 def test_people_in_bodies_paths_and_headers_then_no_answer_repeats_them(client: httpx.Client) -> None:
-    """What the service prints is looked through at its end."""
+    """The end of the service looks through all that it printed."""
     for number, person in enumerate(canaries.PEOPLE):
         sent, asked = send_to(f"c{number}", f"canary-{number}", delivery=person), question(f"c{number}")
         asked["resource"]["properties"]["delivery"] = person
