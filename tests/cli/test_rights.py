@@ -20,6 +20,8 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from gatekeeper.console.app import create_app
 from gatekeeper.console.pages import PAGES as CONSOLE
 from gatekeeper.keys import ROLES, Keys, key_name
+from gatekeeper.service import service
+from gatekeeper.service.callers import Callers
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, PARTS, TOPICS
 from streams.client import broker_access
@@ -179,7 +181,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
     wrong = []
     for part in PARTS:
         for command in PAGE.get(part, ()):
-            if command not in (*ALIKE, "worker", "console", "audit witness"):
+            if command not in (*ALIKE, "worker", "console", "serve", "audit witness"):
                 done = as_(part, *command.split(), *arguments.pop(command, ()))
                 right = (0, 1, 2, 5) if command in REFUSED else (0, 1, 5)
                 if done.code not in right or "rights" in done.err or "authorized" in done.err:
@@ -224,6 +226,30 @@ def test_the_console_with_its_own_user_then_every_page_is_shown(
                     assert (await browser.get(page.path)).status_code == 200, page.path
 
     asyncio.run(visit())
+
+
+def test_the_service_with_its_own_user_then_it_publishes_states_and_answers(
+    world: World, worker: None, users: dict[str, dict[str, str]]
+) -> None:
+    ours = {name.removeprefix("GATEKEEPER_").lower(): value for name, value in world.environment.items()}
+    failures: list[BaseException] = []
+    settings = Settings(**ours | users["serve"] | {"data": ""})
+    app = service.create_app(settings, Callers(None), release="0", on_failure=failures.append)
+
+    async def call() -> None:
+        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=DEADLINE) as client,
+        ):
+            await eventually(lambda: app.state.parts.live.ready, "facts and ledger")
+            for topic, fact in (("sources", bare(source_of("zoe"))), ("consents", consent_of("zoe"))):
+                assert (await client.post(f"/v1/facts/{topic}", json=fact)).status_code == 200, topic
+            decided = await client.post("/v1/sends", json=send_to("zoe", "zoe"), params={"wait": 60})
+            assert decided.status_code == 200, decided.text
+
+    asyncio.run(call())
+    assert failures == []
 
 
 def test_each_part_and_topic_then_it_reads_and_writes_what_the_registry_says_and_no_more(
@@ -363,5 +389,5 @@ def test_no_broker_set_then_rights_are_printed_all_the_same(
         printed, told = run("topics", "rights", part), run("topics", "rights", part, "--json")
         assert (printed.code, printed.err, told.code, told.err) == (0, "", 0, "")
         assert len(printed.out.splitlines()) == len(told.out.splitlines())
-        assert bool(printed.out) == (part not in ("witness", "serve"))
+        assert bool(printed.out) == (part != "witness")
         assert all("--bootstrap-server HOST:PORT" in line for line in printed.out.splitlines())
