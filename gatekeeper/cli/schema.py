@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.cli.version import release
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.texts import text
 from schemas.topics import TOPICS, logical_name
@@ -19,16 +20,17 @@ _HEADERS = [name for name, topic in TOPICS.items() if topic.headers is not None]
 @click.argument("name", required=False)
 @click.option("--headers", is_flag=True, help=text("cli.schema_headers"))
 @click.option("--asyncapi", is_flag=True, help=text("cli.schema_asyncapi"))
+@click.option("--openapi", is_flag=True, help=text("cli.schema_openapi"))
 @click.option(
     "--all", "folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help=text("cli.schema_all")
 )
 @json_option
-def command(name: str | None, headers: bool, asyncapi: bool, folder: Path | None, as_json: bool) -> None:
-    """Prints one schema or the AsyncAPI document, writes all files, or lists the topics that have a schema.
+def command(name: str | None, headers: bool, asyncapi: bool, openapi: bool, folder: Path | None, as_json: bool) -> None:
+    """Prints a schema, the AsyncAPI or the OpenAPI document, writes all files, or lists the topics with a schema.
 
     Raises UsageError (2) for a topic without such a schema, and UnavailableError (3) if a file cannot be written.
     """
-    if sum((name is not None or headers, asyncapi, folder is not None)) > 1 or (headers and name is None):
+    if sum((name is not None or headers, asyncapi, openapi, folder is not None)) > 1 or (headers and name is None):
         raise UsageError("error.schema_one")
     if name is not None:
         click.echo(_schema(name, headers=headers), nl=False)
@@ -37,6 +39,8 @@ def command(name: str | None, headers: bool, asyncapi: bool, folder: Path | None
         from schemas.json_schema import written
 
         click.echo(written(whole.document()), nl=False)
+    elif openapi:
+        click.echo(_openapi(), nl=False)
     elif folder is not None:
         note("cli.schema_written", count=_write(folder), folder=folder)
     else:
@@ -53,10 +57,17 @@ def _schema(name: str, *, headers: bool) -> str:
     return written((headers_schema if headers else value_schema)(TOPICS[topic]))
 
 
+def _openapi() -> str:
+    from gatekeeper.service.openapi import document, paths
+    from schemas.json_schema import written
+
+    return written(document(paths(release())))
+
+
 def _write(folder: Path) -> int:
     from schemas.asyncapi import files
 
-    found = files()
+    found = files() | {"openapi.json": _openapi()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, content in found.items():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
+from gatekeeper.service import access_evaluation, intake
 from gatekeeper.service.intake import STATED
 from gatekeeper.service.problem import MEDIA
 from gatekeeper.service.request_lines import JSON, NDJSON
@@ -18,7 +20,23 @@ _REF = "#/components/schemas/{model}"
 _SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}, "certificate": {"type": "mutualTLS"}}
 
 
-def described(app: FastAPI) -> dict[str, Any]:
+def paths(release: str, **more: Any) -> FastAPI:
+    """An app with the paths that programs call; it needs no settings. `more`: arguments of FastAPI."""
+    app = FastAPI(
+        title="Direct-mail gatekeeper",
+        version=release,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        **more,
+    )
+    for one in (access_evaluation, intake):
+        app.include_router(one.router)
+    app.openapi = partial(document, app)  # type: ignore[method-assign]
+    return app
+
+
+def document(app: FastAPI) -> dict[str, Any]:
     """The document, made once. Bodies of sends and facts are those of the contract, as JSON or one on each line."""
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, routes=app.routes)

@@ -8,7 +8,6 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatekeeper import http_server, times
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
-from gatekeeper.service import access_evaluation, intake, problem
+from gatekeeper.service import problem
 from gatekeeper.service.callers import Callers
-from gatekeeper.service.openapi import described
+from gatekeeper.service.openapi import paths
 from gatekeeper.service.problem import Problem
 from gatekeeper.service.service_parts import PartsOf, ServiceParts
 from gatekeeper.settings import Settings
@@ -76,18 +75,8 @@ def create_app(
         yield
         await app.state.parts.live.stop()
 
-    app = FastAPI(
-        title="Direct-mail gatekeeper",
-        version=release,
-        docs_url=None,
-        redoc_url=None,
-        lifespan=life,
-        generate_unique_id_function=lambda route: route.name,
-    )
-    for one in (access_evaluation, intake):
-        app.include_router(one.router)
+    app = paths(release, lifespan=life)
     problem.handle(app)
-    app.openapi = partial(described, app)  # type: ignore[method-assign]
     app.add_middleware(Threshold, alone=callers.open)
 
     @app.get("/healthz", include_in_schema=False)

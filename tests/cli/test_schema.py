@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from gatekeeper.cli import gatekeeper
 from gatekeeper.errors import UnavailableError, UsageError
-from schemas.asyncapi import files
 from schemas.topics import TOPICS
+from tests.support.renewed import contract
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +31,12 @@ def run(*arguments: str) -> Result:
         (("mail.audit.v1",), "audit.json"),
         (("deadletter", "--headers"), "deadletter.headers.json"),
         (("--asyncapi",), "asyncapi.json"),
+        (("--openapi",), "openapi.json"),
     ],
 )
 def test_a_name_then_its_file_is_printed(arguments: tuple[str, ...], file: str) -> None:
     done = run(*arguments)
-    assert (done.exit_code, done.stdout) == (0, files()[file])
+    assert (done.exit_code, done.stdout) == (0, contract()[file])
 
 
 def test_no_name_then_the_topics_are_listed() -> None:
@@ -47,7 +48,7 @@ def test_no_name_then_the_topics_are_listed() -> None:
 
 def test_all_then_every_file_is_written(tmp_path: Path) -> None:
     assert run("--all", str(tmp_path / "new")).exit_code == 0
-    assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == files()
+    assert {file.name: file.read_text("utf-8") for file in (tmp_path / "new").iterdir()} == contract()
 
 
 def test_all_into_a_place_that_cannot_be_written_then_the_message_names_it(tmp_path: Path) -> None:
@@ -64,6 +65,8 @@ def test_a_topic_without_such_a_schema_then_the_message_says_which_have(argument
     assert "cleared" in str(error)
 
 
-@pytest.mark.parametrize("arguments", [("sends", "--asyncapi"), ("--headers",), ("--all", "x", "--asyncapi")])
+@pytest.mark.parametrize(
+    "arguments", [("sends", "--asyncapi"), ("--openapi", "--asyncapi"), ("--headers",), ("--all", "x", "--asyncapi")]
+)
 def test_two_things_at_once_then_the_message_says_what_goes_together(arguments: tuple[str, ...]) -> None:
     assert isinstance(run(*arguments).exception, UsageError)

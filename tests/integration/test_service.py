@@ -14,15 +14,31 @@ from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
+from gatekeeper.service.openapi import document, paths
 from streams.kafka.broker import Broker
 from tests.support import canaries
 from tests.support.forked import Command
 from tests.support.world import World, consent_of, send_to, source_of, until
 
 PEOPLE = 200
+CONTRACT: dict[str, Any] = document(paths("0"))
 NDJSON = {"content-type": "application/x-ndjson"}
 WITHDRAWN = {"state": "Withdrawn", "channels": "*"}
+
+
+def as_the_contract_says(answer: httpx.Response) -> None:
+    """Asserts that an answer has the form that the OpenAPI document gives it."""
+    path = answer.request.url.path
+    if path not in CONTRACT["paths"]:
+        return
+    answer.read()
+    (operation,) = CONTRACT["paths"][path].values()
+    status = str(answer.status_code)
+    form = operation["responses"][status if status in operation["responses"] else "default"]["content"]
+    schema = form[answer.headers["content-type"]]["schema"]
+    Draft202012Validator({"components": CONTRACT["components"], **schema}).validate(answer.json())
 
 
 @contextmanager
@@ -32,7 +48,12 @@ def service(world: World, folder: Path) -> Iterator[tuple[Command, httpx.Client]
     ours = os.environ | world.environment | more
     with Command("serve", "--port", "0", "--json", env=ours) as process:
         said = json.loads(process.line())
-        with httpx.Client(base_url=said["url"], timeout=120, limits=httpx.Limits(max_connections=64)) as client:
+        with httpx.Client(
+            base_url=said["url"],
+            timeout=120,
+            limits=httpx.Limits(max_connections=64),
+            event_hooks={"response": [as_the_contract_says]},
+        ) as client:
             until(lambda: client.get("/readyz").status_code == 200, "the service is ready")
             yield process, client
         if process.poll() is None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from gatekeeper.cli.version import release
+from gatekeeper.service.openapi import document, paths
 from schemas.asyncapi import files
+from schemas.json_schema import written
 from tests.support import events_page
 
 HOUSE = Path(__file__).parents[2]
@@ -17,8 +20,13 @@ def wanted() -> dict[Path, str]:
     """Returns what each file must hold."""
     return {
         HOUSE / events_page.NAME: events_page.events_page(),
-        **{FOLDER / name: content for name, content in files().items()},
+        **{FOLDER / name: content for name, content in contract().items()},
     }
+
+
+def contract() -> dict[str, str]:
+    """Returns the files of the published contract by name: those of topics, and the service's."""
+    return {**files(), "openapi.json": written(document(paths(release())))}
 
 
 def stale() -> list[str]:
