@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import multiprocessing
 import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -17,10 +20,12 @@ from typing import NamedTuple
 import orjson
 
 from benchmarks.peers.measured import Watched, proportional
+from benchmarks.store import private
 from gatekeeper.demo.retailer import Retailer
 from gatekeeper.identity import Printed, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import SALT_BYTES, Entry, clearance, salt
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.settings import Settings
 from schemas.codec import encode, parsed
 from schemas.events import Send
@@ -28,8 +33,9 @@ from schemas.record import Record
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client import admin
 from streams.kafka.broker import Broker
-from streams.worker import ledger, offsets
+from streams.worker import ledger_reader, offsets
 from streams.worker.clients import Clients
+from streams.worker.kept_ledger import CopyPosition, KeptLedgers
 from tests.support import invented
 from tests.support.world import World, until
 
@@ -114,12 +120,18 @@ def clearances(count: int) -> Figures:
             if written % 20_000 == 0:
                 producer.flush()
         assert producer.flush(120) == 0
-        before, began, used = private(), time.perf_counter(), time.process_time()
-        found = asyncio.run(_taken_over(settings))
-        took, used = time.perf_counter() - began, time.process_time() - used
-        assert found.state.people == count
-        size = private() - before
-        return {"MB": size / 1e6, "bytes each": size / count, "s to take over": took, "µs each": used / count * 1e6}
+        manifest = b"{}"
+        producer.produce(settings.topic("manifests"), manifest, b"w", partition=0)
+        head = Head(count, prev=sha256(manifest).hexdigest(), at=NOW)
+        producer.produce(settings.topic("ledger"), head.encode(), HEAD, partition=0)
+        assert producer.flush(120) == 0
+        copied, found = CopyPosition(head, count, 0), dict[str, float]()
+        with tempfile.TemporaryDirectory() as home:
+            for form, kept in (("from nothing", home), ("again", home), ("in memory", None)):
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+                    figures = alone.submit(_owner, settings, copied, kept).result()
+                found |= {f"{name}, {form}": figure for name, figure in figures.items()}
+        return found
 
 
 def barrier(count: int) -> Figures:
@@ -153,19 +165,17 @@ DIMENSIONS: Mapping[str, Dimension] = {
     ),
     "events": Dimension("events of a person", (2, 5, 10, 20, 40, 60), events),
     "clearances": Dimension(
-        "live clearances", (10_000, 100_000, 500_000, 2_000_000), clearances, 100_000_000, ("MB", "s to take over")
+        "live clearances",
+        (10_000, 100_000, 500_000, 2_000_000),
+        clearances,
+        100_000_000,
+        tuple(f"{figure}, {form}" for form in ("from nothing", "again", "in memory") for figure in ("MB", "s")),
     ),
     "barrier": Dimension("fact partitions", (8, 24, 96, 240, 900), barrier, 5_000, ("ms", "ms of processor")),
     "partitions": Dimension("partitions", (1, 4, 16), partitions),
     "processes": Dimension("processes", (2,), processes),
     "campaign": Dimension("pieces", (1_000, 10_000, 100_000, 500_000, 2_000_000), campaign),
 }
-
-
-def private() -> int:
-    """The bytes of memory that this process shares with no other."""
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
 def _facts(count: int) -> Iterator[tuple[str, object]]:
@@ -191,14 +201,28 @@ def _at_point() -> Printed | None:
     return printed(invented.TOKENS, Send.model_validate_json(orjson.dumps(invented.send())))
 
 
-async def _taken_over(settings: Settings) -> ledger.Ledger:
-    clients = Clients(settings)
+def _owner(settings: Settings, copied: CopyPosition, home: str | None) -> Figures:
+    """The figures of a new owner with a copy below `home`, or without one. Each has a process of its own."""
+    before, began, used = private(), time.perf_counter(), time.process_time()
+    end, people = asyncio.run(_taken_over(settings, copied, home))
+    took = time.perf_counter() - began
+    assert people == copied.ledger
+    return {"MB": (end - before) / 1e6, "s": took, "µs each": (time.process_time() - used) / people * 1e6}
+
+
+async def _taken_over(settings: Settings, copied: CopyPosition, home: str | None) -> tuple[int, int]:
+    """The process's private bytes, and the ledger's people, after a take-over that writes to the copy."""
+    copies = KeptLedgers(Path(home), identity=b"", key=invented.KEY, keep_ms=DAY_MS) if home else None
+    clients, copy = Clients(settings), copies.open(0) if copies else None
     probe = offsets.Probe(clients.reader(), clients.ends())
     await asyncio.gather(probe.start(), probe.ends.start())
     try:
-        return await ledger.read(probe, settings, 0)
+        found = await ledger_reader.read(probe, settings, 0, copy, now=time.time_ns() // 1_000_000)
+        if copy is not None and (cut := copy.cut(0.0)) is not None:
+            copy.write(cut, copied)
+        return private(), found.state.people
     finally:
-        await asyncio.gather(probe.stop(), probe.ends.stop())
+        await asyncio.gather(probe.stop(), probe.ends.stop(), *((copy.close(),) if copy else ()))
 
 
 async def _asked(settings: Settings) -> Figures:

@@ -26,7 +26,6 @@ from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.ledger.state import LedgerState
 from gatekeeper.office import files
 from gatekeeper.office.preflight import Preflight
 from gatekeeper.policy import packs
@@ -89,14 +88,14 @@ def command(
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
         store = FactStore("" if paths else settings.group)
-        ledger = LedgerState()
+        ledger = Ledger()
         unread_facts = (
             _from_files(paths, store, at=at, zone=known.home[0].timezone)
             if paths
             else _from_system(settings, store, ledger)
         )
         with written(out) if out else nullcontext() as write:
-            judge = CampaignJudge(Moment(Evaluator(known, tokens=tokens, trusting=True), store, ledger, at))
+            judge = CampaignJudge(Moment(Evaluator(known, tokens=tokens, trusting=True), store, ledger.state, at))
             preflight, changes, unread_sends = _judge(chain((first,), lines), judge, write, earlier)
     told = {
         "campaign": str(campaign),
@@ -149,13 +148,12 @@ def _from_files(paths: tuple[Path, ...], store: FactStore, *, at: int, zone: str
     return found
 
 
-def _from_system(settings: Settings, store: FactStore, state: LedgerState) -> list[Fault]:
+def _from_system(settings: Settings, store: FactStore, ledger: Ledger) -> list[Fault]:
     """Reads the fact topics and the ledger up to their current ends, as a worker that starts now would."""
     with Reader(settings) as reader, progress_bar() as bar:
         topics = (*FACT_TOPICS, "ledger")
         held = sum(sum(reader.ends(topic).values()) - sum(reader.starts(topic).values()) for topic in topics)
         task = bar.add_task(text("check.reading"), total=held)
-        ledger = Ledger(state=state)
         for topic in topics:
             for record in reader.read(topic):
                 if topic == "ledger":

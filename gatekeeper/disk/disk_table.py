@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
+from zlib import crc32
 
 import lmdb
 
 MAC_BYTES = 8
+STEP = 200
+"""Rows that a walk reads at a time."""
 Changes = Mapping[str, bytes | None]
 """New values by name, None for a name that is removed."""
 
@@ -32,21 +36,23 @@ class DiskTable:
         self._db = env.open_db(name.encode())
         self._changed: dict[str, bytes | None] = {}
         self._committing: Changes = {}
+        self._sum = b"sum/" + name.encode()
 
     def get(self, name: str, /) -> bytes | None:
         """The value of a name, None without one."""
         for changes in (self._changed, self._committing):
             if name in changes:
                 return changes[name]
+        key = name.encode()
         try:
             with self._env.begin(self._db) as read:
-                stored = read.get(name.encode())
+                stored = read.get(key)
         except lmdb.Error:
             stored = b""
         if stored is None:
             return None
         value = stored[MAC_BYTES:]
-        if stored[:MAC_BYTES] != self._mac(name.encode(), value):
+        if stored[:MAC_BYTES] != self._mac(key, value):
             self._on_spoilt(self.name)
             return self._spoilt
         return value
@@ -81,6 +87,44 @@ class DiskTable:
             raise SpoiltError(self.name) from error
         yield from ((name, value) for name, value in newer.items() if value is not None)
 
+    def walk(self) -> Iterator[tuple[str, bytes]]:
+        """Yields every name that stays, once, with a value of it; between steps there may be changes and commits."""
+        waiting = {**self._committing, **self._changed}
+        rows: list[tuple[bytes, bytes]] = []
+        while True:
+            try:
+                with self._env.begin(self._db) as read, read.cursor() as cursor:
+                    there = (cursor.set_range(rows[-1][0] + b"\0") if rows else cursor.first()) is True
+                    rows = list(islice(cursor.iternext(), STEP)) if there else []
+            except lmdb.Error:
+                self._on_spoilt(self.name)
+                return
+            if not rows:
+                break
+            for key, stored in rows:
+                name, value = key.decode(errors="replace"), stored[MAC_BYTES:]
+                if name in waiting:
+                    continue
+                if stored[:MAC_BYTES] != self._mac(key, value):
+                    self._on_spoilt(self.name)
+                    value = self._spoilt
+                yield name, value
+        for name in waiting:
+            if (value_now := self.get(name)) is not None:
+                yield name, value_now
+
+    def whole(self) -> bool:
+        """Tells whether the file has exactly the names that were committed; reads all names, and no value."""
+        count = total = 0
+        try:
+            with self._env.begin(self._db) as read, read.cursor() as cursor:
+                for key in cursor.iternext(values=False):
+                    count, total = count + 1, total + crc32(key)
+            with self._env.begin() as read:
+                return (read.get(self._sum) or b"0 0") == b"%d %d" % (count, total)
+        except lmdb.Error:
+            return False
+
     def __len__(self) -> int:
         with self._env.begin(self._db) as read:
             known: int = read.stat(self._db)["entries"]
@@ -95,12 +139,17 @@ class DiskTable:
 
     def write(self, txn: lmdb.Transaction, changes: Changes) -> None:
         """Writes changes in a transaction."""
+        if not changes:
+            return
+        count, total = map(int, bytes(txn.get(self._sum) or b"0 0").split())
         for name, value in sorted(changes.items()):  # neighbours share pages
             key = name.encode()
             if value is None:
-                txn.delete(key, db=self._db)
-            else:
-                txn.put(key, self._mac(key, value) + value, db=self._db)
+                if txn.delete(key, db=self._db):
+                    count, total = count - 1, total - crc32(key)
+            elif txn.replace(key, self._mac(key, value) + value, db=self._db) is None:
+                count, total = count + 1, total + crc32(key)
+        txn.put(self._sum, b"%d %d" % (count, total))
 
     def committed(self) -> None:
         """Forgets the changes of the commit, which the file has now."""
@@ -108,5 +157,6 @@ class DiskTable:
 
     def _mac(self, key: bytes, value: bytes) -> bytes:
         mac = self._begun.copy()
-        mac.update(b"%d:%b" % (len(key), key) + value)
+        mac.update(b"%d:%b" % (len(key), key))
+        mac.update(value)
         return mac.digest()

@@ -1,5 +1,7 @@
 """Tables in an LMDB file, which a restart finds again exactly as they were committed (docs/adr/0052-facts-on-disk.md).
 
+Facts have one such file, and the ledger of each partition another.
+
 Changes wait in memory until they are committed together, so a commit is whole or it is not there. A look-up finds what
 waits first.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -35,33 +38,35 @@ class DiskTables:
     """The tables in the first folder below `home` that no other process has; made anew unless they fit.
 
     `identity`: says of which system and form the tables are. Tables of another one are deleted, and so are those that
-    were found spoilt. `key`: secret bytes, at most 64, for the hashes. `spoilt`: as of `DiskTable`.
+    were found spoilt. `key`: secret bytes, at most 64, for the hashes. `spoilt`: as of `DiskTable`. `what`: "facts" or
+    "ledger", the beginning of the events in the log.
     Raises UnavailableError (3) if the disk fails or all folders are taken, UsageError (2) for a network file system.
     Not for use in a process that is forked afterwards.
     """
 
-    def __init__(self, home: Path, *, identity: bytes, key: bytes, spoilt: bytes) -> None:
+    def __init__(self, home: Path, *, identity: bytes, key: bytes, spoilt: bytes, what: str = "facts") -> None:
         self.spoilt: set[str] = set()
-        """The tables in which spoilt values were found."""
-        self._identity, self._key, self._value = identity, key, spoilt
+        """The tables in which spoilt values were found, or why else the next start makes all anew."""
+        self._identity, self._key, self._value, self._what = identity, key, spoilt, what
         self._tables: dict[str, DiskTable] = {}
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
             demand_local(home)
-            self.folder, self._lock = _taken(home)
+            self.folder, lock = _taken(home)
         except OSError as error:
             raise UnavailableError("error.disk", path=home, detail=error) from None
+        self._lock: int | None = lock
         try:
             self._open()
         except BaseException:
-            os.close(self._lock)
+            os.close(lock)
             raise
 
     def table(self, name: str) -> DiskTable:
         """The table of a name, the same at each call."""
         if name not in self._tables:
             begun = blake2b(name.encode(), digest_size=MAC_BYTES, key=self._key, person=b"gate/facts/1")
-            self._tables[name] = DiskTable(name, self._env, begun, self._value, self._found_spoilt)
+            self._tables[name] = DiskTable(name, self._env, begun, self._value, self.give_up)
         return self._tables[name]
 
     journal = table
@@ -89,9 +94,14 @@ class DiskTables:
         for table, _ in cut:
             table.committed()
 
+    @property
+    def there(self) -> bool:
+        """False if the file was deleted or replaced since it was opened."""
+        return _inode(self.folder / _FILE) == self._inode
+
     def demand_there(self) -> None:
         """Raises RestartError (70) if the file was deleted or replaced since it was opened."""
-        if _inode(self.folder / _FILE) != self._inode:
+        if not self.there:
             raise RestartError("error.facts_replaced", folder=self.folder)
 
     def unheld(self) -> dict[Path, int]:
@@ -106,6 +116,14 @@ class DiskTables:
                     found[folder] = sum(file.stat().st_size for file in folder.iterdir())
         return found
 
+    def give_up(self, reason: str) -> None:
+        """Sees to it that the next start makes all tables anew. `reason`: a table's name, or why else, for the log."""
+        if reason not in self.spoilt:
+            log.error(f"{self._what}_spoilt", reason=reason)
+            self.spoilt.add(reason)
+            with suppress(OSError):
+                (self.folder / _SPOILT).touch(0o600)
+
     def wipe(self) -> None:
         """Deletes all tables and begins with empty ones; tables that were handed out are void."""
         self._env.close()
@@ -116,14 +134,16 @@ class DiskTables:
     def close(self) -> None:
         """Lets the folder go. What was not committed is lost."""
         self._env.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
 
     def _open(self) -> None:
         if (self.folder / _SPOILT).exists():
-            log.warning("facts_made_anew", reason=_SPOILT)
+            log.warning(f"{self._what}_made_anew", reason=_SPOILT)
             self._delete()
         if not self._opened():
-            log.warning("facts_made_anew", reason="identity")
+            log.warning(f"{self._what}_made_anew", reason="identity")
             self._delete()
             if not self._opened():
                 raise UnavailableError("error.disk", path=self.folder, detail=_FILE)
@@ -156,18 +176,23 @@ class DiskTables:
 
     def _delete(self) -> None:
         try:
-            for name in (_FILE, _LOCKS, _SPOILT):
-                (self.folder / name).unlink(missing_ok=True)
+            _unlink(self.folder)
         except OSError as error:
             raise UnavailableError("error.disk", path=self.folder, detail=error) from None
 
-    def _found_spoilt(self, table: str) -> None:
-        """Reports a spoilt value, and sees to it that the next start makes all tables anew."""
-        if table not in self.spoilt:
-            log.error("facts_spoilt", reason=table)
-            self.spoilt.add(table)
-            with suppress(OSError):
-                (self.folder / _SPOILT).touch(0o600)
+
+def forget(home: Path, *, seconds: float) -> None:
+    """Deletes the tables below `home` that nobody has open and nobody has written to for so many seconds."""
+    for folder in home.glob("*"):
+        with suppress(OSError):
+            if time.time() - (folder / _FILE).stat().st_mtime > seconds and (handle := _locked(folder)) is not None:
+                _unlink(folder)
+                os.close(handle)
+
+
+def _unlink(folder: Path) -> None:
+    for name in (_FILE, _LOCKS, _SPOILT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _taken(home: Path) -> tuple[Path, int]:

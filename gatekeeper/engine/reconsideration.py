@@ -52,7 +52,7 @@ def reconsider(now: Moment, item: Record) -> Reconsidered:
     try:
         if (found := item_of(item)) is None:
             return NOTHING
-        if now.ledger.cancelled_at(found.send.campaign_id, found.send.channel) >= found.at:
+        if now.ledger.marks.cancelled_at(found.send.campaign_id, found.send.channel) >= found.at:
             return NOTHING
         asked = ActRecord.own(item, _act(item, found, act_id=cause.id, at=now.at))
         return _reconsidered(now, asked, cause, found, standing, rejudged=rejudged)

@@ -59,7 +59,7 @@ class SignedHandling:
         """The results of the next step, as of the handler of this kind of act."""
         if self._handling is None:
             found = signer(self._asked, now.store.log, now.evaluator.acts)
-            if isinstance(found, Signer) and now.ledger.seen(str(self._asked.act and self._asked.act.act_id)):
+            if isinstance(found, Signer) and now.ledger.marks.seen(str(self._asked.act and self._asked.act.act_id)):
                 found = "seen_before"
             if isinstance(found, str):
                 self.done = True
@@ -71,7 +71,7 @@ class SignedHandling:
         if self.done and self._asked.signer is not None:
             last = judged[-1]
             seen = seen_entries(self._asked, self._asked.signer)
-            over = now.ledger.seen_until(self._asked.timestamp - CLOCKS_MS, FORGOTTEN)
+            over = now.ledger.marks.seen_until(self._asked.timestamp - CLOCKS_MS, FORGOTTEN)
             judged[-1] = msgspec.structs.replace(last, entries=(*last.entries, *seen, *over))
         return judged
 

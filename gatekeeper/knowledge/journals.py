@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from gatekeeper.knowledge.copies import CopiedRun, Partition
-from gatekeeper.knowledge.tables import Tables
 from gatekeeper.knowledge.token_keys import Counts
+from gatekeeper.tables import Tables
 from schemas.record import Coordinates, Record
 
 _PACK, _COUNTED = msgspec.msgpack.Encoder(), "counted"

@@ -23,10 +23,10 @@ from gatekeeper.knowledge.mentions import Mentions
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
-from gatekeeper.knowledge.tables import SPOILT, Tables
 from gatekeeper.knowledge.token_keys import TokenKeys, address_of
 from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.policy.activation import Activations
+from gatekeeper.tables import SPOILT, Tables
 from schemas.audit import Printing
 from schemas.events import Send
 

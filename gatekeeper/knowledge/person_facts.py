@@ -22,8 +22,8 @@ from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
 from gatekeeper.knowledge.ages import Birth
-from gatekeeper.knowledge.tables import SPOILT, Table
 from gatekeeper.knowledge.token_keys import SendAddress
+from gatekeeper.tables import SPOILT, Table
 from schemas.events import (
     Ask,
     Consent,

@@ -12,8 +12,8 @@ from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
 from gatekeeper.knowledge.read_wide import NamedByRefusals
-from gatekeeper.knowledge.tables import MemoryTables, Tables
 from gatekeeper.knowledge.unreadable import named
+from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
 from schemas.events import Copy, Resolution, Suppression
 from schemas.record import Record

@@ -12,8 +12,8 @@ from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import Token
 from gatekeeper.knowledge.person_facts import PersonFacts, add
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.knowledge.tables import Table
 from gatekeeper.staff.signed_acts import readmits
+from gatekeeper.tables import Table
 from schemas.record import Record
 
 

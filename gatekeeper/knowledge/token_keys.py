@@ -14,7 +14,7 @@ from typing import NamedTuple
 from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH
 from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.identity import Identified, key_of
-from gatekeeper.knowledge.tables import SPOILT, Table
+from gatekeeper.tables import SPOILT, Table
 from schemas.events import Send
 from schemas.events.sends import ADDRESSED
 

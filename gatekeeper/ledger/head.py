@@ -23,7 +23,7 @@ class Head:
     before the first. `at` is the last instant given to decide(), in milliseconds. `mode` is that of the gate and never
     changes, because a live gate must not use a shadow's decisions. `asked` is the number of items that wait for the
     answer of a person who was asked. `masters` are the fingerprints of the owner's master keys by number, if the engine
-    knew them.
+    knew them. `resumed` is the last act that let the refused partition go on, None if there was none.
     """
 
     sends: int
@@ -33,10 +33,14 @@ class Head:
     mode: Mode = "live"
     asked: int = 0
     masters: dict[str, str] = field(default_factory=dict)
+    resumed: str | None = None
 
     def encode(self) -> bytes:
         """The entry's value."""
-        return canonical({"v": 1, **asdict(self)})
+        said = asdict(self)
+        if self.resumed is None:
+            del said["resumed"]
+        return canonical({"v": 1, **said})
 
     def other_master(self, numbers: Iterable[int], ours: Mapping[int, str]) -> int | None:
         """The first of these numbers under which we have another master key, None if there is none.

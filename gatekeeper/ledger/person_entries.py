@@ -5,14 +5,26 @@ A person's lines add almost no work for the garbage collector, and are decoded o
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
-from gatekeeper.ledger.entries import Clearance, clear_key, read_clearance
+from gatekeeper.ledger.entries import (
+    ASKED,
+    ENDING,
+    REJUDGED,
+    Clearance,
+    clear_key,
+    read_clearance,
+    read_standing,
+)
 from schemas.codec import canonical
 from schemas.events import Send
+
+_TOKEN = re.compile(rb'"(t[1-9][0-9]?(?:k[1-9][0-9]*)?_[A-Za-z0-9_\-]{43})"')
 
 
 class Remembered(NamedTuple):
@@ -68,13 +80,30 @@ def value_of(line: bytes) -> dict[str, Any]:
 
 def over(line: bytes, at: int) -> bool:
     """Tells whether the entry in a line no longer matters at an instant (milliseconds)."""
-    until = value_of(line)["until"]
-    return until is not None and until <= at
+    ending = ENDING.search(line, max(0, len(line) - 40))
+    return ending is not None and ending[1] != b"null" and int(ending[1]) <= at
 
 
 def concerned(lines: bytes) -> bool:
     """Tells whether a person's lines hold a clearance or an ask."""
     return b"clear/" in lines or b"ask/" in lines
+
+
+def tokens_in(lines: bytes) -> set[bytes]:
+    """The tokens that the clearances in a person's lines name."""
+    return {*_TOKEN.findall(lines)} if b"clear/" in lines else set()
+
+
+def waiting_in(lines: Iterable[bytes], at: int, *, answered: bool) -> dict[str, int]:
+    """The items in a person's lines that the gate may clear, as of `LedgerState.waiting`."""
+    found = {}
+    for line in lines:
+        if line.startswith(b"act/") and (answered or ASKED in line or REJUDGED in line):
+            name, _, value = line.partition(b" ")
+            standing = read_standing(value)
+            if standing.offset is not None and (answered or ASKED in line or at < (standing.rejudge or 0)):
+                found[name[4:].decode()] = standing.offset
+    return found
 
 
 def _said(line: bytes) -> bytes:

@@ -1,12 +1,13 @@
-"""The entries of one partition that still matter, held in memory, and look-ups over them."""
+"""The entries of one partition that still matter, and look-ups over them.
+
+What is about people is in tables, so that memory does not bound it (docs/adr/0056-the-ledger-on-disk.md).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from itertools import islice
-
-import orjson
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import (
@@ -22,10 +23,10 @@ from gatekeeper.ledger.entries import (
     Clearance,
     Entry,
     ItemState,
-    cancel_key,
     read_standing,
     unsalted,
 )
+from gatekeeper.ledger.marks import Marks
 from gatekeeper.ledger.person_entries import (
     NOTHING_REMEMBERED,
     Remembered,
@@ -34,33 +35,59 @@ from gatekeeper.ledger.person_entries import (
     concerned,
     key_of,
     over,
+    tokens_in,
     value_of,
+    waiting_in,
 )
 from gatekeeper.ledger.salts import Salts
+from gatekeeper.tables import SPOILT, MemoryTables, Tables
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.topics import DAY_MS
 
-_TOKEN = re.compile(rb'"(t[1-9][0-9]?(?:k[1-9][0-9]*)?_[A-Za-z0-9_\-]{43})"')
+SWEPT = 1_000
+"""People whose entries are looked at for ended ones in one transaction, at most."""
 _KIND = re.compile(rb"[a-z]{1,16}")
 """Pattern of a kind of entry; a key that begins with anything else is foreign, and is not quoted."""
 
 
 class LedgerState:
-    """Entries of one partition. The writer of an entry puts it in at once, so that the next send sees it."""
+    """Entries of one partition. The writer of an entry puts it in at once, so that the next send sees it.
 
-    def __init__(self) -> None:
+    `tables`: hold the entries, except salts, which are in memory alone. Without them everything is in memory.
+    """
+
+    def __init__(self, tables: Tables | None = None) -> None:
+        tables = tables or MemoryTables()
         self.review: int | None = None
         """Lowest offset on `review` of an item made now; None if no item is ever judged again."""
         self.salts = Salts()
         """Everybody has one, most nothing else. They come from a topic of their own."""
-        self._people: dict[bytes, bytes] = {}
+        self.marks = Marks()
+        self._people = tables.table("people")
+        self._others, self._waits = tables.journal("others"), tables.journal("waits")
+        self._looked: tuple[str | None, bytes | None] = (None, None)  # the last person: a send asks several times
         self._outlived = True  # a lost write may have left salts of erased people
         self._asked: set[bytes] = set()
-        self._rejudged: dict[bytes, None] = {}  # in the order of their items on `review`: read in one pass
-        self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: time of cancellation, and `until`
-        self._seen: dict[bytes, int] = {}  # ids of signed acts, with `until`
-        self._due: dict[int, list[bytes]] = {}  # by the day of `until`: people to check afterwards
+        self._rejudged: dict[str, None] = {}  # in the order of their items on `review`: read in one pass
+        self._walk: Iterator[tuple[str, bytes]] | None = None  # looks for ended entries
+        self._next: str | None = None  # the person with whom it goes on
+        self._swept = -1  # the day before which everything has ended that the walks have passed
+        self._begin()
+
+    def _begin(self) -> None:
+        """Takes in what the tables hold already."""
+        for key, value in list(self._others.items()):
+            self._put_other(self._read(key.encode(), value))
+        places: dict[str, int] = {}
+        for owner, _ in self._waits.items():
+            for line in self._lines(owner):
+                if line.startswith(b"act/") and ASKED in line:
+                    self._asked.add(key_of(owner.encode(), line))
+                elif line.startswith(b"act/") and REJUDGED in line:
+                    offset = read_standing(line.partition(b" ")[2]).offset or 0
+                    places[owner] = min(offset, places.get(owner, offset))
+        self._rejudged = dict.fromkeys(sorted(places, key=lambda owner: places[owner]))
 
     @property
     def people(self) -> int:
@@ -81,129 +108,117 @@ class LedgerState:
             raise IntegrityError("error.ledger_newer", kind=kind.decode())
         if kind not in KINDS:
             raise IntegrityError("error.ledger_unreadable")
-        if value is None:
-            self.put(Entry(key, None))
-            return
+        self.put(Entry(key, None) if value is None else self._read(key, value))
+
+    @staticmethod
+    def _read(key: bytes, value: bytes) -> Entry:
         ending = ENDING.search(value, max(0, len(value) - 40))
         if ending is None or key.count(b"/") < 2:
             raise IntegrityError("error.ledger_unreadable")
-        until = None if ending[1] == b"null" else int(ending[1])
-        self.put(Entry(key, value, until))
+        return Entry(key, value, None if ending[1] == b"null" else int(ending[1]))
 
     def put(self, entry: Entry) -> None:
         """Puts in an entry, which replaces the one with the same key; an entry without value deletes that one."""
         kind, owner, rest = entry.key.split(b"/", 2)
         if kind == SALT:
             self.salts.put(owner, entry.value)
-            return
+        elif kind in (ERASED, CANCEL, SEEN):
+            self._put_other(entry)
+            if entry.value is None:
+                self._others.pop(entry.key.decode(), None)
+            else:
+                self._others[entry.key.decode()] = entry.value
+        else:
+            self._put_line(kind, owner.decode(), rest, entry)
+
+    def _put_other(self, entry: Entry) -> None:
+        kind, owner, _ = entry.key.split(b"/", 2)
         if kind == ERASED:
             self.salts.mark(owner, entry.value)
-            return
-        if kind == CANCEL:
-            self._cancel(entry)
-            return
-        if kind == SEEN:
-            if entry.value is None or entry.until is None:
-                self._seen.pop(owner, None)
-            else:
-                self._seen[owner] = entry.until
-            return
+        else:
+            self.marks.put(entry)
+
+    def _put_line(self, kind: bytes, owner: str, rest: bytes, entry: Entry) -> None:
         name = b"%b/%b " % (kind, rest)
-        had = self._people.get(owner)
+        had = self._of(owner)
         lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
         if entry.value is not None:
             lines.append(name + entry.value)
-            if entry.until is not None:
-                self._due.setdefault(entry.until // DAY_MS, []).append(owner)
-        if lines:
-            self._people[owner] = b"\n".join(lines) if len(lines) > 1 else lines[0]
+            if entry.until is not None and entry.until // DAY_MS < self._swept:
+                self._swept = entry.until // DAY_MS
+        left = b"\n".join(lines) if lines else None
+        if left is not None:
+            self._people[owner] = left
         elif had:
-            del self._people[owner]
+            self._people.pop(owner, None)
+        self._looked = owner, left
         if kind == ACT:
-            waits = entry.value is not None and ASKED in entry.value
-            (self._asked.add if waits else self._asked.discard)(entry.key)
-            if any(line.startswith(b"act/") and REJUDGED in line for line in lines):
-                self._rejudged[owner] = None
-            else:
-                self._rejudged.pop(owner, None)
+            self._note_waiting(entry, owner, [line for line in lines if line.startswith(b"act/")])
 
-    def _cancel(self, entry: Entry) -> None:
-        if entry.value is None or entry.until is None:
-            self._cancelled.pop(entry.key, None)
-            return
-        try:
-            self._cancelled[entry.key] = int(orjson.loads(entry.value)["at"]), entry.until
-        except (KeyError, TypeError, ValueError):
-            raise IntegrityError("error.ledger_unreadable") from None
-
-    def seen(self, act_id: str) -> bool:
-        """Tells whether a signed act with this id was judged."""
-        return act_id.encode() in self._seen
-
-    def seen_until(self, arrived: int, limit: int) -> list[Entry]:
-        """Deletions of at most `limit` signed acts of which no copy counts any more.
-
-        `arrived`: an arrival on the partition's `acts`, in milliseconds. The clock does not matter here: a worker that
-        was away meets a copy long after it arrived.
-        """
-        over = (owner for owner, until in self._seen.items() if until < arrived)
-        return [Entry(b"seen/%b/" % owner, None) for owner in islice(over, limit)]
-
-    def cancelled_at(self, campaign: str, channel: str) -> int:
-        """The instant (milliseconds) of a campaign's last cancellation, for this channel or for all; -1 for never."""
-        keys = (cancel_key(campaign, channel), cancel_key(campaign, None))
-        return max(self._cancelled.get(key, (-1, 0))[0] for key in keys)
+    def _note_waiting(self, entry: Entry, owner: str, items: list[bytes]) -> None:
+        """Takes note of whether this item, and whether any item of its person, waits for an answer or for facts."""
+        waits = entry.value is not None and ASKED in entry.value
+        (self._asked.add if waits else self._asked.discard)(entry.key)
+        if rejudged := any(REJUDGED in line for line in items):
+            self._rejudged[owner] = None
+        else:
+            self._rejudged.pop(owner, None)
+        if rejudged or any(ASKED in line for line in items):
+            self._waits[owner] = b"1"
+        else:
+            self._waits.pop(owner, None)
 
     def about(self, send: Send, at: int) -> Remembered:
         """The entries that bear on this send at an instant."""
-        lines, erased = self._people.get(send.recipient_id.encode()), self.salts.erased_at(send.recipient_id)
+        lines, erased = self._of(send.recipient_id), self.salts.erased_at(send.recipient_id)
         if lines is None:
             return NOTHING_REMEMBERED if erased is None else Remembered(erased=erased)
         return bearing(send, lines, at=at, erased=erased)
 
     def forgotten(self, recipient_id: str) -> tuple[Entry, ...]:
         """The deletions of all entries about a person except live clearances, which are recalled."""
-        owner = recipient_id.encode()
-        return tuple(Entry(key_of(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
+        owner, lines = recipient_id.encode(), self._lines(recipient_id)
+        return tuple(Entry(key_of(owner, line), None) for line in lines if not line.startswith(b"clear/"))
 
     def concerns(self, recipient_id: str) -> bool:
         """Tells whether a fact about a person may bear on their entries.
 
-        Such entries are a clearance, an ask, or an item that the gate judges again by itself.
+        Such entries are a clearance, an ask, an item that the gate judges again by itself, or a spoilt value.
         """
-        owner = recipient_id.encode()
-        return owner in self._rejudged or concerned(self._people.get(owner, b""))
+        if recipient_id in self._rejudged:
+            return True
+        lines = self._of(recipient_id) or b""
+        return concerned(lines) or lines == SPOILT
 
     def names(self) -> Iterator[str]:
-        """Yields everybody with a clearance or an ask, as of the first step."""
-        return (owner.decode() for owner, lines in list(self._people.items()) if concerned(lines))
+        """Yields everybody with a clearance or an ask; perhaps also people who got one since the first step."""
+        return (owner for owner, lines in self._people.walk() if concerned(lines))
 
     def rejudged(self) -> Iterator[str]:
         """Yields everybody with an item that the gate judges again by itself, in the order of their items."""
-        return (owner.decode() for owner in list(self._rejudged))
+        return iter(list(self._rejudged))
 
     def tokens(self, recipient_id: str) -> set[bytes]:
         """The tokens that the clearances of a person name."""
-        lines = self._people.get(recipient_id.encode(), b"")
-        return {*_TOKEN.findall(lines)} if b"clear/" in lines else set()
+        return tokens_in(self._of(recipient_id) or b"")
 
     def releases(self, send: Send) -> tuple[bytes, ...]:
         """The keys of the releases of the send's key."""
         prefix = f"release/{send.campaign_id}/{send.channel}/".encode()
-        owner = send.recipient_id.encode()
-        return tuple(key_of(owner, line) for line in self._lines(owner) if line.startswith(prefix))
+        owner, lines = send.recipient_id.encode(), self._lines(send.recipient_id)
+        return tuple(key_of(owner, line) for line in lines if line.startswith(prefix))
 
     def standing(self, recipient_id: str, did: str) -> ItemState | None:
         """The state of the item with this decision id, None if there was no act about it."""
         name = f"act/{did} ".encode()
-        for line in self._lines(recipient_id.encode()):
+        for line in self._lines(recipient_id):
             if line.startswith(name):
                 return read_standing(line[len(name) :])
         return None
 
     def requests(self, recipient_id: str) -> frozenset[bytes]:
         """The ids of the asks to a person."""
-        lines = self._lines(recipient_id.encode())
+        lines = self._lines(recipient_id)
         return frozenset(line.partition(b" ")[0][4:] for line in lines if line.startswith(b"ask/"))
 
     def waiting(self, recipient_id: str, at: int, *, answered: bool) -> dict[str, int]:
@@ -212,29 +227,22 @@ class LedgerState:
         The result holds items about which the person was asked. It also holds items that the gate judges again by
         itself at this instant. If the person has `answered`, it holds the others as well.
         """
-        found = {}
-        for line in self._lines(recipient_id.encode()):
-            if line.startswith(b"act/") and (answered or ASKED in line or REJUDGED in line):
-                name, _, value = line.partition(b" ")
-                standing = read_standing(value)
-                if standing.offset is not None and (answered or ASKED in line or at < (standing.rejudge or 0)):
-                    found[name[4:].decode()] = standing.offset
-        return found
+        return waiting_in(self._lines(recipient_id), at, answered=answered)
 
     def clearances(self, at: int, recipient_id: str | None = None) -> Iterator[Clearance]:
         """Yields the live clearances of one person, or of everybody."""
-        owners = list(self._people) if recipient_id is None else [recipient_id.encode()]
-        for owner in owners:
-            for line in self._lines(owner):
-                if line.startswith(b"clear/") and at < (found := clearance_in(owner, line)).until:
+        people = self._people.walk() if recipient_id is None else [(recipient_id, self._of(recipient_id) or b"")]
+        for owner, lines in people:
+            for line in lines.split(b"\n"):
+                if line.startswith(b"clear/") and at < (found := clearance_in(owner.encode(), line)).until:
                     yield found
 
     def of_campaign(self, campaign: str, channel: str | None = None) -> list[bytes]:
         """The key of each clearance of a campaign; nothing is decoded, as there may be many."""
         start = f"clear/{campaign}/{channel or ''}".encode()
         return [
-            key_of(owner, line)
-            for owner, lines in self._people.items()
+            key_of(owner.encode(), line)
+            for owner, lines in self._people.walk()
             if start in lines
             for line in lines.split(b"\n")
             if line.startswith(start) and channel in (None, line.split(b"/", 3)[2].partition(b" ")[0].decode())
@@ -243,7 +251,7 @@ class LedgerState:
     def clearance(self, key: bytes, at: int) -> Clearance | None:
         """The clearance with this key, None if it is not live at that instant."""
         _, owner, rest = key.split(b"/", 2)
-        for line in self._lines(owner):
+        for line in self._lines(owner.decode()):
             if line.startswith(b"clear/%b " % rest):
                 found = clearance_in(owner, line)
                 return found if at < found.until else None
@@ -259,27 +267,46 @@ class LedgerState:
 
     def _noted(self, clearance: Clearance, **noted: str) -> Entry:
         _, owner, rest = clearance.key.split(b"/", 2)
-        (line,) = (each for each in self._lines(owner) if each.startswith(b"clear/%b " % rest))
+        (line,) = (each for each in self._lines(owner.decode()) if each.startswith(b"clear/%b " % rest))
         return Entry(clearance.key, canonical(value_of(line) | noted), clearance.until)
 
     def due(self, at: int, limit: int) -> list[Entry]:
         """Deletions of at most `limit` entries that no longer matter; those of a day once the day is over."""
-        found = [Entry(key, None) for key, (_, until) in self._cancelled.items() if until <= at][:limit]
+        found = self.marks.due(at, limit)
         if self._outlived:
             found += map(unsalted, self.salts.outlived[: limit - len(found)])
             self._outlived = bool(self.salts.outlived)
-        while self._due and (min(self._due) + 1) * DAY_MS <= at:
-            day = min(self._due)
-            owners = self._due[day]
-            while owners:
-                done = [Entry(key_of(owners[-1], line), None) for line in self._lines(owners[-1]) if over(line, at)]
-                if found and len(found) + len(done) > limit:
-                    return found
-                found += done
-                owners.pop()
-            del self._due[day]
+        if self._walk is None and self._swept < at // DAY_MS:
+            self._walk, self._swept = self._people.walk(), at // DAY_MS
+        for owner in self._ended(at):
+            done = [Entry(key_of(owner.encode(), line), None) for line in self._lines(owner) if over(line, at)]
+            if found and len(found) + len(done) > limit:
+                self._next = owner
+                break
+            found += done
         return list(dict.fromkeys(found))
 
-    def _lines(self, owner: bytes) -> list[bytes]:
-        lines = self._people.get(owner)
+    def _ended(self, at: int) -> Iterator[str]:
+        """Yields those of the next SWEPT people of the walk who have an ended entry."""
+        if self._next is not None:
+            owner, self._next = self._next, None
+            yield owner
+        if self._walk is None:
+            return
+        looked = 0
+        for owner, lines in islice(self._walk, SWEPT):
+            looked += 1
+            if any(over(line, at) for line in lines.split(b"\n")):
+                yield owner
+        if looked < SWEPT:
+            self._walk = None
+
+    def _lines(self, owner: str) -> list[bytes]:
+        lines = self._of(owner)
         return lines.split(b"\n") if lines else []
+
+    def _of(self, owner: str) -> bytes | None:
+        """The lines of a person, None without one."""
+        if self._looked[0] != owner:
+            self._looked = owner, self._people.get(owner)
+        return self._looked[1]

@@ -141,6 +141,15 @@ def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
         return " ".join((settings.prefix, *(ids[settings.topic(topic)] for topic in topics)))
 
 
+def setting(settings: Settings, topic: str, name: str) -> str:
+    """A setting that is in force for a topic (registry name), in Kafka's spelling.
+
+    Raises UnavailableError (3) without a broker.
+    """
+    with cluster.connected(settings) as admin:
+        return _configs(admin, [settings.topic(topic)])[settings.topic(topic)][name]
+
+
 def _create(admin: Any, settings: Settings) -> Creation:
     described = _describe(admin, settings)
     if len(described) < len(TOPICS):

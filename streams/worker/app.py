@@ -31,6 +31,7 @@ from streams.worker.facts import Followers
 from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
 from streams.worker.kept_facts import KeptFacts
+from streams.worker.kept_ledger import KeptLedgers
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -68,10 +69,11 @@ def create_app(
     followers: type[Followers] = Followers,
     on_failure: OnFailure = fail,
     kept: KeptFacts | None = None,
+    ledgers: KeptLedgers | None = None,
 ) -> faust.App:
     """The app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
-    `kept`: the facts on the disk; without it they are in memory alone.
+    `kept`, `ledgers`: the facts and the ledger on the disk; without them they are in memory alone.
     The app takes nothing from the environment except by `settings`. `app.scratch` is a new folder, deleted after the
     start. Tests replace the other arguments: a transport that loses records, facts without barrier, an `on_failure`
     that records. Raises UsageError (2) for a policy or a key that cannot be loaded. Call it in a running loop.
@@ -145,6 +147,7 @@ def create_app(
             writers=keys.public("worker"),
             pace=Pace(),
             departures=Departures(),
+            ledgers=ledgers,
         ),
         on_failure,
     )

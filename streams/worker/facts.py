@@ -19,8 +19,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.knowledge.tables import MemoryTables
 from gatekeeper.settings import Settings
+from gatekeeper.tables import MemoryTables
 from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS
 from streams.client import replicas

@@ -6,7 +6,6 @@ of `reference` are few, and every start reads them from their beginning.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import blake2b
@@ -21,15 +20,15 @@ from gatekeeper.disk.disk_tables import DiskTables
 from gatekeeper.identity import characters
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.knowledge.tables import SPOILT, Table
 from gatekeeper.settings import Settings
+from gatekeeper.tables import SPOILT, Table
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import admin
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20
@@ -139,7 +138,8 @@ class KeptFacts:
     def _open(self) -> None:
         self._positions = self._tables.table("positions")
         self.store = FactStore(self._origin, tables=self._tables)
-        deque(self._tables.table("tokens").items(), maxlen=0)  # a stop with a damaged name would be invisible
+        if not self._tables.table("tokens").whole():  # a stop with a damaged name would be invisible
+            raise SpoiltError("tokens")
 
 
 def _name(tp: TopicPartition) -> str:

@@ -1,4 +1,4 @@
-"""Our decisions that still matter, by partition: written in the partition's transactions, read whole after fencing.
+"""Our decisions that still matter, by partition: written in the partition's transactions, read back after fencing.
 
 The topic `salts` holds the salts of people (`gatekeeper.ledger.salts`), and the topic `ledger` all else.
 Entries of the compacted topic `ledger`: `head` has the position, and the last manifest's hash and instant.
@@ -8,28 +8,24 @@ Entries of the compacted topic `ledger`: `head` has the position, and the last m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from aiokafka import TopicPartition
-
-from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.settings import Settings
-from streams.client.batches import refusal
-from streams.worker import offsets
+from gatekeeper.tables import MemoryTables, Tables
 
 _DEAD = b"dead/"
 
 
-@dataclass(slots=True)
 class Ledger:
-    """The ledger of one owned partition, discarded with the partition's task."""
+    """The memory of one owned partition, discarded with the partition's task; `tables` as of `LedgerState`."""
 
-    written: bytes | None = None
-    """The bytes of the head's entry."""
-    dead: set[bytes] = field(default_factory=set)
-    state: LedgerState = field(default_factory=LedgerState)
+    def __init__(self, tables: Tables | None = None) -> None:
+        tables = tables or MemoryTables()
+        self.written: bytes | None = None
+        """The bytes of the head's entry."""
+        self.state = LedgerState(tables)
+        self._dead = tables.journal("dead")
+        self.dead = {key.encode() for key, _ in self._dead.items()}
+        """The keys of the unreadable facts that have their dead letter."""
 
     @property
     def head(self) -> Head | None:
@@ -42,6 +38,7 @@ class Ledger:
             self.written = value
         elif key.startswith(_DEAD):
             self.dead.add(key)
+            self._dead[key.decode(errors="replace")] = b"{}"
         else:
             self.state.take(key, value)
 
@@ -49,19 +46,3 @@ class Ledger:
 def dead_key(topic: str, partition: int, offset: int) -> bytes:
     """The ledger key that records the dead letter of an unreadable fact."""
     return b"%b%b/%d/%d" % (_DEAD, topic.encode(), partition, offset)
-
-
-async def read(probe: offsets.Probe, settings: Settings, number: int) -> Ledger:
-    """Reads a partition of `ledger` and of `salts`; call it once the former owner is fenced.
-
-    Raises IntegrityError (4) for a record that this engine did not write.
-    """
-    ledger = Ledger()
-    for name, take in (("ledger", ledger.apply), ("salts", ledger.state.salts.take)):
-        tp = TopicPartition(settings.topic(name), number)
-        async for record in offsets.read(probe, tp, *await offsets.bounds(probe, tp)):
-            if (refused := refusal(record.headers)) and refused.what != "headers":
-                place = f"{tp.topic}/{tp.partition}/{record.offset}"
-                raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)
-            take(record.key or b"", record.value)
-    return ledger

@@ -39,6 +39,8 @@ FORBIDDEN = (
 """Errors of Kafka when the worker's user lacks a right; aiokafka gives them no common class."""
 COMMON = ("error.ledger_of_other_mode", "error.master_missing", "error.master_differs", "error.shadow_sends")
 """Contradictions with the settings or the keys, which all partitions share: they end the process."""
+OF_THE_MACHINE = ("error.disk", "error.facts_folders_taken", "error.nothing_delivered")
+"""Other errors that all partitions share."""
 AT_WORK = ("error.partition_defect", "error.partition_failing")
 """Refusals that show only at work, and end with the first commit or a while later. They never end the process."""
 AGAIN_SECONDS = (0.1, 5.0)
@@ -167,7 +169,7 @@ class Partition:
         """Tells whether the error concerns all partitions."""
         if isinstance(error, IntegrityError):
             return error.key in COMMON
-        return isinstance(error, (*FORBIDDEN, UsageError)) or getattr(error, "key", "") == "error.nothing_delivered"
+        return isinstance(error, (*FORBIDDEN, UsageError)) or getattr(error, "key", "") in OF_THE_MACHINE
 
     async def _refuse(self, error: Exception) -> bool:
         """Refuses the partition, and writes the refusal to the log and beside the group's offset for outside readers.

@@ -25,6 +25,7 @@ from streams.worker.app import create_app
 from streams.worker.end import fail
 from streams.worker.health import serve_health
 from streams.worker.kept_facts import KeptFacts
+from streams.worker.kept_ledger import KeptLedgers
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,8 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     await asyncio.to_thread(progress.demand_mode, settings)
     await asyncio.to_thread(people.demand, settings)
     kept = await asyncio.to_thread(KeptFacts.of, settings) if settings.data else None
-    app = create_app(settings, kept=kept)
+    ledgers = await asyncio.to_thread(KeptLedgers.of, settings) if settings.data else None
+    app = create_app(settings, kept=kept, ledgers=ledgers)
 
     async def readiness() -> Mapping[str, Any]:
         found: Mapping[str, Any] = app.gate.readiness()

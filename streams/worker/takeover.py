@@ -21,9 +21,10 @@ from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import RESUMABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
 from streams.client.batches import as_record
-from streams.worker import ledger, offsets, settling
+from streams.worker import ledger_reader, offsets, settling
 from streams.worker.batch_input import Restart
 from streams.worker.clients import TRANSACTION_SECONDS
+from streams.worker.kept_ledger import KeptLedger
 from streams.worker.ledger import Ledger
 from streams.worker.worker_context import WorkerContext
 
@@ -43,11 +44,16 @@ class RestoredState:
 
 
 class TakeOver:
-    """Reader of one partition's past; `head` is the ledger's head as far as it was read."""
+    """Reader of one partition's past; `head` is the ledger's head as far as it was read.
 
-    def __init__(self, number: int, context: WorkerContext, probe: offsets.Probe) -> None:
+    `copy`: as of `ledger_reader.read`.
+    """
+
+    def __init__(
+        self, number: int, context: WorkerContext, probe: offsets.Probe, copy: KeptLedger | None = None
+    ) -> None:
         self.head: Head | None = None
-        self._number, self._context, self._probe = number, context, probe
+        self._number, self._context, self._probe, self._copy = number, context, probe, copy
         self._sends, self._acts, self._audit = (
             TopicPartition(context.settings.topic(name), number) for name in ("sends", "acts", "audit")
         )
@@ -57,7 +63,8 @@ class TakeOver:
         """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself."""
         for name in ("ledger", "salts", "manifests", "audit"):
             await refuse_hanging(self._probe, TopicPartition(self._context.settings.topic(name), self._number))
-        kept = await ledger.read(self._probe, self._context.settings, self._number)
+        settings, now = self._context.settings, self._context.clock.now()
+        kept = await ledger_reader.read(self._probe, settings, self._number, self._copy, now=now)
         try:
             self.head = kept.head
             self._demand_keys(kept)
@@ -130,7 +137,8 @@ class TakeOver:
             [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
         )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=refusal.key)
-        return RestoredState(kept, replace(base, sends=found.sends, acts=found.acts, at=at), restart)
+        head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id)
+        return RestoredState(kept, head, restart)
 
     async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
         if not await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000):

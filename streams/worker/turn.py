@@ -26,6 +26,7 @@ from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
 from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import InputRange, Intake, arrival
+from streams.worker.kept_ledger import CopyPosition, KeptLedger
 from streams.worker.reevaluation import ReevaluationQueue
 from streams.worker.takeover import TakeOver, refuse_hanging
 from streams.worker.transaction import Transaction
@@ -65,6 +66,7 @@ class Turn:
         self._review = TopicPartition(context.settings.topic("review"), number)
         self._probe = offsets.Probe(context.clients.reader(), context.followers.ends)
         self._writer = context.clients.producer(number)
+        self._copy: KeptLedger | None = None
         self._group = GroupOffsets(asyncio.get_running_loop().time)
         self._arrived = asyncio.Event()
         self._intake = Intake[ConsumerRecord](self._sends, self._probe, context.credit, context.seek, self._arrived)
@@ -91,7 +93,9 @@ class Turn:
     async def begin(self) -> None:
         """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
         await started(self._writer, self._probe, self._acts)
-        taking = TakeOver(self._number, self._context, self._probe)
+        if self._context.ledgers is not None:
+            self._copy = self._context.ledgers.open(self._number)
+        taking = TakeOver(self._number, self._context, self._probe, self._copy)
         try:
             past = await taking.past()
         finally:
@@ -100,6 +104,8 @@ class Turn:
             self._number, self._context, ledger=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
         await self._measure_clock(past.restart)
+        if self._copy is not None:
+            self._copy.heed_clock(self._context.clock.off_by)
         if self._context.settings.mode == "live":  # nobody waits for items that a shadow withheld
             _, past.ledger.state.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.state)
@@ -154,6 +160,8 @@ class Turn:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await close()
+        if self._copy is not None:
+            await self._copy.close()
 
     async def note(self, text: str) -> None:
         """Writes a note beside the group's offset of `sends`: the reason why the partition is refused."""
@@ -180,6 +188,8 @@ class Turn:
                 continue
             fresh = await self._ready(batch)
             transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
+            if self._copy is not None:
+                self._copy.demand_sound()  # else a recall may be missing, by an entry that was not found
             if transaction is None:
                 continue
             self._written_at = loop.time()
@@ -284,10 +294,23 @@ class Turn:
         self._written_at = asyncio.get_running_loop().time()
         await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judge.head)
 
-    async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
-        ledger = self._judge.ledger
-        begins = await transaction.commit(self._group.riding(position), self._context.clock)
-        self.head = self._committed = head
-        self._commits += 1
-        if ledger.review is not None and begins.get("review", -1) >= 0:
-            ledger.review = begins["review"]
+    def _commit(
+        self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head
+    ) -> Coroutine[Any, Any, None]:
+        """Commits what was gathered last. Its changes are cut at once, before more is judged."""
+        copy, cut = self._copy, None
+        if copy is not None:
+            copy.demand_sound()
+            cut = copy.cut(asyncio.get_running_loop().time())
+
+        async def committed() -> None:
+            ledger = self._judge.ledger
+            begins = await transaction.commit(self._group.riding(position), self._context.clock)
+            self.head = self._committed = head
+            self._commits += 1
+            if ledger.review is not None and begins.get("review", -1) >= 0:
+                ledger.review = begins["review"]
+            if copy is not None and cut is not None:
+                copy.write(cut, CopyPosition(head, begins["ledger"], begins["manifests"]))
+
+        return committed()

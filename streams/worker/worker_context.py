@@ -19,6 +19,7 @@ from streams.worker.clock import Clock
 from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
+from streams.worker.kept_ledger import KeptLedgers
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class WorkerContext:
     """The available public keys of workers; if there are none, every record on `manifests` counts."""
     pace: Pace
     departures: Departures
+    ledgers: KeptLedgers | None = None
+    """Copies of the ledger on the disk, None if it is in memory alone."""
 
     @property
     def packs(self) -> Packs:

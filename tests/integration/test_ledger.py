@@ -2,14 +2,16 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import lmdb
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.errors import IntegrityError
 from schemas.topics import DAY_MS
 from streams.worker.clock import Clock
-from tests.support.world import World, eventually, send_to
+from tests.support.world import World, eventually, send_to, until
 
 CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")
 
@@ -28,6 +30,17 @@ def again(number: int | str) -> tuple:
 
 def first_and(count: int) -> dict:
     return {"e-0": CLEAR} | {f"e-{number}": TWICE for number in range(1, count + 1)}
+
+
+def copied(data: Path, number: int) -> bool:
+    """Tells whether the disk has the copy of a partition, of which the worker may not have heard yet."""
+    with lmdb.open(str(data / "ledger" / str(number) / "0"), readonly=True, max_dbs=1) as env:
+        try:
+            state = env.open_db(b"state", create=False)
+        except lmdb.NotFoundError:
+            return False
+        with env.begin(state) as read:
+            return read.get(b"at") is not None
 
 
 async def decided(world: World, count: int) -> None:
@@ -54,6 +67,23 @@ def test_given_duplicates_in_a_chunk_in_the_next_and_after_a_restart_then_one_pi
     informational = [m for m in world.read("review") if dict(m.headers()).get("gate-disposition") == b"informational"]
     assert len(informational) == 4
     assert {audit.clearance for audit in world.audits()} == {None, world.audits()[0].did}
+
+
+def test_given_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_knows_every_piece(world, tmp_path):
+    world.put("sends", (("r1", send_to("r1", number)) for number in range(20)))
+    with world.process(tmp_path / "log", data=str(tmp_path / "data")) as worker:
+        until(lambda: len(world.audits()) == 20, "20 decisions")
+        assert {one["reason"] for one in worker.events("ledger_made_anew")} == {"incomplete"}
+        until(lambda: [copied(tmp_path / "data", number) for number in range(2)] == [True, True], "both copies")
+        worker.kill()
+        worker.start()
+        world.put("sends", [("r1", send_to("r1", number, event_id=f"e-again-{number}")) for number in range(20)])
+        until(lambda: len(world.audits()) == 40, "20 more decisions")
+        until(lambda: len(worker.events("ledger_continued")) == 2, "both partitions taken over with their copies")
+    verdicts = world.verdicts()
+    assert {verdicts[f"e-{number}"] for number in range(20)} == {CLEAR}
+    assert {verdicts[f"e-again-{number}"] for number in range(20)} == {TWICE}
+    world.check(40)
 
 
 def test_given_a_withheld_send_then_it_may_be_tried_again(world):

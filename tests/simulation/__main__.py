@@ -24,7 +24,19 @@ MODULES = tuple(
     f"streams.worker.{name}"
     for name in (
         *("acts", "batch", "batch_input", "clock", "dead_facts", "departures", "facts", "gate", "group_offsets"),
-        *("intake", "ledger", "offsets", "partition", "reevaluation", "settling", "takeover", "transaction", "turn"),
+        *(
+            "intake",
+            "kept_ledger",
+            "ledger",
+            "ledger_reader",
+            "offsets",
+            "partition",
+            "reevaluation",
+            "settling",
+            "takeover",
+            "transaction",
+            "turn",
+        ),
         *("unread_facts", "worker_context"),
     )
 )

@@ -14,14 +14,16 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.engine import recalls, signers
 from gatekeeper.engine.handoffs import CampaignActRun
+from gatekeeper.ledger.head import HEAD
 from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
-from streams.worker import batch
+from streams.worker import batch, ledger_reader
 from streams.worker.batch import PartitionJudge
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import Intake
+from streams.worker.kept_ledger import KeptLedger
 from streams.worker.ledger import Ledger
 from streams.worker.takeover import TakeOver
 from streams.worker.transaction import Transaction
@@ -348,3 +350,46 @@ def offsets_only_with_traffic(patch: pytest.MonkeyPatch) -> None:
 def act_of_nobody(patch: pytest.MonkeyPatch) -> None:
     """An act is handled whoever signed it."""
     patch.setattr(signers, "signer", lambda asked, log, acts: None)
+
+
+@planted
+def uncommitted_entry_in_the_copy(patch: pytest.MonkeyPatch) -> None:
+    """Changes go to the disk before their transaction is acknowledged."""
+    right = KeptLedger.cut
+
+    def cut(self: KeptLedger, now: float) -> Any:
+        found = right(self, now)
+        if found is not None:
+            self.tables.commit(found)
+        return found
+
+    patch.setattr(KeptLedger, "cut", cut)
+
+
+@planted
+def cut_after_more_was_judged(patch: pytest.MonkeyPatch) -> None:
+    """The changes of the next transaction go to the disk with the last one."""
+    right = KeptLedger.write
+
+    def write(self: KeptLedger, cut: Any, copied: Any) -> None:
+        self.tables.commit(cut)
+        right(self, self.tables.cut(), copied)
+
+    patch.setattr(KeptLedger, "write", write)
+
+
+@planted
+def lost_deletion(patch: pytest.MonkeyPatch) -> None:
+    """A copy is used however old it is, and Kafka has forgotten deletions since."""
+    patch.setattr(KeptLedger, "demand_young", lambda *_: None)
+
+
+@planted
+def copy_not_continued(patch: pytest.MonkeyPatch) -> None:
+    """Of the records since the copy was written, only the head is read."""
+
+    async def take(probe: Any, tp: TopicPartition, begin: int, take: Any, copy: Any = None) -> None:
+        await right(probe, tp, begin, (lambda key, value: key == HEAD and take(key, value)) if begin else take, copy)
+
+    right = ledger_reader._read
+    patch.setattr(ledger_reader, "_read", take)

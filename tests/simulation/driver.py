@@ -14,7 +14,7 @@ from schemas.topics import FACT_TOPICS
 from tests.simulation.company import CAMPAIGNS, SPOILT, Person, Word
 from tests.simulation.network import FATES
 from tests.simulation.simulation import Simulation
-from tests.simulation.worker import Worker
+from tests.simulation.worker import RETENTION_MS, Worker
 
 REQUESTS = ("InitProducerId", "AddPartitionsToTxn", "Produce", "TxnOffsetCommit", "EndTxn", "ListOffsets")
 KINDS = ("release", "uphold", "ask", "redecide", "undo", "note", "approve")
@@ -303,7 +303,7 @@ class Driver:
         number = self.random.randrange(self.it.settings.partitions)
         topic = self.random.choice(("ledger", "salts"))
         log = self.it.kafka.logs[TopicPartition(self.it.settings.topic(topic), number)]
-        log.compact(log.end - self.random.randint(0, 10))
+        log.compact(log.end - self.random.randint(0, 10), self.it.kafka.now(), RETENTION_MS)
         return f"{topic}/{number} is compacted"
 
     def forget_offsets(self) -> str:

@@ -36,6 +36,8 @@ class Entry:
     kind: Literal["data", "commit", "abort"]
     pid: int
     aborted: bool = False
+    cleaned: int = 0
+    """The instant (milliseconds) when a compaction first found it to be a deletion."""
 
 
 @dataclass(slots=True)
@@ -146,8 +148,11 @@ class Log:
         bound = self.stable
         return [e.record for e in self.entries[begin:bound] if e is not None and e.record and not e.aborted]
 
-    def compact(self, upto: int) -> None:
-        """Forgets below `upto`, and below the stable end, what a later record of the same key there replaces."""
+    def compact(self, upto: int, now: int, retention: int) -> None:
+        """Forgets below `upto`, and below the stable end, what a later record of the same key there replaces.
+
+        A deletion that a compaction found is forgotten by one `retention` milliseconds later, as in Kafka.
+        """
         upto = min(upto, self.stable)
         newest: dict[bytes, int] = {}
         for offset in range(self.begin, upto):
@@ -160,6 +165,10 @@ class Log:
                 continue
             if entry.record is None or entry.aborted or newest[entry.record.key or b""] != offset:
                 self.entries[offset] = None
+            elif entry.record.value is None:
+                entry.cleaned = entry.cleaned or now
+                if now - entry.cleaned >= retention:
+                    self.entries[offset] = None
 
     def delete(self, upto: int) -> None:
         """Deletes what stands below `upto`, as retention or DeleteRecords does."""

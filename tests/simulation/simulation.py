@@ -9,19 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import structlog
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from gatekeeper.disk import disk_table
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.ledger import state
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, coordinators
-from streams.worker import acts, batch, dead_facts, reevaluation, settling, turn
+from streams.worker import acts, batch, dead_facts, kept_ledger, reevaluation, settling, turn
 from tests.simulation import promises
 from tests.simulation.company import Company
 from tests.simulation.group import Group
@@ -30,6 +34,8 @@ from tests.simulation.loop import KAFKA, Loop, here, run
 from tests.simulation.network import Network
 from tests.simulation.worker import Worker
 
+MEMORY = Path("/dev/shm")
+"""A folder in which a commit costs no wait."""
 PARTITIONS, WORKERS = 2, 2
 FACT_PARTITIONS = {"consents": 2}
 MAX_LAG_SECONDS = 3.0
@@ -41,6 +47,10 @@ SMALL: tuple[tuple[Any, str, Any], ...] = (
     (batch, "TOMBSTONES", 2),
     (turn, "TOUCHED", 3),
     (reevaluation, "STEP", 4),
+    (state, "SWEPT", 3),
+    (disk_table, "STEP", 2),
+    (kept_ledger, "COMMIT_SECONDS", 0.3),
+    (kept_ledger, "COMMIT_BYTES", 3_000),
 )
 """Bounds of what is done at a time: small ones, that long work takes several transactions here, too."""
 REFUSALS = ("error.sends_expired", "error.clock_before_head")
@@ -71,7 +81,7 @@ class Outcome:
 class Simulation:
     """A world and what happens in it; `driver` has the steps."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, disk: Path) -> None:
         self.random = Random(f"{seed}/world")
         loop = asyncio.get_running_loop()
         assert isinstance(loop, Loop)
@@ -85,7 +95,8 @@ class Simulation:
             self.kafka.create(self.settings.topic(name), count)
         self.company = Company(self.settings, self.network, Random(f"{seed}/company"), self.tell)
         self.workers = [
-            Worker(_settings(f"worker-{number}"), self.packs, self.network, self._changed) for number in range(WORKERS)
+            Worker(_settings(f"worker-{number}"), self.packs, self.network, disk, self._changed)
+            for number in range(WORKERS)
         ]
         self.group = Group(self.workers, PARTITIONS, Random(f"{seed}/group"))
         self.history: list[str] = []
@@ -227,7 +238,7 @@ def simulate(seed: int, steps: int) -> Outcome:
     outcome = Outcome(seed)
 
     async def work() -> None:
-        simulation = Simulation(seed)
+        simulation = Simulation(seed, disk)
         outcome.history = simulation.history
         simulation.begin()
         try:
@@ -238,6 +249,8 @@ def simulate(seed: int, steps: int) -> Outcome:
             outcome.counts = simulation.check()
         except Exception as error:  # also what our own checker cannot read
             outcome.broken = f"{type(error).__name__}: {error}"
+        for worker in simulation.workers:
+            worker.kill()
         outcome.digest = simulation.digest()
 
     def hear(logger: Any, method: str, event: dict[str, Any]) -> str:
@@ -247,7 +260,8 @@ def simulate(seed: int, steps: int) -> Outcome:
         outcome.history.append(f"{loop.time():10.3f}   {machine.name if machine else '-'}: {event['event']} {what}")
         raise structlog.DropEvent
 
-    with replaced(seed):
+    with replaced(seed), TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None) as folder:
+        disk = Path(folder)
         structlog.configure(processors=[hear], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
         run(work, Random(f"{seed}/loop"))
     return outcome

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 
 from aiokafka import TopicPartition
@@ -30,6 +31,7 @@ from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate
 from streams.worker.intake import Pace
+from streams.worker.kept_ledger import KeptLedger, KeptLedgers
 from streams.worker.worker_context import WorkerContext
 from tests.simulation.clients import Clients
 from tests.simulation.loop import Loop, Machine
@@ -39,6 +41,8 @@ from tests.support import invented
 MASTERS = {1: invented.KEY}
 SIGNER = SigningKey("gk/worker", b"\x01", Ed25519PrivateKey.from_private_bytes(invented.KEY))
 POLL_MS = 500
+RETENTION_MS = 20_000
+"""For so long compaction keeps a deletion."""
 
 
 class Wall(Clock):
@@ -63,11 +67,31 @@ class Wall(Clock):
         return self.now() - int(asyncio.get_running_loop().time() * 1000)
 
 
+class Ledgers(KeptLedgers):
+    """The real copies, on a real disk, which lets them go when a process dies."""
+
+    opened: tuple[KeptLedger, ...] = ()
+
+    def open(self, number: int) -> KeptLedger:
+        """Opens the copy of a partition."""
+        copy = super().open(number)
+        self.opened += (copy,)
+        return copy
+
+    def kill(self) -> None:
+        """Ends all that are open; what was not committed is lost."""
+        for copy in self.opened:
+            copy.tables.close()
+        self.opened = ()
+
+
 class Worker:
     """One static member of the group, over all lives of its process."""
 
-    def __init__(self, settings: Settings, packs: Packs, network: Network, changed: Callable[[Worker], None]) -> None:
-        """`changed`: hears that this worker has come up, or has ended."""
+    def __init__(
+        self, settings: Settings, packs: Packs, network: Network, disk: Path, changed: Callable[[Worker], None]
+    ) -> None:
+        """`disk`: outlives its processes. `changed`: hears that this worker has come up, or has ended."""
         self.settings, self.name = settings, settings.worker
         self.machine = Machine(self.name)
         self.machine.dead = True
@@ -80,6 +104,7 @@ class Worker:
         """The share of its chunks that is lost on the way to the gate."""
         self._packs, self._network, self._changed = packs, network, changed
         self._lives = 0
+        self._ledgers = Ledgers(disk / self.name, identity=b"", key=invented.KEY, keep_ms=RETENTION_MS // 2)
 
     def boot(self) -> None:
         """Starts a new process."""
@@ -125,6 +150,7 @@ class Worker:
     def kill(self) -> None:
         """Ends the process at once, from outside."""
         self.machine.kill()
+        self._ledgers.kill()
         self.up = False
         self._changed(self)
 
@@ -166,6 +192,7 @@ class Worker:
                 pace=Pace(),
                 departures=Departures(),
                 writers=[parse_vkey(SIGNER.verifier)],
+                ledgers=self._ledgers,
             )
             self.gate = Gate(self, context, self.failed)
             await self.followers.start(self.failed)

@@ -17,20 +17,15 @@ from schemas.codec import parse
 from schemas.events import Send
 from schemas.topics import DAY_MS
 from tests.support import canaries, invented
+from tests.support.clearances import SRC, cleared
 
 FOREIGN = [f"{canaries.NARUMI[name]}{end}".encode() for name in ("name", "email", "phone") for end in ("", "/x/y")]
 """Keys that somebody else wrote on the ledger."""
 AT = invented.T
-SRC = {"topic": "mail.sends.v1", "partition": 3, "offset": 7, "timestamp": AT}
 
 
 def send(**fields: Any) -> Send:
     return Send.model_validate_json(orjson.dumps(invented.send(**fields)))
-
-
-def cleared(until: int = AT + DAY_MS, did: str = "D", **fields: Any) -> Entry:
-    sent = parse("sends", None, orjson.dumps(invented.send(**fields)))
-    return entries.clearance(sent, did=did, at=AT, until=until, basis="S-1", released=False, src=SRC)
 
 
 def held(*written: Entry) -> LedgerState:

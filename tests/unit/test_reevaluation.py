@@ -11,9 +11,9 @@ import pytest
 
 from gatekeeper.engine import dependents
 from gatekeeper.identity import Identified
-from gatekeeper.knowledge.tables import SPOILT
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
+from gatekeeper.tables import SPOILT
 from schemas.codec import parse
 from schemas.record import Refusal
 from streams.worker import reevaluation

@@ -82,7 +82,7 @@ def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: O
 def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> None:
     act = invented.item_act("note", desk.told(), **acted_by("kenji", "n-1"))
     assert desk.judged(act) == ("recorded", None)
-    assert desk.state.seen("n-1")
+    assert desk.state.marks.seen("n-1")
     desk.at += 12 * 60_000
     late = staff.instant(desk.at)
     desk.sign = lambda record: [staff.header(decode("acts", None, record.value), at=late)]
@@ -90,7 +90,7 @@ def test_ids_of_signed_acts_are_forgotten_once_no_copy_counts(desk: Office) -> N
     value = invented.item_act("note", desk.told(), **acted_by("kenji", "n-2", at=late))
     model = decode("acts", None, canonical(value))
     assert desk.judged(staff.signatures.encode(model))[0] == "recorded"
-    assert not desk.state.seen("n-1")
+    assert not desk.state.marks.seen("n-1")
 
 
 def test_two_people_needed_then_the_consoles_word_is_enough_for_neither() -> None:

@@ -1,12 +1,12 @@
-"""Tables hold the values of the store by name: in memory, or in a form that a restart finds again.
+"""Tables of values by name, for facts and ledger. They are in memory, or in a form that a restart finds again.
 
-A table is looked up while sends are judged, and a plain dict is one. A journal is only read when a store begins. In
-memory it keeps nothing, because everything is read from Kafka again.
+A table is looked up while sends are judged. A journal is only read when a store begins. In memory it keeps nothing,
+because everything is read from Kafka again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 SPOILT = b"!"
@@ -14,7 +14,7 @@ SPOILT = b"!"
 
 
 class Table(Protocol):
-    """Values by name; the part of a dict that the store uses."""
+    """Values by name: the part of a dict that stores use, and a walk."""
 
     def get(self, name: str, /) -> bytes | None:
         """The value of a name, None without one."""
@@ -26,6 +26,9 @@ class Table(Protocol):
 
     def items(self) -> Iterable[tuple[str, bytes]]:
         """All names with their values."""
+
+    def walk(self) -> Iterator[tuple[str, bytes]]:
+        """Yields every name that stays, with a value of it, in steps between which there may be changes."""
 
     def __len__(self) -> int: ...
 
@@ -40,7 +43,17 @@ class Tables(Protocol):
         """A journal, with all that it was given before this start."""
 
 
-class _Nothing(dict[str, bytes]):
+class _MemoryTable(dict[str, bytes]):
+    """A dict that can be walked through while it changes."""
+
+    def walk(self) -> Iterator[tuple[str, bytes]]:
+        """Yields every name that stays, with its value."""
+        for name in list(self):
+            if (value := self.get(name)) is not None:
+                yield name, value
+
+
+class _Nothing(_MemoryTable):
     """A journal that keeps nothing."""
 
     def __setitem__(self, name: str, value: bytes, /) -> None:
@@ -50,10 +63,10 @@ class _Nothing(dict[str, bytes]):
 class MemoryTables:
     """Tables that end with the process."""
 
-    def table(self, name: str) -> dict[str, bytes]:
+    def table(self, name: str) -> Table:
         """A dict."""
-        return {}
+        return _MemoryTable()
 
-    def journal(self, name: str) -> dict[str, bytes]:
+    def journal(self, name: str) -> Table:
         """A dict that stays empty."""
         return _Nothing()

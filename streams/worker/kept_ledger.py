@@ -1,0 +1,193 @@
+"""A copy of one partition's ledger on the disk, so that a take-over need not read all entries again.
+
+The topic stays the truth. Changes go into the copy once their transactions are acknowledged, and all of a cut or
+none. What a failed turn has changed is forgotten with the turn. Salts are never in a copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import orjson
+import structlog
+
+from gatekeeper.disk.disk_table import Changes, DiskTable
+from gatekeeper.disk.disk_tables import DiskTables, forget
+from gatekeeper.errors import IntegrityError, RestartError
+from gatekeeper.keys import Keys
+from gatekeeper.ledger.head import Head
+from gatekeeper.settings import Settings
+from gatekeeper.tables import SPOILT
+from schemas.codec import canonical
+from streams.client import admin
+
+log = structlog.get_logger(__name__)
+
+FORMAT = 1
+"""The form of the tables. Another number makes the copies anew, so raise it with each change of their form."""
+COMMIT_SECONDS = 1.0
+COMMIT_BYTES = 8 << 20
+"""A commit to the disk is due after so many seconds, or as soon as so many bytes wait."""
+TABLES = ("people", "others", "waits", "dead")
+Cut = Sequence[tuple[DiskTable, Changes]]
+
+
+class Misfit(Exception):
+    """Raised if a copy cannot be used; the message is the reason in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPosition:
+    """The transaction up to which a copy has all entries: its head, and its offsets on `ledger` and `manifests`."""
+
+    head: Head
+    ledger: int
+    manifest: int
+
+    def encode(self) -> bytes:
+        """The row of the copy."""
+        return canonical({"head": self.head.encode().decode(), "ledger": self.ledger, "manifest": self.manifest})
+
+    @classmethod
+    def decode(cls, row: bytes | None) -> CopyPosition | None:
+        """Decodes the row; None for a copy that is not complete, and for a damaged row."""
+        try:
+            found = orjson.loads(row or b"")
+            return cls(Head.decode(found["head"]), found["ledger"], found["manifest"])
+        except (ValueError, TypeError, KeyError, IntegrityError):
+            return None
+
+
+class KeptLedger:
+    """The copy of one partition, open. `keep_ms`: age in milliseconds up to which it may be used."""
+
+    def __init__(self, number: int, tables: DiskTables, keep_ms: int) -> None:
+        self.tables = tables
+        self._number, self._keep_ms = number, keep_ms
+        self._at = float("-inf")
+        self._continued = False
+        self._writing: asyncio.Task[None] | None = None
+
+    def demand_copied(self, begin: int, end: int) -> CopyPosition:
+        """The transaction up to which the copy goes; raises Misfit if the copy is incomplete, or not of this log.
+
+        `begin`, `end`: the bounds of the partition of `ledger`.
+        """
+        copied = CopyPosition.decode(self.tables.table("state").get("at"))
+        if copied is None:
+            raise Misfit("incomplete")
+        if not begin <= copied.ledger < end:
+            raise Misfit("positions")
+        return copied
+
+    def demand_young(self, written: int, now: int) -> None:
+        """Raises Misfit if the copy is too old: Kafka may have forgotten a deletion, and the copy has the entry.
+
+        `written`: the broker's time of the copy's transaction, in milliseconds since the epoch. The head's instant
+        does not do: it is that of the last decision, and a transaction may decide nothing. `now`: the worker's time.
+        """
+        if abs(now - written) > self._keep_ms:
+            raise Misfit("old")
+        self._continued = True
+
+    def demand_whole(self) -> None:
+        """Raises Misfit if a name is missing or damaged. It reads all names, so call it in a thread."""
+        if not all(self.tables.table(name).whole() for name in TABLES):
+            raise Misfit("names")
+
+    def anew(self, reason: str) -> None:
+        """Empties the copy. The tables that were handed out are void."""
+        log.info("ledger_made_anew", partition=self._number, reason=reason)
+        self.tables.wipe()
+
+    async def fill(self) -> None:
+        """Commits what was read from the topic, once it is much. The copy is complete with the next `write` only."""
+        if self.tables.changed_bytes >= COMMIT_BYTES:
+            await asyncio.to_thread(self.tables.commit, self.tables.cut())
+
+    def demand_sound(self) -> None:
+        """Raises RestartError (70) if a value was found that is not as it was written."""
+        if self.tables.spoilt:
+            raise RestartError("error.ledger_copy", folder=self.tables.folder)
+
+    def heed_clock(self, off_by: int) -> None:
+        """Gives the copy up if it was found young by a clock that was wrong by so many milliseconds.
+
+        Call it after the first write of a turn, which shows the broker's time. `demand_sound` then ends the turn.
+        """
+        if self._continued and off_by > self._keep_ms // 2:
+            self.tables.give_up("clock")
+
+    def cut(self, now: float) -> Cut | None:
+        """Ends the changes for the next `write`, None while none is due; `now`: seconds of the loop's clock.
+
+        Call it when a transaction is gathered, and before anything else is judged. Raises what ended the last write.
+        """
+        if self._writing is not None and not self._writing.done():
+            return None
+        if self._writing is not None:
+            self._writing.result()
+        if now - self._at < COMMIT_SECONDS and self.tables.changed_bytes < COMMIT_BYTES:
+            return None
+        self._at = now
+        return self.tables.cut()
+
+    def write(self, cut: Cut, copied: CopyPosition) -> None:
+        """Begins to write the changes; call it once their transaction is acknowledged, which is `copied`."""
+        state = self.tables.table("state")
+
+        def commit() -> None:
+            if not self.tables.there:
+                raise RestartError("error.ledger_copy", folder=self.tables.folder)
+            self.tables.commit([*cut, (state, {"at": copied.encode()})])
+
+        self._writing = asyncio.create_task(asyncio.to_thread(commit))
+
+    async def close(self) -> None:
+        """Lets the copy go. What was not written is lost."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+        self.tables.close()
+
+
+class KeptLedgers:
+    """Opens the copies of partitions. They are below `home`, in a folder for each partition.
+
+    `identity`: the system that the entries are of. `key`: secret bytes for the hashes. `keep_ms`: as of `KeptLedger`.
+    """
+
+    def __init__(self, home: Path, *, identity: bytes, key: bytes, keep_ms: int) -> None:
+        self._home, self._identity, self._key, self._keep_ms = home, identity, key, keep_ms
+
+    @classmethod
+    def of(cls, settings: Settings) -> KeptLedgers:
+        """The copies in the folder of the settings, for the topics that the broker has now.
+
+        Raises UsageError (2) without a master key, UnavailableError (3) without a broker.
+        """
+        masters = Keys(settings.key_folder).masters()
+        key = blake2b(masters[max(masters)], digest_size=32, person=b"gate/ledger/k/1").digest()
+        said = {
+            "format": FORMAT,
+            "topics": admin.identity(settings, ("ledger", "manifests")),
+            "group": settings.group,
+            "key": blake2b(key, digest_size=16).hexdigest(),
+        }
+        # Kafka forgets a deletion after that time, and the copy would revive the entry
+        keep_ms = int(admin.setting(settings, "ledger", "delete.retention.ms")) // 2
+        return cls(Path(settings.data) / "ledger", identity=canonical(said), key=key, keep_ms=keep_ms)
+
+    def open(self, number: int) -> KeptLedger:
+        """The copy of a partition. Copies that are too old, and that nobody uses, are deleted.
+
+        Raises as `DiskTables` does.
+        """
+        for home in self._home.glob("*"):
+            forget(home, seconds=self._keep_ms / 1000)
+        home, identity = self._home / str(number), b"%b/%d" % (self._identity, number)
+        tables = DiskTables(home, identity=identity, key=self._key, spoilt=SPOILT, what="ledger")
+        return KeptLedger(number, tables, self._keep_ms)

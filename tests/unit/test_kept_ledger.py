@@ -1,0 +1,261 @@
+"""The copy of a ledger on the disk: what it is used for, and what it is never used for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.errors import RestartError
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Entry, ItemState
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.state import LedgerState
+from schemas.events import Send
+from streams.worker.kept_ledger import FORMAT, TABLES, CopyPosition, KeptLedger, KeptLedgers, Misfit
+from streams.worker.ledger import Ledger
+from tests.support import invented
+from tests.support.clearances import cleared
+
+AT = invented.T
+HOUR_MS = 3_600_000
+OPEN = ItemState("open", "", "", offset=7, rejudge=AT + HOUR_MS)
+ASKED = ItemState("asked", "a-1", "hanako", "D-2", offset=5)
+LATER = AT + HOUR_MS
+
+
+def send(**fields: Any) -> Send:
+    return Send.model_validate_json(orjson.dumps(invented.send(**fields)))
+
+
+EVERY_KIND = [
+    cleared(),
+    cleared(recipient_id="P-2", did="D2"),
+    entries.ask("P-3", "Q-1", {"request_id": "Q-1"}),
+    entries.release(send(), "D-1", {"decision_id": "D-1"}, until=LATER),
+    entries.act("P-1", "D-9", OPEN, until=LATER),
+    entries.act("P-4", "D-8", ASKED, until=LATER),
+    entries.act("P-5", "D-7", ItemState("open", "", "", offset=3, rejudge=LATER), until=LATER),
+    entries.erased("P-6", AT),
+    entries.cancelled("K-1", None, AT, until=LATER),
+    entries.seen("a-7", LATER),
+]
+
+
+def ledgers(home: Path, keep_ms: int = 12 * HOUR_MS) -> KeptLedgers:
+    return KeptLedgers(home, identity=b"one", key=invented.KEY, keep_ms=keep_ms)
+
+
+@contextmanager
+def opened(home: Path, **more: Any) -> Iterator[KeptLedger]:
+    copy = ledgers(home, **more).open(3)
+    try:
+        yield copy
+    finally:
+        copy.tables.close()
+
+
+def committed(copy: KeptLedger, head: Head, *, ledger: int = 100, manifest: int = 50, now: float = 0.0) -> None:
+    """Acknowledges what was put in so far, as a transaction with this head."""
+
+    async def work() -> None:
+        cut = copy.cut(now)
+        assert cut is not None
+        copy.write(cut, CopyPosition(head, ledger, manifest))
+        await copy._writing  # type: ignore[misc]
+
+    asyncio.run(work())
+
+
+def written(home: Path, *what: Entry, dead: bytes = b"dead/consents/0/7") -> Path:
+    """Commits these entries and a dead letter, and returns the file that has them."""
+    with opened(home) as copy:
+        kept = Ledger(copy.tables)
+        for entry in what:
+            kept.state.put(entry)
+        kept.apply(dead, b"{}")
+        committed(copy, Head(sends=9, prev="00", at=AT))
+    return home / "3" / "0" / "data.mdb"
+
+
+def told(state: LedgerState) -> Any:
+    """Returns the knowledge of a state, as those who ask it see it."""
+    people = [f"P-{number}" for number in range(1, 7)]
+    return (
+        [state.about(send(recipient_id=name), AT) for name in people],
+        [state.waiting(name, AT, answered=False) for name in people],
+        [state.requests(name) for name in people],
+        (sorted(state.names()), state.asked, state.people, state.marks.seen("a-7")),
+        state.marks.cancelled_at("K-1", "postal"),
+        sorted(state.of_campaign("K-1")),
+    )
+
+
+def test_every_kind_of_entry_then_a_restart_knows_it_and_the_items_stand_in_the_order_of_their_places(
+    tmp_path: Path,
+) -> None:
+    right = LedgerState()
+    for entry in EVERY_KIND:
+        right.put(entry)
+    written(tmp_path, *EVERY_KIND)
+    with opened(tmp_path) as copy:
+        assert copy.demand_copied(0, 200) == CopyPosition(Head(sends=9, prev="00", at=AT), 100, 50)
+        copy.demand_whole()
+        kept = Ledger(copy.tables)
+        assert kept.dead == {b"dead/consents/0/7"}
+        assert told(kept.state) == told(right)
+        assert list(kept.state.rejudged()) == ["P-5", "P-1"]
+        for entry in EVERY_KIND:
+            kept.state.put(Entry(entry.key, None))
+        assert told(kept.state) == told(LedgerState())
+
+
+def test_the_form_of_the_tables_then_it_is_that_of_the_format(tmp_path: Path) -> None:
+    with opened(tmp_path) as copy:
+        kept = Ledger(copy.tables)
+        for entry in EVERY_KIND:
+            kept.state.put(entry)
+        kept.apply(b"dead/consents/0/7", b"{}")
+        rows = sorted((name, *row) for name in TABLES for row in copy.tables.table(name).items())
+    said = repr((rows, CopyPosition(Head(sends=9, prev="00", at=AT), 100, 50).encode()))
+    digest = sha256(said.encode()).hexdigest()[:16]
+    assert (FORMAT, digest) == (1, "88fb372cfbad00bd"), (
+        "raise streams.worker.kept_ledger.FORMAT, as stored tables no longer fit"
+    )
+
+
+def test_changes_after_the_cut_then_a_restart_does_not_know_them_though_the_transaction_before_was_written(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as copy:
+        state = LedgerState(copy.tables)
+        state.put(cleared(recipient_id="P-1"))
+
+        async def work() -> None:
+            cut = copy.cut(0.0)
+            state.put(cleared(recipient_id="P-2"))  # the next batch is judged while the last one commits
+            assert cut is not None
+            copy.write(cut, CopyPosition(Head(sends=1, at=AT), 1, 1))
+            await copy._writing  # type: ignore[misc]
+
+        asyncio.run(work())
+        assert sorted(state.names()) == ["P-1", "P-2"]
+    with opened(tmp_path) as copy:
+        assert list(LedgerState(copy.tables).names()) == ["P-1"]
+
+
+def test_changes_whose_transaction_was_never_acknowledged_then_a_restart_does_not_know_them(tmp_path: Path) -> None:
+    with opened(tmp_path) as copy:
+        LedgerState(copy.tables).put(cleared())
+        assert copy.cut(0.0) is not None
+    with opened(tmp_path) as copy:
+        assert LedgerState(copy.tables).people == 0
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"), [(101, 200), (0, 100)], ids=["the log begins behind it", "the log ends before it"]
+)
+def test_a_copy_that_these_logs_cannot_continue_then_it_is_not_used(tmp_path: Path, begin: int, end: int) -> None:
+    written(tmp_path, cleared())
+    with opened(tmp_path) as copy:
+        with pytest.raises(Misfit, match="positions"):
+            copy.demand_copied(begin, end)
+        copy.anew("positions")
+        assert LedgerState(copy.tables).people == 0
+        with pytest.raises(Misfit, match="incomplete"):
+            copy.demand_copied(0, 200)
+
+
+def test_a_flipped_byte_of_a_value_then_it_ends_the_turn_and_the_next_one_reads_anew(tmp_path: Path) -> None:
+    file = written(tmp_path, cleared(recipient_id="P-1", did="WRONG"), cleared(recipient_id="P-2", did="RIGHT"))
+    file.write_bytes(file.read_bytes().replace(b"WRONG", b"WRONH"))
+    with opened(tmp_path) as copy:
+        state = LedgerState(copy.tables)
+        assert state.about(send(recipient_id="P-2"), AT).clearance is not None
+        copy.demand_sound()
+        assert state.about(send(recipient_id="P-1"), AT).clearance is None
+        with pytest.raises(RestartError):
+            copy.demand_sound()
+        assert state.concerns("P-1"), "somebody must look at whom this may concern"
+    with opened(tmp_path) as copy, pytest.raises(Misfit, match="incomplete"):
+        copy.demand_copied(0, 200)
+
+
+def _renamed(content: bytes) -> bytes:
+    return content.replace(b"P-0500", b"P-050x")
+
+
+def _doubled(content: bytes) -> bytes:
+    return content.replace(b"P-0500", b"P-0400")
+
+
+@pytest.mark.parametrize("damage", [_renamed, _doubled])
+def test_a_damaged_name_then_the_copy_is_not_used_as_the_entry_would_be_missing(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    file = written(tmp_path, *(entries.ask(f"P-{n:04}", "Q", {}) for n in range(1000)))
+    with opened(tmp_path) as copy:
+        copy.demand_whole()
+    file.write_bytes(damage(file.read_bytes()))
+    with opened(tmp_path) as copy, pytest.raises(Misfit, match="names"):
+        copy.demand_whole()
+
+
+def test_a_copy_found_young_by_a_clock_that_was_wrong_then_the_next_turn_reads_anew(tmp_path: Path) -> None:
+    written(tmp_path, cleared())
+    with opened(tmp_path) as copy:
+        copy.heed_clock(7 * HOUR_MS)
+        copy.demand_sound()  # nothing rests on its age
+        copy.demand_young(AT, AT + 11 * HOUR_MS)
+        copy.heed_clock(5 * HOUR_MS)
+        copy.demand_sound()
+        copy.heed_clock(7 * HOUR_MS)
+        with pytest.raises(RestartError):
+            copy.demand_sound()
+    with opened(tmp_path) as copy:
+        assert LedgerState(copy.tables).people == 0
+
+
+def test_a_file_replaced_while_it_is_used_then_nothing_is_written_to_it(tmp_path: Path) -> None:
+    file = written(tmp_path, cleared())
+    with opened(tmp_path) as copy:
+        content = file.read_bytes()
+        file.unlink()
+        file.write_bytes(content)
+        LedgerState(copy.tables).put(cleared(recipient_id="P-2"))
+        with pytest.raises(RestartError):
+            committed(copy, Head(sends=9, at=AT))
+        with pytest.raises(RestartError):
+            copy.cut(9.0)
+
+
+def test_copies_of_partitions_that_others_own_by_now_then_the_old_ones_are_deleted_and_none_in_use(
+    tmp_path: Path,
+) -> None:
+    files = []
+    all_ = ledgers(tmp_path)
+    with opened(tmp_path) as used:
+        for number in (1, 2):
+            copy = all_.open(number)
+            files.append(copy.tables.folder / "data.mdb")
+            copy.tables.close()
+        files.append(used.tables.folder / "data.mdb")
+        for old in (files[0], files[2]):
+            os.utime(old, (0, 0))
+        all_.open(4).tables.close()
+        assert [file.exists() for file in files] == [False, True, True]
+
+
+def test_a_copy_in_the_folder_of_another_partition_then_it_is_not_used(tmp_path: Path) -> None:
+    written(tmp_path, cleared())
+    (tmp_path / "3").rename(tmp_path / "4")
+    copy = ledgers(tmp_path).open(4)
+    assert LedgerState(copy.tables).people == 0
+    copy.tables.close()
