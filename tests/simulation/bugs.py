@@ -367,18 +367,6 @@ def uncommitted_entry_in_the_copy(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
-def cut_after_more_was_judged(patch: pytest.MonkeyPatch) -> None:
-    """The changes of the next transaction go to the disk with the last one."""
-    right = KeptLedger.write
-
-    def write(self: KeptLedger, cut: Any, copied: Any) -> None:
-        self.tables.commit(cut)
-        right(self, self.tables.cut(), copied)
-
-    patch.setattr(KeptLedger, "write", write)
-
-
-@planted
 def lost_deletion(patch: pytest.MonkeyPatch) -> None:
     """A copy is used however old it is, and Kafka has forgotten deletions since."""
     patch.setattr(KeptLedger, "demand_young", lambda *_: None)
