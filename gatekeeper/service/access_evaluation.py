@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
+import jiter
 import orjson
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gatekeeper.deciding.answer import answer
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
-from gatekeeper.service.service_parts import PartsOf, ServiceParts, not_before_met
+from gatekeeper.service.request_lines import one
+from gatekeeper.service.service_parts import PartsOf, ServiceParts, in_turns, not_before_met
 from gatekeeper.texts import text
 from schemas.codec import parsed
 from schemas.events import Send
@@ -29,6 +32,9 @@ OF_ACTION = Send.model_fields.keys() - {
 """Fields of a send that are properties of the action."""
 OF_RESOURCE = frozenset(("contact_point", "delivery"))
 """Fields of a send that are properties of the recipient."""
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class _Entity(BaseModel):
@@ -127,9 +133,10 @@ async def configuration(request: Request) -> dict[str, str]:
 
 
 @router.post("/access/v1/evaluation", response_model=AccessAnswer, responses=PROBLEMS)
-async def evaluation(request: Request, parts: PartsOf, asked: AccessRequest) -> JSONResponse:
+async def evaluation(request: Request, parts: PartsOf) -> JSONResponse:
     """Judges as the gate would now, by the same facts; `decision` is true only for `clear`."""
     caller = await parts.callers.caller(request, "access")
+    asked = _read(AccessRequest, await one(request))
     caller.bring(1)
     await not_before_met(parts.live, asked.context.at_least)
     found = answered(parts, await parts.live.moment(), asked)
@@ -139,16 +146,17 @@ async def evaluation(request: Request, parts: PartsOf, asked: AccessRequest) -> 
 
 
 @router.post("/access/v1/evaluations", response_model=AccessAnswers, responses=PROBLEMS)
-async def evaluations(request: Request, parts: PartsOf, asked: AccessRequests) -> JSONResponse:
-    """Judges several, all at one instant."""
+async def evaluations(request: Request, parts: PartsOf) -> JSONResponse:
+    """Judges several at one instant; each by the facts of that instant at least."""
     caller = await parts.callers.caller(request, "access")
-    questions = [_whole(asked, one) for one in asked.evaluations or [AccessPartial()]]
+    asked = _read(AccessRequests, await one(request))
+    questions = [_whole(asked, each) for each in asked.evaluations or [AccessPartial()]]
     caller.bring(len(questions))
-    await not_before_met(parts.live, list(dict.fromkeys(p for one in questions for p in one.context.at_least)))
+    await not_before_met(parts.live, list(dict.fromkeys(p for each in questions for p in each.context.at_least)))
     now = await parts.live.moment()
     found, ends = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
-    for one in questions:
-        found.append(answered(parts, now, one))
+    async for each in in_turns(questions):
+        found.append(answered(parts, now, each))
         if found[-1]["decision"] is ends:
             break
     return _identified(request, {"evaluations": found} if asked.evaluations else found[0])
@@ -205,16 +213,26 @@ def sent(asked: AccessRequest) -> Send | LineFault:
     return found
 
 
-def _whole(asked: AccessRequests, one: AccessPartial) -> AccessRequest:
+def _whole(asked: AccessRequests, each: AccessPartial) -> AccessRequest:
     """One of several questions, with what it takes from the whole request."""
     found = {
-        name: getattr(one, name) or getattr(asked, name)
+        name: getattr(each, name) or getattr(asked, name)
         for name in ("subject", "action", "resource", "context")
-        if getattr(one, name) or getattr(asked, name)
+        if getattr(each, name) or getattr(asked, name)
     }
     if lacking := next((name for name in ("subject", "action", "resource") if name not in found), None):
         raise Problem(400, "question_lacks", name=lacking)
     return AccessRequest(**found)
+
+
+def _read(model: type[M], content: bytes) -> M:
+    """The question in a body; raises RequestValidationError with its place, or Problem (400) for what is no JSON."""
+    try:
+        return model.model_validate(jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False, include_url=False)) from None
+    except ValueError:
+        raise Problem(400, "not_json") from None
 
 
 def _shown(name: str) -> str:

@@ -16,7 +16,7 @@ from gatekeeper.policy.packs import Packs
 from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes
 from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
 from gatekeeper.service.request_lines import lines
-from gatekeeper.service.service_parts import PartsOf, not_before_met
+from gatekeeper.service.service_parts import PartsOf, in_turns, not_before_met
 from schemas.codec import encode
 from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
@@ -57,7 +57,7 @@ async def publish(
     await not_before_met(parts.live, not_before)
     packs = parts.live.evaluator.holding(parts.live.facts.store)
     taken = _Intake("sends", parts.live, packs)
-    for number, value in values:
+    async for number, value in in_turns(values):
         event_id = _event_id(caller.id, idempotency_key, number) if idempotency_key is not None else None
         taken.add(number, value, event_id)
     with parts.live.decisions.kept():
@@ -80,7 +80,7 @@ async def state(
     values, many = await lines(request)
     caller.bring(len(values))
     taken = _Intake(topic, parts.live, None)
-    for number, value in values:
+    async for number, value in in_turns(values):
         taken.add(number, value, None)
     await taken.write()
     return taken.answer(many=many, decided={}, waited=False)

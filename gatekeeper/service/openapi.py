@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from gatekeeper.service import access_evaluation, intake
+from gatekeeper.service.access_evaluation import AccessRequest, AccessRequests
 from gatekeeper.service.intake import STATED
 from gatekeeper.service.problem import MEDIA
 from gatekeeper.service.request_lines import JSON, NDJSON
@@ -50,6 +51,12 @@ def document(app: FastAPI) -> dict[str, Any]:
             schemas[title] = own
             names[topic] = {"$ref": _REF.format(model=title)}
         schemas["Send"]["required"].remove("event_id")  # it may come from the header Idempotency-Key instead
+        for name, model in (("evaluation", AccessRequest), ("evaluations", AccessRequests)):
+            own = TypeAdapter(model).json_schema(ref_template=_REF)
+            schemas.update(own.pop("$defs", {}))
+            schemas[model.__name__] = own
+            body = {"required": True, "content": {JSON: {"schema": {"$ref": _REF.format(model=model.__name__)}}}}
+            found["paths"][f"/access/v1/{name}"]["post"]["requestBody"] = body
         found["paths"]["/v1/sends"]["post"]["requestBody"] = _body(names["sends"])
         facts = found["paths"].pop("/v1/facts/{topic}")["post"]
         for topic in STATED:

@@ -21,12 +21,24 @@ async def body(request: Request) -> bytes:
     return bytes(found)
 
 
+async def one(request: Request) -> bytes:
+    """The body as one value of JSON; raises Problem (415) for another type, (413) for a long one."""
+    if media_type(request) != JSON:
+        raise Problem(415, "media_type", allowed=JSON)
+    return await body(request)
+
+
+def media_type(request: Request) -> str:
+    """The content type without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def lines(request: Request) -> tuple[list[tuple[int, bytes]], bool]:
     """The values of the body with the numbers of their lines, and True if it is NDJSON.
 
     Raises Problem: 415 for another type, 413 for more than MAX_LINES, 400 for an empty body.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     if kind not in (JSON, NDJSON):
         raise Problem(415, "media_type", allowed=f"{JSON}, {NDJSON}")
     content = await body(request)

@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 SendPlace = tuple[int, int]
 """Partition and offset of a send."""
+MAX_RECENT = 50_000
+"""Decisions kept for sends whose acknowledgement is still on its way."""
 
 
 class _DecidedSend(msgspec.Struct):
@@ -52,47 +54,76 @@ class CommittedDecision(msgspec.Struct):
 _READER = msgspec.json.Decoder(CommittedDecision)
 
 
+class _Wait:
+    """Sends of one request, and the decisions on them so far."""
+
+    def __init__(self, places: Sequence[SendPlace]) -> None:
+        self.wanted, self.found = set(places), dict[SendPlace, CommittedDecision]()
+        self.complete = asyncio.Event()
+
+    def take(self, place: SendPlace, decision: CommittedDecision) -> None:
+        """Takes one decision."""
+        self.found[place] = decision
+        if len(self.found) == len(self.wanted):
+            self.complete.set()
+
+
 class DecisionFeed(LogFollower):
-    """Follows `audit` from its end. It keeps decisions only while somebody waits for one."""
+    """Follows `audit` from its end, for those who wait. It keeps the last decisions while somebody may wait for one."""
 
     def __init__(self, settings: Settings, clients: Clients) -> None:
         super().__init__(settings, clients, ("audit",))
-        self._waiting = 0
-        self._found: dict[SendPlace, CommittedDecision] = {}
+        self._writing = 0
+        self._recent: dict[SendPlace, CommittedDecision] = {}
+        self._waits: dict[SendPlace, _Wait] = {}
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keeps all decisions that come meanwhile. Begin before the send is written, so that none is missed."""
-        self._waiting += 1
+        """Keeps the decisions that come meanwhile. Begin before the send is written, so that none is missed."""
+        self._writing += 1
         try:
             yield
         finally:
-            self._waiting -= 1
-            if not self._waiting:
-                self._found.clear()
+            self._writing -= 1
+            if not self._writing:
+                self._recent.clear()
 
     async def decisions(self, places: Sequence[SendPlace], *, seconds: float) -> dict[SendPlace, CommittedDecision]:
-        """The decisions on these sends that were committed within so many seconds; call it inside of `kept`."""
-        wanted = set(places)
+        """The decisions on these sends that are committed within so many seconds; call it inside of `kept`."""
+        wait = _Wait(places)
+        for place in places:
+            if (known := self._recent.pop(place, None)) is not None:
+                wait.take(place, known)
+            else:
+                self._waits[place] = wait
         try:
-            async with asyncio.timeout(seconds), self._moved:
-                while not wanted <= self._found.keys():
-                    await self._moved.wait()
+            async with asyncio.timeout(seconds):
+                await wait.complete.wait()
         except TimeoutError:
             pass
-        return {place: self._found[place] for place in wanted & self._found.keys()}
+        finally:
+            for place in wait.wanted - wait.found.keys():
+                self._waits.pop(place, None)
+        return wait.found
 
     async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return await self.ends.stable(partitions)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        """Keeps the decision on a send. Strange records are passed over: they decide nothing."""
-        if not self._waiting:
+        """Hands on the decision on a send. Strange records are passed over: they decide nothing."""
+        if not self._writing:
             return
         try:
             found = _READER.decode(record.value or b"")
         except msgspec.DecodeError:
             log.warning("audit_record_strange", partition=tp.partition, offset=record.offset)
             return
-        if found.stage == "intake" and logical_name(found.src.topic) == "sends":
-            self._found.setdefault((found.src.partition, found.src.offset), found)
+        if found.stage != "intake" or logical_name(found.src.topic) != "sends":
+            return
+        place = found.src.partition, found.src.offset
+        if (wait := self._waits.pop(place, None)) is not None:
+            wait.take(place, found)
+        else:
+            self._recent[place] = found
+            if len(self._recent) > MAX_RECENT:
+                del self._recent[next(iter(self._recent))]

@@ -24,6 +24,7 @@ from tests.support.world import World, consent_of, send_to, source_of, until
 
 PEOPLE = 200
 CONTRACT: dict[str, Any] = document(paths("0"))
+JSON = {"content-type": "application/json"}
 NDJSON = {"content-type": "application/x-ndjson"}
 WITHDRAWN = {"state": "Withdrawn", "channels": "*"}
 
@@ -210,7 +211,7 @@ def test_people_in_bodies_paths_and_headers_then_no_answer_repeats_them(client: 
             client.post("/access/v1/evaluation", json=asked),
             client.post("/access/v1/evaluation", json={**asked, name: name}),
             client.post("/access/v1/evaluation", json=question(name, **{name: name})),
-            client.post("/access/v1/evaluation", content=name.encode(), headers={"content-type": "application/json"}),
+            client.post("/access/v1/evaluation", content=name.encode(), headers=JSON),
             client.post("/v1/sends", json=sent, headers={"Authorization": f"Bearer {name}".encode()}),
         ]
         assert [answer.text for answer in answers if canaries.found(answer.content)] == []
@@ -231,6 +232,9 @@ def test_people_in_bodies_paths_and_headers_then_no_answer_repeats_them(client: 
         ("POST", "/access/v1/evaluation", {"json": {"花子": 1}}, 400, "request_wrong"),
         ("POST", "/access/v1/evaluation", {"json": question("r1", 花子=1)}, 400, "property_unknown"),
         ("POST", "/access/v1/evaluation", {"json": question("r1", channel="owl")}, 400, "field_invalid"),
+        ("POST", "/access/v1/evaluation", {"content": b"{}"}, 415, "media_type"),
+        ("POST", "/access/v1/evaluation", {"content": b'{"a":1,"a":1}', "headers": JSON}, 400, "not_json"),
+        ("POST", "/access/v1/evaluation", {"content": b" " * 16_777_217, "headers": JSON}, 413, "body_too_long"),
         ("POST", "/access/v1/evaluations", {"json": {"evaluations": [{}]}}, 400, "question_lacks"),
         ("GET", "/v1/sends", {}, 405, "no_such_method"),
         ("GET", "/花子", {}, 404, "no_such_path"),

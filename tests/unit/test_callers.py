@@ -6,10 +6,11 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import BURST_SECONDS, Allowance, Callers, read
+from gatekeeper.service.openapi import paths
 from tests.support.certificates import certify
 from tests.support.provider import StubProvider, provider
 
@@ -78,6 +80,25 @@ def test_key_then_its_caller_within_its_scopes_and_nobody_else(tmp_path: Path) -
     assert asked(app, "/sends", **bearer(KEY)) == (403, "scope_missing")
     for wrong in ({}, bearer(new_key()), bearer(digest(KEY)), {"authorization": KEY}, bearer("")):
         assert asked(app, "/facts", **wrong) == (401, "caller_unknown")
+
+
+@pytest.mark.parametrize("path", ["/access/v1/evaluation", "/access/v1/evaluations", "/v1/sends", "/v1/facts/consents"])
+def test_unknown_caller_then_nothing_of_the_body_is_read(tmp_path: Path, path: str) -> None:
+    app = paths("0")
+    problem.handle(app)
+    app.state.parts = SimpleNamespace(callers=Callers(file_of(tmp_path, entry())))
+    read: list[int] = []
+
+    async def content() -> AsyncIterator[bytes]:
+        for number in range(1_000):
+            read.append(number)
+            yield b" "
+
+    async def ask() -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate.example") as client:
+            return (await client.post(path, content=content())).status_code
+
+    assert (asyncio.run(ask()), len(read) < 3) == (401, True)
 
 
 def test_file_that_changes_then_it_counts_at_once(tmp_path: Path) -> None:

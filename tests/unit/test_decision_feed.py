@@ -1,0 +1,85 @@
+"""Decisions for those who wait for them: none is missed, and nothing is kept for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+
+from gatekeeper.settings import Settings
+from streams.serving import decision_feed
+from streams.serving.decision_feed import DecisionFeed
+from streams.worker.clients import Clients
+
+AUDIT = TopicPartition("mail.audit.v1", 0)
+
+
+def record(offset: int, value: bytes | None = None, **more: str) -> ConsumerRecord:
+    """An audit record of the send at this offset of partition 0."""
+    source = {"topic": "mail.sends.v1", "partition": 0, "offset": offset, "timestamp": 1}
+    fields = {"did": "D", "src": source, "verdict": "clear", "reasons": [], "stage": "intake", "at": "now", **more}
+    given = json.dumps(fields).encode() if value is None else value
+    return ConsumerRecord(AUDIT.topic, 0, offset, 1, 1, b"D", given, None, 1, len(given), ())
+
+
+def tried(test: Callable[[DecisionFeed], Awaitable[None]]) -> None:
+    async def run() -> None:
+        settings = Settings(broker="127.0.0.1:1")
+        await test(DecisionFeed(settings, Clients(settings)))
+
+    asyncio.run(run())
+
+
+def test_decisions_before_and_after_the_wait_then_both_are_found() -> None:
+    async def test(feed: DecisionFeed) -> None:
+        with feed.kept():
+            feed._apply(AUDIT, record(1))
+            waiting = asyncio.create_task(feed.decisions([(0, 1), (0, 2)], seconds=60))
+            await asyncio.sleep(0)
+            feed._apply(AUDIT, record(3))
+            assert not waiting.done()
+            feed._apply(AUDIT, record(2, verdict="block"))
+            found = await waiting
+        assert {place: one.verdict for place, one in found.items()} == {(0, 1): "clear", (0, 2): "block"}
+
+    tried(test)
+
+
+def test_decision_that_does_not_come_then_the_others_and_no_trace_of_the_wait() -> None:
+    async def test(feed: DecisionFeed) -> None:
+        with feed.kept():
+            feed._apply(AUDIT, record(1))
+            assert (await feed.decisions([(0, 1), (0, 2)], seconds=0)).keys() == {(0, 1)}
+            feed._apply(AUDIT, record(4))
+        assert not feed._waits
+        assert not feed._recent
+        feed._apply(AUDIT, record(5))
+        assert not feed._recent
+
+    tried(test)
+
+
+def test_records_of_other_stages_and_strange_ones_then_nobody_is_answered_by_them() -> None:
+    async def test(feed: DecisionFeed) -> None:
+        with feed.kept():
+            feed._apply(AUDIT, record(1, stage="handoff"))
+            feed._apply(AUDIT, record(1, b"{"))
+            feed._apply(AUDIT, record(1, b'{"did":1}'))
+            assert await feed.decisions([(0, 1)], seconds=0) == {}
+
+    tried(test)
+
+
+def test_many_decisions_that_nobody_waits_for_then_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_feed, "MAX_RECENT", 3)
+
+    async def test(feed: DecisionFeed) -> None:
+        with feed.kept():
+            for offset in range(10):
+                feed._apply(AUDIT, record(offset))
+            assert feed._recent.keys() == {(0, 7), (0, 8), (0, 9)}
+
+    tried(test)
