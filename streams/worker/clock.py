@@ -12,6 +12,8 @@ class Clock:
     """Milliseconds since the epoch, and their known difference from the broker's LogAppendTime."""
 
     def __init__(self) -> None:
+        self.appended: int | None = None
+        """The broker's time of the last write, in milliseconds since the epoch; None before the first."""
         self._off_by = 0
         self._started: int | None = None
 
@@ -41,5 +43,5 @@ class Clock:
         `start`: that of the clock at the sending. If the clock has jumped since, the write says nothing about its
         error.
         """
-        self._started = start
+        self._started, self.appended = start, appended
         self._off_by = sent - appended if appended < sent else max(0, appended - acknowledged)

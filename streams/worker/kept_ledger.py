@@ -69,7 +69,7 @@ class KeptLedger:
         self.tables = tables
         self._number, self._keep_ms = number, keep_ms
         self._at = float("-inf")
-        self._continued = False
+        self._written: int | None = None
         self._writing: asyncio.Task[None] | None = None
 
     def demand_copied(self, begin: int, end: int) -> CopyPosition:
@@ -92,7 +92,7 @@ class KeptLedger:
         """
         if abs(now - written) > self._keep_ms:
             raise Misfit("old")
-        self._continued = True
+        self._written = written
 
     def demand_whole(self) -> None:
         """Raises Misfit if a name is missing or damaged. It reads all names, so call it in a thread."""
@@ -103,9 +103,14 @@ class KeptLedger:
         """Empties the copy. The tables that were handed out are void."""
         log.info("ledger_made_anew", partition=self._number, reason=reason)
         self.tables.wipe()
+        self._written = None
 
     async def fill(self) -> None:
-        """Commits what was read from the topic, once it is much. The copy is complete with the next `write` only."""
+        """Commits what was read from the topic, once it is much. The copy is complete with the next `write` only.
+
+        Raises RestartError (70) as `demand_sound` does: what replaces a spoilt value would look sound.
+        """
+        self.demand_sound()
         if self.tables.changed_bytes >= COMMIT_BYTES:
             await asyncio.to_thread(self.tables.commit, self.tables.cut())
 
@@ -114,13 +119,16 @@ class KeptLedger:
         if self.tables.spoilt:
             raise RestartError("error.ledger_copy", folder=self.tables.folder)
 
-    def heed_clock(self, off_by: int) -> None:
-        """Gives the copy up if it was found young by a clock that was wrong by so many milliseconds.
+    def heed_broker(self, appended: int) -> None:
+        """Gives the copy up if it was too old after all. The worker's clock may have been wrong before.
 
-        Call it after the first write of a turn, which shows the broker's time. `demand_sound` then ends the turn.
+        `appended`: the broker's time of the first write of a turn. Nothing may be written to the copy before this call.
+        Raises RestartError (70) as `demand_sound` does.
         """
-        if self._continued and off_by > self._keep_ms // 2:
+        if self._written is not None and abs(appended - self._written) > self._keep_ms:
             self.tables.give_up("clock")
+        self._written = None
+        self.demand_sound()
 
     def cut(self, now: float) -> Cut | None:
         """Ends the changes for the next `write`, None while none is due; `now`: seconds of the loop's clock.

@@ -52,6 +52,8 @@ async def _continued(
         found = Ledger(copy.tables)
         await _read(probe, tp, copied.ledger, found.apply, copy)
         _demand_same_history(found.written, copied.head)
+        if copy.tables.spoilt:
+            raise Misfit("spoilt")
     except (Misfit, SpoiltError) as why:
         copy.anew(str(why))
         return None

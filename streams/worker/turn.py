@@ -104,8 +104,6 @@ class Turn:
             self._number, self._context, ledger=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
         await self._measure_clock(past.restart)
-        if self._copy is not None:
-            self._copy.heed_clock(self._context.clock.off_by)
         if self._context.settings.mode == "live":  # nobody waits for items that a shadow withheld
             _, past.ledger.state.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.state)
@@ -183,6 +181,8 @@ class Turn:
                 touched = self._touched.take(min(TOUCHED, max(2, self._context.pace.records)))
             batch = BatchInput(sends, acts, touched, await self._waiting_of(touched))
             due = self._something_to_write_down()
+            if self._copy is not None:
+                self._copy.demand_sound()  # the walk to those whom a fact touches may have met a spoilt value
             if batch.empty and not due:
                 await self._show()
                 continue
@@ -310,6 +310,8 @@ class Turn:
             self._commits += 1
             if ledger.review is not None and begins.get("review", -1) >= 0:
                 ledger.review = begins["review"]
+            if copy is not None and self._context.clock.appended is not None:
+                copy.heed_broker(self._context.clock.appended)
             if copy is not None and cut is not None:
                 copy.write(cut, CopyPosition(head, begins["ledger"], begins["manifests"]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,12 +21,12 @@ REFUSED_SECONDS = 60
 
 
 def test_given_a_leader_that_refuses_records_and_markers_then_the_other_partition_goes_on_and_all_is_decided(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tests.simulation.simulation.WORKERS", 1)
 
     async def work() -> None:
-        simulation = Simulation(1)
+        simulation = Simulation(1, tmp_path)
         simulation.begin()
         await asyncio.sleep(10)
         loop, kafka, refusing = asyncio.get_running_loop(), simulation.kafka, True

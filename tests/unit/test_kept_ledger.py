@@ -188,6 +188,18 @@ def test_a_flipped_byte_of_a_value_then_it_ends_the_turn_and_the_next_one_reads_
         copy.demand_copied(0, 200)
 
 
+def test_a_value_that_replaces_a_spoilt_one_during_the_reading_then_it_is_not_committed_as_a_sound_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.kept_ledger.COMMIT_BYTES", 1)
+    file = written(tmp_path, cleared(recipient_id="P-1", did="WRONG"))
+    file.write_bytes(file.read_bytes().replace(b"WRONG", b"WRONH"))
+    with opened(tmp_path) as copy:
+        LedgerState(copy.tables).put(cleared(recipient_id="P-1", campaign_id="K-2", did="D2"))
+        with pytest.raises(RestartError):
+            asyncio.run(copy.fill())
+
+
 def _renamed(content: bytes) -> bytes:
     return content.replace(b"P-0500", b"P-050x")
 
@@ -211,14 +223,12 @@ def test_a_damaged_name_then_the_copy_is_not_used_as_the_entry_would_be_missing(
 def test_a_copy_found_young_by_a_clock_that_was_wrong_then_the_next_turn_reads_anew(tmp_path: Path) -> None:
     written(tmp_path, cleared())
     with opened(tmp_path) as copy:
-        copy.heed_clock(7 * HOUR_MS)
-        copy.demand_sound()  # nothing rests on its age
-        copy.demand_young(AT, AT + 11 * HOUR_MS)
-        copy.heed_clock(5 * HOUR_MS)
-        copy.demand_sound()
-        copy.heed_clock(7 * HOUR_MS)
+        copy.heed_broker(AT + 60 * 24 * HOUR_MS)  # nothing rests on its age
+        copy.demand_young(AT, AT + HOUR_MS)
+        copy.heed_broker(AT + 11 * HOUR_MS)
+        copy.demand_young(AT, AT + HOUR_MS)  # by a clock that stood two months back, and was set right meanwhile
         with pytest.raises(RestartError):
-            copy.demand_sound()
+            copy.heed_broker(AT + 60 * 24 * HOUR_MS)
     with opened(tmp_path) as copy:
         assert LedgerState(copy.tables).people == 0
 
