@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     serve_callers: str = Field("", description="file of the programs that may call; empty: any on this machine")
     serve_certificate: str = Field("", description="file of the service's certificate (PEM); empty: no TLS of its own")
     serve_certificate_key: str = Field("", description="file of its secret key; empty: in the certificate's file")
+    serve_url: Annotated[str, Field(pattern=_ADDRESS)] = Field(
+        "", description="address of the service for its callers; empty: the one that they used"
+    )
     serve_client_ca: str = Field("", description="file of the CA of callers' certificates; empty: none is asked for")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
 

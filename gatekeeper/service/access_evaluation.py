@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
 import jiter
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -18,13 +18,16 @@ from gatekeeper.engine.evaluation import Moment
 from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
 from gatekeeper.service.request_lines import one
-from gatekeeper.service.service_parts import PartsOf, ServiceParts, in_turns, not_before_met
+from gatekeeper.service.service_parts import PartsOf, ServiceParts, not_before_met
 from gatekeeper.texts import text
 from schemas.codec import parsed
 from schemas.events import Send
 
 router = APIRouter()
 MAX_EVALUATIONS = 1_000
+AT_ONCE = 20
+"""Questions that are judged by the facts of one moment, before others get a turn."""
+QUESTION_BYTES, QUESTIONS_BYTES = 64 << 10, 4 << 20
 OF_ACTION = Send.model_fields.keys() - {
     *("v", "event_id", "controller_id"),
     *("recipient_id", "contact_point", "delivery"),
@@ -122,9 +125,9 @@ class AccessAnswers(BaseModel):
 
 
 @router.get("/.well-known/authzen-configuration", include_in_schema=False)
-async def configuration(request: Request) -> dict[str, str]:
+async def configuration(request: Request, parts: PartsOf) -> dict[str, str]:
     """The addresses of the end points, as AuthZEN's clients look for them."""
-    base = str(request.base_url).rstrip("/")
+    base = (parts.url or str(request.base_url)).rstrip("/")
     return {
         "policy_decision_point": base,
         "access_evaluation_endpoint": f"{base}/access/v1/evaluation",
@@ -136,10 +139,10 @@ async def configuration(request: Request) -> dict[str, str]:
 async def evaluation(request: Request, parts: PartsOf) -> JSONResponse:
     """Judges as the gate would now, by the same facts; `decision` is true only for `clear`."""
     caller = await parts.callers.caller(request, "access")
-    asked = _read(AccessRequest, await one(request))
+    asked = _read(AccessRequest, await one(request, QUESTION_BYTES))
     caller.bring(1)
     await not_before_met(parts.live, asked.context.at_least)
-    found = answered(parts, await parts.live.moment(), asked)
+    (found,) = _answered(parts, await parts.live.moment(), [asked])
     if error := found["context"].get("error"):
         return JSONResponse(error, 400, media_type=MEDIA)
     return _identified(request, found)
@@ -147,18 +150,16 @@ async def evaluation(request: Request, parts: PartsOf) -> JSONResponse:
 
 @router.post("/access/v1/evaluations", response_model=AccessAnswers, responses=PROBLEMS)
 async def evaluations(request: Request, parts: PartsOf) -> JSONResponse:
-    """Judges several at one instant; each by the facts of that instant at least."""
+    """Judges several; each by all facts that were acknowledged before the request, at least."""
     caller = await parts.callers.caller(request, "access")
-    asked = _read(AccessRequests, await one(request))
+    asked = _read(AccessRequests, await one(request, QUESTIONS_BYTES))
     questions = [_whole(asked, each) for each in asked.evaluations or [AccessPartial()]]
     caller.bring(len(questions))
     await not_before_met(parts.live, list(dict.fromkeys(p for each in questions for p in each.context.at_least)))
-    now = await parts.live.moment()
-    found, ends = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
-    async for each in in_turns(questions):
-        found.append(answered(parts, now, each))
-        if found[-1]["decision"] is ends:
-            break
+    found, end = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
+    while len(found) < len(questions) and (not found or found[-1]["decision"] is not end):
+        now = await parts.live.moment()  # for each part anew: no answer may rest on facts that have grown old
+        found += _answered(parts, now, questions[len(found) :][:AT_ONCE], end)
     return _identified(request, {"evaluations": found} if asked.evaluations else found[0])
 
 
@@ -169,17 +170,26 @@ _END: Mapping[str, bool | None] = {
 }
 
 
-def answered(parts: ServiceParts, now: Moment, asked: AccessRequest) -> dict[str, Any]:
-    """The answer to one question at that instant, counted by its verdict."""
-    found = judged(now, asked, positions=parts.live.facts.positions())
-    verdict = found["context"].get("verdict", "invalid")
-    parts.evaluations[verdict] = parts.evaluations.get(verdict, 0) + 1
+def _answered(
+    parts: ServiceParts, now: Moment, questions: Sequence[AccessRequest], end: bool | None = None
+) -> list[dict[str, Any]]:
+    """The answers to questions at that instant, counted by verdict. `end`: the decision that ends the list."""
+    positions, found = parts.live.facts.positions(), list[dict[str, Any]]()
+    for asked in questions:
+        found.append(judged(now, asked, positions=positions))
+        verdict = found[-1]["context"].get("verdict", "invalid")
+        parts.evaluations[verdict] = parts.evaluations.get(verdict, 0) + 1
+        if found[-1]["decision"] is end:
+            break
     return found
 
 
 def judged(now: Moment, asked: AccessRequest, *, positions: Mapping[str, list[int]]) -> dict[str, Any]:
     """The answer to one question at that instant, as AuthZEN's response. `positions`: those of the facts."""
-    send = sent(asked)
+    try:
+        send = sent(asked)
+    except Problem as refused:
+        return {"decision": False, "context": {"error": refused.body}}
     if isinstance(send, LineFault):
         said = {str(lang): send.sentence(lang) for lang in LANGUAGES}
         wrong = {"type": f"{TYPE}{send.fault}", "status": 400, "title": said["en"], "field": send.field} | said
@@ -190,6 +200,7 @@ def judged(now: Moment, asked: AccessRequest, *, positions: Mapping[str, list[in
         "decision": decision.verdict == "clear",
         "context": {
             **told,
+            "mode": now.mode,
             "asking": decision.verdict == "confirm",
             "positions": positions,
             "clearance": {lang: text("problem.no_clearance", lang) for lang in LANGUAGES},
@@ -198,7 +209,7 @@ def judged(now: Moment, asked: AccessRequest, *, positions: Mapping[str, list[in
 
 
 def sent(asked: AccessRequest) -> Send | LineFault:
-    """The send that a question is about, or its fault.
+    """The send that a question is about, or its fault; raises Problem (400) for an unknown property.
 
     Without a campaign of its own it gets a new id, so no earlier piece is the same.
     """
@@ -209,7 +220,9 @@ def sent(asked: AccessRequest) -> Send | LineFault:
     id_ = f"evaluation-{uuid4().hex}"
     value = {"v": 1, "event_id": id_, "campaign_id": id_, "controller_id": asked.subject.id}
     value |= {**action, "recipient_id": asked.resource.id, **resource}
-    found: Send | LineFault = Publication("sends").read(orjson.dumps(value))
+    found: Send | LineFault = Publication("sends").read(
+        json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    )
     return found
 
 

@@ -25,7 +25,8 @@ class ProblemAnswer(BaseModel):
 class SendDecision(BaseModel):
     """The decision on a send: verdict and codes, no name and no address.
 
-    `duplicate_of`: the decision that cleared the same piece before. `mode`: in `shadow` nothing goes out.
+    `duplicate_of`: the decision that cleared the same piece before. `duplicate_of_event`: the event id of its send, the
+    same as your own if a request was repeated. `mode`: in `shadow` nothing goes out.
     """
 
     decision_id: DecisionId
@@ -33,6 +34,7 @@ class SendDecision(BaseModel):
     primary: Code | None
     reasons: list[Code]
     duplicate_of: DecisionId | None
+    duplicate_of_event: Id | None
     mode: Mode
     at: Instant
 

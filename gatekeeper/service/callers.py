@@ -11,7 +11,9 @@ The file is read again when it has changed.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -30,18 +32,24 @@ from schemas.values import Digest, Id, Many, Model
 
 PER_SECOND = 1_000
 """Records a second that a caller may bring, unless its entry says otherwise."""
+MAX_UNDER_WAY = 64
+"""Requests of a caller at once; the service has connections for four such callers."""
 BURST_SECONDS = 10
 """Seconds whose records may come at once."""
 
 
 class CallerEntry(Model):
-    """One program. `client_id`: its name at the provider. `per_second`: records that it may bring, on average."""
+    """One program. `client_id`: its name at the provider. `subject`: the `sub` of its own tokens, None for `client_id`.
+
+    `per_second`: records that it may bring, on average.
+    """
 
     id: Id
     scopes: Annotated[Many[Scope], Field(min_length=1)]
     key_sha256: Annotated[Many[Digest], Field(max_length=8)] = ()
     certificate_sha256: Annotated[Many[Digest], Field(max_length=8)] = ()
     client_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    subject: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     per_second: Annotated[int, Field(ge=1, le=1_000_000)] = PER_SECOND
 
 
@@ -75,6 +83,18 @@ class Caller:
     def __init__(self, entry: CallerEntry) -> None:
         self.entry, self.id = entry, entry.id
         self._allowance = Allowance(entry.per_second)
+        self._under_way = 0
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Counts a request that may wait; raises Problem (429) if too many of this caller are under way."""
+        if self._under_way >= MAX_UNDER_WAY:
+            raise Problem(429, "too_many_under_way", most=MAX_UNDER_WAY, headers={"Retry-After": "1"})
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     def bring(self, count: int) -> None:
         """Counts records that it brings; raises Problem (429) if they are too many."""
@@ -90,7 +110,7 @@ class Callers:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._by_key = dict[str, Caller]()
         self._by_certificate = dict[str, Caller]()
         self._by_client = dict[str, Caller]()
@@ -134,8 +154,11 @@ class Callers:
             return self._by_key.get(digest(bearer))
         if self._tokens is None:
             return None
-        client = await self._tokens.client(bearer)
-        return self._by_client.get(client) if client is not None else None
+        client, subject = await self._tokens.client(bearer) or ("", "")
+        found = self._by_client.get(client)
+        if found is None or subject != (found.entry.subject or client):
+            return None  # a person may have signed in by way of the program
+        return found
 
     def _look(self) -> None:
         assert self._path is not None
@@ -143,7 +166,7 @@ class Callers:
             stat = self._path.stat()
         except OSError as error:
             raise UsageError("error.callers_missing", path=self._path, detail=error) from None
-        seen = (stat.st_mtime_ns, stat.st_ino)
+        seen = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
         if seen == self._seen:
             return
         file = read(self._path)
@@ -179,6 +202,6 @@ def read(path: Path) -> CallersFile:
         raise UsageError("error.callers_invalid", path=path, place=place or "-", detail=wrong(first)) from None
     named = [name for one in file.callers for name in (one.id, *one.key_sha256, *one.certificate_sha256)]
     named += [f"client_id {one.client_id}" for one in file.callers if one.client_id]
-    if twice := next((name for name in named if named.count(name) > 1), None):
+    if twice := next((name for name, times in Counter(named).items() if times > 1), None):
         raise UsageError("error.callers_twice", path=path, name=twice)
     return file

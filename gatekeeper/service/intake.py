@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Annotated, Any
 
 import jiter
-import orjson
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
@@ -41,29 +42,33 @@ KEY_PATTERN = r"^[!-~]{1,128}$"
 async def publish(
     request: Request,
     parts: PartsOf,
-    wait: Annotated[float, Query(ge=0, le=MAX_WAIT, description="seconds to wait for the decisions")] = 0.0,
+    wait: Annotated[
+        float, Query(ge=0, le=MAX_WAIT, allow_inf_nan=False, description="seconds to wait for the decisions")
+    ] = 0.0,
     not_before: Annotated[list[str], Query(description="places of facts that count, such as consents/0/17")] = [],  # noqa: B006
     idempotency_key: Annotated[str | None, Header(pattern=KEY_PATTERN)] = None,
 ) -> JSONResponse:
     """Publishes one send, or one on each line of NDJSON.
 
-    With the header `Idempotency-Key` the event ids are made from caller and key, and the body has none. So a request
-    that is repeated is decided as DUPLICATE_SEND if it was cleared before.
+    With the header `Idempotency-Key` the event ids are made from caller, key and send, and the body has none. A request
+    that is repeated is decided as DUPLICATE_SEND if it was cleared before, and `duplicate_of_event` is its own event.
     """
     caller = await parts.callers.caller(request, "sends")
-    values, many = await lines(request)
-    caller.bring(len(values))
-    parts.live.demand_ready()
-    await not_before_met(parts.live, not_before)
-    packs = parts.live.evaluator.holding(parts.live.facts.store)
-    taken = _Intake("sends", parts.live, packs)
-    async for number, value in in_turns(values):
-        event_id = _event_id(caller.id, idempotency_key, number) if idempotency_key is not None else None
-        taken.add(number, value, event_id)
-    with parts.live.decisions.kept():
-        await taken.write()
-        decided = await _decided(parts.live, taken.places, wait) if wait else {}
-    return taken.answer(many=many, decided=decided, waited=wait > 0)
+    with caller.busy():
+        values, many = await lines(request)
+        caller.bring(len(values))
+        parts.live.demand_ready()
+        await not_before_met(parts.live, not_before)
+        packs = parts.live.evaluator.holding(parts.live.facts.store)
+        taken = _Intake("sends", parts.live, packs)
+        named = partial(_named, caller.id, idempotency_key) if idempotency_key is not None else None
+        async for number, value in in_turns(values):
+            taken.add(number, value, named)
+        del values  # it may wait for long
+        with parts.live.decisions.kept():
+            await taken.write()
+            decided = await _decided(parts.live, taken.places, wait) if wait and taken.places else {}
+        return taken.answer(many=many, decided=decided, waited=wait > 0)
 
 
 @router.post("/facts/{topic}", response_model=FactOutcome | FactOutcomes, responses=PROBLEMS)
@@ -77,13 +82,14 @@ async def state(
     caller = await parts.callers.caller(request, "facts")
     if topic not in STATED:
         raise Problem(404, "no_such_facts", allowed=", ".join(STATED))
-    values, many = await lines(request)
-    caller.bring(len(values))
-    taken = _Intake(topic, parts.live, None)
-    async for number, value in in_turns(values):
-        taken.add(number, value, None)
-    await taken.write()
-    return taken.answer(many=many, decided={}, waited=False)
+    with caller.busy():
+        values, many = await lines(request)
+        caller.bring(len(values))
+        taken = _Intake(topic, parts.live, None)
+        async for number, value in in_turns(values):
+            taken.add(number, value, None)
+        await taken.write()
+        return taken.answer(many=many, decided={}, waited=False)
 
 
 class _Intake:
@@ -103,12 +109,15 @@ class _Intake:
         """The places of what was acknowledged."""
         return [place for _, place in self._placed]
 
-    def add(self, line: int, value: bytes, event_id: str | None) -> None:
-        """Takes one value. `event_id`: for a send that must not have its own."""
+    def add(self, line: int, value: bytes, named: Callable[[bytes], bytes] | None) -> None:
+        """Takes one value. `named`: gives a send its event id."""
         outcome: dict[str, Any] = {"line": line}
         self._outcomes.append(outcome)
-        if event_id is not None:
-            value = _named(value, event_id)
+        try:
+            value = named(value) if named is not None else value
+        except Problem as refused:
+            outcome["problem"] = refused.body
+            return
         found = self._publication.read(value)
         if isinstance(found, LineFault):
             said = {str(lang): found.sentence(lang) for lang in LANGUAGES}
@@ -165,6 +174,7 @@ def decision(found: CommittedDecision) -> dict[str, Any]:
         "primary": codes[0] if codes else None,
         "reasons": codes,
         "duplicate_of": found.clearance if "DUPLICATE_SEND" in codes else None,
+        "duplicate_of_event": found.clearance_event if "DUPLICATE_SEND" in codes else None,
         "mode": found.mode,
         "at": found.at,
     }
@@ -176,15 +186,10 @@ async def _decided(
     return await live.decisions.decisions([(one.partition, one.offset) for one in places], seconds=seconds)
 
 
-def _event_id(caller: str, key: str, line: int) -> str:
-    """The event id of one line: the same for the same caller, key and line."""
-    return "i-" + sha256(f"{caller}\0{key}\0{line}".encode()).hexdigest()[:40]
+def _named(caller: str, key: str, value: bytes) -> bytes:
+    """A send with an event id that is the same for the same caller, key and send.
 
-
-def _named(value: bytes, event_id: str) -> bytes:
-    """A send with this event id. Other values stay as they are, for the contract to refuse.
-
-    Raises Problem (422) for a send that has its own.
+    Other values stay as they are, for the contract to refuse. Raises Problem (422) for a send that has its own id.
     """
     try:
         found = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
@@ -194,4 +199,6 @@ def _named(value: bytes, event_id: str) -> bytes:
         return value
     if "event_id" in found:
         raise Problem(422, "event_id_twice")
-    return orjson.dumps({**found, "event_id": event_id})
+    plain = json.dumps(found, ensure_ascii=False, sort_keys=True)  # a number may be too large for other writers
+    digest = sha256(f"{caller}\0{key}\0{plain}".encode("utf-8", "surrogatepass")).hexdigest()
+    return json.dumps({**found, "event_id": f"i-{digest[:40]}"}, ensure_ascii=False).encode("utf-8", "surrogatepass")

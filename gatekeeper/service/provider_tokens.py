@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, time
@@ -22,12 +23,13 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Signatures accepted on a token: only those with a public key."""
 KEY_TYPES = ("RSA", "EC", "OKP")
 ANSWER_SECONDS = 5.0
-KNOWN_SECONDS = 3_600.0
-"""Seconds for which the provider's keys are kept."""
+KNOWN_SECONDS, MAX_SECONDS = 3_600.0, 86_400.0
+"""Seconds after which the provider's keys are fetched again, and for which they serve if that fails."""
 NEW_KEYS_SECONDS = 30.0
 """Seconds between two looks for a key that is not among those kept."""
 LEEWAY_SECONDS = 60
-_ADDRESS = r"^(https://|http://(localhost|127\.0\.0\.1)([:/]|$))[^\s?#]*$"
+_SAFE = r"^(https://|http://(localhost|127\.0\.0\.1)([:/]|$))"
+_ADDRESS = _SAFE + r"[^\s?#]*$"
 log = structlog.get_logger("serve")
 
 
@@ -35,12 +37,14 @@ class TokenProvider(Model):
     """The provider whose tokens count.
 
     `issuer`: as the provider spells it. `audience`: our name in its tokens. `client_claim`: the claim with the name of
-    the program. `ca_file`: the CA's certificates, None for the usual ones.
+    the program. `token_type`: the header `typ` of its access tokens (RFC 9068). `ca_file`: the CA's certificates, None
+    for the usual ones.
     """
 
     issuer: Annotated[str, Field(pattern=_ADDRESS, max_length=512)]
     audience: Annotated[str, Field(min_length=1, max_length=512)]
     client_claim: Annotated[str, Field(min_length=1, max_length=64)] = "client_id"
+    token_type: Annotated[str, Field(min_length=1, max_length=64)] = "at+jwt"  # noqa: S105 (a type, no secret)
     ca_file: Path | None = None
 
 
@@ -50,29 +54,35 @@ class ProviderTokens:
     def __init__(self, provider: TokenProvider) -> None:
         self._provider = provider
         self._keys = KeySet([])
-        self._looked = float("-inf")
+        self._looked, self._fetched_at = float("-inf"), float("-inf")
         self._lock = asyncio.Lock()
 
-    async def client(self, token: str) -> str | None:
-        """The name of the program to which a token was given; None if the token does not count.
+    async def client(self, token: str) -> tuple[str, str] | None:
+        """The program to which a token was given, and the token's subject; None if the token does not count.
 
         Raises Problem (503) if the provider does not answer.
         """
-        if monotonic() - self._looked > KNOWN_SECONDS:
+        if self._age > KNOWN_SECONDS:
             await self._look()
         found = self._claims(token)
         if found is None and await self._look():
             found = self._claims(token)
         if found is None or not self._counts(found):
             return None
-        name = found.get(self._provider.client_claim)
-        return name if isinstance(name, str) else None
+        name, subject = found.get(self._provider.client_claim), found.get("sub")
+        return (name, subject) if isinstance(name, str) and isinstance(subject, str) else None
+
+    @property
+    def _age(self) -> float:
+        return monotonic() - self._fetched_at
 
     def _claims(self, token: str) -> Mapping[str, Any] | None:
         try:
-            return dict(jwt.decode(token, self._keys, algorithms=list(ALGORITHMS)).claims)
-        except (JoseError, ValueError):
+            found = jwt.decode(token, self._keys, algorithms=list(ALGORITHMS))
+        except (JoseError, ValueError, TypeError, AttributeError):
             return None
+        type_ = str(found.header.get("typ", "")).lower().removeprefix("application/")
+        return dict(found.claims) if type_ == self._provider.token_type.lower() else None
 
     def _counts(self, claims: Mapping[str, Any]) -> bool:
         audience, now = claims.get("aud"), time()
@@ -84,10 +94,14 @@ class ProviderTokens:
         return claims.get("iss") == self._provider.issuer and ours and timely
 
     async def _look(self) -> bool:
-        """Fetches the provider's keys again, unless that was just done; True if they were fetched."""
+        """Fetches the provider's keys again, unless that was just tried; True if they were fetched.
+
+        Raises Problem (503) without keys that are young enough: a key that was withdrawn must not count for ever.
+        """
         async with self._lock:
-            if monotonic() - self._looked < (NEW_KEYS_SECONDS if self._keys.keys else ANSWER_SECONDS):
-                if self._keys.keys:
+            usable = self._age <= MAX_SECONDS
+            if monotonic() - self._looked < (NEW_KEYS_SECONDS if usable else ANSWER_SECONDS):
+                if usable:
                     return False
                 raise _away()
             self._looked = monotonic()
@@ -95,16 +109,20 @@ class ProviderTokens:
                 self._keys = await asyncio.to_thread(self._fetched)
             except (requests.RequestException, JoseError, ValueError, TypeError, LookupError, AttributeError) as error:
                 log.error("serve_provider_away", error=type(error).__name__)
-                if self._keys.keys:
+                if usable:
                     return False
                 raise _away() from None
+            self._fetched_at = monotonic()
             return True
 
     def _fetched(self) -> KeySet:
         metadata = self._json(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")
         if metadata.get("issuer") != self._provider.issuer:
             raise ValueError("issuer")
-        keys = [key for key in self._json(str(metadata["jwks_uri"]))["keys"] if key.get("kty") in KEY_TYPES]
+        place = str(metadata["jwks_uri"])
+        if not re.match(_SAFE, place):
+            raise ValueError("jwks_uri")
+        keys = [key for key in self._json(place)["keys"] if key.get("kty") in KEY_TYPES]
         return KeySet.import_key_set({"keys": keys})
 
     def _json(self, address: str) -> dict[str, Any]:

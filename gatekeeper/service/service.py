@@ -67,7 +67,7 @@ def create_app(
     async def life(app: FastAPI) -> AsyncIterator[None]:
         try:
             kept = await asyncio.to_thread(KeptFacts.of, settings) if settings.data else None
-            app.state.parts = ServiceParts(LiveState(settings, kept=kept), callers)
+            app.state.parts = ServiceParts(LiveState(settings, kept=kept), callers, settings.serve_url)
             await app.state.parts.live.start(on_failure)
         except Exception as error:
             on_failure(error)
@@ -98,7 +98,8 @@ def create_app(
 class Threshold:
     """ASGI middleware: headers of every answer, and no pages of other sites in a browser of this machine.
 
-    `alone`: nobody says who calls. So a browser must not call for a page that it shows, nor by a foreign name.
+    `alone`: nobody says who calls. So a browser must not call for a page that it shows, nor by a foreign name. A proxy
+    must not call either, as others may stand behind it.
     """
 
     def __init__(self, app: ASGIApp, *, alone: bool) -> None:
@@ -118,15 +119,20 @@ class Threshold:
             await send(message)
 
         answer: ASGIApp = self._app
-        if self._alone and _of_browser(Headers(scope=scope)):
+        if self._alone and _of_others(Headers(scope=scope)):
             refused = Problem(403, "not_for_browsers")
             answer = JSONResponse(refused.body, refused.status, media_type=problem.MEDIA)
         await answer(scope, receive, headed)
 
 
-def _of_browser(headers: Headers) -> bool:
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
-    return host not in LOOPBACK or "origin" in headers or headers.get("sec-fetch-site", "none") != "none"
+def _of_others(headers: Headers) -> bool:
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        return True
+    forwarded = any(name in headers for name in ("forwarded", "x-forwarded-for", "x-real-ip", "via"))
+    foreign = "origin" in headers or headers.get("sec-fetch-site", "none") != "none"
+    return host not in LOOPBACK or foreign or forwarded
 
 
 def _tls(settings: Settings) -> dict[str, Any]:

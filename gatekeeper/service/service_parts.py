@@ -17,17 +17,18 @@ from streams.serving.live_state import LiveState
 
 _PLACE = re.compile(r"([a-z]{1,32})/([0-9]{1,5})/([0-9]{1,18})")
 MAX_PLACES = 100
-TURN = 20
-"""Values of one request that are worked on without a pause."""
+TURN_SECONDS = 0.01
+"""Seconds of work on one request before others get a turn."""
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class ServiceParts:
-    """State, callers, and counts of evaluations by verdict."""
+    """State, callers, and counts of evaluations by verdict. `url`: our address for callers; "" is the one they used."""
 
     live: LiveState
     callers: Callers
+    url: str = ""
     evaluations: dict[str, int] = field(default_factory=dict)
 
 
@@ -41,9 +42,12 @@ PartsOf = Annotated[ServiceParts, Depends(parts)]
 
 async def in_turns(values: Sequence[T]) -> AsyncIterator[T]:
     """Yields the values, and lets other requests go on from time to time: a caller with many must stop nobody."""
-    for number, value in enumerate(values):
-        if number % TURN == TURN - 1:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for value in values:
+        if loop.time() - began >= TURN_SECONDS:
             await asyncio.sleep(0)
+            began = loop.time()
         yield value
 
 

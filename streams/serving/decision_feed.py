@@ -38,7 +38,8 @@ class _ReasonCode(msgspec.Struct):
 class CommittedDecision(msgspec.Struct):
     """The fields of an audit record that say how a send was decided.
 
-    `clearance`: the earlier decision that cleared the same piece; None if there is none.
+    `clearance`: the earlier decision that cleared the same piece, None without one. `clearance_event`: the event id of
+    its send.
     """
 
     did: str
@@ -49,6 +50,7 @@ class CommittedDecision(msgspec.Struct):
     at: str
     mode: Mode = "live"
     clearance: str | None = None
+    clearance_event: str | None = None
 
 
 _READER = msgspec.json.Decoder(CommittedDecision)

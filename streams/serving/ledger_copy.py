@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -14,14 +16,18 @@ from streams.worker.clients import Clients
 from streams.worker.ledger import Ledger
 from streams.worker.log_follower import LogFollower
 
+WATCH_SECONDS = 1.0
+PASS_SECONDS = 5.0
+"""Seconds between two looks at the ends of the logs, and for one look."""
+
 
 class LedgerCopy(LogFollower):
-    """Follows `ledger`. It may be some milliseconds late, so nothing may be cleared by it."""
+    """Follows `ledger`. It may be some seconds late, and `age` says how many at most."""
 
     def __init__(self, settings: Settings, clients: Clients) -> None:
         super().__init__(settings, clients, ("ledger",))
         self._ledger = Ledger()
-        self._first_ends: dict[TopicPartition, int] = {}
+        self._known_at = float("-inf")
 
     @property
     def state(self) -> LedgerState:
@@ -29,13 +35,28 @@ class LedgerCopy(LogFollower):
         return self._ledger.state
 
     @property
-    def ready(self) -> bool:
-        """True once the ledger was read to the ends that it had at the start."""
-        return bool(self._first_ends) and all(self._positions[tp] >= end for tp, end in self._first_ends.items())
+    def age(self) -> float:
+        """Seconds since an instant up to which all committed entries are known; infinite before the first."""
+        return asyncio.get_running_loop().time() - self._known_at
 
-    async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        self._first_ends = await self.ends.stable(partitions)
-        return dict(self._begin)
+    def _works(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._read(), self._watch()]
+
+    async def _watch(self) -> None:
+        """Compares with the stable ends of the logs, so an open transaction of a worker delays nothing."""
+        loop = asyncio.get_running_loop()
+        while True:
+            asked = loop.time()
+            try:
+                async with asyncio.timeout(PASS_SECONDS):
+                    ends = await self.ends.stable(list(self._positions))
+                    async with self._moved:
+                        while any(self._positions[tp] < end for tp, end in ends.items()):
+                            await self._moved.wait()
+                self._known_at = asked
+            except TimeoutError:
+                pass  # `age` grows, and says so
+            await asyncio.sleep(WATCH_SECONDS)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         """Applies one entry; raises IntegrityError (4) for a strange one."""

@@ -24,6 +24,8 @@ from streams.worker.kept_facts import KeptFacts
 
 BARRIER_SECONDS = 5.0
 """Seconds to wait for the facts; a caller gives up soon after, and FACTS_STALE is an answer."""
+LEDGER_SECONDS = 15.0
+"""Seconds that the ledger may be old, at most, before every evaluation is withheld."""
 
 
 class LiveState:
@@ -60,7 +62,7 @@ class LiveState:
     @property
     def ready(self) -> bool:
         """True once facts and ledger were read to the ends that they had at the start."""
-        return self.facts.as_of > 0 and self.ledger.ready
+        return self.facts.as_of > 0 and self.ledger.age < float("inf")
 
     async def confirmed(self) -> bool:
         """True once every fact is applied that Kafka acknowledged before this call; False if that takes too long."""
@@ -73,9 +75,9 @@ class LiveState:
         Raises UnavailableError (3) before `ready`.
         """
         self.demand_ready()
-        passed = await self.confirmed()
+        passed = await self.confirmed() and self.ledger.age < LEDGER_SECONDS
         at = self.clock.now()
-        lag = self.evaluator.packs.at(at).max_lag_ms
+        lag = max(policy.max_lag_ms for policy in self.evaluator.holding(self.facts.store).every)
         as_of = None if passed else min(self.facts.as_of, at - lag - 1)
         return Moment(self.evaluator, self.facts.store, self.ledger.state, at, as_of)
 

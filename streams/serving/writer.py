@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import RecordMetadata
-from streams.worker.clients import Clients
+from streams.worker.clients import WRITE_SECONDS, Clients
+
+log = structlog.get_logger(__name__)
+
+CLOSE_SECONDS = 30.0
+"""Seconds in which a producer that is given up may still get answers."""
 
 
 class Writer:
     """One idempotent producer for all requests. Keyed records go to the partition of Kafka's murmur2."""
 
     def __init__(self, settings: Settings, clients: Clients) -> None:
-        self._settings = settings
+        self._settings, self._clients = settings, clients
         self._producer: AIOKafkaProducer = clients.writer()
+        self._renewing = asyncio.Lock()
+        self._given_up = set[asyncio.Task[None]]()
 
     async def start(self) -> None:
         """Connects."""
@@ -29,28 +40,83 @@ class Writer:
     async def stop(self) -> None:
         """Waits for the answers under way, and disconnects."""
         await self._producer.stop()
+        await asyncio.gather(*self._given_up, return_exceptions=True)
 
     async def write(self, records: Sequence[Outgoing]) -> list[RecordMetadata | None]:
         """The place of each record as Kafka acknowledged it; None without an answer, when it may have been written.
 
-        Records of one partition are written in the order given.
+        Records of one partition are written in the order given, and no partition waits for another. It takes
+        WRITE_SECONDS at most.
         """
-        under_way = [await self._begun(record) for record in records]
-        return [await self._place(record.topic, one) for record, one in zip(records, under_way, strict=True)]
+        producer, found = self._producer, list[RecordMetadata | None]([None] * len(records))
+        lanes = defaultdict[tuple[str, int], list[int]](list)
+        for number, record in enumerate(records):
+            try:
+                lanes[record.topic, await self._partition(producer, record)].append(number)
+            except KafkaError as error:
+                log.error("not_acknowledged", topic=record.topic, error=type(error).__name__)
+                return found
 
-    async def _begun(self, record: Outgoing) -> asyncio.Future[Any] | None:
-        name, headers = self._settings.topic(record.topic), list(record.headers)
-        try:
-            found: asyncio.Future[Any] = await self._producer.send(
-                name, record.value, record.key, partition=record.partition, headers=headers
-            )
-        except KafkaError:
-            return None
+        async def lane(topic: str, partition: int, numbers: Sequence[int]) -> None:
+            under_way = [await self._begun(producer, partition, records[number]) for number in numbers]
+            # shielded, or the end of our wait would cancel the producer's own futures
+            places = await asyncio.gather(*map(asyncio.shield, under_way), return_exceptions=True)
+            for number, place in zip(numbers, places, strict=True):
+                # Kafka tells no offset of a batch that it had long before
+                if not isinstance(place, BaseException) and place.offset >= 0:
+                    found[number] = RecordMetadata(topic, partition, place.offset)
+            if failed := next((place for place in places if isinstance(place, BaseException)), None):
+                raise failed
+
+        tasks = {asyncio.create_task(lane(*where, numbers)): where for where, numbers in lanes.items()}
+        if not tasks:
+            return found
+        done, late = await asyncio.wait(tasks, timeout=WRITE_SECONDS)
+        for task in late:
+            task.cancel()
+            log.error("not_acknowledged", topic=tasks[task][0], partition=tasks[task][1], error="TimeoutError")
+        await asyncio.gather(*late, return_exceptions=True)
+        for task in done:
+            if failed := task.exception():
+                if not isinstance(failed, KafkaError):
+                    raise failed
+                log.error(
+                    "not_acknowledged", topic=tasks[task][0], partition=tasks[task][1], error=type(failed).__name__
+                )
+                await self._renewed(producer)
         return found
 
-    async def _place(self, topic: str, under_way: asyncio.Future[Any] | None) -> RecordMetadata | None:
-        try:
-            found = await under_way if under_way is not None else None
-        except KafkaError:
-            return None
-        return RecordMetadata(topic, found.partition, found.offset) if found is not None else None
+    async def _partition(self, producer: AIOKafkaProducer, record: Outgoing) -> int:
+        if record.partition is not None:
+            return record.partition
+        known = await producer.partitions_for(self._settings.topic(record.topic))
+        return partition_of(record.key or b"", len(known))
+
+    async def _begun(self, producer: AIOKafkaProducer, partition: int, record: Outgoing) -> asyncio.Future[Any]:
+        name, headers = self._settings.topic(record.topic), list(record.headers)
+        found: asyncio.Future[Any] = await producer.send(
+            name, record.value, record.key, partition=partition, headers=headers
+        )
+        return found
+
+    async def _renewed(self, spoilt: AIOKafkaProducer) -> None:
+        """Replaces a producer that Kafka refused: if it left a number out, all later ones are refused, too."""
+        async with self._renewing:
+            if self._producer is not spoilt:
+                return
+            fresh = self._clients.writer()
+            try:
+                await fresh.start()
+            except KafkaError:
+                await fresh.stop()
+                return  # the next failure tries again
+            self._producer = fresh
+
+        async def close() -> None:
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await spoilt.stop()
+
+        task = asyncio.create_task(close())
+        self._given_up.add(task)
+        task.add_done_callback(self._given_up.discard)

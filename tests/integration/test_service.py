@@ -131,6 +131,9 @@ def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the
     assert again.json()["event_id"] == first.json()["event_id"]
     assert again.json()["decision"]["primary"] == "DUPLICATE_SEND"
     assert again.json()["decision"]["duplicate_of"] == first.json()["decision"]["decision_id"]
+    assert again.json()["decision"]["duplicate_of_event"] == first.json()["event_id"]
+    other = client.post("/v1/sends", json={**send, "recipient_id": "r3"}, headers={"Idempotency-Key": "order-1"})
+    assert other.json()["event_id"] != first.json()["event_id"], "an id would stand for two sends"
     assert client.post("/v1/sends", json=send, headers={"Idempotency-Key": "order-2"}).status_code == 202
 
     assert client.post("/v1/facts/consents", json=withdrawal("new")).status_code == 200
@@ -224,6 +227,10 @@ def test_people_in_bodies_paths_and_headers_then_no_answer_repeats_them(client: 
         ("POST", "/v1/sends", {"content": b"", "headers": NDJSON}, 400, "body_empty"),
         ("POST", "/v1/sends", {"content": b"a,b"}, 415, "media_type"),
         ("POST", "/v1/sends", {"json": {"event_id": "e"}, "headers": {"Idempotency-Key": "k"}}, 422, "event_id_twice"),
+        ("POST", "/v1/sends", {"content": b"\n" * 10_001, "headers": NDJSON}, 413, "too_many_lines"),
+        ("POST", "/v1/sends", {"json": {}, "params": {"wait": "nan"}}, 400, "request_wrong"),
+        ("POST", "/v1/sends", {"json": {}, "headers": {"X-Forwarded-For": "192.0.2.7"}}, 403, "not_for_browsers"),
+        ("POST", "/v1/sends", {"json": {}, "headers": {"Host": "["}}, 403, "not_for_browsers"),
         ("POST", "/v1/sends", {"content": b"{}\n" * 10_001, "headers": NDJSON}, 413, "too_many_lines"),
         ("POST", "/v1/sends", {"json": {}, "params": {"not_before": "cleared/0/0"}}, 400, "place_wrong"),
         ("POST", "/v1/sends", {"json": {}, "params": {"not_before": "consents/0/99999"}}, 409, "place_ahead"),
@@ -251,6 +258,30 @@ def test_a_request_that_cannot_be_served_then_a_problem_in_both_languages_and_no
     assert (told["type"], told["status"]) == (f"urn:gatekeeper:problem:{name}", status)
     assert told["ja"] != told["en"] == told["title"]
     assert "花子" not in answer.text
+
+
+def test_a_line_that_nothing_of_ours_can_write_then_it_alone_is_refused(client: httpx.Client) -> None:
+    """A number beyond 64 bits, an id of its own beside a key, and a property that is none."""
+    good = {key: value for key, value in send_to("r2", "alone").items() if key != "event_id"}
+    huge = ndjson([good]).replace(b'"v": 1', b'"v": 99999999999999999999')
+    content = b"\n".join((ndjson([good]), huge, ndjson([{**good, "event_id": "own"}])))
+    told = client.post("/v1/sends", content=content, headers={**NDJSON, "Idempotency-Key": "k"}, params={"wait": 60})
+    assert told.status_code == 200, told.text
+    outcomes = told.json()["sends"]
+    assert [one.get("problem", {}).get("type") for one in outcomes] == [
+        None,
+        "urn:gatekeeper:problem:field_invalid",
+        "urn:gatekeeper:problem:event_id_twice",
+    ]
+    questions = [question("r2"), question("r2", template_id=10**20), question("r2", owl=1), question("r2")]
+    answers = client.post("/access/v1/evaluations", json={"evaluations": questions}).json()["evaluations"]
+    assert [one["decision"] for one in answers] == [True, False, False, True]
+    assert [one["context"].get("error", {}).get("status") for one in answers] == [None, 400, 400, None]
+
+
+def test_nothing_to_wait_for_then_the_answer_comes_at_once(client: httpx.Client) -> None:
+    with httpx.Client(base_url=client.base_url, timeout=30) as impatient:
+        assert impatient.post("/v1/sends", json={}, params={"wait": 60}).status_code == 422
 
 
 def test_killed_amid_posts_then_each_acknowledged_send_is_decided_once(world: World, tmp_path: Path) -> None:

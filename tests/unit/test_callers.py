@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ from gatekeeper import http_server
 from gatekeeper.errors import UsageError
 from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
-from gatekeeper.service.callers import BURST_SECONDS, Allowance, Callers, read
+from gatekeeper.service.callers import BURST_SECONDS, MAX_UNDER_WAY, Allowance, Caller, CallerEntry, Callers, read
 from gatekeeper.service.openapi import paths
 from tests.support.certificates import certify
 from tests.support.provider import StubProvider, provider
@@ -174,10 +174,17 @@ def with_provider(folder: Path, stub: StubProvider) -> Callers:
     return Callers(file_of(folder, entry(client_id='"crm-program"') + told))
 
 
-def token(stub: StubProvider, *, key: Any = None, alg: str = "RS256", **claims: Any) -> str:
-    said = {"iss": stub.issuer, "aud": AUDIENCE, "exp": int(time.time()) + 300, "client_id": "crm-program", **claims}
+def token(stub: StubProvider, *, key: Any = None, alg: str = "RS256", typ: str = "at+jwt", **claims: Any) -> str:
+    said = {
+        "iss": stub.issuer,
+        "aud": AUDIENCE,
+        "exp": int(time.time()) + 300,
+        "client_id": "crm-program",
+        "sub": "crm-program",
+        **claims,
+    }
     signer = key or stub.key
-    header = {"alg": alg, "kid": stub.key.kid}
+    header = {"alg": alg, "kid": stub.key.kid, "typ": typ}
     return jwt.encode(header, {n: v for n, v in said.items() if v is not None}, signer, algorithms=[alg])
 
 
@@ -200,6 +207,10 @@ def test_token_of_the_provider_then_its_program(tmp_path: Path, stub: StubProvid
         {"client_id": "another-program"},
         {"client_id": ["crm-program"]},
         {"client_id": None},
+        {"sub": "hanako"},
+        {"sub": None},
+        {"typ": "JWT"},
+        {"typ": "id+jwt"},
         {"key": RSAKey.generate_key(2048, {"kid": "k1"})},
         {"key": OctKey.generate_key(256), "alg": "HS256"},
     ],
@@ -207,6 +218,25 @@ def test_token_of_the_provider_then_its_program(tmp_path: Path, stub: StubProvid
 def test_token_that_does_not_count_then_401(tmp_path: Path, stub: StubProvider, claims: dict[str, Any]) -> None:
     app = app_of(with_provider(tmp_path, stub))
     assert asked(app, "/facts", **bearer(token(stub, **claims))) == (401, "caller_unknown")
+
+
+def test_program_with_another_subject_then_its_entry_names_it(tmp_path: Path, stub: StubProvider) -> None:
+    told = f'[provider]\nissuer = "{stub.issuer}"\naudience = "{AUDIENCE}"\ntoken_type = "JWT"\n'
+    app = app_of(Callers(file_of(tmp_path, entry(client_id='"crm-program"', subject='"account-7"') + told)))
+    assert asked(app, "/facts", **bearer(token(stub, typ="JWT", sub="account-7"))) == (200, "crm")
+    assert asked(app, "/facts", **bearer(token(stub, typ="JWT"))) == (401, "caller_unknown")
+
+
+def test_too_many_under_way_then_429_and_the_next_one_after_an_answer(tmp_path: Path) -> None:
+    caller = Caller(CallerEntry(id="crm", scopes=("facts",)))
+    with ExitStack() as open_:
+        for _ in range(MAX_UNDER_WAY):
+            open_.enter_context(caller.busy())
+        with pytest.raises(problem.Problem) as refused, caller.busy():
+            pass
+        assert refused.value.status == 429
+    with caller.busy():
+        pass
 
 
 def test_provider_away_then_503_and_keys_once_known_serve_on(tmp_path: Path, stub: StubProvider) -> None:
