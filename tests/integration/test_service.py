@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,12 +15,16 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from jsonschema import Draft202012Validator
 
+from gatekeeper.service.callers import Callers
 from gatekeeper.service.openapi import document, paths
+from gatekeeper.service.service import create_app
 from streams.kafka.broker import Broker
 from tests.support import canaries
 from tests.support.forked import Command
+from tests.support.invented import bare
 from tests.support.world import World, consent_of, send_to, source_of, until
 
 PEOPLE = 200
@@ -282,6 +287,46 @@ def test_a_line_that_nothing_of_ours_can_write_then_it_alone_is_refused(client: 
 def test_nothing_to_wait_for_then_the_answer_comes_at_once(client: httpx.Client) -> None:
     with httpx.Client(base_url=client.base_url, timeout=30) as impatient:
         assert impatient.post("/v1/sends", json={}, params={"wait": 60}).status_code == 422
+
+
+def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_afterwards(
+    kafka: Broker, prefix: str
+) -> None:
+    """The refused record leaves a gap in the numbers of its producer, which Kafka would refuse for ever."""
+    world, failures = World(kafka.bootstrap, prefix).create(), list[BaseException]()
+    app = create_app(world.settings, Callers(None), release="0", on_failure=failures.append)
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+
+    def longest(count: str) -> None:
+        entry = ConfigEntry("max.message.bytes", count, incremental_operation=AlterConfigOpType.SET)
+        topic = ConfigResource(ConfigResource.Type.TOPIC, world.topic("consents"), incremental_configs=[entry])
+        admin.incremental_alter_configs([topic])[topic].result(30)
+
+    async def work() -> None:
+        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
+        ):
+
+            async def stated(topic: str, fact: dict[str, Any]) -> int:
+                return (await client.post(f"/v1/facts/{topic}", json=fact)).status_code
+
+            assert await stated("consents", consent_of("r1")) == 200
+            longest("10")
+            while await stated("consents", consent_of("r2")) == 200:
+                pass  # the broker heeds it soon
+            refused, other = await asyncio.gather(
+                stated("consents", consent_of("r8")), stated("sources", bare(source_of("r8")))
+            )
+            assert (refused, other) == (504, 200)
+            longest("1048576")
+            while await stated("consents", consent_of("r9")) == 504:
+                pass
+            assert await stated("consents", consent_of("r1")) == 200
+        assert failures == []
+
+    asyncio.run(work())
 
 
 def test_killed_amid_posts_then_each_acknowledged_send_is_decided_once(world: World, tmp_path: Path) -> None:
