@@ -28,14 +28,12 @@ from joserfc.jwk import KeySet
 from requests import RequestException
 
 from gatekeeper.console.access import Access
-from gatekeeper.console.provider_file import BACK, PENDING_SECONDS, ProviderFile, claim, is_safe, read
+from gatekeeper.console.provider_file import BACK, PENDING_SECONDS, ProviderFile, claim, read
 from gatekeeper.console.session import Denied
 from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.provider_keys import ALGORITHMS, is_safe, key_set
 from schemas.values import ID_PATTERN
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
-"""Signatures accepted on an ID token: only those with a public key."""
-KEY_TYPES = ("RSA", "EC", "OKP")
 ANSWER_SECONDS = 5.0
 KNOWN_SECONDS = 3_600.0
 """Seconds for which the provider's addresses and keys are kept."""
@@ -232,8 +230,7 @@ class Provider:
                     metadata = _json(session, f"{file.issuer.rstrip('/')}/.well-known/openid-configuration")
                     if metadata.get("issuer") != file.issuer or not is_safe(str(metadata.get("jwks_uri"))):
                         raise ValueError("issuer")
-                    keys = [key for key in _json(session, metadata["jwks_uri"])["keys"] if key.get("kty") in KEY_TYPES]
-                    self._keys = KeySet.import_key_set({"keys": keys})
+                    self._keys = key_set(_json(session, metadata["jwks_uri"]))
             except (RequestException, JoseError, ValueError, TypeError, LookupError, AttributeError) as error:
                 raise _away(error) from None
             self._metadata, self._looked = metadata, monotonic()

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from gatekeeper.console.access import Access, Grant, merged
 from gatekeeper.errors import UsageError
-from gatekeeper.http_server import LOOPBACK
+from gatekeeper.provider_keys import is_safe
 from gatekeeper.texts import wrong
 from schemas.values import Model
 
@@ -22,12 +22,6 @@ BACK = "/signin/back"
 """The path to which the identity provider sends the browser back."""
 PENDING_SECONDS = 600
 """Seconds that somebody has for signing in there."""
-
-
-def is_safe(address: str) -> bool:
-    """True for an address by https, or by http on this machine."""
-    parts = urlsplit(address)
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
 
 
 def _safe(address: str) -> str:

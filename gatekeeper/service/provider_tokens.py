@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, time
@@ -16,20 +15,17 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import Field
 
+from gatekeeper.provider_keys import ALGORITHMS, is_safe, key_set
 from gatekeeper.service.problem import Problem
 from schemas.values import Model
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
-"""Signatures accepted on a token: only those with a public key."""
-KEY_TYPES = ("RSA", "EC", "OKP")
 ANSWER_SECONDS = 5.0
 KNOWN_SECONDS, MAX_SECONDS = 3_600.0, 86_400.0
 """Seconds after which the provider's keys are fetched again, and for which they serve if that fails."""
 NEW_KEYS_SECONDS = 30.0
 """Seconds between two looks for a key that is not among those kept."""
 LEEWAY_SECONDS = 60
-_SAFE = r"^(https://|http://(localhost|127\.0\.0\.1)([:/]|$))"
-_ADDRESS = _SAFE + r"[^\s?#]*$"
+_ADDRESS = r"^(https://|http://(localhost|127\.0\.0\.1)([:/]|$))[^\s?#]*$"
 log = structlog.get_logger("serve")
 
 
@@ -119,11 +115,9 @@ class ProviderTokens:
         metadata = self._json(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")
         if metadata.get("issuer") != self._provider.issuer:
             raise ValueError("issuer")
-        place = str(metadata["jwks_uri"])
-        if not re.match(_SAFE, place):
+        if not is_safe(place := str(metadata["jwks_uri"])):
             raise ValueError("jwks_uri")
-        keys = [key for key in self._json(place)["keys"] if key.get("kty") in KEY_TYPES]
-        return KeySet.import_key_set({"keys": keys})
+        return key_set(self._json(place))
 
     def _json(self, address: str) -> dict[str, Any]:
         verify = str(self._provider.ca_file) if self._provider.ca_file else True
