@@ -155,8 +155,8 @@ class _Intake:
             found = {"acknowledged": len(self._placed), "refused": len(self._outcomes) - len(self._placed)}
             return JSONResponse({**found, name: self._outcomes}, status)
         (alone,) = self._outcomes
-        if problem := alone.get("problem"):
-            return JSONResponse({**alone, **problem} | {"problem": None}, status, media_type=MEDIA)
+        if problem := alone.pop("problem", None):
+            return JSONResponse({**alone, **problem}, status, media_type=MEDIA)
         return JSONResponse(alone, status)
 
 
