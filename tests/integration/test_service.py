@@ -5,68 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
+import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from jsonschema import Draft202012Validator
 
 from gatekeeper.service.callers import Callers
-from gatekeeper.service.openapi import document, paths
 from gatekeeper.service.service import create_app
+from streams.kafka import jars
 from streams.kafka.broker import Broker
 from tests.support import canaries
-from tests.support.forked import Command
+from tests.support.generated_client import generated
 from tests.support.invented import bare
+from tests.support.service import question, raced, service, withdrawal
 from tests.support.world import World, consent_of, send_to, source_of, until
 
 PEOPLE = 200
-CONTRACT: dict[str, Any] = document(paths("0"))
 JSON = {"content-type": "application/json"}
 NDJSON = {"content-type": "application/x-ndjson"}
-WITHDRAWN = {"state": "Withdrawn", "channels": "*"}
-
-
-def as_the_contract_says(answer: httpx.Response) -> None:
-    """Asserts that an answer has the form that the OpenAPI document gives it."""
-    path = answer.request.url.path
-    if path not in CONTRACT["paths"]:
-        return
-    answer.read()
-    (operation,) = CONTRACT["paths"][path].values()
-    status = str(answer.status_code)
-    form = operation["responses"][status if status in operation["responses"] else "default"]["content"]
-    schema = form[answer.headers["content-type"]]["schema"]
-    Draft202012Validator({"components": CONTRACT["components"], **schema}).validate(answer.json())
-
-
-@contextmanager
-def service(world: World, folder: Path) -> Iterator[tuple[Command, httpx.Client]]:
-    """Runs `gatekeeper serve` and a client, from when it is ready."""
-    more = {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder), "GATEKEEPER_LOG_LEVEL": "debug"}
-    ours = os.environ | world.environment | more
-    with Command("serve", "--port", "0", "--json", env=ours) as process:
-        said = json.loads(process.line())
-        with httpx.Client(
-            base_url=said["url"],
-            timeout=120,
-            limits=httpx.Limits(max_connections=64),
-            event_hooks={"response": [as_the_contract_says]},
-        ) as client:
-            until(lambda: client.get("/readyz").status_code == 200, "the service is ready")
-            yield process, client
-        if process.poll() is None:
-            process.terminate()
-        said = "".join(process.communicate())
-        assert process.returncode in (0, -signal.SIGKILL), said
-        assert not canaries.found(said.encode()), said
 
 
 @pytest.fixture(scope="module")
@@ -87,25 +51,6 @@ def client(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
 
 def ndjson(values: Sequence[Any]) -> bytes:
     return b"\n".join(json.dumps(value).encode() for value in values)
-
-
-def question(person: str, **more: Any) -> dict[str, Any]:
-    """An AuthZEN question about a piece to a person; `more`: properties of the action."""
-    send = send_to(person)
-    action = {name: send[name] for name in ("purpose", "channel", "message_class", "template_id")}
-    return {
-        "subject": {"type": "controller", "id": send["controller_id"]},
-        "action": {"name": "send", "properties": {**action, **more}},
-        "resource": {
-            "type": "recipient",
-            "id": person,
-            "properties": {"contact_point": send["contact_point"], "delivery": send["delivery"]},
-        },
-    }
-
-
-def withdrawal(person: str) -> dict[str, Any]:
-    return consent_of(person, **WITHDRAWN, record_id=f"no-{person}")
 
 
 def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the_gate_s(
@@ -166,23 +111,72 @@ def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.
 def test_withdrawals_raced_by_questions_and_sends_then_nothing_is_clear_after_an_acknowledged_one(
     world: World, client: httpx.Client
 ) -> None:
+    """`scripts/race` does it with 10,000 people."""
     people = [f"race-{number}" for number in range(PEOPLE)]
     world.people(people)
+    assert list(raced(client, people)) == []
 
-    def raced(name: str) -> list[str]:
-        """Returns what was cleared after the acknowledgement."""
-        place = client.post("/v1/facts/consents", json=withdrawal(name)).json()["place"]
-        context = {"at_least": [place]}
-        asked = client.post("/access/v1/evaluation", json={**question(name), "context": context}).json()
-        sent = client.post("/v1/sends", json=send_to(name, name), params={"wait": 60, "not_before": place}).json()
-        assert "decision" in sent, sent
-        found = (("question", asked["decision"]), ("send", sent["decision"]["verdict"] == "clear"))
-        return [f"{what} {name}" for what, clear in found if clear]
 
-    before = client.post("/access/v1/evaluations", json={"evaluations": [question(name) for name in people]}).json()
-    assert all(one["decision"] for one in before["evaluations"]), "else a withdrawal changes nothing"
-    with ThreadPoolExecutor(16) as at_once:
-        assert [one for found in at_once.map(raced, people) for one in found] == []
+def test_a_client_that_a_generator_made_of_the_openapi_document_then_it_publishes_withdraws_and_asks(
+    world: World, client: httpx.Client, tmp_path: Path
+) -> None:
+    world.people(["generated"])
+    with generated(tmp_path) as made, made.Client(str(client.base_url), timeout=120) as ours:
+        publish, state, ask = (made.api(name) for name in ("publish", "state_consents", "evaluation"))
+        send, consent = made.models.Send.from_dict, made.models.Consent
+        first = publish.sync(client=ours, body=send(send_to("generated", "generated-1")), wait=60)
+        assert (first.decision.verdict, first.event_id) == ("clear", send_to("generated", "generated-1")["event_id"])
+        no = state.sync(client=ours, body=consent(**withdrawal("generated")))
+        asked = made.models.AccessRequest.from_dict({**question("generated"), "context": {"at_least": [no.place]}})
+        assert ask.sync(client=ours, body=asked).decision is False
+        second = send(send_to("generated", "generated-2"))
+        again = publish.sync(client=ours, body=second, wait=60, not_before=[no.place])
+        assert again.decision.primary == "CONSENT_WITHDRAWN"
+        refused = publish.sync_detailed(client=ours, body=send({**second.to_dict(), "template_id": "T9"}))
+        assert (refused.status_code, refused.parsed.field) == (422, "template_id")
+
+
+def test_curl_then_it_publishes_withdraws_and_asks(world: World, client: httpx.Client) -> None:
+    world.people(["curl"])
+
+    def curl(path: str, value: Any, *more: str) -> Any:
+        words = ["curl", "-sS", "--data-binary", "@-", "-H", "Content-Type: application/json", *more]
+        done = subprocess.run(
+            [*words, f"{client.base_url}{path}"], input=json.dumps(value).encode(), capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    first = curl("v1/sends?wait=60", send_to("curl", "curl-1"))
+    assert first["decision"]["verdict"] == "clear"
+    place = curl("v1/facts/consents", withdrawal("curl"))["place"]
+    asked = curl("access/v1/evaluation", {**question("curl"), "context": {"at_least": [place]}})
+    assert (asked["decision"], asked["context"]["primary"]) == (False, "CONSENT_WITHDRAWN")
+    second = curl(f"v1/sends?wait=60&not_before={place}", send_to("curl", "curl-2"))
+    assert second["decision"]["primary"] == "CONSENT_WITHDRAWN"
+
+
+@pytest.mark.skipif(not shutil.which("javac"), reason="no Java compiler here: a JDK brings it")
+def test_a_platform_in_java_then_it_publishes_withdraws_and_asks(
+    world: World, client: httpx.Client, tmp_path: Path
+) -> None:
+    """With Java's own Kafka client, which writes lz4 and zstd and chooses partitions in its way."""
+    world.people(["java"])
+    asked = {**question("java"), "context": {"at_least": ["PLACE"]}}
+    bodies = {name: send_to("java", name, event_id=name) for name in ("first", "second")}
+    for name, body in {**bodies, "withdrawal": withdrawal("java"), "question": asked}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(body))
+    classpath = os.pathsep.join(map(str, jars.fetch()))
+    program = Path(__file__).parents[1] / "clients" / "Caller.java"
+    topics = [world.topic(name) for name in ("sends", "consents", "cleared", "review")]
+    words = [world.bootstrap, str(client.base_url), "java", str(tmp_path), *topics]
+    done = subprocess.run(["java", "-cp", classpath, program, *words], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    said = dict(
+        line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("first", "asked", "second"))
+    )
+    assert [said["first"], said["second"]] == topics[2:]
+    assert json.loads(said["asked"])["decision"] is False
 
 
 def test_lines_that_cannot_be_read_then_each_says_so_and_the_others_are_written(client: httpx.Client) -> None:

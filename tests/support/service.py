@@ -1,0 +1,129 @@
+"""`gatekeeper serve` beside a test, what a program asks it, and a race of withdrawals.
+
+`python -m tests.support.service --people 10000` is that race alone; `scripts/race` prepares for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator
+
+from gatekeeper.service.openapi import document, paths
+from streams.kafka.broker import Broker
+from tests.support import canaries
+from tests.support.forked import Command
+from tests.support.world import World, consent_of, send_to, until
+
+CONTRACT: dict[str, Any] = document(paths("0"))
+WITHDRAWN = {"state": "Withdrawn", "channels": "*"}
+
+
+def as_the_contract_says(answer: httpx.Response) -> None:
+    """Asserts that an answer has the form that the OpenAPI document gives it."""
+    path = answer.request.url.path
+    if path not in CONTRACT["paths"]:
+        return
+    answer.read()
+    (operation,) = CONTRACT["paths"][path].values()
+    status = str(answer.status_code)
+    form = operation["responses"][status if status in operation["responses"] else "default"]["content"]
+    schema = form[answer.headers["content-type"]]["schema"]
+    Draft202012Validator({"components": CONTRACT["components"], **schema}).validate(answer.json())
+
+
+@contextmanager
+def service(world: World, folder: Path) -> Iterator[tuple[Command, httpx.Client]]:
+    """Runs `gatekeeper serve` and a client, from when it is ready."""
+    more = {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder), "GATEKEEPER_LOG_LEVEL": "debug"}
+    ours = os.environ | world.environment | more
+    with Command("serve", "--port", "0", "--json", env=ours) as process:
+        said = json.loads(process.line())
+        with httpx.Client(
+            base_url=said["url"],
+            timeout=120,
+            limits=httpx.Limits(max_connections=64),
+            event_hooks={"response": [as_the_contract_says]},
+        ) as client:
+            until(lambda: client.get("/readyz").status_code == 200, "the service is ready")
+            yield process, client
+        if process.poll() is None:
+            process.terminate()
+        said = "".join(process.communicate())
+        assert process.returncode in (0, -signal.SIGKILL), said
+        assert not canaries.found(said.encode()), said
+
+
+def question(person: str, **more: Any) -> dict[str, Any]:
+    """An AuthZEN question about a piece to a person; `more`: properties of the action."""
+    send = send_to(person)
+    action = {name: send[name] for name in ("purpose", "channel", "message_class", "template_id")}
+    return {
+        "subject": {"type": "controller", "id": send["controller_id"]},
+        "action": {"name": "send", "properties": {**action, **more}},
+        "resource": {
+            "type": "recipient",
+            "id": person,
+            "properties": {"contact_point": send["contact_point"], "delivery": send["delivery"]},
+        },
+    }
+
+
+def withdrawal(person: str) -> dict[str, Any]:
+    return consent_of(person, **WITHDRAWN, record_id=f"no-{person}")
+
+
+def raced(client: httpx.Client, people: Sequence[str]) -> Iterator[str]:
+    """Withdraws each person's consent, then asks and sends; yields what is clear after the acknowledgement.
+
+    `people`: everybody can be mailed before.
+    """
+
+    def wrong(name: str) -> list[str]:
+        place = client.post("/v1/facts/consents", json=withdrawal(name)).json()["place"]
+        asked = client.post("/access/v1/evaluation", json={**question(name), "context": {"at_least": [place]}}).json()
+        sent = client.post("/v1/sends", json=send_to(name, name), params={"wait": 60, "not_before": place}).json()
+        assert "decision" in sent, sent
+        found = (("question", asked["decision"]), ("send", sent["decision"]["verdict"] == "clear"))
+        return [f"{what} {name}" for what, clear in found if clear]
+
+    for part in range(0, len(people), 500):
+        questions = {"evaluations": [question(name) for name in people[part : part + 500]]}
+        before = client.post("/access/v1/evaluations", json=questions).json()
+        assert all(one["decision"] for one in before["evaluations"]), "else a withdrawal changes nothing"
+    with ThreadPoolExecutor(16) as at_once:
+        for found in at_once.map(wrong, people):
+            yield from found
+
+
+def main() -> int:
+    """Prints what was wrong in a race; 1 if anything was."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=10_000)
+    people = [f"race-{number}" for number in range(parser.parse_args().people)]
+    with tempfile.TemporaryDirectory(prefix="race-") as kept, Broker(Path(kept, "kafka")) as broker:
+        world = World(broker.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, data=f"{kept}/data").create()
+        world.people(people)
+        with world.process(Path(kept, "log")), service(world, Path(kept, "service")) as (_, client):
+            found = list(raced(client, people))
+        acknowledged = sum(json.loads(one.value())["state"] == "Withdrawn" for one in world.read("consents"))
+        decided = sum(one.stage == "intake" for one in world.audits())
+    print(*found, sep="\n", end="\n" if found else "")
+    print(f"{acknowledged:,} withdrawals, {decided:,} sends decided, {len(found):,} answers wrong")
+    return int(bool(found) or not acknowledged == decided == len(people))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
