@@ -18,7 +18,7 @@ NAME = "client_of_openapi"
 
 
 class Client(NamedTuple):
-    """What was made: the class of a connection, and the classes of bodies and answers."""
+    """The class of a connection, and the classes of bodies and answers."""
 
     Client: Any
     models: ModuleType
