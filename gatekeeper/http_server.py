@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, cast
@@ -42,7 +43,7 @@ class Server(uvicorn.Server):
     """Uvicorn server that calls `on_start` once it accepts connections.
 
     `proxies`: addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are.
-    `tls`: uvicorn's arguments for TLS, none for plain HTTP.
+    `tls`: None for plain HTTP.
     """
 
     def __init__(
@@ -52,13 +53,13 @@ class Server(uvicorn.Server):
         *,
         proxies: Sequence[str] = (),
         connections: Connections | None = None,
-        tls: Mapping[str, Any] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         connections = connections or Connections(most=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
         super().__init__(
             uvicorn.Config(
                 app,
-                http=cast(type[asyncio.Protocol], partial(BoundedProtocol, connections)),
+                http=cast(type[asyncio.Protocol], partial(BoundedProtocol, connections, tls)),
                 ws="none",
                 log_config=None,
                 log_level="warning",
@@ -67,7 +68,6 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=list(proxies),
                 timeout_graceful_shutdown=CLOSE_SECONDS,
-                **(tls or {}),
             )
         )
         self._on_start = on_start
@@ -80,27 +80,54 @@ class Server(uvicorn.Server):
 
 
 class BoundedProtocol(H11Protocol):
-    """Uvicorn's protocol of one connection, which reports whether the server works or waits for its client."""
+    """Uvicorn's protocol of one connection, which reports whether the server works or waits for its client.
 
-    def __init__(self, connections: Connections, **given: Any) -> None:
+    The handshake of TLS is made here: uvicorn's own would not count a connection before its end.
+    """
+
+    def __init__(self, connections: Connections, tls: ssl.SSLContext | None, **given: Any) -> None:
         super().__init__(**given)
-        self._bounded = connections
+        self._bounded, self._tls = connections, tls
+        self._greeting: asyncio.Task[None] | None = None
+        self._early = bytearray()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Admits the connection."""
-        super().connection_made(transport)
+        """Admits the connection, and begins its handshake."""
         self._bounded.opened(transport)
-        encrypted = transport.get_extra_info("ssl_object")
-        if encrypted and (shown := encrypted.getpeercert(binary_form=True)):
+        if self._tls is None:
+            super().connection_made(transport)
+        else:
+            self._greeting = asyncio.get_running_loop().create_task(self._greeted(transport, self._tls))
+
+    async def _greeted(self, plain: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            transport = await loop.start_tls(plain, self, tls, server_side=True, ssl_handshake_timeout=REQUEST_SECONDS)
+        except OSError:
+            transport = None  # this is no client of TLS, or not one that we trust
+        finally:
+            self._bounded.closed(plain)
+        if transport is None or transport.is_closing():
+            return
+        if shown := transport.get_extra_info("ssl_object").getpeercert(binary_form=True):
             self.app_state = {**self.app_state, CERTIFICATE: sha256(shown).hexdigest()}
+        self._bounded.opened(transport)
+        super().connection_made(transport)
+        if self._early:
+            self.data_received(bytes(self._early))
+            self._early.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
-        super().connection_lost(exc)
-        self._bounded.closed(self.transport)
+        if self.transport is not None:
+            super().connection_lost(exc)
+            self._bounded.closed(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Takes data; the server works once a whole request is there."""
+        if self.transport is None:
+            self._early += data  # the first data can arrive with the end of the handshake
+            return
         super().data_received(data)
         self._look()
 

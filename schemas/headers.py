@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, Json, StringConstraints
 
 from schemas.decision import CodedDecision, DecisionId, Verdict
 from schemas.events.staff import ActSignature
-from schemas.values import Code, Digest, Instant, Model
+from schemas.values import Code, Digest, Id, Instant, Model
 
 _Codes = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._\-]+(,[A-Za-z0-9._\-]+)*)?$")]
 _Place = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[0-9]+/[0-9]+$")]
@@ -31,12 +31,14 @@ class FactHeaders(Model):
     """The headers of a fact.
 
     `gate-arrived`: on a copied fact, its first arrival in milliseconds, with `;last` on the last one of a partition.
+    `gate-caller`: the program that stated the fact over HTTP, as the service recognised it. It decides nothing.
     `gate-signature`: on the correction of an erasure, a manager's signature.
     """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, str]
 
+    caller: Annotated[Id | None, Field(alias="gate-caller")] = None
     arrived: Annotated[_Arrival | None, Field(alias="gate-arrived")] = None
     signature: Annotated[Json[ActSignature] | None, Field(alias="gate-signature")] = None
 

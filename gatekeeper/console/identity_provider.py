@@ -24,22 +24,24 @@ from authlib.oidc.core import CodeIDToken
 from cryptography.fernet import Fernet, InvalidToken
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from requests import RequestException
 
 from gatekeeper.console.access import Access
 from gatekeeper.console.provider_file import BACK, PENDING_SECONDS, ProviderFile, claim, read
 from gatekeeper.console.session import Denied
 from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.provider_keys import ALGORITHMS, is_safe, key_set
+from gatekeeper.provider_keys import (
+    ALGORITHMS,
+    ANSWER_SECONDS,
+    KNOWN_SECONDS,
+    LEEWAY_SECONDS,
+    NEW_KEYS_SECONDS,
+    ProviderAwayError,
+    Published,
+    is_safe,
+)
 from schemas.values import ID_PATTERN
 
-ANSWER_SECONDS = 5.0
-KNOWN_SECONDS = 3_600.0
-"""Seconds for which the provider's addresses and keys are kept."""
-NEW_KEYS_SECONDS = 30.0
-"""Seconds between two looks for a key that is not among those kept."""
-LEEWAY_SECONDS = 60
 log = structlog.get_logger("console")
 
 
@@ -66,8 +68,7 @@ class Provider:
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._file = self.file()
-        self._metadata: dict[str, Any] = {}
-        self._keys = KeySet([])
+        self._known: Published | None = None
         self._looked = float("-inf")
 
     def file(self) -> ProviderFile:
@@ -79,7 +80,7 @@ class Provider:
         seen = (stat.st_mtime_ns, stat.st_ino)
         if seen != self._seen:
             self._file, self._seen = read(self.path), seen
-            self._metadata = {}
+            self._known = None
         return self._file
 
     def access(self, claims: Mapping[str, Any]) -> Access | None:
@@ -152,7 +153,7 @@ class Provider:
         except AuthlibBaseError:
             raise _refused("code") from None
         except (RequestException, ValueError) as error:
-            raise _away(error) from None
+            raise _away(type(error).__name__) from None
         if not isinstance(token.get("id_token"), str):
             raise _refused("id_token")
         return dict(token)
@@ -160,10 +161,9 @@ class Provider:
     def _claims(self, file: ProviderFile, token: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
         try:
             try:
-                found = jwt.decode(token["id_token"], self._keys, algorithms=ALGORITHMS)
+                found = jwt.decode(token["id_token"], self._look().keys, algorithms=ALGORITHMS)
             except (JoseError, ValueError):
-                self._look(new_keys=True)
-                found = jwt.decode(token["id_token"], self._keys, algorithms=ALGORITHMS)
+                found = jwt.decode(token["id_token"], self._look(new_keys=True).keys, algorithms=ALGORITHMS)
             claims = CodeIDToken(
                 found.claims,
                 found.header,
@@ -180,7 +180,7 @@ class Provider:
         return dict(claims)
 
     def _leaving(self, file: ProviderFile, id_token: str) -> str | None:
-        end = self._metadata.get("end_session_endpoint")
+        end = self._look().metadata.get("end_session_endpoint")
         if not isinstance(end, str) or not is_safe(end):
             return None
         said = {
@@ -212,37 +212,23 @@ class Provider:
 
     def _address(self, name: str) -> str:
         """An address of the provider's own metadata."""
-        self._look()
-        found = self._metadata.get(name)
+        found = self._look().metadata.get(name)
         if not isinstance(found, str) or not is_safe(found):
-            raise _away(ValueError(name))
+            self._known = None  # ask again, as whoever runs the provider may mend this
+            raise _away(name)
         return found
 
-    def _look(self, *, new_keys: bool = False) -> None:
-        """Reads the provider's metadata and keys unless they are fresh; `new_keys`: for a key that is not there."""
+    def _look(self, *, new_keys: bool = False) -> Published:
+        """Asks the provider again unless its last answer is fresh. `new_keys`: for a key that is not there."""
         file = self._now()
         with self._lock:
             fresh = NEW_KEYS_SECONDS if new_keys else KNOWN_SECONDS
-            if self._metadata and monotonic() - self._looked < fresh:
-                return
-            try:
-                with self._session() as session:
-                    metadata = _json(session, f"{file.issuer.rstrip('/')}/.well-known/openid-configuration")
-                    if metadata.get("issuer") != file.issuer or not is_safe(str(metadata.get("jwks_uri"))):
-                        raise ValueError("issuer")
-                    self._keys = key_set(_json(session, metadata["jwks_uri"]))
-            except (RequestException, JoseError, ValueError, TypeError, LookupError, AttributeError) as error:
-                raise _away(error) from None
-            self._metadata, self._looked = metadata, monotonic()
-
-
-def _json(session: OAuth2Session, address: str) -> dict[str, Any]:
-    answer = session.request("GET", address, withhold_token=True, allow_redirects=False)
-    answer.raise_for_status()
-    found = answer.json()
-    if answer.status_code != 200 or not isinstance(found, dict):
-        raise ValueError("no JSON object")
-    return found
+            if self._known is None or monotonic() - self._looked >= fresh:
+                try:
+                    self._known, self._looked = Published.of(file.issuer, file.ca_file), monotonic()
+                except ProviderAwayError as error:
+                    raise _away(str(error)) from None
+            return self._known
 
 
 def _refused(reason: str) -> Denied:
@@ -250,6 +236,6 @@ def _refused(reason: str) -> Denied:
     return Denied("page.signin_failed")
 
 
-def _away(error: Exception) -> UnavailableError:
-    log.error("console_provider_away", error=type(error).__name__)
+def _away(error: str) -> UnavailableError:
+    log.error("console_provider_away", error=error)
     return UnavailableError("page.provider_away")

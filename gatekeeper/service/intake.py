@@ -19,6 +19,7 @@ from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
 from gatekeeper.service.request_lines import lines
 from gatekeeper.service.service_parts import PartsOf, in_turns, not_before_met
 from schemas.codec import encode
+from schemas.record import Headers
 from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import RecordMetadata
@@ -60,7 +61,7 @@ async def publish(
         parts.live.demand_ready()
         await not_before_met(parts.live, not_before)
         packs = parts.live.evaluator.holding(parts.live.facts.store)
-        taken = _Intake("sends", parts.live, packs)
+        taken = _Intake("sends", parts.live, packs=packs)
         named = partial(_named, caller.id, idempotency_key) if idempotency_key is not None else None
         async for number, value in in_turns(values):
             taken.add(number, value, named)
@@ -85,7 +86,7 @@ async def state(
     with caller.busy():
         values, many = await lines(request)
         caller.bring(len(values))
-        taken = _Intake(topic, parts.live, None)
+        taken = _Intake(topic, parts.live, headers=(("gate-caller", caller.id.encode()),))
         async for number, value in in_turns(values):
             taken.add(number, value, None)
         await taken.write()
@@ -95,9 +96,9 @@ async def state(
 class _Intake:
     """The values of one request on their way to a topic, each with its outcome."""
 
-    def __init__(self, topic: str, live: LiveState, packs: Packs | None) -> None:
+    def __init__(self, topic: str, live: LiveState, *, packs: Packs | None = None, headers: Headers = ()) -> None:
         """`packs`: those in force for sends; None for facts, of which only the contract is checked."""
-        self._topic, self._live = topic, live
+        self._topic, self._live, self._headers = topic, live, headers
         reference = live.facts.store.reference if packs is not None else None
         self._publication = Publication(topic, reference=reference, packs=packs, at=live.clock.now())
         self._outcomes: list[dict[str, Any]] = []
@@ -127,7 +128,7 @@ class _Intake:
         if self._topic == "sends":
             outcome["event_id"] = found.event_id
         key = subject_key(self._topic, found).encode()
-        self._records.append((outcome, Outgoing(self._topic, key, encode(found))))
+        self._records.append((outcome, Outgoing(self._topic, key, encode(found), headers=self._headers)))
 
     async def write(self) -> None:
         """Writes what can be read, and waits for Kafka's acknowledgements."""

@@ -8,23 +8,26 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Annotated, Any
 
-import requests
 import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import Field
 
-from gatekeeper.provider_keys import ALGORITHMS, is_safe, key_set
+from gatekeeper.provider_keys import (
+    ALGORITHMS,
+    ANSWER_SECONDS,
+    KNOWN_SECONDS,
+    LEEWAY_SECONDS,
+    NEW_KEYS_SECONDS,
+    ProviderAwayError,
+    Published,
+)
 from gatekeeper.service.problem import Problem
 from schemas.values import Model
 
-ANSWER_SECONDS = 5.0
-KNOWN_SECONDS, MAX_SECONDS = 3_600.0, 86_400.0
-"""Seconds after which the provider's keys are fetched again, and for which they serve if that fails."""
-NEW_KEYS_SECONDS = 30.0
-"""Seconds between two looks for a key that is not among those kept."""
-LEEWAY_SECONDS = 60
+MAX_SECONDS = 86_400.0
+"""Seconds for which the provider's keys serve if it does not answer."""
 _ADDRESS = r"^(https://|http://(localhost|127\.0\.0\.1)([:/]|$))[^\s?#]*$"
 log = structlog.get_logger("serve")
 
@@ -102,31 +105,14 @@ class ProviderTokens:
                 raise _away()
             self._looked = monotonic()
             try:
-                self._keys = await asyncio.to_thread(self._fetched)
-            except (requests.RequestException, JoseError, ValueError, TypeError, LookupError, AttributeError) as error:
-                log.error("serve_provider_away", error=type(error).__name__)
+                found = await asyncio.to_thread(Published.of, self._provider.issuer, self._provider.ca_file)
+            except ProviderAwayError as error:
+                log.error("serve_provider_away", error=str(error))
                 if usable:
                     return False
                 raise _away() from None
-            self._fetched_at = monotonic()
+            self._keys, self._fetched_at = found.keys, monotonic()
             return True
-
-    def _fetched(self) -> KeySet:
-        metadata = self._json(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")
-        if metadata.get("issuer") != self._provider.issuer:
-            raise ValueError("issuer")
-        if not is_safe(place := str(metadata["jwks_uri"])):
-            raise ValueError("jwks_uri")
-        return key_set(self._json(place))
-
-    def _json(self, address: str) -> dict[str, Any]:
-        verify = str(self._provider.ca_file) if self._provider.ca_file else True
-        answer = requests.get(address, timeout=ANSWER_SECONDS, verify=verify, allow_redirects=False)
-        answer.raise_for_status()
-        found = answer.json()
-        if answer.status_code != 200 or not isinstance(found, dict):
-            raise ValueError("no JSON object")
-        return found
 
 
 def _away() -> Problem:

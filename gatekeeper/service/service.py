@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -135,19 +134,19 @@ def _of_others(headers: Headers) -> bool:
     return host not in LOOPBACK or foreign or forwarded
 
 
-def _tls(settings: Settings) -> dict[str, Any]:
-    """Uvicorn's arguments for TLS, {} without a certificate; raises UsageError (2) for files that cannot be used."""
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """TLS with our certificate, None without one; raises UsageError (2) for files that cannot be used."""
     certificate, key, ca = settings.serve_certificate, settings.serve_certificate_key, settings.serve_client_ca
     if not certificate:
         if key or ca:
             raise UsageError("error.serve_tls", file=key or ca)
-        return {}
+        return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key or None)
         if ca:
             context.load_verify_locations(ca)
+            context.verify_mode = ssl.CERT_OPTIONAL  # a key or a token may say who calls
     except (OSError, ssl.SSLError) as error:
         raise UsageError("error.serve_certificate", file=certificate, detail=type(error).__name__) from None
-    asked = {"ssl_ca_certs": ca, "ssl_cert_reqs": ssl.CERT_OPTIONAL} if ca else {}
-    return {"ssl_certfile": certificate, "ssl_keyfile": key or None, **asked}
+    return context

@@ -67,6 +67,8 @@ def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the
     assert "place" in stated.json(), stated.text
     assert (stated.status_code, stated.json()["place"].split("/")[0]) == (200, "sources")
     place = client.post("/v1/facts/consents", json=consent_of("new")).json()["place"]
+    (fact,) = (one for one in world.read("consents") if one.key() == b"new")
+    assert fact.headers() == [("gate-caller", b"everybody")]
     asked = client.post("/access/v1/evaluation", json={**question("new"), "context": {"at_least": [place]}}).json()
     assert asked["decision"] is True, asked
     assert asked["context"]["policy"]["id"] == "jp-pmark"

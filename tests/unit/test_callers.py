@@ -252,7 +252,7 @@ def test_provider_away_then_503_and_keys_once_known_serve_on(tmp_path: Path, stu
 
 
 @contextmanager
-def served(app: FastAPI, tls: dict[str, Any]) -> Iterator[str]:
+def served(app: FastAPI, tls: ssl.SSLContext) -> Iterator[str]:
     started = threading.Event()
     with http_server.listening("127.0.0.1", 0) as found:
         server = http_server.Server(app, started.set, tls=tls)
@@ -270,11 +270,10 @@ def test_certificate_then_its_caller_and_nobody_without_it(tmp_path: Path) -> No
     certify(tmp_path, "server", "crm", "stranger")
     shown = x509.load_pem_x509_certificate((tmp_path / "crm.pem").read_bytes()).public_bytes(Encoding.DER)
     callers = Callers(file_of(tmp_path, entry(certificate_sha256=f'["{sha256(shown).hexdigest()}"]')))
-    tls = {
-        "ssl_certfile": str(tmp_path / "server.pem"),
-        "ssl_ca_certs": str(tmp_path / "ca.pem"),
-        "ssl_cert_reqs": ssl.CERT_OPTIONAL,
-    }
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    tls.load_verify_locations(tmp_path / "ca.pem")
+    tls.verify_mode = ssl.CERT_OPTIONAL
 
     def status(url: str, name: str | None) -> int:
         context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))

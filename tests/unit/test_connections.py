@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from queue import Queue
 
 import httpx
@@ -21,6 +23,7 @@ from gatekeeper.connections import Connections, client
 from gatekeeper.http_server import Server
 from gatekeeper.settings import Settings
 from streams.worker.health import serve_health
+from tests.support.certificates import certify
 from tests.support.world import until
 
 MOST = 8
@@ -31,7 +34,7 @@ FORM = b"POST / HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 100\r\n\r\nuse
 
 
 @contextmanager
-def console(connections: Connections) -> Iterator[tuple[str, int]]:
+def console(connections: Connections, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, int]]:
     """Serves a page that reads the form, and one that takes its time."""
 
     async def told(request: Request) -> Response:
@@ -46,7 +49,7 @@ def console(connections: Connections) -> Iterator[tuple[str, int]]:
 
     pages = [Route("/", told, methods=["GET", "POST"]), Route("/slow", slow), Route("/large", large)]
     started = threading.Event()
-    server = Server(Starlette(routes=pages), started.set, connections=connections)
+    server = Server(Starlette(routes=pages), started.set, connections=connections, tls=tls)
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
@@ -129,6 +132,45 @@ def test_many_connections_that_ask_for_nothing_then_others_are_answered_and_they
                 one.sendall(said)
         assert asked(place, path) == 200
         assert all(is_closed(one) for one in idle)
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", HEAD], ids=["nothing", "half a greeting", "no TLS"])
+def test_many_connections_that_never_finish_their_handshake_then_others_are_answered_and_they_are_closed(
+    tmp_path: Path, said: bytes
+) -> None:
+    certify(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    with console(Connections(most=MOST, seconds=SECONDS), tls) as (host, port), ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection((host, port))) for _ in range(5 * MOST)]
+        for one in idle:
+            with suppress(OSError):  # closed already, to make room
+                one.sendall(said)
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        assert httpx.get(f"https://{host}:{port}/", verify=trusting, timeout=5).status_code == 200
+        assert all(is_closed(one) for one in idle)
+
+
+def test_a_request_that_comes_with_the_end_of_the_handshake_then_it_is_answered(tmp_path: Path) -> None:
+    certify(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = trusting.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with console(Connections(most=MOST, seconds=SECONDS), tls) as place, socket.create_connection(place) as plain:
+        while True:
+            try:
+                ours.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                plain.sendall(outgoing.read())
+                incoming.write(plain.recv(65_536))
+        ours.write(HEAD + b"connection: close\r\n\r\n")
+        plain.sendall(outgoing.read())  # the end of the handshake and the request, as one
+        while data := plain.recv(65_536):
+            incoming.write(data)
+        assert ours.read(65_536).startswith(b"HTTP/1.1 200")
 
 
 @SERVERS

@@ -282,13 +282,13 @@ def test_a_provider_that_is_away_or_another_then_503_and_it_is_tried_again(
     for name, value in (("issuer", "https://elsewhere.example"), ("jwks_uri", "http://elsewhere.example/keys"),
                         ("authorization_endpoint", "javascript:alert(1)"), ("token_endpoint", None)):  # fmt: skip
         stub.metadata = {name: value}
-        house.console.provider._metadata = {}  # type: ignore[union-attr]
+        house.console.provider._known = None  # type: ignore[union-attr]
         answer = client.get("/signin/provider")
         if name == "token_endpoint":
             answer = client.get(granted(answer.headers["location"]))
         assert (answer.status_code, "does not answer" in answer.text) == (503, True), name
     stub.metadata = {}
-    house.console.provider._metadata = {}  # type: ignore[union-attr]
+    house.console.provider._known = None  # type: ignore[union-attr]
     assert signed_in(client).status_code == 200
     back = granted(sent(client))
     stub.broken = True
