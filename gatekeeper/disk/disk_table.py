@@ -114,12 +114,15 @@ class DiskTable:
                 yield name, value_now
 
     def whole(self) -> bool:
-        """Tells whether the file has exactly the names that were committed; reads all names, and no value."""
+        """Tells whether the file has exactly the names that were committed, each with the hash of its last value.
+
+        It reads all names and hashes. Of a page that the disk did not write, the older hashes differ.
+        """
         count = total = 0
         try:
-            with self._env.begin(self._db) as read, read.cursor() as cursor:
-                for key in cursor.iternext(values=False):
-                    count, total = count + 1, total + crc32(key)
+            with self._env.begin(self._db, buffers=True) as rows, rows.cursor() as cursor:
+                for key, stored in cursor:
+                    count, total = count + 1, total + _sum(key, stored)
             with self._env.begin() as read:
                 return (read.get(self._sum) or b"0 0") == b"%d %d" % (count, total)
         except lmdb.Error:
@@ -141,14 +144,20 @@ class DiskTable:
         """Writes changes in a transaction."""
         if not changes:
             return
-        count, total = map(int, bytes(txn.get(self._sum) or b"0 0").split())
+        try:
+            count, total = map(int, bytes(txn.get(self._sum, b"0 0")).split())
+        except ValueError:
+            raise lmdb.CorruptedError(self.name) from None
         for name, value in sorted(changes.items()):  # neighbours share pages
             key = name.encode()
             if value is None:
-                if txn.delete(key, db=self._db):
-                    count, total = count - 1, total - crc32(key)
-            elif txn.replace(key, self._mac(key, value) + value, db=self._db) is None:
-                count, total = count + 1, total + crc32(key)
+                had = txn.pop(key, db=self._db)
+            else:
+                stored = self._mac(key, value) + value
+                had = txn.replace(key, stored, db=self._db)
+                count, total = count + 1, total + _sum(key, stored)
+            if had is not None:
+                count, total = count - 1, total - _sum(key, had)
         txn.put(self._sum, b"%d %d" % (count, total))
 
     def committed(self) -> None:
@@ -160,3 +169,8 @@ class DiskTable:
         mac.update(b"%d:%b" % (len(key), key))
         mac.update(value)
         return mac.digest()
+
+
+def _sum(key: bytes | memoryview[int], stored: bytes | memoryview[int]) -> int:
+    """The part of a row in the sum of its table: a check of its name and its hash."""
+    return crc32(stored[:MAC_BYTES], crc32(key))

@@ -8,6 +8,7 @@ waits first.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -19,6 +20,7 @@ import lmdb
 import structlog
 
 from gatekeeper.disk.disk_table import MAC_BYTES, Changes, DiskTable
+from gatekeeper.disk.faults import Faults, clear, met
 from gatekeeper.disk.file_system import demand_local
 from gatekeeper.errors import RestartError, UnavailableError
 
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 MAP_BYTES = 1 << 38
 """Size of the map: addresses, not memory or disk. No file of a machine's people comes near."""
 MAX_TABLES = 32
+READ_BYTES = 1 << 20
 FOLDERS = 64
 """Processes that may share a folder, at most; each has a numbered one in it."""
 _FILE, _LOCKS, _SPOILT = "data.mdb", "lock.mdb", "spoilt"
@@ -38,16 +41,27 @@ class DiskTables:
     """The tables in the first folder below `home` that no other process has; made anew unless they fit.
 
     `identity`: says of which system and form the tables are. Tables of another one are deleted, and so are those that
-    were found spoilt. `key`: secret bytes, at most 64, for the hashes. `spoilt`: as of `DiskTable`. `what`: "facts" or
-    "ledger", the beginning of the events in the log.
+    were found spoilt. So are those whose last process met a fault. `key`: secret bytes, at most 64, for the hashes.
+    `spoilt`: as of `DiskTable`. `what`: "facts" or "ledger", the beginning of the events in the log. `faults`: those of
+    this process.
     Raises UnavailableError (3) if the disk fails or all folders are taken, UsageError (2) for a network file system.
     Not for use in a process that is forked afterwards.
     """
 
-    def __init__(self, home: Path, *, identity: bytes, key: bytes, spoilt: bytes, what: str = "facts") -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        identity: bytes,
+        key: bytes,
+        spoilt: bytes,
+        what: str = "facts",
+        faults: Faults | None = None,
+    ) -> None:
         self.spoilt: set[str] = set()
         """The tables in which spoilt values were found, or why else the next start makes all anew."""
         self._identity, self._key, self._value, self._what = identity, key, spoilt, what
+        self._faults = faults
         self._tables: dict[str, DiskTable] = {}
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,13 +97,17 @@ class DiskTables:
     def commit(self, cut: list[tuple[DiskTable, Changes]]) -> None:
         """Writes the changes of a cut to the disk, all or none; may run in a thread of its own.
 
-        Raises UnavailableError (3) if the disk fails or is full.
+        Raises UnavailableError (3) if the disk fails or is full. Raises RestartError (70) if a page is damaged, and the
+        next start makes the file anew.
         """
         try:
             with self._env.begin(write=True) as txn:
                 for table, changes in cut:
                     table.write(txn, changes)
-        except (lmdb.Error, OSError) as error:
+        except _BROKEN:
+            self.give_up("damaged")
+            raise RestartError("error.copy_damaged", folder=self.folder) from None
+        except (lmdb.Error, OSError) as error:  # LMDB calls it EIO, too, if a disk has no room for all of a page
             raise UnavailableError("error.disk", path=self.folder, detail=error) from None
         for table, _ in cut:
             table.committed()
@@ -98,6 +116,17 @@ class DiskTables:
     def there(self) -> bool:
         """False if the file was deleted or replaced since it was opened."""
         return _inode(self.folder / _FILE) == self._inode
+
+    @property
+    def readable(self) -> bool:
+        """Tells whether the disk gives the whole file. A bad sector is an error here, and a signal in the map."""
+        try:
+            with (self.folder / _FILE).open("rb", buffering=0) as file:
+                while file.read(READ_BYTES):
+                    pass
+        except OSError:
+            return False
+        return True
 
     def demand_there(self) -> None:
         """Raises RestartError (70) if the file was deleted or replaced since it was opened."""
@@ -135,13 +164,18 @@ class DiskTables:
         """Lets the folder go. What was not committed is lost."""
         self._env.close()
         if self._lock is not None:
+            clear(self.folder)
             os.close(self._lock)
         self._lock = None
 
     def _open(self) -> None:
-        if (self.folder / _SPOILT).exists():
-            log.warning(f"{self._what}_made_anew", reason=_SPOILT)
+        fault = met(self.folder)
+        if fault or (self.folder / _SPOILT).exists():
+            log.warning(f"{self._what}_made_anew", reason="fault" if fault else _SPOILT)
             self._delete()
+            clear(self.folder)
+        if self._faults is not None:
+            self._faults.put(self.folder)
         if not self._opened():
             log.warning(f"{self._what}_made_anew", reason="identity")
             self._delete()
@@ -152,22 +186,21 @@ class DiskTables:
         """Opens the file, or makes it; False if it is broken or of another identity."""
         try:
             self._env = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=MAX_TABLES, metasync=False, mode=0o600)
-        except _BROKEN:
-            return False
         except (lmdb.Error, OSError) as error:
+            if _damaged(error):
+                return False
             raise UnavailableError("error.disk", path=self.folder, detail=error) from None
         try:
             self._env.reader_check()
             with self._env.begin(write=True) as txn:
-                new = txn.stat()["entries"] == 0
-                if new:
+                if txn.stat()["entries"] == 0:
                     txn.put(_IDENTITY, self._identity)
                 fits = txn.get(_IDENTITY) == self._identity
-        except _BROKEN:
-            fits = False
         except (lmdb.Error, OSError) as error:
-            self._env.close()
-            raise UnavailableError("error.disk", path=self.folder, detail=error) from None
+            if not _damaged(error):
+                self._env.close()
+                raise UnavailableError("error.disk", path=self.folder, detail=error) from None
+            fits = False
         if not fits:
             self._env.close()
             return False
@@ -187,7 +220,13 @@ def forget(home: Path, *, seconds: float) -> None:
         with suppress(OSError):
             if time.time() - (folder / _FILE).stat().st_mtime > seconds and (handle := _locked(folder)) is not None:
                 _unlink(folder)
+                clear(folder)
                 os.close(handle)
+
+
+def _damaged(error: Exception) -> bool:
+    """Tells whether an error is of a damaged page or a bad sector, and not of the whole disk."""
+    return isinstance(error, _BROKEN) or errno.EIO in (getattr(error, "code", 0), getattr(error, "errno", 0))
 
 
 def _unlink(folder: Path) -> None:

@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatekeeper import http_server, times
+from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
 from gatekeeper.service import problem
@@ -65,7 +66,7 @@ def create_app(
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         try:
-            kept = await asyncio.to_thread(KeptFacts.of, settings) if settings.data else None
+            kept = await asyncio.to_thread(KeptFacts.of, settings, Faults()) if settings.data else None
             app.state.parts = ServiceParts(LiveState(settings, kept=kept), callers, settings.serve_url)
             await app.state.parts.live.start(on_failure)
         except Exception as error:

@@ -17,6 +17,7 @@ from aiokafka import TopicPartition
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.disk.disk_table import SpoiltError
 from gatekeeper.disk.disk_tables import DiskTables
+from gatekeeper.disk.faults import Faults
 from gatekeeper.identity import characters
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
@@ -28,7 +29,7 @@ from streams.client import admin
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 3
+FORMAT = 4
 """The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20
@@ -39,20 +40,21 @@ Positions = Mapping[TopicPartition, int]
 class KeptFacts:
     """A store of facts whose tables are on the disk.
 
-    `identity`: the system that the facts are of. `key`: secret bytes for the hashes. Raises as `DiskTables` does.
+    `identity`: the system that the facts are of. `key`: secret bytes for the hashes. `faults`: as of `DiskTables`, and
+    it must not have a folder yet. Raises as `DiskTables` does.
     """
 
-    def __init__(self, home: Path, *, origin: str, identity: bytes, key: bytes) -> None:
+    def __init__(self, home: Path, *, origin: str, identity: bytes, key: bytes, faults: Faults | None = None) -> None:
         self._origin = origin
         self._at, self._last = float("-inf"), dict[TopicPartition, int]()
-        self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT)
+        self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT, faults=faults)
         try:
             self._open()
         except SpoiltError:
             self.anew(reason="spoilt")
 
     @classmethod
-    def of(cls, settings: Settings) -> KeptFacts:
+    def of(cls, settings: Settings, faults: Faults) -> KeptFacts:
         """The facts in the folder of the settings, for the topics that the broker has now.
 
         Raises UsageError (2) without a master key, UnavailableError (3) without a broker or a disk.
@@ -67,7 +69,7 @@ class KeptFacts:
             "unicode": characters.VERSION,
             "key": blake2b(key, digest_size=16).hexdigest(),
         }
-        return cls(Path(settings.data), origin=settings.group, identity=canonical(said), key=key)
+        return cls(Path(settings.data), origin=settings.group, identity=canonical(said), key=key, faults=faults)
 
     @property
     def spoilt(self) -> list[str]:

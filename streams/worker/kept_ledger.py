@@ -2,21 +2,28 @@
 
 The topic stays the truth. Changes go into the copy once their transactions are acknowledged, and all of a cut or
 none. What a failed turn has changed is forgotten with the turn. Salts are never in a copy.
+
+A disk may take long, or hang. So each copy has a thread that does all work on its file, one thing after the other. It
+closes the file at last, and nobody else can have the file before. A turn waits for the thread only while it needs it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 import structlog
 
 from gatekeeper.disk.disk_table import Changes, DiskTable
 from gatekeeper.disk.disk_tables import DiskTables, forget
+from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import IntegrityError, RestartError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
@@ -27,13 +34,17 @@ from streams.client import admin
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """The form of the tables. Another number makes the copies anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 8 << 20
 """A commit to the disk is due after so many seconds, or as soon as so many bytes wait."""
+CLOSE_SECONDS = 5.0
+"""Seconds for which the end of a turn waits for the disk. The next turn then makes another copy, beside this one."""
 TABLES = ("people", "others", "waits", "dead")
+STATE = "state"
 Cut = Sequence[tuple[DiskTable, Changes]]
+T = TypeVar("T")
 
 
 class Misfit(Exception):
@@ -63,21 +74,36 @@ class CopyPosition:
 
 
 class KeptLedger:
-    """The copy of one partition, open. `keep_ms`: age in milliseconds up to which it may be used."""
+    """The copy of one partition, from `open` to `close`.
 
-    def __init__(self, number: int, tables: DiskTables, keep_ms: int) -> None:
-        self.tables = tables
-        self._number, self._keep_ms = number, keep_ms
+    `make`: opens its tables. `keep_ms`: age in milliseconds up to which it may be used.
+    """
+
+    tables: DiskTables
+    """The tables, once they are open."""
+
+    def __init__(self, number: int, make: Callable[[], DiskTables], keep_ms: int) -> None:
+        self._number, self._make, self._keep_ms = number, make, keep_ms
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"ledger-{number}")
         self._at = float("-inf")
         self._written: int | None = None
         self._writing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Opens the copy, or makes it. Raises as `DiskTables` does."""
+
+        def opened() -> None:
+            self.tables = self._make()
+            self._make_tables()
+
+        await self._done(opened)
 
     def demand_copied(self, begin: int, end: int) -> CopyPosition:
         """The transaction up to which the copy goes; raises Misfit if the copy is incomplete, or not of this log.
 
         `begin`, `end`: the bounds of the partition of `ledger`.
         """
-        copied = CopyPosition.decode(self.tables.table("state").get("at"))
+        copied = CopyPosition.decode(self.tables.table(STATE).get("at"))
         if copied is None:
             raise Misfit("incomplete")
         if not begin <= copied.ledger < end:
@@ -94,16 +120,27 @@ class KeptLedger:
             raise Misfit("old")
         self._written = written
 
-    def demand_whole(self) -> None:
-        """Raises Misfit if a name is missing or damaged. It reads all names, so call it in a thread."""
-        if not all(self.tables.table(name).whole() for name in TABLES):
-            raise Misfit("names")
+    async def demand_whole(self) -> None:
+        """Raises Misfit if the disk does not give the whole file, or not the names and hashes that were written."""
 
-    def anew(self, reason: str) -> None:
+        def why_not() -> str | None:
+            if not self.tables.readable:
+                return "unreadable"
+            return None if all(self.tables.table(name).whole() for name in TABLES) else "names"
+
+        if (reason := await self._done(why_not)) is not None:
+            raise Misfit(reason)
+
+    async def anew(self, reason: str) -> None:
         """Empties the copy. The tables that were handed out are void."""
         log.info("ledger_made_anew", partition=self._number, reason=reason)
-        self.tables.wipe()
+
+        def emptied() -> None:
+            self.tables.wipe()
+            self._make_tables()
+
         self._written = None
+        await self._done(emptied)
 
     async def fill(self) -> None:
         """Commits what was read from the topic, once it is much. The copy is complete with the next `write` only.
@@ -112,12 +149,12 @@ class KeptLedger:
         """
         self.demand_sound()
         if self.tables.changed_bytes >= COMMIT_BYTES:
-            await asyncio.to_thread(self.tables.commit, self.tables.cut())
+            await self._done(partial(self.tables.commit, self.tables.cut()))
 
     def demand_sound(self) -> None:
         """Raises RestartError (70) if a value was found that is not as it was written."""
         if self.tables.spoilt:
-            raise RestartError("error.ledger_copy", folder=self.tables.folder)
+            raise RestartError("error.copy_damaged", folder=self.tables.folder)
 
     def heed_broker(self, appended: int) -> None:
         """Gives the copy up if it was too old after all. The worker's clock may have been wrong before.
@@ -146,33 +183,52 @@ class KeptLedger:
 
     def write(self, cut: Cut, copied: CopyPosition) -> None:
         """Begins to write the changes; call it once their transaction is acknowledged, which is `copied`."""
-        state = self.tables.table("state")
+        state = self.tables.table(STATE)
 
         def commit() -> None:
             if not self.tables.there:
-                raise RestartError("error.ledger_copy", folder=self.tables.folder)
+                raise RestartError("error.copy_damaged", folder=self.tables.folder)
             self.tables.commit([*cut, (state, {"at": copied.encode()})])
 
-        self._writing = asyncio.create_task(asyncio.to_thread(commit))
+        self._writing = asyncio.create_task(self._done(commit))
 
     async def close(self) -> None:
-        """Lets the copy go. What was not written is lost."""
-        if self._writing is not None:
-            await asyncio.gather(self._writing, return_exceptions=True)
-        self.tables.close()
+        """Lets the copy go. What was not written is lost.
+
+        A disk that hangs is not waited for. The thread closes the copy later, and its folder stays locked until then.
+        """
+        closing = asyncio.create_task(self._closed())
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        if not closing.done():
+            log.error("ledger_disk_hangs", partition=self._number)
+
+    async def _closed(self) -> None:
+        if self._writing is not None and not self._writing.done():
+            await asyncio.wait({self._writing})
+        await self._done(lambda: self.tables.close() if hasattr(self, "tables") else None)
+        self._thread.shutdown(wait=False)
+
+    def _make_tables(self) -> None:
+        for name in (*TABLES, STATE):
+            self.tables.table(name)
+
+    async def _done(self, work: Callable[[], T]) -> T:
+        """The result of `work` in the thread of the copy. It goes on there even if the caller is cancelled."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
 class KeptLedgers:
     """Opens the copies of partitions. They are below `home`, in a folder for each partition.
 
     `identity`: the system that the entries are of. `key`: secret bytes for the hashes. `keep_ms`: as of `KeptLedger`.
+    `faults`: as of `DiskTables`.
     """
 
-    def __init__(self, home: Path, *, identity: bytes, key: bytes, keep_ms: int) -> None:
-        self._home, self._identity, self._key, self._keep_ms = home, identity, key, keep_ms
+    def __init__(self, home: Path, *, identity: bytes, key: bytes, keep_ms: int, faults: Faults | None = None) -> None:
+        self._home, self._identity, self._key, self._keep_ms, self._faults = home, identity, key, keep_ms, faults
 
     @classmethod
-    def of(cls, settings: Settings) -> KeptLedgers:
+    def of(cls, settings: Settings, faults: Faults) -> KeptLedgers:
         """The copies in the folder of the settings, for the topics that the broker has now.
 
         Raises UsageError (2) without a master key, UnavailableError (3) without a broker.
@@ -187,15 +243,15 @@ class KeptLedgers:
         }
         # Kafka forgets a deletion after that time, and the copy would revive the entry
         keep_ms = int(admin.setting(settings, "ledger", "delete.retention.ms")) // 2
-        return cls(Path(settings.data) / "ledger", identity=canonical(said), key=key, keep_ms=keep_ms)
+        return cls(Path(settings.data) / "ledger", identity=canonical(said), key=key, keep_ms=keep_ms, faults=faults)
 
-    def open(self, number: int) -> KeptLedger:
-        """The copy of a partition. Copies that are too old, and that nobody uses, are deleted.
-
-        Raises as `DiskTables` does.
-        """
-        for home in self._home.glob("*"):
-            forget(home, seconds=self._keep_ms / 1000)
+    def of_partition(self, number: int) -> KeptLedger:
+        """The copy of a partition, not open yet. Its `open` deletes copies that are too old, and that nobody uses."""
         home, identity = self._home / str(number), b"%b/%d" % (self._identity, number)
-        tables = DiskTables(home, identity=identity, key=self._key, spoilt=SPOILT, what="ledger")
-        return KeptLedger(number, tables, self._keep_ms)
+
+        def make() -> DiskTables:
+            for other in self._home.glob("*"):
+                forget(other, seconds=self._keep_ms / 1000)
+            return DiskTables(home, identity=identity, key=self._key, spoilt=SPOILT, what="ledger", faults=self._faults)
+
+        return KeptLedger(number, make, self._keep_ms)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -48,14 +47,14 @@ async def _continued(
         if known is None or sha256(known.value or b"").hexdigest() != copied.head.prev:
             raise Misfit("manifest")
         copy.demand_young(known.timestamp, now)
-        await asyncio.to_thread(copy.demand_whole)
+        await copy.demand_whole()
         found = Ledger(copy.tables)
         await _read(probe, tp, copied.ledger, found.apply, copy)
         _demand_same_history(found.written, copied.head)
         if copy.tables.spoilt:
             raise Misfit("spoilt")
     except (Misfit, SpoiltError) as why:
-        copy.anew(str(why))
+        await copy.anew(str(why))
         return None
     log.info("ledger_continued", partition=number, first=copied.ledger)
     return found

@@ -16,6 +16,7 @@ import structlog
 from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 
+from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
 from streams.client import admin, people, progress
@@ -91,8 +92,9 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     await asyncio.to_thread(admin.demand, settings)
     await asyncio.to_thread(progress.demand_mode, settings)
     await asyncio.to_thread(people.demand, settings)
-    kept = await asyncio.to_thread(KeptFacts.of, settings) if settings.data else None
-    ledgers = await asyncio.to_thread(KeptLedgers.of, settings) if settings.data else None
+    faults = Faults()
+    kept = await asyncio.to_thread(KeptFacts.of, settings, faults) if settings.data else None
+    ledgers = await asyncio.to_thread(KeptLedgers.of, settings, faults) if settings.data else None
     app = create_app(settings, kept=kept, ledgers=ledgers)
 
     async def readiness() -> Mapping[str, Any]:

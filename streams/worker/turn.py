@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
-from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.structs import OffsetAndMetadata
 
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
@@ -24,12 +21,11 @@ from streams.worker.batch import PartitionJudge
 from streams.worker.batch_input import BatchInput, Restart, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
-from streams.worker.group_offsets import GroupOffsets
+from streams.worker.commits import Commits
 from streams.worker.intake import InputRange, Intake, arrival
-from streams.worker.kept_ledger import CopyPosition, KeptLedger
+from streams.worker.kept_ledger import KeptLedger
 from streams.worker.reevaluation import ReevaluationQueue
 from streams.worker.takeover import TakeOver, refuse_hanging
-from streams.worker.transaction import Transaction
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -40,7 +36,6 @@ SILENT_SECONDS = 6 * 3600.0
 """Seconds after which an idle partition writes its head. Kafka closes a segment of the ledger, and so can delete erased
 data, only if something is written after it.
 """
-DRAIN_SECONDS = 3.0
 CLOSE_SECONDS = 2.0
 CLOCK_RETRY_SECONDS = 5.0
 LATE_SECONDS = 1.0
@@ -57,17 +52,13 @@ class Turn:
     def __init__(self, number: int, context: WorkerContext) -> None:
         self.waits_for: str | None = "take_over"
         """The cause why nothing is judged at the moment; None when all is well."""
-        self.head: Head | None = None
-        """The partition's position; None until the ledger has been read, or if there was none."""
-        self._committed: Head | None = None
-        self._commits = 0
         self._number, self._context = number, context
         self._sends = TopicPartition(context.settings.topic("sends"), number)
         self._review = TopicPartition(context.settings.topic("review"), number)
         self._probe = offsets.Probe(context.clients.reader(), context.followers.ends)
         self._writer = context.clients.producer(number)
+        self._commits = Commits(context, self._writer)
         self._copy: KeptLedger | None = None
-        self._group = GroupOffsets(asyncio.get_running_loop().time)
         self._arrived = asyncio.Event()
         self._intake = Intake[ConsumerRecord](self._sends, self._probe, context.credit, context.seek, self._arrived)
         self._acts = Acts(context.settings, number, context.clients, context.followers.ends)
@@ -82,7 +73,6 @@ class Turn:
         )
         self._left: InputRange[ActRecord] | None = None
         """Acts taken but not judged yet: the first concerns a campaign whose clearances are not done."""
-        self._committing: asyncio.Task[None] | None = None
         self._late = False
         """True if the facts did not arrive when last waited for."""
 
@@ -94,12 +84,13 @@ class Turn:
         """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
         await started(self._writer, self._probe, self._acts)
         if self._context.ledgers is not None:
-            self._copy = self._context.ledgers.open(self._number)
+            self._copy = self._commits.copy = self._context.ledgers.of_partition(self._number)
+            await self._copy.open()
         taking = TakeOver(self._number, self._context, self._probe, self._copy)
         try:
             past = await taking.past()
         finally:
-            self.head = taking.head
+            self._commits.head = taking.head
         self._judge = PartitionJudge(
             self._number, self._context, ledger=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
@@ -110,9 +101,14 @@ class Turn:
         log.info("partition_owned", partition=self._number, offset=past.head.sends)
 
     @property
+    def head(self) -> Head | None:
+        """The partition's position; None until the ledger has been read, or if there was none."""
+        return self._commits.head
+
+    @property
     def worked(self) -> bool:
         """Tells whether anything was committed after the take-over."""
-        return self._commits > 1
+        return self._commits.count > 1
 
     @property
     def failing(self) -> bool:
@@ -122,38 +118,34 @@ class Turn:
     @property
     def clean(self) -> bool:
         """Tells whether the whole ledger is committed, so that `work` may continue at the same place."""
-        return self.waits_for != "take_over" and not self._judge.broken and self._judge.head is self._committed
+        return self.waits_for != "take_over" and not self._judge.broken and self._judge.head is self.head
 
     async def work(self) -> None:
         """Judges and commits incoming records, from the head on; ends only by an error or a cancellation."""
         loop = asyncio.get_running_loop()
-        head, self._left, self._broken = self._judge.head, None, loop.create_future()
+        head, self._left, failed = self._judge.head, None, self._commits.watched()
         await self._intake.begin(head.sends)
         await self._act_intake.begin(head.acts)
         self._touched.everybody()  # includes people who were taken before and not judged
         tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge_batches())]
         self.waits_for = None
         try:
-            await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
-            await self._settled()  # raises the error of a failed commit
-            for one in (*tasks, self._broken):
+            await asyncio.wait({*tasks, failed}, return_when=asyncio.FIRST_COMPLETED)
+            await self._commits.settled()  # raises the error of a failed commit
+            for one in (*tasks, failed):
                 if one.done():
                     one.result()
         finally:
             self.waits_for = "rebalance"
-            self._broken.cancel()
             for task in tasks:
                 task.cancel()
-            if self._committing is not None:  # the commit may be done in a moment
-                await asyncio.wait({self._committing}, timeout=DRAIN_SECONDS)
+            await self._commits.drained()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def end(self) -> None:
         """Releases the partition: nothing of this turn is sent any more."""
         self._touched.stop()
-        if self._committing is not None:
-            self._committing.cancel()  # abandoned: the next epoch aborts it, or finds it committed
-            await asyncio.gather(self._committing, return_exceptions=True)
+        await self._commits.abandon()
         for close in (self._writer.stop, self._probe.stop, self._acts.stop):
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -164,13 +156,13 @@ class Turn:
     async def note(self, text: str) -> None:
         """Writes a note beside the group's offset of `sends`: the reason why the partition is refused."""
         offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
-        await self._show_offsets({self._sends: offset}, text)
+        await self._commits.note({self._sends: offset}, text)
 
     async def _judge_batches(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             if not self._waiting:
-                await arrival(self._arrived, self._group.seconds)
+                await arrival(self._arrived, self._commits.seconds)
             if self._waiting:
                 await self._context.departures.next()  # chunks that come meanwhile are judged together
             acts = await self._next_acts()
@@ -184,43 +176,20 @@ class Turn:
             if self._copy is not None:
                 self._copy.demand_sound()  # the walk to those whom a fact touches may have met a spoilt value
             if batch.empty and not due:
-                await self._show()
+                await self._commits.show()
                 continue
             fresh = await self._ready(batch)
             transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
-            if self._copy is not None:
-                self._copy.demand_sound()  # else a recall may be missing, by an entry that was not found
             if transaction is None:
                 continue
             self._written_at = loop.time()
             self._intake.written(sends)
             self._act_intake.written(acts)
-            await self._settled()
+            await self._commits.settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
-            self._begin_commit(self._commit(transaction, position, self._judge.head))
+            self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
             if not self._waiting:
-                await self._settled()
-
-    async def _show(self) -> None:
-        """Writes the group's offsets alone, if traffic has ended since they last rode along."""
-        if left := self._group.left():
-            await self._settled()
-            self._begin_commit(self._show_offsets(left))
-            await self._settled()
-
-    async def _show_offsets(self, position: Mapping[TopicPartition, int], note: str = "") -> None:
-        offsets = {tp: OffsetAndMetadata(offset, note) for tp, offset in position.items()}
-        await self._writer.commit([], offsets, self._context.settings.group)
-
-    def _begin_commit(self, commit: Coroutine[Any, Any, None]) -> None:
-        self._committing = asyncio.create_task(commit)
-        self._committing.add_done_callback(self._heed)
-
-    def _heed(self, commit: asyncio.Task[None]) -> None:
-        """Ends the work if a commit failed, whatever the task awaits at the moment."""
-        failed = not commit.cancelled() and commit.exception() is not None
-        if failed and not self._broken.done():
-            self._broken.set_result(None)
+                await self._commits.settled()
 
     async def _next_acts(self) -> InputRange[ActRecord]:
         """The acts that are left, followed by those that came since: a cancellation may end the former."""
@@ -229,11 +198,6 @@ class Turn:
         if len(self._left.records) >= CHUNK_RECORDS:
             return self._left
         return self._left.before(await self._act_intake.next_batch(self._context.pace.records))
-
-    async def _settled(self) -> None:
-        """Waits until the last transaction has committed; shielded, because a revocation must not interrupt it."""
-        if self._committing is not None:
-            await asyncio.shield(self._committing)
 
     @property
     def _waiting(self) -> bool:
@@ -252,7 +216,7 @@ class Turn:
                 self.waits_for = "clock"
                 log.error("clock_off", partition=self._number, off_by_ms=context.clock.off_by)
                 await asyncio.sleep(CLOCK_RETRY_SECONDS)
-                await self._settled()
+                await self._commits.settled()
                 await self._measure_clock()
             self.waits_for = None
             if batch.needs_facts(self._context.counts):
@@ -278,7 +242,7 @@ class Turn:
             wanted |= ledger.waiting(name, self._context.clock.now(), answered=answered(store, ledger, name))
         if not wanted:
             return []
-        await self._settled()
+        await self._commits.settled()
         found = await offsets.named(self._probe, self._review, ID, wanted)
         if len(found) < len(wanted):  # the youngest of them may exist, but not be visible yet
             await refuse_hanging(self._probe, self._review)
@@ -292,27 +256,6 @@ class Turn:
         acts: InputRange[ActRecord] = InputRange(head.acts, head.acts)
         transaction = self._judge.gathered(sends, acts, [], head.at, self._context.clock.now(), restart=restart)
         self._written_at = asyncio.get_running_loop().time()
-        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judge.head)
-
-    def _commit(
-        self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head
-    ) -> Coroutine[Any, Any, None]:
-        """Commits what was gathered last. Its changes are cut at once, before more is judged."""
-        copy, cut = self._copy, None
-        if copy is not None:
-            copy.demand_sound()
-            cut = copy.cut(asyncio.get_running_loop().time())
-
-        async def committed() -> None:
-            ledger = self._judge.ledger
-            begins = await transaction.commit(self._group.riding(position), self._context.clock)
-            self.head = self._committed = head
-            self._commits += 1
-            if ledger.review is not None and begins.get("review", -1) >= 0:
-                ledger.review = begins["review"]
-            if copy is not None and self._context.clock.appended is not None:
-                copy.heed_broker(self._context.clock.appended)
-            if copy is not None and cut is not None:
-                copy.write(cut, CopyPosition(head, begins["ledger"], begins["manifests"]))
-
-        return committed()
+        position = {self._sends: sends.to, self._acts.tp: acts.to}
+        self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
+        await self._commits.settled()

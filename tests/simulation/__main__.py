@@ -23,7 +23,18 @@ TRACED = 3
 MODULES = tuple(
     f"streams.worker.{name}"
     for name in (
-        *("acts", "batch", "batch_input", "clock", "dead_facts", "departures", "facts", "gate", "group_offsets"),
+        *(
+            "acts",
+            "batch",
+            "batch_input",
+            "clock",
+            "commits",
+            "dead_facts",
+            "departures",
+            "facts",
+            "gate",
+            "group_offsets",
+        ),
         *(
             "intake",
             "kept_ledger",

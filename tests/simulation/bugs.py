@@ -20,6 +20,7 @@ from streams.client.producer import Producer
 from streams.worker import batch, ledger_reader
 from streams.worker.batch import PartitionJudge
 from streams.worker.clock import Clock
+from streams.worker.commits import Commits
 from streams.worker.facts import Followers
 from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import Intake
@@ -351,7 +352,7 @@ def uncertain_memory(patch: pytest.MonkeyPatch) -> None:
 def offsets_only_with_traffic(patch: pytest.MonkeyPatch) -> None:
     """The group's offsets are not written once more when traffic ends."""
     patch.setattr(GroupOffsets, "seconds", None)
-    patch.setattr(Turn, "_show", lambda self: asyncio.sleep(0))
+    patch.setattr(Commits, "show", lambda self: asyncio.sleep(0))
 
 
 @planted

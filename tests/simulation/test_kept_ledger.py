@@ -57,7 +57,8 @@ class World:
 
     async def copy(self, *written: entries.Entry) -> None:
         """Commits entries and writes them to the copy."""
-        copy = self.ledgers.open(0)
+        copy = self.ledgers.of_partition(0)
+        await copy.open()
         kept = Ledger(copy.tables)
         for entry in written:
             kept.state.put(entry)
@@ -70,7 +71,8 @@ class World:
         """Returns what a take-over with the copy knows, as one without does, and whether the copy was used."""
         network, found = Network(self.kafka, Random(1)), []
         probe = offsets.Probe(Reader(network, {}), Ends(network, {}))  # type: ignore[arg-type]
-        copy = self.ledgers.open(0)
+        copy = self.ledgers.of_partition(0)
+        await copy.open()
         used: list[bool] = []
         right = copy.anew
         copy.anew = lambda reason: (used.append(False), right(reason))[1]  # type: ignore[method-assign]

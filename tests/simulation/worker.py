@@ -72,16 +72,17 @@ class Ledgers(KeptLedgers):
 
     opened: tuple[KeptLedger, ...] = ()
 
-    def open(self, number: int) -> KeptLedger:
-        """Opens the copy of a partition."""
-        copy = super().open(number)
+    def of_partition(self, number: int) -> KeptLedger:
+        """Returns the copy of a partition."""
+        copy = super().of_partition(number)
         self.opened += (copy,)
         return copy
 
     def kill(self) -> None:
         """Ends all that are open; what was not committed is lost."""
         for copy in self.opened:
-            copy.tables.close()
+            if hasattr(copy, "tables"):
+                copy.tables.close()
         self.opened = ()
 
 
