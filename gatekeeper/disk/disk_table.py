@@ -120,7 +120,7 @@ class DiskTable:
         """
         count = total = 0
         try:
-            with self._env.begin(self._db, buffers=True) as rows, rows.cursor() as cursor:
+            with self._env.begin(self._db) as read, read.cursor() as cursor:
                 for key, stored in cursor:
                     count, total = count + 1, total + _sum(key, stored)
             with self._env.begin() as read:
@@ -157,7 +157,7 @@ class DiskTable:
                 had = txn.replace(key, stored, db=self._db)
                 count, total = count + 1, total + _sum(key, stored)
             if had is not None:
-                count, total = count - 1, total - _sum(key, had)
+                count, total = count - 1, total - _sum(key, bytes(had))
         txn.put(self._sum, b"%d %d" % (count, total))
 
     def committed(self) -> None:
@@ -171,6 +171,6 @@ class DiskTable:
         return mac.digest()
 
 
-def _sum(key: bytes | memoryview[int], stored: bytes | memoryview[int]) -> int:
+def _sum(key: bytes, stored: bytes) -> int:
     """The part of a row in the sum of its table: a check of its name and its hash."""
     return crc32(stored[:MAC_BYTES], crc32(key))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import (
@@ -24,8 +23,8 @@ from gatekeeper.ledger.entries import (
     Entry,
     ItemState,
     read_standing,
-    unsalted,
 )
+from gatekeeper.ledger.expiry import Expiry
 from gatekeeper.ledger.marks import Marks
 from gatekeeper.ledger.person_entries import (
     NOTHING_REMEMBERED,
@@ -34,7 +33,6 @@ from gatekeeper.ledger.person_entries import (
     clearance_in,
     concerned,
     key_of,
-    over,
     tokens_in,
     value_of,
     waiting_in,
@@ -43,10 +41,7 @@ from gatekeeper.ledger.salts import Salts
 from gatekeeper.tables import SPOILT, MemoryTables, Tables
 from schemas.codec import canonical
 from schemas.events import Send
-from schemas.topics import DAY_MS
 
-SWEPT = 1_000
-"""People whose entries are looked at for ended ones in one transaction, at most."""
 _KIND = re.compile(rb"[a-z]{1,16}")
 """Pattern of a kind of entry; a key that begins with anything else is foreign, and is not quoted."""
 
@@ -65,14 +60,11 @@ class LedgerState:
         """Everybody has one, most nothing else. They come from a topic of their own."""
         self.marks = Marks()
         self._people = tables.table("people")
+        self.expiry = Expiry(self._people, self.marks, self.salts)
         self._others, self._waits = tables.journal("others"), tables.journal("waits")
         self._looked: tuple[str | None, bytes | None] = (None, None)  # the last person: a send asks several times
-        self._outlived = True  # a lost write may have left salts of erased people
         self._asked: set[bytes] = set()
         self._rejudged: dict[str, None] = {}  # in the order of their items on `review`: read in one pass
-        self._walk: Iterator[tuple[str, bytes]] | None = None  # looks for ended entries
-        self._next: str | None = None  # the person with whom it goes on
-        self._swept = -1  # the day before which everything has ended that the walks have passed
         self._begin()
 
     def _begin(self) -> None:
@@ -144,8 +136,8 @@ class LedgerState:
         lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
         if entry.value is not None:
             lines.append(name + entry.value)
-            if entry.until is not None and entry.until // DAY_MS < self._swept:
-                self._swept = entry.until // DAY_MS
+            if entry.until is not None:
+                self.expiry.note(entry.until)
         left = b"\n".join(lines) if lines else None
         if left is not None:
             self._people[owner] = left
@@ -269,37 +261,6 @@ class LedgerState:
         _, owner, rest = clearance.key.split(b"/", 2)
         (line,) = (each for each in self._lines(owner.decode()) if each.startswith(b"clear/%b " % rest))
         return Entry(clearance.key, canonical(value_of(line) | noted), clearance.until)
-
-    def due(self, at: int, limit: int) -> list[Entry]:
-        """Deletions of at most `limit` entries that no longer matter; those of a day once the day is over."""
-        found = self.marks.due(at, limit)
-        if self._outlived:
-            found += map(unsalted, self.salts.outlived[: limit - len(found)])
-            self._outlived = bool(self.salts.outlived)
-        if self._walk is None and self._swept < at // DAY_MS:
-            self._walk, self._swept = self._people.walk(), at // DAY_MS
-        for owner in self._ended(at):
-            done = [Entry(key_of(owner.encode(), line), None) for line in self._lines(owner) if over(line, at)]
-            if found and len(found) + len(done) > limit:
-                self._next = owner
-                break
-            found += done
-        return list(dict.fromkeys(found))
-
-    def _ended(self, at: int) -> Iterator[str]:
-        """Yields those of the next SWEPT people of the walk who have an ended entry."""
-        if self._next is not None:
-            owner, self._next = self._next, None
-            yield owner
-        if self._walk is None:
-            return
-        looked = 0
-        for owner, lines in islice(self._walk, SWEPT):
-            looked += 1
-            if any(over(line, at) for line in lines.split(b"\n")):
-                yield owner
-        if looked < SWEPT:
-            self._walk = None
 
     def _lines(self, owner: str) -> list[bytes]:
         lines = self._of(owner)

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -129,9 +129,13 @@ class PartitionJudge:
         self._count_failures(found)
         if not (found or sends.records or acts.records or left or due):
             return None, acts, left
-        transaction = self.gathered(sends, acts, found, at, t0)
+        transaction = self.gathered(sends, acts, found, at, t0, ended=self.ledger.expiry.due(at, TOMBSTONES))
         context.pace.observe(len(found) + len(batch.touched), context.clock.processor() - begun)
         return transaction, acts, left
+
+    def something_ended(self) -> bool:
+        """Looks at the next people for entries that no longer matter, and tells whether there are any to delete."""
+        return self.ledger.expiry.look(max(self._context.clock.now(), self.head.at))
 
     def demand_clock(self, now: int) -> None:
         """Raises IntegrityError (4) if the clock is behind the last decision by more than the policy's skew."""
@@ -211,10 +215,13 @@ class PartitionJudge:
         at: int,
         t0: int,
         *,
+        ended: Sequence[Entry] = (),
         restart: Restart | None = None,
     ) -> Transaction:
         """All outputs of these decisions in one transaction, which moves the head past the batches.
 
+        `ended`: deletions of entries that no longer matter. The first transaction of a turn has none. Only the broker's
+        time of it shows whether the ledger's copy is young enough.
         `restart`: content of the first transaction of a partition that a person lets go on.
         """
         context, settings = self._context, self._context.settings
@@ -227,7 +234,7 @@ class PartitionJudge:
                 transaction.add(entry.topic, entry.key, entry.value)
         for entry in restart.entries if restart else ():
             transaction.add(entry.topic, entry.key, entry.value)
-        for entry in self.ledger.due(at, TOMBSTONES):
+        for entry in ended:
             transaction.add(entry.topic, entry.key, entry.value)
             self.ledger.put(entry)
         if at - self._salted >= PULSE_MS:

@@ -39,7 +39,7 @@ FORMAT = 2
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 8 << 20
 """A commit to the disk is due after so many seconds, or as soon as so many bytes wait."""
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
 """Seconds for which the end of a turn waits for the disk. The next turn then makes another copy, beside this one."""
 TABLES = ("people", "others", "waits", "dead")
 STATE = "state"

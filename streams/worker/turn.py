@@ -37,6 +37,8 @@ SILENT_SECONDS = 6 * 3600.0
 data, only if something is written after it.
 """
 CLOSE_SECONDS = 2.0
+SWEEP_SECONDS = 0.05
+"""Seconds between two looks for ended entries while nothing else is to do."""
 CLOCK_RETRY_SECONDS = 5.0
 LATE_SECONDS = 1.0
 """Seconds after which a partition counts as waiting for facts; the barrier normally takes milliseconds."""
@@ -162,7 +164,8 @@ class Turn:
         loop = asyncio.get_running_loop()
         while True:
             if not self._waiting:
-                await arrival(self._arrived, self._commits.seconds)
+                seconds = SWEEP_SECONDS if self._judge.ledger.expiry.walking else self._commits.seconds
+                await arrival(self._arrived, seconds)
             if self._waiting:
                 await self._context.departures.next()  # chunks that come meanwhile are judged together
             acts = await self._next_acts()
@@ -172,7 +175,7 @@ class Turn:
                 sends = await self._intake.next_batch(self._context.pace.records)
                 touched = self._touched.take(min(TOUCHED, max(2, self._context.pace.records)))
             batch = BatchInput(sends, acts, touched, await self._waiting_of(touched))
-            due = self._something_to_write_down()
+            due = self._something_to_write_down() or (batch.empty and self._judge.something_ended())
             if self._copy is not None:
                 self._copy.demand_sound()  # the walk to those whom a fact touches may have met a spoilt value
             if batch.empty and not due:

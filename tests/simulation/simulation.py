@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.disk import disk_table
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.ledger import state
+from gatekeeper.ledger import expiry
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
@@ -47,7 +47,7 @@ SMALL: tuple[tuple[Any, str, Any], ...] = (
     (batch, "TOMBSTONES", 2),
     (turn, "TOUCHED", 3),
     (reevaluation, "STEP", 4),
-    (state, "SWEPT", 3),
+    (expiry, "SWEPT", 3),
     (disk_table, "STEP", 2),
     (kept_ledger, "COMMIT_SECONDS", 0.3),
     (kept_ledger, "COMMIT_BYTES", 3_000),

@@ -297,7 +297,7 @@ class Desk:
             self._kept(entry)
         self._swept = self.at
         self._places[found.did] = len(self.review)
-        for entry in self.state.due(self.at, 1_000):
+        for entry in self.state.expiry.due(self.at, 1_000):
             self._kept(entry)
         self.all.append(found)
         self.records.append(AuditRecord.model_validate_json(found.audit))

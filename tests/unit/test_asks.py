@@ -216,7 +216,7 @@ def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> Non
     assert desk.act("uphold", item=0) == ("upheld", None)
     assert desk.state.asked == 1
     desk.at += 100 * DAY
-    for entry in desk.state.due(desk.at, 100):
+    for entry in desk.state.expiry.due(desk.at, 100):
         desk.state.put(entry)
     assert desk.state.asked == 0
 

@@ -87,14 +87,14 @@ def test_entries_read_back_then_the_same_is_remembered() -> None:
         assert orjson.loads(about.releases) == said
         assert one.standing("P-1", "D") == standing
         assert one.standing("P-1", "D2") is None
-    assert again.due(AT + 99 * DAY_MS, 100) == first.due(AT + 99 * DAY_MS, 100)
+    assert again.expiry.due(AT + 99 * DAY_MS, 100) == first.expiry.due(AT + 99 * DAY_MS, 100)
 
 
 def test_days_over_then_what_ended_in_them_is_due_at_most_so_many_at_a_time_and_asks_stay() -> None:
     found = held(*(cleared(recipient_id=f"P-{number}") for number in range(25)), entries.ask("P-1", "Q", {}))
-    assert found.due(AT, 10) == []
+    assert found.expiry.due(AT, 10) == []
     swept = []
-    while due := found.due(AT + 3 * DAY_MS, 10):
+    while due := found.expiry.due(AT + 3 * DAY_MS, 10):
         assert len(due) <= 10
         for entry in due:
             found.put(entry)
@@ -106,8 +106,8 @@ def test_days_over_then_what_ended_in_them_is_due_at_most_so_many_at_a_time_and_
 
 def test_entry_renewed_then_the_day_of_the_first_takes_nothing_out() -> None:
     found = held(cleared(), cleared(until=AT + 9 * DAY_MS))
-    assert found.due(AT + 3 * DAY_MS, 10) == []
-    assert len(found.due(AT + 11 * DAY_MS, 10)) == 1
+    assert found.expiry.due(AT + 3 * DAY_MS, 10) == []
+    assert len(found.expiry.due(AT + 11 * DAY_MS, 10)) == 1
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,9 @@ def test_a_salt_that_outlives_its_erasure_by_a_lost_write_then_it_is_not_used_an
         state.put(entry)
     assert (state.salts.of(b"P-1"), state.salts.of(b"P-2")) == (None, bytes(16) + b"1")
     for gone in (b"P-1", b"P-3"):
-        assert state.due(9, 1) == [entries.unsalted(gone)]
+        assert state.expiry.due(9, 1) == [entries.unsalted(gone)]
         state.put(entries.unsalted(gone))
-    assert state.due(9, 1) == []
+    assert state.expiry.due(9, 1) == []
 
 
 def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> None:

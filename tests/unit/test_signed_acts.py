@@ -73,7 +73,7 @@ def test_copy_behind_an_act_that_waited_for_hours_then_it_is_refused_too(desk: O
     for offset in (1, 2):
         record = Record("mail.acts.v1", 3, offset, desk.at, None, orjson.dumps(act))
         judged = desk.asked(record, None, later)
-        for entry in (*judged.entries, *desk.state.due(later.at, 100)):
+        for entry in (*judged.entries, *desk.state.expiry.due(later.at, 100)):
             desk.state.put(entry)
         codes.append(orjson.loads(judged.audit)["act"]["code"])
     assert codes == [None, "seen_before"]
