@@ -22,7 +22,7 @@ ALLOWED = frozenset(
         "clear", "confirm", "review", "block", "codes",
         "producer", "transaction", "command",
         "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms", "process",
-        "folder", "bytes",
+        "folder", "bytes", "endpoint", "webhook", "answer", "tries",
     }
 )  # fmt: skip
 FOREIGN = {

@@ -115,6 +115,13 @@ class Settings(BaseSettings):
         "", description="address of the service for its callers; empty: the one that they used"
     )
     serve_client_ca: str = Field("", description="file of the CA of callers' certificates; empty: none is asked for")
+    webhooks: str = Field("", description="file of the endpoints to which events are posted")
+    webhooks_data: str = Field(
+        ".gatekeeper/webhooks", description="folder of the events to post, with the positions in the topics"
+    )
+    webhooks_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8649, description="port of its /healthz and /readyz, on GATEKEEPER_HTTP_HOST; 0 takes a free one"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
 
     @property

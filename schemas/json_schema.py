@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from schemas.topics import TOPICS, Topic
 from schemas.values import Model
+from schemas.webhooks import WEBHOOKS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Document = dict[str, Any]
@@ -98,13 +99,15 @@ def headers_schema(topic: Topic) -> Document:
 
 
 def documents() -> dict[str, Document]:
-    """Each JSON Schema by the name of its file, without `.json`: `sends`, `sends.headers`, and so on."""
+    """Each JSON Schema by the name of its file without `.json`: `sends`, `sends.headers`, `webhook.recall`."""
     found = {}
     for name, topic in TOPICS.items():
         if topic.model is not None:
             found[name] = value_schema(topic)
         if topic.headers is not None:
             found[f"{name}.headers"] = headers_schema(topic)
+    for kind, model in WEBHOOKS.items():
+        found[f"webhook.{kind}"] = _document(f"webhook.{kind}", model, f"The body of the webhook {kind}.")
     return found
 
 

@@ -54,6 +54,7 @@ Part = Literal[
     "inquiry",
     "serve",
     "witness",
+    "webhooks",
 ]
 """A part of the gate, or of the company, that has a user of its own on the broker."""
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -116,10 +117,10 @@ _ACCESS: Mapping[str, tuple[str, str]] = {
     "cleared": ("worker", "office console mailer handoff sealer auditor"),
     "review": ("worker", "worker office console sealer auditor"),
     "confirmations": ("worker", "worker mailer sealer auditor"),
-    "recalls": ("worker", "office console mailer handoff sealer auditor"),
-    "audit": ("worker", "worker office console handoff sealer auditor inquiry serve"),
+    "recalls": ("worker", "office console mailer handoff sealer auditor webhooks"),
+    "audit": ("worker", "worker office console handoff sealer auditor inquiry serve webhooks"),
     "manifests": ("worker", "worker office console sealer auditor monitor"),
-    "ledger": ("worker", "worker office console sealer auditor monitor serve"),
+    "ledger": ("worker", "worker office console sealer auditor monitor serve webhooks"),
     "salts": ("worker", "worker inquiry"),
     "deadletter": ("worker", "office sealer auditor monitor"),
 }

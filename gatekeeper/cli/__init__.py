@@ -48,6 +48,7 @@ HEADINGS = {
         "schema": "schema",
         "worker": "worker",
         "serve": "serve",
+        "webhooks": "webhooks",
         "status": "status",
         "partition": "partition",
         "deadletter": "deadletter",

@@ -15,7 +15,10 @@ from gatekeeper.service.intake import STATED
 from gatekeeper.service.problem import MEDIA
 from gatekeeper.service.request_lines import JSON, NDJSON
 from schemas.events import Send
+from schemas.json_schema import Published, examples
 from schemas.topics import TOPICS
+from schemas.values import Model
+from schemas.webhooks import WEBHOOK_HEADERS, WEBHOOKS
 
 _REF = "#/components/schemas/{model}"
 _SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}, "certificate": {"type": "mutualTLS"}}
@@ -70,8 +73,26 @@ def document(app: FastAPI) -> dict[str, Any]:
                         answer["content"] = {MEDIA: {"schema": {"$ref": _REF.format(model="ProblemAnswer")}}}
         found["components"]["securitySchemes"] = _SECURITY
         found["security"] = [{"bearer": []}, {"certificate": []}]
+        found["webhooks"] = {kind: {"post": _webhook(kind, model, schemas)} for kind, model in WEBHOOKS.items()}
         app.openapi_schema = found
     return app.openapi_schema
+
+
+def _webhook(kind: str, model: type[Model], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The request that `gatekeeper webhooks` makes of an endpoint (Standard Webhooks); adds its schemas."""
+    own = TypeAdapter(model).json_schema(ref_template=_REF, schema_generator=Published)
+    schemas.update(own.pop("$defs", {}))
+    schemas[model.__name__] = own
+    given = [{"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in WEBHOOK_HEADERS]
+    content = {JSON: {"schema": {"$ref": _REF.format(model=model.__name__)}, "example": examples()[model.__name__]}}
+    return {
+        "operationId": f"webhook_{kind.replace('.', '_')}",
+        "summary": own["description"],
+        "parameters": given,
+        "requestBody": {"required": True, "content": content},
+        "responses": {"2XX": {"description": "taken"}, "410": {"description": "no more events"}},
+        "security": [],
+    }
 
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Right:
 
 COMPARES: tuple[Part, ...] = ("worker", "office", "auditor", "monitor")
 """Parts that compare all topics with the registry. They see settings and ends of each topic, and no record by that."""
-SEES_WORKERS: tuple[Part, ...] = ("office", "auditor", "monitor")
+SEES_WORKERS: tuple[Part, ...] = ("office", "auditor", "monitor", "webhooks")
 """Parts that see the workers' group: its members and offsets."""
 COMMITS: tuple[Part, ...] = ("office", "console", "manager", "handoff")
 """Parts that write several records in one transaction."""
@@ -53,6 +53,8 @@ def rights(settings: Settings, part: Part) -> list[Right]:
     if part == "worker":
         found.append(Right("group", (settings.group,), ("Read",)))
         found.append(Right("transactional-id", (f"{settings.group}-",), ("Write",), prefixed=True))
+    elif part == "webhooks":  # how many sends there are, and none of them
+        found.append(Right("topic", _names(settings, ("sends",)), ("Describe",)))
     elif part == "sealer":
         found.append(Right("group", (f"{settings.group}.sealer",), ("Read",)))
         found.append(Right("transactional-id", (f"{settings.group}.sealer",), ("Write",)))

@@ -23,8 +23,14 @@ from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.service import service
 from gatekeeper.service.callers import Callers
 from gatekeeper.settings import Settings
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.occurrences import QUIET_MS
+from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.watch import Watch
 from schemas.topics import FACT_TOPICS, PARTS, TOPICS
+from schemas.webhooks import WEBHOOK_TYPES
 from streams.client import broker_access
+from streams.client.reader import Reader
 from streams.client.rights import rights
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
@@ -181,7 +187,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
     wrong = []
     for part in PARTS:
         for command in PAGE.get(part, ()):
-            if command not in (*ALIKE, "worker", "console", "serve", "audit witness"):
+            if command not in (*ALIKE, "worker", "console", "serve", "webhooks run", "audit witness"):
                 done = as_(part, *command.split(), *arguments.pop(command, ()))
                 right = (0, 1, 2, 5) if command in REFUSED else (0, 1, 5)
                 if done.code not in right or "rights" in done.err or "authorized" in done.err:
@@ -250,6 +256,22 @@ def test_the_service_with_its_own_user_then_it_publishes_states_and_answers(
 
     asyncio.run(call())
     assert failures == []
+
+
+def test_webhooks_with_their_own_user_then_everything_is_looked_at(
+    world: World, worker: None, users: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    ours = {name.removeprefix("GATEKEEPER_").lower(): value for name, value in world.environment.items()}
+    settings = Settings(**ours | users["webhooks"])
+    every = Endpoint("all", "https://hooks.example", WEBHOOK_TYPES, (), (), False)
+    outbox, ahead = Outbox(tmp_path), 0
+    watch = Watch(settings, outbox, [every], lambda: int(time.time() * 1000) + ahead)
+    with Reader(settings) as reader:
+        watch.begin(reader)
+        world.put("sends", [("anna", send_to("anna", "hook"))])
+        until(lambda: "e-hook" in world.verdicts(), "a decision")
+        ahead = 2 * QUIET_MS
+        until(lambda: watch.look(reader) and outbox.backlog("all").waiting, "the campaign is decided")
 
 
 def test_each_part_and_topic_then_it_reads_and_writes_what_the_registry_says_and_no_more(

@@ -19,7 +19,7 @@ from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 
 OUTSIDE = {
-    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "STALE_LEADER_TRIALS", "JAVA_HOME"),
+    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "STALE_LEADER_TRIALS", "JAVA_HOME", "SSL_CERT_FILE"),
     *(
         "CONCURRENT_TRANSACTIONS",
         "MESSAGE_TOO_LARGE",

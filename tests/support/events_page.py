@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from schemas import values
 from schemas.json_schema import Document, documents, examples, kinds, title
 from schemas.topics import TOPICS, Topic
+from schemas.webhooks import WEBHOOKS
 
 NAME = "docs/reference/events.md"
 _ELSEWHERE = ("audit", "manifests")
@@ -40,7 +41,7 @@ def events_page() -> str:
     """Returns the page as its file must hold it."""
     page = _Page()
     forms = (f"| {name} | {text} | {pattern} |\n" for name, (text, pattern) in sorted(page.forms.items()))
-    return "".join((_HEAD, *forms, *map(page.topic, TOPICS.values()))).rstrip("\n") + "\n"
+    return "".join((_HEAD, *forms, *map(page.topic, TOPICS.values()), page.webhooks())).rstrip("\n") + "\n"
 
 
 class _Page:
@@ -66,6 +67,14 @@ class _Page:
             for kind in kinds(self.schemas[name])
         ]
         return f"\n## `{topic.name}`\n\nKey: {topic.key}.\n{''.join(parts)}" if parts else ""
+
+    def webhooks(self) -> str:
+        """Returns the section of the bodies that are posted to endpoints."""
+        parts = [
+            self.model(model.__name__, self.schemas[f"webhook.{kind}"], examples()[model.__name__])
+            for kind, model in WEBHOOKS.items()
+        ]
+        return "\n## Webhooks\n\nBodies of requests to endpoints ([how](webhooks.md)).\n" + "".join(parts)
 
     def model(self, name: str, document: Document, example: Document) -> str:
         """Returns the section of a model and of those in it; a line with a link where it has one already."""

@@ -16,6 +16,7 @@ from schemas.codec import Unreadable, decode, encode, parse
 from schemas.json_schema import described, documents, examples
 from schemas.topics import FACT_TOPICS, TOPICS
 from schemas.values import AUDIENCE_PATTERN, Day
+from schemas.webhooks import WEBHOOKS
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.published import faults
 from tests.support.renewed import HOW, stale
@@ -68,6 +69,7 @@ def test_asyncapi_then_it_has_every_topic_but_those_of_the_worker_alone() -> Non
 
 def test_examples_then_each_is_used() -> None:
     used = {kind for _, kind in SAMPLES} | {topic.headers.__name__ for topic in TOPICS.values() if topic.headers}
+    used |= {model.__name__ for model in WEBHOOKS.values()}
     assert examples().keys() == used
 
 
@@ -86,6 +88,14 @@ def test_example_headers_then_model_and_file_take_them(topic: str) -> None:
     value = examples()[model.__name__]
     assert faults(f"{topic}.headers", value) == []
     model.model_validate(value)
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_an_example_webhook_then_model_and_file_take_it(name: str) -> None:
+    model = WEBHOOKS[name]
+    value = examples()[model.__name__]
+    assert faults(f"webhook.{name}", value) == []
+    assert orjson.loads(encode(model.model_validate_json(orjson.dumps(value)))) == value
 
 
 @pytest.mark.parametrize(("name", "kind", "message"), MESSAGES)

@@ -1,0 +1,86 @@
+"""The lane of one endpoint, in which its events are delivered at its own pace. No lane waits for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from gatekeeper.webhooks.delivery import GONE, Answer
+from gatekeeper.webhooks.outbox import Outbox, Owed
+from gatekeeper.webhooks.retries import pause
+
+AT_ONCE = 8
+"""Events under way to one endpoint; one, after it has failed."""
+POLL_SECONDS = 0.5
+"""Seconds between two looks at the queue, which other processes may fill too."""
+log = structlog.get_logger("webhooks")
+
+
+class Post(Protocol):
+    """Posts an event once (`delivery.Deliverer.post`)."""
+
+    async def __call__(self, id_: str, body: bytes, *, now: int) -> Answer:
+        """The outcome."""
+
+
+class Lane:
+    """Delivers to one endpoint. `clock`: milliseconds since the epoch; `chance`: a new number from 0 to 1 each time."""
+
+    def __init__(
+        self, endpoint: str, outbox: Outbox, post: Post, *, clock: Callable[[], int], chance: Callable[[], float]
+    ) -> None:
+        self._endpoint, self._outbox, self._post = endpoint, outbox, post
+        self._clock, self._chance = clock, chance
+        self._failures = 0
+        self._rests_until = 0
+
+    async def run(self) -> None:
+        """Delivers until it is cancelled."""
+        while True:
+            if not await self.round():
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def round(self) -> bool:
+        """Tries what is due, some events at once; True if it tried any.
+
+        After a failure the endpoint rests, longer each time. Then one event tries whether it is back.
+        """
+        now = self._clock()
+        if self._outbox.is_gone(self._endpoint):
+            self._bury(now)
+            return False
+        if now < self._rests_until:
+            return False
+        due = self._outbox.due(self._endpoint, now, 1 if self._failures else AT_ONCE)
+        answers = await asyncio.gather(*(self._post(one.id, one.body, now=now) for one in due))
+        asked = 0.0
+        for one, answer in zip(due, answers, strict=True):
+            if answer.delivered:
+                self._outbox.delivered(one)
+            elif answer.said == GONE:
+                self._bury(self._clock(), answer.said)
+                return True
+            else:
+                asked = max(asked, answer.asked_seconds)
+                self._note(one, answer)
+        if any(answer.delivered for answer in answers):
+            self._failures, self._rests_until = 0, 0
+        elif due:
+            self._failures += 1
+            seconds = max(pause(self._failures, self._chance()), asked)
+            self._rests_until = self._clock() + int(seconds * 1000)
+        return bool(due)
+
+    def _note(self, one: Owed, answer: Answer) -> None:
+        now = self._clock()
+        seconds = max(pause(one.tries + 1, self._chance()), answer.asked_seconds)
+        dead = self._outbox.failed(one, answer.said, now=now, next_=now + int(seconds * 1000))
+        about = {"endpoint": self._endpoint, "webhook": one.id, "answer": answer.said, "tries": one.tries + 1}
+        log.log(40 if dead else 30, "webhook_dead" if dead else "webhook_failed", **about)
+
+    def _bury(self, now: int, answer: str = GONE) -> None:
+        if n := self._outbox.give_up(self._endpoint, answer, now=now):
+            log.error("webhook_gone", endpoint=self._endpoint, n=n)

@@ -1,0 +1,159 @@
+"""The events that follow from records of `recalls` and `audit`, and the tables in the outbox that they are counted in.
+
+Every function writes inside of `Outbox.change`. Times are in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gatekeeper import times
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.outbox import Outbox, event_id
+from schemas.codec import Unreadable, decode
+from schemas.events import Recall
+from schemas.record import Record
+from schemas.topics import DAY_MS
+from schemas.webhooks import (
+    CampaignDecidedWebhook,
+    DeadlineNearWebhook,
+    DecidedCampaign,
+    NearDeadline,
+    RecalledPiece,
+    RecallWebhook,
+)
+
+QUIET_MS = 10 * 60_000
+"""Milliseconds without a new send of a campaign, after which it counts as decided."""
+NEAR_MS = 2 * DAY_MS
+"""Milliseconds before sends are too late in which their deadline is near: from the day before their mail date."""
+CLOSED = ("cleared", "withheld", "upheld", "undone", "recalled")
+"""Outcomes of acts after which an item of the queue waits no more."""
+
+
+class _InputPlace(msgspec.Struct, gc=False):
+    partition: int
+    offset: int
+    timestamp: int
+
+
+class _PrimaryCode(msgspec.Struct, gc=False):
+    code: str
+
+
+class _MailDate(msgspec.Struct, gc=False):
+    mail_date: str | None = None
+
+
+class _ActedItem(msgspec.Struct, gc=False):
+    outcome: str
+    item: str | None = None
+
+
+class _DecidedSend(msgspec.Struct, gc=False):
+    """The fields of an audit record that say which campaign it concerns, and whether a person must act."""
+
+    did: str
+    src: _InputPlace
+    stage: str
+    campaign: str | None
+    verdict: str | None
+    reasons: tuple[_PrimaryCode, ...]
+    mode: str = "live"
+    send: _MailDate | None = None
+    act: _ActedItem | None = None
+
+
+_READER = msgspec.json.Decoder(_DecidedSend)
+
+
+def recalled(outbox: Outbox, record: Record, endpoints: Sequence[Endpoint], *, now: int) -> None:
+    """Queues the event of a record of `recalls`; an unreadable one is passed over."""
+    try:
+        found = decode("recalls", record.key, record.value)
+    except Unreadable:
+        return
+    assert isinstance(found, Recall)
+    names = RecalledPiece.model_fields
+    data = RecalledPiece(**{name: getattr(found, name) for name in names})
+    at = times.instant(times.span(found.at, "UTC").first // 1000)
+    event = RecallWebhook(type="recall", timestamp=at, data=data)
+    outbox.put(event, event_id("recall", found.recall_id), endpoints, now=now, campaign=found.campaign_id)
+
+
+def audited(outbox: Outbox, record: Record, *, zone: str, now: int) -> None:
+    """Counts a record of `audit`: the newest send of its campaign, and the items that wait for people."""
+    try:
+        found = _READER.decode(record.value or b"")
+        due = _due(found, zone)
+    except (*FOREIGN, msgspec.MsgspecError):  # not a worker's record
+        return
+    if found.campaign is None or found.mode != "live":
+        return
+    if found.stage == "intake":
+        place = found.src
+        outbox.db.execute(
+            "INSERT INTO campaign VALUES (?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET last = excluded.last,"
+            " part = excluded.part, offset = excluded.offset"
+            " WHERE (excluded.last, excluded.part, excluded.offset) > (last, part, offset)",
+            (found.campaign, place.timestamp, place.partition, place.offset),
+        )
+    if found.act is not None and found.act.outcome in CLOSED:
+        outbox.db.execute("DELETE FROM item WHERE id = ?", (found.act.item,))
+    if due is not None and due > now and found.send is not None:
+        row = (found.did, found.campaign, found.send.mail_date, due)
+        outbox.db.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?)", row)
+
+
+def _due(found: _DecidedSend, zone: str) -> int | None:
+    """The time after which a withheld send is too late. None without one, or if nobody can act on it."""
+    new = found.stage == "intake" or (found.act is not None and found.act.outcome == "withheld")
+    if not new or found.verdict not in ("confirm", "review") or found.send is None or found.send.mail_date is None:
+        return None
+    if tuple(one.code for one in found.reasons) == INFORMATIONAL:
+        return None
+    return times.span(found.send.mail_date, zone).last // 1000 + 1
+
+
+def undecided(outbox: Outbox, *, begun: int) -> bool:
+    """True if a campaign has sends since the beginning of which no event told that they are decided."""
+    return (
+        outbox.db.execute("SELECT 1 FROM campaign WHERE last >= ? AND told IS NOT last", (begun,)).fetchone()
+        is not None
+    )
+
+
+def decided(outbox: Outbox, endpoints: Sequence[Endpoint], *, begun: int, horizon: int, now: int) -> None:
+    """Queues an event for each campaign whose sends are all decided. `horizon`: all sends before it are."""
+    rows = outbox.db.execute(
+        "SELECT id, last, part, offset FROM campaign WHERE last >= ? AND last + ? <= ? AND told IS NOT last",
+        (begun, QUIET_MS, horizon),
+    ).fetchall()
+    for campaign, last, part, offset in rows:
+        data = DecidedCampaign(campaign_id=campaign, last_send_at=times.instant(last), partition=part, offset=offset)
+        event = CampaignDecidedWebhook(type="campaign.decided", timestamp=times.instant(now), data=data)
+        outbox.put(event, event_id(event.type, campaign, part, offset), endpoints, now=now, campaign=campaign)
+        outbox.db.execute("UPDATE campaign SET told = last WHERE id = ?", (campaign,))
+
+
+def near(outbox: Outbox, endpoints: Sequence[Endpoint], *, now: int) -> None:
+    """Queues an event for each campaign and mail date that is near, if sends wait. New sends make another event.
+
+    It waits until no send of the campaign has come for QUIET_MS, so that its number is no mere beginning.
+    """
+    rows = outbox.db.execute(
+        "SELECT campaign, mail_date, item.due, count(*), part, offset FROM item JOIN campaign ON campaign.id = campaign"
+        " WHERE item.due > ?1 AND item.due <= ?1 + ?2 AND last + ?3 <= ?1 GROUP BY campaign, mail_date",
+        (now, NEAR_MS, QUIET_MS),
+    ).fetchall()
+    for campaign, mail_date, due, waiting, part, offset in rows:
+        if not outbox.news(f"deadline/{campaign}/{mail_date}", f"{part}/{offset}"):
+            continue
+        data = NearDeadline(campaign_id=campaign, mail_date=mail_date, due=times.instant(due), waiting=waiting)
+        event = DeadlineNearWebhook(type="review.deadline_near", timestamp=times.instant(now), data=data)
+        id_ = event_id(event.type, campaign, mail_date, part, offset)
+        outbox.put(event, id_, endpoints, now=now, campaign=campaign)

@@ -1,0 +1,278 @@
+"""The outbox: a SQLite file of events, with a queue for each endpoint and the positions in the topics.
+
+One transaction writes an event together with the position behind its cause. So each event is taken in once, and
+delivered at least once. Several processes may use the file: the one that delivers, and commands.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.retries import GIVE_UP_SECONDS
+from schemas.codec import encode
+from schemas.topics import DAY_MS
+from schemas.values import Model
+
+FILE = "outbox.sqlite"
+KEPT_MS = 30 * DAY_MS
+"""Milliseconds for which dead letters are kept, and events of endpoints that left the file."""
+BUSY_SECONDS = 10.0
+_VERSION = "1"
+_SCHEMA = """
+BEGIN IMMEDIATE;
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
+CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, type TEXT, at INTEGER, body BLOB);
+CREATE TABLE owed (
+    endpoint TEXT, event INTEGER, since INTEGER, next INTEGER, tries INTEGER, answer TEXT,
+    PRIMARY KEY (event, endpoint)
+) WITHOUT ROWID;
+CREATE INDEX owed_next ON owed (endpoint, next, event);
+CREATE TABLE dead (
+    endpoint TEXT, event INTEGER, at INTEGER, tries INTEGER, answer TEXT, PRIMARY KEY (event, endpoint)
+) WITHOUT ROWID;
+CREATE TABLE gone (endpoint TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID;
+CREATE TABLE told (name TEXT PRIMARY KEY, what TEXT) WITHOUT ROWID;
+CREATE TABLE campaign (id TEXT PRIMARY KEY, last INTEGER, part INTEGER, offset INTEGER, told INTEGER) WITHOUT ROWID;
+CREATE TABLE item (id TEXT PRIMARY KEY, campaign TEXT, mail_date TEXT, due INTEGER) WITHOUT ROWID;
+CREATE INDEX item_due ON item (due);
+INSERT INTO about VALUES ('version', '1');
+COMMIT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An event that an endpoint has not taken. `since`, `next`, `at`: milliseconds. `answer`: that of the last try."""
+
+    endpoint: str
+    event: int
+    id: str
+    type: str
+    at: int
+    body: bytes
+    since: int
+    tries: int
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The state of one endpoint. `waiting`: events to deliver; `tried`: those of them that failed before.
+
+    `oldest`: since when one waits; `answer`: that of its last try. `dead`: dead letters. `gone`: since when it answers
+    410. Times are in milliseconds.
+    """
+
+    waiting: int
+    tried: int
+    oldest: int | None
+    answer: str | None
+    dead: int
+    gone: int | None
+
+
+def event_id(kind: str, *fact: object) -> str:
+    """The id of an event, made from its fact alone. It is the same at each delivery."""
+    named = "\0".join(("gate/webhook/1", kind, *map(str, fact)))
+    return f"evt_{sha256(named.encode()).hexdigest()[:32]}"
+
+
+class Outbox:
+    """The file in a folder; one object for each thread. `demand`: it must be there already.
+
+    Raises UnavailableError (3) if the disk refuses, and UsageError (2) for a file of another version, or for none.
+    """
+
+    def __init__(self, folder: Path, *, demand: bool = False) -> None:
+        self.path = folder / FILE
+        if demand and not self.path.exists():
+            raise UsageError("error.webhooks_no_outbox", folder=folder)
+        with self._disk():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.touch(0o600)
+            self.db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = NORMAL")
+            if not self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                self.db.executescript(_SCHEMA)
+        if self.about("version") != _VERSION:
+            raise UsageError("error.webhooks_outbox_other", folder=folder)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all that the block writes, or nothing."""
+        with self._disk():
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+            except BaseException:
+                self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.DatabaseError) as error:
+            detail = error if isinstance(error, OSError) else str(error)
+            raise UnavailableError("error.disk", path=self.path, detail=detail) from None
+
+    # -- what was read ----------------------------------------------------------------------------------
+
+    def about(self, name: str) -> str | None:
+        """A property of the file, None without one."""
+        with self._disk():
+            row = self.db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def positions(self, topic: str) -> dict[int, int]:
+        """The next offset to read of each partition of a topic."""
+        with self._disk():
+            return dict(self.db.execute("SELECT part, next FROM position WHERE topic = ?", (topic,)))
+
+    def reach(self, topic: str, positions: Mapping[int, int]) -> None:
+        """Moves the positions in a topic, inside of `change`."""
+        self.db.executemany(
+            "INSERT OR REPLACE INTO position VALUES (?, ?, ?)", [(topic, *one) for one in positions.items()]
+        )
+
+    def news(self, name: str, what: str) -> bool:
+        """True if this is not what was told last under that name; notes it, inside of `change`."""
+        if self.db.execute("SELECT 1 FROM told WHERE name = ? AND what = ?", (name, what)).fetchone():
+            return False
+        self.db.execute("INSERT OR REPLACE INTO told VALUES (?, ?)", (name, what))
+        return True
+
+    def put(
+        self, event: Model, id_: str, endpoints: Sequence[Endpoint], *, now: int, campaign: str | None = None
+    ) -> None:
+        """Queues an event for each endpoint that wants it, inside of `change`; one still queued is passed over."""
+        kind: str = event.type  # type: ignore[attr-defined]
+        wanted = [one.id for one in endpoints if one.wants(kind, campaign)]
+        if not wanted:
+            return
+        row = self.db.execute(
+            "INSERT OR IGNORE INTO event (id, type, at, body) VALUES (?, ?, ?, ?) RETURNING number",
+            (id_, kind, now, encode(event)),
+        ).fetchone()
+        if row is not None:
+            self.db.executemany(
+                "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL)", [(name, row[0], now, now) for name in wanted]
+            )
+
+    # -- what is owed -----------------------------------------------------------------------------------
+
+    def due(self, endpoint: str, now: int, most: int) -> list[Owed]:
+        """Up to `most` events that an endpoint is to be sent by that instant, those that wait longest first."""
+        return self._rows(
+            "SELECT endpoint, event, id, type, at, body, since, tries, answer FROM owed JOIN event ON number = event"
+            " WHERE endpoint = ? AND next <= ? ORDER BY next, event LIMIT ?",
+            (endpoint, now, most),
+        )
+
+    def delivered(self, one: Owed) -> None:
+        """Takes an event off the queue."""
+        with self.change() as db:
+            db.execute("DELETE FROM owed WHERE endpoint = ? AND event = ?", (one.endpoint, one.event))
+            self._drop(db, one.event)
+
+    def failed(self, one: Owed, answer: str, *, now: int, next_: int) -> bool:
+        """Notes a failed try, and when the next one is due. True if it was the last, and the event is a dead letter."""
+        with self.change() as db:
+            if now - one.since < GIVE_UP_SECONDS * 1000:
+                values = (answer, next_, one.endpoint, one.event)
+                db.execute(
+                    "UPDATE owed SET tries = tries + 1, answer = ?, next = ? WHERE endpoint = ? AND event = ?", values
+                )
+                return False
+            db.execute("DELETE FROM owed WHERE endpoint = ? AND event = ?", (one.endpoint, one.event))
+            values_ = (one.endpoint, one.event, now, one.tries + 1, answer)
+            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?)", values_)
+            return True
+
+    def is_gone(self, endpoint: str) -> bool:
+        """True from an endpoint's answer 410 until somebody replays its events."""
+        with self._disk():
+            return self.db.execute("SELECT 1 FROM gone WHERE endpoint = ?", (endpoint,)).fetchone() is not None
+
+    def give_up(self, endpoint: str, answer: str, *, now: int) -> int:
+        """Makes all that is owed to an endpoint dead letters, because it wants no more; returns their number."""
+        with self.change() as db:
+            db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?)", (endpoint, now))
+            n = db.execute(
+                "INSERT OR REPLACE INTO dead SELECT endpoint, event, ?, tries, ? FROM owed WHERE endpoint = ?",
+                (now, answer, endpoint),
+            ).rowcount
+            db.execute("DELETE FROM owed WHERE endpoint = ?", (endpoint,))
+        return n
+
+    # -- for people -------------------------------------------------------------------------------------
+
+    def dead(self, endpoint: str | None = None) -> list[Owed]:
+        """The dead letters of an endpoint, or of all, the oldest first. `since`: when each was given up."""
+        return self._rows(
+            "SELECT endpoint, event, id, type, event.at, body, dead.at, tries, answer FROM dead JOIN event"
+            " ON number = event WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY dead.at, event",
+            (endpoint,),
+        )
+
+    def replay(self, endpoint: str, ids: Sequence[str], *, now: int) -> int:
+        """Queues dead letters of an endpoint again, all of them without `ids`; returns their number.
+
+        An endpoint that was gone is tried again.
+        """
+        with self.change() as db:
+            db.execute("DELETE FROM gone WHERE endpoint = ?", (endpoint,))
+            found = db.execute(
+                "SELECT event, id FROM dead JOIN event ON number = event WHERE endpoint = ?", (endpoint,)
+            )
+            events = [event for event, id_ in found.fetchall() if not ids or id_ in ids]
+            owed = [(endpoint, event, now, now) for event in events]
+            db.executemany("INSERT OR IGNORE INTO owed VALUES (?, ?, ?, ?, 0, NULL)", owed)
+            db.executemany("DELETE FROM dead WHERE endpoint = ? AND event = ?", [one[:2] for one in owed])
+        return len(events)
+
+    def backlog(self, endpoint: str) -> Backlog:
+        """The state of an endpoint."""
+        with self._disk():
+            waiting, tried = self.db.execute(
+                "SELECT count(*), total(tries > 0) FROM owed WHERE endpoint = ?", (endpoint,)
+            ).fetchone()
+            since, answer = self.db.execute(
+                "SELECT since, answer FROM owed WHERE endpoint = ? ORDER BY since LIMIT 1", (endpoint,)
+            ).fetchone() or (None, None)
+            dead = self.db.execute("SELECT count(*) FROM dead WHERE endpoint = ?", (endpoint,)).fetchone()[0]
+            gone = self.db.execute("SELECT at FROM gone WHERE endpoint = ?", (endpoint,)).fetchone()
+        return Backlog(waiting, int(tried), since, answer, dead, gone[0] if gone else None)
+
+    def forget(self, now: int) -> None:
+        """Deletes what is older than KEPT_MS, and events that nobody waits for."""
+        with self.change() as db:
+            db.execute("DELETE FROM dead WHERE at < ?", (now - KEPT_MS,))
+            db.execute("DELETE FROM owed WHERE since < ?", (now - KEPT_MS,))
+            db.execute("DELETE FROM event WHERE number NOT IN (SELECT event FROM owed UNION SELECT event FROM dead)")
+            db.execute("DELETE FROM item WHERE due < ?", (now,))
+
+    def _rows(self, query: str, values: Sequence[object]) -> list[Owed]:
+        with self._disk():
+            return [Owed(*row) for row in self.db.execute(query, values).fetchall()]
+
+    def _drop(self, db: sqlite3.Connection, event: int) -> None:
+        db.execute(
+            "DELETE FROM event WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM owed WHERE event = ?1)"
+            " AND NOT EXISTS (SELECT 1 FROM dead WHERE event = ?1)",
+            (event,),
+        )

@@ -1,0 +1,140 @@
+"""Runs `gatekeeper webhooks run`: one thread looks for events, and the loop delivers them, a lane for each endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import random
+from time import time
+from typing import Any
+
+import structlog
+
+from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.engine.failures import fingerprint
+from gatekeeper.errors import IncompleteError, UnavailableError
+from gatekeeper.settings import Settings
+from gatekeeper.webhooks.delivery import Deliverer
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.lane import Lane
+from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.watch import Watch
+from streams.client.reader import Reader
+from streams.worker.health import serve_health
+
+LOOK_SECONDS = 1.0
+PAUSE_SECONDS = 2.0
+LATE_MS = 60_000
+"""Milliseconds since the last complete look up to which /readyz answers 200."""
+FORGET_MS = 3_600_000
+log = structlog.get_logger("webhooks")
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return int(time() * 1000)
+
+
+class Watcher(threading.Thread):
+    """Thread that looks for events. It goes on after an error that may pass; any other error is its `end`."""
+
+    def __init__(self, settings: Settings, endpoints: Sequence[Endpoint], *, since: int | None) -> None:
+        super().__init__(name="webhooks-watch", daemon=True)
+        self.end: Exception | None = None
+        self.read_at = 0
+        """The time when a look last found nothing left to read, in milliseconds."""
+        self._settings = settings
+        self._outbox = Outbox(Path(settings.webhooks_data))
+        self._watch = Watch(settings, self._outbox, endpoints, now_ms, since=since)
+        self._over = threading.Event()
+
+    def stop(self) -> None:
+        """Stops the thread, and waits until it has ended."""
+        self._over.set()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        """Looks until it is stopped."""
+        while not self._over.is_set() and self.end is None:
+            try:
+                self._follow()
+            except (UnavailableError, IncompleteError) as error:
+                log.warning("webhooks_wait", error=error.key)
+                self._over.wait(PAUSE_SECONDS)
+            except Exception as error:  # the process ends with it
+                self.end = error
+        self._outbox.close()
+
+    def _follow(self) -> None:
+        with Reader(self._settings) as reader:
+            self._watch.begin(reader)
+            forgotten = 0
+            while not self._over.is_set():
+                if self._watch.look(reader):
+                    self.read_at = now_ms()
+                    self._over.wait(LOOK_SECONDS)
+                if now_ms() - forgotten > FORGET_MS:
+                    self._outbox.forget(now_ms())
+                    forgotten = now_ms()
+
+
+def run(
+    settings: Settings, endpoints: Sequence[Endpoint], *, since: int | None, started: Callable[[int], None]
+) -> None:
+    """Delivers until SIGTERM or Ctrl-C; calls `started` with the port of its health page.
+
+    Raises UnavailableError (3) if another process has the folder, the port is taken, or no broker answers at the start.
+    Raises UsageError (2) for a folder of other topics.
+    """
+    with AtomicStore(Path(settings.webhooks_data)).alone():
+        with Reader(settings) as reader:
+            reader.ends("recalls")  # report an unreachable broker at once
+        watcher = Watcher(settings, endpoints, since=since)
+        asyncio.run(_deliver(settings, endpoints, watcher, started))
+    if watcher.end is not None:
+        log.critical("stopped", error=type(watcher.end).__name__, code=fingerprint(watcher.end))
+        raise watcher.end
+
+
+async def _deliver(
+    settings: Settings, endpoints: Sequence[Endpoint], watcher: Watcher, started: Callable[[int], None]
+) -> None:
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, over.set)
+    outbox = Outbox(Path(settings.webhooks_data))
+
+    async def readiness() -> Mapping[str, Any]:
+        ready = watcher.is_alive() and now_ms() - watcher.read_at < LATE_MS
+        return {"ready": ready, "endpoints": {one.id: _told(outbox, one) for one in endpoints}}
+
+    port = await serve_health(settings.model_copy(update={"http_port": settings.webhooks_port}), readiness)
+    watcher.start()
+    started(port)
+    async with contextlib.AsyncExitStack() as opened:
+        posts = {one.id: (await opened.enter_async_context(Deliverer(one))).post for one in endpoints}
+        lanes = [Lane(id_, outbox, post, clock=now_ms, chance=random) for id_, post in posts.items()]
+        tasks = [asyncio.create_task(lane.run()) for lane in lanes]
+        tasks += [asyncio.create_task(asyncio.to_thread(watcher.join)), asyncio.create_task(_until(over))]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.to_thread(watcher.stop)
+    outbox.close()
+    for task in done:
+        task.result()  # the error that ended a lane
+
+
+async def _until(over: asyncio.Event) -> None:
+    await over.wait()
+
+
+def _told(outbox: Outbox, endpoint: Endpoint) -> dict[str, Any]:
+    found = outbox.backlog(endpoint.id)
+    return {"waiting": found.waiting, "tried": found.tried, "dead": found.dead, "gone": found.gone is not None}

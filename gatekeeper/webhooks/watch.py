@@ -1,0 +1,162 @@
+"""Looks at the topics, the workers' group and the sealed log, and queues the events that follow, in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+
+from gatekeeper import times
+from gatekeeper.audit.log.seal_status import SealStatus
+from gatekeeper.errors import UsageError
+from gatekeeper.ledger.head import Head
+from gatekeeper.policy.packs import load
+from gatekeeper.settings import Settings
+from gatekeeper.webhooks import occurrences
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.outbox import Outbox, event_id
+from schemas.record import Record
+from schemas.topics import CLEARED_DAYS, DAY_MS
+from schemas.webhooks import LateSeal, PartitionRefusedWebhook, RefusedPartition, SealLateWebhook
+from streams.client import admin, progress
+from streams.client.reader import Reader
+from streams.operations import fleet
+
+TOPICS_READ = ("recalls", "audit")
+SLICE = 20_000
+"""Records of a topic that one look takes, at most, so that no topic keeps another waiting."""
+BATCH = 500
+"""Records in one transaction of the outbox."""
+STATE_MS = 10_000
+"""Time between two looks at partitions, seal and deadlines, in milliseconds."""
+
+
+class Watch:
+    """Looks for events, each time from where the last look ended. `clock`: gives milliseconds since the epoch.
+
+    `since`: where a new outbox begins, in milliseconds; None for now. Raises UsageError (2) if it has begun already.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        outbox: Outbox,
+        endpoints: Sequence[Endpoint],
+        clock: Callable[[], int],
+        *,
+        since: int | None = None,
+    ) -> None:
+        self._settings, self._outbox, self._endpoints, self._clock = settings, outbox, endpoints, clock
+        self._since = since
+        self._zone = load(settings.policy).home[0].timezone
+        self._begun = 0
+        self._looked_at = 0
+        self._goal: tuple[int, Mapping[int, int]] | None = None
+        if since is not None and outbox.about("system") is not None:
+            raise UsageError("error.webhooks_begun", folder=outbox.path.parent)
+
+    def begin(self, reader: Reader) -> None:
+        """Begins in a new outbox; raises UsageError (2) if the outbox was filled from other topics."""
+        system = admin.identity(self._settings, TOPICS_READ)
+        known = self._outbox.about("system")
+        if known is None:
+            begun = self._clock() if self._since is None else self._since
+            # items that wait and campaigns under way are known from before
+            starts = {"recalls": reader.since("recalls", begun)}
+            starts["audit"] = reader.since("audit", begun - CLEARED_DAYS * DAY_MS)
+            with self._outbox.change() as db:
+                for topic, positions in starts.items():
+                    self._outbox.reach(topic, positions)
+                db.execute("INSERT INTO about VALUES ('system', ?), ('begun', ?)", (system, str(begun)))
+        elif known != system:
+            raise UsageError("error.webhooks_other_topics", folder=self._outbox.path.parent)
+        self._begun = int(self._outbox.about("begun") or 0)
+
+    def look(self, reader: Reader) -> bool:
+        """Queues what is new; True if nothing is left to read. Raises as Reader and Outbox do."""
+        now, endpoints = self._clock(), self._endpoints
+        outbox = self._outbox
+        every = self._take(reader, "recalls", lambda one: occurrences.recalled(outbox, one, endpoints, now=now))
+        horizon = self._horizon(reader, now)
+        ends = reader.settled("audit") if horizon else None
+        read = self._take(
+            reader, "audit", lambda one: occurrences.audited(outbox, one, zone=self._zone, now=now), ends=ends
+        )
+        if read and horizon:
+            self._goal = None
+            with outbox.change():
+                occurrences.decided(outbox, endpoints, begun=self._begun, horizon=horizon, now=now)
+        if now - self._looked_at >= STATE_MS:
+            self._states(reader, now, read=read)
+            self._looked_at = now
+        return every and read
+
+    def _take(
+        self, reader: Reader, topic: str, put: Callable[[Record], None], *, ends: Mapping[int, int] | None = None
+    ) -> bool:
+        """Takes in up to SLICE records of a topic with their positions; True if its ends are reached."""
+        ends = ends or reader.ends(topic)
+        reached = self._outbox.positions(topic)
+        if all(reached.get(number, 0) >= end for number, end in ends.items()):
+            return True
+        records, taken = reader.read(topic, behind=reached), 0
+        while batch := list(islice(records, BATCH)):
+            with self._outbox.change():
+                for record in batch:
+                    put(record)
+                    reached[record.partition] = record.offset + 1
+                self._outbox.reach(topic, reached)
+            taken += len(batch)
+            if taken >= SLICE:
+                return False
+        with self._outbox.change():  # behind the last records stand markers of transactions
+            self._outbox.reach(topic, {number: max(end, reached.get(number, 0)) for number, end in ends.items()})
+        return True
+
+    def _horizon(self, reader: Reader, now: int) -> int | None:
+        """An instant before which every send that had arrived is decided; None if nobody asks, or none is known yet."""
+        if not occurrences.undecided(self._outbox, begun=self._begun):
+            return None
+        if self._goal is None:
+            self._goal = now, reader.ends("sends")
+        heads = progress.read(reader, unreadable={})
+        at, ends = self._goal
+        reached = all(end == 0 or (number in heads and heads[number].sends >= end) for number, end in ends.items())
+        return at if reached else None
+
+    def _states(self, reader: Reader, now: int, *, read: bool) -> None:
+        refused = fleet.refused(self._settings, reader.ends("recalls"))
+        seal, heads = fleet.seal(self._settings), progress.read(reader, unreadable={})
+        with self._outbox.change() as db:
+            for number, cause in refused.items():
+                data = RefusedPartition(
+                    partition=number, reason=cause.key, since=times.instant(cause.since), resumable=cause.resumable
+                )
+                event = PartitionRefusedWebhook(type="partition.refused", timestamp=times.instant(now), data=data)
+                fact = event_id(event.type, number, cause.key, cause.since)
+                if self._outbox.news(f"partition/{number}", fact):
+                    self._outbox.put(event, fact, self._endpoints, now=now)
+            if seal is not None:
+                self._seal(seal, heads, now)
+            if read:
+                occurrences.near(self._outbox, self._endpoints, now=now)
+            db.execute("DELETE FROM campaign WHERE last < ?", (now - CLEARED_DAYS * DAY_MS,))
+
+    def _seal(self, seal: SealStatus, heads: Mapping[int, Head], now: int) -> None:
+        """Queues the event of a late seal; once for each seal that was late, and for each reason."""
+        decided = max((head.at for head in heads.values()), default=None)
+        if not seal.late(decided=decided, now=now) and seal.error is None:
+            self._outbox.news("seal", "")
+            return
+        size, at = seal.witnessed or (None, None)
+        data = LateSeal(
+            size=None if seal.error else seal.size,
+            sealed_at=None if seal.error else times.instant(seal.at),
+            witnessed_size=size,
+            witnessed_at=None if at is None else times.instant(at),
+            error=seal.error.key if seal.error else None,
+        )
+        event = SealLateWebhook(type="seal.late", timestamp=times.instant(now), data=data)
+        if self._outbox.news("seal", f"{data.error}/{data.sealed_at}"):
+            # an unreadable log has no time of its own: each beginning of that is a fact
+            fact = (data.error, now) if data.error else (data.size, data.sealed_at)
+            self._outbox.put(event, event_id(event.type, *fact), self._endpoints, now=now)

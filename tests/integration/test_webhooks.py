@@ -1,0 +1,411 @@
+"""`gatekeeper webhooks` on real Kafka, beside a worker and receivers: each event, at least once, under one id."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from jsonschema import Draft202012Validator
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.structs import OffsetAndMetadata
+from standardwebhooks.webhooks import Webhook
+
+from gatekeeper.errors import UsageError
+from gatekeeper.ledger.refused import Refused
+from gatekeeper.webhooks.delivery import Deliverer
+from gatekeeper.webhooks.endpoints import read
+from gatekeeper.webhooks.lane import Lane
+from gatekeeper.webhooks.occurrences import QUIET_MS
+from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.runner import now_ms
+from gatekeeper.webhooks.watch import STATE_MS, Watch
+from schemas.json_schema import documents
+from schemas.webhooks import WEBHOOK_TYPES
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
+from tests.support import canaries
+from tests.support.forked import Command, run
+from tests.support.receiver import SECRET, Receiver, endpoints_file, receiver
+from tests.support.witnessed_log import WitnessedLog
+from tests.support.world import World, consent_of, health_page, send_to, source_of, until
+
+ALL = list(WEBHOOK_TYPES)
+
+
+@pytest.fixture(scope="module")
+def world(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A system with a worker."""
+    folder = tmp_path_factory.mktemp("world")
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, data=str(folder / "data")).create()
+    with world.process(folder / "log"):
+        yield world
+
+
+@pytest.fixture
+def server() -> Iterator[Receiver]:
+    with receiver() as found:
+        yield found
+
+
+def entry(server: Receiver, id_: str = "shop", **more: Any) -> dict[str, Any]:
+    return {"id": id_, "url": server.url, "events": ALL, **more}
+
+
+def environment(world: World, folder: Path, file: Path) -> dict[str, str]:
+    """The environment of the command: its outbox is in `folder`, and no sealed log is there."""
+    ours = {"GATEKEEPER_WEBHOOKS": str(file), "GATEKEEPER_WEBHOOKS_DATA": str(folder / "outbox")}
+    ours |= {"GATEKEEPER_WEBHOOKS_PORT": "0", "GATEKEEPER_LANG": "en", "GATEKEEPER_LOG_LEVEL": "debug"}
+    return os.environ | world.environment | ours | {"GATEKEEPER_LOG": str(folder / "no-log")}
+
+
+@contextmanager
+def webhooks(world: World, folder: Path, *entries: dict[str, Any]) -> Iterator[Command]:
+    """Runs `gatekeeper webhooks run`, from when it has read everything; at its end nobody is named in what it said."""
+    env = environment(world, folder, endpoints_file(folder, *entries))
+    with Command("webhooks", "run", "--json", env=env) as process:
+        port = int(json.loads(process.line())["health"].rsplit(":", 1)[1].split("/")[0])
+        until(lambda: health_page(port, "readyz")[0] == 200, "it is ready")
+        yield process
+        if process.poll() is None:
+            process.terminate()
+            assert process.wait() == 0
+        said = "".join(process.communicate())
+        assert not canaries.found(said.encode()), said
+
+
+def cleared(world: World, *names: str, **more: Any) -> None:
+    """Has a send to each of these new people cleared."""
+    world.people(names)
+    world.put("sends", [(name, send_to(name, name, **more)) for name in names])
+    until(lambda: {f"e-{name}" for name in names} <= world.verdicts().keys(), "they are decided")
+
+
+def withdraw(world: World, *names: str) -> None:
+    world.put("consents", [(name, consent_of(name, "Withdrawn")) for name in names])
+
+
+def recalls(world: World, *names: str) -> None:
+    """Has a cleared send to each of these people recalled."""
+    cleared(world, *names)
+    withdraw(world, *names)
+    until(lambda: {f"e-{name}" for name in names} <= _recalled(world), "they are recalled")
+
+
+def _recalled(world: World) -> set[str]:
+    return {json.loads(message.value())["event_id"] for message in world.read("recalls")}
+
+
+def events(server: Receiver, name: str) -> list[str]:
+    """The ids under which a recall came."""
+    return [one.id for one in server.of("recall") if one.event["data"]["event_id"] == f"e-{name}"]
+
+
+# -- as a process --------------------------------------------------------------------------------------
+
+
+def test_a_recall_then_both_endpoints_get_it_signed_while_one_hangs_and_nobody_is_named(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    """The one that hangs is first in the file, and holds more requests than go at once."""
+    people = [f"hang-{number}" for number in range(20)]
+    world.people(people, home=canaries.NARUMI)
+    deliveries = {"delivery": canaries.NARUMI}
+    with receiver() as stuck, webhooks(world, tmp_path, entry(stuck, "stuck"), entry(server, "works")):
+        stuck.answer = stuck.hang
+        world.put("sends", [(name, send_to(name, name, **deliveries)) for name in people])
+        until(lambda: {f"e-{name}" for name in people} <= world.verdicts().keys(), "they are decided")
+        assert {world.verdicts()[f"e-{name}"][0] for name in people} == {"clear"}
+        withdraw(world, *people)
+        until(lambda: all(events(server, name) for name in people), "the other endpoint has each")
+        assert stuck.came
+        backlog = Outbox(tmp_path / "outbox").backlog("stuck")
+        assert backlog.waiting == len(people)
+    for one in server.came:
+        assert Webhook(SECRET).verify(one.body, one.headers, json_parse=True) == one.event
+        Draft202012Validator(documents()[f"webhook.{one.type}"]).validate(one.event)
+        assert not canaries.found(one.body)
+        assert not any(name in one.body.decode() for name in ('"hang-1"', "recipient"))
+    (sample,) = [one.event for one in server.came if one.event["data"]["event_id"] == "e-hang-7"]
+    assert sample["data"]["reasons"] == ["CONSENT_WITHDRAWN"]
+    assert sample["data"]["campaign_id"] == "K-hang-7"
+
+
+def test_killed_after_a_delivery_and_before_its_position_then_delivered_again_under_the_same_id(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    server.answer = server.hang
+    with webhooks(world, tmp_path, entry(server)) as process:
+        recalls(world, "killed")
+        until(lambda: events(server, "killed"), "it has come")
+        process.kill()
+        process.wait()
+    server.answer = lambda _: (200, {})
+    with webhooks(world, tmp_path, entry(server)):
+        until(lambda: len(events(server, "killed")) == 2, "it comes again")
+        recalls(world, "after")
+        until(lambda: events(server, "after"), "later ones come, too")
+    assert len(set(events(server, "killed"))) == 1
+    assert len(events(server, "killed")) == 2, "it was not delivered once more after it was taken"
+
+
+def test_recalls_while_it_does_not_run_then_they_come_at_its_next_start_and_only_wanted_campaigns(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    wanted = entry(server, campaigns=["K-night*"])
+    with webhooks(world, tmp_path, wanted):
+        pass
+    recalls(world, "night-1", "day-1")
+    with webhooks(world, tmp_path, wanted):
+        until(lambda: events(server, "night-1"), "that of the night")
+    assert events(server, "day-1") == []
+
+
+def test_since_then_a_new_outbox_begins_there_and_an_old_one_refuses_it(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    recalls(world, "past")
+    env = environment(world, tmp_path, endpoints_file(tmp_path, entry(server)))
+    with Command("webhooks", "run", "--since", "2026-01-01", env=env) as process:
+        until(lambda: events(server, "past"), "that of before")
+        second = run("webhooks", "run", env=env)
+        assert second.returncode == 3, second.stderr
+        assert "Another process" in second.stderr
+        process.terminate()
+        assert process.wait() == 0
+    again = run("webhooks", "run", "--since", "2026-01-01", env=env)
+    assert again.returncode == 2
+    assert "new folder" in again.stderr
+
+
+# -- by hand, with a clock that is moved ---------------------------------------------------------------
+
+
+class Hooks:
+    """The parts of `webhooks run`, driven by a test: it says when they look and deliver."""
+
+    def __init__(self, world: World, folder: Path, *entries: dict[str, Any], **settings: str) -> None:
+        self.world, self.ahead = world, 0
+        self.file = endpoints_file(folder, *entries)
+        self.settings = world.settings.model_copy(
+            update={"log": str(folder / "log"), "webhooks_data": str(folder / "outbox"), **settings}
+        )
+        self.endpoints = read(self.file)
+        self.outbox = Outbox(folder / "outbox")
+        self.watch = Watch(self.settings, self.outbox, self.endpoints, self.now)
+        self.look()
+
+    def now(self) -> int:
+        return now_ms() + self.ahead
+
+    def look(self) -> None:
+        """Looks until nothing is left to read."""
+        with Reader(self.settings) as reader:
+            self.watch.begin(reader)
+            until(lambda: self.watch.look(reader), "all is read")
+
+    def deliver(self, rounds: int = 3) -> None:
+        async def go() -> None:
+            for one in self.endpoints:
+                async with Deliverer(one) as deliverer:
+                    lane = Lane(one.id, self.outbox, deliverer.post, clock=self.now, chance=lambda: 0.0)
+                    for _ in range(rounds):
+                        await lane.round()
+
+        asyncio.run(go())
+
+    def later(self, milliseconds: int) -> None:
+        """Lets time pass, looks and delivers."""
+        self.ahead += milliseconds
+        self.look()
+        self.deliver()
+
+
+def test_a_campaign_then_it_is_decided_once_none_came_for_ten_minutes_and_again_after_new_sends(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    hooks = Hooks(world, tmp_path, entry(server))
+    cleared(world, "c1", "c2", campaign_id="SPRING")
+    hooks.later(QUIET_MS // 2)
+    assert server.of("campaign.decided") == []
+    hooks.later(QUIET_MS // 2 + 60_000)
+    hooks.later(STATE_MS)
+    (first,) = [one for one in server.of("campaign.decided") if one.event["data"]["campaign_id"] == "SPRING"]
+    hooks.later(QUIET_MS)
+    assert len([one for one in server.of("campaign.decided") if one.event["data"]["campaign_id"] == "SPRING"]) == 1
+    cleared(world, "c3", campaign_id="SPRING")
+    hooks.later(QUIET_MS)
+    hooks.later(STATE_MS)
+    found = [one for one in server.of("campaign.decided") if one.event["data"]["campaign_id"] == "SPRING"]
+    assert len(found) == 2
+    assert found[1].id != first.id
+    place = found[1].event["data"]
+    (record,) = [a for a in world.audits() if a.send and a.send["event_id"] == "e-c3"]
+    assert (place["partition"], place["offset"]) == (record.src.partition, record.src.offset)
+
+
+def test_sends_that_nobody_has_decided_then_their_campaign_is_not_decided(
+    kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
+) -> None:
+    """Without a worker, sends wait. One with a worker decides them, and the event follows."""
+    world = World(kafka.bootstrap, prefix, data=str(tmp_path / "data")).create()
+    hooks = Hooks(world, tmp_path, entry(server))
+    world.people(["w1", "w2"])
+    with world.process(tmp_path / "first"):
+        world.put("sends", [("w1", send_to("w1", "w1", campaign_id="WAITS"))])
+        until(lambda: "e-w1" in world.verdicts(), "the first is decided")
+    world.put("sends", [("w2", send_to("w2", "w2", campaign_id="WAITS"))])
+    hooks.later(QUIET_MS * 2)
+    hooks.later(QUIET_MS * 2)
+    assert server.of("campaign.decided") == []
+    with world.process(tmp_path / "second"):
+        until(lambda: "e-w2" in world.verdicts(), "the second is decided")
+    hooks.later(STATE_MS)
+    hooks.later(QUIET_MS * 2)
+    (found,) = server.of("campaign.decided")
+    (record,) = [a for a in world.audits() if a.send and a.send["event_id"] == "e-w2"]
+    assert (found.event["data"]["partition"], found.event["data"]["offset"]) == (
+        record.src.partition,
+        record.src.offset,
+    )
+
+
+def test_a_mail_date_near_then_the_sends_that_wait_are_counted_and_those_acted_on_are_not(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    hooks = Hooks(world, tmp_path, entry(server, events=["review.deadline_near"]))
+    tomorrow = datetime.now(ZoneInfo("Asia/Tokyo")).date() + timedelta(days=1)
+    near, far = {"mail_date": tomorrow.isoformat()}, {"mail_date": (tomorrow + timedelta(days=20)).isoformat()}
+    world.put("sources", [(name, source_of(name)) for name in ("d1", "d2", "d3", "d4")])
+    world.people(["d5"])
+    sends = [send_to(name, name, campaign_id="NEAR", **near) for name in ("d1", "d2", "d3", "d5")]
+    sends.append(send_to("d4", "d4", campaign_id="NEAR", **far))
+    world.put("sends", [(one["recipient_id"], one) for one in sends])
+    until(lambda: {one["event_id"] for one in sends} <= world.verdicts().keys(), "they are decided")
+    verdicts = {name: world.verdicts()[f"e-{name}"][0] for name in ("d1", "d2", "d3", "d4", "d5")}
+    assert (verdicts["d1"], verdicts["d5"]) == ("confirm", "clear")
+    world.act("uphold", world.items()["e-d3"], reason="no")
+    until(lambda: any(outcome == "upheld" for outcome, _ in world.outcomes().values()), "one is upheld")
+    hooks.later(0)
+    assert server.came == []
+    hooks.later(QUIET_MS + 60_000)
+    hooks.later(STATE_MS)
+    (found,) = server.came
+    data = found.event["data"]
+    assert (data["campaign_id"], data["mail_date"], data["waiting"]) == ("NEAR", near["mail_date"], 2)
+    assert data["due"] == f"{tomorrow.isoformat()}T15:00:00.000Z"
+    Draft202012Validator(documents()["webhook.review.deadline_near"]).validate(found.event)
+
+
+def test_a_refused_partition_then_it_comes_once_for_each_beginning(
+    kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix).create()
+    hooks = Hooks(world, tmp_path, entry(server))
+    for since in (1_790_000_000_000, 1_790_000_000_001):
+        _refuse(world, since=since)
+        for _ in range(3):
+            hooks.later(STATE_MS)
+    first, second = server.of("partition.refused")
+    assert first.event["data"] == {
+        **{"partition": 1, "reason": "error.sends_expired"},
+        **{"since": "2026-09-21T14:13:20.000Z", "resumable": True},
+    }
+    assert second.event["data"]["since"] == "2026-09-21T14:13:20.001Z"
+    assert first.id != second.id
+
+
+def test_a_seal_that_is_late_then_it_comes_once_and_again_if_the_log_cannot_be_read(
+    kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix, data=str(tmp_path / "data")).create()
+    with world.process(tmp_path / "worker"):
+        cleared(world, "s1")
+    log = WitnessedLog(tmp_path)
+    log.seal(b"a")
+    log.look()
+    os.utime(tmp_path / "log" / "state" / "1", (1_750_000_000, 1_750_000_000))
+    hooks = Hooks(world, tmp_path, entry(server), keys=str(tmp_path / "keys"))
+    for _ in range(3):
+        hooks.later(STATE_MS)
+    (late,) = server.of("seal.late")
+    assert late.event["data"] == {
+        **{"size": 1, "sealed_at": "2025-06-15T15:06:40.000Z"},
+        **{"witnessed_size": 1, "witnessed_at": "2025-06-15T15:06:40.000Z"},
+    }
+    log.seal(b"b")
+    hooks.later(STATE_MS)
+    assert len(server.of("seal.late")) == 1, "the seal is new"
+    (tmp_path / "log" / "checkpoint").write_text("spoilt")
+    for _ in range(3):
+        hooks.later(STATE_MS)
+    _, unread = server.of("seal.late")
+    assert unread.event["data"]["error"].startswith("error.")
+    assert "size" not in unread.event["data"]
+
+
+def _refuse(world: World, *, since: int) -> None:
+    """Leaves the note of a refused partition, as a worker does."""
+    note = Refused("error.sends_expired", {}, since)
+    sends = TopicPartition(world.topic("sends"), 1)
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.alter_group_offsets(world.settings.group, {sends: OffsetAndMetadata(0, note.encode(), -1)})
+
+
+def test_an_endpoint_that_fails_for_a_day_then_a_dead_letter_that_a_person_sees_and_replays(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    hooks = Hooks(world, tmp_path, entry(server))
+    env = environment(world, tmp_path, hooks.file)
+    server.answer = lambda _: (500, {"x-canary": "x"})
+    recalls(world, "dead")
+    hooks.later(0)
+    assert run("webhooks", "list", env=env).returncode == 0
+    hooks.later(25 * 3_600_000)
+    (dead,) = [json.loads(line) for line in run("webhooks", "dead", "--json", env=env).stdout.splitlines()]
+    assert (dead["endpoint"], dead["type"], dead["answer"], dead["tries"]) == ("shop", "recall", "500", 2)
+    listed = run("webhooks", "list", "--json", env=env)
+    assert (listed.returncode, json.loads(listed.stdout)["dead"]) == (1, 1)
+    shown = run("webhooks", "dead", env=env)
+    assert dead["id"] in shown.stdout
+    server.answer = lambda _: (200, {})
+    replayed = run("webhooks", "replay", "shop", dead["id"], "--json", env=env)
+    assert json.loads(replayed.stdout) == {"endpoint": "shop", "replayed": 1}
+    hooks.deliver()
+    assert set(events(server, "dead")) == {dead["id"]}
+    assert run("webhooks", "dead", "shop", env=env).returncode == 0
+    assert "did you mean shop?" in run("webhooks", "replay", "shoppe", env=env).stderr
+
+
+def test_a_trial_then_its_answer_and_a_private_address_is_refused_unless_allowed(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    file = endpoints_file(tmp_path, entry(server), entry(server, "closed", allow_private=False))
+    env = environment(world, tmp_path, file)
+    tried = run("webhooks", "try", "shop", "--json", env=env)
+    assert (tried.returncode, json.loads(tried.stdout)["answer"]) == (0, "204")
+    (came,) = server.came
+    assert came.type == "trial"
+    Webhook(SECRET).verify(came.body, came.headers)
+    closed = run("webhooks", "try", "closed", env=env)
+    assert (closed.returncode, len(server.came)) == (1, 1)
+    assert "not public" in closed.stdout
+
+
+def test_topics_made_anew_then_an_outbox_of_the_former_ones_is_refused(
+    kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix).create()
+    hooks = Hooks(world, tmp_path, entry(server))
+    world.remake("recalls")
+    with pytest.raises(UsageError, match="made anew"):
+        hooks.look()

@@ -1,0 +1,489 @@
+"""Webhooks without Kafka: the file, the addresses, the signature, the pauses, and the lane of one endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.abc import AbstractResolver
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from gatekeeper.errors import UsageError
+from gatekeeper.webhooks import retries
+from gatekeeper.webhooks.delivery import Answer, Deliverer
+from gatekeeper.webhooks.endpoints import Endpoint, read
+from gatekeeper.webhooks.lane import AT_ONCE, Lane
+from gatekeeper.webhooks.outbox import KEPT_MS, Outbox, event_id
+from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause, pause
+from gatekeeper.webhooks.runner import now_ms
+from gatekeeper.webhooks.target_address import is_public
+from schemas.json_schema import examples
+from schemas.webhooks import WEBHOOK_TYPES, WEBHOOKS, PartitionRefusedWebhook, RefusedPartition
+from tests.support.certificates import certify
+from tests.support.receiver import SECRET, Receiver, endpoints_file, receiver
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def server() -> Iterator[Receiver]:
+    with receiver() as found:
+        yield found
+
+
+def entry(url: str = "https://hooks.example/gate", **more: Any) -> dict[str, Any]:
+    return {"id": "print-house", "url": url, "events": ["recall"], **more}
+
+
+def endpoint(url: str, **more: Any) -> Endpoint:
+    keys = (SECRET.removeprefix("whsec_"),)
+    return Endpoint(
+        **{
+            "id": "e1",
+            "url": url,
+            "events": WEBHOOK_TYPES,
+            "campaigns": (),
+            "secrets": keys,
+            "allow_private": True,
+            **more,
+        }
+    )
+
+
+def posted(one: Endpoint, resolver: AbstractResolver | None = None, *, body: bytes = b'{"a":1}') -> Answer:
+    async def post() -> Answer:
+        async with Deliverer(one, resolver) as deliverer:
+            return await deliverer.post("evt_1", body, now=now_ms())
+
+    return asyncio.run(post())
+
+
+# -- the file ------------------------------------------------------------------------------------------
+
+
+def test_a_file_then_its_endpoints_with_their_secrets(tmp_path: Path) -> None:
+    (found,) = read(endpoints_file(tmp_path, entry(campaigns=["autumn-*", "K1"])))
+    assert (found.id, found.secrets) == ("print-house", (SECRET.removeprefix("whsec_"),))
+    assert SECRET.removeprefix("whsec_") not in repr(found)
+    wanted = [found.wants("recall", campaign) for campaign in ("autumn-26", "K1", "K11", None)]
+    assert wanted == [True, True, False, True]
+    assert not found.wants("seal.late", None)
+
+
+def test_the_example_in_the_documents_then_it_is_such_a_file(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "docs" / "examples" / "endpoints.toml"
+    path = endpoints_file(tmp_path, entry())
+    path.write_text(example.read_text("utf-8"))
+    for name in ("print-house", "privacy-team"):
+        secret = tmp_path / f"{name}.secret"
+        secret.touch(0o600)
+        secret.write_text(SECRET)
+    assert {kind for one in read(path) for kind in one.events} == set(WEBHOOK_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"event": ["recall"]}, "endpoints.print-house.event is unknown key (did you mean events?)"),
+        ({"events": ["recal"]}, "endpoints.print-house.events.0: must be one of recall, campaign.decided, review."),
+        ({"events": []}, "endpoints.print-house.events"),
+        ({"url": "hooks.example"}, "endpoints.print-house.url"),
+        ({"url": "https://hooks.example/#a"}, "endpoints.print-house.url"),
+        ({"url": "https://a:b@hooks.example/"}, "no user"),
+        ({"url": "http://hooks.example/", "allow_http": False}, "allow_http = true"),
+        ({"url": "https://hooks.example:99999/"}, "endpoints.print-house.url"),
+        ({"secrets": ["missing"]}, "endpoints.print-house.secrets"),
+        ({"campaigns": ["a*b"]}, "endpoints.print-house.campaigns.0"),
+        ({"id": "花子"}, "endpoints.1.id"),
+    ],
+)
+def test_a_file_that_is_wrong_then_file_entry_and_fault(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    path = endpoints_file(tmp_path, entry(**given) if "url" not in given else {**entry(), **given})
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert said.replace(".event is unknown", ".event: unknown") in str(caught.value)
+    assert "花子" not in str(caught.value)
+
+
+def test_two_endpoints_of_one_id_or_files_open_to_others_then_they_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="twice"):
+        read(endpoints_file(tmp_path, entry(), entry()))
+    path = endpoints_file(tmp_path, entry())
+    for file, mode in ((tmp_path / "hook.secret", 0o640), (path, 0o662)):
+        before = file.stat().st_mode
+        file.chmod(mode)
+        with pytest.raises(UsageError, match=f"{mode:03o}"):
+            read(path)
+        file.chmod(before)
+    for wrong in ("whsec_", "c2VjcmV0", "whsec_c2hvcnQ=", "whsec_秘密", "whsec_" + "a" * 200):
+        (tmp_path / "hook.secret").write_text(wrong)
+        with pytest.raises(UsageError, match="24 to 64"):
+            read(path)
+
+
+# -- the address ---------------------------------------------------------------------------------------
+
+PRIVATE = [
+    *("127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
+    *("100.100.100.200", "192.0.0.192", "192.0.2.1", "198.18.0.1", "224.0.0.1", "239.1.1.1", "240.0.0.1"),
+    *("255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1"),
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:0:169.254.169.254", "::127.0.0.1", "64:ff9b::a9fe:a9fe"),
+    *("64:ff9b::7f00:1", "64:ff9b:1::808:808", "2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:0:1::1", "2001:db8::1"),
+    *("100::1", "3fff::1", "no address", ""),
+]
+PUBLIC = [
+    "8.8.8.8",
+    "1.1.1.1",
+    "203.0.114.1",
+    "2606:4700::1111",
+    "::ffff:8.8.8.8",
+    "64:ff9b::808:808",
+    "2002:808:808::1",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_an_address_of_a_machine_or_its_network_then_it_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_an_address_of_the_internet_then_it_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+class Names(AbstractResolver):
+    """A resolver that answers each question with the next of these addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.left, self.asked = list(addresses), 0
+
+    async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> list[Any]:
+        self.asked += 1
+        return [
+            {"hostname": host, "host": self.left.pop(0), "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "１２７.0.0.1", "0x7f.1", "2130706433"]
+)
+def test_an_endpoint_on_this_machine_then_nothing_is_sent_unless_it_is_allowed(server: Receiver, host: str) -> None:
+    url = server.url.replace("127.0.0.1", host)
+    assert not posted(endpoint(url, allow_private=False)).delivered
+    assert server.came == []
+    if host in ("127.0.0.1", "localhost"):
+        assert posted(endpoint(url)).delivered
+
+
+def test_a_name_that_leads_to_this_machine_then_no_connection(server: Receiver) -> None:
+    url = server.url.replace("127.0.0.1", "hooks.example")
+    assert posted(endpoint(url, allow_private=False), Names("127.0.0.1")).said == "address_refused"
+    assert server.came == []
+    assert posted(endpoint(url), Names("127.0.0.1")).delivered, "else nothing was there to be reached"
+
+
+def test_a_name_that_leads_elsewhere_when_it_is_asked_again_then_it_is_asked_once(server: Receiver) -> None:
+    """Rebinding needs two questions: one for the check, and one for the connection."""
+    url, names = server.url.replace("127.0.0.1", "hooks.example"), Names("127.0.0.1", "8.8.8.8", "127.0.0.1")
+    assert not posted(endpoint(url, allow_private=False), names).delivered
+    assert (names.asked, server.came) == (1, [])
+
+
+# -- the request ---------------------------------------------------------------------------------------
+
+
+def verified(headers: dict[str, str], body: bytes, secret: str) -> bool:
+    """The code of the how-to, without the package."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    wanted = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    return any(hmac.compare_digest(wanted, one) for one in headers["webhook-signature"].split(" "))
+
+
+def test_a_delivery_then_its_signature_is_right_for_each_secret_and_for_no_other(server: Receiver) -> None:
+    other = base64.b64encode(hashlib.sha256(b"the next one").digest()).decode()
+    stranger = base64.b64encode(hashlib.sha256(b"another").digest()).decode()
+    assert posted(endpoint(server.url, secrets=(SECRET.removeprefix("whsec_"), other))).delivered
+    (came,) = server.came
+    assert came.headers["content-type"] == "application/json"
+    for secret in (SECRET, other):
+        assert Webhook(secret).verify(came.body, came.headers) == {"a": 1}
+        assert verified(came.headers, came.body, secret)
+        assert not verified(came.headers, came.body + b" ", secret)
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(came.body, came.headers | {"webhook-id": "evt_2"})
+    with pytest.raises(WebhookVerificationError):
+        Webhook(stranger).verify(came.body, came.headers)
+
+
+def test_a_redirect_then_it_is_not_followed(server: Receiver) -> None:
+    server.answer = lambda _: (307, {"location": server.url + "/elsewhere"})
+    assert posted(endpoint(server.url)).said == "307"
+    assert [one.path for one in server.came] == ["/hook"]
+
+
+def test_an_endpoint_with_a_certificate_of_another_name_or_of_nobody_then_nothing_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certify(tmp_path)
+    with receiver(tmp_path / "server.pem") as server:
+        assert posted(endpoint(server.url)).said == "tls"
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert posted(endpoint(server.url.replace("127.0.0.1", "localhost"))).said == "tls"
+        assert server.came == []
+        assert posted(endpoint(server.url)).delivered
+
+
+def test_nobody_listens_or_no_http_then_the_answer_is_a_word(server: Receiver) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert posted(endpoint(f"http://127.0.0.1:{port}/")).said == "unreachable"
+    assert posted(endpoint("http://no-such-name.invalid/")).said == "name_unknown"
+    assert posted(endpoint(server.url.replace("http:", "https:"))).said == "tls"
+
+
+# -- pauses --------------------------------------------------------------------------------------------
+
+
+def test_failures_then_each_pause_is_longer_up_to_a_bound_and_chance_takes_half_off_at_most() -> None:
+    whole = [pause(n, 0.0) for n in range(1, 2_000)]
+    assert whole[:4] == [5.0, 10.0, 20.0, 40.0]
+    assert whole == sorted(whole)
+    assert max(whole) == MOST_SECONDS
+    assert [pause(n, 1.0) for n in range(1, 2_000)] == [one / 2 for one in whole]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("999999999", float(GIVE_UP_SECONDS)),
+        (format_datetime(datetime(2026, 11, 28, 12, 1, tzinfo=UTC), usegmt=True), 60.0),
+        (format_datetime(datetime(2026, 11, 28, 11, 0, tzinfo=UTC), usegmt=True), 0.0),
+        ("-5", 0.0),
+        ("nan", 0.0),
+        ("soon", 0.0),
+        ("9" * 400, float(GIVE_UP_SECONDS)),
+        ("²", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_retry_after_then_so_many_seconds_within_bounds(said: str | None, seconds: float) -> None:
+    assert asked_pause(said, datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()) == seconds
+
+
+# -- the lane ------------------------------------------------------------------------------------------
+
+
+class Now:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.ms = 1_790_000_000_000
+
+    def __call__(self) -> int:
+        return self.ms
+
+    def pass_(self, seconds: float) -> None:
+        self.ms += int(seconds * 1000)
+
+
+class Played:
+    """An endpoint whose next answers are given; afterwards it takes everything."""
+
+    def __init__(self, *answers: str | Answer) -> None:
+        self.answers = [one if isinstance(one, Answer) else Answer(one) for one in answers]
+        self.ids, self.times = list[str](), list[int]()
+
+    async def __call__(self, id_: str, body: bytes, *, now: int) -> Answer:
+        self.ids.append(id_)
+        self.times.append(now)
+        return self.answers.pop(0) if self.answers else Answer("204")
+
+
+def put(outbox: Outbox, now: int, *numbers: int, to: Sequence[str] = ("e1",)) -> list[str]:
+    """Queues events about partitions; returns their ids."""
+    ids = [event_id("partition.refused", number) for number in numbers]
+    known = [endpoint("https://hooks.example/", id=name) for name in to]
+    with outbox.change():
+        for number, id_ in zip(numbers, ids, strict=True):
+            data = RefusedPartition(
+                partition=number, reason="error.torn", since="2026-11-28T00:00:00.000Z", resumable=True
+            )
+            event = PartitionRefusedWebhook(type="partition.refused", timestamp="2026-11-28T00:00:00.000Z", data=data)
+            outbox.put(event, id_, known, now=now)
+    return ids
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "outbox")
+
+
+def rounds(lane: Lane, count: int = 1) -> None:
+    async def go() -> None:
+        for _ in range(count):
+            await lane.round()
+
+    asyncio.run(go())
+
+
+def lane_of(outbox: Outbox, post: Played, now: Now, name: str = "e1") -> Lane:
+    return Lane(name, outbox, post, clock=now, chance=lambda: 0.0)
+
+
+def test_an_endpoint_that_fails_and_recovers_then_the_same_event_after_a_pause(outbox: Outbox) -> None:
+    now, post = Now(), Played("500", "timed_out")
+    (id_,) = put(outbox, now(), 1)
+    lane = lane_of(outbox, post, now)
+    rounds(lane, 5)
+    assert post.ids == [id_], "it does not rest"
+    now.pass_(5)
+    rounds(lane, 5)
+    now.pass_(9)
+    rounds(lane, 5)
+    assert post.ids == [id_] * 2, "the second pause is longer"
+    now.pass_(1)
+    rounds(lane, 5)
+    assert post.ids == [id_] * 3
+    assert outbox.backlog("e1").waiting == 0
+
+
+def test_an_endpoint_that_fails_then_one_event_tries_whether_it_is_back_and_then_all_go(outbox: Outbox) -> None:
+    now, post = Now(), Played(*["503"] * AT_ONCE, "503")
+    put(outbox, now(), *range(40))
+    lane = lane_of(outbox, post, now)
+    rounds(lane)
+    assert len(post.ids) == AT_ONCE
+    now.pass_(5)
+    rounds(lane)
+    assert len(post.ids) == AT_ONCE + 1
+    now.pass_(10)
+    rounds(lane, 20)
+    assert outbox.backlog("e1").waiting == 0
+
+
+def test_retry_after_then_nothing_is_sent_before(outbox: Outbox) -> None:
+    now, post = Now(), Played(Answer("429", 300.0), Answer("429", 10.0))
+    put(outbox, now(), 1, 2)
+    lane = lane_of(outbox, post, now)
+    rounds(lane)
+    now.pass_(299)
+    rounds(lane, 5)
+    assert len(post.ids) == 2
+    now.pass_(1)
+    rounds(lane, 5)
+    assert outbox.backlog("e1").waiting == 0
+
+
+def test_a_day_of_failures_then_a_dead_letter_that_can_be_replayed_under_its_id(outbox: Outbox) -> None:
+    now, post = Now(), Played(*["500"] * 1_000)
+    (id_,) = put(outbox, now(), 1)
+    lane = lane_of(outbox, post, now)
+    while outbox.backlog("e1").waiting:
+        rounds(lane)
+        now.pass_(60)
+    assert now() - post.times[0] >= GIVE_UP_SECONDS * 1000
+    assert 100 < len(post.ids) < 200
+    (dead,) = outbox.dead()
+    assert (dead.id, dead.answer, dead.tries) == (id_, "500", len(post.ids))
+    assert outbox.dead("other") == []
+    post.answers.clear()
+    assert outbox.replay("e1", ["evt_unknown"], now=now()) == 0
+    assert outbox.replay("e1", [id_], now=now()) == 1
+    now.pass_(MOST_SECONDS)
+    rounds(lane, 2)
+    assert post.ids[-1] == id_
+    assert (outbox.dead(), outbox.backlog("e1").waiting) == ([], 0)
+
+
+def test_gone_then_nothing_more_is_sent_until_somebody_replays(outbox: Outbox) -> None:
+    now, post = Now(), Played("410")
+    put(outbox, now(), 1)
+    lane = lane_of(outbox, post, now)
+    rounds(lane)
+    put(outbox, now(), 2, 3)
+    rounds(lane, 3)
+    assert len(post.ids) == 1
+    backlog = outbox.backlog("e1")
+    assert (backlog.waiting, backlog.dead, backlog.gone) == (0, 3, now())
+    assert outbox.replay("e1", (), now=now()) == 3
+    rounds(lane, 3)
+    assert sorted(post.ids[1:]) == sorted(event_id("partition.refused", n) for n in (1, 2, 3))
+    assert outbox.backlog("e1").gone is None
+
+
+def test_one_endpoint_that_hangs_then_another_gets_everything(outbox: Outbox) -> None:
+    now, works = Now(), Played()
+    put(outbox, now(), *range(50), to=("e1", "e2"))
+
+    async def hangs(id_: str, body: bytes, *, now: int) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def both() -> None:
+        stuck = asyncio.create_task(Lane("e1", outbox, hangs, clock=now, chance=lambda: 0.0).run())
+        other = Lane("e2", outbox, works, clock=now, chance=lambda: 0.0)
+        while outbox.backlog("e2").waiting:
+            await other.round()
+        stuck.cancel()
+
+    asyncio.run(both())
+    assert len(works.ids) == 50
+    assert outbox.backlog("e1").waiting == 50
+
+
+def test_an_outbox_opened_again_then_it_owes_the_same_with_tries_and_pauses(outbox: Outbox, tmp_path: Path) -> None:
+    now = Now()
+    (id_,) = put(outbox, now(), 1)
+    rounds(lane_of(outbox, Played("500"), now))
+    outbox.close()
+    again = Outbox(tmp_path / "outbox", demand=True)
+    assert again.due("e1", now(), 9) == []
+    now.pass_(5)
+    (owed,) = again.due("e1", now(), 9)
+    assert (owed.id, owed.tries, owed.answer) == (id_, 1, "500")
+    with pytest.raises(UsageError):
+        Outbox(tmp_path / "another", demand=True)
+
+
+def test_an_event_taken_in_twice_then_it_is_owed_once(outbox: Outbox) -> None:
+    now = Now()
+    put(outbox, now(), 1)
+    put(outbox, now(), 1)
+    assert outbox.backlog("e1").waiting == 1
+
+
+def test_old_dead_letters_then_they_are_forgotten_with_their_events(outbox: Outbox) -> None:
+    now = Now()
+    put(outbox, now(), 1)
+    outbox.give_up("e1", "410", now=now())
+    outbox.forget(now() + KEPT_MS)
+    assert len(outbox.dead()) == 1
+    outbox.forget(now() + KEPT_MS + 1)
+    assert outbox.dead() == []
+    assert outbox.db.execute("SELECT count(*) FROM event").fetchone() == (0,)
+
+
+def test_examples_then_each_is_a_webhook_without_anything_about_a_person() -> None:
+    for kind, model in WEBHOOKS.items():
+        found = model.model_validate_json(json.dumps(examples()[model.__name__]))
+        assert found.type == kind  # type: ignore[attr-defined]
+        assert not {"recipient_id", "delivery", "contact_point"} & json.loads(found.model_dump_json())["data"].keys()
+    assert retries.FIRST_SECONDS < MOST_SECONDS < GIVE_UP_SECONDS
