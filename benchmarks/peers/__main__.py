@@ -120,7 +120,9 @@ def main() -> None:
     middles = [middle([result for result in results if result.name == name]) for name in names]
     print("\n" + table(middles))
     if asked.svg:
-        asked.svg.write_text(picture.bars([(NAMES[one.name], one.cold, one.warm) for one in middles]))
+        asked.svg.write_text(
+            picture.bars([(NAMES[one.name], 1e6 / one.cold_cpu_us, 1e6 / one.warm_cpu_us) for one in middles])
+        )
 
 
 def invented(people: int, flowing: int) -> Data:

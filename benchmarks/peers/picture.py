@@ -1,4 +1,4 @@
-"""A picture of sends a second by candidate, as SVG with the figures beside the bars."""
+"""A picture of sends for a second of processor, by candidate, as SVG with the figures beside the bars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import log10
 
 from benchmarks.svg import BLUE, GREY, INK, begun
 
-WIDTH, ROW, NAME, LEAST = 720, 56, 220, 100
+WIDTH, ROW, NAME, LEAST = 720, 56, 190, 100
 """Sizes in pixels, and the rate at which the logarithmic scale begins."""
 
 
@@ -20,7 +20,7 @@ def bars(rates: Sequence[tuple[str, float, float]]) -> str:
     def width(rate: float) -> float:
         return (WIDTH - NAME - 90) * log10(max(rate, LEAST) / LEAST) / log10(most / LEAST)
 
-    lines = begun("Sends a second, logarithmic scale", WIDTH, height, size=13)
+    lines = begun("Sends for a second of processor, logarithmic scale", WIDTH, height, size=13)
     for place, (name, cold, warm) in enumerate(rates):
         top = 16 + place * ROW
         lines.append(f'<text x="8" y="{top + 26}" fill="{INK}">{escape(name)}</text>')
@@ -29,5 +29,5 @@ def bars(rates: Sequence[tuple[str, float, float]]) -> str:
             end = NAME + width(rate) + 6
             lines.append(f'<text x="{end:.1f}" y="{top + below + 14}" fill="{INK}">{rate:,.0f}</text>')
     foot = f'<text x="{NAME}" y="{height - 10}" fill="{GREY}">'
-    lines += [f"{foot}sends a second: light, first mailing; dark, mailed before</text>", "</svg>", ""]
+    lines += [f"{foot}sends for a second of processor: light, first mailing; dark, mailed before</text>", "</svg>", ""]
     return "\n".join(lines)
