@@ -10,7 +10,6 @@ from typing import Self
 from aiohttp import (
     ClientConnectorDNSError,
     ClientConnectorError,
-    ClientError,
     ClientSession,
     ClientSSLError,
     ClientTimeout,
@@ -47,9 +46,11 @@ class Answer:
 
 
 class Deliverer:
-    """Posts to one endpoint, over new connections. `resolver`: None for that of the system."""
+    """Posts to one endpoint, over new connections. `resolver`: None for that of the system. `seconds`: for one try."""
 
-    def __init__(self, endpoint: Endpoint, resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, resolver: AbstractResolver | None = None, *, seconds: float = TRY_SECONDS
+    ) -> None:
         self._endpoint = endpoint
         self._keys = [Webhook(secret) for secret in endpoint.secrets]
         checked = None if endpoint.allow_private else public_socket
@@ -63,7 +64,7 @@ class Deliverer:
         self._session = ClientSession(
             connector=connector,
             cookie_jar=DummyCookieJar(),
-            timeout=ClientTimeout(total=TRY_SECONDS),
+            timeout=ClientTimeout(total=seconds),
             headers={"User-Agent": "direct-mail-gatekeeper", "Content-Type": "application/json"},
             auto_decompress=False,
         )
@@ -86,7 +87,7 @@ class Deliverer:
                 return Answer(str(answer.status), asked_pause(answer.headers.get("Retry-After"), now / 1000))
         except TimeoutError:
             return Answer("timed_out")
-        except (ClientError, OSError, ValueError) as error:
+        except Exception as error:  # whatever an endpoint sends, it stops no other
             return Answer(_word(error))
 
 

@@ -119,12 +119,10 @@ def _due(found: _DecidedSend, zone: str) -> int | None:
     return times.span(found.send.mail_date, zone).last // 1000 + 1
 
 
-def undecided(outbox: Outbox, *, begun: int) -> bool:
-    """True if a campaign has sends since the beginning of which no event told that they are decided."""
-    return (
-        outbox.db.execute("SELECT 1 FROM campaign WHERE last >= ? AND told IS NOT last", (begun,)).fetchone()
-        is not None
-    )
+def quiet(outbox: Outbox, *, begun: int, now: int) -> bool:
+    """True if a campaign is quiet, and no event has told yet that its sends are decided."""
+    query = "SELECT 1 FROM campaign WHERE last >= ? AND last + ? <= ? AND told IS NOT last"
+    return outbox.db.execute(query, (begun, QUIET_MS, now)).fetchone() is not None
 
 
 def decided(outbox: Outbox, endpoints: Sequence[Endpoint], *, begun: int, horizon: int, now: int) -> None:
@@ -151,7 +149,7 @@ def near(outbox: Outbox, endpoints: Sequence[Endpoint], *, now: int) -> None:
         (now, NEAR_MS, QUIET_MS),
     ).fetchall()
     for campaign, mail_date, due, waiting, part, offset in rows:
-        if not outbox.news(f"deadline/{campaign}/{mail_date}", f"{part}/{offset}"):
+        if not outbox.news(f"deadline/{campaign}/{mail_date}", f"{part}/{offset}", now=now):
             continue
         data = NearDeadline(campaign_id=campaign, mail_date=mail_date, due=times.instant(due), waiting=waiting)
         event = DeadlineNearWebhook(type="review.deadline_near", timestamp=times.instant(now), data=data)

@@ -17,7 +17,7 @@ from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.retries import GIVE_UP_SECONDS
 from schemas.codec import encode
-from schemas.topics import DAY_MS
+from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Model
 
 FILE = "outbox.sqlite"
@@ -39,7 +39,7 @@ CREATE TABLE dead (
     endpoint TEXT, event INTEGER, at INTEGER, tries INTEGER, answer TEXT, PRIMARY KEY (event, endpoint)
 ) WITHOUT ROWID;
 CREATE TABLE gone (endpoint TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID;
-CREATE TABLE told (name TEXT PRIMARY KEY, what TEXT) WITHOUT ROWID;
+CREATE TABLE told (name TEXT PRIMARY KEY, what TEXT, at INTEGER) WITHOUT ROWID;
 CREATE TABLE campaign (id TEXT PRIMARY KEY, last INTEGER, part INTEGER, offset INTEGER, told INTEGER) WITHOUT ROWID;
 CREATE TABLE item (id TEXT PRIMARY KEY, campaign TEXT, mail_date TEXT, due INTEGER) WITHOUT ROWID;
 CREATE INDEX item_due ON item (due);
@@ -149,11 +149,11 @@ class Outbox:
             "INSERT OR REPLACE INTO position VALUES (?, ?, ?)", [(topic, *one) for one in positions.items()]
         )
 
-    def news(self, name: str, what: str) -> bool:
+    def news(self, name: str, what: str, *, now: int) -> bool:
         """True if this is not what was told last under that name; notes it, inside of `change`."""
         if self.db.execute("SELECT 1 FROM told WHERE name = ? AND what = ?", (name, what)).fetchone():
             return False
-        self.db.execute("INSERT OR REPLACE INTO told VALUES (?, ?)", (name, what))
+        self.db.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?)", (name, what, now))
         return True
 
     def put(
@@ -259,12 +259,14 @@ class Outbox:
         return Backlog(waiting, int(tried), since, answer, dead, gone[0] if gone else None)
 
     def forget(self, now: int) -> None:
-        """Deletes what is older than KEPT_MS, and events that nobody waits for."""
+        """Deletes events and state that nobody needs any more, and dead letters older than KEPT_MS."""
         with self.change() as db:
             db.execute("DELETE FROM dead WHERE at < ?", (now - KEPT_MS,))
             db.execute("DELETE FROM owed WHERE since < ?", (now - KEPT_MS,))
             db.execute("DELETE FROM event WHERE number NOT IN (SELECT event FROM owed UNION SELECT event FROM dead)")
             db.execute("DELETE FROM item WHERE due < ?", (now,))
+            db.execute("DELETE FROM told WHERE name GLOB 'deadline/*' AND at < ?", (now - KEPT_MS,))
+            db.execute("DELETE FROM campaign WHERE last < ?", (now - CLEARED_DAYS * DAY_MS,))
 
     def _rows(self, query: str, values: Sequence[object]) -> list[Owed]:
         with self._disk():

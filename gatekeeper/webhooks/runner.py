@@ -15,8 +15,7 @@ from typing import Any
 import structlog
 
 from gatekeeper.audit.log.atomic_store import AtomicStore
-from gatekeeper.engine.failures import fingerprint
-from gatekeeper.errors import IncompleteError, UnavailableError
+from gatekeeper.errors import GatekeeperError, IncompleteError, UnavailableError
 from gatekeeper.settings import Settings
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint
@@ -24,6 +23,7 @@ from gatekeeper.webhooks.lane import Lane
 from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.watch import Watch
 from streams.client.reader import Reader
+from streams.worker.end import fail
 from streams.worker.health import serve_health
 
 LOOK_SECONDS = 1.0
@@ -95,18 +95,24 @@ def run(
         with Reader(settings) as reader:
             reader.ends("recalls")  # report an unreachable broker at once
         watcher = Watcher(settings, endpoints, since=since)
-        asyncio.run(_deliver(settings, endpoints, watcher, started))
-    if watcher.end is not None:
-        log.critical("stopped", error=type(watcher.end).__name__, code=fingerprint(watcher.end))
-        raise watcher.end
+        try:
+            number = asyncio.run(_deliver(settings, endpoints, watcher, started))
+        except GatekeeperError:
+            raise
+        except Exception as error:
+            fail(error)  # a traceback could quote a record
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 async def _deliver(
     settings: Settings, endpoints: Sequence[Endpoint], watcher: Watcher, started: Callable[[int], None]
-) -> None:
-    over, loop = asyncio.Event(), asyncio.get_running_loop()
+) -> int:
+    """Delivers until a signal comes, and returns its number; raises the error that ended watcher or lane."""
+    loop = asyncio.get_running_loop()
+    over: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, over.set)
+        loop.add_signal_handler(number, over.put_nowait, number)
     outbox = Outbox(Path(settings.webhooks_data))
 
     async def readiness() -> Mapping[str, Any]:
@@ -120,19 +126,19 @@ async def _deliver(
         posts = {one.id: (await opened.enter_async_context(Deliverer(one))).post for one in endpoints}
         lanes = [Lane(id_, outbox, post, clock=now_ms, chance=random) for id_, post in posts.items()]
         tasks = [asyncio.create_task(lane.run()) for lane in lanes]
-        tasks += [asyncio.create_task(asyncio.to_thread(watcher.join)), asyncio.create_task(_until(over))]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
+        tasks.append(asyncio.create_task(asyncio.to_thread(watcher.join)))
+        ended = asyncio.create_task(over.get())
+        done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, ended):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, ended, return_exceptions=True)
     await asyncio.to_thread(watcher.stop)
     outbox.close()
-    for task in done:
-        task.result()  # the error that ended a lane
-
-
-async def _until(over: asyncio.Event) -> None:
-    await over.wait()
+    for one in done:
+        one.result()  # raises the error that ended a lane
+    if watcher.end is not None:
+        raise watcher.end
+    return ended.result()
 
 
 def _told(outbox: Outbox, endpoint: Endpoint) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Watch:
 
     def _horizon(self, reader: Reader, now: int) -> int | None:
         """An instant before which every send that had arrived is decided; None if nobody asks, or none is known yet."""
-        if not occurrences.undecided(self._outbox, begun=self._begun):
+        if not occurrences.quiet(self._outbox, begun=self._begun, now=now):
             return None
         if self._goal is None:
             self._goal = now, reader.ends("sends")
@@ -126,26 +126,25 @@ class Watch:
     def _states(self, reader: Reader, now: int, *, read: bool) -> None:
         refused = fleet.refused(self._settings, reader.ends("recalls"))
         seal, heads = fleet.seal(self._settings), progress.read(reader, unreadable={})
-        with self._outbox.change() as db:
+        with self._outbox.change():
             for number, cause in refused.items():
                 data = RefusedPartition(
                     partition=number, reason=cause.key, since=times.instant(cause.since), resumable=cause.resumable
                 )
                 event = PartitionRefusedWebhook(type="partition.refused", timestamp=times.instant(now), data=data)
                 fact = event_id(event.type, number, cause.key, cause.since)
-                if self._outbox.news(f"partition/{number}", fact):
+                if self._outbox.news(f"partition/{number}", fact, now=now):
                     self._outbox.put(event, fact, self._endpoints, now=now)
             if seal is not None:
                 self._seal(seal, heads, now)
             if read:
                 occurrences.near(self._outbox, self._endpoints, now=now)
-            db.execute("DELETE FROM campaign WHERE last < ?", (now - CLEARED_DAYS * DAY_MS,))
 
     def _seal(self, seal: SealStatus, heads: Mapping[int, Head], now: int) -> None:
         """Queues the event of a late seal; once for each seal that was late, and for each reason."""
         decided = max((head.at for head in heads.values()), default=None)
         if not seal.late(decided=decided, now=now) and seal.error is None:
-            self._outbox.news("seal", "")
+            self._outbox.news("seal", "", now=now)
             return
         size, at = seal.witnessed or (None, None)
         data = LateSeal(
@@ -156,7 +155,7 @@ class Watch:
             error=seal.error.key if seal.error else None,
         )
         event = SealLateWebhook(type="seal.late", timestamp=times.instant(now), data=data)
-        if self._outbox.news("seal", f"{data.error}/{data.sealed_at}"):
+        if self._outbox.news("seal", f"{data.error}/{data.sealed_at}", now=now):
             # an unreadable log has no time of its own: each beginning of that is a fact
             fact = (data.error, now) if data.error else (data.size, data.sealed_at)
             self._outbox.put(event, event_id(event.type, *fact), self._endpoints, now=now)

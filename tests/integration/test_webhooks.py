@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,8 +163,9 @@ def test_recalls_while_it_does_not_run_then_they_come_at_its_next_start_and_only
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
     wanted = entry(server, campaigns=["K-night*"])
-    with webhooks(world, tmp_path, wanted):
-        pass
+    with webhooks(world, tmp_path, wanted) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
     recalls(world, "night-1", "day-1")
     with webhooks(world, tmp_path, wanted):
         until(lambda: events(server, "night-1"), "that of the night")

@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import json
 import socket
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -16,9 +18,11 @@ from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver
+from jsonschema import Draft202012Validator, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from gatekeeper.errors import UsageError
+from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint, read
@@ -60,10 +64,10 @@ def endpoint(url: str, **more: Any) -> Endpoint:
     )
 
 
-def posted(one: Endpoint, resolver: AbstractResolver | None = None, *, body: bytes = b'{"a":1}') -> Answer:
+def posted(one: Endpoint, resolver: AbstractResolver | None = None, **more: float) -> Answer:
     async def post() -> Answer:
-        async with Deliverer(one, resolver) as deliverer:
-            return await deliverer.post("evt_1", body, now=now_ms())
+        async with Deliverer(one, resolver, **more) as deliverer:
+            return await deliverer.post("evt_1", b'{"a":1}', now=now_ms())
 
     return asyncio.run(post())
 
@@ -235,6 +239,46 @@ def test_a_redirect_then_it_is_not_followed(server: Receiver) -> None:
     server.answer = lambda _: (307, {"location": server.url + "/elsewhere"})
     assert posted(endpoint(server.url)).said == "307"
     assert [one.path for one in server.came] == ["/hook"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"\x00\xff junk",
+        b"HTTP/1.1 99999 X\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x: a\r\n" * 100_000,
+        b"HTTP/1.1 103 Early\r\n\r\n" * 1_000,
+    ],
+    ids=["nothing", "junk", "a status", "a length", "a long header", "many headers", "early hints"],
+)
+def test_an_answer_that_is_no_http_then_the_try_has_failed_and_nothing_is_raised(said: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.recv(65_536)
+                connection.sendall(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        found = posted(endpoint(f"http://127.0.0.1:{listening.getsockname()[1]}/"), seconds=5.0)
+        thread.join()
+    assert not found.delivered
+
+
+def test_an_answer_that_does_not_come_then_the_try_ends(server: Receiver) -> None:
+    server.answer = server.hang
+    assert posted(endpoint(server.url), seconds=0.3).said == "timed_out"
+    assert len(server.came) == 1
+
+
+def test_an_answer_that_asks_to_wait_then_for_how_long(server: Receiver) -> None:
+    server.answer = lambda _: (503, {"retry-after": "120"})
+    assert posted(endpoint(server.url)) == Answer("503", 120.0)
 
 
 def test_an_endpoint_with_a_certificate_of_another_name_or_of_nobody_then_nothing_is_sent(
@@ -479,6 +523,31 @@ def test_old_dead_letters_then_they_are_forgotten_with_their_events(outbox: Outb
     outbox.forget(now() + KEPT_MS + 1)
     assert outbox.dead() == []
     assert outbox.db.execute("SELECT count(*) FROM event").fetchone() == (0,)
+
+
+def test_the_openapi_document_then_it_has_each_webhook_with_an_example_that_its_schema_takes() -> None:
+    whole = document(paths("0"))
+    assert whole["webhooks"].keys() == WEBHOOKS.keys()
+    for kind, one in whole["webhooks"].items():
+        body = one["post"]["requestBody"]["content"]["application/json"]
+        Draft202012Validator({"components": whole["components"], **body["schema"]}).validate(body["example"])
+        with pytest.raises(ValidationError):
+            Draft202012Validator({"components": whole["components"], **body["schema"]}).validate({"type": kind})
+
+
+def test_state_of_the_past_then_it_is_forgotten(outbox: Outbox) -> None:
+    now = Now()
+    with outbox.change() as db:
+        assert outbox.news("deadline/K1/2026-12-07", "0/1", now=now())
+        assert not outbox.news("deadline/K1/2026-12-07", "0/1", now=now())
+        assert outbox.news("partition/3", "a", now=now())
+        db.execute("INSERT INTO campaign VALUES ('K1', ?, 0, 1, NULL)", (now(),))
+        db.execute("INSERT INTO item VALUES ('D1', 'K1', '2026-12-07', ?)", (now(),))
+    outbox.forget(now() + 61 * DAY_MS)
+    left = {
+        name: outbox.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("told", "campaign", "item")
+    }
+    assert left == {"told": 1, "campaign": 0, "item": 0}
 
 
 def test_examples_then_each_is_a_webhook_without_anything_about_a_person() -> None:
