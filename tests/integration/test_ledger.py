@@ -1,6 +1,8 @@
 """The ledger of a partition, on real Kafka: it survives restarts and compaction, and entries end on time."""
 
 import asyncio
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -84,6 +86,28 @@ def test_given_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_know
     assert {verdicts[f"e-{number}"] for number in range(20)} == {CLEAR}
     assert {verdicts[f"e-again-{number}"] for number in range(20)} == {TWICE}
     world.check(40)
+
+
+def test_given_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic_and_knows_every_piece(
+    world, tmp_path
+):
+    world.put("sends", (("r1", send_to("r1", number)) for number in range(5)))
+    data = tmp_path / "data"
+    with world.process(tmp_path / "log", data=str(data)) as worker:
+        until(lambda: len(world.audits()) == 5, "5 decisions")
+        until(lambda: copied(data, 0) and copied(data, 1), "both copies")
+        worker.kill()
+        os.truncate(data / "ledger" / "0" / "0" / "data.mdb", 2 * 4096)
+        worker.start()
+        assert worker.wait() == -signal.SIGBUS
+        worker.start()
+        world.put("sends", [("r1", send_to("r1", number, event_id=f"e-again-{number}")) for number in range(5)])
+        until(lambda: len(world.audits()) == 10, "5 more decisions")
+        assert "fault" in {one["reason"] for one in worker.events("ledger_made_anew")}
+        assert {one["reason"] for one in worker.events("facts_made_anew")} == {"fault"}
+    verdicts = world.verdicts()
+    assert {verdicts[f"e-again-{number}"] for number in range(5)} == {TWICE}
+    world.check(10)
 
 
 def test_given_a_withheld_send_then_it_may_be_tried_again(world):
