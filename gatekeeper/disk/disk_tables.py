@@ -19,7 +19,7 @@ from pathlib import Path
 import lmdb
 import structlog
 
-from gatekeeper.disk.disk_table import MAC_BYTES, Changes, DiskTable
+from gatekeeper.disk.disk_table import MAC_BYTES, Changes, DiskTable, SpoiltError
 from gatekeeper.disk.faults import Faults, clear, met
 from gatekeeper.disk.file_system import demand_local
 from gatekeeper.errors import RestartError, UnavailableError
@@ -34,7 +34,10 @@ FOLDERS = 64
 """Processes that may share a folder, at most; each has a numbered one in it."""
 _FILE, _LOCKS, _SPOILT = "data.mdb", "lock.mdb", "spoilt"
 _IDENTITY = b"identity"
-_BROKEN = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError, lmdb.PanicError)
+_BROKEN = (
+    *(lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError, lmdb.PanicError),
+    lmdb.IncompatibleError,
+)
 
 
 class DiskTables:
@@ -77,10 +80,13 @@ class DiskTables:
             raise
 
     def table(self, name: str) -> DiskTable:
-        """The table of a name, the same at each call."""
+        """The table of a name, the same at each call; raises SpoiltError if a damaged page hides it."""
         if name not in self._tables:
             begun = blake2b(name.encode(), digest_size=MAC_BYTES, key=self._key, person=b"gate/facts/1")
-            self._tables[name] = DiskTable(name, self._env, begun, self._value, self.give_up)
+            try:
+                self._tables[name] = DiskTable(name, self._env, begun, self._value, self.give_up)
+            except _BROKEN:
+                raise SpoiltError(name) from None
         return self._tables[name]
 
     journal = table

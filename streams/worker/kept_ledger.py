@@ -21,7 +21,7 @@ from typing import TypeVar
 import orjson
 import structlog
 
-from gatekeeper.disk.disk_table import Changes, DiskTable
+from gatekeeper.disk.disk_table import Changes, DiskTable, SpoiltError
 from gatekeeper.disk.disk_tables import DiskTables, forget
 from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import IntegrityError, RestartError
@@ -94,7 +94,10 @@ class KeptLedger:
 
         def opened() -> None:
             self.tables = self._make()
-            self._make_tables()
+            try:
+                self._make_tables()
+            except SpoiltError:
+                self._empty("names")
 
         await self._done(opened)
 
@@ -133,14 +136,8 @@ class KeptLedger:
 
     async def anew(self, reason: str) -> None:
         """Empties the copy. The tables that were handed out are void."""
-        log.info("ledger_made_anew", partition=self._number, reason=reason)
-
-        def emptied() -> None:
-            self.tables.wipe()
-            self._make_tables()
-
         self._written = None
-        await self._done(emptied)
+        await self._done(partial(self._empty, reason))
 
     async def fill(self) -> None:
         """Commits what was read from the topic, once it is much. The copy is complete with the next `write` only.
@@ -207,6 +204,11 @@ class KeptLedger:
             await asyncio.wait({self._writing})
         await self._done(lambda: self.tables.close() if hasattr(self, "tables") else None)
         self._thread.shutdown(wait=False)
+
+    def _empty(self, reason: str) -> None:
+        log.info("ledger_made_anew", partition=self._number, reason=reason)
+        self.tables.wipe()
+        self._make_tables()
 
     def _make_tables(self) -> None:
         for name in (*TABLES, STATE):

@@ -221,6 +221,18 @@ def test_a_damaged_name_then_the_copy_is_not_used_as_the_entry_would_be_missing(
         asyncio.run(copy.demand_whole())
 
 
+def test_a_table_that_a_damaged_page_hides_then_the_copy_is_emptied(tmp_path: Path) -> None:
+    file = written(tmp_path, cleared())
+    content = file.read_bytes()
+    place = content.index(b"people") - 4  # the flags of its name
+    file.write_bytes(content.replace(content[place : place + 10], b"\0\0" + content[place + 2 : place + 10]))
+    with opened(tmp_path) as copy:
+        assert LedgerState(copy.tables).people == 0
+        with pytest.raises(Misfit, match="incomplete"):
+            copy.demand_copied(0, 200)
+        committed(copy, Head(sends=9, at=AT))
+
+
 def test_a_copy_found_young_by_a_clock_that_was_wrong_then_the_next_turn_reads_anew(tmp_path: Path) -> None:
     written(tmp_path, cleared())
     with opened(tmp_path) as copy:
