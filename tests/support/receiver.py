@@ -17,11 +17,12 @@ SECRET = "whsec_" + "c2VjcmV0IG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZyE="
 
 @dataclass(frozen=True)
 class Posted:
-    """One request that came: its path, headers and body."""
+    """One request that came: its path, headers and body, and the client's end of the connection."""
 
     path: str
     headers: dict[str, str]
     body: bytes
+    client: tuple[str, int]
 
     @property
     def id(self) -> str:
@@ -71,10 +72,13 @@ class Receiver(ThreadingHTTPServer):
 
 class _Page(BaseHTTPRequestHandler):
     server: Receiver
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        posted = Posted(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        posted = Posted(
+            self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.client_address
+        )
         self.server.came.append(posted)
         status, headers = self.server.answer(posted)
         self.send_response(status)

@@ -235,6 +235,15 @@ def test_a_delivery_then_its_signature_is_right_for_each_secret_and_for_no_other
         Webhook(stranger).verify(came.body, came.headers)
 
 
+def test_many_events_at_once_then_they_share_connections(server: Receiver) -> None:
+    async def post() -> list[Answer]:
+        async with Deliverer(endpoint(server.url)) as deliverer:
+            return [await deliverer.post(f"evt_{number}", b"{}", now=now_ms()) for number in range(20)]
+
+    assert all(answer.delivered for answer in asyncio.run(post()))
+    assert len({one.client for one in server.came}) == 1
+
+
 def test_a_redirect_then_it_is_not_followed(server: Receiver) -> None:
     server.answer = lambda _: (307, {"location": server.url + "/elsewhere"})
     assert posted(endpoint(server.url)).said == "307"
