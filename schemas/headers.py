@@ -100,9 +100,10 @@ class ReviewHeaders(DecidedHeaders):
 
 
 class CausedHeaders(Model):
-    """The headers of a question and of a recall.
+    """The headers of a question, of a recall and of a result.
 
-    `gate-decision-id`: the audit record of the act that caused it. A recall that a fact caused names its own record.
+    `gate-decision-id`: the audit record of the act that caused it. A recall that a fact caused names its own record, as
+    a result does.
     """
 
     decision_id: Annotated[DecisionId, Field(alias="gate-decision-id")]

@@ -53,6 +53,7 @@ class ManifestOutputs(Model):
     confirm: Count = 0
     recall: Count = 0
     dead: Count = 0
+    result: Count = 0
 
 
 class ManifestAudit(Model):

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from pydantic import TypeAdapter
 
 from schemas.audit import AuditRecord
-from schemas.events import Act, Ask, OnConsents, Recall, Reference, Send, Source, Suppression
+from schemas.events import Act, Ask, OnConsents, Recall, Reference, Result, Send, Source, Suppression
 from schemas.headers import (
     ActHeaders,
     CausedHeaders,
@@ -118,6 +118,7 @@ _ACCESS: Mapping[str, tuple[str, str]] = {
     "review": ("worker", "worker office console sealer auditor"),
     "confirmations": ("worker", "worker mailer sealer auditor"),
     "recalls": ("worker", "office console mailer handoff sealer auditor webhooks"),
+    "results": ("worker", "platform sealer auditor serve"),
     "audit": ("worker", "worker office console handoff sealer auditor inquiry serve webhooks"),
     "manifests": ("worker", "worker office console sealer auditor monitor"),
     "ledger": ("worker", "worker office console sealer auditor monitor serve webhooks"),
@@ -153,6 +154,7 @@ def _registry() -> Mapping[str, Topic]:
         _topic("review", "recipient id", "n", 60 * DAY_MS, Send, "zstd", headers=ReviewHeaders),
         _topic("confirmations", "recipient id", "n", 30 * DAY_MS, Ask, "gzip", headers=CausedHeaders),
         _topic("recalls", "recipient id", "n", 90 * DAY_MS, Recall, "gzip", headers=CausedHeaders),
+        _topic("results", "event id, or decision id", "n", 90 * DAY_MS, Result, "gzip", headers=CausedHeaders),
         _topic("audit", "decision id", "n", 1095 * DAY_MS, AuditRecord, "zstd"),
         _topic("manifests", "writer", "n", 1095 * DAY_MS, Manifest, "zstd", headers=ManifestHeaders),
         _topic("ledger", "entry", "n", None, compression="zstd"),
@@ -181,6 +183,8 @@ def subject_key(topic: str, value: Any) -> str:
         return f"{value.kind}/{value.id}"
     if topic in ("audit", "manifests"):
         return str(value.did if topic == "audit" else value.writer)
+    if topic == "results":
+        return str(value.event_id or value.decision_id)
     if topic == "suppressions":
         return str(value.recipient_id or value.token)
     if topic == "acts":

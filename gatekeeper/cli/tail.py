@@ -99,8 +99,8 @@ def _shown(record: Record, *, raw: bool) -> dict[str, Any]:
 def _said(record: Record) -> tuple[str, str]:
     """Verdict and primary reason, if records of the topic have them; `-` for each missing one.
 
-    For a dead letter: reason and fault. For an act: kind and id. For an act's audit record without a verdict: the
-    outcome and kind of the act.
+    For a result: outcome and primary reason. For a dead letter: reason and fault. For an act: kind and id. For an act's
+    audit record without a verdict: the outcome and kind of the act.
     """
     found: tuple[Any, Any] = (None, None)
     try:
@@ -113,6 +113,9 @@ def _said(record: Record) -> tuple[str, str]:
             said = orjson.loads(record.value or b"")
             act, reasons = said["act"] or {}, said["reasons"]
             found = said["verdict"] or act.get("outcome"), reasons[0]["code"] if reasons else act.get("kind")
+        elif record.topic == "results":
+            said = orjson.loads(record.value or b"")
+            found = said["outcome"], said.get("primary")
         elif record.topic == "recalls":
             found = None, orjson.loads(record.value or b"")["reasons"][0]
         elif record.topic == "acts":

@@ -84,6 +84,7 @@ class Answer:
     """Answer to an act: its outcome, the decision if one was made, outputs and ledger entries.
 
     `cause`: None = the act's own. `scope`: fields of the send that the act was about, if nothing was decided.
+    `result`: as of `Judged`.
     """
 
     outcome: Outcome
@@ -93,6 +94,7 @@ class Answer:
     entries: tuple[Entry, ...] = ()
     cause: Cause | None = None
     scope: Mapping[str, Any] | None = None
+    result: Output | None = None
 
 
 def answered(
@@ -127,6 +129,7 @@ def answered(
         dead=answer.outcome == "unreadable",
         failed=answer.outcome == "failed" or (evaluation is not None and evaluation.error is not None),
         entries=(*answer.entries, *salt),
+        result=answer.result,
     )
 
 

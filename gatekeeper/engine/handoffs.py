@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.engine import results
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.item import KEPT_MS
@@ -98,18 +99,21 @@ class CampaignActRun:
         if evaluation.stands:
             code = "again" if clearance.handed is not None else None
             kept: tuple[Entry, ...] = (now.ledger.handed(clearance, self._act.act_id),)
-            answer = Answer("handed", code, evaluation, entries=kept, cause=cause)
+            result = results.handed_off(clearance, cause, evaluation.decision) if code is None else None
+            answer = Answer("handed", code, evaluation, entries=kept, cause=cause, result=result)
         else:
             output, forgotten = recall(clearance, id_=cause.id, at=now.at, reasons=evaluation.decision.codes)
             kept = (forgotten, *evaluation.ended_releases())
-            answer = Answer("recalled", None, evaluation, (output,), kept, cause)
+            result = results.recalled(clearance, cause, at=now.at, decision=evaluation.decision)
+            answer = Answer("recalled", None, evaluation, (output,), kept, cause, result=result)
         return answered(now, self._asked, answer, about=clearance)
 
     def _cancelled(self, now: Moment, clearance: Clearance) -> Judged:
         """Recalls the piece because a person cancelled the campaign; nothing is decided."""
         cause = Cause.of(self._asked, "recall", clearance.did)
         output, forgotten = recall(clearance, id_=cause.id, at=now.at)
-        answer = Answer("recalled", outputs=(output,), entries=(forgotten,), cause=cause)
+        result = results.recalled(clearance, cause, at=now.at)
+        answer = Answer("recalled", outputs=(output,), entries=(forgotten,), cause=cause, result=result)
         return answered(now, self._asked, answer, about=clearance)
 
     def _ended(self, now: Moment, code: str | None = None) -> Judged:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gatekeeper.audit.records.record import judged_send
-from gatekeeper.engine import asks
+from gatekeeper.engine import asks, results
 from gatekeeper.engine import item as review
 from gatekeeper.engine.act import RECORDED, ActRecord, Answer
 from gatekeeper.engine.evaluation import Evaluation, Moment
@@ -125,7 +125,9 @@ class _AllowedAct:
         state: review.State = "redecided" if call.said is None else "released"
         kept += (self.closed(state, did=self.cause.id, said=call.said),)
         outcome: Outcome = "cleared" if evaluation.stands else "withheld"
-        return Answer(outcome, None, evaluation, (output,), kept)
+        before = None if standing and standing.state == "undone" else found  # its release has replaced it already
+        result = results.decided(evaluation, self.cause, item=before)
+        return Answer(outcome, None, evaluation, (output,), kept, result=result)
 
     def asked(self, entropy: bytes) -> Answer:
         """Asks the person. `entropy`: random bytes, for the answer code."""
@@ -148,7 +150,8 @@ class _AllowedAct:
         if clearance is None or (standing and clearance.did != standing.did and self._stands(clearance, standing)):
             return Answer("undone", entries=tuple(kept))
         output, forgotten = recall(clearance, id_=self.cause.id, at=now.at)
-        return Answer("recalled", outputs=(output,), entries=(*kept, forgotten))
+        result = results.recalled(clearance, self.cause, at=now.at)
+        return Answer("recalled", outputs=(output,), entries=(*kept, forgotten), result=result)
 
     def closed(self, state: review.State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
         """The entry with the item's state after the act."""

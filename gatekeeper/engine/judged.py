@@ -15,6 +15,7 @@ from schemas.record import Output, Record
 class Judged(msgspec.Struct, frozen=True):
     """Result of judging one record: its outputs, and the one audit record that every record gets.
 
+    `result`: the record of `results`, None if no outcome of a send changed.
     `verdict`: None if nothing was decided, for example if an act only closes an item. `entries`: for the ledger.
     `misplaced`: Kafka's own partitioner would have chosen another partition. `failed`: a defect of ours withheld the
     send.
@@ -29,6 +30,12 @@ class Judged(msgspec.Struct, frozen=True):
     misplaced: bool = False
     failed: bool = False
     entries: tuple[Entry, ...] = ()
+    result: Output | None = None
+
+    @property
+    def written(self) -> tuple[Output, ...]:
+        """The outputs with the result."""
+        return self.outputs if self.result is None else (*self.outputs, self.result)
 
 
 class Cause(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ PUT_OUT = {
     "confirmations": "confirm",
     "recalls": "recall",
     "deadletter": "dead",
+    "results": "result",
 }
 """Name of the count for each output topic; an absent count is zero."""
 
@@ -60,7 +61,7 @@ def manifest(
     manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch. `skipped`: the records that a person
     let pass undecided after the records taken. Without any the field is absent.
     """
-    out = Counter(PUT_OUT[output.topic] for one in judged for output in one.outputs)
+    out = Counter(PUT_OUT[output.topic] for one in judged for output in one.written)
     out["dead"] += dead_facts
     misplaced = sum(one.misplaced for one in judged)
     return canonical(

@@ -14,6 +14,7 @@ from hashlib import sha256
 from gatekeeper.audit.records.record import did
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import WHOLE_BATCH
+from gatekeeper.engine import results
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.ledger.entries import Clearance, Entry
@@ -65,10 +66,12 @@ def weighed(now: Moment, clearance: Clearance) -> Judged | None:
         return None
     id_ = did(src["topic"], src["partition"], src["offset"], "recall")
     who, salt = now.subject(clearance.send.recipient_id)
-    proof = evaluation.record(Cause(id_, "recall", src), subject=who)
+    cause = Cause(id_, "recall", src)
+    proof = evaluation.record(cause, subject=who)
     output, forgotten = recall(clearance, id_=id_, at=now.at, reasons=decision.codes)
     kept = (forgotten, *evaluation.ended_releases(), *salt)
-    return Judged((output,), proof, id_, failed=evaluation.error is not None, entries=kept)
+    result = results.recalled(clearance, cause, at=now.at, decision=decision)
+    return Judged((output,), proof, id_, failed=evaluation.error is not None, entries=kept, result=result)
 
 
 def stands(clearance: Clearance, decision: Decision) -> bool:

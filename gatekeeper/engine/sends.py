@@ -10,6 +10,7 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
 from gatekeeper.deciding.decide import Decision, only
 from gatekeeper.deciding.facts import Facts
+from gatekeeper.engine import results
 from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.engine.failures import defect, invalid
@@ -119,6 +120,7 @@ class Judge(Evaluator):
             misplaced=partition_of(send.recipient_id.encode(), self.partitions) != record.partition,
             failed=evaluation.error is not None,
             entries=salt if evaluation.error is not None else (*evaluation.remembered(cause), *salt),
+            result=results.decided(evaluation, cause),
         )
 
     def _dead(self, record: Record, cause: Cause, decision: Decision, *, failed: bool = False) -> Judged:
@@ -136,6 +138,7 @@ class Judge(Evaluator):
             dead=True,
             misplaced=fault == PARTITION_WRONG,
             failed=failed,
+            result=results.unread(cause, decision, mode=self.mode),
         )
 
 

@@ -33,6 +33,7 @@ from schemas.events.reference import (
     Template,
 )
 from schemas.events.resolutions import Resolution, VersionResolution
+from schemas.events.results import Fate, Replaced, Result
 from schemas.events.sends import Delivery, Match, Send, SendContactPoint
 from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, SourceContactPoint, Succession
 from schemas.events.staff import ActSignature, Signature, Staff, StaffKey, StaffRole
@@ -55,6 +56,7 @@ __all__ = [
     "Delivery",
     "Entrustment",
     "Fact",
+    "Fate",
     "ItemAct",
     "JointUseTerms",
     "Match",
@@ -74,7 +76,9 @@ __all__ = [
     "Reference",
     "Register",
     "Release",
+    "Replaced",
     "Resolution",
+    "Result",
     "ReviewPlace",
     "Scope",
     "Send",

@@ -227,7 +227,7 @@ class PartitionJudge:
         context, settings = self._context, self._context.settings
         transaction = Transaction(settings, self._writer, self._number)
         for one in judged:
-            for output in one.outputs:
+            for output in one.written:
                 transaction.add(output.topic, output.key, output.value, output.headers)
             transaction.add("audit", one.did.encode(), one.audit)
             for entry in one.entries:

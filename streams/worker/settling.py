@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 from aiokafka import TopicPartition
 
-from gatekeeper.audit.checks.accounts import put_out
+from gatekeeper.audit.checks.accounts import put_out, resulted
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine.implied import InputIndex, InputKey, MissingInput, implied, items, places
 from gatekeeper.engine.judged import Judged
@@ -137,6 +137,7 @@ def taken_in(records: Iterable[WrittenRecord]) -> list[Judged]:
                 dead=out is not None and out[0] == "deadletter",
                 misplaced=False,
                 failed=False,
+                result=Output("results", None, None, ()) if resulted(one.said) else None,
             )
         )
     return found

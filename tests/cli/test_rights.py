@@ -294,6 +294,7 @@ def test_each_part_and_topic_then_it_reads_and_writes_what_the_registry_says_and
         }, part
     assert TOPICS["salts"].readers == ("worker", "inquiry")
     assert "crm" not in TOPICS["reference"].writers
+    assert {name for name, topic in TOPICS.items() if "platform" in topic.readers} == {"reference", "results"}
 
 
 def _client(kafka: Secured, part: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tests.support.list_files import list_map
 from tests.support.world import TEMPLATE, Supervised, World, consent_of, own_keys, send_to, source_of, until
 
 NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
-FREE = ("recalls", "audit", "manifests", "ledger")
+FREE = ("recalls", "results", "audit", "manifests", "ledger")
 """Topics that hold nobody; the others hold what came in as it came, a letter to a person, or words about one."""
 DEFECT = """
 import sys

@@ -49,7 +49,8 @@ def test_records_that_say_why_then_verdict_and_primary_reason_stand_in_the_line(
     audit = {"verdict": None, "reasons": [], "act": {"outcome": "recorded", "kind": "note"}}
     system.put("audit", json.dumps(audit).encode(), key=b"did")
     system.put("recalls", b'{"reasons":["CONSENT_WITHDRAWN"]}', key=b"r1")
-    lines = [line.split()[2:] for topic in ("review", "cleared", "deadletter", "acts", "audit", "recalls")
+    system.put("results", b'{"outcome":"withheld","primary":"AGE_UNCERTAIN"}', key=b"e-1")
+    lines = [line.split()[2:] for topic in ("review", "cleared", "deadletter", "acts", "audit", "recalls", "results")
              for line in run("tail", topic, "--no-follow").out.splitlines()]  # fmt: skip
     assert lines == [
         ["confirm", "CONSENT_MISSING"],
@@ -59,6 +60,7 @@ def test_records_that_say_why_then_verdict_and_primary_reason_stand_in_the_line(
         ["note", "a-1"],
         ["recorded", "note"],
         ["-", "CONSENT_WITHDRAWN"],
+        ["withheld", "AGE_UNCERTAIN"],
     ]
 
 

@@ -160,7 +160,7 @@ def test_a_change_that_breaks_then_it_is_named_by_its_place(change: Change, said
 FINE: list[tuple[str, Change]] = [
     ("nothing", lambda doc: None),
     ("an optional field", add("Recall", "why", required=False)),
-    ("a topic", lambda doc: doc["channels"].update(results=doc["channels"]["recalls"])),
+    ("a topic", lambda doc: doc["channels"].update(more=doc["channels"]["recalls"])),
     (
         "a value",
         put(field("channel", "Send"), enum=["postal", "email", "sms", "phone", "fax", "push", "visit", "social", "x"]),

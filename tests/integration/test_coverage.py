@@ -131,7 +131,7 @@ class Forger:
             topic = self.world.settings.topic
             for one in chunk.written:
                 through.produce(topic("audit"), one.audit, one.did, partition=self.partition)
-                for output in one.outputs:
+                for output in one.written:
                     headers = list(output.headers)
                     through.produce(
                         topic(output.topic), output.value, output.key, partition=self.partition, headers=headers
@@ -227,7 +227,7 @@ def omitted(forger: Forger) -> list[Chunk]:
 
 def doubled(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
-    twice = msgspec.structs.replace(chunks[2].judged[4], outputs=())
+    twice = msgspec.structs.replace(chunks[2].judged[4], outputs=(), result=None)
     chunks[4].written.append(twice)
     chunks[4].said.append(twice)
     return chunks
@@ -238,7 +238,7 @@ def elsewhere(forger: Forger) -> list[Chunk]:
     one = chunks[2].judged[4]
     here, there = (b'"partition":%d' % number for number in (forger.partition, 0))
     assert here != there
-    moved = msgspec.structs.replace(one, outputs=(), audit=one.audit.replace(here, there))
+    moved = msgspec.structs.replace(one, outputs=(), result=None, audit=one.audit.replace(here, there))
     chunks[4].written.append(moved)
     chunks[4].said.append(moved)
     return chunks
@@ -260,6 +260,29 @@ def output_twice(forger: Forger) -> list[Chunk]:
     place = _cleared(chunks[2])
     one = chunks[2].judged[place]
     chunks[2].written[place] = msgspec.structs.replace(one, outputs=(*one.outputs, *one.outputs))
+    return chunks
+
+
+def result_lost(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    chunks[2].written[4] = msgspec.structs.replace(chunks[2].judged[4], result=None)
+    return chunks
+
+
+def result_twice(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    one = chunks[2].judged[4]
+    assert one.result is not None
+    chunks[2].written[4] = msgspec.structs.replace(one, outputs=(*one.outputs, one.result))
+    return chunks
+
+
+def without_results(forger: Forger) -> list[Chunk]:
+    """A release before the topic: its manifests count no results."""
+    chunks = forger.honest()
+    for chunk in chunks[:3]:
+        chunk.said = [msgspec.structs.replace(one, result=None) for one in chunk.said]
+        chunk.written = list(chunk.said)
     return chunks
 
 
@@ -287,6 +310,9 @@ LIES: dict[Callable[[Forger], list[Chunk]], list[tuple[str, str, int | None]]] =
     elsewhere: [("foreign_record", "audit", None)],
     output_lost: [("missing_output", "audit", None)],
     output_twice: [("output_without_record", "cleared", None)],
+    result_lost: [("missing_output", "audit", None)],
+    result_twice: [("output_without_record", "results", None)],
+    without_results: [],
     cleared_unasked: [("output_without_record", "cleared", None), ("missing_output", "audit", None)],
 }
 """The findings about each lie, as fault, topic and offset; None for any offset."""

@@ -112,7 +112,14 @@ def desks() -> list[Desk]:
 
 def test_all_that_a_worker_puts_out_then_the_contract_takes_value_and_headers(desks: list[Desk]) -> None:
     found = [output for desk in desks for outputs in desk.outputs.values() for output in outputs]
-    assert {output.topic for output in found} == {"cleared", "review", "confirmations", "recalls", "deadletter"}
+    assert {output.topic for output in found} == {
+        "cleared",
+        "review",
+        "confirmations",
+        "recalls",
+        "deadletter",
+        "results",
+    }
     for output in found:
         assert faults(f"{output.topic}.headers", headers(output.headers)) == []
         if output.topic != "deadletter":

@@ -282,6 +282,18 @@ def lost_recall(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
+def result_twice(patch: pytest.MonkeyPatch) -> None:
+    """A result is told twice."""
+    due = _now_and_then(10)
+
+    def twice(add: Callable[..., None], topic: str, row: tuple[Any, ...]) -> None:
+        for _ in range(2 if topic == "results" and due() else 1):
+            add(topic, *row)
+
+    _adding(patch, twice)
+
+
+@planted
 def second_recall(patch: pytest.MonkeyPatch) -> None:
     """A recalled clearance stays in memory, and is recalled again."""
     right = PartitionJudge._remembered

@@ -24,9 +24,9 @@ from tests.simulation.kafka import Kafka
 from tests.simulation.loop import EPOCH_MS
 from tests.support.ledger_oracle import Implied, Piece
 
-OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
+OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter", "results")
 COUNTED = {"cleared": "cleared", "review": "review", "confirmations": "confirm", "recalls": "recall",
-           "deadletter": "dead"}  # fmt: skip
+           "deadletter": "dead", "results": "result"}  # fmt: skip
 
 
 class Broken(AssertionError):
@@ -135,6 +135,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         manifests_are_contiguous(told)
         facts_are_those_of_asof(kafka, told)
         one_recall_a_clearance(told, company.people)
+        results_say_what_became(told)
         one_audit_record_an_act(told)
         nobody_acts_unsigned(told)
         campaigns_are_ended(told)
@@ -164,7 +165,7 @@ def one_decision_and_one_output(told: Told) -> None:
     demand(decided.keys() <= told.sends.keys(), "decided, and not there", decided.keys() - told.sends.keys())
     demand(not decided.keys() & told.skipped(), "decided and skipped", told.number, decided.keys() & told.skipped())
     demand(not told.undecided(), "not decided", told.number, told.undecided()[:5])
-    for names in (("cleared", "review", "deadletter"), ("recalls",), ("confirmations",)):
+    for names in (("cleared", "review", "deadletter"), ("recalls",), ("confirmations",), ("results",)):
         out = Counter(did(one.headers) for name in names for one in told.outputs[name])
         out.pop("", None)  # the dead letter of a fact
         twice_out = [one for one, count in out.items() if count > 1]
@@ -225,6 +226,42 @@ def one_recall_a_clearance(told: Told, people: dict[str, Person]) -> None:
         person = people[orjson.loads(one.value or b"")["recipient_id"]]
         if standing_no(person, float("inf"), float("inf")):
             demand(name in recalled, "a no, and no recall", told.number, person.id, name)
+
+
+def results_say_what_became(told: Told) -> None:
+    """Each change of a send's outcome has its result, and no result replaces one that does not stand."""
+    of_sends = (one for one in told.outputs["deadletter"] if dict(one.headers)["gate-source"].startswith(b"sends/"))
+    wanted = {
+        **{did(one.headers): "withheld" for one in (*told.outputs["review"], *of_sends)},
+        **{did(one.headers): "cleared" for one in told.outputs["cleared"]},
+        **{did(one.headers): "recalled" for one in told.outputs["recalls"]},
+        **{audit.did: "handed_off" for audit in told.audits
+           if audit.act and audit.act.outcome == "handed" and audit.act.code is None},
+    }  # fmt: skip
+    values = [orjson.loads(one.value or b"") for one in told.outputs["results"]]
+    found = {value["decision_id"]: value["outcome"] for value in values}
+    differ = sorted(found.items() ^ wanted.items())
+    demand(not differ, "other results than there are outcomes", told.number, differ[:5])
+    events = {one.offset: orjson.loads(one.value)["event_id"] for one in told.sends.values() if one.value not in SPOILT}
+    stands: dict[str, str] = {}
+    for value in values:
+        where = told.number, value["decision_id"]
+        if "send" in value:
+            offset = int(value["send"].rpartition("/")[2])
+            demand(value["send"] == f"sends/{told.number}/{offset}", "a result of another send", *where)
+            demand(value.get("event_id") in (events.get(offset), None), "a result with another event", *where)
+        if before := value.get("replaces"):
+            right = stands.pop(before["decision_id"], None) == before["outcome"]
+            demand(right, "a result that replaces what does not stand", *where, before)
+        stands[value["decision_id"]] = value["outcome"]
+    live = {name for name, outcome in stands.items() if outcome in ("cleared", "handed_off")}
+    recalled = {orjson.loads(one.value or b"")["decision_id"] for one in told.outputs["recalls"]}
+    led_to = {audit.did: audit.act.item for audit in told.audits if audit.act and audit.did in live}
+    ours = {name if found[name] == "cleared" else str(led_to[name]) for name in live}
+    cleared = {did(one.headers) for one in told.outputs["cleared"]}
+    demand(
+        ours == cleared - recalled, "results say otherwise what may go out", told.number, ours ^ (cleared - recalled)
+    )
 
 
 def one_audit_record_an_act(told: Told) -> None:

@@ -301,8 +301,8 @@ class Desk:
             self._kept(entry)
         self.all.append(found)
         self.records.append(AuditRecord.model_validate_json(found.audit))
-        for output in found.outputs:
-            self.out.append((output.topic, found.did))
+        self.out += [(output.topic, found.did) for output in found.outputs]
+        for output in found.written:
             self.outputs.setdefault(output.topic, []).append(output)
             if output.topic in ("cleared", "review"):
                 assert output.value == value, "the very bytes"

@@ -35,7 +35,7 @@ from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import Settings
-from schemas.audit import Acts, AuditRecord, Mode
+from schemas.audit import Acted, Acts, AuditRecord, Mode
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.topics import TOPICS, logical_name
@@ -479,6 +479,8 @@ class World:
         cleared = [a.did for a in audits if a.verdict == "clear"] if self.mode == "live" else []
         cleared += [a.did for a in acts.values() if a.act.outcome == "cleared"]
         assert Counter(map(_did, out["cleared"])) == Counter(cleared), "not what was decided is cleared"
+        changes = [a.did for a in all_audits if a.stage in ("intake", "recall") or (a.act and _changes(a.act))]
+        assert Counter(map(_did, self.read("results"))) == Counter(changes), "not one result for each change"
         self.check_manifests()
         self.check_ledger()
         return Counter(a.verdict for a in audits)
@@ -695,6 +697,11 @@ class Supervised:
 def _did(message: Any) -> str:
     """Returns the decision id in a record's headers."""
     return str(dict(message.headers())["gate-decision-id"].decode())
+
+
+def _changes(act: Acted) -> bool:
+    """Tells whether an act changed the outcome of a send."""
+    return act.outcome in ("cleared", "withheld", "recalled") or (act.outcome == "handed" and act.code is None)
 
 
 def _acted(audits: Iterable[AuditRecord]) -> dict[tuple[str, int, int], AuditRecord]:

@@ -274,7 +274,7 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
     assert [taken.topic for taken in read.in_] == ["mail.sends.v1", "mail.acts.v1"]
     for taken in read.in_:
         assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
-    assert read.out.model_dump() == {"cleared": 1, "review": 1, "confirm": 0, "recall": 0, "dead": 2}
+    assert read.out.model_dump() == {"cleared": 1, "review": 1, "confirm": 0, "recall": 0, "dead": 2, "result": 3}
     assert (read.audit.n, read.audit.from_id) == (3, some[0].did)
     assert read.verdicts == {"clear": 1, "confirm": 1, "block": 1}
     assert "misplaced" not in orjson.loads(value)

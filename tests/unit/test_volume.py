@@ -67,7 +67,7 @@ def test_a_transaction_then_its_batches_take_little_and_the_ledger_one_record_a_
         assert batch.append(key, value, headers)
 
     for one in found:
-        for output in one.outputs:
+        for output in one.written:
             add(output.topic, output.key, output.value, tuple(output.headers))
         add("audit", one.did.encode(), one.audit)
         for entry in one.entries:

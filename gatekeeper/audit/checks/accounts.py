@@ -19,7 +19,7 @@ from schemas.topics import logical_name
 
 OWN = {"sends": ("intake",), "acts": ("act", "release")}
 """Stages of the one audit record that each input record has, by input topic."""
-OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
+OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter", "results")
 
 
 def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -39,6 +39,14 @@ def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
     if outcome == "asked" and act["code"] != "waits_along":
         return "confirmations", did
     return ("deadletter", did) if outcome == "unreadable" else None
+
+
+def resulted(said: Mapping[str, Any]) -> bool:
+    """Tells whether an audit record has a record of `results`, under its own id: the outcome of a send changed."""
+    act = said.get("act") or {}
+    if said["stage"] in ("intake", "recall") or act.get("outcome") in ("cleared", "withheld", "recalled"):
+        return True
+    return act.get("outcome") == "handed" and act["code"] is None
 
 
 class Accounts:
@@ -63,6 +71,8 @@ class Accounts:
         self._loose = False
         """True while the next records may be left over from a torn transaction."""
         self._claiming = False
+        self._counted = True
+        """False while the manifests taken count no results: a release without them wrote these."""
         self._oldest: str | None = None
 
     def claim(self, topic: str, offset: int, manifest: int | None) -> None:
@@ -86,6 +96,7 @@ class Accounts:
         n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
         if not n:
             return
+        self._counted = said["out"].get("result", 0) > 0
         strays, taken = list[Placed](), list[Placed]()
         while self._drops_fork(said):
             pass
@@ -175,6 +186,8 @@ class Accounts:
             self._outputs[out[0]].allow(str(out[1]))
         elif out is not None and out[0] in self._outputs:
             self._outputs[out[0]].expect(str(out[1]), record.offset, at, demanded=demanded)
+        if self._counted and resulted(said) and "results" in self._outputs:
+            self._outputs["results"].expect(str(said["did"]), record.offset, at, demanded=demanded)
 
     def end(self, *, joined: bool) -> None:
         """Takes the records after the last manifest, and reports all that is missing or too much.

@@ -1,0 +1,141 @@
+"""The results of a send: one for each change of what becomes of it, and nobody's name in any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.checks.accounts import resulted
+from gatekeeper.engine.sends import Judge
+from gatekeeper.policy.packs import load
+from schemas.codec import decode
+from schemas.events import Result
+from tests.support import invented
+from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.invented import consenting, withdrawn
+
+
+def results(desk: Desk) -> list[Result]:
+    """Returns the results so far, each read as others read it, and held against its audit record."""
+    found = [decode("results", one.key, one.value) for one in desk.outputs.get("results", ())]
+    named = [dict(one.headers)["gate-decision-id"].decode() for one in desk.outputs.get("results", ())]
+    assert named == [one.decision_id for one in found]
+    assert named == [judged.did for judged in desk.all if resulted(orjson.loads(judged.audit))]
+    return found
+
+
+def told(desk: Desk) -> list[tuple[str, str | None, str | None]]:
+    """Returns of each result its outcome, and the outcome and reason that it replaces."""
+    return [
+        (one.outcome, one.replaces.outcome if one.replaces else None, one.replaces.primary if one.replaces else None)
+        for one in results(desk)
+    ]
+
+
+def test_send_that_is_decided_then_its_result_has_codes_and_place_alone() -> None:
+    desk = Desk(*consenting("P-1"))
+    desk.send(recipient_id="P-1", event_id="E-1")
+    desk.send(recipient_id="P-2", event_id="E-2")
+    cleared, withheld = (orjson.loads(one.value or b"") for one in desk.outputs["results"])
+    at = {name: cleared[name] for name in ("at", "decision_id")}
+    scope = {"campaign_id": "K-1", "controller_id": "C1"}
+    assert cleared == {
+        "v": 1, "event_id": "E-1", **scope, "outcome": "cleared", "verdict": "clear", "send": "sends/3/1", **at,
+    }  # fmt: skip
+    assert (withheld["outcome"], withheld["primary"]) == ("withheld", "SOURCE_UNKNOWN")
+    assert withheld["reasons"] == [reason.code for reason in desk.records[-1].reasons]
+    assert [one.key for one in desk.outputs["results"]] == [b"E-1", b"E-2"]
+    assert not any(b"P-" in (one.value or b"") for one in desk.outputs["results"]), "the person's id"
+
+
+def test_record_that_cannot_be_read_then_its_result_names_the_place() -> None:
+    desk = Desk()
+    desk.send({"v": 1, "event_id": "E-1"})
+    (one,) = results(desk)
+    assert (one.outcome, one.primary, one.send, one.event_id) == ("withheld", "EVENT_INVALID", "sends/3/1", None)
+
+
+def test_send_that_breaks_the_contract_then_its_result_has_the_event() -> None:
+    desk = Desk()
+    desk.send(controller_id="nobody", event_id="E-1")
+    (one,) = results(desk)
+    assert (one.outcome, one.primary, one.event_id) == ("withheld", "EVENT_INVALID", "E-1")
+
+
+def test_the_same_send_twice_then_the_second_result_leaves_the_first_one_standing() -> None:
+    desk = Desk(*consenting("P-1"))
+    desk.send(recipient_id="P-1", event_id="E-1")
+    desk.send(recipient_id="P-1", event_id="E-1")
+    first, second = results(desk)
+    assert (second.outcome, second.primary) == ("withheld", "DUPLICATE_SEND")
+    assert (second.duplicate_of, second.replaces) == (first.decision_id, None)
+
+
+def test_item_released_and_taken_back_and_judged_again_then_each_step_has_a_result() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    assert desk.act("release") == ("cleared", None)
+    assert desk.act("undo") == ("recalled", None)
+    assert desk.act("redecide", item=0) == ("withheld", None)
+    assert told(desk) == [
+        ("withheld", None, None),
+        ("cleared", "withheld", "AGE_UNCERTAIN"),
+        ("recalled", "cleared", None),
+        ("withheld", None, None),
+    ]
+    assert [one.send for one in results(desk)] == ["sends/3/1", None, None, None]
+    assert {one.event_id for one in results(desk)} == {"E-1"}
+
+
+def test_acts_that_leave_the_send_as_it_is_then_they_have_no_result() -> None:
+    desk = Desk(*TWO)
+    desk.send()
+    assert desk.act("release") == ("waiting", None)
+    assert desk.act("note")[0] == "recorded"
+    assert desk.act("uphold") == ("upheld", None)
+    assert desk.act("ask")[0] == "refused"
+    assert told(desk) == [("withheld", None, None)]
+
+
+def test_campaign_handed_off_and_cancelled_then_both_are_told_and_no_repetition() -> None:
+    desk = Desk(*consenting("P-1"), *consenting("P-2"))
+    desk.send(recipient_id="P-1")
+    desk.campaign("handoff")
+    desk.campaign("handoff", act_id="again", again=True)
+    desk.send(recipient_id="P-2")
+    desk.campaign("cancel")
+    assert told(desk) == [
+        ("cleared", None, None),
+        ("handed_off", "cleared", None),
+        ("cleared", None, None),
+        ("recalled", "handed_off", None),
+        ("recalled", "cleared", None),
+    ]
+    assert results(desk)[-1].verdict is None
+
+
+def test_consent_withdrawn_then_the_recall_says_why() -> None:
+    desk = Desk(*consenting("P-1"))
+    desk.send(recipient_id="P-1")
+    desk.learn(withdrawn("P-1"))
+    desk.weigh()
+    cleared, recalled = results(desk)
+    assert (recalled.outcome, recalled.primary) == ("recalled", "CONSENT_WITHDRAWN")
+    assert recalled.replaces is not None
+    assert recalled.replaces.decision_id == cleared.decision_id
+
+
+def test_cleared_piece_written_again_then_it_has_no_second_result() -> None:
+    desk = Desk(*consenting("P-1"))
+    did = desk.send(recipient_id="P-1").did
+    assert desk.reemit(did) == ("reemitted", None)
+    assert told(desk) == [("cleared", None, None)]
+
+
+def test_shadow_then_its_results_say_that_nothing_goes_out() -> None:
+    judge = Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True)
+    desk = Desk(*consenting("P-1"), judge=judge)
+    desk.send(recipient_id="P-1")
+    one: Any = results(desk)[0]
+    assert (one.outcome, one.verdict, one.mode) == ("withheld", "clear", "shadow")
