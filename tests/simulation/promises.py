@@ -242,14 +242,15 @@ def results_say_what_became(told: Told) -> None:
     found = {value["decision_id"]: value["outcome"] for value in values}
     differ = sorted(found.items() ^ wanted.items())
     demand(not differ, "other results than there are outcomes", told.number, differ[:5])
-    events = {one.offset: orjson.loads(one.value)["event_id"] for one in told.sends.values() if one.value not in SPOILT}
+    pieces = (*told.outputs["cleared"], *told.outputs["review"])
+    events = {did(one.headers): orjson.loads(one.value or b"")["event_id"] for one in pieces}
+    sends = {a.did: f"sends/{told.number}/{a.src.offset}" for a in told.audits if a.stage == "intake"}
     stands: dict[str, str] = {}
     for value in values:
         where = told.number, value["decision_id"]
-        if "send" in value:
-            offset = int(value["send"].rpartition("/")[2])
-            demand(value["send"] == f"sends/{told.number}/{offset}", "a result of another send", *where)
-            demand(value.get("event_id") in (events.get(offset), None), "a result with another event", *where)
+        right = value["decision_id"] not in events or value["event_id"] == events[value["decision_id"]]
+        demand(right, "a result with another event", *where)
+        demand(value.get("send") == sends.get(value["decision_id"]), "a result of another send", *where)
         if before := value.get("replaces"):
             right = stands.pop(before["decision_id"], None) == before["outcome"]
             demand(right, "a result that replaces what does not stand", *where, before)
