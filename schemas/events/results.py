@@ -15,9 +15,10 @@ _SendPlace = Annotated[str, StringConstraints(pattern=r"^sends/[0-9]{1,5}/[0-9]{
 
 
 class Replaced(Model):
-    """The result that another one replaces.
+    """The outcome that no longer holds.
 
-    `decision_id`, `outcome`, `primary`: as they stood there.
+    `decision_id`: the decision that withheld or cleared the piece; a hand-off makes no new one. `outcome`, `primary`:
+    as they stood.
     """
 
     decision_id: DecisionId
@@ -36,7 +37,7 @@ class Result(Model):
     reason, None without one. `reasons`: the codes of all. `at`: when it was decided. `event_id`, `campaign_id`,
     `controller_id`: of the send, None if it could not be read. `send`: place of the send, TOPIC/PARTITION/OFFSET; only
     in the first result. `duplicate_of`: the decision that cleared the same piece before; this result changes nothing
-    about that piece. `replaces`: the result that no longer holds. `mode`: `shadow`, where nothing goes out.
+    about that piece. `replaces`: the outcome that no longer holds. `mode`: `shadow`, where nothing goes out.
     """
 
     v: Version

@@ -254,11 +254,10 @@ def results_say_what_became(told: Told) -> None:
         if before := value.get("replaces"):
             right = stands.pop(before["decision_id"], None) == before["outcome"]
             demand(right, "a result that replaces what does not stand", *where, before)
-        stands[value["decision_id"]] = value["outcome"]
-    live = {name for name, outcome in stands.items() if outcome in ("cleared", "handed_off")}
+        moved = value["outcome"] == "handed_off"  # the decision that cleared it stays the same
+        stands[before["decision_id"] if moved and before else value["decision_id"]] = value["outcome"]
+    ours = {name for name, outcome in stands.items() if outcome in ("cleared", "handed_off")}
     recalled = {orjson.loads(one.value or b"")["decision_id"] for one in told.outputs["recalls"]}
-    led_to = {audit.did: audit.act.item for audit in told.audits if audit.act and audit.did in live}
-    ours = {name if found[name] == "cleared" else str(led_to[name]) for name in live}
     cleared = {did(one.headers) for one in told.outputs["cleared"]}
     demand(
         ours == cleared - recalled, "results say otherwise what may go out", told.number, ours ^ (cleared - recalled)
