@@ -422,10 +422,10 @@ def test_an_endpoint_that_fails_then_one_event_tries_whether_it_is_back_and_then
     now, post = Now(), Played(*["503"] * AT_ONCE, "503")
     put(outbox, now(), *range(40))
     lane = lane_of(outbox, post, now)
-    rounds(lane)
+    rounds(lane, 5)
     assert len(post.ids) == AT_ONCE
     now.pass_(5)
-    rounds(lane)
+    rounds(lane, 5)
     assert len(post.ids) == AT_ONCE + 1
     now.pass_(10)
     rounds(lane, 20)
