@@ -523,6 +523,23 @@ def test_an_event_taken_in_twice_then_it_is_owed_once(outbox: Outbox) -> None:
     assert outbox.backlog("e1").waiting == 1
 
 
+def test_an_error_amid_a_transaction_then_neither_the_event_nor_its_position_is_there(outbox: Outbox) -> None:
+    now = Now()
+    event = PartitionRefusedWebhook.model_validate_json(json.dumps(examples()["PartitionRefusedWebhook"]))
+
+    def fail() -> None:
+        with outbox.change():
+            outbox.put(event, "evt_1", [endpoint("https://hooks.example/")], now=now())
+            outbox.reach("recalls", {0: 7})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (outbox.backlog("e1").waiting, outbox.positions("recalls")) == (0, {})
+    put(outbox, now(), 1)
+    assert outbox.backlog("e1").waiting == 1
+
+
 def test_old_dead_letters_then_they_are_forgotten_with_their_events(outbox: Outbox) -> None:
     now = Now()
     put(outbox, now(), 1)
