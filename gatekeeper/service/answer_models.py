@@ -62,6 +62,30 @@ class FactOutcomes(BaseModel):
     facts: list[FactOutcome]
 
 
+class CampaignAnswer(BaseModel):
+    """The counts of a campaign, as the command `campaign show` has them.
+
+    `expected`: sends planned, else those decided and `undecided`. `verdicts`: of each send as it was first decided.
+    `withheld`, `reasons`: as they stand now, by primary reason. `undecided`: the most sends that wait for a decision,
+    of all campaigns. `positions`: the next offset of each partition of `results`; all before it is counted.
+    """
+
+    campaign: Id
+    expected: int
+    decided: int
+    verdicts: dict[Verdict, int]
+    cleared: int
+    withheld: int
+    reasons: dict[Code, int]
+    recalled: int
+    handed_off: int
+    recalled_after_hand_off: int
+    waiting_for_hand_off: int
+    undecided: int
+    done: bool
+    positions: dict[str, list[int]]
+
+
 class SendOutcomes(BaseModel):
     """The outcomes of NDJSON, one for each line that is not empty."""
 

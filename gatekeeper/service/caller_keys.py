@@ -6,9 +6,12 @@ import secrets
 from hashlib import sha256
 from typing import Literal
 
-Scope = Literal["sends", "facts", "access"]
-"""`sends`: publish sends. `facts`: state facts, withdrawals included. `access`: ask for an evaluation."""
-SCOPES: tuple[Scope, ...] = ("sends", "facts", "access")
+Scope = Literal["sends", "facts", "access", "results"]
+"""`sends`: publish sends. `facts`: state facts, withdrawals included. `access`: ask for an evaluation.
+
+`results`: read what became of sends.
+"""
+SCOPES: tuple[Scope, ...] = ("sends", "facts", "access", "results")
 KEY_PREFIX = "gk_"
 
 

@@ -41,7 +41,7 @@ BURST_SECONDS = 10
 class CallerEntry(Model):
     """One program. `client_id`: its name at the provider. `subject`: the `sub` of its own tokens, None for `client_id`.
 
-    `per_second`: records that it may bring, on average.
+    `per_second`: records that it may bring, on average. `controllers`: whose results it may read, None for all.
     """
 
     id: Id
@@ -51,6 +51,7 @@ class CallerEntry(Model):
     client_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     subject: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     per_second: Annotated[int, Field(ge=1, le=1_000_000)] = PER_SECOND
+    controllers: Many[Id] | None = None
 
 
 class CallersFile(Model):

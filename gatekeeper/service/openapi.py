@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
-from gatekeeper.service import access_evaluation, intake
+from gatekeeper.service import access_evaluation, campaign_results, intake
 from gatekeeper.service.access_evaluation import AccessRequest, AccessRequests
 from gatekeeper.service.intake import STATED
 from gatekeeper.service.problem import MEDIA
@@ -34,7 +34,7 @@ def paths(release: str, **more: Any) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         **more,
     )
-    for one in (access_evaluation, intake):
+    for one in (access_evaluation, campaign_results, intake):
         app.include_router(one.router)
     app.openapi = partial(document, app)  # type: ignore[method-assign]
     return app

@@ -19,17 +19,23 @@ _PLACE = re.compile(r"([a-z]{1,32})/([0-9]{1,5})/([0-9]{1,18})")
 MAX_PLACES = 100
 TURN_SECONDS = 0.01
 """Seconds of work on one request before others get a turn."""
+PAGES = 4
+"""Pages of results that are read at once."""
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class ServiceParts:
-    """State, callers, and counts of evaluations by verdict. `url`: our address for callers; "" is the one they used."""
+    """State, callers, and counts of evaluations by verdict. `url`: our address for callers; "" is the one they used.
+
+    `pages`: lets so many pages of results be read at once, as each has a connection of its own.
+    """
 
     live: LiveState
     callers: Callers
     url: str = ""
     evaluations: dict[str, int] = field(default_factory=dict)
+    pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES))
 
 
 def parts(request: Request) -> ServiceParts:

@@ -138,15 +138,17 @@ class Reader:
         last: int | None = None,
         since: int | None = None,
         behind: Mapping[int, int] | None = None,
+        before: Mapping[int, int] | None = None,
         partition: int | None = None,
         containing: Collection[bytes] = (),
     ) -> Iterator[Record]:
         """Yields the records of `topic` up to its ends at this call, in order within a partition.
 
         `last`: only so many offsets before the end of each partition. `since`: only records that the broker received at
-        that time (milliseconds) or later. `behind`: only from these offsets on, by partition. `partition`: only this
-        one. `containing`: only records with one of these in key, value or a header, and perhaps unreadable ones. A
-        batch without any of them is not parsed.
+        that time (milliseconds) or later. `behind`: only from these offsets on, by partition. `before`: only up to
+        these offsets (exclusive), and nothing of other partitions. `partition`: only this one. `containing`: only
+        records with one of these in key, value or a header, and perhaps unreadable ones. A batch without any of them is
+        not parsed.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self.settings):
@@ -159,6 +161,8 @@ class Reader:
             starts = {tp: max(start, min(begun[tp.partition], ends[tp])) for tp, start in starts.items()}
         if behind is not None:
             starts = {tp: max(start, behind.get(tp.partition, 0)) for tp, start in starts.items()}
+        if before is not None:
+            ends = {tp: min(end, before.get(tp.partition, 0)) for tp, end in ends.items()}
         yield from self._between(starts, ends, containing)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:

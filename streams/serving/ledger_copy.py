@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.settings import Settings
 from streams.client.batches import refusal
@@ -26,6 +27,8 @@ class LedgerCopy(LogFollower):
 
     def __init__(self, settings: Settings, clients: Clients) -> None:
         super().__init__(settings, clients, ("ledger",))
+        self.heads: dict[int, int] = {}
+        """The next offset of `sends` to decide, by partition."""
         self._ledger = Ledger()
         self._known_at = float("-inf")
 
@@ -63,4 +66,6 @@ class LedgerCopy(LogFollower):
         if (refused := refusal(record.headers)) and refused.what != "headers":
             place = f"{tp.topic}/{tp.partition}/{record.offset}"
             raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)
+        if record.key == HEAD and record.value is not None:
+            self.heads[tp.partition] = Head.decode(record.value).sends
         self._ledger.apply(record.key or b"", record.value)

@@ -16,11 +16,13 @@ from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from streams.serving.decision_feed import DecisionFeed
 from streams.serving.ledger_copy import LedgerCopy
+from streams.serving.result_feed import ResultFeed
 from streams.serving.writer import Writer
 from streams.worker.clients import Clients, started
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from streams.worker.kept_facts import KeptFacts
+from streams.worker.log_follower import LogFollower
 
 BARRIER_SECONDS = 5.0
 """Seconds to wait for the facts; a caller gives up soon after, and FACTS_STALE is an answer."""
@@ -48,16 +50,21 @@ class LiveState:
         self.facts = Followers(settings, None if kept else FactStore(settings.group), clients, self.clock, kept)
         self.ledger = LedgerCopy(settings, clients)
         self.decisions = DecisionFeed(settings, clients)
+        self.results = ResultFeed(settings, clients)
         self.writer = Writer(settings, clients)
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
         await started(self.writer)
-        await asyncio.gather(*(one.start(on_failure) for one in (self.facts, self.ledger, self.decisions)))
+        await asyncio.gather(*(one.start(on_failure) for one in self._followers))
 
     async def stop(self) -> None:
         """Stops reading and writing."""
-        await asyncio.gather(self.facts.stop(), self.ledger.stop(), self.decisions.stop(), self.writer.stop())
+        await asyncio.gather(*(one.stop() for one in self._followers), self.writer.stop())
+
+    @property
+    def _followers(self) -> tuple[LogFollower, ...]:
+        return self.facts, self.ledger, self.decisions, self.results
 
     @property
     def ready(self) -> bool:
@@ -80,6 +87,12 @@ class LiveState:
         lag = max(policy.max_lag_ms for policy in self.evaluator.holding(self.facts.store).every)
         as_of = None if passed else min(self.facts.as_of, at - lag - 1)
         return Moment(self.evaluator, self.facts.store, self.ledger.state, at, as_of)
+
+    async def undecided(self) -> int:
+        """The most sends that wait for their decision, of all campaigns. Offsets without a record count, too."""
+        ends = self.ledger.ends
+        stable = await ends.stable(await ends.listed(self.settings.topic("sends")))
+        return sum(max(0, end - self.ledger.heads.get(tp.partition, 0)) for tp, end in stable.items())
 
     def demand_ready(self) -> None:
         """Raises UnavailableError (3) before `ready`."""

@@ -1,0 +1,109 @@
+"""What became of a campaign's sends: its counts, and its results one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from gatekeeper.service.answer_models import CampaignAnswer
+from gatekeeper.service.problem import PROBLEMS, Problem
+from gatekeeper.service.request_lines import NDJSON
+from gatekeeper.service.service_parts import PartsOf
+from schemas.values import Id
+from streams.serving import result_pages
+from streams.serving.result_pages import Cursor
+
+router = APIRouter(prefix="/v1/campaigns")
+MAX_RESULTS = 10_000
+COUNTED_SECONDS = 5.0
+"""Seconds to wait until every result is counted that was written before the request."""
+_LINES: dict[str, Any] = {
+    "description": "one Result on each line, as on the topic `results`",
+    "content": {NDJSON: {"schema": {"type": "string"}}},
+    "headers": {
+        "Gate-Cursor": {"description": "where the next page begins", "schema": {"type": "string"}},
+        "Gate-More": {"description": "whether more follow by now", "schema": {"enum": ["true", "false"]}},
+    },
+}
+
+
+@router.get("/{campaign}", response_model=CampaignAnswer, responses=PROBLEMS)
+async def campaign(
+    request: Request,
+    parts: PartsOf,
+    campaign: Annotated[Id, Path()],
+    expected: Annotated[int | None, Query(ge=0, description="number of sends that you published")] = None,
+) -> JSONResponse:
+    """The counts of a campaign, by all decisions that were written before the request.
+
+    It is done when all its sends are decided, and each cleared one is handed off or recalled. Without `expected` no
+    send of any campaign may wait for its decision then.
+    """
+    caller = await parts.callers.caller(request, "results")
+    caller.bring(1)
+    undecided = await parts.live.undecided()
+    await _counted(parts)
+    found = parts.live.results.sums.of(campaign, caller.entry.controllers)
+    published = found.verdicts.total() + undecided if expected is None else expected
+    told = found.counts(campaign, published=published).told()
+    more = {"verdicts": dict(found.verdicts), "undecided": undecided, "positions": parts.live.results.positions()}
+    return JSONResponse({**told, **more})
+
+
+@router.get("/{campaign}/results", response_class=Response, responses={200: _LINES, **PROBLEMS})
+async def campaign_results(
+    request: Request,
+    parts: PartsOf,
+    campaign: Annotated[Id, Path()],
+    cursor: Annotated[str | None, Query(max_length=8192, description="Gate-Cursor of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_RESULTS)] = 1_000,
+) -> Response:
+    """The results of a campaign's sends as NDJSON, in order for each send; pages may be read at any time.
+
+    A page may be empty though more follow. The last page's cursor finds the results that come later.
+    """
+    caller = await parts.callers.caller(request, "results")
+    with caller.busy():
+        caller.bring(limit)
+        parts.live.demand_ready()
+        async with parts.pages:
+            topic = await asyncio.to_thread(result_pages.topic_id, parts.live.settings)
+            begun = _begun(cursor, Cursor(topic, campaign, {}))
+            await _counted(parts)
+            found = await asyncio.to_thread(
+                result_pages.page,
+                parts.live.settings,
+                begun,
+                parts.live.results.spans(campaign),
+                most=limit,
+                controllers=caller.entry.controllers,
+            )
+    told = {"Gate-Cursor": found.cursor.encode(), "Gate-More": str(found.more).lower()}
+    return Response(b"".join(value + b"\n" for value in found.values), media_type=NDJSON, headers=told)
+
+
+def _begun(text: str | None, first: Cursor) -> Cursor:
+    """The cursor of a request, `first` without one.
+
+    Raises Problem: 400 for one of another campaign or of nobody, 410 for one of a topic that was made anew.
+    """
+    if text is None:
+        return first
+    try:
+        found = Cursor.decode(text)
+    except ValueError:
+        raise Problem(400, "cursor_wrong") from None
+    if found.campaign != first.campaign:
+        raise Problem(400, "cursor_wrong")
+    if found.topic != first.topic:
+        raise Problem(410, "cursor_gone")
+    return found
+
+
+async def _counted(parts: PartsOf) -> None:
+    """Waits for the results written so far; raises Problem (503) if that takes too long, as after a start."""
+    if not await parts.live.results.counted(COUNTED_SECONDS):
+        raise Problem(503, "results_late", headers={"Retry-After": "5"})

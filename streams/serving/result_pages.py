@@ -1,0 +1,102 @@
+"""Pages of a campaign's results, read from the topic between the places that are known of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.settings import Settings
+from streams.client import admin
+from streams.client.reader import Reader
+from streams.serving.result_feed import Span
+
+SEARCHED = 100_000
+"""Offsets that one page searches, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The next offset to read of a campaign, by partition; a partition without one is read from its beginning.
+
+    `topic`: tells this topic from one of the same name that was made anew.
+    """
+
+    topic: str
+    campaign: str
+    next: Mapping[int, int]
+
+    def encode(self) -> str:
+        """The cursor as text for a URL."""
+        said = orjson.dumps([self.topic, self.campaign, sorted(self.next.items())])
+        return base64.urlsafe_b64encode(said).rstrip(b"=").decode()
+
+    @classmethod
+    def decode(cls, text: str) -> Cursor:
+        """Decodes the text; raises ValueError for what `encode` did not make."""
+        try:
+            said = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            topic, campaign, next_ = said
+            places = dict(next_)
+            whole = all(type(n) is int and 0 <= n < 2**53 for place in places.items() for n in place)
+        except (binascii.Error, ValueError, TypeError):
+            raise ValueError("no cursor") from None
+        if not whole or not isinstance(topic, str) or not isinstance(campaign, str):
+            raise ValueError("no cursor")
+        return cls(topic, campaign, places)
+
+
+class Page(NamedTuple):
+    """The values of some results, the place behind them, and True if there are more by now."""
+
+    values: list[bytes]
+    cursor: Cursor
+    more: bool
+
+
+def topic_id(settings: Settings) -> str:
+    """A short name of the topic `results` as it is now; raises UnavailableError (3) without a broker."""
+    return sha256(admin.identity(settings, ("results",)).encode()).hexdigest()[:16]
+
+
+def page(
+    settings: Settings, cursor: Cursor, spans: Mapping[int, Span], *, most: int, controllers: Collection[str] | None
+) -> Page:
+    """The next results of the cursor's campaign, at most `most`, in order within each partition.
+
+    `spans`: the places of the campaign. `controllers`: whose sends are told; None for all. It searches SEARCHED offsets
+    at most, so a page may be empty though more follow. Raises as `Reader` does.
+    """
+    begin = {number: max(cursor.next.get(number, 0), span.first) for number, span in spans.items()}
+    left = {number: start for number, start in begin.items() if start < spans[number].to}
+    share = max(1, SEARCHED // max(1, len(left)))
+    ends = {number: min(spans[number].to, start + share) for number, start in left.items()}
+    values, reached = list[bytes](), dict[int, int]()
+    if left:
+        wanted = (f'"campaign_id":"{cursor.campaign}"'.encode(),)
+        with Reader(settings) as reader:
+            for record in reader.read("results", behind=left, before=ends, containing=wanted):
+                if _is_of(record.value, cursor.campaign, controllers):
+                    values.append(record.value or b"")
+                reached[record.partition] = record.offset + 1
+                if len(values) == most:
+                    break
+            else:
+                reached = ends
+    next_ = {**cursor.next, **left, **reached}
+    more = any(next_.get(number, span.first) < span.to for number, span in spans.items())
+    return Page(values, Cursor(cursor.topic, cursor.campaign, next_), more)
+
+
+def _is_of(value: bytes | None, campaign: str, controllers: Collection[str] | None) -> bool:
+    try:
+        found: dict[str, Any] = orjson.loads(value or b"")
+        return found["campaign_id"] == campaign and (controllers is None or found["controller_id"] in controllers)
+    except FOREIGN:
+        return False
