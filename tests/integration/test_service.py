@@ -17,15 +17,18 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from jsonschema import Draft202012Validator
 
+from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import Callers
 from gatekeeper.service.service import create_app
 from streams.kafka import jars
 from streams.kafka.broker import Broker
+from streams.serving.result_pages import Cursor
 from tests.support import canaries
 from tests.support.generated_client import generated
 from tests.support.invented import bare
-from tests.support.service import question, raced, service, withdrawal
+from tests.support.service import CONTRACT, question, raced, service, withdrawal
 from tests.support.world import World, consent_of, send_to, source_of, until
 
 PEOPLE = 200
@@ -283,6 +286,96 @@ def test_a_line_that_nothing_of_ours_can_write_then_it_alone_is_refused(client: 
 def test_nothing_to_wait_for_then_the_answer_comes_at_once(client: httpx.Client) -> None:
     with httpx.Client(base_url=client.base_url, timeout=30) as impatient:
         assert impatient.post("/v1/sends", json={}, params={"wait": 60}).status_code == 422
+
+
+def pages(client: httpx.Client, campaign: str, cursor: str | None = None, **more: Any) -> tuple[list[Any], str]:
+    """Reads a campaign's results to the end, page by page; gives them and the last cursor."""
+    found = list[Any]()
+    while True:
+        asked = {"cursor": cursor} if cursor else {}
+        answer = client.get(f"/v1/campaigns/{campaign}/results", params={**asked, "limit": 7}, **more)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson"), answer.text
+        lines = answer.text.splitlines()
+        assert len(lines) <= 7
+        found += map(json.loads, lines)
+        cursor = answer.headers["gate-cursor"]
+        if answer.headers["gate-more"] == "false":
+            return found, cursor
+
+
+def test_a_campaign_then_its_counts_and_results_are_those_of_the_topic(
+    world: World, client: httpx.Client, tmp_path: Path
+) -> None:
+    """The results of one campaign, read on by another process, and told to nobody else."""
+    people = [f"r{number}" for number in range(100, 120)] + ["unknown-1", "unknown-2"]
+    sends = [send_to(person, f"told-{person}", campaign_id="told") for person in people]
+    other = send_to("r120", "else")
+    assert (
+        client.post("/v1/sends", content=ndjson([*sends, other]), headers=NDJSON, params={"wait": 60}).status_code
+        == 200
+    )
+
+    def counts(by: httpx.Client = client, **more: Any) -> Any:
+        answer = by.get("/v1/campaigns/told", **more)
+        assert answer.status_code == 200, answer.text
+        Draft202012Validator(
+            {"components": CONTRACT["components"], "$ref": "#/components/schemas/CampaignAnswer"}
+        ).validate(answer.json())
+        return answer.json()
+
+    told = counts()
+    assert (told["decided"], told["cleared"], told["withheld"]) == (22, 20, 2)
+    assert told["reasons"] == {"SOURCE_UNKNOWN": 2}
+    assert told["verdicts"]["clear"] == 20
+    assert sum(told["verdicts"].values()) == 22
+    until(lambda: counts()["undecided"] == 0, "everything is decided")
+    assert (counts()["expected"], counts(params={"expected": 30})["expected"]) == (22, 30)
+    assert counts()["done"] is False, "no piece is handed off yet"
+
+    assert client.post("/v1/facts/consents", json=withdrawal("r100")).status_code == 200
+    until(lambda: counts()["recalled"] == 1, "the recall")
+    found, cursor = pages(client, "told")
+    topic = [json.loads(message.value()) for message in world.read("results")]
+    assert sorted(found, key=str) == sorted((one for one in topic if one["campaign_id"] == "told"), key=str)
+    last = {one["event_id"]: one["outcome"] for one in found}
+    assert last == {
+        **{f"e-told-{person}": "cleared" for person in people[1:20]},
+        **{f"e-told-unknown-{number}": "withheld" for number in (1, 2)},
+        "e-told-r100": "recalled",
+    }
+    assert pages(client, "told", cursor) == ([], cursor)
+    assert pages(client, "unheard-of")[0] == []
+
+    keys = {name: new_key() for name in ("all", "another", "sender")}
+    scopes = {
+        "all": 'scopes = ["results"]',
+        "another": 'scopes = ["results"]\ncontrollers = ["C9"]',
+        "sender": 'scopes = ["sends"]',
+    }
+    entries = [
+        f'[[callers]]\nid = "{name}"\n{scopes[name]}\nkey_sha256 = ["{digest(key)}"]\n' for name, key in keys.items()
+    ]
+    (tmp_path / "callers.toml").write_text("\n".join(entries))
+    (tmp_path / "callers.toml").chmod(0o600)
+    by = {name: {"headers": {"authorization": f"Bearer {key}"}} for name, key in keys.items()}
+    with service(world, tmp_path / "data", GATEKEEPER_SERVE_CALLERS=str(tmp_path / "callers.toml")) as (_, after):
+        assert pages(after, "told", cursor, **by["all"]) == ([], cursor), "a cursor outlives the process"
+        assert pages(after, "told", **by["another"])[0] == []
+        assert counts(after, **by["another"])["decided"] == 0
+        assert counts(after, **by["all"])["recalled"] == 1
+        assert after.get("/v1/campaigns/told/results", **by["sender"]).status_code == 403
+        assert (
+            client.post("/v1/sends", json={**sends[5], "event_id": "e-told-again"}, params={"wait": 60}).status_code
+            == 200
+        )
+        ((late,), _) = pages(after, "told", cursor, **by["all"])
+        assert (late["event_id"], late["primary"]) == ("e-told-again", "DUPLICATE_SEND")
+        made_anew = Cursor.decode(cursor)
+        gone = Cursor("0" * 16, "told", made_anew.next).encode()
+        for text, status in (("x", 400), (gone, 410), (Cursor(made_anew.topic, "K-else", {}).encode(), 400)):
+            answer = after.get("/v1/campaigns/told/results", params={"cursor": text}, **by["all"])
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+            assert {"ja", "en"} <= answer.json().keys()
 
 
 def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_afterwards(

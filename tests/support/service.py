@@ -45,10 +45,10 @@ def as_the_contract_says(answer: httpx.Response) -> None:
 
 
 @contextmanager
-def service(world: World, folder: Path) -> Iterator[tuple[Command, httpx.Client]]:
-    """Runs `gatekeeper serve` and a client, from when it is ready."""
+def service(world: World, folder: Path, **settings: str) -> Iterator[tuple[Command, httpx.Client]]:
+    """Runs `gatekeeper serve` and a client, from when it is ready. `settings`: further ones of the environment."""
     more = {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder), "GATEKEEPER_LOG_LEVEL": "debug"}
-    ours = os.environ | world.environment | more
+    ours = os.environ | world.environment | more | settings
     with Command("serve", "--port", "0", "--json", env=ours) as process:
         said = json.loads(process.line())
         with httpx.Client(
