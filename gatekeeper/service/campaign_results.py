@@ -1,4 +1,4 @@
-"""What became of a campaign's sends: its counts, and its results one by one."""
+"""The outcome of a campaign: its counts, and the result of each send."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def campaign_results(
 def _begun(text: str | None, first: Cursor) -> Cursor:
     """The cursor of a request, `first` without one.
 
-    Raises Problem: 400 for one of another campaign or of nobody, 410 for one of a topic that was made anew.
+    Raises Problem: 400 for a wrong one or that of another campaign, 410 if the topic was made anew.
     """
     if text is None:
         return first

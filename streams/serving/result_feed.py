@@ -46,7 +46,7 @@ class ResultFeed(LogFollower):
         return True
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        """Counts one result. Strange records are passed over: no worker wrote them."""
+        """Counts one result. Strange records are passed over."""
         if (campaign := self.sums.take(record.value)) is not None:
             spans = self._spans.setdefault(campaign, {})
             first = spans[tp.partition].first if tp.partition in spans else record.offset

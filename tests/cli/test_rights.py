@@ -253,6 +253,10 @@ def test_the_service_with_its_own_user_then_it_publishes_states_and_answers(
                 assert (await client.post(f"/v1/facts/{topic}", json=fact)).status_code == 200, topic
             decided = await client.post("/v1/sends", json=send_to("zoe", "zoe"), params={"wait": 60})
             assert decided.status_code == 200, decided.text
+            counts = await client.get("/v1/campaigns/K-zoe")
+            assert (counts.status_code, counts.json()["decided"]) == (200, 1), counts.text
+            results = await client.get("/v1/campaigns/K-zoe/results")
+            assert (results.status_code, results.json()["event_id"]) == (200, "e-zoe"), results.text
 
     asyncio.run(call())
     assert failures == []
