@@ -18,7 +18,7 @@ class Judged(msgspec.Struct, frozen=True):
     `result`: the record of `results`, None if no outcome of a send changed.
     `verdict`: None if nothing was decided, for example if an act only closes an item. `entries`: for the ledger.
     `misplaced`: Kafka's own partitioner would have chosen another partition. `failed`: a defect of ours withheld the
-    send.
+    send. `channel`, `message_class`: of a send that could be read.
     """
 
     outputs: tuple[Output, ...]
@@ -31,6 +31,8 @@ class Judged(msgspec.Struct, frozen=True):
     failed: bool = False
     entries: tuple[Entry, ...] = ()
     result: Output | None = None
+    channel: str = ""
+    message_class: str = ""
 
     @property
     def written(self) -> tuple[Output, ...]:

@@ -121,6 +121,8 @@ class Judge(Evaluator):
             failed=evaluation.error is not None,
             entries=salt if evaluation.error is not None else (*evaluation.remembered(cause), *salt),
             result=results.decided(evaluation, cause),
+            channel=send.channel,
+            message_class=send.message_class,
         )
 
     def _dead(self, record: Record, cause: Cause, decision: Decision, *, failed: bool = False) -> Judged:

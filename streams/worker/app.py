@@ -19,6 +19,7 @@ from gatekeeper.errors import RestartError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys, fingerprint
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.metrics import Metrics
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.settings import Settings
 from streams.client.connection import reached
@@ -118,7 +119,8 @@ def create_app(
     app.loop = asyncio.get_running_loop()
     app.transport = transport(app.conf.broker, app, loop=app.loop)
     app.credit = Credit()
-    app.followers = followers(settings, None if kept else FactStore(settings.group), clients, clock, kept)
+    measured = Metrics()
+    app.followers = followers(settings, None if kept else FactStore(settings.group), clients, clock, kept, measured)
     sends = settings.topic("sends")
 
     async def seek(partition: int, offset: int) -> None:
@@ -148,6 +150,7 @@ def create_app(
             pace=Pace(),
             departures=Departures(),
             ledgers=ledgers,
+            metrics=measured,
         ),
         on_failure,
     )

@@ -114,9 +114,11 @@ class PartitionJudge:
             self._touched.fresh()
         else:
             self._touched.again(batch.touched)  # late facts say nothing against a clearance
+        decided = Counter[tuple[str, str, str, str]]()
         for send in sends.records:
             one = context.judge.judge(as_record(send), context.followers.store, at, as_of=as_of, ledger=self.ledger)
             found.append(self._remembered(one))
+            decided[one.verdict or "", one.codes[0] if one.codes else "", one.channel, one.message_class] += 1
             if not TIMELY.isdisjoint(one.codes):
                 for name in waiting(one.entries):
                     self._touched.later(name)
@@ -130,6 +132,7 @@ class PartitionJudge:
         if not (found or sends.records or acts.records or left or due):
             return None, acts, left
         transaction = self.gathered(sends, acts, found, at, t0, ended=self.ledger.expiry.due(at, TOMBSTONES))
+        transaction.decided, transaction.published = decided, [send.timestamp for send in sends.records]
         context.pace.observe(len(found) + len(batch.touched), context.clock.processor() - begun)
         return transaction, acts, left
 

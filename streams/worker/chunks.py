@@ -46,6 +46,10 @@ class RecordLike(Protocol):
         """Its offset."""
 
     @property
+    def timestamp(self) -> int:
+        """Its time, in milliseconds since the epoch."""
+
+    @property
     def key(self) -> bytes | None:
         """Its key."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from gatekeeper import metrics
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
@@ -57,13 +58,15 @@ class Commits:
         `position`: the offsets after it. `head`, `ledger`: those that it leaves.
         Raises RestartError (70) if the copy is spoilt, as an entry may then have been overlooked.
         """
-        copy, cut = self.copy, None
+        copy, cut, loop = self.copy, None, asyncio.get_running_loop()
         if copy is not None:
             copy.demand_sound()
-            cut = copy.cut(asyncio.get_running_loop().time())
+            cut = copy.cut(loop.time())
 
         async def committed() -> None:
+            began = loop.time()
             begins = await transaction.commit(self._group.riding(position), self._context.clock)
+            self._measure(transaction, began)
             self.head = head
             self.count += 1
             if ledger.review is not None and begins.get("review", -1) >= 0:
@@ -74,6 +77,16 @@ class Commits:
                 copy.write(cut, CopyPosition(head, begins["ledger"], begins["manifests"]))
 
         self._begin(committed())
+
+    def _measure(self, transaction: Transaction, began: float) -> None:
+        measured, now, ended = self._context.metrics, self._context.clock.now(), asyncio.get_running_loop().time()
+        measured.observe(metrics.TRANSACTION, ended - began)
+        if transaction.taken_at is not None:
+            measured.observe(metrics.TAKEN_TO_DECIDED, ended - transaction.taken_at)
+        for labels, n in transaction.decided.items():
+            measured.count(metrics.SENDS_DECIDED, *labels, n=n)
+        for at in transaction.published:
+            measured.observe(metrics.PUBLISHED_TO_DECIDED, (now - at) / 1000)
 
     async def show(self) -> None:
         """Writes the group's offsets alone, if traffic has ended since they last rode along."""

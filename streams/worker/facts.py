@@ -17,8 +17,10 @@ from typing import Any
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
+from gatekeeper import metrics
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.metrics import Metrics
 from gatekeeper.settings import Settings
 from gatekeeper.tables import MemoryTables
 from schemas.record import Record, Refusal
@@ -54,6 +56,7 @@ class Followers(LogFollower):
         clients: Clients,
         clock: Clock,
         kept: KeptFacts | None = None,
+        measured: Metrics | None = None,
     ) -> None:
         super().__init__(settings, clients, FACT_TOPICS, value=cut)
         self.store = kept.store if kept else store or FactStore(settings.group)
@@ -65,7 +68,7 @@ class Followers(LogFollower):
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
         self.behind: tuple[TopicPartition, ...] = ()
         """Partitions that the last barrier waited for in vain; empty if the barrier was passed."""
-        self._clock = clock
+        self._clock, self._metrics = clock, measured or Metrics()
         self._commit: asyncio.Task[None] | None = None
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
@@ -142,6 +145,9 @@ class Followers(LogFollower):
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
         fault = self.store.apply(Record(*place, record.timestamp, record.key, value, record.headers, refused=refused))
+        self._metrics.count(metrics.FACTS_APPLIED, topic)
+        if self.as_of:  # else it was acknowledged before we came
+            self._metrics.observe(metrics.FACT_EFFECT, (self._clock.now() - record.timestamp) / 1000, topic)
         if fault is not None:
             self.unreadable.add(place, record, refused, fault)
             log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)

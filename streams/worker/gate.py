@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
 import faust
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from gatekeeper import metrics
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import held
 from gatekeeper.errors import IntegrityError, UnavailableError
@@ -29,6 +32,7 @@ CHECK_SECONDS = 5.0
 """Seconds between attempts to compare the topics with the registry after a failed attempt."""
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this many milliseconds ago."""
+ENDS_SECONDS = 1.0
 UNREADABLE = 100
 """Unreadable facts that the readiness page names, at most; their dead letters name all.
 
@@ -158,6 +162,46 @@ class Gate:
             "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
             "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
         }
+
+    async def measured(self) -> bytes:
+        """The page of the worker's metrics. Lags are left out if no broker tells the ends of `sends` in a second."""
+        context, followers, partitions = self.context, self.context.followers, self._partitions
+        own, now = context.metrics, context.clock.now()
+        turns = {str(number): one.turn for number, one in partitions.items() if one.turn is not None}
+        ends = await self._ends()
+        heads = {number: turn.head.sends for number, turn in turns.items() if turn.head is not None}
+        own.set(metrics.READY, self.readiness()["ready"])
+        own.set(metrics.FACTS_AGE, (now - followers.as_of) / 1000 if followers.as_of else math.inf)
+        own.set(metrics.FACTS_UNREADABLE, len(followers.store.unresolved.faults))
+        own.set(metrics.PEOPLE, followers.store.people)
+        own.set(metrics.CLOCK_OFF, context.clock.off_by / 1000)
+        own.replace(metrics.PARTITION_OWNED, {(str(number),): 1 for number in partitions})
+        own.replace(
+            metrics.PARTITION_REFUSED, {(str(p.number), p.refused.key): 1 for p in partitions.values() if p.refused}
+        )
+        own.replace(
+            metrics.PARTITION_WAITING, {(str(p.number), p.waits_for): 1 for p in partitions.values() if p.waits_for}
+        )
+        own.replace(metrics.LEDGER_PEOPLE, {(number,): turn.people for number, turn in turns.items()})
+        own.replace(
+            metrics.SENDS_LAG,
+            {(number,): max(0, ends[number] - head) for number, head in heads.items() if number in ends},
+        )
+        own.replace(
+            metrics.SENDS_LAG_SECONDS,
+            {(number,): max(0, now - (turn.oldest or now)) / 1000 for number, turn in turns.items()},
+        )
+        return own.page()
+
+    async def _ends(self) -> dict[str, int]:
+        """The ends of the owned partitions of `sends` by number; {} if no broker tells them in time."""
+        wanted = [TopicPartition(self.context.settings.topic("sends"), number) for number in self._partitions]
+        try:
+            async with asyncio.timeout(ENDS_SECONDS):
+                found = await self.context.followers.ends.ends(wanted) if wanted else {}
+        except (TimeoutError, KafkaError, UnavailableError):
+            return {}
+        return {str(tp.partition): end for tp, end in found.items()}
 
     def _sealing_held(self) -> dict[str, str]:
         """The partitions whose sealing waits for a person, if the log is on this machine, and the command to run."""

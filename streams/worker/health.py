@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gatekeeper.connections import Connections
 from gatekeeper.errors import UnavailableError
+from gatekeeper.metrics import CONTENT_TYPE
 from gatekeeper.settings import Settings
 
 MAX_CONNECTIONS = 64
@@ -25,13 +26,15 @@ async def serve_health(
     settings: Settings,
     readiness: Callable[[], Awaitable[Mapping[str, Any]]],
     *,
+    metrics: Callable[[], Awaitable[bytes]] | None = None,
     listening: Sequence[socket.socket] = (),
     connections: Connections | None = None,
 ) -> int:
     """Answers /healthz and /readyz with JSON, on the port returned.
 
-    `readiness`: gives the answer of /readyz, with True under `ready` for the status 200. `listening`: sockets to answer
-    on, instead of those of the settings. Raises UnavailableError (3) if it cannot listen.
+    `readiness`: gives the answer of /readyz, with True under `ready` for the status 200. `metrics`: gives the page
+    /metrics. `listening`: sockets to answer on, instead of those of the settings. Raises UnavailableError (3) if it
+    cannot listen.
     """
     bounded = connections or Connections(most=MAX_CONNECTIONS, seconds=CONNECTION_SECONDS)
 
@@ -44,6 +47,15 @@ async def serve_health(
 
     pages = web.Application()
     pages.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    if metrics is not None:
+        page = metrics
+
+        async def measured(_: web.Request) -> web.Response:
+            answer = web.Response(body=await page(), headers={"Content-Type": CONTENT_TYPE})
+            answer.force_close()
+            return answer
+
+        pages.add_routes([web.get("/metrics", measured)])
     runner = web.AppRunner(pages, access_log=None)
     await runner.setup()
     assert runner.server is not None

@@ -110,6 +110,11 @@ class Intake(Generic[R]):
         return bool(self._chunks)
 
     @property
+    def oldest(self) -> int | None:
+        """The broker's time of the oldest record that waits, in milliseconds; None if none waits."""
+        return self._chunks[0].records[0].timestamp if self._chunks else None
+
+    @property
     def moved(self) -> bool:
         """Tells whether the position has passed holes that no batch has taken yet."""
         return bool(self._gaps)

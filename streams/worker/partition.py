@@ -22,6 +22,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
+from gatekeeper import metrics
 from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UsageError
 from gatekeeper.ledger.refused import Refused
 from streams.worker.chunks import Chunk
@@ -86,6 +87,11 @@ class Partition:
     def waits_for(self) -> str | None:
         """The cause why nothing is judged at the moment; None when all is well."""
         return self._turn.waits_for if self._turn is not None else "take_over"
+
+    @property
+    def turn(self) -> Turn | None:
+        """The present turn, None between two."""
+        return self._turn
 
     @property
     def failing(self) -> bool:
@@ -209,6 +215,7 @@ class Partition:
 
     def _tell(self, event: str, error: Exception | None = None) -> None:
         """Logs the position of the next turn, which is the place to look at."""
+        self._context.metrics.count(metrics.TURNS_ENDED, event)
         head = self._turn.head if self._turn else None
         reason = str(error) if isinstance(error, GatekeeperError) else type(error).__name__ if error else None
         tell = log.error if event == "partition_refused" else log.warning

@@ -101,7 +101,7 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
         found: Mapping[str, Any] = app.gate.readiness()
         return found
 
-    port = await serve_health(settings, readiness, listening=listening)
+    port = await serve_health(settings, readiness, metrics=app.gate.measured, listening=listening)
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[int] = loop.create_future()
 

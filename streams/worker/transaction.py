@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from aiokafka import TopicPartition
@@ -28,6 +29,12 @@ class Transaction:
         self._settings, self._writer, self._partition = settings, writer, partition
         self._forbidden = GOING_OUT if settings.mode == "shadow" else ()
         self._batches: dict[str, list[ProducerBatch]] = {}
+        self.decided = Counter[tuple[str, str, str, str]]()
+        """The sends decided in it, by verdict, primary code, channel and class; metrics count them after the commit."""
+        self.published: Sequence[int] = ()
+        """The broker's times of these sends, in milliseconds."""
+        self.taken_at: float | None = None
+        """The loop's time in seconds at which its sends were taken up; None without sends."""
 
     def __contains__(self, topic: str) -> bool:
         """Tells whether a record was added for `topic` (registry name)."""

@@ -12,6 +12,7 @@ import contextlib
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
+from gatekeeper import metrics
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
@@ -118,6 +119,16 @@ class Turn:
         return self.waits_for != "take_over" and self._judge.failing
 
     @property
+    def oldest(self) -> int | None:
+        """The broker's time of the oldest send that waits here, in milliseconds; None if none waits."""
+        return self._intake.oldest
+
+    @property
+    def people(self) -> int:
+        """Number of people with entries in the ledger; 0 until it was read."""
+        return self._judge.ledger.people if self.waits_for != "take_over" else 0
+
+    @property
     def clean(self) -> bool:
         """Tells whether the whole ledger is committed, so that `work` may continue at the same place."""
         return self.waits_for != "take_over" and not self._judge.broken and self._judge.head is self.head
@@ -181,11 +192,13 @@ class Turn:
             if batch.empty and not due:
                 await self._commits.show()
                 continue
+            taken_at = loop.time()
             fresh = await self._ready(batch)
             transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
             if transaction is None:
                 continue
             self._written_at = loop.time()
+            transaction.taken_at = taken_at if sends.records else None
             self._intake.written(sends)
             self._act_intake.written(acts)
             await self._commits.settled()
@@ -231,10 +244,12 @@ class Turn:
         """Waits for the current facts. True if they came in time."""
         patience = 0.0 if self._late else LATE_SECONDS
         telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
+        began = asyncio.get_running_loop().time()
         try:
             fresh = await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000)
         finally:
             telling.cancel()
+            self._context.metrics.observe(metrics.BARRIER, asyncio.get_running_loop().time() - began)
         self._late, self.waits_for = not fresh, None
         return fresh
 

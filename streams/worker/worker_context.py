@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine import signers
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.sends import Judge
+from gatekeeper.metrics import Metrics
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
@@ -44,6 +45,7 @@ class WorkerContext:
     departures: Departures
     ledgers: KeptLedgers | None = None
     """Copies of the ledger on the disk, None if it is in memory alone."""
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def packs(self) -> Packs:

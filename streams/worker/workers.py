@@ -15,6 +15,7 @@ import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from gatekeeper import log as logs
+from gatekeeper.metrics import joined
 from gatekeeper.settings import Settings
 from streams.worker import process
 from streams.worker.health import BACKLOG, listen, port_of, serve_health
@@ -62,7 +63,11 @@ def _answer(signs: Signs, page: Sequence[socket.socket], ports: Sequence[int], s
                 numbers = range(len(ports))
                 return summed(answers, [*map(signs.pid, numbers)], [*map(signs.code, numbers)])
 
-            await serve_health(settings, readiness, listening=page)
+            async def measured() -> bytes:
+                pages = await asyncio.gather(*(_read(session, port) for port in ports))
+                return joined({str(number): one for number, one in enumerate(pages) if one is not None})
+
+            await serve_health(settings, readiness, metrics=measured, listening=page)
             await asyncio.Event().wait()
 
     logs.configure(settings.log_level, process=len(ports))
@@ -75,6 +80,15 @@ async def _asked(session: ClientSession, port: int) -> dict[str, Any] | None:
         async with session.get(f"http://{LOOPBACK}:{port}/readyz") as answer:
             found: dict[str, Any] = await answer.json()
             return found
+    except (ClientError, TimeoutError, OSError, ValueError):
+        return None
+
+
+async def _read(session: ClientSession, port: int) -> str | None:
+    """The metrics of a worker's own page, None without an answer in time."""
+    try:
+        async with session.get(f"http://{LOOPBACK}:{port}/metrics") as answer:
+            return await answer.text()
     except (ClientError, TimeoutError, OSError, ValueError):
         return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.kafka.broker import Broker
-from tests.support.world import Supervised, World, health_page, until
+from tests.support.world import Supervised, World, health_page, metrics_page, until
 
 WORKERS = ["worker-0.0", "worker-0.1"]
 
@@ -39,6 +39,18 @@ def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_
         assert (answer["partitions"], answer["people"], answer["facts_fresh"]) == ([0, 1], 40, True)
         world.sends(names)
         until(lambda: world.decided() == 40, "decisions")
+        clear = ("channel=postal", "message_class=marketing")
+        shown = metrics_page(port)
+        decided = [
+            shown.get(("gatekeeper_sends_decided_total", *clear, f"process={process}", "reason=", "verdict=clear"), 0)
+            for process in (0, 1)
+        ]
+        assert sum(decided) == 40
+        assert all(decided)
+        assert [shown["gatekeeper_publish_to_decision_seconds_count", f"process={n}"] for n in (0, 1)] == decided
+        assert [shown["gatekeeper_partition_owned", f"partition={n}", f"process={p}"] for p, (n,) in
+                enumerate(partitions(answer))] == [1, 1]  # fmt: skip
+        assert {value for key, value in shown.items() if key[0] == "gatekeeper_sends_lag_records"} == {0}
         assert sorted({message.key().decode() for message in world.read("manifests")}) == WORKERS
 
         pid = answer["processes"][1]["pid"]

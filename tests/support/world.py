@@ -29,6 +29,7 @@ from typing import Any, Literal
 import orjson
 from confluent_kafka import Producer
 from kafka.admin import KafkaAdminClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from gatekeeper.deciding.release import releasable
 from gatekeeper.keys import ROLES, Keys, key_name
@@ -718,6 +719,17 @@ def readable(topic: str, key: str | bytes | None, value: bytes) -> bool:
     except Unreadable:
         return False
     return True
+
+
+def metrics_page(port: int) -> dict[tuple[str, ...], float]:
+    """Returns the values of `/metrics`, as Prometheus's own parser reads them, by name and labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        return {
+            (one.name, *(f"{name}={value}" for name, value in sorted(one.labels.items()))): one.value
+            for family in families
+            for one in family.samples
+        }
 
 
 def health_page(port: int, page: str) -> tuple[int, dict[str, Any]]:

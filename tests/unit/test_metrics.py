@@ -1,0 +1,53 @@
+"""Pages of metrics, read by Prometheus's own parser."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gatekeeper import metrics
+from gatekeeper.metrics import METRICS, Metrics, joined
+
+
+def samples(page: bytes) -> dict[tuple[str, ...], float]:
+    """Returns values by name and labels."""
+    found = [one for family in text_string_to_metric_families(page.decode()) for one in family.samples]
+    return {(one.name, *(f"{name}={value}" for name, value in sorted(one.labels.items()))): one.value for one in found}
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda one: one.name)
+def test_each_metric_then_its_name_and_labels_are_prometheus_s_and_it_has_a_meaning(metric: metrics.Metric) -> None:
+    shown = Metrics()
+    labels = ["x"] * len(metric.labels)
+    if metric.kind == "counter":
+        shown.count(metric, *labels)
+    elif metric.kind == "histogram":
+        shown.observe(metric, 1.0, *labels)
+    else:
+        shown.replace(metric, {tuple(labels): 1.0}) if labels else shown.set(metric, 1.0)
+    (family,) = [one for one in text_string_to_metric_families(shown.page().decode()) if one.name == metric.name]
+    assert (family.type, family.documentation) == (metric.kind, metric.help)
+    assert metric.name.startswith("gatekeeper_")
+    assert metric.kind != "histogram" or metric.name.endswith("_seconds")
+
+
+def test_a_gauge_replaced_then_labels_of_before_are_gone() -> None:
+    shown = Metrics()
+    shown.replace(metrics.PARTITION_OWNED, {("0",): 1, ("1",): 1})
+    shown.replace(metrics.PARTITION_OWNED, {("1",): 1})
+    owned = [key for key in samples(shown.page()) if key[0] == "gatekeeper_partition_owned"]
+    assert owned == [("gatekeeper_partition_owned", "partition=1")]
+
+
+def test_pages_of_two_processes_then_one_page_with_the_samples_of_both() -> None:
+    pages = {}
+    for process in ("0", "1"):
+        shown = Metrics()
+        shown.count(metrics.SENDS_DECIDED, "clear", "", "postal", "marketing", n=2 + int(process))
+        shown.observe(metrics.BARRIER, 0.03)
+        pages[process] = shown.page().decode()
+    found = samples(joined(pages))
+    decided = ("gatekeeper_sends_decided_total", "channel=postal", "message_class=marketing")
+    of = [found[(*decided, f"process={one}", "reason=", "verdict=clear")] for one in ("0", "1")]
+    assert of == [2, 3]
+    assert found[("gatekeeper_barrier_seconds_bucket", "le=0.05", "process=1")] == 1
