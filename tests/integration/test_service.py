@@ -160,6 +160,14 @@ def test_curl_then_it_publishes_withdraws_and_asks(world: World, client: httpx.C
     second = curl(f"v1/sends?wait=60&not_before={place}", send_to("curl", "curl-2"))
     assert second["decision"]["primary"] == "CONSENT_WITHDRAWN"
 
+    def results() -> bytes:
+        """Returns what curl prints: one result on each line."""
+        address = f"{client.base_url}v1/campaigns/{send_to('curl', 'curl-2')['campaign_id']}/results"
+        return subprocess.run(["curl", "-sS", address], capture_output=True, check=True).stdout
+
+    (result,) = [json.loads(line) for line in until(results, "a result").splitlines()]
+    assert (result["event_id"], result["outcome"]) == (second["event_id"], "withheld")
+
 
 @pytest.mark.skipif(not shutil.which("javac"), reason="no Java compiler here: a JDK brings it")
 def test_a_platform_in_java_then_it_publishes_withdraws_and_asks(
@@ -173,14 +181,14 @@ def test_a_platform_in_java_then_it_publishes_withdraws_and_asks(
         (tmp_path / f"{name}.json").write_text(json.dumps(body))
     classpath = os.pathsep.join(map(str, jars.fetch()))
     program = Path(__file__).parents[1] / "clients" / "Caller.java"
-    topics = [world.topic(name) for name in ("sends", "consents", "cleared", "review")]
+    topics = [world.topic(name) for name in ("sends", "consents", "results")]
     words = [world.bootstrap, str(client.base_url), "java", str(tmp_path), *topics]
     done = subprocess.run(["java", "-cp", classpath, program, *words], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     said = dict(
         line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("first", "asked", "second"))
     )
-    assert [said["first"], said["second"]] == topics[2:]
+    assert (said["first"], said["second"]) == ("cleared", "withheld")
     assert json.loads(said["asked"])["decision"] is False
 
 
