@@ -166,7 +166,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
     "events": Dimension("events of a person", (2, 5, 10, 20, 40, 60), events),
     "clearances": Dimension(
         "live clearances",
-        (10_000, 100_000, 500_000, 2_000_000),
+        (1_000, 10_000, 100_000, 500_000, 2_000_000),
         clearances,
         100_000_000,
         tuple(f"{figure}, {form}" for form in ("from nothing", "again", "in memory") for figure in ("MB", "s")),
@@ -213,7 +213,9 @@ def _owner(settings: Settings, copied: CopyPosition, home: str | None) -> Figure
 async def _taken_over(settings: Settings, copied: CopyPosition, home: str | None) -> tuple[int, int]:
     """The process's private bytes, and the ledger's people, after a take-over that writes to the copy."""
     copies = KeptLedgers(Path(home), identity=b"", key=invented.KEY, keep_ms=DAY_MS) if home else None
-    clients, copy = Clients(settings), copies.open(0) if copies else None
+    clients, copy = Clients(settings), copies.of_partition(0) if copies else None
+    if copy is not None:
+        await copy.open()
     probe = offsets.Probe(clients.reader(), clients.ends())
     await asyncio.gather(probe.start(), probe.ends.start())
     try:

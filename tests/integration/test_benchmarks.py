@@ -18,7 +18,7 @@ from streams.kafka.broker import Broker
 HOUSE = Path(__file__).parents[2] / "benchmarks"
 ALONE = {
     "console": ("50",),
-    "growth": ("--only", "events", "--sizes", "1"),
+    "growth": ("--only", "events,clearances", "--sizes", "1"),
     "path": ("--people", "500", "--blocks", "1"),
     "proof": ("--records", "50"),
     "rules": ("30",),
