@@ -1,6 +1,6 @@
 """`gatekeeper serve` beside a test, what a program asks it, and a race of withdrawals.
 
-`python -m tests.support.service --people 10000` is that race alone; `scripts/race` prepares for it.
+`python -m tests.support.service --people 10000` is that race, and a kill amid posts; `scripts/race` prepares for it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ from tests.support.forked import Command
 from tests.support.world import World, consent_of, send_to, until
 
 CONTRACT: dict[str, Any] = document(paths("0"))
+NDJSON = {"content-type": "application/x-ndjson"}
+A_POST = 20
+"""Sends in one post of `killed_amid_posts`."""
 WITHDRAWN = {"state": "Withdrawn", "channels": "*"}
 
 
@@ -108,8 +112,40 @@ def raced(client: httpx.Client, people: Sequence[str]) -> Iterator[str]:
             yield from found
 
 
+def ndjson(values: Sequence[Any]) -> bytes:
+    return b"\n".join(json.dumps(value).encode() for value in values)
+
+
+def killed_amid_posts(world: World, folder: Path, names: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Posts a send to each of these people, and kills the service when a tenth is acknowledged.
+
+    Waits until each acknowledged send is decided. Returns their event ids, and those of them not decided once.
+    """
+    acknowledged = list[str]()
+
+    def posted(client: httpx.Client, first: int) -> None:
+        part = [send_to(name, f"killed-{first + n}") for n, name in enumerate(names[first : first + A_POST])]
+        try:
+            answer = client.post("/v1/sends", content=ndjson(part), headers=NDJSON)
+        except httpx.TransportError:
+            return
+        acknowledged.extend(one["event_id"] for one in answer.json()["sends"] if "place" in one)
+
+    with service(world, folder) as (process, client), ThreadPoolExecutor(8) as at_once:
+        posts = [at_once.submit(posted, client, first) for first in range(0, len(names), A_POST)]
+        until(lambda: len(acknowledged) >= len(names) // 10, "some are acknowledged")
+        process.send_signal(signal.SIGKILL)
+        for post in posts:
+            post.result()
+    assert len(acknowledged) < len(names), "it was not killed in the middle"
+    wanted = set(acknowledged)
+    until(lambda: wanted <= world.verdicts().keys(), "each acknowledged send is decided")
+    decided = Counter(one.send["event_id"] for one in world.audits() if one.send and one.stage == "intake")
+    return wanted, {one for one in wanted if decided[one] != 1}
+
+
 def main() -> int:
-    """Prints what was wrong in a race; 1 if anything was."""
+    """Prints what was wrong in a race, and after a kill amid as many posts; 1 if anything was."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=10_000)
     people = [f"race-{number}" for number in range(parser.parse_args().people)]
@@ -118,11 +154,13 @@ def main() -> int:
         world.people(people)
         with world.process(Path(kept, "log")), service(world, Path(kept, "service")) as (_, client):
             found = list(raced(client, people))
-        acknowledged = sum(json.loads(one.value())["state"] == "Withdrawn" for one in world.read("consents"))
-        decided = sum(one.stage == "intake" for one in world.audits())
-    print(*found, sep="\n", end="\n" if found else "")
-    print(f"{acknowledged:,} withdrawals, {decided:,} sends decided, {len(found):,} answers wrong")
-    return int(bool(found) or not acknowledged == decided == len(people))
+            withdrawn = sum(json.loads(one.value())["state"] == "Withdrawn" for one in world.read("consents"))
+            decided = sum(one.stage == "intake" for one in world.audits())
+            print(*found, sep="\n", end="\n" if found else "")
+            print(f"{withdrawn:,} withdrawals, {decided:,} sends decided, {len(found):,} answers wrong", flush=True)
+            acknowledged, twice = killed_amid_posts(world, Path(kept, "killed"), people)
+            print(f"killed: {len(acknowledged):,} sends acknowledged, {len(twice):,} of them not decided once")
+    return int(bool(found or twice) or not withdrawn == decided == len(people))
 
 
 if __name__ == "__main__":
