@@ -46,7 +46,10 @@ class Skipped(Model):
 
 
 class ManifestOutputs(Model):
-    """Number of records that a transaction wrote, by output."""
+    """Number of records that a transaction wrote, by output.
+
+    `result`: absent in manifests of releases before the topic `results`.
+    """
 
     cleared: Count = 0
     review: Count = 0

@@ -120,6 +120,8 @@ class Moment(msgspec.Struct, frozen=True):
         send, facts, at_point = sent.model, None, None
         try:
             known = self.ledger.about(send, self.at)
+            if clearance is None and before is None and known.clearance:
+                before = Cleared(known.clearance.did, known.clearance.send.event_id)
             if clearance is None:
                 at_point = self.evaluator.printed(send)
             else:
@@ -140,11 +142,9 @@ class Moment(msgspec.Struct, frozen=True):
                 releases=releases,
                 erased=known.erased,
             )
-            if before is None and known.clearance:
-                before = Cleared(known.clearance.did, known.clearance.send.event_id)
             decision = decide(plan, send, facts, as_of=self.as_of, clearance=before)
         except Exception as error:
-            return self.defective(sent, error, facts=facts, clearance=Cleared(clearance.did) if clearance else None)
+            return self.defective(sent, error, facts=facts, clearance=Cleared(clearance.did) if clearance else before)
         return Evaluation(self, sent, decision, facts, at_point, before)
 
 

@@ -81,7 +81,7 @@ def manifest(
                 for one in taken
             ],
             "asof": {name: list(positions) for name, positions in as_of.items()},
-            "out": +out,
+            "out": {**+out, "result": out["result"]},  # 0 is told, too: manifests before the topic lack it
             "audit": {"from_id": judged[0].did if judged else None, "n": len(judged)},
             "verdicts": Counter(one.verdict for one in judged if one.verdict),
             **({"misplaced": misplaced} if misplaced else {}),

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.engine.item import ReviewRecord
 from gatekeeper.engine.judged import Cause
@@ -19,15 +20,14 @@ from gatekeeper.times import instant
 from schemas.audit import Mode
 from schemas.events import Fate, Send
 from schemas.record import Output
-
-DUPLICATE = "DUPLICATE_SEND"
+from schemas.values import OWED
 
 
 def decided(evaluation: Evaluation, cause: Cause, *, item: ReviewRecord | None = None) -> Output:
     """The result of a send that is cleared or withheld. `item`: the item that the decision replaces, if it stood."""
     decision, mode, more = evaluation.decision, evaluation.moment.mode, dict[str, Any]()
-    if evaluation.clearance is not None and DUPLICATE in decision.codes:
-        more["duplicate_of"] = evaluation.clearance.did
+    if not evaluation.stands and (clearance := _repeated(evaluation)):
+        more["duplicate_of"] = clearance.did
     if item is not None:
         more["replaces"] = {"decision_id": item.did, "outcome": "withheld"}
         if item.reasons:
@@ -49,6 +49,14 @@ def handed_off(clearance: Clearance, cause: Cause, decision: Decision) -> Output
 def recalled(clearance: Clearance, cause: Cause, *, at: int, decision: Decision | None = None) -> Output:
     """The result of a piece that is recalled. `decision`: why it does not stand; None for the word of a person."""
     return _of_clearance(clearance, cause, "recalled", at, decision)
+
+
+def _repeated(evaluation: Evaluation) -> Cleared | None:
+    """The live clearance of the same piece, whatever withholds this send of it."""
+    send, found = evaluation.sent.model, evaluation.clearance
+    if found is None or (send.message_class in OWED and found.event_id != send.event_id):
+        return None
+    return found
 
 
 def _of_clearance(clearance: Clearance, cause: Cause, outcome: Fate, at: int, decision: Decision | None) -> Output:

@@ -33,6 +33,7 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import load
 from gatekeeper.times import instant
+from schemas.codec import canonical
 from schemas.record import Record
 from streams.kafka.broker import Broker
 from streams.operations import coverage
@@ -67,6 +68,8 @@ class Chunk:
     said: list[Judged] = field(default_factory=list)
     written: list[Judged] = field(default_factory=list)
     manifest: bool = True
+    earlier: bool = False
+    """The manifest is that of a release before `results`."""
 
     def __post_init__(self) -> None:
         self.said, self.written = list(self.judged), list(self.judged)
@@ -120,6 +123,10 @@ class Forger:
                 dead_facts=0, as_of={},
                 prev=prev, policy=JUDGE.packs.at(AT), t0=AT, t1=AT,
             )  # fmt: skip
+            if chunk.earlier:
+                told = orjson.loads(value)
+                del told["out"]["result"]
+                value = canonical(told)
             prev = hashlib.sha256(value).hexdigest()
             head = Head(sends=chunk.taken.to, prev=prev, at=AT)
             done.append((chunk, value, head))
@@ -281,8 +288,16 @@ def without_results(forger: Forger) -> list[Chunk]:
     """A release before the topic: its manifests count no results."""
     chunks = forger.honest()
     for chunk in chunks[:3]:
-        chunk.said = [msgspec.structs.replace(one, result=None) for one in chunk.said]
-        chunk.written = list(chunk.said)
+        chunk.earlier = True
+        chunk.written = [msgspec.structs.replace(one, result=None) for one in chunk.written]
+    return chunks
+
+
+def results_untold(forger: Forger) -> list[Chunk]:
+    """A worker that leaves out all results of a transaction, and says so."""
+    chunks = forger.honest()
+    chunks[2].said = [msgspec.structs.replace(one, result=None) for one in chunks[2].said]
+    chunks[2].written = list(chunks[2].said)
     return chunks
 
 
@@ -313,6 +328,7 @@ LIES: dict[Callable[[Forger], list[Chunk]], list[tuple[str, str, int | None]]] =
     result_lost: [("missing_output", "audit", None)],
     result_twice: [("output_without_record", "results", None)],
     without_results: [],
+    results_untold: [("missing_output", "audit", None)],
     cleared_unasked: [("output_without_record", "cleared", None), ("missing_output", "audit", None)],
 }
 """The findings about each lie, as fault, topic and offset; None for any offset."""

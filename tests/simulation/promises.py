@@ -265,6 +265,12 @@ def results_say_what_became(told: Told) -> None:
     demand(
         ours == cleared - recalled, "results say otherwise what may go out", told.number, ours ^ (cleared - recalled)
     )
+    last = {
+        value["event_id"]: value["outcome"] for value in values if "event_id" in value and "duplicate_of" not in value
+    }
+    stand = {event for event, outcome in last.items() if outcome in ("cleared", "handed_off")}
+    going = {events[name] for name in cleared - recalled}
+    demand(stand == going, "an event's last result says otherwise", told.number, sorted(stand ^ going)[:5])
 
 
 def one_audit_record_an_act(told: Told) -> None:

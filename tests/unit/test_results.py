@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 
 from gatekeeper.audit.checks.accounts import resulted
+from gatekeeper.engine import evaluation
 from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load
 from schemas.codec import decode
@@ -70,6 +72,39 @@ def test_the_same_send_twice_then_the_second_result_leaves_the_first_one_standin
     first, second = results(desk)
     assert (second.outcome, second.primary) == ("withheld", "DUPLICATE_SEND")
     assert (second.duplicate_of, second.replaces) == (first.decision_id, None)
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        {"late": True},
+        {"controller_id": "nobody"},
+        {"mail_date": "2020-01-01"},
+    ],
+    ids=["facts late", "controller unknown", "mail date past"],
+)
+def test_a_cleared_send_again_and_withheld_for_another_reason_then_the_clearance_still_stands(
+    why: dict[str, Any],
+) -> None:
+    """A platform repeats a send after a 504, just when facts are late."""
+    desk = Desk(*consenting("P-1"))
+    desk.send(recipient_id="P-1", event_id="E-1")
+    desk.send(recipient_id="P-1", event_id="E-1", **why)
+    first, second = results(desk)
+    assert (first.outcome, second.outcome) == ("cleared", "withheld")
+    assert second.primary != "DUPLICATE_SEND"
+    assert second.duplicate_of == first.decision_id
+
+
+def test_a_cleared_send_again_and_a_defect_of_ours_then_the_clearance_still_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(*consenting("P-1"))
+    desk.send(recipient_id="P-1", event_id="E-1")
+    monkeypatch.setattr(evaluation, "decide", None)
+    desk.send(recipient_id="P-1", event_id="E-1")
+    first, second = results(desk)
+    assert (second.primary, second.duplicate_of) == ("DECISION_FAILED", first.decision_id)
 
 
 def test_item_released_and_taken_back_and_judged_again_then_each_step_has_a_result() -> None:

@@ -96,7 +96,7 @@ class Accounts:
         n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
         if not n:
             return
-        self._counted = said["out"].get("result", 0) > 0
+        self._counted = "result" in said["out"]
         strays, taken = list[Placed](), list[Placed]()
         while self._drops_fork(said):
             pass
