@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ KEY = bytes(range(32))
 UNREADABLE = Path("/proc/self/mem")
 """A file whose first page gives EIO, as a bad sector does."""
 PAGE = 4096
+HEADER, BRANCH = 16, 1
+"""Of a page of LMDB: bytes of its header, and the flag of one that leads to others."""
 NAMES = [f"P-{number:03}" for number in range(300)]
 
 
@@ -90,9 +93,42 @@ def test_a_page_that_the_disk_did_not_write_then_it_is_found_or_all_is_as_of_one
                     committed = range(int(at) + 1)
                     last = {name: rounds[number] for number in committed for name in NAMES[number % 3 :: 3]}
                     assert dict(people.items()) == last
+                    assert {name: people.get(name) for name in last} == last
                 else:
                     found += 1
     assert found > 0, "pages that are in use had older content"
+
+
+def separators(content: bytes) -> list[int]:
+    """The place of the last byte of each name in the branch pages, which lead a look-up to its leaf."""
+    found = []
+    for page in range(2 * PAGE, len(content), PAGE):
+        flags, lower = struct.unpack_from("<HH", content, page + 10)
+        if flags == BRANCH:
+            for pointer in range(page + HEADER, page + lower, 2):
+                node = page + struct.unpack_from("<H", content, pointer)[0]
+                if length := struct.unpack_from("<H", content, node + 6)[0]:
+                    found.append(node + 8 + length - 1)
+    return found
+
+
+def test_a_flipped_bit_in_a_name_that_leads_to_a_page_then_it_is_found_or_every_look_up_still_finds_its_value(
+    tmp_path: Path,
+) -> None:
+    *_, content = written(tmp_path, *[b"%d" % number * 90 for number in range(6)])
+    file, right = tmp_path / "0" / "data.mdb", dict[str, bytes]()
+    with opened(tmp_path) as tables:
+        right |= tables.table("people").items()
+    misled = 0
+    for place in separators(content):
+        for bit in range(8):
+            file.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
+            with opened(tmp_path) as tables:
+                people = tables.table("people")
+                finds = {name: people.get(name) for name in right} == right
+                assert people.whole() <= finds
+                misled += not finds
+    assert misled > 0, "a look-up goes by these names"
 
 
 WORKER = """
