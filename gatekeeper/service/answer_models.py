@@ -67,7 +67,8 @@ class CampaignAnswer(BaseModel):
 
     `expected`: sends planned, else those decided and `undecided`. `verdicts`: of each send as it was first decided.
     `withheld`, `reasons`: as they stand now, by primary reason. `undecided`: the most sends that wait for a decision,
-    of all campaigns. `positions`: the next offset of each partition of `results`; all before it is counted.
+    of all campaigns. `behind`: partitions of `results` with an open transaction, whose results are not all counted.
+    `positions`: the next offset of each partition of `results`; all before it is counted.
     """
 
     campaign: Id
@@ -83,6 +84,7 @@ class CampaignAnswer(BaseModel):
     waiting_for_hand_off: int
     undecided: int
     done: bool
+    behind: list[int]
     positions: dict[str, list[int]]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -18,8 +20,10 @@ from streams.serving.result_pages import Cursor
 
 router = APIRouter(prefix="/v1/campaigns")
 MAX_RESULTS = 10_000
-COUNTED_SECONDS = 5.0
-"""Seconds to wait until every result is counted that was written before the request."""
+LATE_SECONDS = 5.0
+"""Seconds until 503: for Kafka's answer, and for the first reading of the topic after a start."""
+BEHIND_SECONDS = 1.0
+"""Seconds to wait for results that are written but not yet counted. It paces those who ask until there are no more."""
 _LINES: dict[str, Any] = {
     "description": "one Result on each line, as on the topic `results`",
     "content": {NDJSON: {"schema": {"type": "string"}}},
@@ -39,18 +43,22 @@ async def campaign(
 ) -> JSONResponse:
     """The counts of a campaign, by all decisions that were written before the request.
 
+    `behind` names the partitions of which this is not so, as a transaction stays open there. It is then not done.
     It is done when all its sends are decided, and each cleared one is handed off or recalled. Without `expected` no
     send of any campaign may wait for its decision then.
     """
     caller = await parts.callers.caller(request, "results")
-    caller.bring(1)
-    undecided = await parts.live.undecided()
-    await _counted(parts)
+    with caller.busy():
+        caller.bring(1)
+        async with _in_time():
+            undecided = await parts.live.undecided()  # first: what is decided by now is counted below
+            behind = await parts.live.results.behind(BEHIND_SECONDS)
     found = parts.live.results.sums.of(campaign, caller.entry.controllers)
     published = found.verdicts.total() + undecided if expected is None else expected
     told = found.counts(campaign, published=published).told()
-    more = {"verdicts": dict(found.verdicts), "undecided": undecided, "positions": parts.live.results.positions()}
-    return JSONResponse({**told, **more})
+    told["done"] = told["done"] and not behind
+    more = {"verdicts": dict(found.verdicts), "undecided": undecided, "behind": behind}
+    return JSONResponse({**told, **more, "positions": parts.live.results.positions()})
 
 
 @router.get("/{campaign}/results", response_class=Response, responses={200: _LINES, **PROBLEMS})
@@ -63,25 +71,26 @@ async def campaign_results(
 ) -> Response:
     """The results of a campaign's sends as NDJSON, in order for each send; pages may be read at any time.
 
-    A page may be empty though more follow. The last page's cursor finds the results that come later.
+    A page may be empty though more follow, as while a transaction stays open. The last page's cursor finds the results
+    that come later.
     """
     caller = await parts.callers.caller(request, "results")
     with caller.busy():
         caller.bring(limit)
         parts.live.demand_ready()
+        async with _in_time():
+            behind = await parts.live.results.behind(BEHIND_SECONDS)
         async with parts.pages:
             topic = await asyncio.to_thread(result_pages.topic_id, parts.live.settings)
-            begun = _begun(cursor, Cursor(topic, campaign, {}))
-            await _counted(parts)
             found = await asyncio.to_thread(
                 result_pages.page,
                 parts.live.settings,
-                begun,
+                _begun(cursor, Cursor(topic, campaign, {})),
                 parts.live.results.spans(campaign),
                 most=limit,
                 controllers=caller.entry.controllers,
             )
-    told = {"Gate-Cursor": found.cursor.encode(), "Gate-More": str(found.more).lower()}
+    told = {"Gate-Cursor": found.cursor.encode(), "Gate-More": str(found.more or bool(behind)).lower()}
     return Response(b"".join(value + b"\n" for value in found.values), media_type=NDJSON, headers=told)
 
 
@@ -103,7 +112,11 @@ def _begun(text: str | None, first: Cursor) -> Cursor:
     return found
 
 
-async def _counted(parts: PartsOf) -> None:
-    """Waits for the results written so far; raises Problem (503) if that takes too long, as after a start."""
-    if not await parts.live.results.counted(COUNTED_SECONDS):
-        raise Problem(503, "results_late", headers={"Retry-After": "5"})
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Limits what it holds to LATE_SECONDS; raises Problem (503) then."""
+    try:
+        async with asyncio.timeout(LATE_SECONDS):
+            yield
+    except TimeoutError:
+        raise Problem(503, "results_late", headers={"Retry-After": "5"}) from None

@@ -17,6 +17,7 @@ from gatekeeper.settings import Settings
 from streams.serving.decision_feed import DecisionFeed
 from streams.serving.ledger_copy import LedgerCopy
 from streams.serving.result_feed import ResultFeed
+from streams.serving.shared_round import SharedRound
 from streams.serving.writer import Writer
 from streams.worker.clients import Clients, started
 from streams.worker.clock import Clock
@@ -52,6 +53,7 @@ class LiveState:
         self.decisions = DecisionFeed(settings, clients)
         self.results = ResultFeed(settings, clients)
         self.writer = Writer(settings, clients)
+        self._undecided = SharedRound(self._waiting)
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
@@ -60,6 +62,7 @@ class LiveState:
 
     async def stop(self) -> None:
         """Stops reading and writing."""
+        await self._undecided.stop()
         await asyncio.gather(*(one.stop() for one in self._followers), self.writer.stop())
 
     @property
@@ -89,8 +92,14 @@ class LiveState:
         return Moment(self.evaluator, self.facts.store, self.ledger.state, at, as_of)
 
     async def undecided(self) -> int:
-        """The most sends that wait for their decision, of all campaigns. Offsets without a record count, too."""
-        ends = self.ledger.ends
+        """The most sends that wait for their decision, of all campaigns. Offsets without a record count, too.
+
+        It waits for Kafka's answer as long as that takes: give it a deadline.
+        """
+        return await self._undecided.answer()
+
+    async def _waiting(self) -> int:
+        ends = self.results.ends  # not the ledger's: its age would grow while many ask
         stable = await ends.stable(await ends.listed(self.settings.topic("sends")))
         return sum(max(0, end - self.ledger.heads.get(tp.partition, 0)) for tp, end in stable.items())
 

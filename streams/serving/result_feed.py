@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.office.result_sums import ResultSums
 from gatekeeper.settings import Settings
+from streams.serving.shared_round import SharedRound
 from streams.worker.clients import Clients
 from streams.worker.log_follower import LogFollower
 
@@ -28,22 +30,36 @@ class ResultFeed(LogFollower):
         super().__init__(settings, clients, ("results",))
         self.sums = ResultSums()
         self._spans: dict[str, dict[int, Span]] = {}
+        self._there: dict[TopicPartition, int] = {}
+        self._ends = SharedRound(lambda: self.ends.ends(list(self._positions)))
 
-    def spans(self, campaign: str) -> Mapping[int, Span]:
-        """The places of a campaign by partition."""
-        return self._spans.get(campaign, {})
+    async def stop(self) -> None:
+        """Stops reading."""
+        await self._ends.stop()
+        await super().stop()
 
-    async def counted(self, seconds: float) -> bool:
-        """True once every result is counted that was written before this call; False if that takes too long."""
-        try:
-            async with asyncio.timeout(seconds):
-                ends = await self.ends.ends(list(self._positions))
-                async with self._moved:
-                    while any(self._positions[tp] < end for tp, end in ends.items()):
-                        await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
+    def spans(self, campaign: str) -> dict[int, Span]:
+        """The places of a campaign by partition, as of now."""
+        return dict(self._spans.get(campaign, {}))
+
+    async def behind(self, seconds: float) -> list[int]:
+        """The partitions of which some results are not counted after `seconds`, though written before this call.
+
+        A transaction that stays open causes it. Waits without end until the topic was read once: give it a deadline.
+        """
+        ends = await self._ends.answer()
+        await self._reached(self._there)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._reached(ends), seconds)
+        return sorted(tp.partition for tp, end in ends.items() if self._positions[tp] < end)
+
+    async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        self._there = await self.ends.stable(partitions)
+        return await super()._starts(partitions)
+
+    async def _reached(self, ends: Mapping[TopicPartition, int]) -> None:
+        async with self._moved:
+            await self._moved.wait_for(lambda: all(self._positions[tp] >= end for tp, end in ends.items()))
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         """Counts one result. Strange records are passed over."""

@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +21,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from jsonschema import Draft202012Validator
 
 from gatekeeper.service.caller_keys import digest, new_key
-from gatekeeper.service.callers import Callers
+from gatekeeper.service.callers import MAX_UNDER_WAY, Callers
 from gatekeeper.service.service import create_app
 from streams.kafka import jars
 from streams.kafka.broker import Broker
@@ -387,6 +389,58 @@ def test_a_campaign_then_its_counts_and_results_are_those_of_the_topic(
             answer = after.get("/v1/campaigns/told/results", params={"cursor": text}, **by["all"])
             assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
             assert {"ja", "en"} <= answer.json().keys()
+
+
+def test_a_transaction_stays_open_on_results_then_all_is_told_that_is_known_and_nothing_is_done(
+    world: World, client: httpx.Client
+) -> None:
+    sends = [send_to(f"open-{number}", f"open-{number}", campaign_id="open") for number in range(4)]
+    assert client.post("/v1/sends", content=ndjson(sends), headers=NDJSON, params={"wait": 60}).status_code == 200
+    plan = {"expected": len(sends)}
+    assert client.get("/v1/campaigns/open", params=plan).json()["done"], "all are withheld, as nobody knows them"
+    with world.transaction() as through:
+        world.put("results", [("foreign", {})], through, partition=1)
+        told = client.get("/v1/campaigns/open", params=plan).json()
+        assert (told["decided"], told["behind"], told["done"]) == (4, [1], False)
+        page = client.get("/v1/campaigns/open/results")
+        assert (page.status_code, page.headers["gate-more"], len(page.text.splitlines())) == (200, "true", 4)
+        through.abort_transaction()
+    told = client.get("/v1/campaigns/open", params=plan).json()
+    assert (told["behind"], told["done"]) == ([], True)
+    assert len(pages(client, "open")[0]) == 4
+
+
+def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_are_refused(tmp_path: Path) -> None:
+    asked = MAX_UNDER_WAY + 1
+
+    async def work(broker: Broker, world: World) -> None:
+        app = create_app(world.settings, Callers(None), release="0", on_failure=lambda _: None)
+        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
+        ):
+
+            async def answers(count: int, *more: str) -> list[int]:
+                paths = ("/v1/campaigns/K-1", *more)
+                found = await asyncio.gather(*(client.get(path) for path in paths for _ in range(count)))
+                return [answer.status_code for answer in found]
+
+            while (await client.get("/readyz")).status_code != 200:
+                pass
+            assert await answers(1, "/v1/campaigns/K-1/results") == [200, 200]
+            os.kill(broker.pid, signal.SIGSTOP)
+            assert Counter(await asyncio.wait_for(answers(asked), 30)) == {503: MAX_UNDER_WAY, 429: 1}
+            assert await asyncio.wait_for(answers(1, "/v1/campaigns/K-1/results"), 30) == [503, 503]
+            os.kill(broker.pid, signal.SIGCONT)
+            while set(await answers(1)) != {200}:
+                pass
+
+    with Broker(tmp_path / "kafka") as broker:
+        try:
+            asyncio.run(work(broker, World(broker.bootstrap, "own.").create()))
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
 
 
 def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_afterwards(
