@@ -32,7 +32,8 @@ CHECK_SECONDS = 5.0
 """Seconds between attempts to compare the topics with the registry after a failed attempt."""
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this many milliseconds ago."""
-ENDS_SECONDS = 1.0
+ENDS_SECONDS = 0.3
+"""Seconds to wait for the ends of `sends`. Whoever joins the pages of several processes waits a second for each."""
 UNREADABLE = 100
 """Unreadable facts that the readiness page names, at most; their dead letters name all.
 
@@ -167,8 +168,8 @@ class Gate:
         """The page of the worker's metrics. Lags are left out if no broker tells the ends of `sends` in a second."""
         context, followers, partitions = self.context, self.context.followers, self._partitions
         own, now = context.metrics, context.clock.now()
+        ends = await self._ends()  # a turn can end meanwhile, so the turns are looked at after it
         turns = {str(number): one.turn for number, one in partitions.items() if one.turn is not None}
-        ends = await self._ends()
         heads = {number: turn.head.sends for number, turn in turns.items() if turn.head is not None}
         own.set(metrics.READY, self.readiness()["ready"])
         own.set(metrics.FACTS_AGE, (now - followers.as_of) / 1000 if followers.as_of else math.inf)
@@ -182,14 +183,19 @@ class Gate:
         own.replace(
             metrics.PARTITION_WAITING, {(str(p.number), p.waits_for): 1 for p in partitions.values() if p.waits_for}
         )
-        own.replace(metrics.LEDGER_PEOPLE, {(number,): turn.people for number, turn in turns.items()})
+        people = {(number,): turn.people for number, turn in turns.items()}
+        own.replace(metrics.LEDGER_PEOPLE, {number: n for number, n in people.items() if n is not None})
         own.replace(
             metrics.SENDS_LAG,
             {(number,): max(0, ends[number] - head) for number, head in heads.items() if number in ends},
         )
         own.replace(
             metrics.SENDS_LAG_SECONDS,
-            {(number,): max(0, now - (turn.oldest or now)) / 1000 for number, turn in turns.items()},
+            {
+                (number,): max(0, now - (turn.oldest or now)) / 1000
+                for number, turn in turns.items()
+                if turn.waits_for != "take_over"  # else nothing has come that could wait
+            },
         )
         return own.page()
 

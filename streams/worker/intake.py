@@ -103,6 +103,7 @@ class Intake(Generic[R]):
         self._start = self._next = 0
         self._gaps: list[tuple[int, int]] = []
         self._steps_back, self._stepped_to = 0, -1
+        self._in_hand: int | None = None
 
     @property
     def waiting(self) -> bool:
@@ -111,7 +112,9 @@ class Intake(Generic[R]):
 
     @property
     def oldest(self) -> int | None:
-        """The broker's time of the oldest record that waits, in milliseconds; None if none waits."""
+        """The broker's time of the oldest record that is not judged, in milliseconds; None if none waits here."""
+        if self._in_hand is not None:
+            return self._in_hand
         return self._chunks[0].records[0].timestamp if self._chunks else None
 
     @property
@@ -124,6 +127,7 @@ class Intake(Generic[R]):
         self._start = self._next = offset
         self._heard_at = asyncio.get_running_loop().time()
         self._chunks.clear()
+        self._in_hand = None
         self._gaps.clear()  # of records taken before and not written; they are met again
         self._credit.forget(self._tp.partition)
         await self._seek(self._tp.partition, offset)
@@ -151,6 +155,8 @@ class Intake(Generic[R]):
             if chunk.first > self._next and not await self._is_hole(chunk.first):
                 break
             room = self._take(taken, room, most)
+        if taken and self._in_hand is None:
+            self._in_hand = taken[0].timestamp
         return InputRange(self._start, self._next, tuple(taken), tuple(self._gaps))
 
     def nothing(self) -> InputRange[R]:
@@ -159,7 +165,7 @@ class Intake(Generic[R]):
 
     def written(self, batch: InputRange[R]) -> None:
         """Begins the next batch at the end of this one."""
-        self._start = batch.to
+        self._start, self._in_hand = batch.to, None
         self._gaps = [gap for gap in self._gaps if gap[0] >= batch.to]
 
     def _take(self, taken: list[R], room: int, most: int) -> int:

@@ -124,9 +124,9 @@ class Turn:
         return self._intake.oldest
 
     @property
-    def people(self) -> int:
-        """Number of people with entries in the ledger; 0 until it was read."""
-        return self._judge.ledger.people if self.waits_for != "take_over" else 0
+    def people(self) -> int | None:
+        """Number of people with entries in the ledger; None while it is not at work."""
+        return self._judge.ledger.people if self.waits_for not in ("take_over", "rebalance") else None
 
     @property
     def clean(self) -> bool:

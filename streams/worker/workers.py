@@ -63,11 +63,7 @@ def _answer(signs: Signs, page: Sequence[socket.socket], ports: Sequence[int], s
                 numbers = range(len(ports))
                 return summed(answers, [*map(signs.pid, numbers)], [*map(signs.code, numbers)])
 
-            async def measured() -> bytes:
-                pages = await asyncio.gather(*(_read(session, port) for port in ports))
-                return joined({str(number): one for number, one in enumerate(pages) if one is not None})
-
-            await serve_health(settings, readiness, metrics=measured, listening=page)
+            await serve_health(settings, readiness, metrics=partial(joined_metrics, session, ports), listening=page)
             await asyncio.Event().wait()
 
     logs.configure(settings.log_level, process=len(ports))
@@ -84,11 +80,17 @@ async def _asked(session: ClientSession, port: int) -> dict[str, Any] | None:
         return None
 
 
+async def joined_metrics(session: ClientSession, ports: Sequence[int]) -> bytes:
+    """The metrics of the workers on these ports as one page; a worker that does not answer is left out."""
+    pages = await asyncio.gather(*(_read(session, port) for port in ports))
+    return joined({str(number): one for number, one in enumerate(pages) if one is not None})
+
+
 async def _read(session: ClientSession, port: int) -> str | None:
     """The metrics of a worker's own page, None without an answer in time."""
     try:
         async with session.get(f"http://{LOOPBACK}:{port}/metrics") as answer:
-            return await answer.text()
+            return await answer.text() if answer.status == 200 else None
     except (ClientError, TimeoutError, OSError, ValueError):
         return None
 

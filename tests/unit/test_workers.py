@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from click.testing import CliRunner
 
+from gatekeeper import metrics
 from gatekeeper.cli import cores, worker
 from gatekeeper.errors import UsageError
+from gatekeeper.metrics import Metrics
+from gatekeeper.settings import Settings
 from streams.worker import workers
+from streams.worker.health import serve_health
 from tests.support.status_lines import status_shown
 
 
@@ -92,3 +98,27 @@ def test_a_number_of_processes_then_so_many_run_and_never_more_than_partitions(
     monkeypatch.setattr(worker, "cores", lambda: cores.cores() + 16)
     done = CliRunner().invoke(worker.command, ["--processes", asked], env={"GATEKEEPER_PARTITIONS": "3"})
     assert (done.exit_code, found) == (4, [count])
+
+
+def test_a_process_whose_metrics_fail_then_the_page_has_the_others() -> None:
+    shown = Metrics()
+    shown.set(metrics.PEOPLE, 7)
+
+    async def joined_page() -> str:
+        async def fails() -> bytes:
+            raise RuntimeError
+
+        async def answers() -> bytes:
+            return shown.page()
+
+        async def readiness() -> dict[str, Any]:
+            return {"ready": True}
+
+        settings = Settings(http_port=0)
+        ports = [await serve_health(settings, readiness, metrics=page) for page in (fails, answers)]
+        async with ClientSession() as session:
+            return (await workers.joined_metrics(session, ports)).decode()
+
+    page = asyncio.run(joined_page())
+    assert 'gatekeeper_people{process="1"} 7.0' in page
+    assert 'process="0"' not in page
