@@ -1,14 +1,27 @@
-"""Counts of all campaigns as plain sums over the records of `results`; nothing is remembered of a single send."""
+"""Sums of all campaigns over the records of `results`, and their places. Nothing is remembered of a single send."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
 from gatekeeper.office.campaign import Counts
+
+MOST = 100_000
+"""Sums that are kept, one for each campaign and controller of it."""
+BITS = 1 << 26
+"""Bits for forgotten campaigns. After 67,000 of them, one of a thousand others is taken for one of them."""
+
+
+class Span(NamedTuple):
+    """The offsets of a campaign on one partition: the first one, and the one behind the last."""
+
+    first: int
+    to: int
 
 
 class _ReplacedFields(msgspec.Struct, gc=False):
@@ -25,6 +38,7 @@ class _ResultFields(msgspec.Struct, gc=False):
     verdict: str = ""
     primary: str = ""
     send: str | None = None
+    duplicate_of: str | None = None
     replaces: _ReplacedFields | None = None
     mode: str = "live"
 
@@ -36,7 +50,8 @@ _read = msgspec.json.Decoder(_ResultFields).decode
 class CampaignSum:
     """The sends of a campaign. `verdicts`: as each was decided first. `withheld`: by primary reason, as they stand.
 
-    `late`: those recalled after their hand-off.
+    `late`: those recalled after their hand-off. `copies`: those of a piece that was cleared before. `shadow`: those
+    decided in a shadow, which clears none. `torn`: results came without that of their send, which is not kept any more.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -45,69 +60,125 @@ class CampaignSum:
     handed: int = 0
     recalled: int = 0
     late: int = 0
+    copies: int = 0
+    shadow: int = 0
+    torn: bool = False
+    spans: dict[int, Span] = field(default_factory=dict)
+
+    @property
+    def waiting(self) -> int:
+        """Cleared sends that are neither handed off nor recalled."""
+        return self.cleared - self.recalled - self.handed + self.late
+
+    @property
+    def incomplete(self) -> bool:
+        """True if results are missing: one came without that of its send, or more was taken off than there was."""
+        return self.torn or self.waiting < 0 or any(count < 0 for count in self.withheld.values())
 
     def add(self, other: CampaignSum) -> None:
-        """Adds the counts of the sends of another controller."""
+        """Adds the counts of the sends of another controller. What one lacks makes the sum incomplete."""
+        self.torn = self.torn or other.incomplete
         self.verdicts.update(other.verdicts)
         self.withheld.update(other.withheld)
         self.cleared += other.cleared
         self.handed += other.handed
         self.recalled += other.recalled
         self.late += other.late
+        self.copies += other.copies
+        self.shadow += other.shadow
+        for number, span in other.spans.items():
+            mine = self.spans.get(number, span)
+            self.spans[number] = Span(min(mine.first, span.first), max(mine.to, span.to))
 
-    def counts(self, id_: str, *, published: int) -> Counts:
-        """The same as the command `campaign show` counts them. `published`: the number of sends planned or waiting."""
+    def counts(self, id_: str, *, undecided: int) -> Counts:
+        """The same as the command `campaign show` counts them. `undecided`: the sends that wait for their decision."""
         return Counts(
             id_,
-            published=published,
+            published=self.verdicts.total() + undecided,
             decided=self.verdicts.total(),
             cleared=self.cleared,
-            withheld=+self.withheld,
+            withheld={code: count for code, count in self.withheld.items() if count},
             recalled=self.recalled,
             handed=self.handed,
             late=self.late,
-            waiting=max(0, self.cleared - self.recalled - self.handed + self.late),
+            waiting=self.waiting,
+            pieces=self.verdicts.total() - self.copies,
         )
+
+    def _take(self, found: _ResultFields, partition: int, offset: int) -> None:
+        before, shadow = found.replaces, found.mode != "live"
+        if partition not in self.spans:
+            self.torn = self.torn or found.send is None
+            self.spans[partition] = Span(offset, offset)
+        self.spans[partition] = Span(self.spans[partition].first, offset + 1)
+        if found.send is not None:
+            self.verdicts[found.verdict] += 1
+            self.copies += found.duplicate_of is not None
+            self.shadow += shadow
+        if before is not None and before.outcome == "withheld" and (before.primary or not shadow):
+            self.withheld[before.primary or ""] -= 1
+        if found.outcome == "cleared":
+            self.cleared += 1
+        elif found.outcome == "withheld" and (found.primary or not shadow):
+            self.withheld[found.primary] += 1
+        elif found.outcome == "handed_off":
+            self.handed += 1
+        elif found.outcome == "recalled":
+            self.recalled += 1
+            self.late += before is not None and before.outcome == "handed_off"
 
 
 class ResultSums:
-    """The sums of every campaign, by controller. They take about 1 KB of memory for each pair."""
+    """The sums of the campaigns that were written last, by controller."""
 
-    def __init__(self) -> None:
-        self._sums: dict[str, dict[str, CampaignSum]] = {}
+    def __init__(self, most: int = MOST) -> None:
+        """`most`: as MOST; whoever invents campaigns must not take all memory."""
+        self._most, self._kept = most, 0
+        self._campaigns: OrderedDict[str, dict[str, CampaignSum]] = OrderedDict()
+        self._forgotten = bytearray(BITS // 8)
 
-    def take(self, value: bytes | None) -> str | None:
-        """Adds one result; gives its campaign, and None for a record that belongs to none.
-
-        A shadow's results are not counted, as nothing goes out.
-        """
+    def take(self, value: bytes | None, *, partition: int, offset: int) -> None:
+        """Adds the result at this place. A record that belongs to no campaign changes nothing."""
         try:
             found = _read(value or b"")
         except msgspec.DecodeError:
-            return None
-        if found.campaign_id is None or found.mode != "live":
-            return None
-        sums = self._sums.setdefault(found.campaign_id, {}).setdefault(found.controller_id, CampaignSum())
-        before = found.replaces
-        if found.send is not None:
-            sums.verdicts[found.verdict] += 1
-        if before is not None and before.outcome == "withheld":
-            sums.withheld[before.primary or ""] -= 1
-        if found.outcome == "cleared":
-            sums.cleared += 1
-        elif found.outcome == "withheld":
-            sums.withheld[found.primary] += 1
-        elif found.outcome == "handed_off":
-            sums.handed += 1
-        elif found.outcome == "recalled":
-            sums.recalled += 1
-            sums.late += before is not None and before.outcome == "handed_off"
-        return found.campaign_id
+            return
+        if found.campaign_id is None:
+            return
+        sums = self._campaigns.setdefault(found.campaign_id, {})
+        self._campaigns.move_to_end(found.campaign_id)
+        if found.controller_id not in sums:
+            sums[found.controller_id] = CampaignSum()
+            self._kept += 1
+        sums[found.controller_id]._take(found, partition, offset)
+        while self._kept > self._most:
+            self._forget()
 
-    def of(self, campaign: str, controllers: Collection[str] | None = None) -> CampaignSum:
-        """The counts of a campaign; `controllers`: of their sends alone, None for all."""
+    def of(self, campaign: str, controllers: Collection[str] | None = None) -> CampaignSum | None:
+        """The counts and places of a campaign; `controllers`: of their sends alone, None for all.
+
+        None if it was forgotten, or cannot be told from one that was. There may then be more than is known.
+        """
+        if any(self._has_bit(campaign, name) for name in ((None,) if controllers is None else controllers)):
+            return None
         found = CampaignSum()
-        for controller, sums in self._sums.get(campaign, {}).items():
+        for controller, sums in self._campaigns.get(campaign, {}).items():
             if controllers is None or controller in controllers:
                 found.add(sums)
         return found
+
+    def _forget(self) -> None:
+        """Forgets the campaign that was written longest ago, but not that it was there."""
+        campaign, sums = self._campaigns.popitem(last=False)
+        self._kept -= len(sums)
+        for controller in (None, *sums):
+            byte, bit = divmod(_place(campaign, controller), 8)
+            self._forgotten[byte] |= 1 << bit
+
+    def _has_bit(self, campaign: str, controller: str | None) -> bool:
+        byte, bit = divmod(_place(campaign, controller), 8)
+        return bool(self._forgotten[byte] >> bit & 1)
+
+
+def _place(campaign: str, controller: str | None) -> int:
+    return hash((campaign, controller)) % BITS  # Python salts it, so nobody outside can aim at a place

@@ -65,15 +65,19 @@ class FactOutcomes(BaseModel):
 class CampaignAnswer(BaseModel):
     """The counts of a campaign, as the command `campaign show` has them.
 
-    `expected`: sends planned, else those decided and `undecided`. `verdicts`: of each send as it was first decided.
+    `mode`: `shadow` if any of its sends was decided in a shadow, which clears none. `expected`: pieces planned, else
+    sends decided and `undecided`. `pieces`: decided sends without copies of a piece that was cleared before.
+    `verdicts`: of each send as it was first decided. `incomplete`: results of it are no longer kept, so it is not done.
     `withheld`, `reasons`: as they stand now, by primary reason. `undecided`: the most sends that wait for a decision,
     of all campaigns. `behind`: partitions of `results` with an open transaction, whose results are not all counted.
     `positions`: the next offset of each partition of `results`; all before it is counted.
     """
 
     campaign: Id
+    mode: Mode
     expected: int
     decided: int
+    pieces: int
     verdicts: dict[Verdict, int]
     cleared: int
     withheld: int
@@ -84,6 +88,7 @@ class CampaignAnswer(BaseModel):
     waiting_for_hand_off: int
     undecided: int
     done: bool
+    incomplete: bool
     behind: list[int]
     positions: dict[str, list[int]]
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from gatekeeper.office.result_sums import MOST
 from gatekeeper.service.answer_models import CampaignAnswer
 from gatekeeper.service.problem import PROBLEMS, Problem
 from gatekeeper.service.request_lines import NDJSON
@@ -54,11 +55,20 @@ async def campaign(
             undecided = await parts.live.undecided()  # first: what is decided by now is counted below
             behind = await parts.live.results.behind(BEHIND_SECONDS)
     found = parts.live.results.sums.of(campaign, caller.entry.controllers)
-    published = found.verdicts.total() + undecided if expected is None else expected
-    told = found.counts(campaign, published=published).told()
-    told["done"] = told["done"] and not behind
-    more = {"verdicts": dict(found.verdicts), "undecided": undecided, "behind": behind}
-    return JSONResponse({**told, **more, "positions": parts.live.results.positions()})
+    if found is None:
+        raise Problem(503, "results_forgotten", most=f"{MOST:,}")
+    told = found.counts(campaign, undecided=undecided).told(expected)
+    more = {
+        "mode": "shadow" if found.shadow else "live",
+        "pieces": found.verdicts.total() - found.copies,
+        "verdicts": dict(found.verdicts),
+        "undecided": undecided,
+        "done": told["done"] and not behind and not found.incomplete,
+        "incomplete": found.incomplete,
+        "behind": behind,
+        "positions": parts.live.results.positions(),
+    }
+    return JSONResponse({**told, **more})
 
 
 @router.get("/{campaign}/results", response_class=Response, responses={200: _LINES, **PROBLEMS})
@@ -81,12 +91,12 @@ async def campaign_results(
         async with _in_time():
             behind = await parts.live.results.behind(BEHIND_SECONDS)
         async with parts.pages:
-            topic = await asyncio.to_thread(result_pages.topic_id, parts.live.settings)
+            view = await asyncio.to_thread(result_pages.view, parts.live.settings, caller.entry.controllers)
             found = await asyncio.to_thread(
                 result_pages.page,
                 parts.live.settings,
-                _begun(cursor, Cursor(topic, campaign, {})),
-                parts.live.results.spans(campaign),
+                _begun(cursor, Cursor(view, campaign, {})),
+                parts.live.results.spans(campaign, caller.entry.controllers),
                 most=limit,
                 controllers=caller.entry.controllers,
             )
@@ -97,7 +107,8 @@ async def campaign_results(
 def _begun(text: str | None, first: Cursor) -> Cursor:
     """The cursor of a request, `first` without one.
 
-    Raises Problem: 400 for a wrong one or that of another campaign, 410 if the topic was made anew.
+    Raises Problem: 400 for a wrong one or that of another campaign, 410 if the topic was made anew. It is 410, too, if
+    the caller reads other controllers now.
     """
     if text is None:
         return first

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.office.result_sums import ResultSums
+from gatekeeper.office.result_sums import ResultSums, Span
 from gatekeeper.settings import Settings
 from streams.serving.shared_round import SharedRound
 from streams.worker.clients import Clients
 from streams.worker.log_follower import LogFollower
-
-
-class Span(NamedTuple):
-    """The offsets of a campaign on one partition: the first one, and the one behind the last."""
-
-    first: int
-    to: int
 
 
 class ResultFeed(LogFollower):
@@ -29,7 +21,6 @@ class ResultFeed(LogFollower):
     def __init__(self, settings: Settings, clients: Clients) -> None:
         super().__init__(settings, clients, ("results",))
         self.sums = ResultSums()
-        self._spans: dict[str, dict[int, Span]] = {}
         self._there: dict[TopicPartition, int] = {}
         self._ends = SharedRound(lambda: self.ends.ends(list(self._positions)))
 
@@ -38,9 +29,11 @@ class ResultFeed(LogFollower):
         await self._ends.stop()
         await super().stop()
 
-    def spans(self, campaign: str) -> dict[int, Span]:
-        """The places of a campaign by partition, as of now."""
-        return dict(self._spans.get(campaign, {}))
+    def spans(self, campaign: str, controllers: Collection[str] | None) -> Mapping[int, Span]:
+        """The places of a campaign by partition, as of now: the whole log, if the campaign was forgotten."""
+        if (found := self.sums.of(campaign, controllers)) is not None:
+            return found.spans
+        return {tp.partition: Span(self._begin[tp], position) for tp, position in self._positions.items()}
 
     async def behind(self, seconds: float) -> list[int]:
         """The partitions of which some results are not counted after `seconds`, though written before this call.
@@ -63,7 +56,4 @@ class ResultFeed(LogFollower):
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         """Counts one result. Strange records are passed over."""
-        if (campaign := self.sums.take(record.value)) is not None:
-            spans = self._spans.setdefault(campaign, {})
-            first = spans[tp.partition].first if tp.partition in spans else record.offset
-            spans[tp.partition] = Span(first, record.offset + 1)
+        self.sums.take(record.value, partition=tp.partition, offset=record.offset)

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.office.result_sums import Span
 from gatekeeper.settings import Settings
 from streams.client import admin
 from streams.client.reader import Reader
-from streams.serving.result_feed import Span
 
 SEARCHED = 100_000
 """Offsets that one page searches, at most."""
@@ -25,7 +25,7 @@ SEARCHED = 100_000
 class Cursor:
     """The next offset to read of a campaign, by partition; a partition without one is read from its beginning.
 
-    `topic`: tells this topic from one of the same name that was made anew.
+    `topic`: as `view` names it; a cursor of another view leads to other records.
     """
 
     topic: str
@@ -60,9 +60,13 @@ class Page(NamedTuple):
     more: bool
 
 
-def topic_id(settings: Settings) -> str:
-    """A short name of the topic `results` as it is now; raises UnavailableError (3) without a broker."""
-    return sha256(admin.identity(settings, ("results",)).encode()).hexdigest()[:16]
+def view(settings: Settings, controllers: Collection[str] | None) -> str:
+    """A short name of the topic `results` as it is now, and of the controllers that are read. None: of all.
+
+    Raises UnavailableError (3) without a broker.
+    """
+    named = [admin.identity(settings, ("results",)), *([] if controllers is None else ["", *sorted(controllers)])]
+    return sha256("\n".join(named).encode()).hexdigest()[:16]
 
 
 def page(

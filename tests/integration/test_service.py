@@ -20,6 +20,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from jsonschema import Draft202012Validator
 
+from gatekeeper.office.result_sums import ResultSums
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import MAX_UNDER_WAY, Callers
 from gatekeeper.service.service import create_app
@@ -375,6 +376,10 @@ def test_a_campaign_then_its_counts_and_results_are_those_of_the_topic(
         assert pages(after, "told", cursor, **by["all"]) == ([], cursor), "a cursor outlives the process"
         assert pages(after, "told", **by["another"])[0] == []
         assert counts(after, **by["another"])["decided"] == 0
+        theirs = after.get("/v1/campaigns/told/results", **by["another"])
+        assert (theirs.headers["gate-more"], Cursor.decode(theirs.headers["gate-cursor"]).next) == ("false", {})
+        answer = after.get("/v1/campaigns/told/results", params={"cursor": cursor}, **by["another"])
+        assert answer.status_code == 410, "what it passed over is not what this caller passes over"
         assert counts(after, **by["all"])["recalled"] == 1
         assert after.get("/v1/campaigns/told/results", **by["sender"]).status_code == 403
         assert (
@@ -408,6 +413,45 @@ def test_a_transaction_stays_open_on_results_then_all_is_told_that_is_known_and_
     told = client.get("/v1/campaigns/open", params=plan).json()
     assert (told["behind"], told["done"]) == ([], True)
     assert len(pages(client, "open")[0]) == 4
+
+
+def test_a_shadow_and_a_forgotten_campaign_then_no_count_is_wrong_and_pages_have_all(
+    kafka: Broker, prefix: str
+) -> None:
+    world = World(kafka.bootstrap, prefix).create()
+    usual = {"v": 1, "at": "2026-01-01T00:00:00.000Z", "outcome": "withheld", "controller_id": "C1", "verdict": "clear"}
+
+    def result(number: int, campaign: str) -> tuple[str, dict[str, Any]]:
+        more = {"decision_id": f"d-{number}", "event_id": f"e-{number}", "send": f"sends/0/{number}", "mode": "shadow"}
+        return f"e-{number}", {**usual, **more, "campaign_id": campaign}
+
+    async def work() -> None:
+        app = create_app(world.settings, Callers(None), release="0")
+        through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
+        ):
+            while (await client.get("/readyz")).status_code != 200:
+                pass
+            app.state.parts.live.results.sums = ResultSums(most=1)
+
+            async def lines(campaign: str) -> list[str]:
+                answer = await client.get(f"/v1/campaigns/{campaign}/results")
+                assert (answer.status_code, answer.headers["gate-more"]) == (200, "false")
+                return [json.loads(line)["decision_id"] for line in answer.text.splitlines()]
+
+            await asyncio.to_thread(world.put, "results", [result(1, "K-1"), result(2, "K-1")])
+            told = (await client.get("/v1/campaigns/K-1")).json()
+            assert (told["mode"], told["verdicts"], told["cleared"]) == ("shadow", {"clear": 2}, 0)
+            assert sorted(await lines("K-1")) == ["d-1", "d-2"]
+            await asyncio.to_thread(world.put, "results", [result(3, "K-2"), result(4, "K-2")])
+            forgotten = await client.get("/v1/campaigns/K-1")
+            assert (forgotten.status_code, forgotten.json()["type"].rpartition(":")[2]) == (503, "results_forgotten")
+            assert sorted(await lines("K-1")) == ["d-1", "d-2"]
+            assert sorted(await lines("K-2")) == ["d-3", "d-4"]
+
+    asyncio.run(work())
 
 
 def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_are_refused(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.office.campaign import Campaign
-from gatekeeper.office.result_sums import ResultSums
+from gatekeeper.office.result_sums import MOST, ResultSums
 from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting, withdrawn
 
@@ -41,29 +45,116 @@ def test_any_story_then_the_sums_are_what_the_command_counts(names: list[str]) -
         counted.audit(orjson.dumps(record.model_dump(mode="json", by_alias=True)))
     for output in desk.outputs.get("recalls", ()):
         counted.recall(output.value)
-    for output in desk.outputs.get("results", ()):
-        assert sums.take(output.value) == "K-1"
-    assert sums.of("K-1").counts("K-1", published=7).told() == {**counted.counts().told(), **wanted(counted, 7)}
+    for offset, output in enumerate(desk.outputs.get("results", ())):
+        sums.take(output.value, partition=0, offset=offset)
+    found = sums.of("K-1")
+    assert found is not None
+    assert not found.incomplete
+    assert found.counts("K-1", undecided=0).told() == counted.counts().told() | wanted(counted)
+    assert sum(found.verdicts.values()) - found.copies <= counted.decided
 
 
-def wanted(counted: Campaign, published: int) -> dict[str, object]:
-    told = {**counted.counts().told(expected=None), "expected": max(published, counted.decided)}
-    return {**told, "done": 0 < told["expected"] <= counted.decided and not told["waiting_for_hand_off"]}
+def wanted(counted: Campaign) -> dict[str, object]:
+    told = counted.counts().told()
+    return {"expected": counted.decided, "done": counted.decided > 0 and not told["waiting_for_hand_off"]}
 
 
-def test_sends_of_two_controllers_then_each_is_counted_for_whom_it_may_be_told() -> None:
-    sums = ResultSums()
-    for controller, outcome in (("C1", "cleared"), ("C2", "withheld")):
-        said = {"outcome": outcome, "campaign_id": "K-1", "controller_id": controller, "verdict": "v", "primary": "A"}
-        sums.take(orjson.dumps({**said, "send": "sends/0/1"}))
-    assert sums.of("K-1").counts("K-1", published=0).decided == 2
-    own = sums.of("K-1", ("C1",)).counts("K-1", published=0)
-    assert (own.decided, own.cleared, own.withheld) == (1, 1, {})
-    assert sums.of("K-1", ()).counts("K-1", published=0).decided == 0
-    assert sums.of("K-2").counts("K-2", published=0).told()["done"] is False
+def taken(*results: dict[str, Any], most: int = MOST) -> ResultSums:
+    """The sums over results, given as what differs from a clear send of C1 in K-1; each is on partition 0."""
+    sums = ResultSums(most)
+    usual = {"outcome": "cleared", "campaign_id": "K-1", "controller_id": "C1", "verdict": "clear", "send": "sends/0/1"}
+    for offset, more in enumerate(results):
+        said = {name: value for name, value in {**usual, **more}.items() if value is not None}
+        sums.take(orjson.dumps(said), partition=0, offset=offset)
+    return sums
+
+
+def told(sums: ResultSums, expected: int | None = None, controllers: Collection[str] | None = None) -> dict[str, Any]:
+    found = sums.of("K-1", controllers)
+    assert found is not None
+    return {**found.counts("K-1", undecided=0).told(expected), "incomplete": found.incomplete}
+
+
+WITHHELD = {"outcome": "withheld", "verdict": "hold", "primary": "A"}
+HANDED = {"outcome": "handed_off", "send": None, "replaces": {"outcome": "cleared"}}
+
+
+def test_sends_of_two_controllers_then_each_is_counted_and_placed_for_whom_it_may_be_told() -> None:
+    sums = taken({}, {**WITHHELD, "controller_id": "C2"}, {})
+    assert told(sums)["decided"] == 3
+    own = told(sums, controllers=("C1",))
+    assert (own["decided"], own["cleared"], own["withheld"]) == (2, 2, 0)
+    assert told(sums, controllers=())["decided"] == 0
+    spans = {who: sums.of("K-1", who).spans for who in (None, ("C1",), ("C2",), ())}  # type: ignore[union-attr]
+    assert spans == {None: {0: (0, 3)}, ("C1",): {0: (0, 3)}, ("C2",): {0: (1, 2)}, (): {}}
+    other = sums.of("K-2")
+    assert other is not None
+    assert other.counts("K-2", undecided=0).told()["done"] is False
+
+
+def test_places_that_were_told_then_later_results_do_not_change_them() -> None:
+    sums = taken({})
+    before = sums.of("K-1")
+    sums.take(orjson.dumps({"outcome": "withheld", "campaign_id": "K-1"}), partition=1, offset=7)
+    assert before is not None
+    assert before.spans == {0: (0, 1)}
+
+
+def test_a_copy_of_a_piece_then_it_is_decided_but_not_a_part_of_the_plan() -> None:
+    copy = {**WITHHELD, "primary": "DUPLICATE_SEND", "duplicate_of": "x"}
+    found = told(taken({}, copy, HANDED), expected=2)
+    assert (found["decided"], found["pieces"], found["done"]) == (2, 1, False)
+    assert told(taken({}, copy, HANDED, {}, HANDED), expected=2)["done"] is True
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        (HANDED,),
+        (HANDED, {}),
+        ({}, HANDED, HANDED),
+        ({"controller_id": "C2"}, {}, HANDED, HANDED),
+        ({}, HANDED, {"outcome": "cleared", "send": None, "replaces": {"outcome": "withheld", "primary": "A"}}, HANDED),
+    ],
+)
+def test_the_result_of_a_send_is_no_longer_kept_then_its_campaign_is_incomplete(results: Any) -> None:
+    assert told(taken(*results))["incomplete"] is True
+
+
+def test_one_controller_lacks_results_then_the_other_s_counts_stand() -> None:
+    sums = taken({}, {**HANDED, "controller_id": "C2"})
+    assert told(sums)["incomplete"] is True
+    assert told(sums, controllers=("C1",)) | {"expected": 1} == told(taken({}))
+
+
+def test_a_shadow_then_its_verdicts_are_counted_and_nothing_is_cleared() -> None:
+    shadow = {"mode": "shadow", "outcome": "withheld"}
+    sums = taken(shadow, {**WITHHELD, **shadow})
+    found = sums.of("K-1")
+    assert found is not None
+    assert (found.verdicts, found.shadow, found.spans) == ({"clear": 1, "hold": 1}, 2, {0: (0, 2)})
+    assert (told(sums)["cleared"], told(sums)["reasons"], told(sums)["incomplete"]) == (0, {"A": 1}, False)
+    assert taken({}).of("K-1").shadow == 0  # type: ignore[union-attr]
+
+
+def test_more_campaigns_than_are_kept_then_those_written_longest_ago_are_told_to_be_forgotten() -> None:
+    names = ("K-1", "K-2", "K-1", "K-3")
+    sums = taken(*({"campaign_id": name} for name in names), most=2)
+    assert {name: sums.of(name) is None for name in names} == {"K-1": False, "K-2": True, "K-3": False}
+    assert sums.of("K-2", ("C1",)) is None
+    assert sums.of("K-2", ("C2",)) is not None, "whether others have such a campaign is nobody's business"
+    assert sums.of("unheard-of") is not None
+    sums.take(orjson.dumps({"outcome": "withheld", "campaign_id": "K-2"}), partition=0, offset=9)
+    assert sums.of("K-2") is None, "what it had before is not known any more"
+
+
+def test_a_campaign_with_more_controllers_than_are_kept_then_it_is_forgotten() -> None:
+    assert taken(*({"controller_id": f"C{number}"} for number in range(3)), most=2).of("K-1") is None
 
 
 def test_records_that_are_no_results_of_a_campaign_then_nothing_is_counted() -> None:
-    sums, shadow = ResultSums(), {"outcome": "withheld", "campaign_id": "K-1", "mode": "shadow"}
-    for value in (None, b"", b"{", b"[]", b'{"outcome":"withheld"}', orjson.dumps(shadow)):
-        assert sums.take(value) is None
+    sums = taken({})
+    before = told(sums)
+    for value in (None, b"", b"{", b"[]", b'{"outcome":"withheld"}'):
+        sums.take(value, partition=0, offset=1)
+    assert told(sums) == before
