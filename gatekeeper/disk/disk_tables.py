@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -133,6 +134,15 @@ class DiskTables:
         except OSError:
             return False
         return True
+
+    def fault_in(self, names: Iterable[str]) -> str | None:
+        """The reason not to believe the tables of these names: "unreadable" or "names"; None if all are whole.
+
+        It reads the whole file, so call it in a thread. Raises SpoiltError as `table` does.
+        """
+        if not self.readable:
+            return "unreadable"
+        return None if all(self.table(name).whole() for name in names) else "names"
 
     def demand_there(self) -> None:
         """Raises RestartError (70) if the file was deleted or replaced since it was opened."""

@@ -34,6 +34,11 @@ FORMAT = 4
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20
 """A commit is due after so many seconds, or as soon as so many bytes wait."""
+TABLES = (
+    *("people", "tokens", "token_keys", "mentions", "positions"),
+    *("unread", "refused", "corrections", "waiting", "counted", "dead"),
+)
+"""All tables and journals. A start demands that each is whole."""
 Positions = Mapping[TopicPartition, int]
 
 
@@ -41,7 +46,7 @@ class KeptFacts:
     """A store of facts whose tables are on the disk.
 
     `identity`: the system that the facts are of. `key`: secret bytes for the hashes. `faults`: as of `DiskTables`, and
-    it must not have a folder yet. Raises as `DiskTables` does.
+    it must not have a folder yet. It reads all of the disk, so call it in a thread. Raises as `DiskTables` does.
     """
 
     def __init__(self, home: Path, *, origin: str, identity: bytes, key: bytes, faults: Faults | None = None) -> None:
@@ -138,10 +143,10 @@ class KeptFacts:
         self._tables.close()
 
     def _open(self) -> None:
+        if (reason := self._tables.fault_in(TABLES)) is not None:  # a position beside older facts would hide facts
+            raise SpoiltError(reason)
         self._positions = self._tables.table("positions")
         self.store = FactStore(self._origin, tables=self._tables)
-        if not self._tables.table("tokens").whole():  # a stop with a damaged name would be invisible
-            raise SpoiltError("tokens")
 
 
 def _name(tp: TopicPartition) -> str:

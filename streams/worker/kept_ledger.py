@@ -125,13 +125,7 @@ class KeptLedger:
 
     async def demand_whole(self) -> None:
         """Raises Misfit if the disk does not give the whole file, or not the names and hashes that were written."""
-
-        def why_not() -> str | None:
-            if not self.tables.readable:
-                return "unreadable"
-            return None if all(self.tables.table(name).whole() for name in TABLES) else "names"
-
-        if (reason := await self._done(why_not)) is not None:
+        if (reason := await self._done(partial(self.tables.fault_in, TABLES))) is not None:
             raise Misfit(reason)
 
     async def anew(self, reason: str) -> None:
