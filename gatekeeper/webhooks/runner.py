@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from gatekeeper.audit.log.atomic_store import AtomicStore
-from gatekeeper.errors import GatekeeperError, IncompleteError, UnavailableError
+from gatekeeper.errors import GatekeeperError, UnavailableError
 from gatekeeper.settings import Settings
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint
@@ -63,7 +63,7 @@ class Watcher(threading.Thread):
         while not self._over.is_set() and self.end is None:
             try:
                 self._follow()
-            except (UnavailableError, IncompleteError) as error:
+            except UnavailableError as error:
                 log.warning("webhooks_wait", error=error.key)
                 self._over.wait(PAUSE_SECONDS)
             except Exception as error:  # the process ends with it

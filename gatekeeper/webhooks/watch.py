@@ -51,6 +51,7 @@ class Watch:
         self._begun = 0
         self._looked_at = 0
         self._goal: tuple[int, Mapping[int, int]] | None = None
+        self._audit: Mapping[int, int] | None = None
         if since is not None and outbox.about("system") is not None:
             raise UsageError("error.webhooks_begun", folder=outbox.path.parent)
 
@@ -76,13 +77,9 @@ class Watch:
         now, endpoints = self._clock(), self._endpoints
         outbox = self._outbox
         every = self._take(reader, "recalls", lambda one: occurrences.recalled(outbox, one, endpoints, now=now))
-        horizon = self._horizon(reader, now)
-        ends = reader.settled("audit") if horizon else None
-        read = self._take(
-            reader, "audit", lambda one: occurrences.audited(outbox, one, zone=self._zone, now=now), ends=ends
-        )
-        if read and horizon:
-            self._goal = None
+        read = self._take(reader, "audit", lambda one: occurrences.audited(outbox, one, zone=self._zone, now=now))
+        if read and (horizon := self._horizon(reader, now)):
+            self._goal = self._audit = None
             with outbox.change():
                 occurrences.decided(outbox, endpoints, begun=self._begun, horizon=horizon, now=now)
         if now - self._looked_at >= STATE_MS:
@@ -90,13 +87,10 @@ class Watch:
             self._looked_at = now
         return every and read
 
-    def _take(
-        self, reader: Reader, topic: str, put: Callable[[Record], None], *, ends: Mapping[int, int] | None = None
-    ) -> bool:
+    def _take(self, reader: Reader, topic: str, put: Callable[[Record], None]) -> bool:
         """Takes in up to SLICE records of a topic with their positions; True if its ends are reached."""
-        ends = ends or reader.ends(topic)
-        reached = self._outbox.positions(topic)
-        if all(reached.get(number, 0) >= end for number, end in ends.items()):
+        ends, reached = reader.ends(topic), self._outbox.positions(topic)
+        if _passed(reached, ends):
             return True
         records, taken = reader.read(topic, behind=reached), 0
         while batch := list(islice(records, BATCH)):
@@ -113,15 +107,21 @@ class Watch:
         return True
 
     def _horizon(self, reader: Reader, now: int) -> int | None:
-        """An instant before which every send that had arrived is decided; None if nobody asks, or none is known yet."""
+        """An instant before which every send that had arrived is decided, and its record taken in.
+
+        None if nobody asks, or none is known yet. A transaction that stays open on `audit` holds up nothing else.
+        """
         if not occurrences.quiet(self._outbox, begun=self._begun, now=now):
             return None
         if self._goal is None:
             self._goal = now, reader.ends("sends")
-        heads = progress.read(reader, unreadable={})
         at, ends = self._goal
-        reached = all(end == 0 or (number in heads and heads[number].sends >= end) for number, end in ends.items())
-        return at if reached else None
+        if self._audit is None:
+            heads = progress.read(reader, unreadable={})
+            if not _passed({number: head.sends for number, head in heads.items()}, ends):
+                return None
+            self._audit = reader.written("audit")
+        return at if _passed(self._outbox.positions("audit"), self._audit) else None
 
     def _states(self, reader: Reader, now: int, *, read: bool) -> None:
         refused = fleet.refused(self._settings, reader.ends("recalls"))
@@ -159,3 +159,7 @@ class Watch:
             # an unreadable log has no time of its own: each beginning of that is a fact
             fact = (data.error, now) if data.error else (data.size, data.sealed_at)
             self._outbox.put(event, event_id(event.type, *fact), self._endpoints, now=now)
+
+
+def _passed(positions: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    return all(positions.get(number, 0) >= end for number, end in ends.items())

@@ -91,6 +91,13 @@ class Reader:
             found = self._bounds.stable(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
+    def written(self, topic: str) -> dict[int, int]:
+        """The end of each partition with the records of open transactions; `ends` passes it once those have ended."""
+        partitions = self.partitions(topic)
+        with reaching(self.settings):
+            found = self._bounds.ends(partitions)
+        return {tp.partition: found[tp] for tp in partitions}
+
     def starts(self, topic: str) -> dict[int, int]:
         """The first offset that each partition still keeps."""
         partitions = self.partitions(topic)

@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from confluent_kafka import Producer
 from jsonschema import Draft202012Validator
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -324,6 +325,27 @@ def test_a_refused_partition_then_it_comes_once_for_each_beginning(
     }
     assert second.event["data"]["since"] == "2026-09-21T14:13:20.001Z"
     assert first.id != second.id
+
+
+def test_a_transaction_that_stays_open_on_audit_then_it_holds_up_decided_campaigns_alone(
+    kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix, data=str(tmp_path / "data")).create()
+    hooks = Hooks(world, tmp_path, entry(server))
+    with world.process(tmp_path / "worker"):
+        recalls(world, "held")
+    through = Producer({"bootstrap.servers": world.bootstrap, "transactional.id": uuid.uuid4().hex})
+    through.init_transactions(30)
+    through.begin_transaction()
+    through.produce(world.topic("audit"), b"{}", partition=0)
+    assert through.flush(30) == 0
+    _refuse(world, since=1_790_000_000_000)
+    for _ in range(2):
+        hooks.later(QUIET_MS)
+    assert {one.type for one in server.came} == {"recall", "partition.refused"}
+    through.abort_transaction(30)
+    hooks.later(STATE_MS)
+    assert len(server.of("campaign.decided")) == 1
 
 
 def test_a_seal_that_is_late_then_it_comes_once_and_again_if_the_log_cannot_be_read(
