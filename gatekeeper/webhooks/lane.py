@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 
+from gatekeeper.errors import UnavailableError
 from gatekeeper.webhooks.delivery import GONE, Answer
 from gatekeeper.webhooks.outbox import Outbox, Owed
 from gatekeeper.webhooks.retries import pause
@@ -16,6 +18,7 @@ AT_ONCE = 8
 """Events under way to one endpoint; one, after it has failed."""
 POLL_SECONDS = 0.5
 """Seconds between two looks at the queue, which other processes may fill too."""
+T = TypeVar("T")
 log = structlog.get_logger("webhooks")
 
 
@@ -48,24 +51,23 @@ class Lane:
 
         After a failure the endpoint rests, longer each time. Then one event tries whether it is back.
         """
-        now = self._clock()
-        if self._outbox.is_gone(self._endpoint):
-            self._bury(now)
-            return False
+        now, outbox = self._clock(), self._outbox
+        if await self._noted(lambda: outbox.is_gone(self._endpoint)):
+            return await self._bury(now)
         if now < self._rests_until:
             return False
-        due = self._outbox.due(self._endpoint, now, 1 if self._failures else AT_ONCE)
+        due = await self._noted(lambda: outbox.due(self._endpoint, now, 1 if self._failures else AT_ONCE))
         answers = await asyncio.gather(*(self._post(one.id, one.body, now=now) for one in due))
         asked = 0.0
         for one, answer in zip(due, answers, strict=True):
             if answer.delivered:
-                self._outbox.delivered(one)
+                await self._noted(partial(outbox.delivered, one))
             elif answer.said == GONE:
-                self._bury(self._clock(), answer.said)
-                return True
+                await self._noted(lambda: outbox.leave(self._endpoint, now=self._clock()))
+                return await self._bury(self._clock())
             else:
                 asked = max(asked, answer.asked_seconds)
-                self._note(one, answer)
+                await self._fail(one, answer)
         if any(answer.delivered for answer in answers):
             self._failures, self._rests_until = 0, 0
         elif due:
@@ -74,13 +76,33 @@ class Lane:
             self._rests_until = self._clock() + int(seconds * 1000)
         return bool(due)
 
-    def _note(self, one: Owed, answer: Answer) -> None:
+    async def _fail(self, one: Owed, answer: Answer) -> None:
         now = self._clock()
         seconds = max(pause(one.tries + 1, self._chance()), answer.asked_seconds)
-        dead = self._outbox.failed(one, answer.said, now=now, next_=now + int(seconds * 1000))
+        next_ = now + int(seconds * 1000)
+        dead = await self._noted(lambda: self._outbox.failed(one, answer.said, now=now, next_=next_))
         about = {"endpoint": self._endpoint, "webhook": one.id, "answer": answer.said, "tries": one.tries + 1}
         log.log(40 if dead else 30, "webhook_dead" if dead else "webhook_failed", **about)
 
-    def _bury(self, now: int, answer: str = GONE) -> None:
-        if n := self._outbox.give_up(self._endpoint, answer, now=now):
+    async def _bury(self, now: int) -> bool:
+        """Gives a part of what is owed up; True if there was any. Other lanes go on between two parts."""
+        n = await self._noted(lambda: self._outbox.give_up(self._endpoint, GONE, now=now))
+        if n:
             log.error("webhook_gone", endpoint=self._endpoint, n=n)
+            await asyncio.sleep(0)
+        return n > 0
+
+    async def _noted(self, act: Callable[[], T]) -> T:
+        """The result of an act on the outbox. Waits for it while the disk refuses, or another process holds the file.
+
+        So an event that the endpoint has taken is not posted once more.
+        """
+        told = False
+        while True:
+            try:
+                return act()
+            except UnavailableError as error:
+                if not told:
+                    log.warning("webhooks_wait", endpoint=self._endpoint, error=error.key)
+                told = True
+                await asyncio.sleep(POLL_SECONDS)

@@ -6,6 +6,7 @@ delivered at least once. Several processes may use the file: the one that delive
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,16 +23,18 @@ from schemas.values import Model
 
 FILE = "outbox.sqlite"
 KEPT_MS = 30 * DAY_MS
-"""Milliseconds for which dead letters are kept, and events of endpoints that left the file."""
+"""Milliseconds for which dead letters are kept, events that wait, and those of endpoints that left the file."""
 BUSY_SECONDS = 10.0
-_VERSION = "1"
+MOST_ROWS = 1_000
+"""Rows of a table that one transaction moves or deletes, so that no other waits long for it."""
+_VERSION = "2"
 _SCHEMA = """
 BEGIN IMMEDIATE;
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
 CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, type TEXT, at INTEGER, body BLOB);
 CREATE TABLE owed (
-    endpoint TEXT, event INTEGER, since INTEGER, next INTEGER, tries INTEGER, answer TEXT,
+    endpoint TEXT, event INTEGER, since INTEGER, next INTEGER, tries INTEGER, answer TEXT, failed INTEGER,
     PRIMARY KEY (event, endpoint)
 ) WITHOUT ROWID;
 CREATE INDEX owed_next ON owed (endpoint, next, event);
@@ -43,9 +46,20 @@ CREATE TABLE told (name TEXT PRIMARY KEY, what TEXT, at INTEGER) WITHOUT ROWID;
 CREATE TABLE campaign (id TEXT PRIMARY KEY, last INTEGER, part INTEGER, offset INTEGER, told INTEGER) WITHOUT ROWID;
 CREATE TABLE item (id TEXT PRIMARY KEY, campaign TEXT, mail_date TEXT, due INTEGER) WITHOUT ROWID;
 CREATE INDEX item_due ON item (due);
-INSERT INTO about VALUES ('version', '1');
+INSERT INTO about VALUES ('version', '2');
 COMMIT;
 """
+_PAST = (
+    "DELETE FROM item WHERE id IN (SELECT id FROM item WHERE due < :now LIMIT :most)",
+    "DELETE FROM told WHERE name IN (SELECT name FROM told WHERE name GLOB 'deadline/*' AND at < :old LIMIT :most)",
+    "DELETE FROM campaign WHERE id IN (SELECT id FROM campaign WHERE last < :ended LIMIT :most)",
+)
+_PAST_EVENTS = (
+    "DELETE FROM dead WHERE (event, endpoint) IN (SELECT event, endpoint FROM dead WHERE at < :old LIMIT :most)"
+    " RETURNING event",
+    "DELETE FROM owed WHERE (event, endpoint) IN (SELECT event, endpoint FROM owed WHERE since < :old"
+    " AND endpoint NOT IN (SELECT value FROM json_each(:known)) LIMIT :most) RETURNING event",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +102,18 @@ def event_id(kind: str, *fact: object) -> str:
 class Outbox:
     """The file in a folder; one object for each thread. `demand`: it must be there already.
 
+    `busy`: seconds to wait for a transaction of another process.
     Raises UnavailableError (3) if the disk refuses, and UsageError (2) for a file of another version, or for none.
     """
 
-    def __init__(self, folder: Path, *, demand: bool = False) -> None:
+    def __init__(self, folder: Path, *, demand: bool = False, busy: float = BUSY_SECONDS) -> None:
         self.path = folder / FILE
         if demand and not self.path.exists():
             raise UsageError("error.webhooks_no_outbox", folder=folder)
         with self._disk():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.path.touch(0o600)
-            self.db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self.db = sqlite3.connect(self.path, timeout=busy, isolation_level=None, check_same_thread=False)
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = NORMAL")
             if not self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -170,7 +185,7 @@ class Outbox:
         ).fetchone()
         if row is not None:
             self.db.executemany(
-                "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL)", [(name, row[0], now, now) for name in wanted]
+                "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL, NULL)", [(name, row[0], now, now) for name in wanted]
             )
 
     # -- what is owed -----------------------------------------------------------------------------------
@@ -190,17 +205,21 @@ class Outbox:
             self._drop(db, one.event)
 
     def failed(self, one: Owed, answer: str, *, now: int, next_: int) -> bool:
-        """Notes a failed try, and when the next one is due. True if it was the last, and the event is a dead letter."""
+        """Notes a failed try, and when the next one is due. True if it was the last, and the event is a dead letter.
+
+        It is the last one if the first failed GIVE_UP_SECONDS ago or more.
+        """
+        place = one.endpoint, one.event
         with self.change() as db:
-            if now - one.since < GIVE_UP_SECONDS * 1000:
-                values = (answer, next_, one.endpoint, one.event)
-                db.execute(
-                    "UPDATE owed SET tries = tries + 1, answer = ?, next = ? WHERE endpoint = ? AND event = ?", values
-                )
+            row = db.execute(
+                "UPDATE owed SET tries = tries + 1, answer = ?, next = ?, failed = coalesce(failed, ?)"
+                " WHERE endpoint = ? AND event = ? RETURNING failed, tries",
+                (answer, next_, now, *place),
+            ).fetchone()
+            if row is None or now - row[0] < GIVE_UP_SECONDS * 1000:
                 return False
-            db.execute("DELETE FROM owed WHERE endpoint = ? AND event = ?", (one.endpoint, one.event))
-            values_ = (one.endpoint, one.event, now, one.tries + 1, answer)
-            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?)", values_)
+            db.execute("DELETE FROM owed WHERE endpoint = ? AND event = ?", place)
+            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?)", (*place, now, row[1], answer))
             return True
 
     def is_gone(self, endpoint: str) -> bool:
@@ -208,16 +227,26 @@ class Outbox:
         with self._disk():
             return self.db.execute("SELECT 1 FROM gone WHERE endpoint = ?", (endpoint,)).fetchone() is not None
 
-    def give_up(self, endpoint: str, answer: str, *, now: int) -> int:
-        """Makes all that is owed to an endpoint dead letters, because it wants no more; returns their number."""
+    def leave(self, endpoint: str, *, now: int) -> None:
+        """Notes that an endpoint answered 410."""
         with self.change() as db:
             db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?)", (endpoint, now))
-            n = db.execute(
-                "INSERT OR REPLACE INTO dead SELECT endpoint, event, ?, tries, ? FROM owed WHERE endpoint = ?",
-                (now, answer, endpoint),
-            ).rowcount
-            db.execute("DELETE FROM owed WHERE endpoint = ?", (endpoint,))
-        return n
+
+    def give_up(self, endpoint: str, answer: str | None = None, *, now: int, before: int | None = None) -> int:
+        """Makes what is owed to an endpoint dead letters, MOST_ROWS at most; returns their number.
+
+        `answer`: instead of that of the last try. `before`: only what was queued before that time.
+        """
+        values = {"endpoint": endpoint, "answer": answer, "now": now, "before": before, "most": MOST_ROWS}
+        with self.change() as db:
+            rows = db.execute(
+                "DELETE FROM owed WHERE endpoint = :endpoint AND event IN (SELECT event FROM owed"
+                " WHERE endpoint = :endpoint AND (:before IS NULL OR since < :before) LIMIT :most)"
+                " RETURNING endpoint, event, :now, tries, coalesce(:answer, answer)",
+                values,
+            ).fetchall()
+            db.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?)", rows)
+        return len(rows)
 
     # -- for people -------------------------------------------------------------------------------------
 
@@ -234,16 +263,23 @@ class Outbox:
 
         An endpoint that was gone is tried again.
         """
+        query = "SELECT event, id FROM dead JOIN event ON number = event WHERE endpoint = ?"
+        with self._disk():
+            found = self.db.execute(query, (endpoint,)).fetchall()
+        places = [(endpoint, event) for event, id_ in found if not ids or id_ in ids]
         with self.change() as db:
             db.execute("DELETE FROM gone WHERE endpoint = ?", (endpoint,))
-            found = db.execute(
-                "SELECT event, id FROM dead JOIN event ON number = event WHERE endpoint = ?", (endpoint,)
-            )
-            events = [event for event, id_ in found.fetchall() if not ids or id_ in ids]
-            owed = [(endpoint, event, now, now) for event in events]
-            db.executemany("INSERT OR IGNORE INTO owed VALUES (?, ?, ?, ?, 0, NULL)", owed)
-            db.executemany("DELETE FROM dead WHERE endpoint = ? AND event = ?", [one[:2] for one in owed])
-        return len(events)
+        n = 0
+        for first in range(0, len(places), MOST_ROWS):
+            some = places[first : first + MOST_ROWS]
+            with self.change() as db:
+                db.executemany(
+                    "INSERT OR IGNORE INTO owed SELECT endpoint, event, ?, ?, 0, NULL, NULL FROM dead"
+                    " WHERE endpoint = ? AND event = ?",
+                    [(now, now, *place) for place in some],
+                )
+                n += db.executemany("DELETE FROM dead WHERE endpoint = ? AND event = ?", some).rowcount
+        return n
 
     def backlog(self, endpoint: str) -> Backlog:
         """The state of an endpoint."""
@@ -258,15 +294,21 @@ class Outbox:
             gone = self.db.execute("SELECT at FROM gone WHERE endpoint = ?", (endpoint,)).fetchone()
         return Backlog(waiting, int(tried), since, answer, dead, gone[0] if gone else None)
 
-    def forget(self, now: int) -> None:
-        """Deletes events and state that nobody needs any more, and dead letters older than KEPT_MS."""
+    def forget(self, now: int, known: Sequence[str]) -> bool:
+        """Deletes state of the past, old dead letters, and old events of endpoints that are not `known`.
+
+        Deletes up to MOST_ROWS of each; True if that was all.
+        """
+        values: dict[str, object] = {"now": now, "old": now - KEPT_MS, "ended": now - CLEARED_DAYS * DAY_MS}
+        values |= {"known": json.dumps(list(known)), "most": MOST_ROWS}
         with self.change() as db:
-            db.execute("DELETE FROM dead WHERE at < ?", (now - KEPT_MS,))
-            db.execute("DELETE FROM owed WHERE since < ?", (now - KEPT_MS,))
-            db.execute("DELETE FROM event WHERE number NOT IN (SELECT event FROM owed UNION SELECT event FROM dead)")
-            db.execute("DELETE FROM item WHERE due < ?", (now,))
-            db.execute("DELETE FROM told WHERE name GLOB 'deadline/*' AND at < ?", (now - KEPT_MS,))
-            db.execute("DELETE FROM campaign WHERE last < ?", (now - CLEARED_DAYS * DAY_MS,))
+            numbers = [db.execute(statement, values).rowcount for statement in _PAST]
+            for statement in _PAST_EVENTS:
+                events = db.execute(statement, values).fetchall()
+                numbers.append(len(events))
+                for (event,) in events:
+                    self._drop(db, event)
+        return max(numbers) < MOST_ROWS
 
     def _rows(self, query: str, values: Sequence[object]) -> list[Owed]:
         with self._disk():

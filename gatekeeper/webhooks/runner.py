@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import random
-from time import time
+from time import monotonic, time
 from typing import Any
 
 import structlog
@@ -20,7 +20,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.lane import Lane
-from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.outbox import KEPT_MS, Outbox
 from gatekeeper.webhooks.watch import Watch
 from streams.client.reader import Reader
 from streams.worker.end import fail
@@ -31,6 +31,10 @@ PAUSE_SECONDS = 2.0
 LATE_MS = 60_000
 """Milliseconds since the last complete look up to which /readyz answers 200."""
 FORGET_MS = 3_600_000
+BUSY_SECONDS = 0.1
+"""Seconds for which the loop waits for a transaction of another process. Then lanes wait, and the loop goes on."""
+TOLD_SECONDS = 5.0
+"""Seconds for which /readyz tells the same numbers, because counting a long queue takes time."""
 log = structlog.get_logger("webhooks")
 
 
@@ -47,10 +51,11 @@ class Watcher(threading.Thread):
         self.end: Exception | None = None
         self.read_at = 0
         """The time when a look last found nothing left to read, in milliseconds."""
-        self._settings = settings
+        self._settings, self._endpoints = settings, endpoints
         self._outbox = Outbox(Path(settings.webhooks_data))
         self._watch = Watch(settings, self._outbox, endpoints, now_ms, since=since)
         self._over = threading.Event()
+        self._forgot_at = 0
 
     def stop(self) -> None:
         """Stops the thread, and waits until it has ended."""
@@ -73,14 +78,52 @@ class Watcher(threading.Thread):
     def _follow(self) -> None:
         with Reader(self._settings) as reader:
             self._watch.begin(reader)
-            forgotten = 0
             while not self._over.is_set():
                 if self._watch.look(reader):
                     self.read_at = now_ms()
                     self._over.wait(LOOK_SECONDS)
-                if now_ms() - forgotten > FORGET_MS:
-                    self._outbox.forget(now_ms())
-                    forgotten = now_ms()
+                self._forget(now_ms())
+
+    def _forget(self, now: int) -> None:
+        """Forgets what is old, a part after each look until nothing is left, and then again after FORGET_MS."""
+        if now - self._forgot_at < FORGET_MS:
+            return
+        for one in self._endpoints:
+            if n := self._outbox.give_up(one.id, now=now, before=now - KEPT_MS):
+                log.error("webhook_old", endpoint=one.id, n=n)
+                return
+        if self._outbox.forget(now, [one.id for one in self._endpoints]):
+            self._forgot_at = now
+
+
+class Backlogs:
+    """The numbers of /readyz, counted in a thread and at most every TOLD_SECONDS, so that no lane waits for them."""
+
+    def __init__(self, folder: Path, endpoints: Sequence[Endpoint]) -> None:
+        self._outbox = Outbox(folder)
+        self._endpoints = endpoints
+        self._found: Mapping[str, Any] = {}
+        self._until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def read(self) -> Mapping[str, Any]:
+        """The backlog of each endpoint."""
+        async with self._lock:
+            if monotonic() >= self._until:
+                self._found = await asyncio.to_thread(self._count)
+                self._until = monotonic() + TOLD_SECONDS
+        return self._found
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._outbox.close()
+
+    def _count(self) -> Mapping[str, Any]:
+        found = {one.id: self._outbox.backlog(one.id) for one in self._endpoints}
+        return {
+            id_: {"waiting": one.waiting, "tried": one.tried, "dead": one.dead, "gone": one.gone is not None}
+            for id_, one in found.items()
+        }
 
 
 def run(
@@ -113,11 +156,12 @@ async def _deliver(
     over: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.put_nowait, number)
-    outbox = Outbox(Path(settings.webhooks_data))
+    outbox = Outbox(Path(settings.webhooks_data), busy=BUSY_SECONDS)
+    backlogs = Backlogs(Path(settings.webhooks_data), endpoints)
 
     async def readiness() -> Mapping[str, Any]:
         ready = watcher.is_alive() and now_ms() - watcher.read_at < LATE_MS
-        return {"ready": ready, "endpoints": {one.id: _told(outbox, one) for one in endpoints}}
+        return {"ready": ready, "endpoints": await backlogs.read()}
 
     port = await serve_health(settings.model_copy(update={"http_port": settings.webhooks_port}), readiness)
     watcher.start()
@@ -134,13 +178,9 @@ async def _deliver(
         await asyncio.gather(*tasks, ended, return_exceptions=True)
     await asyncio.to_thread(watcher.stop)
     outbox.close()
+    backlogs.close()
     for one in done:
         one.result()  # raises the error that ended a lane
     if watcher.end is not None:
         raise watcher.end
     return ended.result()
-
-
-def _told(outbox: Outbox, endpoint: Endpoint) -> dict[str, Any]:
-    found = outbox.backlog(endpoint.id)
-    return {"waiting": found.waiting, "tried": found.tried, "dead": found.dead, "gone": found.gone is not None}

@@ -28,7 +28,7 @@ from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import read
 from gatekeeper.webhooks.lane import Lane
 from gatekeeper.webhooks.occurrences import QUIET_MS
-from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.outbox import KEPT_MS, Outbox
 from gatekeeper.webhooks.runner import now_ms
 from gatekeeper.webhooks.watch import STATE_MS, Watch
 from schemas.json_schema import documents
@@ -190,6 +190,25 @@ def test_since_then_a_new_outbox_begins_there_and_an_old_one_refuses_it(
     assert "new folder" in again.stderr
 
 
+def test_events_that_waited_for_30_days_then_they_are_dead_letters_and_a_log_says_so(
+    world: World, server: Receiver, tmp_path: Path
+) -> None:
+    server.answer = server.hang
+    env = environment(world, tmp_path, endpoints_file(tmp_path, entry(server)))
+    with webhooks(world, tmp_path, entry(server)):
+        recalls(world, "old")
+        outbox = Outbox(tmp_path / "outbox")
+        until(lambda: outbox.backlog("shop").waiting, "it waits")
+    with outbox.change() as db:
+        db.execute("UPDATE owed SET since = since - ?", (KEPT_MS + 1,))
+    with Command("webhooks", "run", env=env) as process:
+        until(lambda: outbox.backlog("shop").dead, "it is given up")
+        process.terminate()
+        assert process.wait() == 0
+        assert "webhook_old" in "".join(process.communicate())
+    assert outbox.backlog("shop").waiting == 0
+
+
 # -- by hand, with a clock that is moved ---------------------------------------------------------------
 
 
@@ -330,19 +349,22 @@ def test_a_refused_partition_then_it_comes_once_for_each_beginning(
 def test_a_transaction_that_stays_open_on_audit_then_it_holds_up_decided_campaigns_alone(
     kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
 ) -> None:
-    world = World(kafka.bootstrap, prefix, data=str(tmp_path / "data")).create()
+    world = World(kafka.bootstrap, prefix).create()
     hooks = Hooks(world, tmp_path, entry(server))
-    with world.process(tmp_path / "worker"):
-        recalls(world, "held")
+    place = {"partition": 0, "offset": 0, "timestamp": hooks.now()}
+    record = {"did": "D1", "src": place, "stage": "intake", "campaign": "HELD", "verdict": "clear", "reasons": []}
     through = Producer({"bootstrap.servers": world.bootstrap, "transactional.id": uuid.uuid4().hex})
     through.init_transactions(30)
-    through.begin_transaction()
-    through.produce(world.topic("audit"), b"{}", partition=0)
-    assert through.flush(30) == 0
+    for value in (json.dumps(record).encode(), b"{}"):
+        through.begin_transaction()
+        through.produce(world.topic("audit"), value, partition=0)
+        assert through.flush(30) == 0
+        if value != b"{}":
+            through.commit_transaction(30)
     _refuse(world, since=1_790_000_000_000)
     for _ in range(2):
         hooks.later(QUIET_MS)
-    assert {one.type for one in server.came} == {"recall", "partition.refused"}
+    assert {one.type for one in server.came} == {"partition.refused"}
     through.abort_transaction(30)
     hooks.later(STATE_MS)
     assert len(server.of("campaign.decided")) == 1

@@ -20,6 +20,7 @@ import pytest
 from aiohttp.abc import AbstractResolver
 from jsonschema import Draft202012Validator, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from structlog.testing import capture_logs
 
 from gatekeeper.errors import UsageError
 from gatekeeper.service.openapi import document, paths
@@ -27,9 +28,9 @@ from gatekeeper.webhooks import retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint, read
 from gatekeeper.webhooks.lane import AT_ONCE, Lane
-from gatekeeper.webhooks.outbox import KEPT_MS, Outbox, event_id
+from gatekeeper.webhooks.outbox import KEPT_MS, MOST_ROWS, Outbox, event_id
 from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause, pause
-from gatekeeper.webhooks.runner import now_ms
+from gatekeeper.webhooks.runner import Backlogs, now_ms
 from gatekeeper.webhooks.target_address import is_public
 from schemas.json_schema import examples
 from schemas.webhooks import WEBHOOK_TYPES, WEBHOOKS, PartitionRefusedWebhook, RefusedPartition
@@ -466,6 +467,25 @@ def test_a_day_of_failures_then_a_dead_letter_that_can_be_replayed_under_its_id(
     assert (outbox.dead(), outbox.backlog("e1").waiting) == ([], 0)
 
 
+def test_an_event_that_waited_for_days_then_its_first_failure_is_not_its_last(outbox: Outbox) -> None:
+    """Behind an endpoint that fails, many events wait without a try of their own."""
+    now, post = Now(), Played(Answer("503", 7_200.0), "500", "500")
+    (id_,) = put(outbox, now(), 1)
+    lane = lane_of(outbox, post, now)
+    now.pass_(3 * GIVE_UP_SECONDS)
+    rounds(lane)
+    assert (outbox.backlog("e1").tried, outbox.dead()) == (1, [])
+    now.pass_(7_199)
+    rounds(lane)
+    assert len(post.ids) == 1
+    now.pass_(1)
+    rounds(lane)
+    assert (len(post.ids), outbox.dead()) == (2, [])
+    now.pass_(GIVE_UP_SECONDS - 7_200)
+    rounds(lane)
+    assert [one.id for one in outbox.dead()] == [id_]
+
+
 def test_gone_then_nothing_more_is_sent_until_somebody_replays(outbox: Outbox) -> None:
     now, post = Now(), Played("410")
     put(outbox, now(), 1)
@@ -544,11 +564,112 @@ def test_old_dead_letters_then_they_are_forgotten_with_their_events(outbox: Outb
     now = Now()
     put(outbox, now(), 1)
     outbox.give_up("e1", "410", now=now())
-    outbox.forget(now() + KEPT_MS)
+    outbox.forget(now() + KEPT_MS, ["e1"])
     assert len(outbox.dead()) == 1
-    outbox.forget(now() + KEPT_MS + 1)
+    outbox.forget(now() + KEPT_MS + 1, ["e1"])
     assert outbox.dead() == []
     assert outbox.db.execute("SELECT count(*) FROM event").fetchone() == (0,)
+
+
+def test_old_events_then_only_those_of_endpoints_that_left_the_file_are_forgotten(outbox: Outbox) -> None:
+    now = Now()
+    put(outbox, now(), 1, 2, to=("e1", "left"))
+    now.pass_(KEPT_MS / 1000 + 1)
+    put(outbox, now(), 3, to=("e1", "left"))
+    assert outbox.forget(now(), ["e1"])
+    assert (outbox.backlog("e1").waiting, outbox.backlog("left").waiting) == (3, 1)
+    assert outbox.give_up("e1", now=now(), before=now() - KEPT_MS) == 2
+    assert {(one.id, one.tries, one.answer) for one in outbox.dead()} == {
+        (event_id("partition.refused", number), 0, None) for number in (1, 2)
+    }
+    assert (outbox.backlog("e1").waiting, outbox.backlog("e1").gone) == (1, None)
+
+
+def test_much_that_is_old_then_it_is_forgotten_in_parts(outbox: Outbox) -> None:
+    now = Now()
+    put(outbox, now(), *range(MOST_ROWS + 1))
+    now.pass_(KEPT_MS / 1000 + 1)
+    assert not outbox.forget(now(), [])
+    assert outbox.backlog("e1").waiting == 1
+    assert outbox.forget(now(), [])
+    assert outbox.db.execute("SELECT count(*) FROM event").fetchone() == (0,)
+
+
+def test_an_endpoint_that_is_gone_with_a_long_queue_then_another_is_served_meanwhile(outbox: Outbox) -> None:
+    now, works = Now(), Played()
+    put(outbox, now(), *range(20 * MOST_ROWS))
+    (other,) = put(outbox, now(), 20 * MOST_ROWS, to=("e2",))
+
+    async def both() -> None:
+        first = asyncio.create_task(lane_of(outbox, Played(*["410"] * AT_ONCE), now).run())
+        second = asyncio.create_task(lane_of(outbox, works, now, "e2").run())
+        while outbox.backlog("e2").waiting:
+            await asyncio.sleep(0)
+        assert outbox.backlog("e1").waiting > 0
+        while outbox.backlog("e1").waiting:
+            await asyncio.sleep(0.01)
+        first.cancel()
+        second.cancel()
+
+    asyncio.run(both())
+    assert works.ids == [other]
+    assert outbox.backlog("e1").dead == 20 * MOST_ROWS
+
+
+def test_many_dead_letters_then_they_are_replayed_in_parts(outbox: Outbox) -> None:
+    now, said = Now(), list[str]()
+    put(outbox, now(), *range(2 * MOST_ROWS + 1))
+    while outbox.give_up("e1", now=now()):
+        pass
+    outbox.db.set_trace_callback(said.append)
+    assert outbox.replay("e1", (), now=now()) == 2 * MOST_ROWS + 1
+    outbox.db.set_trace_callback(None)
+    parts = [part.count("DELETE FROM dead") for part in " ".join(said).split("COMMIT")]
+    assert max(parts) == MOST_ROWS
+    assert (outbox.backlog("e1").waiting, outbox.dead()) == (2 * MOST_ROWS + 1, [])
+
+
+def test_a_file_that_another_process_holds_for_long_then_the_lane_waits_and_posts_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatekeeper.webhooks.lane.POLL_SECONDS", 0.01)
+    now, post, outbox = Now(), Played("204", "500"), Outbox(tmp_path, busy=0.0)
+    put(outbox, now(), 1, 2)
+    other = Outbox(tmp_path)
+    other.db.execute("BEGIN IMMEDIATE")
+
+    async def go() -> None:
+        delivering = asyncio.create_task(lane_of(outbox, post, now).round())
+        while not logs and not delivering.done():
+            await asyncio.sleep(0)
+        for _ in range(3):
+            await asyncio.wait({delivering}, timeout=0.02)
+        other.db.execute("ROLLBACK")
+        assert await delivering
+
+    with capture_logs() as logs:
+        asyncio.run(go())
+    assert [one["event"] for one in logs] == ["webhooks_wait", "webhook_failed"]
+    assert len(post.ids) == 2
+    assert outbox.backlog("e1").tried == 1
+
+
+def test_numbers_asked_for_often_then_they_are_counted_once_in_a_while(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> list[int]:
+        backlogs = Backlogs(outbox.path.parent, [endpoint("https://hooks.example/")])
+        found = [(await backlogs.read())["e1"]["waiting"]]
+        put(outbox, now_ms(), 1)
+        found.append((await backlogs.read())["e1"]["waiting"])
+        monkeypatch.setattr("gatekeeper.webhooks.runner.TOLD_SECONDS", 0.0)
+        backlogs = Backlogs(outbox.path.parent, [endpoint("https://hooks.example/")])
+        found.append((await backlogs.read())["e1"]["waiting"])
+        put(outbox, now_ms(), 2)
+        found.append((await backlogs.read())["e1"]["waiting"])
+        return found
+
+    assert asyncio.run(go()) == [0, 0, 1, 2]
 
 
 def test_the_openapi_document_then_it_has_each_webhook_with_an_example_that_its_schema_takes() -> None:
@@ -569,7 +690,7 @@ def test_state_of_the_past_then_it_is_forgotten(outbox: Outbox) -> None:
         assert outbox.news("partition/3", "a", now=now())
         db.execute("INSERT INTO campaign VALUES ('K1', ?, 0, 1, NULL)", (now(),))
         db.execute("INSERT INTO item VALUES ('D1', 'K1', '2026-12-07', ?)", (now(),))
-    outbox.forget(now() + 61 * DAY_MS)
+    outbox.forget(now() + 61 * DAY_MS, ["e1"])
     left = {
         name: outbox.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("told", "campaign", "item")
     }
