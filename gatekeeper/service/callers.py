@@ -34,6 +34,10 @@ PER_SECOND = 1_000
 """Records a second that a caller may bring, unless its entry says otherwise."""
 MAX_UNDER_WAY = 64
 """Requests of a caller at once; the service has connections for four such callers."""
+MAX_PAGES = 2
+"""Pages of results that are read for a caller at once; the service reads four."""
+OFFSETS_A_RECORD = 100
+"""Offsets to search that count as one record brought."""
 BURST_SECONDS = 10
 """Seconds whose records may come at once."""
 
@@ -77,6 +81,11 @@ class Allowance:
             return 0.0
         return (min(float(count), most) - self._left) / self._rate
 
+    def owe(self, count: int) -> None:
+        """Takes so many records even if too few are left, as the work is done. The next ones wait for them."""
+        self.take(0)
+        self._left -= count
+
 
 class Caller:
     """A program that was recognised. Its allowance lasts as long as its entry stays the same."""
@@ -84,18 +93,25 @@ class Caller:
     def __init__(self, entry: CallerEntry) -> None:
         self.entry, self.id = entry, entry.id
         self._allowance = Allowance(entry.per_second)
-        self._under_way = 0
+        self._under_way = Counter[int]()
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
-        """Counts a request that may wait; raises Problem (429) if too many of this caller are under way."""
-        if self._under_way >= MAX_UNDER_WAY:
-            raise Problem(429, "too_many_under_way", most=MAX_UNDER_WAY, headers={"Retry-After": "1"})
-        self._under_way += 1
+    def busy(self, most: int = MAX_UNDER_WAY) -> Iterator[None]:
+        """Counts a request that may wait, or with MAX_PAGES a page that is read.
+
+        Raises Problem (429) if too many of this caller are under way.
+        """
+        if self._under_way[most] >= most:
+            raise Problem(429, "too_many_under_way", most=most, headers={"Retry-After": "1"})
+        self._under_way[most] += 1
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._under_way[most] -= 1
+
+    def searched(self, offsets: int) -> None:
+        """Counts offsets that were searched for it, after the search."""
+        self._allowance.owe(offsets // OFFSETS_A_RECORD)
 
     def bring(self, count: int) -> None:
         """Counts records that it brings; raises Problem (429) if they are too many."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from gatekeeper.errors import UsageError
 from gatekeeper.office.result_sums import MOST
 from gatekeeper.service.answer_models import CampaignAnswer
+from gatekeeper.service.callers import MAX_PAGES
 from gatekeeper.service.problem import PROBLEMS, Problem
 from gatekeeper.service.request_lines import NDJSON
 from gatekeeper.service.service_parts import PartsOf
@@ -21,6 +24,7 @@ from streams.serving.result_pages import Cursor
 
 router = APIRouter(prefix="/v1/campaigns")
 MAX_RESULTS = 10_000
+log = structlog.get_logger("serve")
 LATE_SECONDS = 5.0
 """Seconds until 503: for Kafka's answer, and for the first reading of the topic after a start."""
 BEHIND_SECONDS = 1.0
@@ -90,16 +94,18 @@ async def campaign_results(
         parts.live.demand_ready()
         async with _in_time():
             behind = await parts.live.results.behind(BEHIND_SECONDS)
-        async with parts.pages:
-            view = await asyncio.to_thread(result_pages.view, parts.live.settings, caller.entry.controllers)
-            found = await asyncio.to_thread(
-                result_pages.page,
-                parts.live.settings,
-                _begun(cursor, Cursor(view, campaign, {})),
-                parts.live.results.spans(campaign, caller.entry.controllers),
-                most=limit,
-                controllers=caller.entry.controllers,
-            )
+        with caller.busy(MAX_PAGES), _readable():
+            async with parts.pages:
+                view = await asyncio.to_thread(result_pages.view, parts.live.settings, caller.entry.controllers)
+                found = await asyncio.to_thread(
+                    result_pages.page,
+                    parts.live.settings,
+                    _begun(cursor, Cursor(view, campaign, {})),
+                    parts.live.results.spans(campaign, caller.entry.controllers),
+                    most=limit,
+                    controllers=caller.entry.controllers,
+                )
+        caller.searched(found.searched)
     told = {"Gate-Cursor": found.cursor.encode(), "Gate-More": str(found.more or bool(behind)).lower()}
     return Response(b"".join(value + b"\n" for value in found.values), media_type=NDJSON, headers=told)
 
@@ -131,3 +137,13 @@ async def _in_time() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise Problem(503, "results_late", headers={"Retry-After": "5"}) from None
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Raises Problem (503) where Kafka refuses our own user or lacks the topic: the caller cannot mend that."""
+    try:
+        yield
+    except UsageError as error:
+        log.error("results_refused", error=str(error))
+        raise Problem(503, "results_refused") from None

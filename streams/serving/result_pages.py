@@ -53,11 +53,15 @@ class Cursor:
 
 
 class Page(NamedTuple):
-    """The values of some results, the place behind them, and True if there are more by now."""
+    """The values of some results, the place behind them, and True if there are more by now.
+
+    `searched`: the number of offsets that were passed.
+    """
 
     values: list[bytes]
     cursor: Cursor
     more: bool
+    searched: int
 
 
 def view(settings: Settings, controllers: Collection[str] | None) -> str:
@@ -95,7 +99,8 @@ def page(
                 reached = ends
     next_ = {**cursor.next, **left, **reached}
     more = any(next_.get(number, span.first) < span.to for number, span in spans.items())
-    return Page(values, Cursor(cursor.topic, cursor.campaign, next_), more)
+    searched = sum(reached.get(number, start) - start for number, start in left.items())
+    return Page(values, Cursor(cursor.topic, cursor.campaign, next_), more, searched)
 
 
 def _is_of(value: bytes | None, campaign: str, controllers: Collection[str] | None) -> bool:

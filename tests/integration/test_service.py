@@ -22,7 +22,7 @@ from jsonschema import Draft202012Validator
 
 from gatekeeper.office.result_sums import ResultSums
 from gatekeeper.service.caller_keys import digest, new_key
-from gatekeeper.service.callers import MAX_UNDER_WAY, Callers
+from gatekeeper.service.callers import MAX_PAGES, MAX_UNDER_WAY, Callers
 from gatekeeper.service.service import create_app
 from streams.kafka import jars
 from streams.kafka.broker import Broker
@@ -450,6 +450,12 @@ def test_a_shadow_and_a_forgotten_campaign_then_no_count_is_wrong_and_pages_have
             assert (forgotten.status_code, forgotten.json()["type"].rpartition(":")[2]) == (503, "results_forgotten")
             assert sorted(await lines("K-1")) == ["d-1", "d-2"]
             assert sorted(await lines("K-2")) == ["d-3", "d-4"]
+            paths = ["/v1/campaigns/K-2/results"] * 9
+            found = await asyncio.gather(*(client.get(path) for path in paths))
+            assert Counter(answer.status_code for answer in found) == {200: MAX_PAGES, 429: 9 - MAX_PAGES}
+            app.state.parts.live.settings = World(kafka.bootstrap, "absent.").settings
+            refused = await client.get("/v1/campaigns/K-2/results?limit=1")
+            assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (503, "results_refused")
 
     asyncio.run(work())
 

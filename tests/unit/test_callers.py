@@ -25,7 +25,16 @@ from gatekeeper import http_server
 from gatekeeper.errors import UsageError
 from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
-from gatekeeper.service.callers import BURST_SECONDS, MAX_UNDER_WAY, Allowance, Caller, CallerEntry, Callers, read
+from gatekeeper.service.callers import (
+    BURST_SECONDS,
+    MAX_PAGES,
+    MAX_UNDER_WAY,
+    Allowance,
+    Caller,
+    CallerEntry,
+    Callers,
+    read,
+)
 from gatekeeper.service.openapi import paths
 from tests.support.certificates import certify
 from tests.support.provider import StubProvider, provider
@@ -283,3 +292,22 @@ def test_certificate_then_its_caller_and_nobody_without_it(tmp_path: Path) -> No
 
     with served(app_of(callers), tls) as url:
         assert [status(url, name) for name in ("crm", "stranger", None)] == [200, 401, 401]
+
+
+def test_a_search_that_is_larger_than_what_is_left_then_the_next_records_wait_for_it() -> None:
+    at = [0.0]
+    allowance = Allowance(10, lambda: at[0])
+    allowance.owe(150)
+    assert allowance.take(1) == pytest.approx(5.1)
+    at[0] = 5.2
+    assert allowance.take(1) == 0.0
+
+
+def test_pages_of_a_caller_then_two_at_once_beside_its_other_requests() -> None:
+    caller = Caller(CallerEntry(id="crm", scopes=("results",)))
+    with caller.busy(MAX_PAGES), caller.busy(MAX_PAGES), caller.busy():
+        with pytest.raises(problem.Problem) as refused, caller.busy(MAX_PAGES):
+            pass
+        assert refused.value.status == 429
+    with caller.busy(MAX_PAGES):
+        pass
