@@ -21,6 +21,8 @@ CLOSE_SECONDS = 2
 MAX_CONNECTIONS = 256
 REQUEST_SECONDS = 20.0
 """Seconds in which a whole request must arrive, and in which a client must read some of its answer."""
+KEEP_ALIVE_SECONDS = 15
+"""Seconds for which an idle connection is kept: more than clients keep theirs, or a request could meet its end."""
 CERTIFICATE = "certificate"
 """The key of a request's state with the SHA-256 (hex) of the client's certificate, if the client showed one."""
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
@@ -68,6 +70,7 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=list(proxies),
                 timeout_graceful_shutdown=CLOSE_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
         self._on_start = on_start
