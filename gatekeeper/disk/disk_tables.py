@@ -179,15 +179,18 @@ class DiskTables:
     def close(self) -> None:
         """Lets the folder go. What was not committed is lost."""
         self._env.close()
-        if self._lock is not None:
+        lock, self._lock = self._lock, None
+        if lock is None:
+            return
+        try:
             clear(self.folder)
-            os.close(self._lock)
-        self._lock = None
+        finally:
+            os.close(lock)
 
     def _open(self) -> None:
-        fault = met(self.folder)
-        if fault or (self.folder / _SPOILT).exists():
-            log.warning(f"{self._what}_made_anew", reason="fault" if fault else _SPOILT)
+        trace = met(self.folder)
+        if trace or (self.folder / _SPOILT).exists():
+            log.warning(f"{self._what}_made_anew", reason="fault" if trace else _SPOILT, trace=trace)
             self._delete()
             clear(self.folder)
         if self._faults is not None:
@@ -235,9 +238,11 @@ def forget(home: Path, *, seconds: float) -> None:
     for folder in home.glob("*"):
         with suppress(OSError):
             if time.time() - (folder / _FILE).stat().st_mtime > seconds and (handle := _locked(folder)) is not None:
-                _unlink(folder)
-                clear(folder)
-                os.close(handle)
+                try:
+                    _unlink(folder)
+                    clear(folder)
+                finally:
+                    os.close(handle)
 
 
 def _damaged(error: Exception) -> bool:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _NAME = "fault"
+TRACE_LINES = 60
 
 
 class Faults:
@@ -37,12 +38,15 @@ class Faults:
                 os.link(self._first, path)
 
 
-def met(folder: Path) -> bool:
-    """Tells whether a fault ended the last process that had the folder."""
+def met(folder: Path) -> list[str]:
+    """The trace of the fault that ended the last process that had the folder, at most TRACE_LINES; empty without one.
+
+    It names functions and lines of code, never a value.
+    """
     try:
-        return (folder / _NAME).stat().st_size > 0
+        return (folder / _NAME).read_text("utf-8", "replace").splitlines()[:TRACE_LINES]
     except OSError:
-        return False
+        return []
 
 
 def clear(folder: Path) -> None:

@@ -182,9 +182,12 @@ class LedgerState:
         lines = self._of(recipient_id) or b""
         return concerned(lines) or lines == SPOILT
 
-    def names(self) -> Iterator[str]:
-        """Yields everybody with a clearance or an ask; perhaps also people who got one since the first step."""
-        return (owner for owner, lines in self._people.walk() if concerned(lines))
+    def names(self) -> Iterator[str | None]:
+        """Yields everybody with a clearance or an ask; perhaps also people who got one since the first step.
+
+        None stands for anybody else who was looked at, so that a caller can bound its steps.
+        """
+        return (owner if concerned(lines) else None for owner, lines in self._people.walk())
 
     def rejudged(self) -> Iterator[str]:
         """Yields everybody with an item that the gate judges again by itself, in the order of their items."""

@@ -50,17 +50,18 @@ class Commits:
         self._failed = asyncio.get_running_loop().create_future()
         return self._failed
 
-    def begin(
+    async def begin(
         self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head, ledger: LedgerState
     ) -> None:
         """Begins to commit what was gathered last, once the commit before is `settled`.
 
         `position`: the offsets after it. `head`, `ledger`: those that it leaves.
-        Raises RestartError (70) if the copy is spoilt, as an entry may then have been overlooked.
+        Raises RestartError (70) if the copy is spoilt, as an entry may then have been overlooked, or its disk hangs.
         """
         copy, cut, loop = self.copy, None, asyncio.get_running_loop()
         if copy is not None:
             copy.demand_sound()
+            await copy.demand_room()
             cut = copy.cut(loop.time())
 
         async def committed() -> None:

@@ -37,7 +37,11 @@ WEIGHT = 0.2
 
 
 async def arrival(arrived: asyncio.Event, most: float | None = None) -> None:
-    """Waits until a chunk has arrived since the last call, `most` seconds are over, or a look ahead is due."""
+    """Waits until a chunk has arrived since the last call, `most` seconds are over, or a look ahead is due.
+
+    Others get their turn in any case: a long walk through people sets `arrived` again and again.
+    """
+    await asyncio.sleep(0)
     with contextlib.suppress(TimeoutError):
         # wait_for of 3.11 can swallow a cancellation
         async with asyncio.timeout(IDLE_SECONDS if most is None else min(most, IDLE_SECONDS)):

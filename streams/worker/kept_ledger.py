@@ -39,8 +39,10 @@ FORMAT = 2
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 8 << 20
 """A commit to the disk is due after so many seconds, or as soon as so many bytes wait."""
+WAITING_BYTES = 4 * COMMIT_BYTES
+"""Bytes that may wait while the disk is slow. Beyond them a turn waits for it, so that memory does not grow."""
 CLOSE_SECONDS = 3.0
-"""Seconds for which the end of a turn waits for the disk. The next turn then makes another copy, beside this one."""
+"""Seconds for which a turn, or its end, waits for the disk. The next turn then makes another copy, beside this one."""
 TABLES = ("people", "others", "waits", "dead")
 STATE = "state"
 Cut = Sequence[tuple[DiskTable, Changes]]
@@ -158,6 +160,13 @@ class KeptLedger:
         self._written = None
         self.demand_sound()
 
+    async def demand_room(self) -> None:
+        """Waits for the disk if much waits for it already; raises RestartError (70) if it does not go on."""
+        if self._writing is not None and self.tables.changed_bytes > WAITING_BYTES:
+            await asyncio.wait({self._writing}, timeout=CLOSE_SECONDS)
+            if not self._writing.done():
+                raise RestartError("error.disk_hangs", folder=self.tables.folder, seconds=CLOSE_SECONDS)
+
     def cut(self, now: float) -> Cut | None:
         """Ends the changes for the next `write`, None while none is due; `now`: seconds of the loop's clock.
 
@@ -196,8 +205,12 @@ class KeptLedger:
     async def _closed(self) -> None:
         if self._writing is not None and not self._writing.done():
             await asyncio.wait({self._writing})
-        await self._done(lambda: self.tables.close() if hasattr(self, "tables") else None)
-        self._thread.shutdown(wait=False)
+        try:
+            await self._done(lambda: self.tables.close() if hasattr(self, "tables") else None)
+        except OSError as error:
+            log.warning("ledger_not_closed", partition=self._number, error=type(error).__name__)
+        finally:
+            self._thread.shutdown(wait=False)
 
     def _empty(self, reason: str) -> None:
         log.info("ledger_made_anew", partition=self._number, reason=reason)

@@ -43,7 +43,7 @@ class ReevaluationQueue:
         self._later: dict[str, float] = {}
         self._named: dict[str, None] = {}  # tokens and records whose people are still to be found
         self._found: Iterator[str] | None = None
-        self._walk: Iterator[str] | None = None
+        self._walk: Iterator[str | None] | None = None
         self._everybody = False  # True if everybody is to be scanned (again)
         self._rejudged: Iterator[str] | None = None
         self._rejudge = False  # True if people whose items wait for facts are to be scanned (again)
@@ -145,11 +145,18 @@ class ReevaluationQueue:
             self._walk, self._everybody = self._ledger.names(), False
         if self._walk is None:
             return []
-        found = list(islice(self._walk, min(most, STEP)))
-        if len(found) < most:
-            self._walk = None
-        for name in found:
-            self._dependents.note(name)
+        found: list[str] = []
+        for _ in range(STEP):
+            if len(found) >= most:
+                break
+            try:
+                name = next(self._walk)
+            except StopIteration:
+                self._walk = None
+                break
+            if name is not None:
+                self._dependents.note(name)
+                found.append(name)
         return found
 
     def _known(self, most: int) -> list[str]:

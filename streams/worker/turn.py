@@ -203,7 +203,7 @@ class Turn:
             self._act_intake.written(acts)
             await self._commits.settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
-            self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
+            await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
             if not self._waiting:
                 await self._commits.settled()
 
@@ -275,5 +275,5 @@ class Turn:
         transaction = self._judge.gathered(sends, acts, [], head.at, self._context.clock.now(), restart=restart)
         self._written_at = asyncio.get_running_loop().time()
         position = {self._sends: sends.to, self._acts.tp: acts.to}
-        self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
+        await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
         await self._commits.settled()

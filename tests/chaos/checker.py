@@ -151,6 +151,34 @@ def one_output(history: History) -> Iterator[str]:
             yield f"{a['did']} ({a['verdict']}) was put out on {places or 'no topic'}"
 
 
+def one_result(history: History) -> Iterator[str]:
+    """I2: each outcome has one result, and what results let go is what was cleared and not called back."""
+    wanted = {a["did"]: "cleared" if a["verdict"] == "clear" else "withheld" for a in _with_output(history.audits)}
+    for a in history.audits:
+        if _calls_back(a):
+            wanted[a["did"]] = "recalled"
+        elif a["act"] and a["act"]["outcome"] == "handed" and a["act"].get("code") is None:
+            wanted[a["did"]] = "handed_off"
+    told = [one.says for one in history.on("results")]
+    found = Counter((value["decision_id"], value["outcome"]) for value in told)
+    for did, outcome in found.keys() ^ wanted.items():
+        yield f"{did} ({outcome}) has {found[did, outcome] or 'no'} result"
+    for (did, outcome), times in found.items():
+        if times > 1:
+            yield f"{did} ({outcome}) has {times} results"
+    stands: dict[str, str] = {}
+    for value in told:
+        before = (value.get("replaces") or {}).get("decision_id")
+        if before is not None:
+            stands.pop(before, None)
+        stays = value["outcome"] == "handed_off" and before is not None  # by the decision that cleared it
+        stands[before if stays else value["decision_id"]] = value["outcome"]
+    going = {did for did, outcome in stands.items() if outcome in ("cleared", "handed_off")}
+    cleared = {did for did, outcome in wanted.items() if outcome == "cleared"}
+    for did in going ^ (cleared - _recalled(history).keys()):
+        yield f"{did} may go out by the {'results' if did in going else 'other topics'} alone"
+
+
 def no_clear_after_a_no(history: History) -> Iterator[str]:
     """I3: what was written after a no was acknowledged clears nothing for that person."""
     noes: dict[str, float] = {}
@@ -226,9 +254,7 @@ def one_answer(history: History) -> Iterator[str]:
     for did, times in _recalled(history).items():
         if times > 1:
             yield f"{did} was called back {times} times"
-    by = Counter(
-        a["did"] for a in history.audits if a["stage"] == "recall" or (a["act"] or {}).get("outcome") == "recalled"
-    )
+    by = Counter(a["did"] for a in history.audits if _calls_back(a))
     told = Counter(one.did for one in history.on("recalls"))
     for did in (by - told) + (told - by):
         yield f"{did}: {by[did]} audit records call back, and {told[did]} recalls"
@@ -253,6 +279,7 @@ def one_letter(history: History) -> Iterator[str]:
 PROMISES = {
     "I1": one_decision,
     "I2": one_output,
+    "I2 results": one_result,
     "I3": no_clear_after_a_no,
     "I5": manifests_in_a_chain,
     "I6": nothing_aborted,
@@ -276,6 +303,10 @@ def _recalled(history: History) -> Counter[str]:
 def _with_output(audits: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yields what was put out: each send, and each act that let a piece go or withheld it again."""
     return (a for a in audits if a["stage"] == "intake" or (_is_answer(a) and a["act"]["outcome"] in GOES_OUT))
+
+
+def _calls_back(a: Mapping[str, Any]) -> bool:
+    return a["stage"] == "recall" or (a["act"] or {}).get("outcome") == "recalled"
 
 
 def _is_answer(a: Mapping[str, Any]) -> bool:

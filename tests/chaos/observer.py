@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from tests.chaos.checker import Seen
 
-TOPICS = ("audit", "cleared", "review", "deadletter", "recalls", "manifests")
+TOPICS = ("audit", "cleared", "review", "deadletter", "recalls", "manifests", "results")
 """The topics of which the promises speak, by their registry names."""
 
 

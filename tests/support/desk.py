@@ -213,7 +213,7 @@ class Desk:
         found = []
         stand = {dict(record.headers)["gate-decision-id"].decode(): record for record in self.review}
         wait = list[str]()
-        for name in dict.fromkeys((*self.state.names(), *self.state.rejudged())):
+        for name in dict.fromkeys((*filter(None, self.state.names()), *self.state.rejudged())):
             wait += self.state.waiting(name, self.at, answered=asking.answered(self.store, self.state, name))
         for did in wait:
             item = stand[did]

@@ -28,6 +28,7 @@ class Gate:
         self.said: list[Said] = []
         self.audits: list[dict[str, Any]] = []
         self.out: list[Seen] = []
+        self.results: list[Seen] = []
         self._clock, self._ends = count(100), dict[str, int]()
 
     def say(self, kind: Kind, person: str, topic: str, *, aborted: bool = False) -> Said:
@@ -61,7 +62,14 @@ class Gate:
     def send(self, person: str, verdict: str = "clear") -> str:
         did = self.audit(self.say("send", person, "sends"), "intake", verdict)
         self.put("cleared" if verdict == "clear" else "review", did, person)
+        self.result(did, "cleared" if verdict == "clear" else "withheld")
         return did
+
+    def result(self, did: str, outcome: str, replaces: str | None = None) -> None:
+        """Puts in a result; it replaces an outcome of the decision that withheld or cleared the piece before."""
+        before = {} if replaces is None else {"replaces": {"decision_id": replaces}}
+        value = {"decision_id": did, "outcome": outcome, **before}
+        self.results.append(Seen("results", 0, len(self.results), b"K", json.dumps(value).encode()))
 
     def act(self, person: str, item: str, outcome: str, kind: Kind = "act") -> str:
         said = self.say(kind, person, "acts")
@@ -74,17 +82,21 @@ class Gate:
         )
         if verdict:
             self.put("cleared" if verdict == "clear" else "review", did, person)
+            self.result(did, "cleared" if verdict == "clear" else "withheld", item)
         return did
 
     def recall(self, item: str, person: str) -> str:
         did = self.audit(self.said[-1], "recall", "block")
         self.put("recalls", did, person, {"decision_id": item})
+        self.result(did, "recalled", item)
         return did
 
     def poison(self, topic: str) -> None:
         said = self.say("poison", "", topic)
         did = self.audit(said, "intake", "block") if topic == "sends" else ""
         self.put("deadletter", did, gate_source=f"{topic}/0/{said.offset}".encode())
+        if topic == "sends":
+            self.result(did, "withheld")
 
     def story(self) -> History:
         """Returns what a day at the gate came to."""
@@ -106,7 +118,9 @@ class Gate:
             for offset, one in enumerate(self.audits)
         ]
         half = len(audits) // 2
-        return History(self.said, [*self.out, *audits, *manifests(audits[:half], audits[half:])], [f"w+aa+{PUBLIC}"])
+        return History(
+            self.said, [*self.out, *self.results, *audits, *manifests(audits[:half], audits[half:])], [f"w+aa+{PUBLIC}"]
+        )
 
     def _end(self, topic: str) -> int:
         self._ends[topic] = self._ends.get(topic, -1) + 1
@@ -198,13 +212,16 @@ def a_hand_off_after_a_no(gate: Gate) -> None:
     item = gate.send("ada")
     gate.say("no", "ada", "consents")
     said = gate.say("handoff", "", "acts")
-    gate.audit(said, "handoff", "clear", {"act_id": "h", "item": item, "outcome": "handed"})
+    did = gate.audit(said, "handoff", "clear", {"act_id": "h", "item": item, "outcome": "handed"})
+    gate.result(did, "handed_off", item)
     gate.audit(said, "act", None, {"act_id": "h", "outcome": "done"})
     gate.recall(item, "ada")
 
 
 def a_send_of_an_aborted_transaction_decided(gate: Gate) -> None:
-    gate.put("review", gate.audit(gate.say("send", "ann", "sends", aborted=True), "intake", "block"), "ann")
+    did = gate.audit(gate.say("send", "ann", "sends", aborted=True), "intake", "block")
+    gate.put("review", did, "ann")
+    gate.result(did, "withheld")
 
 
 def an_output_of_an_aborted_transaction(gate: Gate) -> None:
@@ -242,6 +259,29 @@ def nobody_called_back(gate: Gate) -> None:
     gate.say("no", "ada", "consents")
 
 
+def a_result_lost(gate: Gate) -> None:
+    gate.send("ann")
+    gate.results.pop()
+
+
+def a_result_doubled(gate: Gate) -> None:
+    gate.send("ann")
+    gate.results.append(replace(gate.results[-1], offset=len(gate.results)))
+
+
+def a_result_of_another_outcome(gate: Gate) -> None:
+    did = gate.send("ann", "block")
+    gate.results.pop()
+    gate.result(did, "cleared")
+
+
+def a_result_that_replaces_nothing(gate: Gate) -> None:
+    item = gate.send("ann", "block")
+    gate.recall(gate.act("ann", item, "cleared"), "ann")
+    did = json.loads(gate.results.pop().value or b"")["decision_id"]
+    gate.result(did, "recalled")
+
+
 def a_dead_letter_lost(gate: Gate) -> None:
     gate.poison("suppressions")
     gate.out.pop()
@@ -254,7 +294,7 @@ def a_dead_letter_doubled(gate: Gate) -> None:
 
 BROKEN: dict[Callable[[Gate], None], set[str]] = {
     a_send_lost: {"I1"},
-    a_decision_doubled: {"I1"},
+    a_decision_doubled: {"I1", "I2 results"},
     an_audit_record_doubled: {"I1"},
     an_output_doubled: {"I2"},
     an_output_lost: {"I2"},
@@ -268,8 +308,12 @@ BROKEN: dict[Callable[[Gate], None], set[str]] = {
     an_act_answered_twice: {"I8"},
     an_item_let_go_twice: {"I8"},
     a_recall_doubled: {"I8"},
-    a_recall_lost: {"I8"},
+    a_recall_lost: {"I8", "I2 results"},
     nobody_called_back: {"I8 recall"},
+    a_result_lost: {"I2 results"},
+    a_result_doubled: {"I2 results"},
+    a_result_of_another_outcome: {"I2 results"},
+    a_result_that_replaces_nothing: {"I2 results"},
     a_dead_letter_lost: {"I9"},
     a_dead_letter_doubled: {"I9"},
 }

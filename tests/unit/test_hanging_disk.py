@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gatekeeper.errors import RestartError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from streams.worker import kept_ledger
@@ -94,6 +95,62 @@ def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another_and_
         await again.demand_whole()
         assert list(LedgerState(again.tables).names()) == ["P-1"]
         await again.close()
+
+    soon(work)
+
+
+def test_a_disk_that_hangs_while_sends_are_judged_then_what_waits_for_it_is_bounded_and_the_turn_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_ledger, "WAITING_BYTES", 1000)
+
+    async def work() -> None:
+        copy = partition(tmp_path)
+        await copy.open()
+        state = LedgerState(copy.tables)
+        state.put(cleared())
+        cut = copy.cut(0.0)
+        assert cut is not None
+        with hanging(copy.tables.folder):
+            copy.write(cut, POSITION)
+            await copy.demand_room()
+            judged = 0
+
+            async def judge() -> None:
+                nonlocal judged
+                while judged < 100:
+                    state.put(cleared(recipient_id=f"P-{judged}"))
+                    judged += 1
+                    await copy.demand_room()
+
+            with pytest.raises(RestartError, match=str(copy.tables.folder)):
+                await judge()
+            assert 1 < judged < 10
+            await copy.close()
+
+    soon(work)
+
+
+def test_a_slow_disk_then_a_turn_waits_for_it_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_ledger, "WAITING_BYTES", 0)
+    monkeypatch.setattr(kept_ledger, "CLOSE_SECONDS", float(LIMIT_SECONDS))
+
+    async def work() -> None:
+        copy = partition(tmp_path)
+        await copy.open()
+        state = LedgerState(copy.tables)
+        state.put(cleared())
+        cut = copy.cut(0.0)
+        assert cut is not None
+        with hanging(copy.tables.folder):
+            copy.write(cut, POSITION)
+            state.put(cleared(recipient_id="P-2"))
+            waiting = asyncio.create_task(copy.demand_room())
+            done, _ = await asyncio.wait({waiting}, timeout=0.1)
+            assert not done
+        await waiting
+        assert copy.cut(10.0) is not None, "the next write is due"
+        await copy.close()
 
     soon(work)
 

@@ -17,6 +17,7 @@ from gatekeeper.tables import SPOILT
 from schemas.codec import parse
 from schemas.record import Refusal
 from streams.worker import reevaluation
+from streams.worker.intake import arrival
 from streams.worker.reevaluation import STEP, ReevaluationQueue
 from tests.support import invented
 from tests.support.facts import fact
@@ -74,9 +75,9 @@ class Counted(LedgerState):
         self.looked.append(recipient_id)
         return super().concerns(recipient_id)
 
-    def names(self) -> Iterator[str]:
+    def names(self) -> Iterator[str | None]:
         found = list(super().names())
-        self.looked += found
+        self.looked += filter(None, found)
         return iter(found)
 
     def tokens(self, recipient_id: str) -> set[bytes]:
@@ -189,6 +190,38 @@ def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
     touched, store = watched
     assert store.apply(fact("consents", 0, 0, b"P-8", b"{"))
     assert everybody(touched) == ["P-8"]
+
+
+def test_many_people_whom_a_fact_cannot_concern_then_they_are_passed_in_steps_and_others_run_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reevaluation, "STEP", 10)
+    state, store = LedgerState(), invented.store()
+    done = entries.ItemState("done", "", "", offset=3)
+    for number in range(95):
+        state.put(entries.act(f"P-{number}", f"D-{number}", done, until=invented.T))
+    state.put(clearance("P-95"))
+
+    async def run() -> None:
+        arrived, turns, found = asyncio.Event(), 0, list[str]()
+        touched = ReevaluationQueue(store, arrived)
+        touched.watch(state)
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        beside = asyncio.create_task(other())
+        while not found:
+            await arrival(arrived, 0)
+            found = touched.take(100)
+        assert found == ["P-95"]
+        assert turns >= 9, "others wait for one step at most"
+        beside.cancel()
+
+    asyncio.run(run())
 
 
 def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_again(
