@@ -8,47 +8,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
-from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.outbox_file import OutboxFile
 from gatekeeper.webhooks.retries import GIVE_UP_SECONDS
 from schemas.codec import encode
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Model
 
-FILE = "outbox.sqlite"
 KEPT_MS = 30 * DAY_MS
 """Milliseconds for which dead letters are kept, events that wait, and those of endpoints that left the file."""
-BUSY_SECONDS = 10.0
 MOST_ROWS = 1_000
 """Rows of a table that one transaction moves or deletes, so that no other waits long for it."""
-_VERSION = "2"
-_SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
-CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, type TEXT, at INTEGER, body BLOB);
-CREATE TABLE owed (
-    endpoint TEXT, event INTEGER, since INTEGER, next INTEGER, tries INTEGER, answer TEXT, failed INTEGER,
-    PRIMARY KEY (event, endpoint)
-) WITHOUT ROWID;
-CREATE INDEX owed_next ON owed (endpoint, next, event);
-CREATE TABLE dead (
-    endpoint TEXT, event INTEGER, at INTEGER, tries INTEGER, answer TEXT, PRIMARY KEY (event, endpoint)
-) WITHOUT ROWID;
-CREATE TABLE gone (endpoint TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID;
-CREATE TABLE told (name TEXT PRIMARY KEY, what TEXT, at INTEGER) WITHOUT ROWID;
-CREATE TABLE campaign (id TEXT PRIMARY KEY, last INTEGER, part INTEGER, offset INTEGER, told INTEGER) WITHOUT ROWID;
-CREATE TABLE item (id TEXT PRIMARY KEY, campaign TEXT, mail_date TEXT, due INTEGER) WITHOUT ROWID;
-CREATE INDEX item_due ON item (due);
-INSERT INTO about VALUES ('version', '2');
-COMMIT;
-"""
 _PAST = (
     "DELETE FROM item WHERE id IN (SELECT id FROM item WHERE due < :now LIMIT :most)",
     "DELETE FROM told WHERE name IN (SELECT name FROM told WHERE name GLOB 'deadline/*' AND at < :old LIMIT :most)",
@@ -99,63 +73,14 @@ def event_id(kind: str, *fact: object) -> str:
     return f"evt_{sha256(named.encode()).hexdigest()[:32]}"
 
 
-class Outbox:
-    """The file in a folder; one object for each thread. `demand`: it must be there already.
-
-    `busy`: seconds to wait for a transaction of another process.
-    Raises UnavailableError (3) if the disk refuses, and UsageError (2) for a file of another version, or for none.
-    """
-
-    def __init__(self, folder: Path, *, demand: bool = False, busy: float = BUSY_SECONDS) -> None:
-        self.path = folder / FILE
-        if demand and not self.path.exists():
-            raise UsageError("error.webhooks_no_outbox", folder=folder)
-        with self._disk():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.path.touch(0o600)
-            self.db = sqlite3.connect(self.path, timeout=busy, isolation_level=None, check_same_thread=False)
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = NORMAL")
-            if not self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                self.db.executescript(_SCHEMA)
-        if self.about("version") != _VERSION:
-            raise UsageError("error.webhooks_outbox_other", folder=folder)
-
-    def close(self) -> None:
-        """Closes the file."""
-        self.db.close()
-
-    @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all that the block writes, or nothing."""
-        with self._disk():
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.db
-            except BaseException:
-                self.db.execute("ROLLBACK")
-                raise
-            self.db.execute("COMMIT")
-
-    @contextmanager
-    def _disk(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.DatabaseError) as error:
-            detail = error if isinstance(error, OSError) else str(error)
-            raise UnavailableError("error.disk", path=self.path, detail=detail) from None
+class Outbox(OutboxFile):
+    """The queues in the file, and its positions."""
 
     # -- what was read ----------------------------------------------------------------------------------
 
-    def about(self, name: str) -> str | None:
-        """A property of the file, None without one."""
-        with self._disk():
-            row = self.db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
     def positions(self, topic: str) -> dict[int, int]:
         """The next offset to read of each partition of a topic."""
-        with self._disk():
+        with self.disk():
             return dict(self.db.execute("SELECT part, next FROM position WHERE topic = ?", (topic,)))
 
     def reach(self, topic: str, positions: Mapping[int, int]) -> None:
@@ -224,7 +149,7 @@ class Outbox:
 
     def is_gone(self, endpoint: str) -> bool:
         """True from an endpoint's answer 410 until somebody replays its events."""
-        with self._disk():
+        with self.disk():
             return self.db.execute("SELECT 1 FROM gone WHERE endpoint = ?", (endpoint,)).fetchone() is not None
 
     def leave(self, endpoint: str, *, now: int) -> None:
@@ -264,7 +189,7 @@ class Outbox:
         An endpoint that was gone is tried again.
         """
         query = "SELECT event, id FROM dead JOIN event ON number = event WHERE endpoint = ?"
-        with self._disk():
+        with self.disk():
             found = self.db.execute(query, (endpoint,)).fetchall()
         places = [(endpoint, event) for event, id_ in found if not ids or id_ in ids]
         with self.change() as db:
@@ -283,7 +208,7 @@ class Outbox:
 
     def backlog(self, endpoint: str) -> Backlog:
         """The state of an endpoint."""
-        with self._disk():
+        with self.disk():
             waiting, tried = self.db.execute(
                 "SELECT count(*), total(tries > 0) FROM owed WHERE endpoint = ?", (endpoint,)
             ).fetchone()
@@ -311,7 +236,7 @@ class Outbox:
         return max(numbers) < MOST_ROWS
 
     def _rows(self, query: str, values: Sequence[object]) -> list[Owed]:
-        with self._disk():
+        with self.disk():
             return [Owed(*row) for row in self.db.execute(query, values).fetchall()]
 
     def _drop(self, db: sqlite3.Connection, event: int) -> None:
