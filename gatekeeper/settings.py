@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,9 +15,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.errors import UsageError
-from gatekeeper.texts import wrong
+from gatekeeper.texts import near, wrong
 from schemas.audit import Acts, Mode
-from schemas.values import ID_PATTERN
+from schemas.values import ID_PATTERN, looks_dialled
 
 BROKER_FILE = Path(".gatekeeper/broker.json")
 """File with the address of `gatekeeper broker`, in the working folder: `{"bootstrap": "host:port", "pid": n}`."""
@@ -22,6 +25,13 @@ BROKER_FILE = Path(".gatekeeper/broker.json")
 PLAIN = {"security_protocol": "PLAINTEXT", "ssl_cafile": "", "sasl_username": "", "sasl_password_file": ""}
 """Connection settings for the local broker, whatever the environment says about another."""
 
+PREFIX = "GATEKEEPER_"
+"""Beginning of the name of every variable of ours."""
+APART = {f"{PREFIX}LANG": "", f"{PREFIX}JARS": "~/.cache/gatekeeper/jars", "MAVEN_MIRROR_URL": ""}
+"""Variables that are read before the settings, or without them, with their defaults."""
+SECRETS = ("sasl_password_file", "user_key", "console_key", "serve_certificate_key")
+"""Settings that name the file of a secret."""
+MASK = "***"
 _ADDRESS = r"^(https://[a-z0-9.\-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)?$"
 
 
@@ -41,7 +51,7 @@ def _networks(value: str) -> str:
 class Settings(BaseSettings):
     """All settings, frozen. Times are seconds unless the name says otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEKEEPER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     broker: str = Field("", description="Kafka bootstrap servers; empty: the one `gatekeeper broker` started here")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -132,12 +142,9 @@ class Settings(BaseSettings):
     @property
     def bootstrap(self) -> str:
         """The bootstrap servers; raises UsageError (2) if neither setting nor broker file names one."""
-        if self.broker:
-            return self.broker
-        try:
-            return str(json.loads(BROKER_FILE.read_text("utf-8"))["bootstrap"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise UsageError("error.broker_unknown") from None
+        if found := self.broker or left_broker():
+            return found
+        raise UsageError("error.broker_unknown")
 
     @property
     def key_folder(self) -> Path:
@@ -159,11 +166,78 @@ class Settings(BaseSettings):
         return f"{self.prefix}{name}.v1"
 
 
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def demand_known(names: Iterable[str]) -> None:
+    """Raises UsageError (2) for the first variable of ours that no setting has, with the known one most like it.
+
+    `names`: of the environment's variables. Without this a misspelled setting would silently keep its default.
+    """
+    known = {*APART, *map(variable, Settings.model_fields)}
+    # pydantic-settings takes a name in any case, and so did every release of ours
+    unknown = sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise UsageError("error.setting_unknown", name=unknown[0], near=near(unknown[0].upper(), sorted(known)))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One setting as it is in force: its variable, its value without secrets, its default, and whence the value comes.
+
+    `origin`: "file" is the file that `gatekeeper broker` leaves.
+    """
+
+    name: str
+    value: str
+    default: str
+    origin: Literal["default", "environment", "file"]
+
+    @property
+    def changed(self) -> bool:
+        """Tells whether the value is not the default."""
+        return self.value != self.default
+
+
+def given(settings: Settings, environment: Mapping[str, str]) -> list[Given]:
+    """Every setting as it is in force, in the order of the page. No value is a secret or a contact value."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        value, default = ("" if one is None else str(one) for one in (getattr(settings, name), field.default))
+        origin: Literal["default", "environment", "file"] = (
+            "environment" if name in settings.model_fields_set else "default"
+        )
+        if name == "broker" and not value and (left := left_broker()):
+            value, origin = left, "file"
+        shown = MASK if name in SECRETS and value and not Path(value).is_file() else masked(value)
+        found.append(Given(variable(name), shown, default, origin))
+    for name, default in APART.items():
+        value = environment.get(name) or default
+        found.append(Given(name, masked(value), default, "environment" if environment.get(name) else "default"))
+    return found
+
+
+def masked(value: str) -> str:
+    """The value without each part that may be an e-mail address, a telephone number, or a password in an address."""
+    parts = re.split(r"([\s,/]+)", value)
+    return "".join(MASK if "@" in part or looks_dialled(f"{part.lstrip('+')}.") else part for part in parts)
+
+
+def left_broker() -> str:
+    """The address that `gatekeeper broker` left in this folder, '' without one."""
+    try:
+        return str(json.loads(BROKER_FILE.read_text("utf-8"))["bootstrap"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def load() -> Settings:
     """Reads the environment; raises UsageError (2) with the variable and its fault."""
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = "GATEKEEPER_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = variable("_".join(str(part) for part in first["loc"]))
         raise UsageError("error.setting_invalid", name=name, detail=wrong(first)) from None

@@ -44,6 +44,7 @@ HEADINGS = {
     },
     "cli.heading_prove": {"audit": "audit", "report": "report", "keys": "keys"},
     "cli.heading_operate": {
+        "config": "config",
         "topics": "topics",
         "schema": "schema",
         "worker": "worker",
@@ -87,8 +88,10 @@ def gatekeeper(context: click.Context, version: bool, as_json: bool) -> None:
         context.exit()
     if as_json:
         raise UsageError("usage.json_first")
-    from gatekeeper import log  # not before: --version needs no log
+    # not before: --version needs neither
+    from gatekeeper import log, settings
 
+    settings.demand_known(os.environ)
     log.silence()
 
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli import HEADINGS, gatekeeper, version
+from gatekeeper.errors import UsageError
 from gatekeeper.texts import text
 
 HOUSE = Path(__file__).parents[2]
@@ -80,3 +81,11 @@ def test_commands_that_people_wait_for_then_they_start_without_what_they_may_not
     assert not SERVERS & set(packages)
     assert set(models) <= {"Scope"}, "a model's validator takes milliseconds to build"  # an empty one is a constant
     assert subjects == ["cli"]
+
+
+@pytest.mark.parametrize("words", [("keys", "list"), ("schema",), ("audit", "verify", "export"), ("worker",)])
+def test_a_misspelled_setting_then_no_command_starts(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_KEY", "keys/")
+    error = CliRunner().invoke(gatekeeper, [*words], standalone_mode=False).exception
+    assert isinstance(error, UsageError)
+    assert (error.exit_code, error.values["name"]) == (2, "GATEKEEPER_KEY")

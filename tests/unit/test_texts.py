@@ -114,6 +114,26 @@ def test_given_a_setting_that_is_wrong_then_its_variable_and_hint_in_japanese(
     assert "Input should" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("GATEKEEPER_BROKR", "GATEKEEPER_BROKER"), ("gatekeeper_partition", "GATEKEEPER_PARTITIONS"), ("GATEKEEPER_", "")],
+)
+def test_given_a_variable_that_no_setting_has_then_the_nearest_known_one_and_the_list(name: str, meant: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings.demand_known(["PATH", "GATEKEEPER_LANG", "GATEKEEPER_JARS", "gatekeeper_mode", name])
+    said = str(caught.value)
+    assert name in said
+    assert f"did you mean {meant}?" in said or not meant
+    assert "docs/reference/settings.md" in said
+
+
+def test_given_the_variables_that_the_page_lists_then_each_is_known() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/settings.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(GATEKEEPER_\w+)`", page, re.M)
+    assert len(listed) > 40
+    settings.demand_known(listed)
+
+
 @pytest.mark.parametrize("written", ["null", '["x"]', "7", "{}", "{"])
 def test_given_a_broker_file_that_is_not_ours_then_no_broker_is_known(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str

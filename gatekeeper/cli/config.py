@@ -1,0 +1,25 @@
+"""`gatekeeper config`: prints the settings in force, and whence each comes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+import click
+
+from gatekeeper.cli.output import json_option, show_json, show_table
+from gatekeeper.settings import given, load
+from gatekeeper.texts import text
+
+
+@click.command("config", help=text("cli.config"))
+@json_option
+def command(as_json: bool) -> None:
+    """Prints each setting with its value and origin; what differs from the default is marked. Needs no broker."""
+    found = given(load(), os.environ)
+    if as_json:
+        for one in found:
+            show_json({**asdict(one), "changed": one.changed})
+        return
+    rows = [("*" if one.changed else "", one.name, one.value, text(f"cli.config_{one.origin}")) for one in found]
+    show_table([f"cli.column_{name}" for name in ("changed", "setting", "value", "origin")], rows, whole=(0, 1))
