@@ -32,7 +32,7 @@ OUTSIDE = {
 """Names in capitals that are not ours, or not of the product."""
 INVENTED = ("gatekeeper/policy/xa.toml", "gatekeeper/deciding/rules/xa.py")
 """Files of the invented country in `docs/how-to/add-a-country.md`, which its test makes."""
-FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "scripts", "requirements", "benchmarks")
+FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "deploy", "scripts", "requirements", "benchmarks")
 CONTEXT = click.Context(gatekeeper)
 Page = tuple[Path, str]
 

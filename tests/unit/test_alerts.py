@@ -1,0 +1,88 @@
+"""Alerts and the dashboard: each asks for what our processes show, has its page, and fires for its cause."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.promql import names_of, unknown
+
+HOUSE = Path(__file__).parents[2]
+PROMETHEUS = HOUSE / "deploy/prometheus"
+ALERTS: dict[str, Any] = {
+    rule["alert"]: rule
+    for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+}
+TESTS: list[Any] = yaml.safe_load((PROMETHEUS / "alerts.test.yml").read_text("utf-8"))["tests"]
+PAGE = (HOUSE / "docs/reference/alerts.md").read_text("utf-8")
+JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize(
+    ("expression", "wrong"),
+    [
+        ('max by (partition) (gatekeeper_sends_lag_seconds{instance="a"}) > 300', []),
+        ('rate(gatekeeper_sends_decided_total{verdict!="clear"}[5m]) unless on() up == 0', []),
+        ("gatekeeper_sends_decided > 0", ["gatekeeper_sends_decided"]),
+        ("gatekeeper_barrier_seconds", ["gatekeeper_barrier_seconds"]),
+        ('gatekeeper_ready{partition="max by (x)"}', ["gatekeeper_ready: partition"]),
+        ("sum by (campaign) (gatekeeper_ready)", ["campaign"]),
+        ("sum(gatekeeper_ready) without (verdict)", ["verdict"]),
+        ("nothing_of_ours + gatekeeper_ready", ["nothing_of_ours"]),
+    ],
+)
+def test_given_an_expression_then_its_unknown_names_are_found(expression: str, wrong: list[str]) -> None:
+    assert unknown(expression) == wrong
+
+
+def test_given_what_is_not_promql_then_that_is_an_error() -> None:
+    with pytest.raises(ValueError, match="PromQL"):
+        names_of("gatekeeper_ready > ;")
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_given_an_alert_then_it_asks_for_what_is_there_and_says_in_both_languages_what_to_do(name: str) -> None:
+    rule = ALERTS[name]
+    assert names_of(rule["expr"]).metrics
+    assert unknown(rule["expr"]) == []
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    told = rule["annotations"]
+    assert told.keys() == {"summary", "summary_ja", "runbook_url"}
+    assert not JAPANESE.search(told["summary"])
+    assert JAPANESE.search(told["summary_ja"])
+    assert told["runbook_url"] == f"https://gatekeeper.example/docs/reference/alerts.md#{name.lower()}"
+    assert re.findall(r"\{\{.*?\}\}", told["summary"]) == re.findall(r"\{\{.*?\}\}", told["summary_ja"])
+
+
+def test_given_the_page_then_it_has_a_section_for_each_alert_and_for_no_other() -> None:
+    assert re.findall(r"^## (\w+)$", PAGE, re.M) == [*ALERTS]
+    for section in re.split(r"^## ", PAGE, flags=re.M)[1:]:
+        assert re.findall(r"^\* \*\*(\w+):\*\*", section, re.M) == ["People", "Look", "Do"], section
+
+
+def test_given_the_tests_of_alerts_then_each_alert_fires_in_one_and_health_asks_for_all() -> None:
+    health = TESTS[0]
+    assert [one["exp_samples"] for one in health["promql_expr_test"]] == [[], []]
+    shown = {one["series"].partition("{")[0] for one in health["input_series"]}
+    wanted = {name for rule in ALERTS.values() for name in names_of(rule["expr"]).metrics}
+    assert {name for name in wanted - shown if name.startswith("gatekeeper")} - IN_TROUBLE == set()
+    fired = [name for test in TESTS for name in re.findall(r'alertname="(\w+)"', str(test["promql_expr_test"]))]
+    assert {*fired} == {*ALERTS}
+
+
+IN_TROUBLE = {"gatekeeper_partition_refused"}
+"""Metrics that have no sample while all is well."""
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not here (Debian: apt install prometheus)")
+def test_given_prometheus_s_own_tool_then_each_alert_fires_for_its_cause_and_is_silent_in_health() -> None:
+    for call in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]):
+        done = subprocess.run(["promtool", *call], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
