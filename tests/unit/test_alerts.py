@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.promql import names_of, unknown
+from tests.support.promql import TARGET, names_of, unknown
 
 HOUSE = Path(__file__).parents[2]
 PROMETHEUS = HOUSE / "deploy/prometheus"
@@ -20,6 +21,8 @@ ALERTS: dict[str, Any] = {
     for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))["groups"]
     for rule in group["rules"]
 }
+BOARD: dict[str, Any] = json.loads((HOUSE / "deploy/grafana/gatekeeper.json").read_text("utf-8"))
+PANELS = {panel["title"]: panel for panel in BOARD["panels"] if panel["type"] != "row"}
 TESTS: list[Any] = yaml.safe_load((PROMETHEUS / "alerts.test.yml").read_text("utf-8"))["tests"]
 PAGE = (HOUSE / "docs/reference/alerts.md").read_text("utf-8")
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
@@ -86,3 +89,42 @@ def test_given_prometheus_s_own_tool_then_each_alert_fires_for_its_cause_and_is_
     for call in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]):
         done = subprocess.run(["promtool", *call], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("title", PANELS)
+def test_given_a_panel_then_it_asks_for_what_is_there_at_the_source_that_the_reader_chose(title: str) -> None:
+    panel = PANELS[title]
+    source = {"type": "prometheus", "uid": "${datasource}"}
+    assert panel["targets"]
+    for target in [panel, *panel["targets"]]:
+        assert target["datasource"] == source
+    for target in panel["targets"]:
+        expression = target["expr"].replace("$__rate_interval", "5m")
+        assert unknown(expression) == []
+        told = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+        assert told <= names_of(expression).grouped | TARGET
+    assert panel["description"]
+    assert JAPANESE.search(title)
+
+
+def test_given_the_dashboard_then_its_first_row_is_the_three_promises() -> None:
+    (row, *panels) = BOARD["panels"][:4]
+    assert row["title"].endswith("The promises")
+    assert [panel["title"].partition(" · ")[2] for panel in panels] == [
+        "Withdrawal to effect",
+        "Decided, and not yet",
+        "Partitions",
+    ]
+    assert [variable["name"] for variable in BOARD["templating"]["list"]] == ["datasource"]
+
+
+def test_given_the_dashboard_then_no_two_panels_lie_on_each_other() -> None:
+    assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
+    taken = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in BOARD["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(taken) == len(set(taken))
+    assert max(x for x, _ in taken) == 23
