@@ -20,5 +20,6 @@ RUN pip install --no-deps --no-build-isolation . \
 USER 10001:10001
 WORKDIR /home/gatekeeper
 # A new volume takes owner and mode of the folder that it is mounted on. All else may be read-only, /tmp aside.
-RUN mkdir -m 700 keys data log witness new new/worker new/sealer new/witness
+RUN mkdir -m 700 keys data log witness users endpoints webhooks \
+    new new/worker new/sealer new/witness new/readers new/serve new/users
 ENTRYPOINT ["gatekeeper"]

@@ -6,6 +6,7 @@ class does the same, and the properties it writes are booted on loopback.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
@@ -18,17 +19,26 @@ from typing import Any
 import pytest
 import yaml
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from starlette.requests import Request
 
-from gatekeeper.cli import VERBS
+from gatekeeper.console.users import Users
+from gatekeeper.service.caller_keys import SCOPES
+from gatekeeper.service.callers import Callers
 from gatekeeper.settings import Settings
 from streams import kafka
 from streams.kafka import jars, java, node
 from streams.kafka.broker import Broker
+from tests.support.call import read_call
 
 HOUSE = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((HOUSE / "docker-compose.yml").read_text("utf-8"))["services"]
 DOCKERFILE = (HOUSE / "Dockerfile").read_text("utf-8")
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+WORKERS = ("worker-0", "worker-1")
+ASKED = {"worker-0": "http_port", "worker-1": "http_port", "serve": "serve_port", "console": "console_port"} | {
+    "webhooks": "webhooks_port"
+}
+"""The setting of the port at which each health check asks."""
 LOG4J = """\
 Configuration:
   Properties: {Property: []}
@@ -121,21 +131,24 @@ def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
 def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_what_it_needs(name: str) -> None:
     service = OURS[name]
     advertised = dict(re.findall(r"(\w+)://([^,]+)", variables()["KAFKA_ADVERTISED_LISTENERS"]))
-    assert service["command"][0] in VERBS or name == "keys"
+    if name != "keys":
+        read_call(service["command"])
     for variable, value in service["environment"].items():
         field = variable.removeprefix("GATEKEEPER_").lower()
         assert field in Settings.model_fields, f"{variable} is no setting"
         Settings.model_validate({field: value})
     needs = service.get("depends_on", {})
-    if name in ("topics", "worker", "seal"):
+    if name not in ("keys", "witness"):
         assert service["environment"]["GATEKEEPER_BROKER"] == advertised["INSIDE"]
         assert needs["kafka"]["condition"] == "service_healthy"
-    if name in ("worker", "seal", "witness"):
+    if name not in ("topics", "keys"):
         assert needs["keys"]["condition"] == "service_completed_successfully"
+        assert service["restart"] == "unless-stopped"
+        assert service["init"]
 
 
 def test_given_a_volume_then_its_folder_is_in_the_image_and_only_the_log_is_shared() -> None:
-    made = re.search(r"^RUN mkdir -m 700 (.*)$", DOCKERFILE, re.MULTILINE)
+    made = re.search(r"^RUN mkdir -m 700 ((?:\\\n|.)*)$", DOCKERFILE, re.MULTILINE)
     assert made
     using: dict[str, set[str]] = {}
     for name, service in OURS.items():
@@ -144,11 +157,19 @@ def test_given_a_volume_then_its_folder_is_in_the_image_and_only_the_log_is_shar
             assert folder.removeprefix("/home/gatekeeper/") in made[1].split(), volume
             using.setdefault(source, set()).add(name)
     assert {source: names - {"keys"} for source, names in using.items()} == {
-        "worker-keys": {"worker"},
-        "worker-data": {"worker"},
+        "worker-keys": {*WORKERS},
+        "worker-0-data": {"worker-0"},
+        "worker-1-data": {"worker-1"},
+        "serve-keys": {"serve"},
+        "serve-data": {"serve"},
+        "users": {"console"},
+        "console-data": {"console"},
+        "endpoints": {"webhooks"},
+        "webhooks": {"webhooks"},
+        "readers-keys": {"console", "webhooks"},
         "sealer-keys": {"seal"},
         "witness-keys": {"witness"},
-        "log": {"seal", "witness"},
+        "log": {"seal", "witness", "console", "webhooks"},
         "witness": {"witness"},
     }
 
@@ -186,19 +207,28 @@ def test_given_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_
     called.chmod(0o700)
     service = OURS["keys"]
     (script,) = (part.replace("$$", "$").replace("/home/gatekeeper/new", str(tmp_path)) for part in service["command"])
-    for name in ("worker", "sealer", "witness"):
+    script = script.replace("/tmp/made", str(tmp_path / "made"))
+    for name in ("worker", "sealer", "witness", "readers", "serve", "users"):
         (tmp_path / name).mkdir(mode=0o700)
     environment = {"PATH": f"{called.parent}:{os.environ['PATH']}", "PYTHONPATH": str(HOUSE)}
     held = []
     for _ in range(2):
         subprocess.run([*service["entrypoint"], script], env=environment, cwd=tmp_path, check=True, capture_output=True)
-        held.append({path: path.read_bytes() for path in tmp_path.glob("*/*-1.*")})
+        held.append({path: path.read_bytes() for path in tmp_path.glob("*/*.*")})
     assert held[0] == held[1]
+    assert held[0][tmp_path / "serve/master-1.key"] != held[0][tmp_path / "worker/master-1.key"]
     assert {f"{path.parent.name}/{path.name}" for path in held[0]} == {
         *("worker/master-1.key", "worker/token-1.key", "worker/worker-1.key", "worker/worker-1.pub"),
         *("sealer/log-1.key", "sealer/log-1.pub", "sealer/worker-1.pub", "sealer/witness-1.pub"),
         *("witness/witness-1.key", "witness/witness-1.pub", "witness/log-1.pub"),
+        *("readers/log-1.pub", "readers/witness-1.pub"),
+        *("serve/token-1.key", "serve/master-1.key", "serve/trial.key", "serve/callers.toml", "users/users.json"),
     }
+    callers = Callers(tmp_path / "serve/callers.toml")
+    key = (tmp_path / "serve/trial.key").read_text().strip()
+    call = Request({"type": "http", "headers": [(b"authorization", f"Bearer {key}".encode())]})
+    assert {asyncio.run(callers.caller(call, scope)).id for scope in SCOPES} == {"trial"}
+    assert Users(tmp_path / "users/users.json").get("hanako") is None
 
 
 def test_given_the_witness_then_what_it_saw_outlives_it() -> None:
@@ -207,21 +237,69 @@ def test_given_the_witness_then_what_it_saw_outlives_it() -> None:
     assert "witness:/home/gatekeeper/witness" in witness["volumes"]
 
 
-def test_given_the_worker_then_it_starts_after_the_topics_and_again_after_exit_70() -> None:
+def test_given_the_workers_then_each_starts_after_the_topics_under_a_name_and_on_a_disk_of_its_own() -> None:
     assert OURS["topics"]["command"] == ["topics", "create"]
     assert OURS["topics"]["restart"] == "no"
-    assert OURS["worker"]["command"] == ["worker"]
-    assert OURS["worker"]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
-    assert OURS["worker"]["restart"] == "unless-stopped"
+    for name in WORKERS:
+        assert OURS[name]["command"] == ["worker"]
+        assert OURS[name]["environment"]["GATEKEEPER_WORKER"] == name
+        assert f"{name}-data:/home/gatekeeper/data" in OURS[name]["volumes"]
+        assert OURS[name]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
 
 
-def test_given_the_workers_health_check_then_it_fails_where_nothing_answers_and_asks_the_default_port() -> None:
-    kind, *command = OURS["worker"]["healthcheck"]["test"]
+@pytest.mark.parametrize("name", ASKED)
+def test_given_a_health_check_then_it_fails_where_nothing_answers_and_asks_the_default_port(name: str) -> None:
+    kind, *command = OURS[name]["healthcheck"]["test"]
     assert kind == "CMD"
-    address = f"http://{Settings.model_fields['http_host'].default}:{Settings.model_fields['http_port'].default}/readyz"
-    assert address in command[-1]
-    silent = command[-1].replace(str(Settings.model_fields["http_port"].default), "9")
-    assert subprocess.run(["python", *command[1:-1], silent], capture_output=True, check=False).returncode == 1
+    port = Settings.model_fields[ASKED[name]].default
+    page = "healthz" if name == "console" else "readyz"
+    assert f"http://127.0.0.1:{port}/{page}" in command[-1]
+    silent = command[-1].replace(str(port), "9")
+    assert subprocess.run([sys.executable, *command[1:-1], silent], capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_given_a_port_of_the_host_then_only_this_machine_reaches_it(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        host, outside, inside = port.split(":")
+        assert host == "127.0.0.1"
+        assert outside == inside
+        if name in ASKED:
+            assert int(inside) == Settings.model_fields[ASKED[name]].default
+            assert OURS[name]["environment"][f"GATEKEEPER_{name.upper()}_HOST"] == "0.0.0.0"
+
+
+def test_given_the_profile_observe_then_its_images_are_pinned_and_its_files_are_there() -> None:
+    observing = {name: service for name, service in SERVICES.items() if service.get("profiles") == ["observe"]}
+    assert {*observing} == {"prometheus", "grafana", "kafka-ui"}
+    for service in observing.values():
+        assert re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-[a-z./-]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}\}", service["image"])
+    mounted = [volume for service in observing.values() for volume in service.get("volumes", []) if volume[0] == "."]
+    assert mounted
+    for volume in mounted:
+        file, _, mode = volume.split(":")
+        assert (HOUSE / file).exists()
+        assert mode == "ro"
+    assert observing["kafka-ui"]["environment"]["KAFKA_CLUSTERS_0_READONLY"] == "true"
+
+
+def test_given_prometheus_then_it_asks_each_worker_and_evaluates_the_alerts() -> None:
+    told = yaml.safe_load((HOUSE / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
+    assert [(HOUSE / "deploy/prometheus" / name).is_file() for name in told["rule_files"]] == [True]
+    asked = {job["job_name"]: job["static_configs"][0]["targets"] for job in told["scrape_configs"]}
+    port = Settings.model_fields["http_port"].default
+    assert asked["gatekeeper-worker"] == [f"{name}:{port}" for name in WORKERS]
+    for name in WORKERS:
+        assert OURS[name]["environment"]["GATEKEEPER_HTTP_HOST"] == "0.0.0.0"
+
+
+def test_given_grafana_then_it_finds_prometheus_and_the_dashboard_where_compose_puts_them() -> None:
+    provisioning = HOUSE / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text("utf-8"))["datasources"]
+    assert source["url"] == "http://prometheus:" + SERVICES["prometheus"]["ports"][0].split(":")[2]
+    (boards,) = yaml.safe_load((provisioning / "dashboards/gatekeeper.yml").read_text("utf-8"))["providers"]
+    mounted = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
+    assert f"{boards['options']['path']}/gatekeeper.json" in mounted
 
 
 def test_given_the_dockerfile_then_it_copies_what_exists_and_all_that_the_build_context_lets_in() -> None:
