@@ -42,6 +42,7 @@ REPEAT_SECONDS = 10.0
 def silence() -> None:
     """Drops all events: a command writes its own messages, on stderr only."""
     structlog.configure(processors=[_drop])
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of missing topics, as does the command itself
 
 
 def _drop(*_: Any) -> MutableMapping[str, Any]:

@@ -44,6 +44,7 @@ HEADINGS = {
     },
     "cli.heading_prove": {"audit": "audit", "report": "report", "keys": "keys"},
     "cli.heading_operate": {
+        "doctor": "doctor",
         "config": "config",
         "topics": "topics",
         "schema": "schema",

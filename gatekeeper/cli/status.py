@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from http.client import HTTPException
-from time import time
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
@@ -15,14 +13,14 @@ from urllib.request import ProxyHandler, build_opener
 import click
 
 from gatekeeper.cli import status_text
-from gatekeeper.cli.output import json_option, progress_bar, show_json
+from gatekeeper.cli.output import json_option, reading, show_json
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import Fleet, Partition
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
-from schemas.topics import DAY_MS, INPUTS, logical_name
+from schemas.topics import INPUTS, logical_name
 from streams.client import transactions
 from streams.client.reader import Reader
 from streams.operations import deadletters, fleet, management
@@ -30,8 +28,6 @@ from streams.operations import deadletters, fleet, management
 READY_SECONDS = 2.0
 OPEN_MS = 10_000
 """A transaction that is open for longer is reported (milliseconds)."""
-COUNTED_DAYS = 7
-"""Days of manifests that are counted, as long as sends are kept. They are read while a person waits."""
 
 
 @click.command("status", help=text("cli.status"))
@@ -41,7 +37,8 @@ def command(as_json: bool) -> None:
     settings = load()
     with Reader(settings) as reader:
         seen = fleet.read(settings, reader)
-        totals = _totals(reader)
+        with reading("cli.status_reading") as taken:
+            totals = fleet.totals(reader, taken)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
         referred = management.referred(reader)
         held = [each for topic in INPUTS for each in reader.held(topic)]
@@ -138,25 +135,6 @@ def _seal(seen: Fleet) -> dict[str, Any] | None:
         "held": [one.model_dump() for one in seal.held],
         "late": seal.late(decided=decided, now=seen.at),
         "witnessed": seal.witnessed and {"size": seal.witnessed[0], "age_ms": _since(seen, seal.witnessed[1])},
-    }
-
-
-def _totals(reader: Reader) -> dict[str, Any]:
-    """Sums the manifests of the last COUNTED_DAYS; raises IntegrityError (4) for one that cannot be read."""
-    verdicts, outputs, misplaced = Counter[str](), Counter[str](), 0
-    with progress_bar() as bar:
-        task = bar.add_task(text("cli.status_reading"), total=None)
-        for record in reader.read("manifests", since=int(time() * 1000) - COUNTED_DAYS * DAY_MS):
-            manifest = fleet.manifest(record)
-            verdicts.update(manifest.verdicts)
-            outputs.update(manifest.out.model_dump())
-            misplaced += manifest.misplaced
-            bar.advance(task)
-    return {
-        "counted_days": COUNTED_DAYS,
-        "verdicts": dict(verdicts),
-        "outputs": dict(outputs),
-        "misplaced": misplaced,
     }
 
 

@@ -41,20 +41,26 @@ def advise(settings: Settings) -> list[Advice]:
     A broker that does not answer, or hides the setting from this user, is left out. Raises UnavailableError (3) without
     any.
     """
+    return asked(settings)[0]
+
+
+def asked(settings: Settings) -> tuple[list[Advice], list[int]]:
+    """The recommended changes, and the brokers that do not answer or hide their settings; raises as `advise`."""
     with cluster.connected(settings) as admin:
-        found = []
+        found, hidden = list[Advice](), list[int]()
         nodes = sorted(row["broker_id"] for row in admin.describe_cluster()["brokers"])
         advised = [setting for setting in ADVISED if setting != SILENT_CONTROLLER or len(nodes) > 1]
         for node in nodes:
             try:
-                asked = ConfigResource(ConfigResourceType.BROKER, str(node), advised)
-                told = admin.describe_configs([asked], config_filter="all")["broker"][str(node)]
+                resource = ConfigResource(ConfigResourceType.BROKER, str(node), advised)
+                told = admin.describe_configs([resource], config_filter="all")["broker"][str(node)]
                 values = {setting: told[setting]["value"] for setting in advised}
             except (KafkaError, KeyError):
+                hidden.append(node)
                 continue
             found += [
                 Advice(node, setting, value, str(ADVISED[setting]))
                 for setting, value in values.items()
                 if int(value) > ADVISED[setting]
             ]
-        return found
+        return found, hidden

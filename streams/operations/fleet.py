@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from time import monotonic, sleep, time
 from typing import Any
 
@@ -21,6 +22,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.record import Record
+from schemas.topics import DAY_MS
 from streams.client import progress
 from streams.client.broker_access import REQUEST_MS, connection, reaching
 from streams.client.reader import Reader
@@ -28,6 +30,8 @@ from streams.client.reader import Reader
 NEWEST_WITHIN = (20, 1_000)
 """Offsets before the end of a partition in which the newest manifest is searched; the second only if needed."""
 AGAIN_SECONDS = 0.1
+COUNTED_DAYS = 7
+"""Days of manifests that are counted, as long as sends are kept. They are read while a person waits."""
 NO_GROUP = "Dead"
 """Kafka's name for the state of a group that no member has ever joined, or that was deleted."""
 
@@ -50,7 +54,10 @@ def read(settings: Settings, reader: Reader) -> Fleet:
         number: _waiting_since(reader, number, heads[number].sends if number in heads else starts[number], end)
         for number, end in ends.items()
     }
-    newest = _newest(reader)
+    newest = {
+        number: LastWrite(manifest(record).writer, record.timestamp)
+        for number, record in newest_manifests(reader).items()
+    }
     places = {
         number: InputPartition(
             starts[number], end, heads.get(number), waiting[number], newest.get(number), refused.get(number)
@@ -82,6 +89,31 @@ def manifest(record: Record) -> Manifest:
     return found
 
 
+def totals(reader: Reader, taken: Callable[[], object] = lambda: None) -> dict[str, Any]:
+    """Sums of the manifests of the last COUNTED_DAYS: `counted_days`, `verdicts`, `outputs`, `misplaced`.
+
+    `taken`: called for each manifest. Raises IntegrityError (4) for one that cannot be read.
+    """
+    verdicts, outputs, misplaced = Counter[str](), Counter[str](), 0
+    for record in reader.read("manifests", since=int(time() * 1000) - COUNTED_DAYS * DAY_MS):
+        one = manifest(record)
+        verdicts.update(one.verdicts)
+        outputs.update(one.out.model_dump())
+        misplaced += one.misplaced
+        taken()
+    return {
+        "counted_days": COUNTED_DAYS,
+        "verdicts": dict(verdicts),
+        "outputs": dict(outputs),
+        "misplaced": misplaced,
+    }
+
+
+def signing(reader: Reader) -> set[str]:
+    """The ids of the keys that signed the newest manifests."""
+    return {manifest(record).kid for record in newest_manifests(reader).values()}
+
+
 def refused(settings: Settings, partitions: Iterable[int]) -> dict[int, Refused]:
     """The refusals of partitions, by number, without those that go on."""
     return _group(settings, partitions)[1]
@@ -92,7 +124,8 @@ def _waiting_since(reader: Reader, partition: int, position: int, end: int) -> i
     return record.timestamp if record else None
 
 
-def _newest(reader: Reader) -> dict[int, LastWrite]:
+def newest_manifests(reader: Reader) -> dict[int, Record]:
+    """The newest manifest of each partition that has one."""
     starts, ends = reader.starts("manifests"), reader.ends("manifests")
     wanted = {number for number, end in ends.items() if end > starts[number]}
     found: dict[int, Record] = {}
@@ -100,7 +133,7 @@ def _newest(reader: Reader) -> dict[int, LastWrite]:
         found = {record.partition: record for record in reader.read("manifests", last=last)}
         if found.keys() >= wanted:
             break
-    return {number: LastWrite(manifest(record).writer, record.timestamp) for number, record in found.items()}
+    return found
 
 
 def _group(settings: Settings, partitions: Iterable[int]) -> tuple[ConsumerGroup, dict[int, Refused]]:

@@ -128,6 +128,9 @@ def test_given_a_withdrawal_elsewhere_then_the_next_piece_is_withheld_until_the_
         assert Path(command[0]).name == "gatekeeper"
         assert json.loads(run("status", "--json"))["worker"]["ready"]
         assert {key["role"] for key in json.loads(run("keys", "list", "--json"))} == set(ROLES)
+        found = [json.loads(line) for line in run("doctor", "--json").splitlines()]
+        assert [one for one in found if one["level"] == "wrong"] == []
+        assert {one["check"]: one["level"] for one in found}["partitioner"] == "ok"
         run("audit", "export", "--out", str(tmp_path / "export"))
         records = b"".join(
             gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").rglob("records.ndjson.gz")

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from kafka.protocol.admin import AlterClientQuotasRequest
 
 from gatekeeper.console.app import create_app
 from gatekeeper.console.pages import PAGES as CONSOLE
@@ -29,9 +30,10 @@ from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.watch import Watch
 from schemas.topics import FACT_TOPICS, PARTS, TOPICS
 from schemas.webhooks import WEBHOOK_TYPES
-from streams.client import broker_access
+from streams.client import broker_access, cluster
 from streams.client.reader import Reader
-from streams.client.rights import rights
+from streams.client.rights import Right, rights
+from streams.operations import checkup
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
 from tests.support.invented import KEY, bare
@@ -344,6 +346,50 @@ def _allowed(answers: dict[str, KafkaError | None]) -> set[str]:
     refused = {topic: error.code() for topic, error in answers.items() if error}
     assert set(refused.values()) <= {KafkaError.TOPIC_AUTHORIZATION_FAILED}, refused
     return answers.keys() - refused.keys()
+
+
+def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
+    kafka: Secured, world: World, as_: As
+) -> None:
+    for part in ("worker", "sealer", "console", "serve", "webhooks", "monitor"):
+        found = told(as_(part, "doctor", "--for", part, "--json"))
+        assert (found["rights"]["level"], found["surplus"]["level"]) == ("ok", "ok"), (part, found)
+        assert found["certificates"]["level"] == "warning", "those of the test are made for a day"
+        assert found["controller"]["level"] == "unknown", "it may not ask, and that is never ok"
+        assert found["quotas"]["level"] == "unknown"
+        assert found["clock"]["level"] == "unknown"
+    found = told(as_("auditor", "doctor", "--for", "console", "--json"))
+    assert (found["rights"]["level"], "WRITE" in found["rights"]["found"]) == ("wrong", True)
+    assert "gatekeeper topics rights console --principal auditor" in found["rights"]["next"]
+    more = [*rights(world.settings, "console"), Right("topic", (world.topic("cleared"),), ("Write",))]
+    found = told(as_("console", "doctor", "--for", "console", "--json", **kafka.user("generous", more)))
+    assert found["rights"]["level"] == "ok"
+    assert (found["surplus"]["level"], f"WRITE {world.topic('cleared')}" in found["surplus"]["found"]) == (
+        "warning",
+        True,
+    )
+
+
+def test_a_quota_for_every_user_then_the_doctor_sees_it(kafka: Secured, world: World) -> None:
+    def level() -> str:
+        found = {one.check: one.level for one in checkup.findings(world.settings, None)}
+        return found["quotas"]
+
+    assert level() == "warning"
+    limit = AlterClientQuotasRequest.EntryData.OpData(key="producer_byte_rate", value=1e9, remove=False)
+    everybody = AlterClientQuotasRequest.EntryData.EntityData(entity_type="user", entity_name=None)
+    entry = AlterClientQuotasRequest.EntryData(entity=[everybody], ops=[limit])
+    with cluster.connected(world.settings) as client:
+
+        async def ask() -> Any:
+            return await client._manager.send(AlterClientQuotasRequest(entries=[entry], validate_only=False))
+
+        assert [one.error_code for one in client._manager.run(ask).entries] == [0]
+    until(lambda: level() == "ok", "the quota")
+
+
+def told(done: Outcome) -> dict[str, dict[str, str]]:
+    return {row["check"]: row for row in map(json.loads, done.out.splitlines())}
 
 
 def test_a_worker_that_lacks_a_right_then_it_ends_and_says_so_instead_of_starting_over(

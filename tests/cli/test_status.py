@@ -221,7 +221,7 @@ def test_manifests_then_those_of_the_last_days_are_summed(run, system, monkeypat
     spoken = run("status")
     assert spoken.err == ""
     assert "block" in spoken.out
-    monkeypatch.setattr("gatekeeper.cli.status.COUNTED_DAYS", 0)
+    monkeypatch.setattr("streams.operations.fleet.COUNTED_DAYS", 0)
     assert run("status", "--json").json["verdicts"] == {}
 
 

@@ -14,6 +14,7 @@ import click
 from click.testing import CliRunner
 
 from gatekeeper import errors
+from gatekeeper.checkup import local
 from gatekeeper.cli import gatekeeper
 from gatekeeper.cli.decide import command
 from gatekeeper.knowledge import copies
@@ -29,6 +30,7 @@ from gatekeeper.texts import text
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Topic
 from schemas.values import Channel, MessageClass
+from streams.operations import checkup
 from tests.docs.conftest import PAGES
 from tests.support import events_page
 
@@ -117,6 +119,12 @@ def test_exit_codes_then_the_page_has_each(table: Table) -> None:
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     raised = {kind.exit_code for kind in kinds if issubclass(kind, errors.GatekeeperError)}
     assert told == raised | {0, 1, 130, 141}
+
+
+def test_checks_of_the_doctor_then_the_page_has_each_in_order(house: Path) -> None:
+    page = (house / "docs/reference/doctor.md").read_text("utf-8")
+    machine, kafka = (re.findall(r"^\| `(\w+)` \|", part, re.M) for part in page.split("\n## ")[1:])
+    assert (machine, kafka) == ([*local.CHECKS], [*checkup.CHECKS])
 
 
 def test_headers_then_the_models_of_the_contract_have_each(house: Path) -> None:

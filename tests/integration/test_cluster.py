@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
+from gatekeeper.checkup.finding import Finding
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
@@ -18,6 +19,7 @@ from streams.client import admin, answering, cluster, progress
 from streams.client.broker_advice import Advice, advise
 from streams.kafka import node
 from streams.kafka.broker import Broker
+from streams.operations import checkup
 from tests.support.world import until
 
 LATE_SECONDS = 0.4
@@ -93,6 +95,21 @@ def test_a_broker_with_the_times_of_kafka_itself_then_advice_names_them(bootstra
         Advice(2, "controller.socket.timeout.ms", "30000", "5000"),
     ]
     until(lambda: advise(settings) == advice, "both brokers are known")
+
+
+def test_two_brokers_then_the_doctor_asks_each_and_the_controllers_clock(bootstraps: list[str]) -> None:
+    settings = Settings(broker=",".join(bootstraps), prefix="doctor.", partitions=1, replication=2)
+    admin.create(settings)
+
+    def found() -> dict[str, Finding]:
+        return {one.check: one for one in checkup.findings(settings, None)}
+
+    until(lambda: found()["replicas"].level == "ok", "both replicas of each topic are in sync")
+    by = found()
+    assert (by["brokers"].key, by["brokers"].values["count"]) == ("doctor.brokers_few", 2)
+    assert (by["version"].level, by["topics"].level, by["broker_disks"].level != "unknown") == ("ok", "ok", True)
+    assert (by["controller"].values["broker"], by["clock"].level) == (1, "ok"), "asked through the late broker, too"
+    assert by["broker_settings"].level == "warning"
 
 
 def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_that(bootstraps: list[str]) -> None:

@@ -60,3 +60,11 @@ def test_what_a_command_uses_has_something_to_log_then_neither_its_data_nor_its_
     done = subprocess.run([sys.executable, "-c", MUTTER, "policy", "list", "--json"], capture_output=True, check=True)
     assert json.loads(done.stdout)
     assert done.stderr == b""
+
+
+def test_a_command_then_a_client_of_kafka_writes_nothing_beside_its_sentence() -> None:
+    talk = (
+        "import logging; from gatekeeper import log; log.silence(); logging.getLogger('aiokafka.cluster').error('no')"
+    )
+    done = subprocess.run([sys.executable, "-c", talk], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

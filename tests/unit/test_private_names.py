@@ -183,6 +183,15 @@ def test_given_kafka_python_then_what_has_no_addressee_goes_to_the_least_loaded_
     assert "self._manager = " in inspect.getsource(kafka.admin.KafkaAdminClient.__init__)
 
 
+def test_given_kafka_python_then_a_request_without_a_method_of_its_own_can_be_sent():
+    assert "self._manager.run(self._describe_cluster)" in inspect.getsource(
+        kafka.admin.KafkaAdminClient.describe_cluster
+    )
+    assert not hasattr(kafka.admin.KafkaAdminClient, "describe_client_quotas"), (
+        "kafka-python has a method for quotas now: streams/client/inspection.py need not send the request itself."
+    )
+
+
 def test_given_uvicorn_then_its_protocol_still_says_whether_a_request_is_whole_and_answered():
     source = inspect.getsource(h11_impl)
     for name in ("self.cycle.more_body = False", "self.response_complete = True", "def on_response_complete"):

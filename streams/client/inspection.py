@@ -1,0 +1,141 @@
+"""The cluster as this user sees it: versions, controller and its clock, disks, rights, quotas, certificates.
+
+Every function asks and writes nothing. The first argument is an admin client of `cluster.connected`.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from time import time
+from typing import Any, NamedTuple
+
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError, for_code
+from kafka.protocol.admin import DescribeClientQuotasRequest
+
+from gatekeeper.settings import Settings
+from streams.client.connection import reached
+
+TLS_SECONDS = 3.0
+ANY_NAME = 2
+"""Kafka's number for a filter that takes every user, the default one too."""
+Quota = tuple[dict[str, str | None], dict[str, float]]
+"""The entity of a quota (by `user` and `client-id`; None is the default one), and its limits by Kafka's names."""
+
+
+class Quorum(NamedTuple):
+    """The controller, -1 without one, and the milliseconds by which its clock differs from ours at least."""
+
+    leader: int
+    off_ms: int
+
+
+def brokers(admin: Any) -> dict[int, tuple[str, int]]:
+    """Host and port of each broker of the cluster that is in use."""
+    rows = admin.describe_cluster()["brokers"]
+    return {row["broker_id"]: (row["host"], row["port"]) for row in rows if not row.get("is_fenced")}
+
+
+def versions(admin: Any, nodes: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """The version of each broker that answers, from the requests that it takes."""
+    found = {}
+    for node in nodes:
+        try:
+            found[node] = tuple(admin.get_broker_version_data(node).broker_version)
+        except (KafkaError, OSError):
+            continue
+    return found
+
+
+def metadata_level(admin: Any) -> int | None:
+    """The newest `metadata.version` that the asked broker knows, None if it tells none."""
+    known = admin.describe_features().get("metadata.version", {}).get("supported")
+    return None if known is None else int(known[1])
+
+
+def quorum(admin: Any) -> Quorum:
+    """The controller and its clock, which the leader of the quorum states as its own last fetch."""
+    before = time()
+    row = admin.describe_metadata_quorum()["topics"][0]["partitions"][0]
+    after = time()
+    leader = row["leader_id"]
+    told = (one["last_fetch_timestamp"] for one in row["current_voters"] if one["replica_id"] == leader)
+    at = next((one for one in told if one and one > 0), None)
+    off = 0 if at is None else max(int(before * 1000) - at, at - int(after * 1000) - 1, 0)
+    return Quorum(leader, off)
+
+
+def newest(admin: Any, partitions: Mapping[str, Sequence[int]]) -> int | None:
+    """The newest time stamp on these partitions by topic, in milliseconds; None without a record."""
+    wanted = {TopicPartition(topic, one): OffsetSpec.MAX_TIMESTAMP for topic in partitions for one in partitions[topic]}
+    told = admin.list_partition_offsets(wanted).values() if wanted else ()
+    return max((one.timestamp for one in told if one.timestamp >= 0), default=None)
+
+
+def disks(admin: Any, nodes: Iterable[int]) -> dict[int, list[tuple[bool, int, int]]]:
+    """The disks of each broker: whether it works, its free and all its bytes; [] where the user may not ask."""
+    return {
+        row["broker"]: [(not one["error_code"], one["usable_bytes"], one["total_bytes"]) for one in row["log_dirs"]]
+        for row in admin.describe_log_dirs([], list(nodes))
+    }
+
+
+def topic_rights(rows: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """The operations that the user may do on each topic that exists. `rows`: of `describe_topics`."""
+    found = {}
+    for row in rows:
+        if for_code(row["error_code"]) is TopicAuthorizationFailedError:
+            found[row["name"]] = frozenset[str]()
+        elif not row["error_code"]:
+            found[row["name"]] = frozenset(row["authorized_operations"])
+    return found
+
+
+def group_rights(admin: Any, groups: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The operations that the user may do on each of these groups, whether they exist or not."""
+    found = {}
+    for group in groups:
+        try:
+            told = admin.describe_groups([group])[group]
+        except GroupAuthorizationFailedError:
+            told = {"authorized_operations": []}
+        if told["authorized_operations"] is not None:
+            found[group] = frozenset(told["authorized_operations"])
+    return found
+
+
+def quotas(admin: Any) -> list[Quota]:
+    """All quotas of users. A private name of kafka-python, which has the request and no method for it."""
+    component = DescribeClientQuotasRequest.ComponentData(entity_type="user", match_type=ANY_NAME, match=None)
+
+    async def ask() -> Any:
+        return await admin._manager.send(DescribeClientQuotasRequest(components=[component], strict=False))
+
+    answer = admin._manager.run(ask)
+    if answer.error_code:
+        raise for_code(answer.error_code)(answer.error_message)
+    return [
+        ({of.entity_type: of.entity_name for of in one.entity}, {limit.key: limit.value for limit in one.values})
+        for one in answer.entries or ()
+    ]
+
+
+def certificates(settings: Settings, addresses: Iterable[tuple[str, int]]) -> dict[str, float | None]:
+    """The end of each broker's certificate, in seconds since the epoch; None if the broker shows none that holds."""
+    context = reached(settings).get("ssl_context")
+    return {f"{host}:{port}": _ends(context, host, port) for host, port in addresses} if context else {}
+
+
+def _ends(context: ssl.SSLContext, host: str, port: int) -> float | None:
+    try:
+        with (
+            socket.create_connection((host, port), TLS_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=host) as through,
+        ):
+            shown: Any = through.getpeercert() or {}
+    except OSError:
+        return None
+    return float(ssl.cert_time_to_seconds(shown["notAfter"])) if "notAfter" in shown else None

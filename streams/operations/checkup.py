@@ -1,0 +1,290 @@
+"""The checks of the cluster and of the gate's records there, each a function of one list. They write nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from time import time
+from typing import Any
+
+from gatekeeper import person_keys
+from gatekeeper.checkup import access, brokers, folders, measures, people, topics
+from gatekeeper.checkup.finding import Finding, failed, ok
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.keys import Keys
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy import packs
+from gatekeeper.settings import Settings, masked
+from schemas.topics import FACT_TOPICS, TOPICS, Part
+from streams.client import admin, broker_advice, cluster, inspection, progress
+from streams.client.reader import Reader
+from streams.client.rights import rights
+from streams.operations import fleet, management
+
+
+class Visit:
+    """The cluster as the checks ask it, each question at most once. `taken`: called for each record that is read.
+
+    `part`: whose user asks, None if nobody said it. Every question raises GatekeeperError without an answer.
+    """
+
+    def __init__(self, settings: Settings, part: Part | None, taken: Callable[[], object] = lambda: None) -> None:
+        self.settings, self.part, self.taken = settings, part, taken
+        self.now = int(time() * 1000)
+        self.lost: GatekeeperError | None = None
+        """The error for which no broker answers, once it is known. No question is asked any more then."""
+
+    def demand(self) -> Settings:
+        """The settings; raises the error for which no broker answers."""
+        if self.lost:
+            raise self.lost
+        return self.settings
+
+    def asked(self, question: Callable[[Any], Any]) -> Any:
+        """The answer to a question to an admin client."""
+        with cluster.connected(self.demand()) as client:
+            return question(client)
+
+    @property
+    def user(self) -> str:
+        """The user who asks, '' without one; a name that looks like a contact value is masked."""
+        return masked(self.settings.sasl_username)
+
+    @cached_property
+    def addresses(self) -> dict[int, tuple[str, int]]:
+        """Host and port of each broker."""
+        found: dict[int, tuple[str, int]] = self.asked(inspection.brokers)
+        return found
+
+    @cached_property
+    def versions(self) -> dict[int, tuple[int, ...]]:
+        """The version of each broker that answers."""
+        found: dict[int, tuple[int, ...]] = self.asked(lambda client: inspection.versions(client, self.addresses))
+        return found
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The topics of the registry as Kafka describes them to this user."""
+        names = [self.settings.topic(name) for name in TOPICS]
+        found: list[dict[str, Any]] = self.asked(lambda client: client.describe_topics(names))
+        return found
+
+    @cached_property
+    def differences(self) -> list[admin.Difference]:
+        """Each difference between the topics and the registry."""
+        return admin.verify(self.demand())
+
+    @cached_property
+    def needed(self) -> dict[str, frozenset[str]]:
+        """The operations that the part needs, by Kafka's names, on each topic and group."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for right in rights(self.settings, self.part) if self.part else ():
+            if right.resource != "transactional-id":  # Kafka tells nobody what it grants there
+                for name in right.names:
+                    found[name].update(one.replace("Configs", "_Configs").upper() for one in right.operations)
+        return {name: frozenset(operations) for name, operations in found.items()}
+
+    @cached_property
+    def granted(self) -> dict[str, frozenset[str]]:
+        """The user's operations on the topics, and on the groups that the part needs, as Kafka tells them."""
+        groups = self.needed.keys() - {self.settings.topic(name) for name in TOPICS}
+        told: dict[str, frozenset[str]] = self.asked(lambda client: inspection.group_rights(client, groups))
+        return inspection.topic_rights(self.rows) | told
+
+    @cached_property
+    def referred(self) -> FactStore:
+        """The reference data, as a worker has it now."""
+        with Reader(self.demand()) as reader:
+            return management.referred(reader)
+
+
+def findings(settings: Settings, part: Part | None, taken: Callable[[], object] = lambda: None) -> Iterator[Finding]:
+    """Yields the finding of each check of the cluster; without a broker all but the first are unknown.
+
+    `part`: whose user asks, None if nobody said it. `taken`: called for each record that is read.
+    """
+    visit = Visit(settings, part, taken)
+    for name, check in CHECKS.items():
+        try:
+            yield check(visit)
+        except GatekeeperError as error:
+            if name == "brokers":
+                visit.lost = error
+                yield failed(name, "wrong", error)
+            elif error is visit.lost:
+                yield Finding(name, "unknown", "doctor.unreached")
+            else:
+                yield failed(name, "unknown", error)
+
+
+def _brokers(visit: Visit) -> Finding:
+    silent = sorted(visit.addresses.keys() - visit.versions.keys())
+    return brokers.brokers(sorted(visit.versions), silent, address=visit.settings.bootstrap)
+
+
+def _version(visit: Visit) -> Finding:
+    return brokers.version(visit.versions, visit.asked(inspection.metadata_level))
+
+
+def _controller(visit: Visit) -> Finding:
+    return brokers.controller(visit.asked(inspection.quorum).leader)
+
+
+def _clock(visit: Visit) -> Finding:
+    try:
+        off_ms = visit.asked(inspection.quorum).off_ms
+    except GatekeeperError:  # the cluster's state is not for everybody
+        off_ms = None
+    seen = {row["name"]: [one["partition_index"] for one in row["partitions"]] for row in visit.rows}
+    newest = visit.asked(lambda client: inspection.newest(client, seen))
+    ahead = None if newest is None else newest - int(time() * 1000)
+    skew_ms = packs.load(visit.settings.policy).at(visit.now).skew_ms
+    return brokers.clock(off_ms, newest_ms=ahead, skew_ms=skew_ms)
+
+
+def _broker_disks(visit: Visit) -> Finding:
+    return brokers.disks(visit.asked(lambda client: inspection.disks(client, visit.versions)))
+
+
+def _certificates(visit: Visit) -> Finding:
+    if not visit.settings.security_protocol.endswith("SSL"):
+        return ok("certificates", "none")
+    ends = inspection.certificates(visit.settings, visit.addresses.values())
+    return folders.certificate("certificates", ends, now=time())
+
+
+def _topics(visit: Visit) -> Finding:
+    return topics.topics([str(one) for one in visit.differences if one.aspect != "setting"], count=len(TOPICS))
+
+
+def _topic_settings(visit: Visit) -> Finding:
+    drifted = [str(one) for one in visit.differences if one.aspect == "setting"]
+    missing = [one.topic for one in visit.differences if one.aspect == "missing"]
+    return topics.topic_settings(drifted, missing, count=len(TOPICS))
+
+
+def _replicas(visit: Visit) -> Finding:
+    copies, behind, leaderless = dict[str, int](), list[str](), list[str]()
+    for row in visit.rows:
+        for one in row["partitions"]:
+            name = f"{row['name']}/{one['partition_index']}"
+            copies[row["name"]] = min(len(one["replica_nodes"]), copies.get(row["name"], 99))
+            if one["leader_id"] < 0:
+                leaderless.append(name)
+            elif len(one["isr_nodes"]) < len(one["replica_nodes"]):
+                behind.append(name)
+    return topics.replicas(copies, behind, leaderless)
+
+
+def _broker_settings(visit: Visit) -> Finding:
+    advice, hidden = broker_advice.asked(visit.demand())
+    return topics.broker_settings([str(one) for one in advice], hidden)
+
+
+def _rights(visit: Visit) -> Finding:
+    granted = visit.granted if visit.part else {}
+    return access.rights(visit.part, visit.needed, granted, user=visit.user or "ANONYMOUS")
+
+
+def _surplus(visit: Visit) -> Finding:
+    granted = visit.granted if visit.part and visit.user else {}
+    return access.surplus(visit.part, visit.needed, granted, user=visit.user)
+
+
+def _quotas(visit: Visit) -> Finding:
+    return access.quotas(
+        visit.asked(inspection.quotas), writers=TOPICS["sends"].writers, address=visit.settings.bootstrap
+    )
+
+
+def _people(visit: Visit) -> Finding:
+    roster = visit.referred.log.roster
+    return people.people(roster.managers(visit.now, None), registered=roster.began is not None)
+
+
+def _own_key(visit: Visit) -> Finding:
+    settings = visit.settings
+    file = settings.console_key if visit.part == "console" and settings.console_key else settings.user_key
+    if not file:
+        return people.own_key(visit.part, None, None)
+    try:
+        found = person_keys.read(Path(file))
+    except GatekeeperError as error:
+        return failed("own_key", "wrong", error)
+    member = visit.referred.log.roster.member(found.by, visit.now)
+    return people.own_key(visit.part, (found.by, found.key, found.public), member)
+
+
+def _worker_keys(visit: Visit) -> Finding:
+    with Reader(visit.demand()) as reader:
+        used = fleet.signing(reader)
+    return people.worker_keys(used, {key.kid for key in Keys(visit.settings.key_folder).public("worker")})
+
+
+def _policy(visit: Visit) -> Finding:
+    try:
+        shipped = packs.load(visit.settings.policy)
+    except GatekeeperError as error:
+        return failed("policy", "wrong", error)
+    return people.policy(visit.referred.activations.over(shipped), now=visit.now)
+
+
+def _partitioner(visit: Visit) -> Finding:
+    with Reader(visit.demand()) as reader:
+        found = fleet.totals(reader, visit.taken)
+    decided = sum(found["verdicts"].values())
+    return people.partitioner(found["misplaced"], decided=decided, days=found["counted_days"])
+
+
+def _data_need(visit: Visit) -> Finding:
+    if not visit.settings.data:
+        return ok("data_need", "memory")
+    with Reader(visit.demand()) as reader:
+        records = {name: _length(reader, name) for name in (*FACT_TOPICS, "ledger")}
+    clearances = records.pop("ledger")
+    room = measures.space(Path(visit.settings.data))
+    return folders.data_need(room, facts=sum(records.values()), clearances=clearances)
+
+
+def _length(reader: Reader, topic: str) -> int:
+    starts = reader.starts(topic)
+    return sum(end - starts[number] for number, end in reader.written(topic).items())
+
+
+def _seal(visit: Visit) -> Finding:
+    status = fleet.seal(visit.settings)
+    if status is None:
+        return folders.seal(None, decided=None, now=visit.now)
+    try:
+        with Reader(visit.demand()) as reader:
+            decided = max((head.at for head in progress.read(reader).values()), default=None)
+    except GatekeeperError:  # the age of the seal is known all the same
+        decided = None
+    return folders.seal(status, decided=decided, now=visit.now)
+
+
+CHECKS: Mapping[str, Callable[[Visit], Finding]] = {
+    "brokers": _brokers,
+    "version": _version,
+    "controller": _controller,
+    "clock": _clock,
+    "broker_disks": _broker_disks,
+    "certificates": _certificates,
+    "topics": _topics,
+    "topic_settings": _topic_settings,
+    "replicas": _replicas,
+    "broker_settings": _broker_settings,
+    "rights": _rights,
+    "surplus": _surplus,
+    "quotas": _quotas,
+    "people": _people,
+    "own_key": _own_key,
+    "worker_keys": _worker_keys,
+    "policy": _policy,
+    "partitioner": _partitioner,
+    "data_need": _data_need,
+    "seal": _seal,
+}
+"""The checks by name, in the order in which they are told."""
