@@ -1,0 +1,188 @@
+"""The manifests for Kubernetes: what its API takes, and what our commands, settings and checks of files ask for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from gatekeeper.errors import UsageError
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings
+from tests.support.call import read_call
+
+FOLDER = Path(__file__).parents[2] / "deploy/kubernetes"
+KUSTOMIZATION: dict[str, Any] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
+OBJECTS: dict[str, dict[str, Any]] = {
+    f"{file.stem}: {one['kind']} {one['metadata']['name']}": one
+    for file in sorted(FOLDER.glob("*.yaml"))
+    for one in yaml.safe_load_all(file.read_text("utf-8"))
+    if one["kind"] != "Kustomization"
+}
+TEMPLATES: dict[str, dict[str, Any]] = {
+    one["metadata"]["name"]: one["spec"]["template"] for one in OBJECTS.values() if "template" in one.get("spec", {})
+}
+PODS = {name: template["spec"] for name, template in TEMPLATES.items()}
+PAGES = {"worker": "http_port", "serve": "serve_port", "console": "console_port", "webhooks": "webhooks_port"}
+"""The setting of the port at which each pod is asked for its health."""
+COMMON = dict(line.split("=", 1) for line in (FOLDER / "settings.env").read_text("utf-8").splitlines())
+
+
+def environment(name: str) -> dict[str, str]:
+    """Returns the variables that a pod's program gets, with its own name for values of the field `metadata.name`."""
+    (program,) = PODS[name]["containers"]
+    found = dict(COMMON) if "envFrom" in program else {}
+    return found | {one["name"]: one.get("value", f"{name}-0") for one in program["env"]}
+
+
+@pytest.mark.parametrize("version", ["1.31", kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("name", OBJECTS)
+def test_given_an_object_then_the_api_takes_it(name: str, version: str) -> None:
+    kubernetes_validate.validate(OBJECTS[name], version, strict=True)
+
+
+def test_given_an_object_with_a_field_that_is_none_then_the_api_does_not_take_it() -> None:
+    wrong = yaml.safe_load(yaml.safe_dump(OBJECTS["worker: StatefulSet worker"]))
+    wrong["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_given_the_kustomization_then_it_has_each_file_but_the_look_that_a_person_makes() -> None:
+    there = {file.name for file in FOLDER.glob("*.yaml")} - {"kustomization.yaml", "witness-first.yaml"}
+    assert {*KUSTOMIZATION["resources"]} == there
+    assert KUSTOMIZATION["configMapGenerator"] == [{"name": "settings", "envs": ["settings.env"]}]
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not here")
+def test_given_kubectl_then_it_builds_the_whole_with_the_names_that_pods_ask_for() -> None:
+    done = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    built = [*yaml.safe_load_all(done.stdout)]
+    assert len(built) == len([name for name in OBJECTS if not name.startswith("witness-first")]) + 1
+    (settings,) = (one for one in built if one["kind"] == "ConfigMap")
+    assert settings["data"] == COMMON
+    for one in built:
+        if one["kind"] in ("StatefulSet", "Deployment"):
+            for program in one["spec"]["template"]["spec"]["containers"]:
+                assert program["image"].startswith("registry.example/direct-mail-gatekeeper:")
+                for source in program.get("envFrom", []):
+                    assert source["configMapRef"]["name"] == settings["metadata"]["name"]
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_given_a_pod_then_its_call_and_its_settings_exist(name: str) -> None:
+    (program,) = PODS[name]["containers"]
+    read_call(program["args"])
+    given = environment(name)
+    for variable, value in given.items():
+        field = variable.removeprefix("GATEKEEPER_").lower()
+        if field != "lang":
+            assert field in Settings.model_fields, variable
+            Settings.model_validate({field: value})
+    assert given["GATEKEEPER_KEYS"] == "/home/gatekeeper/held/files"
+    assert ("GATEKEEPER_BROKER" in given) == (TEMPLATES[name]["metadata"]["labels"].get("gatekeeper/kafka") == "yes")
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_given_a_pod_then_there_is_nothing_to_gain_in_it(name: str) -> None:
+    pod = PODS[name]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for program in [*pod["initContainers"], *pod["containers"]]:
+        closed = program["securityContext"]
+        assert closed["readOnlyRootFilesystem"]
+        assert not closed["allowPrivilegeEscalation"]
+        assert closed["capabilities"] == {"drop": ["ALL"]}
+        assert program["resources"]["limits"]["memory"]
+        assert all("secretKeyRef" not in str(one) for one in program.get("env", [])), "a secret is a file"
+        assert {one["name"] for one in program["volumeMounts"]} <= volumes(name)
+        for variable, value in {one["name"]: str(one.get("value")) for one in program.get("env", [])}.items():
+            if value.startswith("/"):
+                assert value.startswith(tuple(f"{one['mountPath']}/" for one in program["volumeMounts"])), variable
+
+
+def volumes(name: str) -> set[str]:
+    """Returns the names of a pod's volumes, those of its claims too."""
+    (whole,) = (one for one in OBJECTS.values() if one.get("spec", {}).get("template") is TEMPLATES[name])
+    claims = [one["metadata"]["name"] for one in whole["spec"].get("volumeClaimTemplates", [])]
+    return {one["name"] for one in PODS[name]["volumes"]} | {*claims}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_given_probes_then_they_ask_our_pages_where_they_are_served(name: str) -> None:
+    (program,) = PODS[name]["containers"]
+    (port,) = [one for one in program["ports"] if one["name"] in ("health", "http")]
+    assert port["containerPort"] == Settings.model_fields[PAGES[name]].default
+    asked = {kind: program[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
+    assert {one["port"] for one in asked.values()} == {port["name"]}
+    assert asked["startup"]["path"] == asked["liveness"]["path"] == "/healthz"
+    assert asked["readiness"]["path"] == ("/healthz" if name == "console" else "/readyz")
+    host = PAGES[name].replace("port", "host").replace("webhooks", "http")
+    assert environment(name)[f"GATEKEEPER_{host.upper()}"] == "0.0.0.0"
+
+
+def test_given_the_workers_then_none_is_without_a_partition_and_one_at_a_time_may_go() -> None:
+    workers = OBJECTS["worker: StatefulSet worker"]["spec"]
+    assert 1 < workers["replicas"] <= int(COMMON["GATEKEEPER_PARTITIONS"])
+    assert OBJECTS["worker: PodDisruptionBudget worker"]["spec"]["maxUnavailable"] == 1
+    assert PODS["worker"]["terminationGracePeriodSeconds"] > 30
+
+
+@pytest.mark.parametrize("name", ["console", "sealer", "witness", "webhooks"])
+def test_given_a_part_that_may_run_once_then_no_second_one_starts_beside_it(name: str) -> None:
+    (whole,) = (one for one in OBJECTS.values() if one.get("spec", {}).get("template") is TEMPLATES[name])
+    assert whole["spec"]["replicas"] == 1
+    assert whole["kind"] == "StatefulSet" or whole["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_given_the_policies_then_nothing_passes_that_is_not_named_and_each_names_pods_and_ports_that_are_there() -> (
+    None
+):
+    policies = [one["spec"] for one in OBJECTS.values() if one["kind"] == "NetworkPolicy"]
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
+    ports = {port["name"] for pod in PODS.values() for one in pod["containers"] for port in one.get("ports", [])}
+    parts = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in TEMPLATES.values()}
+    for policy in policies:
+        named = policy["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/component")
+        assert named is None or named in parts
+        for rule in policy.get("ingress", []):
+            assert rule["from"]
+            assert {port["port"] for port in rule["ports"]} <= ports
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_given_a_secret_s_files_as_kubernetes_lays_them_then_the_pod_makes_files_of_them_that_we_take(
+    name: str, tmp_path: Path
+) -> None:
+    """Kubernetes lays links to files that the pod's group may read, and such keys we refuse."""
+    laid, held = tmp_path / "given/..2026", tmp_path / "held"
+    (tmp_path / "given").mkdir(mode=0o755)
+    laid.mkdir(mode=0o700)
+    held.mkdir()
+    held.chmod(0o2777)
+    Keys(laid).make("token", name="x")
+    (laid / "users.json").write_text("{}")
+    for file in [*laid.iterdir()]:
+        file.chmod(0o440)
+        (tmp_path / "given" / file.name).symlink_to(f"..2026/{file.name}")
+    with pytest.raises(UsageError, match="440"):
+        Keys(tmp_path / "given").tokens()
+    (first, *_) = PODS[name]["initContainers"]
+    program, *words = (
+        word.replace("/held", str(held)).replace("/given", str(tmp_path / "given")) for word in first["command"]
+    )
+    for _ in range(2):
+        subprocess.run([program, *words], check=True, env={"PATH": os.environ["PATH"]})
+    files = {file.name: file.stat().st_mode & 0o777 for file in (held / "files").iterdir()}
+    assert files == {"token-1.key": 0o400, "users.json": 0o400}
+    assert (held / "files").stat().st_mode & 0o777 == 0o700
+    assert Keys(held / "files").tokens().keys() == {1}
