@@ -8,14 +8,17 @@ import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
+from time import monotonic
 from typing import Any, cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gatekeeper.connections import Connections
 from gatekeeper.errors import UnavailableError
+from gatekeeper.metrics import REQUEST_TIME, REQUESTS
+from gatekeeper.metrics_page import Metrics
 
 CLOSE_SECONDS = 2
 MAX_CONNECTIONS = 256
@@ -39,6 +42,29 @@ def listening(host: str, port: int) -> socket.socket:
 def address(found: socket.socket, host: str, *, scheme: str = "http") -> str:
     """The address of a socket that listens on this host."""
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{found.getsockname()[1]}/"
+
+
+class MeasuredRequests:
+    """ASGI middleware that counts the requests answered, by the template of their path. It stands outside of an app."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, and measures until the first byte of its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = monotonic()
+
+        async def measured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "other")
+                self._metrics.count(REQUESTS, route, f"{message['status'] // 100}xx")
+                self._metrics.observe(REQUEST_TIME, monotonic() - began, route)
+            await send(message)
+
+        await self._app(scope, receive, measured)
 
 
 class Server(uvicorn.Server):

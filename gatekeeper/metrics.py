@@ -1,32 +1,36 @@
-"""The metrics of all processes: one list of names with units and meanings, shown in the text form of Prometheus.
+"""The metrics of all processes: one list of names with units, meanings and labels.
 
-Labels are bounded: verdicts, codes, topics, partitions. None of them names a person, a campaign or a list.
+Labels are bounded: verdicts, codes, topics, partitions, routes, endpoints of a file. None of them names a person, a
+campaign or a list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""The media type of a page."""
 LATENCIES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
 """Bounds of a histogram's buckets, in seconds."""
+Process = Literal["worker", "supervisor", "serve", "console", "seal", "witness", "webhooks"]
+"""The processes with a page, by command. `supervisor` is `worker --processes`; its page has those of its workers."""
+Labels = tuple[str, ...]
 
 
 class Metric(NamedTuple):
-    """A metric: its name with its unit, what it says, and its labels. A counter's samples end with `_total`."""
+    """A metric: its name with its unit, what it says, and its labels. A counter's samples end with `_total`.
+
+    `of`: the processes whose pages have it.
+    """
 
     kind: Literal["counter", "gauge", "histogram"]
     name: str
     help: str
-    labels: tuple[str, ...] = ()
+    labels: Labels = ()
+    of: tuple[Process, ...] = ("worker",)
+
+
+Values = Mapping[Metric, Mapping[Labels, float]]
+"""Values of gauges and counters by labels; those of a metric without labels stand at `()`."""
 
 
 SENDS_DECIDED = Metric(
@@ -54,15 +58,21 @@ SENDS_LAG = Metric("gauge", "gatekeeper_sends_lag_records", "Sends published and
 SENDS_LAG_SECONDS = Metric(
     "gauge", "gatekeeper_sends_lag_seconds", "Age of the oldest send that waits in the worker.", ("partition",)
 )
-FACTS_APPLIED = Metric("counter", "gatekeeper_facts_applied", "Facts applied since the start.", ("topic",))
+FACTS_APPLIED = Metric(
+    "counter", "gatekeeper_facts_applied", "Facts applied since the start.", ("topic",), ("worker", "serve")
+)
 FACTS_AGE = Metric(
-    "gauge", "gatekeeper_facts_age_seconds", "Seconds since all acknowledged facts were known to be applied."
+    "gauge",
+    "gatekeeper_facts_age_seconds",
+    "Seconds since all acknowledged facts were known to be applied.",
+    of=("worker", "serve"),
 )
 FACT_EFFECT = Metric(
     "histogram",
     "gatekeeper_fact_effect_seconds",
     "Seconds from a fact's timestamp on the broker until it binds. Withdrawals are on `consents` and `suppressions`.",
     ("topic",),
+    ("worker", "serve"),
 )
 FACTS_UNREADABLE = Metric("gauge", "gatekeeper_facts_unreadable", "Unreadable facts that nobody has resolved.")
 PEOPLE = Metric("gauge", "gatekeeper_people", "People of whom facts are known.")
@@ -83,81 +93,130 @@ LEDGER_PEOPLE = Metric(
     "gauge", "gatekeeper_ledger_people", "People with entries in the ledger of a partition.", ("partition",)
 )
 CLOCK_OFF = Metric("gauge", "gatekeeper_clock_off_seconds", "Seconds by which the clock differs from the broker's.")
-READY = Metric("gauge", "gatekeeper_ready", "1 while /readyz answers 200.")
+READY = Metric("gauge", "gatekeeper_ready", "1 while /readyz answers 200.", of=("worker", "webhooks"))
+PROCESS_RESTARTS = Metric(
+    "counter",
+    "gatekeeper_process_restarts",
+    "Starts of a process after it ended. `cause`: `silent` without a sign of life. By exit code `unavailable` (3),"
+    " `incomplete` (5), `restart` (70), `stopped` (0), else `fault`.",
+    ("cause",),
+    ("supervisor",),
+)
+REQUESTS = Metric(
+    "counter",
+    "gatekeeper_requests",
+    "Requests answered. `route`: the path's template, `other` for one that nothing answers. `status`: `2xx` and so on.",
+    ("route", "status"),
+    ("serve", "console"),
+)
+REQUEST_TIME = Metric(
+    "histogram",
+    "gatekeeper_request_seconds",
+    "Seconds from a request to the beginning of its answer. A caller may ask to wait.",
+    ("route",),
+    ("serve", "console"),
+)
+REQUESTS_REFUSED = Metric(
+    "counter",
+    "gatekeeper_requests_refused",
+    "Requests that were not done, by the name of the problem. Limits are `too_fast`, `too_many_under_way` and"
+    " `too_many_at_once`.",
+    ("problem",),
+    ("serve",),
+)
+EVALUATIONS = Metric(
+    "counter",
+    "gatekeeper_evaluations",
+    "Questions answered. `decision`: `true` or `false`. `reason`: the primary code, empty for a clear one, `invalid` if"
+    " the question is wrong.",
+    ("decision", "reason"),
+    ("serve",),
+)
+REVIEW_ITEMS = Metric(
+    "gauge",
+    "gatekeeper_review_items",
+    "Items that wait in the review queue, by the time until the end of the mail date: `overdue`, `1d`, `3d`, `7d`,"
+    " `later`, or `unknown`.",
+    ("due",),
+    ("console",),
+)
+REVIEW_CAUSES = Metric(
+    "gauge",
+    "gatekeeper_review_causes",
+    "Items that wait in the review queue, by primary code; `other` for a code that this release does not know.",
+    ("reason",),
+    ("console",),
+)
+MODEL_AGE = Metric(
+    "gauge",
+    "gatekeeper_read_model_age_seconds",
+    "Seconds since the instant up to which the console's pages are known to be current.",
+    of=("console",),
+)
+SEAL_AGE = Metric(
+    "gauge", "gatekeeper_seal_age_seconds", "Seconds since the newest checkpoint was sealed.", of=("seal", "witness")
+)
+LOG_ENTRIES = Metric(
+    "gauge", "gatekeeper_log_entries", "Entries of the sealed log under its newest checkpoint.", of=("seal", "witness")
+)
+MANIFESTS_UNSEALED = Metric(
+    "gauge", "gatekeeper_manifests_unsealed", "Manifests that were read and are not sealed yet.", of=("seal",)
+)
+SEALING_HELD = Metric(
+    "gauge",
+    "gatekeeper_sealing_held",
+    "1 for each partition whose sealing waits for a person.",
+    ("partition",),
+    ("seal", "witness"),
+)
+SEAL_FINDINGS = Metric(
+    "counter",
+    "gatekeeper_seal_findings",
+    "Manifests that could not be sealed as they are, by finding; `uncovered` is a finding of a coverage check.",
+    ("finding",),
+    ("seal",),
+)
+WITNESSED_AGE = Metric(
+    "gauge",
+    "gatekeeper_witnessed_age_seconds",
+    "Seconds since the newest checkpoint with a witness was cosigned.",
+    of=("seal", "witness"),
+)
+WITNESSED_ENTRIES = Metric(
+    "gauge",
+    "gatekeeper_witnessed_entries",
+    "Entries under the newest checkpoint that a witness cosigned.",
+    of=("seal", "witness"),
+)
+WITNESS_LOOK_AGE = Metric(
+    "gauge",
+    "gatekeeper_witness_look_age_seconds",
+    "Seconds since this witness last found that the log only grew.",
+    of=("witness",),
+)
+WEBHOOKS_WAITING = Metric(
+    "gauge",
+    "gatekeeper_webhooks_waiting",
+    "Events that an endpoint has not taken, by type.",
+    ("endpoint", "type"),
+    ("webhooks",),
+)
+WEBHOOKS_OLDEST = Metric(
+    "gauge",
+    "gatekeeper_webhooks_oldest_seconds",
+    "Age of the oldest event that waits for an endpoint.",
+    ("endpoint",),
+    ("webhooks",),
+)
+WEBHOOKS_DEAD = Metric(
+    "gauge", "gatekeeper_webhooks_dead_letters", "Dead letters of an endpoint.", ("endpoint",), ("webhooks",)
+)
+WEBHOOKS_DELIVERED = Metric(
+    "counter", "gatekeeper_webhooks_delivered", "Events that an endpoint took.", ("endpoint",), ("webhooks",)
+)
+WEBHOOKS_FAILED = Metric(
+    "counter", "gatekeeper_webhooks_tries_failed", "Tries that an endpoint did not take.", ("endpoint",), ("webhooks",)
+)
 
 METRICS = tuple(one for one in list(globals().values()) if isinstance(one, Metric))
 """All metrics, beside those of the process itself (`process_…`)."""
-
-
-def joined(pages: Mapping[str, str]) -> bytes:
-    """The pages of several processes as one. Each sample gets a label `process` with the page's name."""
-    families = dict[str, Family]()
-    for process, page in pages.items():
-        for family in text_string_to_metric_families(page):
-            whole = families.setdefault(family.name, Family(family.name, family.documentation, family.type))
-            for sample in family.samples:
-                whole.add_sample(sample.name, {**sample.labels, "process": process}, sample.value)
-    registry = CollectorRegistry()
-    registry.register(_Read(families.values()))
-    return generate_latest(registry)
-
-
-class _Read(Collector):
-    """Families that were read from pages."""
-
-    def __init__(self, families: Iterable[Family]) -> None:
-        self._families = tuple(families)
-
-    def collect(self) -> Iterable[Family]:
-        return self._families
-
-
-class Metrics:
-    """The metrics of one process; its page shows those that were given a value."""
-
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._made: dict[str, Counter | Gauge | Histogram] = {}
-        ProcessCollector(registry=self._registry)
-
-    def count(self, metric: Metric, *labels: str, n: int = 1) -> None:
-        """Adds to a counter."""
-        found = self._of(metric)
-        assert isinstance(found, Counter)
-        (found.labels(*labels) if labels else found).inc(n)
-
-    def observe(self, metric: Metric, seconds: float, *labels: str) -> None:
-        """Adds a value to a histogram; one below 0, as of a clock that is off, counts as 0."""
-        found = self._of(metric)
-        assert isinstance(found, Histogram)
-        (found.labels(*labels) if labels else found).observe(max(0.0, seconds))
-
-    def set(self, metric: Metric, value: float) -> None:
-        """Sets a gauge without labels."""
-        found = self._of(metric)
-        assert isinstance(found, Gauge)
-        found.set(value)
-
-    def replace(self, metric: Metric, values: Mapping[tuple[str, ...], float]) -> None:
-        """Sets a gauge for these labels, and for no others any more."""
-        found = self._of(metric)
-        assert isinstance(found, Gauge)
-        found.clear()
-        for labels, value in values.items():
-            found.labels(*labels).set(value)
-
-    def page(self) -> bytes:
-        """The page that Prometheus reads."""
-        return generate_latest(self._registry)
-
-    def _of(self, metric: Metric) -> Counter | Gauge | Histogram:
-        found = self._made.get(metric.name)
-        if found is None:
-            found = self._made[metric.name] = self._new(metric)
-        return found
-
-    def _new(self, metric: Metric) -> Counter | Gauge | Histogram:
-        if metric.kind == "histogram":
-            return Histogram(metric.name, metric.help, metric.labels, registry=self._registry, buckets=LATENCIES)
-        made = Counter if metric.kind == "counter" else Gauge
-        return made(metric.name, metric.help, metric.labels, registry=self._registry)

@@ -32,6 +32,7 @@ APART = {f"{PREFIX}LANG": "", f"{PREFIX}JARS": "~/.cache/gatekeeper/jars", "MAVE
 SECRETS = ("sasl_password_file", "user_key", "console_key", "serve_certificate_key")
 """Settings that name the file of a secret."""
 MASK = "***"
+_PLACE = re.compile(r"([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _ADDRESS = r"^(https://[a-z0-9.\-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)?$"
 
 
@@ -45,6 +46,12 @@ def _networks(value: str) -> str:
             ip_network(part)
         except ValueError:
             raise PydanticCustomError("networks", "no address or network") from None
+    return value
+
+
+def _place(value: str) -> str:
+    if value and not (_PLACE.fullmatch(value) and int(value.rpartition(":")[2]) < 1 << 16):
+        raise PydanticCustomError("host_port", "no host and port")
     return value
 
 
@@ -131,6 +138,9 @@ class Settings(BaseSettings):
     )
     webhooks_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8649, description="port of its /healthz and /readyz, on GATEKEEPER_HTTP_HOST; 0 takes a free one"
+    )
+    metrics: Annotated[str, AfterValidator(_place)] = Field(
+        "", description="host:port of /metrics of console, serve, seal, witness and webhooks; empty: none"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
 

@@ -45,6 +45,8 @@ class Feed(threading.Thread):
     def __init__(self, settings: Settings, model: Model, signal: ChangeSignal) -> None:
         super().__init__(name="console-feed", daemon=True)
         self.progress = Progress()
+        self.current_at = 0
+        """Milliseconds since the epoch up to which the model has all records, as far as is known; 0 before that."""
         self._settings = settings
         self._model = model
         self._signal = signal
@@ -81,12 +83,16 @@ class Feed(threading.Thread):
             by_topic: dict[str, dict[int, int]] = {}
             for (topic, number), offset in starts.items():
                 by_topic.setdefault(topic, {})[number] = offset
-            forgotten = 0.0
+            forgotten, asked = 0.0, int(time() * 1000)
             for records in reader.following(by_topic, seconds=TICK_SECONDS):
                 if self._over.is_set() or self._model.lost:
                     return
                 if records:
                     self._model.take(records)
+                if self.progress.ready:
+                    # nothing came: all of before that is there; else what came is, and all that is older
+                    self.current_at = max(self.current_at, min((one.timestamp for one in records), default=asked))
+                asked = int(time() * 1000)
                 self._model.scrub()
                 reached = reader.reached() if not self.progress.ready else {}
                 if reached:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gatekeeper import http_server
+from gatekeeper import http_server, metrics_server
+from gatekeeper.console import queue_metrics
 from gatekeeper.console.app import create_app
 from gatekeeper.console.users import Users
 from gatekeeper.errors import UsageError
@@ -28,9 +29,12 @@ def serve(
     host, port = settings.console_host, settings.console_port
     if users is None and provider is None and host not in LOOPBACK:
         raise UsageError("error.console_open", host=host)
+    metrics = metrics_server.measured(settings)
     with Reader(settings) as reader:
         reader.ends("review")  # report an unreachable broker before anybody opens a page
     with http_server.listening(host, port) as found:
         url = http_server.address(found, host)
         app = create_app(settings, users=users, provider=provider)
-        http_server.Server(app, lambda: started(url), proxies=settings.proxies).run(sockets=[found])
+        metrics.find(lambda: queue_metrics.values(app.state.console))
+        counted = http_server.MeasuredRequests(app, metrics)
+        http_server.Server(counted, lambda: started(url), proxies=settings.proxies).run(sockets=[found])

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gatekeeper.deciding.answer import answer
 from gatekeeper.engine.evaluation import Moment
+from gatekeeper.metrics import EVALUATIONS
 from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
 from gatekeeper.service.request_lines import one
@@ -177,8 +178,10 @@ def _answered(
     positions, found = parts.live.facts.positions(), list[dict[str, Any]]()
     for asked in questions:
         found.append(judged(now, asked, positions=positions))
-        verdict = found[-1]["context"].get("verdict", "invalid")
+        decision, context = found[-1]["decision"], found[-1]["context"]
+        verdict, reason = context.get("verdict", "invalid"), context.get("primary", "invalid")
         parts.evaluations[verdict] = parts.evaluations.get(verdict, 0) + 1
+        parts.metrics.count(EVALUATIONS, str(decision).lower(), reason or "")
         if found[-1]["decision"] is end:
             break
     return found

@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 
 from gatekeeper.engine.failures import fingerprint, frames
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.metrics import REQUESTS_REFUSED
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.service.answer_models import ProblemAnswer
 from gatekeeper.texts import Language, text, wrong
 
@@ -60,19 +62,26 @@ class Detail(NamedTuple):
     error: Mapping[str, Any]
 
 
-def handle(app: FastAPI) -> None:
-    """Makes an app answer every error as a problem; none shows a detail of an unexpected error."""
+def handle(app: FastAPI, metrics: Metrics) -> None:
+    """Makes an app answer every error as a problem, and count it; none shows a detail of an unexpected error."""
+
+    def told(_: Request, error: Exception) -> JSONResponse:
+        answer, name = _told(error)
+        metrics.count(REQUESTS_REFUSED, name)
+        return answer
+
     for kind in (Problem, GatekeeperError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, _told)
+        app.add_exception_handler(kind, told)
 
 
-def _told(request: Request, error: Exception) -> JSONResponse:
+def _told(error: Exception) -> tuple[JSONResponse, str]:
+    """The answer to an error, and the name of the problem."""
     if isinstance(error, GatekeeperError):
         said = {lang: text(error.key, lang, **error.values) for lang in LANGUAGES}
-        body = _body(error.http_status, error.key.rpartition(".")[2], said)
-        return JSONResponse(body, error.http_status, media_type=MEDIA)
+        name = error.key.rpartition(".")[2]
+        return JSONResponse(_body(error.http_status, name, said), error.http_status, media_type=MEDIA), name
     found = error if isinstance(error, Problem) else _of_others(error)
-    return JSONResponse(found.body, found.status, headers=found.headers, media_type=MEDIA)
+    return JSONResponse(found.body, found.status, headers=found.headers, media_type=MEDIA), found.name
 
 
 def _of_others(error: Exception) -> Problem:

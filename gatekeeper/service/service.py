@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import ssl
 import sys
@@ -16,10 +17,12 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatekeeper import http_server, times
+from gatekeeper import http_server, metrics_server, times
 from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
+from gatekeeper.metrics import FACTS_AGE, Values
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.service import problem
 from gatekeeper.service.callers import Callers
 from gatekeeper.service.openapi import paths
@@ -45,13 +48,15 @@ def serve(settings: Settings, *, release: str, started: Callable[[str, bool], No
     if callers.open and host not in LOOPBACK:
         raise UsageError("error.serve_open", host=host)
     tls = _tls(settings)
+    metrics = metrics_server.measured(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn stops in order, and then raises the signal again
     with Reader(settings) as reader:
         reader.ends("audit")  # report an unreachable broker before anybody calls
     with http_server.listening(host, port) as found:
         url = http_server.address(found, host, scheme="https" if tls else "http")
-        app = create_app(settings, callers, release=release)
-        http_server.Server(app, lambda: started(url, callers.open), tls=tls).run(sockets=[found])
+        app = create_app(settings, callers, release=release, metrics=metrics)
+        counted = http_server.MeasuredRequests(app, metrics)
+        http_server.Server(counted, lambda: started(url, callers.open), tls=tls).run(sockets=[found])
 
 
 def create_app(
@@ -60,15 +65,22 @@ def create_app(
     *,
     release: str,
     on_failure: Callable[[BaseException], None] = fail,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
-    """The application, which connects when it starts. `on_failure`: called with any error that ends its reading."""
+    """The application, which connects when it starts. `on_failure`: called with any error that ends its reading.
+
+    `metrics`: those of the process; without them, they are shown nowhere.
+    """
+    measured = metrics or Metrics()
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         try:
             kept = await asyncio.to_thread(KeptFacts.of, settings, Faults()) if settings.data else None
-            app.state.parts = ServiceParts(LiveState(settings, kept=kept), callers, settings.serve_url)
-            await app.state.parts.live.start(on_failure)
+            live = LiveState(settings, kept=kept, measured=measured)
+            app.state.parts = ServiceParts(live, callers, settings.serve_url, metrics=measured)
+            await live.start(on_failure)
+            measured.find(lambda: _ages(live))
         except Exception as error:
             on_failure(error)
             raise
@@ -76,7 +88,7 @@ def create_app(
         await app.state.parts.live.stop()
 
     app = paths(release, lifespan=life)
-    problem.handle(app)
+    problem.handle(app, measured)
     app.add_middleware(Threshold, alone=callers.open)
 
     @app.get("/healthz", include_in_schema=False)
@@ -93,6 +105,11 @@ def create_app(
         return JSONResponse(found, 200 if live.ready else 503)
 
     return app
+
+
+def _ages(live: LiveState) -> Values:
+    """The metrics of the facts' age; any thread may ask."""
+    return {FACTS_AGE: {(): (live.clock.now() - live.facts.as_of) / 1000 if live.facts.as_of else math.inf}}
 
 
 class Threshold:

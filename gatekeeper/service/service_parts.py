@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.service.callers import Callers
 from gatekeeper.service.problem import Problem
 from schemas.topics import FACT_TOPICS
@@ -35,6 +36,7 @@ class ServiceParts:
     callers: Callers
     url: str = ""
     evaluations: dict[str, int] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
     pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES))
 
 

@@ -10,6 +10,8 @@ from typing import Protocol, TypeVar
 import structlog
 
 from gatekeeper.errors import UnavailableError
+from gatekeeper.metrics import WEBHOOKS_DELIVERED, WEBHOOKS_FAILED
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.webhooks.delivery import GONE, Answer
 from gatekeeper.webhooks.outbox import Outbox, Owed
 from gatekeeper.webhooks.retries import pause
@@ -30,12 +32,22 @@ class Post(Protocol):
 
 
 class Lane:
-    """Delivers to one endpoint. `clock`: milliseconds since the epoch; `chance`: a new number from 0 to 1 each time."""
+    """Delivers to one endpoint, and counts that in `metrics`.
+
+    `clock`: milliseconds since the epoch; `chance`: a new number from 0 to 1 each time.
+    """
 
     def __init__(
-        self, endpoint: str, outbox: Outbox, post: Post, *, clock: Callable[[], int], chance: Callable[[], float]
+        self,
+        endpoint: str,
+        outbox: Outbox,
+        post: Post,
+        *,
+        clock: Callable[[], int],
+        chance: Callable[[], float],
+        metrics: Metrics,
     ) -> None:
-        self._endpoint, self._outbox, self._post = endpoint, outbox, post
+        self._endpoint, self._outbox, self._post, self._metrics = endpoint, outbox, post, metrics
         self._clock, self._chance = clock, chance
         self._failures = 0
         self._rests_until = 0
@@ -60,6 +72,7 @@ class Lane:
         answers = await asyncio.gather(*(self._post(one.id, one.body, now=now) for one in due))
         asked = 0.0
         for one, answer in zip(due, answers, strict=True):
+            self._metrics.count(WEBHOOKS_DELIVERED if answer.delivered else WEBHOOKS_FAILED, self._endpoint)
             if answer.delivered:
                 await self._noted(partial(outbox.delivered, one))
             elif answer.said == GONE:

@@ -56,7 +56,7 @@ class Backlog:
     """The state of one endpoint. `waiting`: events to deliver; `tried`: those of them that failed before.
 
     `oldest`: since when one waits; `answer`: that of its last try. `dead`: dead letters. `gone`: since when it answers
-    410. Times are in milliseconds.
+    410. Times are in milliseconds. `types`: of what waits, with their numbers.
     """
 
     waiting: int
@@ -65,6 +65,7 @@ class Backlog:
     answer: str | None
     dead: int
     gone: int | None
+    types: dict[str, int]
 
 
 def event_id(kind: str, *fact: object) -> str:
@@ -209,15 +210,18 @@ class Outbox(OutboxFile):
     def backlog(self, endpoint: str) -> Backlog:
         """The state of an endpoint."""
         with self.disk():
-            waiting, tried = self.db.execute(
-                "SELECT count(*), total(tries > 0) FROM owed WHERE endpoint = ?", (endpoint,)
-            ).fetchone()
+            owed = self.db.execute(
+                "SELECT type, count(*), total(tries > 0) FROM owed JOIN event ON number = event WHERE endpoint = ?"
+                " GROUP BY type",
+                (endpoint,),
+            ).fetchall()
             since, answer = self.db.execute(
                 "SELECT since, answer FROM owed WHERE endpoint = ? ORDER BY since LIMIT 1", (endpoint,)
             ).fetchone() or (None, None)
             dead = self.db.execute("SELECT count(*) FROM dead WHERE endpoint = ?", (endpoint,)).fetchone()[0]
             gone = self.db.execute("SELECT at FROM gone WHERE endpoint = ?", (endpoint,)).fetchone()
-        return Backlog(waiting, int(tried), since, answer, dead, gone[0] if gone else None)
+        types, tried = {kind: n for kind, n, _ in owed}, sum(int(one) for *_, one in owed)
+        return Backlog(sum(types.values()), tried, since, answer, dead, gone[0] if gone else None, types)
 
     def forget(self, now: int, known: Sequence[str]) -> bool:
         """Deletes state of the past, old dead letters, and old events of endpoints that are not `known`.

@@ -14,8 +14,11 @@ from typing import Any
 
 import structlog
 
+from gatekeeper import metrics_server
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.errors import GatekeeperError, UnavailableError
+from gatekeeper.metrics import READY, WEBHOOKS_DEAD, WEBHOOKS_OLDEST, WEBHOOKS_WAITING, Values
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import Settings
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint
@@ -95,6 +98,11 @@ class Watcher(threading.Thread):
         if self._outbox.forget(now, [one.id for one in self._endpoints]):
             self._forgot_at = now
 
+    @property
+    def ready(self) -> bool:
+        """True if it found nothing left to read a short while ago."""
+        return self.is_alive() and now_ms() - self.read_at < LATE_MS
+
 
 class Backlogs:
     """The numbers of /readyz, counted in a thread and at most every TOLD_SECONDS, so that no lane waits for them."""
@@ -134,12 +142,14 @@ def run(
     Raises UnavailableError (3) if another process has the folder, the port is taken, or no broker answers at the start.
     Raises UsageError (2) for a folder of other topics.
     """
+    metrics = metrics_server.measured(settings)
     with AtomicStore(Path(settings.webhooks_data)).alone():
         with Reader(settings) as reader:
             reader.ends("recalls")  # report an unreachable broker at once
         watcher = Watcher(settings, endpoints, since=since)
+        metrics.find(lambda: _state(settings, endpoints, watcher))
         try:
-            number = asyncio.run(_deliver(settings, endpoints, watcher, started))
+            number = asyncio.run(_deliver(settings, endpoints, watcher, started, metrics))
         except GatekeeperError:
             raise
         except Exception as error:
@@ -148,8 +158,29 @@ def run(
         raise KeyboardInterrupt
 
 
+def _state(settings: Settings, endpoints: Sequence[Endpoint], watcher: Watcher) -> Values:
+    """The metrics of the queues; any thread may ask."""
+    now, outbox = now_ms(), Outbox(Path(settings.webhooks_data))
+    try:
+        found = {one.id: outbox.backlog(one.id) for one in endpoints}
+    finally:
+        outbox.close()
+    for one in endpoints:
+        found[one.id].types.update({kind: 0 for kind in one.events if kind not in found[one.id].types})
+    return {
+        READY: {(): float(watcher.ready)},
+        WEBHOOKS_WAITING: {(id_, kind): float(n) for id_, one in found.items() for kind, n in one.types.items()},
+        WEBHOOKS_OLDEST: {(id_,): (now - one.oldest) / 1000 for id_, one in found.items() if one.oldest is not None},
+        WEBHOOKS_DEAD: {(id_,): float(one.dead) for id_, one in found.items()},
+    }
+
+
 async def _deliver(
-    settings: Settings, endpoints: Sequence[Endpoint], watcher: Watcher, started: Callable[[int], None]
+    settings: Settings,
+    endpoints: Sequence[Endpoint],
+    watcher: Watcher,
+    started: Callable[[int], None],
+    metrics: Metrics,
 ) -> int:
     """Delivers until a signal comes, and returns its number; raises the error that ended watcher or lane."""
     loop = asyncio.get_running_loop()
@@ -160,15 +191,14 @@ async def _deliver(
     backlogs = Backlogs(Path(settings.webhooks_data), endpoints)
 
     async def readiness() -> Mapping[str, Any]:
-        ready = watcher.is_alive() and now_ms() - watcher.read_at < LATE_MS
-        return {"ready": ready, "endpoints": await backlogs.read()}
+        return {"ready": watcher.ready, "endpoints": await backlogs.read()}
 
     port = await serve_health(settings.model_copy(update={"http_port": settings.webhooks_port}), readiness)
     watcher.start()
     started(port)
     async with contextlib.AsyncExitStack() as opened:
         posts = {one.id: (await opened.enter_async_context(Deliverer(one))).post for one in endpoints}
-        lanes = [Lane(id_, outbox, post, clock=now_ms, chance=random) for id_, post in posts.items()]
+        lanes = [Lane(id_, outbox, post, clock=now_ms, chance=random, metrics=metrics) for id_, post in posts.items()]
         tasks = [asyncio.create_task(lane.run()) for lane in lanes]
         tasks.append(asyncio.create_task(asyncio.to_thread(watcher.join)))
         ended = asyncio.create_task(over.get())

@@ -58,7 +58,8 @@ class SealerCallbacks:
     """Callbacks for findings, checkpoints and sealed manifests.
 
     `covered`: a coverage check's findings, and its report's leaf. `unchecked`: the error of a check that failed.
-    `passed`: the error for which a file of a witness, or of a statement, is skipped.
+    `passed`: the error for which a file of a witness, or of a statement, is skipped. `unsealed`: the number of
+    manifests that were read and are not sealed yet, after each look.
     """
 
     finding: Callable[[ChainFinding], None]
@@ -67,6 +68,7 @@ class SealerCallbacks:
     covered: Callable[[list[Covered], int], None] = lambda found, leaf: None
     unchecked: Callable[[Exception], None] = lambda error: None
     passed: Callable[[GatekeeperError], None] = lambda error: None
+    unsealed: Callable[[int], None] = lambda count: None
 
 
 class Sealer:
@@ -215,6 +217,11 @@ class Sealer:
         self._told.taken()
 
     def _seal_in_time(self, heads: Reader, *, now: bool = False, once: bool = False) -> None:
+        self._seal(heads, now=now, once=once)
+        waiting = sum(map(len, self._waiting.values()))
+        self._told.unsealed(waiting + self._log.size - self._log.sealed.size)
+
+    def _seal(self, heads: Reader, *, now: bool, once: bool) -> None:
         if not now and monotonic() - self._sealed_at < self._seconds:
             return
         self._take_waiting(heads, once=once)

@@ -12,6 +12,7 @@ from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from streams.serving.decision_feed import DecisionFeed
@@ -34,11 +35,12 @@ LEDGER_SECONDS = 15.0
 class LiveState:
     """Facts, ledger and decisions of one system, and a writer to it.
 
-    `kept`: the facts on the disk; without it they are in memory. Call it in a running loop.
+    `kept`: the facts on the disk; without it they are in memory. `measured`: takes the metrics of the facts. Call it
+    in a running loop.
     Raises UsageError (2) for a policy or keys that cannot be loaded, or without a token key.
     """
 
-    def __init__(self, settings: Settings, *, kept: KeptFacts | None = None) -> None:
+    def __init__(self, settings: Settings, *, kept: KeptFacts | None = None, measured: Metrics | None = None) -> None:
         packs = load(settings.policy)
         if settings.max_lag is not None:
             packs = packs.with_max_lag(int(settings.max_lag * 1000))
@@ -48,7 +50,8 @@ class LiveState:
         self.settings = settings
         self.evaluator = Evaluator(packs, settings.mode, tokens=tokens, acts=settings.acts)
         self.clock, clients = Clock(), Clients(settings)
-        self.facts = Followers(settings, None if kept else FactStore(settings.group), clients, self.clock, kept)
+        store = None if kept else FactStore(settings.group)
+        self.facts = Followers(settings, store, clients, self.clock, kept, measured)
         self.ledger = LedgerCopy(settings, clients)
         self.decisions = DecisionFeed(settings, clients)
         self.results = ResultFeed(settings, clients)

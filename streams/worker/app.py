@@ -19,7 +19,7 @@ from gatekeeper.errors import RestartError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys, fingerprint
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.metrics import Metrics
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.settings import Settings
 from streams.client.connection import reached

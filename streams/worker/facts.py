@@ -20,7 +20,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper import metrics
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.metrics import Metrics
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import Settings
 from gatekeeper.tables import MemoryTables
 from schemas.record import Record, Refusal

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gatekeeper.connections import Connections
 from gatekeeper.errors import UnavailableError
-from gatekeeper.metrics import CONTENT_TYPE
+from gatekeeper.metrics_page import CONTENT_TYPE
 from gatekeeper.settings import Settings
 
 MAX_CONNECTIONS = 64

@@ -19,7 +19,7 @@ from multiprocessing.context import ForkProcess
 
 import structlog
 
-from gatekeeper.errors import IntegrityError, RestartError, UsageError
+from gatekeeper.errors import IncompleteError, IntegrityError, RestartError, UnavailableError, UsageError
 from streams.worker.end import fail
 
 log = structlog.get_logger(__name__)
@@ -34,15 +34,26 @@ LOOK_SECONDS = 1.0
 _SIGN_SECONDS = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM)
 _STOPPED = (0, 130, -signal.SIGTERM)
+_NAMES = {
+    UnavailableError.exit_code: "unavailable",
+    IncompleteError.exit_code: "incomplete",
+    RestartError.exit_code: "restart",
+    **dict.fromkeys(_STOPPED, "stopped"),
+}
+CAUSES = ("silent", *dict.fromkeys(_NAMES.values()), "fault")
+"""Causes of a start after an end: no sign of life, the name of the exit code, or anything else."""
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class Signs:
-    """Memory that forked processes share: their signs of life, their ids, and the exit codes of those that ended."""
+    """Memory that forked processes share: their signs of life, their ids, exit codes, and restarts by cause."""
 
     def __init__(self, count: int) -> None:
-        numbers = memoryview(mmap.mmap(-1, 3 * 8 * count)).cast("d")
-        self._given, self._pids, self._codes = numbers[:count], numbers[count : 2 * count], numbers[2 * count :]
+        numbers = memoryview(mmap.mmap(-1, (3 + len(CAUSES)) * 8 * count)).cast("d")
+        self._given, self._pids, self._codes, *restarts = (
+            numbers[first * count : (first + 1) * count] for first in range(3 + len(CAUSES))
+        )
+        self._restarts = dict(zip(CAUSES, restarts, strict=True))
         for number in range(count):
             self._codes[number] = float("nan")
 
@@ -63,6 +74,14 @@ class Signs:
         """Notes that a process ended, with this exit code."""
         self._given[number], self._pids[number], self._codes[number] = 0.0, 0.0, code
 
+    def restarted(self, number: int, cause: str) -> None:
+        """Notes that a process ended for this cause, and is started again."""
+        self._restarts[cause][number] += 1
+
+    def restarts(self, number: int) -> dict[str, int]:
+        """The numbers of starts of a process after it ended, by cause; causes that never came are left out."""
+        return {cause: int(found[number]) for cause, found in self._restarts.items() if found[number]}
+
     def pid(self, number: int) -> int | None:
         """The id of a process, None while it does not run."""
         return int(self._pids[number]) or None
@@ -80,6 +99,7 @@ class _Child:
         self.number, self._work, self._signs = number, work, signs
         self._process: ForkProcess | None = None
         self._began = self._again_at = self._sign = self._silent = 0.0
+        self._killed = False
         self.pause = 0.0
         """Seconds between the last end and the next start."""
 
@@ -95,7 +115,7 @@ class _Child:
         self._process = get_context("fork").Process(target=_begun, args=(self._work, os.getpid()), daemon=True)
         self._process.start()
         self._signs.began(self.number, self._process.pid or 0)
-        self._began, self._sign, self._silent = now, 0.0, 0.0
+        self._began, self._sign, self._silent, self._killed = now, 0.0, 0.0, False
 
     def stop(self) -> None:
         """Asks the process to end."""
@@ -111,6 +131,10 @@ class _Child:
         self._signs.ended(self.number, code)
         return code
 
+    def cause(self, code: int) -> str:
+        """The cause of the last end, one of CAUSES."""
+        return "silent" if self._killed else _NAMES.get(code, "fault")
+
     def watch(self, seconds: float) -> None:
         """Kills the process if it has given no sign of life for too long. `seconds`: since the last look."""
         sign = self._signs.last(self.number)
@@ -122,6 +146,7 @@ class _Child:
             if self._silent > SILENT_SECONDS:
                 log.error("process_silent", process=self.number, seconds=round(self._silent))
                 self._process.kill()
+                self._killed = True
 
 
 def pause(before: float, *, lived: float) -> float:
@@ -148,6 +173,8 @@ def supervise(works: Sequence[Callable[[], None]], signs: Signs) -> int:
                 again = child.pause if ending is None and code not in FINAL else None
                 tell = log.info if again is None else log.warning
                 tell("process_ended", process=child.number, code=code, seconds=again)
+                if again is not None:
+                    signs.restarted(child.number, child.cause(code))
                 if ending is None and code in FINAL:
                     ending = code
                     _stop(children)

@@ -9,7 +9,7 @@ from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine import signers
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.sends import Judge
-from gatekeeper.metrics import Metrics
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings

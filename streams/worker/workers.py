@@ -15,7 +15,8 @@ import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from gatekeeper import log as logs
-from gatekeeper.metrics import joined
+from gatekeeper.metrics import PROCESS_RESTARTS
+from gatekeeper.metrics_page import joined, page
 from gatekeeper.settings import Settings
 from streams.worker import process
 from streams.worker.health import BACKLOG, listen, port_of, serve_health
@@ -36,13 +37,13 @@ def run(settings: Settings, count: int) -> int:
     The member id of each is GATEKEEPER_WORKER with a dot and its number, from 0 on.
     Raises UnavailableError (3) if it cannot listen.
     """
-    page = asyncio.run(listen(settings))
+    listening = asyncio.run(listen(settings))
     own = [socket.create_server((LOOPBACK, 0), backlog=BACKLOG) for _ in range(count)]
     signs = Signs(count + 1)
     works = [partial(_work, settings, signs, number, one) for number, one in enumerate(own)]
     ports = [port_of([one]) for one in own]
-    log.info("workers_started", n=count, port=port_of(page))
-    return supervise([*works, partial(_answer, signs, page, ports, settings)], signs)
+    log.info("workers_started", n=count, port=port_of(listening))
+    return supervise([*works, partial(_answer, signs, listening, ports, settings)], signs)
 
 
 def _work(settings: Settings, signs: Signs, number: int, listening: socket.socket) -> None:
@@ -51,7 +52,7 @@ def _work(settings: Settings, signs: Signs, number: int, listening: socket.socke
     process.run(named, listening=[listening], begin=partial(signs.give, number))
 
 
-def _answer(signs: Signs, page: Sequence[socket.socket], ports: Sequence[int], settings: Settings) -> None:
+def _answer(signs: Signs, listening: Sequence[socket.socket], ports: Sequence[int], settings: Settings) -> None:
     """Answers the health page for all workers; its own number is the one after theirs."""
 
     async def answered() -> None:
@@ -63,7 +64,8 @@ def _answer(signs: Signs, page: Sequence[socket.socket], ports: Sequence[int], s
                 numbers = range(len(ports))
                 return summed(answers, [*map(signs.pid, numbers)], [*map(signs.code, numbers)])
 
-            await serve_health(settings, readiness, metrics=partial(joined_metrics, session, ports), listening=page)
+            measured = partial(joined_metrics, session, ports, signs)
+            await serve_health(settings, readiness, metrics=measured, listening=listening)
             await asyncio.Event().wait()
 
     logs.configure(settings.log_level, process=len(ports))
@@ -80,10 +82,19 @@ async def _asked(session: ClientSession, port: int) -> dict[str, Any] | None:
         return None
 
 
-async def joined_metrics(session: ClientSession, ports: Sequence[int]) -> bytes:
-    """The metrics of the workers on these ports as one page; a worker that does not answer is left out."""
+async def joined_metrics(session: ClientSession, ports: Sequence[int], signs: Signs) -> bytes:
+    """The metrics of the workers on these ports as one page, with their restarts.
+
+    A worker that does not answer is left out, but for its restarts.
+    """
     pages = await asyncio.gather(*(_read(session, port) for port in ports))
-    return joined({str(number): one for number, one in enumerate(pages) if one is not None})
+    answered = [(str(number), one) for number, one in enumerate(pages) if one is not None]
+    return joined([*answered, *((str(number), _restarts(signs, number)) for number in range(len(ports) + 1))])
+
+
+def _restarts(signs: Signs, number: int) -> str:
+    """The page about a process that the supervisor knows."""
+    return page({PROCESS_RESTARTS: {(cause,): n for cause, n in signs.restarts(number).items()}}).decode()
 
 
 async def _read(session: ClientSession, port: int) -> str | None:

@@ -32,6 +32,8 @@ from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
 from tests.support.forked import Command
 from tests.support.manifests import SENDS, Writer
+from tests.support.own_metrics import ANYWHERE, own_metrics
+from tests.support.world import until
 
 HOUSE = Path(__file__).parents[2]
 
@@ -334,7 +336,7 @@ def test_given_nobody_at_the_address_then_3(run: Run, environment: Settings, key
 
 def beside(*words: str) -> Command:
     """Runs a verb beside the test."""
-    return Command(*words, env=os.environ | {"GATEKEEPER_LANG": "en"})
+    return Command(*words, env=os.environ | ANYWHERE | {"GATEKEEPER_LANG": "en"})
 
 
 def test_given_a_running_sealer_then_a_second_is_refused_and_the_first_ends_in_order(
@@ -346,6 +348,23 @@ def test_given_a_running_sealer_then_a_second_is_refused_and_the_first_ends_in_o
         assert "one writer only" in run("audit", "seal", "--once").says(3)
         first.terminate()
         assert first.wait(20) == 0
+
+
+def test_given_what_cannot_be_sealed_then_the_sealer_s_metrics_count_it_and_its_end_is_1(
+    system: System, writers: list[Writer], keys: Keys
+) -> None:
+    put(system, 0, writers[0].next())
+    with beside("audit", "seal") as first:
+        assert "sealed 1 " in first.line()
+        put(system, 0, (b"{}", "AAAA"))
+        finding = ("gatekeeper_seal_findings_total", "finding=unreadable")
+        until(lambda: own_metrics(first, "seal").get(finding), "it has read what cannot be sealed")
+        found = own_metrics(first, "seal")
+        assert (found[("gatekeeper_log_entries",)], found[("gatekeeper_manifests_unsealed",)]) == (1, 0)
+        assert 0 <= found[("gatekeeper_seal_age_seconds",)] < 60
+        assert ("gatekeeper_witnessed_entries",) not in found
+        first.terminate()
+        assert first.wait(20) == 1
 
 
 def test_given_a_full_disk_then_3_with_one_sentence_and_with_room_again_all_is_sealed(
@@ -430,6 +449,11 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
             if standing[0].note.signed(key):
                 break
             assert time.monotonic() < end, "the cosignature did not get into the checkpoint"
+        for process, name in ((sealer, "seal"), (w, "witness")):
+            found = own_metrics(process, name)
+            assert found[("gatekeeper_log_entries",)] == found[("gatekeeper_witnessed_entries",)] == 1
+            assert 0 <= found[("gatekeeper_witnessed_age_seconds",)] < 60
+        assert 0 <= found[("gatekeeper_witness_look_age_seconds",)] < 60
         w.terminate()
         assert w.wait(20) == 0
 

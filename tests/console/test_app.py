@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,7 +23,9 @@ from gatekeeper.console.users import Users
 from gatekeeper.settings import Settings
 from schemas.record import Record
 from streams.kafka.broker import Broker
-from tests.console.conftest import BROWSER, PASSWORD, Site, served
+from tests.console.conftest import BROWSER, PASSWORD, Site, day, served
+from tests.support.forked import Command
+from tests.support.own_metrics import ANYWHERE, own_metrics
 from tests.support.world import BACK_SOON, World, until
 
 
@@ -242,3 +245,23 @@ def test_threads_that_ask_at_once_then_each_is_answered(site: Site) -> None:
     for thread in threads:
         thread.join()
     assert found == [200] * 20
+
+
+def test_the_command_then_metrics_on_a_port_of_their_own_tell_of_pages_queue_and_model(
+    site: Site, tmp_path: Path
+) -> None:
+    site.withheld(2, mail_date=day(30))
+    ours = {"GATEKEEPER_CONSOLE_DATA": str(tmp_path), "GATEKEEPER_LANG": "en", "GATEKEEPER_USER_KEY": ""}
+    with Command("console", "--port", "0", "--json", env=os.environ | site.world.environment | ours | ANYWHERE) as run:
+        with httpx.Client(base_url=json.loads(run.line())["url"], headers=BROWSER) as client:
+            until(lambda: client.get("/healthz").json()["ready"], "a model")
+            assert client.get("/items", params={"recipient": "narumi"}).status_code == 200
+            assert client.get("/metrics").status_code == 404, "colleagues must not see it"
+        age = ("gatekeeper_read_model_age_seconds",)
+        until(lambda: 0 <= own_metrics(run, "console").get(age, -1) < 5, "the model is known to be current")
+        found = own_metrics(run, "console")
+        assert found[("gatekeeper_requests_total", "route=/items", "status=2xx")] == 1
+        assert found[("gatekeeper_request_seconds_count", "route=/items")] == 1
+        assert found[("gatekeeper_review_items", "due=later")] >= 2
+        assert found[("gatekeeper_review_causes", "reason=AGE_UNCERTAIN")] >= 2
+        assert not any("narumi" in label for key in found for label in key)

@@ -18,7 +18,7 @@ from gatekeeper.checkup import local
 from gatekeeper.cli import gatekeeper
 from gatekeeper.cli.decide import command
 from gatekeeper.knowledge import copies
-from gatekeeper.metrics import METRICS
+from gatekeeper.metrics import METRICS, Process
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report.evidence import ProvingLog
@@ -145,9 +145,12 @@ def test_headers_then_the_models_of_the_contract_have_each(house: Path) -> None:
     assert {field.alias or name for model in models for name, field in model.model_fields.items()} == written
 
 
-def test_metrics_then_the_page_has_each_with_its_kind_labels_and_meaning(table: Table) -> None:
+def test_metrics_then_the_page_has_each_with_its_kind_processes_labels_and_meaning(table: Table) -> None:
     told = [tuple(row) for row in table("docs/reference/metrics.md", "metric")]
-    assert told == [(one.name, one.kind, ", ".join(one.labels), one.help.replace("`", "")) for one in METRICS]
+    assert told == [
+        (one.name, one.kind, ", ".join(one.of), ", ".join(one.labels), one.help.replace("`", "")) for one in METRICS
+    ]
+    assert [name for name, *_ in table("docs/reference/metrics.md", "of")] == [*get_args(Process)]
 
 
 def test_dependencies_then_the_page_says_why_for_each(house: Path) -> None:

@@ -28,8 +28,10 @@ from streams.kafka import jars
 from streams.kafka.broker import Broker
 from streams.serving.result_pages import Cursor
 from tests.support import canaries
+from tests.support.forked import Command
 from tests.support.generated_client import generated
 from tests.support.invented import bare
+from tests.support.own_metrics import ANYWHERE, own_metrics
 from tests.support.service import (
     CONTRACT,
     NDJSON,
@@ -57,9 +59,14 @@ def world(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 
 
 @pytest.fixture(scope="module")
-def client(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with service(world, tmp_path_factory.mktemp("service")) as (_, client):
-        yield client
+def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Command, httpx.Client]]:
+    with service(world, tmp_path_factory.mktemp("service"), **ANYWHERE) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(served: tuple[Command, httpx.Client]) -> httpx.Client:
+    return served[1]
 
 
 def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the_gate_s(
@@ -101,6 +108,37 @@ def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the
     assert client.post("/access/v1/evaluation", json=question("new")).json()["decision"] is False
     last = client.post("/v1/sends", json=send_to("new", "last"), params={"wait": 60}).json()
     assert last["decision"]["verdict"] != "clear"
+
+
+def test_what_was_asked_and_refused_then_metrics_on_a_port_of_their_own_count_it(
+    world: World, served: tuple[Command, httpx.Client]
+) -> None:
+    process, client = served
+    before = own_metrics(process, "serve")
+    stated = client.post("/v1/facts/sources", json=source_of("counted")).json()["place"]
+    asked = {**question("counted"), "context": {"at_least": [stated]}}
+    reason = client.post("/access/v1/evaluation", json=asked).json()["context"]["primary"]
+    client.post("/access/v1/evaluation", json=question("r1"))
+    assert client.post("/access/v1/evaluation", json=question("r1", colour="red")).status_code == 400
+    assert client.get("/v1/campaigns/nobody/results").status_code in (200, 404)
+    assert client.get("/narumi").status_code == 404
+    assert client.get("/metrics").status_code == 404, "callers must not see it"
+    found = own_metrics(process, "serve")
+
+    def more(*key: str) -> float:
+        return found[key] - before.get(key, 0)
+
+    assert more("gatekeeper_evaluations_total", "decision=true", "reason=") == 1
+    assert more("gatekeeper_evaluations_total", "decision=false", f"reason={reason}") == 1
+    assert more("gatekeeper_evaluations_total", "decision=false", "reason=invalid") == 1
+    assert more("gatekeeper_requests_total", "route=/access/v1/evaluation", "status=2xx") == 2
+    assert more("gatekeeper_requests_total", "route=/access/v1/evaluation", "status=4xx") == 1
+    assert more("gatekeeper_request_seconds_count", "route=/access/v1/evaluation") == 3
+    assert more("gatekeeper_requests_total", "route=other", "status=4xx") == 2
+    assert more("gatekeeper_requests_refused_total", "problem=no_such_path") == 2
+    assert more("gatekeeper_facts_applied_total", "topic=sources") >= 1
+    assert 0 <= found[("gatekeeper_facts_age_seconds",)] < 60
+    assert not any("nobody" in label or "narumi" in label for key in found for label in key)
 
 
 def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.Client) -> None:

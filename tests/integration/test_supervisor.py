@@ -70,13 +70,16 @@ def test_a_process_that_does_not_end_in_order_then_its_code_is_told(run, tmp_pat
     assert ended(process) == 3
 
 
-@pytest.mark.parametrize("code", [0, 3, 70])
-def test_a_process_that_ends_by_itself_then_it_is_started_again_and_the_other_goes_on(run, tmp_path, code) -> None:
+@pytest.mark.parametrize(("code", "cause"), [(0, "stopped"), (1, "fault"), (3, "unavailable"), (70, "restart")])
+def test_a_process_that_ends_by_itself_then_it_is_started_again_and_counted_and_the_other_goes_on(
+    run, tmp_path: Path, code: int, cause: str
+) -> None:
     process = run((waiting, 0), (ending, code))
     until(lambda: noted(tmp_path, 1, "began"), "it runs")
     os.kill(process.pid, signal.SIGTERM)
     assert ended(process) == 0
     assert [len(noted(tmp_path, 0, "began")), len(noted(tmp_path, 1, "tried"))] == [1, 3]
+    assert len(noted(tmp_path, 1, f"{cause}=2")) == 1
 
 
 @pytest.mark.parametrize("code", supervisor.FINAL)

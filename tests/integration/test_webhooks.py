@@ -24,6 +24,7 @@ from standardwebhooks.webhooks import Webhook
 
 from gatekeeper.errors import UsageError
 from gatekeeper.ledger.refused import Refused
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import read
 from gatekeeper.webhooks.lane import Lane
@@ -37,11 +38,13 @@ from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support import canaries
 from tests.support.forked import Command, run
+from tests.support.own_metrics import ANYWHERE, own_metrics
 from tests.support.receiver import SECRET, Receiver, endpoints_file, receiver
 from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import World, consent_of, health_page, send_to, source_of, until
 
 ALL = list(WEBHOOK_TYPES)
+IDS = ("stuck", "works")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +69,7 @@ def entry(server: Receiver, id_: str = "shop", **more: Any) -> dict[str, Any]:
 def environment(world: World, folder: Path, file: Path) -> dict[str, str]:
     """The environment of the command: its outbox is in `folder`, and no sealed log is there."""
     ours = {"GATEKEEPER_WEBHOOKS": str(file), "GATEKEEPER_WEBHOOKS_DATA": str(folder / "outbox")}
-    ours |= {"GATEKEEPER_WEBHOOKS_PORT": "0", "GATEKEEPER_LANG": "en", "GATEKEEPER_LOG_LEVEL": "debug"}
+    ours |= ANYWHERE | {"GATEKEEPER_WEBHOOKS_PORT": "0", "GATEKEEPER_LANG": "en", "GATEKEEPER_LOG_LEVEL": "debug"}
     return os.environ | world.environment | ours | {"GATEKEEPER_LOG": str(folder / "no-log")}
 
 
@@ -122,7 +125,7 @@ def test_a_recall_then_both_endpoints_get_it_signed_while_one_hangs_and_nobody_i
     people = [f"hang-{number}" for number in range(20)]
     world.people(people, home=canaries.NARUMI)
     deliveries = {"delivery": canaries.NARUMI}
-    with receiver() as stuck, webhooks(world, tmp_path, entry(stuck, "stuck"), entry(server, "works")):
+    with receiver() as stuck, webhooks(world, tmp_path, entry(stuck, "stuck"), entry(server, "works")) as process:
         stuck.answer = stuck.hang
         world.put("sends", [(name, send_to(name, name, **deliveries)) for name in people])
         until(lambda: {f"e-{name}" for name in people} <= world.verdicts().keys(), "they are decided")
@@ -132,6 +135,14 @@ def test_a_recall_then_both_endpoints_get_it_signed_while_one_hangs_and_nobody_i
         assert stuck.came
         backlog = Outbox(tmp_path / "outbox").backlog("stuck")
         assert backlog.waiting == len(people)
+        found = own_metrics(process, "webhooks")
+        recalled = {one: found[("gatekeeper_webhooks_waiting", f"endpoint={one}", "type=recall")] for one in IDS}
+        assert recalled == {"stuck": len(people), "works": 0}
+        assert found[("gatekeeper_webhooks_delivered_total", "endpoint=works")] >= len(people)
+        assert found[("gatekeeper_webhooks_oldest_seconds", "endpoint=stuck")] > 0
+        assert ("gatekeeper_webhooks_oldest_seconds", "endpoint=works") not in found
+        assert {found[("gatekeeper_webhooks_dead_letters", f"endpoint={one}")] for one in IDS} == {0}
+        assert found[("gatekeeper_ready",)] == 1
     for one in server.came:
         assert Webhook(SECRET).verify(one.body, one.headers, json_parse=True) == one.event
         Draft202012Validator(documents()[f"webhook.{one.type}"]).validate(one.event)
@@ -239,7 +250,9 @@ class Hooks:
         async def go() -> None:
             for one in self.endpoints:
                 async with Deliverer(one) as deliverer:
-                    lane = Lane(one.id, self.outbox, deliverer.post, clock=self.now, chance=lambda: 0.0)
+                    lane = Lane(
+                        one.id, self.outbox, deliverer.post, clock=self.now, chance=lambda: 0.0, metrics=Metrics()
+                    )
                     for _ in range(rounds):
                         await lane.round()
 

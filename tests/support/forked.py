@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import signal
@@ -13,7 +14,7 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import Any, Self
 
 CONTEXT: ForkServerContext = get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.support.warm", __name__])
@@ -80,6 +81,12 @@ class Command:
                 return found.decode()
             assert time.monotonic() < end, f"no line within {timeout} s"
             time.sleep(0.02)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Returns what its log on stderr says under that event so far; lines that are no JSON are passed over."""
+        said = self._said[1].read_text().splitlines() if self._said[1].exists() else []
+        found = [json.loads(line) for line in said if line.startswith("{") and line.endswith("}")]
+        return [event for event in found if event["event"] == name]
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)

@@ -39,10 +39,12 @@ def waiting(folder: Path, number: int, code: int, signs: supervisor.Signs) -> No
 
 
 def ending(folder: Path, number: int, code: int, signs: supervisor.Signs) -> None:
-    """Ends by itself the first two times, and then waits."""
+    """Ends by itself the first two times; then it notes its restarts by cause, and waits."""
     note(folder, number, "tried")
     if len((folder / str(number)).read_text().splitlines()) < 3:
         os._exit(code)
+    for cause, times in signs.restarts(number).items():
+        note(folder, number, f"{cause}={times}")
     waiting(folder, number, 0, signs)
 
 

@@ -23,6 +23,7 @@ from joserfc.jwk import OctKey, RSAKey
 
 from gatekeeper import http_server
 from gatekeeper.errors import UsageError
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import (
@@ -58,7 +59,7 @@ def entry(id_: str = "crm", scopes: str = '"facts", "access"', **more: str) -> s
 def app_of(callers: Callers) -> FastAPI:
     """A page for each scope that says who calls, and counts a record."""
     app = FastAPI()
-    problem.handle(app)
+    problem.handle(app, Metrics())
 
     @app.get("/{scope}")
     async def page(request: Request, scope: str) -> str:
@@ -94,7 +95,7 @@ def test_key_then_its_caller_within_its_scopes_and_nobody_else(tmp_path: Path) -
 @pytest.mark.parametrize("path", ["/access/v1/evaluation", "/access/v1/evaluations", "/v1/sends", "/v1/facts/consents"])
 def test_unknown_caller_then_nothing_of_the_body_is_read(tmp_path: Path, path: str) -> None:
     app = paths("0")
-    problem.handle(app)
+    problem.handle(app, Metrics())
     app.state.parts = SimpleNamespace(callers=Callers(file_of(tmp_path, entry())))
     read: list[int] = []
 

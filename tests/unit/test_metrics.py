@@ -6,7 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gatekeeper import metrics
-from gatekeeper.metrics import METRICS, Metrics, joined
+from gatekeeper.metrics import METRICS
+from gatekeeper.metrics_page import Metrics, joined
 
 
 def samples(page: bytes) -> dict[tuple[str, ...], float]:
@@ -39,13 +40,24 @@ def test_a_gauge_replaced_then_labels_of_before_are_gone() -> None:
     assert owned == [("gatekeeper_partition_owned", "partition=1")]
 
 
+def test_values_that_are_found_when_somebody_asks_then_the_page_has_them_and_none_that_cannot_be_found() -> None:
+    shown, dead = Metrics(), iter((3.0, 4.0))
+    shown.find(lambda: {metrics.WEBHOOKS_DEAD: {("shop",): next(dead)}, metrics.PROCESS_RESTARTS: {("silent",): 2}})
+    shown.find(lambda: {metrics.PEOPLE: {(): 1 / 0}})
+    for wanted in (3.0, 4.0):
+        found = samples(shown.page())
+        assert found[("gatekeeper_webhooks_dead_letters", "endpoint=shop")] == wanted
+        assert found[("gatekeeper_process_restarts_total", "cause=silent")] == 2
+    assert not any(name.startswith("gatekeeper_") for name, *_ in samples(shown.page())), "nothing is left to find"
+
+
 def test_pages_of_two_processes_then_one_page_with_the_samples_of_both() -> None:
-    pages = {}
+    pages = []
     for process in ("0", "1"):
         shown = Metrics()
         shown.count(metrics.SENDS_DECIDED, "clear", "", "postal", "marketing", n=2 + int(process))
         shown.observe(metrics.BARRIER, 0.03)
-        pages[process] = shown.page().decode()
+        pages.append((process, shown.page().decode()))
     found = samples(joined(pages))
     decided = ("gatekeeper_sends_decided_total", "channel=postal", "message_class=marketing")
     of = [found[(*decided, f"process={one}", "reason=", "verdict=clear")] for one in ("0", "1")]

@@ -23,6 +23,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
 from gatekeeper.errors import UsageError
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
@@ -399,7 +400,7 @@ def rounds(lane: Lane, count: int = 1) -> None:
 
 
 def lane_of(outbox: Outbox, post: Played, now: Now, name: str = "e1") -> Lane:
-    return Lane(name, outbox, post, clock=now, chance=lambda: 0.0)
+    return Lane(name, outbox, post, clock=now, chance=lambda: 0.0, metrics=Metrics())
 
 
 def test_an_endpoint_that_fails_and_recovers_then_the_same_event_after_a_pause(outbox: Outbox) -> None:
@@ -511,8 +512,8 @@ def test_one_endpoint_that_hangs_then_another_gets_everything(outbox: Outbox) ->
         raise AssertionError
 
     async def both() -> None:
-        stuck = asyncio.create_task(Lane("e1", outbox, hangs, clock=now, chance=lambda: 0.0).run())
-        other = Lane("e2", outbox, works, clock=now, chance=lambda: 0.0)
+        stuck = asyncio.create_task(Lane("e1", outbox, hangs, clock=now, chance=lambda: 0.0, metrics=Metrics()).run())
+        other = Lane("e2", outbox, works, clock=now, chance=lambda: 0.0, metrics=Metrics())
         while outbox.backlog("e2").waiting:
             await other.round()
         stuck.cancel()

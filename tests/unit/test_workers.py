@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from gatekeeper import metrics
 from gatekeeper.cli import cores, worker
 from gatekeeper.errors import UsageError
-from gatekeeper.metrics import Metrics
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import Settings
 from streams.worker import workers
 from streams.worker.health import serve_health
+from streams.worker.supervisor import Signs
 from tests.support.status_lines import status_shown
 
 
@@ -100,7 +101,7 @@ def test_a_number_of_processes_then_so_many_run_and_never_more_than_partitions(
     assert (done.exit_code, found) == (4, [count])
 
 
-def test_a_process_whose_metrics_fail_then_the_page_has_the_others() -> None:
+def test_a_process_whose_metrics_fail_then_the_page_has_the_others_and_its_restarts() -> None:
     shown = Metrics()
     shown.set(metrics.PEOPLE, 7)
 
@@ -114,11 +115,14 @@ def test_a_process_whose_metrics_fail_then_the_page_has_the_others() -> None:
         async def readiness() -> dict[str, Any]:
             return {"ready": True}
 
-        settings = Settings(http_port=0)
+        settings, signs = Settings(http_port=0), Signs(3)
+        signs.restarted(0, "silent")
         ports = [await serve_health(settings, readiness, metrics=page) for page in (fails, answers)]
         async with ClientSession() as session:
-            return (await workers.joined_metrics(session, ports)).decode()
+            return (await workers.joined_metrics(session, ports, signs)).decode()
 
     page = asyncio.run(joined_page())
     assert 'gatekeeper_people{process="1"} 7.0' in page
-    assert 'process="0"' not in page
+    assert [line for line in page.splitlines() if 'process="0"' in line] == [
+        'gatekeeper_process_restarts_total{cause="silent",process="0"} 1.0'
+    ]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper import interruption
+from gatekeeper import interruption, log, metrics_server
 from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.coverage_report import Covered
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.tlog.notes import Checkpoint
+from gatekeeper.cli.audit import log_metrics
 from gatekeeper.cli.audit.reading import Pace, passed_over
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.keys import Keys
+from gatekeeper.metrics import MANIFESTS_UNSEALED, SEAL_FINDINGS
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams.operations import coverage
@@ -50,6 +55,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
     def finding(one: ChainFinding) -> None:
         nonlocal found
         found += 1
+        metrics.count(SEAL_FINDINGS, one.kind)
         place = {"partition": one.partition, "offset": one.offset}
         if as_json:
             show_json({"finding": one.kind, **place, "values": dict(one.values)})
@@ -67,6 +73,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         nonlocal found, unchecked
         findings = [one for each in partitions for one in each.findings]
         found, unchecked = found + len(findings), 0
+        metrics.count(SEAL_FINDINGS, "uncovered", n=len(findings))
         if as_json:
             show_json({"coverage": {"leaf": leaf, "found": len(findings)}})
         for one in findings[:SHOWN]:
@@ -81,12 +88,22 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         note("cli.audit_seal_unchecked", detail=detail)
 
     settings = load()
+    metrics = Metrics()
     if not once:
         interruption.stop_on_signals()
+        log.configure(settings.log_level)
+        metrics = metrics_server.measured(settings)
+        metrics.find(lambda: log_metrics.values(AtomicStore(settings.log_folder), Keys(settings.key_folder)))
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
         told = SealerCallbacks(
-            finding, sealed, taken=lambda: bar.advance(task), covered=covered, unchecked=failed, passed=passed_over
+            finding,
+            sealed,
+            taken=lambda: bar.advance(task),
+            covered=covered,
+            unchecked=failed,
+            passed=passed_over,
+            unsealed=lambda count: metrics.set(MANIFESTS_UNSEALED, count),
         )
         check = (lambda: list(coverage.check(settings, Pace(None).done))) if hours else None
         try:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import time
+from time import monotonic, time
 
 import click
 
-from gatekeeper import interruption
+from gatekeeper import interruption, log, metrics_server
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.witness import Witness
+from gatekeeper.cli.audit import log_metrics
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.keys import Keys
+from gatekeeper.metrics import WITNESS_LOOK_AGE
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 
@@ -43,20 +45,25 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, f
     keys = Keys(settings.key_folder)
     if not keys.public("log"):
         raise UsageError("error.witness_log_key", folder=keys.folder)
-    log, memory = AtomicStore(log_folder or settings.log_folder), AtomicStore(state)
+    files, memory = AtomicStore(log_folder or settings.log_folder), AtomicStore(state)
+    waiting, looked_at = False, 0.0
     if not once:
         interruption.stop_on_signals()
-    waiting = False
+        log.configure(settings.log_level)
+        metrics = metrics_server.measured(settings)
+        metrics.find(lambda: log_metrics.values(files, keys))
+        metrics.find(lambda: {WITNESS_LOOK_AGE: {(): monotonic() - looked_at}} if looked_at else {})
     with memory.alone():
         while True:
-            witness = Witness(log, memory, signer=keys.signer("witness"), verifiers=keys.public("log"))
+            witness = Witness(files, memory, signer=keys.signer("witness"), verifiers=keys.public("log"))
             if first and witness.remembers:
                 raise UsageError("error.witness_not_first", folder=memory.folder)
             with interruption.held():
                 found = witness.look(now=int(time()), first=first)
+            looked_at = monotonic() if found else looked_at
             first = first and found is None
             if found is None and once:
-                raise IncompleteError("error.witness_nothing", folder=log.folder)
+                raise IncompleteError("error.witness_nothing", folder=files.folder)
             if found is None and not waiting:
                 note("cli.audit_witness_waits")
                 waiting = True

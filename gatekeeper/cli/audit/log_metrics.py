@@ -1,0 +1,39 @@
+"""The metrics of the sealed log, read from its files."""
+
+from __future__ import annotations
+
+from time import time
+
+from gatekeeper.audit.log import seal_status
+from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.keys import Keys
+from gatekeeper.metrics import (
+    LOG_ENTRIES,
+    SEAL_AGE,
+    SEALING_HELD,
+    WITNESSED_AGE,
+    WITNESSED_ENTRIES,
+    Labels,
+    Metric,
+    Values,
+)
+
+
+def values(files: AtomicStore, keys: Keys) -> Values:
+    """The values now, empty without a log; raises as `seal_status.read` does."""
+    found = seal_status.read(files, log=keys.public("log"), witnesses=keys.public("witness"))
+    if found is None:
+        return {}
+
+    def age(at: int) -> dict[Labels, float]:
+        return {(): max(0.0, time() - at / 1000)}
+
+    told: dict[Metric, dict[Labels, float]] = {
+        LOG_ENTRIES: {(): float(found.size)},
+        SEAL_AGE: age(found.at),
+        SEALING_HELD: {(str(one.partition),): 1.0 for one in found.held},
+    }
+    if found.witnessed is not None:
+        size, at = found.witnessed
+        told |= {WITNESSED_ENTRIES: {(): float(size)}, WITNESSED_AGE: age(at)}
+    return told

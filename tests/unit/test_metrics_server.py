@@ -1,0 +1,68 @@
+"""The page of metrics on a port of its own, and what counts the requests of console and service."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from gatekeeper import metrics_server
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.http_server import MeasuredRequests
+from gatekeeper.metrics_page import Metrics
+from gatekeeper.settings import Settings, load
+
+
+def test_no_place_is_set_then_it_listens_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_server, "start_http_server", None)
+    assert b"process_" in metrics_server.measured(Settings()).page()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_a_port_that_is_taken_then_3_names_it_and_the_setting(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host.strip("[]"), 0), family=family) as taken:
+        place = f"{host}:{taken.getsockname()[1]}"
+        with pytest.raises(UnavailableError, match="GATEKEEPER_METRICS") as refused:
+            metrics_server.measured(Settings(metrics=place))
+    assert place in str(refused.value)
+
+
+@pytest.mark.parametrize("place", ["9464", "127.0.0.1", "127.0.0.1:", ":9464", "127.0.0.1:65536", "::1:9464", "a b:1"])
+def test_a_place_without_host_or_port_then_2_shows_the_form(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_METRICS", place)
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9464") as refused:
+        load()
+    assert "GATEKEEPER_METRICS" in str(refused.value)
+
+
+def test_requests_then_they_are_counted_by_template_and_class_and_never_by_what_a_caller_wrote(tmp_path) -> None:
+    app, room, metrics = FastAPI(), APIRouter(prefix="/v1"), Metrics()
+
+    @room.get("/people/{id_}")
+    def person(id_: str) -> None:
+        if id_ == "defect":
+            raise RuntimeError
+
+    app.include_router(room)
+    app.mount("/static", StaticFiles(directory=tmp_path))
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(MeasuredRequests(app, metrics), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            for path in ("/v1/people/narumi", "/v1/people/defect", "/narumi", "/static/narumi"):
+                await client.get(path)
+
+    asyncio.run(ask())
+    page = metrics.page().decode()
+    assert [line for line in page.splitlines() if line.startswith("gatekeeper_requests_total")] == [
+        'gatekeeper_requests_total{route="/v1/people/{id_}",status="2xx"} 1.0',
+        'gatekeeper_requests_total{route="/v1/people/{id_}",status="5xx"} 1.0',
+        'gatekeeper_requests_total{route="other",status="4xx"} 2.0',
+    ]
+    assert 'gatekeeper_request_seconds_count{route="/v1/people/{id_}"} 2.0' in page
+    assert "narumi" not in page
