@@ -33,10 +33,10 @@ class Quorum(NamedTuple):
     off_ms: int
 
 
-def brokers(admin: Any) -> dict[int, tuple[str, int]]:
-    """Host and port of each broker of the cluster that is in use."""
+def brokers(admin: Any) -> dict[int, tuple[str, int] | None]:
+    """Host and port of each broker of the cluster, None for one that the controller has given up."""
     rows = admin.describe_cluster()["brokers"]
-    return {row["broker_id"]: (row["host"], row["port"]) for row in rows if not row.get("is_fenced")}
+    return {row["broker_id"]: None if row.get("is_fenced") else (row["host"], row["port"]) for row in rows}
 
 
 def versions(admin: Any, nodes: Iterable[int]) -> dict[int, tuple[int, ...]]:

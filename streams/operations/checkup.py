@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from time import time
@@ -53,10 +54,15 @@ class Visit:
         return masked(self.settings.sasl_username)
 
     @cached_property
-    def addresses(self) -> dict[int, tuple[str, int]]:
-        """Host and port of each broker."""
-        found: dict[int, tuple[str, int]] = self.asked(inspection.brokers)
+    def known(self) -> dict[int, tuple[str, int] | None]:
+        """Host and port of each broker, None for one that the controller has given up."""
+        found: dict[int, tuple[str, int] | None] = self.asked(inspection.brokers)
         return found
+
+    @property
+    def addresses(self) -> dict[int, tuple[str, int]]:
+        """Host and port of each broker that is in use."""
+        return {number: address for number, address in self.known.items() if address}
 
     @cached_property
     def versions(self) -> dict[int, tuple[int, ...]]:
@@ -120,7 +126,7 @@ def findings(settings: Settings, part: Part | None, taken: Callable[[], object] 
 
 
 def _brokers(visit: Visit) -> Finding:
-    silent = sorted(visit.addresses.keys() - visit.versions.keys())
+    silent = sorted(visit.known.keys() - visit.versions.keys())
     return brokers.brokers(sorted(visit.versions), silent, address=visit.settings.bootstrap)
 
 
@@ -133,13 +139,14 @@ def _controller(visit: Visit) -> Finding:
 
 
 def _clock(visit: Visit) -> Finding:
-    try:
+    visit.demand()
+    off_ms, ahead = None, None
+    with suppress(GatekeeperError):  # the cluster's state is not for everybody
         off_ms = visit.asked(inspection.quorum).off_ms
-    except GatekeeperError:  # the cluster's state is not for everybody
-        off_ms = None
-    seen = {row["name"]: [one["partition_index"] for one in row["partitions"]] for row in visit.rows}
-    newest = visit.asked(lambda client: inspection.newest(client, seen))
-    ahead = None if newest is None else newest - int(time() * 1000)
+    with suppress(GatekeeperError):
+        seen = {row["name"]: [one["partition_index"] for one in row["partitions"]] for row in visit.rows}
+        newest = visit.asked(lambda client: inspection.newest(client, seen))
+        ahead = None if newest is None else newest - int(time() * 1000)
     skew_ms = packs.load(visit.settings.policy).at(visit.now).skew_ms
     return brokers.clock(off_ms, newest_ms=ahead, skew_ms=skew_ms)
 

@@ -242,7 +242,14 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     for topic in TOPICS:
         said("tail", topic, "--from-beginning", "--no-follow", code=0)
         said("tail", topic, "--from-beginning", "--no-follow", "--json", code=0)
-    for words in (("status",), ("deadletter", "list"), ("review", "list"), ("campaign", "show", "K-clear-c0")):
+    for words in (
+        ("status",),
+        ("doctor",),
+        ("config",),
+        ("deadletter", "list"),
+        ("review", "list"),
+        ("campaign", "show", "K-clear-c0"),
+    ):
         said(*words)
         said(*words, "--json")
     letter = world.read("deadletter")[-1]
