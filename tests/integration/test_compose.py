@@ -283,12 +283,25 @@ def test_given_the_profile_observe_then_its_images_are_pinned_and_its_files_are_
     assert observing["kafka-ui"]["environment"]["KAFKA_CLUSTERS_0_READONLY"] == "true"
 
 
-def test_given_prometheus_then_it_asks_each_worker_and_evaluates_the_alerts() -> None:
+def test_given_prometheus_then_it_asks_each_process_that_it_reaches_and_evaluates_the_alerts() -> None:
     told = yaml.safe_load((HOUSE / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
     assert [(HOUSE / "deploy/prometheus" / name).is_file() for name in told["rule_files"]] == [True]
-    asked = {job["job_name"]: job["static_configs"][0]["targets"] for job in told["scrape_configs"]}
-    port = Settings.model_fields["http_port"].default
-    assert asked["gatekeeper-worker"] == [f"{name}:{port}" for name in WORKERS]
+    asked = {
+        job["job_name"]: target
+        for job in told["scrape_configs"]
+        for target in (
+            *(one["targets"] for one in job.get("static_configs", [])),
+            *([f"{one['names'][0]}:{one['port']}"] for one in job.get("dns_sd_configs", [])),
+        )
+    }
+    health = Settings.model_fields["http_port"].default
+    workers = {"gatekeeper-worker": [f"{name}:{health}" for name in WORKERS]}
+    given = {name: service["environment"].get("GATEKEEPER_METRICS") for name, service in OURS.items()}
+    assert asked == workers | {
+        f"gatekeeper-{name}": [place.replace("0.0.0.0", name)] for name, place in given.items() if place
+    }
+    assert {*given} - {name for name, place in given.items() if place} == {*WORKERS, "topics", "keys", "witness"}
+    assert OURS["witness"]["network_mode"] == "none", "the sealer's page tells of the witness"
     for name in WORKERS:
         assert OURS[name]["environment"]["GATEKEEPER_HTTP_HOST"] == "0.0.0.0"
 

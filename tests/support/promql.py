@@ -18,8 +18,8 @@ OUTSIDE: Mapping[str, frozenset[str]] = {
     "process_cpu_seconds_total": frozenset(),
     "kubelet_volume_stats_available_bytes": frozenset({"namespace", "persistentvolumeclaim"}),
     "kubelet_volume_stats_capacity_bytes": frozenset({"namespace", "persistentvolumeclaim"}),
-    "node_filesystem_avail_bytes": frozenset({"mountpoint"}),
-    "node_filesystem_size_bytes": frozenset({"mountpoint"}),
+    "node_filesystem_avail_bytes": frozenset({"mountpoint", "fstype"}),
+    "node_filesystem_size_bytes": frozenset({"mountpoint", "fstype"}),
 }
 """Metrics of others, with their labels: of Prometheus, its client library, the kubelet and the node exporter."""
 GROUPING = {"by", "without", "on", "ignoring", "group_left", "group_right"}

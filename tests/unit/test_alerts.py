@@ -80,7 +80,7 @@ def test_given_the_tests_of_alerts_then_each_alert_fires_in_one_and_health_asks_
     assert {*fired} == {*ALERTS}
 
 
-IN_TROUBLE = {"gatekeeper_partition_refused"}
+IN_TROUBLE = {"gatekeeper_partition_refused", "gatekeeper_sealing_held"}
 """Metrics that have no sample while all is well."""
 
 

@@ -120,7 +120,7 @@ def volumes(name: str) -> set[str]:
 @pytest.mark.parametrize("name", PAGES)
 def test_given_probes_then_they_ask_our_pages_where_they_are_served(name: str) -> None:
     (program,) = PODS[name]["containers"]
-    (port,) = [one for one in program["ports"] if one["name"] in ("health", "http")]
+    port, *_ = program["ports"]
     assert port["containerPort"] == Settings.model_fields[PAGES[name]].default
     asked = {kind: program[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
     assert {one["port"] for one in asked.values()} == {port["name"]}
@@ -128,6 +128,13 @@ def test_given_probes_then_they_ask_our_pages_where_they_are_served(name: str) -
     assert asked["readiness"]["path"] == ("/healthz" if name == "console" else "/readyz")
     host = PAGES[name].replace("port", "host").replace("webhooks", "http")
     assert environment(name)[f"GATEKEEPER_{host.upper()}"] == "0.0.0.0"
+
+
+@pytest.mark.parametrize("name", ["serve", "console", "sealer", "webhooks"])
+def test_given_a_part_with_metrics_of_its_own_then_their_port_has_a_name(name: str) -> None:
+    (program,) = PODS[name]["containers"]
+    port = int(environment(name)["GATEKEEPER_METRICS"].rpartition(":")[2])
+    assert {"name": "metrics", "containerPort": port} in program["ports"]
 
 
 def test_given_the_workers_then_none_is_without_a_partition_and_one_at_a_time_may_go() -> None:
