@@ -156,14 +156,24 @@ def test_given_the_policies_then_nothing_passes_that_is_not_named_and_each_names
 ):
     policies = [one["spec"] for one in OBJECTS.values() if one["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
-    ports = {port["name"] for pod in PODS.values() for one in pod["containers"] for port in one.get("ports", [])}
     parts = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in TEMPLATES.values()}
+    reached = set[tuple[str, str]]()
     for policy in policies:
-        named = policy["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/component")
-        assert named is None or named in parts
+        chosen = policy["podSelector"]
+        named = [
+            *chosen.get("matchLabels", {}).values(),
+            *(chosen.get("matchExpressions") or [{}])[0].get("values", []),
+        ]
+        assert {*named} <= parts | {"yes"}
         for rule in policy.get("ingress", []):
             assert rule["from"]
-            assert {port["port"] for port in rule["ports"]} <= ports
+            reached |= {(part, port["port"]) for part in named for port in rule["ports"]}
+    assert reached == {
+        *(("serve", "http"), ("console", "http"), ("worker", "health")),
+        *((part, "metrics") for part in ("serve", "console", "sealer", "webhooks")),
+    }
+    for part, port in reached:
+        assert port in {one["name"] for one in PODS[part]["containers"][0]["ports"]}
 
 
 @pytest.mark.parametrize("name", PODS)
