@@ -2,8 +2,8 @@
 
 `ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets of
 its own roles only. A worker holds `master`, `token` and `worker`, and an importer `token` and `import`. The sealer
-holds `log`, and a witness `witness`. Signing keys have the form of C2SP signed notes, `NAME+HASH+BASE64`; the others
-are 32 random bytes in hex.
+holds `log`, a witness `witness`, and the machine that makes backups `backup`. Signing keys have the form of C2SP signed
+notes, `NAME+HASH+BASE64`; the others are 32 random bytes in hex.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey, read_signing_key, secret_text
 
-SIGNERS = ("worker", "log", "witness")
+SIGNERS = ("worker", "log", "witness", "backup")
 ROTATED = ("master", "token", *SIGNERS)
 ROLES = (*ROTATED, "import")
 """All roles. The key for ids of imported rows stays the same, so that a list imported again meets its earlier ids."""
 SECRET_BYTES = 32
 PUBLIC_BYTES = 4096
-_FILE = re.compile(r"(master|token|worker|log|witness|import)-([1-9][0-9]{0,5})\.(key|pub)")
+_FILE = re.compile(r"(master|token|worker|log|witness|backup|import)-([1-9][0-9]{0,5})\.(key|pub)")
 
 State = Literal["in use", "former", "public only"]
 

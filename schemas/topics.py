@@ -55,6 +55,7 @@ Part = Literal[
     "serve",
     "witness",
     "webhooks",
+    "backup",
 ]
 """A part of the gate, or of the company, that has a user of its own on the broker."""
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -108,22 +109,25 @@ class Topic:
 
 
 _ACCESS: Mapping[str, tuple[str, str]] = {
-    "sends": ("platform serve", "worker office console sealer auditor monitor"),
-    "sources": ("crm serve", "worker office console serve auditor"),
-    "consents": ("crm office console serve", "worker office console serve auditor"),
-    "suppressions": ("crm office console serve", "worker office console serve auditor"),
-    "reference": ("manager office console", "worker office console manager platform handoff serve auditor monitor"),
-    "acts": ("office console handoff", "worker office console handoff sealer auditor"),
-    "cleared": ("worker", "office console mailer handoff sealer auditor"),
-    "review": ("worker", "worker office console sealer auditor"),
-    "confirmations": ("worker", "worker mailer sealer auditor"),
-    "recalls": ("worker", "office console mailer handoff sealer auditor webhooks"),
-    "results": ("worker", "platform sealer auditor serve"),
-    "audit": ("worker", "worker office console handoff sealer auditor inquiry serve webhooks"),
-    "manifests": ("worker", "worker office console sealer auditor monitor"),
-    "ledger": ("worker", "worker office console sealer auditor monitor serve webhooks"),
-    "salts": ("worker", "worker inquiry"),
-    "deadletter": ("worker", "office sealer auditor monitor"),
+    "sends": ("platform serve", "worker office console sealer auditor monitor backup"),
+    "sources": ("crm serve", "worker office console serve auditor backup"),
+    "consents": ("crm office console serve", "worker office console serve auditor backup"),
+    "suppressions": ("crm office console serve", "worker office console serve auditor backup"),
+    "reference": (
+        "manager office console",
+        "worker office console manager platform handoff serve auditor monitor backup",
+    ),
+    "acts": ("office console handoff", "worker office console handoff sealer auditor backup"),
+    "cleared": ("worker", "office console mailer handoff sealer auditor backup"),
+    "review": ("worker", "worker office console sealer auditor backup"),
+    "confirmations": ("worker", "worker mailer sealer auditor backup"),
+    "recalls": ("worker", "office console mailer handoff sealer auditor webhooks backup"),
+    "results": ("worker", "platform sealer auditor serve backup"),
+    "audit": ("worker", "worker office console handoff sealer auditor inquiry serve webhooks backup"),
+    "manifests": ("worker", "worker office console sealer auditor monitor backup"),
+    "ledger": ("worker", "worker office console sealer auditor monitor serve webhooks backup"),
+    "salts": ("worker", "worker inquiry backup"),
+    "deadletter": ("worker", "office sealer auditor monitor backup"),
 }
 """The parts that write each topic, and those that read it."""
 

@@ -47,6 +47,8 @@ HEADINGS = {
         "doctor": "doctor",
         "config": "config",
         "topics": "topics",
+        "backup": "backup",
+        "restore": "restore",
         "schema": "schema",
         "worker": "worker",
         "serve": "serve",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, Literal
 
+from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     TopicAlreadyExistsError,
@@ -25,6 +27,7 @@ from streams.client.broker_access import REQUEST_MS
 
 SHOWN = 2
 """Differences that a refusal spells out, at most."""
+_AS_SET: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,10 @@ class _Plan:
     configs: dict[str, str]
 
 
-def create(settings: Settings) -> Creation:
+def create(settings: Settings, *, partitions: Mapping[str, int] = _AS_SET) -> Creation:
     """Makes every missing topic of the registry, all of them or none, and changes no existing one.
 
+    `partitions`: numbers for topics (registry names) that may have any.
     Every broker of the cluster knows the topics on return. Raises UsageError (2) if a topic has another number of
     partitions, or the broker refuses the layout. The number is never changed in place, because the keys would move.
     Raises UnavailableError (3) without a broker, or if a broker does not answer as `cluster` requires.
@@ -78,7 +82,7 @@ def create(settings: Settings) -> Creation:
     while True:
         with cluster.connected(settings) as admin:
             try:
-                return _create(admin, settings)
+                return _create(admin, settings, partitions)
             except UnknownBrokerIdError:  # a broker that joined after this client began; a new client knows it
                 if monotonic() > deadline:
                     raise
@@ -120,14 +124,26 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
     for each in differences:
         if each.aspect == "setting":
             wanted.setdefault(each.topic, {})[each.setting] = each.expected
-    if not wanted:
-        return
+    if wanted:
+        with cluster.connected(settings) as admin:
+            _alter(admin, settings, wanted)
+
+
+def alter(settings: Settings, topics: Iterable[str], configs: dict[str, str]) -> None:
+    """Sets these settings for topics (registry names), and returns once every broker knows; raises as `repair`."""
     with cluster.connected(settings) as admin:
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in wanted.items()]
-        for name, answer in admin.alter_configs(resources)["topic"].items():
-            if answer != "OK":
-                raise UsageError("error.topic_refused", topic=name, detail=answer)
-        cluster.everywhere(settings, admin, lambda asked: _in_force(asked, wanted))
+        _alter(admin, settings, {settings.topic(topic): configs for topic in topics})
+
+
+def forget(settings: Settings, starts: Mapping[tuple[str, int], int]) -> None:
+    """Deletes the records before these offsets, by topic (registry name) and partition.
+
+    Raises UsageError (2) if the broker forbids it, UnavailableError (3) without a broker.
+    """
+    if starts:
+        with cluster.connected(settings) as admin:
+            found = {TopicPartition(settings.topic(topic), number): at for (topic, number), at in starts.items()}
+            admin.delete_records(found)
 
 
 def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
@@ -150,7 +166,15 @@ def setting(settings: Settings, topic: str, name: str) -> str:
         return _configs(admin, [settings.topic(topic)])[settings.topic(topic)][name]
 
 
-def _create(admin: Any, settings: Settings) -> Creation:
+def _alter(admin: Any, settings: Settings, wanted: dict[str, dict[str, str]]) -> None:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in wanted.items()]
+    for name, answer in admin.alter_configs(resources)["topic"].items():
+        if answer != "OK":
+            raise UsageError("error.topic_refused", topic=name, detail=answer)
+    cluster.everywhere(settings, admin, lambda asked: _in_force(asked, wanted))
+
+
+def _create(admin: Any, settings: Settings, partitions: Mapping[str, int]) -> Creation:
     described = _describe(admin, settings)
     if len(described) < len(TOPICS):
         cluster.demand_whole(admin, settings)
@@ -160,7 +184,7 @@ def _create(admin: Any, settings: Settings) -> Creation:
         raise _refusal(wrong)
     wanted = {
         plan.name: {
-            "num_partitions": plan.partitions,
+            "num_partitions": partitions.get(plan.topic.name, plan.partitions),
             "replication_factor": plan.replication,
             "configs": plan.configs,
         }

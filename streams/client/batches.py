@@ -31,11 +31,13 @@ from streams.client.record_batch import (
     Fault,
     Headerwide,
     RefusedHeader,
+    Stored,
     Taken,
     framed,
     length_at,
     marker,
     read,
+    stored,
 )
 
 log = logging.getLogger(__name__)
@@ -186,6 +188,12 @@ class FetchedBatch:
     def validate_crc(self) -> bool:
         """True: a batch with a wrong checksum is handled as unreadable."""
         return True
+
+    def stored(self) -> Iterator[Stored]:
+        """Yields the records in the bytes in which the broker has them; raises Fault if the batch is unreadable."""
+        if self._fault:
+            raise Fault(self._fault)
+        return stored(self._plain, self._head)
 
     def __iter__(self) -> Iterator[Any]:
         """Yields the batch's records in order, and a refused one for each record that is announced but unreadable."""

@@ -23,7 +23,7 @@ LEVEL = 1
 
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
 _XERIAL = b"\x82SNAPPY\x00"
-_COVERED = 21
+COVERED = 21
 """The position in a batch from which its checksum covers the bytes."""
 _PACKS: Mapping[Compression, tuple[int, Callable[[bytes], Any]]] = {
     "gzip": (_GZIP, partial(cramjam.gzip.compress, level=LEVEL)),
@@ -41,8 +41,8 @@ def packed(raw: bytes, compression: Compression) -> bytes:
         return raw
     head = BatchHeader.of(raw)
     head = head._replace(length=HEAD.size - FRAME + len(records), attributes=head.attributes | codec)
-    covered = HEAD.pack(*head)[_COVERED:] + records
-    return HEAD.pack(*head._replace(crc=calc_crc32c(covered)))[:_COVERED] + covered
+    covered = HEAD.pack(*head)[COVERED:] + records
+    return HEAD.pack(*head._replace(crc=calc_crc32c(covered)))[:COVERED] + covered
 
 
 def inflated(raw: bytes) -> bytes:

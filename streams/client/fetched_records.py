@@ -14,10 +14,11 @@ from typing import Any
 from aiokafka.record.memory_records import MemoryRecords
 from kafka.consumer.fetcher import Fetcher
 
+from gatekeeper.errors import IntegrityError
 from schemas.record import Headers, Record, Refusal
 from schemas.topics import logical_name
 from streams.client.batches import Batches, FetchedBatch, refusal
-from streams.client.record_batch import ABORT
+from streams.client.record_batch import ABORT, Fault, Stored
 
 
 class Search:
@@ -36,22 +37,25 @@ class FetchedRecords(Fetcher.PartitionRecords):
         self._search = search
         super().__init__(fetch_offset, tp, records.parsed_by(MemoryRecords), **more)
 
-    def _unpack_records(self, tp: Any, records: Batches, *_: object) -> Iterator[Record]:
+    def _unpack_records(self, tp: Any, records: Batches, *_: object) -> Iterator[Any]:
         topic, partition = logical_name(tp.topic), tp.partition
         while (batch := records.next_batch()) is not None:
             self.leader_epoch = batch.leader_epoch
-            search = self._search
-            if self._committed(batch) and (not search.wanted or batch.contains(search.wanted)):
-                for one in batch:
-                    self.next_fetch_offset = one.offset + 1
-                    headers, refused = _headers(one.headers) if one.headers else ((), None)
-                    record = Record(topic, partition, one.offset, one.timestamp, one.key, one.value, headers, refused)
-                    wanted = search.wanted  # the rest of a batch may be handed out to another read
-                    if not wanted or refused or _contains(record, wanted):
-                        self.bytes_read += len(record.value or b"")
-                        yield record
+            if self._committed(batch):
+                yield from self._records(batch, topic, partition)
             self.next_fetch_offset = batch.next_offset
         self.drain()
+
+    def _records(self, batch: FetchedBatch, topic: str, partition: int) -> Iterator[Any]:
+        search = self._search
+        for one in batch if not search.wanted or batch.contains(search.wanted) else ():
+            self.next_fetch_offset = one.offset + 1
+            headers, refused = _headers(one.headers) if one.headers else ((), None)
+            record = Record(topic, partition, one.offset, one.timestamp, one.key, one.value, headers, refused)
+            wanted = search.wanted  # the rest of a batch may be handed out to another read
+            if not wanted or refused or _contains(record, wanted):
+                self.bytes_read += len(record.value or b"")
+                yield record
 
     def _committed(self, batch: FetchedBatch) -> bool:
         """True if the batch has records of producers that were committed; follows the markers of transactions."""
@@ -63,6 +67,20 @@ class FetchedRecords(Fetcher.PartitionRecords):
             elif self._is_batch_aborted(batch):
                 return False
         return not batch.is_control_batch
+
+
+class StoredRecords(FetchedRecords):
+    """The same records in the bytes in which the broker has them, as `record_batch.Stored`."""
+
+    def _records(self, batch: FetchedBatch, topic: str, partition: int) -> Iterator[Stored]:
+        try:
+            for one in batch.stored():
+                self.next_fetch_offset = one.offset + 1
+                self.bytes_read += len(one.body)
+                yield one
+        except Fault as fault:
+            where = {"topic": topic, "partition": partition, "offset": batch.base_offset}
+            raise IntegrityError("error.backup_unreadable", **where, detail=fault) from None
 
 
 def _headers(found: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Refusal | None]:

@@ -50,11 +50,18 @@ class ProducerBatch:
         self._compression: Compression = compression
         self._builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, 0, BATCH_BYTES)
 
-    def append(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> bool:
-        """Takes a record; False if there is no room for it."""
+    def append(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        *,
+        timestamp: int | None = None,
+    ) -> bool:
+        """Takes a record; False if there is no room for it. `timestamp`: milliseconds, None for now."""
         if len(key or b"") + len(value or b"") > BATCH_BYTES:
             return False
-        if self._builder.append(self.records, None, key, value, list(headers)) is None:
+        if self._builder.append(self.records, timestamp, key, value, list(headers)) is None:
             return False
         self.records += 1
         return True
@@ -101,6 +108,11 @@ class Producer:
         """Asks for a new epoch, which fences the former holder of the id and settles its open transaction."""
         await self._client.bootstrap()
         await self._client.set_topics(self._topics)
+        await self._take_epoch()
+        self._usable = True
+
+    async def _take_epoch(self) -> None:
+        """Takes a new epoch, which comes once the markers of the last transaction are written."""
 
         async def once() -> None:
             answer = await self._coordinators.ask(
@@ -110,7 +122,7 @@ class Producer:
             self._producer_id, self._epoch = answer.producer_id, answer.producer_epoch
 
         await patiently(once)
-        self._usable = True
+        self._sequences.clear()
 
     async def stop(self) -> None:
         """Disconnects; an open transaction stays open until the next epoch or its time-out ends it."""
@@ -164,7 +176,9 @@ class Producer:
         self._sequences[batch.tp] = (sequence + batch.records) % 2**31
         return batch.written(self._producer_id, self._epoch, sequence)
 
-    async def _send(self, wave: Mapping[TopicPartition, int], sent: Sequence[bytes]) -> dict[int, Appended]:
+    async def _send(
+        self, wave: Mapping[TopicPartition, int], sent: Sequence[bytes], *, transactional: bool = True
+    ) -> dict[int, Appended]:
         """Sends each leader its batches. The result has the written ones; raises if none is, or one never will be."""
         leaders: dict[int, list[TopicPartition]] = {}
         for tp in wave:
@@ -173,7 +187,8 @@ class Producer:
                 self._client.force_metadata_update()
                 raise errors.LeaderNotAvailableError
             leaders.setdefault(leader, []).append(tp)
-        answers = await _together(*(self._produce(leader, tps, wave, sent) for leader, tps in leaders.items()))
+        id_ = self._id if transactional else None
+        answers = await _together(*(self._produce(id_, leader, tps, wave, sent) for leader, tps in leaders.items()))
         written, refused = dict[int, Appended](), list[errors.KafkaError]()
         for topic, partition, code, offset, timestamp in (row for rows in answers for row in rows):
             if code:
@@ -189,11 +204,16 @@ class Producer:
         return written
 
     async def _produce(
-        self, leader: int, tps: Sequence[TopicPartition], wave: Mapping[TopicPartition, int], sent: Sequence[bytes]
+        self,
+        id_: str | None,
+        leader: int,
+        tps: Sequence[TopicPartition],
+        wave: Mapping[TopicPartition, int],
+        sent: Sequence[bytes],
     ) -> list[tuple[str, int, int, int, int]]:
         """For each partition its topic, number, the broker's code, the batch's offset and time stamp."""
         topics = _by_topic(tps, lambda tp: (tp.partition, sent[wave[tp]]))
-        request = ProduceRequest(self._id, ALL_REPLICAS, int(self._request * 1000), topics)
+        request = ProduceRequest(id_, ALL_REPLICAS, int(self._request * 1000), topics)
         answer = await self._client.send(leader, request)
         return [(topic, *row[:4]) for topic, rows in answer.topics for row in rows]
 
@@ -218,9 +238,9 @@ class Producer:
         await patiently(announced)
         await patiently(written)
 
-    async def _end(self) -> None:
-        """Commits. Asked once, because a second request could arrive in another transaction."""
-        request = EndTxnRequest(self._id, self._producer_id, self._epoch, True)
+    async def _end(self, *, commit: bool = True) -> None:
+        """Commits, or aborts. Asked once, because a second request could arrive in another transaction."""
+        request = EndTxnRequest(self._id, self._producer_id, self._epoch, commit)
         answer = await self._coordinators.ask(CoordinationType.TRANSACTION, self._id, request)
         self._coordinators.demand(answer.error_code, CoordinationType.TRANSACTION)
 

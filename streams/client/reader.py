@@ -24,7 +24,8 @@ from schemas.topics import logical_name
 from streams.client import batches, broker_access
 from streams.client.bounds import LogBounds
 from streams.client.broker_access import connection, reaching
-from streams.client.fetched_records import FetchedRecords, Search
+from streams.client.fetched_records import FetchedRecords, Search, StoredRecords
+from streams.client.record_batch import Stored
 
 batches.install(kafka.consumer.fetcher)
 
@@ -44,6 +45,8 @@ class Reader:
     Every method raises UnavailableError (3) without an answer, UsageError (2) if the topic is missing.
     """
 
+    _parser: type[FetchedRecords] = FetchedRecords
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
@@ -61,7 +64,7 @@ class Reader:
                 max_poll_records=2_000,
             )
         self._search = Search()
-        self._consumer._fetcher.PartitionRecords = partial(FetchedRecords, self._search)
+        self._consumer._fetcher.PartitionRecords = partial(self._parser, self._search)
         self._bounds = LogBounds(self.settings)
         self._listed = set[TopicPartition]()
         return self
@@ -276,3 +279,14 @@ class Reader:
                 if monotonic() - moved_at > STALL_SECONDS:
                     raise KafkaTimeoutError("no progress")
             interruption.look()
+
+
+class StoredReader(Reader):
+    """Reader of committed records in the bytes in which the broker has them."""
+
+    _parser = StoredRecords
+
+    def stored(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Stored]:
+        """Yields the records as `between` does; raises IntegrityError (4) for a batch that cannot be read."""
+        found: Iterator[Any] = self.between(topic, partition=partition, start=start, end=end)
+        yield from found

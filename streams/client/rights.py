@@ -55,6 +55,8 @@ def rights(settings: Settings, part: Part) -> list[Right]:
         found.append(Right("transactional-id", (f"{settings.group}-",), ("Write",), prefixed=True))
     elif part == "webhooks":  # how many sends there are, and none of them
         found.append(Right("topic", _names(settings, ("sends",)), ("Describe",)))
+    elif part == "backup":  # the positions of other programs' groups, too
+        found.append(Right("group", ("*",), ("Describe",)))
     elif part == "sealer":
         found.append(Right("group", (f"{settings.group}.sealer",), ("Read",)))
         found.append(Right("transactional-id", (f"{settings.group}.sealer",), ("Write",)))

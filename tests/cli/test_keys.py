@@ -39,6 +39,7 @@ def test_given_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone(run:
         "worker": "mail.gatekeeper/worker",
         "log": "mail.gatekeeper",
         "witness": "mail.gatekeeper/witness",
+        "backup": "mail.gatekeeper/backup",
     }
     told = run("keys", "list", "--json")
     assert (told.code, told.json) == (0, made)
@@ -198,7 +199,7 @@ def test_given_a_file_that_is_no_such_key_then_list_names_it_and_exits_1(
         file.write_bytes(content if isinstance(content, bytes) else (folder / content).read_bytes())
         file.chmod(0o600)
     told = run("keys", "list", "--json")
-    assert (told.code, len(told.json)) == (1, 7)
+    assert (told.code, len(told.json)) == (1, len(ROLES) + 1)
     assert f"{file}" in told.err
     assert said in told.err
     if file.suffix == ".key" and not name.startswith("master"):

@@ -185,6 +185,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "audit branch": ("0",),
         "report": ("--from", "2026-01-01", "--to", "2026-02-01"),
         "tail": ("cleared", "--no-follow"),
+        "backup": (str(tmp_path / "saved"),),
     }
     wrong = []
     for part in PARTS:
@@ -298,7 +299,7 @@ def test_each_part_and_topic_then_it_reads_and_writes_what_the_registry_says_and
         assert {names[topic] for topic in _read(user, names)} == {
             topic.name for topic in TOPICS.values() if part in topic.readers
         }, part
-    assert TOPICS["salts"].readers == ("worker", "inquiry")
+    assert TOPICS["salts"].readers == ("worker", "inquiry", "backup")
     assert "crm" not in TOPICS["reference"].writers
     assert {name for name, topic in TOPICS.items() if "platform" in topic.readers} == {"reference", "results"}
 

@@ -44,8 +44,8 @@ rate_option = click.option("--rate", type=Number(min=0), help=text("replay.rate"
 def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --from and --to to a command, as `since` and `to` (milliseconds)."""
     for decorate in (
-        click.option("--to", callback=_milliseconds, help=text("replay.to")),
-        click.option("--from", "since", callback=_milliseconds, help=text("replay.from")),
+        click.option("--to", callback=milliseconds, help=text("replay.to")),
+        click.option("--from", "since", callback=milliseconds, help=text("replay.from")),
     ):
         command = decorate(command)
     return command
@@ -162,7 +162,7 @@ class Pace:
         self._last = time.monotonic()
 
 
-def _milliseconds(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+def milliseconds(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
     """An instant with its offset in milliseconds; raises UsageError (2) for anything else."""
     if value is None:
         return None

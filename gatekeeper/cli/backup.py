@@ -1,0 +1,52 @@
+"""`gatekeeper backup`: writes all that must survive a lost cluster into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.settings import load
+from gatekeeper.texts import text
+from gatekeeper.times import instant
+from streams.operations import backup
+
+
+@click.command("backup", help=text("cli.backup"))
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+def command(folder: Path, as_json: bool) -> None:
+    """Writes a whole backup, or none; says what it holds."""
+    settings = load()
+    with bar("cli.backup_writing") as told:
+        found = backup.take(settings, folder, told=told)
+    size = sum(one.bytes for one in (*found.files, *(log.file for log in found.logs if log.file)))
+    newest = instant(found.newest) if found.records else None
+    if as_json:
+        show_json(
+            {
+                "folder": str(folder),
+                "records": found.records,
+                "logs": len(found.logs),
+                "files": len(found.files),
+                "bytes": size,
+                "begun": found.begun,
+                "newest": newest,
+            }
+        )
+        return
+    click.echo(text("cli.backup_done", folder=folder, records=f"{found.records:,}", mb=f"{size / 1e6:,.1f}"))
+    note("cli.backup_keys")
+    if not any(one.path.startswith("log/") for one in found.files):
+        note("cli.backup_no_log", folder=settings.log_folder)
+
+
+@contextmanager
+def bar(key: str) -> Iterator[Callable[[int, int], None]]:
+    """Yields a function that shows how many of all are done. `key`: of the catalogue, what is being done."""
+    with progress_bar() as shown:
+        task = shown.add_task(text(key), total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -1,0 +1,72 @@
+"""The committed positions of all consumer groups on the topics of the registry, those of other programs too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any, NamedTuple
+
+from kafka import TopicPartition
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
+from kafka.structs import OffsetAndMetadata
+
+from gatekeeper import interruption
+from gatekeeper.errors import UnavailableError
+from gatekeeper.settings import Settings
+from schemas.topics import TOPICS, logical_name
+from streams.client import cluster
+
+_SOON = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
+
+
+class GroupPosition(NamedTuple):
+    """A group's next offset on one partition of a topic (registry name), with the group's own note."""
+
+    group: str
+    topic: str
+    partition: int
+    offset: int
+    note: str
+
+
+def positions(settings: Settings) -> list[GroupPosition]:
+    """Every position that the user may see, in order; raises UnavailableError (3) without a broker."""
+    ours = {settings.topic(name) for name in TOPICS}
+    with cluster.connected(settings) as admin:
+        groups = [one["group_id"] for one in admin.list_groups()]
+        found = admin.list_group_offsets(groups) if groups else {}
+    return sorted(
+        GroupPosition(group, logical_name(tp.topic), tp.partition, said.offset, said.metadata or "")
+        for group, offsets in found.items()
+        for tp, said in offsets.items()
+        if tp.topic in ours and said.offset >= 0
+    )
+
+
+def commit(settings: Settings, wanted: Iterable[GroupPosition]) -> None:
+    """Commits these positions for their groups, of which none may have a member; raises UnavailableError (3) else."""
+    groups = defaultdict[str, dict[TopicPartition, OffsetAndMetadata]](dict)
+    for one in wanted:
+        tp = TopicPartition(settings.topic(one.topic), one.partition)
+        groups[one.group][tp] = OffsetAndMetadata(one.offset, one.note, -1)
+    with cluster.connected(settings) as admin:
+        for group, offsets in groups.items():
+            for error in _altered(admin, group, offsets).values():
+                if error.errno:
+                    raise UnavailableError("error.restore_group", group=group, detail=error.__name__)
+
+
+def _altered(admin: Any, group: str, offsets: dict[TopicPartition, OffsetAndMetadata]) -> dict[TopicPartition, Any]:
+    """Kafka's answers by partition; a new cluster has coordinators only a moment after the first question."""
+    deadline = monotonic() + cluster.SPREAD_SECONDS
+    while True:
+        try:
+            answers: dict[TopicPartition, Any] = admin.alter_group_offsets(group, offsets)
+        except _SOON:
+            if monotonic() > deadline:
+                raise
+        else:
+            if monotonic() > deadline or not any(issubclass(error, _SOON) for error in answers.values()):
+                return answers
+        interruption.wait(cluster.LOOK_SECONDS)

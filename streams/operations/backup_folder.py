@@ -1,0 +1,223 @@
+"""The folder of a backup: its files, and the signed list of them, which is written last.
+
+`backup.json` names each file with its SHA-256. `backup.note` is a signed note of C2SP over the SHA-256 of the list, by
+the key of the role `backup`. A folder grows as `DIR.part`, and gets its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Annotated, Literal
+
+import orjson
+from pydantic import Field, ValidationError
+
+from gatekeeper.audit.log.atomic_store import sync
+from gatekeeper.audit.tlog.notes import open_note
+from gatekeeper.audit.tlog.signing import signed
+from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.keys import Keys
+from schemas.audit import Mode
+from schemas.values import Count, Digest, Instant, Model
+
+LIST, NOTE = "backup.json", "backup.note"
+FORM = 1
+"""The version of this form."""
+_PIECE = 2**20
+
+Told = Callable[[int, int], object]
+"""Takes how many offsets or records are done, and how many there are."""
+
+
+class StoredFile(Model):
+    """A file of the backup: its path there, its SHA-256 and its size in bytes."""
+
+    path: Annotated[str, Field(pattern=r"^(topics|log|settings)(/[A-Za-z0-9_][A-Za-z0-9._\-]*)+$")]
+    sha256: Digest
+    bytes: Count
+
+
+class StoredLog(Model):
+    """A log: topic (registry name), partition, first offset, end, number of records and time of the newest (ms).
+
+    `file`: its image, None where the log is empty.
+    """
+
+    topic: str
+    partition: Count
+    start: Count
+    end: Count
+    records: Count
+    newest: int
+    file: StoredFile | None
+
+
+class StoredPosition(Model):
+    """The next offset of a consumer group on one partition, with the group's note."""
+
+    group: str
+    topic: str
+    partition: Count
+    offset: Count
+    note: str
+
+
+class NamedKey(Model):
+    """A key that the system had: role, number, and the SHA-256 of the public half. No secret is in a backup."""
+
+    role: str
+    number: Count
+    sha256: Digest | None
+
+
+class Backup(Model):
+    """The list of a backup. `begun`, `ended`: the times between which it was made.
+
+    `files`: copies of the sealed log and of files that settings name; `settings`: those settings, by path.
+    """
+
+    v: Literal[1]
+    group: str
+    prefix: str
+    partitions: Count
+    mode: Mode
+    begun: Instant
+    ended: Instant
+    logs: tuple[StoredLog, ...]
+    files: tuple[StoredFile, ...]
+    settings: dict[str, str]
+    positions: tuple[StoredPosition, ...]
+    keys: tuple[NamedKey, ...]
+
+    @property
+    def records(self) -> int:
+        """The number of records of all logs."""
+        return sum(log.records for log in self.logs)
+
+    @property
+    def newest(self) -> int:
+        """The broker's time of the newest record, in milliseconds; -1 without one."""
+        return max((log.newest for log in self.logs), default=-1)
+
+
+@contextmanager
+def growing(out: Path) -> Iterator[Path]:
+    """Yields `OUT.part`, for its owner alone; it takes its name once the block is done.
+
+    Raises UsageError (2) if one of both is there already, UnavailableError (3) if the disk refuses.
+    """
+    part = out.with_name(f"{out.name}.part")
+    with disk(out):
+        for folder in (out, part):
+            if folder.exists() or folder.is_symlink():
+                raise UsageError("error.backup_there", folder=folder)
+        part.mkdir(mode=0o700, parents=True)
+        yield part
+        for place, _, names in os.walk(part):
+            for name in names:
+                sync(Path(place, name))
+            sync(Path(place))
+        part.rename(out)
+        sync(out.absolute().parent)
+
+
+class HashingFile:
+    """A new file below a backup, hashed while it is written."""
+
+    def __init__(self, part: Path, path: str) -> None:
+        self._path, self._hash, self._bytes = path, sha256(), 0
+        (part / path).parent.mkdir(parents=True, exist_ok=True)
+        self._file = (part / path).open("wb")
+
+    def write(self, data: bytes) -> int:
+        """Adds bytes."""
+        self._hash.update(data)
+        self._bytes += len(data)
+        return self._file.write(data)
+
+    def close(self) -> StoredFile:
+        """The finished file."""
+        self._file.close()
+        return StoredFile(path=self._path, sha256=self._hash.hexdigest(), bytes=self._bytes)
+
+
+def copied(source: Path, part: Path, path: str) -> StoredFile:
+    """A copy of a file, as a file of the backup."""
+    with source.open("rb") as read:
+        file = HashingFile(part, path)
+        for piece in _pieces(read):
+            file.write(piece)
+    return file.close()
+
+
+def seal(part: Path, backup: Backup, keys: Keys) -> None:
+    """Writes the list and its signature; raises UsageError (2) without a key of the role `backup`."""
+    raw = orjson.dumps(backup.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
+    (part / LIST).write_bytes(raw)
+    (part / NOTE).write_text(signed(_text(backup.group, raw), keys.signer("backup")), "utf-8")
+
+
+def opened(folder: Path, keys: Keys, *, group: str) -> Backup:
+    """The list of a backup, whose signature is good.
+
+    Raises UsageError (2) if the folder is no whole backup, of another system, or no public key is there. Raises
+    IntegrityError (4) if no known key signed the list, or it has another form.
+    """
+    try:
+        raw, note = (folder / LIST).read_bytes(), open_note((folder / NOTE).read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError("error.backup_missing", folder=folder, name=NOTE) from None
+    except (OSError, ValueError):
+        raise IntegrityError("error.backup_damaged", file=NOTE, place=0) from None
+    known = keys.public("backup")
+    if not known:
+        raise UsageError("error.key_missing", role="backup", folder=keys.folder)
+    if not any(note.signed(key) for key in known):
+        raise IntegrityError("error.backup_unsigned", folder=folder, keys=keys.folder)
+    try:
+        said = orjson.loads(raw)
+        if said["v"] != FORM:
+            raise IntegrityError("error.backup_form", folder=folder, found=said["v"], known=FORM)
+        found = Backup.model_validate_json(raw)
+    except (ValueError, LookupError, TypeError, ValidationError):
+        raise IntegrityError("error.backup_damaged", file=LIST, place=0) from None
+    if note.body != _text(found.group, raw):
+        raise IntegrityError("error.backup_damaged", file=LIST, place=0)
+    if found.group != group:
+        raise UsageError("error.backup_other", folder=folder, found=found.group, wanted=group)
+    return found
+
+
+def demand_whole(folder: Path, file: StoredFile) -> None:
+    """Raises IntegrityError (4) unless the file is there, byte for byte."""
+    found = sha256()
+    try:
+        with (folder / file.path).open("rb") as read:
+            for piece in _pieces(read):
+                found.update(piece)
+    except OSError:
+        raise IntegrityError("error.backup_file_missing", folder=folder, file=file.path) from None
+    if found.hexdigest() != file.sha256:
+        raise IntegrityError("error.backup_differs", folder=folder, file=file.path)
+
+
+@contextmanager
+def disk(file: Path) -> Iterator[None]:
+    """Turns a disk's error in the block into UnavailableError (3), which names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError("error.disk", path=error.filename or file, detail=error) from None
+
+
+def _text(group: str, raw: bytes) -> str:
+    return f"gate-backup/1\n{group}\n{sha256(raw).hexdigest()}\n"
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece

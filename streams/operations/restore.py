@@ -1,0 +1,222 @@
+"""Writes a backup into empty topics: each record at the partition, offset and time that it had.
+
+The topics keep the times of who writes them until all is there. So no worker starts meanwhile: it finds a setting that
+differs. docs/adr/0065-backup.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from aiokafka import AIOKafkaClient, TopicPartition
+from aiokafka.errors import KafkaError
+
+from gatekeeper import interruption
+from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings
+from schemas.topics import FACT_TOPICS, TOPICS
+from streams.client import admin, group_positions
+from streams.client.admin import Difference
+from streams.client.connection import reached
+from streams.client.group_positions import GroupPosition
+from streams.client.log_image import Frame, frames
+from streams.client.log_rewriter import LogRewriter
+from streams.client.reader import Reader
+from streams.operations.backup_folder import Backup, StoredLog, Told, demand_whole, disk, opened
+
+TIMES = "message.timestamp.type"
+"""The setting of a topic by which the broker keeps a record's time, or takes its own."""
+SHUT = "cleared"
+"""The topic whose setting keeps workers from starting until a person opens the gate."""
+AT_ONCE = 64
+"""Logs that are written side by side."""
+REQUEST_BYTES = 16 * 2**20
+"""Bytes that are under way at once."""
+TRANSACTION_SECONDS = 60.0
+REQUEST_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Result of a restore: the backup's list, files that were there and stay, and keys that are not here (ROLE-N).
+
+    `differences`: between the topics and the registry, but for the one that keeps workers from starting.
+    """
+
+    backup: Backup
+    kept: tuple[str, ...]
+    keys: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+
+def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: None) -> Backup:
+    """The list of a backup that is whole and that these settings fit; writes nothing.
+
+    Raises IntegrityError (4) with file and place if something is damaged, missing or unsigned. Raises UsageError (2)
+    for a backup of another system, or if settings differ from it.
+    """
+    found = opened(folder, Keys(settings.key_folder), group=settings.group)
+    for name, ours, theirs in (
+        ("GATEKEEPER_PARTITIONS", settings.partitions, found.partitions),
+        ("GATEKEEPER_MODE", settings.mode, found.mode),
+    ):
+        if ours != theirs:
+            raise UsageError("error.backup_setting", name=name, found=ours, wanted=theirs)
+    done = 0
+    for log in found.logs:
+        if log.file:
+            for frame in _frames(folder, log):
+                if not log.start <= frame.base < frame.end <= log.end:
+                    raise IntegrityError("error.backup_differs", folder=folder, file=log.file.path)
+                told(done := done + frame.end - frame.base, found.records)
+            demand_whole(folder, log.file)
+    for file in found.files:
+        demand_whole(folder, file)
+    return found
+
+
+def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda done, total: None) -> Restored:
+    """Writes a backup back, which `check` has found whole, into topics without any record.
+
+    `shut`: no worker starts until `topics create --repair`. Raises UsageError (2) if a topic has records. Raises
+    IncompleteError (5) if somebody else wrote meanwhile, and UnavailableError (3) without broker or disk. After an
+    error delete the topics, and begin anew.
+    """
+    backup = opened(folder, Keys(settings.key_folder), group=settings.group)
+    _prepare(settings, backup)
+    admin.alter(settings, TOPICS, {TIMES: "CreateTime"})
+    try:
+        with interruption.held():  # a signal is looked for between two writes
+            asyncio.run(_rewritten(settings, folder, backup, told))
+    except (KafkaError, OSError) as error:
+        detail = type(error).__name__
+        raise UnavailableError("error.broker_unreachable", broker=settings.bootstrap, detail=detail) from None
+    _demand_ends(settings, backup)
+    admin.forget(settings, {(log.topic, log.partition): log.start for log in backup.logs if log.start})
+    kept = tuple(_files(settings, folder, backup))
+    group_positions.commit(settings, (GroupPosition(**one.model_dump()) for one in backup.positions))
+    admin.alter(settings, [name for name in TOPICS if not (shut and name == SHUT)], {TIMES: "LogAppendTime"})
+    here = {(one.role, one.number) for one in Keys(settings.key_folder).known()}
+    gone = (f"{one.role}-{one.number}" for one in backup.keys if (one.role, one.number) not in here)
+    meant = (settings.topic(SHUT), TIMES) if shut else None
+    differences = (one for one in admin.verify(settings) if (one.topic, one.setting) != meant)
+    return Restored(backup, kept, tuple(gone), tuple(differences))
+
+
+def _prepare(settings: Settings, backup: Backup) -> None:
+    numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
+    admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS})
+    with Reader(settings) as reader:
+        for name in TOPICS:
+            written = reader.written(name)
+            if any(written.values()):
+                raise UsageError("error.restore_not_empty", topic=settings.topic(name))
+            if len(written) != numbers[name]:
+                raise UsageError("error.restore_partitions", topic=settings.topic(name), wanted=numbers[name])
+
+
+def _demand_ends(settings: Settings, backup: Backup) -> None:
+    wanted = {(log.topic, log.partition): log.end for log in backup.logs}
+    with Reader(settings) as reader:
+        for name in TOPICS:
+            for number, end in reader.settled(name).items():
+                if end != wanted[name, number]:
+                    where = {"topic": settings.topic(name), "partition": number, "offset": end}
+                    raise IncompleteError("error.restore_disturbed", **where)
+
+
+async def _rewritten(settings: Settings, folder: Path, backup: Backup, told: Told) -> None:
+    client = AIOKafkaClient(**reached(settings), request_timeout_ms=int(REQUEST_SECONDS * 1000))
+    rewriter = LogRewriter(
+        client,
+        f"{settings.application}-cli-restore",
+        [settings.topic(name) for name in TOPICS],
+        timeout=TRANSACTION_SECONDS,
+        request=REQUEST_SECONDS,
+    )
+    done, logs = 0, iter([log for log in backup.logs if log.end])
+    try:
+        await rewriter.start()
+        while some := list(islice(logs, AT_ONCE)):
+            parts = {TopicPartition(settings.topic(log.topic), log.partition): log for log in some}
+            async for count in _side_by_side(rewriter, folder, parts):
+                told(done := done + count, backup.records)
+                interruption.look()
+    finally:
+        await rewriter.stop()
+
+
+async def _side_by_side(
+    rewriter: LogRewriter, folder: Path, logs: Mapping[TopicPartition, StoredLog]
+) -> AsyncIterator[int]:
+    """Writes logs, and yields how many records were written: all batches that are next, else all gaps before them."""
+    left = {tp: _frames(folder, log) for tp, log in logs.items()}
+    ahead = {tp: next(frames_, None) for tp, frames_ in left.items()}
+    at = dict.fromkeys(logs, 0)
+    while True:
+        ready = {tp: frame for tp, frame in ahead.items() if frame and frame.base == at[tp]}
+        if ready:
+            for wave in _waves(ready):
+                await rewriter.write(wave)
+                for tp, frame in wave.items():
+                    at[tp], ahead[tp] = frame.end, next(left[tp], None)
+                yield sum(frame.end - frame.base for frame in wave.values())
+            continue
+        gaps = {
+            tp: ((frame.base if frame else logs[tp].end) - at[tp], frame.newest if frame else max(0, logs[tp].newest))
+            for tp, frame in ahead.items()
+        }
+        gaps = {tp: gap for tp, gap in gaps.items() if gap[0]}
+        if not gaps:
+            return
+        await rewriter.skip(gaps)
+        for tp, (count, _) in gaps.items():
+            at[tp] += count
+        yield 0
+
+
+def _waves(ready: dict[TopicPartition, Frame]) -> Iterator[dict[TopicPartition, Frame]]:
+    wave, size = dict[TopicPartition, Frame](), 0
+    for tp, frame in ready.items():
+        if wave and size + len(frame.raw) > REQUEST_BYTES:
+            yield wave
+            wave, size = {}, 0
+        wave[tp] = frame
+        size += len(frame.raw)
+    yield wave
+
+
+def _frames(folder: Path, log: StoredLog) -> Iterator[Frame]:
+    if log.file is None:
+        return
+    try:
+        with (folder / log.file.path).open("rb") as file:
+            yield from frames(file, log.file.path)
+    except FileNotFoundError:
+        raise IntegrityError("error.backup_file_missing", folder=folder, file=log.file.path) from None
+
+
+def _files(settings: Settings, folder: Path, backup: Backup) -> Iterable[str]:
+    """Puts the sealed log and the files of settings in their places; yields each place that was not empty."""
+    logs = [one.path for one in backup.files if one.path.startswith("log/")]
+    if logs and settings.log_folder.is_dir() and any(settings.log_folder.iterdir()):
+        yield str(settings.log_folder)
+        logs = []
+    wanted = {path: settings.log_folder / path.removeprefix("log/") for path in logs}
+    for path in backup.settings:
+        target = Path(getattr(settings, path.removeprefix("settings/")) or "")
+        if target.name and target.exists():
+            yield str(target)
+        elif target.name:
+            wanted[path] = target
+    for path, target in wanted.items():
+        with disk(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / path, target)
+            target.chmod(0o600 if path.startswith("settings/") else 0o644)

@@ -1,0 +1,186 @@
+"""A lost cluster on real Kafka: backup under traffic, a new cluster, restore, and what the gate still knows."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaClient, TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from gatekeeper.errors import IncompleteError
+from gatekeeper.keys import Keys, key_name
+from gatekeeper.settings import Settings
+from schemas.topics import TOPICS
+from streams.client import admin
+from streams.client.log_image import ImageWriter, frames
+from streams.client.log_rewriter import FILLER, LogRewriter
+from streams.client.reader import Reader, StoredReader
+from streams.client.record_batch import Stored
+from streams.kafka.broker import Broker
+from streams.operations.restore import TIMES
+from tests.cli.conftest import Run, System
+from tests.support.world import World, consent_of, group_keys, send_to, until
+
+CLEARED = [f"a{number}" for number in range(4)]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world on a Kafka of its own, with keys of its own."""
+    monkeypatch.chdir(tmp_path)
+    with Broker(tmp_path / "kafka") as broker:
+        world = World(broker.bootstrap, "mail.", keys=group_keys(tmp_path / "keys", "mail.gk"))
+        for name, value in world.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
+        yield world.create()
+
+
+def logs(settings: Settings) -> dict[tuple[str, int], tuple[int, list[Stored]]]:
+    """Returns the start of each log, and each record with offset, time and bytes; without offsets if compacted."""
+    found = {}
+    with StoredReader(settings) as reader:
+        for name, topic in TOPICS.items():
+            starts, ends = reader.starts(name), reader.settled(name)
+            for number, end in ends.items():
+                records = [*reader.stored(name, partition=number, start=0, end=end)]
+                if topic.keep_ms is None:
+                    records = [one._replace(offset=0) for one in records]
+                found[name, number] = (starts[number], records)
+    return found
+
+
+def flipped(file: Path, place: int) -> Callable[[], object]:
+    """Changes one bit of a file; the result changes it back."""
+    raw = file.read_bytes()
+    file.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+    return lambda: file.write_bytes(raw)
+
+
+def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared_and_what_was_sealed(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.people([*CLEARED, "w", "late"])
+    world.put("consents", [("w", consent_of("w", "Withdrawn"))])
+    with world.transaction() as foreign:  # whose records no reader sees, and whose offsets count
+        world.put("sends", [("late", send_to("late", "aborted"))], foreign)
+        foreign.abort_transaction(30)
+    world.sends([*CLEARED, "w"])
+    settled = Reader.settled
+
+    def busy(reader: Reader, topic: str) -> dict[int, int]:
+        """The worker decides one more send while the backup asks for the ends of the logs."""
+        if topic == "salts":
+            world.sends(["late"], 9)
+            until(lambda: "e-9" in world.verdicts(), "a send that is decided meanwhile")
+        return settled(reader, topic)
+
+    with world.process(tmp_path / "worker.log"):
+        until(lambda: len(world.verdicts()) == 5, "decisions")
+        assert run("audit", "seal", "--once").code == 0
+        decided = world.verdicts()
+        monkeypatch.setattr(Reader, "settled", busy)
+        made = run("backup", "saved", "--json")
+        monkeypatch.setattr(Reader, "settled", settled)
+    assert made.code == 0, made
+    lost = logs(world.settings)
+    shutil.rmtree(tmp_path / "log")
+
+    with Broker(tmp_path / "other") as broker:
+        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
+        for name, place, said in (("consents/0.log", 70, "damaged from byte 0"), ("audit/0.log", 7, "signed list")):
+            back = flipped(tmp_path / "saved" / "topics" / name, place)
+            error = run("restore", "saved").says(4)
+            assert name in error
+            assert said in error
+            back()
+        restored = run("restore", "saved", "--json")
+        assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
+        assert "--repair" in restored.err
+
+        new = World(broker.bootstrap, "mail.", keys=world.keys)
+        found = logs(new.settings)
+        assert {name: records for name, (_, records) in found.items()} == {
+            name: records[: len(found[name][1])] for name, (_, records) in lost.items()
+        }
+        assert {name: start for name, (start, _) in found.items()} == {name: start for name, (start, _) in lost.items()}
+        assert new.verdicts() == decided, "a transaction is in the backup by half"
+        new.put("consents", [("a1", consent_of("a1", "Withdrawn"))])
+        assert "cleared" in run("topics", "verify").out, "no worker starts until somebody says so"
+        assert run("topics", "create", "--repair").code == 0
+        with new.process(tmp_path / "new.log"):
+            until(lambda: "e-9" in new.verdicts(), "the send that the backup knows undecided")
+            until(lambda: new.read("recalls"), "the recall")
+            again = [send_to(name, number, event_id=f"again-{name}") for number, name in enumerate([*CLEARED, "w"])]
+            new.put("sends", [(one["recipient_id"], one) for one in again])
+            until(lambda: sum("again" in event for event in new.verdicts()) == 5, "repeated sends")
+        verdicts = new.verdicts()
+        assert {event: verdicts[event] for event in decided} == decided
+        assert verdicts["e-9"] == ("clear", None)
+        assert verdicts["again-w"] == verdicts["again-a1"] == ("block", "CONSENT_WITHDRAWN")
+        assert {verdicts[f"again-{name}"] for name in CLEARED if name != "a1"} == {("block", "DUPLICATE_SEND")}
+        assert [json.loads(one.value())["event_id"] for one in new.read("recalls")] == ["e-1"]
+        new.check(11)
+        assert run("audit", "seal", "--once").code == 0
+        assert run("audit", "export", "--out", "export").code == 0
+        assert run("audit", "verify", "export").code == 0
+        assert run("audit", "coverage").code == 0
+        assert "had records" in run("restore", "saved").says(2)
+
+
+def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_again(
+    run: Run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_KEYS", group_keys(tmp_path / "keys", system.settings.group))
+    monkeypatch.chdir(tmp_path)
+    keys = Keys(tmp_path / "keys")
+    for number in range(5):
+        system.put("sends", b"x%d" % number, key=b"r")
+    admin.forget(system.settings, {("sends", 0): 3})
+    before = logs(system.settings)
+    assert run("backup", "saved").code == 0
+    assert "saved" in run("backup", "saved").says(2)
+    with KafkaAdminClient(bootstrap_servers=system.settings.broker) as client:
+        client.delete_topics([system.settings.topic(name) for name in TOPICS])
+        until(lambda: not {*client.list_topics()} & {system.settings.topic(name) for name in TOPICS}, "no topics")
+    assert run("restore", "saved", "--complete").code == 0
+    assert logs(system.settings) == before
+    assert run("topics", "verify").code == 0
+    (keys.folder / "backup-1.pub").unlink()
+    keys.make("backup", key_name(system.settings.group, "backup"))
+    assert "signed" in run("restore", "saved").says(4)
+
+
+def test_a_gap_of_many_offsets_then_the_next_record_stands_where_it_stood(system: System) -> None:
+    name = system.settings.topic("audit")
+    admin.alter(system.settings, ["audit"], {TIMES: "CreateTime"})
+    file, gap = io.BytesIO(), 2 * FILLER + 7
+    writer = ImageWriter(file, "zstd", gapless=False)
+    for offset in (0, gap, gap + 1):
+        writer.add(Stored(offset, 1_700_000_000_000 + offset, b"\x02k\x02v\0"))
+    writer.flush()
+    first, second = frames(io.BytesIO(file.getvalue()), "f")
+
+    async def write() -> None:
+        client = AIOKafkaClient(bootstrap_servers=system.settings.broker)
+        rewriter = LogRewriter(client, f"{system.settings.group}-r", [name], timeout=10, request=5)
+        await rewriter.start()
+        try:
+            tp = TopicPartition(name, 0)
+            await rewriter.write({tp: first})
+            await rewriter.skip({tp: (gap - 1, second.newest)})
+            await rewriter.write({tp: second})
+            with pytest.raises(IncompleteError):
+                await rewriter.write({tp: second})
+        finally:
+            await rewriter.stop()
+
+    asyncio.run(write())
+    found = [(one.offset, one.timestamp - 1_700_000_000_000) for one in system.records("audit")]
+    assert found == [(0, 0), (gap, gap), (gap + 1, gap + 1), (gap + 2, gap), (gap + 3, gap + 1)]
