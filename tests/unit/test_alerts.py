@@ -86,7 +86,8 @@ IN_TROUBLE = {"gatekeeper_partition_refused", "gatekeeper_sealing_held"}
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not here (Debian: apt install prometheus)")
 def test_given_prometheus_s_own_tool_then_each_alert_fires_for_its_cause_and_is_silent_in_health() -> None:
-    for call in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]):
+    checks = (["check", "rules", "alerts.yml"], ["check", "config", "prometheus.yml"])
+    for call in (*checks, ["test", "rules", "alerts.test.yml"]):
         done = subprocess.run(["promtool", *call], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

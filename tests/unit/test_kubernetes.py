@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -174,6 +175,22 @@ def test_given_the_policies_then_nothing_passes_that_is_not_named_and_each_names
     }
     for part, port in reached:
         assert port in {one["name"] for one in PODS[part]["containers"][0]["ports"]}
+
+
+def test_given_prometheus_in_the_cluster_then_it_asks_each_pod_for_its_metrics_once() -> None:
+    (job,) = yaml.safe_load((FOLDER.parent / "prometheus/kubernetes.yml").read_text("utf-8"))["scrape_configs"]
+    assert job["kubernetes_sd_configs"] == [{"role": "pod", "namespaces": {"names": [KUSTOMIZATION["namespace"]]}}]
+    kept = re.compile(job["relabel_configs"][0]["regex"])
+    asked = [
+        (name, port["name"])
+        for name, pod in PODS.items()
+        for port in pod["containers"][0].get("ports", [])
+        if kept.fullmatch(f"{name};{port['name']}")
+    ]
+    assert sorted(asked) == [
+        *(("console", "metrics"), ("sealer", "metrics"), ("serve", "metrics")),
+        *(("webhooks", "metrics"), ("worker", "health")),
+    ]
 
 
 @pytest.mark.parametrize("name", PODS)
