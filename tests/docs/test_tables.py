@@ -27,10 +27,12 @@ from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
 from gatekeeper.staff import signatures
 from gatekeeper.texts import text
+from gatekeeper.webhooks import outbox_file
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Topic
 from schemas.values import Channel, MessageClass
-from streams.operations import checkup
+from streams.operations import backup_folder, checkup
+from streams.worker import kept_facts, kept_ledger
 from tests.docs.conftest import PAGES
 from tests.support import events_page
 
@@ -125,6 +127,14 @@ def test_checks_of_the_doctor_then_the_page_has_each_in_order(house: Path) -> No
     page = (house / "docs/reference/doctor.md").read_text("utf-8")
     machine, kafka = (re.findall(r"^\| `(\w+)` \|", part, re.M) for part in page.split("\n## ")[1:])
     assert (machine, kafka) == ([*local.CHECKS], [*checkup.CHECKS])
+
+
+def test_forms_on_disks_then_the_page_has_their_numbers(table: Table) -> None:
+    told = {(what, where): number for what, where, number, _ in table("docs/reference/formats.md", "what is stored")}
+    assert told["facts on the disk", "GATEKEEPER_DATA"] == str(kept_facts.FORMAT)
+    assert told["ledger on the disk", "GATEKEEPER_DATA"] == str(kept_ledger.FORMAT)
+    assert told["outbox of webhooks", "GATEKEEPER_WEBHOOKS_DATA"] == outbox_file._VERSION
+    assert told["backup", "backup.json"] == f"v {backup_folder.FORM}"
 
 
 def test_headers_then_the_models_of_the_contract_have_each(house: Path) -> None:
