@@ -171,7 +171,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
         100_000_000,
         tuple(f"{figure}, {form}" for form in ("from nothing", "again", "in memory") for figure in ("MB", "s")),
     ),
-    "barrier": Dimension("fact partitions", (8, 24, 96, 240, 900), barrier, 5_000, ("ms", "ms of processor")),
+    "barrier": Dimension("fact partitions", (8, 24, 96, 240, 768), barrier, 5_000, ("ms", "ms of processor")),
     "partitions": Dimension("partitions", (1, 4, 16), partitions),
     "processes": Dimension("processes", (2,), processes),
     "campaign": Dimension("pieces", (1_000, 10_000, 100_000, 500_000, 2_000_000), campaign),
