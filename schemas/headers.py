@@ -17,6 +17,7 @@ from schemas.values import Code, Digest, Id, Instant, Model
 _Codes = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._\-]+(,[A-Za-z0-9._\-]+)*)?$")]
 _Place = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[0-9]+/[0-9]+$")]
 _Arrival = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}(;last)?$")]
+_TRACE = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 _Named = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[1-9][0-9]*$")]
 
 
@@ -100,13 +101,23 @@ class ReviewHeaders(DecidedHeaders):
 
 
 class CausedHeaders(Model):
-    """The headers of a question, of a recall and of a result.
+    """The headers of a question and of a recall.
 
-    `gate-decision-id`: the audit record of the act that caused it. A recall that a fact caused names its own record, as
-    a result does.
+    `gate-decision-id`: the audit record of the act that caused it. A recall that a fact caused names its own record.
     """
 
     decision_id: Annotated[DecisionId, Field(alias="gate-decision-id")]
+
+
+class ResultHeaders(Model):
+    """The headers of a result.
+
+    `gate-decision-id`: its audit record. `traceparent`: that of the send by W3C's trace context, if it is well-formed.
+    Results of recalls and handoffs have none.
+    """
+
+    decision_id: Annotated[DecisionId, Field(alias="gate-decision-id")]
+    traceparent: Annotated[str, StringConstraints(pattern=_TRACE)] | None = None
 
 
 class ManifestHeaders(Model):

@@ -19,6 +19,7 @@ from schemas.headers import (
     DeadLetterHeaders,
     FactHeaders,
     ManifestHeaders,
+    ResultHeaders,
     ReviewHeaders,
     SendHeaders,
 )
@@ -158,7 +159,7 @@ def _registry() -> Mapping[str, Topic]:
         _topic("review", "recipient id", "n", 60 * DAY_MS, Send, "zstd", headers=ReviewHeaders),
         _topic("confirmations", "recipient id", "n", 30 * DAY_MS, Ask, "gzip", headers=CausedHeaders),
         _topic("recalls", "recipient id", "n", 90 * DAY_MS, Recall, "gzip", headers=CausedHeaders),
-        _topic("results", "event id, or decision id", "n", 90 * DAY_MS, Result, "gzip", headers=CausedHeaders),
+        _topic("results", "event id, or decision id", "n", 90 * DAY_MS, Result, "gzip", headers=ResultHeaders),
         _topic("audit", "decision id", "n", 1095 * DAY_MS, AuditRecord, "zstd"),
         _topic("manifests", "writer", "n", 1095 * DAY_MS, Manifest, "zstd", headers=ManifestHeaders),
         _topic("ledger", "entry", "n", None, compression="zstd"),

@@ -126,7 +126,7 @@ class _AllowedAct:
         kept += (self.closed(state, did=self.cause.id, said=call.said),)
         outcome: Outcome = "cleared" if evaluation.stands else "withheld"
         before = None if standing and standing.state == "undone" else found  # its release has replaced it already
-        result = results.decided(evaluation, self.cause, item=before)
+        result = results.decided(evaluation, self.cause, self.item.headers, item=before)
         return Answer(outcome, None, evaluation, (output,), kept, result=result)
 
     def asked(self, entropy: bytes) -> Answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from hashlib import sha256
 
 from gatekeeper.audit.records import inquiry
@@ -15,6 +17,8 @@ from schemas.record import Headers, Output, Record
 from schemas.topics import logical_name
 
 _OURS = ("ce_", "gate-")
+TRACE = "traceparent"
+_TRACED = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 REMEDIES = {"partition_wrong": b"partitioner=murmur2_random"}
 """By fault, the producer setting in librdkafka's terms that prevents the fault."""
 INFORMATIONAL = ("DUPLICATE_SEND",)
@@ -75,6 +79,15 @@ def dead_letter(
         digest = record.refused.sha256 if record.refused else sha256(record.value or b"").hexdigest()
         return Output("deadletter", None, None, (*headers, ("gate-sha256", digest.encode())))
     return Output("deadletter", record.key, record.value, headers)
+
+
+def traced(headers: Sequence[tuple[str, bytes]]) -> Headers:
+    """The one header `traceparent` among these, by W3C's trace context; none if it is not well-formed, or not alone.
+
+    It has 55 bytes, so nothing but a trace fits in.
+    """
+    found = [value for name, value in headers if name == TRACE]
+    return ((TRACE, found[0]),) if len(found) == 1 and _TRACED.fullmatch(found[0] or b"") else ()
 
 
 def marked(mode: Mode) -> Headers:

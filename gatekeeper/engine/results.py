@@ -6,6 +6,7 @@ are written in one transaction. The fields are those of `schemas.events.Result`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.engine.item import ReviewRecord
 from gatekeeper.engine.judged import Cause
+from gatekeeper.engine.outputs import traced
 from gatekeeper.ledger.entries import Clearance
 from gatekeeper.times import instant
 from schemas.audit import Mode
@@ -23,8 +25,13 @@ from schemas.record import Output
 from schemas.values import OWED
 
 
-def decided(evaluation: Evaluation, cause: Cause, *, item: ReviewRecord | None = None) -> Output:
-    """The result of a send that is cleared or withheld. `item`: the item that the decision replaces, if it stood."""
+def decided(
+    evaluation: Evaluation, cause: Cause, headers: Sequence[tuple[str, bytes]], *, item: ReviewRecord | None = None
+) -> Output:
+    """The result of a send that is cleared or withheld. `headers`: those of the send; its trace stays.
+
+    `item`: the item that the decision replaces, if it stood.
+    """
     decision, mode, more = evaluation.decision, evaluation.moment.mode, dict[str, Any]()
     if not evaluation.stands and (clearance := _repeated(evaluation)):
         more["duplicate_of"] = clearance.did
@@ -33,12 +40,12 @@ def decided(evaluation: Evaluation, cause: Cause, *, item: ReviewRecord | None =
         if item.reasons:
             more["replaces"]["primary"] = item.reasons[0].code
     outcome: Fate = "cleared" if evaluation.stands and mode == "live" else "withheld"
-    return _output(cause, outcome, decision.at, evaluation.sent.model, decision, mode, **more)
+    return _output(cause, outcome, decision.at, evaluation.sent.model, decision, mode, headers, **more)
 
 
-def unread(cause: Cause, decision: Decision, *, mode: Mode) -> Output:
-    """The result of a record that could not be read; only its place says which."""
-    return _output(cause, "withheld", decision.at, None, decision, mode)
+def unread(cause: Cause, decision: Decision, headers: Sequence[tuple[str, bytes]], *, mode: Mode) -> Output:
+    """The result of a record that could not be read; only its place says which. `headers`: those that may stay."""
+    return _output(cause, "withheld", decision.at, None, decision, mode, headers)
 
 
 def handed_off(clearance: Clearance, cause: Cause, decision: Decision) -> Output:
@@ -62,11 +69,18 @@ def _repeated(evaluation: Evaluation) -> Cleared | None:
 def _of_clearance(clearance: Clearance, cause: Cause, outcome: Fate, at: int, decision: Decision | None) -> Output:
     before: Fate = "cleared" if clearance.handed is None else "handed_off"
     replaces = {"decision_id": clearance.did, "outcome": before}
-    return _output(cause, outcome, at, clearance.send, decision, "live", replaces=replaces)
+    return _output(cause, outcome, at, clearance.send, decision, "live", (), replaces=replaces)
 
 
 def _output(
-    cause: Cause, outcome: Fate, at: int, send: Send | None, decision: Decision | None, mode: Mode, **more: Any
+    cause: Cause,
+    outcome: Fate,
+    at: int,
+    send: Send | None,
+    decision: Decision | None,
+    mode: Mode,
+    headers: Sequence[tuple[str, bytes]],
+    **more: Any,
 ) -> Output:
     """The record; fields without a value are absent."""
     value: dict[str, Any] = {"v": 1, "decision_id": cause.id, "outcome": outcome, "at": instant(at), **more}
@@ -82,4 +96,5 @@ def _output(
         value["send"] = f"sends/{cause.origin['partition']}/{cause.origin['offset']}"
     if mode != "live":
         value["mode"] = mode
-    return Output("results", key.encode(), orjson.dumps(value), (("gate-decision-id", cause.id.encode()),))
+    named = (("gate-decision-id", cause.id.encode()), *traced(headers))
+    return Output("results", key.encode(), orjson.dumps(value), named)

@@ -120,7 +120,7 @@ class Judge(Evaluator):
             misplaced=partition_of(send.recipient_id.encode(), self.partitions) != record.partition,
             failed=evaluation.error is not None,
             entries=salt if evaluation.error is not None else (*evaluation.remembered(cause), *salt),
-            result=results.decided(evaluation, cause),
+            result=results.decided(evaluation, cause, record.headers),
             channel=send.channel,
             message_class=send.message_class,
         )
@@ -140,8 +140,13 @@ class Judge(Evaluator):
             dead=True,
             misplaced=fault == PARTITION_WRONG,
             failed=failed,
-            result=results.unread(cause, decision, mode=self.mode),
+            result=results.unread(cause, decision, () if _unfit(record) else record.headers, mode=self.mode),
         )
+
+
+def _unfit(record: Record) -> bool:
+    """True if a record was refused before it was read, or for its headers."""
+    return record.refused is not None or headers_fault(record.headers) is not None
 
 
 def taken(record: Record, partitions: int | None) -> Parsed[Send]:
@@ -150,8 +155,7 @@ def taken(record: Record, partitions: int | None) -> Parsed[Send]:
     `partitions`: the number of partitions of the topic. A send is refused on any partition but that of Kafka's own
     partitioner. Duplicates are unknown there (domain rule 7.4.20). None accepts every partition.
     """
-    fault = record.refused is not None or headers_fault(record.headers)
-    plain = None if fault else read_plain(record.key, record.value)
+    plain = None if _unfit(record) else read_plain(record.key, record.value)
     sent = read(record) if plain is None else Parsed(cast("Send", plain), plain.published)
     if partitions is not None and partition_of(sent.model.recipient_id.encode(), partitions) != record.partition:
         raise Unreadable(PARTITION_WRONG, "key")

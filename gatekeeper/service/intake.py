@@ -12,6 +12,7 @@ import jiter
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
+from gatekeeper.engine.outputs import traced
 from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
 from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes
@@ -61,7 +62,8 @@ async def publish(
         parts.live.demand_ready()
         await not_before_met(parts.live, not_before)
         packs = parts.live.evaluator.holding(parts.live.facts.store)
-        taken = _Intake("sends", parts.live, packs=packs)
+        trace = traced([(name.decode("latin-1"), value) for name, value in request.headers.raw])
+        taken = _Intake("sends", parts.live, packs=packs, headers=trace)
         named = partial(_named, caller.id, idempotency_key) if idempotency_key is not None else None
         async for number, value in in_turns(values):
             taken.add(number, value, named)

@@ -106,8 +106,17 @@ def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the
 
     assert client.post("/v1/facts/consents", json=withdrawal("new")).status_code == 200
     assert client.post("/access/v1/evaluation", json=question("new")).json()["decision"] is False
-    last = client.post("/v1/sends", json=send_to("new", "last"), params={"wait": 60}).json()
+    trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    last = client.post("/v1/sends", json=send_to("new", "last"), params={"wait": 60}, headers=trace).json()
     assert last["decision"]["verdict"] != "clear"
+    found = {name: list(map(event_and_trace, world.read(name))) for name in ("sends", "review", "results")}
+    wanted = (last["event_id"], trace["traceparent"].encode())
+    assert {name: wanted in pairs for name, pairs in found.items()} == {"sends": True, "review": True, "results": True}
+    assert {named for pairs in found.values() for event, named in pairs if event != last["event_id"]} <= {None}
+
+
+def event_and_trace(message: Any) -> tuple[str | None, bytes | None]:
+    return json.loads(message.value()).get("event_id"), dict(message.headers() or ()).get("traceparent")
 
 
 def test_what_was_asked_and_refused_then_metrics_on_a_port_of_their_own_count_it(

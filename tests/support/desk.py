@@ -36,7 +36,7 @@ from gatekeeper.times import instant
 from schemas.audit import Acts, AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
-from schemas.record import Output, Record
+from schemas.record import Headers, Output, Record
 from tests.support import invented, staff
 from tests.support.facts import T, fact
 from tests.support.ledger_oracle import Implied, Piece
@@ -142,11 +142,13 @@ class Desk:
         said = {"v": 1, "kind": "resolution", **named, "by": "hanako", "reason": "entered again", "at": "2026-11-24"}
         self.learn(("reference", said))
 
-    def send(self, sent: dict[str, Any] | None = None, *, late: bool = False, **fields: Any) -> Judged:
+    def send(
+        self, sent: dict[str, Any] | None = None, *, late: bool = False, headers: Headers = (), **fields: Any
+    ) -> Judged:
         """Judges a send, given whole or by what is special about it; `late`: facts are not known up to now."""
         self._sends += 1
         value = orjson.dumps(sent or invented.send(**fields))
-        record = Record("mail.sends.v1", 3, self._sends, self.at, None, value)
+        record = Record("mail.sends.v1", 3, self._sends, self.at, None, value, headers)
         self.inputs["sends", self._sends] = record
         as_of = self.at - self.judge.packs.at(self.at).max_lag_ms - 1 if late else None
         return self._written(self.judge.judge(record, self.store, self.at, as_of=as_of, ledger=self.state), value)

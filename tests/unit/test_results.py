@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.accounts import resulted
+from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine import evaluation
 from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load
@@ -174,3 +175,49 @@ def test_shadow_then_its_results_say_that_nothing_goes_out() -> None:
     desk.send(recipient_id="P-1")
     one: Any = results(desk)[0]
     assert (one.outcome, one.verdict, one.mode) == ("withheld", "clear", "shadow")
+
+
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def traces(desk: Desk, topic: str) -> list[bytes | None]:
+    return [dict(one.headers).get("traceparent") for one in desk.outputs[topic]]
+
+
+def test_a_send_with_a_trace_then_what_is_written_about_it_has_it_and_a_release_of_it_too() -> None:
+    desk = Desk(*YOUNG)
+    desk.send(headers=(("traceparent", TRACE), ("shop", b"7")))
+    desk.send({"v": 1}, headers=(("traceparent", TRACE),))
+    desk.act("release")
+    assert traces(desk, "review") == traces(desk, "cleared") == [TRACE]
+    assert traces(desk, "results") == [TRACE, TRACE, TRACE]
+    assert traces(desk, "deadletter") == [None]
+    assert all("shop" not in dict(one.headers) for one in desk.outputs["results"])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *([("traceparent", value)] for value in (b"", TRACE[:-1], TRACE + b"0", TRACE.upper(), b"narumi", None)),
+        [("traceparent", b"ff" + TRACE[2:])],
+        [("traceparent", b"00-" + b"0" * 32 + TRACE[35:])],
+        [("traceparent", TRACE[:36] + b"0" * 16 + TRACE[52:])],
+        [("traceparent", TRACE), ("traceparent", TRACE)],
+        [("Traceparent", TRACE)],
+    ],
+)
+def test_a_trace_that_is_not_well_formed_then_its_result_has_none(headers: list[tuple[str, bytes]]) -> None:
+    desk = Desk(*YOUNG)
+    desk.send(headers=tuple(headers))
+    (result,) = desk.outputs["results"]
+    assert [name for name, _ in result.headers] == ["gate-decision-id"]
+
+
+def test_a_send_with_and_without_a_trace_then_decision_record_and_result_are_the_same() -> None:
+    subjects = Subjects({1: bytes(32)}, bytes)  # no salt of chance
+    judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=subjects, judge_misplaced=True)
+    one, other = (Desk(*YOUNG, judge=judge).send(headers=headers) for headers in ((("traceparent", TRACE),), ()))
+    assert (one.audit, one.did, one.entries) == (other.audit, other.did, other.entries)
+    assert one.result is not None
+    assert other.result is not None
+    assert one.result.value == other.result.value
