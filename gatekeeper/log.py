@@ -22,6 +22,7 @@ ALLOWED = frozenset(
         "clear", "confirm", "review", "block", "codes",
         "producer", "transaction", "command",
         "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms", "process",
+        "lag_records", "lag_seconds", "p50_seconds", "p99_seconds",
         "folder", "bytes", "endpoint", "webhook", "answer", "tries",
     }
 )  # fmt: skip

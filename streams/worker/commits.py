@@ -86,8 +86,10 @@ class Commits:
             measured.observe(metrics.TAKEN_TO_DECIDED, ended - transaction.taken_at)
         for labels, n in transaction.decided.items():
             measured.count(metrics.SENDS_DECIDED, *labels, n=n)
-        for at in transaction.published:
-            measured.observe(metrics.PUBLISHED_TO_DECIDED, (now - at) / 1000)
+        waited = [max(0, now - at) / 1000 for at in transaction.published]
+        for seconds in waited:
+            measured.observe(metrics.PUBLISHED_TO_DECIDED, seconds)
+        self._context.line.add(transaction.decided, waited)
 
     async def show(self) -> None:
         """Writes the group's offsets alone, if traffic has ended since they last rode along."""

@@ -168,9 +168,8 @@ class Gate:
         """The page of the worker's metrics. Lags are left out if no broker tells the ends of `sends` in a second."""
         context, followers, partitions = self.context, self.context.followers, self._partitions
         own, now = context.metrics, context.clock.now()
-        ends = await self._ends()  # a turn can end meanwhile, so the turns are looked at after it
+        records, seconds = await self._lags()
         turns = {str(number): one.turn for number, one in partitions.items() if one.turn is not None}
-        heads = {number: turn.head.sends for number, turn in turns.items() if turn.head is not None}
         own.set(metrics.READY, self.readiness()["ready"])
         own.set(metrics.FACTS_AGE, (now - followers.as_of) / 1000 if followers.as_of else math.inf)
         own.set(metrics.FACTS_UNREADABLE, len(followers.store.unresolved.faults))
@@ -185,19 +184,34 @@ class Gate:
         )
         people = {(number,): turn.people for number, turn in turns.items()}
         own.replace(metrics.LEDGER_PEOPLE, {number: n for number, n in people.items() if n is not None})
-        own.replace(
-            metrics.SENDS_LAG,
-            {(number,): max(0, ends[number] - head) for number, head in heads.items() if number in ends},
-        )
-        own.replace(
-            metrics.SENDS_LAG_SECONDS,
-            {
-                (number,): max(0, now - (turn.oldest or now)) / 1000
-                for number, turn in turns.items()
-                if turn.waits_for != "take_over"  # else nothing has come that could wait
-            },
-        )
+        own.replace(metrics.SENDS_LAG, {(number,): n for number, n in records.items()})
+        own.replace(metrics.SENDS_LAG_SECONDS, {(number,): age for number, age in seconds.items()})
         return own.page()
+
+    async def lag(self) -> dict[str, Any]:
+        """The worker's lag over all partitions, these, and the people of whom facts are known, for the log.
+
+        Without a lag if no broker tells the ends of `sends` in time.
+        """
+        records, seconds = await self._lags()
+        found: dict[str, Any] = {"partitions": sorted(self._partitions), "people": self.context.followers.store.people}
+        if records:
+            found["lag_records"] = sum(records.values())
+        return found | ({"lag_seconds": round(max(seconds.values()), 3)} if seconds else {})
+
+    async def _lags(self) -> tuple[dict[str, int], dict[str, float]]:
+        """By partition, the sends that wait, and the age of the oldest one in the worker in seconds."""
+        ends = await self._ends()  # a turn can end meanwhile, so the turns are looked at after it
+        now = self.context.clock.now()
+        turns = {str(number): one.turn for number, one in self._partitions.items() if one.turn is not None}
+        heads = {number: turn.head.sends for number, turn in turns.items() if turn.head is not None}
+        records = {number: max(0, ends[number] - head) for number, head in heads.items() if number in ends}
+        seconds = {
+            number: max(0, now - (turn.oldest or now)) / 1000
+            for number, turn in turns.items()
+            if turn.waits_for != "take_over"  # else nothing has come that could wait
+        }
+        return records, seconds
 
     async def _ends(self) -> dict[str, int]:
         """The ends of the owned partitions of `sends` by number; {} if no broker tells them in time."""

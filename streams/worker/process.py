@@ -21,7 +21,7 @@ from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
 from streams.client import admin, people, progress
 from streams.client.broker_access import connection
-from streams.worker import holders
+from streams.worker import decided_line, holders
 from streams.worker.app import create_app
 from streams.worker.end import fail
 from streams.worker.health import serve_health
@@ -125,11 +125,14 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
         kept.tell_unheld()
     if settings.mode == "shadow":
         log.warning("shadow_nothing_goes_out", worker=settings.worker, mode=settings.mode)
+    telling = asyncio.create_task(decided_line.tell(app.gate), name="decided-line")
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
         running.result()
         raise RestartError("error.faust_stopped")
     await stop(app)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
     log.info("worker_stopped", worker=settings.worker, code=stopping.result())
     return stopping.result()
 

@@ -17,6 +17,7 @@ from gatekeeper.signing_key import SigningKey
 from streams.worker.chunks import Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
+from streams.worker.decided_line import DecidedLine
 from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
@@ -46,6 +47,8 @@ class WorkerContext:
     ledgers: KeptLedgers | None = None
     """Copies of the ledger on the disk, None if it is in memory alone."""
     metrics: Metrics = field(default_factory=Metrics)
+    line: DecidedLine = field(default_factory=DecidedLine)
+    """Numbers of decisions for the log."""
 
     @property
     def packs(self) -> Packs:

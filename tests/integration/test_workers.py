@@ -63,6 +63,10 @@ def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_
         until(lambda: sorted(started(worker)) == [0, 1, 1], "the killed one runs again")
         _, answer = until(lambda: (found := health_page(port, "readyz"))[0] == 200 and found, "both are ready again")
         assert [row["code"] for row in answer["processes"]] == [None, -9]
+        restarts = {
+            key[1:]: n for key, n in metrics_page(port).items() if key[0] == "gatekeeper_process_restarts_total"
+        }
+        assert restarts == {("cause=fault", "process=1"): 1}
 
         world.sends(names, 80)
         assert worker.stop() == 0
@@ -70,6 +74,14 @@ def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_
     with world.process(tmp_path / "log") as alone:
         until(lambda: world.decided() == 120, "what was left")
         assert alone.owned() == [0, 1]
+        world.sends(names, 120)
+        until(lambda: world.decided() == 160, "the last ones")
+        shown = metrics_page(alone.events("worker_started")[0]["port"])
+        counted = sum(n for (name, *_), n in shown.items() if name == "gatekeeper_sends_decided_total")
+        assert alone.stop() == 0
+        told = alone.events("decided")
+        assert [sum(event[name] for event in told) for name in ("n", "clear", "block")] == [counted, counted, 0]
+        assert 0 < told[-1]["p50_seconds"] <= told[-1]["p99_seconds"] < 400
         (left,) = until(lambda: alone.events("folder_unheld"), "it says which folder nobody uses any more")
         assert left["folder"] == str(tmp_path / "data" / "1")
-    assert world.check(120) == {"clear": 120}
+    assert world.check(160) == {"clear": 160}
