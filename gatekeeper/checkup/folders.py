@@ -62,7 +62,7 @@ def data_need(space: Space, *, facts: int, clearances: int) -> Finding:
     """Tells whether facts and ledger fit on the disk. `facts`, `clearances`: at most so many, for one process."""
     need = max(0, FACT_BYTES * facts + CLEARANCE_BYTES * clearances - space.used)
     told = {**_told(space), "need": f"{need // MIB:,}", "facts": f"{facts:,}", "clearances": f"{clearances:,}"}
-    return wrong("data_need", "short", **told) if need > space.free else ok("data_need", **told)
+    return warning("data_need", "short", **told) if need > space.free else ok("data_need", **told)
 
 
 def keys(part: Part | None, known: Sequence[Key], faults: Sequence[GatekeeperError], *, days: int | None) -> Finding:
@@ -86,12 +86,15 @@ def keys(part: Part | None, known: Sequence[Key], faults: Sequence[GatekeeperErr
     return ok("keys", named=named, days="-" if days is None else days)
 
 
-def certificate(check: str, ends: Mapping[str, float | None], *, now: float) -> Finding:
+def certificate(check: str, ends: Mapping[str, float | str | None], *, now: float) -> Finding:
     """Tells whether certificates hold for a while. `ends`: the end of each by its name, in seconds since the epoch.
 
-    None stands for one that nobody showed.
+    A text is the reason for which it is refused, and None stands for one that nobody showed.
     """
-    shown = {name: end for name, end in ends.items() if end is not None}
+    for name, reason in sorted(ends.items()):
+        if isinstance(reason, str):
+            return wrong(check, "refused", name=name, reason=reason)
+    shown = {name: end for name, end in ends.items() if isinstance(end, float | int)}
     if not shown:
         return unknown(check, "unseen")
     name, end = min(shown.items(), key=lambda one: one[1])

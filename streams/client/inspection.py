@@ -8,18 +8,29 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
-from time import time
+from time import monotonic, time
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError, for_code
-from kafka.protocol.admin import DescribeClientQuotasRequest
+from kafka.errors import (
+    CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+from kafka.protocol.admin import DescribeClientQuotasRequest, DescribeGroupsRequest
 
+from gatekeeper import interruption
 from gatekeeper.settings import Settings
+from streams.client.broker_access import REQUEST_MS
 from streams.client.connection import reached
 
 TLS_SECONDS = 3.0
+GROUPS_VERSION = 5
+"""The last version of DescribeGroups that tells the rights on a group that does not exist."""
+AGAIN_SECONDS = 0.1
 ANY_NAME = 2
 """Kafka's number for a filter that takes every user, the default one too."""
 Quota = tuple[dict[str, str | None], dict[str, float]]
@@ -95,16 +106,38 @@ def topic_rights(rows: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]
 
 
 def group_rights(admin: Any, groups: Iterable[str]) -> dict[str, frozenset[str]]:
-    """The operations that the user may do on each of these groups, whether they exist or not."""
-    found = {}
-    for group in groups:
+    """The operations that the user may do on each of these groups, whether they exist or not.
+
+    The request's newer versions tell nothing of a group that nobody has joined. Its version is set through a private
+    name of kafka-python.
+    """
+    admin._describe_groups_request = lambda named: DescribeGroupsRequest(
+        groups=list(named), include_authorized_operations=True, max_version=GROUPS_VERSION
+    )
+    try:
+        return {group: _group_rights(admin, group) for group in groups}
+    finally:
+        del admin._describe_groups_request
+
+
+def _group_rights(admin: Any, group: str) -> frozenset[str]:
+    """A new broker, which has no coordinator of groups yet, gets a few seconds to answer."""
+    give_up = monotonic() + REQUEST_MS / 1000
+    while True:
         try:
             told = admin.describe_groups([group])[group]
+            if told["authorized_operations"] is not None:
+                return frozenset(told["authorized_operations"])
+            if "GroupAuthorizationFailed" in told["error"]:
+                return frozenset()
+            error: KafkaError = CoordinatorNotAvailableError(told["error"])  # kafka-python keeps only the sentence
         except GroupAuthorizationFailedError:
-            told = {"authorized_operations": []}
-        if told["authorized_operations"] is not None:
-            found[group] = frozenset(told["authorized_operations"])
-    return found
+            return frozenset()
+        except KafkaError as raised:
+            error = raised
+        if not error.retriable or monotonic() > give_up:
+            raise error
+        interruption.wait(AGAIN_SECONDS)
 
 
 def quotas(admin: Any) -> list[Quota]:
@@ -123,19 +156,24 @@ def quotas(admin: Any) -> list[Quota]:
     ]
 
 
-def certificates(settings: Settings, addresses: Iterable[tuple[str, int]]) -> dict[str, float | None]:
-    """The end of each broker's certificate, in seconds since the epoch; None if the broker shows none that holds."""
+def certificates(settings: Settings, addresses: Iterable[tuple[str, int]]) -> dict[str, float | str | None]:
+    """The end of each broker's certificate, in seconds since the epoch; None if the broker does not answer.
+
+    A text is OpenSSL's reason for which it is not believed.
+    """
     context = reached(settings).get("ssl_context")
     return {f"{host}:{port}": _ends(context, host, port) for host, port in addresses} if context else {}
 
 
-def _ends(context: ssl.SSLContext, host: str, port: int) -> float | None:
+def _ends(context: ssl.SSLContext, host: str, port: int) -> float | str | None:
     try:
         with (
             socket.create_connection((host, port), TLS_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=host) as through,
         ):
             shown: Any = through.getpeercert() or {}
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
     except OSError:
         return None
     return float(ssl.cert_time_to_seconds(shown["notAfter"])) if "notAfter" in shown else None

@@ -2,108 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from time import time
-from typing import Any
 
 from gatekeeper import person_keys
 from gatekeeper.checkup import access, brokers, folders, measures, people, topics
 from gatekeeper.checkup.finding import Finding, failed, ok
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.keys import Keys
-from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings, masked
+from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS, Part
-from streams.client import admin, broker_advice, cluster, inspection, progress
+from streams.client import broker_advice, inspection, progress
 from streams.client.reader import Reader
-from streams.client.rights import rights
-from streams.operations import fleet, management
-
-
-class Visit:
-    """The cluster as the checks ask it, each question at most once. `taken`: called for each record that is read.
-
-    `part`: whose user asks, None if nobody said it. Every question raises GatekeeperError without an answer.
-    """
-
-    def __init__(self, settings: Settings, part: Part | None, taken: Callable[[], object] = lambda: None) -> None:
-        self.settings, self.part, self.taken = settings, part, taken
-        self.now = int(time() * 1000)
-        self.lost: GatekeeperError | None = None
-        """The error for which no broker answers, once it is known. No question is asked any more then."""
-
-    def demand(self) -> Settings:
-        """The settings; raises the error for which no broker answers."""
-        if self.lost:
-            raise self.lost
-        return self.settings
-
-    def asked(self, question: Callable[[Any], Any]) -> Any:
-        """The answer to a question to an admin client."""
-        with cluster.connected(self.demand()) as client:
-            return question(client)
-
-    @property
-    def user(self) -> str:
-        """The user who asks, '' without one; a name that looks like a contact value is masked."""
-        return masked(self.settings.sasl_username)
-
-    @cached_property
-    def known(self) -> dict[int, tuple[str, int] | None]:
-        """Host and port of each broker, None for one that the controller has given up."""
-        found: dict[int, tuple[str, int] | None] = self.asked(inspection.brokers)
-        return found
-
-    @property
-    def addresses(self) -> dict[int, tuple[str, int]]:
-        """Host and port of each broker that is in use."""
-        return {number: address for number, address in self.known.items() if address}
-
-    @cached_property
-    def versions(self) -> dict[int, tuple[int, ...]]:
-        """The version of each broker that answers."""
-        found: dict[int, tuple[int, ...]] = self.asked(lambda client: inspection.versions(client, self.addresses))
-        return found
-
-    @cached_property
-    def rows(self) -> list[dict[str, Any]]:
-        """The topics of the registry as Kafka describes them to this user."""
-        names = [self.settings.topic(name) for name in TOPICS]
-        found: list[dict[str, Any]] = self.asked(lambda client: client.describe_topics(names))
-        return found
-
-    @cached_property
-    def differences(self) -> list[admin.Difference]:
-        """Each difference between the topics and the registry."""
-        return admin.verify(self.demand())
-
-    @cached_property
-    def needed(self) -> dict[str, frozenset[str]]:
-        """The operations that the part needs, by Kafka's names, on each topic and group."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for right in rights(self.settings, self.part) if self.part else ():
-            if right.resource != "transactional-id":  # Kafka tells nobody what it grants there
-                for name in right.names:
-                    found[name].update(one.replace("Configs", "_Configs").upper() for one in right.operations)
-        return {name: frozenset(operations) for name, operations in found.items()}
-
-    @cached_property
-    def granted(self) -> dict[str, frozenset[str]]:
-        """The user's operations on the topics, and on the groups that the part needs, as Kafka tells them."""
-        groups = self.needed.keys() - {self.settings.topic(name) for name in TOPICS}
-        told: dict[str, frozenset[str]] = self.asked(lambda client: inspection.group_rights(client, groups))
-        return inspection.topic_rights(self.rows) | told
-
-    @cached_property
-    def referred(self) -> FactStore:
-        """The reference data, as a worker has it now."""
-        with Reader(self.demand()) as reader:
-            return management.referred(reader)
+from streams.operations import fleet
+from streams.operations.visit import Visit
 
 
 def findings(settings: Settings, part: Part | None, taken: Callable[[], object] = lambda: None) -> Iterator[Finding]:

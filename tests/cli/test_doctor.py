@@ -60,6 +60,7 @@ def test_a_system_that_is_well_then_nothing_is_wrong_and_each_cause_made_for_rea
         assert found[check] == "ok", told(well, check)
     assert found["replicas"] == found["brokers"] == found["quotas"] == found["surplus"] == "warning", "it is one Kafka"
     assert found["partitioner"] == found["worker_keys"] == found["seal"] == "unknown", "nothing was decided yet"
+    assert found["rights"] == "ok", "also on the group of workers, which nobody has joined"
     assert "gatekeeper topics rights" not in well.out
 
     entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)

@@ -30,10 +30,11 @@ from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.watch import Watch
 from schemas.topics import FACT_TOPICS, PARTS, TOPICS
 from schemas.webhooks import WEBHOOK_TYPES
-from streams.client import broker_access, cluster
+from streams.client import broker_access, cluster, inspection
 from streams.client.reader import Reader
 from streams.client.rights import Right, rights
 from streams.operations import checkup
+from streams.operations.visit import Visit
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
 from tests.support.invented import KEY, bare
@@ -350,7 +351,7 @@ def _allowed(answers: dict[str, KafkaError | None]) -> set[str]:
 
 
 def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
-    kafka: Secured, world: World, as_: As
+    kafka: Secured, world: World, users: dict[str, dict[str, str]], as_: As
 ) -> None:
     for part in ("worker", "sealer", "console", "serve", "webhooks", "monitor"):
         found = told(as_(part, "doctor", "--for", part, "--json"))
@@ -362,6 +363,9 @@ def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
     found = told(as_("auditor", "doctor", "--for", "console", "--json"))
     assert (found["rights"]["level"], "WRITE" in found["rights"]["found"]) == ("wrong", True)
     assert "gatekeeper topics rights console --principal auditor" in found["rights"]["next"]
+    ours = world.settings.model_copy(update=users["sealer"])
+    assert Visit(ours, "monitor").granted[ours.group] == frozenset(), "no right on the workers' group"
+    assert Visit(ours, "sealer").granted[f"{ours.group}.sealer"] >= {"READ"}
     more = [*rights(world.settings, "console"), Right("topic", (world.topic("cleared"),), ("Write",))]
     found = told(as_("console", "doctor", "--for", "console", "--json", **kafka.user("generous", more)))
     assert found["rights"]["level"] == "ok"
@@ -439,6 +443,14 @@ def test_a_user_or_a_broker_that_is_not_believed_then_one_sentence_says_what_to_
 def test_tls_without_users_then_commands_work(as_: As, kafka: Secured) -> None:
     alone = {"broker": kafka.tls, "security_protocol": "SSL", "sasl_username": "", "sasl_password_file": ""}
     assert as_("auditor", "topics", "verify", **alone).code == 0
+    host, port = kafka.tls.split(":")
+    trusting = Settings(broker=kafka.tls, security_protocol="SSL", ssl_cafile=str(kafka.ca))
+    shown = inspection.certificates(trusting, [(host, int(port)), ("localhost", int(port)), (host, 1)])
+    ends, refused, silent = shown.values()
+    assert isinstance(ends, float)
+    assert 0 < ends - time.time() < 86_400, "it is made for a day"
+    assert "localhost" in str(refused), "it names the address only"
+    assert silent is None
 
 
 def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world: World) -> None:

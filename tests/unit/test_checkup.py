@@ -87,8 +87,8 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
         )
     ),
     (folders.data_need(ROOM, facts=2_000_000, clearances=0), "ok", "data_need_ok"),
-    (folders.data_need(ROOM, facts=200_000_000, clearances=0), "wrong", "data_need_short"),
-    (folders.data_need(ROOM, facts=0, clearances=10_000_000), "wrong", "data_need_short"),
+    (folders.data_need(ROOM, facts=200_000_000, clearances=0), "warning", "data_need_short"),
+    (folders.data_need(ROOM, facts=0, clearances=10_000_000), "warning", "data_need_short"),
     (folders.data_need(space(used=20 * GIB), facts=0, clearances=10_000_000), "ok", "data_need_ok"),
     (folders.keys("worker", held("master", "token", "worker"), [], days=3), "ok", "keys_ok"),
     (folders.keys("monitor", [], [], days=None), "ok", "keys_ok"),
@@ -111,6 +111,7 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
         )
     ),
     (folders.certificate("certificates", {"a": 99 * DAY, "b": None}, now=0), "unknown", "certificates_some"),
+    (folders.certificate("certificates", {"a": 99 * DAY, "b": "expired"}, now=0), "wrong", "certificates_refused"),
     (folders.seal(None, decided=NOW, now=NOW), "unknown", "seal_none"),
     (folders.seal(SealStatus(error=FAULT), decided=NOW, now=NOW), "wrong", "error.key_folder_open"),
     (folders.seal(seal(held=(HELD,)), decided=None, now=NOW), "wrong", "seal_held"),

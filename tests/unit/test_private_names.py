@@ -187,6 +187,9 @@ def test_given_kafka_python_then_a_request_without_a_method_of_its_own_can_be_se
     assert "self._manager.run(self._describe_cluster)" in inspect.getsource(
         kafka.admin.KafkaAdminClient.describe_cluster
     )
+    assert "self._describe_groups_request(" in inspect.getsource(kafka.admin.KafkaAdminClient._async_describe_groups), (
+        "kafka-python makes this request elsewhere: streams/client/inspection.py sets its version there."
+    )
     assert not hasattr(kafka.admin.KafkaAdminClient, "describe_client_quotas"), (
         "kafka-python has a method for quotas now: streams/client/inspection.py need not send the request itself."
     )
