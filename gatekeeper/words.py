@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from gatekeeper import times
 from gatekeeper.texts import Language, catalogue, text
 
+_PURPOSE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
 
@@ -50,6 +53,7 @@ class Words:
             "word": self.word,
             "time": self.time,
             "clock": self.clock,
+            "day": self.day,
             "span": self.span,
             "said": self.said,
             "meaning": self.meaning,
@@ -83,14 +87,25 @@ class Words:
         """A written time in local time, to the minute; '' for none."""
         return times.clock(written, self._zone)
 
+    def day(self, milliseconds: int) -> str:
+        """The day of an instant in local time, with month and weekday."""
+        at = datetime.fromisoformat(times.local(milliseconds * 1000, self._zone))
+        month, weekday = self.t(f"page.month_{at.month}"), self.t(f"page.weekday_{at.weekday()}")
+        return self.t("page.day", month=month, day=at.day, weekday=weekday)
+
     def span(self, milliseconds: int) -> str:
         """A duration in its largest whole unit."""
         unit, name = next((pair for pair in _UNITS if milliseconds >= pair[0]), _UNITS[-1])
         return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
 
-    def said(self, reason: Any) -> str:
-        """The sentence of a reason or an error, in its wording for this place if the catalogue has one."""
+    def said(self, reason: Any, names: Mapping[str, str] | None = None) -> str:
+        """The sentence of a reason or an error, in its wording for this place if the catalogue has one.
+
+        `names`: registered names by kind/id; a purpose stands in the sentence by its name.
+        """
         if hasattr(reason, "key"):
             here = f"{self._subject}.{reason.key.replace('.', '_')}"
             return text(here if here in catalogue() else reason.key, self._lang, **getattr(reason, "values", {}))
-        return str(getattr(reason, self._lang))
+        sentence = str(getattr(reason, self._lang))
+        known = names or {}
+        return _PURPOSE.sub(lambda code: known.get(f"purpose/{code[0]}", code[0]), sentence)

@@ -15,11 +15,13 @@ from gatekeeper.review.filter import ANY, FIELDS, Query, older_than
 from gatekeeper.review.review_item import Item
 from schemas.topics import DAY_MS
 
-PAGE = 100
+PAGE = 30
 DAYS = 7
 """The number of days for which a group counts new items."""
 ORDER = "ORDER BY due IS NULL, due, seen, id"
 """Sort order: the earliest mail date first, then the longest withheld."""
+ORDERS = {"due": ORDER, "oldest": "ORDER BY seen, id", "newest": "ORDER BY seen DESC, id"}
+"""Sort orders of a list, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +45,36 @@ class ItemSearch:
         where, values = self.where()
         return int(db.execute(f"SELECT count(*) FROM item WHERE {where}", values).fetchone()[0])
 
-    def items(self, db: sqlite3.Connection, *, most: int = -1, skip: int = 0) -> Iterator[Item]:
-        """Yields the items found, the most urgent first: skips `skip`, then yields at most `most` (-1: all)."""
+    def items(self, db: sqlite3.Connection, *, most: int = -1, skip: int = 0, order: str = "due") -> Iterator[Item]:
+        """Yields the items found in an order of ORDERS: skips `skip`, then yields at most `most` (-1: all)."""
         where, values = self.where()
-        found = db.execute(f"{ITEMS} WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, most, skip))
+        found = db.execute(f"{ITEMS} WHERE {where} {ORDERS[order]} LIMIT ? OFFSET ?", (*values, most, skip))
         return (item_of(row) for row in found)
 
     def groups(self, db: sqlite3.Connection) -> list[CauseGroup]:
-        """The items found, grouped by cause, the most urgent group first."""
+        """The items found, grouped by cause and verdict: what can be cured first, and of that the largest group."""
         where, values = self.where()
         rows = db.execute(
-            'SELECT "primary", origin, campaign, count(*) AS n, min(seen) AS oldest, min(due) AS due,'
+            'SELECT "primary", origin, campaign, verdict, count(*) AS n, min(seen) AS oldest, min(due) AS due,'
             f" max(changed) AS changed, max(id) AS sample{', sum(seen > ?)' * DAYS} FROM item WHERE {where}"
-            " GROUP BY 1, 2, 3 ORDER BY due IS NULL, due, n DESC, 1, 2, 3",
+            " GROUP BY 1, 2, 3, 4 ORDER BY verdict = 'block', n DESC, due IS NULL, due, 1, 2, 3, 4",
             (*(self.now - day * DAY_MS for day in range(1, DAYS + 1)), *values),
         )
         return [_group(row) for row in rows]
+
+    def verdicts(self, db: sqlite3.Connection) -> dict[str, int]:
+        """The number of items found by verdict."""
+        where, values = self.where()
+        return dict(db.execute(f"SELECT verdict, count(*) FROM item WHERE {where} GROUP BY 1", values))
+
+    def nearest(self, db: sqlite3.Connection) -> tuple[int, int] | None:
+        """The next mail date of the items found (milliseconds), and their number; None without one to come."""
+        where, values = self.where()
+        row = db.execute(
+            f"SELECT due, count(*) FROM item WHERE {where} AND due > ? GROUP BY 1 ORDER BY 1 LIMIT 1",
+            (*values, self.now),
+        ).fetchone()
+        return (row[0], row[1]) if row else None
 
     def since(self, db: sqlite3.Connection, change: int) -> tuple[int, list[str]]:
         """The number of items found that arrived after that change, and the ids of any items changed after it."""
@@ -133,7 +149,7 @@ class ItemSearch:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """Cause of withheld sends: primary reason, data source and campaign, with number, age and urgency.
+    """Cause of withheld sends: primary reason, data source, campaign and verdict, with number, age and urgency.
 
     Times are in milliseconds. `days`: new items in each of the last DAYS spans of 24 hours, the oldest first.
     `sample`: the id of one item.
@@ -142,6 +158,7 @@ class CauseGroup:
     primary: str
     origin: str | None
     campaign: str
+    verdict: str
     n: int
     oldest: int
     due: int | None

@@ -28,7 +28,7 @@ CREATE TABLE item (
     arrived INTEGER, changed INTEGER, withheld INTEGER
 );
 CREATE INDEX item_by_cause ON item (
-    "primary", origin, campaign, informational, state, seen, due, changed, id, controller
+    "primary", origin, campaign, verdict, informational, state, seen, due, changed, id, controller
 ) WHERE {WAITS};
 CREATE INDEX item_by_urgency ON item (due IS NULL, due, seen, id, informational, controller) WHERE {WAITS};
 CREATE INDEX item_by_end ON item (state, informational) WHERE NOT {WAITS};

@@ -43,7 +43,7 @@ def test_two_sources_that_contradict_then_it_takes_two_people_and_never_one_twic
     first.goto(f"/items/{id_}")
     acted(first, "release", evidence="scan-9")
     touch(first)
-    expect(first.locator("#standing")).to_contain_text("承認待ち(1/2)")
+    expect(first.locator("#standing")).to_contain_text("承認待ち（1/2）")
     expect(first.locator("#offers [value=approve]")).to_have_count(0)
     expect(first.locator("#why-not")).to_contain_text("一人目と同じ人は承認できません")
     second.goto("/items?state=proposed")

@@ -87,7 +87,7 @@ def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(re
     release, note = (explained(record, "en") for record in records)
     assert "signed with kenji's own key k1" in release
     assert "by the console's word for yuki, who signed in with a password" in note
-    assert "yuki さん(パスワードでサインイン)に代わりコンソールが署名" in explained(records[1], "ja")
+    assert "yuki さん（パスワードでサインイン）に代わりコンソールが署名" in explained(records[1], "ja")
     unsigned = orjson.loads(records[0])
     del unsigned["act"]["signed"]
     assert "not signed: the name is only what was typed" in explained(canonical(unsigned), "en")

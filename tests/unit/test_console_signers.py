@@ -51,7 +51,7 @@ def test_acts_on_an_item_then_its_page_says_who_signed_each_in_both_languages(tm
     assert "signed with kenji&#39;s own key k1" in english
     assert "by the console&#39;s word for yuki, who signed in with a password" in english
     assert "kenji さん本人の鍵 k1 で署名" in japanese
-    assert "yuki さん(パスワードでサインイン)に代わりコンソールが署名" in japanese
+    assert "yuki さん（パスワードでサインイン）に代わりコンソールが署名" in japanese
     assert "typed" not in english
     assert 'id="unsigned"' not in english
 

@@ -158,8 +158,8 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
         assert said in en, said
     for said in (
         "ポイントカード申込書",
-        "マニフェストの記録 1 (0 から)",
-        "封印ログの葉 1 (0 から)",
+        "マニフェストの記録 1（0 から）",
+        "封印ログの葉 1（0 から）",
         "hanako: 保留の解除。送付可になりました。",
         "証人が 2026-11-24T01:05:00.000Z に連署",
     ):
@@ -225,7 +225,7 @@ def test_reason_that_this_release_does_not_know_then_the_page_quotes_the_record(
     assert f"version {rules} of the rules. The record says: case late, date 2023-11-24. (f-1)" in en
     assert "The record says: case other. [APPI 35(5)(6)" in en
     assert f"BARE_RULE: This release has no sentence for this reason, which is of version {rules} of the rules." in en
-    assert f"判断規則の版 {rules})。記録にある値: case late, date 2023-11-24。" in ja
+    assert f"判断規則の版 {rules}）。記録にある値: case late, date 2023-11-24。" in ja
 
 
 def test_reason_that_this_release_does_not_know_then_nothing_is_quoted_that_may_be_personal_or_steer_a_terminal() -> (

@@ -43,6 +43,8 @@ KEYS = {
 }
 
 
+FIRST = {"confirm": "ask", "review": "release", "block": "uphold"}
+"""The act that ends most items with a verdict: its button stands out, and comes first."""
 UNDONE = ("release", "approve", "uphold")
 """Acts that an undo can reverse."""
 
@@ -111,6 +113,7 @@ def item_page(
         ],
         claimed=claimed(item, now),
         offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
+        first=FIRST.get(item.verdict),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
         delivery=delivery,
@@ -167,7 +170,7 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
         code = call.refusal(item, under_way=under_way)
         evidence = kind == "release" and replace(call, evidence=None).refusal(item) == "evidence"
         offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED, evidence))
-    return offers
+    return sorted(offers, key=lambda offer: offer.kind != FIRST.get(item.verdict))
 
 
 def claimed(item: Item, now: int) -> str | None:

@@ -1,25 +1,26 @@
-"""The queue's pages: groups by cause, the sends of a filter, and the same sends as a file."""
+"""The queue's pages: causes with what cures them, the sends of a filter, and the same sends as a file."""
 
 from __future__ import annotations
 
 import io
 import sqlite3
 from collections.abc import Iterator
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from gatekeeper.console import filters, items
-from gatekeeper.console.item_search import PAGE, CauseGroup, ItemSearch
-from gatekeeper.console.pages.item import KEYS, claimed
+from gatekeeper.console import choices, filters, items
+from gatekeeper.console.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
+from gatekeeper.console.pages.item import FIRST, KEYS, claimed
 from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.office.spreadsheet import SpreadsheetRows
-from gatekeeper.report import chart
 from gatekeeper.review.review_item import Item
+from schemas.decision import Reason
 
 router = APIRouter()
 CELLS = (
@@ -28,51 +29,91 @@ CELLS = (
 )
 
 
+CARDS = 20
+"""Causes on a page."""
+TOP = 3
+"""Largest causes whose share the queue tells."""
+TO_DO = ("open", "proposed")
+"""States that wait for a colleague, and not for the person."""
 Number = Annotated[int, Query(alias="page", ge=1, le=100_000)]
+Sort = Literal["due", "oldest", "newest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A cause, with the first reason of one of its items and the filter of all. `act`: None if the user may not."""
+
+    group: CauseGroup
+    reason: Reason | None
+    filter: str
+    act: str | None
+
+    @property
+    def open(self) -> str:
+        """The address of its list."""
+        return f"/items?{self.filter}"
 
 
 @router.get("/")
-def groups(request: Request, session: Viewer) -> Response:
-    """The causes that withhold sends, the most urgent first."""
+def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
+    """The causes that withhold sends: those that can be cured first, and of these the largest."""
     held, written = console(request), filters.written(request)
-    search = filters.search(request, written)
+    search = replace(filters.search(request, written), states=TO_DO)
+    rest = filters.joined(pair for pair in filters.pairs(written) if pair[0] != "verdict")
+    every = replace(filters.search(request, rest), states=TO_DO)
     with held.model.read() as db:
         found = search.groups(db)
-        sentences = {group.sample: _first_sentence(request, db, group) for group in found}
+        last = -(-len(found) // CARDS) or 1
+        number = min(number, last)
+        shown = found[(number - 1) * CARDS : number * CARDS]
+        cards = [_card(db, group, written, session) for group in shown]
+        verdicts = every.verdicts(db)
+        nearest = search.nearest(db)
+        asked = replace(every, states=("asked",)).count(db)
         informational = _informational(db, session)
+        names = held.registrations.now(db).names(language(request))
         cursor = held.model.cursor()
     return page(
         request,
         "groups",
-        groups=found,
-        sentences=sentences,
-        trends={group.sample: chart.line(group.days) for group in found},
-        links={group.sample: _link(group, written) for group in found},
+        names=names,
+        cards=cards,
+        causes=len(found),
+        top=sum(group.n for group in found[:TOP]),
+        verdicts={verdict: verdicts.get(verdict, 0) for verdict in FIRST},
+        chosen=search.query.wanted.get("verdict", frozenset()),
+        nearest=nearest,
+        asked=asked,
+        rest=rest,
         now=search.now,
         filter=written,
         cursor=cursor,
         total=sum(group.n for group in found),
         informational=informational,
+        number=number,
+        last=last,
     )
 
 
 @router.get("/items")
-def listed(
-    request: Request, session: Viewer, number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1
-) -> Response:
-    """The sends of a filter, the most urgent first."""
+def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "due") -> Response:
+    """The sends of a filter; `sort`: the most urgent first, or by the time of waiting."""
     held, written = console(request), filters.written(request)
     search = filters.search(request, written)
     with held.model.read() as db:
         total = search.count(db)
         last = -(-total // PAGE) or 1
         number = min(number, last)
-        found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE))
+        found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
         pending = search.pending(db, [item.id for item in found])
+        values = choices.values(search, db)
+        kinds = choices.acts(search, db, [kind for kind in KEYS if session.may(kind)])
+        names = held.registrations.now(db).names(language(request))
         cursor = held.model.cursor()
     return page(
         request,
         "items",
+        names=names,
         items=found,
         dues={item.id: item.due(search.zone) for item in found},
         pending=pending,
@@ -81,10 +122,15 @@ def listed(
         filter=written,
         opened=written or f"state={','.join(search.states)}",  # without a filter, too, each item leads to the next
         claimed={item.id: claimed(item, search.now) for item in found},
-        wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
+        wanted={key: sorted(values) for key, values in search.query.wanted.items()},
+        without=_without(written),
+        values=values,
+        ages=choices.AGES,
+        sort=sort,
+        sorts=ORDERS,
         number=number,
         last=last,
-        kinds=[kind for kind in KEYS if session.may(kind) and kind != "claim"],
+        kinds=kinds,
         keys=KEYS,
         cursor=cursor,
     )
@@ -132,9 +178,26 @@ def _as_file(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _first_sentence(request: Request, db: sqlite3.Connection, group: CauseGroup) -> str:
+def _card(db: sqlite3.Connection, group: CauseGroup, written: str, session: Session) -> Card:
     reasons = items.decision(db, group.sample).reasons
-    return str(getattr(reasons[0], language(request))) if reasons else ""
+    cause = {"primary": group.primary, "campaign": group.campaign, "origin": group.origin or ""}
+    cause["verdict"] = group.verdict
+    rest = [(key, value) for key, value in filters.pairs(written) if key not in cause]
+    act = FIRST.get(group.verdict)
+    return Card(
+        group,
+        reasons[0] if reasons else None,
+        filters.joined([*cause.items(), *rest]),
+        act if act and session.may(act) else None,
+    )
+
+
+def _without(written: str) -> dict[str, str]:
+    """For each key of a filter, the filter without that key."""
+    return {
+        key: filters.joined(pair for pair in filters.pairs(written) if pair[0] != key)
+        for key, _ in filters.pairs(written)
+    }
 
 
 def _informational(db: sqlite3.Connection, session: Session) -> int:
@@ -142,9 +205,3 @@ def _informational(db: sqlite3.Connection, session: Session) -> int:
     wanted = f"{items.WAITS} AND informational AND state = 'open' AND {within}"
     found = db.execute(f"SELECT count(*) FROM item WHERE {wanted}", limits)
     return int(found.fetchone()[0])
-
-
-def _link(group: CauseGroup, written: str) -> str:
-    cause = {"primary": group.primary, "campaign": group.campaign, "origin": group.origin or ""}
-    rest = [(key, value) for key, value in filters.pairs(written) if key not in cause]
-    return "/items?" + filters.joined([*cause.items(), *rest])

@@ -1,7 +1,8 @@
 // The console's keys, its selection and its live changes. Every page works without this file.
 
 const inside = (target) => target.closest("input, textarea, select, dialog[open]") !== null;
-const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
+const ROW = "[data-rows] tbody tr, [data-rows] > li";
+const rows = () => [...document.querySelectorAll(ROW)];
 const text = (template, n) => template.replace("{n}", n.toLocaleString());
 
 // a page that answers a form has the address of the page with that form
@@ -39,7 +40,7 @@ function move(to) {
 }
 
 document.addEventListener("focusin", (event) => {
-  const row = event.target.closest?.("[data-rows] tbody tr");
+  const row = event.target.closest?.(ROW);
   if (!row) return;
   here = rows().indexOf(row);
   rows().forEach((one, place) => one.classList.toggle("here", place === here));
@@ -158,19 +159,25 @@ const keys = {
   x: () => toggle(false),
   X: () => toggle(true),
   Enter: () => rows()[here]?.querySelector("[data-open]")?.click(),
-  "/": () => document.querySelector(".filter input")?.focus(),
+  "/": () => {
+    const filter = document.querySelector("details.filter");
+    if (!filter) return;
+    filter.open = true;
+    filter.querySelector("select, input:not([type=hidden])").focus();
+  },
   "?": () => document.querySelector("#keys").showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
-  if (event.key === "Escape" && event.target.matches?.("#reason, #evidence, .filter input")) event.target.blur();
+  if (event.key === "Escape" && event.target.matches?.("#reason, #evidence, .filter input, .filter select")) event.target.blur();
   if (inside(event.target)) return;
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
-  if (keys[event.key]) {
-    keys[event.key]();
+  const key = event.key.normalize("NFKC"); // a Japanese keyboard may send full-width letters
+  if (keys[key]) {
+    keys[key]();
     event.preventDefault();
-  } else if (/^[a-z]$/.test(event.key) && act(event.key)) {
+  } else if (/^[a-z]$/.test(key) && act(key)) {
     event.preventDefault();
   }
 });
