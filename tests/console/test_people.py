@@ -85,7 +85,7 @@ def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_not
         assert said in person.text, said
     assert [one for one in PRIVATE if one in page.text + person.text] == []
     japanese = client.get(f"/letters/{code}?lang=ja").text
-    assert "お客様のデータをどこから得たか" in japanese
+    assert "お客様の個人情報の取得元" in japanese
     assert "ポイントカード申込書" in japanese
     assert "利用目的 ご案内" in japanese
 

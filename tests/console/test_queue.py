@@ -19,9 +19,9 @@ def test_groups_then_each_cause_is_a_row_with_its_origin_count_and_link(site: Si
     page = site.client().get("/", params={"campaign": campaign})
     assert page.status_code == 200
     assert "AGE_UNCERTAIN" in page.text
-    assert "form N1" in page.text
-    assert f"/items?primary=AGE_UNCERTAIN&amp;campaign={campaign}&amp;origin=notice/N1" in page.text
-    assert "3 sends wait, for 1 causes." in page.text
+    assert "form “N1”" in page.text
+    assert f"/items?primary=AGE_UNCERTAIN&amp;campaign={campaign}&amp;origin=notice/N1&amp;verdict=review" in page.text
+    assert "3 sends to look at" in page.text
     assert "<kbd>/</kbd>" not in page.text, "here is no filter to go to"
 
 
@@ -71,7 +71,7 @@ def test_an_item_then_its_evidence_is_told_and_contact_details_are_not(site: Sit
         "PPC Q&amp;A 1-62",
         "A reviewer may release it",
         "point card form",
-        "form N1",
+        "form “N1”",
         "audit/",
     ):
         assert found in page, found
@@ -88,10 +88,10 @@ def test_the_audit_record_of_an_item_then_it_is_the_very_bytes_on_the_topic(site
 
 def test_two_languages_then_the_address_decides_before_the_cookie_and_the_browser(site: Site) -> None:
     client = site.client()
-    assert "Withheld sends, by cause" in client.get("/").text
-    assert "原因ごとの審査待ち" in client.get("/?lang=ja").text
-    assert "原因ごとの審査待ち" in client.get("/").text
-    assert "Withheld sends, by cause" in client.get("/?lang=en").text
+    assert "sends to look at</h1>" in client.get("/").text
+    assert "<h1>審査待ち " in client.get("/?lang=ja").text
+    assert "<h1>審査待ち " in client.get("/").text
+    assert "sends to look at</h1>" in client.get("/?lang=en").text
 
 
 def test_all_that_waits_then_one_send_leads_to_the_next_and_a_claim_is_shown_while_it_lives(

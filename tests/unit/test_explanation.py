@@ -160,7 +160,7 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
         "ポイントカード申込書",
         "マニフェストの記録 1（0 から）",
         "封印ログの葉 1（0 から）",
-        "hanako: 保留の解除。送付可になりました。",
+        "hanako: 送付の許可。送付可になりました。",
         "証人が 2026-11-24T01:05:00.000Z に連署",
     ):
         assert said in ja, said
