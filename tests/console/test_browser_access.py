@@ -84,7 +84,8 @@ def serious(page: Page, rules: list[str] | None = None) -> list[tuple[str, str, 
 
 
 WIDE = """() => [...document.querySelectorAll("body *")]
-  .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth && !one.parentElement.closest(".scroll"))
+  .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth)
+  .filter(one => !one.parentElement.closest(".scroll"))
   .map(one => one.outerHTML.slice(0, 120)).slice(0, 3)"""
 SMALL = """() => [...document.querySelectorAll("button, .button, .chip, summary, select, input:not([type=hidden])")]
   .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44 && one.type !== "checkbox")
