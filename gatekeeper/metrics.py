@@ -40,6 +40,11 @@ SENDS_DECIDED = Metric(
     " send could not be read.",
     ("verdict", "reason", "channel", "message_class"),
 )
+DECIDED_AT = Metric(
+    "gauge",
+    "gatekeeper_decided_timestamp_seconds",
+    "When the newest decisions of this worker were written, in seconds since the epoch. Their seal comes later.",
+)
 PUBLISHED_TO_DECIDED = Metric(
     "histogram",
     "gatekeeper_publish_to_decision_seconds",
@@ -155,6 +160,12 @@ MODEL_AGE = Metric(
 )
 SEAL_AGE = Metric(
     "gauge", "gatekeeper_seal_age_seconds", "Seconds since the newest checkpoint was sealed.", of=("seal", "witness")
+)
+LOG_READABLE = Metric(
+    "gauge",
+    "gatekeeper_log_readable",
+    "1 if the sealed log can be read or none is there yet, 0 for a damaged one. Then nothing else is told of it.",
+    of=("seal", "witness"),
 )
 LOG_ENTRIES = Metric(
     "gauge", "gatekeeper_log_entries", "Entries of the sealed log under its newest checkpoint.", of=("seal", "witness")

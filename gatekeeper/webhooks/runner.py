@@ -23,7 +23,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.lane import Lane
-from gatekeeper.webhooks.outbox import KEPT_MS, Outbox
+from gatekeeper.webhooks.outbox import KEPT_MS, Backlog, Outbox
 from gatekeeper.webhooks.watch import Watch
 from streams.client.reader import Reader
 from streams.worker.end import fail
@@ -37,7 +37,7 @@ FORGET_MS = 3_600_000
 BUSY_SECONDS = 0.1
 """Seconds for which the loop waits for a transaction of another process. Then lanes wait, and the loop goes on."""
 TOLD_SECONDS = 5.0
-"""Seconds for which /readyz tells the same numbers, because counting a long queue takes time."""
+"""Seconds for which pages tell the same numbers, because counting a long queue takes time."""
 log = structlog.get_logger("webhooks")
 
 
@@ -105,32 +105,31 @@ class Watcher(threading.Thread):
 
 
 class Backlogs:
-    """The numbers of /readyz, counted in a thread and at most every TOLD_SECONDS, so that no lane waits for them."""
+    """The backlog of each endpoint, counted at most every TOLD_SECONDS, however many ask for pages."""
 
     def __init__(self, folder: Path, endpoints: Sequence[Endpoint]) -> None:
-        self._outbox = Outbox(folder)
-        self._endpoints = endpoints
-        self._found: Mapping[str, Any] = {}
+        self._folder, self._endpoints = folder, endpoints
+        self._found: Mapping[str, Backlog] = {}
         self._until = 0.0
-        self._lock = asyncio.Lock()
+        self._lock = threading.Lock()
 
-    async def read(self) -> Mapping[str, Any]:
-        """The backlog of each endpoint."""
-        async with self._lock:
+    def read(self) -> Mapping[str, Backlog]:
+        """The backlogs by endpoint; any thread may ask. Raises as `Outbox` does."""
+        with self._lock:
             if monotonic() >= self._until:
-                self._found = await asyncio.to_thread(self._count)
+                outbox = Outbox(self._folder)
+                try:
+                    self._found = {one.id: outbox.backlog(one.id) for one in self._endpoints}
+                finally:
+                    outbox.close()
                 self._until = monotonic() + TOLD_SECONDS
-        return self._found
+            return self._found
 
-    def close(self) -> None:
-        """Closes the file."""
-        self._outbox.close()
-
-    def _count(self) -> Mapping[str, Any]:
-        found = {one.id: self._outbox.backlog(one.id) for one in self._endpoints}
+    def told(self) -> Mapping[str, Any]:
+        """The part of /readyz about each endpoint; raises as `Outbox` does."""
         return {
             id_: {"waiting": one.waiting, "tried": one.tried, "dead": one.dead, "gone": one.gone is not None}
-            for id_, one in found.items()
+            for id_, one in self.read().items()
         }
 
 
@@ -147,9 +146,11 @@ def run(
         with Reader(settings) as reader:
             reader.ends("recalls")  # report an unreachable broker at once
         watcher = Watcher(settings, endpoints, since=since)
-        metrics.find(lambda: _state(settings, endpoints, watcher))
+        backlogs = Backlogs(Path(settings.webhooks_data), endpoints)
+        metrics.find(lambda: queues(endpoints, backlogs))
+        metrics.find(lambda: ready(watcher.ready, backlogs))
         try:
-            number = asyncio.run(_deliver(settings, endpoints, watcher, started, metrics))
+            number = asyncio.run(_deliver(settings, endpoints, watcher, started, metrics, backlogs))
         except GatekeeperError:
             raise
         except Exception as error:
@@ -158,18 +159,24 @@ def run(
         raise KeyboardInterrupt
 
 
-def _state(settings: Settings, endpoints: Sequence[Endpoint], watcher: Watcher) -> Values:
-    """The metrics of the queues; any thread may ask."""
-    now, outbox = now_ms(), Outbox(Path(settings.webhooks_data))
+def ready(looks: bool, backlogs: Backlogs) -> Values:
+    """The metric of readiness, 0 if the outbox cannot be read. `looks`: the watcher is up to date."""
     try:
-        found = {one.id: outbox.backlog(one.id) for one in endpoints}
-    finally:
-        outbox.close()
-    for one in endpoints:
-        found[one.id].types.update({kind: 0 for kind in one.events if kind not in found[one.id].types})
+        backlogs.read()
+    except Exception:  # the queues' own metrics log it
+        looks = False
+    return {READY: {(): float(looks)}}
+
+
+def queues(endpoints: Sequence[Endpoint], backlogs: Backlogs) -> Values:
+    """The metrics of the queues; any thread may ask. Raises as `Backlogs.read` does."""
+    now, found = now_ms(), backlogs.read()
     return {
-        READY: {(): float(watcher.ready)},
-        WEBHOOKS_WAITING: {(id_, kind): float(n) for id_, one in found.items() for kind, n in one.types.items()},
+        WEBHOOKS_WAITING: {
+            (one.id, kind): float(found[one.id].types.get(kind, 0))
+            for one in endpoints
+            for kind in {*one.events, *found[one.id].types}
+        },
         WEBHOOKS_OLDEST: {(id_,): (now - one.oldest) / 1000 for id_, one in found.items() if one.oldest is not None},
         WEBHOOKS_DEAD: {(id_,): float(one.dead) for id_, one in found.items()},
     }
@@ -181,6 +188,7 @@ async def _deliver(
     watcher: Watcher,
     started: Callable[[int], None],
     metrics: Metrics,
+    backlogs: Backlogs,
 ) -> int:
     """Delivers until a signal comes, and returns its number; raises the error that ended watcher or lane."""
     loop = asyncio.get_running_loop()
@@ -188,10 +196,9 @@ async def _deliver(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.put_nowait, number)
     outbox = Outbox(Path(settings.webhooks_data), busy=BUSY_SECONDS)
-    backlogs = Backlogs(Path(settings.webhooks_data), endpoints)
 
     async def readiness() -> Mapping[str, Any]:
-        return {"ready": watcher.ready, "endpoints": await backlogs.read()}
+        return {"ready": watcher.ready, "endpoints": await asyncio.to_thread(backlogs.told)}
 
     port = await serve_health(settings.model_copy(update={"http_port": settings.webhooks_port}), readiness)
     watcher.start()
@@ -208,7 +215,6 @@ async def _deliver(
         await asyncio.gather(*tasks, ended, return_exceptions=True)
     await asyncio.to_thread(watcher.stop)
     outbox.close()
-    backlogs.close()
     for one in done:
         one.result()  # raises the error that ended a lane
     if watcher.end is not None:

@@ -86,6 +86,8 @@ class Commits:
             measured.observe(metrics.TAKEN_TO_DECIDED, ended - transaction.taken_at)
         for labels, n in transaction.decided.items():
             measured.count(metrics.SENDS_DECIDED, *labels, n=n)
+        if transaction.decided:  # at the begin of the commit, as its seal can be quicker than this line
+            measured.set(metrics.DECIDED_AT, now / 1000 - (ended - began))
         waited = [max(0, now - at) / 1000 for at in transaction.published]
         for seconds in waited:
             measured.observe(metrics.PUBLISHED_TO_DECIDED, seconds)

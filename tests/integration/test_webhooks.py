@@ -135,7 +135,8 @@ def test_a_recall_then_both_endpoints_get_it_signed_while_one_hangs_and_nobody_i
         assert stuck.came
         backlog = Outbox(tmp_path / "outbox").backlog("stuck")
         assert backlog.waiting == len(people)
-        found = own_metrics(process, "webhooks")
+        stuck_at = ("gatekeeper_webhooks_waiting", "endpoint=stuck", "type=recall")
+        found = until(lambda: (shown := own_metrics(process, "webhooks"))[stuck_at] and shown, "it counts anew")
         recalled = {one: found[("gatekeeper_webhooks_waiting", f"endpoint={one}", "type=recall")] for one in IDS}
         assert recalled == {"stuck": len(people), "works": 0}
         assert found[("gatekeeper_webhooks_delivered_total", "endpoint=works")] >= len(people)

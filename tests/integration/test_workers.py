@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from time import time
 from typing import Any
 
 from streams.kafka.broker import Broker
@@ -77,6 +78,7 @@ def test_two_processes_and_one_killed_and_all_stopped_then_each_send_is_decided_
         world.sends(names, 120)
         until(lambda: world.decided() == 160, "the last ones")
         shown = metrics_page(alone.events("worker_started")[0]["port"])
+        assert 0 < time() - shown[("gatekeeper_decided_timestamp_seconds",)] < 300
         counted = sum(n for (name, *_), n in shown.items() if name == "gatekeeper_sends_decided_total")
         assert alone.stop() == 0
         told = alone.events("decided")

@@ -13,6 +13,7 @@ TARGET = frozenset({"job", "instance", "process"})
 """Labels that Prometheus, or the page of several processes, gives to each of our samples."""
 OUTSIDE: Mapping[str, frozenset[str]] = {
     "up": frozenset(),
+    "ALERTS": frozenset({"alertname", "alertstate", "partition"}),
     "process_start_time_seconds": frozenset(),
     "process_resident_memory_bytes": frozenset(),
     "process_cpu_seconds_total": frozenset(),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.seal_status import LATE_MS, SealStatus
+from gatekeeper.cli.audit import log_metrics
+from gatekeeper.keys import Keys
+from gatekeeper.metrics import LOG_READABLE, SEAL_AGE, WITNESSED_ENTRIES
 from gatekeeper.settings import Settings
 from streams.operations import fleet
 from tests.support.witnessed_log import WitnessedLog
@@ -80,3 +86,19 @@ def test_a_decision_after_the_seal_then_it_is_late_once_it_has_waited_too_long()
     assert not sealed.late(decided=1_001, now=now - 1)
     assert not sealed.late(decided=1_000, now=now), "all that was decided is sealed"
     assert not sealed.late(decided=None, now=now)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no checkpoint"])
+def test_a_damaged_log_then_the_metrics_say_so_and_tell_no_age(tmp_path: Path, content: bytes | None) -> None:
+    place = WitnessedLog(tmp_path)
+    files, keys = AtomicStore(tmp_path / "log"), Keys(tmp_path / "keys")
+    assert log_metrics.values(files, keys) == {LOG_READABLE: {(): 1}}, "there is none yet"
+    place.seal(b"a")
+    place.look()
+    found = log_metrics.values(files, keys)
+    assert (found[LOG_READABLE], found[WITNESSED_ENTRIES]) == ({(): 1}, {(): 1})
+    assert SEAL_AGE in found
+    checkpoint = tmp_path / "log/checkpoint"
+    checkpoint.unlink()
+    checkpoint.mkdir() if content is None else checkpoint.write_bytes(content)
+    assert log_metrics.values(files, keys) == {LOG_READABLE: {(): 0}}

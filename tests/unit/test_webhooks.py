@@ -23,6 +23,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
 from gatekeeper.errors import UsageError
+from gatekeeper.metrics import READY, WEBHOOKS_WAITING
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import retries
@@ -31,7 +32,7 @@ from gatekeeper.webhooks.endpoints import Endpoint, read
 from gatekeeper.webhooks.lane import AT_ONCE, Lane
 from gatekeeper.webhooks.outbox import KEPT_MS, MOST_ROWS, Outbox, event_id
 from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause, pause
-from gatekeeper.webhooks.runner import Backlogs, now_ms
+from gatekeeper.webhooks.runner import Backlogs, now_ms, queues, ready
 from gatekeeper.webhooks.target_address import is_public
 from schemas.json_schema import examples
 from schemas.webhooks import WEBHOOK_TYPES, WEBHOOKS, PartitionRefusedWebhook, RefusedPartition
@@ -658,19 +659,29 @@ def test_a_file_that_another_process_holds_for_long_then_the_lane_waits_and_post
 def test_numbers_asked_for_often_then_they_are_counted_once_in_a_while(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def go() -> list[int]:
-        backlogs = Backlogs(outbox.path.parent, [endpoint("https://hooks.example/")])
-        found = [(await backlogs.read())["e1"]["waiting"]]
-        put(outbox, now_ms(), 1)
-        found.append((await backlogs.read())["e1"]["waiting"])
-        monkeypatch.setattr("gatekeeper.webhooks.runner.TOLD_SECONDS", 0.0)
-        backlogs = Backlogs(outbox.path.parent, [endpoint("https://hooks.example/")])
-        found.append((await backlogs.read())["e1"]["waiting"])
-        put(outbox, now_ms(), 2)
-        found.append((await backlogs.read())["e1"]["waiting"])
-        return found
+    known = [endpoint("https://hooks.example/")]
+    backlogs = Backlogs(outbox.path.parent, known)
+    found = [backlogs.told()["e1"]["waiting"]]
+    put(outbox, now_ms(), 1)
+    found.append(backlogs.told()["e1"]["waiting"])
+    assert queues(known, backlogs)[WEBHOOKS_WAITING][("e1", "partition.refused")] == 0, "no page counts anew"
+    monkeypatch.setattr("gatekeeper.webhooks.runner.TOLD_SECONDS", 0.0)
+    backlogs = Backlogs(outbox.path.parent, known)
+    found.append(backlogs.told()["e1"]["waiting"])
+    put(outbox, now_ms(), 2)
+    found.append(backlogs.told()["e1"]["waiting"])
+    assert found == [0, 0, 1, 2]
+    assert queues(known, backlogs)[WEBHOOKS_WAITING] == {
+        ("e1", kind): 2 if kind == "partition.refused" else 0 for kind in WEBHOOK_TYPES
+    }
 
-    assert asyncio.run(go()) == [0, 0, 1, 2]
+
+def test_an_outbox_that_cannot_be_read_then_the_metric_says_not_ready_and_is_not_left_out(tmp_path: Path) -> None:
+    known = [endpoint("https://hooks.example/")]
+    assert ready(True, Backlogs(tmp_path / "whole", known)) == {READY: {(): 1}}
+    assert ready(False, Backlogs(tmp_path / "whole", known)) == {READY: {(): 0}}
+    (tmp_path / "file").touch()
+    assert ready(True, Backlogs(tmp_path / "file", known)) == {READY: {(): 0}}
 
 
 def test_the_openapi_document_then_it_has_each_webhook_with_an_example_that_its_schema_takes() -> None:

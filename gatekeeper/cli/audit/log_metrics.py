@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from time import time
 
+import structlog
+
 from gatekeeper.audit.log import seal_status
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.keys import Keys
 from gatekeeper.metrics import (
     LOG_ENTRIES,
+    LOG_READABLE,
     SEAL_AGE,
     SEALING_HELD,
     WITNESSED_AGE,
@@ -18,9 +21,19 @@ from gatekeeper.metrics import (
     Values,
 )
 
+log = structlog.get_logger(__name__)
+
 
 def values(files: AtomicStore, keys: Keys) -> Values:
-    """The values now, empty without a log; raises as `seal_status.read` does."""
+    """The values now. Of a log that cannot be read they say only that, and the log of this process says why."""
+    try:
+        return {LOG_READABLE: {(): 1.0}, **_told(files, keys)}
+    except Exception as error:  # whatever it is, silence would look like health
+        log.warning("log_unreadable", error=type(error).__name__)
+        return {LOG_READABLE: {(): 0.0}}
+
+
+def _told(files: AtomicStore, keys: Keys) -> Values:
     found = seal_status.read(files, log=keys.public("log"), witnesses=keys.public("witness"))
     if found is None:
         return {}
