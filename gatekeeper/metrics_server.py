@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import structlog
-from prometheus_client import start_http_server
+import socket
+import threading
 
+import structlog
+from prometheus_client import make_asgi_app
+
+from gatekeeper import http_server
+from gatekeeper.connections import Connections
 from gatekeeper.errors import UnavailableError
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import Settings
 
+MAX_CONNECTIONS = 16
+CONNECTION_SECONDS = 5.0
+"""Seconds for which the server waits for a client; Prometheus asks at once."""
 log = structlog.get_logger(__name__)
 
 
@@ -23,8 +31,16 @@ def measured(settings: Settings) -> Metrics:
     written, _, port = settings.metrics.rpartition(":")
     host = written.strip("[]")
     try:
-        server, _ = start_http_server(int(port), host, found.registry)
+        listening = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise UnavailableError("error.metrics_port", host=written, port=port, detail=error) from None
-    log.info("metrics_served", port=server.server_port)
+    serve(found, listening)
+    log.info("metrics_served", port=listening.getsockname()[1])
     return found
+
+
+def serve(metrics: Metrics, listening: socket.socket) -> None:
+    """Answers on this socket with the page, by one thread; idle connections cost no other, and keep nobody out."""
+    connections = Connections(most=MAX_CONNECTIONS, seconds=CONNECTION_SECONDS)
+    server = http_server.Server(make_asgi_app(metrics.registry), lambda: None, connections=connections)
+    threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="metrics", daemon=True).start()

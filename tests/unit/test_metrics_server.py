@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ from gatekeeper.settings import Settings, load
 
 
 def test_no_place_is_set_then_it_listens_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_server, "start_http_server", None)
+    monkeypatch.setattr(metrics_server, "serve", None)
     assert b"process_" in metrics_server.measured(Settings()).page()
 
 
@@ -30,6 +32,19 @@ def test_a_port_that_is_taken_then_3_names_it_and_the_setting(host: str) -> None
         with pytest.raises(UnavailableError, match="GATEKEEPER_METRICS") as refused:
             metrics_server.measured(Settings(metrics=place))
     assert place in str(refused.value)
+
+
+def test_a_client_with_many_idle_connections_then_others_are_answered_and_no_thread_is_added() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as idle:
+        metrics_server.serve(Metrics(), listening)
+        place = listening.getsockname()[:2]
+        assert b"process_cpu" in httpx.get(f"http://{place[0]}:{place[1]}/metrics").content
+        threads = threading.active_count()
+        for number in range(5 * metrics_server.MAX_CONNECTIONS):
+            one = idle.enter_context(socket.create_connection(place))
+            one.sendall(b"GET /metrics HTTP/1.1\r\n" if number % 2 else b"")
+        assert b"process_cpu" in httpx.get(f"http://{place[0]}:{place[1]}/metrics").content
+        assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize("place", ["9464", "127.0.0.1", "127.0.0.1:", ":9464", "127.0.0.1:65536", "::1:9464", "a b:1"])
