@@ -10,6 +10,7 @@ import click
 from gatekeeper.cli.audit.reading import milliseconds
 from gatekeeper.cli.backup import bar
 from gatekeeper.cli.output import age, json_option, note, show_json
+from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
@@ -20,10 +21,20 @@ from streams.operations import restore
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--lost", callback=milliseconds, metavar="TIME", help=text("cli.restore_lost"))
 @click.option("--complete", is_flag=True, help=text("cli.restore_complete"))
+@click.option("--open", "opening", is_flag=True, help=text("cli.restore_open"))
 @json_option
-def command(folder: Path, lost: int | None, complete: bool, as_json: bool) -> None:
+def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_json: bool) -> None:
     """Checks the backup, writes it back, and compares the topics. Exit 1 if one differs, or a key is not here."""
     settings = load()
+    if opening:
+        if complete or lost is not None:
+            raise UsageError("error.restore_open_alone")
+        restore.open_gate(settings, folder)
+        if as_json:
+            show_json({"folder": str(folder), "open": True})
+        else:
+            click.echo(text("cli.restore_opened"))
+        return
     began = monotonic()
     with bar("cli.restore_checking") as told:
         restore.check(settings, folder, told=told)
@@ -57,5 +68,5 @@ def command(folder: Path, lost: int | None, complete: bool, as_json: bool) -> No
     for name in done.keys:
         note("cli.restore_key", name=name, folder=settings.keys)
     if not complete:
-        note("cli.restore_shut", begun=found.begun)
+        note("cli.restore_shut", begun=found.begun, folder=folder)
     click.get_current_context().exit(1 if done.differences or done.keys else 0)

@@ -12,6 +12,7 @@ from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownBrokerIdError,
     UnknownTopicOrPartitionError,
     for_code,
@@ -21,21 +22,26 @@ from gatekeeper import interruption
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from schemas.topics import TOPICS, Topic
+from schemas.topics import FACT_TOPICS, TOPICS, Topic
 from streams.client import cluster
 from streams.client.broker_access import REQUEST_MS
+from streams.client.restore_mark import OPEN, SETTING, Mark, mark_of
 
 SHOWN = 2
 """Differences that a refusal spells out, at most."""
 _AS_SET: Mapping[str, int] = MappingProxyType({})
+_PLAIN: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference between a topic and the registry; `setting` is Kafka's name of a differing setting."""
+    """One difference between a topic and the registry; `setting` is Kafka's name of a differing setting.
+
+    `restoring` and `shut` are the marks of a restore, on any topic.
+    """
 
     topic: str
-    aspect: Literal["missing", "partitions", "replication", "setting"]
+    aspect: Literal["missing", "partitions", "replication", "setting", "restoring", "shut"]
     found: str
     expected: str
     setting: str = ""
@@ -70,10 +76,13 @@ class _Plan:
     configs: dict[str, str]
 
 
-def create(settings: Settings, *, partitions: Mapping[str, int] = _AS_SET) -> Creation:
+def create(
+    settings: Settings, *, partitions: Mapping[str, int] = _AS_SET, configs: Mapping[str, str] = _PLAIN
+) -> Creation:
     """Makes every missing topic of the registry, all of them or none, and changes no existing one.
 
-    `partitions`: numbers for topics (registry names) that may have any.
+    `partitions`: numbers for topics (registry names) that may have any. `configs`: settings of new topics that differ
+    from the registry.
     Every broker of the cluster knows the topics on return. Raises UsageError (2) if a topic has another number of
     partitions, or the broker refuses the layout. The number is never changed in place, because the keys would move.
     Raises UnavailableError (3) without a broker, or if a broker does not answer as `cluster` requires.
@@ -82,7 +91,7 @@ def create(settings: Settings, *, partitions: Mapping[str, int] = _AS_SET) -> Cr
     while True:
         with cluster.connected(settings) as admin:
             try:
-                return _create(admin, settings, partitions)
+                return _create(admin, settings, partitions, configs)
             except UnknownBrokerIdError:  # a broker that joined after this client began; a new client knows it
                 if monotonic() > deadline:
                     raise
@@ -105,7 +114,7 @@ def verify(settings: Settings) -> list[Difference]:
             for key, value in plan.configs.items()
             if found[plan.name].get(key) != value
         ]
-        return [*_layout_differences(plans, described), *drifted]
+        return [*_marked(found), *_layout_differences(plans, described), *drifted]
 
 
 def demand(settings: Settings) -> None:
@@ -118,8 +127,11 @@ def demand(settings: Settings) -> None:
 def repair(settings: Settings, differences: Sequence[Difference]) -> None:
     """Sets drifted settings to the registry's values; a number of partitions or replicas is never changed in place.
 
-    Raises UsageError (2) if the broker refuses a value, UnavailableError (3) without a broker.
+    Raises UsageError (2) if the broker refuses a value, or a restore left the gate shut. Raises UnavailableError (3)
+    without a broker.
     """
+    if any(each.aspect in ("restoring", "shut") for each in differences):
+        raise _refusal(differences)
     wanted: dict[str, dict[str, str]] = {}
     for each in differences:
         if each.aspect == "setting":
@@ -166,6 +178,21 @@ def setting(settings: Settings, topic: str, name: str) -> str:
         return _configs(admin, [settings.topic(topic)])[settings.topic(topic)][name]
 
 
+def mark(settings: Settings) -> Mark | None:
+    """The mark that a restore left on the fact topics, None for an open gate.
+
+    Raises UsageError (2) if a topic is missing or its settings are hidden from us, UnavailableError (3) without broker.
+    """
+    names = [settings.topic(name) for name in FACT_TOPICS]
+    with cluster.connected(settings) as admin:
+        found = _configs(admin, names)
+        for name in names:
+            if SETTING not in found.get(name, {}):
+                _describe(admin, settings)
+                raise TopicAuthorizationFailedError(name)
+        return mark_of(found)
+
+
 def _alter(admin: Any, settings: Settings, wanted: dict[str, dict[str, str]]) -> None:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in wanted.items()]
     for name, answer in admin.alter_configs(resources)["topic"].items():
@@ -174,7 +201,7 @@ def _alter(admin: Any, settings: Settings, wanted: dict[str, dict[str, str]]) ->
     cluster.everywhere(settings, admin, lambda asked: _in_force(asked, wanted))
 
 
-def _create(admin: Any, settings: Settings, partitions: Mapping[str, int]) -> Creation:
+def _create(admin: Any, settings: Settings, partitions: Mapping[str, int], configs: Mapping[str, str]) -> Creation:
     described = _describe(admin, settings)
     if len(described) < len(TOPICS):
         cluster.demand_whole(admin, settings)
@@ -186,7 +213,7 @@ def _create(admin: Any, settings: Settings, partitions: Mapping[str, int]) -> Cr
         plan.name: {
             "num_partitions": partitions.get(plan.topic.name, plan.partitions),
             "replication_factor": plan.replication,
-            "configs": plan.configs,
+            "configs": {**plan.configs, **configs},
         }
         for plan in plans
         if plan.name not in described
@@ -283,6 +310,17 @@ def _accepted(answer: dict[str, Any]) -> list[str]:
     return names
 
 
+def _marked(found: dict[str, dict[str, str]]) -> list[Difference]:
+    """The mark of a restore as a difference of one topic: what to do is the same for all."""
+    if (mark := mark_of(found)) is None:
+        return []
+    name = next(name for name, said in found.items() if mark_of({name: said}) == mark)
+    return [Difference(name, mark, found[name][SETTING], OPEN, SETTING)]
+
+
 def _refusal(differences: Sequence[Difference]) -> UsageError:
+    for each in differences:
+        if each.aspect in ("restoring", "shut"):
+            return UsageError(f"error.topic_{each.aspect}_differs", topic=each.topic)
     shown = " ".join(str(each) for each in differences[:SHOWN])
     return UsageError("error.topics_differ", count=len(differences), shown=shown)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gatekeeper.settings import Settings
-from schemas.topics import TOPICS, Part
+from schemas.topics import FACT_TOPICS, TOPICS, Part
 
 Resource = Literal["topic", "group", "transactional-id"]
 
@@ -53,6 +53,8 @@ def rights(settings: Settings, part: Part) -> list[Right]:
     if part == "worker":
         found.append(Right("group", (settings.group,), ("Read",)))
         found.append(Right("transactional-id", (f"{settings.group}-",), ("Write",), prefixed=True))
+    elif part == "serve":  # the mark of a restore
+        found.append(Right("topic", _names(settings, FACT_TOPICS), ("DescribeConfigs",)))
     elif part == "webhooks":  # how many sends there are, and none of them
         found.append(Right("topic", _names(settings, ("sends",)), ("Describe",)))
     elif part == "backup":  # the positions of other programs' groups, too

@@ -1,7 +1,7 @@
 """Writes a backup into empty topics: each record at the partition, offset and time that it had.
 
-The topics keep the times of who writes them until all is there. So no worker starts meanwhile: it finds a setting that
-differs. docs/adr/0065-backup.md.
+The topics keep the times of who writes them until all is there. A mark on each topic keeps the gate shut meanwhile, and
+until a person opens it. docs/adr/0065-backup.md.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from streams.client.group_positions import GroupPosition
 from streams.client.log_image import Frame, frames
 from streams.client.log_rewriter import LogRewriter
 from streams.client.reader import Reader
+from streams.client.restore_mark import OPEN, RESTORING, SETTING, SHUT
 from streams.operations.backup_folder import Backup, StoredLog, Told, demand_whole, disk, opened
 
 TIMES = "message.timestamp.type"
 """The setting of a topic by which the broker keeps a record's time, or takes its own."""
-SHUT = "cleared"
-"""The topic whose setting keeps workers from starting until a person opens the gate."""
+BEGUN = {TIMES: "CreateTime", SETTING: RESTORING}
+"""The settings under which records are written back."""
 AT_ONCE = 64
 """Logs that are written side by side."""
 REQUEST_BYTES = 16 * 2**20
@@ -84,13 +85,12 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
 def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda done, total: None) -> Restored:
     """Writes a backup back, which `check` has found whole, into topics without any record.
 
-    `shut`: no worker starts until `topics create --repair`. Raises UsageError (2) if a topic has records. Raises
+    `shut`: no worker starts until `open_gate`. Raises UsageError (2) if a topic has records. Raises
     IncompleteError (5) if somebody else wrote meanwhile, and UnavailableError (3) without broker or disk. After an
     error delete the topics, and begin anew.
     """
     backup = opened(folder, Keys(settings.key_folder), group=settings.group)
     _prepare(settings, backup)
-    admin.alter(settings, TOPICS, {TIMES: "CreateTime"})
     try:
         with interruption.held():  # a signal is looked for between two writes
             asyncio.run(_rewritten(settings, folder, backup, told))
@@ -101,17 +101,37 @@ def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda
     admin.forget(settings, {(log.topic, log.partition): log.start for log in backup.logs if log.start})
     kept = tuple(_files(settings, folder, backup))
     group_positions.commit(settings, (GroupPosition(**one.model_dump()) for one in backup.positions))
-    admin.alter(settings, [name for name in TOPICS if not (shut and name == SHUT)], {TIMES: "LogAppendTime"})
+    admin.alter(settings, TOPICS, {TIMES: "LogAppendTime", SETTING: SHUT})
+    if not shut:
+        open_gate(settings, folder)
     here = {(one.role, one.number) for one in Keys(settings.key_folder).known()}
     gone = (f"{one.role}-{one.number}" for one in backup.keys if (one.role, one.number) not in here)
-    meant = (settings.topic(SHUT), TIMES) if shut else None
-    differences = (one for one in admin.verify(settings) if (one.topic, one.setting) != meant)
+    differences = (one for one in admin.verify(settings) if one.aspect != "shut")
     return Restored(backup, kept, tuple(gone), tuple(differences))
+
+
+def open_gate(settings: Settings, folder: Path) -> Backup:
+    """Takes the mark of a whole restore away: workers start, and the service answers.
+
+    Raises UsageError (2) if the restore did not end, and IncompleteError (5) if a topic lacks records of the backup.
+    """
+    backup = opened(folder, Keys(settings.key_folder), group=settings.group)
+    if (mark := admin.mark(settings)) == "restoring":
+        raise UsageError(f"error.topic_{mark}_differs", topic=settings.topic(FACT_TOPICS[0]))
+    wanted = {(log.topic, log.partition): log.end for log in backup.logs}
+    with Reader(settings) as reader:
+        ends = {(name, number): end for name in TOPICS for number, end in reader.written(name).items()}
+    for (name, number), end in wanted.items():
+        if ends.get((name, number), 0) < end:
+            where = {"topic": settings.topic(name), "partition": number, "offset": ends.get((name, number), 0)}
+            raise IncompleteError("error.restore_short", folder=folder, wanted=end, **where)
+    admin.alter(settings, TOPICS, {SETTING: OPEN})
+    return backup
 
 
 def _prepare(settings: Settings, backup: Backup) -> None:
     numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
-    admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS})
+    admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS}, configs=BEGUN)
     with Reader(settings) as reader:
         for name in TOPICS:
             written = reader.written(name)
@@ -119,6 +139,7 @@ def _prepare(settings: Settings, backup: Backup) -> None:
                 raise UsageError("error.restore_not_empty", topic=settings.topic(name))
             if len(written) != numbers[name]:
                 raise UsageError("error.restore_partitions", topic=settings.topic(name), wanted=numbers[name])
+    admin.alter(settings, TOPICS, BEGUN)  # of topics that were there, empty
 
 
 def _demand_ends(settings: Settings, backup: Backup) -> None:
@@ -140,14 +161,16 @@ async def _rewritten(settings: Settings, folder: Path, backup: Backup, told: Tol
         timeout=TRANSACTION_SECONDS,
         request=REQUEST_SECONDS,
     )
-    done, logs = 0, iter([log for log in backup.logs if log.end])
+    done, left = 0, [log for log in backup.logs if log.end]
+    facts = [log for log in left if log.topic in FACT_TOPICS]
     try:
         await rewriter.start()
-        while some := list(islice(logs, AT_ONCE)):
-            parts = {TopicPartition(settings.topic(log.topic), log.partition): log for log in some}
-            async for count in _side_by_side(rewriter, folder, parts):
-                told(done := done + count, backup.records)
-                interruption.look()
+        for logs in (iter(facts), iter([log for log in left if log not in facts])):  # no decision without its facts
+            while some := list(islice(logs, AT_ONCE)):
+                parts = {TopicPartition(settings.topic(log.topic), log.partition): log for log in some}
+                async for count in _side_by_side(rewriter, folder, parts):
+                    told(done := done + count, backup.records)
+                    interruption.look()
     finally:
         await rewriter.stop()
 

@@ -15,6 +15,9 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
+from schemas.topics import FACT_TOPICS
+from streams.client import admin
+from streams.client.restore_mark import Mark
 from streams.serving.decision_feed import DecisionFeed
 from streams.serving.ledger_copy import LedgerCopy
 from streams.serving.result_feed import ResultFeed
@@ -57,15 +60,22 @@ class LiveState:
         self.results = ResultFeed(settings, clients)
         self.writer = Writer(settings, clients)
         self._undecided = SharedRound(self._waiting)
+        self._mark = SharedRound(lambda: asyncio.to_thread(admin.mark, settings))
+        self._open = False
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
-        """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
+        """Connects and begins to read; `on_failure` is called with any error that ends the reading.
+
+        Raises UsageError (2) amid a restore.
+        """
+        if await self._shut() == "restoring":
+            raise UsageError("error.topic_restoring_differs", topic=self.settings.topic(FACT_TOPICS[0]))
         await started(self.writer)
         await asyncio.gather(*(one.start(on_failure) for one in self._followers))
 
     async def stop(self) -> None:
         """Stops reading and writing."""
-        await self._undecided.stop()
+        await asyncio.gather(self._undecided.stop(), self._mark.stop())
         await asyncio.gather(*(one.stop() for one in self._followers), self.writer.stop())
 
     @property
@@ -84,11 +94,12 @@ class LiveState:
     async def moment(self) -> Moment:
         """The inputs of an evaluation now: every fact is in them that Kafka acknowledged before this call.
 
-        If that cannot be confirmed in time, each evaluation is withheld as FACTS_STALE. Evaluate before you await.
+        If that cannot be confirmed in time, each evaluation is withheld as FACTS_STALE. So it is while a restore left
+        the gate shut, as later facts may be missing. Evaluate before you await.
         Raises UnavailableError (3) before `ready`.
         """
         self.demand_ready()
-        passed = await self.confirmed() and self.ledger.age < LEDGER_SECONDS
+        passed = not await self._shut() and await self.confirmed() and self.ledger.age < LEDGER_SECONDS
         at = self.clock.now()
         lag = max(policy.max_lag_ms for policy in self.evaluator.holding(self.facts.store).every)
         as_of = None if passed else min(self.facts.as_of, at - lag - 1)
@@ -105,6 +116,12 @@ class LiveState:
         ends = self.results.ends  # not the ledger's: its age would grow while many ask
         stable = await ends.stable(await ends.listed(self.settings.topic("sends")))
         return sum(max(0, end - self.ledger.heads.get(tp.partition, 0)) for tp, end in stable.items())
+
+    async def _shut(self) -> Mark | None:
+        """The mark that a restore left; it is looked for until the gate was seen open."""
+        found = None if self._open else await self._mark.answer()
+        self._open = found is None
+        return found
 
     def demand_ready(self) -> None:
         """Raises UnavailableError (3) before `ready`."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaClient, TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -18,13 +20,15 @@ from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin
-from streams.client.log_image import ImageWriter, frames
+from streams.client.log_image import Frame, ImageWriter, frames
 from streams.client.log_rewriter import FILLER, LogRewriter
 from streams.client.reader import Reader, StoredReader
 from streams.client.record_batch import Stored
 from streams.kafka.broker import Broker
 from streams.operations.restore import TIMES
 from tests.cli.conftest import Run, System
+from tests.support import forked
+from tests.support.service import question, service, withdrawal
 from tests.support.world import World, consent_of, group_keys, send_to, until
 
 CLEARED = [f"a{number}" for number in range(4)]
@@ -53,6 +57,21 @@ def logs(settings: Settings) -> dict[tuple[str, int], tuple[int, list[Stored]]]:
                 if topic.keep_ms is None:
                     records = [one._replace(offset=0) for one in records]
                 found[name, number] = (starts[number], records)
+    return found
+
+
+def ended(world: World, folder: Path) -> str:
+    """Returns what a worker says that does not start."""
+    with world.process(folder / "refused.log") as worker:
+        assert worker.wait() == 2
+        return worker.tail()
+
+
+def codes(client: httpx.Client, person: str) -> set[str]:
+    """Returns why the service withholds a piece; nothing if it would be cleared."""
+    said = client.post("/access/v1/evaluation", json=question(person)).json()
+    found = {reason["code"] for reason in said["context"].get("reasons", ())}
+    assert said["decision"] is not bool(found)
     return found
 
 
@@ -102,7 +121,7 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
             back()
         restored = run("restore", "saved", "--json")
         assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
-        assert "--repair" in restored.err
+        assert "--open" in restored.err
 
         new = World(broker.bootstrap, "mail.", keys=world.keys)
         found = logs(new.settings)
@@ -111,9 +130,14 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         }
         assert {name: start for name, (start, _) in found.items()} == {name: start for name, (start, _) in lost.items()}
         assert new.verdicts() == decided, "a transaction is in the backup by half"
-        new.put("consents", [("a1", consent_of("a1", "Withdrawn"))])
-        assert "cleared" in run("topics", "verify").out, "no worker starts until somebody says so"
-        assert run("topics", "create", "--repair").code == 0
+        for refused in (run("topics", "create", "--repair").says(2), run("topics", "verify").out, ended(new, tmp_path)):
+            assert "the gate is shut" in refused
+        with service(new, tmp_path / "service") as (_, client):
+            assert codes(client, "late") == {"FACTS_STALE"}, "a withdrawal may be missing"
+            assert client.post("/v1/facts/consents", json=withdrawal("a1")).status_code == 200
+            assert run("restore", "saved", "--open").code == 0
+            assert codes(client, "late") == set()
+            assert "CONSENT_WITHDRAWN" in codes(client, "a1")
         with new.process(tmp_path / "new.log"):
             until(lambda: "e-9" in new.verdicts(), "the send that the backup knows undecided")
             until(lambda: new.read("recalls"), "the recall")
@@ -134,9 +158,33 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         assert "had records" in run("restore", "saved").says(2)
 
 
+def deleted(settings: Settings) -> None:
+    """Deletes all topics of a system."""
+    ours = {settings.topic(name) for name in TOPICS}
+    with KafkaAdminClient(bootstrap_servers=settings.broker) as client:
+        client.delete_topics([*ours])
+        until(lambda: not {*client.list_topics()} & ours, "no topics")
+
+
+def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restores until the facts are there, and the first decisions are to be written."""
+    whole, written = LogRewriter.write, list[object]()
+
+    async def once(self: LogRewriter, wave: Mapping[TopicPartition, Frame]) -> None:
+        if written:
+            raise OSError
+        written.append(wave)
+        await whole(self, wave)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LogRewriter, "write", once)
+        run("restore", "saved").says(3)
+
+
 def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_again(
-    run: Run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, people: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    system = people
     monkeypatch.setenv("GATEKEEPER_KEYS", group_keys(tmp_path / "keys", system.settings.group))
     monkeypatch.chdir(tmp_path)
     keys = Keys(tmp_path / "keys")
@@ -146,9 +194,15 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     before = logs(system.settings)
     assert run("backup", "saved").code == 0
     assert "saved" in run("backup", "saved").says(2)
-    with KafkaAdminClient(bootstrap_servers=system.settings.broker) as client:
-        client.delete_topics([system.settings.topic(name) for name in TOPICS])
-        until(lambda: not {*client.list_topics()} & {system.settings.topic(name) for name in TOPICS}, "no topics")
+    deleted(system.settings)
+    interrupted(run, monkeypatch)
+    assert {name for (name, _), (_, records) in logs(system.settings).items() if records} == {"reference"}
+    assert {admin.setting(system.settings, name, TIMES) for name in TOPICS} == {"CreateTime"}
+    for words in (("topics", "create", "--repair"), ("restore", "saved", "--open")):
+        assert "half restored" in run(*words).says(2)
+    served = forked.run("serve", "--port", "0", env={**os.environ, "GATEKEEPER_LANG": "en"})
+    assert (served.returncode, "half restored" in served.stderr) == (2, True), served
+    deleted(system.settings)
     assert run("restore", "saved", "--complete").code == 0
     assert logs(system.settings) == before
     assert run("topics", "verify").code == 0
