@@ -46,13 +46,12 @@ def quotas(
 ) -> Finding:
     """Tells whether one platform's flood can starve another. `entries`: Kafka's quotas, each with whom it is for.
 
+    Only a quota of the default user (None) bounds everybody. One by client id bounds nobody who has several.
     `writers`: the parts that write sends. `address`: of the brokers.
     """
-    limited = [whom for whom, values in entries if "user" in whom and RATE in values]
-    told: dict[str, Any] = {
-        "writers": ", ".join(writers),
-        "user": writers[0],
-        "count": len(limited),
-        "address": address,
-    }
-    return ok("quotas", **told) if limited else warning("quotas", "none", **told)
+    limited = [whom["user"] for whom, values in entries if whom.keys() == {"user"} and RATE in values]
+    named = shown(sorted(user for user in limited if user is not None))
+    told: dict[str, Any] = {"writers": ", ".join(writers), "named": named, "address": address}
+    if None in limited:
+        return ok("quotas", **told)
+    return warning("quotas", "some" if limited else "none", **told)

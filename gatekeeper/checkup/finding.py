@@ -57,6 +57,11 @@ def unknown(check: str, case: str, /, **values: Any) -> Finding:
     return Finding(check, "unknown", f"doctor.{check}_{case}", values)
 
 
+def refused(check: str, error: OSError) -> Finding:
+    """The system did not let the check be made."""
+    return Finding(check, "unknown", "doctor.refused", {"path": error.filename or "-", "detail": error})
+
+
 def failed(check: str, level: Level, error: GatekeeperError) -> Finding:
     """An error that was met during the check."""
     return Finding(check, level, error.key, error.values)

@@ -24,7 +24,7 @@ SOON_DAYS = 30
 SECRETS: Mapping[Part, tuple[str, ...]] = {
     "worker": ("master", "token", "worker"),
     "crm": ("token",),
-    "serve": ("token",),
+    "serve": ("token", "master"),
     "sealer": ("log",),
     "witness": ("witness",),
     "inquiry": ("master",),
@@ -124,7 +124,8 @@ def seal(status: SealStatus | None, *, decided: int | None, now: int) -> Finding
         return wrong("seal", "late", minutes=f"{minutes:,}")
     if status.witnessed is None:
         return warning("seal", "unwitnessed", minutes=f"{minutes:,}")
-    behind = max(0, status.at - status.witnessed[1]) if status.witnessed[0] < status.size else 0
+    seen, seen_at = status.witnessed
+    behind = max(status.at - seen_at, now - status.at) if seen < status.size else 0
     if behind > LATE_MS:
         return warning("seal", "witness_late", behind=f"{behind // 60_000:,}")
     if decided is None:

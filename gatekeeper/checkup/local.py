@@ -9,7 +9,7 @@ from pathlib import Path
 from time import time
 
 from gatekeeper.checkup import folders, machine, measures
-from gatekeeper.checkup.finding import Finding, failed, ok
+from gatekeeper.checkup.finding import Finding, failed, ok, refused
 from gatekeeper.disk.file_system import demand_local
 from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
@@ -25,6 +25,8 @@ def findings(settings: Settings, part: Part | None) -> Iterator[Finding]:
             yield check(settings, part)
         except GatekeeperError as error:
             yield failed(name, "wrong" if isinstance(error, UsageError) else "unknown", error)
+        except OSError as error:
+            yield refused(name, error)
 
 
 def _python(_: Settings, __: Part | None) -> Finding:

@@ -68,5 +68,11 @@ def certificate_ends(path: Path) -> float | None:
 
 
 def _used(folder: Path) -> int:
-    files = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
-    return sum(file.lstat().st_blocks * 512 for file in files)
+    return sum(_bytes(Path(root) / name) for root, _, names in os.walk(folder) for name in names)
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.lstat().st_blocks * 512
+    except FileNotFoundError:  # somebody works in the folder
+        return 0

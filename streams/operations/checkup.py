@@ -9,7 +9,7 @@ from time import time
 
 from gatekeeper import person_keys
 from gatekeeper.checkup import access, brokers, folders, measures, people, topics
-from gatekeeper.checkup.finding import Finding, failed, ok
+from gatekeeper.checkup.finding import Finding, failed, ok, refused
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
@@ -38,6 +38,8 @@ def findings(settings: Settings, part: Part | None, taken: Callable[[], object] 
                 yield Finding(name, "unknown", "doctor.unreached")
             else:
                 yield failed(name, "unknown", error)
+        except OSError as error:
+            yield refused(name, error)
 
 
 def _brokers(visit: Visit) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from gatekeeper.audit.log.branch_files import Held
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.checkup import access, brokers, folders, local, machine, measures, people, topics
-from gatekeeper.checkup.finding import Finding, Level
+from gatekeeper.checkup.finding import Finding, Level, refused
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import ROLES, Key, Keys
 from gatekeeper.policy import packs
@@ -57,7 +58,8 @@ HELD = Held(partition=3, offset=7, sealed="0" * 64, head="1" * 64)
 BARRED = replace(HOME, bars=(PolicyOutage("strictest", 0, packs.NEVER, "looser", "rules"),))
 IGNORED = replace(HOME, ignored=(PolicyIgnored("jp-pmark", "unlawful", "rules", "reference/0/1"),))
 PROVISIONAL = replace(HOME, home=(replace(HOME.home[0], provisional=True),))
-QUOTA = ({"user": None}, {"producer_byte_rate": 1e6})
+RATE = {"producer_byte_rate": 1e6}
+QUOTA = ({"user": None}, RATE)
 VERDICTS: list[tuple[Finding, Level, str]] = [
     (machine.python((3, 11, 0)), "ok", "python_ok"),
     (machine.python((3, 13, 9)), "ok", "python_ok"),
@@ -97,6 +99,8 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
     (folders.keys("sealer", held("log"), [], days=3), "wrong", "keys_public_missing"),
     (folders.keys("sealer", [*held("log"), *held("worker", public=True)], [], days=3), "ok", "keys_ok"),
     (folders.keys("crm", held("token", "import"), [], days=3), "ok", "keys_ok"),
+    (folders.keys("serve", held("master", "token"), [], days=3), "ok", "keys_ok"),
+    (folders.keys("serve", held("token"), [], days=3), "wrong", "keys_missing"),
     (folders.keys("monitor", held("master"), [], days=3), "warning", "keys_surplus"),
     (folders.keys(None, held("master"), [], days=3), "unknown", "keys_unasked"),
     (folders.keys(None, held("master"), [FAULT], days=3), "wrong", "error.key_folder_open"),
@@ -124,6 +128,8 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
         "warning",
         "seal_witness_late",
     ),
+    (folders.seal(seal(witnessed=(4, NOW - HOUR)), decided=NOW - 2 * HOUR, now=NOW), "warning", "seal_witness_late"),
+    (folders.seal(seal(at=NOW, witnessed=(4, NOW - 1)), decided=NOW - HOUR, now=NOW), "ok", "seal_ok"),
     (brokers.brokers([1, 2, 3], [], address="a"), "ok", "brokers_ok"),
     (brokers.brokers([1, 2], [], address="a"), "warning", "brokers_few"),
     (brokers.brokers([1, 2, 3], [4], address="a"), "warning", "brokers_silent"),
@@ -169,7 +175,10 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
     (access.surplus(None, {}, may(a="READ"), user="u"), "unknown", "surplus_unasked"),
     (access.surplus("worker", may(a="READ"), may(a="READ"), user=""), "warning", "surplus_nobody"),
     (access.quotas([QUOTA], ["platform"], address="a"), "ok", "quotas_ok"),
-    (access.quotas([({"client-id": "x"}, QUOTA[1])], ["platform"], address="a"), "warning", "quotas_none"),
+    (access.quotas([QUOTA, ({"user": "a"}, RATE)], ["platform"], address="a"), "ok", "quotas_ok"),
+    (access.quotas([({"client-id": "x"}, RATE)], ["platform"], address="a"), "warning", "quotas_none"),
+    (access.quotas([({"user": None, "client-id": None}, RATE)], ["platform"], address="a"), "warning", "quotas_none"),
+    (access.quotas([({"user": "a"}, RATE), ({"user": "b"}, RATE)], ["p"], address="a"), "warning", "quotas_some"),
     (access.quotas([(QUOTA[0], {"consumer_byte_rate": 1.0})], ["platform"], address="a"), "warning", "quotas_none"),
     (people.people(["anna", "ben"], registered=True), "ok", "people_ok"),
     (people.people(["anna"], registered=True), "warning", "people_few"),
@@ -215,7 +224,7 @@ def test_sentences_of_findings_then_each_is_some_verdict_s_and_fits_its_values_i
         for key in catalogue()
         if key.startswith("doctor.") and not key.startswith(("doctor.name_", "doctor.level_"))
     }
-    said = {found.key: found.values for found, _, _ in VERDICTS}
+    said = {found.key: found.values for found in (*(one[0] for one in VERDICTS), refused("keys", OSError(5, "x", "y")))}
     apart = {"doctor.unreached", "doctor.data_disk_memory", "doctor.data_need_memory"}
     apart |= {"doctor.certificates_none", "doctor.service_certificate_none"}
     assert {key.removesuffix("_next") for key in told} - apart == {key for key in said if key.startswith("doctor.")}
@@ -266,6 +275,53 @@ def test_memory_of_a_container_then_its_own_limit_counts(tmp_path: Path, limit: 
         file.write_text(content)
     assert measures.memory(*files) == available
     assert measures.memory(tmp_path / "none", *files[1:]) is None
+
+
+def test_a_system_that_refuses_then_that_check_cannot_tell_and_the_others_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "keys"
+    Keys(folder).make("token", name="gk/token")
+    (folder / "token-2.key").symlink_to(tmp_path / "gone")
+    settings = Settings(keys=str(folder), data="", log=str(tmp_path), broker="127.0.0.1:1")
+    found = {one.check: one for one in local.findings(settings, "crm")}
+    assert [*found] == [*local.CHECKS]
+    assert found["keys"].level != "ok"
+
+    def refuse(*_: Any) -> Finding:
+        raise PermissionError(13, "Permission denied", "/there")
+
+    monkeypatch.setitem(local.CHECKS, "memory", refuse)  # type: ignore[arg-type]
+    monkeypatch.setitem(checkup.CHECKS, "policy", refuse)  # type: ignore[arg-type]
+    for name, checks, made in (
+        ("memory", local.CHECKS, local.findings(settings, "crm")),
+        ("policy", checkup.CHECKS, checkup.findings(settings, None)),
+    ):
+        told = {one.check: one for one in made}
+        assert [*told] == [*checks]
+        assert told[name].level == "unknown"
+        assert "/there" in told[name].found
+        assert told[name].next
+
+
+def test_files_that_vanish_while_they_are_counted_then_the_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stays").write_bytes(b"x" * 100_000)
+    monkeypatch.setattr(os, "walk", lambda _: [(str(tmp_path), [], ["gone", "stays"])])
+    assert measures.space(tmp_path).used >= 100_000
+
+
+def test_keys_of_the_how_to_then_the_doctor_asks_for_the_same() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/make-keys.md").read_text("utf-8")
+    rows = [
+        line.strip("|").split("|") for line in page.split("| machine | keys |")[1].split("\n\n")[0].splitlines()[2:]
+    ]
+    told = {row[0].split()[0]: set(re.findall(r"`(\w+)`", row[1])) & {*ROLES} for row in rows}
+    parts = {"worker": "worker", "service": "serve", "importer": "crm", "sealer": "sealer", "witness,": "witness"}
+    assert told.keys() - parts.keys() == {"who", "the"}, "who answers inquiries, and the machine of backups"
+    for row, part in parts.items() | {("who", "inquiry")}:
+        assert told[row] == {*folders.SECRETS[part], *folders.ALSO.get(part, ())}, row  # type: ignore[index, call-overload]
 
 
 def test_a_folder_that_is_not_there_yet_then_the_disk_above_it_is_measured(tmp_path: Path) -> None:
