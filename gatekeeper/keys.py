@@ -54,20 +54,24 @@ def public_text(path: Path) -> str:
     return content.decode("ascii").strip()
 
 
-def fingerprint(master: bytes) -> str:
-    """16 hex digits that identify a master key and reveal nothing about it."""
-    return sha256(b"gate/master/1\0" + master).hexdigest()[:16]
+def fingerprint(secret: bytes, role: str = "master") -> str:
+    """16 hex digits that identify a random key of this role and reveal nothing about it."""
+    return sha256(f"gate/{role}/1\0".encode() + secret).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the folder: role, number, state, public key, and faults of its files."""
+    """One key of the folder: role, number, state, public key, and faults of its files.
+
+    `mark`: the fingerprint of a key that signs nothing, if its secret is here.
+    """
 
     role: str
     number: int
     state: State
     verifier: str | None
     faults: tuple[UsageError, ...] = ()
+    mark: str | None = None
 
 
 class Keys:
@@ -178,10 +182,12 @@ class Keys:
             secret, public = self.numbers(role), self.numbers(role, "pub")
             for number in sorted({*secret, *public}):
                 state: State = "public only" if number not in secret else "former" if number < secret[-1] else "in use"
-                verifier, faults = None, []
+                verifier, mark, faults = None, None, []
                 try:
-                    if number in secret:
-                        self._signer(role, number) if role in SIGNERS else self._random(role, number)
+                    if number in secret and role in SIGNERS:
+                        self._signer(role, number)
+                    elif number in secret:
+                        mark = fingerprint(self._random(role, number), role)
                 except UsageError as fault:
                     faults.append(fault)
                 try:
@@ -190,7 +196,7 @@ class Keys:
                         verifier = public_text(self._path(role, number, "pub"))
                 except UsageError as fault:
                     faults.append(fault)
-                found.append(Key(role, number, state, verifier, tuple(faults)))
+                found.append(Key(role, number, state, verifier, tuple(faults), mark))
         return found
 
     def open_folder(self) -> UsageError | None:

@@ -20,10 +20,11 @@ class Head:
     """Position of a partition: written in every transaction, and the only position that is trusted.
 
     `sends` and `acts` are the next offsets to take. `prev` is the SHA-256 (hex) of the last manifest's value, None
-    before the first. `at` is the last instant given to decide(), in milliseconds. `mode` is that of the gate and never
-    changes, because a live gate must not use a shadow's decisions. `asked` is the number of items that wait for the
-    answer of a person who was asked. `masters` are the fingerprints of the owner's master keys by number, if the engine
-    knew them. `resumed` is the last act that let the refused partition go on, None if there was none.
+    before the first. `at` is the last instant given to decide(), in milliseconds. `mode` is that of the gate and
+    never changes, because a live gate must not use a shadow's decisions. `asked` is the number of items that wait
+    for the answer of a person who was asked. `masters` are the fingerprints of the owner's master keys by number,
+    if the engine knew them. `tokens` are those of token keys, earlier ones included. `resumed` is the last act that
+    let the refused partition go on, None if there was none.
     """
 
     sends: int
@@ -34,12 +35,15 @@ class Head:
     asked: int = 0
     masters: dict[str, str] = field(default_factory=dict)
     resumed: str | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The entry's value."""
         said = asdict(self)
         if self.resumed is None:
             del said["resumed"]
+        if not self.tokens:
+            del said["tokens"]
         return canonical({"v": 1, **said})
 
     def other_master(self, numbers: Iterable[int], ours: Mapping[int, str]) -> int | None:
@@ -48,6 +52,10 @@ class Head:
         `ours`: the fingerprints of our master keys.
         """
         return next((n for n in sorted(numbers) if self.masters.get(str(n), ours[n]) != ours[n]), None)
+
+    def other_token(self, ours: Mapping[int, str]) -> int | None:
+        """The first number under which we have another token key, None if there is none. `ours`: fingerprints."""
+        return next((n for n in sorted(ours) if self.tokens.get(str(n), ours[n]) != ours[n]), None)
 
     @classmethod
     def decode(cls, value: bytes) -> Head:

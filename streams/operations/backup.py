@@ -6,31 +6,30 @@ logs only the order is kept. Secret keys are named, and never copied. docs/adr/0
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 from time import time
 
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.errors import IncompleteError
 from gatekeeper.keys import Keys
-from gatekeeper.ledger.head import HEAD
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.topics import TOPICS
 from streams.client.group_positions import positions
 from streams.client.log_image import ImageWriter
 from streams.client.reader import Reader, StoredReader
-from streams.operations.backup_cut import ORDER, BackupCut
+from streams.operations.backup_cut import ORDER, BackupCut, decoded
 from streams.operations.backup_folder import (
     Backup,
     HashingFile,
-    NamedKey,
     StoredFile,
     StoredLog,
     StoredPosition,
     Told,
     copied,
     growing,
+    named,
     seal,
 )
 
@@ -55,10 +54,10 @@ def take(settings: Settings, out: Path, *, told: Told = lambda done, total: None
         # positions are older than the logs' ends, and the sealed log has no leaf that `manifests` lacks
         known = [StoredPosition(**one._asdict()) for one in positions(settings) if TOPICS[one.topic].keep_ms]
         files = _sealed_log(settings.log_folder, part)
-        named = {name: path for name in NAMED if (path := getattr(settings, name))}
-        files += [copied(Path(path), part, f"settings/{name}") for name, path in named.items()]
+        paths = {name: path for name in NAMED if (path := getattr(settings, name))}
+        files += [copied(Path(path), part, f"settings/{name}") for name, path in paths.items()]
         with Reader(settings) as reader, StoredReader(settings) as stored:
-            logs = _Logs(reader, stored, part, told).all()
+            logs, heads = _Logs(reader, stored, part, told).all()
         ends = {(log.topic, log.partition): log.end for log in logs}
         found = Backup(
             v=1,
@@ -70,9 +69,9 @@ def take(settings: Settings, out: Path, *, told: Told = lambda done, total: None
             ended=instant(_now()),
             logs=tuple(logs),
             files=tuple(files),
-            settings={f"settings/{name}": path for name, path in named.items()},
+            settings={f"settings/{name}": path for name, path in paths.items()},
             positions=tuple(_within(one, ends) for one in known),
-            keys=tuple(_named(keys)),
+            keys=tuple(named(keys, heads)),
         )
         seal(part, found, keys)
     return found
@@ -88,12 +87,13 @@ class _Logs:
         self._heads: dict[int, bytes] = {}
         self._done = 0
 
-    def all(self) -> list[StoredLog]:
-        """Writes every log, the ledger first: its heads tell where the others end."""
+    def all(self) -> tuple[list[StoredLog], list[Head]]:
+        """Writes every log, the ledger first: its heads tell where the others end. The heads are handed out, too."""
         found = [self._written("ledger", partition) for partition in self._cut.ends["ledger"]]
         self._cut.behind(self._heads)
         others = [(topic, number) for topic in ORDER if topic != "ledger" for number in self._cut.ends[topic]]
-        return [*found, *(self._written(topic, number) for topic, number in others)]
+        logs = [*found, *(self._written(topic, number) for topic, number in others)]
+        return logs, [head for raw in self._heads.values() if (head := decoded(raw))]
 
     def _written(self, topic: str, partition: int) -> StoredLog:
         gapless = TOPICS[topic].keep_ms is None
@@ -159,13 +159,6 @@ def _within(one: StoredPosition, ends: dict[tuple[str, int], int]) -> StoredPosi
     if one.group.endswith(".sealer"):
         return one
     return one.model_copy(update={"offset": min(one.offset, ends.get((one.topic, one.partition), one.offset))})
-
-
-def _named(keys: Keys) -> list[NamedKey]:
-    return [
-        NamedKey(role=k.role, number=k.number, sha256=sha256(k.verifier.encode()).hexdigest() if k.verifier else None)
-        for k in keys.known()
-    ]
 
 
 def _now() -> int:

@@ -40,7 +40,8 @@ class BackupCut:
     def behind(self, heads: Mapping[int, bytes]) -> None:
         """Moves the ends back to the transactions of these heads of the ledger, by partition."""
         for partition in self.ends["ledger"]:
-            later = self._later(partition, _prev(heads.get(partition)))
+            head = decoded(heads.get(partition))
+            later = self._later(partition, head.prev if head else None)
             if later:
                 self.ends["manifests"][partition] = later[0].offset
                 self._cut_outputs(partition, later)
@@ -74,9 +75,10 @@ class BackupCut:
         return self._reader.between(topic, partition=partition, start=start, end=end)
 
 
-def _prev(head: bytes | None) -> str | None:
+def decoded(head: bytes | None) -> Head | None:
+    """The head; None if there is none, or it cannot be read."""
     try:
-        return None if head is None else Head.decode(head).prev
+        return None if head is None else Head.decode(head)
     except IntegrityError:
         return None
 

@@ -7,7 +7,7 @@ the key of the role `backup`. A folder grows as `DIR.part`, and gets its name wh
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,8 @@ from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.audit.tlog.notes import open_note
 from gatekeeper.audit.tlog.signing import signed
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
-from gatekeeper.keys import Keys
+from gatekeeper.keys import Key, Keys
+from gatekeeper.ledger.head import Head
 from schemas.audit import Mode
 from schemas.values import Count, Digest, Instant, Model
 
@@ -67,11 +68,15 @@ class StoredPosition(Model):
 
 
 class NamedKey(Model):
-    """A key that the system had: role, number, and the SHA-256 of the public half. No secret is in a backup."""
+    """A key that the system had: role, number, and the SHA-256 of the public half. No secret is in a backup.
+
+    `mark`: the fingerprint of a key that signs nothing.
+    """
 
     role: str
     number: Count
     sha256: Digest | None
+    mark: str | None = None
 
 
 class Backup(Model):
@@ -102,6 +107,33 @@ class Backup(Model):
     def newest(self) -> int:
         """The broker's time of the newest record, in milliseconds; -1 without one."""
         return max((log.newest for log in self.logs), default=-1)
+
+
+def named(keys: Keys, heads: Iterable[Head]) -> list[NamedKey]:
+    """The keys of this machine and those that workers used, as heads of the ledger name them."""
+    found = {(one.role, one.number): one for one in map(_named, keys.known())}
+    for head in heads:
+        for role, marks in (("master", head.masters), ("token", head.tokens)):
+            for number, mark in marks.items():
+                found[role, int(number)] = NamedKey(role=role, number=int(number), sha256=None, mark=mark)
+    return [found[place] for place in sorted(found)]
+
+
+def missing(backup: Backup, keys: Keys) -> list[str]:
+    """The keys of the backup that are not here, as ROLE-N; raises UsageError (2) if one here is another key."""
+    here, gone = {(one.role, one.number): _named(one) for one in keys.known()}, []
+    for one in backup.keys:
+        name, ours = f"{one.role}-{one.number}", here.get((one.role, one.number))
+        if ours is None:
+            gone.append(name)
+        elif (one.mark and ours.mark and one.mark != ours.mark) or (one.sha256 and one.sha256 != ours.sha256):
+            raise UsageError("error.backup_key_differs", name=name, folder=keys.folder)
+    return gone
+
+
+def _named(key: Key) -> NamedKey:
+    half = sha256(key.verifier.encode()).hexdigest() if key.verifier else None
+    return NamedKey(role=key.role, number=key.number, sha256=half, mark=key.mark)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from streams.client.log_image import Frame, frames
 from streams.client.log_rewriter import LogRewriter
 from streams.client.reader import Reader
 from streams.client.restore_mark import OPEN, RESTORING, SETTING, SHUT
-from streams.operations.backup_folder import Backup, StoredLog, Told, demand_whole, disk, opened
+from streams.operations.backup_folder import Backup, StoredLog, Told, demand_whole, disk, missing, opened
 
 TIMES = "message.timestamp.type"
 """The setting of a topic by which the broker keeps a record's time, or takes its own."""
@@ -60,7 +60,7 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
     """The list of a backup that is whole and that these settings fit; writes nothing.
 
     Raises IntegrityError (4) with file and place if something is damaged, missing or unsigned. Raises UsageError (2)
-    for a backup of another system, or if settings differ from it.
+    for a backup of another system, or if settings or a key differ from it.
     """
     found = opened(folder, Keys(settings.key_folder), group=settings.group)
     for name, ours, theirs in (
@@ -69,6 +69,7 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
     ):
         if ours != theirs:
             raise UsageError("error.backup_setting", name=name, found=ours, wanted=theirs)
+    missing(found, Keys(settings.key_folder))
     done = 0
     for log in found.logs:
         if log.file:
@@ -104,8 +105,7 @@ def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda
     admin.alter(settings, TOPICS, {TIMES: "LogAppendTime", SETTING: SHUT})
     if not shut:
         open_gate(settings, folder)
-    here = {(one.role, one.number) for one in Keys(settings.key_folder).known()}
-    gone = (f"{one.role}-{one.number}" for one in backup.keys if (one.role, one.number) not in here)
+    gone = missing(backup, Keys(settings.key_folder))
     differences = (one for one in admin.verify(settings) if one.aspect != "shut")
     return Restored(backup, kept, tuple(gone), tuple(differences))
 

@@ -84,7 +84,8 @@ def create_app(
         packs = packs.with_max_lag(int(settings.max_lag * 1000))
     keys = Keys(Path(settings.keys))
     masters = keys.masters()
-    tokens = open_tokens(keys.tokens())
+    token_keys = keys.tokens()
+    tokens = open_tokens(token_keys)
     if tokens is None:
         raise UsageError("error.worker_keyless")
     if settings.misplaced == "judge":
@@ -146,6 +147,7 @@ def create_app(
             seek=seek,
             signer=keys.signer("worker"),
             masters={number: fingerprint(key) for number, key in masters.items()},
+            tokens={number: fingerprint(key, "token") for number, key in token_keys.items()},
             writers=keys.public("worker"),
             pace=Pace(),
             departures=Departures(),

@@ -38,7 +38,13 @@ FORBIDDEN = (
     TransactionalIdAuthorizationFailed,
 )
 """Errors of Kafka when the worker's user lacks a right; aiokafka gives them no common class."""
-COMMON = ("error.ledger_of_other_mode", "error.master_missing", "error.master_differs", "error.shadow_sends")
+COMMON = (
+    "error.ledger_of_other_mode",
+    "error.master_missing",
+    "error.master_differs",
+    "error.token_key_differs",
+    "error.shadow_sends",
+)
 """Contradictions with the settings or the keys, which all partitions share: they end the process."""
 OF_THE_MACHINE = ("error.disk", "error.facts_folders_taken", "error.nothing_delivered")
 """Other errors that all partitions share."""

@@ -71,8 +71,11 @@ class TakeOver:
             found = RestoredState(kept, await self._position(self.head))
         except IntegrityError as refusal:
             found = await self._resumed(kept, refusal)
-        prints = {str(number): print_ for number, print_ in self._context.masters.items()}
-        return replace(found, head=replace(found.head, masters=prints))
+        masters, tokens = (
+            {str(number): print_ for number, print_ in prints.items()}
+            for prints in (self._context.masters, self._context.tokens)
+        )
+        return replace(found, head=replace(found.head, masters=masters, tokens=found.head.tokens | tokens))
 
     def _demand_keys(self, kept: Ledger) -> None:
         """Refuses a ledger of another mode, and a ledger that belongs to keys we do not have."""
@@ -84,6 +87,8 @@ class TakeOver:
                 raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **self._where)
         if head and (other := head.other_master(kept.state.salts.masters, self._context.masters)) is not None:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
+        if head and (other := head.other_token(self._context.tokens)) is not None:
+            raise IntegrityError("error.token_key_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:
         """The head, or the first head of a partition that has no past."""

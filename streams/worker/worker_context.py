@@ -44,6 +44,8 @@ class WorkerContext:
     """The available public keys of workers; if there are none, every record on `manifests` counts."""
     pace: Pace
     departures: Departures
+    tokens: Mapping[int, str] = field(default_factory=dict)
+    """Fingerprints of the available token keys, by number."""
     ledgers: KeptLedgers | None = None
     """Copies of the ledger on the disk, None if it is in memory alone."""
     metrics: Metrics = field(default_factory=Metrics)

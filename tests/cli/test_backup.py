@@ -60,10 +60,10 @@ def logs(settings: Settings) -> dict[tuple[str, int], tuple[int, list[Stored]]]:
     return found
 
 
-def ended(world: World, folder: Path) -> str:
+def ended(world: World, folder: Path, code: int = 2) -> str:
     """Returns what a worker says that does not start."""
     with world.process(folder / "refused.log") as worker:
-        assert worker.wait() == 2
+        assert worker.wait() == code
         return worker.tail()
 
 
@@ -73,6 +73,13 @@ def codes(client: httpx.Client, person: str) -> set[str]:
     found = {reason["code"] for reason in said["context"].get("reasons", ())}
     assert said["decision"] is not bool(found)
     return found
+
+
+def exchanged(key: Path) -> Callable[[], object]:
+    """Puts another key under this number; the result puts the first one back."""
+    kept = key.read_text()
+    key.write_text("00" * 32)
+    return lambda: key.write_text(kept)
 
 
 def flipped(file: Path, place: int) -> Callable[[], object]:
@@ -119,6 +126,9 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
             assert name in error
             assert said in error
             back()
+        back = exchanged(Path(world.keys) / "token-1.key")
+        assert "token-1" in run("restore", "saved").says(2)
+        back()
         restored = run("restore", "saved", "--json")
         assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
         assert "--open" in restored.err
@@ -138,6 +148,9 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
             assert run("restore", "saved", "--open").code == 0
             assert codes(client, "late") == set()
             assert "CONSENT_WITHDRAWN" in codes(client, "a1")
+        back = exchanged(Path(world.keys) / "token-1.key")
+        assert "token key 1" in ended(new, tmp_path, 4), "stops by token would match nobody"
+        back()
         with new.process(tmp_path / "new.log"):
             until(lambda: "e-9" in new.verdicts(), "the send that the backup knows undecided")
             until(lambda: new.read("recalls"), "the recall")

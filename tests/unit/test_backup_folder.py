@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
+from gatekeeper.ledger.head import Head
 from streams.operations import backup
-from streams.operations.backup_folder import LIST, NOTE, Backup, StoredFile, copied, demand_whole, growing, opened, seal
+from streams.operations.backup_folder import (
+    LIST,
+    NOTE,
+    Backup,
+    StoredFile,
+    copied,
+    demand_whole,
+    growing,
+    missing,
+    named,
+    opened,
+    seal,
+)
 
 AT = "2026-11-28T00:00:00.000Z"
 
@@ -86,6 +100,27 @@ def test_a_later_form_then_the_release_that_made_it_is_asked_for(saved: Path, ke
     raw = (saved / LIST).read_bytes()
     (saved / LIST).write_bytes(raw.replace(b'"v": 1', b'"v": 2'))
     assert refused(saved, keys).key == "error.backup_form"
+
+
+def test_a_new_key_under_an_old_number_then_it_is_refused_and_a_lost_one_is_named(tmp_path: Path) -> None:
+    then, now = Keys(tmp_path / "then"), Keys(tmp_path / "now")
+    now.folder.mkdir(mode=0o700)
+    for role in ("token", "worker"):
+        then.make(role, f"mail.gk/{role}")
+    head = Head(sends=0, masters={"1": "0" * 16}, tokens={"7": "1" * 16})
+    found = _backup().model_copy(update={"keys": tuple(named(then, [head]))})
+    assert missing(found, now) == ["master-1", "token-1", "token-7", "worker-1"]
+    for name in ("token-1.key", "worker-1.key", "worker-1.pub"):
+        shutil.copy2(then.folder / name, now.folder / name)
+    assert missing(found, now) == ["master-1", "token-7"]
+    for role in ("token", "master", "worker"):
+        for file in now.folder.glob(f"{role}-*"):
+            file.unlink()
+        now.make(role, f"mail.gk/{role}")
+        with pytest.raises(UsageError, match=f"{role}-1"):
+            missing(found, now)
+        for file in now.folder.glob(f"{role}-*"):
+            file.unlink()
 
 
 def test_an_interrupted_backup_then_it_has_not_the_name_of_a_whole_one(tmp_path: Path, keys: Keys) -> None:

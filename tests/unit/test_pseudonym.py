@@ -160,6 +160,13 @@ def test_a_ledger_that_another_master_key_of_that_number_wrote_then_its_number_i
     assert head.other_master([2, 1], ours) == 2
 
 
+def test_a_ledger_judged_with_another_token_key_of_that_number_then_its_number_is_told() -> None:
+    head = Head.decode(Head(sends=0, tokens={"1": fingerprint(FIRST, "token"), "3": "0" * 16}).encode())
+    assert head.other_token({1: fingerprint(FIRST, "token"), 2: fingerprint(SECOND, "token")}) is None
+    assert head.other_token({1: fingerprint(SECOND, "token")}) == 1
+    assert fingerprint(FIRST, "token") != fingerprint(FIRST)
+
+
 def test_a_head_written_before_fingerprints_then_no_master_key_is_another() -> None:
     head = Head.decode(b'{"acts":0,"asked":0,"at":0,"mode":"live","prev":null,"sends":7,"v":1}')
     assert (head.sends, head.other_master([1], {1: fingerprint(FIRST)})) == (7, None)
