@@ -18,10 +18,10 @@ from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS
 from streams.client import admin
 from streams.client.restore_mark import Mark
+from streams.client.shared_round import SharedRound
 from streams.serving.decision_feed import DecisionFeed
 from streams.serving.ledger_copy import LedgerCopy
 from streams.serving.result_feed import ResultFeed
-from streams.serving.shared_round import SharedRound
 from streams.serving.writer import Writer
 from streams.worker.clients import Clients, started
 from streams.worker.clock import Clock

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.office.result_sums import ResultSums, Span
 from gatekeeper.settings import Settings
-from streams.serving.shared_round import SharedRound
+from streams.client.shared_round import SharedRound
 from streams.worker.clients import Clients
 from streams.worker.log_follower import LogFollower
 

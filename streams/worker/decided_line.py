@@ -68,7 +68,8 @@ async def tell(gate: Gate) -> None:
         while True:
             await asyncio.sleep(LINE_SECONDS)
             if line.due:
-                log.info("decided", **line.take(), **await gate.lag())
+                lag = await gate.lag()  # before the numbers are taken: a stop may cancel it
+                log.info("decided", **line.take(), **lag)
     finally:
         if line.decided:
             log.info("decided", **line.take())

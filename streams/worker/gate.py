@@ -9,8 +9,7 @@ from typing import Any
 
 import faust
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from gatekeeper import metrics
@@ -22,8 +21,10 @@ from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.times import day
 from streams.client import admin
+from streams.client.shared_round import SharedRound
 from streams.worker.chunks import Chunk
 from streams.worker.partition import Partition
+from streams.worker.send_ends import SendEnds
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -32,8 +33,8 @@ CHECK_SECONDS = 5.0
 """Seconds between attempts to compare the topics with the registry after a failed attempt."""
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this many milliseconds ago."""
-ENDS_SECONDS = 0.3
-"""Seconds to wait for the ends of `sends`. Whoever joins the pages of several processes waits a second for each."""
+PAGE_SECONDS = 1.0
+"""Seconds for which a page of metrics is shown again, however many ask for it."""
 UNREADABLE = 100
 """Unreadable facts that the readiness page names, at most; their dead letters name all.
 
@@ -53,6 +54,13 @@ class Gate:
         self._generation: int | None = None
         self._revoked_at: float | None = None
         self._checking: asyncio.Task[None] | None = None
+        self._ends = SendEnds(context.settings, context.clients, lambda: self._partitions.keys())
+        self._pages = SharedRound(self._page)
+        self._shown: tuple[float, bytes] | None = None
+
+    async def start(self) -> None:
+        """Connects what its pages need."""
+        await self._ends.start()
 
     async def assigned(self, assigned: set[TP]) -> None:
         """Takes over the new partitions, continues with those kept, and compares the topics with the registry again."""
@@ -87,7 +95,7 @@ class Gate:
         if self._checking is not None:
             self._checking.cancel()
         partitions, self._partitions = list(self._partitions.values()), {}
-        await asyncio.gather(*(partition.stop() for partition in partitions))
+        await asyncio.gather(*(partition.stop() for partition in partitions), self._pages.stop(), self._ends.stop())
 
     def _refused(self, error: IntegrityError) -> None:
         """Ends the process once every existing partition is refused, because there is nothing left to judge."""
@@ -165,7 +173,16 @@ class Gate:
         }
 
     async def measured(self) -> bytes:
-        """The page of the worker's metrics. Lags are left out if no broker tells the ends of `sends` in a second."""
+        """The page of the worker's metrics, at most PAGE_SECONDS old.
+
+        Lags are left out if no broker tells the ends of `sends` in time.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._shown is None or now - self._shown[0] >= PAGE_SECONDS:
+            self._shown = now, await self._pages.answer()
+        return self._shown[1]
+
+    async def _page(self) -> bytes:
         context, followers, partitions = self.context, self.context.followers, self._partitions
         own, now = context.metrics, context.clock.now()
         records, seconds = await self._lags()
@@ -201,7 +218,7 @@ class Gate:
 
     async def _lags(self) -> tuple[dict[str, int], dict[str, float]]:
         """By partition, the sends that wait, and the age of the oldest one in the worker in seconds."""
-        ends = await self._ends()  # a turn can end meanwhile, so the turns are looked at after it
+        ends = await self._ends.read()  # a turn can end meanwhile, so the turns are looked at after it
         now = self.context.clock.now()
         turns = {str(number): one.turn for number, one in self._partitions.items() if one.turn is not None}
         heads = {number: turn.head.sends for number, turn in turns.items() if turn.head is not None}
@@ -212,16 +229,6 @@ class Gate:
             if turn.waits_for != "take_over"  # else nothing has come that could wait
         }
         return records, seconds
-
-    async def _ends(self) -> dict[str, int]:
-        """The ends of the owned partitions of `sends` by number; {} if no broker tells them in time."""
-        wanted = [TopicPartition(self.context.settings.topic("sends"), number) for number in self._partitions]
-        try:
-            async with asyncio.timeout(ENDS_SECONDS):
-                found = await self.context.followers.ends.ends(wanted) if wanted else {}
-        except (TimeoutError, KafkaError, UnavailableError):
-            return {}
-        return {str(tp.partition): end for tp, end in found.items()}
 
     def _sealing_held(self) -> dict[str, str]:
         """The partitions whose sealing waits for a person, if the log is on this machine, and the command to run."""

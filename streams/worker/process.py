@@ -35,8 +35,8 @@ COLLECT = 10_000, 20, 20
 
 
 async def start(app: faust.App) -> asyncio.Task[None]:
-    """Starts the followers, then Faust. The result is the task that runs until the app stops."""
-    await app.followers.start(app.gate.on_failure)
+    """Starts the followers and the gate's pages, then Faust. The result is the task that runs until the app stops."""
+    await asyncio.gather(app.followers.start(app.gate.on_failure), app.gate.start())
     app.telling = asyncio.create_task(holders.tell(app.gate.context.settings, app.followers), name="holders")
     app.finalize()
     app.in_worker = True

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from structlog.testing import capture_logs
+
+from streams.worker import decided_line
 from streams.worker.decided_line import IDLE_SECONDS, MOST_TIMES, DecidedLine
 
 
@@ -40,3 +46,25 @@ def test_more_than_anybody_needs_for_a_percentile_then_memory_is_bounded() -> No
     line = DecidedLine(Clock())
     line.add({("clear", "", "", ""): 2 * MOST_TIMES}, [1.0] * MOST_TIMES + [2.0] * MOST_TIMES)
     assert line.take()["p50_seconds"] == 2
+
+
+def test_a_stop_while_the_lag_is_asked_then_the_last_line_has_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decided_line, "LINE_SECONDS", 0.0)
+
+    async def go() -> None:
+        asked = asyncio.Event()
+
+        async def lag() -> dict[str, Any]:
+            asked.set()
+            return await asyncio.Future()
+
+        gate: Any = SimpleNamespace(context=SimpleNamespace(line=DecidedLine()), lag=lag)
+        gate.context.line.add({("clear", "", "", ""): 3}, [0.5])
+        telling = asyncio.create_task(decided_line.tell(gate))
+        await asked.wait()
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+    with capture_logs() as logs:
+        asyncio.run(go())
+    assert [(one["event"], one["n"]) for one in logs] == [("decided", 3)]

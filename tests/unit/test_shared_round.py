@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from streams.serving.shared_round import SharedRound
+from streams.client.shared_round import SharedRound
 
 
 class Question:
