@@ -31,7 +31,8 @@ from streams.kafka.broker import Broker
 from tests.support.call import read_call
 
 HOUSE = Path(__file__).parents[2]
-SERVICES: dict[str, Any] = yaml.safe_load((HOUSE / "docker-compose.yml").read_text("utf-8"))["services"]
+COMPOSE: dict[str, Any] = yaml.safe_load((HOUSE / "docker-compose.yml").read_text("utf-8"))
+SERVICES, NETWORKS = COMPOSE["services"], COMPOSE["networks"]
 DOCKERFILE = (HOUSE / "Dockerfile").read_text("utf-8")
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 WORKERS = ("worker-0", "worker-1")
@@ -300,8 +301,13 @@ def test_given_prometheus_then_it_asks_each_process_that_it_reaches_and_evaluate
     assert asked == workers | {
         f"gatekeeper-{name}": [place.replace("0.0.0.0", name)] for name, place in given.items() if place
     }
-    assert {*given} - {name for name, place in given.items() if place} == {*WORKERS, "topics", "keys", "witness"}
-    assert OURS["witness"]["network_mode"] == "none", "the sealer's page tells of the witness"
+    assert {*given} - {name for name, place in given.items() if place} == {*WORKERS, "topics", "keys"}
+    assert OURS["witness"]["networks"] == ["watching"]
+    assert {name for name, service in SERVICES.items() if "watching" in service.get("networks", [])} == {
+        "witness",
+        "prometheus",
+    }
+    assert NETWORKS == {"watching": {"internal": True}}, "no way leads out"
     for name in WORKERS:
         assert OURS[name]["environment"]["GATEKEEPER_HTTP_HOST"] == "0.0.0.0"
 

@@ -131,11 +131,19 @@ def test_given_probes_then_they_ask_our_pages_where_they_are_served(name: str) -
     assert environment(name)[f"GATEKEEPER_{host.upper()}"] == "0.0.0.0"
 
 
-@pytest.mark.parametrize("name", ["serve", "console", "sealer", "webhooks"])
-def test_given_a_part_with_metrics_of_its_own_then_their_port_has_a_name(name: str) -> None:
+@pytest.mark.parametrize("name", ["serve", "console", "sealer", "webhooks", "witness"])
+def test_given_a_part_with_metrics_of_its_own_then_their_port_has_a_name_and_prometheus_reaches_it(name: str) -> None:
     (program,) = PODS[name]["containers"]
     port = int(environment(name)["GATEKEEPER_METRICS"].rpartition(":")[2])
     assert {"name": "metrics", "containerPort": port} in program["ports"]
+    (reached,) = OBJECTS["network: NetworkPolicy monitoring"]["spec"]["podSelector"]["matchExpressions"]
+    assert name in reached["values"]
+
+
+@pytest.mark.parametrize("name", ["sealer", "witness"])
+def test_given_a_part_without_a_health_page_then_it_lives_while_its_metrics_are_served(name: str) -> None:
+    (program,) = PODS[name]["containers"]
+    assert program["livenessProbe"]["tcpSocket"] == {"port": "metrics"}
 
 
 def test_given_the_workers_then_none_is_without_a_partition_and_one_at_a_time_may_go() -> None:
@@ -171,7 +179,7 @@ def test_given_the_policies_then_nothing_passes_that_is_not_named_and_each_names
             reached |= {(part, port["port"]) for part in named for port in rule["ports"]}
     assert reached == {
         *(("serve", "http"), ("console", "http"), ("worker", "health")),
-        *((part, "metrics") for part in ("serve", "console", "sealer", "webhooks")),
+        *((part, "metrics") for part in ("serve", "console", "sealer", "webhooks", "witness")),
     }
     for part, port in reached:
         assert port in {one["name"] for one in PODS[part]["containers"][0]["ports"]}
@@ -189,7 +197,7 @@ def test_given_prometheus_in_the_cluster_then_it_asks_each_pod_for_its_metrics_o
     ]
     assert sorted(asked) == [
         *(("console", "metrics"), ("sealer", "metrics"), ("serve", "metrics")),
-        *(("webhooks", "metrics"), ("worker", "health")),
+        *(("webhooks", "metrics"), ("witness", "metrics"), ("worker", "health")),
     ]
 
 

@@ -83,7 +83,7 @@ def test_given_the_parts_then_each_has_a_user_and_a_closed_folder_of_its_own() -
 def test_given_all_units_on_one_host_then_no_two_have_the_same_port_for_metrics() -> None:
     given = [dict(value.split("=", 1) for value in values(name, "Environment")) for name in UNITS]
     places = [one["GATEKEEPER_METRICS"] for one in given if "GATEKEEPER_METRICS" in one]
-    assert len(places) == len(set(places)) == len(UNITS) - 2, "all but worker and witness"
+    assert len(places) == len(set(places)) == len(UNITS) - 1, "all but the worker"
 
 
 def test_given_the_file_of_common_settings_then_each_is_one() -> None:
