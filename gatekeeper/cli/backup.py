@@ -25,6 +25,7 @@ def command(folder: Path, as_json: bool) -> None:
         found = backup.take(settings, folder, told=told)
     size = sum(one.bytes for one in (*found.files, *(log.file for log in found.logs if log.file)))
     newest = instant(found.newest) if found.records else None
+    unset = [f"GATEKEEPER_{name.upper()}" for name in backup.NAMED if f"settings/{name}" not in found.settings]
     if as_json:
         show_json(
             {
@@ -35,11 +36,14 @@ def command(folder: Path, as_json: bool) -> None:
                 "bytes": size,
                 "begun": found.begun,
                 "newest": newest,
+                "not_set": unset,
             }
         )
         return
     click.echo(text("cli.backup_done", folder=folder, records=f"{found.records:,}", mb=f"{size / 1e6:,.1f}"))
     note("cli.backup_keys")
+    for name in unset:
+        note("cli.backup_unset", name=name)
     if not any(one.path.startswith("log/") for one in found.files):
         note("cli.backup_no_log", folder=settings.log_folder)
 

@@ -48,6 +48,7 @@ def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_js
                 "folder": str(folder),
                 "records": found.records,
                 "begun": found.begun,
+                "since": found.since,
                 "newest": instant(found.newest) if found.records else None,
                 "rpo_seconds": behind,
                 "rto_seconds": round(seconds, 1),
@@ -68,5 +69,5 @@ def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_js
     for name in done.keys:
         note("cli.restore_key", name=name, folder=settings.keys)
     if not complete:
-        note("cli.restore_shut", begun=found.begun, folder=folder)
+        note("cli.restore_shut", since=found.since, folder=folder)
     click.get_current_context().exit(1 if done.differences or done.keys else 0)

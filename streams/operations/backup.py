@@ -35,6 +35,8 @@ from streams.operations.backup_folder import (
 
 NAMED = ("console_users", "console_provider", "serve_callers", "webhooks")
 """Settings that name a file without which people and programs cannot sign in; secrets that such a file names stay."""
+DEAD = b"dead/"
+"""The beginning of the ledger's keys for unreadable facts that have their dead letter."""
 LOOKS = 50
 """Attempts to copy the sealed log while its sealer writes; each costs only what is new."""
 
@@ -85,12 +87,13 @@ class _Logs:
         self._cut = BackupCut(reader)
         self._starts = {topic: reader.starts(topic) for topic in ORDER}
         self._heads: dict[int, bytes] = {}
+        self._dead = set[str]()
         self._done = 0
 
     def all(self) -> tuple[list[StoredLog], list[Head]]:
         """Writes every log, the ledger first: its heads tell where the others end. The heads are handed out, too."""
         found = [self._written("ledger", partition) for partition in self._cut.ends["ledger"]]
-        self._cut.behind(self._heads)
+        self._cut.behind(self._heads, self._dead)
         others = [(topic, number) for topic in ORDER if topic != "ledger" for number in self._cut.ends[topic]]
         logs = [*found, *(self._written(topic, number) for topic, number in others)]
         return logs, [head for raw in self._heads.values() if (head := decoded(raw))]
@@ -104,6 +107,8 @@ class _Logs:
             image.add(one)
             if topic == "ledger" and one.key == HEAD and (value := one.value) is not None:
                 self._heads[partition] = value
+            elif topic == "ledger" and one.key and one.key.startswith(DEAD):
+                self._dead.add(one.key.removeprefix(DEAD).decode("utf-8", "replace"))
             if not image.records % 1_000:
                 self._told(self._done + one.offset - start, self._total())
         image.flush()

@@ -7,13 +7,15 @@ it name the audit records to leave out. Those name the outputs to leave out. doc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.audit.checks.accounts import put_out, resulted
+from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.ledger.head import Head
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS
@@ -35,16 +37,31 @@ class BackupCut:
         self._reader = reader
         # below these ends each transaction is over everywhere, or its head is below the end of the ledger
         self._before = {topic: reader.ends(topic) for topic in (*OUTPUTS, "audit", "manifests")}
-        self.ends = {topic: reader.settled(topic) for topic in ORDER}
+        self.ends = {topic: self._end(topic) for topic in ORDER}
 
-    def behind(self, heads: Mapping[int, bytes]) -> None:
-        """Moves the ends back to the transactions of these heads of the ledger, by partition."""
+    def behind(self, heads: Mapping[int, bytes], dead: Set[str]) -> None:
+        """Moves the ends back to the transactions of these heads of the ledger, by partition.
+
+        `dead`: the unreadable facts that have their dead letter in the ledger as it was read, as `consents/3/120`.
+        """
         for partition in self.ends["ledger"]:
             head = decoded(heads.get(partition))
             later = self._later(partition, head.prev if head else None)
             if later:
                 self.ends["manifests"][partition] = later[0].offset
                 self._cut_outputs(partition, later)
+            self._cut("deadletter", partition, lambda one: not _did(one) and one.header("gate-source") not in dead)
+
+    def _end(self, topic: str) -> dict[int, int]:
+        """The ends of a topic. Others may keep a transaction open on what the worker reads: it begins behind them."""
+        if topic in ("sends", "acts"):
+            return self._reader.ends(topic)
+        try:
+            return self._reader.settled(topic)  # a fact whose act was seen is there once its marker is
+        except IncompleteError:
+            if topic not in FACT_TOPICS:
+                raise
+            return self._reader.ends(topic)
 
     def _later(self, partition: int, newest: str | None) -> list[Record]:
         """The manifests that follow the one that the head names, each chained to the one before."""
@@ -59,16 +76,21 @@ class BackupCut:
     def _cut_outputs(self, partition: int, later: list[Record]) -> None:
         firsts = (_said(record)["audit"]["from_id"] for record in later)
         first = next((did for did in firsts if did), None)
-        dids = set[str]()
+        pairs, found = set[tuple[str, str]](), False
         for record in self._tail("audit", partition):
             did = (record.key or b"").decode("utf-8", "replace")
-            if did == first:
-                self.ends["audit"][partition] = record.offset
-            if dids or did == first:
-                dids.add(did)
-        for topic in OUTPUTS if dids else ():
-            ahead = (one.offset for one in self._tail(topic, partition) if one.header("gate-decision-id") in dids)
-            self.ends[topic][partition] = next(ahead, self.ends[topic][partition])
+            if did == first and not found:
+                self.ends["audit"][partition], found = record.offset, True
+            if found and "did" in (said := _said(record)):
+                pairs.update(_written(said))
+        for topic in OUTPUTS if pairs else ():
+            dids = {did for name, did in pairs if name == topic}
+            self._cut(topic, partition, partial(_is_of, dids))
+
+    def _cut(self, topic: str, partition: int, later: Callable[[Record], bool]) -> None:
+        """Moves an end before the first record of the tail for which `later` is true."""
+        ahead = (one.offset for one in self._tail(topic, partition) if later(one))
+        self.ends[topic][partition] = next(ahead, self.ends[topic][partition])
 
     def _tail(self, topic: str, partition: int) -> Iterator[Record]:
         start, end = self._before[topic][partition], self.ends[topic][partition]
@@ -81,6 +103,22 @@ def decoded(head: bytes | None) -> Head | None:
         return None if head is None else Head.decode(head)
     except IntegrityError:
         return None
+
+
+def _written(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The outputs of an audit record, each as topic and decision id."""
+    if output := put_out(said):
+        yield output
+    if resulted(said):
+        yield "results", said["did"]
+
+
+def _is_of(dids: Set[str], record: Record) -> bool:
+    return _did(record) in dids
+
+
+def _did(record: Record) -> str | None:
+    return record.header("gate-decision-id")
 
 
 def _said(record: Record) -> dict[str, Any]:

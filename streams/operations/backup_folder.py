@@ -22,12 +22,15 @@ from gatekeeper.audit.tlog.signing import signed
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Key, Keys
 from gatekeeper.ledger.head import Head
+from gatekeeper.times import instant
 from schemas.audit import Mode
 from schemas.values import Count, Digest, Instant, Model
 
 LIST, NOTE = "backup.json", "backup.note"
 FORM = 1
 """The version of this form."""
+STOPS = ("consents", "suppressions")
+"""Topics of which a record may stop a piece."""
 _PIECE = 2**20
 
 Told = Callable[[int, int], object]
@@ -102,6 +105,15 @@ class Backup(Model):
     def records(self) -> int:
         """The number of records of all logs."""
         return sum(log.records for log in self.logs)
+
+    @property
+    def since(self) -> str:
+        """From when on withdrawals and stops may be missing: by the clocks of the brokers, and not after `begun`."""
+        newest = [max(log.newest for log in self.logs if log.topic == topic) for topic in STOPS if self._has(topic)]
+        return min([instant(at) for at in newest if at >= 0] + [self.begun])
+
+    def _has(self, topic: str) -> bool:
+        return any(log.topic == topic for log in self.logs)
 
     @property
     def newest(self) -> int:

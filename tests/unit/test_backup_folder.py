@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ import pytest
 from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
+from gatekeeper.times import instant
 from streams.operations import backup
 from streams.operations.backup_folder import (
     LIST,
     NOTE,
     Backup,
     StoredFile,
+    StoredLog,
     copied,
     demand_whole,
     growing,
@@ -121,6 +124,17 @@ def test_a_new_key_under_an_old_number_then_it_is_refused_and_a_lost_one_is_name
             missing(found, now)
         for file in now.folder.glob(f"{role}-*"):
             file.unlink()
+
+
+def test_a_backup_then_it_tells_from_when_on_stops_may_be_missing_by_the_brokers_clocks() -> None:
+    def log(topic: str, newest: int) -> StoredLog:
+        return StoredLog(topic=topic, partition=0, start=0, end=1, records=1, newest=newest, file=None)
+
+    begun = int(datetime.fromisoformat(AT).timestamp() * 1000)
+    said = [log("reference", 1), log("suppressions", -1), log("consents", begun - 5), log("consents", begun - 9_000)]
+    assert _backup().model_copy(update={"logs": tuple(said)}).since == instant(begun - 5)
+    late = [log("consents", begun + 5), log("suppressions", begun + 1)]
+    assert _backup().model_copy(update={"logs": tuple(late)}).since == AT, "this machine's clock is behind"
 
 
 def test_an_interrupted_backup_then_it_has_not_the_name_of_a_whole_one(tmp_path: Path, keys: Keys) -> None:
