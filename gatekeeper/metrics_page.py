@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
@@ -63,12 +64,13 @@ def _families(values: Values) -> Iterable[Family]:
 
 
 class Metrics:
-    """The metrics of one process; its page shows those that were given a value."""
+    """The metrics of one process; its page shows those that were given a value. Any thread may give one."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         """All of them, for a server of the library."""
         self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self._making = threading.Lock()
         ProcessCollector(registry=self.registry)
 
     def find(self, values: Callable[[], Values]) -> None:
@@ -109,10 +111,11 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _of(self, metric: Metric) -> Counter | Gauge | Histogram:
-        found = self._made.get(metric.name)
-        if found is None:
-            found = self._made[metric.name] = self._new(metric)
-        return found
+        with self._making:  # the library refuses a second one of the same name
+            found = self._made.get(metric.name)
+            if found is None:
+                found = self._made[metric.name] = self._new(metric)
+            return found
 
     def _new(self, metric: Metric) -> Counter | Gauge | Histogram:
         if metric.kind == "histogram":

@@ -186,11 +186,12 @@ def demand_known(names: Iterable[str]) -> None:
 
     `names`: of the environment's variables. Without this a misspelled setting would silently keep its default.
     """
-    known = {*APART, *map(variable, Settings.model_fields)}
-    # pydantic-settings takes a name in any case, and so did every release of ours
-    unknown = sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
-    if unknown:
-        raise UsageError("error.setting_unknown", name=unknown[0], near=near(unknown[0].upper(), sorted(known)))
+    known = {*map(variable, Settings.model_fields)}
+    # pydantic-settings takes a name in any case, and so did every release of ours; those apart are read as they are
+    ours = (name for name in names if name.upper().startswith(PREFIX))
+    if unknown := sorted(name for name in ours if name.upper() not in known and name not in APART):
+        hint = near(unknown[0].upper(), sorted({*APART, *known}))
+        raise UsageError("error.setting_unknown", name=unknown[0], near=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from gatekeeper import http_server, metrics_server, times
 from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
-from gatekeeper.metrics import FACTS_AGE, Values
+from gatekeeper.metrics import FACTS_AGE, REQUESTS_REFUSED, Values
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.service import problem
 from gatekeeper.service.callers import Callers
@@ -89,7 +89,7 @@ def create_app(
 
     app = paths(release, lifespan=life)
     problem.handle(app, measured)
-    app.add_middleware(Threshold, alone=callers.open)
+    app.add_middleware(Threshold, alone=callers.open, metrics=measured)
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, bool]:
@@ -115,12 +115,13 @@ def _ages(live: LiveState) -> Values:
 class Threshold:
     """ASGI middleware: headers of every answer, and no pages of other sites in a browser of this machine.
 
+    Its refusals are counted as those of pages are.
     `alone`: nobody says who calls. So a browser must not call for a page that it shows, nor by a foreign name. A proxy
     must not call either, as others may stand behind it.
     """
 
-    def __init__(self, app: ASGIApp, *, alone: bool) -> None:
-        self._app, self._alone = app, alone
+    def __init__(self, app: ASGIApp, *, alone: bool, metrics: Metrics) -> None:
+        self._app, self._alone, self._metrics = app, alone, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers with a refusal."""
@@ -138,6 +139,7 @@ class Threshold:
         answer: ASGIApp = self._app
         if self._alone and _of_others(Headers(scope=scope)):
             refused = Problem(403, "not_for_browsers")
+            self._metrics.count(REQUESTS_REFUSED, refused.name)
             answer = JSONResponse(refused.body, refused.status, media_type=problem.MEDIA)
         await answer(scope, receive, headed)
 

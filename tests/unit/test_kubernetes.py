@@ -143,7 +143,8 @@ def test_given_a_part_with_metrics_of_its_own_then_their_port_has_a_name_and_pro
 @pytest.mark.parametrize("name", ["sealer", "witness"])
 def test_given_a_part_without_a_health_page_then_it_lives_while_its_metrics_are_served(name: str) -> None:
     (program,) = PODS[name]["containers"]
-    assert program["livenessProbe"]["tcpSocket"] == {"port": "metrics"}
+    asked = program["livenessProbe"]["httpGet"]
+    assert asked == {"path": "/metrics?name[]=none", "port": "metrics"}
 
 
 def test_given_the_workers_then_none_is_without_a_partition_and_one_at_a_time_may_go() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -63,3 +67,21 @@ def test_pages_of_two_processes_then_one_page_with_the_samples_of_both() -> None
     of = [found[(*decided, f"process={one}", "reason=", "verdict=clear")] for one in ("0", "1")]
     assert of == [2, 3]
     assert found[("gatekeeper_barrier_seconds_bucket", "le=0.05", "process=1")] == 1
+
+
+def test_two_threads_that_give_the_first_value_at_once_then_both_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, both = Metrics(), threading.Barrier(2)
+    new = Metrics._new
+
+    def slow(self: Metrics, metric: metrics.Metric) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        return new(self, metric)
+
+    monkeypatch.setattr(Metrics, "_new", slow)
+    threads = [threading.Thread(target=shown.count, args=(metrics.REQUESTS_REFUSED, "defect")) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert samples(shown.page())[("gatekeeper_requests_refused_total", "problem=defect")] == 2

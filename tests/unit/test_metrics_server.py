@@ -16,6 +16,7 @@ from gatekeeper import metrics_server
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.http_server import MeasuredRequests
 from gatekeeper.metrics_page import Metrics
+from gatekeeper.service.service import Threshold
 from gatekeeper.settings import Settings, load
 
 
@@ -45,6 +46,31 @@ def test_a_client_with_many_idle_connections_then_others_are_answered_and_no_thr
             one.sendall(b"GET /metrics HTTP/1.1\r\n" if number % 2 else b"")
         assert b"process_cpu" in httpx.get(f"http://{place[0]}:{place[1]}/metrics").content
         assert threading.active_count() == threads
+
+
+def test_a_question_whether_it_lives_then_the_answer_reads_no_disk() -> None:
+    asked = list[str]()
+    metrics = Metrics()
+    metrics.find(lambda: asked.append("read") or {})
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        metrics_server.serve(metrics, listening)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/metrics"
+        alive = httpx.get(f"{url}?name[]=none")
+        assert (alive.status_code, alive.content, asked) == (200, b"", [])
+        assert httpx.get(url).status_code == 200
+    assert asked == ["read"]
+
+
+def test_a_request_that_the_threshold_refuses_then_it_is_counted() -> None:
+    app, metrics = FastAPI(), Metrics()
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(Threshold(app, alone=True, metrics=metrics))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
+            return await client.get("/v1/sends")
+
+    assert asyncio.run(ask()).status_code == 403
+    assert 'gatekeeper_requests_refused_total{problem="not_for_browsers"} 1.0' in metrics.page().decode()
 
 
 @pytest.mark.parametrize("place", ["9464", "127.0.0.1", "127.0.0.1:", ":9464", "127.0.0.1:65536", "::1:9464", "a b:1"])

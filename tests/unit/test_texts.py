@@ -116,7 +116,13 @@ def test_given_a_setting_that_is_wrong_then_its_variable_and_hint_in_japanese(
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("GATEKEEPER_BROKR", "GATEKEEPER_BROKER"), ("gatekeeper_partition", "GATEKEEPER_PARTITIONS"), ("GATEKEEPER_", "")],
+    [
+        ("GATEKEEPER_BROKR", "GATEKEEPER_BROKER"),
+        ("gatekeeper_partition", "GATEKEEPER_PARTITIONS"),
+        ("GATEKEEPER_", ""),
+        ("gatekeeper_lang", "GATEKEEPER_LANG"),
+        ("Gatekeeper_Jars", "GATEKEEPER_JARS"),
+    ],
 )
 def test_given_a_variable_that_no_setting_has_then_the_nearest_known_one_and_the_list(name: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
