@@ -28,6 +28,8 @@ from schemas.audit import AuditRecord
 from schemas.codec import canonical
 from schemas.manifests import Manifest
 
+KEY_ROLES = ("worker", "log", "witness")
+"""Roles whose signatures a check looks at."""
 KEY_BYTES = 4096
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -137,7 +139,7 @@ class _Writer:
         """Writes everything else that a check needs; the result tells what was written."""
         for name, schema in _schemas().items():
             self._put(f"schemas/{name}.json", schema)
-        for file in sorted(keys.glob("*.pub")):
+        for file in sorted(file for role in KEY_ROLES for file in keys.glob(f"{role}-*.pub")):
             with disk(file, "error.disk_unread"):
                 if not (file.is_file() or file.is_dir()) or file.stat().st_size > KEY_BYTES:  # a pipe may never end
                     raise UsageError("error.key_unreadable", path=file)
