@@ -6,7 +6,7 @@ Each batch has its offsets, the broker's times, and a checksum. Offsets without 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka.record.util import calc_crc32c
 
@@ -35,6 +35,13 @@ class Writable(Protocol):
 
     def write(self, data: bytes, /) -> Any:
         """Adds bytes."""
+
+
+class Readable(Protocol):
+    """A file to read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many; empty at the end."""
 
 
 class ImageWriter:
@@ -66,7 +73,7 @@ class ImageWriter:
         self._held, self._size = [], 0
 
 
-def frames(file: IO[bytes], name: str) -> Iterator[Frame]:
+def frames(file: Readable, name: str) -> Iterator[Frame]:
     """Yields the batches of an image; raises IntegrityError (4) with `name` and the place of a damaged one."""
     at = end = 0
     while raw := file.read(HEAD.size):

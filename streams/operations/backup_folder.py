@@ -25,6 +25,7 @@ from gatekeeper.ledger.head import Head
 from gatekeeper.times import instant
 from schemas.audit import Mode
 from schemas.values import Count, Digest, Instant, Model
+from streams.client.log_image import Readable
 
 LIST, NOTE = "backup.json", "backup.note"
 FORM = 1
@@ -238,15 +239,43 @@ def opened(folder: Path, keys: Keys, *, group: str) -> Backup:
 
 def demand_whole(folder: Path, file: StoredFile) -> None:
     """Raises IntegrityError (4) unless the file is there, byte for byte."""
-    found = sha256()
+    with whole(folder, file) as read:
+        for _ in _pieces(read):
+            pass
+
+
+class HashedReader:
+    """A file that is hashed while it is read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash = file, sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, empty at the end."""
+        found = self._file.read(size)
+        self._hash.update(found)
+        return found
+
+    def sha256(self) -> str:
+        """The SHA-256 of what was read."""
+        return self._hash.hexdigest()
+
+
+@contextmanager
+def whole(folder: Path, file: StoredFile) -> Iterator[HashedReader]:
+    """Yields a file of the backup, to be read to its end.
+
+    Raises IntegrityError (4) if it is missing, or if what was read is not what the list says.
+    """
     try:
-        with (folder / file.path).open("rb") as read:
-            for piece in _pieces(read):
-                found.update(piece)
+        opened_ = (folder / file.path).open("rb")
     except OSError:
         raise IntegrityError("error.backup_file_missing", folder=folder, file=file.path) from None
-    if found.hexdigest() != file.sha256:
-        raise IntegrityError("error.backup_differs", folder=folder, file=file.path)
+    with opened_:
+        read = HashedReader(opened_)
+        yield read
+        if read.sha256() != file.sha256:
+            raise IntegrityError("error.backup_differs", folder=folder, file=file.path)
 
 
 @contextmanager
@@ -262,6 +291,6 @@ def _text(group: str, raw: bytes) -> str:
     return f"gate-backup/1\n{group}\n{sha256(raw).hexdigest()}\n"
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+def _pieces(file: Readable) -> Iterator[bytes]:
     while piece := file.read(_PIECE):
         yield piece

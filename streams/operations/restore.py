@@ -17,6 +17,8 @@ from aiokafka import AIOKafkaClient, TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper import interruption
+from gatekeeper.audit.log.atomic_store import sync
+from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
@@ -29,7 +31,17 @@ from streams.client.log_image import Frame, frames
 from streams.client.log_rewriter import LogRewriter
 from streams.client.reader import Reader
 from streams.client.restore_mark import OPEN, RESTORING, SETTING, SHUT
-from streams.operations.backup_folder import Backup, StoredLog, Told, demand_whole, disk, missing, opened
+from streams.operations.backup_folder import (
+    Backup,
+    StoredFile,
+    StoredLog,
+    Told,
+    demand_whole,
+    disk,
+    missing,
+    opened,
+    whole,
+)
 
 TIMES = "message.timestamp.type"
 """The setting of a topic by which the broker keeps a record's time, or takes its own."""
@@ -39,6 +51,8 @@ AT_ONCE = 64
 """Logs that are written side by side."""
 REQUEST_BYTES = 16 * 2**20
 """Bytes that are under way at once."""
+PIECE = 500_000
+"""Offsets without a record that one transaction takes up, at most; it must end in time."""
 TRANSACTION_SECONDS = 60.0
 REQUEST_SECONDS = 20.0
 
@@ -60,7 +74,7 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
     """The list of a backup that is whole and that these settings fit; writes nothing.
 
     Raises IntegrityError (4) with file and place if something is damaged, missing or unsigned. Raises UsageError (2)
-    for a backup of another system, or if settings or a key differ from it.
+    for a backup of another system, or if settings or a key differ from it. A sealed log that is there is refused, too.
     """
     found = opened(folder, Keys(settings.key_folder), group=settings.group)
     for name, ours, theirs in (
@@ -70,6 +84,7 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
         if ours != theirs:
             raise UsageError("error.backup_setting", name=name, found=ours, wanted=theirs)
     missing(found, Keys(settings.key_folder))
+    _log_files(settings, found)
     done = 0
     for log in found.logs:
         if log.file:
@@ -77,7 +92,6 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
                 if not log.start <= frame.base < frame.end <= log.end:
                     raise IntegrityError("error.backup_differs", folder=folder, file=log.file.path)
                 told(done := done + frame.end - frame.base, found.records)
-            demand_whole(folder, log.file)
     for file in found.files:
         demand_whole(folder, file)
     return found
@@ -88,19 +102,21 @@ def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda
 
     `shut`: no worker starts until `open_gate`. Raises UsageError (2) if a topic has records. Raises
     IncompleteError (5) if somebody else wrote meanwhile, and UnavailableError (3) without broker or disk. After an
-    error delete the topics, and begin anew.
+    error delete the topics, and begin anew. Raises IntegrityError (4) if a file has changed since `check`.
     """
     backup = opened(folder, Keys(settings.key_folder), group=settings.group)
     _prepare(settings, backup)
     try:
         with interruption.held():  # a signal is looked for between two writes
             asyncio.run(_rewritten(settings, folder, backup, told))
+        kept = tuple(_files(settings, folder, backup))
     except (KafkaError, OSError) as error:
         detail = type(error).__name__
         raise UnavailableError("error.broker_unreachable", broker=settings.bootstrap, detail=detail) from None
+    except IntegrityError as error:  # `check` has read it whole
+        raise IntegrityError("error.backup_changed", file=error.values["file"]) from None
     _demand_ends(settings, backup)
     admin.forget(settings, {(log.topic, log.partition): log.start for log in backup.logs if log.start})
-    kept = tuple(_files(settings, folder, backup))
     group_positions.commit(settings, (GroupPosition(**one.model_dump()) for one in backup.positions))
     admin.alter(settings, TOPICS, {TIMES: "LogAppendTime", SETTING: SHUT})
     if not shut:
@@ -198,6 +214,8 @@ async def _side_by_side(
         gaps = {tp: gap for tp, gap in gaps.items() if gap[0]}
         if not gaps:
             return
+        share = max(1, PIECE // len(gaps))
+        gaps = {tp: (min(count, share), at_) for tp, (count, at_) in gaps.items()}
         await rewriter.skip(gaps)
         for tp, (count, _) in gaps.items():
             at[tp] += count
@@ -216,30 +234,42 @@ def _waves(ready: dict[TopicPartition, Frame]) -> Iterator[dict[TopicPartition, 
 
 
 def _frames(folder: Path, log: StoredLog) -> Iterator[Frame]:
+    """Yields the batches of a log; raises IntegrityError (4) at the end if the list has another file."""
     if log.file is None:
         return
-    try:
-        with (folder / log.file.path).open("rb") as file:
-            yield from frames(file, log.file.path)
-    except FileNotFoundError:
-        raise IntegrityError("error.backup_file_missing", folder=folder, file=log.file.path) from None
+    with whole(folder, log.file) as file:
+        yield from frames(file, log.file.path)
+
+
+def _log_files(settings: Settings, backup: Backup) -> dict[StoredFile, Path]:
+    """The places of the sealed log's files, the checkpoint last: a folder without it is no log.
+
+    Raises UsageError (2) if the folder is not empty.
+    """
+    files = [one for one in backup.files if one.path.startswith("log/")]
+    with disk(settings.log_folder):
+        if files and settings.log_folder.is_dir() and any(settings.log_folder.iterdir()):
+            raise UsageError("error.restore_log_there", folder=settings.log_folder)
+    files.sort(key=lambda one: one.path == f"log/{CHECKPOINT}")
+    return {one: settings.log_folder / one.path.removeprefix("log/") for one in files}
 
 
 def _files(settings: Settings, folder: Path, backup: Backup) -> Iterable[str]:
-    """Puts the sealed log and the files of settings in their places; yields each place that was not empty."""
-    logs = [one.path for one in backup.files if one.path.startswith("log/")]
-    if logs and settings.log_folder.is_dir() and any(settings.log_folder.iterdir()):
-        yield str(settings.log_folder)
-        logs = []
-    wanted = {path: settings.log_folder / path.removeprefix("log/") for path in logs}
-    for path in backup.settings:
-        target = Path(getattr(settings, path.removeprefix("settings/")) or "")
-        if target.name and target.exists():
+    """Puts the sealed log and the files of settings in their places; yields each file of settings that was there."""
+    wanted = _log_files(settings, backup)
+    for file in backup.files:
+        target = Path(getattr(settings, file.path.removeprefix("settings/"), "") or "")
+        if file.path in backup.settings and target.name and target.exists():
             yield str(target)
-        elif target.name:
-            wanted[path] = target
-    for path, target in wanted.items():
+        elif file.path in backup.settings and target.name:
+            wanted[file] = target
+    for file, target in wanted.items():
+        part = target.with_name(f"{target.name}.part")
         with disk(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / path, target)
-            target.chmod(0o600 if path.startswith("settings/") else 0o644)
+            with whole(folder, file) as source, part.open("wb") as copy:
+                part.chmod(0o600 if file.path in backup.settings else 0o644)
+                shutil.copyfileobj(source, copy)
+            sync(part)
+            part.rename(target)
+            sync(target.parent)

@@ -29,7 +29,9 @@ from streams.client.log_rewriter import FILLER, LogRewriter
 from streams.client.reader import Reader, StoredReader
 from streams.client.record_batch import Stored
 from streams.kafka.broker import Broker
+from streams.operations import restore
 from streams.operations.backup_cut import BackupCut
+from streams.operations.backup_folder import Backup, Told
 from streams.operations.restore import TIMES
 from tests.cli.conftest import Run, System
 from tests.support import forked
@@ -173,6 +175,8 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         assert run("audit", "export", "--out", "export").code == 0
         assert run("audit", "verify", "export").code == 0
         assert run("audit", "coverage").code == 0
+        assert "is not empty" in run("restore", "saved").says(2), "a half-copied log would pass as whole"
+        (tmp_path / "log").rename(tmp_path / "aside")
         assert "had records" in run("restore", "saved").says(2)
 
 
@@ -222,6 +226,26 @@ def deleted(settings: Settings) -> None:
         until(lambda: not {*client.list_topics()} & ours, "no topics")
 
 
+def changing(run: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restores a file that becomes another log, whole in itself, once the backup was checked."""
+    check, kept = restore.check, file.read_bytes()
+
+    def checked(settings: Settings, folder: Path, *, told: Told) -> Backup:
+        found = check(settings, folder, told=told)
+        (old,) = frames(io.BytesIO(kept), "f")
+        with file.open("wb") as changed:
+            writer = ImageWriter(changed, "zstd", gapless=False)
+            for offset in range(old.base, old.end):
+                writer.add(Stored(offset, old.newest, b"\x02k\x02v\0"))
+            writer.flush()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restore, "check", checked)
+        assert "topics/sends/0.log" in run("restore", "saved").says(4)
+    file.write_bytes(kept)
+
+
 def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Restores until the facts are there, and the first decisions are to be written."""
     whole, written = LogRewriter.write, list[object]()
@@ -244,9 +268,9 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     monkeypatch.setenv("GATEKEEPER_KEYS", group_keys(tmp_path / "keys", system.settings.group))
     monkeypatch.chdir(tmp_path)
     keys = Keys(tmp_path / "keys")
-    for number in range(5):
+    for number in range(9):
         system.put("sends", b"x%d" % number, key=b"r")
-    admin.forget(system.settings, {("sends", 0): 3})
+    admin.forget(system.settings, {("sends", 0): 7})
     before = logs(system.settings)
     with opened(system.settings, "sends"):
         made = run("backup", "saved", "--json")
@@ -261,7 +285,19 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     served = forked.run("serve", "--port", "0", env={**os.environ, "GATEKEEPER_LANG": "en"})
     assert (served.returncode, "half restored" in served.stderr) == (2, True), served
     deleted(system.settings)
+    changing(run, tmp_path / "saved" / "topics" / "sends" / "0.log", monkeypatch)
+    assert "half restored" in run("restore", "saved", "--open").says(2)
+    deleted(system.settings)
+    whole, gaps = LogRewriter.skip, list[int]()
+
+    async def skip(self: LogRewriter, wanted: Mapping[TopicPartition, tuple[int, int]]) -> None:
+        gaps.extend(count for count, _ in wanted.values())
+        await whole(self, wanted)
+
+    monkeypatch.setattr(restore, "PIECE", 2)
+    monkeypatch.setattr(LogRewriter, "skip", skip)
     assert run("restore", "saved", "--complete").code == 0
+    assert (max(gaps), sum(gaps) >= 7) == (2, True), "no transaction lasts too long"
     assert logs(system.settings) == before
     assert run("topics", "verify").code == 0
     (keys.folder / "backup-1.pub").unlink()
