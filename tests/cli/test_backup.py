@@ -22,8 +22,9 @@ from gatekeeper.errors import IncompleteError
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings
-from schemas.topics import TOPICS
-from streams.client import admin
+from schemas.topics import FACT_TOPICS, TOPICS
+from streams.client import admin, group_positions
+from streams.client.group_positions import GroupPosition
 from streams.client.log_image import Frame, ImageWriter, frames
 from streams.client.log_rewriter import FILLER, LogRewriter
 from streams.client.reader import Reader, StoredReader
@@ -105,6 +106,10 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         world.put("sends", [("late", send_to("late", "aborted"))], foreign)
         foreign.abort_transaction(30)
     world.sends([*CLEARED, "w"])
+    endpoints, stood = tmp_path / "endpoints.toml", GroupPosition("print-house", "consents", 0, 1, "from there on")
+    endpoints.write_text("# nobody yet\n")
+    monkeypatch.setenv("GATEKEEPER_WEBHOOKS", str(endpoints))
+    group_positions.commit(world.settings, [stood])
     settled = Reader.settled
 
     def busy(reader: Reader, topic: str) -> dict[int, int]:
@@ -124,6 +129,7 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
     assert made.code == 0, made
     lost = logs(world.settings)
     shutil.rmtree(tmp_path / "log")
+    endpoints.unlink()
 
     with Broker(tmp_path / "other") as broker:
         monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
@@ -142,9 +148,16 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
 
         new = World(broker.bootstrap, "mail.", keys=world.keys)
         found = logs(new.settings)
-        assert {name: records for name, (_, records) in found.items()} == {
-            name: records[: len(found[name][1])] for name, (_, records) in lost.items()
-        }
+        listed = json.loads((tmp_path / "saved" / "backup.json").read_bytes())["logs"]
+        kept = {(one["topic"], one["partition"]): one["records"] for one in listed}
+        assert {name: len(records) for name, (_, records) in found.items()} == kept
+        for name, (_, records) in lost.items():
+            assert found[name][1] == records[: kept[name]], name
+            if name[0] in (*FACT_TOPICS, "sends", "acts"):
+                assert len(records) == kept[name], f"{name} is whole"
+        assert kept["ledger", 0] + kept["ledger", 1] > 2, "more than the heads"
+        assert stood in group_positions.positions(new.settings)
+        assert (endpoints.read_text(), endpoints.stat().st_mode & 0o777) == ("# nobody yet\n", 0o600)
         assert {name: start for name, (start, _) in found.items()} == {name: start for name, (start, _) in lost.items()}
         assert new.verdicts() == decided, "a transaction is in the backup by half"
         for refused in (run("topics", "create", "--repair").says(2), run("topics", "verify").out, ended(new, tmp_path)):
