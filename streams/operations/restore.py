@@ -132,8 +132,8 @@ def open_gate(settings: Settings, folder: Path) -> Backup:
     Raises UsageError (2) if the restore did not end, and IncompleteError (5) if a topic lacks records of the backup.
     """
     backup = opened(folder, Keys(settings.key_folder), group=settings.group)
-    if (mark := admin.mark(settings)) == "restoring":
-        raise UsageError(f"error.topic_{mark}_differs", topic=settings.topic(FACT_TOPICS[0]))
+    if half := [each.topic for each in admin.verify(settings) if each.aspect == "restoring"]:
+        raise UsageError("error.topic_restoring_differs", topic=half[0])
     wanted = {(log.topic, log.partition): log.end for log in backup.logs}
     with Reader(settings) as reader:
         ends = {(name, number): end for name in TOPICS for number, end in reader.written(name).items()}
@@ -147,15 +147,22 @@ def open_gate(settings: Settings, folder: Path) -> Backup:
 
 def _prepare(settings: Settings, backup: Backup) -> None:
     numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
+    absent = {each.topic for each in admin.verify(settings) if each.aspect == "missing"}
+    _demand_empty(settings, {name: n for name, n in numbers.items() if settings.topic(name) not in absent})
     admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS}, configs=BEGUN)
+    _demand_empty(settings, numbers)
+    admin.alter(settings, TOPICS, BEGUN)  # of topics that were there, empty
+
+
+def _demand_empty(settings: Settings, numbers: Mapping[str, int]) -> None:
+    """Raises UsageError (2) for a topic with records, or without that number of partitions; marks nothing."""
     with Reader(settings) as reader:
-        for name in TOPICS:
+        for name, number in numbers.items():
             written = reader.written(name)
             if any(written.values()):
                 raise UsageError("error.restore_not_empty", topic=settings.topic(name))
-            if len(written) != numbers[name]:
-                raise UsageError("error.restore_partitions", topic=settings.topic(name), wanted=numbers[name])
-    admin.alter(settings, TOPICS, BEGUN)  # of topics that were there, empty
+            if len(written) != number:
+                raise UsageError("error.restore_partitions", topic=settings.topic(name), wanted=number)
 
 
 def _demand_ends(settings: Settings, backup: Backup) -> None:

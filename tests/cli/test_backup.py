@@ -231,11 +231,11 @@ def test_a_transaction_that_the_ledger_lacks_then_its_outputs_are_not_in_the_bac
     assert found == {"audit": 0, "manifests": 0, "cleared": 0, "deadletter": 1}
 
 
-def deleted(settings: Settings) -> None:
-    """Deletes all topics of a system."""
-    ours = {settings.topic(name) for name in TOPICS}
+def deleted(settings: Settings, *names: str) -> None:
+    """Deletes these topics of a system, or all."""
+    ours = {settings.topic(name) for name in names or TOPICS}
     with KafkaAdminClient(bootstrap_servers=settings.broker) as client:
-        client.delete_topics([*ours])
+        client.delete_topics([*ours & {*client.list_topics()}])
         until(lambda: not {*client.list_topics()} & ours, "no topics")
 
 
@@ -289,6 +289,9 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
         made = run("backup", "saved", "--json")
     assert (made.code, len(made.json["not_set"])) == (0, 4), made
     assert "saved" in run("backup", "saved").says(2)
+    deleted(system.settings, "results")
+    assert "had records" in run("restore", "saved").says(2)
+    assert [each.aspect for each in admin.verify(system.settings)] == ["missing"], "a gate at work is not marked"
     deleted(system.settings)
     interrupted(run, monkeypatch)
     assert {name for (name, _), (_, records) in logs(system.settings).items() if records} == {"reference"}
