@@ -21,6 +21,10 @@ from tests.support.world import World, group_keys, until
 PEOPLE = [f"p{number}" for number in range(40)]
 ROUNDS = 5
 BESIDE_SECONDS = 25.0
+REFUSED = '"partition_refused"'
+"""The event by which the older release tells that it cannot read what this one stores."""
+MISSING = "is missing. Make it with `gatekeeper topics create`"
+"""The words of this release for topics of an older one (`error.topic_missing_differs`)."""
 
 
 @contextmanager
@@ -60,6 +64,7 @@ def beside(program: str, bootstrap: str, folder: Path) -> None:
         with older(program, world, folder) as process:
             log = folder / "older.log"
             until(lambda: process.poll() is not None or b'"assigned"' in log.read_bytes(), "its partitions, or its end")
+            assert b'"assigned"' in log.read_bytes(), "it never held a partition, so nothing was tried"
             for _ in range(ROUNDS):
                 world.sends(PEOPLE, sent)
                 sent += len(PEOPLE)
@@ -69,6 +74,8 @@ def beside(program: str, bootstrap: str, folder: Path) -> None:
                     "decisions",
                     BESIDE_SECONDS,
                 )
+            assert process.poll() is None, "it ended by itself, before it was told to"
+            assert REFUSED in log.read_text("utf-8", "replace"), "it decided by state that it cannot know"
             print(f"beside the older worker {sum(decisions_of(world).values())} of {sent} sends were decided")
         print(f"the older worker ended with {process.returncode}")
         until(lambda: sum(decisions_of(world).values()) >= sent, "decisions after the older worker has left")
@@ -91,6 +98,7 @@ def after(program: str, bootstrap: str, folder: Path) -> None:
         code = worker.wait()
         print(f"on the older topics this release's worker ended with {code}: {worker.tail()[-300:]}")
         assert code == 2
+        assert MISSING in worker.tail()
 
 
 def main() -> None:
