@@ -95,7 +95,7 @@ def test_the_keys_of_a_selection_then_the_range_is_acted_on_and_what_is_left_sta
     page.keyboard.press("r")
     page.wait_for_url("**/bulk?*")
     expect(page.locator("main")).to_contain_text("3 件が対象です。")
-    expect(page.locator("main")).to_contain_text("解除できない理由")
+    expect(page.locator("main")).to_contain_text("許可できない理由")
     page.go_back()
     expect(page.locator("#count")).to_have_text("4 件を選択中")
     page.keyboard.press("r")

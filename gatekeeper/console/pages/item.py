@@ -43,8 +43,10 @@ KEYS = {
 }
 
 
-FIRST = {"confirm": "ask", "review": "release", "block": "uphold"}
-"""The act that ends most items with a verdict: its button stands out, and comes first."""
+CURES = {"confirm": "ask", "review": "release", "block": "uphold"}
+"""The act that ends most items with a verdict."""
+LETS_OUT = ("release", "approve")
+"""Acts that let mail out: their buttons never stand out, and never come first."""
 UNDONE = ("release", "approve", "uphold")
 """Acts that an undo can reverse."""
 
@@ -113,7 +115,7 @@ def item_page(
         ],
         claimed=claimed(item, now),
         offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
-        first=FIRST.get(item.verdict),
+        first=_first(item),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
         delivery=delivery,
@@ -170,7 +172,13 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
         code = call.refusal(item, under_way=under_way)
         evidence = kind == "release" and replace(call, evidence=None).refusal(item) == "evidence"
         offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED, evidence))
-    return sorted(offers, key=lambda offer: offer.kind != FIRST.get(item.verdict))
+    return sorted(offers, key=lambda offer: (offer.kind != _first(item), offer.kind in LETS_OUT))
+
+
+def _first(item: Item) -> str | None:
+    """The act whose button stands out, None if a person must weigh it."""
+    act = CURES.get(item.verdict)
+    return None if act in LETS_OUT else act
 
 
 def claimed(item: Item, now: int) -> str | None:

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from gatekeeper.console import choices, filters, items
 from gatekeeper.console.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
-from gatekeeper.console.pages.item import FIRST, KEYS, claimed
+from gatekeeper.console.pages.item import CURES, KEYS, claimed
 from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
@@ -80,7 +80,7 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
         cards=cards,
         causes=len(found),
         top=sum(group.n for group in found[:TOP]),
-        verdicts={verdict: verdicts.get(verdict, 0) for verdict in FIRST},
+        verdicts={verdict: verdicts.get(verdict, 0) for verdict in CURES},
         chosen=search.query.wanted.get("verdict", frozenset()),
         nearest=nearest,
         asked=asked,
@@ -183,7 +183,7 @@ def _card(db: sqlite3.Connection, group: CauseGroup, written: str, session: Sess
     cause = {"primary": group.primary, "campaign": group.campaign, "origin": group.origin or ""}
     cause["verdict"] = group.verdict
     rest = [(key, value) for key, value in filters.pairs(written) if key not in cause]
-    act = FIRST.get(group.verdict)
+    act = CURES.get(group.verdict)
     return Card(
         group,
         reasons[0] if reasons else None,

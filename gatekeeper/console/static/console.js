@@ -25,6 +25,17 @@ typed?.addEventListener("input", () => {
   sessionStorage.setItem(draft, JSON.stringify(Object.fromEntries(boxes.map((box) => [box.name, box.value]))));
 });
 
+// reasons written before in this session are offered first
+const reasons = document.querySelector("#reasons");
+const given = JSON.parse(sessionStorage.getItem("reasons") ?? "[]");
+if (reasons) {
+  for (const reason of [...given].reverse()) reasons.prepend(new Option("", reason));
+  typed?.addEventListener("submit", () => {
+    const reason = typed.elements.reason.value.trim();
+    if (reason) sessionStorage.setItem("reasons", JSON.stringify([...new Set([reason, ...given])].slice(0, 5)));
+  });
+}
+
 // -- the row that the keys mean ---------------------------------------------------------------------------
 
 let here = -1;
