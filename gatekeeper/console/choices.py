@@ -12,11 +12,13 @@ from gatekeeper.engine.item import FROM
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.filter import ANY, Query
 
-CHOSEN = ("state", "primary", "origin", "campaign", "channel")
+CHOSEN = ("primary", "origin", "campaign", "channel")
 """Keys of the filter whose values are counted."""
 MOST = 200
 """Values of a key that are offered, at most: the most frequent ones."""
-ACTS = ("ask", "uphold", "redecide", "release", "approve", "undo", "note")
+IN_TIME = ("uphold", "undo", "note")
+"""Acts that make sense after the mail date, too."""
+ACTS = ("ask", "uphold", "undo", "note", "redecide", "release", "approve")
 """Acts on many items, in the order of their buttons: none that lets mail out comes first."""
 AGES = ("1d", "3d", "7d", "14d", "30d")
 """Ages that are offered."""
@@ -32,9 +34,7 @@ def values(search: ItemSearch, db: sqlite3.Connection) -> Mapping[str, list[tupl
     for key in CHOSEN:
         wanted = search.query.wanted
         rest = {other: named for other, named in wanted.items() if other != key}
-        where, arguments = replace(
-            search, query=Query({**rest, "state": frozenset((ANY,))} if key == "state" else rest)
-        ).where()
+        where, arguments = replace(search, query=Query(rest)).where()
         rows = db.execute(
             f'SELECT "{key}", count(*) AS n FROM item WHERE {where} GROUP BY 1 ORDER BY n DESC, 1 LIMIT {MOST}',
             arguments,
@@ -45,16 +45,29 @@ def values(search: ItemSearch, db: sqlite3.Connection) -> Mapping[str, list[tupl
 
 
 def acts(search: ItemSearch, db: sqlite3.Connection, allowed: Collection[str]) -> list[str]:
-    """The acts that can succeed for some of the items found, among those `allowed`."""
-    where, arguments = search.where()
-    rows = db.execute(
-        f'SELECT DISTINCT state, verdict, "primary" IN ({", ".join("?" * len(_RELEASABLE))}) FROM item WHERE {where}',
-        (*_RELEASABLE, *arguments),
-    ).fetchall()
+    """The acts of ACTS that can succeed for some of the items found, among those `allowed`.
 
-    def fits(kind: str, state: str, verdict: str, released: bool) -> bool:
-        if kind in FROM and state not in FROM[kind]:
-            return False
-        return {"ask": verdict == "confirm", "release": verdict == "review" or bool(released)}.get(kind, True)
+    The user's limits count: an act that they may do for other items only is left out.
+    """
+    return [kind for kind in ACTS if kind in allowed and _possible(search, db, kind)]
 
-    return [kind for kind in ACTS if kind in allowed and any(fits(kind, *row) for row in rows)]
+
+def possible_states(kind: str, search: ItemSearch) -> Collection[str]:
+    """The states of the items found in which an act is possible, all of them for an act in any state."""
+    shown = search.query.wanted.get("state", frozenset(search.states))
+    return FROM[kind] & shown if kind in FROM and ANY not in shown else FROM.get(kind, shown)
+
+
+def _possible(search: ItemSearch, db: sqlite3.Connection, kind: str) -> bool:
+    states = possible_states(kind, search)
+    wanted = {**search.query.wanted, "state": frozenset(states)}
+    where, arguments = replace(search, query=Query(wanted), rights=("see", kind)).where()
+    if kind not in IN_TIME:
+        where += f" AND (due IS NULL OR due > {search.now:d})"
+    if kind == "ask":
+        where += " AND verdict = 'confirm'"
+    elif kind == "release":
+        where += f""" AND (verdict = 'review' OR "primary" IN ({", ".join("?" * len(_RELEASABLE))}))"""
+        arguments = [*arguments, *_RELEASABLE]
+    found = states and db.execute(f"SELECT 1 FROM item WHERE {where} LIMIT 1", arguments).fetchone()
+    return bool(found)

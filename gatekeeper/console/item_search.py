@@ -16,8 +16,8 @@ from gatekeeper.review.review_item import Item
 from schemas.topics import DAY_MS
 
 PAGE = 30
-DAYS = 7
-"""The number of days for which a group counts new items."""
+SOON_MS = 2 * DAY_MS
+"""Time to the mail date that is urgent."""
 ORDER = "ORDER BY due IS NULL, due, seen, id"
 """Sort order: the earliest mail date first, then the longest withheld."""
 ORDERS = {"due": ORDER, "oldest": "ORDER BY seen, id", "newest": "ORDER BY seen DESC, id"}
@@ -52,15 +52,20 @@ class ItemSearch:
         return (item_of(row) for row in found)
 
     def groups(self, db: sqlite3.Connection) -> list[CauseGroup]:
-        """The items found, grouped by cause and verdict: what can be cured first, and of that the largest group."""
+        """The items found, grouped by cause and verdict.
+
+        What can be cured comes first: of that, what is mailed within two days, and then the largest group.
+        """
         where, values = self.where()
         rows = db.execute(
-            'SELECT "primary", origin, campaign, verdict, count(*) AS n, min(seen) AS oldest, min(due) AS due,'
-            f" max(changed) AS changed, max(id) AS sample{', sum(seen > ?)' * DAYS} FROM item WHERE {where}"
-            " GROUP BY 1, 2, 3, 4 ORDER BY verdict = 'block', n DESC, due IS NULL, due, 1, 2, 3, 4",
-            (*(self.now - day * DAY_MS for day in range(1, DAYS + 1)), *values),
+            f'SELECT "primary", origin, campaign, verdict, count(*) AS n, sum(ifnull(due <= {self.now:d}, 0)) AS late,'
+            f" min(CASE WHEN due > {self.now:d} THEN due END) AS next,"
+            f" sum(seen > {self.now - DAY_MS:d}) AS today, max(id) AS sample"
+            f" FROM item WHERE {where} GROUP BY 1, 2, 3, 4 ORDER BY verdict = 'block' OR late = n,"
+            f" ifnull(next > {self.now + SOON_MS:d}, 1), n DESC, next IS NULL, next, 1, 2, 3, 4",
+            values,
         )
-        return [_group(row) for row in rows]
+        return [CauseGroup(*row) for row in rows]
 
     def verdicts(self, db: sqlite3.Connection) -> dict[str, int]:
         """The number of items found by verdict."""
@@ -149,10 +154,10 @@ class ItemSearch:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """Cause of withheld sends: primary reason, data source, campaign and verdict, with number, age and urgency.
+    """Cause of withheld sends: primary reason, data source, campaign and verdict, with their number `n`.
 
-    Times are in milliseconds. `days`: new items in each of the last DAYS spans of 24 hours, the oldest first.
-    `sample`: the id of one item.
+    `late`: items whose mail date is over; `due`: when the next one's is over, in milliseconds, None without one.
+    `today`: new items in the last 24 hours. `sample`: the id of one item.
     """
 
     primary: str
@@ -160,24 +165,7 @@ class CauseGroup:
     campaign: str
     verdict: str
     n: int
-    oldest: int
+    late: int
     due: int | None
-    changed: int
+    today: int
     sample: str
-    days: tuple[int, ...]
-
-    @property
-    def today(self) -> int:
-        """The number of new items in the last 24 hours."""
-        return self.days[-1]
-
-    @property
-    def before(self) -> int:
-        """The number of new items in the 24 hours before the last 24."""
-        return self.days[-2]
-
-
-def _group(row: sqlite3.Row) -> CauseGroup:
-    since = row[-DAYS:]  # new items in the last day, in the last two days, ...
-    days = tuple(more - fewer for more, fewer in zip(since, (0, *since), strict=False))
-    return CauseGroup(**{name: row[name] for name in row.keys()[:-DAYS]}, days=days[::-1])

@@ -56,7 +56,7 @@ class SecurityMiddleware:
                     found[name] = value
                 if scope["scheme"] == "https":
                     found["Strict-Transport-Security"] = "max-age=31536000"
-                found.setdefault("Cache-Control", _cached(scope["path"]))
+                found.setdefault("Cache-Control", _cached(scope["path"], message["status"]))
             await send(message)
 
         async def bounded() -> Message:
@@ -80,9 +80,9 @@ class SecurityMiddleware:
         await answer(scope, bounded, guarded)
 
 
-def _cached(path: str) -> str:
+def _cached(path: str, status: int) -> str:
     """The Cache-Control of an answer: a folder of static files has their version in its name, so they never change."""
-    if path.startswith("/static/") and path.count("/") > 2:
+    if path.startswith("/static/") and path.count("/") > 2 and status in (200, 206, 304):
         return "public, max-age=31536000, immutable"
     return "no-cache" if path.startswith("/static/") else "no-store"
 

@@ -230,6 +230,6 @@ def test_why_the_system_refuses_then_it_is_one_of_its_errors_in_its_own_english(
 
 def test_brackets_then_those_in_japanese_are_as_wide_as_its_letters() -> None:
     letter = "[぀-ヿ一-鿿、。「」]"
-    narrow = re.compile(rf"{letter}\(|\){letter}|\({letter}|{letter}\)")
+    narrow = re.compile(rf"{letter} ?\(|\) ?{letter}|\({letter}|{letter}\)")
     said = {key: narrow.findall(re.sub("`[^`]*`", "", both["ja"])) for key, both in catalogue().items()}
     assert {key: found for key, found in said.items() if found} == {}

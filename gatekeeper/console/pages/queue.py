@@ -6,18 +6,20 @@ import io
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from gatekeeper import times
 from gatekeeper.console import choices, filters, items
 from gatekeeper.console.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
 from gatekeeper.console.pages.item import CURES, KEYS, claimed
 from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
+from gatekeeper.engine.item import State
 from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.review.review_item import Item
 from schemas.decision import Reason
@@ -33,20 +35,26 @@ CARDS = 20
 """Causes on a page."""
 TOP = 3
 """Largest causes whose share the queue tells."""
-TO_DO = ("open", "proposed")
-"""States that wait for a colleague, and not for the person."""
+TO_DO = ("open",)
+"""States that wait for a first look."""
+OTHERS = ("proposed", "asked")
+"""States that wait for somebody else: a second colleague, the person."""
 Number = Annotated[int, Query(alias="page", ge=1, le=100_000)]
 Sort = Literal["due", "oldest", "newest"]
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A cause, with the first reason of one of its items and the filter of all. `act`: None if the user may not."""
+    """A cause, with the first reason of one of its items and the filter of all.
+
+    `act`: what ends most of them, None if it cannot succeed or the user may not. `first`: the id of the most urgent.
+    """
 
     group: CauseGroup
     reason: Reason | None
     filter: str
     act: str | None
+    first: str
 
     @property
     def open(self) -> str:
@@ -59,17 +67,18 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
     """The causes that withhold sends: those that can be cured first, and of these the largest."""
     held, written = console(request), filters.written(request)
     search = replace(filters.search(request, written), states=TO_DO)
-    rest = filters.joined(pair for pair in filters.pairs(written) if pair[0] != "verdict")
+    pairs = filters.pairs(written)
+    rest = filters.joined(pair for pair in pairs if pair[0] not in ("verdict", "state"))
     every = replace(filters.search(request, rest), states=TO_DO)
     with held.model.read() as db:
         found = search.groups(db)
         last = -(-len(found) // CARDS) or 1
         number = min(number, last)
         shown = found[(number - 1) * CARDS : number * CARDS]
-        cards = [_card(db, group, written, session) for group in shown]
+        cards = [_card(request, db, group, search) for group in shown]
         verdicts = every.verdicts(db)
         nearest = search.nearest(db)
-        asked = replace(every, states=("asked",)).count(db)
+        others = {state: replace(every, states=(state,)).count(db) for state in OTHERS}
         informational = _informational(db, session)
         names = held.registrations.now(db).names(language(request))
         cursor = held.model.cursor()
@@ -79,11 +88,12 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
         names=names,
         cards=cards,
         causes=len(found),
-        top=sum(group.n for group in found[:TOP]),
+        top=sum(group.n for group in found[:TOP] if group.verdict != "block"),
         verdicts={verdict: verdicts.get(verdict, 0) for verdict in CURES},
         chosen=search.query.wanted.get("verdict", frozenset()),
         nearest=nearest,
-        asked=asked,
+        others=others,
+        before=times.day(1000 * nearest[0], search.zone) if nearest else None,
         rest=rest,
         now=search.now,
         filter=written,
@@ -107,7 +117,10 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
         found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
         pending = search.pending(db, [item.id for item in found])
         values = choices.values(search, db)
-        kinds = choices.acts(search, db, [kind for kind in KEYS if session.may(kind)])
+        kinds = {
+            kind: _bulk(search, kind, written)
+            for kind in choices.acts(search, db, [kind for kind in KEYS if session.may(kind)])
+        }
         names = held.registrations.now(db).names(language(request))
         cursor = held.model.cursor()
     return page(
@@ -125,6 +138,7 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
         wanted={key: sorted(values) for key, values in search.query.wanted.items()},
         without=_without(written),
         values=values,
+        states=get_args(State),
         ages=choices.AGES,
         sort=sort,
         sorts=ORDERS,
@@ -178,18 +192,30 @@ def _as_file(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _card(db: sqlite3.Connection, group: CauseGroup, written: str, session: Session) -> Card:
-    reasons = items.decision(db, group.sample).reasons
+def _card(request: Request, db: sqlite3.Connection, group: CauseGroup, search: ItemSearch) -> Card:
+    reasons, wanted = items.decision(db, group.sample).reasons, search.query.wanted
     cause = {"primary": group.primary, "campaign": group.campaign, "origin": group.origin or ""}
     cause["verdict"] = group.verdict
-    rest = [(key, value) for key, value in filters.pairs(written) if key not in cause]
-    act = CURES.get(group.verdict)
+    rest = [(key, ",".join(sorted(values))) for key, values in wanted.items() if key not in cause]
+    states = [] if "state" in wanted else [("state", ",".join(search.states))]
+    written = filters.joined([*cause.items(), *rest, *states])
+    act, own = CURES.get(group.verdict), filters.search(request, written)
+    # without a known origin, the filter finds those of other origins, too
+    fits = act and group.origin is not None and request.state.session.may(act) and choices.acts(own, db, [act])
+    first = next(own.items(db, most=1), None) if fits and act == "release" else None
     return Card(
         group,
         reasons[0] if reasons else None,
-        filters.joined([*cause.items(), *rest]),
-        act if act and session.may(act) else None,
+        written,
+        act if fits else None,
+        first.id if first else group.sample,
     )
+
+
+def _bulk(search: ItemSearch, kind: str, written: str) -> str:
+    """The filter of an act on all items of a list: those among them in whose state it is possible."""
+    rest = [pair for pair in filters.pairs(written) if pair[0] != "state"]
+    return filters.joined([*rest, ("state", ",".join(sorted(choices.possible_states(kind, search))))])
 
 
 def _without(written: str) -> dict[str, str]:

@@ -145,7 +145,8 @@ function act(key) {
 
 for (const field of document.querySelectorAll("#reason, #evidence")) {
   field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.isComposing || !document.querySelector("#offers")) return;
+    // 229: a browser ends the composition of Japanese before it tells of the key that ended it
+    if (event.key !== "Enter" || event.isComposing || event.keyCode === 229 || !document.querySelector("#offers")) return;
     event.preventDefault();
     const button = wanted && document.querySelector(`#offers [value="${wanted.value}"]`);
     const evidence = document.querySelector("#evidence");
@@ -180,7 +181,7 @@ const keys = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.keyCode === 229) return;
   if (event.key === "Escape" && event.target.matches?.("#reason, #evidence, .filter input, .filter select")) event.target.blur();
   if (inside(event.target)) return;
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;

@@ -1,0 +1,97 @@
+"""The queue and its lists without Kafka: what they count, offer and name, and for whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gatekeeper.console import passwords
+from gatekeeper.console.users import Users
+from schemas.topics import DAY_MS
+from tests.support.desk import YOUNG, Desk
+from tests.support.offline_console import OfflineConsole, offline_console, user_file
+
+PEOPLE = {
+    "manager": {"roles": ("manager",)},
+    "elsewhere": {"roles": ("viewer", "manager"), "controllers": ("C9",)},
+}
+ZONE = ZoneInfo("Asia/Tokyo")
+MAIL_DATE = (datetime.now(ZONE) + timedelta(days=30)).date()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
+    desk = Desk(*YOUNG)
+    desk.at = round(time() * 1000)
+    desk.send(event_id="E-1", mail_date=MAIL_DATE.isoformat())
+    folder = tmp_path_factory.mktemp("house")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "LOG_N", 10)
+        yield offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+
+
+def test_a_mail_date_then_the_queue_names_that_very_day(house: OfflineConsole) -> None:
+    page = house.client("manager").get("/?lang=ja").text
+    after = MAIL_DATE + timedelta(days=1)
+    assert page.count(f"{MAIL_DATE.month}月{MAIL_DATE.day}日（") == 2, "on the card and in the lead"
+    assert f"{after.month}月{after.day}日（" not in page
+
+
+def test_a_cause_that_a_colleague_decides_then_its_card_leads_to_its_first_item_and_lets_nothing_out(
+    house: OfflineConsole,
+) -> None:
+    page = house.client("manager").get("/").text
+    assert re.search(r'class="button main" href="/items/[A-Z0-9]+\?primary=AGE_UNCERTAIN[^"]*state=open', page)
+    assert "kind=release" not in page
+
+
+def test_an_item_that_may_be_released_then_the_button_for_it_is_neither_first_nor_marked(house: OfflineConsole) -> None:
+    client = house.client("manager")
+    address = re.search(r'data-open href="(/items/[A-Z0-9]+)\?', client.get("/items").text)
+    assert address
+    page = client.get(address[1]).text
+    offers = re.findall(r'<button([^>]*)name="kind" value="(\w+)"', page.partition('id="offers"')[2])
+    kinds = [kind for _, kind in offers]
+    assert "release" in kinds[1:]
+    assert not any("main" in before for before, kind in offers if kind == "release")
+    enter = re.search(r'<form method="post" action="/items/[^>]*id="act".*?<button ([^>]*)>', page, re.S)
+    assert enter
+    assert 'value="note"' in enter[1], "without a script, Enter means the first button"
+
+
+def test_a_list_then_an_act_on_all_of_it_is_about_the_states_that_it_shows(house: OfflineConsole) -> None:
+    page = house.client("manager").get("/items").text
+    assert re.search(r"/bulk\?state=asked,open,proposed&amp;kind=uphold", page)
+    assert "kind=undo" not in page, "nothing that is shown can be taken back"
+    assert "kind=approve" not in page
+
+
+def test_a_user_of_another_controller_then_no_number_no_name_and_no_act_of_this_one_is_told(
+    house: OfflineConsole,
+) -> None:
+    client = house.client("elsewhere")
+    queue, listed = client.get("/").text, client.get("/items?origin=notice/N1").text
+    assert "<h1>0 sends to look at" in queue
+    assert "form “" not in listed
+    assert "kind=" not in listed
+
+
+def test_a_mail_date_that_is_over_then_only_what_makes_sense_is_offered(tmp_path: Path) -> None:
+    desk = Desk(*YOUNG)
+    desk.at = round(time() * 1000) - 10 * DAY_MS
+    desk.send(event_id="E-1", mail_date=(datetime.now(ZONE) - timedelta(days=5)).date().isoformat())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "LOG_N", 10)
+        found = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk)
+        page = found.client("manager").get("/items").text
+        assert {kind for kind in ("uphold", "note", "release", "redecide") if f"kind={kind}" in page} == {
+            "uphold",
+            "note",
+        }
+        assert "kind=" not in found.client("manager").get("/").text
