@@ -150,7 +150,7 @@ def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_
 def test_the_other_language_then_the_same_page_in_it_from_then_on(page: Page, site: Site) -> None:
     campaign = site.withheld(1)
     page.goto(f"/items?campaign={campaign}&state=any")
-    expect(page.locator("h1")).to_have_text("審査待ちの送付 1件")
+    expect(page.locator("h1")).to_have_text("送付の一覧 1件")
     page.click("text=English")
     expect(page.locator("h1")).to_have_text("1 withheld sends")
     assert f"campaign={campaign}" in page.url
@@ -161,7 +161,7 @@ def test_the_other_language_then_the_same_page_in_it_from_then_on(page: Page, si
     page.click("#offers [value=release]")  # the answer to a form, which lacks its reason
     expect(page.locator("#wrong")).to_have_text("Say why: the reason is missing.")
     page.click("text=日本語")
-    expect(page.locator("h2").first).to_have_text("なぜ保留か、何があれば変わるか")
+    expect(page.locator("h2").first).to_have_text("保留の理由と、送れるようになる条件")
 
 
 def test_a_sign_in_at_another_site_then_it_leads_back_to_the_page_and_the_sign_out_too(

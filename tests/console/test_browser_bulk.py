@@ -46,7 +46,7 @@ def test_many_released_at_once_then_another_person_approves_them_at_once_and_a_b
     first = signed_in("approver", passkey=site.passkey("approver"))
     second = signed_in("approver2", "en-US", passkey=site.passkey("approver2"))
     first.goto(f"/bulk?kind=release&campaign={campaign}")
-    expect(first.locator("#two")).to_contain_text("一度に 100 件を超える送付の許可には二人が必要です")
+    expect(first.locator("#two")).to_contain_text("一度に 100 件を超える送付の許可には2人が必要です")
     first.fill("#reason", "名簿を確認")
     first.fill("#evidence", "list-9")
     first.fill("#typed", str(BULK))

@@ -62,7 +62,7 @@ def test_what_another_one_does_then_the_row_says_so_where_it_stands(signed_in: S
     other.goto(f"/items/{before[0]}")
     other.fill("#reason", "申込書なし")
     other.click("#offers [value=uphold]")
-    expect(mine.locator(f"#state-{before[0]}")).to_contain_text("送らない reviewer2")
+    expect(mine.locator(f"#state-{before[0]}")).to_contain_text("送らないと確定 reviewer2")
     assert ids(mine) == before
 
 
@@ -77,7 +77,7 @@ def test_contact_details_then_the_page_masks_them_when_their_time_is_over(
     expect(page.locator("#contact")).to_contain_text("例 花子")
     monkeypatch.setattr(item, "REVEAL_MS", 0)  # as the console's clock has it
     page.clock.fast_forward(shown_ms)
-    expect(page.locator("#contact")).to_contain_text("この表示は終わりました")
+    expect(page.locator("#contact")).to_contain_text("表示時間が終わりました")
     expect(page.locator("#contact")).not_to_contain_text("例 花子")
 
 

@@ -70,7 +70,7 @@ def test_a_page_that_is_stale_then_its_act_is_answered_with_what_the_other_decid
     expect(other.locator("#standing")).to_contain_text("送らない")
     acted(mine, "release", "私の理由")
     expect(mine.locator("#wrong")).to_contain_text("すでに処理された項目です")
-    expect(mine.locator("#standing")).to_contain_text("送らない · reviewer2")
+    expect(mine.locator("#standing")).to_contain_text("送らないと確定 · reviewer2")
     expect(mine.locator("#reason")).to_have_value("私の理由")
     expect(mine.locator("#doings")).to_contain_text(script)  # as text
     assert mine.title() != "mine"
@@ -115,7 +115,7 @@ def test_an_undo_after_the_worker_decided_then_what_was_cleared_is_recalled(page
     (item,) = site.items(site.withheld(1))
     page.goto(f"/items/{item['id']}")
     acted(page, "release")
-    expect(page.locator("#standing")).to_contain_text("送付を許可")
+    expect(page.locator("#standing")).to_contain_text("許可済み")
     acted(page, "undo", "見間違い")
     expect(page.locator("#doings")).to_contain_text("差し止めを求めました")
     expect(page.locator("#standing")).to_contain_text("取り消し")
