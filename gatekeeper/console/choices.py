@@ -53,7 +53,7 @@ def acts(search: ItemSearch, db: sqlite3.Connection, allowed: Collection[str]) -
 
 
 def possible_states(kind: str, search: ItemSearch) -> Collection[str]:
-    """The states of the items found in which an act is possible, all of them for an act in any state."""
+    """The states of the items found in which an act is possible; all of them if it needs none."""
     shown = search.query.wanted.get("state", frozenset(search.states))
     return FROM[kind] & shown if kind in FROM and ANY not in shown else FROM.get(kind, shown)
 
