@@ -51,7 +51,7 @@ def test_many_released_at_once_then_another_person_approves_them_at_once_and_a_b
     first.fill("#evidence", "list-9")
     first.fill("#typed", str(BULK))
     assert progress(first) == BULK
-    expect(first.locator("#to-approve")).to_contain_text(f"二人目の承認待ち: {BULK} 件")
+    expect(first.locator("#to-approve")).to_contain_text(f"2人目の承認待ち: {BULK}件")
     assert {item["state"] for item in site.items(campaign)} == {"proposed"}
     run = first.url
     first.click("#to-approve a.button")

@@ -46,7 +46,7 @@ def test_two_sources_that_contradict_then_it_takes_two_people_and_never_one_twic
     expect(first.locator("#standing")).to_contain_text("承認待ち（1/2）")
     expect(first.locator("#offers [value=approve]")).to_have_count(0)
     expect(first.locator("#why-not")).to_contain_text("一人目と同じ人は承認できません")
-    second.goto("/items?state=proposed")
+    second.goto(f"/items?state=proposed&id={id_}")
     expect(second.locator(f"#state-{id_}")).to_contain_text("1 of 2")
     second.goto(f"/items/{id_}")
     acted(second, "approve", "seen as well")
