@@ -25,7 +25,6 @@ from gatekeeper.texts import Language, language, text
 from schemas.audit import AuditRecord
 from schemas.decision import Decision, Verdict
 
-PAUSE_SECONDS = 3.0
 LANGUAGES: tuple[Language, Language] = ("ja", "en")
 STYLE: dict[Verdict, str] = {"clear": "green", "confirm": "cyan", "review": "yellow", "block": "red"}
 
@@ -133,7 +132,7 @@ def _explain(console: Console, expected: Verdict, person: Person, told: Explaine
 
 
 def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
-    """Sends the cleared person of the cast one piece after another, until Ctrl-C."""
+    """Sends the cleared person of the cast a piece, and one more after each news about people, until Ctrl-C."""
     person = scene.retailer.cast["clear"]
     if not as_json:
         console = Console(highlight=False, soft_wrap=True)
@@ -150,13 +149,12 @@ def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
         console.print(Text(f"  {scene.command('status')}", style="bold"))
         console.print(Text(text("demo.next_end")))
         console.print()
-    while True:
+    for _ in scene.await_news():
         told = scene.send_again(person)
         if as_json:
             show_json(_told(told))
         else:
             _report(console, person, told)
-        scene.pause(PAUSE_SECONDS)
 
 
 def _report(console: Console, person: Person, told: ExplainedDecision) -> None:

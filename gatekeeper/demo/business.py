@@ -172,20 +172,20 @@ REFERENCE: tuple[Reference, ...] = (
 )
 OTHER_MAIL: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "SERVICE": {"message_class": "transactional", "purpose": "service.orders", "template_id": "order-notice"},
-        "RECALL": {
+        "order-notices": {"message_class": "transactional", "purpose": "service.orders", "template_id": "order-notice"},
+        "kettle-recall": {
             "message_class": "safety_legal",
             "purpose": "service.orders",
             "template_id": "recall-notice",
             "ground": "recall",
         },
-        "RIGHTS": {
+        "rights-replies": {
             "message_class": "rights_reply",
             "purpose": "service.orders",
             "template_id": "rights-reply",
             "ground": "dsr.7",
         },
-        "QUESTION": {"message_class": "confirmation", "template_id": "may-we-write"},
+        "questions": {"message_class": "confirmation", "template_id": "may-we-write"},
     }
 )
-"""The mail beside advertisements, by the beginning of its campaigns: what differs in a send."""
+"""The mail beside advertisements, by campaign: what differs in a send."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -31,7 +31,8 @@ HOUSEHOLD = 0.012  # share of people who use the mailbox of the person before th
 TWO_CONTACT_POINTS = 0.35
 RESPELLED, MISTAKEN = 0.2, 0.01
 """Shares of sends whose address is spelled differently from the one on file, and whose address is wrong."""
-MAIL_DAYS = (7, 45)
+CAMPAIGNS = ((0.5, "winter-catalogue", 10), (0.8, "year-end-sale", 4), (1.0, "new-year-card", 24))
+"""The campaigns in order. Of each: the share of all pieces at its end, its name, the days until it is mailed."""
 OTHERS_EVERY = 50
 """One in so many pieces of a campaign is no advertisement: service mail, a recall, a reply, a question."""
 _ORIGIN = {origin.name: origin for origin in ORIGINS}
@@ -130,19 +131,20 @@ class Retailer:
         yield from held
 
     def sends(self, n: int = 2000) -> Iterator[Send]:
-        """Yields `n` sends, the cast first; one a person in each campaign, then a new campaign begins."""
+        """Yields `n` sends, the cast first: one a person in all CAMPAIGNS together, then the same for further ones."""
         rng = self._random("sends")
         others = range(len(CAST) + 1, self.people + 1)
-        for first in range(0, n, self.people):
+        for wave, first in enumerate(range(0, n, self.people), start=1):
             size = min(n - first, self.people)
             numbers = [*range(1, len(CAST) + 1), *rng.sample(others, max(size - len(CAST), 0))]
-            campaign = f"DM-{self.today:%Y%m}-{first // self.people + 1:02}"
-            mail_date = self.today + timedelta(days=rng.randint(*MAIL_DAYS))
             for place, number in enumerate(numbers[:size], start=1):
-                person, kind = self.person(number), None
+                _, name, days = next(one for one in CAMPAIGNS if place <= one[0] * size)
+                kind = None
                 if place % OTHERS_EVERY == 0:
-                    kind = list(OTHER_MAIL)[place // OTHERS_EVERY % len(OTHER_MAIL)]
-                yield self.send_to(person, campaign=campaign, mail_date=mail_date, kind=kind)
+                    name = kind = list(OTHER_MAIL)[place // OTHERS_EVERY % len(OTHER_MAIL)]
+                campaign = f"{name}-{self.today:%Y}" + (f"-{wave}" if wave > 1 else "")
+                mail_date = self.today + timedelta(days=days)
+                yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date, kind=kind)
 
     def send_to(self, person: Person, *, campaign: str, mail_date: date | None = None, kind: str | None = None) -> Send:
         """One piece of direct mail to this person; its event id depends on seed, campaign and person only.
@@ -157,10 +159,12 @@ class Retailer:
             delivery = person.address.written(rng)
         elif luck < RESPELLED + MISTAKEN and not cast:
             delivery = person.address.mistaken(rng)
-        said = OTHER_MAIL[kind] if kind else {}
-        if kind == "QUESTION":
+        said: Mapping[str, str] = OTHER_MAIL[kind] if kind else {}
+        if kind == "questions":
             source = next((value.source_id for _, value in person.facts if isinstance(value, Source)), None)
-            said = {**said, "source_id": source, "request_id": f"Q-{campaign}"} if source else OTHER_MAIL["SERVICE"]
+            said = (
+                {**said, "source_id": source, "request_id": f"Q-{campaign}"} if source else OTHER_MAIL["order-notices"]
+            )
         piece = Send(
             v=1,
             event_id=f"{campaign}-{Ids(self.seed, person.recipient_id).of(campaign)}",
@@ -172,10 +176,10 @@ class Retailer:
             message_class="marketing",
             contact_point=person.contact_point,
             template_id="winter-catalogue",
-            mail_date=(mail_date or self.today + timedelta(days=MAIL_DAYS[0])).isoformat(),
+            mail_date=(mail_date or self.today + timedelta(days=CAMPAIGNS[0][-1])).isoformat(),
             delivery=delivery,
         )
-        return piece.model_copy(update={"campaign_id": f"{kind}-{campaign}", **said}) if kind else piece
+        return piece.model_copy(update=said)
 
     def _random(self, of: int | str) -> Random:
         """A random generator for one use, so that the uses do not affect each other."""

@@ -51,6 +51,9 @@ STALL_SECONDS = 60.0
 LOOK_SECONDS = 0.3
 SEAL_SECONDS = 1.0
 """Time between checkpoints, and between a witness's checks; short, because the demo is short."""
+NEWS_SECONDS = 1.0
+PERSONAL = ("sources", "consents", "suppressions")
+"""Topics that tell about people."""
 RECENT = 30
 """The number of last offsets read in each partition to find the newest decision."""
 FOUND_BY = ("broker", "keys", "log", "http_port", "user_key")
@@ -240,7 +243,7 @@ class Scene:
         Raises IncompleteError (5) when no decision comes within STALL_SECONDS.
         """
         self._pieces += 1
-        send = self.retailer.send_to(person, campaign=f"DM-AGAIN-{self._pieces:04}")
+        send = self.retailer.send_to(person, campaign=f"postcard-{self.retailer.today:%Y}-{self._pieces}")
         (place,) = self.publish([send], lambda _: None)
         deadline = time.monotonic() + STALL_SECONDS
         while time.monotonic() < deadline:
@@ -250,6 +253,15 @@ class Scene:
                     return ExplainedDecision(found, self._said(found))
             self.pause(LOOK_SECONDS)
         raise IncompleteError("demo.stalled", done=0, total=1, seconds=int(STALL_SECONDS), log=self._worker.log)
+
+    def await_news(self) -> Iterator[None]:
+        """Yields at once, and again after each time that more was told about people."""
+        with Reader(self.settings) as reader:
+            while True:
+                known = [reader.ends(topic) for topic in PERSONAL]
+                yield
+                while [reader.ends(topic) for topic in PERSONAL] == known:
+                    self.pause(NEWS_SECONDS)
 
     def pause(self, seconds: float) -> None:
         """Waits; raises a noted signal, and IncompleteError (5) when one of the demo's processes has ended."""

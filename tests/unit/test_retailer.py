@@ -19,7 +19,7 @@ from gatekeeper.demo.business import REFERENCE
 from gatekeeper.demo.life import Event
 from gatekeeper.demo.origins import ORIGINS
 from gatekeeper.demo.result import DemoResult
-from gatekeeper.demo.retailer import CAST, Person, Retailer
+from gatekeeper.demo.retailer import CAMPAIGNS, CAST, Person, Retailer
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens, printed
@@ -203,7 +203,8 @@ def test_given_sends_then_nobody_gets_two_of_one_campaign_and_the_cast_comes_fir
     assert len(sends) == 100
     assert len({(send.recipient_id, send.campaign_id) for send in sends}) == 100
     assert len({send.event_id for send in sends}) == 100
-    assert len({send.campaign_id for send in sends}) == 3
+    campaigns = {send.campaign_id for send in sends}
+    assert len(campaigns) <= 3 * (len(CAMPAIGNS) + 1), "three waves, each of three campaigns and some other mail"
     cast = [person.recipient_id for person in retailer.cast.values()]
     assert [send.recipient_id for send in islice(retailer.sends(9), len(cast))] == cast
 
