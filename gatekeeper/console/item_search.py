@@ -102,6 +102,22 @@ class ItemSearch:
         row = row or db.execute(f"{free} {ORDER} LIMIT 1", (*values, item.id)).fetchone()
         return row[0] if row else None
 
+    def neighbours(self, db: sqlite3.Connection, item: Item) -> tuple[str | None, str | None]:
+        """The ids of the items before and after this one in this order, None at an end."""
+        where, values = self.where()
+        due = item.due(self.zone)
+        here = (due is None, due or 0, item.seen, item.id)
+        place = "(due IS NULL, ifnull(due, 0), seen, id)"
+        back = "ORDER BY due IS NULL DESC, due DESC, seen DESC, id DESC"
+        found = (
+            db.execute(
+                f"SELECT id FROM item WHERE {where} AND {place} {side} (?, ?, ?, ?) {order} LIMIT 1", (*values, *here)
+            )
+            for side, order in (("<", back), (">", ORDER))
+        )
+        earlier, later = (row[0] if (row := rows.fetchone()) else None for rows in found)
+        return earlier, later
+
     def pending(self, db: sqlite3.Connection, ids: Collection[str]) -> set[str]:
         """The ids among these items that have an act without an answer."""
         marks = ", ".join("?" * len(ids))

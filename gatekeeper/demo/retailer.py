@@ -8,14 +8,14 @@ from datetime import date, timedelta
 from functools import cached_property
 from random import Random
 
-from gatekeeper.demo import addresses
+from gatekeeper.demo import addresses, paper
 from gatekeeper.demo.addresses import Address
 from gatekeeper.demo.business import OTHER_MAIL, PURPOSE, REFERENCE, RETAILER
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, Origin
 from gatekeeper.identity import Identified, Tokens
 from schemas.decision import Verdict
-from schemas.events import Delivery, Send, SendContactPoint, Source
+from schemas.events import Controller, Delivery, Notice, Purpose, Send, SendContactPoint, Source
 from schemas.values import Channel
 
 CAST: dict[Verdict, tuple[str, str]] = {
@@ -112,9 +112,17 @@ class Retailer:
         return found
 
     def reference(self) -> Iterator[Event]:
-        """Yields the reference records: legal entities, forms, lists and templates."""
+        """Yields the reference records: legal entities, forms with their pictures, lists and templates."""
         for value in REFERENCE:
-            yield "reference", value
+            picture = self.pictures.get(value.id) if isinstance(value, Notice) else None
+            yield "reference", value.model_copy(update={"image_sha256": paper.hashed(picture)}) if picture else value
+
+    @cached_property
+    def pictures(self) -> dict[str, bytes]:
+        """The picture of each form, by its id."""
+        named = [value for value in REFERENCE if isinstance(value, Controller | Purpose)]
+        names = {value.id: value.name_ja if isinstance(value, Purpose) else value.name or value.id for value in named}
+        return {value.id: paper.drawn(value, names) for value in REFERENCE if isinstance(value, Notice)}
 
     def facts(self) -> Iterator[Event]:
         """Yields sources, consents and suppressions, some twice and some out of order, as in real feeds."""

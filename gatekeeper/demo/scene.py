@@ -24,7 +24,7 @@ from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.deciding.answer import rendered
-from gatekeeper.demo import addresses
+from gatekeeper.demo import addresses, paper
 from gatekeeper.demo.colleagues import CONSOLE, VISITOR, Colleagues
 from gatekeeper.demo.process import Process
 from gatekeeper.demo.result import OUTPUTS, DemoResult
@@ -56,7 +56,7 @@ PERSONAL = ("sources", "consents", "suppressions")
 """Topics that tell about people."""
 RECENT = 30
 """The number of last offsets read in each partition to find the newest decision."""
-FOUND_BY = ("broker", "keys", "log", "http_port", "user_key")
+FOUND_BY = ("broker", "keys", "log", "forms", "http_port", "user_key")
 """Settings that a command needs to find the demo, and to act in it."""
 OURS = (*FOUND_BY, "data", "mode", "acts", "console_key", *PLAIN)
 """Settings that the demo sets itself, regardless of the environment."""
@@ -103,17 +103,24 @@ class Scene:
             self._stack.close()
 
     def start_kafka(self, fetching: Fetching | None) -> None:
-        """Starts a separate broker, makes topics and keys, and registers the people who act.
+        """Starts a separate broker, makes topics, keys and pictures of forms, and registers the people who act.
 
         The broker in GATEKEEPER_BROKER is not touched.
         """
         broker = Broker(self.folder / "kafka")
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
-        ours = {"broker": broker.bootstrap, **{name: str(self.folder / name) for name in ("keys", "data", "log")}}
+        ours = {
+            "broker": broker.bootstrap,
+            **{name: str(self.folder / name) for name in ("keys", "data", "log", "forms")},
+        }
         ours |= {"mode": "live", "acts": "signed", **PLAIN}
         self.settings = self._given.model_copy(update={**ours, "http_port": node.free_port()})
         admin.create(self.settings)
+        forms = Path(self.settings.forms)
+        forms.mkdir()
+        for picture in self.retailer.pictures.values():
+            (forms / f"{paper.hashed(picture)}.svg").write_bytes(picture)
         keys = Keys(self.settings.key_folder)
         for role in ROLES:
             secret = addresses.KEY if role == "token" else None  # the people's tokens were made with it

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from schemas.events.resolutions import AnyResolution
 from schemas.events.sources import ProviderCheck
-from schemas.events.staff import Signature, Staff, TwoManagers, two_managers
+from schemas.events.staff import Sha256, Signature, Staff, TwoManagers, two_managers
 from schemas.values import (
     CHANNELS,
     Channel,
@@ -107,7 +107,7 @@ class Notice(Model):
     found items a to f in it. `name`: in words. `states_route`: the route that it states. `invalidated_at`: consents on
     it are void from then on. `accepted_legacy`: an old form that counts as complete. `recorded_at`: when it was
     entered. `names`: further controllers whose items a to f stand in it. `valid_from`: the first day of the form. An
-    older consent on it lacks evidence.
+    older consent on it lacks evidence. `image_sha256`: the hash of its picture's bytes; the picture is kept elsewhere.
     """
 
     v: Version
@@ -122,6 +122,7 @@ class Notice(Model):
     accepted_legacy: bool | None = None
     names: Annotated[Many[Id], Field(max_length=64)] = ()
     valid_from: Time | None = None
+    image_sha256: Sha256 | None = None
     recorded_at: Time | None = None
 
 
@@ -240,7 +241,7 @@ class PolicyVersion(Model):
     jurisdictions: Annotated[Many[Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]], Field(max_length=64)]
     effective_from: Time
     toml: Annotated[str, StringConstraints(max_length=60 * 1024)] | None = None
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
     by: Id | TwoManagers | None = None
 
     @property
@@ -275,7 +276,7 @@ class Copy(Model):
     topic: Literal["sources", "consents", "suppressions", "reference"]
     partition: Annotated[int, Field(ge=0, lt=2**31)]
     count: Annotated[int, Field(ge=1, lt=2**53)]
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     origin: Line | None = None
 
 

@@ -42,7 +42,17 @@ OPEN = {
 }
 """Routes that show and do nothing of any controller or campaign, or nothing but of the person who began it."""
 GET = (
-    *("/", "/items", "/items.csv", "/items.jsonl", "/items/{id_}", "/items/{id_}/audit.json", "/events", "/overview"),
+    *(
+        "/",
+        "/items",
+        "/items.csv",
+        "/items.jsonl",
+        "/items/{id_}",
+        "/items/{id_}/audit.json",
+        "/forms/{hash_}",
+        "/events",
+        "/overview",
+    ),
     *("/bulk", "/runs/{name}", "/campaigns", "/campaigns/{id_}", "/campaigns/{id_}/counts.json"),
     *("/people", "/people/{recipient}", "/manage", "/manage/{kind}", "/manage/{kind}/{run}", "/records"),
     *("/report", "/report.html", "/report.json"),

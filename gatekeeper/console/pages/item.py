@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from gatekeeper import times
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.tlog import merkle
-from gatekeeper.console import filters, given_reasons, items
+from gatekeeper.console import filters, forms, given_reasons, items
 from gatekeeper.console.inquiries import by_time
 from gatekeeper.console.session import Denied, Session, Viewer
 from gatekeeper.console.state import Console, console
@@ -90,7 +90,9 @@ def item_page(
         doings = items.doings(db, id_)
         words = given_reasons.places(db, [doing.act_id for doing in doings])
         before = _before(db, session, after)
-        names = held.registrations.now(db).names(lang)
+        registered = held.registrations.now(db)
+        names = registered.names(lang)
+        earlier, later = filters.search(request, written).neighbours(db, item) if written else (None, None)
         cursor = held.model.cursor()
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
@@ -106,6 +108,9 @@ def item_page(
         decision=decision,
         remedies={reason.code: remedies(reason, item) for reason in decision.reasons},
         names=names,
+        forms=list(forms.shown(facts, registered.of_kind("notice"), item.purpose, held.settings.forms)),
+        earlier=earlier,
+        later=later,
         line=by_time(_history(facts, item, Wording(lang, names)), held.zone()),
         under_way=items.under_way(doings),
         words=held.words(words),
@@ -140,6 +145,15 @@ def visible(db: sqlite3.Connection, session: Session, id_: str) -> Item:
     if item is None or not session.may("see", item):
         raise Denied("error.item_unknown", 404)
     return item
+
+
+@router.get("/forms/{hash_}")
+def form(request: Request, session: Viewer, hash_: str) -> Response:
+    """The picture of a form by its hash."""
+    found = forms.picture(console(request).settings.forms, hash_)
+    if found is None:
+        raise Denied("page.form_missing", 404)
+    return Response(found[0], media_type=found[1])
 
 
 @router.get("/items/{id_}/audit.json")
@@ -188,11 +202,11 @@ def claimed(item: Item, now: int) -> str | None:
     return item.by if now - times.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
 
 
-def _before(db: sqlite3.Connection, session: Session, after: str) -> tuple[str, Any] | None:
-    """The id of the item acted on just before, and that act with its outcome."""
+def _before(db: sqlite3.Connection, session: Session, after: str) -> tuple[Item, Any] | None:
+    """The item acted on just before, and that act with its outcome."""
     id_ = after.rpartition(".")[2]
     item = items.one(db, id_) if after else None
-    return (id_, items.answer(db, id_, after)) if item and session.may("see", item) else None
+    return (item, items.answer(db, id_, after)) if item and session.may("see", item) else None
 
 
 def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int) -> tuple[Send | str, int]:
