@@ -31,13 +31,13 @@ from gatekeeper.audit.tlog.notes import MAX_TIME, parse_vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
 from gatekeeper.audit.verify import __main__, input_files
 from gatekeeper.audit.verify.export_check import verify
-from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
+from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, causes_of
 from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE
 from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
 from gatekeeper.audit.verify.trust import read_witness
 from schemas.codec import canonical
-from tests.support.trails import Step, Trail, alone, by_day, lines, seal, signing_key
+from tests.support.trails import Step, Trail, alone, by_day, lines, manifest_line, seal, signing_key
 
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
@@ -54,8 +54,9 @@ def check(trail: Trail, folder: Path, **more: Any) -> Report:
 def bare(report: Report) -> dict[str, Any]:
     """Returns all that a report says but in which file, and in which line of it, something stands."""
     found = report.plain()
-    findings = [{name: one[name] for name in one if name not in ("file", "line")} for one in found["findings"]]
-    return {**found, "findings": findings}
+    for name in ("findings", "causes"):
+        found[name] = [{key: one[key] for key in one if key not in ("file", "line")} for one in found[name]]
+    return found
 
 
 def some(trail: Trail, random: Random, *, records: int = 1) -> int:
@@ -757,7 +758,7 @@ def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(tmp_path: Path
     file.write_bytes(orjson.dumps(found))
     report = check_proof(file)
     assert report.exit_code == 4
-    assert any(line.startswith(f"{part} is not canonical JSON") for line in report.lines("en"))
+    assert any(line.startswith(f"  {part} is not canonical JSON") for line in report.lines("en"))
 
 
 # -- what cannot be verified, and what is not all there -----------------------------------------------------------
@@ -961,7 +962,7 @@ def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(
         file.write_bytes(file.read_bytes() + b" ")
         report = check(trail, folder)
         assert (report.exit_code, [one.code for one in report.findings]) == (1, ["content"])
-        assert file.name in report.lines("en")[1]
+        assert file.name in report.lines("en")[3]
 
 
 def test_fewer_partitions_stated_than_are_sealed_then_what_is_missing_is_named(tmp_path: Path) -> None:
@@ -983,7 +984,7 @@ def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_
     shutil.rmtree(folder / "policies")
     report = check(trail, folder)
     assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
-    assert step_value(trail.steps[0])["policy"]["sha256"] in report.lines("en")[1]
+    assert step_value(trail.steps[0])["policy"]["sha256"] in report.lines("en")[3]
     assert "witnessed" in [code for code, _ in report.says]
 
 
@@ -999,7 +1000,7 @@ def test_a_folder_is_gone_that_an_export_has_then_it_is_incomplete_and_what_is_s
         (folder / name).mkdir()
     report = check(trail, folder)
     assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
-    assert report.lines("en")[1].startswith(f"{name}/")
+    assert report.lines("en")[3].startswith(f"  {name}/")
     assert "witnessed" in [code for code, _ in report.says]
 
 
@@ -1056,12 +1057,109 @@ def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
     assert "policies/ holds all that only records name" in said  # of a piece to nobody knows where, say
 
 
-def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
+def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code_and_its_cause_comes_first() -> None:
     report = Report()
     for offset in range(MAX_FINDINGS + 5):
         report.add("unknown_key", (0, offset), kid="k")
-    report.add("root", (0, 9999), count=1)
-    assert (report.exit_code, len(report.findings), report.found) == (1, MAX_FINDINGS, MAX_FINDINGS + 6)
+    for _ in range(2):
+        report.add("root", (0, 9999), count=1)
+    assert (report.exit_code, len(report.findings), report.found) == (1, MAX_FINDINGS + 1, MAX_FINDINGS + 7)
+    assert [cause.first.code for cause in causes_of(report.findings)] == ["root", "unknown_key"]
+
+
+# -- its verdict, and the causes ----------------------------------------------------------------------------------
+
+
+def causes(report: Report) -> list[tuple[str, int | None, int | None]]:
+    return [(one.first.code, one.first.partition, one.first.offset) for one in causes_of(report.findings)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "verdict", "ja", "en"),
+    [
+        (lambda trail, folder: None, "intact", "無改ざん:", "INTACT:"),
+        (lambda trail, folder: tampered(trail, folder), "changed", "改ざんあり:", "CHANGED:"),
+        (lambda trail, folder: missing_about(trail, folder), "cannot_tell", "確認できない:", "CANNOT TELL:"),
+        (lambda trail, folder: incomplete(trail, folder), "cannot_tell", "確認できない:", "CANNOT TELL:"),
+    ],
+    ids=["clean", "tampered", "unreadable", "incomplete"],
+)
+def test_verified_then_the_first_line_is_the_verdict(
+    tmp_path: Path, spoil: Callable[[Trail, Path], None], verdict: str, ja: str, en: str
+) -> None:
+    trail = Trail(seed=9).write(5)
+    folder = trail.export(tmp_path / "export")
+    spoil(trail, folder)
+    report = check(trail, folder)
+    assert report.plain()["verdict"] == verdict
+    for whole in (True, False):
+        assert [report.lines(lang, whole=whole)[0].split(" ")[0] for lang in ("ja", "en")] == [ja, en.split(" ")[0]]
+
+
+def test_intact_without_a_witness_then_the_verdict_says_that_the_keys_came_with_it(tmp_path: Path) -> None:
+    folder = Trail(seed=9).write(5).export(tmp_path / "export")
+    for min_size in (None, 3):
+        report = verify(folder, min_size=min_size)
+        assert (report.exit_code, report.verdict) == (0, "intact")
+        assert report.lines("en")[0].startswith("INTACT by its own keys:")
+        assert report.lines("ja")[0].startswith("無改ざん（同梱の鍵による）:")
+
+
+@pytest.mark.parametrize("removed", ["manifest", "manifest and records", "records"])
+def test_one_manifest_or_its_records_removed_then_it_is_one_cause(tmp_path: Path, removed: str) -> None:
+    trail = Trail(partitions=1, seed=1).write(10, 5).write(1, 400).write(60, 2)
+    step = max(trail.steps, key=lambda one: len(one.records))
+    after = trail.steps[trail.steps.index(step) + 1]
+    assert 334 < len(step.records) < MAX_FINDINGS
+    folder, others = trail.export(tmp_path / "export"), [one for one in trail.steps if one is not step]
+    if "manifest" in removed:
+        lines(folder / "manifests" / "0.ndjson.gz", [manifest_line(one) for one in others])
+    if "records" in removed:
+        lines(folder / "records" / "0.ndjson.gz", [record for one in others for record in one.records])
+    report = check(trail, folder)
+    assert causes(report) == [
+        ("record_count", 0, step.offset) if removed == "records" else ("missing_manifest", 0, after.offset)
+    ]
+    assert report.plain()["causes"][0]["count"] == report.found
+    brief = report.lines("en", whole=False)
+    assert "Causes: 1." in brief[2]
+    assert (f"(Findings of this cause: {report.found:,}.)" in brief[3]) is (report.found > 1)
+    whole = report.lines("en")
+    assert len(whole) - len(brief) >= report.found - 1
+    assert not any(line.startswith("Not looked at") for line in brief)
+    assert brief[-1].startswith("-v shows")
+
+
+def test_removed_at_two_places_then_each_partition_has_its_cause(tmp_path: Path) -> None:
+    trail = Trail(partitions=2, seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    first = {
+        partition: next(n for n, one in enumerate(trail.steps) if one.partition == partition) for partition in (0, 1)
+    }
+    trail.put(folder, [one for n, one in enumerate(trail.steps) if n not in first.values()])
+    assert [(code, partition) for code, partition, _ in causes(check(trail, folder))] == [
+        ("missing_manifest", 0),
+        ("missing_manifest", 1),
+    ]
+
+
+def test_a_changed_leaf_of_the_log_then_its_root_its_tiles_and_its_chain_are_one_cause(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=4).write(4)
+    folder = trail.export(tmp_path / "export")
+    (tile,) = (one for one in (folder / "log" / "tile" / "entries").rglob("*") if one.is_file())
+    tile.write_bytes(tile.read_bytes().replace(b'"writer":"worker-0"', b'"writer":"worker-1"', 1))
+    report = check(trail, folder)
+    assert {"log_root", "tile", "log_chain"} <= {one.code for one in report.findings}
+    assert len([code for code, partition, _ in causes(report) if partition is None]) == 1
+
+
+def test_a_chain_that_breaks_and_nothing_else_then_it_is_the_cause() -> None:
+    report = Report()
+    report.add("chain", (0, 4))
+    report.add("chain", (0, 9))
+    report.add("missing_manifest", (1, 3), leaf=7)
+    report.add("chain", (1, 3))
+    assert causes(report) == [("missing_manifest", 1, 3), ("chain", 0, 4)]
 
 
 NAME = "\x1b[2KYamada Hanako, 1-2-3"

@@ -48,9 +48,9 @@ def another(group: str) -> Vkey:
     return parse_vkey(signing_key(f"{group}/witness", kind=COSIGNATURE).verifier)
 
 
-def test_a_log_then_its_name_is_the_first_sentence_in_both_languages_and_in_json(whole: Path) -> None:
+def test_a_log_then_its_name_follows_the_verdict_in_both_languages_and_in_json(whole: Path) -> None:
     report = verify(whole, witness=WITNESS)
-    assert [report.lines(lang)[0] for lang in ("ja", "en")] == [
+    assert [report.lines(lang)[1] for lang in ("ja", "en")] == [
         f"検証の対象は、ログ {GROUP} です。",
         f"The log under check is {GROUP}.",
     ]

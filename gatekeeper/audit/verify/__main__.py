@@ -1,16 +1,17 @@
 """Checks an export of the audit log, or one decision's proof: offline, and without any of the gatekeeper's own code.
 
-    python -I verify.py DIR [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
-    python -I verify.py --proof FILE [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [--json]
+    python -I verify.py DIR [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [-v | --json]
+    python -I verify.py --proof FILE [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [-v | --json]
 
-It needs only Python 3.11 or later and the package `cryptography`. Exit codes:
+It needs only Python 3.11 or later and the package `cryptography`.
+The first line gives the verdict. The causes follow, and `-v` shows all findings. Exit codes:
 
-* 0: everything is as it was signed and sealed
-* 1: something was changed
+* 0: INTACT, everything is as it was signed and sealed
+* 1: CHANGED, something was changed
 * 2: the call is wrong
 * 3: the output cannot be written
-* 4: it cannot be verified
-* 5: part of it is missing
+* 4: CANNOT TELL, it cannot be verified
+* 5: CANNOT TELL, part of it is missing
 * 130: interrupted
 
 The code is the same where nobody reads the output to its end.
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--witness", metavar="KEY")
     parser.add_argument("--require-witness", action="store_true")
     parser.add_argument("--min-size", type=int, metavar="N")
+    parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     try:
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log=given.log,
             require_witness=given.require_witness,
         )
-        tell(report, as_json=given.json)
+        tell(report, as_json=given.json, whole=given.verbose)
     except Trouble as trouble:
         return _failed(2, trouble)
     except OSError as error:

@@ -93,8 +93,6 @@ def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
 def _say(report: Report, log: ExportedLog, first: str | None, to: str | None) -> None:
     """Adds to the report: the counts, the skips, the period, and the reports of coverage."""
     report.say("counted", manifests=report.manifests, records=report.records, leaves=report.leaves)
-    if report.found:
-        report.say("not_right", count=report.found)
     for skip in report.skips[:MAX_FINDINGS]:
         report.say("skipped_by" if skip["first"] < skip["to"] else "gone_back_by", **skip)
     if first or to:

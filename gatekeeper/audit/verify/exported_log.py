@@ -71,6 +71,10 @@ class ExportedLog:
         self._tiles(hashes)
         return said
 
+    def leaf(self, index: int) -> bytes:
+        """The data of a leaf of the log, which `check` has read before."""
+        return next(islice(self._leaves(index + 1, index // TILE), index % TILE, None))
+
     def _leaf(self, index: int, leaf: bytes, hash_: bytes) -> None:
         """Registers a leaf: a manifest, a coverage report, a fork or a branch; raises one of MALFORMED for another."""
         said = read_canonical(leaf)
@@ -103,7 +107,7 @@ class ExportedLog:
         sealed = self.sealed.get(partition, {})
         if after is not None:
             place = said["leaf"]
-            leaf = next(islice(self._leaves(index, place // TILE), place % TILE, None)) if 0 <= place < index else b""
+            leaf = self.leaf(place) if 0 <= place < index else b""
             stands = leaf_hash(leaf) in sealed or after in self.beyond
             if sha256(leaf).hexdigest() != after or read_canonical(leaf)["partition"] != partition or not stands:
                 raise ValueError("not the leaf of that manifest")

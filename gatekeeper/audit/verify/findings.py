@@ -1,4 +1,4 @@
-"""The findings of a check, and the report that holds and prints them."""
+"""The findings of a check with their causes, and the report that holds and prints them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,13 @@ from gatekeeper.audit.tlog.canonical_json import MAX_INTEGER
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, language, say
 
 MAX_FINDINGS = 1_000
-"""More findings are counted, not kept."""
+"""More findings are counted, not kept. The first of each kind in each partition is always kept."""
+_DETAILS = ("acts_signed", "coverage", "elsewhere", "not_looked_at")
+"""Statements that only the whole report holds."""
+_LOG = ("log_root", "tile", "log_chain")
+"""A changed leaf of the log shows in all of these."""
+_FOLLOWING = ("chain", "skipped")
+"""The next manifest shows these where one before it was changed, removed or added."""
 Said = tuple[str, dict[str, Any]]
 """A key of SAYS, and the values of its sentence."""
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
@@ -46,6 +53,51 @@ class Finding:
         place = "" if self.partition is None else say("at", lang, partition=self.partition, offset=self.offset)
         return place + say(self.code, lang, **self.values)
 
+    def plain(self) -> dict[str, Any]:
+        """The finding for programs."""
+        where = {name: getattr(self, name) for name in ("code", "exit", "partition", "offset")}
+        return {**where, **self.values}
+
+
+@dataclass
+class Cause:
+    """The cause of some findings. `first`: the finding that tells it. `count`: the number of findings."""
+
+    first: Finding
+    count: int = 0
+
+    def text(self, lang: str) -> str:
+        """The sentence of the first finding, with the number of findings where there are more."""
+        return self.first.text(lang) + (say("of_cause", lang, count=self.count) if self.count > 1 else "")
+
+
+def causes_of(findings: Iterable[Finding]) -> list[Cause]:
+    """The causes of these findings, the gravest first, each with the place where it shows first.
+
+    Findings of one place and one exit code have one cause. So have those of one kind in a partition, or in all files.
+    A broken chain is put down to another change in its partition.
+    """
+    by_place: dict[Hashable, list[Finding]] = {}
+    for one in findings:
+        by_place.setdefault((one.partition, one.offset, one.exit, one.partition is None and _kind(one)), []).append(one)
+    found: dict[Hashable, Cause] = {}
+    following = list[list[Finding]]()
+    for some in by_place.values():
+        first = next((one for one in some if one.code not in _FOLLOWING), None)
+        if first is None:
+            following.append(some)
+        else:
+            found.setdefault((first.partition, _kind(first)), Cause(first)).count += len(some)
+    for some in following:
+        behind = (some[0].partition, CHANGED)
+        cause = next((one for one in found.values() if (one.first.partition, one.first.exit) == behind), None)
+        (cause or found.setdefault((some[0].partition, _kind(some[0])), Cause(some[0]))).count += len(some)
+    return sorted(found.values(), key=lambda cause: cause.first.exit)
+
+
+def _kind(one: Finding) -> str:
+    return _LOG[0] if one.code in _LOG else one.code
+
 
 @dataclass
 class Report:
@@ -64,20 +116,28 @@ class Report:
     skips: list[dict[str, Any]] = field(default_factory=list)
     """Offsets that a person skipped, each with the recorded act."""
     says: list[Said] = field(default_factory=list)
+    _kinds: set[tuple[str, int | None]] = field(default_factory=set)
+
+    @property
+    def verdict(self) -> str:
+        """`intact`, `changed` or `cannot_tell`."""
+        return {0: "intact", CHANGED: "changed"}.get(self.exit_code, "cannot_tell")
 
     def add(self, code: str, place: tuple[int, int] | None = None, /, **values: Any) -> None:
         """Adds a finding. `place`: partition and offset on `manifests`."""
         asks = SAYS[code][0]
         self.exit_code = min(self.exit_code or asks, asks)
         self.found += 1
-        if len(self.findings) < MAX_FINDINGS:
-            partition, offset = place or (None, None)
+        partition, offset = place or (None, None)
+        kept = len(self.findings) < MAX_FINDINGS or (code, partition) not in self._kinds
+        self._kinds.add((code, partition))
+        if kept:
             self.findings.append(Finding(code, asks, partition, offset, _tellable(values)))
 
     def give_up(self, trouble: Trouble) -> None:
         """Adds the trouble that ended the check, and drops all statements."""
         self.add(trouble.code, **trouble.values)
-        self.says = [("not_right", {"count": self.found})]
+        self.says = []
 
     def say(self, code: str, **values: Any) -> None:
         """Adds a statement besides the findings."""
@@ -91,22 +151,31 @@ class Report:
         if self.exit_code != CHANGED:
             self.says.append(said if self.exit_code in (0, INCOMPLETE) else ("mend", {}))
 
-    def lines(self, lang: str) -> list[str]:
-        """The report for people, one sentence a line."""
-        found = [] if self.log is None else [say("log", lang, **_tellable({"origin": self.log}))]
-        found += [finding.text(lang) for finding in self.findings]
+    def lines(self, lang: str, *, whole: bool = True) -> list[str]:
+        """The report for people, one sentence a line: verdict, log, causes, statements.
+
+        `whole`: with all findings in place of their causes, and with all statements.
+        """
+        witnessed = self.verdict != "intact" or any(code == "witnessed" for code, _ in self.says)
+        found = [say(self.verdict if witnessed else "intact_here", lang)]
+        if self.log is not None:
+            found.append(say("log", lang, **_tellable({"origin": self.log})))
+        if self.found:
+            causes = causes_of(self.findings)
+            found.append(say("not_right", lang, causes=len(causes), count=self.found))
+            found += [f"  {one.text(lang)}" for one in (self.findings if whole else causes)]
         if self.found > len(self.findings):
             found.append(say("more", lang, count=self.found - len(self.findings)))
-        return found + [say(code, lang, **values) for code, values in self.says]
+        found += [say(code, lang, **values) for code, values in self.says if whole or code not in _DETAILS]
+        return found if whole else [*found, say("whole", lang)]
 
     def plain(self) -> dict[str, Any]:
         """The report for programs."""
-        where = ("code", "exit", "partition", "offset")
-        findings = [{**{name: getattr(one, name) for name in where}, **one.values} for one in self.findings]
         says = [{"code": code, **values} for code, values in self.says]
+        causes = [{**cause.first.plain(), "count": cause.count} for cause in causes_of(self.findings)]
         counts = {name: getattr(self, name) for name in ("found", "manifests", "records", "unsealed", "leaves")}
-        log = _told("origin", self.log)
-        return {"exit": self.exit_code, "log": log, **counts, "findings": findings, "says": says}
+        head = {"verdict": self.verdict, "exit": self.exit_code, "log": _told("origin", self.log), **counts}
+        return {**head, "causes": causes, "findings": [one.plain() for one in self.findings], "says": says}
 
 
 _NAME = r"[A-Za-z0-9._-]{1,200}"
@@ -135,9 +204,9 @@ def _told(name: str, value: Any) -> Any:
     return value if value is None or (type(value) is int and abs(value) <= MAX_INTEGER) else "?"
 
 
-def tell(report: Report, *, as_json: bool) -> None:
+def tell(report: Report, *, as_json: bool, whole: bool) -> None:
     """Prints a report on stdout until the reader closes it; raises OSError if it cannot be written."""
-    told = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language()))
+    told = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language(), whole=whole))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         sys.stdout.write(told.encode(encoding, "backslashreplace").decode(encoding) + "\n")

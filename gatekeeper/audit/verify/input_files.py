@@ -107,6 +107,13 @@ class Lines:
         line, self.at = self.data[self.at : end], end + 1
         return line
 
+    def peek(self) -> bytes:
+        """The next line, which stays to be taken; empty at the end."""
+        if (line := self.line()) is None:
+            return b""
+        self.at -= len(line) + 1
+        return line
+
     def back(self, lines: Iterable[bytes]) -> None:
         """Gives lines back, to be taken next."""
         self.data, self.at = b"".join(line + b"\n" for line in lines) + self.data[self.at :], 0

@@ -107,6 +107,7 @@ class PartitionManifests:
         else:
             while (leaf := self._coming.popleft()) != index:
                 self._report.add("missing_manifest", one.place, leaf=leaf)
+                self._records.left_behind(self._log.leaf(leaf), one.place)
             if one.index != index:
                 self._report.add("index", one.place, leaf=index, said=one.index)
 

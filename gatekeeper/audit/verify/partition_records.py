@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
+from gatekeeper.audit.tlog.canonical_json import MALFORMED, read_canonical
 from gatekeeper.audit.tlog.merkle import LEAF_PREFIX, leaf_hash, root_of
-from gatekeeper.audit.tlog.ranges import offsets
+from gatekeeper.audit.tlog.ranges import MAX_RECORDS, offsets
 from gatekeeper.audit.verify.act_signatures import Signers, of_person
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
 from gatekeeper.audit.verify.input_files import Lines
@@ -60,6 +61,24 @@ class PartitionRecords:
             ]
         self._report.records += count
         self._inputs(one, odd, count, whole=whole)
+
+    def left_behind(self, manifest: bytes, place: tuple[int, int]) -> None:
+        """Takes the records of a missing manifest if they come next, so that they hide no others.
+
+        `manifest`: as the sealed log holds it. `place`: of the manifest after it.
+        """
+        try:
+            said = read_canonical(manifest)
+            count, own = said["audit"]["n"], f'"did":"{said["audit"]["from_id"]}"'.encode()
+            if not 0 < count <= MAX_RECORDS or own not in self._lines.peek():
+                return
+            spans, leaves, _, _ = self._walk(count, said)
+        except MALFORMED:
+            return
+        if _fits(leaves, said):
+            self._report.add("strays", place, count=count)
+        else:
+            self._lines.back(_cut(spans))
 
     def _walk(self, count: int, said: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
         """Takes `count` records. The result: spans, leaf hashes, odd records, and whether each send has one.

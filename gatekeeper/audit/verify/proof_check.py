@@ -88,7 +88,6 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
         report.add("unsealed_one", place)
         if demands.require_witness or demands.log is not None:
             raise Trouble("no_checkpoint")
-        report.say("not_right", count=report.found)
         _say_who(who, report)
         report.exclude(("not_excluded", {"size": 0}))
         return
@@ -96,9 +95,7 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
     excluded = trusted(checkpoint, keys.values(), report, demands)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])
-    if report.found:
-        report.say("not_right", count=report.found)
-    else:
+    if not report.found:
         report.say("proven", did=proof["did"], leaf=log["index"], size=checkpoint.size)
     _say_who(who, report)
     report.exclude(excluded)

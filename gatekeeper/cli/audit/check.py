@@ -18,10 +18,16 @@ from gatekeeper.texts import text
 @check_options
 @json_option
 def command(
-    file: Path, log: str | None, witness: str | None, require_witness: bool, min_size: int | None, as_json: bool
+    file: Path,
+    log: str | None,
+    witness: str | None,
+    require_witness: bool,
+    min_size: int | None,
+    as_json: bool,
+    whole: bool,
 ) -> None:
     """Reports whether the proof holds, and the manipulations that were excluded. Exit 1, 4 or 5 if it does not hold."""
     key = trusted(witness)
     report = check_proof(file, witness=key, min_size=min_size, log=log, require_witness=require_witness)
-    tell(report, as_json=as_json)
+    tell(report, as_json=as_json, whole=whole)
     click.get_current_context().exit(report.exit_code)

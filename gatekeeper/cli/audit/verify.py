@@ -20,6 +20,7 @@ from gatekeeper.texts import text
 def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the caller's demands on the log to a command: its name, its witness, and its least number of leaves."""
     for decorate in (
+        click.option("-v", "--verbose", "whole", is_flag=True, help=text("cli.audit_verbose")),
         click.option("--min-size", type=click.IntRange(min=1), help=text("cli.audit_min_size")),
         click.option("--require-witness", is_flag=True, help=text("cli.audit_require_witness")),
         click.option("--witness", metavar="KEY", help=text("cli.audit_trusted")),
@@ -42,7 +43,13 @@ def trusted(witness: str | None) -> Vkey | None:
 @check_options
 @json_option
 def command(
-    folder: Path, log: str | None, witness: str | None, require_witness: bool, min_size: int | None, as_json: bool
+    folder: Path,
+    log: str | None,
+    witness: str | None,
+    require_witness: bool,
+    min_size: int | None,
+    as_json: bool,
+    whole: bool,
 ) -> None:
     """Reports faults with their places, and the manipulations that were excluded; exit 1, 4 or 5 for a fault."""
     key = trusted(witness)
@@ -56,5 +63,5 @@ def command(
             require_witness=require_witness,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    tell(report, as_json=as_json)
+    tell(report, as_json=as_json, whole=whole)
     click.get_current_context().exit(report.exit_code)
