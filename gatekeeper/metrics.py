@@ -59,7 +59,12 @@ BARRIER = Metric(
     "histogram", "gatekeeper_barrier_seconds", "Seconds that a batch waited until all acknowledged facts were applied."
 )
 TRANSACTION = Metric("histogram", "gatekeeper_transaction_seconds", "Seconds that Kafka took to commit a transaction.")
-SENDS_LAG = Metric("gauge", "gatekeeper_sends_lag_records", "Sends published and not decided.", ("partition",))
+SENDS_LAG = Metric(
+    "gauge",
+    "gatekeeper_sends_lag_records",
+    "Sends published and not decided. Those of an open transaction count, and those behind it. Aborted ones do not.",
+    ("partition",),
+)
 SENDS_LAG_SECONDS = Metric(
     "gauge", "gatekeeper_sends_lag_seconds", "Age of the oldest send that waits in the worker.", ("partition",)
 )
@@ -88,7 +93,7 @@ PARTITION_REFUSED = Metric(
 PARTITION_WAITING = Metric(
     "gauge",
     "gatekeeper_partition_waiting",
-    "1 for each partition that judges nothing at the moment.",
+    "1 for each partition that judges nothing at the moment and is not refused.",
     ("partition", "cause"),
 )
 TURNS_ENDED = Metric(

@@ -197,7 +197,8 @@ class Gate:
             metrics.PARTITION_REFUSED, {(str(p.number), p.refused.key): 1 for p in partitions.values() if p.refused}
         )
         own.replace(
-            metrics.PARTITION_WAITING, {(str(p.number), p.waits_for): 1 for p in partitions.values() if p.waits_for}
+            metrics.PARTITION_WAITING,
+            {(str(p.number), p.waits_for): 1 for p in partitions.values() if p.waits_for and not p.refused},
         )
         people = {(number,): turn.people for number, turn in turns.items()}
         own.replace(metrics.LEDGER_PEOPLE, {number: n for number, n in people.items() if n is not None})
@@ -221,8 +222,8 @@ class Gate:
         ends = await self._ends.read()  # a turn can end meanwhile, so the turns are looked at after it
         now = self.context.clock.now()
         turns = {str(number): one.turn for number, one in self._partitions.items() if one.turn is not None}
-        heads = {number: turn.head.sends for number, turn in turns.items() if turn.head is not None}
-        records = {number: max(0, ends[number] - head) for number, head in heads.items() if number in ends}
+        reached = {number: turn.head.sends + turn.passed for number, turn in turns.items() if turn.head is not None}
+        records = {number: max(0, ends[number] - offset) for number, offset in reached.items() if number in ends}
         seconds = {
             number: max(0, now - (turn.oldest or now)) / 1000
             for number, turn in turns.items()

@@ -126,6 +126,11 @@ class Intake(Generic[R]):
         """Tells whether the position has passed holes that no batch has taken yet."""
         return bool(self._gaps)
 
+    @property
+    def passed(self) -> int:
+        """Number of offsets in these holes."""
+        return sum(length for _, length in self._gaps)
+
     async def begin(self, offset: int) -> None:
         """Starts at `offset`, and moves the transport there: it began at the group's offset, which may be wrong."""
         self._start = self._next = offset

@@ -124,6 +124,11 @@ class Turn:
         return self._intake.oldest
 
     @property
+    def passed(self) -> int:
+        """Number of offsets behind the head at which there is no send, as far as they were met."""
+        return self._intake.passed
+
+    @property
     def people(self) -> int | None:
         """Number of people with entries in the ledger; None while it is not at work."""
         return self._judge.ledger.people if self.waits_for not in ("take_over", "rebalance") else None

@@ -20,7 +20,7 @@ from gatekeeper.metrics_page import joined, page
 from gatekeeper.settings import Settings
 from streams.worker import process
 from streams.worker.health import BACKLOG, listen, port_of, serve_health
-from streams.worker.supervisor import Signs, supervise
+from streams.worker.supervisor import CAUSES, Signs, supervise
 
 log = structlog.get_logger(__name__)
 
@@ -93,8 +93,9 @@ async def joined_metrics(session: ClientSession, ports: Sequence[int], signs: Si
 
 
 def _restarts(signs: Signs, number: int) -> str:
-    """The page about a process that the supervisor knows."""
-    return page({PROCESS_RESTARTS: {(cause,): n for cause, n in signs.restarts(number).items()}}).decode()
+    """The page about a process that the supervisor knows; a cause begins at 0, so that its first restart counts."""
+    counted = dict.fromkeys(CAUSES, 0) | signs.restarts(number)
+    return page({PROCESS_RESTARTS: {(cause,): n for cause, n in counted.items()}}).decode()
 
 
 async def _read(session: ClientSession, port: int) -> str | None:

@@ -22,6 +22,7 @@ from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import fingerprint
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
 from gatekeeper.signing_key import SigningKey
@@ -167,7 +168,8 @@ class Worker:
             def chance(size: int) -> bytes:
                 return sha256(f"{self.name}/{self._lives}/{next(salts)}".encode()).digest()[:size]
 
-            self.followers = Followers(settings, FactStore(settings.group), clients, clock)
+            measured = Metrics()
+            self.followers = Followers(settings, FactStore(settings.group), clients, clock, measured=measured)
             judge = Judge(
                 self._packs,
                 settings.partitions,
@@ -194,6 +196,7 @@ class Worker:
                 departures=Departures(),
                 writers=[parse_vkey(SIGNER.verifier)],
                 ledgers=self._ledgers,
+                metrics=measured,
             )
             self.gate = Gate(self, context, self.failed)
             await self.followers.start(self.failed)

@@ -1,0 +1,242 @@
+"""Each alert about worker, facts and proof fires for its cause: the real worker in virtual time, by its real page."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.log.atomic_store import AtomicStore
+from gatekeeper.audit.log.branch_files import Held, hold
+from tests.simulation.scraped import WELL_MINUTES, Scraped, nothing, scraped
+from tests.simulation.worker import Wall
+from tests.support import invented
+from tests.support.scrapes import demand_promtool
+
+BOTH = ("0", "1")
+NOT_READY = 'ProcessNotReady{job="gatekeeper-worker",instance="worker"}'
+REFUSED = 'PartitionRefused{partition="0",reason="error.sends_expired"}'
+Cause = Callable[[Scraped], Any]
+Raises = Callable[..., None]
+
+
+@pytest.fixture
+def raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Raises:
+    """Has a cause come upon a gate in health; exactly these alerts must fire at its end, and none before it."""
+    demand_promtool()
+
+    def check(cause: Cause, *firing: str) -> None:
+        found = scraped(tmp_path, monkeypatch, cause)
+        said = found.wrong({WELL_MINUTES - 1: [], found.minutes - 1: firing})
+        assert not said, said
+
+    return check
+
+
+def test_more_sends_than_a_slow_machine_and_slow_brokers_decide_then_sends_wait_too_long(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        processor = Wall.processor
+        it.patch.setattr(Wall, "processor", lambda self: processor(self) + it.now())
+        it.patch.setattr(it.it.network, "latency", lambda: 0.8)
+        await it.minutes(14, lambda: it.sends(100))
+
+    raises(cause, *(f'SendsWaitTooLong{{partition="{one}"}}' for one in BOTH))
+
+
+def test_sends_behind_a_transaction_that_nobody_ends_then_nothing_is_decided(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.transacted("platform")
+        await it.minutes(5, it.sends)
+        await it.minutes(12)
+
+    raises(cause, "NothingDecided")
+
+
+def test_sends_of_a_transaction_then_they_wait_while_it_is_open_and_no_longer_once_it_is_aborted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = list[int]()
+
+    async def cause(it: Scraped) -> None:
+        it.sends()  # what was decided a moment ago is written down, and holes are not yet
+        await asyncio.sleep(1)
+        abort = it.transacted("platform")
+        for _ in range(2):
+            await asyncio.sleep(5)
+            found.append((await it.worker.machine.run(it.worker.gate.lag()))["lag_records"])
+            abort()
+            abort = nothing
+
+    scraped(tmp_path, monkeypatch, cause)
+    assert found == [50, 0]
+
+
+def overtaken(it: Scraped) -> None:
+    """Deletes sends while the worker starts again that it has not read."""
+    it.worker.kill()
+    log = it.it.kafka.logs[it.tp("sends")]
+    it.it.kafka.produce(None, None, log.tp, [(b"P-1", b"{}", ())] * 3)
+    log.delete(log.end - 1)
+
+
+def test_a_partition_that_retention_overtook_then_it_is_refused(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        overtaken(it)
+        await it.minutes(8)
+
+    raises(cause, REFUSED)
+
+
+def test_a_partition_refused_for_long_then_its_worker_is_not_ready_and_nothing_is_said_of_a_take_over(
+    raises: Raises,
+) -> None:
+    async def cause(it: Scraped) -> None:
+        overtaken(it)
+        await it.minutes(14)
+
+    raises(cause, REFUSED, NOT_READY)
+
+
+def test_a_worker_that_died_then_its_partitions_are_without_one(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.patch.setattr(it.it, "_again", lambda _: None)
+        it.worker.kill()
+        await it.minutes(8)
+
+    raises(cause, "PartitionWithoutWorker", *(f'PartitionWithoutWorker{{partition="{one}"}}' for one in BOTH))
+
+
+def test_a_ledger_that_comes_a_record_at_a_time_then_the_take_over_is_long(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        log = it.it.kafka.logs[it.tp("ledger")]
+        fetch = log.fetch
+
+        def slowly(offset: int, most: int, **more: Any) -> Any:
+            it.unheard("ledger", 28)
+            return fetch(offset, min(most, 1), **more)
+
+        await it.minutes(1, lambda: it.sends(60))
+        it.worker.kill()
+        shutil.rmtree(it.folder / it.worker.name)
+        it.patch.setattr(log, "fetch", slowly)
+        await it.minutes(12)
+
+    raises(cause, 'TakeOverLong{partition="0"}', NOT_READY)
+
+
+def test_a_stop_under_a_token_key_that_the_worker_lacks_then_it_is_not_ready(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        topic, value = invented.suppression(token="cp-1", key=2)
+        it.fact(topic, orjson.dumps(value))
+        await it.minutes(12, it.sends)
+
+    raises(cause, NOT_READY)
+
+
+def test_a_clock_that_is_wrong_by_forty_seconds_then_it_is_off(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.worker.machine.skew_ms = 40_000
+        await it.minutes(8, it.sends)
+
+    raises(cause, 'ClockOff{instance="worker"}')
+
+
+def test_withdrawals_that_come_forty_seconds_late_then_they_bind_slowly(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        def withdrawn() -> None:
+            for topic in ("consents", "suppressions"):
+                it.unheard(topic, 45)
+            it.withdraw()
+
+        await it.minutes(9, withdrawn)
+
+    raises(cause, "WithdrawalsBindSlowly")
+
+
+def test_a_withdrawal_that_does_not_reach_the_worker_then_its_facts_are_old(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        for topic in ("consents", "suppressions"):
+            it.unheard(topic, 3_600)
+        it.withdraw()
+        await it.minutes(6)
+
+    raises(cause, 'FactsOld{instance="worker"}')
+
+
+def test_a_fact_that_nobody_can_read_then_it_waits_for_a_person(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.fact("consents", b"{", b"P-1")
+        await it.minutes(13, it.sends)
+
+    raises(cause, "FactsUnreadable")
+
+
+def test_a_sealer_that_stands_still_while_sends_are_decided_then_the_seal_is_late(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.sealing = False
+        await it.minutes(22, it.sends)
+
+    raises(cause, "SealLate")
+
+
+def test_a_sealer_that_stands_still_and_nothing_is_decided_then_nothing_is_late(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.sealing = False
+        await it.minutes(25)
+
+    raises(cause)
+
+
+def test_a_sealer_that_has_ended_then_nobody_tells_of_a_seal(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.others["seal"] = lambda: None
+        await it.minutes(8)
+
+    raises(cause, "SealLate")
+
+
+def test_a_partition_whose_sealing_waits_for_a_choice_then_the_seal_is_late(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        hold(AtomicStore(it.folder / "proof/log"), Held(partition=1, offset=7, sealed="a" * 64, head="b" * 64))
+        await it.minutes(8)
+
+    raises(cause, 'SealLate{partition="1"}')
+
+
+def test_a_witness_that_stands_still_while_the_log_grows_then_it_is_late(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.witnessing = False
+        await it.minutes(22, it.sends)
+
+    raises(cause, "WitnessLate")
+
+
+def test_a_witness_and_a_sealer_that_stand_still_and_nothing_is_decided_then_neither_is_late(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.witnessing = it.sealing = False
+        await it.minutes(25)
+
+    raises(cause)
+
+
+def test_cosignatures_that_are_gone_then_the_witness_is_late(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        for file in (it.folder / "proof/keys").glob("witness-*.pub"):
+            file.unlink()
+        await it.minutes(8)
+
+    raises(cause, "WitnessLate")
+
+
+def test_a_log_that_is_damaged_then_it_is_unreadable_and_nobody_knows_of_a_seal(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        it.witnessing = it.sealing = False
+        (it.folder / "proof/log/checkpoint").write_bytes(b"no checkpoint")
+        await it.minutes(8)
+
+    raises(cause, 'LogUnreadable{job="gatekeeper-seal",instance="seal"}', "SealLate")

@@ -1,0 +1,204 @@
+"""Each alert about restarts, console and webhooks fires for its cause, by the real pages of these processes.
+
+Those about the worker, facts and proof are in tests/simulation. A full disk is told by others than us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from gatekeeper.console import queue_metrics
+from gatekeeper.console.state import Console
+from gatekeeper.metrics import PARTITION_OWNED
+from gatekeeper.metrics_page import Metrics, page
+from gatekeeper.times import span
+from gatekeeper.webhooks import runner
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.runner import Backlogs, queues, ready
+from schemas.topics import DAY_MS
+from schemas.webhooks import WEBHOOK_TYPES, PartitionRefusedWebhook, RefusedPartition
+from streams.worker import workers
+from streams.worker.supervisor import Signs
+from tests.support.desk import YOUNG, Desk
+from tests.support.offline_console import offline_console
+from tests.support.scrapes import Scrapes, demand_promtool
+
+BEFORE, AFTER = 20, 22
+"""Minutes before the cause, and with it."""
+MAILED, HOUR_MS = "2026-12-20", 3_600_000
+BESIDE = page({PARTITION_OWNED: {("0",): 1.0}})
+"""The page of a worker that has all partitions."""
+HOOKS = (
+    Endpoint(
+        id="print-house", url="https://hooks.example/", events=WEBHOOK_TYPES, campaigns=(), secrets=("x",),
+        allow_private=False,
+    ),
+)  # fmt: skip
+
+
+def raised(process: str, shown: Callable[[], bytes | None], cause: Callable[[], object], firing: Sequence[str]) -> str:
+    """Tells what is wrong, "" if none of the alerts fires before the cause, and exactly these after it."""
+    demand_promtool()
+    scrapes = Scrapes(began=0)
+    for minute in range(BEFORE + AFTER):
+        if minute == BEFORE:
+            cause()
+        scrapes.take({"worker": BESIDE, process: shown()})
+    return scrapes.wrong({BEFORE - 1: [], BEFORE + AFTER - 1: firing})
+
+
+class Held:
+    """A console with one item that waits for a person, at a time that a test sets."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        desk = Desk(*YOUNG)
+        desk.send(mail_date=MAILED)
+        self.console = offline_console(folder, desk=desk).console
+        self.end = span(MAILED, self.console.zone()).last // 1000 + 1
+        self.now = self.end - 8 * DAY_MS
+        self.follows = True
+        """True while its model is current."""
+        self.metrics = Metrics()
+        self.metrics.find(lambda: queue_metrics.values(self.console))
+        patch.setattr(Console, "now", lambda _: self.now)
+
+    def page(self) -> bytes:
+        """Shows its page a minute later."""
+        self.now += 60_000
+        if self.follows:
+            self.console.feed.current_at = self.now
+        return self.metrics.page()
+
+    def is_at(self, left_ms: int) -> None:
+        """Goes to so many milliseconds before the end of the mail date."""
+        self.now = self.end - left_ms
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Held:
+    return Held(tmp_path, monkeypatch)
+
+
+CONSOLE_OLD = ['ConsoleOld{job="gatekeeper-console",instance="console"}']
+
+
+def test_a_console_whose_feed_stands_still_then_its_pages_are_old(held: Held) -> None:
+    said = raised("console", held.page, lambda: setattr(held, "follows", False), CONSOLE_OLD)
+    assert not said, said
+
+
+def test_a_console_that_cannot_read_its_model_then_its_pages_are_old(held: Held, tmp_path: Path) -> None:
+    def damaged() -> None:
+        with held.console.model.read() as db, db:
+            db.execute("DROP TABLE item")
+
+    said = raised("console", held.page, damaged, CONSOLE_OLD)
+    assert not said, said
+
+
+@pytest.mark.parametrize(("left", "due"), [(23 * HOUR_MS, "1d"), (0, "overdue")])
+def test_an_item_that_nobody_decides_then_its_deadline_is_near_or_over(held: Held, left: int, due: str) -> None:
+    said = raised("console", held.page, lambda: held.is_at(left), [f'ReviewDeadlineNear{{due="{due}"}}'])
+    assert not said, said
+
+
+class Queue:
+    """The outbox of an endpoint, at a time that a test sets."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.outbox = Outbox(folder)
+        self.now = 1_795_000_000_000
+        patch.setattr(runner, "TOLD_SECONDS", 0.0)
+        patch.setattr(runner, "now_ms", lambda: self.now)
+        backlogs = Backlogs(folder, HOOKS)
+        self.metrics = Metrics()
+        self.metrics.find(lambda: queues(HOOKS, backlogs))
+        self.metrics.find(lambda: ready(True, backlogs))
+
+    def put(self) -> None:
+        """Queues an event."""
+        at = "2026-11-28T00:00:00.000Z"
+        data = RefusedPartition(partition=0, reason="error.torn", since=at, resumable=True)
+        with self.outbox.change():
+            event = PartitionRefusedWebhook(type="partition.refused", timestamp=at, data=data)
+            self.outbox.put(event, "evt_1", HOOKS, now=self.now)
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
+    return Queue(tmp_path / "outbox", monkeypatch)
+
+
+UNDELIVERED = ['WebhooksUndelivered{endpoint="print-house"}']
+
+
+def test_an_event_that_is_given_up_then_it_is_undelivered(queue: Queue) -> None:
+    queue.put()
+    said = raised(
+        "webhooks", queue.metrics.page, lambda: queue.outbox.give_up("print-house", now=queue.now), UNDELIVERED
+    )
+    assert not said, said
+
+
+def test_an_event_that_waits_for_more_than_an_hour_then_it_is_undelivered(queue: Queue) -> None:
+    queue.put()
+    said = raised(
+        "webhooks", queue.metrics.page, lambda: setattr(queue, "now", queue.now + HOUR_MS + 1_000), UNDELIVERED
+    )
+    assert not said, said
+
+
+def test_an_outbox_that_cannot_be_read_then_its_process_is_not_ready(queue: Queue) -> None:
+    def damaged() -> None:
+        for file in queue.folder.iterdir():
+            file.write_bytes(b"no database" * 1_000)
+
+    not_ready = ['ProcessNotReady{job="gatekeeper-webhooks",instance="webhooks"}']
+    said = raised("webhooks", queue.metrics.page, damaged, not_ready)
+    assert not said, said
+
+
+def test_a_process_that_does_not_answer_then_it_is_not_ready() -> None:
+    answers = [True]
+    shown = Metrics()
+    firing = ['ProcessNotReady{job="gatekeeper-serve",instance="serve"}']
+    said = raised("serve", lambda: shown.page() if answers else None, answers.clear, firing)
+    assert not said, said
+
+
+def test_a_process_that_starts_four_times_again_then_it_restarts_often() -> None:
+    code = "import sys; from gatekeeper.metrics_page import Metrics; sys.stdout.buffer.write(Metrics().page())"
+    lives = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(5)]
+    left = iter([lives[0]] * (BEFORE + 1))
+
+    def again() -> None:
+        nonlocal left
+        left = iter([*lives, *[lives[-1]] * AFTER])
+
+    said = raised("seal", lambda: next(left), again, ['RestartsOften{job="gatekeeper-seal",instance="seal"}'])
+    assert not said, said
+
+
+def test_a_worker_that_its_supervisor_starts_four_times_again_then_it_restarts_often() -> None:
+    signs = Signs(2)
+
+    async def joined() -> bytes:
+        async with ClientSession() as session:
+            return await workers.joined_metrics(session, [], signs)
+
+    def silent() -> None:
+        for _ in range(4):
+            signs.restarted(0, "silent")
+
+    firing = ['RestartsOften{job="gatekeeper-supervisor",instance="supervisor"}']
+    said = raised("supervisor", lambda: asyncio.run(joined()), silent, firing)
+    assert not said, said
