@@ -13,6 +13,7 @@ from markupsafe import Markup
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from gatekeeper.report.authorship import PROOFS
+from gatekeeper.report.summary import trend_line
 from gatekeeper.report.tally import foreign
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
@@ -60,6 +61,8 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         "proofs": PROOFS,
         "n": lambda number: "-" if number is None else f"{number:,}",
         "plot": chart.stacked([(one["from"], one["verdicts"]) for one in steps], VERDICTS),
+        "per_cent": lambda share: "-" if share is None else f"{share // 10}.{share % 10} %",
+        "trend": trend_line(report),
         "named": range(0, len(steps), -(-len(steps) // LABELS)),
         "verdicts": VERDICTS,
         "rows": ROWS,

@@ -21,6 +21,7 @@ from gatekeeper.report.desk import Desk
 from gatekeeper.report.evidence import Chains, ProvingLog, Samples
 from gatekeeper.report.period import Period
 from gatekeeper.report.responses import People
+from gatekeeper.report.summary import summary
 from gatekeeper.report.verdicts import Sends
 from gatekeeper.times import instant
 
@@ -110,7 +111,7 @@ class Tally:
         first, last = self.period.days
         desk = self._desk.told()
         desk["acts"] |= self._authorship.told()
-        return {
+        found = {
             "v": 1,
             "group": self._group,
             "from": instant(self.period.since),
@@ -131,6 +132,7 @@ class Tally:
             "token_keys": [one._asdict() for one in token_keys],
             "samples": self._samples.told(self._seal),
         }
+        return found | {"summary": summary(found, wrong=wrong(found))}
 
 
 def wrong(report: Mapping[str, Any]) -> bool:

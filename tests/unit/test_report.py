@@ -24,6 +24,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
 from gatekeeper.report.evidence import Chains, ProvingLog
+from gatekeeper.report.summary import summary
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.report.verdicts import SHOWS, clauses
 from gatekeeper.texts import catalogue
@@ -446,7 +447,7 @@ def test_page_then_both_languages_and_markup_is_escaped(tmp_path: Path) -> None:
     assert "contacting the person" in english
     for html in (japanese, english):
         assert 'style="' not in html
-        assert html.count("<svg") == 1 + 4
+        assert html.count("<svg") == 1 + 4 + (found["summary"]["trend"] is not None)
         ids = set(re.findall(r'<section id="(\w+)"', html))
         assert set(re.findall(r'href="#(\w+)"', html)) <= ids
         assert all(one["inquiry"] in html for one in found["samples"])
@@ -461,9 +462,58 @@ def test_nothing_in_the_period_then_a_page_that_says_so() -> None:
 def test_every_sentence_of_the_report_then_it_is_used() -> None:
     room = Path(page.__file__).parent
     source = "".join(file.read_text("utf-8") for file in (*room.glob("*.py"), *room.glob("templates/*.html")))
-    built = r"refused_|signed_|verdict_|clause_|ask_|item_|time_|latency_|proof_|drawing_|column_(day|month)|recall_"
+    built = (
+        r"todo_|refused_|signed_|verdict_|clause_|ask_|item_|time_|latency_|proof_|drawing_|column_(day|month)|recall_"
+    )
     unused = [key for key in catalogue() if key.startswith("report.") and not re.match(rf"report\.({built})", key)]
     assert [key for key in unused if not re.search(rf"\b{key.partition('.')[2]}\b", source)] == []
+
+
+# -- the first page -----------------------------------------------------------------------------------------------
+
+
+def test_sends_then_the_first_page_has_three_figures_and_what_to_do() -> None:
+    found = told(chains_of(clear_and_blocked()))["summary"]
+    assert (found["cleared_per_mille"], found["late"], found["trend"]) == (333, 0, None)
+    assert [(one["code"], one["count"], one["shows"]) for one in found["todo"]] == [
+        ("no_seal", 0, "seal"),
+        ("open", 1, "review"),
+        ("reason", 1, "reasons"),
+    ]
+
+
+def test_cleared_more_from_day_to_day_then_the_trend_says_so() -> None:
+    report = told(chains_of(clear_and_blocked()))
+    nothing = {"clear": 0, "confirm": 0, "review": 0, "block": 0}
+    for place, (clear, block) in {0: (1, 9), 1: (2, 8), 5: (3, 7), 20: (9, 1)}.items():
+        report["time"]["steps"][place]["verdicts"] = nothing | {"clear": clear, "block": block}
+    report["time"]["steps"][23]["verdicts"] = nothing
+    report["summary"] = summary(report, wrong=False)
+    assert report["summary"]["trend"] == {"before": 150, "after": 600}
+    html = page.document(report, "en")
+    assert "15.0 % on average in the first half of the period, 60.0 % in the second." in html
+    assert '<polyline points="0.0,' in html
+
+
+def test_more_to_do_than_three_then_the_gravest_stand_on_the_first_page() -> None:
+    report = told(chains_of(clear_and_blocked()))
+    foreign = [{"finding": "unsigned", "topic": "audit", "partition": 0, "offset": 3, "count": 2}]
+    report |= {"foreign": foreign, "recalls": [{"cause": "X", "in_time": 1, "late": 4, "undated": 0}]}
+    todo = summary(report, wrong=True)["todo"]
+    assert [(one["code"], one["count"]) for one in todo] == [("changed", 0), ("foreign", 2), ("late", 4)]
+
+
+@pytest.mark.parametrize(("released", "upheld", "told_of"), [(5, 5, True), (4, 0, False), (5, 6, False)])
+def test_a_rule_that_people_overturn_often_then_the_first_page_names_it(
+    released: int, upheld: int, told_of: bool
+) -> None:
+    report = told([])
+    share = released * 1000 // (released + upheld)
+    overturned = [{"code": "AGE_UNCERTAIN", "released": released, "upheld": upheld, "per_mille": share}]
+    report["review"] = {**report["review"], "overturned": overturned}
+    todo = {one["code"]: one["reason"] for one in summary(report, wrong=False)["todo"]}
+    assert ("overturned" in todo) is told_of
+    assert todo.get("overturned") in (None, "AGE_UNCERTAIN")
 
 
 @pytest.mark.parametrize(

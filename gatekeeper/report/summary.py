@@ -1,0 +1,86 @@
+"""The first page of a report, for management: three figures, one trend, and at most three things to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gatekeeper.report import chart
+from schemas.topics import DAY_MS
+
+MOST = 3
+"""Most things to do."""
+OFTEN_PER_MILLE, OFTEN = 500, 5
+"""From this share and number of releases on, a rule is said to be overturned often."""
+
+
+def summary(report: Mapping[str, Any], *, wrong: bool) -> dict[str, Any]:
+    """The report's section `summary`. `report`: all other sections. `wrong`: whether the report shows a change."""
+    sends = report["sends"]
+    return {
+        "cleared_per_mille": _share(sends["verdicts"]["clear"], sends["total"]),
+        "withdrawals_p99_ms": report["withdrawals"]["latency_ms"]["p99"],
+        "late": _late(report),
+        "trend": _trend(_shares(report)),
+        "todo": list(_todo(report, wrong=wrong))[:MOST],
+    }
+
+
+def trend_line(report: Mapping[str, Any]) -> str | None:
+    """The points of a line through the shares that were cleared, as `chart.line` gives them; None without a trend."""
+    return chart.line(_shares(report)) if report["summary"]["trend"] else None
+
+
+def _shares(report: Mapping[str, Any]) -> list[int]:
+    """The share that was cleared, in per mille, for each step with sends."""
+    counted = ((one["verdicts"]["clear"], sum(one["verdicts"].values())) for one in report["time"]["steps"])
+    return [clear * 1000 // of for clear, of in counted if of]
+
+
+def _trend(shares: list[int]) -> dict[str, int] | None:
+    """The mean shares of the first and the last half of the steps; None for less than two steps."""
+    if len(shares) < 2:
+        return None
+    half = len(shares) // 2
+    return {"before": sum(shares[:half]) // half, "after": sum(shares[-half:]) // half}
+
+
+def _todo(report: Mapping[str, Any], *, wrong: bool) -> Iterator[dict[str, Any]]:
+    """Yields the things to do, the most urgent first, each with the section that shows it."""
+    seal, review, asked = report["seal"], report["review"], report["confirmations"]
+    withheld = max(report["reasons"], key=lambda one: one["primary"], default=None)
+    overturned = [one for one in review["overturned"] if one["released"] >= OFTEN]
+    often = max(overturned, key=lambda one: one["per_mille"], default=None)
+    if wrong:
+        yield _thing("changed", "coverage")
+    if report["foreign"]:
+        yield _thing("foreign", "coverage", count=sum(one["count"] for one in report["foreign"]))
+    if late := _late(report):
+        yield _thing("late", "recalls", count=late)
+    if report["signatures"]["acts"] == "unsigned":
+        yield _thing("unsigned", "acts")
+    if seal is None:
+        yield _thing("no_seal", "seal")
+    elif seal["witness_age_ms"] is None or seal["witness_age_ms"] > DAY_MS:
+        yield _thing("no_witness", "seal")
+    if review["open"]:
+        yield _thing("open", "review", count=review["open"])
+    if often and often["per_mille"] >= OFTEN_PER_MILLE:
+        yield _thing("overturned", "review", count=often["released"], reason=often["code"])
+    if withheld and withheld["primary"]:
+        yield _thing("reason", "reasons", count=withheld["primary"], reason=withheld["code"])
+    if asked["silence"] * 2 > asked["asked"]:
+        yield _thing("silence", "confirmations", count=asked["silence"])
+
+
+def _thing(code: str, shows: str, *, count: int = 0, reason: str | None = None) -> dict[str, Any]:
+    return {"code": code, "count": count, "reason": reason, "shows": shows}
+
+
+def _late(report: Mapping[str, Any]) -> int:
+    return sum(one["late"] for one in report["recalls"])
+
+
+def _share(part: int, of: int) -> int | None:
+    """A part of a whole in per mille; None of nothing."""
+    return part * 1000 // of if of else None
