@@ -42,7 +42,7 @@ def test_the_readme_then_it_has_at_most_120_lines() -> None:
 @pytest.mark.parametrize("name", HOW_TO)
 def test_a_how_to_then_it_has_at_most_600_words_and_says_for_whom_it_is(name: str) -> None:
     assert len(PAGES[name].split()) <= 600
-    assert re.match(r"# [^\n]+\n\nFor [a-z]", PAGES[name])
+    assert re.match(r"# [^\n]+\n\n(For [a-z]|対象：)", PAGES[name])
 
 
 def test_commands_then_the_page_has_the_headings_of_the_help() -> None:

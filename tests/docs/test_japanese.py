@@ -1,0 +1,94 @@
+"""Each how-to exists in Japanese and English, and both name the same commands."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.conftest import PAGES
+
+HOW_TO, JAPANESE = "docs/how-to/", "docs/how-to/ja/"
+PAIRS = sorted(name.removeprefix(JAPANESE) for name in PAGES if name.startswith(JAPANESE))
+ENGLISH_ONLY = {
+    **dict.fromkeys(
+        (
+            "back-up-and-restore.md",
+            "change-the-number-of-partitions.md",
+            "end-an-open-transaction.md",
+            "make-keys.md",
+            "resume-a-refused-partition.md",
+            "run-in-kubernetes.md",
+            "run-in-production.md",
+            "run-in-shadow.md",
+            "run-with-docker.md",
+            "run-with-systemd.md",
+            "seal-and-witness.md",
+            "secure-the-broker.md",
+            "settle-a-forged-manifest.md",
+            "sign-in-at-a-provider.md",
+            "upgrade.md",
+            "write-lost-records-again.md",
+        ),
+        "for operators of Kafka, beside English documents of Kafka, systemd and Kubernetes",
+    ),
+    **dict.fromkeys(
+        (
+            "add-a-country.md",
+            "call-over-http.md",
+            "learn-the-results.md",
+            "receive-webhooks.md",
+            "send-from-your-platform.md",
+        ),
+        "for developers, who read the English contract anyway",
+    ),
+}
+"""The pages in English only, with the reason. It never grows: a new page comes in both languages."""
+
+
+def commands(page: str) -> tuple[list[str], set[str]]:
+    """Returns the code blocks of a page without comments, and the calls of `gatekeeper` in its text."""
+    blocks = re.findall(r"^ *```\w*\n(.*?)^ *```", page, re.S | re.M)
+    bare = [re.sub(r" *(?<![\w&])# .*$", "", block, flags=re.M) for block in blocks]
+    rest = re.sub(r"^ *```\w*\n.*?^ *```", "", page, flags=re.S | re.M)
+    return bare, set(re.findall(r"`(gatekeeper [^`]+)`", rest))
+
+
+def test_how_tos_then_each_is_in_both_languages_or_has_a_reason_not_to_be() -> None:
+    english = {name.removeprefix(HOW_TO) for name in PAGES if name.startswith(HOW_TO)} - {
+        f"ja/{name}" for name in PAIRS
+    }
+    assert english == {*PAIRS, *ENGLISH_ONLY}
+    assert not ENGLISH_ONLY.keys() & set(PAIRS)
+    assert len(ENGLISH_ONLY) <= 21
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_how_to_in_both_languages_then_they_name_the_same_commands(name: str) -> None:
+    assert commands(PAGES[JAPANESE + name]) == commands(PAGES[HOW_TO + name])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_how_to_in_both_languages_then_they_have_the_same_parts(name: str) -> None:
+    parts = re.compile(r"^(#+ |\||\d+\. )|!\[", re.M)
+    both = [
+        parts.findall(re.sub(r"^ *```.*?^ *```", "", PAGES[path], flags=re.S | re.M))
+        for path in (JAPANESE + name, HOW_TO + name)
+    ]
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize(
+    "name", sorted({f"docs/manual/ja/{path.rpartition('/')[2]}" for path in PAGES if "/manual/" in path})
+)
+def test_a_page_of_the_manual_then_both_languages_name_the_same_commands(name: str) -> None:
+    japanese, english = commands(PAGES[name]), commands(PAGES[name.replace("/ja/", "/en/")])
+    assert [block.replace("GATEKEEPER_LANG=ja", "GATEKEEPER_LANG=en") for block in japanese[0]] == english[0]
+    assert {call.replace("GATEKEEPER_LANG=ja", "GATEKEEPER_LANG=en") for call in japanese[1]} == english[1]
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if "/ja/" in name])
+def test_a_japanese_page_then_it_is_in_japanese(name: str) -> None:
+    text = re.sub(r"^ *```.*?^ *```|`[^`]*`|\]\([^)]*\)", "", PAGES[name], flags=re.S | re.M)
+    paragraphs = [line for line in text.splitlines() if len(line) > 40]
+    assert [line for line in paragraphs if not re.search(r"[ぁ-んァ-ヶ一-龠]", line)] == []
