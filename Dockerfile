@@ -14,6 +14,9 @@ COPY pyproject.toml setup.py README.md LICENSE ./
 COPY schemas schemas
 COPY gatekeeper gatekeeper
 COPY streams streams
+COPY docs/manual docs/manual
+COPY docs/how-to docs/how-to
+COPY docs/images docs/images
 RUN pip install --no-deps --no-build-isolation . \
     && useradd --create-home --uid 10001 --shell /usr/sbin/nologin gatekeeper
 

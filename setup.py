@@ -5,4 +5,4 @@ from setuptools import find_packages, setup
 WHOLE = "direct_mail_gatekeeper"
 PARTS = find_packages(include=["schemas*", "gatekeeper*", "streams*"])
 
-setup(packages=[f"{WHOLE}.{part}" for part in PARTS], package_dir={WHOLE: "."})
+setup(packages=[f"{WHOLE}.{part}" for part in (*PARTS, "docs")], package_dir={WHOLE: "."})

@@ -40,7 +40,7 @@ from streams.client.signatory import own_key
 if TYPE_CHECKING:
     from gatekeeper.console.identity_provider import Provider
 
-OPEN = ("/signin", "/healthz", "/events")
+OPEN = ("/signin", "/healthz", "/events", "/manual")
 """Paths that need no sign-in and that answer while the model is still being built."""
 EVERYBODY = "console"
 log = structlog.get_logger("console")

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from gatekeeper.console.manual import help_of
 from gatekeeper.console.state import console
 from gatekeeper.review.actions import sentence
 from gatekeeper.texts import Language, catalogue, text
@@ -56,6 +57,7 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
         sign_in=held.signs_in,
         nav=[(one.path, one.name) for one in held.pages if one.path and session and one.shown_to(session)],
         here=request.url.path,
+        help=help_of(request.url.path),
         other_language=f"/{path.lstrip('/')}?{urlencode([*rest, (LANGUAGE, other)])}",
         address=address if request.method == "POST" else None,
         trouble=held.feed.progress.trouble,

@@ -41,6 +41,9 @@ def addresses(site: Site) -> list[str]:
         f"/letters/{item['id']}",
         "/manage/suspend?subject=C1",
         f"/report?from={day(-1)}&to={day(0)}",
+        "/manual",
+        "/manual/print-house",
+        "/manual/how-to/work-in-the-console",
         "/items?colour=red",
         "/nowhere",
     ]

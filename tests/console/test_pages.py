@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from html import unescape
 from pathlib import Path
@@ -31,6 +32,37 @@ def test_a_page_then_it_speaks_both_languages_and_has_no_style_or_script_inside(
     assert " style=" not in answer.text
     assert "<style" not in answer.text
     assert answer.text.count("<script") == answer.text.count('<script type="module" src="/static/console.js">') == 1
+
+
+@pytest.mark.parametrize(
+    ("lang", "help_", "title"), [("ja", "ヘルプ", "審査担当の手引き"), ("en", "Help", "Guide for reviewers")]
+)
+def test_help_in_the_header_then_it_leads_to_the_page_of_the_manual_about_this_one(
+    site: Site, lang: str, help_: str, title: str
+) -> None:
+    client = site.client("reviewer")
+    assert f'<a href="/manual">{help_}</a>' in site.anonymous().get("/signin", params={"lang": lang}).text
+    queue = client.get("/", params={"lang": lang}).text
+    assert f'<a href="/manual/reviewer">{help_}</a>' in queue
+    page = client.get("/manual/reviewer", params={"lang": lang})
+    assert page.status_code == 200
+    assert f'<article class="manual" lang="{lang}">' in page.text
+    assert f">{title}</h1>" in page.text
+    for picture in re.findall(r'src="(/manual/images/[^"]+)"', page.text):
+        image = client.get(picture)
+        assert (image.status_code, image.headers["content-type"]) == (200, "image/png")
+    for part in ("/people", "/report", "/passkeys", "/manage"):
+        wanted = re.search(rf'<a href="([^"]+)">{help_}</a>', client.get(part, params={"lang": lang}).text)
+        assert wanted is not None, part
+        assert client.get(wanted[1]).text.count("<h1") == 1
+
+
+def test_the_manual_then_nobody_need_sign_in_and_an_unknown_page_is_told(site: Site) -> None:
+    anonymous = site.anonymous()
+    assert anonymous.get("/manual").status_code == 200
+    for path in ("/manual/nothing", "/manual/../../pyproject.toml", "/manual/images/..%2fqueue-en.md"):
+        answer = anonymous.get(path)
+        assert (answer.status_code, "Contents of the manual" in answer.text) == (404, False), path
 
 
 def test_a_campaign_then_its_page_says_what_the_records_say(site: Site) -> None:
@@ -66,6 +98,7 @@ def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(si
             assert f'id="{code}"' in page
             assert Words(lang, "Asia/Tokyo", minor_age=load("jp-pmark").home[0].minor_age).meaning(code) in page
             assert law(cites(code), lang) in page
+            assert f'href="/manual/reasons#{code}"' in page
         assert "{" not in page.partition("<main")[2].partition("</main")[0]
 
 

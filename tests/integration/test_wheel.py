@@ -19,6 +19,8 @@ HOUSE = Path(__file__).parents[2]
 PAGE = HOUSE / "docs" / "how-to" / "send-from-your-platform.md"
 PACKAGES = ("schemas", "gatekeeper", "streams")
 WHOLE = "direct_mail_gatekeeper"
+MANUAL = ("docs/manual", "docs/how-to", "docs/images")
+"""Folders of which the console shows the pages and the pictures."""
 DECISION = {
     "gate-decision": json.dumps(
         {
@@ -42,7 +44,7 @@ DECISION = {
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from a copy of the sources."""
     folder = tmp_path_factory.mktemp("sources")
-    for name in PACKAGES:
+    for name in (*PACKAGES, "docs"):
         shutil.copytree(HOUSE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(HOUSE / name, folder)
@@ -52,11 +54,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / done.stdout.splitlines()[-1]
 
 
-def test_a_wheel_then_it_holds_every_file_of_the_packages_below_one_name_and_nothing_else(wheel: Path) -> None:
+def test_a_wheel_then_it_holds_every_file_of_packages_and_manual_below_one_name_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         held = {name for name in opened.namelist() if ".dist-info/" not in name}
     files = (file for name in PACKAGES for file in (HOUSE / name).rglob("*") if file.is_file())
     ours = {str(file.relative_to(HOUSE)) for file in files if "__pycache__" not in file.parts}
+    manual = (file for name in MANUAL for file in (HOUSE / name).rglob("*") if file.suffix in (".md", ".png"))
+    ours |= {str(file.relative_to(HOUSE)) for file in manual}
     assert held == {f"{WHOLE}/{name}" for name in ours}
 
 

@@ -15,6 +15,7 @@ from gatekeeper.console.pages import (
     item,
     live,
     manage,
+    manual,
     overview,
     passkeys,
     people,
@@ -43,4 +44,5 @@ PAGES = (
     Page(people.router, "people", "/people"),
     Page(report.router, "report", "/report", rights=("report",), everywhere=True),
     Page(signin.router),
+    Page(manual.router),
 )
