@@ -26,6 +26,7 @@ HELP: Mapping[str, str] = {
     "items": "how-to/work-in-the-console",
     "bulk": "how-to/work-in-the-console",
     "runs": "how-to/work-in-the-console",
+    "forms": "how-to/correct-a-form",
     "overview": "manager",
     "campaigns": "how-to/hand-off-a-campaign",
     "reasons": "reasons",

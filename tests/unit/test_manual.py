@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from gatekeeper.audit.verify.sentences import SAYS
 from gatekeeper.console import manual
 from gatekeeper.console.manual import DOCS, HELP, anchor, document, help_of, names, picture
 from gatekeeper.console.pages import PAGES
@@ -79,7 +80,8 @@ def test_a_reason_in_the_japanese_manual_then_it_has_the_name_of_the_console() -
 
 @pytest.mark.parametrize(("lang", "quoted"), [("ja", "「([^」]+)」"), ("en", '"([^"\n]+)"')])
 def test_what_the_manual_quotes_then_the_gate_says_it_so(lang: Language, quoted: str) -> None:
-    said = "\n".join(both[lang] for both in catalogue().values()).casefold()
+    verified = [japanese if lang == "ja" else english for _, japanese, english in SAYS.values()]
+    said = "\n".join([*(both[lang] for both in catalogue().values()), *verified]).casefold()
     pages = {file.name: file.read_text("utf-8") for file in sorted((DOCS / "manual" / lang).glob("*.md"))}
     texts = {name: re.sub(r"^ *```.*?^ *```|`[^`\n]*`", "", page, flags=re.S | re.M) for name, page in pages.items()}
     labels = [(name, label) for name, page in texts.items() for label in re.findall(quoted, page)]
