@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from types import MappingProxyType
 from typing import Any, Literal
 
 from kafka import TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     TopicAlreadyExistsError,
-    TopicAuthorizationFailedError,
     UnknownBrokerIdError,
     UnknownTopicOrPartitionError,
     for_code,
@@ -22,10 +20,10 @@ from gatekeeper import interruption
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from schemas.topics import FACT_TOPICS, TOPICS, Topic
-from streams.client import cluster
+from schemas.topics import TOPICS, Topic
+from streams.client import cluster, topic_settings
 from streams.client.broker_access import REQUEST_MS
-from streams.client.restore_mark import OPEN, SETTING, Mark, mark_of
+from streams.client.restore_mark import OPEN, SETTING, mark_of
 
 SHOWN = 2
 """Differences that a refusal spells out, at most."""
@@ -107,7 +105,7 @@ def verify(settings: Settings) -> list[Difference]:
         described = _describe(admin, settings)
         plans = _plans(admin, settings, described)
         present = [plan for plan in plans if plan.name in described]
-        found = _configs(admin, [plan.name for plan in present])
+        found = topic_settings.configs(admin, [plan.name for plan in present])
         drifted = [
             Difference(plan.name, "setting", found[plan.name].get(key, ""), value, key)
             for plan in present
@@ -138,13 +136,7 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
             wanted.setdefault(each.topic, {})[each.setting] = each.expected
     if wanted:
         with cluster.connected(settings) as admin:
-            _alter(admin, settings, wanted)
-
-
-def alter(settings: Settings, topics: Iterable[str], configs: dict[str, str]) -> None:
-    """Sets these settings for topics (registry names), and returns once every broker knows; raises as `repair`."""
-    with cluster.connected(settings) as admin:
-        _alter(admin, settings, {settings.topic(topic): configs for topic in topics})
+            topic_settings.enforce(admin, settings, wanted)
 
 
 def forget(settings: Settings, starts: Mapping[tuple[str, int], int]) -> None:
@@ -167,38 +159,6 @@ def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
                 raise for_code(row["error_code"])(row["name"])
         ids = {row["name"]: str(row["topic_id"]) for row in rows}
         return " ".join((settings.prefix, *(ids[settings.topic(topic)] for topic in topics)))
-
-
-def setting(settings: Settings, topic: str, name: str) -> str:
-    """A setting that is in force for a topic (registry name), in Kafka's spelling.
-
-    Raises UnavailableError (3) without a broker.
-    """
-    with cluster.connected(settings) as admin:
-        return _configs(admin, [settings.topic(topic)])[settings.topic(topic)][name]
-
-
-def mark(settings: Settings) -> Mark | None:
-    """The mark that a restore left on the fact topics, None for an open gate.
-
-    Raises UsageError (2) if a topic is missing or its settings are hidden from us, UnavailableError (3) without broker.
-    """
-    names = [settings.topic(name) for name in FACT_TOPICS]
-    with cluster.connected(settings) as admin:
-        found = _configs(admin, names)
-        for name in names:
-            if SETTING not in found.get(name, {}):
-                _describe(admin, settings)
-                raise TopicAuthorizationFailedError(name)
-        return mark_of(found)
-
-
-def _alter(admin: Any, settings: Settings, wanted: dict[str, dict[str, str]]) -> None:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in wanted.items()]
-    for name, answer in admin.alter_configs(resources)["topic"].items():
-        if answer != "OK":
-            raise UsageError("error.topic_refused", topic=name, detail=answer)
-    cluster.everywhere(settings, admin, lambda asked: _in_force(asked, wanted))
 
 
 def _create(admin: Any, settings: Settings, partitions: Mapping[str, int], configs: Mapping[str, str]) -> Creation:
@@ -250,12 +210,6 @@ def _ready(admin: Any, names: list[str]) -> bool:
     )
 
 
-def _in_force(admin: Any, wanted: dict[str, dict[str, str]]) -> bool:
-    """True if a broker knows these settings, by topic."""
-    found = _configs(admin, list(wanted))
-    return all(configs.items() <= found[name].items() for name, configs in wanted.items())
-
-
 def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> list[_Plan]:
     # a broker that is down still counts, or a worker could not start during the outage of one of three
     brokers = {row["broker_id"] for row in admin.describe_cluster()["brokers"]}
@@ -289,14 +243,6 @@ def _layout_differences(plans: list[_Plan], described: dict[str, list[Any]]) -> 
         if fewest < plan.replication:
             found.append(Difference(plan.name, "replication", str(fewest), str(plan.replication)))
     return found
-
-
-def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
-    if not names:
-        return {}
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    rows = admin.describe_configs(resources, config_filter="all")["topic"]
-    return {name: {key: row["value"] for key, row in rows[name].items()} for name in names}
 
 
 def _accepted(answer: dict[str, Any]) -> list[str]:

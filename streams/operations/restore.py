@@ -23,7 +23,7 @@ from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError,
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.client import admin, group_positions
+from streams.client import admin, group_positions, topic_settings
 from streams.client.admin import Difference
 from streams.client.connection import reached
 from streams.client.group_positions import GroupPosition
@@ -31,17 +31,9 @@ from streams.client.log_image import Frame, frames
 from streams.client.log_rewriter import LogRewriter
 from streams.client.reader import Reader
 from streams.client.restore_mark import OPEN, RESTORING, SETTING, SHUT
-from streams.operations.backup_folder import (
-    Backup,
-    StoredFile,
-    StoredLog,
-    Told,
-    demand_whole,
-    disk,
-    missing,
-    opened,
-    whole,
-)
+from streams.operations.backup_folder import Told, demand_whole, disk, whole
+from streams.operations.backup_keys import missing
+from streams.operations.backup_list import Backup, StoredFile, StoredLog, opened
 
 TIMES = "message.timestamp.type"
 """The setting of a topic by which the broker keeps a record's time, or takes its own."""
@@ -118,7 +110,7 @@ def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda
     _demand_ends(settings, backup)
     admin.forget(settings, {(log.topic, log.partition): log.start for log in backup.logs if log.start})
     group_positions.commit(settings, (GroupPosition(**one.model_dump()) for one in backup.positions))
-    admin.alter(settings, TOPICS, {TIMES: "LogAppendTime", SETTING: SHUT})
+    topic_settings.alter(settings, TOPICS, {TIMES: "LogAppendTime", SETTING: SHUT})
     if not shut:
         open_gate(settings, folder)
     gone = missing(backup, Keys(settings.key_folder))
@@ -141,7 +133,7 @@ def open_gate(settings: Settings, folder: Path) -> Backup:
         if ends.get((name, number), 0) < end:
             where = {"topic": settings.topic(name), "partition": number, "offset": ends.get((name, number), 0)}
             raise IncompleteError("error.restore_short", folder=folder, wanted=end, **where)
-    admin.alter(settings, TOPICS, {SETTING: OPEN})
+    topic_settings.alter(settings, TOPICS, {SETTING: OPEN})
     return backup
 
 
@@ -151,7 +143,7 @@ def _prepare(settings: Settings, backup: Backup) -> None:
     _demand_empty(settings, {name: n for name, n in numbers.items() if settings.topic(name) not in absent})
     admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS}, configs=BEGUN)
     _demand_empty(settings, numbers)
-    admin.alter(settings, TOPICS, BEGUN)  # of topics that were there, empty
+    topic_settings.alter(settings, TOPICS, BEGUN)  # of topics that were there, empty
 
 
 def _demand_empty(settings: Settings, numbers: Mapping[str, int]) -> None:

@@ -16,7 +16,7 @@ from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS
-from streams.client import admin
+from streams.client import topic_settings
 from streams.client.restore_mark import Mark
 from streams.client.shared_round import SharedRound
 from streams.serving.decision_feed import DecisionFeed
@@ -60,7 +60,7 @@ class LiveState:
         self.results = ResultFeed(settings, clients)
         self.writer = Writer(settings, clients)
         self._undecided = SharedRound(self._waiting)
-        self._mark = SharedRound(lambda: asyncio.to_thread(admin.mark, settings))
+        self._mark = SharedRound(lambda: asyncio.to_thread(topic_settings.mark, settings))
         self._open = False
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:

@@ -30,7 +30,7 @@ from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings
 from gatekeeper.tables import SPOILT
 from schemas.codec import canonical
-from streams.client import admin
+from streams.client import admin, topic_settings
 
 log = structlog.get_logger(__name__)
 
@@ -251,7 +251,7 @@ class KeptLedgers:
             "key": blake2b(key, digest_size=16).hexdigest(),
         }
         # Kafka forgets a deletion after that time, and the copy would revive the entry
-        keep_ms = int(admin.setting(settings, "ledger", "delete.retention.ms")) // 2
+        keep_ms = int(topic_settings.setting(settings, "ledger", "delete.retention.ms")) // 2
         return cls(Path(settings.data) / "ledger", identity=canonical(said), key=key, keep_ms=keep_ms, faults=faults)
 
     def of_partition(self, number: int) -> KeptLedger:

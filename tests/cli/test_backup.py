@@ -23,7 +23,7 @@ from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.client import admin, group_positions
+from streams.client import admin, group_positions, topic_settings
 from streams.client.group_positions import GroupPosition
 from streams.client.log_image import Frame, ImageWriter, frames
 from streams.client.log_rewriter import FILLER, LogRewriter
@@ -32,7 +32,8 @@ from streams.client.record_batch import Stored
 from streams.kafka.broker import Broker
 from streams.operations import restore
 from streams.operations.backup_cut import BackupCut
-from streams.operations.backup_folder import Backup, Told
+from streams.operations.backup_folder import Told
+from streams.operations.backup_list import Backup
 from streams.operations.restore import TIMES
 from tests.cli.conftest import Run, System
 from tests.support import forked
@@ -295,7 +296,7 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     deleted(system.settings)
     interrupted(run, monkeypatch)
     assert {name for (name, _), (_, records) in logs(system.settings).items() if records} == {"reference"}
-    assert {admin.setting(system.settings, name, TIMES) for name in TOPICS} == {"CreateTime"}
+    assert {topic_settings.setting(system.settings, name, TIMES) for name in TOPICS} == {"CreateTime"}
     for words in (("topics", "create", "--repair"), ("restore", "saved", "--open")):
         assert "half restored" in run(*words).says(2)
     served = forked.run("serve", "--port", "0", env={**os.environ, "GATEKEEPER_LANG": "en"})
@@ -323,7 +324,7 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
 
 def test_a_gap_of_many_offsets_then_the_next_record_stands_where_it_stood(system: System) -> None:
     name = system.settings.topic("audit")
-    admin.alter(system.settings, ["audit"], {TIMES: "CreateTime"})
+    topic_settings.alter(system.settings, ["audit"], {TIMES: "CreateTime"})
     file, gap = io.BytesIO(), 2 * FILLER + 7
     writer = ImageWriter(file, "zstd", gapless=False)
     for offset in (0, gap, gap + 1):

@@ -32,7 +32,7 @@ from gatekeeper.webhooks import outbox_file
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Topic
 from schemas.values import Channel, MessageClass
-from streams.operations import backup_folder, checkup
+from streams.operations import backup_list, checkup
 from streams.worker import kept_facts, kept_ledger
 from tests.docs.conftest import PAGES
 from tests.support import events_page
@@ -135,7 +135,7 @@ def test_forms_on_disks_then_the_page_has_their_numbers(table: Table) -> None:
     assert told["facts on the disk", "GATEKEEPER_DATA"] == str(kept_facts.FORMAT)
     assert told["ledger on the disk", "GATEKEEPER_DATA"] == str(kept_ledger.FORMAT)
     assert told["outbox of webhooks", "GATEKEEPER_WEBHOOKS_DATA"] == outbox_file._VERSION
-    assert told["backup", "backup.json"] == f"v {backup_folder.FORM}"
+    assert told["backup", "backup.json"] == f"v {backup_list.FORM}"
 
 
 def test_headers_then_the_models_of_the_contract_have_each(house: Path) -> None:

@@ -13,20 +13,9 @@ from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
 from gatekeeper.times import instant
 from streams.operations import backup
-from streams.operations.backup_folder import (
-    LIST,
-    NOTE,
-    Backup,
-    StoredFile,
-    StoredLog,
-    copied,
-    demand_whole,
-    growing,
-    missing,
-    named,
-    opened,
-    seal,
-)
+from streams.operations.backup_folder import copied, demand_whole, growing
+from streams.operations.backup_keys import missing, named
+from streams.operations.backup_list import LIST, NOTE, Backup, StoredFile, StoredLog, opened, seal
 
 AT = "2026-11-28T00:00:00.000Z"
 
