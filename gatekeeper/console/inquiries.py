@@ -22,6 +22,7 @@ from gatekeeper.audit.records.record import read_record
 from gatekeeper.console import recipients, record_places, registry
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.letters.answer import Answer, answer
 from gatekeeper.texts import Language
 from gatekeeper.times import clock
 from schemas.codec import Unreadable, decode
@@ -37,7 +38,7 @@ class PieceHistory:
 
     `evidence`: the record that cleared the piece, whose code is printed on it; else the first record with facts.
     `at`: the first record's instant. `sender`: the controller's entry in `reference`. `cleared`: the piece was
-    cleared at some time.
+    cleared at some time. `answer`: the letter to the customer.
     """
 
     chapters: list[Chapter]
@@ -47,6 +48,7 @@ class PieceHistory:
     controller: str | None
     sender: dict[str, Any]
     cleared: bool
+    answer: Answer
 
     @property
     def first(self) -> Chapter:
@@ -102,14 +104,21 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
         chapters = explained.chapters()
         with_facts = [pair for pair in zip(piece, chapters, strict=True) if pair[1].facts]
         cleared = [pair for pair in with_facts if pair[0].record["verdict"] == "clear"]
-        _, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]
+        basis, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]
         first = piece[0].record
         sender = next((one for one in senders if one["id"] == first["controller"]), {})
-        found.append(
-            PieceHistory(
-                chapters, evidence, first["at"], first["campaign"], first["controller"], sender, cleared=bool(cleared)
-            )
+        letter = answer(
+            basis.record,
+            evidence.code,
+            sender,
+            names,
+            cleared=bool(cleared),
+            lang=lang,
+            zone=zone,
+            today=times.today(held.now() * 1000, zone),
         )
+        scope = first["at"], first["campaign"], first["controller"]
+        found.append(PieceHistory(chapters, evidence, *scope, sender, bool(cleared), letter))
     return sorted(found, key=attrgetter("at")), len(places) - len(told)
 
 

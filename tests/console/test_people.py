@@ -84,6 +84,15 @@ def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_not
     for said in (name, code, "Data acquired", "Consent", "Letter decided"):
         assert said in person.text, said
     assert [one for one in PRIVATE if one in page.text + person.text] == []
+    (paper,) = re.findall(r'href="(/letters/[A-Z2-7]{26}/paper)"', page.text)
+    letter = client.get(f"{paper}?lang=ja")
+    assert letter.status_code == 200
+    for said in ("拝啓", "　様", code, "みどり小売株式会社", "ポイントカード申込書により取得いたしました"):
+        assert said in letter.text, said
+    hidden = (name, f"form-{name}", "jp-pmark", "obligation", paper.split("/")[2], *PRIVATE)
+    assert [one for one in hidden if one in letter.text] == []
+    assert client.get("/letter.css").headers["content-type"].startswith("text/css")
+    japanese = client.get(f"/letters/{code}?lang=ja").text
     japanese = client.get(f"/letters/{code}?lang=ja").text
     assert "お客様の個人情報の取得元" in japanese
     assert "ポイントカード申込書" in japanese

@@ -37,7 +37,7 @@ PEOPLE = {
 MINE, SAME_COMPANY, OTHER = "spring-1", "autumn-1", "spring-2"
 """Campaigns: the one that is theirs, another of the same controller C1, and one of the controller C2."""
 OPEN = {
-    *("/signin", "/signin/provider", "/signin/back", "/signout", "/reasons", "/report.css"),
+    *("/signin", "/signin/provider", "/signin/back", "/signout", "/reasons", "/report.css", "/letter.css"),
     *("/passkeys", "/sign/{name}"),
 }
 """Routes that show and do nothing of any controller or campaign, or nothing but of the person who began it."""
@@ -59,7 +59,7 @@ GET = (
 )
 POST = ("/items/{id_}/acts", "/bulk", "/people", "/people/{recipient}/stop", "/manage/{kind}", "/records")
 TRIED = {*(("GET", route) for route in GET), *(("POST", route) for route in POST)}
-"""Method and route of each request of these tests; /letters/{code} needs Kafka, in tests/console/test_people.py."""
+"""Method and route of each request of these tests; letters need Kafka, in tests/console/test_people.py."""
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +277,9 @@ def test_every_route_of_a_page_is_among_those_tried() -> None:
         for method in route.methods
         if route.path not in OPEN
     }
-    assert routes == {*TRIED, ("GET", "/letters/{code}")}, "add a test, then the route to TRIED"
+    assert routes == {*TRIED, ("GET", "/letters/{code}"), ("GET", "/letters/{code}/paper")}, (
+        "add a test, then the route to TRIED"
+    )
 
 
 IDS = st.sampled_from(["C1", "C2", "", "spring-1", "spring", "a*b"])

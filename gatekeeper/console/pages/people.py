@@ -6,7 +6,7 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.explanation.trail_search import SearchTerm
@@ -18,6 +18,7 @@ from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
+from gatekeeper.letters.paper import css, written
 from gatekeeper.texts import text
 from schemas.values import RecipientId
 from streams.client.reader import Reader
@@ -63,20 +64,12 @@ def sought(request: Request, session: Looking, form: Form) -> Response:
 
 @router.get("/letters/{code}")
 def letter(request: Request, session: Looking, code: str) -> Response:
-    """The explanation of a letter's decision, or a choice when one code matches several letters."""
-    held, lang = console(request), language(request)
+    """The colleague's page on a letter's decision, or a choice when one code matches several letters."""
+    held = console(request)
+    mine, gone, dids = _mine(request, session, code)
     with held.model.read() as db:
-        dids = index.beginning(db, _start(code))
         recipient, erased = index.whose(db, [one.did for one in index.piece(db, dids)])
         cursor = held.model.cursor()
-    if not dids:
-        raise Denied("page.letter_unknown", 404)
-    with Reader(held.settings) as reader:
-        found, gone = inquiries.letters(held, reader, dids, lang)
-    mine = [one for one in found if session.access.covers("see", one.controller, one.campaign)]
-    whole = session.may_everywhere("see")
-    if not mine:
-        raise Denied("page.letter_expired" if whole else "page.letter_unknown", 404)
     if len(mine) > 1:
         return page(request, "letters", letters=mine, cursor=cursor)
     return page(
@@ -84,13 +77,47 @@ def letter(request: Request, session: Looking, code: str) -> Response:
         "letter",
         letter=mine[0],
         gone=gone,
-        recipient=recipient if whole else None,
+        recipient=recipient if session.may_everywhere("see") else None,
         erased=erased,
         now=held.now(),
         typed={"reason": "", "evidence": ""},
         wrong=None,
         cursor=cursor,
     )
+
+
+@router.get("/letters/{code}/paper")
+def on_paper(request: Request, session: Looking, code: str) -> Response:
+    """The letter that answers the customer, on paper; a choice when one code matches several letters."""
+    mine, _, _ = _mine(request, session, code)
+    if len(mine) > 1:
+        return page(request, "letters", letters=mine)
+    return HTMLResponse(written(mine[0].answer, whole=False, fonts="/static/font.css"))
+
+
+@router.get("/letter.css")
+def style() -> Response:
+    """The style sheet of letters."""
+    return Response(css(), media_type="text/css")
+
+
+def _mine(request: Request, session: Session, code: str) -> tuple[list[inquiries.PieceHistory], int, list[str]]:
+    """The pieces with a code that the user may see.
+
+    The other values are the number of records that are no longer kept, and the decision ids.
+    Raises Denied (404) without any.
+    """
+    held = console(request)
+    with held.model.read() as db:
+        dids = index.beginning(db, _start(code))
+    if not dids:
+        raise Denied("page.letter_unknown", 404)
+    with Reader(held.settings) as reader:
+        found, gone = inquiries.letters(held, reader, dids, language(request))
+    mine = [one for one in found if session.access.covers("see", one.controller, one.campaign)]
+    if not mine:
+        raise Denied("page.letter_expired" if session.may_everywhere("see") else "page.letter_unknown", 404)
+    return mine, gone, dids
 
 
 @router.get("/people/{recipient}")

@@ -1,0 +1,146 @@
+"""The answer to "why did I get this letter?", in the words of a letter to the person.
+
+The words come from the audit record and from the sender's own record of `reference`. Ids, hashes and duties of the
+sender are left out. Nobody's name or address is known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gatekeeper.texts import Language, catalogue, text
+from gatekeeper.times import clock
+
+GIVEN = ("Given", "RenewedGiven")
+"""States of a consent that are a yes."""
+ITEMS = ("department", "manager", "contact", "window")
+"""Items of the letterhead, from `notice_items` of the sender."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A letter. `sender`: the name of the controller. `items`: its ITEMS, without those that `lacking` names.
+
+    `code`: the inquiry code. `greeting`, `paragraph`: the text. `sources`, `consents`: one sentence for each.
+    """
+
+    lang: Language
+    day: str
+    code: str
+    sender: str | None
+    items: Mapping[str, str]
+    lacking: tuple[str, ...]
+    paragraph: str
+    sources: tuple[str, ...]
+    consents: tuple[str, ...]
+
+
+def answer(
+    record: Mapping[str, Any],
+    code: str,
+    sender: Mapping[str, Any],
+    names: Mapping[str, str],
+    *,
+    cleared: bool,
+    lang: Language,
+    zone: str,
+    today: date,
+) -> Answer:
+    """The letter about a piece.
+
+    `record`: the audit record that cleared or withheld it. `code`: its inquiry code. `sender`: the record of its
+    controller, empty if there is none. `names`: of records of `reference` by kind/id, and of purposes.
+    """
+    tell = _Words(record, names, lang, zone)
+    items = {name: said for name in ITEMS if (said := (sender.get("notice_items") or {}).get(name))}
+    lacking = (*(() if sender.get("name") else ("name",)), *(name for name in ITEMS if name not in items))
+    return Answer(
+        lang=lang,
+        day=tell.day(today.isoformat()),
+        code=code,
+        sender=sender.get("name"),
+        items=items,
+        lacking=lacking,
+        paragraph=tell.paragraph(cleared),
+        sources=tell.sources(),
+        consents=tell.consents() if cleared else (),
+    )
+
+
+class _Words:
+    def __init__(self, record: Mapping[str, Any], names: Mapping[str, str], lang: Language, zone: str) -> None:
+        self._record, self._names, self._lang, self._zone = record, names, lang, zone
+        self._facts = record["facts"] or {"sources": (), "consents": ()}
+
+    def day(self, written: str | None) -> str:
+        """A day in words, from a day, a month or an instant; '' for none."""
+        parts = clock(written, self._zone)[:10].split("-") if written else []
+        names = dict(zip(("year", "month", "day"), map(int, parts), strict=False))
+        return self._say(f"date_{len(parts)}", **names) if parts else ""
+
+    def paragraph(self, cleared: bool) -> str:
+        """The paragraph: the piece, the day of its decision, and its purpose."""
+        record, class_ = self._record, self._record["message_class"]
+        marketing = class_ in ("marketing", "confirmation", None)
+        agreed = "agreed" if self.consents() else "cleared"
+        key = "withheld" if not cleared else agreed if marketing else "owed"
+        said = {"channel": self._word("channel", record["channel"]), "day": self.day(record["at"])}
+        return self._say(key, **said, purpose=self._purpose(record["purpose"]), class_=self._word("class", class_))
+
+    def sources(self) -> tuple[str, ...]:
+        """A sentence on the source on which the decision rests, else on each source."""
+        basis = [one for one in self._facts["sources"] if one["source_id"] == self._record["basis"]]
+        told = [self._source(one) for one in basis or self._facts["sources"]]
+        return tuple(dict.fromkeys(told)) or (self._say("source_none"),)
+
+    def consents(self) -> tuple[str, ...]:
+        """The newest consent to the sender for the purpose, else the newest of all."""
+        given = [one for one in self._facts["consents"] if one["state"] in GIVEN]
+        own = [
+            one
+            for one in given
+            if (one.get("controller_id") or "*") in ("*", self._record["controller"])
+            and (one.get("purpose") or "*") in ("*", self._record["purpose"])
+        ]
+        newest = sorted(own or given, key=lambda one: str(one.get("event_time") or one["recorded_at"]))[-1:]
+        return tuple(map(self._consent, newest))
+
+    def _source(self, one: Mapping[str, Any]) -> str:
+        named = {
+            "by": self._name("controller", one["collected_by"]),
+            "from": self._name("controller", one.get("provided_by")),
+        }
+        extra = {"list": self._name("batch", one.get("batch_id")), "form": self._name("notice", one.get("notice_id"))}
+        more = [self._say(f"source_{name}", name=said) for name, said in {**named, **extra}.items() if said]
+        day = self.day(one.get("acquired_at"))
+        said = self._say("source" if day else "source_undated", day=day, method=self._word("method", one["method"]))
+        return said + (self._say("more", more=self._say("between").join(more)) if more else "")
+
+    def _consent(self, one: Mapping[str, Any]) -> str:
+        by = f"letter.by_{one['expressed_by']}"
+        method = f"explanation.method_{one['method']}"
+        form = self._name("notice", one.get("notice_id"))
+        return self._say(
+            "consent",
+            day=self.day(one.get("event_time") or one["recorded_at"]),
+            by=text(by if by in catalogue() else "letter.by_subject", self._lang),
+            purpose=self._purpose(one.get("purpose") or "*"),
+            how=form or (text(method, self._lang) if method in catalogue() else self._say("how")),
+        )
+
+    def _purpose(self, code: str | None) -> str:
+        known = self._names.get(f"purpose/{code}") or self._names.get(f"purpose/{self._record['controller']}/{code}")
+        return known or self._say("purpose")
+
+    def _name(self, kind: str, id_: str | None) -> str | None:
+        return self._names.get(f"{kind}/{id_}")
+
+    def _word(self, kind: str, code: str | None) -> str:
+        key = f"word.{kind}.{code}"
+        return text(key, self._lang) if key in catalogue() else self._say(f"{kind}_unknown")
+
+    def _say(self, key: str, **values: Any) -> str:
+        return text(f"letter.{key}", self._lang, **values)
