@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
 from typing import Literal
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.mac import fingerprint
 from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey, read_signing_key, secret_text
 
 SIGNERS = ("worker", "log", "witness", "backup")
@@ -52,11 +52,6 @@ def public_text(path: Path) -> str:
     if not 0 < len(content) <= PUBLIC_BYTES:
         raise ValueError("not the file of a key")
     return content.decode("ascii").strip()
-
-
-def fingerprint(secret: bytes, role: str = "master") -> str:
-    """16 hex digits that identify a random key of this role and reveal nothing about it."""
-    return sha256(f"gate/{role}/1\0".encode() + secret).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from schemas.values import Code, Digest, Id, Instant, Model
 _Codes = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._\-]+(,[A-Za-z0-9._\-]+)*)?$")]
 _Place = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[0-9]+/[0-9]+$")]
 _Arrival = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}(;last)?$")]
+_TokenKeys = Annotated[
+    str, StringConstraints(pattern=r"^t[0-9k]{1,12}=[0-9a-f]{16}(,t[0-9k]{1,12}=[0-9a-f]{16}){0,15}$")
+]
 _TRACE = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 _Named = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[1-9][0-9]*$")]
 
@@ -33,6 +36,7 @@ class FactHeaders(Model):
 
     `gate-arrived`: on a copied fact, its first arrival in milliseconds, with `;last` on the last one of a partition.
     `gate-caller`: the program that stated the fact over HTTP, as the service recognised it. It decides nothing.
+    `gate-token-key`: the fingerprints of the keys that made its tokens, by name. One that no worker holds is lacking.
     `gate-signature`: on the correction of an erasure, a manager's signature.
     """
 
@@ -40,6 +44,7 @@ class FactHeaders(Model):
     __pydantic_extra__: dict[str, str]
 
     caller: Annotated[Id | None, Field(alias="gate-caller")] = None
+    token_key: Annotated[_TokenKeys | None, Field(alias="gate-token-key")] = None
     arrived: Annotated[_Arrival | None, Field(alias="gate-arrived")] = None
     signature: Annotated[Json[ActSignature] | None, Field(alias="gate-signature")] = None
 

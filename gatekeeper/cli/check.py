@@ -88,6 +88,7 @@ def command(
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
         store = FactStore("" if paths else settings.group)
+        store.token_keys.ours = tokens.prints if tokens is not None else {}
         ledger = Ledger()
         unread_facts = (
             _from_files(paths, store, at=at, zone=known.home[0].timezone)

@@ -21,6 +21,7 @@ from gatekeeper.confirmation.answers import Questions, read_file
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.token_keys import named_by
 from gatekeeper.ledger.entries import asked
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
 from gatekeeper.office.files import reading
@@ -29,7 +30,7 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.events import Consent, PersonEvent
-from schemas.record import Record
+from schemas.record import Headers, Record
 from schemas.topics import FACT_TOPICS
 from streams.client.publisher import FromLine, Publisher
 from streams.client.reader import Reader
@@ -170,6 +171,7 @@ class _List:
         self.encoding: Encoding = "utf-8" if is_json else form.encoding if encoding == "auto" else encoding
         self.date = _date(list_date) if list_date else changed.isoformat(timespec="seconds")
         self._lines = form.lines
+        self._headers: Headers = ()
         if is_json and map_file:
             raise UsageError("error.map_needless", file=file)
         self._outcomes = json_events(handle, topic=topic, from_line=from_line) if is_json else self._csv(map_file)
@@ -194,7 +196,7 @@ class _List:
             with Publisher(self._settings, self._topic) as publisher, progress_bar() as bar:
                 task = bar.add_task(text("cli.import_reading"), total=self._lines)
                 try:
-                    for window in publisher.write_lines(chain(first, records)):
+                    for window in publisher.write_lines(chain(first, records), headers=self._headers):
                         done, line = done + window.acknowledged, window.next_line
                         if not window.whole:
                             raise UnavailableError("error.import_stopped", done=done, line=line, date=self.date)
@@ -213,6 +215,7 @@ class _List:
             tokens = open_tokens(keys.tokens()) if columns.makes_tokens else None
             if columns.makes_tokens and tokens is None:
                 raise UsageError("error.token_key_unset")
+            self._headers = named_by(tokens.prints) if tokens is not None else ()
         with reading(self._file):
             return events(
                 self._handle,

@@ -15,7 +15,7 @@ from gatekeeper.identity.others import addressed, further, hosts
 from gatekeeper.identity.pieces import Piece, accounted, pieces_of
 from gatekeeper.identity.postal import Postal, normalise_postal, postal, postal_of
 from gatekeeper.identity.spelled import Spelled
-from gatekeeper.mac import KEY_BYTES, begun, ended
+from gatekeeper.mac import KEY_BYTES, begun, ended, fingerprint
 from schemas.audit import Printing
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN
@@ -199,7 +199,9 @@ class Tokens:
     """
 
     def __init__(self, keys: Mapping[int, bytes], *, size: int = SPELLINGS) -> None:
-        self.keys = frozenset(map(_named, keys))
+        self.prints = {_named(number): fingerprint(key, "token") for number, key in keys.items()}
+        """The fingerprint of each key, by its name as in `key_of`."""
+        self.keys = frozenset(self.prints)
         """The keys, each as in `key_of`."""
 
         def read(written: Written) -> Spelling:

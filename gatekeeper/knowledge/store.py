@@ -12,6 +12,7 @@ from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
 from gatekeeper.knowledge.read_wide import NamedByRefusals
+from gatekeeper.knowledge.token_keys import prints_of
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
@@ -71,7 +72,8 @@ class FactStore(KnownFacts):
     def apply(self, record: Record) -> str | None:
         """Applies one record. The result is None, or the fault of an unreadable record. Never raises.
 
-        `record`: its topic is the registry name, and its timestamp is its arrival. Of headers only signatures count.
+        `record`: its topic is the registry name, and its timestamp is its arrival. Of headers only signatures and token
+        keys count.
         An unreadable record withholds the people whom it names until a resolution names it. A batch with unreadable
         keys withholds everybody; it is one fault, at its first offset.
         """
@@ -138,9 +140,10 @@ class FactStore(KnownFacts):
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
             self.mentions.put(model.recipient_id, model, tokens, before)
         elif topic == "suppressions" and tokens:
+            prints = prints_of(record)
             for token in tokens:
                 if self._suppressed.add(token, line, model.suppression_id):
-                    self.token_keys.stopped(model.suppression_id, token.token)
+                    self.token_keys.stopped(model.suppression_id, token.token, prints)
             return [token.token for token in tokens]
         else:
             before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])

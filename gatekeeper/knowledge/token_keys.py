@@ -2,6 +2,9 @@
 
 So a fact under another key than the printed address may be about it. A fact that is known under a later key too no
 longer needs its earlier key.
+
+A machine that imports may hold another key under the same number. So an import names its keys' fingerprints in a
+header. A token under such a key counts as one of a key that is lacking.
 """
 
 from __future__ import annotations
@@ -15,11 +18,18 @@ from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH
 from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.identity import Identified, key_of
 from gatekeeper.tables import SPOILT, Table
+from schemas.codec import Unreadable
 from schemas.events import Send
 from schemas.events.sends import ADDRESSED
+from schemas.record import Record
 
 Counts = tuple[tuple[str, int], ...]
 """Numbers of tokens by key, in the order of keys."""
+HEADER = "gate-token-key"
+"""The fingerprints of the keys that made a record's tokens, as `t1=FINGERPRINT,t1k2=FINGERPRINT`."""
+_HEADER = re.compile(r"t[0-9k]{1,12}=[0-9a-f]{16}(,t[0-9k]{1,12}=[0-9a-f]{16}){0,15}")
+_MARK = "x"
+"""Between a key's name and its fingerprint, in the name under which tokens of a record with that header count."""
 _ASKED = 256  # combinations of keys whose faults are kept: a gate has few keys, and a send may name any
 _NUMBERS = re.compile(r"t(\d+)(?:k(\d+))?")
 _GIVEN = re.compile(rb"(?m)^t([^ _]+)_[^ ]+ ([^ ]+ ([^ ]+)) %d (.*)$" % CERTAIN)
@@ -65,6 +75,8 @@ class TokenKeys:
     """
 
     def __init__(self, stops: Table) -> None:
+        self.ours: Mapping[str, str] = {}
+        """The fingerprints of the keys that this process holds, by name; without them each name is believed."""
         self._stops = stops
         self.alike, self.sources = Counter[Counts](), Counter[str]()
         self._lacking: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[str]] = {}  # by keys
@@ -74,11 +86,11 @@ class TokenKeys:
         self.alike.update(alike)
         self.sources.update(sources)
 
-    def stopped(self, suppression_id: str, token: str) -> None:
-        """Takes in a token of a suppression that was not known for it."""
+    def stopped(self, suppression_id: str, token: str, prints: Mapping[str, str]) -> None:
+        """Takes in a token of a suppression that was not known for it. `prints`: as `prints_of` gives them."""
         before = _read(self._stops.get(suppression_id))
-        counts = Counter(dict(before))
-        counts[key_of(token)] += 1
+        counts, key = Counter(dict(before)), key_of(token)
+        counts[f"{key}{_MARK}{prints[key]}" if key in prints else key] += 1
         after = tuple(sorted(counts.items(), key=lambda item: _order(item[0])))
         self.alike[before] -= 1
         self.alike[after] += 1
@@ -104,9 +116,9 @@ class TokenKeys:
             return self._lacking[asked]
         found = set[str]()
         for keys in asked:
-            for tokens in self.alike if keys is not None else ():
-                most = max((n for key, n in tokens if key in (keys or ())), default=0)
-                found.update(key for key, n in tokens if key not in (keys or ()) and n > most)
+            for tokens in map(self._told, self.alike) if keys is not None else ():
+                most = max((n for key, n in tokens.items() if key in (keys or ())), default=0)
+                found.update(key for key, n in tokens.items() if key not in (keys or ()) and n > most)
         faults = [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in sorted(found, key=_order)]
         if len(self._lacking) < _ASKED:
             self._lacking[asked] = faults
@@ -116,9 +128,30 @@ class TokenKeys:
         """The number of suppressions and sources that hang on each key, in the order of keys."""
         stops = Counter[str]()
         for tokens, count in self.alike.items():
-            stops.update(dict.fromkeys(_needed(dict(tokens)), count))
+            stops.update(dict.fromkeys(_needed(self._told(tokens)), count))
         keys = {key for key in (*stops, *self.sources) if stops[key] or self.sources[key]}
         return [KeyUse(key, stops[key], self.sources[key]) for key in sorted(keys, key=_order)]
+
+    def _told(self, tokens: Counts) -> Counter[str]:
+        """The numbers by names of keys; another key than ours of the same name keeps its fingerprint in its name."""
+        found = Counter[str]()
+        for key, n in tokens:
+            name, _, mark = key.partition(_MARK)
+            found[key if mark and self.ours.get(name, mark) != mark else name] += n
+        return found
+
+
+def prints_of(record: Record) -> Mapping[str, str]:
+    """The fingerprints of the keys behind a record's tokens, {} without them; raises Unreadable for another text."""
+    said = record.header(HEADER)
+    if said and not _HEADER.fullmatch(said):
+        raise Unreadable("header_invalid", HEADER)
+    return dict(one.split("=") for one in said.split(",")) if said else {}
+
+
+def named_by(prints: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
+    """The header for records whose tokens these keys made."""
+    return ((HEADER, ",".join(f"{name}={mark}" for name, mark in sorted(prints.items())).encode()),)
 
 
 def _read(counts: bytes | None) -> Counts:

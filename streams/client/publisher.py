@@ -16,6 +16,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError
 from gatekeeper.settings import Settings
+from schemas.record import Headers
 from streams.client import signatory as signatories
 from streams.client.broker_access import REQUEST_MS, connection, forbidden, reaching
 from streams.client.outgoing import Outgoing
@@ -78,15 +79,20 @@ class Publisher:
         _close(self._producer)
 
     def write(
-        self, records: Sequence[tuple[bytes | None, bytes]], partitions: Sequence[int] | None = None
+        self,
+        records: Sequence[tuple[bytes | None, bytes]],
+        partitions: Sequence[int] | None = None,
+        *,
+        headers: Headers = (),
     ) -> list[RecordMetadata | None]:
         """Writes records (key, value) and waits for the answers. The result has each place, None without an answer.
 
-        `partitions`: the partition of each record, whatever its key. A record without an answer may have been written.
+        `partitions`: the partition of each record, whatever its key. `headers`: of each record. A record without an
+        answer may have been written.
         Raises UsageError (2) if the user may not write there, and nothing was written.
         """
         pairs = zip(records, partitions or repeat(None, len(records)), strict=True)
-        return self.send([Outgoing(self._topic, key, value, partition) for (key, value), partition in pairs])
+        return self.send([Outgoing(self._topic, key, value, partition, headers) for (key, value), partition in pairs])
 
     def send(self, outgoing: Sequence[Outgoing]) -> list[RecordMetadata | None]:
         """Writes records of this topic, with their headers; else as `write`."""
@@ -101,10 +107,13 @@ class Publisher:
             raise lacking
         return places + [None] * (len(outgoing) - len(places))
 
-    def write_lines(self, records: Iterable[FromLine]) -> Iterator[Window]:
-        """Writes the records of a file, window by window, and yields each result; ends after one that is not whole."""
+    def write_lines(self, records: Iterable[FromLine], *, headers: Headers = ()) -> Iterator[Window]:
+        """Writes the records of a file, window by window, and yields each result; ends after one that is not whole.
+
+        `headers`: of each record.
+        """
         for window in _windows(records):
-            places = self.write([(key, value) for _, key, value in window])
+            places = self.write([(key, value) for _, key, value in window], headers=headers)
             whole = None not in places
             line = window[-1][0] + 1 if whole else window[places.index(None)][0]
             yield Window(sum(place is not None for place in places), line, whole)

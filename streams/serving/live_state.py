@@ -55,6 +55,7 @@ class LiveState:
         self.clock, clients = Clock(), Clients(settings)
         store = None if kept else FactStore(settings.group)
         self.facts = Followers(settings, store, clients, self.clock, kept, measured)
+        self.facts.hold(tokens.prints)
         self.ledger = LedgerCopy(settings, clients)
         self.decisions = DecisionFeed(settings, clients)
         self.results = ResultFeed(settings, clients)

@@ -17,8 +17,9 @@ from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import RestartError, UsageError
 from gatekeeper.identity import open_tokens
-from gatekeeper.keys import Keys, fingerprint
+from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.mac import fingerprint
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.settings import Settings
@@ -122,6 +123,7 @@ def create_app(
     app.credit = Credit()
     measured = Metrics()
     app.followers = followers(settings, None if kept else FactStore(settings.group), clients, clock, kept, measured)
+    app.followers.hold(tokens.prints)
     sends = settings.topic("sends")
 
     async def seek(partition: int, offset: int) -> None:

@@ -214,11 +214,13 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> It
         admin.create(Settings())
         whole, written = Publisher.write, []
 
-        def write_once_and_kill(self: Publisher, records: list[tuple[bytes | None, bytes]]) -> list[object]:
+        def write_once_and_kill(
+            self: Publisher, records: list[tuple[bytes | None, bytes]], **more: Any
+        ) -> list[object]:
             if written:
                 broker.kill()
             written.append(records)
-            return whole(self, records)
+            return whole(self, records, **more)
 
         monkeypatch.setattr(Publisher, "write", write_once_and_kill)
         monkeypatch.setattr(publisher, "WINDOW_RECORDS", window)

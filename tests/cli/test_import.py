@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatekeeper import identity
+from gatekeeper.mac import fingerprint
 from gatekeeper.settings import Settings
 from schemas.events import Delivery
 from streams.client.reader import Reader
@@ -128,6 +129,8 @@ def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run,
         rest = json.dumps({name: value for name, value in source.items() if name != "recipient_id"})
         assert recipient.decode() not in rest, "no other id is made of the recipient id"
     stops = {record.key.decode() for record in system.records("suppressions")}
+    made_by = {record.header("gate-token-key") for record in system.records("suppressions")}
+    assert made_by == {f"t1={fingerprint(KEY, 'token')}"}
     assert sources[b"R100001"]["contact_points"][0]["token"] in stops
     yes = {record.key: json.loads(record.value) for record in system.records("consents")}
     assert (yes[b"R100003"]["state"], yes[b"R100003"]["method"]) == ("Given", "import")

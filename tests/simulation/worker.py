@@ -20,8 +20,8 @@ from faust.types import TP
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.sends import Judge
-from gatekeeper.keys import fingerprint
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.mac import fingerprint
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -14,6 +15,7 @@ from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.identity import Identified, Tokens, identify, printed
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.token_keys import HEADER, named_by
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
@@ -106,11 +108,13 @@ def test_the_same_print_under_other_keys_then_it_is_alike_and_another_is_not() -
 
 
 def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_which_key() -> None:
-    async def readiness(*facts: invented.Event) -> dict[str, Any]:
+    async def readiness(*facts: invented.Event, mark: str = "") -> dict[str, Any]:
         app = create_app(World("127.0.0.1:1", "x.").settings)
         app.scratch.rmdir()
         for offset, (topic, value) in enumerate(facts):
-            app.gate.context.followers.store.apply(invented.fact(topic, 0, offset, None, orjson.dumps(value)))
+            record = invented.fact(topic, 0, offset, None, orjson.dumps(value))
+            headers = named_by({"t1": mark}) if mark else ()
+            app.gate.context.followers.store.apply(replace(record, headers=headers))
         report: dict[str, Any] = app.gate.readiness()
         return report
 
@@ -119,3 +123,52 @@ def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_whi
         {"key": "t1", "stops": 0, "sources": 1, "held": True},
         {"key": "t1k2", "stops": 1, "sources": 0, "held": False},
     ]
+    foreign = asyncio.run(readiness(stop("cp-1", 1), mark="00112233445566aa"))["token_keys"]
+    assert [(use["key"], use["held"]) for use in foreign] == [("t1x00112233445566aa", False)]
+
+
+def header(*numbers: int, of: Tokens = BOTH, **over: str) -> tuple[tuple[str, bytes], ...]:
+    """The header of an import under these keys. `over`: other fingerprints, by name."""
+    names = ["t1" if n == 1 else f"t1k{n}" for n in numbers]
+    return named_by({name: over.get(name, of.prints[name]) for name in names})
+
+
+def told(*facts: tuple[invented.Event, tuple[tuple[str, bytes], ...]], of: Tokens = BOTH) -> Moment:
+    """The worker's view after these facts, each with its headers."""
+    store = invented.store()
+    store.token_keys.ours = of.prints
+    for offset, ((topic, value), headers) in enumerate(facts):
+        record = invented.fact(topic, 0, offset, None, orjson.dumps(value))
+        assert store.apply(replace(record, headers=headers)) is None
+    return judged(store, LedgerState(), of)
+
+
+OTHER = "00112233445566aa"
+SENT = parsed(Send.model_validate_json(json.dumps(invented.send())))
+LIVES = ((source("cp-1", 1), header(1)), (invented.consent(), ()))
+
+
+def test_a_stop_list_imported_with_another_key_of_the_same_number_then_nothing_is_cleared_by_it() -> None:
+    stranger = (stop("cp-2", 1), header(1, t1=OTHER))
+    assert told(*LIVES).evaluate(SENT).decision.verdict == "clear"
+    assert told(*LIVES, (stop("cp-2", 1), header(1))).evaluate(SENT).decision.verdict == "clear"
+    seen = told(*LIVES, stranger)
+    assert seen.evaluate(SENT).decision.codes == ("FACTS_UNAVAILABLE",)
+    assert [use.key for use in seen.store.token_keys.uses()] == [f"t1x{OTHER}", "t1"]
+
+
+@pytest.mark.parametrize("order", [*permutations(range(2))])
+def test_the_list_imported_again_with_the_right_key_then_its_stops_count_and_the_others_go_on(
+    order: tuple[int, ...],
+) -> None:
+    both = ((stop("cp-2", 1), header(1, t1=OTHER)), (stop("cp-1", 1), header(1)))
+    seen = told(*LIVES, *(both[n] for n in order))
+    assert seen.evaluate(SENT).decision.codes == ("SUBJECT_OBJECTED",)
+    other = parsed(Send.model_validate_json(json.dumps(invented.send(point="cp-9", recipient_id="P-9"))))
+    assert "FACTS_UNAVAILABLE" not in seen.evaluate(other).decision.codes
+
+
+def test_a_header_that_names_no_fingerprint_then_the_stop_is_unreadable() -> None:
+    topic, value = stop("cp-1", 1)
+    record = replace(invented.fact(topic, 0, 0, None, orjson.dumps(value)), headers=((HEADER, b"t1=?"),))
+    assert invented.store().apply(record) == f"header_invalid at {HEADER}"
