@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -126,6 +127,15 @@ def test_any_page_then_axe_finds_nothing_and_at_200_percent_and_on_a_phone_nothi
     page.goto("/signin?lost=1")
     assert found + serious(page) == []
     assert hidden == []
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_guide_of_the_manual_then_it_prints_on_at_most_two_sheets(page: Page, lang: str) -> None:
+    margins = dict.fromkeys(("top", "bottom", "left", "right"), "12mm")
+    for guide in ("reviewer", "manager", "auditor", "print-house", "operator"):
+        page.goto(f"/manual/{guide}?lang={lang}")
+        sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", margin=margins))
+        assert 1 <= len(sheets) <= 2, guide
 
 
 def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_filter_too(
