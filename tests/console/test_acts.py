@@ -77,6 +77,7 @@ def test_a_hard_reason_then_no_release_is_offered_and_the_page_says_why(site: Si
     page = client.get(f"/items/{item['id']}").text
     assert 'value="release"' not in page
     assert "A reason stands that nobody can release" in page
+    assert 'href="/manual/reasons#SOURCE_UNKNOWN"' in page
     answer = acted(client, item["id"], "release", evidence="x")
     assert answer.status_code == 422
     assert "A reason stands that nobody can release" in answer.text
