@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatekeeper import http_server, metrics_server
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.console import queue_metrics
 from gatekeeper.console.app import create_app
 from gatekeeper.console.users import Users
@@ -24,7 +26,7 @@ def serve(
     """Serves the console until it is interrupted; calls `started` with its address.
 
     Raises UsageError (2) for an address other than this machine's without sign-in.
-    Raises UnavailableError (3) when no broker answers or the port is taken.
+    Raises UnavailableError (3) when no broker answers, the port is taken, or another console has the data folder.
     """
     host, port = settings.console_host, settings.console_port
     if users is None and provider is None and host not in LOOPBACK:
@@ -32,7 +34,7 @@ def serve(
     metrics = metrics_server.measured(settings)
     with Reader(settings) as reader:
         reader.ends("review")  # report an unreachable broker before anybody opens a page
-    with http_server.listening(host, port) as found:
+    with AtomicStore(Path(settings.console_data)).alone(), http_server.listening(host, port) as found:
         url = http_server.address(found, host)
         app = create_app(settings, users=users, provider=provider)
         metrics.find(lambda: queue_metrics.values(app.state.console))

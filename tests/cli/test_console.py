@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
 from tests.cli.conftest import Run, System
@@ -105,6 +106,14 @@ def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_needs_no_user
     assert "GATEKEEPER_CONSOLE_PROVIDER" in both
     file.write_text("issuer = 1")
     assert "issuer" in run("console").says(2)
+
+
+def test_another_console_with_the_same_folder_then_3_and_it_says_which(
+    run: Run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
+    with AtomicStore(tmp_path).alone():
+        assert str(tmp_path) in run("console", "--port", "0").says(3)
 
 
 def test_no_broker_then_3(run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,12 @@ def test_the_model_deleted_then_it_comes_back_from_the_topics(site: Site, tmp_pa
         until(lambda: console.console.model.generation != generation, "a new model")
         until(lambda: client.get("/items.jsonl", params={"campaign": campaign}).text == before, "the same items")
     with served(settings, site.users) as again:  # and is resumed where it stood
-        assert again.client().get("/items.jsonl", params={"campaign": campaign}).text == before
+        client = again.client()
+        assert client.get("/items.jsonl", params={"campaign": campaign}).text == before
+        item = json.loads(before.splitlines()[0])["decision_id"]
+        form = {"kind": "uphold", "run": "two", "reason": "seen in the other console"}
+        assert client.post(f"/items/{item}/acts", data=form).status_code == 303
+        until(lambda: site.state(item) == "upheld", "what one console did, in another with a model of its own")
 
 
 def test_an_event_stream_then_it_tells_what_is_new_and_goes_on_where_it_stopped(site: Site) -> None:
