@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from gatekeeper.console.item_search import ItemSearch
@@ -14,6 +15,10 @@ from gatekeeper.review.filter import ANY, Query
 
 CHOSEN = ("primary", "origin", "campaign", "channel")
 """Keys of the filter whose values are counted."""
+NAMED = ("campaign", "origin")
+"""Keys of the filter whose values are found by a part of their name."""
+FOUND = 20
+"""Values that are found by a name, at most."""
 MOST = 200
 """Values of a key that are offered, at most: the most frequent ones."""
 IN_TIME = ("uphold", "undo", "note")
@@ -30,18 +35,27 @@ def values(search: ItemSearch, db: sqlite3.Connection) -> Mapping[str, list[tupl
 
     The most frequent come first. A value that the filter names is there even if no item has it.
     """
-    found = {}
+    found, wanted = {}, search.query.wanted
     for key in CHOSEN:
-        wanted = search.query.wanted
-        rest = {other: named for other, named in wanted.items() if other != key}
-        where, arguments = replace(search, query=Query(rest)).where()
-        rows = db.execute(
-            f'SELECT "{key}", count(*) AS n FROM item WHERE {where} GROUP BY 1 ORDER BY n DESC, 1 LIMIT {MOST}',
-            arguments,
-        )
-        counted = {row[0]: row[1] for row in rows if row[0] is not None}
+        counted = dict(_counted(search, db, key, MOST))
         found[key] = [*counted.items(), *((value, 0) for value in sorted(wanted.get(key, ())) if value not in counted)]
     return found
+
+
+def named(
+    search: ItemSearch, db: sqlite3.Connection, said: str, name: Callable[[str], str]
+) -> list[tuple[str, str, int]]:
+    """Campaigns and origins of data whose id or name contains what was said, as key, value and number of items.
+
+    Width and case of letters do not matter. `name`: of an origin. They are among those of the rest of the filter.
+    """
+    wanted = _folded(said)
+    return [
+        (key, value, n)
+        for key in NAMED
+        for value, n in _counted(search, db, key)
+        if wanted in _folded(value) or (key == "origin" and wanted in _folded(name(value)))
+    ][:FOUND]
 
 
 def acts(search: ItemSearch, db: sqlite3.Connection, allowed: Collection[str]) -> list[str]:
@@ -50,6 +64,19 @@ def acts(search: ItemSearch, db: sqlite3.Connection, allowed: Collection[str]) -
     The user's limits count: an act that they may do for other items only is left out.
     """
     return [kind for kind in ACTS if kind in allowed and _possible(search, db, kind)]
+
+
+def _counted(search: ItemSearch, db: sqlite3.Connection, key: str, most: int = -1) -> Iterator[tuple[str, int]]:
+    rest = {other: named for other, named in search.query.wanted.items() if other != key}
+    where, arguments = replace(search, query=Query(rest)).where()
+    rows = db.execute(
+        f'SELECT "{key}", count(*) AS n FROM item WHERE {where} GROUP BY 1 ORDER BY n DESC, 1 LIMIT {most:d}', arguments
+    )
+    return ((row[0], row[1]) for row in rows if row[0] is not None)
+
+
+def _folded(said: str) -> str:
+    return unicodedata.normalize("NFKC", said).casefold()
 
 
 def possible_states(kind: str, search: ItemSearch) -> Collection[str]:

@@ -14,7 +14,7 @@ from gatekeeper.engine.item import WAITING
 from gatekeeper.review.actions import states
 from gatekeeper.review.filter import parse
 
-OURS = frozenset(("lang", "page", "sort", "kind", "after", "reveal", "since"))
+OURS = frozenset(("lang", "page", "sort", "kind", "after", "reveal", "since", "find"))
 """Query keys that belong to pages, not to the filter."""
 
 

@@ -38,21 +38,11 @@ MINE, SAME_COMPANY, OTHER = "spring-1", "autumn-1", "spring-2"
 """Campaigns: the one that is theirs, another of the same controller C1, and one of the controller C2."""
 OPEN = {
     *("/signin", "/signin/provider", "/signin/back", "/signout", "/reasons", "/report.css", "/letter.css"),
-    *("/passkeys", "/sign/{name}"),
+    *("/passkeys", "/sign/{name}", "/forms/{hash_}", "/manual", "/manual/{name:path}", "/manual/images/{name}"),
 }
 """Routes that show and do nothing of any controller or campaign, or nothing but of the person who began it."""
 GET = (
-    *(
-        "/",
-        "/items",
-        "/items.csv",
-        "/items.jsonl",
-        "/items/{id_}",
-        "/items/{id_}/audit.json",
-        "/forms/{hash_}",
-        "/events",
-        "/overview",
-    ),
+    *("/", "/items", "/items.csv", "/items.jsonl", "/items/{id_}", "/items/{id_}/audit.json", "/events", "/overview"),
     *("/bulk", "/runs/{name}", "/campaigns", "/campaigns/{id_}", "/campaigns/{id_}/counts.json"),
     *("/people", "/people/{recipient}", "/manage", "/manage/{kind}", "/manage/{kind}/{run}", "/records"),
     *("/report", "/report.html", "/report.json"),

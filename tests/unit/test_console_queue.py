@@ -95,3 +95,21 @@ def test_a_mail_date_that_is_over_then_only_what_makes_sense_is_offered(tmp_path
             "note",
         }
         assert "kind=" not in found.client("manager").get("/").text
+
+
+def test_a_part_of_a_name_then_the_list_leads_to_the_campaigns_and_forms_of_that_name(house: OfflineConsole) -> None:
+    client = house.client("manager")
+    campaign = re.search(r'<select id="filter-campaign".*?<option value="([^"]+)">', client.get("/items").text, re.S)
+    assert campaign
+    found = client.get("/items", params={"find": campaign[1][-3:].upper(), "state": "open"}).text
+    assert f'href="/items?state=open&amp;campaign={campaign[1]}"' in found.partition('id="found"')[2]
+    wide = client.get("/items", params={"find": "ＯＫ"}).text
+    assert 'href="/items?origin=notice/OK"' in wide.partition('id="found"')[2]
+    assert "No campaign, list or form here is named “nowhere”." in client.get("/items?find=nowhere").text
+    assert "here is named “OK”" in house.client("elsewhere").get("/items?find=OK").text, "theirs are of another company"
+
+
+def test_a_row_then_it_names_the_acts_that_can_succeed_for_it(house: OfflineConsole) -> None:
+    (acts,) = re.findall(r'data-acts="([^"]*)"', house.client("manager").get("/items").text)
+    assert {"release", "uphold", "note"} <= {*acts.split()}
+    assert not {"approve", "undo"} & {*acts.split()}, "nobody has decided yet"

@@ -189,6 +189,16 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
     return sorted(offers, key=lambda offer: (offer.kind != _first(item), offer.kind in LETS_OUT))
 
 
+def possible(item: Item, session: Session, now: int) -> list[str]:
+    """The acts that this user may do about an item now, and that its state allows."""
+    found = []
+    for kind in KEYS:
+        call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1)
+        if session.may(kind, item) and (kind not in FROM or item.state in FROM[kind]) and call.refusal(item) is None:
+            found.append(kind)
+    return found
+
+
 def _first(item: Item) -> str | None:
     """The act whose button stands out, None if a person must weigh it."""
     act = CURES.get(item.verdict)

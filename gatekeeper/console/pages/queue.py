@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, get_args
 
@@ -15,13 +15,14 @@ from fastapi.responses import StreamingResponse
 from gatekeeper import times
 from gatekeeper.console import choices, filters, items
 from gatekeeper.console.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
-from gatekeeper.console.pages.item import CURES, KEYS, claimed
+from gatekeeper.console.pages.item import CURES, KEYS, claimed, possible
 from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.engine.item import State
 from gatekeeper.office.spreadsheet import SpreadsheetRows
 from gatekeeper.review.review_item import Item
+from gatekeeper.words import Words
 from schemas.decision import Reason
 
 router = APIRouter()
@@ -41,6 +42,7 @@ OTHERS = ("proposed", "asked")
 """States that wait for somebody else: a second colleague, the person."""
 Number = Annotated[int, Query(alias="page", ge=1, le=100_000)]
 Sort = Literal["due", "oldest", "newest"]
+Said = Annotated[str, Query(max_length=60)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,11 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
 
 
 @router.get("/items")
-def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "due") -> Response:
-    """The sends of a filter; `sort`: the most urgent first, or by the time of waiting."""
+def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "due", find: Said = "") -> Response:
+    """The sends of a filter; `sort`: the most urgent first, or by the time of waiting.
+
+    `find`: a part of the name of a campaign, list or form; the page then leads to each.
+    """
     held, written = console(request), filters.written(request)
     search = filters.search(request, written)
     with held.model.read() as db:
@@ -122,11 +127,18 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
             for kind in choices.acts(search, db, [kind for kind in KEYS if session.may(kind)])
         }
         names = held.registrations.now(db).names(language(request))
+        matches = choices.named(search, db, find.strip(), _origin_name(names, request)) if find.strip() else []
         cursor = held.model.cursor()
     return page(
         request,
         "items",
         names=names,
+        find=find.strip(),
+        matches=[
+            (key, value, n, filters.joined([*((k, v) for k, v in filters.pairs(written) if k != key), (key, value)]))
+            for key, value, n in matches
+        ],
+        possible={item.id: possible(item, session, search.now) for item in found},
         items=found,
         dues={item.id: item.due(search.zone) for item in found},
         pending=pending,
@@ -210,6 +222,17 @@ def _card(request: Request, db: sqlite3.Connection, group: CauseGroup, search: I
         act if fits else None,
         first.id if first else group.sample,
     )
+
+
+def _origin_name(names: Mapping[str, str], request: Request) -> Callable[[str], str]:
+    """Gives the name of an origin as the list shows it, in the reader's language."""
+    words = Words(language(request), console(request).zone())
+
+    def name(value: str) -> str:
+        kind, _, id_ = value.partition("/")
+        return names.get(value) or (words.word(f"method.{id_}") if kind == "method" else id_)
+
+    return name
 
 
 def _bulk(search: ItemSearch, kind: str, written: str) -> str:

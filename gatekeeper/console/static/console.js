@@ -67,6 +67,9 @@ function keep() {
   sessionStorage.setItem(shelf, JSON.stringify([...selected]));
   const count = document.querySelector("#count");
   if (count) count.textContent = selected.size ? text(form.dataset.selected, selected.size) : "";
+  const acts = [...selected].map((id) => document.querySelector(`[data-item="${CSS.escape(id)}"]`)?.dataset.acts?.split(" "));
+  for (const button of form?.querySelectorAll("#selected button") ?? [])
+    button.hidden = acts.length > 0 && !acts.some((some) => !some || some.includes(button.value));
 }
 
 function choose(box, on) {
