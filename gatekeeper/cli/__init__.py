@@ -42,7 +42,7 @@ HEADINGS = {
         "erase": "erase",
         "readmit": "readmit",
     },
-    "cli.heading_prove": {"audit": "audit", "report": "report", "keys": "keys"},
+    "cli.heading_prove": {"audit": "audit", "letter": "letter", "report": "report", "keys": "keys"},
     "cli.heading_operate": {
         "doctor": "doctor",
         "config": "config",

@@ -106,20 +106,21 @@ def note(key: str, **values: Any) -> None:
 
 
 @contextmanager
-def whole(file: Path) -> Iterator[IO[str]]:
-    """Yields a handle to write to; the file takes its place only when complete, readable by its owner alone.
+def whole(file: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
+    """Yields a handle to write text to, or bytes with `wb`; the file takes its place only when complete.
 
-    A pipe or a device is written to directly, and a link stays a link. Raises UnavailableError (3) if the file cannot
-    be written.
+    It is readable by its owner alone. A pipe or a device is written to directly, and a link stays a link.
+    Raises UnavailableError (3) if the file cannot be written.
     """
     part = None
+    how: dict[str, Any] = {} if mode == "wb" else {"encoding": "utf-8", "newline": ""}
     try:
         if file.exists() and not file.is_file():
-            with file.open("w", encoding="utf-8", newline="") as handle:
+            with file.open(mode, **how) as handle:
                 yield handle
             return
         place = Path(os.path.realpath(file))
-        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=place.parent, delete=False) as handle:
+        with NamedTemporaryFile(mode, dir=place.parent, delete=False, **how) as handle:
             part = Path(handle.name)
             yield handle
         part.replace(place)

@@ -22,7 +22,7 @@ from gatekeeper.audit.records.record import read_record
 from gatekeeper.console import recipients, record_places, registry
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.letters.answer import Answer, answer
+from gatekeeper.letters.answer import Answer, answer, grounds
 from gatekeeper.texts import Language
 from gatekeeper.times import clock
 from schemas.codec import Unreadable, decode
@@ -102,23 +102,21 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
             signers=known.signers,
         )
         chapters = explained.chapters()
-        with_facts = [pair for pair in zip(piece, chapters, strict=True) if pair[1].facts]
-        cleared = [pair for pair in with_facts if pair[0].record["verdict"] == "clear"]
-        basis, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]
+        place = grounds([one.record for one in piece])
+        basis, evidence = piece[place].record, chapters[place]
         first = piece[0].record
         sender = next((one for one in senders if one["id"] == first["controller"]), {})
         letter = answer(
-            basis.record,
+            basis,
             evidence.code,
             sender,
             names,
-            cleared=bool(cleared),
             lang=lang,
             zone=zone,
             today=times.today(held.now() * 1000, zone),
         )
         scope = first["at"], first["campaign"], first["controller"]
-        found.append(PieceHistory(chapters, evidence, *scope, sender, bool(cleared), letter))
+        found.append(PieceHistory(chapters, evidence, *scope, sender, basis["verdict"] == "clear", letter))
     return sorted(found, key=attrgetter("at")), len(places) - len(told)
 
 

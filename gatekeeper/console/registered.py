@@ -83,10 +83,8 @@ class Registered:
         return [row for row in self.endorsed.endorsable() if row.state == "waiting"]
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """The records of one kind that count, by id: a controller, batch, notice or purpose."""
-        models = (counting.model for counting in self.endorsed.newest.values())
-        found = (model.model_dump(mode="json") for model in models if model.kind == kind)
-        return sorted(found, key=lambda one: str(one["id"]))
+        """The records of one kind that count, as `Endorsed` gives them."""
+        return self.endorsed.of_kind(kind)
 
     def activated(self) -> list[dict[str, Any]]:
         """The policy versions that were put in force, by id and version, without their texts."""
@@ -94,17 +92,8 @@ class Registered:
         return [records[name].model_dump(mode="json", exclude={"toml"}) for name in sorted(records)]
 
     def names(self, lang: Language) -> dict[str, str]:
-        """The names of controllers, lists, forms and purposes by kind/id; of purposes in that language.
-
-        The words of a controller's notices for a purpose are named purpose/controller/code.
-        """
-        found, controllers = dict[str, str](), self.of_kind("controller")
-        for kind in ("batch", "controller", "notice"):
-            found |= {f"{kind}/{one['id']}": one["name"] for one in self.of_kind(kind) if one.get("name")}
-        for controller in controllers:
-            said = (controller["notice_items"] or {}).get("purposes", {})
-            found |= {f"purpose/{controller['id']}/{code}": words for code, words in said.items()}
-        return found | {f"purpose/{one['id']}": one[f"name_{lang}"] for one in self.of_kind("purpose")}
+        """The names of what is registered, as `Endorsed` gives them."""
+        return self.endorsed.names(lang)
 
     def packs(self, id_: str) -> Packs:
         """The policy packs of this id, with the versions that are in force or will be."""

@@ -6,7 +6,7 @@ sender are left out. Nobody's name or address is known here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -38,13 +38,18 @@ class Answer:
     consents: tuple[str, ...]
 
 
+def grounds(piece: Sequence[Mapping[str, Any]]) -> int:
+    """The place of the audit record that cleared a piece, else of its first record with facts, else 0."""
+    facts = [place for place, record in enumerate(piece) if record["facts"]]
+    return next(iter([place for place in facts if piece[place]["verdict"] == "clear"] or facts), 0)
+
+
 def answer(
     record: Mapping[str, Any],
     code: str,
     sender: Mapping[str, Any],
     names: Mapping[str, str],
     *,
-    cleared: bool,
     lang: Language,
     zone: str,
     today: date,
@@ -54,7 +59,7 @@ def answer(
     `record`: the audit record that cleared or withheld it. `code`: its inquiry code. `sender`: the record of its
     controller, empty if there is none. `names`: of records of `reference` by kind/id, and of purposes.
     """
-    tell = _Words(record, names, lang, zone)
+    tell, cleared = _Words(record, names, lang, zone), record["verdict"] == "clear"
     items = {name: said for name in ITEMS if (said := (sender.get("notice_items") or {}).get(name))}
     lacking = (*(() if sender.get("name") else ("name",)), *(name for name in ITEMS if name not in items))
     return Answer(

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from gatekeeper.letters.answer import Answer
-from gatekeeper.texts import text
+from gatekeeper.letters.asking import AskingLetter
+from gatekeeper.texts import Language, text
 
 
-def written(answer: Answer, *, whole: bool, fonts: str | None = None) -> str:
+def answered(answer: Answer, *, whole: bool, fonts: str | None = None) -> str:
     """An answer as HTML on A4. `whole`: with its style inside, for a file. `fonts`: the address of a style sheet."""
+    return _paper("answer", answer.lang, whole=whole, fonts=fonts, a=answer)
+
+
+def asked(letters: Sequence[AskingLetter], *, fonts: str | None = None) -> str:
+    """Letters that ask as one HTML file, each on a sheet of its own; at least one. `fonts`: as for `answered`."""
+    return _paper("asking", letters[0].lang, whole=True, fonts=fonts, letters=letters)
+
+
+def _paper(name: str, lang: Language, *, whole: bool, **values: Any) -> str:
     style = Markup(css()) if whole else None  # noqa: S704 - our own file
-    return (
-        _environment()
-        .get_template("answer.html")
-        .render(
-            a=answer,
-            t=lambda key, **values: text(f"letter.{key}", answer.lang, **values),
-            style=style,
-            fonts=fonts,
-        )
-    )
+    said = {"lang": lang, "t": lambda key, **said: text(f"letter.{key}", lang, **said), "style": style}
+    return _environment().get_template(f"{name}.html").render(**said, **values)
 
 
 @cache

@@ -10,6 +10,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.reference_log import Counted, ReferenceLog
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
+from gatekeeper.texts import Language
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Staff
 from schemas.record import Record
@@ -78,6 +79,25 @@ class Endorsed:
             name = subject_key("reference", counted.model)
             self.newest[name] = self._by_content[name, sha256(counted.value).hexdigest()]
         return counted
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The records of one kind that count, by id: a controller, batch, notice or purpose."""
+        models = (counting.model for counting in self.newest.values())
+        found = (model.model_dump(mode="json") for model in models if model.kind == kind)
+        return sorted(found, key=lambda one: str(one["id"]))
+
+    def names(self, lang: Language) -> dict[str, str]:
+        """The names of controllers, lists, forms and purposes by kind/id; of purposes in that language.
+
+        The words of a controller's notices for a purpose are named purpose/controller/code.
+        """
+        found = dict[str, str]()
+        for kind in ("batch", "controller", "notice"):
+            found |= {f"{kind}/{one['id']}": one["name"] for one in self.of_kind(kind) if one.get("name")}
+        for controller in self.of_kind("controller"):
+            said = (controller["notice_items"] or {}).get("purposes", {})
+            found |= {f"purpose/{controller['id']}/{code}": words for code, words in said.items()}
+        return found | {f"purpose/{one['id']}": one[f"name_{lang}"] for one in self.of_kind("purpose")}
 
     @property
     def founded(self) -> bool:

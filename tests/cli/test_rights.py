@@ -180,6 +180,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "audit reemit": ("--topic", "cleared"),
         "audit export": ("--out", str(tmp_path / "export")),
         "audit explain": (did,),
+        "letter": (did, "--out", str(tmp_path / "letter.html")),
         "audit replay": ("--live", "--rate", "0"),
         "audit what-if": ("--policy", "jp-appi", "--live"),
         "audit seal": ("--once",),

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import segno
+from click.testing import CliRunner, Result
 
+from gatekeeper.cli.letter import command
+from gatekeeper.cli.pdf import BROWSERS
+from gatekeeper.confirmation.code import new
+from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.letters import answer as answers
 from gatekeeper.letters.answer import Answer, answer
-from gatekeeper.letters.paper import written
+from gatekeeper.letters.asking import asking
+from gatekeeper.letters.paper import answered
 from gatekeeper.texts import Language, catalogue
+from schemas.events import Ask
+from schemas.json_schema import examples
 from tests.support import invented
 from tests.support.records import Recorded
 
@@ -43,14 +53,12 @@ def record_of(*facts: invented.Event, **send: Any) -> dict[str, Any]:
 
 
 def letter(record: dict[str, Any], lang: Language = "ja", *, sender: dict[str, Any] | None = None) -> Answer:
-    cleared = record["verdict"] == "clear"
     today = date(2026, 11, 28)
     return answer(
         record,
         CODE,
         SENDER if sender is None else sender,
         NAMES,
-        cleared=cleared,
         lang=lang,
         zone="Asia/Tokyo",
         today=today,
@@ -60,7 +68,7 @@ def letter(record: dict[str, Any], lang: Language = "ja", *, sender: dict[str, A
 def test_a_cleared_piece_then_the_letter_says_source_consent_and_how_to_stop_in_the_senders_words() -> None:
     record = record_of(invented.source(notice_id="N1"), invented.consent())
     assert record["verdict"] == "clear"
-    html = written(letter(record), whole=True)
+    html = answered(letter(record), whole=True)
     for said in (
         "2026年11月28日",
         "　　様",
@@ -76,7 +84,7 @@ def test_a_cleared_piece_then_the_letter_says_source_consent_and_how_to_stop_in_
         "敬具",
     ):
         assert said in html, said
-    english = written(letter(record, "en"), whole=True)
+    english = answered(letter(record, "en"), whole=True)
     for said in ("Dear customer", "You agreed on", "point card form", "Yours sincerely"):
         assert said in english, said
     assert ">-<" not in english
@@ -86,7 +94,7 @@ def test_a_cleared_piece_then_the_letter_says_source_consent_and_how_to_stop_in_
 def test_any_letter_then_it_holds_no_id_hash_code_of_a_reason_or_internal_duty(lang: Language) -> None:
     for facts in ((invented.source(notice_id="N1"), invented.consent()), (invented.source(),), ()):
         record = record_of(*facts)
-        html = re.sub(r"<style>.*?</style>", "", written(letter(record, lang), whole=True), flags=re.DOTALL)
+        html = re.sub(r"<style>.*?</style>", "", answered(letter(record, lang), whole=True), flags=re.DOTALL)
         ids = [one["source_id"] for one in record["facts"]["sources"]]
         ids += [one["record_id"] for one in record["facts"]["consents"]]
         codes = [one["code"] for one in record["reasons"]] + record["obligations"]
@@ -120,7 +128,7 @@ def test_a_piece_that_needed_no_consent_then_the_letter_claims_none() -> None:
 def test_a_sender_without_words_then_the_colleague_reads_what_to_register() -> None:
     found = letter(record_of(invented.source(), invented.consent()), sender={})
     assert found.lacking == ("name", *answers.ITEMS)
-    html = written(found, whole=False)
+    html = answered(found, whole=False)
     assert "事業者の名称、" in html
     assert 'href="/letter.css"' in html
     assert "<style" not in html
@@ -140,6 +148,98 @@ def test_a_source_of_any_date_then_the_letter_writes_it_as_people_do(acquired: s
     for one in record["facts"]["sources"]:
         one["acquired_at"] = acquired
     assert letter(record).sources[0].startswith(said)
+
+
+# -- the letter that asks -----------------------------------------------------------------------------------------
+
+
+ASK = {**examples()["Ask"], "text": "みどり小売からのお伺い\n\n１　事業者の名称 <みどり>\n"}
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(command, [str(one) for one in words])
+
+
+def a_file(folder: Path, *lines: dict[str, Any]) -> Path:
+    (folder / "asks.jsonl").write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in lines))
+    return folder / "asks.jsonl"
+
+
+def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_word_for_word_and_a_qr_code(
+    tmp_path: Path,
+) -> None:
+    other = {**ASK, "answer_code": new(b"1234567"), "text": "A question from Midori\n\nMay we write?"}
+    done = run("--ask", a_file(tmp_path, ASK, other), "--out", tmp_path / "out.html", "--json")
+    assert (done.exit_code, orjson.loads(done.stdout)) == (
+        0,
+        {"out": str(tmp_path / "out.html"), "letters": 2, "lacking": []},
+    )
+    html = (tmp_path / "out.html").read_text("utf-8")
+    assert '<p class="text">１　事業者の名称 &lt;みどり&gt;</p>' in html
+    for said in ("<h1>みどり小売からのお伺い</h1>", "7K2M-9QXA-4T3Z", "　様", "<h1>A question from Midori</h1>"):
+        assert said in html, said
+    assert html.count('<main class="paper">') == html.count("<svg") == 2
+    assert [one for one in ("見本 花子", "見本県", "c81e-7f3a") if one in html] == []
+
+
+def test_a_qr_code_then_it_holds_the_answer_code_as_printed() -> None:
+    drawn = asking(Ask.model_validate(ASK)).drawn
+    assert drawn == segno.make("7K2M-9QXA-4T3Z", micro=False, error="m").svg_inline(
+        border=4, omitsize=True, svgclass="qr", lineclass=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "lines", "key"),
+    [
+        (["CODE", "--ask", "asks.jsonl", "--out", "x.pdf"], (ASK,), "error.letter_what"),
+        (["--out", "x.pdf"], (ASK,), "error.letter_what"),
+        (["--ask", "asks.jsonl", "--out", "x.docx"], (ASK,), "error.letter_ending"),
+        (["--ask", "asks.jsonl", "--out", "x.html"], (ASK, {"v": 1}), "error.letter_line"),
+        (["--ask", "asks.jsonl", "--out", "x.html"], (), "error.letter_line"),
+        (["--ask", "asks.jsonl", "--out", "x.html"], ({**ASK, "text": None},), "error.letter_no_text"),
+        (["--ask", "nowhere.jsonl", "--out", "x.html"], (ASK,), "error.file_unreadable"),
+    ],
+)
+def test_a_call_that_names_no_letter_then_the_sentence_says_what_to_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], lines: tuple[dict[str, Any], ...], key: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_file(tmp_path, *lines)
+    done = run(*words)
+    assert isinstance(done.exception, UsageError)
+    assert done.exception.key == key
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_no_chromium_then_the_sentence_offers_html_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run("--ask", a_file(tmp_path, ASK), "--out", tmp_path / "out.pdf")
+    assert isinstance(done.exception, UnavailableError)
+    assert done.exception.key == "error.no_chromium"
+    assert ".html" in str(done.exception)
+    assert not (tmp_path / "out.pdf").exists()
+
+
+def test_a_browser_that_fails_then_the_sentence_offers_html(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "chromium").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / "chromium").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run("--ask", a_file(tmp_path, ASK), "--out", tmp_path / "out.pdf")
+    assert isinstance(done.exception, UnavailableError)
+    assert (done.exception.key, done.exception.values["detail"]) == ("error.pdf_failed", 9)
+
+
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no chromium; run scripts/ensure-browser")
+def test_a_letter_as_pdf_then_the_japanese_font_is_in_it(tmp_path: Path) -> None:
+    done = run("--ask", a_file(tmp_path, ASK), "--out", tmp_path / "out.pdf")
+    assert done.exit_code == 0, done
+    data = (tmp_path / "out.pdf").read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert b"BIZUDPGothic" in data
+    assert b"/FontFile" in data
 
 
 def test_every_sentence_of_the_letter_then_it_is_used() -> None:

@@ -47,11 +47,11 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     keys, read = keys_of(settings, folder), folder or text("cli.audit_running")
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
-        kept, readable = _log(settings, keys)
+        kept, readable = sealed_log(settings, keys)
         search = TrailSearch(trail, lambda: bar.advance(task))
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-        near = _at_once(settings, trail, search, term, kept) if isinstance(trail, LiveTrail) else []
-        found, log = _proven(near or search.found(term), kept, known, trail.people())
+        near = at_once(settings, trail, search, term, kept) if isinstance(trail, LiveTrail) else []
+        found, log = proven_pieces(near or search.found(term), kept, known, trail.people())
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
         citations = Citations(trail.policy)
@@ -85,7 +85,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     click.get_current_context().exit(min(codes, default=0))
 
 
-def _at_once(
+def at_once(
     settings: Settings, trail: LiveTrail, search: TrailSearch, term: SearchTerm, log: Sealed | None
 ) -> list[list[PlacedRecord]]:
     """The matching pieces by the places of their records on `audit`; [] if the trail must be read for them."""
@@ -108,7 +108,7 @@ def _of_console(settings: Settings, reader: Reader, term: SearchTerm) -> list[tu
     return [(one.part, one.place) for one in places] if len(places) < record_places.MAX_RECORDS else []
 
 
-def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
+def sealed_log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
     """The sealed log, and whether it can be read. Without it the page states that the seal is unknown."""
     try:
         return log_of(keys, settings.log_folder), True
@@ -117,7 +117,7 @@ def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
         return None, False
 
 
-def _proven(
+def proven_pieces(
     found: list[list[PlacedRecord]], log: Sealed | None, keys: list[str], people: Sequence[PersonLine]
 ) -> tuple[list[list[PlacedRecord]], Sealed | None]:
     """The pieces with the findings on each record's proof, and the log; without the log if it cannot be read."""
@@ -125,7 +125,7 @@ def _proven(
         return [[proven(told, log, keys, people) for told in piece] for piece in found], log
     except IntegrityError as error:
         note("cli.audit_explain_unsealed", trouble=error)
-        return _proven(found, None, keys, people)
+        return proven_pieces(found, None, keys, people)
 
 
 def _seal(log: Sealed | None, keys: Keys) -> NewestCheckpoint | None:

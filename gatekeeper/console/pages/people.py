@@ -18,7 +18,7 @@ from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
-from gatekeeper.letters.paper import css, written
+from gatekeeper.letters.paper import answered, css
 from gatekeeper.texts import text
 from schemas.values import RecipientId
 from streams.client.reader import Reader
@@ -92,7 +92,7 @@ def on_paper(request: Request, session: Looking, code: str) -> Response:
     mine, _, _ = _mine(request, session, code)
     if len(mine) > 1:
         return page(request, "letters", letters=mine)
-    return HTMLResponse(written(mine[0].answer, whole=False, fonts="/static/font.css"))
+    return HTMLResponse(answered(mine[0].answer, whole=False, fonts="/static/font.css"))
 
 
 @router.get("/letter.css")

@@ -1,0 +1,112 @@
+"""`gatekeeper letter`: writes the answer to a customer, or the letters that ask people, as PDF or HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import time
+
+import click
+
+from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
+from gatekeeper.audit.records import inquiry
+from gatekeeper.cli.audit.explain import at_once, proven_pieces, sealed_log
+from gatekeeper.cli.audit.reading import keys_of, opened, tell_unproven
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
+from gatekeeper.cli.pdf import FONTS, pdf
+from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.letters.answer import Answer, answer, grounds
+from gatekeeper.letters.asking import AskingLetter, asking
+from gatekeeper.letters.paper import answered, asked
+from gatekeeper.policy import packs
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import language, text
+from gatekeeper.times import today
+from schemas.codec import Unreadable, decode
+from schemas.events import Ask
+from streams.client.reader import Reader
+from streams.operations import endorsement
+from streams.operations.trail import LiveTrail
+
+
+@click.command("letter", help=text("cli.letter"))
+@click.argument("code", required=False)
+@click.option("--ask", "file", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.letter_ask"))
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("cli.letter_out"))
+@json_option
+def command(code: str | None, file: Path | None, out: Path, as_json: bool) -> None:
+    """Writes the file. Exit 2 if nothing is found, 3 without a Chromium, 4 if the proof of a record does not hold."""
+    if (code is None) == (file is None):
+        raise UsageError("error.letter_what")
+    if out.suffix not in (".pdf", ".html"):
+        raise UsageError("error.letter_ending")
+    fonts, lacking, count = FONTS if out.suffix == ".pdf" else None, list[str](), 1
+    if file is not None:
+        letters = _asking(file)
+        html, count = asked(letters, fonts=fonts), len(letters)
+    else:
+        found = _answer(load(), SearchTerm.read(code or ""))
+        html, lacking = answered(found, whole=True, fonts=fonts), list(found.lacking)
+    data = pdf(html) if out.suffix == ".pdf" else html.encode()
+    with whole(out, "wb") as handle:
+        handle.write(data)
+    if as_json:
+        show_json({"out": str(out), "letters": count, "lacking": lacking})
+    else:
+        click.echo(text("cli.letter_written", out=out, count=f"{count:,}"))
+    if lacking:
+        items = text("letter.between").join(text(f"letter.item_{name}") for name in lacking)
+        note("cli.letter_lacking", items=items)
+
+
+def _answer(settings: Settings, term: SearchTerm) -> Answer:
+    """The answer about the piece that a term names, from the running system; its proof holds."""
+    keys = keys_of(settings, None)
+    with opened(settings, None, live=True, since=None, to=None) as trail, progress_bar() as bar:
+        task = bar.add_task(text("cli.audit_reading"), total=None)
+        log, _ = sealed_log(settings, keys)
+        search = TrailSearch(trail, lambda: bar.advance(task))
+        known = [*keys.verifiers("worker"), *keys.verifiers("log")]
+        near = at_once(settings, trail, search, term, log) if isinstance(trail, LiveTrail) else []
+        found, _ = proven_pieces(near or search.found(term), log, known, trail.people())
+        aside = isinstance(trail, LiveTrail) and bool(trail.aside)
+    where = text("cli.audit_running")
+    if not found and (search.troubles or aside):
+        raise IncompleteError("error.not_among_read", where=where)
+    if not found:
+        raise UsageError("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
+    if len(found) > 1:
+        raise UsageError("error.letter_several", count=len(found), dids=", ".join(one[0].did for one in found))
+    (piece,) = found
+    if wrong := [finding for told in piece for finding in told.wrong]:
+        tell_unproven(wrong, keys.folder)
+        raise IntegrityError("error.letter_unproven")
+    told, now, lang = piece[grounds([one.record for one in piece])], int(time() * 1000), language()
+    with Reader(settings) as reader:
+        known_now = endorsement.read(reader)
+    senders = known_now.of_kind("controller")
+    sender = next((one for one in senders if one["id"] == piece[0].record["controller"]), {})
+    zone = packs.load(settings.policy).at(now).timezone
+    names = known_now.names(lang)
+    return answer(
+        told.record, inquiry.make(told.did), sender, names, lang=lang, zone=zone, today=today(now * 1000, zone)
+    )
+
+
+def _asking(file: Path) -> list[AskingLetter]:
+    """The letters of the records in a file; raises UsageError (2) for a line that is no such record."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+    found = list[AskingLetter]()
+    for number, line in enumerate(lines, 1):
+        try:
+            ask = decode("confirmations", None, line)
+        except Unreadable:
+            raise UsageError("error.letter_line", file=file, line=number) from None
+        if not isinstance(ask, Ask):
+            raise UsageError("error.letter_line", file=file, line=number)
+        found.append(asking(ask))
+    if not found:
+        raise UsageError("error.letter_line", file=file, line=1)
+    return found
