@@ -16,12 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.bundle import bundle
@@ -36,6 +38,7 @@ from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE
 from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
 from gatekeeper.audit.verify.trust import read_witness
+from gatekeeper.cli.audit.verify import command
 from schemas.codec import canonical
 from tests.support.trails import Step, Trail, alone, by_day, lines, manifest_line, seal, signing_key
 
@@ -1151,6 +1154,36 @@ def test_a_changed_leaf_of_the_log_then_its_root_its_tiles_and_its_chain_are_one
     report = check(trail, folder)
     assert {"log_root", "tile", "log_chain"} <= {one.code for one in report.findings}
     assert len([code for code, partition, _ in causes(report) if partition is None]) == 1
+
+
+@pytest.mark.parametrize("spoil", [None, "tampered"])
+def test_the_certificate_then_both_languages_give_verdict_log_and_causes(tmp_path: Path, spoil: str | None) -> None:
+    trail = Trail(seed=9).write(5)
+    folder = trail.export(tmp_path / "export <1>")
+    if spoil:
+        tampered(trail, folder)
+    report = check(trail, folder)
+    made = [tmp_path / "alone.html", tmp_path / "command.html"]
+    words = (str(folder), "--witness", trail.witness.verifier, "--out")
+    done = alone(tmp_path, *words, str(made[0]), script=folder / "verify.py")
+    by_command = CliRunner().invoke(command, [*words, str(made[1])])
+    assert (done.returncode, by_command.exit_code) == (report.exit_code, report.exit_code)
+    html = made[0].read_text("utf-8")
+    clock = re.compile(r"20[0-9]{2}-[0-9-]+T[0-9:]+Z</dd>")
+    assert clock.sub("", html) == clock.sub("", made[1].read_text("utf-8"))
+    for lang in ("ja", "en"):
+        assert f'<h2 class="{report.verdict}">{report.lines(lang)[0]}</h2>' in html
+        assert all(escape(one.text(lang)) in html for one in causes_of(report.findings))
+    assert str(report.root) in html
+    assert "export &lt;1&gt;" in html
+    assert "<script" not in html
+
+
+def test_a_certificate_that_cannot_be_written_then_it_is_said(tmp_path: Path) -> None:
+    folder = Trail(seed=9).write(2).export(tmp_path / "export")
+    done = alone(tmp_path, str(folder), "--out", str(tmp_path / "no" / "x.html"), script=folder / "verify.py")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "The output cannot be written" in done.stderr
 
 
 def test_a_chain_that_breaks_and_nothing_else_then_it_is_the_cause() -> None:

@@ -29,6 +29,7 @@ PARTS = (
     "staff/endorsements.py",
     "audit/verify/sentences.py",
     "audit/verify/findings.py",
+    "audit/verify/certificate.py",
     "audit/verify/input_files.py",
     "audit/verify/trust.py",
     "audit/verify/act_signatures.py",

@@ -1,8 +1,9 @@
 """Checks an export of the audit log, or one decision's proof: offline, and without any of the gatekeeper's own code.
 
     python -I verify.py DIR [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [-v | --json]
-    python -I verify.py --proof FILE [--log NAME] [--witness KEY] [--require-witness] [--min-size N] [-v | --json]
+    python -I verify.py --proof FILE, with the same options
 
+`--out PAGE` also writes the result as an HTML page.
 It needs only Python 3.11 or later and the package `cryptography`.
 The first line gives the verdict. The causes follow, and `-v` shows all findings. Exit codes:
 
@@ -24,8 +25,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+from gatekeeper.audit.verify.certificate import certificate
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import Trouble, tell
 from gatekeeper.audit.verify.proof_check import check_proof
@@ -48,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--witness", metavar="KEY")
     parser.add_argument("--require-witness", action="store_true")
     parser.add_argument("--min-size", type=int, metavar="N")
+    parser.add_argument("--out", type=Path, metavar="PAGE")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -63,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log=given.log,
             require_witness=given.require_witness,
         )
+        if given.out is not None:
+            name = (given.proof or given.folder).resolve().name
+            given.out.write_text(certificate(report, name, datetime.now(UTC)), "utf-8")
         tell(report, as_json=given.json, whole=given.verbose)
     except Trouble as trouble:
         return _failed(2, trouble)

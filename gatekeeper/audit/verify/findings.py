@@ -113,6 +113,8 @@ class Report:
     leaves: int = 0
     log: str | None = None
     """The log's name, as its checkpoint states it; None without a checkpoint."""
+    root: str | None = None
+    """The root hash of the log, as its checkpoint states it."""
     skips: list[dict[str, Any]] = field(default_factory=list)
     """Offsets that a person skipped, each with the recorded act."""
     says: list[Said] = field(default_factory=list)
@@ -174,7 +176,13 @@ class Report:
         says = [{"code": code, **values} for code, values in self.says]
         causes = [{**cause.first.plain(), "count": cause.count} for cause in causes_of(self.findings)]
         counts = {name: getattr(self, name) for name in ("found", "manifests", "records", "unsealed", "leaves")}
-        head = {"verdict": self.verdict, "exit": self.exit_code, "log": _told("origin", self.log), **counts}
+        head = {
+            "verdict": self.verdict,
+            "exit": self.exit_code,
+            "log": _told("origin", self.log),
+            "root": self.root,
+            **counts,
+        }
         return {**head, "causes": causes, "findings": [one.plain() for one in self.findings], "says": says}
 
 

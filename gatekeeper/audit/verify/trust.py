@@ -60,7 +60,7 @@ def trusted(checkpoint: Checkpoint, logs: Iterable[Vkey], report: Report, demand
         raise Trouble("unknown_log", origin=checkpoint.origin)
     if True not in signed:
         report.add("checkpoint_signature")
-    report.leaves = size
+    report.leaves, report.root = size, checkpoint.root.hex()
     if min_size is not None and size < min_size:
         report.add("too_small", size=size, wanted=min_size)
     if demands.require_witness and witness is None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.verify.certificate import certificate
 from gatekeeper.audit.verify.export_check import verify
-from gatekeeper.audit.verify.findings import Trouble, tell
+from gatekeeper.audit.verify.findings import Report, Trouble, tell
 from gatekeeper.audit.verify.trust import read_witness
 from gatekeeper.cli.output import json_option, progress_bar
+from gatekeeper.cli.output import whole as written
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import text
 
@@ -20,6 +23,7 @@ from gatekeeper.texts import text
 def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the caller's demands on the log to a command: its name, its witness, and its least number of leaves."""
     for decorate in (
+        click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.audit_certificate")),
         click.option("-v", "--verbose", "whole", is_flag=True, help=text("cli.audit_verbose")),
         click.option("--min-size", type=click.IntRange(min=1), help=text("cli.audit_min_size")),
         click.option("--require-witness", is_flag=True, help=text("cli.audit_require_witness")),
@@ -38,6 +42,15 @@ def trusted(witness: str | None) -> Vkey | None:
         raise UsageError("error.witness_key") from None
 
 
+def put_out(report: Report, checked: Path, *, out: Path | None, as_json: bool, whole: bool) -> None:
+    """Prints a report, writes its certificate to `out`, and ends with its exit code. `checked`: folder or file."""
+    if out is not None:
+        with written(out) as file:
+            file.write(certificate(report, checked.resolve().name, datetime.now(UTC)))
+    tell(report, as_json=as_json, whole=whole)
+    click.get_current_context().exit(report.exit_code)
+
+
 @click.command("verify", help=text("cli.audit_verify"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @check_options
@@ -48,6 +61,7 @@ def command(
     witness: str | None,
     require_witness: bool,
     min_size: int | None,
+    out: Path | None,
     as_json: bool,
     whole: bool,
 ) -> None:
@@ -63,5 +77,4 @@ def command(
             require_witness=require_witness,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    tell(report, as_json=as_json, whole=whole)
-    click.get_current_context().exit(report.exit_code)
+    put_out(report, folder, out=out, as_json=as_json, whole=whole)
