@@ -30,6 +30,8 @@ const reasons = document.querySelector("#reasons");
 const given = JSON.parse(sessionStorage.getItem("reasons") ?? "[]");
 if (reasons) {
   for (const reason of [...given].reverse()) reasons.prepend(new Option("", reason));
+  const field = document.querySelector("#reason");
+  if (given.length) field.placeholder = field.dataset.same.replace("{reason}", () => given[0]);
   typed?.addEventListener("submit", () => {
     const reason = typed.elements.reason.value.trim();
     if (reason) sessionStorage.setItem("reasons", JSON.stringify([...new Set([reason, ...given])].slice(0, 5)));
@@ -155,7 +157,9 @@ for (const field of document.querySelectorAll("#reason, #evidence")) {
     const evidence = document.querySelector("#evidence");
     // without a key pressed before, nobody has said which act is meant
     if (!button) return;
-    if (button.hasAttribute("data-evidence") && !evidence.value.trim()) evidence.focus();
+    // an empty reason becomes the last one, which is seen before it is sent
+    if (field.id === "reason" && !field.value.trim() && given.length && button.hasAttribute("data-reason")) field.value = given[0];
+    else if (button.hasAttribute("data-evidence") && !evidence.value.trim()) evidence.focus();
     else button.form.requestSubmit(button);
   });
 }
