@@ -51,10 +51,10 @@ def named(
     """
     wanted = _folded(said)
     return [
-        (key, value, n)
+        (key, id_, n)
         for key in NAMED
-        for value, n in _counted(search, db, key)
-        if wanted in _folded(value) or (key == "origin" and wanted in _folded(name(value)))
+        for id_, n in _counted(search, db, key)
+        if wanted in _folded(id_) or (key == "origin" and wanted in _folded(name(id_)))
     ][:FOUND]
 
 
