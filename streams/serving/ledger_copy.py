@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -23,10 +23,15 @@ PASS_SECONDS = 5.0
 
 
 class LedgerCopy(LogFollower):
-    """Follows `ledger`. It may be some seconds late, and `age` says how many at most."""
+    """Follows `ledger`. It may be some seconds late, and `age` says how many at most.
 
-    def __init__(self, settings: Settings, clients: Clients) -> None:
+    `tokens`: the fingerprints of our token keys by number. Reading ends with IntegrityError (4) if workers have another
+    key of such a number. Stops by token would match nobody.
+    """
+
+    def __init__(self, settings: Settings, clients: Clients, tokens: Mapping[int, str]) -> None:
         super().__init__(settings, clients, ("ledger",))
+        self._tokens = tokens
         self.heads: dict[int, int] = {}
         """The next offset of `sends` to decide, by partition."""
         self._ledger = Ledger()
@@ -62,10 +67,14 @@ class LedgerCopy(LogFollower):
             await asyncio.sleep(WATCH_SECONDS)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        """Applies one entry; raises IntegrityError (4) for a strange one."""
+        """Applies one entry; raises IntegrityError (4) for a strange one, and for a head of another token key."""
         if (refused := refusal(record.headers)) and refused.what != "headers":
             place = f"{tp.topic}/{tp.partition}/{record.offset}"
             raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)
         if record.key == HEAD and record.value is not None:
-            self.heads[tp.partition] = Head.decode(record.value).sends
+            head = Head.decode(record.value)
+            if (other := head.other_token(self._tokens)) is not None:
+                where = {"topic": self._settings.topic("sends"), "partition": tp.partition}
+                raise IntegrityError("error.token_key_differs", number=other, folder=self._settings.keys, **where)
+            self.heads[tp.partition] = head.sends
         self._ledger.apply(record.key or b"", record.value)

@@ -12,6 +12,7 @@ from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.mac import fingerprint
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
@@ -47,7 +48,8 @@ class LiveState:
         packs = load(settings.policy)
         if settings.max_lag is not None:
             packs = packs.with_max_lag(int(settings.max_lag * 1000))
-        tokens = open_tokens(Keys(Path(settings.keys)).tokens())
+        token_keys = Keys(Path(settings.keys)).tokens()
+        tokens = open_tokens(token_keys)
         if tokens is None:
             raise UsageError("error.serve_keyless")
         self.settings = settings
@@ -56,7 +58,8 @@ class LiveState:
         store = None if kept else FactStore(settings.group)
         self.facts = Followers(settings, store, clients, self.clock, kept, measured)
         self.facts.hold(tokens.prints)
-        self.ledger = LedgerCopy(settings, clients)
+        prints = {number: fingerprint(key, "token") for number, key in token_keys.items()}
+        self.ledger = LedgerCopy(settings, clients, prints)
         self.decisions = DecisionFeed(settings, clients)
         self.results = ResultFeed(settings, clients)
         self.writer = Writer(settings, clients)

@@ -20,6 +20,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from jsonschema import Draft202012Validator
 
+from gatekeeper.keys import Keys
 from gatekeeper.office.result_sums import ResultSums
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import MAX_PAGES, MAX_UNDER_WAY, Callers
@@ -28,7 +29,7 @@ from streams.kafka import jars
 from streams.kafka.broker import Broker
 from streams.serving.result_pages import Cursor
 from tests.support import canaries
-from tests.support.forked import Command
+from tests.support.forked import Command, run
 from tests.support.generated_client import generated
 from tests.support.invented import bare
 from tests.support.own_metrics import ANYWHERE, own_metrics
@@ -148,6 +149,17 @@ def test_what_was_asked_and_refused_then_metrics_on_a_port_of_their_own_count_it
     assert more("gatekeeper_facts_applied_total", "topic=sources") >= 1
     assert 0 <= found[("gatekeeper_facts_age_seconds",)] < 60
     assert not any("nobody" in label or "narumi" in label for key in found for label in key)
+
+
+def test_another_token_key_under_the_number_of_the_workers_then_the_service_ends_with_4(
+    world: World, tmp_path: Path
+) -> None:
+    keys = Keys(shutil.copytree(world.keys, tmp_path / "keys"))
+    (keys.folder / "token-1.key").unlink()
+    keys.make("token", "gk/token", secret=b"x" * 32)
+    done = run("serve", "--port", "0", env=os.environ | world.environment | {"GATEKEEPER_KEYS": str(keys.folder)})
+    assert done.returncode == 4, done.stderr
+    assert "token-1.key" in done.stderr
 
 
 def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.Client) -> None:
