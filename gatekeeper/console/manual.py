@@ -102,6 +102,8 @@ def _document(file: str, lang: Language) -> Document:
                 child.attrSet("src", f"/manual/images/{PurePosixPath(str(child.attrGet('src'))).name}")
             elif child.type == "link_open":
                 _lead(child, file)
+            elif child.type == "softbreak" and lang == "ja":
+                child.type = "text"  # Japanese has no blank between sentences
     return Document(title, _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}), lang)
 
 

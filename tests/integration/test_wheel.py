@@ -107,3 +107,7 @@ def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_peoples_names_a
     entry = f"import os, sys; from pathlib import Path; import {WHOLE}.gatekeeper as g; sys.path.insert(0, str(g.ROOT))"
     start = "from gatekeeper.demo.process import Process; Process(Path('log'), {}, 'topics', 'list').start()"
     assert run(python, "-c", f"{entry}; {start}; print(os.wait()[1])") == "0\n"
+    manual = "from gatekeeper.console.manual import document as page, picture; print(page('index', 'ja').title)"
+    assert (
+        run(python, "-c", f"{entry}; {manual}; print(picture('queue-ja.png').name)") == "運用マニュアル\nqueue-ja.png\n"
+    )

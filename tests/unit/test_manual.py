@@ -50,6 +50,12 @@ def test_a_page_then_its_links_and_pictures_lead_to_what_is_there(name: str, lan
         assert picture(source.removeprefix("/manual/images/")), source
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_contents_then_they_lead_to_every_page(lang: Language) -> None:
+    linked = re.findall(r'href="/manual/([^"#]+)"', html("index", lang))
+    assert {*linked, "index"} == names()
+
+
 @pytest.mark.parametrize(("name", "lang"), EVERY)
 def test_a_page_then_it_has_no_style_and_no_script_inside(name: str, lang: Language) -> None:
     assert re.findall(r" style=|<script|<style|javascript:", html(name, lang)) == []
@@ -106,7 +112,7 @@ def test_markdown_then_it_becomes_what_the_console_may_show(tmp_path: Path, monk
     (folder / "trial.md").write_text(
         "# A page, of *trial*\n\n![seen](../../images/queue-en.png)\n\n"
         "[there](other.md#part) [here](#a-page-of-trial) [away](../../reference/limits.md) <script>x</script>\n\n"
-        "* `SOURCE_UNKNOWN`: ask\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+        "One.\nTwo.\n\n* `SOURCE_UNKNOWN`: ask\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
     )
     monkeypatch.setattr(manual, "DOCS", tmp_path)
     page = manual._document("manual/en/trial.md", "en")
@@ -118,4 +124,6 @@ def test_markdown_then_it_becomes_what_the_console_may_show(tmp_path: Path, monk
     assert "&lt;script&gt;" in page.html
     assert '<li id="SOURCE_UNKNOWN">' in page.html
     assert "<td>2</td>" in page.html
+    assert "<p>One.\nTwo.</p>" in page.html
+    assert "<p>One.Two.</p>" in manual._document("manual/en/trial.md", "ja").html
     assert anchor("二人目の署名（two）") == "二人目の署名two"
