@@ -15,7 +15,9 @@ from gatekeeper.policy import packs
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import page, period
 from gatekeeper.report.authorship import PROOFS
+from gatekeeper.report.evidence import MOST_SAMPLES, SAMPLES, Draw
 from gatekeeper.report.tally import foreign, wrong
+from gatekeeper.report.workbook import workbook
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from streams.operations.reports import read, token_keys
@@ -25,17 +27,25 @@ from streams.operations.reports import read, token_keys
 @click.option("--from", "since", required=True, help=text("cli.report_from"))
 @click.option("--to", required=True, help=text("cli.report_to"))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.report_out"))
+@click.option("--sample", type=click.IntRange(1, MOST_SAMPLES), default=SAMPLES, help=text("cli.report_sample"))
+@click.option("--seed", default="", help=text("cli.report_seed"))
 @json_option
-def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
+def command(since: str, to: str, out: Path | None, sample: int, seed: str, as_json: bool) -> None:
     """Prints the report or writes the page; exit 1 for changed or foreign records, 5 if old records are gone."""
-    settings = load()
+    settings, draw = load(), Draw(sample, seed)
     found = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
     with beside(lambda: token_keys(settings)) as keys, progress_bar() as bar:
         task = bar.add_task(text("cli.report_reading"), total=None)
-        report = read(settings, found, lambda done, total: bar.update(task, completed=done, total=total), keys=keys)
+
+        def passed(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        report = read(settings, found, passed, keys=keys, draw=draw)
     if out is not None:
-        with whole(out) as file:
-            file.write(page.document(report, language()))
+        with whole(out, "wb") as file:
+            file.write(
+                workbook(report, language()) if out.suffix == ".xlsx" else page.document(report, language()).encode()
+            )
     if as_json:
         show_json(report)
     elif out is not None:

@@ -20,12 +20,33 @@ from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.verify import sentences
 from gatekeeper.audit.verify.proof_check import check_content
+from gatekeeper.errors import UsageError
 from gatekeeper.report.period import Period
 from gatekeeper.review.data_origin import origin, route
 from gatekeeper.times import instant
 from schemas.topics import logical_name
 
-SAMPLES = 5
+SAMPLES, MOST_SAMPLES = 5, 100
+"""Decisions that are drawn unless another number is asked for, and the most that can be."""
+SEED_LETTERS = 64
+"""Longest seed of a draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A way to draw decisions. `size`: their number. `seed`: any words of the drawer, '' for none.
+
+    Raises UsageError (2) for another size than 1 to MOST_SAMPLES, or a seed that cannot be printed on one line.
+    """
+
+    size: int = SAMPLES
+    seed: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= MOST_SAMPLES:
+            raise UsageError("error.sample_size", most=MOST_SAMPLES)
+        if len(self.seed) > SEED_LETTERS or not (self.seed.isprintable() or not self.seed):
+            raise UsageError("error.sample_seed", most=SEED_LETTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +139,10 @@ class Samples:
     Everybody who repeats the draw gets the same decisions.
     """
 
-    def __init__(self, period: Period, citations: Citations) -> None:
-        self._citations = citations
-        self._seed = f"gate/sample/1\0{period.since}\0{period.to}\0".encode()
+    def __init__(self, period: Period, citations: Citations, draw: Draw) -> None:
+        self._citations, self._size = citations, draw.size
+        form, seed = ("2", f"{draw.seed}\0") if draw.seed else ("1", "")
+        self._seed = f"gate/sample/{form}\0{period.since}\0{period.to}\0{seed}".encode()
         self._drawn: list[tuple[int, int, int, Link]] = []
         self._seen = 0
 
@@ -129,7 +151,7 @@ class Samples:
         lot = -int.from_bytes(sha256(self._seed + did.encode()).digest())
         self._seen += 1
         drawn = (lot, -self._seen, place, link)  # `_seen` keeps duplicated records apart
-        if len(self._drawn) < SAMPLES:
+        if len(self._drawn) < self._size:
             heappush(self._drawn, drawn)
         elif drawn > self._drawn[0]:
             heapreplace(self._drawn, drawn)

@@ -18,7 +18,7 @@ from gatekeeper.policy.packs import PolicyIgnored
 from gatekeeper.report.authorship import Authorship
 from gatekeeper.report.cleared import ClearedPieces
 from gatekeeper.report.desk import Desk
-from gatekeeper.report.evidence import Chains, ProvingLog, Samples
+from gatekeeper.report.evidence import Chains, Draw, ProvingLog, Samples
 from gatekeeper.report.period import Period
 from gatekeeper.report.responses import People
 from gatekeeper.report.summary import summary
@@ -39,6 +39,7 @@ class Tally:
     Takes consents and recalls first, then the links of each partition in order.
     `partitions`: the number of partitions of `sends`. `group`: the consumer group of the workers. `staff`: the records
     of people and signatures. `citations`: the clauses behind reasons; None = those of the shipped policies.
+    `draw`: how decisions are drawn by lot; None = five, without a seed.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Tally:
         group: str,
         staff: Iterable[PersonLine] = (),
         citations: Citations | None = None,
+        draw: Draw | None = None,
     ) -> None:
         citations = citations or Citations()
         self.period, self._seal, self._window, self._group = period, seal, window, group
@@ -61,7 +63,8 @@ class Tally:
         self._authorship = Authorship(staff, group)
         self.people = People(partitions)
         self._chains = Chains(lambda link: leaf_hash(link.value) in indexes)
-        self._samples = Samples(period, citations)
+        self._draw = draw or Draw()
+        self._samples = Samples(period, citations, self._draw)
         self._shadow = 0
 
     def link(self, link: Link) -> None:
@@ -130,6 +133,7 @@ class Tally:
             "foreign": list(foreign),
             "ignored": [asdict(one) for one in ignored],
             "token_keys": [one._asdict() for one in token_keys],
+            "draw": asdict(self._draw),
             "samples": self._samples.told(self._seal),
         }
         return found | {"summary": summary(found, wrong=wrong(found))}

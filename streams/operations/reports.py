@@ -19,7 +19,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import KeyUse
-from gatekeeper.report.evidence import ProvingLog
+from gatekeeper.report.evidence import Draw, ProvingLog
 from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
@@ -37,12 +37,13 @@ def read(
     passed: Passed = lambda done, total: None,
     *,
     keys: Callable[[], list[KeyUse]] | None = None,
+    draw: Draw | None = None,
 ) -> dict[str, Any]:
     """The report of a period, which ends now at the latest.
 
     `keys`: gives the result of `token_keys`, which may have begun already; None: it is read here. An error of `passed`
-    ends the report. Raises UnavailableError (3) without a broker, and IncompleteError (5) if records of a manifest do
-    not come. Raises IntegrityError (4) if they differ, or the sealed log cannot be read.
+    ends the report. `draw`: as `Tally` takes it. Raises UnavailableError (3) without a broker, and IncompleteError (5)
+    if records of a manifest do not come. Raises IntegrityError (4) if they differ, or the sealed log cannot be read.
     """
     seal = _seal(settings)
     with Reader(settings) as reader, LiveTrail(settings, since=period.since, to=period.to) as trail:
@@ -63,6 +64,7 @@ def read(
             group=settings.group,
             staff=trail.people(),
             citations=citations,
+            draw=draw,
         )
         starts = reader.since("manifests", period.since)
         total = sum(max(0, end - starts[number]) for number, (_, end) in trail.bounds.manifests.items())

@@ -43,8 +43,8 @@ def made(client: httpx.Client, path: str, wanted: dict[str, str]) -> httpx.Respo
 @pytest.mark.parametrize("user", ["viewer", "reviewer", "approver"])
 def test_somebody_who_may_not_then_neither_page_nor_file(site: Site, user: str) -> None:
     client = site.client(user)
-    answers = [client.get(path, params=query()) for path in ("/report", "/report.json", "/report.html")]
-    assert [answer.status_code for answer in answers] == [403] * 3
+    answers = [client.get(path, params=query()) for path in ("/report", "/report.json", "/report.html", "/report.xlsx")]
+    assert [answer.status_code for answer in answers] == [403] * 4
     assert 'href="/report"' not in client.get("/").text
 
 
@@ -70,6 +70,13 @@ def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site
     assert "attachment" in file.headers["content-disposition"]
     assert "<style>" in file.text
     assert report["samples"][0]["did"] in file.text
+    chosen = {**wanted, "sample": 2, "seed": "auditor 7"}
+    seeded = made(client, "/report.json", chosen).json()
+    assert (len(seeded["samples"]), seeded["draw"]) == (2, {"size": 2, "seed": "auditor 7"})
+    workbook = made(client, "/report.xlsx", chosen)
+    assert workbook.content.startswith(b"PK")
+    assert "report-" in workbook.headers["content-disposition"]
+    assert client.get("/report", params={**wanted, "sample": 0}).status_code == 422
     assert "本人に連絡又は接触する場合" in client.get("/report", params={**wanted, "lang": "ja"}).text
     assert ".report" in client.get("/report.css").text
 

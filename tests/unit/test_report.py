@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,12 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
-from gatekeeper.report.evidence import Chains, ProvingLog
+from gatekeeper.report.evidence import Chains, Draw, ProvingLog
 from gatekeeper.report.summary import summary
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.report.verdicts import SHOWS, clauses
-from gatekeeper.texts import catalogue
+from gatekeeper.report.workbook import workbook
+from gatekeeper.texts import Language, catalogue
 from gatekeeper.times import instant
 from schemas.topics import DAY_MS
 from tests.support import invented, trails
@@ -467,6 +470,53 @@ def test_every_sentence_of_the_report_then_it_is_used() -> None:
     )
     unused = [key for key in catalogue() if key.startswith("report.") and not re.match(rf"report\.({built})", key)]
     assert [key for key in unused if not re.search(rf"\b{key.partition('.')[2]}\b", source)] == []
+
+
+def test_another_seed_or_size_then_other_decisions_are_drawn_and_the_report_says_how() -> None:
+    chains = [ManifestChain()]
+    chains[0].add([value for step in trails.Trail(seed=3).write(12).steps for value in step.records])
+    drawn = {}
+    for draw in (Draw(), Draw(seed="auditor 7"), Draw(seed="auditor 8"), Draw(size=9, seed="auditor 7")):
+        found = told(chains, tally=month_tally(draw=draw))
+        assert found["draw"] == {"size": draw.size, "seed": draw.seed}
+        assert len(found["samples"]) == draw.size
+        assert draw.seed in page.document(found, "en")
+        drawn[draw] = [one["did"] for one in found["samples"]]
+    assert len({tuple(sorted(one)) for one in drawn.values()}) == 4
+    assert drawn[Draw(size=9, seed="auditor 7")][:5] == drawn[Draw(seed="auditor 7")]
+
+
+@pytest.mark.parametrize(
+    ("size", "seed", "key"),
+    [
+        (0, "", "error.sample_size"),
+        (101, "", "error.sample_size"),
+        (5, "a" * 65, "error.sample_seed"),
+        (5, "a\nb", "error.sample_seed"),
+    ],
+)
+def test_a_draw_that_is_none_then_refused(size: int, seed: str, key: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Draw(size, seed)
+    assert refused.value.key == key
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_formula(
+    tmp_path: Path, lang: Language
+) -> None:
+    found = sealed(tmp_path / "export")
+    found["sources"][0]["origin"] = "=1+1"
+    with zipfile.ZipFile(io.BytesIO(workbook(found, lang))) as book:
+        names = re.findall(r'<sheet name="([^"]+)"', book.read("xl/workbook.xml").decode())
+        texts = book.read("xl/sharedStrings.xml").decode()
+        sheets = [book.read(f"xl/worksheets/sheet{number}.xml").decode() for number in range(1, len(names) + 1)]
+    assert len(names) == 8
+    assert names[0] == catalogue()["report.summary"][lang]
+    assert all("<f>" not in sheet for sheet in sheets)
+    assert "<t>=1+1</t>" in texts
+    assert all(f"<t>{one['inquiry']}</t>" in texts for one in found["samples"])
+    assert f"<v>{found['sends']['total']}</v>" in sheets[0]
 
 
 # -- the first page -----------------------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from gatekeeper.console.view import language, page
 from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.report import page as report
 from gatekeeper.report import period
+from gatekeeper.report.evidence import SAMPLES, Draw
 from gatekeeper.report.period import Period
+from gatekeeper.report.workbook import WORKBOOK, workbook
 from gatekeeper.times import span
 from streams.operations.reports import Passed, read
 
@@ -25,20 +27,24 @@ FRESH_MS = 300_000
 Auditor = Annotated[Session, Depends(may("report", everywhere=True))]
 To = Annotated[str, Query(max_length=40)]
 Since = Annotated[str, Query(alias="from", max_length=40)]
+Sample = Annotated[int, Query()]
+Seed = Annotated[str, Query(max_length=200)]
 Make = Callable[[Passed], Mapping[str, Any]]
 
 
 @router.get("/report")
-def shown(request: Request, session: Auditor, since: Since = "", to: To = "") -> Response:
+def shown(
+    request: Request, session: Auditor, since: Since = "", to: To = "", sample: Sample = SAMPLES, seed: Seed = ""
+) -> Response:
     """The form; with a period, also its report, the progress of its reading, or the error."""
     held, lang = console(request), language(request)
-    none: dict[str, Any] = {"task": None, "wrong": None, "body": None, "days": None}
+    none: dict[str, Any] = {"task": None, "wrong": None, "body": None, "days": None, "sample": sample, "seed": seed}
     if not (since or to):
         first, last = period.last_month(held.now(), held.zone())
         return page(request, "report", since=first, to=last, **none)
     ends: dict[str, Any] = {"since": since, "to": to}
     try:
-        task = _task(request, session, since, to)
+        task = _task(request, session, since, to, sample, seed)
     except UsageError as wrong:
         return page(request, "report", status=422, **ends, **{**none, "wrong": wrong})
     except IntegrityError as wrong:  # a finding about the records, not a failure of the page
@@ -50,9 +56,11 @@ def shown(request: Request, session: Auditor, since: Since = "", to: To = "") ->
 
 
 @router.get("/report.html")
-def as_file(request: Request, session: Auditor, since: Since, to: To) -> Response:
+def as_file(
+    request: Request, session: Auditor, since: Since, to: To, sample: Sample = SAMPLES, seed: Seed = ""
+) -> Response:
     """The report as one self-contained HTML file; 202 while its records are being read."""
-    task = _task(request, session, since, to)
+    task = _task(request, session, since, to, sample, seed)
     if not task.over:
         return _waiting(task)
     return Response(
@@ -61,12 +69,25 @@ def as_file(request: Request, session: Auditor, since: Since, to: To) -> Respons
 
 
 @router.get("/report.json")
-def as_json(request: Request, session: Auditor, since: Since, to: To) -> Response:
+def as_json(
+    request: Request, session: Auditor, since: Since, to: To, sample: Sample = SAMPLES, seed: Seed = ""
+) -> Response:
     """The report as `gatekeeper report --json` prints it; 202 while its records are being read."""
-    task = _task(request, session, since, to)
+    task = _task(request, session, since, to, sample, seed)
     if not task.over:
         return _waiting(task)
     return Response(orjson.dumps(task.result), media_type="application/json", headers=_named(task, "json"))
+
+
+@router.get("/report.xlsx")
+def as_workbook(
+    request: Request, session: Auditor, since: Since, to: To, sample: Sample = SAMPLES, seed: Seed = ""
+) -> Response:
+    """The report's tables as a workbook; 202 while its records are being read."""
+    task = _task(request, session, since, to, sample, seed)
+    if not task.over:
+        return _waiting(task)
+    return Response(workbook(task.result, language(request)), media_type=WORKBOOK, headers=_named(task, "xlsx"))
 
 
 @router.get("/report.css")
@@ -75,12 +96,14 @@ def style() -> Response:
     return Response(report.css(), media_type="text/css")
 
 
-def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int) -> Task:
+def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int, draw: Draw | None = None) -> Task:
     """The task of a period's report; a missing or old report (FRESH_MS) is started anew.
 
-    `now`: milliseconds. Raises the error of a failed task once; the next call starts a new task.
+    `now`: milliseconds. `draw`: how decisions are drawn by lot. Raises the error of a failed task once; the next call
+    starts a new task.
     """
-    name = f"report-{wanted.since}-{wanted.to}"
+    drawn = f"-{draw.size}-{draw.seed}" if draw and draw != Draw() else ""
+    name = f"report-{wanted.since}-{wanted.to}{drawn}"
     task = tasks.get(name)
     if task and task.over and task.error is None and now - span(task.result["made"], "UTC").first // 1000 > FRESH_MS:
         tasks.drop(name)
@@ -91,15 +114,16 @@ def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int) -> 
     return task
 
 
-def _task(request: Request, session: Session, since: str, to: str) -> Task:
-    held = console(request)
+def _task(request: Request, session: Session, since: str, to: str, sample: int, seed: str) -> Task:
+    held, draw = console(request), Draw(sample, seed.strip())
     wanted = period.read(since, to, held.zone())
     return reported(
         held.tasks,
         wanted,
-        lambda passed: read(held.settings, wanted, passed),
+        lambda passed: read(held.settings, wanted, passed, draw=draw),
         by=session.user,
         now=held.now(),
+        draw=draw,
     )
 
 

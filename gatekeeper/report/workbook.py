@@ -1,0 +1,108 @@
+"""The tables of a report as a workbook for a spreadsheet; the page and the JSON hold everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import xlsxwriter
+
+from gatekeeper.policy.reasons import VERDICTS
+from gatekeeper.texts import Language, text
+from gatekeeper.words import Words
+
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+"""Media type of a workbook."""
+_PLAIN = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+_NAME_LETTERS = 31
+"""Longest name of a sheet."""
+Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
+"""A sheet: the key of its name, the keys of its columns, and its rows of texts and numbers."""
+
+
+def workbook(report: Mapping[str, Any], lang: Language) -> bytes:
+    """The workbook: a sheet for each table of the report. No text in it is run as a formula."""
+    made = BytesIO()
+    with xlsxwriter.Workbook(made, _PLAIN) as book:
+        head = book.add_format({"bold": True, "bottom": 1})
+        number = book.add_format({"num_format": "#,##0"})
+        for name, columns, rows in _tables(report, lang):
+            sheet = book.add_worksheet(text(f"report.{name}", lang)[:_NAME_LETTERS].translate(_BARRED))
+            sheet.freeze_panes(1, 0)
+            for place, column in enumerate(columns):
+                sheet.write_string(0, place, text(f"report.{column}", lang), head)
+            for line, row in enumerate(rows, 1):
+                for place, cell in enumerate(row):
+                    if isinstance(cell, int):
+                        sheet.write_number(line, place, cell, number)
+                    else:
+                        sheet.write_string(line, place, "-" if cell is None else str(cell))
+            sheet.autofit()
+    return made.getvalue()
+
+
+_BARRED = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
+"""Characters that the name of a sheet must not have."""
+
+
+def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
+    words = Words(lang, report["days"]["zone"], "report")
+    counted = [f"verdict_{verdict}" for verdict in VERDICTS]
+
+    def verdicts(of: Mapping[str, int]) -> list[int]:
+        return [of[verdict] for verdict in VERDICTS]
+
+    figures = [(text(f"report.{name}", lang), value) for name, value in _figures(report)]
+    yield "summary", ("column_subject", "total"), figures
+    steps = [(one["from"], *verdicts(one["verdicts"])) for one in report["time"]["steps"]]
+    yield "sends", (f"column_{report['time']['step']}", *counted), steps
+    sources = [
+        (words.word(f"method.{one['route']}"), one["origin"], one["sends"], *verdicts(one["verdicts"]))
+        for one in report["sources"]
+    ]
+    yield "sources", ("column_route", "column_list", "total", *counted), sources
+    cured = ("column_released", "column_answered", "column_mended", "column_waited")
+    reasons = [
+        (*_reason(one, words), one["withheld"], one["primary"], *one["cured"].values()) for one in report["reasons"]
+    ]
+    columns = ("column_reason", "column_subject", "column_clause", "column_withheld", "column_primary", *cured)
+    yield "reasons", columns, reasons
+    clauses = [
+        (one["clause"], text(f"report.clause_{one['clause']}", lang), one["withheld"]) for one in report["clauses"]
+    ]
+    yield "clauses", ("column_clause", "column_subject", "column_withheld"), clauses
+    cleared = [
+        (words.word(f"class.{one['class']}"), one["ground"], one["template"], one["pieces"], one["said_no"])
+        for one in report["cleared"]
+    ]
+    pieces = ("column_class", "column_ground", "column_template", "column_pieces", "column_said_no")
+    yield "cleared", pieces, cleared
+    recalls = [(one["cause"], one["in_time"], one["late"], one["undated"]) for one in report["recalls"]]
+    yield "recalls", ("column_cause", "recall_in_time", "recall_late", "recall_undated"), recalls
+    samples = [
+        (
+            one["inquiry"],
+            one["did"],
+            words.clock(one["at"]),
+            one["campaign"],
+            text(f"report.proof_{one['state']}", lang),
+        )
+        for one in report["samples"]
+    ]
+    names = ("sample_code", "sample_id", "sample_at", "sample_campaign", "sample_proof")
+    yield "samples", names, samples
+
+
+def _reason(one: Mapping[str, Any], words: Words) -> tuple[str, str, str]:
+    return one["code"], words.meaning(one["code"]), words.law(one["clause"])
+
+
+def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
+    yield "total", report["sends"]["total"]
+    for verdict in VERDICTS:
+        yield f"verdict_{verdict}", report["sends"]["verdicts"][verdict]
+    yield "withdrawn", report["withdrawals"]["total"]
+    yield "bound", report["withdrawals"]["bound"]
+    yield "item_open", report["review"]["open"]
+    yield "summary_late", report["summary"]["late"]
