@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gatekeeper.metrics import METRICS, Metric
 from tests.support.promql import TARGET, names_of, unknown
 from tests.support.scrapes import PROMETHEUS, demand_promtool
 from tests.support.scrapes import RULES as ALERTS
@@ -103,6 +104,13 @@ def test_given_a_panel_then_it_asks_for_what_is_there_at_the_source_that_the_rea
         assert told <= names_of(expression).grouped | TARGET
     assert panel["description"]
     assert JAPANESE.search(title)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda one: one.name)
+def test_given_a_metric_then_a_panel_shows_it(metric: Metric) -> None:
+    sample = metric.name + {"gauge": "", "counter": "_total", "histogram": "_bucket"}[metric.kind]
+    asked = (target["expr"] for panel in PANELS.values() for target in panel["targets"])
+    assert any(sample in names_of(expression.replace("$__rate_interval", "5m")).metrics for expression in asked)
 
 
 def test_given_the_dashboard_then_its_first_row_is_the_three_promises() -> None:
