@@ -28,6 +28,7 @@ SECRETS: Mapping[Part, tuple[str, ...]] = {
     "sealer": ("log",),
     "witness": ("witness",),
     "inquiry": ("master",),
+    "backup": ("backup",),
 }
 """The secret keys that the machine of a part needs; of other parts none."""
 PUBLIC: Mapping[Part, tuple[str, ...]] = {"sealer": ("worker",), "witness": ("log",)}

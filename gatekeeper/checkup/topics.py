@@ -15,10 +15,15 @@ def topics(differences: Sequence[str], *, count: int) -> Finding:
     return _differing("topics", differences, count)
 
 
-def topic_settings(differences: Sequence[str], missing: Sequence[str], *, count: int) -> Finding:
-    """Tells whether the topics are set as the guarantees need it. `differences`: as sentences. `missing`: topics."""
+def topic_settings(differences: Sequence[str], missing: Sequence[str], hidden: Sequence[str], *, count: int) -> Finding:
+    """Tells whether the topics are set as the guarantees need it.
+
+    `differences`: as sentences. `missing`: topics. `hidden`: topics whose settings this user may not see.
+    """
     if missing and not differences:
         return unknown("topic_settings", "missing", count=len(missing))
+    if hidden and not differences:
+        return unknown("topic_settings", "hidden", shown=shown(hidden))
     return _differing("topic_settings", differences, count)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import age, show_table
+from gatekeeper.knowledge.token_keys import MARK
 from gatekeeper.office.fleet import Fleet
 from gatekeeper.texts import catalogue, text
 
@@ -116,7 +117,8 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     for policy, what in (answer.get("policy_unknown") or {}).items():
         yield text("cli.status_policy_unknown", policy=policy, what=what)
     for use in missing_keys(answer):
-        yield text("cli.status_token_key_missing", **_counted(use))
+        found = "other" if MARK in use["key"] else "missing"
+        yield text(f"cli.status_token_key_{found}", **_counted(use))
     for place, what in (answer.get("policy_ignored") or {}).items():
         yield text("cli.status_policy_ignored", place=place, what=what)
     yield from _signatures(state["signatures"])

@@ -28,7 +28,7 @@ Counts = tuple[tuple[str, int], ...]
 HEADER = "gate-token-key"
 """The fingerprints of the keys that made a record's tokens, as `t1=FINGERPRINT,t1k2=FINGERPRINT`."""
 _HEADER = re.compile(r"t[0-9k]{1,12}=[0-9a-f]{16}(,t[0-9k]{1,12}=[0-9a-f]{16}){0,15}")
-_MARK = "x"
+MARK = "x"
 """Between a key's name and its fingerprint, in the name under which tokens of a record with that header count."""
 _ASKED = 256  # combinations of keys whose faults are kept: a gate has few keys, and a send may name any
 _NUMBERS = re.compile(r"t(\d+)(?:k(\d+))?")
@@ -90,7 +90,7 @@ class TokenKeys:
         """Takes in a token of a suppression that was not known for it. `prints`: as `prints_of` gives them."""
         before = _read(self._stops.get(suppression_id))
         counts, key = Counter(dict(before)), key_of(token)
-        counts[f"{key}{_MARK}{prints[key]}" if key in prints else key] += 1
+        counts[f"{key}{MARK}{prints[key]}" if key in prints else key] += 1
         after = tuple(sorted(counts.items(), key=lambda item: _order(item[0])))
         self.alike[before] -= 1
         self.alike[after] += 1
@@ -136,7 +136,7 @@ class TokenKeys:
         """The numbers by names of keys; another key than ours of the same name keeps its fingerprint in its name."""
         found = Counter[str]()
         for key, n in tokens:
-            name, _, mark = key.partition(_MARK)
+            name, _, mark = key.partition(MARK)
             found[key if mark and self.ours.get(name, mark) != mark else name] += n
         return found
 

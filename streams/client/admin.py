@@ -35,11 +35,11 @@ _PLAIN: Mapping[str, str] = MappingProxyType({})
 class Difference:
     """One difference between a topic and the registry; `setting` is Kafka's name of a differing setting.
 
-    `restoring` and `shut` are the marks of a restore, on any topic.
+    `hidden`: the user may not see its settings. `restoring` and `shut` are the marks of a restore, on any topic.
     """
 
     topic: str
-    aspect: Literal["missing", "partitions", "replication", "setting", "restoring", "shut"]
+    aspect: Literal["missing", "partitions", "replication", "setting", "hidden", "restoring", "shut"]
     found: str
     expected: str
     setting: str = ""
@@ -110,9 +110,10 @@ def verify(settings: Settings) -> list[Difference]:
             Difference(plan.name, "setting", found[plan.name].get(key, ""), value, key)
             for plan in present
             for key, value in plan.configs.items()
-            if found[plan.name].get(key) != value
+            if found[plan.name] and found[plan.name].get(key) != value
         ]
-        return [*_marked(found), *_layout_differences(plans, described), *drifted]
+        hidden = [Difference(plan.name, "hidden", "", "") for plan in present if not found[plan.name]]
+        return [*_marked(found), *_layout_differences(plans, described), *drifted, *hidden]
 
 
 def demand(settings: Settings) -> None:

@@ -73,4 +73,5 @@ def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
         return None
     names = [settings.topic(name) for name in TOPICS if settings.topic(name) in str(error)]
     user, what = settings.sasl_username or "ANONYMOUS", " ".join((kind[1], *names))
-    return UsageError("error.broker_rights", broker=settings.bootstrap, user=user, what=what)
+    key = "error.broker_rights_cluster" if kind[1] == "Cluster" else "error.broker_rights"
+    return UsageError(key, broker=settings.bootstrap, user=user, what=what)

@@ -80,13 +80,16 @@ def _certificates(visit: Visit) -> Finding:
 
 
 def _topics(visit: Visit) -> Finding:
-    return topics.topics([str(one) for one in visit.differences if one.aspect != "setting"], count=len(TOPICS))
+    return topics.topics(
+        [str(one) for one in visit.differences if one.aspect not in ("setting", "hidden")], count=len(TOPICS)
+    )
 
 
 def _topic_settings(visit: Visit) -> Finding:
     drifted = [str(one) for one in visit.differences if one.aspect == "setting"]
     missing = [one.topic for one in visit.differences if one.aspect == "missing"]
-    return topics.topic_settings(drifted, missing, count=len(TOPICS))
+    hidden = [one.topic for one in visit.differences if one.aspect == "hidden"]
+    return topics.topic_settings(drifted, missing, hidden, count=len(TOPICS))
 
 
 def _replicas(visit: Visit) -> Finding:

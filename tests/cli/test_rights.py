@@ -361,6 +361,8 @@ def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
         assert found["controller"]["level"] == "unknown", "it may not ask, and that is never ok"
         assert found["quotas"]["level"] == "unknown"
         assert found["clock"]["level"] == "unknown"
+    found = told(as_("backup", "doctor", "--for", "backup", "--json"))
+    assert (found["topics"]["level"], found["topic_settings"]["level"]) == ("ok", "unknown"), "it may not see settings"
     found = told(as_("auditor", "doctor", "--for", "console", "--json"))
     assert (found["rights"]["level"], "WRITE" in found["rights"]["found"]) == ("wrong", True)
     assert "gatekeeper topics rights console --principal auditor" in found["rights"]["next"]

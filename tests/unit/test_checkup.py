@@ -154,9 +154,14 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
     (brokers.disks({1: [(True, -1, -1)]}), "unknown", "broker_disks_untold"),
     (topics.topics([], count=16), "ok", "topics_ok"),
     (topics.topics(["mail.acts.v1 is missing."], count=16), "wrong", "topics_differ"),
-    (topics.topic_settings([], [], count=16), "ok", "topic_settings_ok"),
-    (topics.topic_settings(["drifted."], ["mail.acts.v1"], count=16), "wrong", "topic_settings_differ"),
-    (topics.topic_settings([], ["mail.acts.v1"], count=16), "unknown", "topic_settings_missing"),
+    (topics.topic_settings([], [], [], count=16), "ok", "topic_settings_ok"),
+    (
+        topics.topic_settings(["drifted."], ["mail.acts.v1"], ["mail.sends.v1"], count=16),
+        "wrong",
+        "topic_settings_differ",
+    ),
+    (topics.topic_settings([], ["mail.acts.v1"], [], count=16), "unknown", "topic_settings_missing"),
+    (topics.topic_settings([], [], ["mail.acts.v1"], count=16), "unknown", "topic_settings_hidden"),
     (topics.replicas({"a": 3, "b": 2}, [], []), "ok", "replicas_ok"),
     (topics.replicas({"a": 3, "b": 1}, [], []), "warning", "replicas_single"),
     (topics.replicas({"a": 3}, ["a/1"], []), "warning", "replicas_behind"),
@@ -320,7 +325,7 @@ def test_keys_of_the_how_to_then_the_doctor_asks_for_the_same() -> None:
     told = {row[0].split()[0]: set(re.findall(r"`(\w+)`", row[1])) & {*ROLES} for row in rows}
     parts = {"worker": "worker", "service": "serve", "importer": "crm", "sealer": "sealer", "witness,": "witness"}
     assert told.keys() - parts.keys() == {"who", "the"}, "who answers inquiries, and the machine of backups"
-    for row, part in parts.items() | {("who", "inquiry")}:
+    for row, part in parts.items() | {("who", "inquiry"), ("the", "backup")}:
         assert told[row] == {*folders.SECRETS[part], *folders.ALSO.get(part, ())}, row  # type: ignore[index, call-overload]
 
 
