@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -31,6 +31,8 @@ class Writer:
         self._settings, self._clients = settings, clients
         self._producer: AIOKafkaProducer = clients.writer()
         self._renewing = asyncio.Lock()
+        self._uses = defaultdict[AIOKafkaProducer, set[asyncio.Event]](set)
+        """By producer, the ends of the writes under way."""
         self._given_up = set[asyncio.Task[None]]()
 
     async def start(self) -> None:
@@ -48,12 +50,31 @@ class Writer:
         Records of one partition are written in the order given, and no partition waits for another. It takes
         WRITE_SECONDS at most.
         """
-        producer, found = self._producer, list[RecordMetadata | None]([None] * len(records))
+        with self._used() as producer:
+            return await self._written(producer, records)
+
+    @contextmanager
+    def _used(self) -> Iterator[AIOKafkaProducer]:
+        """Yields the present producer, which stays open for the block even if it is given up meanwhile."""
+        producer, over = self._producer, asyncio.Event()
+        self._uses[producer].add(over)
+        try:
+            yield producer
+        finally:
+            over.set()
+            if producer in self._uses:
+                self._uses[producer].discard(over)
+
+    async def _written(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[RecordMetadata | None]:
+        found = list[RecordMetadata | None]([None] * len(records))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + WRITE_SECONDS
         lanes = defaultdict[tuple[str, int], list[int]](list)
         for number, record in enumerate(records):
             try:
-                lanes[record.topic, await self._partition(producer, record)].append(number)
-            except KafkaError as error:
+                async with asyncio.timeout_at(end):
+                    lanes[record.topic, await self._partition(producer, record)].append(number)
+            except (KafkaError, TimeoutError) as error:
                 log.error("not_acknowledged", topic=record.topic, error=type(error).__name__)
                 return found
 
@@ -71,7 +92,7 @@ class Writer:
         tasks = {asyncio.create_task(lane(*where, numbers)): where for where, numbers in lanes.items()}
         if not tasks:
             return found
-        done, late = await asyncio.wait(tasks, timeout=WRITE_SECONDS)
+        done, late = await asyncio.wait(tasks, timeout=max(0.0, end - loop.time()))
         for task in late:
             task.cancel()
             log.error("not_acknowledged", topic=tasks[task][0], partition=tasks[task][1], error="TimeoutError")
@@ -113,6 +134,8 @@ class Writer:
             self._producer = fresh
 
         async def close() -> None:
+            # a closed producer would never tell the partitions of a topic that somebody asks for the first time
+            await asyncio.gather(*(over.wait() for over in self._uses.pop(spoilt, ())))
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await spoilt.stop()
