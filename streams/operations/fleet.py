@@ -14,7 +14,8 @@ from kafka.errors import CoordinatorNotAvailableError, KafkaError
 from gatekeeper.audit.log import seal_status
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.seal_status import SealStatus
-from gatekeeper.errors import GatekeeperError, IntegrityError
+from gatekeeper.audit.log.tree import CHECKPOINT
+from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
@@ -70,11 +71,11 @@ def read(settings: Settings, reader: Reader) -> Fleet:
 
 def seal(settings: Settings) -> SealStatus | None:
     """The seal in the log's folder, None if there is no log here. Never raises: the seal names the error."""
-    keys = Keys(settings.key_folder)
+    keys, files = Keys(settings.key_folder), AtomicStore(settings.log_folder)
     try:
-        return seal_status.read(
-            AtomicStore(settings.log_folder), log=keys.public("log"), witnesses=keys.public("witness")
-        )
+        if not (log := keys.public("log")) and files.read(CHECKPOINT) is not None:
+            raise UsageError("error.log_keyless", folder=settings.key_folder)
+        return seal_status.read(files, log=log, witnesses=keys.public("witness"))
     except GatekeeperError as error:
         return SealStatus(error=error)
 

@@ -79,6 +79,18 @@ def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> No
     assert found.error.key == "error.log_checkpoint_wrong"
 
 
+def test_a_log_without_any_of_its_public_keys_here_then_the_missing_file_is_named_and_nothing_is_called_damaged(
+    tmp_path: Path,
+) -> None:
+    place = WitnessedLog(tmp_path)
+    place.seal(b"a")
+    (tmp_path / "keys" / "log-1.pub").unlink()
+    found = read(place)
+    assert found is not None
+    assert found.error is not None
+    assert (found.error.key, found.error.values["folder"]) == ("error.log_keyless", tmp_path / "keys")
+
+
 def test_a_decision_after_the_seal_then_it_is_late_once_it_has_waited_too_long() -> None:
     sealed = SealStatus(2, at=1_000)
     now = 1_000 + LATE_MS + 1
