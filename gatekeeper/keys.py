@@ -160,7 +160,7 @@ class Keys:
         number = max([0, *self.numbers(role), *self.numbers(role, "pub")]) + 1
         if role not in SIGNERS:
             self._write(role, number, "key", secret.hex())
-            return Key(role, number, "in use", None)
+            return Key(role, number, "in use", None, mark=fingerprint(secret, role))
         signer = SigningKey(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
         self._write(role, number, "pub", signer.verifier)
         try:

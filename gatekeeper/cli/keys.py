@@ -97,7 +97,14 @@ def _made(settings: Settings, keys: Keys, role: str) -> Key:
 
 def _show(keys: list[Key], *, as_json: bool) -> None:
     if as_json:
-        show_json([{"role": k.role, "number": k.number, "state": k.state, "verifier": k.verifier} for k in keys])
+        show_json(
+            [
+                {"role": k.role, "number": k.number, "state": k.state, "verifier": k.verifier, "fingerprint": k.mark}
+                for k in keys
+            ]
+        )
     elif keys:
-        rows = [(k.role, k.number, text(f"cli.key_{k.state.replace(' ', '_')}"), k.verifier or "") for k in keys]
+        rows = [
+            (k.role, k.number, text(f"cli.key_{k.state.replace(' ', '_')}"), k.verifier or k.mark or "") for k in keys
+        ]
         show_table([f"cli.column_key_{name}" for name in ("role", "number", "state", "public")], rows, numbers=(1,))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from time import monotonic
@@ -166,11 +167,11 @@ def reading(key: str = "cli.records_reading") -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def age(seconds: float) -> str:
-    """A span of time in its largest whole unit, in the reader's language."""
-    whole = max(0, int(seconds))
+def age(seconds: float, *, up: bool = False) -> str:
+    """A span of time in its largest whole unit, in the reader's language. `up`: rounded up, for a loss."""
+    whole = max(0, ceil(seconds) if up else int(seconds))
     unit, key = next((pair for pair in _AGES if whole >= pair[0]), _AGES[-1])
-    return text(key, count=whole // unit)
+    return text(key, count=-(-whole // unit) if up else whole // unit)
 
 
 def printable(data: bytes) -> str:

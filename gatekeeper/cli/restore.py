@@ -61,7 +61,7 @@ def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_js
     else:
         click.echo(text("cli.restore_done", records=f"{found.records:,}", seconds=f"{seconds:,.1f}"))
         if behind is not None:
-            click.echo(text("cli.restore_behind", newest=instant(found.newest), age=age(behind)))
+            click.echo(text("cli.restore_behind", newest=instant(found.newest), age=age(behind, up=True)))
         for each in done.differences:
             click.echo(str(each))
     for place in done.kept:

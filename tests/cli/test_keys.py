@@ -45,6 +45,23 @@ def test_given_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone(run:
     assert (told.code, told.json) == (0, made)
 
 
+def test_given_a_copied_token_key_then_both_folders_show_one_fingerprint_and_a_key_made_there_another(
+    run: Run, folder: Path
+) -> None:
+    def shown() -> str:
+        (key,) = run("keys", "list", "--json").json
+        assert key["fingerprint"] in run("keys", "list").out
+        return str(key["fingerprint"])
+
+    run("keys", "init", "--role", "token")
+    first, copied = shown(), (folder / "token-1.key").read_bytes()
+    (folder / "token-1.key").unlink()
+    run("keys", "init", "--role", "token")
+    assert shown() != first
+    (folder / "token-1.key").write_bytes(copied)
+    assert shown() == first
+
+
 def test_given_the_keys_of_all_roles_at_once_then_it_says_that_a_witness_is_elsewhere(run: Run, folder: Path) -> None:
     assert "A witness is another machine" not in run("keys", "init", "--role", "witness").err
     assert "A witness is another machine" not in run("keys", "init").err
@@ -71,7 +88,9 @@ def test_given_another_machines_public_key_then_init_makes_no_secret_of_that_rol
 
 
 def test_given_a_rotation_then_the_next_key_is_in_use_and_the_former_stays(run: Run, folder: Path) -> None:
-    assert "no key" in run("keys", "rotate", "--role", "log").says(2)
+    says = run("keys", "rotate", "--role", "log").says(2)
+    assert "no key" in says
+    assert "gatekeeper keys init --role log" in says, "without --role it would make a key of each role"
     run("keys", "init", "--role", "log")
     run("keys", "rotate", "--role", "log")
     states = {(key["number"], key["state"]) for key in run("keys", "list", "--json").json}

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from gatekeeper.cli import output
-from gatekeeper.cli.output import printable
+from gatekeeper.cli.output import age, printable
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,11 @@ def test_told_often_then_the_bar_shows_the_sum_once_it_is_due(monkeypatch: pytes
     monkeypatch.setattr(output, "_DRAWN_SECONDS", -1.0)
     bar.advance(task, 2)
     assert bar.tasks[0].completed == 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "down", "up"),
+    [(170, "2 min", "3 min"), (120, "2 min", "2 min"), (86_401, "1 d", "2 d"), (0.2, "0 s", "1 s")],
+)
+def test_a_span_that_is_lost_then_it_is_never_told_shorter_than_it_is(seconds: float, down: str, up: str) -> None:
+    assert (age(seconds), age(seconds, up=True)) == (down, up)
