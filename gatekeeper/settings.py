@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.errors import UsageError
-from gatekeeper.texts import near, wrong
+from gatekeeper.texts import catalogue, near, text, wrong
 from schemas.audit import Acts, Mode
 from schemas.values import ID_PATTERN, looks_dialled
 
@@ -252,4 +252,6 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = variable("_".join(str(part) for part in first["loc"]))
-        raise UsageError("error.setting_invalid", name=name, detail=wrong(first)) from None
+        form = f"wrong.form_of_{first['loc'][0]}"
+        formless = first["type"] == "string_pattern_mismatch" and form in catalogue()
+        raise UsageError("error.setting_invalid", name=name, detail=text(form) if formless else wrong(first)) from None

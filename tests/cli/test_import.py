@@ -137,6 +137,16 @@ def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run,
     assert yes[b"R100002"]["event_time"] == "2019-05-02T00:00:00"
 
 
+def test_the_example_of_reference_then_it_has_what_the_example_of_a_campaign_names(run, system) -> None:
+    done = run("import", "reference", str(EXAMPLES / "reference.jsonl"), "--json")
+    assert (done.code, done.json["published"]) == (0, 4)
+    there = {(one.kind, one.id) for one in system.decoded("reference")}
+    for line in (EXAMPLES / "campaign.jsonl").read_text("utf-8").splitlines():
+        send = json.loads(line)
+        named = {("controller", send["controller_id"]), ("purpose", send["purpose"]), ("template", send["template_id"])}
+        assert named <= there
+
+
 def test_reference_with_bad_lines_then_each_is_told_and_nothing_is_published(run, system, tmp_path: Path) -> None:
     file = tmp_path / "reference.jsonl"
     good = '{"v":1, "kind":"controller", "id":"C1"}'

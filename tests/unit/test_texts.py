@@ -97,7 +97,7 @@ def test_given_a_value_that_is_wrong_then_place_and_hint_in_japanese(
         ("GATEKEEPER_LOG_LEVEL", "loud", "'debug'"),
         ("GATEKEEPER_PARTITIONS", "x", "整数"),
         ("GATEKEEPER_PARTITIONS", "257", "256 以下"),
-        ("GATEKEEPER_PREFIX", "Bad", "形式"),
+        ("GATEKEEPER_PREFIX", "Bad", "mail."),
         ("GATEKEEPER_MAX_LAG", "0", "より大きい"),
         ("GATEKEEPER_SESSION_TIMEOUT", "5.9", "6.0 以上"),
     ],
@@ -233,3 +233,23 @@ def test_brackets_then_those_in_japanese_are_as_wide_as_its_letters() -> None:
     narrow = re.compile(rf"{letter} ?\(|\) ?{letter}|\({letter}|{letter}\)")
     said = {key: narrow.findall(re.sub("`[^`]*`", "", both["ja"])) for key, both in catalogue().items()}
     assert {key: found for key, found in said.items() if found} == {}
+
+
+FORMED = [
+    name
+    for name, field in settings.Settings.model_fields.items()
+    if any(getattr(limits, "pattern", None) for limits in field.metadata)
+]
+
+
+@pytest.mark.parametrize("name", FORMED)
+def test_a_setting_of_another_form_then_the_error_says_the_form_in_words(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(settings.variable(name), "a b!")
+    with pytest.raises(UsageError) as told:
+        settings.load()
+    said = str(told.value)
+    assert settings.variable(name) in said
+    assert "such as" in said
+    assert "^" not in said, "a regular expression is no advice"
