@@ -33,7 +33,9 @@ def own_key(part: Part | None, key: tuple[str, str, str] | None, member: Member 
     if key is None:
         if part is None:
             return unknown("own_key", "unasked")
-        return warning("own_key", "unset", part=part) if part in SIGN else ok("own_key", "unneeded", part=part)
+        if part not in SIGN:
+            return ok("own_key", "unneeded", part=part)
+        return warning("own_key", "vouchless") if part == "console" else warning("own_key", "unset", part=part)
     by, id_, public = key
     known: Mapping[str, Any] = member.keys.get(id_, {}) if member else {}
     if member is None or not known:

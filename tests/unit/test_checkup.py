@@ -190,6 +190,7 @@ VERDICTS: list[tuple[Finding, Level, str]] = [
     (people.people([], registered=False), "wrong", "people_nobody"),
     (people.own_key(None, None, None), "unknown", "own_key_unasked"),
     (people.own_key("office", None, None), "warning", "own_key_unset"),
+    (people.own_key("console", None, None), "warning", "own_key_vouchless"),
     (people.own_key("worker", None, None), "ok", "own_key_unneeded"),
     (people.own_key("office", ("anna", "k1", "AAAA"), ANNA), "ok", "own_key_ok"),
     (people.own_key("office", ("anna", "k1", "BBBB"), ANNA), "wrong", "own_key_other"),
@@ -315,6 +316,12 @@ def test_files_that_vanish_while_they_are_counted_then_the_others_are(
     (tmp_path / "stays").write_bytes(b"x" * 100_000)
     monkeypatch.setattr(os, "walk", lambda _: [(str(tmp_path), [], ["gone", "stays"])])
     assert measures.space(tmp_path).used >= 100_000
+
+
+def test_a_console_without_a_key_then_its_own_variable_is_named_first() -> None:
+    following = people.own_key("console", None, None).next
+    assert following.index("GATEKEEPER_CONSOLE_KEY") < following.index("GATEKEEPER_USER_KEY")
+    assert "CONSOLE" not in people.own_key("office", None, None).next
 
 
 def test_keys_of_the_how_to_then_the_doctor_asks_for_the_same() -> None:
