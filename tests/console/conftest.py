@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
+from gatekeeper.audit.records import inquiry
+from gatekeeper.console import record_places
 from gatekeeper.console.access import ROLES
 from gatekeeper.console.app import create_app
 from gatekeeper.console.identity_provider import Provider
@@ -203,6 +206,36 @@ def torn(site: Site) -> str:
     site.world.put("sources", [(name, own), (name, bought)])
     site.world.put("consents", [(name, consent_of(name))])
     return name
+
+
+def cleared(site: Site) -> tuple[str, str]:
+    """Sends a letter to somebody new, and returns who it is and its inquiry code once the console knows of it."""
+    name = f"q-{uuid.uuid4().hex[:8]}"
+    site.world.people([name])
+    return name, again(site, name)
+
+
+def again(site: Site, name: str) -> str:
+    """Sends one more letter to somebody, and returns its inquiry code once the console knows of it."""
+    number = uuid.uuid4().hex[:8]
+    site.world.put("sends", [(name, send_to(name, number))])
+
+    def found() -> str | None:
+        for message in site.world.read("cleared"):
+            if orjson.loads(message.value())["event_id"] == f"e-{number}":
+                return dict(message.headers())["gate-inquiry"].decode()
+        return None
+
+    code = until(found, "a cleared letter")
+    until(lambda: known(site, code), "the letter in the model")
+    return code
+
+
+def known(site: Site, code: str) -> bool:
+    """Tells whether the model has both the record of a letter and whose it is."""
+    with site.console.model.read() as db:
+        dids = record_places.beginning(db, inquiry.read(code))
+        return bool(dids) and any(record_places.whose(db, dids))
 
 
 def field_of(html: str, name: str) -> str:

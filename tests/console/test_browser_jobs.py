@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import Site, send_number
-from tests.console.test_people import cleared
+from tests.console.conftest import Site, cleared, send_number
 from tests.support.world import source_of, until
 
 PIECES = 5
@@ -20,7 +19,7 @@ ASKED = 101
 
 @dataclass
 class Job:
-    """What a person does on a page, counted. A text that is typed counts as one entry, whatever its length."""
+    """Counts the acts of a person on a page. A text that is typed counts as one entry, whatever its length."""
 
     page: Page
     keys: int = 0

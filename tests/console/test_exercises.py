@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
@@ -17,9 +16,9 @@ from click.testing import CliRunner, Result
 
 from gatekeeper.cli import gatekeeper
 from gatekeeper.console.manual import DOCS
-from tests.console.conftest import Site, field_of, send_number
+from tests.console.conftest import Site, cleared, field_of, send_number
 from tests.support import staff
-from tests.support.world import send_to, source_of, until
+from tests.support.world import source_of, until
 
 QUOTED = {"ja": "「([^」]+)」", "en": '"([^"\n]+)"'}
 HEADING = {"ja": "解答", "en": "Solution "}
@@ -148,23 +147,11 @@ def test_solution_3_then_a_release_needs_evidence_and_can_be_taken_back(site: Si
     play.solved()
 
 
-def letter(site: Site, name: str) -> str:
-    """Sends a letter to somebody, and returns its inquiry code once the person's page has it."""
-    client = site.client()
-    site.world.put("sends", [(name, send_to(name, uuid.uuid4().hex[:8]))])
-    found = until(
-        lambda: re.search(r"[A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]", client.get(f"/people/{name}").text), "a letter"
-    )
-    return str(found[0])
-
-
 @LANGUAGES
 def test_solution_4_then_the_code_tells_where_the_data_came_from_and_what_was_agreed_to(
     site: Site, lang: str, run: Callable[..., Result]
 ) -> None:
-    name = f"x{send_number()}"
-    site.world.people([name])
-    code = letter(site, name)
+    _, code = cleared(site)
     play = Play(site, lang, 4)
     play.look("/people")
     play.press("/people", code=code)
@@ -176,10 +163,9 @@ def test_solution_4_then_the_code_tells_where_the_data_came_from_and_what_was_ag
 
 @LANGUAGES
 def test_solution_5_then_a_stop_withholds_what_comes_later(site: Site, lang: str, run: Callable[..., Result]) -> None:
-    name, other = f"x{send_number()}", f"x{send_number()}"
-    site.world.people([name, other])
+    (name, code), (other, _) = cleared(site), cleared(site)
     play = Play(site, lang, 5)
-    play.look(f"/letters/{letter(site, name)}")
+    play.look(f"/letters/{code}")
     play.press(f"/people/{name}/stop", reason="by telephone")
     (line,) = play.commands()
     told = run(line, lang, R000001=other, demo="hanako")

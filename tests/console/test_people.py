@@ -9,50 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import orjson
 from playwright.sync_api import Page
 
 from gatekeeper.audit.records import inquiry
-from gatekeeper.console import record_places
 from gatekeeper.console.access import Access, Grant
 from gatekeeper.console.session import COOKIE
 from streams.client import fact_with_act
 from streams.operations import erasures
-from tests.console.conftest import Site, field_of
+from tests.console.conftest import Site, cleared, field_of, known
 from tests.support.world import TOKEN, send_to, until
 
 UNKNOWN = inquiry.make("A" * 26)
 PRIVATE = ("例 花子", "見本町", "100-0000", TOKEN, "t1_")
-
-
-def cleared(site: Site) -> tuple[str, str]:
-    """Sends a letter to somebody new, and returns who it is and its inquiry code once the console knows of it."""
-    name = f"q-{uuid.uuid4().hex[:8]}"
-    site.world.people([name])
-    return name, again(site, name)
-
-
-def again(site: Site, name: str) -> str:
-    """Sends one more letter to somebody, and returns its inquiry code once the console knows of it."""
-    number = uuid.uuid4().hex[:8]
-    site.world.put("sends", [(name, send_to(name, number))])
-
-    def found() -> str | None:
-        for message in site.world.read("cleared"):
-            if orjson.loads(message.value())["event_id"] == f"e-{number}":
-                return dict(message.headers())["gate-inquiry"].decode()
-        return None
-
-    code = until(found, "a cleared letter")
-    until(lambda: known(site, code), "the letter in the model")
-    return code
-
-
-def known(site: Site, code: str) -> bool:
-    """Tells whether the model has both the record of a letter and whose it is."""
-    with site.console.model.read() as db:
-        dids = record_places.beginning(db, inquiry.read(code))
-        return bool(dids) and any(record_places.whose(db, dids))
 
 
 def stopped(client: httpx.Client, name: str, **more: str) -> httpx.Response:
