@@ -40,6 +40,8 @@ def addresses(site: Site) -> list[str]:
         f"/campaigns/{campaign}",
         f"/people/{item['recipient']}",
         f"/letters/{item['id']}",
+        f"/letters/{item['id']}/paper",
+        f"/letters/{item['id']}/proof",
         "/manage/suspend?subject=C1",
         f"/report?from={day(-1)}&to={day(0)}",
         "/manual",

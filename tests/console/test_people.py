@@ -59,6 +59,11 @@ def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_not
         assert said in letter.text, said
     hidden = (name, f"form-{name}", "jp-pmark", "obligation", paper.split("/")[2], *PRIVATE)
     assert [one for one in hidden if one in letter.text] == []
+    proof = client.get(f"/letters/{code}/proof")
+    assert proof.status_code == 200
+    for said in ("On record: partition", "of `manifests`", "Seal: not yet sealed.", paper.split("/")[2]):
+        assert said in proof.text, said
+    assert [one for one in (name, *PRIVATE) if one in proof.text] == []
     assert client.get("/letter.css").headers["content-type"].startswith("text/css")
     japanese = client.get(f"/letters/{code}?lang=ja").text
     japanese = client.get(f"/letters/{code}?lang=ja").text
@@ -132,6 +137,7 @@ def test_a_letter_of_another_company_then_it_does_not_exist_for_a_limited_role(s
                            ({"campaigns": ("other-*",)}, 404)):  # fmt: skip
         session.access = Access((Grant(roles=("viewer",), **limits),))
         page = client.get(f"/letters/{code}")
+        assert client.get(f"/letters/{code}/proof").status_code == page.status_code
         assert page.status_code == status, limits
         assert ("/people/" in page.text, "There is no record of a letter" in page.text) == (False, status == 404)
 

@@ -26,6 +26,8 @@ TYPED = (NARUMI["name"], NARUMI["email"], NARUMI["phone"], NARUMI["lines"][0])
 ADDRESSES = (
     "/items/{}",
     "/letters/{}",
+    "/letters/{}/paper",
+    "/letters/{}/proof",
     "/people/{}",
     "/campaigns/{}",
     "/campaigns/{}/counts.json",

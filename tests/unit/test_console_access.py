@@ -267,9 +267,12 @@ def test_every_route_of_a_page_is_among_those_tried() -> None:
         for method in route.methods
         if route.path not in OPEN
     }
-    assert routes == {*TRIED, ("GET", "/letters/{code}"), ("GET", "/letters/{code}/paper")}, (
-        "add a test, then the route to TRIED"
-    )
+    assert routes == {
+        *TRIED,
+        ("GET", "/letters/{code}"),
+        ("GET", "/letters/{code}/paper"),
+        ("GET", "/letters/{code}/proof"),
+    }, "add a test, then the route to TRIED"
 
 
 IDS = st.sampled_from(["C1", "C2", "", "spring-1", "spring", "a*b"])

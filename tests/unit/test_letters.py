@@ -178,7 +178,7 @@ def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_word_for_wo
     assert '<p class="text">１　事業者の名称 &lt;みどり&gt;</p>' in html
     for said in ("<h1>みどり小売からのお伺い</h1>", "7K2M-9QXA-4T3Z", "　様", "<h1>A question from Midori</h1>"):
         assert said in html, said
-    assert html.count('<main class="paper">') == html.count("<svg") == 2
+    assert html.count('<article class="paper">') == html.count("<svg") == 2
     assert [one for one in ("見本 花子", "見本県", "c81e-7f3a") if one in html] == []
 
 

@@ -97,7 +97,7 @@ class Explanation:
             because, facts = self._whole(chapter.because), self._whole(chapter.facts, chapter.more)
             for heading, block in (("because", because), ("facts", facts), ("must", chapter.must)):
                 lines += ["  " + self._tell.say(heading), *(f"    {line}" for line in block)] if block else []
-            last = (chapter.policy, *chapter.signed, chapter.shadow, *self._standing(told))
+            last = (chapter.policy, *chapter.signed, chapter.shadow, *self.standing(told))
             lines += [f"  {said}" for said in last if said]
             lines.append("")
         return "\n".join([*lines, self._tell.say("unproven")])
@@ -188,8 +188,8 @@ class Explanation:
     def _whole(self, *lines: list[FactLine]) -> list[str]:
         return [self._tell.whole(line) for some in lines for line in some]
 
-    def _standing(self, told: PlacedRecord) -> list[str]:
-        """Lines on a record's place and seal."""
+    def standing(self, told: PlacedRecord) -> list[str]:
+        """Sentences on a record's place and seal."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
         if told.wrong:
             changed = any(one.exit == CHANGED for one in told.wrong)

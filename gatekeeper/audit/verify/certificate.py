@@ -29,7 +29,9 @@ section + section {{ border-top: 1px solid #c9cad1; margin-top: 2rem; }}
 </style>
 </head>
 <body>
+<main>
 {parts}
+</main>
 </body>
 </html>
 """

@@ -14,6 +14,7 @@ from gatekeeper.audit.records import inquiry
 from gatekeeper.console import inquiries
 from gatekeeper.console import record_places as index
 from gatekeeper.console.pages.acts import field
+from gatekeeper.console.proofs import proven_chapters
 from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
@@ -93,6 +94,17 @@ def on_paper(request: Request, session: Looking, code: str) -> Response:
     if len(mine) > 1:
         return page(request, "letters", letters=mine)
     return HTMLResponse(answered(mine[0].answer, whole=False, fonts="/static/font.css"))
+
+
+@router.get("/letters/{code}/proof")
+def proof(request: Request, session: Looking, code: str) -> Response:
+    """The proof of a letter's records with seal and witness; a choice when one code matches several letters."""
+    mine, _, _ = _mine(request, session, code)
+    if len(mine) > 1:
+        return page(request, "letters", letters=mine)
+    dids = [one.did for one in mine[0].chapters]
+    proven = proven_chapters(console(request), dids, language(request))
+    return page(request, "proof", letter=mine[0], proven=proven)
 
 
 @router.get("/letter.css")
