@@ -14,8 +14,9 @@ import pytest
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
 from schemas.topics import DAY_MS
+from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
-from tests.support.offline_console import OfflineConsole, offline_console, user_file
+from tests.support.offline_console import OfflineConsole, offline_console, referred, user_file
 
 PEOPLE = {
     "manager": {"roles": ("manager",)},
@@ -113,3 +114,22 @@ def test_a_row_then_it_names_the_acts_that_can_succeed_for_it(house: OfflineCons
     (acts,) = re.findall(r'data-acts="([^"]*)"', house.client("manager").get("/items").text)
     assert {"release", "uphold", "note"} <= {*acts.split()}
     assert not {"approve", "undo"} & {*acts.split()}, "nobody has decided yet"
+
+
+def test_people_are_to_be_asked_then_the_letter_is_seen_before(tmp_path: Path) -> None:
+    desk = Desk(invented.source())
+    desk.at = round(time() * 1000)
+    desk.send(event_id="E-1", mail_date=MAIL_DATE.isoformat())
+    lines = [line for _, said in invented.REFERENCE if "id" in said for line in staff.signed(said, "hanako", "taro")]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "LOG_N", 10)
+        found = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk)
+    bare = found.client("manager").get("/bulk?kind=ask&state=open").text
+    assert 'class="draft"' not in bare, "no company is registered, so there is no letter"
+    found.console.model.take(referred(lines, first=1000))
+    page = found.client("manager").get("/bulk?kind=ask&state=open").text
+    draft = page.partition('class="draft"')[2].partition("</pre>")[0]
+    assert "みどり小売からのお伺い" in draft
+    assert "回答番号　(a code of its own)" in draft
+    assert "It cannot be sent like this" not in page
+    assert 'class="draft"' not in found.client("manager").get("/bulk?kind=uphold&state=open").text

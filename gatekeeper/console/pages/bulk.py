@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import replace
 from uuid import uuid4
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import filters, items, own_signature
+from gatekeeper.console import ask_draft, filters, items, own_signature
 from gatekeeper.console.bulk_runs import BulkRun
 from gatekeeper.console.pages.acts import Actor, asking, call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
@@ -148,7 +149,10 @@ def _preview(
     todo, rows = _split(request, call, written, int(until.partition("-")[2]))
     cannot = Counter(told("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
     with held.model.read() as db:
-        most = held.registrations.now(db).packs(held.settings.policy).at(held.now()).four_eyes_bulk
+        registered = held.registrations.now(db)
+        proof = items.record(db, todo[0].id) if kind == "ask" and todo else None
+    policy = registered.packs(held.settings.policy).at(held.now())
+    record, most = orjson.loads(proof["value"]) if proof else None, policy.four_eyes_bulk
     return page(
         request,
         "bulk",
@@ -157,6 +161,7 @@ def _preview(
         kind=kind,
         count=len(todo),
         samples=todo[:SAMPLES],
+        draft=ask_draft.drafted(record, registered, policy, at=held.now(), blank=text("page.draft_code", lang)),
         cannot=cannot.most_common(),
         filter=written,
         until=until,
