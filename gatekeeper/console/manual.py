@@ -76,11 +76,13 @@ def names() -> frozenset[str]:
     return frozenset(found for file in files if (found := _name(file)))
 
 
-@cache
 def document(name: str, lang: Language) -> Document | None:
     """The page of this name, in English if there is no translation; None for an unknown name."""
-    if name not in names():
-        return None
+    return _named(name, lang) if name in names() else None  # nobody fills the cache with names of no page
+
+
+@cache
+def _named(name: str, lang: Language) -> Document | None:
     room, _, last = name.rpartition("/")
     japanese, english = (f"{room}/ja/{last}", name) if room else (f"manual/ja/{name}", f"manual/en/{name}")
     for at, written in ((japanese, "ja"), (english, "en")):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -99,6 +101,14 @@ def test_what_the_manual_quotes_then_the_gate_says_it_so(lang: Language, quoted:
 @pytest.mark.parametrize("name", ["", "..", "../adr/0001-engine", "ja/reviewer", "how-to/ja/ask-people", "nothing"])
 def test_a_name_that_is_no_page_then_there_is_none(name: str) -> None:
     assert document(name, "ja") is None
+
+
+def test_names_of_no_page_then_nothing_of_them_is_kept() -> None:
+    assert document("index", "ja") is not None
+    gc.collect()
+    before = sys.getallocatedblocks()
+    assert not any(document(f"nothing-{number}", "ja") for number in range(5_000))
+    assert sys.getallocatedblocks() - before < 1_000
 
 
 @pytest.mark.parametrize("name", ["", "../index.md", "peers.svg", "nothing.png"])
