@@ -55,6 +55,8 @@ def _part(report: Report, name: str, when: str, lang: str) -> str:
     }
     rows = "".join(f"<dt>{escape(say(code, lang))}</dt><dd>{escape(said)}</dd>\n" for code, said in about.items())
     found = "".join(f"<li>{escape(cause.text(lang))}</li>\n" for cause in causes_of(report.findings))
+    rest = report.found - len(report.findings)
+    more = f"<p>{escape(say('more', lang, count=rest))}</p>\n" if rest else ""
     said = "".join(f"<li>{escape(say(code, lang, **values))}</li>\n" for code, values in report.says)
     return f"""<section lang="{lang}">
 <h1>{escape(say("certificate", lang))}</h1>
@@ -64,7 +66,7 @@ def _part(report: Report, name: str, when: str, lang: str) -> str:
 <h3>{escape(say("not_right", lang, causes=found.count("<li>"), count=report.found))}</h3>
 <ul>
 {found}</ul>
-<ul>
+{more}<ul>
 {said}</ul>
 <p>{escape(say("certificate_unsigned", lang))}</p>
 </section>"""

@@ -18,10 +18,16 @@ MAX_FINDINGS = 1_000
 """More findings are counted, not kept. The first of each kind in each partition is always kept."""
 _DETAILS = ("acts_signed", "coverage", "elsewhere", "not_looked_at")
 """Statements that only the whole report holds."""
-_LOG = ("log_root", "tile", "log_chain")
-"""A changed leaf of the log shows in all of these."""
-_FOLLOWING = ("chain", "skipped")
-"""The next manifest shows these where one before it was changed, removed or added."""
+_SHOWN_BY = {
+    **dict.fromkeys(("tile", "log_chain"), ("log_root",)),
+    **dict.fromkeys(("not_sealed", "index", "order", "other_partition", "range", "skipped"), ("signature",)),
+    **dict.fromkeys(
+        ("from_id", "record", "of_partition", "twice", "out_of_order", "not_taken"), ("root", "record_count")
+    ),
+    "chain": ("missing_manifest",),
+    "strays": ("missing_manifest", "chain"),
+}
+"""Findings that another one at the same place accounts for. No other finding is put down to another one."""
 Said = tuple[str, dict[str, Any]]
 """A key of SAYS, and the values of its sentence."""
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
@@ -72,31 +78,29 @@ class Cause:
 
 
 def causes_of(findings: Iterable[Finding]) -> list[Cause]:
-    """The causes of these findings, the gravest first, each with the place where it shows first.
+    """The causes of these findings, the gravest first, each with its place.
 
-    Findings of one place and one exit code have one cause. So have those of one kind in a partition, or in all files.
-    A broken chain is put down to another change in its partition.
+    Findings of one kind at one place have one cause. A finding of _SHOWN_BY is put down to one that accounts for it.
+    So is a broken chain to a change of the manifest just before.
     """
-    by_place: dict[Hashable, list[Finding]] = {}
-    for one in findings:
-        by_place.setdefault((one.partition, one.offset, one.exit, one.partition is None and _kind(one)), []).append(one)
+    some = sorted(findings, key=lambda one: one.code in _SHOWN_BY)
+    known = {(_place(one), one.code) for one in some}
     found: dict[Hashable, Cause] = {}
-    following = list[list[Finding]]()
-    for some in by_place.values():
-        first = next((one for one in some if one.code not in _FOLLOWING), None)
-        if first is None:
-            following.append(some)
-        else:
-            found.setdefault((first.partition, _kind(first)), Cause(first)).count += len(some)
-    for some in following:
-        behind = (some[0].partition, CHANGED)
-        cause = next((one for one in found.values() if (one.first.partition, one.first.exit) == behind), None)
-        (cause or found.setdefault((some[0].partition, _kind(some[0])), Cause(some[0]))).count += len(some)
+    for one in some:
+        behind: list[Hashable] = [(at, code) for code in _SHOWN_BY.get(one.code, ()) for at in (_place(one), None)]
+        if one.code == "chain":
+            before = one.partition, one.values.get("before")
+            behind += [(before, "signature"), (before, "not_sealed")]
+        cause = next((other for other in behind if other in known), (_place(one), one.code))
+        found.setdefault(cause, Cause(one)).count += 1
     return sorted(found.values(), key=lambda cause: cause.first.exit)
 
 
-def _kind(one: Finding) -> str:
-    return _LOG[0] if one.code in _LOG else one.code
+def _place(one: Finding) -> Hashable:
+    """The place of a finding: its manifest, else its file, else its leaf of the log, else None."""
+    if one.partition is not None:
+        return one.partition, one.offset
+    return one.values.get("file", one.values.get("leaf"))
 
 
 @dataclass

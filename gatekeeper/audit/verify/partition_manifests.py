@@ -52,6 +52,8 @@ class PartitionManifests:
         """The unknown keys that were reported already."""
         self._place = number, -1
         self._prev: str | None = None
+        self._before: int | None = None
+        """The offset of the manifest before, whose SHA-256 is `_prev`."""
         self._next: dict[str, int] = {}
 
     def check(self, manifests: Lines) -> None:
@@ -121,10 +123,10 @@ class PartitionManifests:
             # a sealed manifest follows in the log; one after a manifest beyond the period has no predecessor here
             sealed, beyond = leaf_hash(one.value) in self._sealed, said["prev"] in self._log.beyond
             if not (beyond or (sealed if self._prev else not self._whole)):
-                self._report.add("chain", one.place)
+                self._report.add("chain", one.place, before=self._before)
             elif sealed and not (beyond or self._prev):  # the time of its predecessor is unknown
                 self._report.add("begins_late", one.place)
-        self._prev = sha256(one.value).hexdigest()
+        self._prev, self._before = sha256(one.value).hexdigest(), one.place[1]
         for taken in said["in"]:
             topic, first, to = taken["topic"], taken["from"], taken["to"]
             if (expected := self._next.get(topic, first)) != first:
