@@ -87,8 +87,8 @@ def command(
         first = next(lines, None)
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
-        store = FactStore("" if paths else settings.group)
-        store.token_keys.ours = tokens.prints if tokens is not None else {}
+        ours = tokens.prints if tokens is not None else {}
+        store = FactStore("" if paths else settings.group, ours=ours)
         ledger = Ledger()
         unread_facts = (
             _from_files(paths, store, at=at, zone=known.home[0].timezone)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import age, show_table
-from gatekeeper.knowledge.token_keys import MARK
+from gatekeeper.knowledge.token_keys import FOREIGN
 from gatekeeper.office.fleet import Fleet
 from gatekeeper.texts import catalogue, text
 
@@ -117,7 +117,7 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     for policy, what in (answer.get("policy_unknown") or {}).items():
         yield text("cli.status_policy_unknown", policy=policy, what=what)
     for use in missing_keys(answer):
-        found = "other" if MARK in use["key"] else "missing"
+        found = "other" if use["key"].endswith(FOREIGN) else "missing"
         yield text(f"cli.status_token_key_{found}", **_counted(use))
     for place, what in (answer.get("policy_ignored") or {}).items():
         yield text("cli.status_policy_ignored", place=place, what=what)

@@ -12,7 +12,7 @@ from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
 from gatekeeper.knowledge.read_wide import NamedByRefusals
-from gatekeeper.knowledge.token_keys import prints_of
+from gatekeeper.knowledge.token_keys import is_foreign, told_apart, twin_of
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
@@ -27,10 +27,19 @@ class FactStore(KnownFacts):
     """All facts; `apply` adds a record of a fact topic.
 
     A store over the tables of an earlier one knows the same, once it has `reference` again from its beginning.
+    `ours`: the fingerprints of the token keys that this process holds, by name; without any, each name is believed.
     """
 
-    def __init__(self, origin: str = "", *, decoded: int = DECODED, tables: Tables | None = None) -> None:
+    def __init__(
+        self,
+        origin: str = "",
+        *,
+        decoded: int = DECODED,
+        tables: Tables | None = None,
+        ours: Mapping[str, str] | None = None,
+    ) -> None:
         tables = tables or MemoryTables()
+        self.ours = ours or {}
         super().__init__(origin, decoded=decoded, tables=tables)
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
@@ -43,7 +52,7 @@ class FactStore(KnownFacts):
 
     def emptied(self) -> FactStore:
         """A store with the same reference data, and nothing known of people."""
-        found = FactStore()
+        found = FactStore(ours=self.ours)
         found.log, found.unresolved = self.log, self.unresolved.copy()
         return found
 
@@ -122,7 +131,8 @@ class FactStore(KnownFacts):
             return self._refer(record, model)
         if type(model) not in KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
-        line, tokens = _redacted(record, event.json)
+        line, found = _redacted(record, event.json)
+        tokens = told_apart(record, found, self.ours)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
         if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
             self._suppressed.corrected(line, record, event.json)
@@ -140,15 +150,22 @@ class FactStore(KnownFacts):
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
             self.mentions.put(model.recipient_id, model, tokens, before)
         elif topic == "suppressions" and tokens:
-            prints = prints_of(record)
             for token in tokens:
                 if self._suppressed.add(token, line, model.suppression_id):
-                    self.token_keys.stopped(model.suppression_id, token.token, prints)
+                    self._stopped(model.suppression_id, token.token)
             return [token.token for token in tokens]
         else:
             before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])
             self.mentions.put(model.recipient_id, model, (), before)
         return (model.recipient_id,)
+
+    def _stopped(self, suppression_id: str, token: str) -> None:
+        """Counts a new token of a suppression. Once a record names another key for it, only that key counts."""
+        twin = self._suppressed.names(twin_of(token), suppression_id)
+        if is_foreign(token) or not twin:
+            self.token_keys.stopped(suppression_id, token)
+        if is_foreign(token) and twin:
+            self.token_keys.stopped(suppression_id, twin_of(token), by=-1)
 
     def _refer(self, record: Record, model: Any) -> Collection[str]:
         counted = self.log.take(record, model)

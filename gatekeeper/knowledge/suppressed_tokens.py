@@ -35,7 +35,7 @@ class SuppressedTokens:
         The result is True for a whole token that this suppression did not name before.
         """
         whole = one.score == CERTAIN
-        new = whole and not self._names(one.token, suppression_id)
+        new = whole and not self.names(one.token, suppression_id)
         add(self._by_token, one.token, [b"x" + line if whole else b"w%d %b" % (one.score, line)])
         return new
 
@@ -95,7 +95,7 @@ class SuppressedTokens:
             readmits(one, said, roster=log.roster, origin=log.origin) for one, said in records
         )
 
-    def _names(self, token: str, suppression_id: str) -> bool:
+    def names(self, token: str, suppression_id: str) -> bool:
         """True if a suppression with this id names this token itself, not a reading of its own."""
         named = b'"suppression_id":"%b"' % suppression_id.encode()
         lines = (self._by_token.get(token) or b"").split(b"\n")

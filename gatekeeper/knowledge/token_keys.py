@@ -4,17 +4,18 @@ So a fact under another key than the printed address may be about it. A fact tha
 longer needs its earlier key.
 
 A machine that imports may hold another key under the same number. So an import names its keys' fingerprints in a
-header. A token under such a key counts as one of a key that is lacking.
+header. A token under such a key is one of the key `t1x`, which nobody holds.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH
+from gatekeeper.deciding.redacted import Token
 from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.identity import Identified, key_of
 from gatekeeper.tables import SPOILT, Table
@@ -28,8 +29,8 @@ Counts = tuple[tuple[str, int], ...]
 HEADER = "gate-token-key"
 """The fingerprints of the keys that made a record's tokens, as `t1=FINGERPRINT,t1k2=FINGERPRINT`."""
 _HEADER = re.compile(r"t[0-9k]{1,12}=[0-9a-f]{16}(,t[0-9k]{1,12}=[0-9a-f]{16}){0,15}")
-MARK = "x"
-"""Between a key's name and its fingerprint, in the name under which tokens of a record with that header count."""
+FOREIGN = "x"
+"""Behind the name of a key, in that of any other key of the same name."""
 _ASKED = 256  # combinations of keys whose faults are kept: a gate has few keys, and a send may name any
 _NUMBERS = re.compile(r"t(\d+)(?:k(\d+))?")
 _GIVEN = re.compile(rb"(?m)^t([^ _]+)_[^ ]+ ([^ ]+ ([^ ]+)) %d (.*)$" % CERTAIN)
@@ -75,8 +76,6 @@ class TokenKeys:
     """
 
     def __init__(self, stops: Table) -> None:
-        self.ours: Mapping[str, str] = {}
-        """The fingerprints of the keys that this process holds, by name; without them each name is believed."""
         self._stops = stops
         self.alike, self.sources = Counter[Counts](), Counter[str]()
         self._lacking: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[str]] = {}  # by keys
@@ -86,15 +85,17 @@ class TokenKeys:
         self.alike.update(alike)
         self.sources.update(sources)
 
-    def stopped(self, suppression_id: str, token: str, prints: Mapping[str, str]) -> None:
-        """Takes in a token of a suppression that was not known for it. `prints`: as `prints_of` gives them."""
+    def stopped(self, suppression_id: str, token: str, *, by: int = 1) -> None:
+        """Takes in a token of a suppression that was not known for it; `by` -1 takes it out again."""
         before = _read(self._stops.get(suppression_id))
-        counts, key = Counter(dict(before)), key_of(token)
-        counts[f"{key}{MARK}{prints[key]}" if key in prints else key] += 1
+        counts = Counter(dict(before))
+        counts[key_of(token)] += by
+        counts = +counts
         after = tuple(sorted(counts.items(), key=lambda item: _order(item[0])))
-        self.alike[before] -= 1
         self.alike[after] += 1
-        self.alike = +self.alike
+        self.alike[before] -= 1
+        if self.alike[before] <= 0:
+            del self.alike[before]
         if self._lacking:
             self._lacking = {}
         self._stops[suppression_id] = " ".join(f"{key}:{n}" for key, n in after).encode()
@@ -116,9 +117,9 @@ class TokenKeys:
             return self._lacking[asked]
         found = set[str]()
         for keys in asked:
-            for tokens in map(self._told, self.alike) if keys is not None else ():
-                most = max((n for key, n in tokens.items() if key in (keys or ())), default=0)
-                found.update(key for key, n in tokens.items() if key not in (keys or ()) and n > most)
+            for tokens in self.alike if keys is not None else ():
+                most = max((n for key, n in tokens if key in (keys or ())), default=0)
+                found.update(key for key, n in tokens if key not in (keys or ()) and n > most)
         faults = [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in sorted(found, key=_order)]
         if len(self._lacking) < _ASKED:
             self._lacking[asked] = faults
@@ -128,25 +129,36 @@ class TokenKeys:
         """The number of suppressions and sources that hang on each key, in the order of keys."""
         stops = Counter[str]()
         for tokens, count in self.alike.items():
-            stops.update(dict.fromkeys(_needed(self._told(tokens)), count))
+            stops.update(dict.fromkeys(_needed(dict(tokens)), count))
         keys = {key for key in (*stops, *self.sources) if stops[key] or self.sources[key]}
         return [KeyUse(key, stops[key], self.sources[key]) for key in sorted(keys, key=_order)]
 
-    def _told(self, tokens: Counts) -> Counter[str]:
-        """The numbers by names of keys; another key than ours of the same name keeps its fingerprint in its name."""
-        found = Counter[str]()
-        for key, n in tokens:
-            name, _, mark = key.partition(MARK)
-            found[key if mark and self.ours.get(name, mark) != mark else name] += n
-        return found
 
+def told_apart(record: Record, tokens: Sequence[Token], ours: Mapping[str, str]) -> Sequence[Token]:
+    """The tokens of a record; those under another key than ours of the same name are renamed.
 
-def prints_of(record: Record) -> Mapping[str, str]:
-    """The fingerprints of the keys behind a record's tokens, {} without them; raises Unreadable for another text."""
-    said = record.header(HEADER)
-    if said and not _HEADER.fullmatch(said):
+    `ours`: the fingerprints of our keys, by name; without any, each name is believed.
+    Raises Unreadable for a header that names no fingerprints.
+    """
+    said = record.header(HEADER) if record.headers else ""
+    if not said:
+        return tokens
+    if not _HEADER.fullmatch(said):
         raise Unreadable("header_invalid", HEADER)
-    return dict(one.split("=") for one in said.split(",")) if said else {}
+    prints = dict(one.split("=") for one in said.split(","))
+    others = {key for key, found in prints.items() if ours.get(key, found) != found}
+    return [one._replace(token=twin_of(one.token)) if key_of(one.token) in others else one for one in tokens]
+
+
+def is_foreign(token: str) -> bool:
+    """True if another key than ours of the same name made a token, as far as a header told."""
+    return key_of(token).endswith(FOREIGN)
+
+
+def twin_of(token: str) -> str:
+    """The token of our key as one of another key of that name, and the other way round."""
+    key, _, rest = token.partition("_")
+    return f"{key.removesuffix(FOREIGN)}_{rest}" if key.endswith(FOREIGN) else f"{key}{FOREIGN}_{rest}"
 
 
 def named_by(prints: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:

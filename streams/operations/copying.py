@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gatekeeper.errors import IncompleteError, UsageError
+from gatekeeper.knowledge import token_keys
 from gatekeeper.knowledge.copies import Copies, header
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Copy, Resolution, Signature, Staff
-from schemas.record import Record
+from schemas.record import Headers, Record
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import Publisher, transact
@@ -29,6 +31,15 @@ AFTER_ALL_MS = 2**62
 """A time after every arrival, as the log's own is not known when a record is written."""
 WINDOW = 1_000
 """Records under way at once."""
+
+
+class Copying(NamedTuple):
+    """A record to be copied: `arrived` is its first arrival in milliseconds, `headers` go along."""
+
+    key: bytes
+    value: bytes
+    arrived: int
+    headers: Headers
 
 
 @dataclass(slots=True)
@@ -82,8 +93,8 @@ def _believed(source: Reader) -> FactStore:
 
 def _readable(
     source: Reader, topic: str, known: FactStore, done: Copied, taken: Callable[[], object]
-) -> Iterator[tuple[bytes, bytes, int]]:
-    """Yields key, value and first arrival of each record to be copied."""
+) -> Iterator[Copying]:
+    """Yields each record to be copied."""
     again = Copies()
     for record in source.read(topic):
         taken()
@@ -96,14 +107,15 @@ def _readable(
         if topic != "reference" or not isinstance(model, LEFT_OUT):
             first = stated if stated is not None and known.copies.believed((topic, record.partition)) else None
             key = record.key or subject_key(topic, model).encode()
-            yield key, record.value or b"", record.timestamp if first is None else first
+            kept = tuple(one for one in record.headers if one[0] == token_keys.HEADER)
+            yield Copying(key, record.value or b"", record.timestamp if first is None else first, kept)
 
 
-def _marked(topic: str, found: Iterable[tuple[bytes, bytes, int]], partitions: int) -> Iterator[Outgoing]:
+def _marked(topic: str, found: Iterable[Copying], partitions: int) -> Iterator[Outgoing]:
     """Yields the copies with their headers; the last one of each partition is marked, and so comes at the end."""
-    held = dict[int, tuple[bytes, bytes, int]]()
+    held = dict[int, Copying]()
     for one in found:
-        number = partition_of(one[0], partitions)
+        number = partition_of(one.key, partitions)
         if before := held.get(number):
             yield _outgoing(topic, number, before, last=False)
         held[number] = one
@@ -111,9 +123,8 @@ def _marked(topic: str, found: Iterable[tuple[bytes, bytes, int]], partitions: i
         yield _outgoing(topic, number, one, last=True)
 
 
-def _outgoing(topic: str, number: int, one: tuple[bytes, bytes, int], *, last: bool) -> Outgoing:
-    key, value, arrived = one
-    return Outgoing(topic, key, value, number, (header(arrived, last=last),))
+def _outgoing(topic: str, number: int, one: Copying, *, last: bool) -> Outgoing:
+    return Outgoing(topic, one.key, one.value, number, (header(one.arrived, last=last), *one.headers))
 
 
 def _windows(records: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:

@@ -15,6 +15,7 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
@@ -99,7 +100,8 @@ def read(
 
 def token_keys(settings: Settings) -> list[KeyUse]:
     """The number of suppressions and sources that hang on each token key now; raises as `Reader` does."""
-    facts = FactStore()
+    tokens = open_tokens(Keys(settings.key_folder).tokens())
+    facts = FactStore(ours=tokens.prints if tokens is not None else {})
     with Reader(settings) as reader:
         for topic in ("suppressions", "sources"):
             for record in reader.read(topic):

@@ -55,9 +55,8 @@ class LiveState:
         self.settings = settings
         self.evaluator = Evaluator(packs, settings.mode, tokens=tokens, acts=settings.acts)
         self.clock, clients = Clock(), Clients(settings)
-        store = None if kept else FactStore(settings.group)
+        store = None if kept else FactStore(settings.group, ours=tokens.prints)
         self.facts = Followers(settings, store, clients, self.clock, kept, measured)
-        self.facts.hold(tokens.prints)
         prints = {number: fingerprint(key, "token") for number, key in token_keys.items()}
         self.ledger = LedgerCopy(settings, clients, prints)
         self.decisions = DecisionFeed(settings, clients)

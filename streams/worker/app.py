@@ -122,8 +122,8 @@ def create_app(
     app.transport = transport(app.conf.broker, app, loop=app.loop)
     app.credit = Credit()
     measured = Metrics()
-    app.followers = followers(settings, None if kept else FactStore(settings.group), clients, clock, kept, measured)
-    app.followers.hold(tokens.prints)
+    store = None if kept else FactStore(settings.group, ours=tokens.prints)
+    app.followers = followers(settings, store, clients, clock, kept, measured)
     sends = settings.topic("sends")
 
     async def seek(partition: int, offset: int) -> None:

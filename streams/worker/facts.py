@@ -60,7 +60,6 @@ class Followers(LogFollower):
     ) -> None:
         super().__init__(settings, clients, FACT_TOPICS, value=cut)
         self.store = kept.store if kept else store or FactStore(settings.group)
-        self._prints: Mapping[str, str] = {}
         self.kept = kept
         """The facts on the disk, None if they are in memory alone."""
         self.unreadable = UnreadFacts(MemoryTables().journal("dead"))
@@ -75,10 +74,6 @@ class Followers(LogFollower):
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._wanted = asyncio.Event()
         self._next_round: asyncio.Future[Mapping[TopicPartition, int]] | None = None
-
-    def hold(self, prints: Mapping[str, str]) -> None:
-        """Takes the fingerprints of the token keys that this process holds, by name."""
-        self._prints = self.store.token_keys.ours = prints
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
@@ -121,7 +116,6 @@ class Followers(LogFollower):
             return dict(self._begin)
         found = self.kept.starts(self._begin, await self.ends.ends(partitions))
         self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
-        self.hold(self._prints)
         known = sum(found[tp] - self._begin[tp] for tp in partitions)
         log.info("facts_begun", people=self.store.people, n=known)
         return found

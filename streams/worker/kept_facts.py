@@ -18,7 +18,7 @@ from gatekeeper.audit.records.releases import RULES
 from gatekeeper.disk.disk_table import SpoiltError
 from gatekeeper.disk.disk_tables import DiskTables
 from gatekeeper.disk.faults import Faults
-from gatekeeper.identity import characters
+from gatekeeper.identity import characters, open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings
@@ -29,7 +29,7 @@ from streams.client import admin
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 """The form of lines and rows. Another number makes the tables anew, so raise it with each change of their form."""
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 32 << 20
@@ -45,12 +45,22 @@ Positions = Mapping[TopicPartition, int]
 class KeptFacts:
     """A store of facts whose tables are on the disk.
 
-    `identity`: the system that the facts are of. `key`: secret bytes for the hashes. `faults`: as of `DiskTables`, and
-    it must not have a folder yet. It reads all of the disk, so call it in a thread. Raises as `DiskTables` does.
+    `identity`: the system that the facts are of. `key`: secret bytes for the hashes. `ours`: as of `FactStore`.
+    `faults`: as of `DiskTables`, and it must not have a folder yet.
+    It reads all of the disk, so call it in a thread. Raises as `DiskTables` does.
     """
 
-    def __init__(self, home: Path, *, origin: str, identity: bytes, key: bytes, faults: Faults | None = None) -> None:
-        self._origin = origin
+    def __init__(
+        self,
+        home: Path,
+        *,
+        origin: str,
+        identity: bytes,
+        key: bytes,
+        faults: Faults | None = None,
+        ours: Mapping[str, str] | None = None,
+    ) -> None:
+        self._origin, self._ours = origin, ours
         self._at, self._last = float("-inf"), dict[TopicPartition, int]()
         self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT, faults=faults)
         try:
@@ -64,7 +74,9 @@ class KeptFacts:
 
         Raises UsageError (2) without a master key, UnavailableError (3) without a broker or a disk.
         """
-        masters = Keys(settings.key_folder).masters()
+        keys = Keys(settings.key_folder)
+        masters, tokens = keys.masters(), open_tokens(keys.tokens())
+        ours = tokens.prints if tokens is not None else {}
         key = blake2b(masters[max(masters)], digest_size=32, person=b"gate/facts/key/1").digest()
         said = {
             "format": FORMAT,
@@ -73,8 +85,10 @@ class KeptFacts:
             "group": settings.group,
             "unicode": characters.VERSION,
             "key": blake2b(key, digest_size=16).hexdigest(),
+            "token_keys": ours,
         }
-        return cls(Path(settings.data), origin=settings.group, identity=canonical(said), key=key, faults=faults)
+        home, identity = Path(settings.data), canonical(said)
+        return cls(home, origin=settings.group, identity=identity, key=key, faults=faults, ours=ours)
 
     @property
     def spoilt(self) -> list[str]:
@@ -146,7 +160,7 @@ class KeptFacts:
         if (reason := self._tables.fault_in(TABLES)) is not None:  # a position beside older facts would hide facts
             raise SpoiltError(reason)
         self._positions = self._tables.table("positions")
-        self.store = FactStore(self._origin, tables=self._tables)
+        self.store = FactStore(self._origin, tables=self._tables, ours=self._ours)
 
 
 def _name(tp: TopicPartition) -> str:

@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.token_keys import named_by
 from gatekeeper.settings import Settings
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, TOPICS
@@ -148,6 +149,9 @@ def test_facts_copied_to_another_prefix_then_their_first_arrivals_hold_once_a_ma
         fact = invented.consent(recipient_id=f"R-{number}", event_time="2098-12-24", recorded_at="2098-12-24")[1]
         old.put("consents", canonical(fact), key=f"R-{number}".encode(), partition=number % 2)
     old.put("consents", b"{broken", key=b"R-1")
+    made_by = named_by({"t1": "00112233445566aa"})
+    stop = canonical(invented.suppression(token="cp-1")[1])
+    old.put("suppressions", stop, key=invented.token("cp-1").encode(), headers=(*made_by, ("other", b"left out")))
     old.put("reference", canonical(invented.controller()[1]), key=b"controller/C1")
     first = {record.key: record.timestamp for record in old.records("consents") if record.value != b"{broken"}
 
@@ -158,7 +162,7 @@ def test_facts_copied_to_another_prefix_then_their_first_arrivals_hold_once_a_ma
     assert "--from" in run("topics", "copy", "--from", new.prefix).says(2)
     copied = run("topics", "copy", "--from", environment.prefix, "--json")
     assert copied.code == 1
-    assert copied.json["copied"] == {"sources": 0, "consents": 20, "suppressions": 0, "reference": 1}
+    assert copied.json["copied"] == {"sources": 0, "consents": 20, "suppressions": 1, "reference": 1}
     assert len(copied.json["unreadable"]) == 1
     assert new.topic("consents") in run("topics", "copy", "--from", environment.prefix).says(2)
 
@@ -180,3 +184,5 @@ def test_facts_copied_to_another_prefix_then_their_first_arrivals_hold_once_a_ma
     monkeypatch.setenv("GATEKEEPER_USER_KEY", str(tmp_path / "hanako-k1.key"))
     assert run("reference", "sign", *copied.json["to_sign"]).code == 0
     assert believed() == first
+    (copied_stop,) = System(new).records("suppressions")
+    assert copied_stop.headers[1:] == made_by, "whose key made its tokens is still told"

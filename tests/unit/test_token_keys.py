@@ -124,7 +124,7 @@ def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_whi
         {"key": "t1k2", "stops": 1, "sources": 0, "held": False},
     ]
     foreign = asyncio.run(readiness(stop("cp-1", 1), mark="00112233445566aa"))["token_keys"]
-    assert [(use["key"], use["held"]) for use in foreign] == [("t1x00112233445566aa", False)]
+    assert [(use["key"], use["held"]) for use in foreign] == [("t1x", False)]
 
 
 def header(*numbers: int, of: Tokens = BOTH, **over: str) -> tuple[tuple[str, bytes], ...]:
@@ -136,7 +136,7 @@ def header(*numbers: int, of: Tokens = BOTH, **over: str) -> tuple[tuple[str, by
 def told(*facts: tuple[invented.Event, tuple[tuple[str, bytes], ...]], of: Tokens = BOTH) -> Moment:
     """The worker's view after these facts, each with its headers."""
     store = invented.store()
-    store.token_keys.ours = of.prints
+    store.ours = of.prints
     for offset, ((topic, value), headers) in enumerate(facts):
         record = invented.fact(topic, 0, offset, None, orjson.dumps(value))
         assert store.apply(replace(record, headers=headers)) is None
@@ -154,7 +154,7 @@ def test_a_stop_list_imported_with_another_key_of_the_same_number_then_nothing_i
     assert told(*LIVES, (stop("cp-2", 1), header(1))).evaluate(SENT).decision.verdict == "clear"
     seen = told(*LIVES, stranger)
     assert seen.evaluate(SENT).decision.codes == ("FACTS_UNAVAILABLE",)
-    assert [use.key for use in seen.store.token_keys.uses()] == [f"t1x{OTHER}", "t1"]
+    assert [use.key for use in seen.store.token_keys.uses()] == ["t1x", "t1"]
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])
@@ -166,6 +166,24 @@ def test_the_list_imported_again_with_the_right_key_then_its_stops_count_and_the
     assert seen.evaluate(SENT).decision.codes == ("SUBJECT_OBJECTED",)
     other = parsed(Send.model_validate_json(json.dumps(invented.send(point="cp-9", recipient_id="P-9"))))
     assert "FACTS_UNAVAILABLE" not in seen.evaluate(other).decision.codes
+
+
+@pytest.mark.parametrize("order", [*permutations(range(2))])
+def test_the_same_stop_with_and_without_the_name_of_another_key_then_it_is_of_the_other_in_any_order(
+    order: tuple[int, ...],
+) -> None:
+    both = ((stop("cp-2", 1), ()), (stop("cp-2", 1), header(1, t1=OTHER)))
+    seen = told(*LIVES, *(both[n] for n in order))
+    assert seen.evaluate(SENT).decision.codes == ("FACTS_UNAVAILABLE",)
+    assert [tuple(use) for use in seen.store.token_keys.uses()] == [("t1x", 1, 0), ("t1", 0, 1)]
+    again = told(*LIVES, *(both[n] for n in order), (stop("cp-1", 1), header(1)))
+    assert again.evaluate(SENT).decision.codes == ("SUBJECT_OBJECTED",)
+
+
+def test_a_source_imported_with_another_key_then_it_is_one_of_a_key_that_nobody_holds() -> None:
+    seen = told((source("cp-1", 1), header(1, t1=OTHER)), (invented.consent(), ()))
+    assert seen.evaluate(SENT).decision.verdict != "clear"
+    assert [tuple(use) for use in seen.store.token_keys.uses()] == [("t1x", 0, 1)]
 
 
 def test_a_header_that_names_no_fingerprint_then_the_stop_is_unreadable() -> None:
