@@ -13,8 +13,10 @@ from gatekeeper.cli.audit.explain import at_once, proven_pieces, sealed_log
 from gatekeeper.cli.audit.reading import keys_of, opened, tell_unproven
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.pdf import FONTS, pdf
+from gatekeeper.console import record_places
+from gatekeeper.console.current_model import current
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
-from gatekeeper.letters.answer import Answer, answer, grounds
+from gatekeeper.letters.answer import Answer, answer, erased, grounds
 from gatekeeper.letters.asking import AskingLetter, asking
 from gatekeeper.letters.paper import answered, asked
 from gatekeeper.policy import packs
@@ -34,7 +36,11 @@ from streams.operations.trail import LiveTrail
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("cli.letter_out"))
 @json_option
 def command(code: str | None, file: Path | None, out: Path, as_json: bool) -> None:
-    """Writes the file. Exit 2 if nothing is found, 3 without a Chromium, 4 if the proof of a record does not hold."""
+    """Writes the file.
+
+    Exit 2 if nothing is found, or the person was erased. Exit 3 without a Chromium, 4 if the proof of a record does not
+    hold.
+    """
     if (code is None) == (file is None):
         raise UsageError("error.letter_what")
     if out.suffix not in (".pdf", ".html"):
@@ -80,6 +86,8 @@ def _answer(settings: Settings, term: SearchTerm) -> Answer:
     if wrong := [finding for told in piece for finding in told.wrong]:
         tell_unproven(wrong, keys.folder)
         raise IntegrityError("error.letter_unproven")
+    if erased([one.record for one in piece]) or _blanked(settings, piece[0].did):
+        raise UsageError("error.letter_erased")
     told, now, lang = piece[grounds([one.record for one in piece])], int(time() * 1000), language()
     with Reader(settings) as reader:
         known_now = endorsement.read(reader)
@@ -88,8 +96,14 @@ def _answer(settings: Settings, term: SearchTerm) -> Answer:
     zone = packs.load(settings.policy).at(now).timezone
     names = known_now.names(lang)
     return answer(
-        told.record, inquiry.make(told.did), sender, names, lang=lang, zone=zone, today=today(now * 1000, zone)
+        told.record, inquiry.make(told.did), sender, names, trail, lang=lang, zone=zone, today=today(now * 1000, zone)
     )
+
+
+def _blanked(settings: Settings, did: str) -> bool:
+    """True if this machine's console knows that the person of a decision was erased."""
+    with Reader(settings) as reader, current(settings, reader, "audit") as db:
+        return db is not None and record_places.whose(db, [one.did for one in record_places.piece(db, [did])])[1]
 
 
 def _asking(file: Path) -> list[AskingLetter]:

@@ -5,9 +5,10 @@ Nothing is cached: each page view reads the records again. No contact value and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -22,7 +23,7 @@ from gatekeeper.audit.records.record import read_record
 from gatekeeper.console import recipients, record_places, registry
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.letters.answer import Answer, answer, grounds
+from gatekeeper.letters.answer import Answer, answer, erased, grounds
 from gatekeeper.texts import Language
 from gatekeeper.times import clock
 from schemas.codec import Unreadable, decode
@@ -38,7 +39,8 @@ class PieceHistory:
 
     `evidence`: the record that cleared the piece, whose code is printed on it; else the first record with facts.
     `at`: the first record's instant. `sender`: the controller's entry in `reference`. `cleared`: the piece was
-    cleared at some time. `answer`: the letter to the customer.
+    cleared at some time. `erased`: its records tell that the person was erased. `answer`: makes the letter to the
+    customer.
     """
 
     chapters: list[Chapter]
@@ -48,7 +50,8 @@ class PieceHistory:
     controller: str | None
     sender: dict[str, Any]
     cleared: bool
-    answer: Answer
+    erased: bool
+    answer: Callable[[], Answer]
 
     @property
     def first(self) -> Chapter:
@@ -106,17 +109,20 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
         basis, evidence = piece[place].record, chapters[place]
         first = piece[0].record
         sender = next((one for one in senders if one["id"] == first["controller"]), {})
-        letter = answer(
+        letter = partial(
+            answer,
             basis,
             evidence.code,
             sender,
             names,
+            known,
             lang=lang,
             zone=zone,
             today=times.today(held.now() * 1000, zone),
         )
+        gone = erased([one.record for one in piece])
         scope = first["at"], first["campaign"], first["controller"]
-        found.append(PieceHistory(chapters, evidence, *scope, sender, basis["verdict"] == "clear", letter))
+        found.append(PieceHistory(chapters, evidence, *scope, sender, basis["verdict"] == "clear", gone, letter))
     return sorted(found, key=attrgetter("at")), len(places) - len(told)
 
 
@@ -124,15 +130,15 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
     """The history of a person, read now."""
     zone = held.zone()
     with held.model.read() as db:
-        own, erased, dids = (
+        own, erased_at, dids = (
             record_places.facts(db, [recipient]),
             recipients.erased(db, recipient),
             record_places.of_person(db, recipient),
         )
         tell = Wording(lang, held.registrations.now(db).names(lang))
-    if erased is not None:
+    if erased_at is not None:
         acts = _acts(held, reader, own, tell)
-        return PersonHistory(recipient, True, erased, by_time(acts, zone), [], [])
+        return PersonHistory(recipient, True, erased_at, by_time(acts, zone), [], [])
     snapshot = _snapshot(held, reader, recipient, own)
     found, _ = letters(held, reader, dids, lang)
     sent = [one for one in found if one.first.piece]  # records that belong to no piece appear among the acts

@@ -21,7 +21,7 @@ from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.office.policy_change import KnownPolicies
-from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.packs import Packs, shipped_bytes
 from gatekeeper.staff.roster import Roster
 from gatekeeper.texts import Language
 from schemas.record import Record
@@ -51,12 +51,13 @@ class Registered:
     """The records of `reference` that count; it is complete once made, and never changes then.
 
     `endorsed`: all of them by name, and those that wait. `policies`: the policy versions among them. `signers`: the
-    managers who signed.
+    managers who signed. `named`: the bytes that records name, by their SHA-256 in hex.
     """
 
     endorsed: Endorsed
     policies: KnownPolicies
     signers: ReferenceSigners
+    named: dict[str, bytes]
 
     @classmethod
     def of(cls, db: sqlite3.Connection, origin: str) -> Registered:
@@ -67,10 +68,12 @@ class Registered:
             record = Record("reference", row["part"], row["place"], row["written"], row["key"], row["value"])
             counted = endorsed.take(record)
             policies.take(record)
-            lines.append(PersonLine(record.partition, record.offset, record.timestamp, record.value or b""))
+            value = record.value or b""
+            lines.append(PersonLine(record.partition, record.offset, record.timestamp, value))
+            named[sha256(value).hexdigest()] = value
             if counted:
                 named[sha256(counted.named).hexdigest()] = counted.named
-        return cls(endorsed, policies, ReferenceSigners(lines, origin, named.get))
+        return cls(endorsed, policies, ReferenceSigners(lines, origin, named.get), named)
 
     @property
     def people(self) -> Roster:
@@ -101,8 +104,16 @@ class Registered:
 
     def citations(self) -> Citations:
         """The clauses behind recorded reasons, by the policies that are shipped or were put in force."""
-        texts = {record.sha256: record.toml for record in self.policies.records.values() if record.toml is not None}
-        return Citations(lambda sha256: texts[sha256].encode() if sha256 in texts else None)
+        return Citations(self.policy)
+
+    def policy(self, sha256: str) -> bytes | None:
+        """The bytes of a policy version that is shipped or was put in force, by their SHA-256 in hex."""
+        put = {record.sha256: record.toml for record in self.policies.records.values() if record.toml is not None}
+        return put[sha256].encode() if sha256 in put else shipped_bytes().get(sha256)
+
+    def reference(self, sha256: str) -> bytes | None:
+        """The bytes of a record of `reference`, or of the list that names versions, by their SHA-256 in hex."""
+        return self.named.get(sha256)
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ class Decision(NamedTuple):
     """The decision on one send. `basis`: the id of its source. `at`: milliseconds since the epoch.
 
     `left_out`: absence reasons that a stronger reason replaces, and that would come back without it (rule 6.4.2).
+    `consent`: the id of the consent that the basis stands on.
     """
 
     verdict: Verdict
@@ -41,6 +42,7 @@ class Decision(NamedTuple):
     at: int
     policy: Policy
     left_out: tuple[str, ...] = ()
+    consent: str | None = None
 
     @property
     def primary(self) -> str | None:
@@ -216,6 +218,7 @@ def _decided(
         case.at // 1000,
         case.policy,
         left_out,
+        basis.consent.record_id if basis and basis.consent else None,
     )
 
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from gatekeeper.audit.checks.by_hash import ByHash
+from gatekeeper.audit.checks.recorded_case import consent_used
+from gatekeeper.audit.checks.trail import Named
+from gatekeeper.deciding.decide import ERASED
+from gatekeeper.deciding.no import SUPERSEDED
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.times import clock
 
-GIVEN = ("Given", "RenewedGiven")
-"""States of a consent that are a yes."""
 ITEMS = ("department", "manager", "contact", "window")
 """Items of the letterhead, from `notice_items` of the sender."""
 
@@ -44,11 +47,22 @@ def grounds(piece: Sequence[Mapping[str, Any]]) -> int:
     return next(iter([place for place in facts if piece[place]["verdict"] == "clear"] or facts), 0)
 
 
+def erased(piece: Sequence[Mapping[str, Any]]) -> bool:
+    """True if an audit record of a piece tells that its person was erased."""
+    return any(
+        "SUBJECT_ERASED" in [reason["code"] for reason in record["reasons"]]
+        or ERASED in record["notes"]
+        or (record["facts"] or {}).get("erased") is not None
+        for record in piece
+    )
+
+
 def answer(
     record: Mapping[str, Any],
     code: str,
     sender: Mapping[str, Any],
     names: Mapping[str, str],
+    named: Named,
     *,
     lang: Language,
     zone: str,
@@ -57,9 +71,12 @@ def answer(
     """The letter about a piece.
 
     `record`: the audit record that cleared or withheld it. `code`: its inquiry code. `sender`: the record of its
-    controller, empty if there is none. `names`: of records of `reference` by kind/id, and of purposes.
+    controller, empty if there is none. `names`: of records of `reference` by kind/id, and of purposes. `named`: what
+    the record names by hash; without it no consent is told.
     """
-    tell, cleared = _Words(record, names, lang, zone), record["verdict"] == "clear"
+    advertised = (record["verdict"], record["message_class"]) == ("clear", "marketing")
+    consent = consent_used(record, ByHash(named)) if advertised else None
+    tell = _Words(record, names, lang, zone, consent)
     items = {name: said for name in ITEMS if (said := (sender.get("notice_items") or {}).get(name))}
     lacking = (*(() if sender.get("name") else ("name",)), *(name for name in ITEMS if name not in items))
     return Answer(
@@ -69,15 +86,17 @@ def answer(
         sender=sender.get("name"),
         items=items,
         lacking=lacking,
-        paragraph=tell.paragraph(cleared),
+        paragraph=tell.paragraph(),
         sources=tell.sources(),
-        consents=tell.consents() if cleared else (),
+        consents=tell.consents(),
     )
 
 
 class _Words:
-    def __init__(self, record: Mapping[str, Any], names: Mapping[str, str], lang: Language, zone: str) -> None:
-        self._record, self._names, self._lang, self._zone = record, names, lang, zone
+    def __init__(
+        self, record: Mapping[str, Any], names: Mapping[str, str], lang: Language, zone: str, consent: str | None
+    ) -> None:
+        self._record, self._names, self._lang, self._zone, self._used = record, names, lang, zone, consent
         self._facts = record["facts"] or {"sources": (), "consents": ()}
 
     def day(self, written: str | None) -> str:
@@ -86,14 +105,18 @@ class _Words:
         names = dict(zip(("year", "month", "day"), map(int, parts), strict=False))
         return self._say(f"date_{len(parts)}", **names) if parts else ""
 
-    def paragraph(self, cleared: bool) -> str:
-        """The paragraph: the piece, the day of its decision, and its purpose."""
+    def paragraph(self) -> str:
+        """The paragraph: the piece, its purpose, and what was checked on the day of its decision."""
         record, class_ = self._record, self._record["message_class"]
-        marketing = class_ in ("marketing", "confirmation", None)
-        agreed = "agreed" if self.consents() else "cleared"
-        key = "withheld" if not cleared else agreed if marketing else "owed"
         said = {"channel": self._word("channel", record["channel"]), "day": self.day(record["at"])}
-        return self._say(key, **said, purpose=self._purpose(record["purpose"]), class_=self._word("class", class_))
+        if record["verdict"] != "clear":
+            return self._say("withheld" if record["verdict"] == "block" else "held", **said)
+        key, checked = "owed", "checked"
+        if class_ in ("marketing", "confirmation"):
+            key = "asked" if class_ == "confirmation" else "agreed" if self._used else "cleared"
+            checked = "checked" if SUPERSEDED in record["notes"] else "checked_stop"
+        why = self._say(key, **said, purpose=self._purpose(record["purpose"]), class_=self._word("class", class_))
+        return why + self._say(checked, **said)
 
     def sources(self) -> tuple[str, ...]:
         """A sentence on the source on which the decision rests, else on each source."""
@@ -102,24 +125,17 @@ class _Words:
         return tuple(dict.fromkeys(told)) or (self._say("source_none"),)
 
     def consents(self) -> tuple[str, ...]:
-        """The newest consent to the sender for the purpose, else the newest of all."""
-        given = [one for one in self._facts["consents"] if one["state"] in GIVEN]
-        own = [
-            one
-            for one in given
-            if (one.get("controller_id") or "*") in ("*", self._record["controller"])
-            and (one.get("purpose") or "*") in ("*", self._record["purpose"])
-        ]
-        newest = sorted(own or given, key=lambda one: str(one.get("event_time") or one["recorded_at"]))[-1:]
-        return tuple(map(self._consent, newest))
+        """A sentence on the consent that the decision used."""
+        used = [one for one in self._facts["consents"] if one["record_id"] == self._used]
+        return tuple(map(self._consent, used[:1]))
 
     def _source(self, one: Mapping[str, Any]) -> str:
         named = {
             "by": self._name("controller", one["collected_by"]),
             "from": self._name("controller", one.get("provided_by")),
+            "form": self._name("notice", one.get("notice_id")),
         }
-        extra = {"list": self._name("batch", one.get("batch_id")), "form": self._name("notice", one.get("notice_id"))}
-        more = [self._say(f"source_{name}", name=said) for name, said in {**named, **extra}.items() if said]
+        more = [self._say(f"source_{name}", name=said) for name, said in named.items() if said]
         day = self.day(one.get("acquired_at"))
         said = self._say("source" if day else "source_undated", day=day, method=self._word("method", one["method"]))
         return said + (self._say("more", more=self._say("between").join(more)) if more else "")

@@ -187,6 +187,11 @@ def shipped_text(policy: Policy) -> str:
     return _texts()[policy.sha256]
 
 
+def shipped_bytes() -> dict[str, bytes]:
+    """The bytes of the shipped versions by their SHA-256 in hex."""
+    return {digest: content.encode() for digest, content in _texts().items()}
+
+
 @cache
 def _texts() -> dict[str, str]:
     return {sha256(content).hexdigest(): content.decode() for content in _files().values()}

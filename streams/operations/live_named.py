@@ -23,11 +23,8 @@ class LiveNamed:
         """The records `staff`, `signature` and `policy`."""
         self.log = ReferenceLog(origin)
         """The records of `reference` that count."""
-        self._policies: dict[str, bytes] = {}
+        self._policies = packs.shipped_bytes()
         self._reference: dict[str, bytes] = {}
-        for versions in packs.shipped().values():
-            for policy in versions:
-                self._policies[policy.sha256] = packs.shipped_text(policy).encode()
         for record in reader.read("reference"):
             value = record.value or b""
             self._reference[sha256(value).hexdigest()] = value

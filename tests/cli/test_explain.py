@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import orjson
 import pytest
 
 from gatekeeper.audit.explanation.trail_search import TrailSearch
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
+from schemas.codec import encode
 from streams.kafka.broker import Broker
+from streams.operations.erasures import stops
 from tests.cli.conftest import Run, System, never, read_model
 from tests.support.world import World, consent_of, group_keys, own_keys, send_to, until
 
@@ -72,6 +75,11 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     assert "misread" in run("audit", "explain", wrong).says(2)
     assert "1,095 days" in run("audit", "explain", "nobody").says(2)
     run("audit", "explain", "e-p1", str(tmp_path)).says(4)
+    (stop,) = stops("p1", [], act_id="a" * 32, at="2026-11-24T10:00:00+09:00")
+    world.put("suppressions", [("p1", orjson.loads(encode(stop)))])
+    read_model(load())
+    assert "was erased" in run("letter", code, "--out", str(tmp_path / "erased.html")).says(2)
+    assert not (tmp_path / "erased.html").exists()
 
 
 def test_a_worker_key_that_is_missing_here_then_nobody_is_told_that_there_is_no_letter(

@@ -248,6 +248,9 @@ def test_an_erased_person_then_nothing_ties_the_letter_to_them_also_after_the_mo
     assert "hanako: erasure. Recorded." in shown[0]
     assert [one for one in ("point card form", code, "form-") if one in shown[0]] == []
     assert "The person of this letter was erased" in shown[1]
+    paper = client.get(f"/letters/{code}/paper")
+    assert (paper.status_code, "so no letter lists their data" in paper.text) == (404, True)
+    assert "/paper" not in shown[1]
     assert f"/people/{name}" not in shown[1], "what ties the letter to the person; the ids of facts stay in its record"
     generation = site.console.model.generation
     site.console.model.path.unlink()

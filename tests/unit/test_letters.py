@@ -22,10 +22,12 @@ from gatekeeper.letters.answer import Answer, answer
 from gatekeeper.letters.asking import asking
 from gatekeeper.letters.paper import answered
 from gatekeeper.texts import Language, catalogue
+from gatekeeper.times import instant
 from schemas.events import Ask
 from schemas.json_schema import examples
 from tests.support import invented
-from tests.support.records import Recorded
+from tests.support.desk import BROKER, DELIVERY, YOUNG
+from tests.support.records import Named, Recorded, named
 
 SENDER = {
     "name": "みどり小売株式会社",
@@ -40,6 +42,7 @@ NAMES = {
     "notice/N1": "ポイントカード申込書 2024",
     "controller/C1": "みどり小売株式会社",
     "purpose/mkt.dm.own": "当社の商品のご案内",
+    "batch/B-SAKURA": "通販購入者名簿",
 }
 CODE = "ABCDE-FGHIJ-2"
 
@@ -52,13 +55,20 @@ def record_of(*facts: invented.Event, **send: Any) -> dict[str, Any]:
     return found
 
 
-def letter(record: dict[str, Any], lang: Language = "ja", *, sender: dict[str, Any] | None = None) -> Answer:
+def letter(
+    record: dict[str, Any],
+    lang: Language = "ja",
+    *,
+    sender: dict[str, Any] | None = None,
+    known: Named | None = None,
+) -> Answer:
     today = date(2026, 11, 28)
     return answer(
         record,
         CODE,
         SENDER if sender is None else sender,
         NAMES,
+        known or named(),
         lang=lang,
         zone="Asia/Tokyo",
         today=today,
@@ -123,6 +133,79 @@ def test_a_piece_that_needed_no_consent_then_the_letter_claims_none() -> None:
     assert "ご同意に基づいて" in letter(record).paragraph
     record["facts"]["consents"] = []
     assert "同意" not in letter(record).paragraph
+
+
+def test_a_letter_that_asks_then_it_claims_no_consent_and_says_that_it_asked() -> None:
+    by_email = invented.consent(event_time="2015-05-01", channels=["email"])
+    asks = {"message_class": "confirmation", "source_id": "S-1", "request_id": "Q-9", "delivery": DELIVERY}
+    record = record_of(invented.source(**BROKER), by_email, **asks)
+    found = letter(record)
+    assert record["verdict"] == "clear"
+    assert "ご同意いただけるかをお伺いするため" in found.paragraph
+    assert "ご同意に基づいて" not in found.paragraph
+    assert found.consents == ()
+
+
+def test_a_newer_consent_for_another_channel_then_the_letter_names_the_one_that_the_decision_used() -> None:
+    by_email = invented.consent(record_id="R-2", event_time="2025-05-01", channels=["email"])
+    found = letter(record_of(invented.source(), invented.consent(event_time="2024-05-01"), by_email))
+    assert [one.partition("に、")[0] for one in found.consents] == ["2024年5月1日"]
+    assert found.consents[0].endswith("ご同意をいただきました。")
+
+
+def test_what_the_decision_read_is_gone_then_the_letter_names_no_consent() -> None:
+    record = record_of(invented.source(), invented.consent())
+    gone = named()
+    gone.references.clear()
+    found = letter(record, known=gone)
+    assert found.consents == ()
+    assert "ご同意に基づいて" not in found.paragraph
+
+
+@pytest.mark.parametrize(("lang", "said"), [("ja", "停止のお申し出"), ("en", "request to stop")])
+def test_a_stop_that_a_later_consent_lifted_then_the_letter_does_not_deny_it(lang: Language, said: str) -> None:
+    stop = invented.suppression(received_at="2022-05-01T10:00:00+09:00")
+    facts = invented.source(), invented.consent(event_time="2023-05-01")
+    lifted = record_of(*facts, stop)
+    assert (lifted["verdict"], lifted["notes"]) == ("clear", ["SUPERSEDED_BY_LATER_CONSENT"])
+    assert said not in letter(lifted, lang).paragraph
+    assert said in letter(record_of(*facts), lang).paragraph
+
+
+def test_service_mail_to_somebody_who_withdrew_then_the_letter_names_no_consent() -> None:
+    no = invented.consent(record_id="N-1", state="Withdrawn", event_time="2025-05-01")
+    record = record_of(invented.source(), invented.consent(), no, message_class="transactional")
+    assert record["verdict"] == "clear"
+    assert letter(record).consents == ()
+
+
+def test_a_piece_that_waits_then_the_letter_does_not_say_that_it_is_never_sent() -> None:
+    confirm, review = record_of(invented.source()), record_of(*YOUNG)
+    assert (confirm["verdict"], review["verdict"]) == ("confirm", "review")
+    for record in (confirm, review):
+        assert "お送りしないことといたしました" not in letter(record).paragraph
+        assert "さらに確認が必要" in letter(record).paragraph
+        assert "decided not to send" not in letter(record, "en").paragraph
+
+
+def test_a_piece_to_an_erased_person_then_its_records_tell_so() -> None:
+    desk = Recorded(invented.source(), invented.consent())
+    desk.send()
+    cleared = orjson.loads(desk.values[-1])
+    act = {"v": 1, "kind": "erase", "act_id": "erase", "at": instant(desk.at), "by": "hanako", "recipient_id": "P-1"}
+    desk.judged(act)
+    desk.send(event_id="E-2", campaign_id="K-2")
+    desk.send(event_id="E-3", campaign_id="K-3", message_class="safety_legal")
+    blocked, owed = (orjson.loads(value) for value in desk.values[-2:])
+    assert (blocked["verdict"], owed["verdict"]) == ("block", "clear")
+    assert [answers.erased(piece) for piece in ([cleared], [cleared, blocked], [owed])] == [False, True, True]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_any_letter_then_it_promises_no_more_than_a_stop_does_and_names_no_list(lang: Language) -> None:
+    html = answered(letter(record_of(invented.source(batch_id="B-SAKURA"), invented.consent()), lang), whole=True)
+    assert {"ja": "引き続きお送りすることがあります", "en": "may still be sent"}[lang] in html
+    assert [one for one in ("we send nothing after that", "通販購入者名簿") if one in html] == []
 
 
 def test_a_sender_without_words_then_the_colleague_reads_what_to_register() -> None:

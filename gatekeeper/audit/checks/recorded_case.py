@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from gatekeeper.audit.checks.by_hash import ByHash
+from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.plan import Plans
@@ -99,6 +99,20 @@ def decided(case: RecordedCase, by_hash: ByHash, under: Packs | None = None) -> 
         )
     except Exception as error:  # facts that no worker of ours could have judged
         return only(policy, at, [defect(error)])
+
+
+def consent_used(said: Mapping[str, Any], by_hash: ByHash) -> str | None:
+    """The id of the consent on which a recorded decision stands, by the functions that decided.
+
+    `said`: an audit record. None if it stands on none, or if data named by the record is missing. None also if the
+    rules of this release lead to another verdict.
+    """
+    try:
+        record = AuditRecord.model_validate_json(canonical(said))
+        found = decided(read(record, dict(said), by_hash), by_hash)
+    except (Missing, Unjudged, ValueError):
+        return None
+    return found.consent if found.verdict == record.verdict else None
 
 
 def milliseconds(written: str) -> int:

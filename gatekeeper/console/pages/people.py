@@ -67,10 +67,9 @@ def sought(request: Request, session: Looking, form: Form) -> Response:
 def letter(request: Request, session: Looking, code: str) -> Response:
     """The colleague's page on a letter's decision, or a choice when one code matches several letters."""
     held = console(request)
+    cursor = held.model.cursor()
     mine, gone, dids = _mine(request, session, code)
-    with held.model.read() as db:
-        recipient, erased = index.whose(db, [one.did for one in index.piece(db, dids)])
-        cursor = held.model.cursor()
+    recipient, erased = _whose(request, mine[0], dids)
     if len(mine) > 1:
         return page(request, "letters", letters=mine, cursor=cursor)
     return page(
@@ -89,11 +88,16 @@ def letter(request: Request, session: Looking, code: str) -> Response:
 
 @router.get("/letters/{code}/paper")
 def on_paper(request: Request, session: Looking, code: str) -> Response:
-    """The letter that answers the customer, on paper; a choice when one code matches several letters."""
-    mine, _, _ = _mine(request, session, code)
+    """The letter that answers the customer, on paper; a choice when one code matches several letters.
+
+    Raises Denied (404) for the letter of an erased person.
+    """
+    mine, _, dids = _mine(request, session, code)
     if len(mine) > 1:
         return page(request, "letters", letters=mine)
-    return HTMLResponse(answered(mine[0].answer, whole=False, fonts="/static/font.css"))
+    if _whose(request, mine[0], dids)[1]:
+        raise Denied("error.letter_erased", 404)
+    return HTMLResponse(answered(mine[0].answer(), whole=False, fonts="/static/font.css"))
 
 
 @router.get("/letters/{code}/proof")
@@ -130,6 +134,13 @@ def _mine(request: Request, session: Session, code: str) -> tuple[list[inquiries
     if not mine:
         raise Denied("page.letter_expired" if session.may_everywhere("see") else "page.letter_unknown", 404)
     return mine, gone, dids
+
+
+def _whose(request: Request, letter: inquiries.PieceHistory, dids: list[str]) -> tuple[str | None, bool]:
+    """The recipient of a letter, None for an unknown one; and True for an erased recipient."""
+    with console(request).model.read() as db:
+        recipient, erased = index.whose(db, [one.did for one in index.piece(db, dids)])
+    return recipient, erased or letter.erased
 
 
 @router.get("/people/{recipient}")
