@@ -7,7 +7,7 @@
 It needs only Python 3.11 or later and the package `cryptography`.
 The first line gives the verdict. The causes follow, and `-v` shows all findings. Exit codes:
 
-* 0: INTACT, everything is as it was signed and sealed
+* 0: INTACT, everything is as it was signed and sealed; for a proof PROVEN, its one decision is
 * 1: CHANGED, something was changed
 * 2: the call is wrong
 * 3: the output cannot be written

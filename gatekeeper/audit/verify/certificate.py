@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from html import escape
 
-from gatekeeper.audit.verify.findings import Report, causes_of
+from gatekeeper.audit.verify.findings import Report, causes_of, tellable
 from gatekeeper.audit.verify.sentences import say
 
 _LANGUAGES = ("ja", "en")
@@ -41,25 +41,32 @@ def certificate(report: Report, name: str, at: datetime) -> str:
     """The page. `name`: of the folder or file that was checked. `at`: the time of the check."""
     when = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     parts = "\n".join(_part(report, name, when, lang) for lang in _LANGUAGES)
-    return _PAGE.format(lang=_LANGUAGES[0], title=escape(say("certificate", "ja")), parts=parts)
+    return _PAGE.format(lang=_LANGUAGES[0], title=escape(say(_heading(report), _LANGUAGES[0])), parts=parts)
+
+
+def _heading(report: Report) -> str:
+    return "certificate_of_proof" if report.proof else "certificate"
 
 
 def _part(report: Report, name: str, when: str, lang: str) -> str:
     """The certificate in one language."""
-    about = {
-        "of_what": name,
-        "of_log": report.log or "-",
-        "of_root": f"{report.leaves:,} / {report.root or '-'}",
-        "of_when": when,
-        "of_exit": str(report.exit_code),
-    }
-    rows = "".join(f"<dt>{escape(say(code, lang))}</dt><dd>{escape(said)}</dd>\n" for code, said in about.items())
+    file, counts = tellable("file", name), f"{report.manifests:,} / {report.records:,}"
+    if report.proof:  # of the log it shows one leaf, so nothing here may speak for the others
+        about = {"of_proof": file, "of_decision": tellable("did", report.did), "of_counts": counts}
+    else:
+        first, to = (tellable("at", one) for one in report.period)
+        about = {"of_what": file, "of_period": say("of_time", lang, first=first, to=to), "of_counts": counts}
+        about["of_root"] = f"{report.leaves:,} / {report.root or '-'}"
+    about |= {"of_log": tellable("origin", report.log), "of_when": when, "of_exit": str(report.exit_code)}
+    rows = "".join(
+        f"<dt>{escape(say(code, lang))}</dt><dd>{escape(said or '-')}</dd>\n" for code, said in about.items()
+    )
     found = "".join(f"<li>{escape(cause.text(lang))}</li>\n" for cause in causes_of(report.findings))
     rest = report.found - len(report.findings)
     more = f"<p>{escape(say('more', lang, count=rest))}</p>\n" if rest else ""
     said = "".join(f"<li>{escape(say(code, lang, **values))}</li>\n" for code, values in report.says)
     return f"""<section lang="{lang}">
-<h1>{escape(say("certificate", lang))}</h1>
+<h1>{escape(say(_heading(report), lang))}</h1>
 <h2 class="{report.verdict}">{escape(report.lines(lang)[0])}</h2>
 <dl>
 {rows}</dl>
@@ -68,5 +75,5 @@ def _part(report: Report, name: str, when: str, lang: str) -> str:
 {found}</ul>
 {more}<ul>
 {said}</ul>
-<p>{escape(say("certificate_unsigned", lang))}</p>
+<p>{escape(say("proof_unsigned" if report.proof else "certificate_unsigned", lang))}</p>
 </section>"""

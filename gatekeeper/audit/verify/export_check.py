@@ -56,6 +56,7 @@ def _check(files: ExportFolder, report: Report, demands: Demands) -> None:
     known = type(version) is type(partitions) is int and version in (1, 2) and 0 < partitions <= MAX_PARTITIONS
     if not known or not all(one is None or MOMENT.fullmatch(str(one)) for one in (first, to)):
         raise Trouble("about")
+    report.period = first, to
     files.scan(by_day=version == 2)
     for name in files.misnamed():
         report.add("content", file=name)

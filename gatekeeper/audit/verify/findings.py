@@ -115,6 +115,12 @@ class Report:
     records: int = 0
     unsealed: int = 0
     leaves: int = 0
+    proof: bool = False
+    """True if a proof of one decision was checked; False for an export."""
+    did: str | None = None
+    """The decision of the proof, as the proof names it."""
+    period: tuple[str | None, str | None] = (None, None)
+    """The instants from which and before which the export has decisions; None = no bound."""
     log: str | None = None
     """The log's name, as its checkpoint states it; None without a checkpoint."""
     root: str | None = None
@@ -138,7 +144,7 @@ class Report:
         kept = len(self.findings) < MAX_FINDINGS or (code, partition) not in self._kinds
         self._kinds.add((code, partition))
         if kept:
-            self.findings.append(Finding(code, asks, partition, offset, _tellable(values)))
+            self.findings.append(Finding(code, asks, partition, offset, _all_tellable(values)))
 
     def give_up(self, trouble: Trouble) -> None:
         """Adds the trouble that ended the check, and drops all statements."""
@@ -147,7 +153,7 @@ class Report:
 
     def say(self, code: str, **values: Any) -> None:
         """Adds a statement besides the findings."""
-        self.says.append((code, _tellable(values)))
+        self.says.append((code, _all_tellable(values)))
 
     def exclude(self, said: Said) -> None:
         """Adds the statement about excluded manipulations; none if something was changed.
@@ -162,10 +168,9 @@ class Report:
 
         `whole`: with all findings in place of their causes, and with all statements.
         """
-        witnessed = self.verdict != "intact" or any(code == "witnessed" for code, _ in self.says)
-        found = [say(self.verdict if witnessed else "intact_here", lang)]
+        found = [say(self._word(), lang)]
         if self.log is not None:
-            found.append(say("log", lang, **_tellable({"origin": self.log})))
+            found.append(say("log", lang, origin=tellable("origin", self.log)))
         if self.found:
             causes = causes_of(self.findings)
             found.append(say("not_right", lang, causes=len(causes), count=self.found))
@@ -175,6 +180,14 @@ class Report:
         found += [say(code, lang, **values) for code, values in self.says if whole or code not in _DETAILS]
         return found if whole else [*found, say("whole", lang)]
 
+    def _word(self) -> str:
+        """The key of the verdict's sentence: an export's or a proof's, with a witness or without."""
+        if self.verdict != "intact":
+            return self.verdict
+        if any(code == "witnessed" for code, _ in self.says):
+            return "proof_holds" if self.proof else "intact"
+        return "proof_holds_here" if self.proof else "intact_here"
+
     def plain(self) -> dict[str, Any]:
         """The report for programs."""
         says = [{"code": code, **values} for code, values in self.says]
@@ -183,7 +196,7 @@ class Report:
         head = {
             "verdict": self.verdict,
             "exit": self.exit_code,
-            "log": _told("origin", self.log),
+            "log": tellable("origin", self.log),
             "root": self.root,
             **counts,
         }
@@ -205,12 +218,12 @@ _SHAPES = {
 """Forms in which text values may be shown, by name. Any other text may be a forger's, or personal."""
 
 
-def _tellable(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _told(name, value) for name, value in values.items()}
+def _all_tellable(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tellable(name, value) for name, value in values.items()}
 
 
-def _told(name: str, value: Any) -> Any:
-    """The value in a form that cannot control a terminal, or `?` if it must not be shown."""
+def tellable(name: str, value: Any) -> Any:
+    """The value in a form that cannot control a terminal, or `?` if it must not be shown. `name`: one of _SHAPES."""
     if isinstance(value, str) and name in _SHAPES and _SHAPES[name].fullmatch(value):
         return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
     return value if value is None or (type(value) is int and abs(value) <= MAX_INTEGER) else "?"

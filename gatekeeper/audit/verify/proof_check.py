@@ -41,7 +41,7 @@ def check_proof(
 
 def check_content(content: bytes, name: str, demands: Demands | None = None) -> Report:
     """Checks the content of a proof's file, as `check_proof` does. `name`: the name of the file."""
-    report = Report()
+    report = Report(proof=True)
     try:
         _check_one(read_json_once(content.decode()), report, demands or Demands())
     except Trouble as trouble:
@@ -59,7 +59,7 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
         raise Trouble("version", v=proof["v"])
     proof = with_keys(proof, "did", "keys", "log", "manifest", "path", "record", "v", *_PARTS[proof["v"]])
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
-    record = proof["record"].encode()
+    report.did, record = proof["did"], proof["record"].encode()
     log = proof["log"] if proof["log"] is None else with_keys(proof["log"], "checkpoint", "hashes", "index")
     manifest, path = with_keys(proof["manifest"], "offset", "sig", "value"), with_keys(proof["path"], "hashes", "index")
     value = manifest["value"].encode()
