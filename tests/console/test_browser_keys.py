@@ -52,6 +52,55 @@ def test_keys_alone_then_sends_are_released_upheld_and_taken_back(page: Page, si
     until(lambda: [site.state(one) for one in (first, second, third)] == ["released", "open", "open"], "the answers")
 
 
+def test_a_held_enter_then_the_last_reason_is_written_and_nothing_is_done(page: Page, site: Site) -> None:
+    first, second = listed(page, site.withheld(2))
+    upheld(page, first, second)
+    page.keyboard.press("u")
+    expect(page.locator("#reason")).to_have_attribute("placeholder", "Enterで前と同じ：申込書なし")
+    for _ in range(3):  # the second and third are repeats
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    expect(page.locator("#reason")).to_have_value("申込書なし")
+    with site.console.model.read() as db:
+        assert db.execute("SELECT count(*) FROM asked WHERE item = ?", (second,)).fetchone()[0] == 0
+    page.keyboard.press("Enter")
+    until(lambda: site.state(second) == "upheld", "the answer")
+
+
+def test_a_reason_of_another_act_then_no_release_carries_it(page: Page, site: Site) -> None:
+    first, second = listed(page, site.withheld(2))
+    upheld(page, first, second)
+    reason = page.locator("#reason")
+    page.keyboard.press("r")
+    expect(reason).to_have_attribute("placeholder", "")
+    page.keyboard.press("Enter")
+    expect(reason).to_have_value("")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    page.keyboard.press("Enter")
+    expect(reason).to_have_value("申込書なし")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")  # another act is meant: what Enter wrote for the first one is gone
+    expect(reason).to_have_value("")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    page.keyboard.press("Enter")
+    page.fill("#evidence", "form-9")
+    page.click("#offers [value=release]")
+    expect(page.locator("#wrong")).to_contain_text("理由")
+    assert site.state(second) == "open"
+
+
+def upheld(page: Page, first: str, then: str) -> None:
+    """Upholds the first row by its keys, with a reason, which opens the next one."""
+    page.keyboard.press("j")
+    page.keyboard.press("u")
+    page.wait_for_url(f"**/items/{first}?*")
+    page.keyboard.type("申込書なし")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/items/{then}?*")
+
+
 def test_the_key_of_a_note_then_it_is_kept_and_the_send_stays_open(page: Page, site: Site) -> None:
     (id_,) = listed(page, site.withheld(1))
     page.keyboard.press("j")

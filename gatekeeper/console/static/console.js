@@ -25,16 +25,40 @@ typed?.addEventListener("input", () => {
   sessionStorage.setItem(draft, JSON.stringify(Object.fromEntries(boxes.map((box) => [box.name, box.value]))));
 });
 
-// reasons written before in this session are offered first
+// reasons written before in this session for the same act are offered first; what lets a letter out takes new words
+const FRESH = ["release", "approve"];
 const reasons = document.querySelector("#reasons");
-const given = JSON.parse(sessionStorage.getItem("reasons") ?? "[]");
-if (reasons) {
-  for (const reason of [...given].reverse()) reasons.prepend(new Option("", reason));
-  const field = document.querySelector("#reason");
-  if (given.length) field.placeholder = field.dataset.same.replace("{reason}", () => given[0]);
-  typed?.addEventListener("submit", () => {
-    const reason = typed.elements.reason.value.trim();
-    if (reason) sessionStorage.setItem("reasons", JSON.stringify([...new Set([reason, ...given])].slice(0, 5)));
+const field = document.querySelector("#reason");
+const given = (kind) => JSON.parse(sessionStorage.getItem(`reasons ${kind}`) ?? "[]");
+const same = (kind) => (FRESH.includes(kind) ? undefined : given(kind)[0]);
+let repeated = null; // the reason that Enter wrote, and the act for which it did
+
+function offer(kind) {
+  reasons.querySelectorAll("[data-given]").forEach((option) => option.remove());
+  for (const reason of given(kind).reverse()) {
+    const option = new Option("", reason);
+    option.dataset.given = "";
+    reasons.prepend(option);
+  }
+}
+
+function writeSame(kind) {
+  repeated = { kind, reason: same(kind) };
+  field.value = repeated.reason;
+}
+
+function forget(kind) {
+  if (repeated && repeated.kind !== kind && field.value === repeated.reason) field.value = "";
+}
+
+if (reasons && typed) {
+  if (typed.elements.kind?.type === "hidden") offer(typed.elements.kind.value);
+  typed.addEventListener("submit", (event) => {
+    const kind = event.submitter?.name === "kind" ? event.submitter.value : typed.elements.kind.value;
+    forget(kind);
+    const reason = field.value.trim();
+    const kept = [...new Set([reason, ...given(kind)])].slice(0, 5);
+    if (reason) sessionStorage.setItem(`reasons ${kind}`, JSON.stringify(kept));
   });
 }
 
@@ -121,13 +145,23 @@ function toggle(range) {
 
 let wanted = null;
 
+// a held key does nothing that one press did not say
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.repeat || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
 function act(key) {
   const button = document.querySelector(`#offers [data-key="${key}"]`);
   if (button) {
-    const reason = document.querySelector("#reason");
     wanted = button;
+    forget(wanted.value);
+    offer(wanted.value);
+    const last = button.hasAttribute("data-reason") ? same(wanted.value) : undefined;
+    field.placeholder = last ? field.dataset.same.replace("{reason}", () => last) : "";
     // what needs words is sent by Enter in them; the rest by Enter on its button: one slip does nothing
-    if (button.hasAttribute("data-reason")) reason.focus();
+    if (button.hasAttribute("data-reason")) field.focus();
     else button.focus();
     return true;
   }
@@ -148,8 +182,8 @@ function act(key) {
   return false;
 }
 
-for (const field of document.querySelectorAll("#reason, #evidence")) {
-  field.addEventListener("keydown", (event) => {
+for (const box of document.querySelectorAll("#reason, #evidence")) {
+  box.addEventListener("keydown", (event) => {
     // 229: a browser ends the composition of Japanese before it tells of the key that ended it
     if (event.key !== "Enter" || event.isComposing || event.keyCode === 229 || !document.querySelector("#offers")) return;
     event.preventDefault();
@@ -157,8 +191,8 @@ for (const field of document.querySelectorAll("#reason, #evidence")) {
     const evidence = document.querySelector("#evidence");
     // without a key pressed before, nobody has said which act is meant
     if (!button) return;
-    // an empty reason becomes the last one, which is seen before it is sent
-    if (field.id === "reason" && !field.value.trim() && given.length && button.hasAttribute("data-reason")) field.value = given[0];
+    // an empty reason becomes the last one of this act, which is seen before it is sent
+    if (box.id === "reason" && !box.value.trim() && same(wanted.value) && button.hasAttribute("data-reason")) writeSame(wanted.value);
     else if (button.hasAttribute("data-evidence") && !evidence.value.trim()) evidence.focus();
     else button.form.requestSubmit(button);
   });
