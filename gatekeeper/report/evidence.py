@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from heapq import heappush, heapreplace
 from typing import Any
+from unicodedata import normalize
 
 import orjson
 
@@ -36,6 +37,7 @@ SEED_LETTERS = 64
 class Draw:
     """A way to draw decisions. `size`: their number. `seed`: any words of the drawer, '' for none.
 
+    Seeds that print alike are one: it is kept without outer spaces, with single inner ones, in NFC.
     Raises UsageError (2) for another size than 1 to MOST_SAMPLES, or a seed that cannot be printed on one line.
     """
 
@@ -45,7 +47,9 @@ class Draw:
     def __post_init__(self) -> None:
         if not 1 <= self.size <= MOST_SAMPLES:
             raise UsageError("error.sample_size", most=MOST_SAMPLES)
-        if len(self.seed) > SEED_LETTERS or not (self.seed.isprintable() or not self.seed):
+        lines = len(self.seed.strip().splitlines())
+        object.__setattr__(self, "seed", normalize("NFC", " ".join(self.seed.split())))
+        if lines > 1 or len(self.seed) > SEED_LETTERS or not self.seed.isprintable():
             raise UsageError("error.sample_seed", most=SEED_LETTERS)
 
 

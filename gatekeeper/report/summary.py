@@ -21,28 +21,32 @@ def summary(report: Mapping[str, Any], *, wrong: bool) -> dict[str, Any]:
         "cleared_per_mille": _share(sends["verdicts"]["clear"], sends["total"]),
         "withdrawals_p99_ms": report["withdrawals"]["latency_ms"]["p99"],
         "late": _late(report),
-        "trend": _trend(_shares(report)),
+        "trend": _trend(_cleared(report)),
         "todo": list(_todo(report, wrong=wrong))[:MOST],
     }
 
 
 def trend_line(report: Mapping[str, Any]) -> str | None:
     """The points of a line through the shares that were cleared, as `chart.line` gives them; None without a trend."""
-    return chart.line(_shares(report)) if report["summary"]["trend"] else None
+    shares = [clear * 1000 // of for clear, of in _cleared(report)]
+    return chart.line(shares) if report["summary"]["trend"] else None
 
 
-def _shares(report: Mapping[str, Any]) -> list[int]:
-    """The share that was cleared, in per mille, for each step with sends."""
+def _cleared(report: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The number of sends that were cleared, and of all, for each step with sends."""
     counted = ((one["verdicts"]["clear"], sum(one["verdicts"].values())) for one in report["time"]["steps"])
-    return [clear * 1000 // of for clear, of in counted if of]
+    return [(clear, of) for clear, of in counted if of]
 
 
-def _trend(shares: list[int]) -> dict[str, int] | None:
-    """The mean shares of the first and the last half of the steps; None for less than two steps."""
-    if len(shares) < 2:
+def _trend(steps: list[tuple[int, int]]) -> dict[str, int] | None:
+    """The shares cleared in the first and in the last half of the steps; None for less than two steps."""
+    if len(steps) < 2:
         return None
-    half = len(shares) // 2
-    return {"before": sum(shares[:half]) // half, "after": sum(shares[-half:]) // half}
+    half = len(steps) // 2
+    before, after = (
+        sum(clear for clear, _ in some) * 1000 // sum(of for _, of in some) for some in (steps[:half], steps[-half:])
+    )
+    return {"before": before, "after": after}
 
 
 def _todo(report: Mapping[str, Any], *, wrong: bool) -> Iterator[dict[str, Any]]:
@@ -57,6 +61,10 @@ def _todo(report: Mapping[str, Any], *, wrong: bool) -> Iterator[dict[str, Any]]
         yield _thing("foreign", "coverage", count=sum(one["count"] for one in report["foreign"]))
     if late := _late(report):
         yield _thing("late", "recalls", count=late)
+    if unheld := sum(one["stops"] for one in report["token_keys"] if one["held"] is False):
+        yield _thing("unheld", "token_keys", count=unheld)
+    if report["kept_from"]:
+        yield _thing("kept", "coverage")
     if report["signatures"]["acts"] == "unsigned":
         yield _thing("unsigned", "acts")
     if seal is None:

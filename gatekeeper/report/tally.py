@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -103,13 +103,15 @@ class Tally:
         foreign: Sequence[Mapping[str, Any]] = (),
         ignored: Sequence[PolicyIgnored] = (),
         token_keys: Sequence[KeyUse] = (),
+        held: Collection[str] | None = None,
         signatures: Mapping[str, Any] = NO_SIGNATURES,
     ) -> dict[str, Any]:
         """The report (docs/reference/report.md).
 
         `made`: now, in milliseconds. `kept`: the time, in milliseconds, from which all records are retained; None: all
         are. `foreign`: records not signed by a worker. `ignored`: the policy records that put nothing in force.
-        `token_keys`: the facts that hang on each token key. `signatures`: of `signature_state`, now.
+        `token_keys`: the facts that hang on each token key. `held`: the names of the token keys on this machine;
+        None without any. `signatures`: of `signature_state`, now.
         """
         first, last = self.period.days
         desk = self._desk.told()
@@ -132,7 +134,7 @@ class Tally:
             "coverage": self._chains.told(),
             "foreign": list(foreign),
             "ignored": [asdict(one) for one in ignored],
-            "token_keys": [one._asdict() for one in token_keys],
+            "token_keys": [{**one._asdict(), "held": None if held is None else one.key in held} for one in token_keys],
             "draw": asdict(self._draw),
             "samples": self._samples.told(self._seal),
         }

@@ -15,7 +15,7 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.identity import open_tokens
+from gatekeeper.identity import Tokens, open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
@@ -94,19 +94,25 @@ def read(
             foreign=trail.strangers,
             ignored=ignored,
             token_keys=keys() if keys else token_keys(settings),
+            held=tokens.keys if (tokens := _tokens(settings)) else None,
             signatures=signature_state(trail.log, settings.acts),
         )
 
 
 def token_keys(settings: Settings) -> list[KeyUse]:
     """The number of suppressions and sources that hang on each token key now; raises as `Reader` does."""
-    tokens = open_tokens(Keys(settings.key_folder).tokens())
+    tokens = _tokens(settings)
     facts = FactStore(ours=tokens.prints if tokens is not None else {})
     with Reader(settings) as reader:
         for topic in ("suppressions", "sources"):
             for record in reader.read(topic):
                 facts.apply(record)
     return facts.token_keys.uses()
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    """This machine's token keys; None without any."""
+    return open_tokens(Keys(settings.key_folder).tokens())
 
 
 def _seal(settings: Settings) -> ProvingLog:

@@ -21,6 +21,7 @@ from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.verify.proof_check import check_proof
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
@@ -551,6 +552,51 @@ def test_more_to_do_than_three_then_the_gravest_stand_on_the_first_page() -> Non
     report |= {"foreign": foreign, "recalls": [{"cause": "X", "in_time": 1, "late": 4, "undated": 0}]}
     todo = summary(report, wrong=True)["todo"]
     assert [(one["code"], one["count"]) for one in todo] == [("changed", 0), ("foreign", 2), ("late", 4)]
+
+
+def test_a_day_with_one_send_then_it_weighs_one_send_in_the_trend() -> None:
+    report = told(chains_of(clear_and_blocked()))
+    nothing = {"clear": 0, "confirm": 0, "review": 0, "block": 0}
+    for place, (clear, block) in enumerate([(45_000, 5_000), (0, 1), (45_000, 5_000), (0, 1)]):
+        report["time"]["steps"][place]["verdicts"] = nothing | {"clear": clear, "block": block}
+    for step in report["time"]["steps"][4:]:
+        step["verdicts"] = nothing
+    assert summary(report, wrong=False)["trend"] == {"before": 899, "after": 899}
+
+
+STOPPED = [KeyUse("t1x", 7, 0), KeyUse("t1", 9, 4), KeyUse("t2", 0, 3)]
+
+
+@pytest.mark.parametrize(
+    ("held", "marks", "said"),
+    [
+        ({"t1"}, [False, True, False], [("unheld", 7, "token_keys")]),
+        ({"t1", "t1x"}, [True, True, False], []),
+        (None, [None, None, None], []),
+    ],
+)
+def test_stops_under_a_token_key_that_is_not_here_then_the_first_page_says_so(
+    held: set[str] | None, marks: list[bool | None], said: list[tuple[str, int, str]]
+) -> None:
+    report = month_tally().told(made=invented.T + DAY_MS, token_keys=STOPPED, held=held)
+    assert [one["held"] for one in report["token_keys"]] == marks
+    todo = [(one["code"], one["count"], one["shows"]) for one in report["summary"]["todo"]]
+    assert [one for one in todo if one[0] == "unheld"] == said
+    html = page.document(report, "en")
+    assert ("7 stops or erasures have tokens of a key that is not on this machine" in html) is bool(said)
+    assert '<section id="token_keys">' in html
+
+
+def test_records_past_their_retention_then_the_first_page_says_that_the_figures_are_too_low() -> None:
+    report = month_tally().told(made=invented.T + DAY_MS, kept=invented.T)
+    assert ("kept", "coverage") in [(one["code"], one["shows"]) for one in report["summary"]["todo"]]
+    assert "the figures are too low" in page.document(report, "en")
+
+
+@pytest.mark.parametrize("seed", [" auditor 7", "auditor 7\n", "auditor  7", "auditor\u30007"])
+def test_a_seed_that_prints_alike_then_the_same_decisions_are_drawn(seed: str) -> None:
+    assert Draw(seed=seed) == Draw(seed="auditor 7")
+    assert Draw(seed="e\u0301") == Draw(seed="\u00e9")
 
 
 @pytest.mark.parametrize(("released", "upheld", "told_of"), [(5, 5, True), (4, 0, False), (5, 6, False)])

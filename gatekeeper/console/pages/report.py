@@ -115,7 +115,7 @@ def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int, dra
 
 
 def _task(request: Request, session: Session, since: str, to: str, sample: int, seed: str) -> Task:
-    held, draw = console(request), Draw(sample, seed.strip())
+    held, draw = console(request), Draw(sample, seed)
     wanted = period.read(since, to, held.zone())
     return reported(
         held.tasks,
