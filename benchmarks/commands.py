@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -191,7 +191,9 @@ def main(given: Sequence[str] | None = None) -> int:
         Broker(Path(folder) / "kafka") as broker,
         ExitStack() as stack,
     ):
-        office = Office(broker, Path(folder), Invented.of(asked.sends, asked.data or Path(folder) / "data"))
+        office = Office(
+            broker, Path(folder), Invented.of(asked.sends, asked.data or Path(folder) / "data", date.today())
+        )
         stack.callback(office.close)
 
         def run(command: Command, checkouts: Sequence[Path] = (HERE,)) -> None:

@@ -61,11 +61,11 @@ class World(NamedTuple):
     sends: Sequence[Value]
 
     @classmethod
-    def of(cls, people: int, kept: Path) -> World:
+    def of(cls, people: int, kept: Path, today: date = TODAY) -> World:
         """The world of so many people, read from the file if it exists, else written to it."""
         if kept.exists():
             return cls(*pickle.loads(kept.read_bytes()))  # noqa: S301 - written by this program
-        retailer = Retailer(people=people, today=TODAY)
+        retailer = Retailer(people=people, today=today)
         facts = [(t, subject_key(t, v).encode(), encode(v)) for t, v in (*retailer.reference(), *retailer.facts())]
         sends = [("sends", send.recipient_id.encode(), encode(send)) for send in retailer.sends(people)]
         world = cls(facts, sends)
@@ -99,9 +99,16 @@ class Gate:
     def records(self, campaign: int, block: int) -> list[Record]:
         """The records of a block of a campaign, 0 or 1."""
         first = block * BLOCK
-        first_id, id_ = (f"DM-{TODAY:%Y%m}-{number:02}".encode() for number in (1, campaign + 1))
+        year = f"-{TODAY:%Y}".encode()  # campaigns and pieces are named by it
         return [
-            Record("mail.sends.v1", 0, campaign * len(self._sends) + n, AT, key, value.replace(first_id, id_))
+            Record(
+                "mail.sends.v1",
+                0,
+                campaign * len(self._sends) + n,
+                AT,
+                key,
+                value.replace(year, b"%b%b" % (year, b"b" * campaign)),
+            )
             for n, (_, key, value) in enumerate(self._sends[first : first + BLOCK], start=first)
         ]
 
