@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import age, show_table
-from gatekeeper.knowledge.token_keys import FOREIGN
+from gatekeeper.deciding.rules.system import FOREIGN
 from gatekeeper.office.fleet import Fleet
 from gatekeeper.texts import catalogue, text
 

@@ -12,7 +12,7 @@ from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
 from gatekeeper.knowledge.read_wide import NamedByRefusals
-from gatekeeper.knowledge.token_keys import is_foreign, told_apart, twin_of
+from gatekeeper.knowledge.token_keys import SendAddress, is_foreign, told_apart, twin_of
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
@@ -55,6 +55,11 @@ class FactStore(KnownFacts):
         found = FactStore(ours=self.ours)
         found.log, found.unresolved = self.log, self.unresolved.copy()
         return found
+
+    @property
+    def lacks_keys(self) -> bool:
+        """True if a stop can be compared by no token key of ours, so that it may be anybody's."""
+        return bool(self.ours and self.token_keys.lacking(SendAddress((), {}, frozenset(self.ours))))
 
     def save(self) -> None:
         """Puts facts that only memory holds into the tables. Call it before these are written."""

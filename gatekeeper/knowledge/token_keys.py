@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH
 from gatekeeper.deciding.redacted import Token
-from gatekeeper.deciding.rules.system import TOKEN_KEY
+from gatekeeper.deciding.rules.system import FOREIGN, TOKEN_KEY
 from gatekeeper.identity import Identified, key_of
 from gatekeeper.tables import SPOILT, Table
 from schemas.codec import Unreadable
@@ -29,8 +29,6 @@ Counts = tuple[tuple[str, int], ...]
 HEADER = "gate-token-key"
 """The fingerprints of the keys that made a record's tokens, as `t1=FINGERPRINT,t1k2=FINGERPRINT`."""
 _HEADER = re.compile(r"t[0-9k]{1,12}=[0-9a-f]{16}(,t[0-9k]{1,12}=[0-9a-f]{16}){0,15}")
-FOREIGN = "x"
-"""Behind the name of a key, in that of any other key of the same name."""
 _ASKED = 256  # combinations of keys whose faults are kept: a gate has few keys, and a send may name any
 _NUMBERS = re.compile(r"t(\d+)(?:k(\d+))?")
 _GIVEN = re.compile(rb"(?m)^t([^ _]+)_[^ ]+ ([^ ]+ ([^ ]+)) %d (.*)$" % CERTAIN)

@@ -28,7 +28,7 @@ RESOLUTION = "resolution"
 """The kind of `reference` that ends the effect of an unreadable record."""
 STEP = 500
 """People looked at in one step, at most."""
-HASHED = re.compile(r"t[1-9][0-9]?(k[1-9][0-9]*)?_")
+HASHED = re.compile(r"t[1-9][0-9]?(k[1-9][0-9]*)?x?_")
 """Beginning of every token, of any normaliser and key."""
 
 
@@ -48,10 +48,12 @@ class ReevaluationQueue:
         self._rejudged: Iterator[str] | None = None
         self._rejudge = False  # True if people whose items wait for facts are to be scanned (again)
         self._stale = False
+        self._lacks_keys = False
 
     def watch(self, ledger: LedgerState) -> None:
         """Begins to listen, and touches everybody with entries in the ledger."""
         self._ledger, self._dependents = ledger, Dependents(self._store, ledger)
+        self._lacks_keys = self._store.lacks_keys
         self._store.listeners.append(self._heed)
         self.everybody()
 
@@ -172,6 +174,9 @@ class ReevaluationQueue:
 
     def _heed(self, name: str) -> None:
         """Takes note of a fact: about a person, a token, or a record of `reference` (kind/id)."""
+        lacked, self._lacks_keys = self._lacks_keys, self._store.lacks_keys
+        if lacked and not self._lacks_keys:
+            self._rejudge = True
         kind, slash, _ = name.partition("/")
         if kind == RESOLUTION and slash:
             self._rejudge = True

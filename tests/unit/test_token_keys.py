@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from itertools import permutations
+from itertools import count, permutations
 from typing import Any
 
 import orjson
 import pytest
 
+from gatekeeper.deciding.answer import sentence
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.identity import Identified, Tokens, identify, printed
@@ -22,7 +23,8 @@ from gatekeeper.policy.packs import load
 from schemas.codec import parsed
 from schemas.events import Delivery, Send
 from streams.worker.app import create_app
-from tests.support import invented
+from streams.worker.reevaluation import ReevaluationQueue
+from tests.support import golden_cases, invented
 from tests.support.world import World
 
 BOTH = invented.gate(1, 2)
@@ -155,6 +157,69 @@ def test_a_stop_list_imported_with_another_key_of_the_same_number_then_nothing_i
     seen = told(*LIVES, stranger)
     assert seen.evaluate(SENT).decision.codes == ("FACTS_UNAVAILABLE",)
     assert [use.key for use in seen.store.token_keys.uses()] == ["t1x", "t1"]
+
+
+@pytest.mark.parametrize(
+    ("places", "case", "what"),
+    [
+        (["token_key/t1k2/*"], "token_key", "t1k2"),
+        (["token_key/t1x/*"], "foreign_key", "t1x"),
+        (["token_key/t1k2/*", "token_key/t1k2x/*", "token_key/t1x/*"], "token_key", "t1k2"),
+        (["suppressions/0/7/*", "token_key/t1x/*"], "batch", "suppressions/0/7"),
+        (["consents/1/3", "token_key/t1k2/*"], "unreadable", "consents/1/3"),
+        (["spoilt/facts", "token_key/t1x/*"], "spoilt", "spoilt/facts"),
+    ],
+)
+def test_what_cannot_be_compared_beside_other_faults_then_the_reason_names_what_its_cure_mends_and_nothing_else(
+    places: list[str], case: str, what: str
+) -> None:
+    (found,) = golden_cases.decided({"sources": [{}], "consents": [{}], "unavailable": places}).reasons
+    assert (found.says, found.facts) == ({"case": case, "what": what}, tuple(places))
+
+
+def test_a_stop_list_imported_with_another_key_then_the_cure_is_to_import_it_again_and_not_to_copy_that_key() -> None:
+    (found,) = told(*LIVES, (stop("cp-2", 1), header(1, t1=OTHER))).evaluate(SENT).decision.reasons
+    assert "import that list again" in sentence(found, "en")
+    assert "取り込み直す" in sentence(found, "ja")
+    assert "every worker" not in sentence(found, "en")
+    (lacks,) = told(*LIVES, (stop("cp-2", 2), header(2)), of=invented.TOKENS).evaluate(SENT).decision.reasons
+    assert "to every worker" in sentence(lacks, "en")
+
+
+def test_a_list_imported_again_with_the_right_key_then_all_who_waited_for_that_are_judged_again() -> None:
+    store, offsets = invented.store(), count()
+    store.ours = BOTH.prints
+    touched = ReevaluationQueue(store, asyncio.Event())
+    touched.watch(ledger := LedgerState())
+    touched.take(10)
+    ledger.put(entries.held("P-1", "D-1", offset=0, until=invented.T, rejudge=invented.T))
+
+    def taken(fact: invented.Event, **over: str) -> list[str]:
+        topic, value = fact
+        record = invented.fact(topic, 0, next(offsets), None, orjson.dumps(value))
+        assert store.apply(replace(record, headers=header(1, **over))) is None
+        return touched.take(10)
+
+    assert taken(stop("cp-8", 1, "X-1"), t1=OTHER) == []
+    assert taken(stop("cp-9", 1, "X-2"), t1=OTHER) == []
+    assert taken(stop("cp-2", 1, "X-1")) == [], "the other stop may still be anybody's"
+    assert taken(stop("cp-3", 1, "X-2")) == ["P-1"]
+    assert taken(stop("cp-4", 1, "X-3")) == []
+
+
+def test_a_stop_and_a_source_under_one_foreign_key_then_the_stop_touches_its_person() -> None:
+    store = invented.store()
+    store.ours = BOTH.prints
+    touched = ReevaluationQueue(store, asyncio.Event())
+    ledger = LedgerState()
+    ledger.put(entries.held("P-1", "D-1", offset=0, until=invented.T, rejudge=invented.T))
+    touched.watch(ledger)
+    while touched.take(10):
+        pass
+    for offset, (topic, value) in enumerate((source("cp-1", 1), stop("cp-1", 1))):
+        record = invented.fact(topic, 0, offset, None, orjson.dumps(value))
+        assert store.apply(replace(record, headers=header(1, t1=OTHER))) is None
+        assert touched.take(10) == ["P-1"], topic
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
@@ -21,6 +21,8 @@ ADVERTISING = ("marketing", "confirmation")
 TOKEN_NOT_CHECKED = "TOKEN_NOT_CHECKED"  # noqa: S105 - the code of a note, not a token
 TOKEN_KEY = "token_key/"  # noqa: S105 - the beginning of a fault, not a token
 """Beginning of the fault that suppressions name a token key under which the send has no token (rule 7.4.17)."""
+FOREIGN = "x"
+"""Behind the name of a token key, in that of any other key of the same name, which nobody holds."""
 Checkpoint = Literal["intake", "handoff", "drop"]
 
 
@@ -39,19 +41,27 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     """
     found = []
     if case.facts.unreadable:
-        places, batch = case.facts.unreadable, f"/{WHOLE_BATCH}"
-        keys = [place.removeprefix(TOKEN_KEY) for place in places if place.startswith(TOKEN_KEY)]
-        says = {"case": "spoilt" if SPOILT_FACTS in places else "unreadable", "what": ", ".join(places)}
-        if all(place.endswith(batch) for place in places):
-            says = {"case": "batch", "what": ", ".join(place.removesuffix(batch) for place in places)}
-        if len(keys) == len(places):
-            says = {"case": "token_key", "what": ", ".join(key.removesuffix(batch) for key in keys)}
-        found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, says))
+        found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, _unread(case.facts.unreadable)))
     elif case.facts.printed == "no_key":
         found.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
         found.append(Found("FACTS_STALE", (), {"as_of": times.local(as_of * 1000, case.policy.timezone)}))
     return found
+
+
+def _unread(places: Sequence[str]) -> dict[str, str]:
+    """The case of FACTS_UNAVAILABLE, and the places that its cure mends; those with another cure are told afterwards.
+
+    Records of the person come first, then batches, which are everybody's. Keys come last.
+    """
+    batch = f"/{WHOLE_BATCH}"
+    if records := [place for place in places if not place.startswith(TOKEN_KEY)]:
+        if all(place.endswith(batch) for place in records):
+            return {"case": "batch", "what": ", ".join(place.removesuffix(batch) for place in records)}
+        return {"case": "spoilt" if SPOILT_FACTS in records else "unreadable", "what": ", ".join(records)}
+    keys = [place.removeprefix(TOKEN_KEY).removesuffix(batch) for place in places]
+    lacking = [key for key in keys if not key.endswith(FOREIGN)]
+    return {"case": "token_key" if lacking else "foreign_key", "what": ", ".join(lacking or keys)}
 
 
 def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
