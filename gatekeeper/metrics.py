@@ -169,8 +169,9 @@ SEAL_AGE = Metric(
 LOG_READABLE = Metric(
     "gauge",
     "gatekeeper_log_readable",
-    "1 if the sealed log can be read or none is there yet, 0 for a damaged one. Then nothing else is told of it.",
-    of=("seal", "witness"),
+    "1 if the sealed log can be read or none is there yet. 0 if it is damaged, or cannot be checked without its key."
+    " Then nothing else is told of it.",
+    of=("seal", "witness", "webhooks"),
 )
 LOG_ENTRIES = Metric(
     "gauge", "gatekeeper_log_entries", "Entries of the sealed log under its newest checkpoint.", of=("seal", "witness")

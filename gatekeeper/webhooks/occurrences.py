@@ -1,4 +1,4 @@
-"""The events that follow from records of `recalls` and `audit`, and the tables in the outbox that they are counted in.
+"""The events that follow from the seal and from records of `recalls` and `audit`, and the outbox's tables for them.
 
 Every function writes inside of `Outbox.change`. Times are in milliseconds.
 """
@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import msgspec
 
 from gatekeeper import times
+from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.errors import UsageError
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox, event_id
 from schemas.codec import Unreadable, decode
@@ -22,9 +24,11 @@ from schemas.webhooks import (
     CampaignDecidedWebhook,
     DeadlineNearWebhook,
     DecidedCampaign,
+    LateSeal,
     NearDeadline,
     RecalledPiece,
     RecallWebhook,
+    SealLateWebhook,
 )
 
 QUIET_MS = 10 * 60_000
@@ -155,3 +159,29 @@ def near(outbox: Outbox, endpoints: Sequence[Endpoint], *, now: int) -> None:
         event = DeadlineNearWebhook(type="review.deadline_near", timestamp=times.instant(now), data=data)
         id_ = event_id(event.type, campaign, mail_date, part, offset)
         outbox.put(event, id_, endpoints, now=now, campaign=campaign)
+
+
+def sealed(outbox: Outbox, seal: SealStatus, endpoints: Sequence[Endpoint], *, decided: int | None, now: int) -> None:
+    """Queues the event of a late seal, once for each. So it does for each reason why the log cannot be read.
+
+    `decided`: the time of the newest decision. Nothing is told while a key or setting of this machine is wrong, because
+    the seal cannot be known then.
+    """
+    if isinstance(seal.error, UsageError):
+        return
+    if not seal.late(decided=decided, now=now) and seal.error is None:
+        outbox.news("seal", "", now=now)
+        return
+    size, at = seal.witnessed or (None, None)
+    data = LateSeal(
+        size=None if seal.error else seal.size,
+        sealed_at=None if seal.error else times.instant(seal.at),
+        witnessed_size=size,
+        witnessed_at=None if at is None else times.instant(at),
+        error=seal.error.key if seal.error else None,
+    )
+    event = SealLateWebhook(type="seal.late", timestamp=times.instant(now), data=data)
+    if outbox.news("seal", f"{data.error}/{data.sealed_at}", now=now):
+        # an unreadable log has no time of its own: each beginning of that is a fact
+        fact = (data.error, now) if data.error else (data.size, data.sealed_at)
+        outbox.put(event, event_id(event.type, *fact), endpoints, now=now)

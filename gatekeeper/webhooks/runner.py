@@ -17,7 +17,7 @@ import structlog
 from gatekeeper import metrics_server
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.errors import GatekeeperError, UnavailableError
-from gatekeeper.metrics import READY, WEBHOOKS_DEAD, WEBHOOKS_OLDEST, WEBHOOKS_WAITING, Values
+from gatekeeper.metrics import LOG_READABLE, READY, WEBHOOKS_DEAD, WEBHOOKS_OLDEST, WEBHOOKS_WAITING, Values
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import Settings
 from gatekeeper.webhooks.delivery import Deliverer
@@ -26,6 +26,7 @@ from gatekeeper.webhooks.lane import Lane
 from gatekeeper.webhooks.outbox import KEPT_MS, Backlog, Outbox
 from gatekeeper.webhooks.watch import Watch
 from streams.client.reader import Reader
+from streams.operations import fleet
 from streams.worker.end import fail
 from streams.worker.health import serve_health
 
@@ -149,6 +150,7 @@ def run(
         backlogs = Backlogs(Path(settings.webhooks_data), endpoints)
         metrics.find(lambda: queues(endpoints, backlogs))
         metrics.find(lambda: ready(watcher.ready, backlogs))
+        metrics.find(lambda: log_readable(settings, endpoints))
         try:
             number = asyncio.run(_deliver(settings, endpoints, watcher, started, metrics, backlogs))
         except GatekeeperError:
@@ -166,6 +168,14 @@ def ready(looks: bool, backlogs: Backlogs) -> Values:
     except Exception:  # the queues' own metrics log it
         looks = False
     return {READY: {(): float(looks)}}
+
+
+def log_readable(settings: Settings, endpoints: Sequence[Endpoint]) -> Values:
+    """The metric of the sealed log, 0 if it cannot be read here. None if no endpoint asks about its seal."""
+    if not any(one.wants("seal.late", None) for one in endpoints):
+        return {}
+    seal = fleet.seal(settings)
+    return {LOG_READABLE: {(): float(seal is None or seal.error is None)}}
 
 
 def queues(endpoints: Sequence[Endpoint], backlogs: Backlogs) -> Values:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
+import structlog
+
 from gatekeeper import times
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.errors import UsageError
-from gatekeeper.ledger.head import Head
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from gatekeeper.webhooks import occurrences
@@ -16,7 +17,7 @@ from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox, event_id
 from schemas.record import Record
 from schemas.topics import CLEARED_DAYS, DAY_MS
-from schemas.webhooks import LateSeal, PartitionRefusedWebhook, RefusedPartition, SealLateWebhook
+from schemas.webhooks import PartitionRefusedWebhook, RefusedPartition
 from streams.client import admin, progress
 from streams.client.reader import Reader
 from streams.operations import fleet
@@ -28,6 +29,7 @@ BATCH = 500
 """Records in one transaction of the outbox."""
 STATE_MS = 10_000
 """Time between two looks at partitions, seal and deadlines, in milliseconds."""
+log = structlog.get_logger(__name__)
 
 
 class Watch:
@@ -52,6 +54,7 @@ class Watch:
         self._looked_at = 0
         self._goal: tuple[int, Mapping[int, int]] | None = None
         self._audit: Mapping[int, int] | None = None
+        self._unread: str | None = None
         if since is not None and outbox.about("system") is not None:
             raise UsageError("error.webhooks_begun", folder=outbox.path.parent)
 
@@ -125,7 +128,7 @@ class Watch:
 
     def _states(self, reader: Reader, now: int, *, read: bool) -> None:
         refused = fleet.refused(self._settings, reader.ends("recalls"))
-        seal, heads = fleet.seal(self._settings), progress.read(reader, unreadable={})
+        seal, heads = self._seal(), progress.read(reader, unreadable={})
         with self._outbox.change():
             for number, cause in refused.items():
                 data = RefusedPartition(
@@ -136,29 +139,21 @@ class Watch:
                 if self._outbox.news(f"partition/{number}", fact, now=now):
                     self._outbox.put(event, fact, self._endpoints, now=now)
             if seal is not None:
-                self._seal(seal, heads, now)
+                newest = max((head.at for head in heads.values()), default=None)
+                occurrences.sealed(self._outbox, seal, self._endpoints, decided=newest, now=now)
             if read:
                 occurrences.near(self._outbox, self._endpoints, now=now)
 
-    def _seal(self, seal: SealStatus, heads: Mapping[int, Head], now: int) -> None:
-        """Queues the event of a late seal; once for each seal that was late, and for each reason."""
-        decided = max((head.at for head in heads.values()), default=None)
-        if not seal.late(decided=decided, now=now) and seal.error is None:
-            self._outbox.news("seal", "", now=now)
-            return
-        size, at = seal.witnessed or (None, None)
-        data = LateSeal(
-            size=None if seal.error else seal.size,
-            sealed_at=None if seal.error else times.instant(seal.at),
-            witnessed_size=size,
-            witnessed_at=None if at is None else times.instant(at),
-            error=seal.error.key if seal.error else None,
-        )
-        event = SealLateWebhook(type="seal.late", timestamp=times.instant(now), data=data)
-        if self._outbox.news("seal", f"{data.error}/{data.sealed_at}", now=now):
-            # an unreadable log has no time of its own: each beginning of that is a fact
-            fact = (data.error, now) if data.error else (data.size, data.sealed_at)
-            self._outbox.put(event, event_id(event.type, *fact), self._endpoints, now=now)
+    def _seal(self) -> SealStatus | None:
+        """The seal, None if no endpoint asks about it. A new reason why it cannot be read goes to the process's log."""
+        if not any(one.wants("seal.late", None) for one in self._endpoints):
+            return None
+        found = fleet.seal(self._settings)
+        unread = str(found.error) if found and found.error else None
+        if unread is not None and unread != self._unread:
+            log.error("log_unreadable", error=unread)
+        self._unread = unread
+        return found
 
 
 def _passed(positions: Mapping[int, int], ends: Mapping[int, int]) -> bool:

@@ -21,6 +21,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 from standardwebhooks.webhooks import Webhook
+from structlog.testing import capture_logs
 
 from gatekeeper.errors import UsageError
 from gatekeeper.ledger.refused import Refused
@@ -405,6 +406,16 @@ def test_a_seal_that_is_late_then_it_comes_once_and_again_if_the_log_cannot_be_r
     log.seal(b"b")
     hooks.later(STATE_MS)
     assert len(server.of("seal.late")) == 1, "the seal is new"
+    key = tmp_path / "keys" / "log-1.pub"
+    kept = key.read_text()
+    key.unlink()
+    with capture_logs() as logs:
+        for _ in range(2):
+            hooks.later(STATE_MS)
+    (said,) = [one for one in logs if one["event"] == "log_unreadable"]
+    assert (said["log_level"], "log-*.pub" in said["error"]) == ("error", True)
+    assert len(server.of("seal.late")) == 1, "a missing file of ours is no late seal"
+    key.write_text(kept)
     (tmp_path / "log" / "checkpoint").write_text("spoilt")
     for _ in range(3):
         hooks.later(STATE_MS)

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,22 +23,26 @@ from jsonschema import Draft202012Validator, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
+from gatekeeper.audit.log.seal_status import LATE_MS
 from gatekeeper.errors import UsageError
-from gatekeeper.metrics import READY, WEBHOOKS_WAITING
+from gatekeeper.metrics import LOG_READABLE, READY, WEBHOOKS_WAITING
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.service.openapi import document, paths
-from gatekeeper.webhooks import retries
+from gatekeeper.settings import Settings
+from gatekeeper.webhooks import occurrences, retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint, read
 from gatekeeper.webhooks.lane import AT_ONCE, Lane
 from gatekeeper.webhooks.outbox import KEPT_MS, MOST_ROWS, Outbox, event_id
 from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause, pause
-from gatekeeper.webhooks.runner import Backlogs, now_ms, queues, ready
+from gatekeeper.webhooks.runner import Backlogs, log_readable, now_ms, queues, ready
 from gatekeeper.webhooks.target_address import is_public
 from schemas.json_schema import examples
 from schemas.webhooks import WEBHOOK_TYPES, WEBHOOKS, PartitionRefusedWebhook, RefusedPartition
+from streams.operations import fleet
 from tests.support.certificates import certify
 from tests.support.receiver import SECRET, Receiver, endpoints_file, receiver
+from tests.support.witnessed_log import WitnessedLog
 
 DAY_MS = 86_400_000
 
@@ -682,6 +687,70 @@ def test_an_outbox_that_cannot_be_read_then_the_metric_says_not_ready_and_is_not
     assert ready(False, Backlogs(tmp_path / "whole", known)) == {READY: {(): 0}}
     (tmp_path / "file").touch()
     assert ready(True, Backlogs(tmp_path / "file", known)) == {READY: {(): 0}}
+
+
+# -- the seal ------------------------------------------------------------------------------------------
+
+SEALED = 1_750_000_000_000
+"""The time of the last seal, in milliseconds."""
+
+
+def sealed_log(folder: Path) -> Settings:
+    """The settings of a machine with a log, sealed at SEALED, and with its public key."""
+    WitnessedLog(folder).seal(b"a")
+    os.utime(folder / "log" / "state" / "1", (SEALED // 1000, SEALED // 1000))
+    return Settings(log=str(folder / "log"), keys=str(folder / "keys"))
+
+
+def told_of_seals(outbox: Outbox, settings: Settings, *, decided: int, now: int) -> list[dict[str, Any]]:
+    """The events about the seal that an endpoint is owed, after one more look."""
+    found = fleet.seal(settings)
+    assert found is not None
+    with outbox.change():
+        occurrences.sealed(outbox, found, [endpoint("https://hooks.example/")], decided=decided, now=now)
+    rows = outbox.db.execute("SELECT body FROM event WHERE type = 'seal.late' ORDER BY number").fetchall()
+    return [json.loads(body)["data"] for (body,) in rows]
+
+
+def test_the_log_s_public_key_is_missing_then_no_seal_is_called_late_and_a_late_or_damaged_one_is_told_once_it_is_back(
+    outbox: Outbox, tmp_path: Path
+) -> None:
+    settings, key = sealed_log(tmp_path), tmp_path / "keys" / "log-1.pub"
+    kept, late = key.read_text(), SEALED + LATE_MS + 1
+    key.unlink()
+    assert told_of_seals(outbox, settings, decided=SEALED, now=late) == []
+    assert told_of_seals(outbox, settings, decided=late, now=late) == []
+    key.write_text(kept)
+    assert told_of_seals(outbox, settings, decided=SEALED, now=late) == [], "all is sealed"
+    (event,) = told_of_seals(outbox, settings, decided=late, now=late)
+    assert (event["size"], "error" in event) == (1, False)
+    key.unlink()
+    assert len(told_of_seals(outbox, settings, decided=late, now=late + 1)) == 1
+    key.write_text(kept)
+    assert len(told_of_seals(outbox, settings, decided=late, now=late + 2)) == 1, "the same seal is late once"
+    (tmp_path / "log" / "checkpoint").write_text("spoilt")
+    _, damaged = told_of_seals(outbox, settings, decided=late, now=late + 3)
+    assert damaged == {"error": "error.log_checkpoint_wrong"}
+
+
+def test_a_log_without_checkpoint_and_without_its_public_key_then_the_damage_is_told(
+    outbox: Outbox, tmp_path: Path
+) -> None:
+    settings = sealed_log(tmp_path)
+    (tmp_path / "keys" / "log-1.pub").unlink()
+    (tmp_path / "log" / "checkpoint").unlink()
+    assert told_of_seals(outbox, settings, decided=SEALED, now=SEALED) == [{"error": "error.log_checkpoint_missing"}]
+
+
+def test_the_metric_of_the_log_then_it_is_0_without_its_key_and_is_shown_where_somebody_wants_to_hear_of_the_seal(
+    tmp_path: Path,
+) -> None:
+    settings, wanted = sealed_log(tmp_path), [endpoint("https://hooks.example/")]
+    assert log_readable(settings, wanted) == {LOG_READABLE: {(): 1}}
+    (tmp_path / "keys" / "log-1.pub").unlink()
+    assert log_readable(settings, wanted) == {LOG_READABLE: {(): 0}}
+    assert log_readable(settings, [endpoint("https://hooks.example/", events=("recall",))]) == {}
+    assert log_readable(Settings(log=str(tmp_path / "none")), wanted) == {LOG_READABLE: {(): 1}}, "there is none yet"
 
 
 def test_the_openapi_document_then_it_has_each_webhook_with_an_example_that_its_schema_takes() -> None:
