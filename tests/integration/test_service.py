@@ -592,6 +592,22 @@ def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_aft
     asyncio.run(work())
 
 
+def test_a_topic_made_again_under_the_service_then_it_ends_with_70_and_serves_after_its_next_start(
+    kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix).create()
+    world.people(["r1"])
+    with service(world, tmp_path, ends=70) as (process, client):
+        assert client.post("/access/v1/evaluation", json=question("r1")).json()["decision"]
+        world.remake("consents")
+        assert process.wait(60) == 70
+    with service(world, tmp_path) as (_, client):
+        asked = client.post("/access/v1/evaluation", json=question("r1")).json()
+        assert asked["decision"] is False, "the consent is gone from the topic, and from the disk"
+        assert client.post("/v1/facts/consents", json=consent_of("r1")).status_code == 200
+        assert client.post("/access/v1/evaluation", json=question("r1")).json()["decision"]
+
+
 def test_killed_amid_posts_then_each_acknowledged_send_is_decided_once(world: World, tmp_path: Path) -> None:
     """`scripts/race` does it with as many sends as people."""
     acknowledged, twice = killed_amid_posts(world, tmp_path, [f"r{number % PEOPLE}" for number in range(2_000)])

@@ -49,8 +49,11 @@ def as_the_contract_says(answer: httpx.Response) -> None:
 
 
 @contextmanager
-def service(world: World, folder: Path, **settings: str) -> Iterator[tuple[Command, httpx.Client]]:
-    """Runs `gatekeeper serve` and a client, from when it is ready. `settings`: further ones of the environment."""
+def service(world: World, folder: Path, *, ends: int = 0, **settings: str) -> Iterator[tuple[Command, httpx.Client]]:
+    """Runs `gatekeeper serve` and a client, from when it is ready; it ends with the code `ends`, unless it is killed.
+
+    `settings`: further ones of the environment.
+    """
     more = {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder), "GATEKEEPER_LOG_LEVEL": "debug"}
     ours = os.environ | world.environment | more | settings
     with Command("serve", "--port", "0", "--json", env=ours) as process:
@@ -66,7 +69,7 @@ def service(world: World, folder: Path, **settings: str) -> Iterator[tuple[Comma
         if process.poll() is None:
             process.terminate()
         said = "".join(process.communicate())
-        assert process.returncode in (0, -signal.SIGKILL), said
+        assert process.returncode in (ends, -signal.SIGKILL), said
         assert not canaries.found(said.encode()), said
 
 
