@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from gatekeeper.settings import Settings
 from schemas.topics import TOPICS, logical_name
 from streams.client import cluster
 
+_MEMBERLESS = ("Empty", "Dead")
+"""Kafka's words for the states of a group without members."""
 _SOON = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
 
 
@@ -42,6 +44,13 @@ def positions(settings: Settings) -> list[GroupPosition]:
         for tp, said in offsets.items()
         if tp.topic in ours and said.offset >= 0
     )
+
+
+def at_work(settings: Settings, groups: Collection[str]) -> list[str]:
+    """Those of these groups that have a member, in order; raises UnavailableError (3) without a broker."""
+    with cluster.connected(settings) as admin:
+        found = {one["group_id"] for one in admin.list_groups() if one["group_state"] not in _MEMBERLESS}
+    return sorted(found.intersection(groups))
 
 
 def commit(settings: Settings, wanted: Iterable[GroupPosition]) -> None:

@@ -92,9 +92,10 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
 def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda done, total: None) -> Restored:
     """Writes a backup back, which `check` has found whole, into topics without any record.
 
-    `shut`: no worker starts until `open_gate`. Raises UsageError (2) if a topic has records. Raises
-    IncompleteError (5) if somebody else wrote meanwhile, and UnavailableError (3) without broker or disk. After an
-    error delete the topics, and begin anew. Raises IntegrityError (4) if a file has changed since `check`.
+    `shut`: no worker starts until `open_gate`. Raises UsageError (2) if a topic has records. So it does while workers
+    or readers in the backup's groups are at work. Raises IncompleteError (5) if somebody else wrote meanwhile, and
+    UnavailableError (3) without broker or disk. After an error while it writes delete the topics, and begin anew.
+    Raises IntegrityError (4) if a file has changed since `check`.
     """
     backup = opened(folder, Keys(settings.key_folder), group=settings.group)
     _prepare(settings, backup)
@@ -138,6 +139,9 @@ def open_gate(settings: Settings, folder: Path) -> Backup:
 
 
 def _prepare(settings: Settings, backup: Backup) -> None:
+    groups = {settings.group, *(one.group for one in backup.positions)}
+    if busy := group_positions.at_work(settings, groups):  # these could not be set at the end, and do not see the mark
+        raise UsageError("error.restore_at_work", groups=", ".join(busy))
     numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
     absent = {each.topic for each in admin.verify(settings) if each.aspect == "missing"}
     _demand_empty(settings, {name: n for name, n in numbers.items() if settings.topic(name) not in absent})

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import AIOKafkaClient, TopicPartition
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 from kafka.admin import KafkaAdminClient
 
 from gatekeeper.errors import IncompleteError
@@ -232,6 +232,16 @@ def test_a_transaction_that_the_ledger_lacks_then_its_outputs_are_not_in_the_bac
     assert found == {"audit": 0, "manifests": 0, "cleared": 0, "deadletter": 1}
 
 
+@contextmanager
+def member(settings: Settings, group: str) -> Iterator[None]:
+    """Keeps a member in a consumer group, on the topic of sends."""
+    consumer = Consumer({"bootstrap.servers": settings.broker, "group.id": group})
+    consumer.subscribe([settings.topic("sends")])
+    until(lambda: consumer.poll(0.1) or consumer.assignment(), "it is a member")
+    yield
+    consumer.close()
+
+
 def deleted(settings: Settings, *names: str) -> None:
     """Deletes these topics of a system, or all."""
     ours = {settings.topic(name) for name in names or TOPICS}
@@ -286,6 +296,8 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
         system.put("sends", b"x%d" % number, key=b"r")
     admin.forget(system.settings, {("sends", 0): 7})
     before = logs(system.settings)
+    reader = f"{system.settings.group}-reader"
+    group_positions.commit(system.settings, [GroupPosition(reader, "consents", 0, 0, "")])
     with opened(system.settings, "sends"):
         made = run("backup", "saved", "--json")
     assert (made.code, len(made.json["not_set"])) == (0, 4), made
@@ -294,6 +306,11 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     assert "had records" in run("restore", "saved").says(2)
     assert [each.aspect for each in admin.verify(system.settings)] == ["missing"], "a gate at work is not marked"
     deleted(system.settings)
+    admin.create(system.settings)
+    for group in (system.settings.group, reader):
+        with member(system.settings, group):
+            assert f"at work: {group}." in run("restore", "saved").says(2)
+    assert admin.verify(system.settings) == [], "nothing is marked"
     interrupted(run, monkeypatch)
     assert {name for (name, _), (_, records) in logs(system.settings).items() if records} == {"reference"}
     assert {topic_settings.setting(system.settings, name, TIMES) for name in TOPICS} == {"CreateTime"}
