@@ -10,6 +10,7 @@ from typing import Any
 from gatekeeper import times
 from gatekeeper.texts import Language, catalogue, text
 
+_RAW = re.compile(r"<(code|pre|script|style|textarea|option|title)\b.*?</\1>|<[^>]*>|`([^`<]+)`", re.DOTALL)
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
@@ -31,6 +32,14 @@ def law(clause: str, lang: Language) -> str:
     for name in LAWS:
         clause = clause.replace(name, text(f"word.law.{name}", lang))
     return clause
+
+
+def with_code(html: str) -> str:
+    """The same page, where each name between backticks in a text is `<code>`.
+
+    `html`: escaped text and tags. Attributes stay as they are, and so do elements that hold plain text or code.
+    """
+    return _RAW.sub(lambda found: f"<code>{found[2]}</code>" if found[2] else found[0], html)
 
 
 class Words:

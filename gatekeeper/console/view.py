@@ -14,7 +14,7 @@ from gatekeeper.console.manual import help_of
 from gatekeeper.console.state import console
 from gatekeeper.review.actions import sentence
 from gatekeeper.texts import Language, catalogue, text
-from gatekeeper.words import Words
+from gatekeeper.words import Words, with_code
 
 ROOM = Path(__file__).parent
 LANGUAGE = "lang"
@@ -63,7 +63,7 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
         trouble=held.feed.progress.trouble,
         **{"cursor": None, "refresh": None, **values},
     )
-    answer = HTMLResponse(found, status)
+    answer = HTMLResponse(with_code(found), status)
     if request.query_params.get(LANGUAGE) in ("ja", "en"):
         answer.set_cookie(LANGUAGE, lang, max_age=31_536_000, httponly=True, samesite="strict")
     return answer

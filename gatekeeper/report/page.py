@@ -16,7 +16,7 @@ from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.summary import trend_line
 from gatekeeper.report.tally import foreign
 from gatekeeper.texts import Language, catalogue, text
-from gatekeeper.words import Words
+from gatekeeper.words import Words, with_code
 
 LEFT, ABOVE, BELOW = 64, 12, 24
 """Margins of a plot for its labels, in the plot's units."""
@@ -28,7 +28,7 @@ ROWS = 50
 
 def body(report: Mapping[str, Any], lang: Language) -> Markup:
     """The report as an HTML fragment, with headings from the second level on."""
-    return Markup(_template("report").render(_values(report, lang)))  # noqa: S704 - autoescaped by its template
+    return Markup(with_code(_template("report").render(_values(report, lang))))  # noqa: S704 - autoescaped by its template
 
 
 def document(report: Mapping[str, Any], lang: Language) -> str:

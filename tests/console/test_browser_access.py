@@ -111,24 +111,26 @@ def cut_off(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("locale", "scheme"), [("ja-JP", "light"), ("en-US", "dark")])
-def test_any_page_then_axe_finds_nothing_and_at_200_percent_and_on_a_phone_nothing_is_cut_off_or_small(
+def test_any_page_then_axe_finds_nothing_no_backtick_is_raw_and_on_a_phone_nothing_is_cut_off_or_small(
     signed_in: SignIn, addresses: list[str], locale: str, scheme: str
 ) -> None:
     page = signed_in("manager", locale)
     page.emulate_media(color_scheme=scheme)
-    found, hidden = [], []
+    found, hidden, raw = [], [], []
     for address in addresses:
         page.goto(address)
         expect(page.locator("body[data-refresh]")).to_have_count(0)  # one that waits for a report leaves by itself
         assert page.locator("html").get_attribute("lang") == locale[:2]
         found += serious(page, SEEN if scheme == "dark" else None)
         hidden += cut_off(page)
+        raw += [address] if "`" in page.locator("body").inner_text() else []
     page.keyboard.press("?")
     found += serious(page)
     page.context.clear_cookies()
     page.goto("/signin?lost=1")
     assert found + serious(page) == []
     assert hidden == []
+    assert raw == []
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])

@@ -61,7 +61,7 @@ def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_not
     assert [one for one in hidden if one in letter.text] == []
     proof = client.get(f"/letters/{code}/proof")
     assert proof.status_code == 200
-    for said in ("On record: partition", "of `manifests`", "Seal: not yet sealed.", paper.split("/")[2]):
+    for said in ("On record: partition", "of <code>manifests</code>", "Seal: not yet sealed.", paper.split("/")[2]):
         assert said in proof.text, said
     assert [one for one in (name, *PRIVATE) if one in proof.text] == []
     assert client.get("/letter.css").headers["content-type"].startswith("text/css")

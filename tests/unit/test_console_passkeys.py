@@ -194,6 +194,8 @@ def test_records_of_before_and_refused_signatures_then_they_are_listed(tmp_path:
     reference(console, staff.line(CONTROLLER), *staff.founding())
     reference(console, *staff.signed({**CONTROLLER, "name": "あおい"}, "kenji"))
     page = console.anonymous().get("/records").text
+    assert "<code>gatekeeper reference list</code>" in page
+    assert "`" not in page
     assert "counts unsigned" in page
     assert "not among the person" in page
     assert console.anonymous().post("/records", data={"name": "controller/C9", "offset": "0"}).status_code == 409

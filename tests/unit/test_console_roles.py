@@ -23,6 +23,7 @@ from gatekeeper.console.tasks import AT_ONCE
 from gatekeeper.console.users import Users
 from gatekeeper.staff import roles
 from gatekeeper.texts import text
+from gatekeeper.words import with_code
 from schemas.record import Record
 from tests.support import staff
 from tests.support.desk import YOUNG, Desk
@@ -122,7 +123,7 @@ def test_a_record_of_reference_to_be_signed_then_for_managers_on_record_alone(ho
     answer = client.post("/records", data={"name": "staff/viewer", "offset": "1"})
     assert answer.status_code == (409 if may else 403), "there is no such record"
     sentence = "page.bar_not_staff" if user in ("nobody", "revoked") else "page.may_not"
-    assert (text(sentence, "en") in answer.text) == (not may)
+    assert (with_code(text(sentence, "en")) in answer.text) == (not may)
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -132,7 +133,7 @@ def test_a_user_who_is_not_on_record_then_no_act_passes_and_the_pages_say_so(
 ) -> None:
     for kind in ROUTES[route]:
         answer = asked(house, item, route, user, kind)
-        assert (answer.status_code, text("page.bar_not_staff", "en") in answer.text) == (403, True), kind
+        assert (answer.status_code, with_code(text("page.bar_not_staff", "en")) in answer.text) == (403, True), kind
 
 
 def test_a_user_on_record_for_another_controller_then_no_act_about_this_one_passes(
@@ -211,7 +212,7 @@ def test_nobody_can_act_here_then_every_page_says_why(tmp_path: Path, cheap: Non
                             key="console" if bar != "no_key" else "stranger")  # fmt: skip
     client = house.client("manager")
     for path in ("/", "/items", "/reasons", "/people"):
-        assert text(f"page.bar_{bar}", "en") in client.get(path).text, path
+        assert with_code(text(f"page.bar_{bar}", "en")) in client.get(path).text, path
     answer = client.post("/people/P-1/stop", data={"reason": "said so"})
-    assert (answer.status_code, text(f"page.bar_{bar}", "en") in answer.text) == (403, True)
+    assert (answer.status_code, with_code(text(f"page.bar_{bar}", "en")) in answer.text) == (403, True)
     assert client.get("/report").status_code == 200, "views are not acts"

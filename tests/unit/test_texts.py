@@ -24,7 +24,7 @@ from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import Language, catalogue, language, text
-from gatekeeper.words import Words, law
+from gatekeeper.words import Words, law, with_code
 from schemas.codec import decode
 from tests.support import invented
 from tests.support.golden_cases import CASES, events, millis
@@ -253,3 +253,17 @@ def test_a_setting_of_another_form_then_the_error_says_the_form_in_words(
     assert settings.variable(name) in said
     assert "such as" in said
     assert "^" not in said, "a regular expression is no advice"
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("<p>See `audit`, and `a &lt;b&gt;`.</p>", "<p>See <code>audit</code>, and <code>a &lt;b&gt;</code>.</p>"),
+        ('<a title="`x`">`y`</a>', '<a title="`x`"><code>y</code></a>'),
+        ("<pre>`x`</pre><code>`y`</code>", "<pre>`x`</pre><code>`y`</code>"),
+        ("<title>`x`</title><option>`y`</option>", "<title>`x`</title><option>`y`</option>"),
+        ("<p>one ` alone</p><p>another ` alone</p>", "<p>one ` alone</p><p>another ` alone</p>"),
+    ],
+)
+def test_a_name_between_backticks_then_a_page_shows_it_as_code_and_attributes_stay(html: str, shown: str) -> None:
+    assert with_code(html) == shown
