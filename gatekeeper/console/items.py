@@ -180,6 +180,13 @@ def one(db: sqlite3.Connection, id_: str) -> Item | None:
     return item_of(row) if row else None
 
 
+def some(db: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Item]:
+    """Those of these items that are known, by id, each in its current state."""
+    wanted = orjson.dumps([*ids]).decode()
+    rows = db.execute(f"{ITEMS} WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
+    return {row["id"]: item_of(row) for row in rows}
+
+
 def unread(db: sqlite3.Connection) -> int:
     """The number of records of `review` that hold no readable item."""
     return int(db.execute("SELECT count(*) FROM unread").fetchone()[0])

@@ -43,8 +43,3 @@ def ask(
     one = Signing(session.user, list(records), says, write, back, held.settings.group)
     held.signings.put(one)
     return RedirectResponse(f"/sign/{one.name}", 303)
-
-
-def item_rows(items: Sequence[Item]) -> list[tuple[str, ...]]:
-    """The rows that say which items are meant: id, campaign, reasons and recipient."""
-    return [(item.id, item.campaign, ", ".join(item.codes), item.recipient) for item in items]

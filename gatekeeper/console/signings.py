@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+from gatekeeper.review.review_item import Item
 from streams.client.outgoing import Outgoing
 from streams.client.touch import Touch, TouchedSignatory
 
@@ -22,14 +23,17 @@ MAX_OF_ONE, MAX_OPEN = 3, 200
 class SaidBefore:
     """The words in which a page says beforehand what a person signs.
 
-    `kind`: of the act, or `endorse` for a record of `reference`. `about`: its subject. `count`: number of acts.
-    `rows`: the items, or for a record (field, in force, new). `command`: the command that does the same with a key.
+    `kind`: of the act, or `endorse` for a record of `reference`. `about`: the id of its subject; `named`: the
+    subject's registered name, else the id. `count`: number of acts. `items`: what they are about. `fields`: of a
+    record (field, in force, new). `command`: the command that does the same with a key.
     """
 
     kind: str
     about: str = ""
+    named: str = ""
     count: int = 1
-    rows: Sequence[tuple[str, ...]] = ()
+    items: Sequence[Item] = ()
+    fields: Sequence[tuple[str, str, str]] = ()
     reason: str = ""
     evidence: str = ""
     command: str = ""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
+import orjson
+
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.reference_log import Counted, ReferenceLog
 from gatekeeper.settings import Settings
@@ -44,6 +46,11 @@ class Endorsable(NamedTuple):
     def outgoing(self) -> Outgoing:
         """The record as it stands, for whoever signs it."""
         return Outgoing("reference", self.name.encode(), self.value)
+
+    def called(self, lang: Language) -> str:
+        """The name in words that the record gives; KIND/ID without one."""
+        said = orjson.loads(self.value)
+        return str(said.get("name") or said.get(f"name_{lang}") or self.name)
 
 
 class Counting(NamedTuple):

@@ -17,6 +17,7 @@ from gatekeeper.console.signings import MAX_OF_ONE, SECONDS, SaidBefore, Signing
 from gatekeeper.console.users import Users
 from gatekeeper.errors import UsageError
 from gatekeeper.staff.signed_acts import Signer, readmits, weigh
+from gatekeeper.texts import text
 from schemas.codec import encode, parsed
 from schemas.events import Act, Suppression
 from schemas.record import Headers, Record
@@ -90,8 +91,10 @@ def test_a_release_that_takes_two_then_the_page_says_what_is_signed_and_writes_n
     place = released(console, client)
     assert re.fullmatch(r"/sign/[0-9a-f]{32}", place)
     page = client.get(place).text
-    for words in ("Release: 1 items", "hanako", "申込書を確認", "form-1", "SOURCE_CONFLICT", item(console)[:8]):
+    meant = text("meaning.SOURCE_CONFLICT", "en")
+    for words in ("Release: 1 items", "hanako", "申込書を確認", "form-1", f">{meant}</a>", item(console)[:8]):
         assert words in page
+    assert item(console) not in re.sub('"[^"]*"', "", page), "the id is an address alone"
     assert "<code>gatekeeper review release</code>" in page
     assert challenge_in(page) == challenge_in(client.get(place).text), "the same challenge each time"
 
@@ -187,6 +190,16 @@ def test_a_record_that_waits_then_a_manager_sees_what_changes_and_signs_it(conso
     assert "<strong>[\n &#34;manager&#34;\n]</strong>" in page
     touch = {"key": "p1", **Passkey("taro").touched(challenge_in(page))}
     assert client.post(place, data=touch).status_code == 503, "no broker to write to"
+
+
+def test_a_record_with_a_name_then_the_pages_call_it_so_and_its_id_is_small(console: OfflineConsole) -> None:
+    reference(console, staff.line(CONTROLLER))
+    client, (row,) = console.client("taro"), endorsable(console)
+    assert '<th scope="row">みどり <span class="small">controller/C1 ' in client.get("/records").text
+    place = client.post("/records", data={"name": row.name, "offset": str(row.offset)}).headers["location"]
+    page = client.get(place).text
+    assert "You sign the record みどり</strong>" in page
+    assert '<span class="small"><code>controller/C1</code></span>' in page
 
 
 def test_records_of_before_and_refused_signatures_then_they_are_listed(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
             return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
         if own_signature.needed(session, call, [item], policy):
-            says = SaidBefore(call.kind, rows=own_signature.item_rows([item]), command=COMMANDS[call.kind])
+            says = SaidBefore(call.kind, items=[item], command=COMMANDS[call.kind])
             back = f"/items/{id_}?{written}"
             return asking(request, session, [(call, item)], says, lambda: _after(request, call, item, written), back)
         write(held, session, [(call, item)])

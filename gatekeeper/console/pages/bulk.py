@@ -82,8 +82,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         return f"/runs/{call.run}"
 
     if own_signature.needed(session, call, left, policy):
-        rows_said = own_signature.item_rows(left)
-        says = SaidBefore(call.kind, count=len(left), rows=rows_said, command=COMMANDS[call.kind])
+        says = SaidBefore(call.kind, count=len(left), items=left, command=COMMANDS[call.kind])
         return asking(request, session, calls, says, after, _address(written, call.kind))
     address = after()  # the run is there before its acts, so that nobody who follows it is told that it is unknown
     write(held, session, calls)
@@ -104,19 +103,22 @@ def run(request: Request, session: Viewer, name: str) -> Response:
     if not rows and not (kept and kept.by == session.user):
         raise Denied("page.run_unknown", 404)
     proposed = filters.joined((("state", "proposed"), ("run", name)))
-    with held.model.read() as db:
-        to_approve = filters.search(request, proposed).count(db)
     waiting = sum(row.outcome is None for row in rows.values())
     order = list(rows.values())
     if not waiting:  # sorting earlier would move rows while somebody reads them
         order.sort(key=lambda row: row.outcome in GOOD)
+    with held.model.read() as db:
+        to_approve = filters.search(request, proposed).count(db)
+        about = items.some(db, [row.id for row in order[:SHOWN]])
+        names = held.registrations.now(db).names(lang)
     counts = Counter((row.outcome, told(row.outcome, row.code, lang)) for row in rows.values())
     return page(
         request,
         "run",
         good=GOOD,
         kind=kept.kind if kept else next(iter(written.values())).kind,
-        rows=[(row, told(row.outcome, row.code, lang)) for row in order[:SHOWN]],
+        rows=[(row, about.get(row.id), told(row.outcome, row.code, lang)) for row in order[:SHOWN]],
+        names=names,
         more=max(0, len(order) - SHOWN),
         proposed=proposed,
         to_approve=to_approve,

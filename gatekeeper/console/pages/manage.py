@@ -63,6 +63,7 @@ def shown(request: Request, session: Manager) -> Response:
         known=known,
         kinds=kinds,
         acts=[(act, told(act.outcome, act.code, language(request))) for act in done],
+        names=now.names(language(request)),
         words=words,
         versions=versions,
         holds=holds,
@@ -138,7 +139,9 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
         raise Denied("page.run_unknown", 404)
     result = task.result if task else None
     if task is not None and isinstance(result, FactsWithAct):
-        return _asking(held, session, task, result)
+        with held.model.read() as db:
+            names = held.registrations.now(db).names(language(request))
+        return _asking(held, session, task, result, names)
     pair, rival = result if isinstance(result, Changed) else (result, None)
     waits = (task is not None and not task.over) or (pair is not None and answer.outcome is None)
     return page(
@@ -156,7 +159,7 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     )
 
 
-def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct) -> Response:
+def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct, names: Mapping[str, str]) -> Response:
     """Leads to the page that takes the person's own signature of what the task has prepared."""
     act, address = planned.act, f"/manage/{planned.act.kind}/{planned.act.act_id}"
     if task.by != session.user:
@@ -169,9 +172,15 @@ def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct) 
 
     about = act.recipient_id or (act.subject or "").partition("/")[2]
     records = [orjson.loads(one.value) for one in planned.facts if one.topic == "reference"]
-    rows = [(name, "-", str(value)) for record in records for name, value in record.items()]
-    reason, evidence = act.reason or "", act.evidence_ref or ""
-    says = SaidBefore(act.kind, about, rows=rows, reason=reason, evidence=evidence, command=COMMANDS[act.kind])
+    says = SaidBefore(
+        act.kind,
+        about,
+        names.get(act.subject or "", about),
+        fields=[(name, "-", str(value)) for record in records for name, value in record.items()],
+        reason=act.reason or "",
+        evidence=act.evidence_ref or "",
+        command=COMMANDS[act.kind],
+    )
     return own_signature.ask(held, session, planned.records, says, write=signed, back="/manage")
 
 

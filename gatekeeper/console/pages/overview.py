@@ -43,6 +43,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         heads, positions = flow.heads(db), held.model.positions()
         acts = registry.recent(db, most=SHOWN, access=session.access)
         words = given_reasons.places(db, [act.act_id for act in acts])
+        names = held.registrations.now(db).names(lang)
         values: dict[str, Any] = {
             name: made(db, session.access.where("see"))
             for name, made in (("waiting", waiting), ("overturns", overturns), ("times", times))
@@ -65,6 +66,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         now=now,
         acts=[(act, told(act.outcome, act.code, lang)) for act in acts],
         words=held.words(words),
+        names=names,
         **values,
     )
 

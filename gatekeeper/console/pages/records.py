@@ -13,7 +13,7 @@ from gatekeeper.console.pages.acts import field
 from gatekeeper.console.session import Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.view import page
+from gatekeeper.console.view import language, page
 from gatekeeper.staff import roles
 from streams.client.touch import TouchedSignatory
 from streams.operations import endorsement
@@ -31,13 +31,14 @@ def shown(request: Request, session: PolicyManager, signed: str = "") -> Respons
     mine = [row for row in found.endorsable() if _theirs(session, row)]
     rows = [(row, roles.person(session.user) not in row.signers) for row in mine]
     refused = found.log.endorsements.refused if session.may_everywhere("activate") else []
-    return page(request, "records", rows=rows, refused=refused, founded=found.founded, signed=signed)
+    done = found.names(language(request)).get(signed, signed)
+    return page(request, "records", rows=rows, refused=refused, founded=found.founded, signed=done)
 
 
 @router.post("/records")
 def sign(request: Request, session: PolicyManager, form: Form) -> Response:
     """Leads to the page that shows a record and takes the signature."""
-    held = console(request)
+    held, lang = console(request), language(request)
     found, name, offset = _endorsed(held), field(form, "name"), field(form, "offset")
     row = next((one for one in found.endorsable() if (one.name, str(one.offset)) == (name, offset)), None)
     if row is None or not _theirs(session, row) or roles.person(session.user) in row.signers:
@@ -49,7 +50,7 @@ def sign(request: Request, session: PolicyManager, form: Form) -> Response:
         return f"/records?signed={name}"
 
     command = f"gatekeeper reference sign {name}"
-    says = SaidBefore("endorse", name, rows=_changes(found, row), command=command)
+    says = SaidBefore("endorse", name, row.called(lang), fields=_changes(found, row), command=command)
     return own_signature.ask(held, session, [record], says, write=write, back="/records")
 
 
@@ -64,7 +65,7 @@ def _theirs(session: Session, row: Endorsable) -> bool:
     return mine is None or (about is not None and about <= mine)
 
 
-def _changes(found: Endorsed, row: Endorsable) -> list[tuple[str, ...]]:
+def _changes(found: Endorsed, row: Endorsable) -> list[tuple[str, str, str]]:
     """Each field of a record with its value in force and its new value, the changed ones first."""
     new, known = orjson.loads(row.value), found.newest.get(row.name)
     old = orjson.loads(known.record.value or b"{}") if known and row.state == "waiting" else {}

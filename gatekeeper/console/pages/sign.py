@@ -13,7 +13,7 @@ from gatekeeper.console.pages.acts import field
 from gatekeeper.console.session import Denied, Form, Session, Viewer
 from gatekeeper.console.signings import Signing
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.view import page
+from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
 
 router = APIRouter()
@@ -57,16 +57,18 @@ def _keys(request: Request, held: Console, session: Session) -> list[passkeys.Fi
 
 
 def _page(request: Request, session: Session, signing: Signing, *, wrong: UsageError | None = None) -> Response:
-    held, says = console(request), signing.says
-    most = len(says.rows) if says.kind == "endorse" else SHOWN
+    held, says, lang = console(request), signing.says, language(request)
+    with held.model.read() as db:
+        names = held.registrations.now(db).names(lang)
     return page(
         request,
         "sign",
         status=422 if wrong else 200,
         address=f"/sign/{signing.name}",
         says=says,
-        rows=says.rows[:most],
-        more=len(says.rows[most:]),
+        items=says.items[:SHOWN],
+        more=len(says.items[SHOWN:]),
+        names=names,
         signing=signing.name,
         keys=[_asked(signing, key) for key in _keys(request, held, session)],
         back=signing.back,
