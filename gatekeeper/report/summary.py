@@ -28,25 +28,28 @@ def summary(report: Mapping[str, Any], *, wrong: bool) -> dict[str, Any]:
 
 def trend_line(report: Mapping[str, Any]) -> str | None:
     """The points of a line through the shares that were cleared, as `chart.line` gives them; None without a trend."""
-    shares = [clear * 1000 // of for clear, of in _cleared(report)]
+    shares = [clear * 1000 // of for _, clear, of in _cleared(report)]
     return chart.line(shares) if report["summary"]["trend"] else None
 
 
-def _cleared(report: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """The number of sends that were cleared, and of all, for each step with sends."""
-    counted = ((one["verdicts"]["clear"], sum(one["verdicts"].values())) for one in report["time"]["steps"])
-    return [(clear, of) for clear, of in counted if of]
+def _cleared(report: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    """The name of each step with sends, the number of its sends that were cleared, and of all."""
+    steps = report["time"]["steps"]
+    counted = ((one["from"], one["verdicts"]["clear"], sum(one["verdicts"].values())) for one in steps)
+    return [(name, clear, of) for name, clear, of in counted if of]
 
 
-def _trend(steps: list[tuple[int, int]]) -> dict[str, int] | None:
-    """The shares cleared in the first and in the last half of the steps; None for less than two steps."""
+def _trend(steps: list[tuple[str, int, int]]) -> dict[str, Any] | None:
+    """The shares cleared `before` and `after`, in the first and the last half of the steps; None for less than two.
+
+    `until`: the last step of the first half. `since`: the first step of the last half.
+    """
     if len(steps) < 2:
         return None
     half = len(steps) // 2
-    before, after = (
-        sum(clear for clear, _ in some) * 1000 // sum(of for _, of in some) for some in (steps[:half], steps[-half:])
-    )
-    return {"before": before, "after": after}
+    first, last = steps[:half], steps[-half:]
+    before, after = (sum(clear for _, clear, _ in some) * 1000 // sum(of for *_, of in some) for some in (first, last))
+    return {"before": before, "until": first[-1][0], "after": after, "since": last[0][0]}
 
 
 def _todo(report: Mapping[str, Any], *, wrong: bool) -> Iterator[dict[str, Any]]:

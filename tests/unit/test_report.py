@@ -540,10 +540,12 @@ def test_cleared_more_from_day_to_day_then_the_trend_says_so() -> None:
         report["time"]["steps"][place]["verdicts"] = nothing | {"clear": clear, "block": block}
     report["time"]["steps"][23]["verdicts"] = nothing
     report["summary"] = summary(report, wrong=False)
-    assert report["summary"]["trend"] == {"before": 150, "after": 600}
+    until, since = (report["time"]["steps"][place]["from"] for place in (1, 5))
+    assert report["summary"]["trend"] == {"before": 150, "until": until, "after": 600, "since": since}
     html = page.document(report, "en")
-    assert "15.0 % on average in the first half of the period, 60.0 % in the second." in html
+    assert f"On average 15.0 % up to {until}, and 60.0 % from {since} on." in html
     assert '<polyline points="0.0,' in html
+    assert f"{until} までは平均 15.0 %、{since} からは平均 60.0 % です。" in page.document(report, "ja")
 
 
 def test_more_to_do_than_three_then_the_gravest_stand_on_the_first_page() -> None:
@@ -561,7 +563,9 @@ def test_a_day_with_one_send_then_it_weighs_one_send_in_the_trend() -> None:
         report["time"]["steps"][place]["verdicts"] = nothing | {"clear": clear, "block": block}
     for step in report["time"]["steps"][4:]:
         step["verdicts"] = nothing
-    assert summary(report, wrong=False)["trend"] == {"before": 899, "after": 899}
+    trend = summary(report, wrong=False)["trend"]
+    assert trend is not None
+    assert (trend["before"], trend["after"]) == (899, 899)
 
 
 STOPPED = [KeyUse("t1x", 7, 0), KeyUse("t1", 9, 4), KeyUse("t2", 0, 3)]
