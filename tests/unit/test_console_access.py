@@ -46,7 +46,7 @@ GET = (
     *("/", "/items", "/items.csv", "/items.jsonl", "/items/{id_}", "/items/{id_}/audit.json", "/events", "/overview"),
     *("/bulk", "/runs/{name}", "/campaigns", "/campaigns/{id_}", "/campaigns/{id_}/counts.json"),
     *("/people", "/people/{recipient}", "/manage", "/manage/{kind}", "/manage/{kind}/{run}", "/records"),
-    *("/report", "/report.html", "/report.json", "/report.xlsx"),
+    *("/report", "/report.{ending}"),
 )
 POST = ("/items/{id_}/acts", "/bulk", "/people", "/people/{recipient}/stop", "/manage/{kind}", "/records")
 TRIED = {*(("GET", route) for route in GET), *(("POST", route) for route in POST)}
@@ -256,9 +256,12 @@ def test_the_report_then_it_needs_rights_without_limits(house: OfflineConsole) -
         client = house.client(user)
         assert tried(client, "GET", "/report") == status
         assert ('href="/report"' in client.get("/").text) == (status == 200)
-        for route in ("/report.html", "/report.json", "/report.xlsx"):
-            allowed = asked(client, "GET", route, "?from=2026-10-01&to=2026-10-02").status_code
-            assert (allowed == 403) == (status == 403), route
+        days = "?from=2026-10-01&to=2026-10-02"
+        for ending in ("html", "json", "xlsx"):
+            allowed = tried(client, "GET", "/report.{ending}", query=days, ending=ending)
+            assert (allowed == 403) == (status == 403), ending
+        none = tried(client, "GET", "/report.{ending}", query=days, ending="pdf")
+        assert none == (404 if status == 200 else 403)
 
 
 def test_every_route_of_a_page_is_among_those_tried() -> None:

@@ -1,4 +1,4 @@
-"""The report of a period: the form, the progress of its reading, and the report as page, file or JSON."""
+"""The report of a period: the form, the progress of its reading, and the report as page or file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from gatekeeper.console.session import Session, may
+from gatekeeper.console.session import Denied, Session, may
 from gatekeeper.console.state import console
 from gatekeeper.console.tasks import Task, Tasks
 from gatekeeper.console.view import language, page
@@ -18,6 +18,7 @@ from gatekeeper.report import period
 from gatekeeper.report.evidence import SAMPLES, Draw
 from gatekeeper.report.period import Period
 from gatekeeper.report.workbook import WORKBOOK, workbook
+from gatekeeper.texts import Language
 from gatekeeper.times import span
 from streams.operations.reports import Passed, read
 
@@ -30,6 +31,12 @@ Since = Annotated[str, Query(alias="from", max_length=40)]
 Sample = Annotated[int, Query()]
 Seed = Annotated[str, Query(max_length=200)]
 Make = Callable[[Passed], Mapping[str, Any]]
+FILES: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Language], str | bytes]]] = {
+    "html": ("text/html", report.document),
+    "json": ("application/json", lambda found, _: orjson.dumps(found)),
+    "xlsx": (WORKBOOK, workbook),
+}
+"""The report as a file, by its ending: media type and content. JSON is what `gatekeeper report --json` prints."""
 
 
 @router.get("/report")
@@ -55,45 +62,32 @@ def shown(
     return page(request, "report", **ends, **{**none, **made})
 
 
-@router.get("/report.html")
-def as_file(
-    request: Request, session: Auditor, since: Since, to: To, sample: Sample = SAMPLES, seed: Seed = ""
-) -> Response:
-    """The report as one self-contained HTML file; 202 while its records are being read."""
-    task = _task(request, session, since, to, sample, seed)
-    if not task.over:
-        return _waiting(task)
-    return Response(
-        report.document(task.result, language(request)), media_type="text/html", headers=_named(task, "html")
-    )
-
-
-@router.get("/report.json")
-def as_json(
-    request: Request, session: Auditor, since: Since, to: To, sample: Sample = SAMPLES, seed: Seed = ""
-) -> Response:
-    """The report as `gatekeeper report --json` prints it; 202 while its records are being read."""
-    task = _task(request, session, since, to, sample, seed)
-    if not task.over:
-        return _waiting(task)
-    return Response(orjson.dumps(task.result), media_type="application/json", headers=_named(task, "json"))
-
-
-@router.get("/report.xlsx")
-def as_workbook(
-    request: Request, session: Auditor, since: Since, to: To, sample: Sample = SAMPLES, seed: Seed = ""
-) -> Response:
-    """The report's tables as a workbook; 202 while its records are being read."""
-    task = _task(request, session, since, to, sample, seed)
-    if not task.over:
-        return _waiting(task)
-    return Response(workbook(task.result, language(request)), media_type=WORKBOOK, headers=_named(task, "xlsx"))
-
-
 @router.get("/report.css")
 def style() -> Response:
     """The style sheet of the report."""
     return Response(report.css(), media_type="text/css")
+
+
+@router.get("/report.{ending}")
+def download(
+    request: Request,
+    session: Auditor,
+    ending: str,
+    since: Since,
+    to: To,
+    sample: Sample = SAMPLES,
+    seed: Seed = "",
+) -> Response:
+    """The report as a file of one of FILES; 202 while its records are being read."""
+    if ending not in FILES:
+        raise Denied("page.no_such_page", 404)
+    task = _task(request, session, since, to, sample, seed)
+    if not task.over:
+        return _waiting(task)
+    media, made = FILES[ending]
+    days = task.result["days"]
+    named = {"Content-Disposition": f'attachment; filename="report-{days["first"]}-{days["last"]}.{ending}"'}
+    return Response(made(task.result, language(request)), media_type=media, headers=named)
 
 
 def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int, draw: Draw | None = None) -> Task:
@@ -130,8 +124,3 @@ def _task(request: Request, session: Session, since: str, to: str, sample: int, 
 def _waiting(task: Task) -> Response:
     value = {"done": task.taken, "total": task.total}
     return Response(orjson.dumps(value), 202, media_type="application/json", headers={"Retry-After": "1"})
-
-
-def _named(task: Task, ending: str) -> dict[str, str]:
-    days = task.result["days"]
-    return {"Content-Disposition": f'attachment; filename="report-{days["first"]}-{days["last"]}.{ending}"'}
