@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,9 +22,7 @@ class Sealed:
     note: str
     witnessed: bool
     indexes: Mapping[bytes, int]
-    """Leaf hash to leaf number."""
-    fits: bool
-    """True if the leaves match the checkpoint. Proofs use the hash tiles instead, and also reveal a mismatch."""
+    """Leaf hash to leaf number, by the hash tiles alone. A proof reveals tiles that do not match the checkpoint."""
 
     @property
     def tree(self) -> Tree:
@@ -61,18 +59,23 @@ def sealed(
 
 def checked(log: Sealed) -> Sealed:
     """The same log; raises IntegrityError (4) if its leaves or tiles do not match its checkpoint."""
-    if not log.fits or log.tree.root() != log.checkpoint.root:
+    tree = log.tree
+    hashes = [leaf_hash(leaf) for start in range(0, tree.size, TILE) for leaf in tree.leaves(start)]
+    roots = {root_of(hashes), tree.root()}
+    if roots != {log.checkpoint.root} or hashes != list(_hashes(tree)):
         raise IntegrityError("error.log_tree_differs", size=log.checkpoint.size)
     return log
 
 
 def _opened(files: ReadableFiles, checkpoint: Checkpoint, note: str, witnesses: Sequence[Vkey]) -> Sealed:
-    tree = Tree(files, checkpoint.size)
-    hashes = [leaf_hash(leaf) for start in range(0, checkpoint.size, TILE) for leaf in tree.leaves(start)]
-    indexes = {hash_: n for n, hash_ in enumerate(hashes)}
-    return Sealed(
-        files, checkpoint, note, _cosigned(checkpoint, witnesses), indexes, root_of(hashes) == checkpoint.root
-    )
+    indexes = {hash_: n for n, hash_ in enumerate(_hashes(Tree(files, checkpoint.size)))}
+    return Sealed(files, checkpoint, note, _cosigned(checkpoint, witnesses), indexes)
+
+
+def _hashes(tree: Tree) -> Iterator[bytes]:
+    """Yields the hash of each leaf, in order."""
+    for number in range(-(-tree.size // TILE)):
+        yield from tree.hashes(0, number)
 
 
 def _cosigned(checkpoint: Checkpoint, witnesses: Sequence[Vkey]) -> bool:
