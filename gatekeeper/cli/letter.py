@@ -7,15 +7,15 @@ from time import time
 
 import click
 
-from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
+from gatekeeper.audit.explanation.trail_search import SearchTerm
 from gatekeeper.audit.records import inquiry
-from gatekeeper.cli.audit.explain import at_once, proven_pieces, sealed_log
+from gatekeeper.cli.audit.found_pieces import found_pieces
 from gatekeeper.cli.audit.reading import keys_of, opened, tell_unproven
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
+from gatekeeper.cli.output import json_option, note, show_json, whole
 from gatekeeper.cli.pdf import FONTS, pdf
 from gatekeeper.console import record_places
 from gatekeeper.console.current_model import current
-from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.letters.answer import Answer, answer, erased, grounds
 from gatekeeper.letters.asking import AskingLetter, asking
 from gatekeeper.letters.paper import answered, asked
@@ -27,7 +27,6 @@ from schemas.codec import Unreadable, decode
 from schemas.events import Ask
 from streams.client.reader import Reader
 from streams.operations import endorsement
-from streams.operations.trail import LiveTrail
 
 
 @click.command("letter", help=text("cli.letter"))
@@ -67,22 +66,13 @@ def command(code: str | None, file: Path | None, out: Path, as_json: bool) -> No
 def _answer(settings: Settings, term: SearchTerm) -> Answer:
     """The answer about the piece that a term names, from the running system; its proof holds."""
     keys = keys_of(settings, None)
-    with opened(settings, None, live=True, since=None, to=None) as trail, progress_bar() as bar:
-        task = bar.add_task(text("cli.audit_reading"), total=None)
-        log, _ = sealed_log(settings, keys)
-        search = TrailSearch(trail, lambda: bar.advance(task))
-        known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-        near = at_once(settings, trail, search, term, log) if isinstance(trail, LiveTrail) else []
-        found, _ = proven_pieces(near or search.found(term), log, known, trail.people())
-        aside = isinstance(trail, LiveTrail) and bool(trail.aside)
-    where = text("cli.audit_running")
-    if not found and (search.troubles or aside):
-        raise IncompleteError("error.not_among_read", where=where)
-    if not found:
-        raise UsageError("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
-    if len(found) > 1:
-        raise UsageError("error.letter_several", count=len(found), dids=", ".join(one[0].did for one in found))
-    (piece,) = found
+    with opened(settings, None, live=True, since=None, to=None) as trail:
+        found = found_pieces(trail, term, settings, keys)
+    found.demand_any(settings, text("cli.audit_running"))
+    if len(found.pieces) > 1:
+        dids = ", ".join(one[0].did for one in found.pieces)
+        raise UsageError("error.letter_several", count=len(found.pieces), dids=dids)
+    (piece,) = found.pieces
     if wrong := [finding for told in piece for finding in told.wrong]:
         tell_unproven(wrong, keys.folder)
         raise IntegrityError("error.letter_unproven")
