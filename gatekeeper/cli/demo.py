@@ -137,16 +137,18 @@ def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
     if not as_json:
         console = Console(highlight=False, soft_wrap=True)
         show_heading("demo.heading_next")
-        people = {"managers": ", ".join(MANAGERS), "visitor": VISITOR, "folder": scene.colleagues.folder}
+        people = {"managers": ", ".join(MANAGERS), "visitor": VISITOR, "folder": scene.premises.colleagues.folder}
         console.print(Text(text("demo.next_people", **people)))
         console.print(Text(text("demo.next_console", visitor=VISITOR)))
         console.print(Text(f"  {url}", style="bold"))
         console.print(Text(text("demo.next_exports")))
-        console.print(Text(f"  {scene.exports()}", style="bold"))
+        console.print(Text(f"  {scene.premises.exports()}", style="bold"))
         console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
-        console.print(Text(f"  {scene.command('withdraw', '--by', VISITOR, person.recipient_id)}", style="bold"))
+        console.print(
+            Text(f"  {scene.premises.command('withdraw', '--by', VISITOR, person.recipient_id)}", style="bold")
+        )
         console.print(Text(text("demo.next_look")))
-        console.print(Text(f"  {scene.command('status')}", style="bold"))
+        console.print(Text(f"  {scene.premises.command('status')}", style="bold"))
         console.print(Text(text("demo.next_end")))
         console.print()
     for _ in scene.await_news():
@@ -172,7 +174,7 @@ def _report(console: Console, person: Person, told: ExplainedDecision) -> None:
 def _summary(
     scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision], sealed: int, *, people: int
 ) -> dict[str, Any]:
-    withdraw = scene.command("withdraw", "--by", VISITOR, scene.retailer.cast["clear"].recipient_id)
+    withdraw = scene.premises.command("withdraw", "--by", VISITOR, scene.retailer.cast["clear"].recipient_id)
     return {
         "people": people,
         "sends": len(tally.expected),
@@ -186,7 +188,7 @@ def _summary(
         "wrong": tally.wrong(),
         "cast": {verdict: _told(one) for verdict, one in told.items()},
         "colleagues": ROLES,
-        "withdraw": f"{scene.exports()} && {withdraw}",
+        "withdraw": f"{scene.premises.exports()} && {withdraw}",
     }
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,14 +21,14 @@ from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.deciding.answer import rendered
-from gatekeeper.demo import addresses, paper
-from gatekeeper.demo.colleagues import CONSOLE, VISITOR, Colleagues
+from gatekeeper.demo.colleagues import VISITOR
+from gatekeeper.demo.premises import furnished
 from gatekeeper.demo.process import Process
 from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.errors import IncompleteError, UnavailableError
-from gatekeeper.keys import ROLES, Keys, key_name
-from gatekeeper.settings import PLAIN, Settings
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord
 from schemas.codec import encode
 from schemas.decision import Decision, Verdict
@@ -39,11 +36,8 @@ from schemas.events import Send
 from schemas.manifests import Manifest
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS, subject_key
-from streams.client import admin
 from streams.client.publisher import Publisher, RecordMetadata
 from streams.client.reader import Reader
-from streams.kafka import node
-from streams.kafka.broker import Broker
 from streams.kafka.jars import Progress as Fetching
 
 WINDOW = 500
@@ -56,11 +50,6 @@ PERSONAL = ("sources", "consents", "suppressions")
 """Topics that tell about people."""
 RECENT = 30
 """The number of last offsets read in each partition to find the newest decision."""
-FOUND_BY = ("broker", "keys", "log", "forms", "http_port", "user_key")
-"""Settings that a command needs to find the demo, and to act in it."""
-OURS = (*FOUND_BY, "data", "mode", "acts", "console_key", *PLAIN)
-"""Settings that the demo sets itself, regardless of the environment."""
-
 _T = TypeVar("_T")
 Advance = Callable[[int], None]
 """Callback with the number of newly finished records."""
@@ -103,37 +92,14 @@ class Scene:
             self._stack.close()
 
     def start_kafka(self, fetching: Fetching | None) -> None:
-        """Starts a separate broker, makes topics, keys and pictures of forms, and registers the people who act.
-
-        The broker in GATEKEEPER_BROKER is not touched.
-        """
-        broker = Broker(self.folder / "kafka")
-        self._stack.callback(broker.stop)
-        broker.start(progress=fetching)
-        ours = {
-            "broker": broker.bootstrap,
-            **{name: str(self.folder / name) for name in ("keys", "data", "log", "forms")},
-        }
-        ours |= {"mode": "live", "acts": "signed", **PLAIN}
-        self.settings = self._given.model_copy(update={**ours, "http_port": node.free_port()})
-        admin.create(self.settings)
-        forms = Path(self.settings.forms)
-        forms.mkdir()
-        for picture in self.retailer.pictures.values():
-            (forms / f"{paper.hashed(picture)}.svg").write_bytes(picture)
-        keys = Keys(self.settings.key_folder)
-        for role in ROLES:
-            secret = addresses.KEY if role == "token" else None  # the people's tokens were made with it
-            keys.make(role, key_name(self.settings.group, role), secret=secret)
-        self.colleagues = Colleagues(self.folder / "people", self.settings)
-        self.colleagues.register()
-        files = self.colleagues.key_files
-        self.settings = self.settings.model_copy(update={"user_key": files[VISITOR], "console_key": files[CONSOLE]})
+        """Starts a separate broker, and makes all that commands need in the demo's folder."""
+        self.premises = furnished(self.folder, self._given, self.retailer, fetching, self._stack)
+        self.settings = self.premises.settings
 
     def load(self, advance: Advance) -> int:
         """Publishes reference records and facts, and returns their number."""
         with ExitStack() as stack:
-            signs = {"reference": self.colleagues}
+            signs = {"reference": self.premises.colleagues}
             publishers = {
                 topic: stack.enter_context(Publisher(self.settings, topic, signs.get(topic))) for topic in FACT_TOPICS
             }
@@ -180,7 +146,7 @@ class Scene:
     def _beside(self, *words: str, **more: str) -> Process:
         """Starts a `gatekeeper` command as a process that ends with the demo."""
         verb = [word for word in words[:2] if not word.startswith("-")][-1]
-        process = Process(self.folder / f"{verb}.log", self._environment(OURS) | more, *words)
+        process = Process(self.folder / f"{verb}.log", self.premises.environment() | more, *words)
         self._stack.callback(process.stop)
         with interruption.held():
             process.start()
@@ -275,24 +241,9 @@ class Scene:
         interruption.wait(seconds)
         self._check()
 
-    def _environment(self, names: Iterable[str]) -> dict[str, str]:
-        """These settings of the demo as environment variables."""
-        return {f"GATEKEEPER_{name}".upper(): str(getattr(self.settings, name)) for name in names}
-
     def _check(self) -> None:
         for process in self._processes:
             process.check()
-
-    def exports(self) -> str:
-        """An `export` line for another shell on this machine, so that every command there finds the demo."""
-        given = {name: value for name, value in os.environ.items() if name.startswith("GATEKEEPER_")}
-        over = {name: value for name, value in self._environment(OURS).items() if name in given}
-        words = (given | over | self._environment(FOUND_BY)).items()
-        return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in sorted(words))])
-
-    def command(self, *arguments: str) -> str:
-        """A `gatekeeper` command line with these arguments, for a shell that has run the `exports` line."""
-        return shlex.join((str(Path(sys.executable).with_name("gatekeeper")), *arguments))
 
     def _read(self, topic: str, *, last: int | None = None) -> Iterator[Record]:
         with Reader(self.settings) as reader:
