@@ -16,7 +16,7 @@ from gatekeeper.audit.log.branch_files import Held, hold
 from tests.simulation.scraped import WELL_MINUTES, Scraped, nothing, scraped
 from tests.simulation.worker import Wall
 from tests.support import invented
-from tests.support.scrapes import demand_promtool
+from tests.support.scrapes import Scrapes, demand_promtool
 
 BOTH = ("0", "1")
 NOT_READY = 'ProcessNotReady{job="gatekeeper-worker",instance="worker"}'
@@ -76,30 +76,32 @@ def test_sends_of_a_transaction_then_they_wait_while_it_is_open_and_no_longer_on
     assert found == [50, 0]
 
 
-def overtaken(it: Scraped) -> None:
-    """Deletes sends while the worker starts again that it has not read."""
-    it.worker.kill()
-    log = it.it.kafka.logs[it.tp("sends")]
-    it.it.kafka.produce(None, None, log.tp, [(b"P-1", b"{}", ())] * 3)
-    log.delete(log.end - 1)
+@pytest.fixture(scope="module")
+def overtaken(tmp_path_factory: pytest.TempPathFactory) -> Scrapes:
+    """Fourteen minutes of a gate in which sends are deleted, while the worker starts again, that it has not read."""
+    demand_promtool()
 
-
-def test_a_partition_that_retention_overtook_then_it_is_refused(raises: Raises) -> None:
     async def cause(it: Scraped) -> None:
-        overtaken(it)
-        await it.minutes(8)
+        it.worker.kill()
+        log = it.it.kafka.logs[it.tp("sends")]
+        it.it.kafka.produce(None, None, log.tp, [(b"P-1", b"{}", ())] * 3)
+        log.delete(log.end - 1)
+        await it.minutes(14)
 
-    raises(cause, REFUSED)
+    with pytest.MonkeyPatch.context() as patched:
+        return scraped(tmp_path_factory.mktemp("overtaken"), patched, cause)
+
+
+def test_a_partition_that_retention_overtook_then_it_is_refused(overtaken: Scrapes) -> None:
+    said = overtaken.wrong({WELL_MINUTES - 1: [], WELL_MINUTES + 7: [REFUSED]})
+    assert not said, said
 
 
 def test_a_partition_refused_for_long_then_its_worker_is_not_ready_and_nothing_is_said_of_a_take_over(
-    raises: Raises,
+    overtaken: Scrapes,
 ) -> None:
-    async def cause(it: Scraped) -> None:
-        overtaken(it)
-        await it.minutes(14)
-
-    raises(cause, REFUSED, NOT_READY)
+    said = overtaken.wrong({overtaken.minutes - 1: [REFUSED, NOT_READY]})
+    assert not said, said
 
 
 def test_a_worker_that_died_then_its_partitions_are_without_one(raises: Raises) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,20 @@ def partition(home: Path) -> KeptLedger:
     return KeptLedgers(home, identity=b"one", key=invented.KEY, keep_ms=3_600_000).of_partition(3)
 
 
+@asynccontextmanager
+async def writing(home: Path) -> AsyncIterator[tuple[KeptLedger, LedgerState]]:
+    """Opens a copy with one piece in it, whose first write hangs as long as the block runs."""
+    copy = partition(home)
+    await copy.open()
+    state = LedgerState(copy.tables)
+    state.put(cleared())
+    cut = copy.cut(0.0)
+    assert cut is not None
+    with hanging(copy.tables.folder):
+        copy.write(cut, POSITION)
+        yield copy, state
+
+
 def soon(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def limited() -> None:
         async with asyncio.timeout(LIMIT_SECONDS):
@@ -73,13 +87,7 @@ def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another_and_
     tmp_path: Path,
 ) -> None:
     async def work() -> None:
-        copy = partition(tmp_path)
-        await copy.open()
-        LedgerState(copy.tables).put(cleared())
-        cut = copy.cut(0.0)
-        assert cut is not None
-        with hanging(copy.tables.folder):
-            copy.write(cut, POSITION)
+        async with writing(tmp_path) as (copy, _):
             await copy.close()
             beside = partition(tmp_path)
             await beside.open()
@@ -105,14 +113,7 @@ def test_a_disk_that_hangs_while_sends_are_judged_then_what_waits_for_it_is_boun
     monkeypatch.setattr(kept_ledger, "WAITING_BYTES", 1000)
 
     async def work() -> None:
-        copy = partition(tmp_path)
-        await copy.open()
-        state = LedgerState(copy.tables)
-        state.put(cleared())
-        cut = copy.cut(0.0)
-        assert cut is not None
-        with hanging(copy.tables.folder):
-            copy.write(cut, POSITION)
+        async with writing(tmp_path) as (copy, state):
             await copy.demand_room()
             judged = 0
 
@@ -136,14 +137,7 @@ def test_a_slow_disk_then_a_turn_waits_for_it_and_goes_on(tmp_path: Path, monkey
     monkeypatch.setattr(kept_ledger, "CLOSE_SECONDS", float(LIMIT_SECONDS))
 
     async def work() -> None:
-        copy = partition(tmp_path)
-        await copy.open()
-        state = LedgerState(copy.tables)
-        state.put(cleared())
-        cut = copy.cut(0.0)
-        assert cut is not None
-        with hanging(copy.tables.folder):
-            copy.write(cut, POSITION)
+        async with writing(tmp_path) as (copy, state):
             state.put(cleared(recipient_id="P-2"))
             waiting = asyncio.create_task(copy.demand_room())
             done, _ = await asyncio.wait({waiting}, timeout=0.1)
