@@ -78,7 +78,8 @@ def _answer(settings: Settings, term: SearchTerm) -> Answer:
         raise IntegrityError("error.letter_unproven")
     if erased([one.record for one in piece]) or _blanked(settings, piece[0].did):
         raise UsageError("error.letter_erased")
-    told, now, lang = piece[grounds([one.record for one in piece])], int(time() * 1000), language()
+    place, now, lang = grounds([one.record for one in piece]), int(time() * 1000), language()
+    told, later = piece[place], [one.record for one in piece[place + 1 :]]
     with Reader(settings) as reader:
         known_now = endorsement.read(reader)
     senders = known_now.of_kind("controller")
@@ -86,7 +87,15 @@ def _answer(settings: Settings, term: SearchTerm) -> Answer:
     zone = packs.load(settings.policy).at(now).timezone
     names = known_now.names(lang)
     return answer(
-        told.record, inquiry.make(told.did), sender, names, trail, lang=lang, zone=zone, today=today(now * 1000, zone)
+        told.record,
+        inquiry.make(told.did),
+        sender,
+        names,
+        trail,
+        later=later,
+        lang=lang,
+        zone=zone,
+        today=today(now * 1000, zone),
     )
 
 

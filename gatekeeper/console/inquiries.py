@@ -116,6 +116,7 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
             sender,
             names,
             known,
+            later=[one.record for one in piece[place + 1 :]],
             lang=lang,
             zone=zone,
             today=times.today(held.now() * 1000, zone),

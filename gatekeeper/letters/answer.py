@@ -64,6 +64,7 @@ def answer(
     names: Mapping[str, str],
     named: Named,
     *,
+    later: Sequence[Mapping[str, Any]],
     lang: Language,
     zone: str,
     today: date,
@@ -72,7 +73,7 @@ def answer(
 
     `record`: the audit record that cleared or withheld it. `code`: its inquiry code. `sender`: the record of its
     controller, empty if there is none. `names`: of records of `reference` by kind/id, and of purposes. `named`: what
-    the record names by hash; without it no consent is told.
+    the record names by hash; without it no consent is told. `later`: the piece's records after that one.
     """
     advertised = (record["verdict"], record["message_class"]) == ("clear", "marketing")
     consent = consent_used(record, ByHash(named)) if advertised else None
@@ -86,7 +87,7 @@ def answer(
         sender=sender.get("name"),
         items=items,
         lacking=lacking,
-        paragraph=tell.paragraph(),
+        paragraph=tell.paragraph() + tell.asked(later),
         sources=tell.sources(),
         consents=tell.consents(),
     )
@@ -117,6 +118,18 @@ class _Words:
             checked = "checked" if SUPERSEDED in record["notes"] else "checked_stop"
         why = self._say(key, **said, purpose=self._purpose(record["purpose"]), class_=self._word("class", class_))
         return why + self._say(checked, **said)
+
+    def asked(self, later: Sequence[Mapping[str, Any]]) -> str:
+        """A sentence on the last letter by which the person was asked about the piece; '' for none.
+
+        An item that waits for the answer to an earlier letter is no letter of its own.
+        """
+        acts = ((one, one.get("act") or {}) for one in later)
+        asks = [one for one, act in acts if act.get("outcome") == "asked" and act["code"] != "waits_along"]
+        if not asks:
+            return ""
+        last = asks[-1]
+        return self._say("was_asked", day=self.day(last["at"]), channel=self._word("channel", last["channel"]))
 
     def sources(self) -> tuple[str, ...]:
         """A sentence on the source on which the decision rests, else on each source."""

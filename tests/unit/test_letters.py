@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def letter(
     *,
     sender: dict[str, Any] | None = None,
     known: Named | None = None,
+    later: Sequence[dict[str, Any]] = (),
 ) -> Answer:
     today = date(2026, 11, 28)
     return answer(
@@ -69,6 +71,7 @@ def letter(
         SENDER if sender is None else sender,
         NAMES,
         known or named(),
+        later=later,
         lang=lang,
         zone="Asia/Tokyo",
         today=today,
@@ -144,6 +147,27 @@ def test_a_letter_that_asks_then_it_claims_no_consent_and_says_that_it_asked() -
     assert "ご同意いただけるかをお伺いするため" in found.paragraph
     assert "ご同意に基づいて" not in found.paragraph
     assert found.consents == ()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("ja", "お伺いするご連絡を、2026年11月24日に郵送で差し上げる手配をいたしました。"),
+        ("en", " On 2026-11-24 we arranged to ask you by post whether you agree."),
+    ],
+)
+def test_a_piece_whose_person_was_asked_later_then_the_letter_says_when_and_of_no_other_letter(
+    lang: Language, said: str
+) -> None:
+    desk = Recorded(invented.source(**BROKER))
+    desk.send(delivery=DELIVERY)
+    desk.send(delivery=DELIVERY, event_id="E-2", campaign_id="K-2")
+    assert desk.act("ask", 0) == ("asked", None)
+    assert desk.act("ask", 1, act_id="ask-2") == ("asked", "waits_along")
+    held, other, asked, along = map(orjson.loads, desk.values)
+    assert letter(held, lang, later=[asked]).paragraph.endswith(said)
+    for none in ([], [along]):
+        assert said not in letter(other, lang, later=none).paragraph
 
 
 def test_a_newer_consent_for_another_channel_then_the_letter_names_the_one_that_the_decision_used() -> None:
