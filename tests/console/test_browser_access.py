@@ -21,6 +21,13 @@ SignIn = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
+def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    """A browser with the fonts that the console brings."""
+    with launch() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
 def addresses(site: Site) -> list[str]:
     """Every page of the console: those of the navigation, and those that are about something."""
     campaign = site.withheld(3, mail_date=day(20))
