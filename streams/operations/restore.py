@@ -139,12 +139,12 @@ def open_gate(settings: Settings, folder: Path) -> Backup:
 
 
 def _prepare(settings: Settings, backup: Backup) -> None:
-    groups = {settings.group, *(one.group for one in backup.positions)}
-    if busy := group_positions.at_work(settings, groups):  # these could not be set at the end, and do not see the mark
-        raise UsageError("error.restore_at_work", groups=", ".join(busy))
     numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
     absent = {each.topic for each in admin.verify(settings) if each.aspect == "missing"}
     _demand_empty(settings, {name: n for name, n in numbers.items() if settings.topic(name) not in absent})
+    groups = {settings.group, *(one.group for one in backup.positions)}
+    if busy := group_positions.at_work(settings, groups):  # these could not be set at the end, and do not see the mark
+        raise UsageError("error.restore_at_work", groups=", ".join(busy))
     admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS}, configs=BEGUN)
     _demand_empty(settings, numbers)
     topic_settings.alter(settings, TOPICS, BEGUN)  # of topics that were there, empty
