@@ -34,6 +34,11 @@ def law(clause: str, lang: Language) -> str:
     return clause
 
 
+def with_names(sentence: str, names: Mapping[str, str]) -> str:
+    """A reason's sentence with each purpose by its name. `names`: registered names by kind/id, as purpose/code."""
+    return _PURPOSE.sub(lambda code: names.get(f"purpose/{code[0]}", code[0]), sentence)
+
+
 def with_code(html: str) -> str:
     """The same page, where each name between backticks in a text is `<code>`.
 
@@ -115,6 +120,4 @@ class Words:
         if hasattr(reason, "key"):
             here = f"{self._subject}.{reason.key.replace('.', '_')}"
             return text(here if here in catalogue() else reason.key, self._lang, **getattr(reason, "values", {}))
-        sentence = str(getattr(reason, self._lang))
-        known = names or {}
-        return _PURPOSE.sub(lambda code: known.get(f"purpose/{code[0]}", code[0]), sentence)
+        return with_names(str(getattr(reason, self._lang)), names or {})

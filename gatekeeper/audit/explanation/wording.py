@@ -17,7 +17,7 @@ from gatekeeper.policy.reasons import Found
 from gatekeeper.review.signer_words import signer_words
 from gatekeeper.texts import Language, catalogue
 from gatekeeper.texts import text as worded
-from gatekeeper.words import law
+from gatekeeper.words import law, with_names
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000
@@ -102,10 +102,14 @@ class Wording:
         return told_reason(reason, record, self._citations)
 
     def because(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> FactLine:
-        """A reason of an audit record, with its clause and its facts' ids."""
+        """A reason of an audit record in words, with its clause; then its code and its facts' ids."""
         told = self.reason(reason, record)
+        head, refs, key = told["code"], told["facts"], f"meaning.{told['code']}"
+        if key in catalogue():
+            meant, refs = worded(key, self.lang), [head, *refs]
+            head = meant[:1].upper() + meant[1:]
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
-        return FactLine("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
+        return FactLine("because", None, f"{head}: {with_names(told[self.lang], self._names)}{clause}", ", ".join(refs))
 
     def act(self, act: Mapping[str, Any], signed: Iterable[Mapping[str, Any] | None] = ()) -> FactLine:
         """An act: actor, kind, outcome, evidence, and who signed it. `signed`: as `signer_words` takes each."""
