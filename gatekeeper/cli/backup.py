@@ -12,7 +12,7 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
-from streams.operations import backup
+from streams.backup import saving
 
 
 @click.command("backup", help=text("cli.backup"))
@@ -22,10 +22,10 @@ def command(folder: Path, as_json: bool) -> None:
     """Writes a whole backup, or none; says what it holds."""
     settings = load()
     with bar("cli.backup_writing") as told:
-        found = backup.take(settings, folder, told=told)
+        found = saving.take(settings, folder, told=told)
     size = sum(one.bytes for one in (*found.files, *(log.file for log in found.logs if log.file)))
     newest = instant(found.newest) if found.records else None
-    unset = [f"GATEKEEPER_{name.upper()}" for name in backup.NAMED if f"settings/{name}" not in found.settings]
+    unset = [f"GATEKEEPER_{name.upper()}" for name in saving.NAMED if f"settings/{name}" not in found.settings]
     if as_json:
         show_json(
             {

@@ -14,7 +14,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
-from streams.operations import restore
+from streams.backup import restore
 
 
 @click.command("restore", help=text("cli.restore"))

@@ -23,18 +23,18 @@ from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.client import admin, group_positions, topic_settings
-from streams.client.group_positions import GroupPosition
-from streams.client.log_image import Frame, ImageWriter, frames
-from streams.client.log_rewriter import FILLER, LogRewriter
+from streams.backup import group_positions, restore
+from streams.backup.cut import BackupCut
+from streams.backup.folder import Told
+from streams.backup.group_positions import GroupPosition
+from streams.backup.list import Backup
+from streams.backup.log_image import Frame, ImageWriter, frames
+from streams.backup.log_rewriter import FILLER, LogRewriter
+from streams.backup.restore import TIMES
+from streams.client import admin, topic_settings
 from streams.client.reader import Reader, StoredReader
 from streams.client.record_batch import Stored
 from streams.kafka.broker import Broker
-from streams.operations import restore
-from streams.operations.backup_cut import BackupCut
-from streams.operations.backup_folder import Told
-from streams.operations.backup_list import Backup
-from streams.operations.restore import TIMES
 from tests.cli.conftest import Run, System
 from tests.support import forked
 from tests.support.service import question, service, withdrawal

@@ -32,7 +32,8 @@ from gatekeeper.webhooks import outbox_file
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Topic
 from schemas.values import Channel, MessageClass
-from streams.operations import backup_list, checkup
+from streams.backup import list as backup_list
+from streams.operations import checkup
 from streams.worker import kept_facts, kept_ledger
 from tests.docs.conftest import PAGES
 from tests.support import events_page

@@ -12,10 +12,10 @@ from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
 from gatekeeper.times import instant
-from streams.operations import backup
-from streams.operations.backup_folder import copied, demand_whole, growing
-from streams.operations.backup_keys import missing, named
-from streams.operations.backup_list import LIST, NOTE, Backup, StoredFile, StoredLog, opened, seal
+from streams.backup import saving
+from streams.backup.folder import copied, demand_whole, growing
+from streams.backup.keys import missing, named
+from streams.backup.list import LIST, NOTE, Backup, StoredFile, StoredLog, opened, seal
 
 AT = "2026-11-28T00:00:00.000Z"
 
@@ -142,7 +142,7 @@ def test_a_sealed_log_that_moves_on_then_the_copy_is_of_one_checkpoint(
     for name, content in {"checkpoint": "1", "state/1": "a", "tile/0/000": "t", "tile/0/001.p/1": "p"}.items():
         (log / name).parent.mkdir(parents=True, exist_ok=True)
         (log / name).write_text(content)
-    moved, copy = [False], backup.copied
+    moved, copy = [False], saving.copied
 
     def meanwhile(source: Path, into: Path, path: str) -> StoredFile:
         found = copy(source, into, path)
@@ -153,8 +153,8 @@ def test_a_sealed_log_that_moves_on_then_the_copy_is_of_one_checkpoint(
             (log / "state" / "1").unlink()
         return found
 
-    monkeypatch.setattr(backup, "copied", meanwhile)
-    files = backup._sealed_log(log, part)
+    monkeypatch.setattr(saving, "copied", meanwhile)
+    files = saving._sealed_log(log, part)
     names = {one.path: (part / one.path).read_text() for one in files}
     assert names == {"log/checkpoint": "2", "log/state/2": "b", "log/tile/0/000": "t", "log/tile/0/001.p/1": "p"}
     assert {file.relative_to(part).as_posix() for file in part.rglob("*") if file.is_file()} == set(names)

@@ -10,8 +10,8 @@ import pytest
 
 from gatekeeper.errors import IntegrityError
 from schemas.topics import Compression
+from streams.backup.log_image import BATCH_BYTES, ImageWriter, frames
 from streams.client.batches import Batches
-from streams.client.log_image import BATCH_BYTES, ImageWriter, frames
 from streams.client.producer import ProducerBatch
 from streams.client.record_batch import BatchHeader, Stored
 

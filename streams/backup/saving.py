@@ -16,13 +16,13 @@ from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.topics import TOPICS
-from streams.client.group_positions import positions
-from streams.client.log_image import ImageWriter
+from streams.backup.cut import ORDER, BackupCut, decoded
+from streams.backup.folder import HashingFile, Told, copied, growing
+from streams.backup.group_positions import positions
+from streams.backup.keys import named
+from streams.backup.list import Backup, StoredFile, StoredLog, StoredPosition, seal
+from streams.backup.log_image import ImageWriter
 from streams.client.reader import Reader, StoredReader
-from streams.operations.backup_cut import ORDER, BackupCut, decoded
-from streams.operations.backup_folder import HashingFile, Told, copied, growing
-from streams.operations.backup_keys import named
-from streams.operations.backup_list import Backup, StoredFile, StoredLog, StoredPosition, seal
 
 NAMED = ("console_users", "console_provider", "serve_callers", "webhooks")
 """Settings that name a file without which people and programs cannot sign in; secrets that such a file names stay."""

@@ -23,17 +23,18 @@ from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError,
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.client import admin, group_positions, topic_settings
+from streams.backup import group_positions
+from streams.backup.folder import Told, demand_whole, disk, whole
+from streams.backup.group_positions import GroupPosition
+from streams.backup.keys import missing
+from streams.backup.list import Backup, StoredFile, StoredLog, opened
+from streams.backup.log_image import Frame, frames
+from streams.backup.log_rewriter import LogRewriter
+from streams.client import admin, topic_settings
 from streams.client.admin import Difference
 from streams.client.connection import reached
-from streams.client.group_positions import GroupPosition
-from streams.client.log_image import Frame, frames
-from streams.client.log_rewriter import LogRewriter
 from streams.client.reader import Reader
 from streams.client.restore_mark import OPEN, RESTORING, SETTING, SHUT
-from streams.operations.backup_folder import Told, demand_whole, disk, whole
-from streams.operations.backup_keys import missing
-from streams.operations.backup_list import Backup, StoredFile, StoredLog, opened
 
 TIMES = "message.timestamp.type"
 """The setting of a topic by which the broker keeps a record's time, or takes its own."""

@@ -12,8 +12,8 @@ from functools import partial
 from aiokafka import TopicPartition
 
 from gatekeeper.errors import IncompleteError
+from streams.backup.log_image import Frame
 from streams.client.coordinators import patiently
-from streams.client.log_image import Frame
 from streams.client.producer import Producer, ProducerBatch
 
 FILLER = 50_000

@@ -11,8 +11,8 @@ from typing import IO
 
 from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
-from streams.client.log_image import Readable
-from streams.operations.backup_list import StoredFile
+from streams.backup.list import StoredFile
+from streams.backup.log_image import Readable
 
 _PIECE = 2**20
 

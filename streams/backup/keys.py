@@ -8,7 +8,7 @@ from hashlib import sha256
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Key, Keys
 from gatekeeper.ledger.head import Head
-from streams.operations.backup_list import Backup, NamedKey
+from streams.backup.list import Backup, NamedKey
 
 
 def named(keys: Keys, heads: Iterable[Head]) -> list[NamedKey]:
