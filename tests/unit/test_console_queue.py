@@ -116,6 +116,14 @@ def test_a_row_then_it_names_the_acts_that_can_succeed_for_it(house: OfflineCons
     assert not {"approve", "undo"} & {*acts.split()}, "nobody has decided yet"
 
 
+def test_a_row_then_a_short_code_of_a_campaign_keeps_to_a_line_and_a_reason_breaks_between_words(
+    house: OfflineConsole,
+) -> None:
+    page = house.client("manager").get("/items").text
+    assert '<span class="one-line">K-1</span>' in page
+    assert "<code>AGE_<wbr>UNCERTAIN</code>" in page
+
+
 def test_people_are_to_be_asked_then_the_letter_is_seen_before(tmp_path: Path) -> None:
     desk = Desk(invented.source())
     desk.at = round(time() * 1000)
