@@ -23,8 +23,16 @@ P, Q = "P-ERASED", "P-OTHER"
 POINT, LISTED, ANEW = ({"id": name, "token": token(name)} for name in ("home", "listed", "anew"))
 FACE = "template/T-FACE", {**TEMPLATE[1], "id": "T-FACE", "persons": [{}], "ask_complete": False}
 LIST = "batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": CHECK}
-QUICK = {"log.cleaner.backoff.ms": "100", "log.segment.delete.delay.ms": "100", "log.initial.task.delay.ms": "100"}
-"""Broker settings with which the cleaner looks again soon, and soon deletes replaced segments."""
+QUICK = {
+    "log.cleaner.backoff.ms": "100",
+    "log.segment.delete.delay.ms": "100",
+    "log.initial.task.delay.ms": "100",
+    "log.index.size.max.bytes": "65536",
+}
+"""Broker settings with which the cleaner looks again soon, and soon deletes replaced segments.
+
+Its files are short: each of them is searched again and again.
+"""
 BOUGHT = {
     "source_id": "listed",
     "method": "indirect.purchased_list",
