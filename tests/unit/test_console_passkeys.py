@@ -202,6 +202,14 @@ def test_a_record_with_a_name_then_the_pages_call_it_so_and_its_id_is_small(cons
     assert '<span class="small"><code>controller/C1</code></span>' in page
 
 
+def test_an_act_about_a_registered_company_then_the_list_of_acts_calls_it_by_name(console: OfflineConsole) -> None:
+    reference(console, *staff.signed(CONTROLLER, "hanako"))
+    act = {"v": 1, "kind": "suspend", "act_id": "a" * 32, "at": staff.now(), "by": "taro", "subject": "controller/C1"}
+    console.console.model.take([Record("acts", 7, 0, 0, None, orjson.dumps(act), ())])
+    for page in ("/manage", "/overview"):
+        assert "<td>みどり</td>" in console.client("taro").get(page).text
+
+
 def test_records_of_before_and_refused_signatures_then_they_are_listed(tmp_path: Path) -> None:
     console = offline_console(tmp_path, on_record=None)
     reference(console, staff.line(CONTROLLER), *staff.founding())
