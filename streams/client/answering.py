@@ -32,9 +32,14 @@ class Manager(KafkaConnectionManager):
     }
 
     def least_loaded_node(self) -> Any:
-        """The broker for requests that any broker can answer, None for no broker."""
-        alone = len(self.cluster.bootstrap_brokers()) == 1
-        return FIRST if alone and not self.connection_delay(FIRST) else super().least_loaded_node()
+        """The broker for requests that any broker can answer, None for no broker.
+
+        That is the one at the address that answers, by its number: topics are read on the same connection.
+        """
+        first, *others = self.cluster.bootstrap_brokers()
+        at = {(broker.host, broker.port): broker.node_id for broker in self.cluster.brokers()}
+        chosen = at.get((first.host, first.port), FIRST)
+        return super().least_loaded_node() if others or self.connection_delay(chosen) else chosen
 
 
 def client(**configs: Any) -> KafkaNetClient:

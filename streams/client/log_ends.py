@@ -51,7 +51,8 @@ class Ends:
     def __init__(self, leaders: Leaders, topic: str, **reached: Any) -> None:
         """`leaders`: learns the leaders found on the way. `reached`: the arguments of aiokafka's clients.
 
-        `topic`: the topic that aiokafka asks about when it looks for brokers; without one it asks about all topics.
+        `topic`: the topic that aiokafka asks about when it looks for brokers; without one it asks about all topics. It
+        goes into a private name of aiokafka: tests/unit/test_private_names.py.
         """
         self._leaders, self._topic, self._reached = leaders, topic, reached
         self._slots: dict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
@@ -68,7 +69,7 @@ class Ends:
         self._clients: dict[int, AIOKafkaClient] = {}
         """One for each broker: a client that connects to a hanging broker connects to no other meanwhile."""
         await self._client.bootstrap()
-        self._client.add_topic(self._topic)
+        self._client._topics.add(self._topic)  # `add_topic` would look for brokers once more, on one more connection
 
     async def stop(self) -> None:
         """Disconnects."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from time import time
 
@@ -26,20 +26,24 @@ def findings(settings: Settings, part: Part | None, taken: Callable[[], object] 
 
     `part`: whose user asks, None if nobody said it. `taken`: called for each record that is read.
     """
-    visit = Visit(settings, part, taken)
-    for name, check in CHECKS.items():
-        try:
-            yield check(visit)
-        except GatekeeperError as error:
-            if name == "brokers":
-                visit.lost = error
-                yield failed(name, "wrong", error)
-            elif error is visit.lost:
-                yield Finding(name, "unknown", "doctor.unreached")
-            else:
-                yield failed(name, "unknown", error)
-        except OSError as error:
-            yield refused(name, error)
+    with closing(Visit(settings, part, taken)) as visit:
+        for name, check in CHECKS.items():
+            yield _found(visit, name, check)
+
+
+def _found(visit: Visit, name: str, check: Callable[[Visit], Finding]) -> Finding:
+    try:
+        return check(visit)
+    except GatekeeperError as error:
+        visit.close()  # what a question left behind delays no other one
+        if name == "brokers":
+            visit.lost = error
+            return failed(name, "wrong", error)
+        if error is visit.lost:
+            return Finding(name, "unknown", "doctor.unreached")
+        return failed(name, "unknown", error)
+    except OSError as error:
+        return refused(name, error)
 
 
 def _brokers(visit: Visit) -> Finding:
@@ -145,8 +149,7 @@ def _own_key(visit: Visit) -> Finding:
 
 
 def _worker_keys(visit: Visit) -> Finding:
-    with Reader(visit.demand()) as reader:
-        used = fleet.signing(reader)
+    used = fleet.signing(visit.reader)
     return people.worker_keys(used, {key.kid for key in Keys(visit.settings.key_folder).public("worker")})
 
 
@@ -159,8 +162,7 @@ def _policy(visit: Visit) -> Finding:
 
 
 def _partitioner(visit: Visit) -> Finding:
-    with Reader(visit.demand()) as reader:
-        found = fleet.totals(reader, visit.taken)
+    found = fleet.totals(visit.reader, visit.taken)
     decided = sum(found["verdicts"].values())
     return people.partitioner(found["misplaced"], decided=decided, days=found["counted_days"])
 
@@ -168,8 +170,7 @@ def _partitioner(visit: Visit) -> Finding:
 def _data_need(visit: Visit) -> Finding:
     if not visit.settings.data:
         return ok("data_need", "memory")
-    with Reader(visit.demand()) as reader:
-        records = {name: _length(reader, name) for name in (*FACT_TOPICS, "ledger")}
+    records = {name: _length(visit.reader, name) for name in (*FACT_TOPICS, "ledger")}
     clearances = records.pop("ledger")
     room = measures.space(Path(visit.settings.data))
     return folders.data_need(room, facts=sum(records.values()), clearances=clearances)
@@ -185,8 +186,7 @@ def _seal(visit: Visit) -> Finding:
     if status is None:
         return folders.seal(None, decided=None, now=visit.now)
     try:
-        with Reader(visit.demand()) as reader:
-            decided = max((head.at for head in progress.read(reader).values()), default=None)
+        decided = max((head.at for head in progress.read(visit.reader).values()), default=None)
     except GatekeeperError:  # the age of the seal is known all the same
         decided = None
     return folders.seal(status, decided=decided, now=visit.now)

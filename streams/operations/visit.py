@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from time import time
 from typing import Any
+
+from kafka.admin import KafkaAdminClient
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings, masked
 from schemas.topics import TOPICS, Part
-from streams.client import admin, cluster, inspection
+from streams.client import admin, inspection
+from streams.client.broker_access import connection, reaching
 from streams.client.reader import Reader
 from streams.client.rights import rights
 from streams.operations import management
@@ -22,6 +26,7 @@ class Visit:
     """The cluster as the checks ask it, each question at most once. `taken`: called for each record that is read.
 
     `part`: whose user asks, None if nobody said it. Every question raises GatekeeperError without an answer.
+    All questions go through one admin client and one reader, until `close`.
     """
 
     def __init__(self, settings: Settings, part: Part | None, taken: Callable[[], object] = lambda: None) -> None:
@@ -29,6 +34,13 @@ class Visit:
         self.now = int(time() * 1000)
         self.lost: GatekeeperError | None = None
         """The error for which no broker answers, once it is known. No question is asked any more then."""
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        """Disconnects; a later question connects anew."""
+        self.__dict__.pop("_client", None)
+        self.__dict__.pop("reader", None)
+        self._open.close()
 
     def demand(self) -> Settings:
         """The settings; raises the error for which no broker answers."""
@@ -38,8 +50,17 @@ class Visit:
 
     def asked(self, question: Callable[[Any], Any]) -> Any:
         """The answer to a question to an admin client."""
-        with cluster.connected(self.demand()) as client:
-            return question(client)
+        with reaching(self.demand()):
+            return question(self._client)
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._open.enter_context(KafkaAdminClient(**connection(self.settings)))
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The reader of the gate's records."""
+        return self._open.enter_context(Reader(self.demand()))
 
     @property
     def user(self) -> str:
@@ -95,5 +116,4 @@ class Visit:
     @cached_property
     def referred(self) -> FactStore:
         """The reference data, as a worker has it now."""
-        with Reader(self.demand()) as reader:
-            return management.referred(reader)
+        return management.referred(self.reader)

@@ -9,6 +9,7 @@ import shlex
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -367,8 +368,9 @@ def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
     assert (found["rights"]["level"], "WRITE" in found["rights"]["found"]) == ("wrong", True)
     assert "gatekeeper topics rights console --principal auditor" in found["rights"]["next"]
     ours = world.settings.model_copy(update=users["sealer"])
-    assert Visit(ours, "monitor").granted[ours.group] == frozenset(), "no right on the workers' group"
-    assert Visit(ours, "sealer").granted[f"{ours.group}.sealer"] >= {"READ"}
+    with closing(Visit(ours, "monitor")) as monitor, closing(Visit(ours, "sealer")) as sealer:
+        assert monitor.granted[ours.group] == frozenset(), "no right on the workers' group"
+        assert sealer.granted[f"{ours.group}.sealer"] >= {"READ"}
     more = [*rights(world.settings, "console"), Right("topic", (world.topic("cleared"),), ("Write",))]
     found = told(as_("console", "doctor", "--for", "console", "--json", **kafka.user("generous", more)))
     assert found["rights"]["level"] == "ok"

@@ -132,6 +132,12 @@ def test_given_aiokafka_then_a_reader_goes_to_the_leader_that_our_cluster_names(
     assert "self.cluster.update_metadata(" in inspect.getsource(aiokafka.AIOKafkaClient.bootstrap)
 
 
+def test_given_aiokafka_then_it_asks_about_the_topics_that_a_client_was_given_without_a_call():
+    assert "topics = self._topics" in inspect.getsource(AIOKafkaClient._md_synchronizer), (
+        "aiokafka keeps a client's topics elsewhere: streams/client/log_ends.py puts one there, or it asks about all."
+    )
+
+
 def test_given_aiokafka_then_requests_of_ours_are_prepared_and_decoded_as_its_own():
     source = inspect.getsource(aiokafka.conn.AIOKafkaConnection)
     for name in ("request.prepare(self._versions)", "request_struct.encode()", "resp_type.decode(resp)"):
