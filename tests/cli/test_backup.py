@@ -44,15 +44,14 @@ CLEARED = [f"a{number}" for number in range(4)]
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A world on a Kafka of its own, with keys of its own."""
+def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world with keys of its own."""
     monkeypatch.chdir(tmp_path)
-    with Broker(tmp_path / "kafka") as broker:
-        world = World(broker.bootstrap, "mail.", keys=group_keys(tmp_path / "keys", "mail.gk"))
-        for name, value in world.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
-        yield world.create()
+    world = World(kafka.bootstrap, prefix, keys=group_keys(tmp_path / "keys", f"{prefix}gk"))
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
+    return world.create()
 
 
 def logs(settings: Settings) -> dict[tuple[str, int], tuple[int, list[Stored]]]:
@@ -107,7 +106,10 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         world.put("sends", [("late", send_to("late", "aborted"))], foreign)
         foreign.abort_transaction(30)
     world.sends([*CLEARED, "w"])
-    endpoints, stood = tmp_path / "endpoints.toml", GroupPosition("print-house", "consents", 0, 1, "from there on")
+    endpoints, stood = (
+        tmp_path / "endpoints.toml",
+        GroupPosition(f"{world.prefix}print-house", "consents", 0, 1, "from there on"),
+    )
     endpoints.write_text("# nobody yet\n")
     monkeypatch.setenv("GATEKEEPER_WEBHOOKS", str(endpoints))
     group_positions.commit(world.settings, [stood])
@@ -147,7 +149,7 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
         assert "--open" in restored.err
 
-        new = World(broker.bootstrap, "mail.", keys=world.keys)
+        new = World(broker.bootstrap, world.prefix, keys=world.keys)
         found = logs(new.settings)
         listed = json.loads((tmp_path / "saved" / "backup.json").read_bytes())["logs"]
         kept = {(one["topic"], one["partition"]): one["records"] for one in listed}
@@ -172,12 +174,13 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         back = exchanged(Path(world.keys) / "token-1.key")
         assert "token key 1" in ended(new, tmp_path, 4), "stops by token would match nobody"
         back()
-        with new.process(tmp_path / "new.log"):
+        with new.process(tmp_path / "new.log") as worker:
             until(lambda: "e-9" in new.verdicts(), "the send that the backup knows undecided")
             until(lambda: new.read("recalls"), "the recall")
             again = [send_to(name, number, event_id=f"again-{name}") for number, name in enumerate([*CLEARED, "w"])]
             new.put("sends", [(one["recipient_id"], one) for one in again])
             until(lambda: sum("again" in event for event in new.verdicts()) == 5, "repeated sends")
+            worker.stop()  # which leaves its group at once
         verdicts = new.verdicts()
         assert {event: verdicts[event] for event in decided} == decided
         assert verdicts["e-9"] == ("clear", None)
