@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.support.world import World, group_keys, until
 def signed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world of people with keys, and its worker."""
     folder = tmp_path_factory.mktemp("signed")
-    world = World(kafka.bootstrap, "answered.", partitions=2, max_lag=60.0).create()
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create()
     world.people(["r1", "r2"])
     with world.process(folder / "log"):
         yield world

@@ -178,7 +178,7 @@ def test_records_on_audit_that_no_worker_wrote_then_each_is_named_and_all_that_i
     world.put("audit", strangers, partition=0)
     with world.process(tmp_path / "worker.log"):
         world.sends([f"p{number}" for number in range(SENDS)])
-        until(lambda: sum(len(link.records) for link in _links()) == RECORDS + SENDS, "decisions")
+        until(lambda: world.decided() == 2 * SENDS + 1, "decisions")
     world.put("audit", strangers[:1], partition=0)
     world.put("recalls", [("X", b"\xff")], partition=0)
     witness = seal(run, world)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from gatekeeper.settings import load
-from streams.client.reader import Reader
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
 from tests.support import staff
@@ -29,9 +28,9 @@ def publish(world: World, names: list[str], campaign: str, **more: Any) -> list[
 
 
 def items(world: World, names: list[str], campaign: str) -> list[str]:
-    with Reader(world.settings) as reader:
-        found = {item.recipient: item.id for item in reviews.read(reader).items() if item.campaign == campaign}
-    return [found[name] for name in names] if found.keys() == {*names} else []
+    found = world.items()
+    events = [f"e-{campaign}-{name}" for name in names]
+    return [found[event]["decision_id"] for event in events] if found.keys() >= {*events} else []
 
 
 def young(world: World, campaign: str, count: int = 1, **more: Any) -> list[str]:
