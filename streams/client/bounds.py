@@ -60,6 +60,11 @@ class LogBounds:
         """The first offset that each log keeps."""
         return self._bounds(partitions, lambda ends: ends.beginnings)
 
+    def kept(self, partitions: Sequence[Any]) -> tuple[Offsets, Offsets]:
+        """The first offset that each log keeps, and its stable end."""
+        found = self._bounds(partitions, lambda ends: ends.kept)
+        return {tp: first for tp, (first, _) in found.items()}, {tp: stable for tp, (_, stable) in found.items()}
+
     def since(self, partitions: Sequence[Any], at: int) -> Offsets:
         """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
         return self._bounds(partitions, lambda ends: partial(ends.since, at=at))
@@ -72,8 +77,8 @@ class LogBounds:
                     runner.run(self._found.stop())
 
     def _bounds(
-        self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[Offsets]]]
-    ) -> Offsets:
+        self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[dict[Any, T]]]]
+    ) -> dict[Any, T]:
         wanted = [TopicPartition(*tp) for tp in partitions]
         if not wanted:
             return {}

@@ -34,6 +34,8 @@ SILENT_SECONDS = 1.0
 AT_ONCE = 8
 """Requests that may wait for one broker; a halted broker would collect them without end."""
 LATEST, EARLIEST = -1, -2
+Question = tuple[int, bool]
+"""A question about a log: a time (milliseconds), LATEST or EARLIEST; and whether open transactions end it."""
 T = TypeVar("T")
 
 
@@ -81,20 +83,25 @@ class Ends:
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The end of each log, uncommitted records included."""
-        return await self._found(tps, LATEST, committed=False)
+        return (await self._found(tps, (LATEST, False)))[0]
 
     async def stable(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The stable end of each log: where its first open transaction begins, or the log's end."""
-        return await self._found(tps, LATEST, committed=True)
+        return (await self._found(tps, (LATEST, True)))[0]
 
     async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The first offset that each log keeps."""
-        return await self._found(tps, EARLIEST, committed=False)
+        return (await self._found(tps, (EARLIEST, False)))[0]
+
+    async def kept(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """The first offset that each log keeps, and its stable end; leaders are looked for once for both."""
+        first, stable = await self._found(tps, (EARLIEST, False), (LATEST, True))
+        return {tp: (first[tp], stable[tp]) for tp in first}
 
     async def since(self, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
         """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
         ends = await self.stable(tps)  # asked before, as records in between are later
-        found = await self._found(tps, at, committed=True)
+        (found,) = await self._found(tps, (at, True))
         return {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in found}
 
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
@@ -105,9 +112,9 @@ class Ends:
         """The partitions of one topic as any broker knows them, in order; none if it knows no such topic."""
         return await self._sure(lambda: self._listed(topic))
 
-    async def _found(self, tps: Iterable[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
+    async def _found(self, tps: Iterable[TopicPartition], *questions: Question) -> list[dict[TopicPartition, int]]:
         wanted = tuple(tps)
-        return await self._sure(lambda: self._round(wanted, at, committed=committed)) if wanted else {}
+        return await self._sure(lambda: self._round(wanted, questions)) if wanted else [{} for _ in questions]
 
     async def _sure(self, ask: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
@@ -121,22 +128,24 @@ class Ends:
                     tell_at = loop.time() + TELL_SECONDS
             await asyncio.sleep(RETRY_MS / 1000)
 
-    async def _round(self, tps: Sequence[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
+    async def _round(
+        self, tps: Sequence[TopicPartition], questions: Sequence[Question]
+    ) -> list[dict[TopicPartition, int]]:
         """Asks for the leaders, and in parallel the last known leaders for the ends: mostly they still lead."""
         asked = {tp: leader for tp in tps if (leader := self._leaders.get(tp))}
-        asking = asyncio.create_task(self._offsets(asked, at, committed=committed))
+        asking = asyncio.create_task(self._answers(asked, questions))
         try:
             done = set[asyncio.Task[Any]]()
             while not done:
                 leaders = await self._newest(tps)
                 if leaders != asked:
                     asking.cancel()
-                    asked, asking = leaders, asyncio.create_task(self._offsets(leaders, at, committed=committed))
+                    asked, asking = leaders, asyncio.create_task(self._answers(leaders, questions))
                 done, _ = await asyncio.wait([asking], timeout=SILENT_SECONDS)
             found = asking.result()
         finally:
             asking.cancel()
-        if missing := [tp for tp in tps if tp not in found]:
+        if missing := [tp for tp in tps for answer in found if tp not in answer]:
             raise UnsureError(f"{missing[0].topic}/{missing[0].partition}: the leader does not answer")
         return found
 
@@ -214,6 +223,11 @@ class Ends:
         _refuse_forbidden([(metadata, configs)])
         self._leaders.meet(metadata.addresses)
         return believed(metadata, configs)
+
+    async def _answers(
+        self, leaders: Mapping[TopicPartition, Leader], questions: Sequence[Question]
+    ) -> list[dict[TopicPartition, int]]:
+        return await asyncio.gather(*(self._offsets(leaders, at, committed=committed) for at, committed in questions))
 
     async def _offsets(
         self, leaders: Mapping[TopicPartition, Leader], at: int, *, committed: bool

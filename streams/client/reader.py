@@ -162,8 +162,7 @@ class Reader:
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self.settings):
-            ends = self._bounds.stable(partitions)
-            starts = self._bounds.beginnings(partitions)
+            starts, ends = self._bounds.kept(partitions)
         if last is not None:
             starts = {tp: max(start, ends[tp] - last) for tp, start in starts.items()}
         if since is not None:
@@ -185,8 +184,8 @@ class Reader:
         if tp not in self._listed and tp not in self.partitions(topic):  # a partition that was there stays
             return
         with reaching(self.settings):
-            start = max(start, self._bounds.beginnings([tp])[tp])
-            end = min(end, self._bounds.stable([tp])[tp])
+            starts, ends = self._bounds.kept([tp])
+            start, end = max(start, starts[tp]), min(end, ends[tp])
         yield from self._between({tp: start}, {tp: end})
 
     def some(self, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
