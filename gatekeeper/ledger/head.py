@@ -24,7 +24,8 @@ class Head:
     never changes, because a live gate must not use a shadow's decisions. `asked` is the number of items that wait
     for the answer of a person who was asked. `masters` are the fingerprints of the owner's master keys by number,
     if the engine knew them. `tokens` are those of token keys, earlier ones included. `resumed` is the last act that
-    let the refused partition go on, None if there was none.
+    let the refused partition go on, None if there was none. `topics` are Kafka's ids of the topics of facts, and of
+    the ledger, by name.
     """
 
     sends: int
@@ -36,14 +37,16 @@ class Head:
     masters: dict[str, str] = field(default_factory=dict)
     resumed: str | None = None
     tokens: dict[str, str] = field(default_factory=dict)
+    topics: dict[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The entry's value."""
         said = asdict(self)
         if self.resumed is None:
             del said["resumed"]
-        if not self.tokens:
-            del said["tokens"]
+        for name in ("tokens", "topics"):
+            if not said[name]:
+                del said[name]
         return canonical({"v": 1, **said})
 
     def other_master(self, numbers: Iterable[int], ours: Mapping[int, str]) -> int | None:
@@ -56,6 +59,15 @@ class Head:
     def other_token(self, ours: Mapping[int, str]) -> int | None:
         """The first number under which we have another token key, None if there is none. `ours`: fingerprints."""
         return next((n for n in sorted(ours) if self.tokens.get(str(n), ours[n]) != ours[n]), None)
+
+    def made_again(self, ours: Mapping[str, str]) -> list[str]:
+        """The topics of facts that are others than those by which this partition decided: their facts are gone.
+
+        `ours`: the ids of the topics now. If the ledger is another one, too, a backup was restored, and none is told.
+        """
+        if self.topics.get("ledger") != ours.get("ledger"):
+            return []
+        return sorted(name for name, known in self.topics.items() if ours.get(name) != known)
 
     @classmethod
     def decode(cls, value: bytes) -> Head:

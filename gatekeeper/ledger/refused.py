@@ -26,6 +26,7 @@ _NAME = re.compile(r"[a-z_]{1,40}")
 RESUMABLE = frozenset(
     {
         "error.clock_before_head",
+        "error.facts_made_again",
         "error.head_beyond_end",
         "error.head_missing",
         "error.head_unreadable",

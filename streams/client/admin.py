@@ -20,7 +20,7 @@ from gatekeeper import interruption
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from schemas.topics import TOPICS, Topic
+from schemas.topics import TOPICS, Topic, logical_name
 from streams.client import cluster, topic_settings
 from streams.client.broker_access import REQUEST_MS
 from streams.client.restore_mark import OPEN, SETTING, mark_of
@@ -154,12 +154,29 @@ def forget(settings: Settings, starts: Mapping[tuple[str, int], int]) -> None:
 def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
     """A name that tells these topics from others of the same names, such as those of a newly made broker."""
     with cluster.connected(settings) as admin:
-        rows = admin.describe_topics([settings.topic(topic) for topic in topics])
-        for row in rows:
-            if row["error_code"]:
-                raise for_code(row["error_code"])(row["name"])
-        ids = {row["name"]: str(row["topic_id"]) for row in rows}
-        return " ".join((settings.prefix, *(ids[settings.topic(topic)] for topic in topics)))
+        ids = _topic_ids(admin, settings, topics)
+        for topic in topics:
+            if topic not in ids:
+                raise UnknownTopicOrPartitionError(settings.topic(topic))
+    return " ".join((settings.prefix, *(ids[topic] for topic in topics)))
+
+
+def topic_ids(settings: Settings, topics: Sequence[str]) -> dict[str, str]:
+    """Kafka's ids of these topics (registry names) by name, without those that are not there."""
+    with cluster.connected(settings) as admin:
+        return _topic_ids(admin, settings, topics)
+
+
+def _topic_ids(admin: Any, settings: Settings, topics: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for row in admin.describe_topics([settings.topic(topic) for topic in topics]):
+        error = for_code(row["error_code"])
+        if error is UnknownTopicOrPartitionError:
+            continue
+        if row["error_code"]:
+            raise error(row["name"])
+        found[logical_name(row["name"])] = str(row["topic_id"])
+    return found
 
 
 def _create(admin: Any, settings: Settings, partitions: Mapping[str, int], configs: Mapping[str, str]) -> Creation:

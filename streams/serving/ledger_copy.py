@@ -32,6 +32,10 @@ class LedgerCopy(LogFollower):
     def __init__(self, settings: Settings, clients: Clients, tokens: Mapping[int, str]) -> None:
         super().__init__(settings, clients, ("ledger",))
         self._tokens = tokens
+        self.topics: Mapping[str, str] = {}
+        """Kafka's ids of the topics of facts and of the ledger now, by name; set them before the start."""
+        self.made_again = dict[int, list[str]]()
+        """The topics of facts that are others than those by which workers decided, by partition."""
         self.heads: dict[int, int] = {}
         """The next offset of `sends` to decide, by partition."""
         self._ledger = Ledger()
@@ -77,4 +81,5 @@ class LedgerCopy(LogFollower):
                 where = {"topic": self._settings.topic("sends"), "partition": tp.partition}
                 raise IntegrityError("error.token_key_differs", number=other, folder=self._settings.keys, **where)
             self.heads[tp.partition] = head.sends
+            self.made_again[tp.partition] = head.made_again(self.topics)
         self._ledger.apply(record.key or b"", record.value)

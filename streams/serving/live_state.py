@@ -17,7 +17,7 @@ from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS
-from streams.client import topic_settings
+from streams.client import admin, topic_settings
 from streams.client.restore_mark import Mark
 from streams.client.shared_round import SharedRound
 from streams.serving.decision_feed import DecisionFeed
@@ -73,6 +73,7 @@ class LiveState:
         """
         if await self._shut() == "restoring":
             raise UsageError("error.topic_restoring_differs", topic=self.settings.topic(FACT_TOPICS[0]))
+        self.ledger.topics = await asyncio.to_thread(admin.topic_ids, self.settings, (*FACT_TOPICS, "ledger"))
         await started(self.writer)
         await asyncio.gather(*(one.start(on_failure) for one in self._followers))
 
@@ -97,12 +98,13 @@ class LiveState:
     async def moment(self) -> Moment:
         """The inputs of an evaluation now: every fact is in them that Kafka acknowledged before this call.
 
-        If that cannot be confirmed in time, each evaluation is withheld as FACTS_STALE. So it is while a restore left
-        the gate shut, as later facts may be missing. Evaluate before you await.
+        If that cannot be confirmed in time, each evaluation is withheld as FACTS_STALE. So it is while facts may be
+        missing, after a restore or when a topic of facts was made again. Evaluate before you await.
         Raises UnavailableError (3) before `ready`.
         """
         self.demand_ready()
         passed = not await self._shut() and await self.confirmed() and self.ledger.age < LEDGER_SECONDS
+        passed = passed and not any(self.ledger.made_again.values())
         at = self.clock.now()
         lag = max(policy.max_lag_ms for policy in self.evaluator.holding(self.facts.store).every)
         as_of = None if passed else min(self.facts.as_of, at - lag - 1)

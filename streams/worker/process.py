@@ -19,6 +19,7 @@ from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
+from schemas.topics import FACT_TOPICS
 from streams.client import admin, people, progress
 from streams.client.broker_access import connection
 from streams.worker import decided_line, holders
@@ -95,7 +96,8 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     faults = Faults()
     kept = await asyncio.to_thread(KeptFacts.of, settings, faults) if settings.data else None
     ledgers = await asyncio.to_thread(KeptLedgers.of, settings, faults) if settings.data else None
-    app = create_app(settings, kept=kept, ledgers=ledgers)
+    topics = await asyncio.to_thread(admin.topic_ids, settings, (*FACT_TOPICS, "ledger"))
+    app = create_app(settings, kept=kept, ledgers=ledgers, topics=topics)
 
     async def readiness() -> Mapping[str, Any]:
         found: Mapping[str, Any] = app.gate.readiness()

@@ -75,10 +75,12 @@ class TakeOver:
             {str(number): print_ for number, print_ in prints.items()}
             for prints in (self._context.masters, self._context.tokens)
         )
-        return replace(found, head=replace(found.head, masters=masters, tokens=found.head.tokens | tokens))
+        topics = dict(self._context.topics) or found.head.topics
+        head = replace(found.head, masters=masters, tokens=found.head.tokens | tokens, topics=topics)
+        return replace(found, head=head)
 
     def _demand_keys(self, kept: Ledger) -> None:
-        """Refuses a ledger of another mode, and a ledger that belongs to keys we do not have."""
+        """Refuses a ledger of another mode, of keys that we do not have, or of facts that are gone."""
         settings, head = self._context.settings, self.head
         if head is not None and head.mode != settings.mode:
             raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
@@ -89,6 +91,8 @@ class TakeOver:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
         if head and (other := head.other_token(self._context.tokens)) is not None:
             raise IntegrityError("error.token_key_differs", number=other, folder=settings.keys, **self._where)
+        if head and (gone := head.made_again(self._context.topics)):
+            raise IntegrityError("error.facts_made_again", topics=", ".join(gone), **self._where)
 
     async def _position(self, head: Head | None) -> Head:
         """The head, or the first head of a partition that has no past."""

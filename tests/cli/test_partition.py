@@ -21,6 +21,7 @@ from gatekeeper.ledger.resumption import resumption
 from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
 from schemas.codec import decode
+from schemas.topics import FACT_TOPICS
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support.world import World, until
@@ -198,3 +199,33 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
     assert [finding["code"] for finding in verified["findings"]] == ["no_log"]
     (said,) = (one for one in verified["says"] if one["code"] == "skipped_by")
     assert (said["partition"], said["first"], said["to"], said["by"]) == (1, head, head + 7, "hanako")
+
+
+def test_stops_whose_topic_was_made_again_then_nobody_is_decided_until_a_person_says_that_they_are_back(
+    run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=1).create()
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    stop = {"v": 1, "kind": "objection", "suppression_id": "stop", "received_at": "2026-01-01", "recipient_id": "anna"}
+    world.people(["anna"])
+    world.put("suppressions", [("anna", stop)])
+    world.sends(["anna"])
+    with world.process(tmp_path / "before.log") as worker:
+        world.await_audits(1)
+        assert worker.stop() == 0
+    world.remake("suppressions")
+    world.sends(["anna"], 1)
+    refusal = "error.facts_made_again"
+    with world.process(tmp_path / "after.log") as worker:
+        assert worker.wait() == 4, "all its partitions are refused"
+    shown = run("partition", "show", "0", "--json").json["refused"]
+    assert (shown["reason"], len(world.audits())) == (refusal, 1)
+    assert "suppressions" in run("status").out
+    world.put("suppressions", [("anna", stop)])
+    words = shlex.split(shown["resume"])[1:-4]
+    assert run(*words, "--by", "hanako", "--reason", "entered again", "--yes", "--wait", "0").code == 0
+    with world.process(tmp_path / "again.log"):
+        until(lambda: len(world.verdicts()) == 2, "the second send")
+    assert {*world.verdicts().values()} == {("block", "SUBJECT_OBJECTED")}
+    assert world.head(0)["topics"].keys() == {*FACT_TOPICS, "ledger"}

@@ -21,10 +21,13 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from jsonschema import Draft202012Validator
 
 from gatekeeper.keys import Keys
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.office.result_sums import ResultSums
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import MAX_PAGES, MAX_UNDER_WAY, Callers
 from gatekeeper.service.service import create_app
+from schemas.topics import FACT_TOPICS
+from streams.client import admin
 from streams.kafka import jars
 from streams.kafka.broker import Broker
 from streams.serving.result_pages import Cursor
@@ -592,20 +595,32 @@ def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_aft
     asyncio.run(work())
 
 
+STOP = {"v": 1, "kind": "objection", "suppression_id": "s", "received_at": "2026-01-01", "recipient_id": "r2"}
+
+
 def test_a_topic_made_again_under_the_service_then_it_ends_with_70_and_serves_after_its_next_start(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     world = World(kafka.bootstrap, prefix).create()
     world.people(["r1"])
+
+    def decided() -> None:
+        """A worker has decided by the topics of now, or a person has let it go on."""
+        topics = admin.topic_ids(world.settings, (*FACT_TOPICS, "ledger"))
+        world.put("ledger", [(HEAD.decode(), Head(sends=0, topics=topics).encode())], partition=0)
+
+    world.put("suppressions", [("r2", STOP)])
+    decided()
     with service(world, tmp_path, ends=70) as (process, client):
         assert client.post("/access/v1/evaluation", json=question("r1")).json()["decision"]
-        world.remake("consents")
+        world.remake("suppressions")
         assert process.wait(60) == 70
     with service(world, tmp_path) as (_, client):
         asked = client.post("/access/v1/evaluation", json=question("r1")).json()
-        assert asked["decision"] is False, "the consent is gone from the topic, and from the disk"
+        assert asked["decision"] is False, "the person's stops are gone from the topic, and from the disk"
         assert client.post("/v1/facts/consents", json=consent_of("r1")).status_code == 200
-        assert client.post("/access/v1/evaluation", json=question("r1")).json()["decision"]
+        decided()
+        until(lambda: client.post("/access/v1/evaluation", json=question("r1")).json()["decision"], "a person's word")
 
 
 def test_killed_amid_posts_then_each_acknowledged_send_is_decided_once(world: World, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry, ItemState
+from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from schemas.codec import parse
 from schemas.events import Send
@@ -144,3 +145,19 @@ def test_clearances_of_a_campaign_then_its_own_are_named_and_a_handed_one_says_b
     assert (after.handed, dataclasses.replace(after, handed=None)) == ("run-1", before)
     assert found.clearance(mine, AT + DAY_MS) is None
     assert found.clearance(b"clear/P-1/K-2/postal", AT) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "gone"),
+    [
+        ({"consents": "a", "suppressions": "b", "ledger": "c"}, []),
+        ({"consents": "a", "suppressions": "z", "ledger": "c"}, ["suppressions"]),
+        ({"consents": "a", "ledger": "c"}, ["suppressions"]),
+        ({"consents": "y", "suppressions": "z", "ledger": "x"}, []),  # a backup was restored
+        ({}, []),  # nobody asked for them
+    ],
+)
+def test_a_head_that_names_its_topics_then_it_tells_which_were_made_again(now: dict[str, str], gone: list[str]) -> None:
+    head = Head.decode(Head(sends=3, topics={"consents": "a", "suppressions": "b", "ledger": "c"}).encode())
+    assert head.made_again(now) == gone
+    assert Head.decode(Head(sends=3).encode()).made_again(now) == []
