@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
+from tests.support.forked import Command
 
 HOUSE = Path(__file__).parents[2]
 ENTRY = [sys.executable, "-m", "gatekeeper"]
@@ -44,21 +45,13 @@ def test_given_signals_while_kafka_is_waited_for_then_the_codes_are_theirs_and_n
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         silent.settimeout(60)
-        running: list[subprocess.Popen[str]] = []
+        running: list[Command] = []
         for number, (verb, signalled, _) in enumerate(SIGNALLED):
             Keys(keys := tmp_path / f"keys{number}").make("log", Settings().group)
             places = {"KEYS": str(keys), "LOG": str(tmp_path / f"log{number}")}
             ours = {"BROKER": f"127.0.0.1:{silent.getsockname()[1]}", "LANG": "en", **places}
-            one = subprocess.Popen(
-                [*ENTRY, *verb],
-                cwd=tmp_path,
-                env=os.environ | {"PYTHONPATH": str(HOUSE)} | {f"GATEKEEPER_{n}": value for n, value in ours.items()},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            stack.callback(one.wait)
-            stack.callback(one.kill)
+            settings = {f"GATEKEEPER_{name}": value for name, value in ours.items()}
+            one = stack.enter_context(Command(*verb, env=os.environ | settings, cwd=tmp_path))
             running.append(one)
             asking, _ = silent.accept()
             stack.enter_context(asking).recv(1)  # it has asked, and waits for the answer
