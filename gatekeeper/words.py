@@ -10,7 +10,9 @@ from typing import Any
 from gatekeeper import times
 from gatekeeper.texts import Language, catalogue, text
 
-_RAW = re.compile(r"<(code|pre|script|style|textarea|option|title)\b.*?</\1>|<[^>]*>|`([^`<]+)`", re.DOTALL)
+_RAW = re.compile(
+    r"<(code|pre|samp|script|style|textarea|option|title)\b.*?</\1>|<[^>]*>|(?<!\w)`([^`<]+)`(?![A-Za-z0-9])", re.DOTALL
+)
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
@@ -43,6 +45,7 @@ def with_code(html: str) -> str:
     """The same page, where each name between backticks in a text is `<code>`.
 
     `html`: escaped text and tags. Attributes stay as they are, and so do elements that hold plain text or code.
+    `<samp>` is for what people wrote, where a backtick may be a letter.
     """
     return _RAW.sub(lambda found: f"<code>{found[2]}</code>" if found[2] else found[0], html)
 

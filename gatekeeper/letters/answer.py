@@ -87,7 +87,7 @@ def answer(
         sender=sender.get("name"),
         items=items,
         lacking=lacking,
-        paragraph=tell.paragraph() + tell.asked(later),
+        paragraph=tell.paragraph() + (tell.asked(later) if record["verdict"] != "clear" else ""),
         sources=tell.sources(),
         consents=tell.consents(),
     )

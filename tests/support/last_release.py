@@ -13,10 +13,18 @@ HOUSE = Path(__file__).parents[2]
 
 def commit() -> str | None:
     """Returns the last commit before the version of `pyproject.toml` began; None where the history is not here."""
-    version = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    began = _git("log", "--format=%H", f'-Sversion = "{version}"', "--", "pyproject.toml").split()
-    before = _git("rev-parse", "--verify", "--quiet", f"{began[-1].decode()}^") if began else b""
+    began = _git("log", "--format=%H", f'-Sversion = "{_version()}"', "--", "pyproject.toml").split()
+    before = _git("rev-parse", "--verify", "--quiet", f"{began[0].decode()}^") if began else b""
     return before.decode().strip() or None
+
+
+def of_our_minor() -> bool:
+    """Tells whether the last release is here and has our minor number, so that it decides beside us."""
+    return commit() is not None and not _version().endswith(".0")
+
+
+def _version() -> str:
+    return str(tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]["version"])
 
 
 def unpack(commit: str, folder: Path) -> Path:

@@ -166,6 +166,7 @@ def test_a_piece_whose_person_was_asked_later_then_the_letter_says_when_and_of_n
     assert desk.act("ask", 1, act_id="ask-2") == ("asked", "waits_along")
     held, other, asked, along = map(orjson.loads, desk.values)
     assert letter(held, lang, later=[asked]).paragraph.endswith(said)
+    assert said not in letter({**held, "verdict": "clear", "reasons": []}, lang, later=[asked]).paragraph, "it went out"
     for none in ([], [along]):
         assert said not in letter(other, lang, later=none).paragraph
 

@@ -262,6 +262,8 @@ def test_a_setting_of_another_form_then_the_error_says_the_form_in_words(
         ('<a title="`x`">`y`</a>', '<a title="`x`"><code>y</code></a>'),
         ("<pre>`x`</pre><code>`y`</code>", "<pre>`x`</pre><code>`y`</code>"),
         ("<title>`x`</title><option>`y`</option>", "<title>`x`</title><option>`y`</option>"),
+        ("<p>O`Brien D`Angelo</p>", "<p>O`Brien D`Angelo</p>"),
+        ("<samp>a `b` c</samp> `d`", "<samp>a `b` c</samp> <code>d</code>"),
         ("<p>one ` alone</p><p>another ` alone</p>", "<p>one ` alone</p><p>another ` alone</p>"),
     ],
 )

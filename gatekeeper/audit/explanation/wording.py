@@ -106,10 +106,19 @@ class Wording:
         told = self.reason(reason, record)
         head, refs, key = told["code"], told["facts"], f"meaning.{told['code']}"
         if key in catalogue():
-            meant, refs = worded(key, self.lang), [head, *refs]
+            meant, refs = worded(key, self.lang).partition(";")[0], [head, *refs]
             head = meant[:1].upper() + meant[1:]
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
-        return FactLine("because", None, f"{head}: {with_names(told[self.lang], self._names)}{clause}", ", ".join(refs))
+        said = with_names(told[self.lang], self._purposes((record["send"] or {}).get("controller_id")))
+        return FactLine("because", None, self.say("reason", head=head, said=f"{said}{clause}"), ", ".join(refs))
+
+    def _purposes(self, controller: str | None) -> Mapping[str, str]:
+        """The names of purposes, by purpose/code: registered ones, else those of this controller's notices."""
+        told = f"purpose/{controller}/"
+        noticed = {
+            f"purpose/{key.removeprefix(told)}": name for key, name in self._names.items() if key.startswith(told)
+        }
+        return {**noticed, **self._names}
 
     def act(self, act: Mapping[str, Any], signed: Iterable[Mapping[str, Any] | None] = ()) -> FactLine:
         """An act: actor, kind, outcome, evidence, and who signed it. `signed`: as `signer_words` takes each."""
