@@ -137,10 +137,9 @@ def _signed(step: Step, seed: int) -> Step:
     ("change", "says"),
     [
         (_record, ["The record is not in this manifest."]),
-        (_root, ["The signature by the key", "The manifest is not leaf 1 of the sealed log."]),
-        (_signed, ["The manifest is not leaf 1 of the sealed log."]),
+        (_root, ["The signature by the key"]),
         (lambda step, seed: replace(step, sig=b""), ["The signature by the key"]),
-        (lambda step, _: _signed(step, 5), ["The signature by the key", "The manifest is not leaf 1"]),
+        (lambda step, _: _signed(step, 5), ["The signature by the key"]),
     ],
 )
 def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothing_is_sealed_or_written(
@@ -159,8 +158,6 @@ def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothin
 
     changed = change(step, 4)
     trail.put(folder, [first, changed, last])
-    (hashes,) = (folder / "log" / "tile" / "0").glob("*.p/*")  # so that the forged manifest is found there
-    hashes.write_bytes(hashes.read_bytes().replace(merkle.leaf_hash(step.value), merkle.leaf_hash(changed.value)))
     done = called("explain", did, folder)
     assert done.exit_code == 1
     assert [one for one in ("Seal: leaf", "cosigned") if one in done.stdout] == []
@@ -233,6 +230,27 @@ def test_a_tile_that_is_lost_then_the_page_is_told_without_the_seal_and_says_why
     done = called("explain", did, folder)
     assert (done.exit_code, UNTOLD in done.stdout, "tile/0/000" in done.stderr) == (4, True, True)
     assert [one for one in ("Seal: leaf", "not yet sealed") if one in done.stdout] == []
+
+
+@pytest.mark.parametrize("put", [lambda forged_: bytes(32), merkle.leaf_hash])
+def test_a_hash_of_the_log_that_was_changed_then_it_is_damage_and_no_manifest_is_sealed_or_waits_for_its_seal(
+    tmp_path: Path, put: Callable[[bytes], bytes]
+) -> None:
+    trail = Trail(seed=4, partitions=1).write(3)
+    first, step, last = trail.steps
+    did, folder = orjson.loads(step.records[0])["did"], trail.export(tmp_path / "out")
+    stolen = _signed(step, 4)
+    trail.put(folder, [first, stolen, last])
+    (tile,) = (folder / "log" / "tile" / "0").glob("*.p/*")
+    tile.write_bytes(tile.read_bytes().replace(merkle.leaf_hash(step.value), put(stolen.value)))
+    damage = "The tiles of the sealed log do not fit its checkpoint of 3 leaves."
+    done = called("explain", did, folder)
+    assert (done.exit_code, UNTOLD in done.stdout, damage in done.stderr) == (4, True, True)
+    assert [one for one in ("Seal: leaf", "not yet sealed") if one in done.stdout] == []
+    done = called("prove", did, folder, "--out", tmp_path / "proof")
+    assert isinstance(done.exception, IntegrityError)
+    assert damage in str(done.exception)
+    assert not (tmp_path / "proof").exists(), "so that `check` asks nobody to seal it"
 
 
 def test_leaves_of_the_log_that_are_lost_then_the_hashes_still_tell_the_seal(tmp_path: Path) -> None:

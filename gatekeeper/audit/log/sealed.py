@@ -22,7 +22,7 @@ class Sealed:
     note: str
     witnessed: bool
     indexes: Mapping[bytes, int]
-    """Leaf hash to leaf number, by the hash tiles alone. A proof reveals tiles that do not match the checkpoint."""
+    """Leaf hash to leaf number, by the hash tiles. They match the checkpoint; the leaves were not read."""
 
     @property
     def tree(self) -> Tree:
@@ -41,7 +41,7 @@ def sealed(
     """The log at the newest cosigned checkpoint, else at the newest checkpoint; None if empty.
 
     `logs`, `witnesses`: the public keys. `passed` is called with the error of each unusable witness file. Raises
-    IntegrityError (4) if the log cannot be read.
+    IntegrityError (4) if the log cannot be read, or its hashes do not match that checkpoint.
     """
     found = newest(files, logs)
     if found is None:
@@ -68,8 +68,10 @@ def checked(log: Sealed) -> Sealed:
 
 
 def _opened(files: ReadableFiles, checkpoint: Checkpoint, note: str, witnesses: Sequence[Vkey]) -> Sealed:
-    indexes = {hash_: n for n, hash_ in enumerate(_hashes(Tree(files, checkpoint.size)))}
-    return Sealed(files, checkpoint, note, _cosigned(checkpoint, witnesses), indexes)
+    hashes = [*_hashes(Tree(files, checkpoint.size))]
+    if root_of(hashes) != checkpoint.root:  # else a damaged hash would make its leaf look unsealed
+        raise IntegrityError("error.log_tree_differs", size=checkpoint.size)
+    return Sealed(files, checkpoint, note, _cosigned(checkpoint, witnesses), {one: n for n, one in enumerate(hashes)})
 
 
 def _hashes(tree: Tree) -> Iterator[bytes]:
