@@ -5,6 +5,17 @@ from __future__ import annotations
 import gc
 import inspect
 
+import click  # noqa: F401
+import faust.app.router
+import faust.assignor.leader_assignor
+import faust.events
+import faust.fixups.django
+import faust.tables.sets
+import faust.topics
+import faust.transport.utils
+import faust.web.drivers.aiohttp
+import faust.worker  # noqa: F401 - Faust imports all of these when an app is made, or begins to work
+
 import streams.worker.process  # noqa: F401 - with all that it imports
 from gatekeeper.audit.records.record import schema_hash
 from gatekeeper.policy.packs import load
