@@ -186,6 +186,16 @@ def test_a_stop_list_imported_with_another_key_then_the_cure_is_to_import_it_aga
     assert "to every worker" in sentence(lacks, "en")
 
 
+def test_match_tokens_under_another_key_than_a_stop_though_no_file_lacks_then_their_cure_is_named() -> None:
+    sent = invented.send(match=[{"token": invented.token("cp-3"), "score": 900}])
+    held = told(*LIVES, (stop("cp-2", 2), header(2)))
+    assert held.evaluate(SENT).decision.verdict == "clear"
+    (found,) = held.evaluate(parsed(Send.model_validate_json(json.dumps(sent)))).decision.reasons
+    assert found.says == {"case": "token_key", "what": "t1k2"}
+    assert "match tokens" in sentence(found, "en")
+    assert "照合用トークン（match）" in sentence(found, "ja")
+
+
 def test_a_list_imported_again_with_the_right_key_then_all_who_waited_for_that_are_judged_again() -> None:
     store, offsets = invented.store(), count()
     store.ours = BOTH.prints
