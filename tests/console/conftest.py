@@ -251,8 +251,8 @@ def launch() -> Iterator[Callable[..., Browser]]:
         if os.environ.get("CI"):
             pytest.fail("no chromium; run scripts/ensure-browser")
         pytest.skip("no chromium; run scripts/ensure-browser")
-    # there is no graphics card to look for or to imitate, nor need its part be a process of its own
-    plain = ["--disable-gpu", "--disable-gpu-compositing", "--disable-software-rasterizer", "--in-process-gpu"]
+    # there is no graphics card to look for or to imitate
+    plain = ["--disable-gpu", "--disable-gpu-compositing", "--disable-software-rasterizer"]
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         yield lambda *more: playwright.chromium.launch(executable_path=found, args=[*plain, *root, *more])
@@ -261,7 +261,7 @@ def launch() -> Iterator[Callable[..., Browser]]:
 @pytest.fixture(scope="session")
 def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
     """A browser that fetches no font, which is half of the work of a page; what a page looks like needs another."""
-    with launch("--disable-remote-fonts") as browser:
+    with launch("--disable-remote-fonts", "--in-process-gpu") as browser:
         yield browser
 
 
