@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.rules.system import unread
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import Language, text
 from gatekeeper.times import instant
@@ -46,8 +48,15 @@ def rendered(header: bytes | str) -> forms.Decision:
 
 
 def sentence(reason: Found, language: Language) -> str:
-    """One sentence with the reason and the next step, including the route, form, date or id."""
-    return _sentence(reason.code, tuple(sorted(reason.says.items())), language)
+    """The reason and the next step in words, including the route, form, date or id.
+
+    Facts that cannot be read may need several cures. Then each is told, as only the last of them frees the send.
+    """
+    cases: list[Mapping[str, str]] = [*unread(reason.facts)] if reason.code == "FACTS_UNAVAILABLE" else []
+    if reason.says not in cases[:1]:  # other reasons, and what former rules said of such facts
+        cases = [reason.says]
+    said = [_sentence(reason.code, tuple(sorted(says.items())), language) for says in cases]
+    return ("" if language == "ja" else " ").join(said)
 
 
 @lru_cache(maxsize=4096)

@@ -20,6 +20,8 @@ from gatekeeper.knowledge.token_keys import HEADER, named_by
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
+from gatekeeper.policy.reasons import Found
+from gatekeeper.texts import Language, text
 from schemas.codec import parsed
 from schemas.events import Delivery, Send
 from streams.worker.app import create_app
@@ -184,6 +186,36 @@ def test_a_stop_list_imported_with_another_key_then_the_cure_is_to_import_it_aga
     assert "every worker" not in sentence(found, "en")
     (lacks,) = told(*LIVES, (stop("cp-2", 2), header(2)), of=invented.TOKENS).evaluate(SENT).decision.reasons
     assert "to every worker" in sentence(lacks, "en")
+
+
+@pytest.mark.parametrize(
+    ("places", "cases"),
+    [
+        (["token_key/t1k2/*", "token_key/t1x/*"], {"token_key": "t1k2", "foreign_key": "t1x"}),
+        (["spoilt/facts", "token_key/t1x/*"], {"spoilt": "spoilt/facts", "foreign_key": "t1x"}),
+        (
+            ["suppressions/0/7/*", "token_key/t1k2/*", "token_key/t1x/*"],
+            {"batch": "suppressions/0/7", "token_key": "t1k2", "foreign_key": "t1x"},
+        ),
+        (
+            ["consents/1/3", "spoilt/facts", "token_key/t1k2/*"],
+            {"spoilt": "consents/1/3, spoilt/facts", "unreadable": "consents/1/3", "token_key": "t1k2"},
+        ),
+    ],
+)
+def test_faults_with_several_cures_then_the_sentence_names_each_for_the_last_alone_frees_the_send(
+    places: list[str], cases: dict[str, str]
+) -> None:
+    (found,) = golden_cases.decided({"sources": [{}], "consents": [{}], "unavailable": places}).reasons
+    between: dict[Language, str] = {"ja": "", "en": " "}
+    for language, gap in between.items():
+        each = (text(f"reason.FACTS_UNAVAILABLE_{case}", language, what=what) for case, what in cases.items())
+        assert sentence(found, language) == gap.join(each)
+
+
+def test_a_reason_that_former_rules_gave_another_case_then_its_sentence_is_that_of_the_record() -> None:
+    found = Found("FACTS_UNAVAILABLE", ("token_key/t1k2/*", "token_key/t1x/*"), {"case": "unreadable", "what": "x"})
+    assert sentence(found, "en") == text("reason.FACTS_UNAVAILABLE_unreadable", "en", what="x")
 
 
 def test_match_tokens_under_another_key_than_a_stop_though_no_file_lacks_then_their_cure_is_named() -> None:

@@ -41,7 +41,7 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     """
     found = []
     if case.facts.unreadable:
-        found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, _unread(case.facts.unreadable)))
+        found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, unread(case.facts.unreadable)[0]))
     elif case.facts.printed == "no_key":
         found.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
@@ -49,19 +49,26 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     return found
 
 
-def _unread(places: Sequence[str]) -> dict[str, str]:
-    """The case of FACTS_UNAVAILABLE, and the places that its cure mends; those with another cure are told afterwards.
+def unread(places: Sequence[str]) -> list[dict[str, str]]:
+    """The cases of FACTS_UNAVAILABLE that hide behind its facts, one a cure, with the places that it mends.
 
-    Records of the person come first, then batches, which are everybody's. Keys come last.
+    `places`: the facts of the reason. The first case is the reason's own. Records of the person come first, then
+    batches, which are everybody's. Keys come last. Without such places there is no case.
     """
     batch = f"/{WHOLE_BATCH}"
-    if records := [place for place in places if not place.startswith(TOKEN_KEY)]:
-        if all(place.endswith(batch) for place in records):
-            return {"case": "batch", "what": ", ".join(place.removesuffix(batch) for place in records)}
-        return {"case": "spoilt" if SPOILT_FACTS in records else "unreadable", "what": ", ".join(records)}
-    keys = [place.removeprefix(TOKEN_KEY).removesuffix(batch) for place in places]
-    lacking = [key for key in keys if not key.endswith(FOREIGN)]
-    return {"case": "token_key" if lacking else "foreign_key", "what": ", ".join(lacking or keys)}
+    records = [place for place in places if not place.startswith(TOKEN_KEY)]
+    legible = [place for place in records if place != SPOILT_FACTS]
+    keys = [place.removeprefix(TOKEN_KEY).removesuffix(batch) for place in places if place.startswith(TOKEN_KEY)]
+    foreign = [key for key in keys if key.endswith(FOREIGN)]
+    whole = all(place.endswith(batch) for place in legible)
+    found = {
+        "spoilt": records if SPOILT_FACTS in records else [],
+        "unreadable": [] if whole else legible,
+        "batch": [place.removesuffix(batch) for place in legible] if whole else [],
+        "token_key": [key for key in keys if key not in foreign],
+        "foreign_key": foreign,
+    }
+    return [{"case": case, "what": ", ".join(mended)} for case, mended in found.items() if mended]
 
 
 def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
