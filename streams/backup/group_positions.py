@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from kafka import TopicPartition
-from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, KafkaError, NotCoordinatorError
 from kafka.structs import OffsetAndMetadata
 
 from gatekeeper import interruption
@@ -16,6 +17,8 @@ from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS, logical_name
 from streams.client import cluster
+
+T = TypeVar("T")
 
 _MEMBERLESS = ("Empty", "Dead")
 """Kafka's words for the states of a group without members."""
@@ -36,8 +39,8 @@ def positions(settings: Settings) -> list[GroupPosition]:
     """Every position that the user may see, in order; raises UnavailableError (3) without a broker."""
     ours = {settings.topic(name) for name in TOPICS}
     with cluster.connected(settings) as admin:
-        groups = [one["group_id"] for one in admin.list_groups()]
-        found = admin.list_group_offsets(groups) if groups else {}
+        groups = [one["group_id"] for one in patiently(admin.list_groups)]
+        found = patiently(partial(admin.list_group_offsets, groups)) if groups else {}
     return sorted(
         GroupPosition(group, logical_name(tp.topic), tp.partition, said.offset, said.metadata or "")
         for group, offsets in found.items()
@@ -49,7 +52,7 @@ def positions(settings: Settings) -> list[GroupPosition]:
 def at_work(settings: Settings, groups: Collection[str]) -> list[str]:
     """Those of these groups that have a member, in order; raises UnavailableError (3) without a broker."""
     with cluster.connected(settings) as admin:
-        found = {one["group_id"] for one in admin.list_groups() if one["group_state"] not in _MEMBERLESS}
+        found = {one["group_id"] for one in patiently(admin.list_groups) if one["group_state"] not in _MEMBERLESS}
     return sorted(found.intersection(groups))
 
 
@@ -61,21 +64,29 @@ def commit(settings: Settings, wanted: Iterable[GroupPosition]) -> None:
         groups[one.group][tp] = OffsetAndMetadata(one.offset, one.note, -1)
     with cluster.connected(settings) as admin:
         for group, offsets in groups.items():
-            for error in _altered(admin, group, offsets).values():
+            for error in patiently(partial(admin.alter_group_offsets, group, offsets), _unready).values():
                 if error.errno:
                     raise UnavailableError("error.restore_group", group=group, detail=error.__name__)
 
 
-def _altered(admin: Any, group: str, offsets: dict[TopicPartition, OffsetAndMetadata]) -> dict[TopicPartition, Any]:
-    """Kafka's answers by partition; a new cluster has coordinators only a moment after the first question."""
+def patiently(ask: Callable[[], T], unready: Callable[[T], bool] = lambda answer: False) -> T:
+    """The answer of Kafka's coordinators; a new cluster has them only a moment after the first question.
+
+    `ask` is called again while it raises an error that soon passes, or `unready` is true of its answer. After
+    SPREAD_SECONDS the last error is raised, or the last answer is given.
+    """
     deadline = monotonic() + cluster.SPREAD_SECONDS
     while True:
+        last = monotonic() > deadline
         try:
-            answers: dict[TopicPartition, Any] = admin.alter_group_offsets(group, offsets)
+            answer = ask()
+            if last or not unready(answer):
+                return answer
         except _SOON:
-            if monotonic() > deadline:
+            if last:
                 raise
-        else:
-            if monotonic() > deadline or not any(issubclass(error, _SOON) for error in answers.values()):
-                return answers
         interruption.wait(cluster.LOOK_SECONDS)
+
+
+def _unready(answers: Mapping[TopicPartition, type[KafkaError]]) -> bool:
+    return any(issubclass(error, _SOON) for error in answers.values())

@@ -68,6 +68,7 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
 
     Raises IntegrityError (4) with file and place if something is damaged, missing or unsigned. Raises UsageError (2)
     for a backup of another system, or if settings or a key differ from it. A sealed log that is there is refused, too.
+    So are members at work in its groups, before a byte is read. Raises UnavailableError (3) without a broker.
     """
     found = opened(folder, Keys(settings.key_folder), group=settings.group)
     for name, ours, theirs in (
@@ -78,6 +79,7 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
             raise UsageError("error.backup_setting", name=name, found=ours, wanted=theirs)
     missing(found, Keys(settings.key_folder))
     _log_files(settings, found)
+    _demand_idle(settings, found)
     done = 0
     for log in found.logs:
         if log.file:
@@ -139,13 +141,18 @@ def open_gate(settings: Settings, folder: Path) -> Backup:
     return backup
 
 
+def _demand_idle(settings: Settings, backup: Backup) -> None:
+    """Refuses groups with members: their positions could not be set at the end, and they do not see the mark."""
+    groups = {settings.group, *(one.group for one in backup.positions)}
+    if busy := group_positions.at_work(settings, groups):
+        raise UsageError("error.restore_at_work", groups=", ".join(busy))
+
+
 def _prepare(settings: Settings, backup: Backup) -> None:
     numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
     absent = {each.topic for each in admin.verify(settings) if each.aspect == "missing"}
     _demand_empty(settings, {name: n for name, n in numbers.items() if settings.topic(name) not in absent})
-    groups = {settings.group, *(one.group for one in backup.positions)}
-    if busy := group_positions.at_work(settings, groups):  # these could not be set at the end, and do not see the mark
-        raise UsageError("error.restore_at_work", groups=", ".join(busy))
+    _demand_idle(settings, backup)  # again, as the check takes long
     admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS}, configs=BEGUN)
     _demand_empty(settings, numbers)
     topic_settings.alter(settings, TOPICS, BEGUN)  # of topics that were there, empty

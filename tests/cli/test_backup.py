@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaClient, TopicPartition
 from confluent_kafka import Consumer, Producer
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.errors import IncompleteError
+from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings
@@ -313,6 +313,8 @@ def test_logs_that_lost_their_beginning_then_they_begin_at_the_same_offsets_agai
     for group in (system.settings.group, reader):
         with member(system.settings, group):
             assert f"at work: {group}." in run("restore", "saved").says(2)
+            with pytest.raises(UsageError):
+                restore.check(system.settings, tmp_path / "saved", told=lambda *_: pytest.fail("a log was read first"))
     assert admin.verify(system.settings) == [], "nothing is marked"
     interrupted(run, monkeypatch)
     assert {name for (name, _), (_, records) in logs(system.settings).items() if records} == {"reference"}
