@@ -99,7 +99,7 @@ def test_given_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the
         worker.kill()
         os.truncate(data / "ledger" / "0" / "0" / "data.mdb", 2 * 4096)
         worker.start()
-        assert worker.wait() == -signal.SIGBUS
+        assert worker.wait() in (-signal.SIGBUS, -signal.SIGSEGV), "it follows pages that are not there"
         worker.start()
         world.put("sends", [("r1", send_to("r1", number, event_id=f"e-again-{number}")) for number in range(5)])
         until(lambda: len(world.audits()) == 10, "5 more decisions")
