@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from types import MappingProxyType
@@ -168,15 +168,7 @@ def topic_ids(settings: Settings, topics: Sequence[str]) -> dict[str, str]:
 
 
 def _topic_ids(admin: Any, settings: Settings, topics: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for row in admin.describe_topics([settings.topic(topic) for topic in topics]):
-        error = for_code(row["error_code"])
-        if error is UnknownTopicOrPartitionError:
-            continue
-        if row["error_code"]:
-            raise error(row["name"])
-        found[logical_name(row["name"])] = str(row["topic_id"])
-    return found
+    return {logical_name(row["name"]): str(row["topic_id"]) for row in _there(admin, settings, topics)}
 
 
 def _create(admin: Any, settings: Settings, partitions: Mapping[str, int], configs: Mapping[str, str]) -> Creation:
@@ -208,15 +200,21 @@ def _create(admin: Any, settings: Settings, partitions: Mapping[str, int], confi
 
 def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
     """The replicas of each partition, by topic name, for the registry's topics on the broker."""
-    found = {}
-    for row in admin.describe_topics([settings.topic(name) for name in TOPICS]):
+    return {
+        row["name"]: [partition["replica_nodes"] for partition in row["partitions"]]
+        for row in _there(admin, settings, TOPICS)
+    }
+
+
+def _there(admin: Any, settings: Settings, topics: Iterable[str]) -> Iterator[Any]:
+    """Kafka's descriptions of these topics (registry names), without those that are not there."""
+    for row in admin.describe_topics([settings.topic(topic) for topic in topics]):
         error = for_code(row["error_code"])
         if error is UnknownTopicOrPartitionError:
             continue
         if row["error_code"]:
             raise error(row["name"])
-        found[row["name"]] = [partition["replica_nodes"] for partition in row["partitions"]]
-    return found
+        yield row
 
 
 def _ready(admin: Any, names: list[str]) -> bool:
