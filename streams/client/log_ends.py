@@ -13,26 +13,21 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
-from aiokafka import AIOKafkaClient, TopicPartition
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka import TopicPartition
+from aiokafka.errors import TopicAuthorizationFailedError
 
-from streams.client.leaders import NOBODY, Answer, Cluster, Leader, Leaders, needed, newest
+from streams.client.brokers import RETRY_MS, Brokers, UnansweredError
+from streams.client.leaders import NOBODY, Answer, Leader, Leaders, needed, newest
 from streams.client.requests import Metadata, beliefs, believed, list_offsets
 
 log = structlog.get_logger(__name__)
 
-RETRY_MS = 20
-"""Milliseconds until the same question is asked again after too few answers."""
-REST_SECONDS = 0.3
-"""Seconds for which a broker that could not be asked is left alone; the others may suffice."""
 TELL_SECONDS = 1.0
 """Seconds between log lines about a question that stays open."""
 LATE_SECONDS = 0.1
 """Seconds for which only as many brokers are asked as suffice; then the others are asked, too."""
 SILENT_SECONDS = 1.0
 """Seconds after which a silent leader may have been deposed: the leader is looked up again."""
-AT_ONCE = 8
-"""Requests that may wait for one broker; a halted broker would collect them without end."""
 LATEST, EARLIEST = -1, -2
 Question = tuple[int, bool]
 """A question about a log: a time (milliseconds), LATEST or EARLIEST; and whether open transactions end it."""
@@ -51,35 +46,18 @@ class Ends:
     """
 
     def __init__(self, leaders: Leaders, topic: str, **reached: Any) -> None:
-        """`leaders`: learns the leaders found on the way. `reached`: the arguments of aiokafka's clients.
-
-        `topic`: the topic that aiokafka asks about when it looks for brokers; without one it asks about all topics. It
-        goes into a private name of aiokafka: tests/unit/test_private_names.py.
-        """
-        self._leaders, self._topic, self._reached = leaders, topic, reached
-        self._slots: dict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
-        self._rested: dict[int, float] = {}
-        """By broker, the time from which it may be asked again."""
+        """`leaders`: learns the leaders found on the way. `topic` and `reached`: as `Brokers` takes them."""
+        self._leaders, self._brokers = leaders, Brokers(leaders, topic, **reached)
         self._late = set[int]()
         """Brokers that did not answer in time when last asked."""
-        self._asking: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Connects; raises KafkaConnectionError where no bootstrap server answers."""
-        self._client = AIOKafkaClient(**self._reached, retry_backoff_ms=RETRY_MS)
-        self._client.cluster = self._cluster = Cluster(self._leaders)
-        self._clients: dict[int, AIOKafkaClient] = {}
-        """One for each broker: a client that connects to a hanging broker connects to no other meanwhile."""
-        await self._client.bootstrap()
-        self._client._topics.add(self._topic)  # `add_topic` would look for brokers once more, on one more connection
+        await self._brokers.start()
 
     async def stop(self) -> None:
         """Disconnects."""
-        asking = list(self._asking)
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
-        await asyncio.gather(*(client.close() for client in (self._client, *self._clients.values())))
+        await self._brokers.stop()
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The end of each log, uncommitted records included."""
@@ -171,7 +149,7 @@ class Ends:
                     return leaders
                 if not (done and late):
                     self._late.update(asked[task] for task in late)
-                    nodes |= self._brokers() | {node for one in found if one for node in one.replicas}
+                    nodes |= self._brokers.everybody() | {node for one in found if one for node in one.replicas}
                 if failed >= nodes - answers.keys():
                     behind = [f"{tp.topic}/{tp.partition}" for tp, one in zip(tps, found, strict=True) if not one]
                     raise UnsureError(f"too few replicas answer: {', '.join(behind[:1])}")
@@ -184,18 +162,18 @@ class Ends:
         chosen = set[int]()
         for leader in known:
             if leader is None:
-                return self._brokers()
+                return self._brokers.everybody()
             order = sorted(leader.replicas, key=lambda node: (node not in chosen, node in self._late, node))
             chosen.update(order[: leader.asked])
         return chosen
 
     async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Asks so many brokers that at least one of them knows any partition that took a record before."""
-        brokers, answers = set(self._brokers()), list[Any]()
-        asked = [asyncio.create_task(self._ask(node, *beliefs(tuple(topics)))) for node in brokers]
+        brokers, answers = set(self._brokers.everybody()), list[Any]()
+        asked = [asyncio.create_task(self._brokers.ask(node, *beliefs(tuple(topics)))) for node in brokers]
         try:
             for task in asyncio.as_completed(asked):
-                with contextlib.suppress(UnsureError):
+                with contextlib.suppress(UnansweredError):
                     answers.append(await task)
                 if not answers:
                     continue
@@ -212,14 +190,14 @@ class Ends:
         raise UnsureError("too few brokers answer")
 
     async def _listed(self, topic: str) -> list[TopicPartition]:
-        for node in self._brokers():
-            with contextlib.suppress(UnsureError):
-                (metadata,) = await self._ask(node, Metadata((topic,)))
+        for node in self._brokers.everybody():
+            with contextlib.suppress(UnansweredError):
+                (metadata,) = await self._brokers.ask(node, Metadata((topic,)))
                 return sorted(metadata.leaders)
         raise UnsureError("no broker answers")
 
     async def _believes(self, node: int, topics: tuple[str, ...]) -> Answer:
-        metadata, configs = await self._ask(node, *beliefs(topics))
+        metadata, configs = await self._brokers.ask(node, *beliefs(topics))
         _refuse_forbidden([(metadata, configs)])
         self._leaders.meet(metadata.addresses)
         return believed(metadata, configs)
@@ -237,11 +215,12 @@ class Ends:
         for tp, leader in leaders.items():
             epochs[leader.node][tp] = leader.epoch
         questions = [
-            self._ask(node, list_offsets(tuple(of.items()), at, committed=committed)) for node, of in epochs.items()
+            self._brokers.ask(node, list_offsets(tuple(of.items()), at, committed=committed))
+            for node, of in epochs.items()
         ]
         found = {}
         for answer in await asyncio.gather(*questions, return_exceptions=True):
-            if isinstance(answer, UnsureError):
+            if isinstance(answer, UnansweredError):
                 continue
             if isinstance(answer, BaseException):
                 raise answer
@@ -252,49 +231,11 @@ class Ends:
                     found[tp] = offset
         return found
 
-    async def _ask(self, node: int, *requests: Any) -> Any:
-        """A broker's answers; raises UnsureError without them.
-
-        A caller that stops waiting cancels nothing: the requests keep their place until they are answered, or time out.
-        """
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._rested.get(node, 0.0) - loop.time()))
-        await self._slots[node].acquire()
-        client = self._to(node)
-        asking = asyncio.gather(*(client.send(node, request) for request in requests))
-        self._asking.add(asking)
-        asking.add_done_callback(lambda _: self._asked(node, asking))
-        try:
-            answers = await asyncio.shield(asking)
-        except (KafkaError, OSError, LookupError) as error:  # aiokafka looks up a connection that it closed meanwhile
-            self._rested[node] = loop.time() + REST_SECONDS
-            self._client.force_metadata_update()  # the broker may have come back elsewhere
-            raise UnsureError(type(error).__name__) from None
-        broker = self._cluster.broker_metadata(node)
-        if broker is not None:
-            self._leaders.heard(node, f"{broker.host}:{broker.port}", loop.time())
-        return answers
-
-    def _to(self, node: int) -> AIOKafkaClient:
-        if node not in self._clients:
-            self._clients[node] = AIOKafkaClient(**self._reached)
-            self._clients[node].cluster = self._cluster
-        return self._clients[node]
-
-    def _asked(self, node: int, asking: asyncio.Future[Any]) -> None:
-        self._asking.discard(asking)
-        self._slots[node].release()
-        if not asking.cancelled():
-            asking.exception()  # nobody may await it any more, and asyncio would complain
-
-    def _brokers(self) -> set[int]:
-        return self._cluster.everybody()
-
 
 def _answer(task: asyncio.Task[Answer]) -> Answer | None:
     try:
         return task.result()
-    except UnsureError:
+    except UnansweredError:
         return None
 
 

@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaClient, AIOKafkaConsumer, AIOKafkaProducer
 
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
+from streams.client.brokers import RETRY_MS
 from streams.client.connection import reached
 from streams.client.leaders import Cluster, Leaders
-from streams.client.log_ends import RETRY_MS, Ends
+from streams.client.log_ends import Ends
 from streams.client.producer import Producer
 
 FETCH_BYTES = 1 << 20

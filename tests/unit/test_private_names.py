@@ -134,7 +134,7 @@ def test_given_aiokafka_then_a_reader_goes_to_the_leader_that_our_cluster_names(
 
 def test_given_aiokafka_then_it_asks_about_the_topics_that_a_client_was_given_without_a_call():
     assert "topics = self._topics" in inspect.getsource(AIOKafkaClient._md_synchronizer), (
-        "aiokafka keeps a client's topics elsewhere: streams/client/log_ends.py puts one there, or it asks about all."
+        "aiokafka keeps a client's topics elsewhere: streams/client/brokers.py puts one there, or it asks about all."
     )
 
 
