@@ -30,6 +30,15 @@ HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
 
 
 @pytest.fixture
+def world(kafka: Broker, prefix: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world of its own, which the commands of the test use; its `partitions` are the parameter."""
+    world = World(kafka.bootstrap, prefix, partitions=request.param).create()
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    return world
+
+
+@pytest.fixture
 def refused(system, a_send):
     """Lets partition 1 of the system be refused: two sends are decided, two expired, three wait."""
     settings = system.settings
@@ -120,13 +129,11 @@ def test_what_cannot_be_resumed_then_nothing_is_written_and_the_sentence_says_wh
     assert system.records("acts") == []
 
 
+@pytest.mark.parametrize("world", [4], indirect=True)
 def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_person_lets_each_go_on(
-    run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sends that expired while no worker ran, a ledger without its last transactions, and a head that is none."""
-    world = World(kafka.bootstrap, prefix, partitions=4).create()
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
     people = {number: [] for number in range(4)}
     for name in (f"p{number}" for number in range(80)):
@@ -201,12 +208,10 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
     assert (said["partition"], said["first"], said["to"], said["by"]) == (1, head, head + 7, "hanako")
 
 
+@pytest.mark.parametrize("world", [1], indirect=True)
 def test_stops_whose_topic_was_made_again_then_nobody_is_decided_until_a_person_says_that_they_are_back(
-    run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run, world: World, tmp_path: Path
 ) -> None:
-    world = World(kafka.bootstrap, prefix, partitions=1).create()
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
     stop = {"v": 1, "kind": "objection", "suppression_id": "stop", "received_at": "2026-01-01", "recipient_id": "anna"}
     world.people(["anna"])
     world.put("suppressions", [("anna", stop)])
