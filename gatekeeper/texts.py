@@ -79,6 +79,15 @@ def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
     return catalogue()[key][lang].format(**said)
 
 
+def placed(key: str, place: str) -> str:
+    """The key of a sentence in its own wording for a place, such as `page`; else the key itself.
+
+    The wording of `act.remedy_F` for `page` is `page.act_remedy_F`.
+    """
+    here = f"{place}.{key.replace('.', '_')}"
+    return here if here in catalogue() else key
+
+
 def _cause(error: OSError, lang: Language) -> str:
     """The cause of a system error, never its subject: the surrounding sentence names that if it may."""
     number = error.errno or 0

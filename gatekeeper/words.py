@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from gatekeeper import times
-from gatekeeper.texts import Language, catalogue, text
+from gatekeeper.texts import Language, catalogue, placed, text
 
 _RAW = re.compile(
     r"<(code|pre|samp|script|style|textarea|option|title)\b.*?</\1>|<[^>]*>|(?<!\w)`([^`<]+)`(?![A-Za-z0-9])", re.DOTALL
@@ -78,8 +78,8 @@ class Words:
         }
 
     def t(self, key: str, /, **values: Any) -> str:
-        """A sentence of the catalogue."""
-        return text(key if "." in key else f"{self._subject}.{key}", self._lang, **values)
+        """A sentence of the catalogue, in its wording for this place if the catalogue has one."""
+        return text(placed(key, self._subject) if "." in key else f"{self._subject}.{key}", self._lang, **values)
 
     def word(self, key: str) -> str:
         """A word of the domain; the key's own last part if the catalogue has no word."""
@@ -121,6 +121,5 @@ class Words:
         `names`: registered names by kind/id; a purpose stands in the sentence by its name.
         """
         if hasattr(reason, "key"):
-            here = f"{self._subject}.{reason.key.replace('.', '_')}"
-            return text(here if here in catalogue() else reason.key, self._lang, **getattr(reason, "values", {}))
+            return self.t(reason.key, **getattr(reason, "values", {}))
         return with_names(str(getattr(reason, self._lang)), names or {})

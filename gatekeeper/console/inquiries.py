@@ -103,6 +103,7 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
             names=names,
             citations=citations,
             signers=known.signers,
+            place="page",
         )
         chapters = explained.chapters()
         place = grounds([one.record for one in piece])

@@ -193,8 +193,8 @@ def unread(db: sqlite3.Connection) -> int:
 
 
 def decision(db: sqlite3.Connection, id_: str) -> Decision:
-    """The decision about an item that exists, with its sentences."""
-    return rendered(db.execute("SELECT coded FROM item WHERE id = ?", (id_,)).fetchone()[0])
+    """The decision about an item that exists, with its sentences as a page words them."""
+    return rendered(db.execute("SELECT coded FROM item WHERE id = ?", (id_,)).fetchone()[0], "page")
 
 
 def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:

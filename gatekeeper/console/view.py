@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from gatekeeper.console.manual import help_of
 from gatekeeper.console.state import console
 from gatekeeper.review.actions import sentence
-from gatekeeper.texts import Language, catalogue, text
+from gatekeeper.texts import Language
 from gatekeeper.words import Words, with_code
 
 ROOM = Path(__file__).parent
@@ -71,5 +71,4 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
 
 def told(outcome: str | None, code: str | None, lang: Language) -> str:
     """The outcome of an act in one sentence, with the page's own wording where the general one names a command."""
-    key = f"page.told_{'_'.join(filter(None, (outcome, code)))}"
-    return text(key, lang) if key in catalogue() else sentence(outcome, code, lang)
+    return sentence(outcome, code, lang, "page")

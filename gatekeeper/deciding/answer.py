@@ -9,7 +9,7 @@ from typing import Any
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.rules.system import unread
 from gatekeeper.policy.reasons import CATALOGUE, Found
-from gatekeeper.texts import Language, text
+from gatekeeper.texts import Language, placed, text
 from gatekeeper.times import instant
 from schemas import decision as forms
 
@@ -36,31 +36,33 @@ def coded(decision: Decision, channel: str, did: str) -> dict[str, Any]:
     return {"v": 2, **_fields(decision, reasons), "id": did}
 
 
-def rendered(header: bytes | str) -> forms.Decision:
+def rendered(header: bytes | str, place: str = "") -> forms.Decision:
     """The decision in a header `gate-decision`, with severity, remedies and sentences in both languages.
 
     They are those of this release. A reason unknown to it has no remedy, and its sentence says so.
+    `place`: where they are read, as `texts.placed` takes it.
     Raises ValueError if the header holds no decision of this form.
     """
     found = forms.CodedDecision.model_validate_json(header)
-    told = [_told(Found(one.code, one.facts, one.says), one.clause) for one in found.reasons]
+    told = [_told(Found(one.code, one.facts, one.says), one.clause, place) for one in found.reasons]
     return forms.Decision(**{**dict(found), "v": 1, "reasons": tuple(forms.Reason(**one) for one in told)})
 
 
-def sentence(reason: Found, language: Language) -> str:
+def sentence(reason: Found, language: Language, place: str = "") -> str:
     """The reason and the next step in words, including the route, form, date or id.
 
     Facts that cannot be read may need several cures. Then each is told, as only the last of them frees the send.
+    `place`: where it is read, as `texts.placed` takes it.
     """
     cases: list[Mapping[str, str]] = [*unread(reason.facts)] if reason.code == "FACTS_UNAVAILABLE" else []
     if reason.says not in cases[:1]:  # other reasons, and what former rules said of such facts
         cases = [reason.says]
-    said = [_sentence(reason.code, tuple(sorted(says.items())), language) for says in cases]
+    said = [_sentence(reason.code, tuple(sorted(says.items())), language, place) for says in cases]
     return ("" if language == "ja" else " ").join(said)
 
 
 @lru_cache(maxsize=4096)
-def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language) -> str:
+def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language, place: str) -> str:
     values = dict(says)
     case = values.pop("case", None)
     for name in ("method", "channel"):
@@ -69,7 +71,7 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language) 
     if "channels" in values:
         named = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
         values["channels"] = ("・" if language == "ja" else ", ").join(named)
-    return text(f"reason.{code}_{case}" if case else f"reason.{code}", language, **values)
+    return text(placed(f"reason.{code}_{case}" if case else f"reason.{code}", place), language, **values)
 
 
 def _fields(decision: Decision, reasons: list[dict[str, Any]]) -> dict[str, Any]:
@@ -85,10 +87,10 @@ def _fields(decision: Decision, reasons: list[dict[str, Any]]) -> dict[str, Any]
     }
 
 
-def _told(reason: Found, clause: str) -> dict[str, Any]:
+def _told(reason: Found, clause: str, place: str = "") -> dict[str, Any]:
     kind = CATALOGUE.get(reason.code)
     try:
-        said: dict[str, str] = {lang: sentence(reason, lang) for lang in LANGUAGES}
+        said: dict[str, str] = {lang: sentence(reason, lang, place) for lang in LANGUAGES}
     except KeyError:  # of a newer release
         kind = None
         said = {lang: text("explanation.reason_newer", lang, code=reason.code) for lang in LANGUAGES}

@@ -16,7 +16,7 @@ from gatekeeper.engine.asks import PENDING
 from gatekeeper.engine.item import FROM, WAITING, State
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.review_item import Item
-from gatekeeper.texts import Language, catalogue, text
+from gatekeeper.texts import Language, catalogue, placed, text
 from schemas.decision import Reason
 from schemas.events import ItemAct, Release
 
@@ -151,11 +151,11 @@ def states(kind: str) -> Collection[State]:
     return possible if kind == "undo" else possible & frozenset(WAITING)
 
 
-def sentence(outcome: str | None, code: str | None, lang: Language | None = None) -> str:
-    """The result of an act in one sentence, with the next step."""
+def sentence(outcome: str | None, code: str | None, lang: Language | None = None, place: str = "") -> str:
+    """The result of an act in one sentence, with the next step. `place`: as `texts.placed` takes it."""
     if outcome is None:
         return text("act.unanswered", lang)
     # the first part of a code such as notice_lacks.name selects the sentence
     kind, _, detail = (code or "").partition(".")
     key = f"act.{outcome}_{kind}" if f"act.{outcome}_{kind}" in catalogue() else f"act.{outcome}"
-    return text(key, lang, code=code, detail=detail)
+    return text(placed(key, place), lang, code=code, detail=detail)

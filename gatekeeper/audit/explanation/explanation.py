@@ -68,8 +68,8 @@ def _decides(told: PlacedRecord) -> bool:
 class Explanation:
     """Explanation of one piece in a language (None: the reader's). `local` writes an instant in local time.
 
-    `seal`: of the log, None if nothing is sealed. `names`, `citations`: as `Wording` takes them. `signers`: of the
-    reference data, None if not known.
+    `seal`: of the log, None if nothing is sealed. `names`, `citations`, `place`: as `Wording` takes them. `signers`: of
+    the reference data, None if not known.
     """
 
     def __init__(
@@ -82,10 +82,11 @@ class Explanation:
         names: Mapping[str, str] | None = None,
         citations: Citations | None = None,
         signers: ReferenceSigners | None = None,
+        place: str = "",
     ):
         self.piece, self._seal, self._local = piece, seal, local
         self._signers = signers
-        self._tell = Wording(lang or language(), names, citations)
+        self._tell = Wording(lang or language(), names, citations, place)
 
     def page(self) -> str:
         """The page as text."""

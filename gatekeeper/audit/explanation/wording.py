@@ -23,15 +23,18 @@ _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "noti
 _CERTAIN = 1000
 
 
-def told_reason(reason: Mapping[str, Any], record: Mapping[str, Any], citations: Citations) -> dict[str, Any]:
+def told_reason(
+    reason: Mapping[str, Any], record: Mapping[str, Any], citations: Citations, place: str = ""
+) -> dict[str, Any]:
     """A reason of an audit record for programs: code, clause, its facts, and its sentence in both languages.
 
     For a reason unknown to this release, the record is quoted, with possible personal data left out.
+    `place`: where it is read, as `texts.placed` takes it.
     """
     code, rules = reason["code"], record["engine"]["rules"]
     found = Found(code, tuple(reason["facts"]), reason["says"])
     try:
-        said = {lang: sentence(found, lang) for lang in ("ja", "en")}
+        said = {lang: sentence(found, lang, place) for lang in ("ja", "en")}
     except KeyError:  # no such sentence, or the record lacks a value for it
         quoted = orjson.loads(masking.told(reason["says"]))
         says = ", ".join(f"{name} {value}" for name, value in sorted(quoted.items()) if name != masking.MASK)
@@ -55,14 +58,19 @@ class FactLine(NamedTuple):
 class Wording:
     """Wording in one language. `names`: the names of reference records by kind/id, and of purposes.
 
-    `citations`: the clauses behind reasons; None = those of the shipped policies.
+    `citations`: the clauses behind reasons; None = those of the shipped policies. `place`: as `told_reason` takes it.
     A purpose has its registered name, purpose/code, else the words of a controller's notice, purpose/controller/code.
     """
 
     def __init__(
-        self, lang: Language, names: Mapping[str, str] | None = None, citations: Citations | None = None
+        self,
+        lang: Language,
+        names: Mapping[str, str] | None = None,
+        citations: Citations | None = None,
+        place: str = "",
     ) -> None:
         self.lang = lang
+        self._place = place
         self._names = names or {}
         self._citations = citations or Citations()
 
@@ -99,7 +107,7 @@ class Wording:
 
     def reason(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
         """A reason of an audit record for programs, as `told_reason` gives it."""
-        return told_reason(reason, record, self._citations)
+        return told_reason(reason, record, self._citations, self._place)
 
     def because(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> FactLine:
         """A reason of an audit record in words, with its clause; then its code and its facts' ids."""

@@ -18,7 +18,7 @@ from gatekeeper.console.view import language, page
 from gatekeeper.deciding.release import releasable
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, ReasonKind
-from gatekeeper.texts import Language, catalogue
+from gatekeeper.texts import Language, catalogue, placed
 
 router = APIRouter()
 Clause = Annotated[str, Query(max_length=40)]
@@ -57,9 +57,9 @@ def _sentences(code: str, lang: Language) -> Iterator[str]:
     """Yields a reason's sentences, one for each way in which the reason arises, with blanks for a send's own values."""
     prefix = f"reason.{code}"
     others = {other for other in CATALOGUE if other.startswith(f"{code}_")}
-    for key, sentences in catalogue().items():
+    for key in catalogue():
         if key == prefix or (key.startswith(f"{prefix}_") and not _of_another(key, others)):
-            yield _BLANK.sub("…", sentences[lang])
+            yield _BLANK.sub("…", catalogue()[placed(key, "page")][lang])
 
 
 def _of_another(key: str, others: set[str]) -> bool:
