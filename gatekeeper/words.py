@@ -36,6 +36,23 @@ def law(clause: str, lang: Language) -> str:
     return clause
 
 
+def meaning(code: str, lang: Language, minor_age: int | str | None = None) -> str:
+    """The condition for a reason, in a few words; '' for a reason that the catalogue no longer has.
+
+    `minor_age`: of the policy that decided, for a meaning that names it; None if it is not known.
+    """
+    of_age = f"meaning.{code}_age"
+    if minor_age is not None and of_age in catalogue():
+        return text(of_age, lang, age=minor_age)
+    return text(f"meaning.{code}", lang) if f"meaning.{code}" in catalogue() else ""
+
+
+def headline(code: str, lang: Language, minor_age: int | str | None = None) -> str:
+    """The same meaning as it begins a line, with a capital; the code if there is none."""
+    meant = meaning(code, lang, minor_age)
+    return meant[:1].upper() + meant[1:] or code
+
+
 def with_names(sentence: str, names: Mapping[str, str]) -> str:
     """A reason's sentence with each purpose by its name. `names`: registered names by kind/id, as purpose/code."""
     return _PURPOSE.sub(lambda code: names.get(f"purpose/{code[0]}", code[0]), sentence)
@@ -74,6 +91,7 @@ class Words:
             "span": self.span,
             "said": self.said,
             "meaning": self.meaning,
+            "headline": self.headline,
             "law": self.law,
         }
 
@@ -86,11 +104,12 @@ class Words:
         return text(f"word.{key}", self._lang) if f"word.{key}" in catalogue() else key.partition(".")[2]
 
     def meaning(self, code: str) -> str:
-        """The condition for a reason, in a few words; '' for a reason that the catalogue no longer has."""
-        of_age = f"page.meaning_{code}"
-        if self._minor_age is not None and of_age in catalogue():
-            return text(of_age, self._lang, age=self._minor_age)
-        return text(f"meaning.{code}", self._lang) if f"meaning.{code}" in catalogue() else ""
+        """The condition for a reason, as the function of that name tells it."""
+        return meaning(code, self._lang, self._minor_age)
+
+    def headline(self, code: str) -> str:
+        """The condition for a reason where it begins a line."""
+        return headline(code, self._lang, self._minor_age)
 
     def law(self, clause: str | None) -> str:
         """A clause with its law named; '' for none."""

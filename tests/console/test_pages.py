@@ -96,7 +96,7 @@ def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(si
         page = unescape(site.client("auditor").get("/reasons", params={"lang": lang}).text)
         for code in CATALOGUE:
             assert f'id="{code}"' in page
-            assert Words(lang, "Asia/Tokyo", minor_age=load("jp-pmark").home[0].minor_age).meaning(code) in page
+            assert Words(lang, "Asia/Tokyo", minor_age=load("jp-pmark").home[0].minor_age).headline(code) in page
             assert law(cites(code), lang) in page
             assert f'href="/manual/reasons#{code}"' in page
         assert "{" not in page.partition("<main")[2].partition("</main")[0]

@@ -22,7 +22,7 @@ from gatekeeper.console.tasks import Task
 from gatekeeper.console.users import Users
 from gatekeeper.review.actions import ActResult
 from gatekeeper.review.filter import parse
-from gatekeeper.texts import text
+from gatekeeper.words import headline
 from tests.support import staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
@@ -165,7 +165,7 @@ def test_a_run_then_only_its_items_that_are_theirs(house: OfflineConsole, ids: d
     page = asked(house.client("spring"), "GET", "/runs/{name}", name="r9").text
     assert (ids[MINE] in page, ids[OTHER] in page, ids[SAME_COMPANY] in page) == (True, False, False)
     shown = re.sub('"[^"]*"', "", page)
-    assert (ids[MINE] in shown, text("meaning.AGE_UNCERTAIN", "en") in shown, MINE in shown) == (False, True, True)
+    assert (ids[MINE] in shown, headline("AGE_UNCERTAIN", "en") in shown, MINE in shown) == (False, True, True)
     assert tried(house.client("spring"), "GET", "/runs/{name}", name="run2") == 404
     assert tried(house.client("viewer"), "GET", "/runs/{name}", name="run2") == 200
 

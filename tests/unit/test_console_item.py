@@ -14,6 +14,7 @@ import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
+from gatekeeper.texts import text
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
@@ -89,6 +90,15 @@ def test_a_name_of_another_file_then_there_is_no_such_picture(house: House, name
 
 def test_nobody_signed_in_then_no_picture(house: House) -> None:
     assert house.console.anonymous().get(f"/forms/{HASH}").status_code == 303
+
+
+def test_a_reason_where_a_line_begins_then_it_has_a_capital(house: House) -> None:
+    meant = text("meaning.AGE_UNCERTAIN", "en")
+    assert meant[0].islower(), "within a sentence it has none"
+    for path in ("/", "/items", f"/items/{house.items()[0]}", "/reasons", "/campaigns/K-0"):
+        found = house.page(path)
+        assert f">{meant[0].upper()}{meant[1:]}" in found, path
+        assert f">{meant}</a>" not in found, path
 
 
 def test_an_item_of_a_list_then_the_one_before_and_the_one_after_are_a_click_away(house: House) -> None:

@@ -17,7 +17,7 @@ from gatekeeper.console.signings import MAX_OF_ONE, SECONDS, SaidBefore, Signing
 from gatekeeper.console.users import Users
 from gatekeeper.errors import UsageError
 from gatekeeper.staff.signed_acts import Signer, readmits, weigh
-from gatekeeper.texts import text
+from gatekeeper.words import headline
 from schemas.codec import encode, parsed
 from schemas.events import Act, Suppression
 from schemas.record import Headers, Record
@@ -91,7 +91,7 @@ def test_a_release_that_takes_two_then_the_page_says_what_is_signed_and_writes_n
     place = released(console, client)
     assert re.fullmatch(r"/sign/[0-9a-f]{32}", place)
     page = client.get(place).text
-    meant = text("meaning.SOURCE_CONFLICT", "en")
+    meant = headline("SOURCE_CONFLICT", "en")
     for words in ("Release: 1 items", "hanako", "申込書を確認", "form-1", f">{meant}</a>", item(console)[:8]):
         assert words in page
     assert item(console) not in re.sub('"[^"]*"', "", page), "the id is an address alone"

@@ -210,6 +210,22 @@ def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
     assert wanted - catalogue().keys() == set()
 
 
+@pytest.mark.parametrize(
+    ("age", "heads"),
+    [
+        ("15", ("Younger than 15, and no guardian agreed", "15歳未満・")),
+        ("\x1b[31m", ("Younger than the policy's age, and no guardian agreed", "基準年齢未満・")),
+    ],
+)
+def test_a_minor_then_the_page_says_the_age_by_which_it_was_decided(age: str, heads: tuple[str, str]) -> None:
+    desk = Desk()
+    desk.send()
+    told = PlacedRecord(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3)
+    told.record["reasons"] = [{"code": "MINOR_NO_GUARDIAN", "facts": ["S-1"], "says": {"age": age}}]
+    found = page([told], "en"), page([told], "ja")
+    assert [head in said for head, said in zip(heads, found, strict=True)] == [True, True]
+
+
 @pytest.mark.parametrize("rules", [1, RULES + 1])
 def test_reason_that_this_release_does_not_know_then_the_page_quotes_the_record(rules: int) -> None:
     desk = Desk()

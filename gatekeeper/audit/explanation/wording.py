@@ -17,7 +17,7 @@ from gatekeeper.policy.reasons import Found
 from gatekeeper.review.signer_words import signer_words
 from gatekeeper.texts import Language, catalogue
 from gatekeeper.texts import text as worded
-from gatekeeper.words import law, with_names
+from gatekeeper.words import headline, law, with_names
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000
@@ -112,10 +112,10 @@ class Wording:
     def because(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> FactLine:
         """A reason of an audit record in words, with its clause; then its code and its facts' ids."""
         told = self.reason(reason, record)
-        head, refs, key = told["code"], told["facts"], f"meaning.{told['code']}"
-        if key in catalogue():
-            meant, refs = worded(key, self.lang).partition(";")[0], [head, *refs]
-            head = meant[:1].upper() + meant[1:]
+        code, refs, age = told["code"], told["facts"], str(reason["says"].get("age"))
+        head = headline(code, self.lang, age if age.isdecimal() else None).partition(";")[0]
+        if head != code:
+            refs = [code, *refs]
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
         said = with_names(told[self.lang], self._purposes((record["send"] or {}).get("controller_id")))
         return FactLine("because", None, self.say("reason", head=head, said=f"{said}{clause}"), ", ".join(refs))
