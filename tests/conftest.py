@@ -19,8 +19,9 @@ from streams.kafka import jars, node
 from streams.kafka.broker import Broker
 from tests.support.shared_kafka import Shared, shared
 
-# A change is judged by the same examples everywhere; look for new ones with  --hypothesis-profile=default
-settings.register_profile("same", derandomize=True, deadline=None)
+# A change is judged by the same few examples everywhere; look for new ones with  --hypothesis-profile=many
+settings.register_profile("same", max_examples=75, derandomize=True, deadline=None)
+settings.register_profile("many", max_examples=1_000, deadline=None)
 settings.load_profile("same")
 
 # A port is looked for first and used later, so processes that run side by side look in different places.

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import Send
@@ -15,8 +15,6 @@ from tests.support import invented, people
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 from tests.support.invented import decide
 from tests.support.watched import REVIEWER_ACTS
-
-FEW = settings(max_examples=150, deadline=None)
 
 
 def steps() -> st.SearchStrategy[Any]:
@@ -55,7 +53,6 @@ def reviewable() -> st.SearchStrategy[tuple[list[invented.Event], dict[str, Any]
     return st.tuples(known, st.just(invented.send())) | st.tuples(people.people(), people.sends())
 
 
-@FEW
 @given(reviewable(), steps())
 def test_any_acts_then_nothing_goes_out_in_the_persons_place_and_no_item_or_key_twice(case: Any, done: Any) -> None:
     facts, send = case

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.audit.records.releases import RULES
@@ -35,7 +35,6 @@ CLEAR = [invented.source(), invented.consent(event_time="2023-01-01")]
 """A person to whom an ordinary send is clear."""
 JUDGE = Judge(POLICY, 8, tokens=invented.TOKENS, judge_misplaced=True)
 SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
-FEW = settings(max_examples=150, deadline=None)
 
 
 def read(send: dict[str, Any]) -> Send:
@@ -57,7 +56,6 @@ def judged(facts: list[invented.Event], send: dict[str, Any]) -> tuple[Judged, F
     return JUDGE.judge(record, store, invented.T), store
 
 
-@FEW
 @given(people.people(), people.sends(), st.randoms(use_true_random=False))
 def test_events_in_any_order_and_number_then_the_same_record(facts: Any, send: Any, rng: Any) -> None:
     first, _ = judged(facts, send)
@@ -67,7 +65,6 @@ def test_events_in_any_order_and_number_then_the_same_record(facts: Any, send: A
     assert first.audit == second.audit
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_birth_dates_on_file_then_no_record_holds_one_and_replay_finds_the_same(facts: Any, send: Any) -> None:
     found, _ = judged(facts, send)
@@ -82,7 +79,6 @@ def test_birth_dates_on_file_then_no_record_holds_one_and_replay_finds_the_same(
     assert decide(one, after, reference, POLICY, invented.T) == decide(one, before, reference, POLICY, invented.T)
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_a_person_apart_from_any_send_then_the_facts_that_every_send_meets(facts: Any, send: Any) -> None:
     store = invented.store(*facts)
@@ -96,14 +92,12 @@ def test_a_person_apart_from_any_send_then_the_facts_that_every_send_meets(facts
     assert set(alone["unreadable"]) <= set(met["unreadable"])
 
 
-@FEW
 @given(people.people(), people.sends(), people.nos())
 def test_no_added_then_nothing_becomes_clear(facts: Any, send: Any, no: Any) -> None:
     if decided(facts, send).verdict != "clear":
         assert decided([*facts, no], send).verdict != "clear"
 
 
-@FEW
 @given(people.people(), st.sampled_from(people.BESIDE))
 def test_text_beside_one_address_then_nothing_is_cleared_without_a_release(facts: Any, beside: Any) -> None:
     home = {"id": "cp-1", "written": people.HOME}
@@ -112,7 +106,6 @@ def test_text_beside_one_address_then_nothing_is_cleared_without_a_release(facts
     assert decided(unreleased, invented.send(delivery=beside)).verdict != "clear"
 
 
-@FEW
 @given(people.people(), people.sends(), st.lists(people.releases(), min_size=1, max_size=4))
 def test_hard_reason_then_no_release_makes_it_clear(facts: Any, send: Any, acts: Any) -> None:
     before = [event for event in facts if event[0] != "acts"]
@@ -120,7 +113,6 @@ def test_hard_reason_then_no_release_makes_it_clear(facts: Any, send: Any, acts:
         assert decided([*before, *acts], send).verdict != "clear"
 
 
-@FEW
 @given(people.people(), people.sends().filter(lambda send: send["message_class"] != "safety_legal"))
 def test_erased_just_now_then_no_mail_but_what_is_owed(facts: Any, send: Any) -> None:
     erased = invented.suppression(kind="erasure", suppression_id="ERASED", received_at="2026-11-24T09:59:00+09:00")
@@ -128,7 +120,6 @@ def test_erased_just_now_then_no_mail_but_what_is_owed(facts: Any, send: Any) ->
     assert decided([*known, erased], send).verdict != "clear"
 
 
-@FEW
 @given(
     people.people(),
     st.sampled_from(("deceased", "erasure", "objection", "cessation", "refusal_returned")),
@@ -144,7 +135,6 @@ def test_mail_that_is_owed_then_nothing_withholds_it_but_an_address_where_mail_c
     assert found.codes in ((), ("CONTACT_UNDELIVERABLE",)[: int(returned)])
 
 
-@FEW
 @given(people.ruled_people(), people.sends(), st.lists(people.later_versions(), min_size=1, max_size=3))
 def test_version_that_arrives_later_then_an_old_decision_stays_as_it_was(facts: Any, send: Any, later: Any) -> None:
     store, one = invented.store(*facts), read(send)
@@ -156,7 +146,6 @@ def test_version_that_arrives_later_then_an_old_decision_stays_as_it_was(facts: 
     assert (after.verdict, after.codes, after.basis) == (before.verdict, before.codes, before.basis)
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_class_and_purpose_that_disagree_then_nothing_is_cleared(facts: Any, send: Any) -> None:
     advertises = send["message_class"] in ("marketing", "confirmation")
@@ -164,7 +153,6 @@ def test_class_and_purpose_that_disagree_then_nothing_is_cleared(facts: Any, sen
         assert decided(facts, send).codes[-1] in ("EVENT_INVALID", "POLICY_UNKNOWN")
 
 
-@FEW
 @given(people.people(), people.sends(), st.sampled_from(("2023-01-01", "2024-05-01")))
 def test_guardians_no_then_no_word_of_the_child_clears_marketing(facts: Any, send: Any, said: str) -> None:
     child = [invented.suppression(suppression_id="X-guardian", received_at=said, expressed_by="guardian")]
@@ -177,7 +165,6 @@ def test_guardians_no_then_no_word_of_the_child_clears_marketing(facts: Any, sen
     assert decided(child, {**send, "message_class": "marketing"}).verdict != "clear"
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_policy_tightened_then_nothing_becomes_clear(facts: Any, send: Any) -> None:
     store, one = invented.store(*facts), read(send)
@@ -186,7 +173,6 @@ def test_policy_tightened_then_nothing_becomes_clear(facts: Any, send: Any) -> N
         assert decide(one, view, store.reference, POLICY, invented.T).verdict != "clear"
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_consent_of_tomorrow_then_nothing_becomes_clear_today(facts: Any, send: Any) -> None:
     late = invented.consent(record_id="LATE", event_time="2026-11-25T10:00:00+09:00")
@@ -194,7 +180,6 @@ def test_consent_of_tomorrow_then_nothing_becomes_clear_today(facts: Any, send: 
         assert decided([*facts, late], send).verdict != "clear"
 
 
-@FEW
 @given(people.ruled_people().filter(bool), st.lists(people.nos(), max_size=2), st.data())
 def test_fact_removed_then_nothing_becomes_clear(facts: Any, nos: Any, data: Any) -> None:
     # excepted by the domain: a no, a warning, an invalidated form; two tales of one source are such a warning
@@ -211,7 +196,6 @@ def _contradicted(facts: list[invented.Event], removed: dict[str, Any]) -> bool:
     return "source_id" in removed and any("source_id" in v and "acquired_at" not in v for _, v in facts)
 
 
-@FEW
 @given(people.ruled_people(), st.sampled_from(invented.REFERENCE))
 def test_reference_removed_then_nothing_becomes_clear(facts: Any, removed: Any) -> None:
     one = read(invented.send())
@@ -222,7 +206,6 @@ def test_reference_removed_then_nothing_becomes_clear(facts: Any, removed: Any) 
         assert warning or decide(one, viewed(less, one), less.reference, POLICY, invented.T).verdict != "clear"
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_anything_judged_then_never_fails_and_is_well_formed(facts: Any, send: Any) -> None:
     found, store = judged(facts, send)
@@ -247,14 +230,12 @@ def _advertises(send: dict[str, Any]) -> bool:
     return send["message_class"] in ("marketing", "confirmation")
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_record_encoded_then_is_rfc_8785(facts: Any, send: Any) -> None:
     found, _ = judged(facts, send)
     assert found.audit == rfc8785.dumps(orjson.loads(found.audit))
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_record_replayed_then_the_same_decision_byte_for_byte(facts: Any, send: Any) -> None:
     found, store = judged(facts, send)
@@ -282,13 +263,11 @@ JSON = st.recursive(
 )
 
 
-@FEW
 @given(JSON)
 def test_any_value_encoded_then_is_rfc_8785(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
 
 
-@FEW
 @given(st.binary(max_size=200), st.none() | st.binary(max_size=40))
 def test_any_bytes_then_are_one_dead_letter_or_one_fault(value: bytes, key: bytes | None) -> None:
     found = JUDGE.judge(Record("mail.sends.v1", 0, 7, -1, key, value), invented.store(), invented.T)
@@ -297,7 +276,6 @@ def test_any_bytes_then_are_one_dead_letter_or_one_fault(value: bytes, key: byte
         assert FactStore().apply(fact(topic, 0, 0, key, value))
 
 
-@FEW
 @given(people.bought(), people.questions(), people.sends())
 def test_person_asked_about_data_of_others_then_these_are_no_reason_to_ask(facts: Any, ask: Any, send: Any) -> None:
     question = ask[1]
@@ -313,7 +291,6 @@ def test_person_asked_about_data_of_others_then_these_are_no_reason_to_ask(facts
     assert decision.verdict != "confirm" or decision.basis not in of_others
 
 
-@FEW
 @given(
     st.fixed_dictionaries({id_: st.sampled_from(people.WRITTEN[::3]) for id_ in ("cp-1", "cp-2", "cp-3")}),
     st.sampled_from(("cp-1", "cp-2", "cp-3", "cp-4")),
@@ -347,7 +324,6 @@ def _point_named(value: dict[str, Any]) -> str | None:
     return named
 
 
-@FEW
 @given(st.just(CLEAR) | people.people(), people.sends())
 def test_consents_for_a_purpose_above_then_they_clear_as_much_and_nothing_unless_it_is_registered(
     facts: Any, send: Any
@@ -365,7 +341,6 @@ def _widened(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "purpose": "mkt.dm"} if given else value
 
 
-@FEW
 @given(st.lists(people.unknown_nos(), min_size=1, max_size=2), people.people(), people.sends(), st.booleans())
 def test_refusal_with_an_unknown_name_then_as_a_refusal_of_that_dimension_altogether(
     nos: Any, others: Any, send: Any, known: bool
@@ -378,7 +353,6 @@ def test_refusal_with_an_unknown_name_then_as_a_refusal_of_that_dimension_altoge
         assert (found.verdict, found.codes) == (plainly.verdict, plainly.codes)
 
 
-@FEW
 @given(people.ruled_people(), st.sampled_from(("mkt.nowhere", "C-77")), people.unknown_nos())
 def test_registered_after_the_refusal_by_one_manager_then_nothing_becomes_clear(facts: Any, id_: Any, no: Any) -> None:
     kind = invented.purpose if "." in id_ else invented.controller

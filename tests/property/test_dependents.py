@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.identity import Identified
@@ -104,7 +104,6 @@ def _entry(name: str, point: str) -> entries.Entry:
     return entries.clearance(sent, **more, printed=Identified(invented.token(point)))  # type: ignore[arg-type]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(steps, st.booleans()), max_size=25))
 def test_any_history_then_those_are_touched_who_depend_on_its_facts(history: list[tuple[Any, bool]]) -> None:
     partition, due = Partition(), set[str]()

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.audit.records.pseudonym import Master, Subject
@@ -25,10 +25,8 @@ from tests.support.desk import JUDGE, Desk
 
 STEPS = ("send", "release", "uphold", "ask", "undo", "handoff", "cancel", "weigh", "erase", "readmit")
 OF_ITEMS = ("release", "uphold", "ask", "undo")
-FEW = settings(max_examples=100, deadline=None)
 
 
-@FEW
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=300), st.binary(max_size=300))
 def test_mac_of_any_value_then_it_is_the_library_s(key: bytes, first: bytes, second: bytes) -> None:
     master, person = Master(key), Subject(key, b"P-1")
@@ -71,7 +69,6 @@ def act(desk: Desk, kind: str) -> None:
         desk.act(kind, reason=PEOPLE[1]["name"], evidence_ref="form-1", act_id=f"{kind}-{len(desk.records)}")
 
 
-@FEW
 @given(
     people.people(), st.lists(st.tuples(st.sampled_from(STEPS), people.sends(), st.sampled_from(PEOPLE)), max_size=8)
 )

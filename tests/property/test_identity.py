@@ -16,7 +16,7 @@ from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.written import counted, squeezed
 from schemas.events import Delivery
 
-FEW = settings(max_examples=300, deadline=None)
+FEW = settings(max_examples=150)
 
 WORDS = """
     東京都 渋谷区 神宮前 京都市 中京区 亀屋町 御池通 上る 下ル 東入ル 札幌市 中央区 北一条西 府中市 清水市 草薙 緑山県

@@ -119,7 +119,7 @@ def walked(store: FactStore) -> dict[str, set[str]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(streams(), st.randoms(use_true_random=False))
 def test_any_history_then_the_index_gives_whom_a_look_at_everybody_finds_once_each(given: Streams, rng: Any) -> None:
     store, records = FactStore(staff.ORIGIN), [record for some in given.values() for record in some]
@@ -210,7 +210,7 @@ def followed(given: Streams, home: Path, rng: Random, ends: int) -> FactStore:
     return kept.store
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     streams(), st.lists(people.sends(), min_size=1, max_size=3), st.randoms(use_true_random=False), st.integers(0, 6)
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.times import instant
@@ -12,7 +12,6 @@ from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, TWO, YOUNG, Desk
 
-FEW = settings(max_examples=200, deadline=None)
 PEOPLE = {
     "P-1": YOUNG,
     "P-2": (invented.source(), invented.consent()),
@@ -55,7 +54,6 @@ def steps() -> st.SearchStrategy[list[tuple[Any, ...]]]:
     return st.lists(act | act | named | other | days, min_size=4, max_size=16)
 
 
-@FEW
 @given(steps())
 def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(course: list[tuple[Any, ...]]) -> None:
     desk = Desk(*(of(name, event) for name, events in PEOPLE.items() for event in events))

@@ -81,7 +81,7 @@ def seen_strictly(found: Any) -> Any:
     return dict(found) if isinstance(found, BaseModel) else found
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500)
 @given(FIELDS, DELIVERY, POINT, st.sampled_from([False, False, False, True]), st.data())
 def test_any_value_that_is_read_plainly_then_the_codec_reads_the_same(
     fields: dict[str, Any], delivery: dict[str, Any], point: dict[str, Any], spaced: bool, data: st.DataObject

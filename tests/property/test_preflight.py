@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.deciding.decide import Decision
@@ -18,7 +18,6 @@ from tests.support.invented import decide
 
 PACKS = load("jp-pmark")
 NOW = "2026-11-24T09:59:59+09:00"
-FEW = settings(max_examples=150, deadline=None)
 
 
 def checked(facts: list[invented.Event], send: dict[str, Any]) -> tuple[Checked, Any]:
@@ -31,7 +30,6 @@ def decided(facts: list[invented.Event], send: dict[str, Any]) -> Decision:
     return checked(facts, send)[0].decision
 
 
-@FEW
 @given(st.lists(st.tuples(people.people(), people.sends()), max_size=6))
 def test_campaign_then_it_adds_up(campaign: Any) -> None:
     preflight = Preflight()
@@ -46,7 +44,6 @@ def test_campaign_then_it_adds_up(campaign: Any) -> None:
     assert sum(counts.total() for _, counts in preflight.sources()) <= preflight.sends
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_cure_promised_then_without_what_it_takes_away_the_verdict_is_clear(facts: Any, send: Any) -> None:
     decision = decided(facts, send)
@@ -57,7 +54,6 @@ def test_cure_promised_then_without_what_it_takes_away_the_verdict_is_clear(fact
             assert verdict(reason for reason in decision.reasons if reason.code not in taken) == "clear"
 
 
-@FEW
 @given(st.lists(people.sources(warning=True) | people.givens() | people.nos() | people.asked(), min_size=1, max_size=6))
 def test_new_act_of_the_person_promised_as_cure_then_it_clears(facts: Any) -> None:
     facts = [(topic, value) for topic, value in facts if not _ahead(value)]  # a no with a clock ahead is not lifted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.review.queue import Queue
@@ -21,7 +21,6 @@ def told(found: Queue) -> dict[str, Any]:
 STEPS = st.lists(REVIEWER_ACTS | st.just(("send",)) | st.just(("bad",)), min_size=1, max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.sampled_from((YOUNG, TWO)), STEPS, st.randoms(use_true_random=False))
 def test_any_acts_then_the_order_of_reading_changes_nothing_and_states_are_the_workers(
     facts: tuple[invented.Event, ...], steps: list[Any], chance: random.Random

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import invented, people
 from tests.support.desk import JUDGE, YOUNG, Desk
 from tests.support.invented import decide
-
-FEW = settings(max_examples=150, deadline=None)
 
 
 def known() -> st.SearchStrategy[list[invented.Event]]:
@@ -19,7 +17,6 @@ def known() -> st.SearchStrategy[list[invented.Event]]:
     return st.sampled_from((list(YOUNG), [invented.source(), invented.consent()])) | people.people()
 
 
-@FEW
 @given(known(), people.sends() | st.just(invented.send()), st.lists(people.nos() | people.givens(), max_size=4))
 def test_any_facts_after_a_clearance_then_what_is_left_is_clear_now_and_nothing_is_recalled_twice(
     facts: Any, send: Any, news: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 
 from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import ByHash
@@ -18,11 +18,9 @@ from tests.support.facts import fact
 from tests.support.records import Recorded, named
 
 LIBRARY = ByHash(named())
-FEW = settings(max_examples=150, deadline=None)
 FACTS = ("sources", "consents", "suppressions")
 
 
-@FEW
 @given(people.people(), people.sends())
 def test_any_person_then_every_record_is_the_same_byte_for_byte(
     facts: list[invented.Event], sent: dict[str, Any]
@@ -50,7 +48,6 @@ class Kept:
         return False
 
 
-@FEW
 @given(people.people(), people.people(), people.sends())
 def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
     facts: list[invented.Event], later: list[invented.Event], sent: dict[str, Any]

@@ -20,7 +20,7 @@ from tests.support import invented, policies, staff
 from tests.support.facts import fact
 from tests.support.office import SIGNED_AT, Office
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 TEN_MINUTES = 10 * 60_000
 CLEAR = (invented.source(), invented.consent())
 

@@ -17,12 +17,26 @@ from tests.simulation.simulation import simulate
 STEPS = 150
 SEEDS = 40
 """Worlds that a bug may take to be seen; most are seen in the first, in half the steps that CI simulates."""
+SEEN = {
+    "asked_too_early": 2,
+    "barrier_at_the_stable_end": 5,
+    "clear_on_time_out": 3,
+    "clock_believed": 3,
+    "ended_by_a_deposed_leader": 4,
+    "forgotten_walk": 8,
+    "lost_deletion": 27,
+    "lost_recall": 4,
+    "uncertain_memory": 18,
+    "uncommitted_entry_in_the_copy": 8,
+}
+"""The world that saw a bug when it was looked up last. It is tried first, which saves the worlds before it."""
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_given_a_planted_bug_then_the_simulation_sees_it(name, monkeypatch):
     BUGS[name](monkeypatch)
-    for seed in range(1, SEEDS + 1):
+    first = SEEN.get(name, 1)
+    for seed in (*range(first, SEEDS + 1), *range(1, first)):
         if simulate(seed, STEPS).broken is not None:
             return
     pytest.fail(f"{name} went unseen for {SEEDS} seeds")

@@ -34,7 +34,7 @@ def step(desk: Desk, number: int, name: str) -> None:
         desk.campaign(kind, act_id=f"act-{number}", **({"again": True} if name == "more" else {}))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(STEPS), max_size=12))
 def test_any_story_then_the_sums_are_what_the_command_counts(names: list[str]) -> None:
     desk = Desk(*consenting("P-2"), *consenting("P-3"), *YOUNG)
