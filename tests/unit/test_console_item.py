@@ -112,3 +112,20 @@ def test_an_item_of_a_list_then_the_one_before_and_the_one_after_are_a_click_awa
     assert beside(middle) == [("prev", first), ("next", last)]
     assert beside(last) == [("prev", middle)]
     assert not re.search(r"rel=.(prev|next)", house.page(f"/items/{middle}")), "no list, no neighbours"
+
+
+def test_a_record_that_cannot_be_read_then_each_page_names_who_settles_it_and_no_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+    desk = Desk(invented.source(), invented.consent())
+    desk.at = round(time() * 1000)
+    desk.spoil("P-1", 7)
+    assert desk.send().codes == ("FACTS_UNAVAILABLE",)
+    console = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk)
+    client = console.client("manager")
+    (item,) = {*re.findall(r'data-open href="/items/([A-Z0-9]+)\?', client.get("/items").text)}
+    for path in ("/", f"/items/{item}", "/reasons"):
+        page = client.get(path).text
+        assert "Have the operator settle an unreadable one" in page, path
+        assert "deadletter resolve" not in page, path
