@@ -43,18 +43,18 @@ def values(search: ItemSearch, db: sqlite3.Connection) -> Mapping[str, list[tupl
 
 
 def named(
-    search: ItemSearch, db: sqlite3.Connection, said: str, name: Callable[[str], str]
+    search: ItemSearch, db: sqlite3.Connection, said: str, name: Callable[[str, str], str]
 ) -> list[tuple[str, str, int]]:
     """Campaigns and origins of data whose id or name contains what was said, as key, value and number of items.
 
-    Width and case of letters do not matter. `name`: of an origin. They are among those of the rest of the filter.
+    Width and case of letters do not matter. `name`: of a key's value. They are among those of the rest of the filter.
     """
     wanted = _folded(said)
     return [
         (key, id_, n)
         for key in NAMED
         for id_, n in _counted(search, db, key)
-        if wanted in _folded(id_) or (key == "origin" and wanted in _folded(name(id_)))
+        if wanted in _folded(id_) or wanted in _folded(name(key, id_))
     ][:FOUND]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -58,6 +59,7 @@ class Registered:
     policies: KnownPolicies
     signers: ReferenceSigners
     named: dict[str, bytes]
+    _names: dict[Language, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, db: sqlite3.Connection, origin: str) -> Registered:
@@ -94,9 +96,11 @@ class Registered:
         records = {(record.id, record.version): record for record in self.policies.records.values()}
         return [records[name].model_dump(mode="json", exclude={"toml"}) for name in sorted(records)]
 
-    def names(self, lang: Language) -> dict[str, str]:
+    def names(self, lang: Language) -> Mapping[str, str]:
         """The names of what is registered, as `Endorsed` gives them."""
-        return self.endorsed.names(lang)
+        if lang not in self._names:
+            self._names[lang] = self.endorsed.names(lang)
+        return self._names[lang]
 
     def packs(self, id_: str) -> Packs:
         """The policy packs of this id, with the versions that are in force or will be."""

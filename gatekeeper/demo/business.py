@@ -189,3 +189,16 @@ OTHER_MAIL: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 """The mail beside advertisements, by campaign: what differs in a send."""
+CAMPAIGN_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "winter-catalogue": "冬のカタログ",
+        "year-end-sale": "歳末セール",
+        "new-year-card": "年賀状",
+        "order-notices": "ご注文のお知らせ",
+        "kettle-recall": "電気ケトル回収のお知らせ",
+        "rights-replies": "開示等のご請求への回答",
+        "questions": "ご案内についてのお伺い",
+        "postcard": "季節のはがき",
+    }
+)
+"""The names of campaigns, without year and number."""

@@ -10,12 +10,12 @@ from random import Random
 
 from gatekeeper.demo import addresses, paper
 from gatekeeper.demo.addresses import Address
-from gatekeeper.demo.business import OTHER_MAIL, PURPOSE, REFERENCE, RETAILER
+from gatekeeper.demo.business import CAMPAIGN_NAMES, OTHER_MAIL, PURPOSE, REFERENCE, RETAILER
 from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, Origin
 from gatekeeper.identity import Identified, Tokens
 from schemas.decision import Verdict
-from schemas.events import Controller, Delivery, Notice, Purpose, Send, SendContactPoint, Source
+from schemas.events import Campaign, Controller, Delivery, Notice, Purpose, Send, SendContactPoint, Source
 from schemas.values import Channel
 
 CAST: dict[Verdict, tuple[str, str]] = {
@@ -112,10 +112,19 @@ class Retailer:
         return found
 
     def reference(self) -> Iterator[Event]:
-        """Yields the reference records: legal entities, forms with their pictures, lists and templates."""
+        """Yields the reference records: legal entities, forms with their pictures, lists, templates and campaigns."""
         for value in REFERENCE:
             picture = self.pictures.get(value.id) if isinstance(value, Notice) else None
             yield "reference", value.model_copy(update={"image_sha256": paper.hashed(picture)}) if picture else value
+        for name in (*(name for _, name, _ in CAMPAIGNS), *OTHER_MAIL):
+            yield "reference", self.campaign(name)
+
+    def campaign(self, name: str, number: int = 1) -> Campaign:
+        """The record of this year's campaign of a name in CAMPAIGN_NAMES; `number`: among those of that name."""
+        id_, called = f"{name}-{self.today:%Y}", f"{CAMPAIGN_NAMES[name]} {self.today:%Y}"
+        if number > 1:
+            id_, called = f"{id_}-{number}", f"{called} 第{number}回"
+        return Campaign(v=1, kind="campaign", id=id_, name=called)
 
     @cached_property
     def pictures(self) -> dict[str, bytes]:
@@ -150,7 +159,7 @@ class Retailer:
                 kind = None
                 if place % OTHERS_EVERY == 0:
                     name = kind = list(OTHER_MAIL)[place // OTHERS_EVERY % len(OTHER_MAIL)]
-                campaign = f"{name}-{self.today:%Y}" + (f"-{wave}" if wave > 1 else "")
+                campaign = self.campaign(name, wave).id
                 mail_date = self.today + timedelta(days=days)
                 yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date, kind=kind)
 

@@ -216,7 +216,10 @@ class Scene:
         Raises IncompleteError (5) when no decision comes within STALL_SECONDS.
         """
         self._pieces += 1
-        send = self.retailer.send_to(person, campaign=f"postcard-{self.retailer.today:%Y}-{self._pieces}")
+        campaign = self.retailer.campaign("postcard", self._pieces)
+        with Publisher(self.settings, "reference", self.premises.colleagues) as publisher:
+            _write(publisher, "reference", [campaign])
+        send = self.retailer.send_to(person, campaign=campaign.id)
         (place,) = self.publish([send], lambda _: None)
         deadline = time.monotonic() + STALL_SECONDS
         while time.monotonic() < deadline:

@@ -17,17 +17,19 @@ from gatekeeper.staff.endorsements import Endorsements
 from gatekeeper.staff.endorsements import Referred as Taken
 from gatekeeper.staff.roster import Roster
 from schemas.codec import canonical
-from schemas.events import Copy, PolicyVersion, Resolution, Send, Signature, Staff
+from schemas.events import Campaign, Copy, PolicyVersion, Resolution, Send, Signature, Staff
 from schemas.record import Record
 
 DIGESTS = 4096
 """Combinations of reference data whose digests are kept: a campaign and the companies of its people make few."""
+OtherRecord = Resolution | Staff | Copy | Campaign
+"""Records of the topic that are no reference data of a decision."""
 
 
 class Counted(NamedTuple):
     """A record that counts from now on. `named`: the bytes whose hash names it in snapshots from now on."""
 
-    model: Referred | Resolution | Staff | Copy
+    model: Referred | OtherRecord
     value: bytes
     named: bytes
 
@@ -44,7 +46,7 @@ class ReferenceLog:
         self.activations = Activations()
         self.policies: dict[Order, PolicyVersion] = {}
         """The records of policies that count, by the place from which they do."""
-        self.endorsements: Endorsements[tuple[Referred | Resolution | Staff | Copy, bytes]] = Endorsements(origin)
+        self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin)
         self._taken: list[tuple[Record, Any]] = []
         self._digests: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
 
@@ -58,7 +60,7 @@ class ReferenceLog:
         """The people in force."""
         return self.endorsements.roster
 
-    def take(self, record: Record, model: Referred | Resolution | Staff | Copy | Signature) -> Counted | None:
+    def take(self, record: Record, model: Referred | OtherRecord | Signature) -> Counted | None:
         """Takes the next record. The result is the record that counts from now on: this one, or one signed by it.
 
         Raises Unreadable for a policy that cannot be read; nothing has changed then.
@@ -68,7 +70,7 @@ class ReferenceLog:
         if isinstance(model, PolicyVersion):
             self.activations.demand(model)
         self._taken.append((record, model))
-        payload: tuple[Referred | Resolution | Staff | Copy, bytes] = (model, value)  # type: ignore[assignment]
+        payload: tuple[Referred | OtherRecord, bytes] = (model, value)  # type: ignore[assignment]
         said = model.model_dump(mode="json", by_alias=True, exclude_none=True)
         name = f"{model.kind}/{model.id}"
         place = record.partition, record.offset
@@ -77,7 +79,7 @@ class ReferenceLog:
         if standing is None:
             return None
         counted, bytes_ = standing.record.payload
-        if isinstance(counted, Resolution | Staff | Copy):
+        if isinstance(counted, OtherRecord):
             return Counted(counted, bytes_, bytes_)
         if isinstance(counted, PolicyVersion):
             self.activations.put(standing.order, counted)

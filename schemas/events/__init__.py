@@ -19,6 +19,7 @@ from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentSta
 from schemas.events.recalls import Recall
 from schemas.events.reference import (
     Batch,
+    Campaign,
     Controller,
     Copy,
     JointUseTerms,
@@ -48,6 +49,7 @@ __all__ = [
     "ActSignature",
     "Ask",
     "Batch",
+    "Campaign",
     "CampaignAct",
     "Consent",
     "ConsentState",

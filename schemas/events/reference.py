@@ -168,6 +168,19 @@ class Batch(Model):
     recorded_at: Time | None = None
 
 
+class Campaign(Model):
+    """A campaign by its name, for people who read its code. It has no weight in any decision.
+
+    `id`: its code, as sends name it in `campaign_id`. `name`: in words. `recorded_at`: when it was entered.
+    """
+
+    v: Version
+    kind: Literal["campaign"]
+    id: Id
+    name: Line
+    recorded_at: Time | None = None
+
+
 class ShownPerson(Model):
     """An identifiable person on a piece.
 
@@ -286,6 +299,7 @@ Reference = Annotated[
     | Notice
     | JointUseTerms
     | Batch
+    | Campaign
     | Template
     | PolicyVersion
     | Register

@@ -14,7 +14,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
 from gatekeeper.texts import Language
 from schemas.codec import Unreadable, decode, encode
-from schemas.events import Staff
+from schemas.events import Batch, Campaign, Controller, Notice, Purpose, Staff
 from schemas.record import Record
 from schemas.topics import subject_key
 from streams.client import signatory
@@ -88,23 +88,26 @@ class Endorsed:
         return counted
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """The records of one kind that count, by id: a controller, batch, notice or purpose."""
+        """The records of one kind that count, by id: a controller, batch, campaign, notice or purpose."""
         models = (counting.model for counting in self.newest.values())
         found = (model.model_dump(mode="json") for model in models if model.kind == kind)
         return sorted(found, key=lambda one: str(one["id"]))
 
     def names(self, lang: Language) -> dict[str, str]:
-        """The names of controllers, lists, forms and purposes by kind/id; of purposes in that language.
+        """The names of controllers, lists, forms, campaigns and purposes by kind/id; of purposes in that language.
 
         The words of a controller's notices for a purpose are named purpose/controller/code.
         """
         found = dict[str, str]()
-        for kind in ("batch", "controller", "notice"):
-            found |= {f"{kind}/{one['id']}": one["name"] for one in self.of_kind(kind) if one.get("name")}
-        for controller in self.of_kind("controller"):
-            said = (controller["notice_items"] or {}).get("purposes", {})
-            found |= {f"purpose/{controller['id']}/{code}": words for code, words in said.items()}
-        return found | {f"purpose/{one['id']}": one[f"name_{lang}"] for one in self.of_kind("purpose")}
+        for key, (model, _) in self.newest.items():
+            if isinstance(model, Batch | Campaign | Controller | Notice) and model.name:
+                found[key] = model.name
+            if isinstance(model, Controller) and model.notice_items:
+                said = model.notice_items.purposes.items()
+                found |= {f"purpose/{model.id}/{code}": words for code, words in said}
+            if isinstance(model, Purpose):
+                found[key] = model.name_ja if lang == "ja" else model.name_en
+        return found
 
     @property
     def founded(self) -> bool:

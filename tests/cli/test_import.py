@@ -139,11 +139,12 @@ def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run,
 
 def test_the_example_of_reference_then_it_has_what_the_example_of_a_campaign_names(run, system) -> None:
     done = run("import", "reference", str(EXAMPLES / "reference.jsonl"), "--json")
-    assert (done.code, done.json["published"]) == (0, 4)
+    assert (done.code, done.json["published"]) == (0, 5)
     there = {(one.kind, one.id) for one in system.decoded("reference")}
     for line in (EXAMPLES / "campaign.jsonl").read_text("utf-8").splitlines():
         send = json.loads(line)
         named = {("controller", send["controller_id"]), ("purpose", send["purpose"]), ("template", send["template_id"])}
+        named |= {("campaign", send["campaign_id"])}
         assert named <= there
 
 

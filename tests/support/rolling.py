@@ -126,6 +126,7 @@ def patch(older: Release, bootstrap: str, prefix: str, folder: Path) -> None:
     """Two workers of the older patch are replaced one after another, and the first goes back, while sends come."""
     world = World(bootstrap, prefix, keys=group_keys(folder / "keys", f"{prefix}gk")).create()
     world.people(PEOPLE)
+    world.put("reference", [("campaign/K-1", {"v": 1, "kind": "campaign", "id": "K-1", "name": "a newer kind"})])
     running = {name: Running(older, world, folder, name) for name in ("w1", "w2")}
     stopped = list[tuple[Running, int]]()
     try:

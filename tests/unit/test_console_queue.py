@@ -141,3 +141,31 @@ def test_people_are_to_be_asked_then_the_letter_is_seen_before(tmp_path: Path) -
     assert "回答番号　(a code of its own)" in draft
     assert "It cannot be sent like this" not in page
     assert 'class="draft"' not in found.client("manager").get("/bulk?kind=uphold&state=open").text
+
+
+def test_a_campaign_with_a_registered_name_then_pages_and_search_call_it_so_and_its_code_is_small(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(*YOUNG)
+    desk.at = round(time() * 1000)
+    item = desk.send(event_id="E-1", mail_date=MAIL_DATE.isoformat()).did
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "LOG_N", 10)
+        found = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk)
+    client, called = found.client("manager"), {"v": 1, "kind": "campaign", "id": "K-1", "name": "冬のカタログ"}
+    record, signature = staff.signed(called, "hanako")
+    found.console.model.take(referred([record], first=1000))
+    assert "冬のカタログ" not in client.get("/items").text, "nobody signed the name"
+    assert "冬のカタログ" in client.get("/records").text, "it waits there for a manager"
+    found.console.model.take(referred([signature], first=1001))
+    for page in ("/", "/items", f"/items/{item}", "/campaigns", "/campaigns/K-1", "/bulk?kind=note&state=open"):
+        assert "冬のカタログ" in client.get(page).text, page
+    for page in (f"/items/{item}", "/campaigns/K-1"):
+        assert '冬のカタログ <span class="small"><code>K-1</code></span>' in re.sub(
+            "</?a[^>]*>", "", client.get(page).text
+        )
+    for said in ("カタログ", "k-1"):
+        matches = client.get("/items", params={"find": said, "state": "open"}).text.partition('id="found"')[2]
+        assert re.search(r'href="/items\?state=open&amp;campaign=K-1">冬のカタログ', matches), said
+    assert '<option value="K-1">冬のカタログ (1)' in client.get("/items").text
+    assert "冬のカタログ" not in client.get("/items.csv").text, "programs read codes"

@@ -336,6 +336,15 @@ def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the
     assert invented.view(found, send()).unreadable, "its group may bind the successor"
 
 
+@pytest.mark.parametrize("value", [b'{"v":1,"kind":"campaign","id":"K-1","name":"Winter"}', b"{", None])
+def test_a_campaign_named_or_unreadable_then_the_decision_stands_on_the_same(value: bytes | None) -> None:
+    found = clear_store()
+    before, revision = invented.view(found, send()).snapshot, found.reference.revision
+    found.apply(fact("reference", 0, 999, b"campaign/K-1", value))
+    assert (invented.view(found, send()).snapshot, found.reference.revision) == (before, revision)
+    assert decided(found).verdict == "clear"
+
+
 def test_notice_of_another_company_then_a_replay_finds_its_name_too() -> None:
     found = invented.store(invented.source(notice_id="C2-CARD"))
     view, packs = invented.view(found, send()), load("jp-pmark")

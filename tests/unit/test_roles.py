@@ -101,6 +101,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "complete": True,
     },
     "batch": {"id": "B1", "state": "quarantined"},
+    "campaign": {"id": "K-1", "name": "冬のカタログ"},
     "register": {"id": "R1", "file_date": "2026-01-01"},
     "purpose": {"id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True},
     "policy": {

@@ -149,7 +149,7 @@ class Explanation:
         record, tell = told.record, self._tell
         named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
         named["purpose"] = tell.purpose(named["controller"], named["purpose"])
-        named["controller"] = tell.name("controller", named["controller"])
+        named |= {kind: tell.name(kind, named[kind]) for kind in ("campaign", "controller")}
         channel = tell.word("channel", record["channel"] or "-")
         facts = record["facts"]
         more = tell.point(facts) if facts else []

@@ -163,6 +163,7 @@ def _preview(
         kind=kind,
         count=len(todo),
         samples=todo[:SAMPLES],
+        names=registered.names(lang),
         draft=ask_draft.drafted(record, registered, policy, at=held.now(), blank=text("page.draft_code", lang)),
         cannot=cannot.most_common(),
         filter=written,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from gatekeeper.console import flow
 from gatekeeper.console.session import Denied, Viewer
 from gatekeeper.console.state import console
-from gatekeeper.console.view import page
+from gatekeeper.console.view import language, page
 from gatekeeper.report import chart
 
 router = APIRouter()
@@ -22,23 +22,27 @@ REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off
 @router.get("/campaigns")
 def listed(request: Request, session: Viewer) -> Response:
     """The most recently active campaigns."""
-    with console(request).model.read() as db:
+    held = console(request)
+    with held.model.read() as db:
         found = [
             (counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS, access=session.access)
         ]
-    return page(request, "campaigns", campaigns=found)
+        names = held.registrations.now(db).names(language(request))
+    return page(request, "campaigns", campaigns=found, names=names)
 
 
 @router.get("/campaigns/{id_}")
 def shown(request: Request, session: Viewer, id_: str) -> Response:
     """The counts of one campaign, the same as from `gatekeeper campaign show`."""
-    with console(request).model.read() as db:
+    held = console(request)
+    with held.model.read() as db:
         found = flow.campaign(db, id_, session.access)
+        names = held.registrations.now(db).names(language(request))
     if found is None:
         raise Denied("page.campaign_unknown", 404)
     told = found.told()
     return page(
-        request, "campaign", told=told, steps=STEPS, rest=REST, funnel=_funnel(told), now=console(request).now()
+        request, "campaign", told=told, steps=STEPS, rest=REST, funnel=_funnel(told), now=held.now(), names=names
     )
 
 

@@ -228,11 +228,13 @@ def _form(
         if task.by != session.user:
             raise Denied("page.may_not")
     with held.model.read() as db:
-        known = held.registrations.now(db).of_kind(KINDS[kind])
+        now = held.registrations.now(db)
+    known = now.of_kind(KINDS[kind])
     return page(
         request,
         "manage_one",
         status=status,
+        names=now.names(language(request)),
         kind=kind,
         what=KINDS[kind],
         subject=subject,

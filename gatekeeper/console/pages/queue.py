@@ -127,7 +127,7 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
             for kind in choices.acts(search, db, [kind for kind in KEYS if session.may(kind)])
         }
         names = held.registrations.now(db).names(language(request))
-        matches = choices.named(search, db, find.strip(), _origin_name(names, request)) if find.strip() else []
+        matches = choices.named(search, db, find.strip(), _name(names, request)) if find.strip() else []
         cursor = held.model.cursor()
     return page(
         request,
@@ -224,11 +224,13 @@ def _card(request: Request, db: sqlite3.Connection, group: CauseGroup, search: I
     )
 
 
-def _origin_name(names: Mapping[str, str], request: Request) -> Callable[[str], str]:
-    """Gives the name of an origin as the list shows it, in the reader's language."""
+def _name(names: Mapping[str, str], request: Request) -> Callable[[str, str], str]:
+    """Gives the name of a campaign or an origin as the list shows it, in the reader's language."""
     words = Words(language(request), console(request).zone())
 
-    def name(value: str) -> str:
+    def name(key: str, value: str) -> str:
+        if key == "campaign":
+            return names.get(f"campaign/{value}", value)
         kind, _, id_ = value.partition("/")
         return names.get(value) or (words.word(f"method.{id_}") if kind == "method" else id_)
 
