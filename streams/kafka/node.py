@@ -63,6 +63,7 @@ def properties(port: int, controller: int) -> dict[str, str]:
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
         "transaction.max.timeout.ms": "60000",  # a client's open transaction holds the barrier for as long
+        "metadata.max.idle.interval.ms": "0",  # or an idle node writes twice a second that nothing happens
         "controller.socket.timeout.ms": "5000",  # a halted controller holds writes up for as long
         "log.segment.bytes": str(64 * 2**20),
         "log.cleaner.dedupe.buffer.size": str(16 * 2**20),

@@ -42,7 +42,7 @@ from gatekeeper.cli.audit.verify import command
 from schemas.codec import canonical
 from tests.support.trails import Step, Trail, alone, by_day, lines, manifest_line, seal, signing_key
 
-TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
+TRIALS = int(os.environ.get("AUDIT_TRIALS", "6"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
 CLEAN = 10 * TRIALS if TRIALS >= 100 else 2 * TRIALS
 Place = tuple[int, int] | None

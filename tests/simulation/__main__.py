@@ -89,7 +89,7 @@ def _outcomes(asked: argparse.Namespace, lines: Lines) -> Iterator[Outcome]:
     """Yields what becomes of each seed: the first ones here, where their lines are counted, beside them the rest."""
     seeds = range(asked.seed, asked.seed + asked.seeds)
     with ProcessPoolExecutor(max(1, asked.jobs)) as pool:
-        rest = pool.map(partial(simulate, steps=asked.steps), seeds[TRACED:], chunksize=5)
+        rest = pool.map(partial(simulate, steps=asked.steps), seeds[TRACED:], chunksize=2)
         for seed in seeds[:TRACED]:
             with lines.counted():
                 outcome = simulate(seed, asked.steps)

@@ -17,7 +17,7 @@ from tests.support.cluster import Cluster
 from tests.support.proxy import FETCH, LIST_OFFSETS, Exchange, Fault
 from tests.support.world import World, consent_of, send_to, until
 
-TRIALS = int(os.environ.get("STALE_LEADER_TRIALS", "3"))
+TRIALS = int(os.environ.get("STALE_LEADER_TRIALS", "2"))
 UNKNOWN_LEADER_EPOCH = 75
 """A broker's answer to an epoch that it has not heard of."""
 PEOPLE = 40
