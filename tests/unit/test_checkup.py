@@ -22,6 +22,7 @@ from gatekeeper.policy.packs import PolicyIgnored, PolicyOutage
 from gatekeeper.settings import Settings
 from gatekeeper.staff.roster import Member
 from gatekeeper.texts import catalogue, text
+from streams.client import broker_access
 from streams.operations import checkup
 from tests.support.certificates import certify
 
@@ -286,6 +287,7 @@ def test_memory_of_a_container_then_its_own_limit_counts(tmp_path: Path, limit: 
 def test_a_system_that_refuses_then_that_check_cannot_tell_and_the_others_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)  # none is there
     folder = tmp_path / "keys"
     Keys(folder).make("token", name="gk/token")
     (folder / "token-2.key").symlink_to(tmp_path / "gone")

@@ -22,6 +22,7 @@ from schemas.codec import encode, parsed
 from schemas.events import Act, Suppression
 from schemas.record import Headers, Record
 from schemas.topics import subject_key
+from streams.client import broker_access
 from streams.client.outgoing import Outgoing
 from streams.client.touch import Touch
 from streams.operations.endorsement import Endorsable
@@ -58,6 +59,7 @@ def endorsable(console: OfflineConsole) -> list[Endorsable]:
 def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OfflineConsole:
     """A console with a key, on which everybody is registered; and an item that takes two."""
     monkeypatch.setattr(passwords, "LOG_N", 10)
+    monkeypatch.setattr(broker_access, "CONNECT_MS", 300)  # none is there
     desk = Desk(*TWO)
     desk.send()
     users = Users(user_file(tmp_path, {name: {"roles": (role,)} for name, role in PEOPLE.items()}))
