@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
+
+from markupsafe import Markup
 
 from gatekeeper import times
 from gatekeeper.texts import Language, catalogue, placed, text
@@ -53,8 +55,15 @@ def headline(code: str, lang: Language, minor_age: int | str | None = None) -> s
     return meant[:1].upper() + meant[1:] or code
 
 
-def with_names(sentence: str, names: Mapping[str, str]) -> str:
-    """A reason's sentence with each purpose by its name. `names`: registered names by kind/id, as purpose/code."""
+def with_names(sentence: str, names: Mapping[str, str], facts: Iterable[str] = ()) -> str:
+    """A reason's sentence with purposes and its lists by name.
+
+    `names`: registered names by kind/id, as purpose/code. `facts`: ids of its facts, of a list as batch/id.
+    """
+    for key in facts:
+        if key.startswith("batch/") and key in names:
+            id_, name = re.escape(key.removeprefix("batch/")), names[key].replace("\\", r"\\")
+            sentence = re.sub(rf"(?<![\w.:-]){id_}(?![\w.:-])", name, sentence, flags=re.ASCII)
     return _PURPOSE.sub(lambda code: names.get(f"purpose/{code[0]}", code[0]), sentence)
 
 
@@ -96,8 +105,12 @@ class Words:
         }
 
     def t(self, key: str, /, **values: Any) -> str:
-        """A sentence of the catalogue, in its wording for this place if the catalogue has one."""
-        return text(placed(key, self._subject) if "." in key else f"{self._subject}.{key}", self._lang, **values)
+        """A sentence of the catalogue, in its wording for this place if the catalogue has one.
+
+        A value that a macro escaped is plain text again: the template escapes the whole sentence.
+        """
+        plain = {name: value.unescape() if isinstance(value, Markup) else value for name, value in values.items()}
+        return text(placed(key, self._subject) if "." in key else f"{self._subject}.{key}", self._lang, **plain)
 
     def word(self, key: str) -> str:
         """A word of the domain; the key's own last part if the catalogue has no word."""
@@ -141,4 +154,4 @@ class Words:
         """
         if hasattr(reason, "key"):
             return self.t(reason.key, **getattr(reason, "values", {}))
-        return with_names(str(getattr(reason, self._lang)), names or {})
+        return with_names(str(getattr(reason, self._lang)), names or {}, getattr(reason, "facts", ()))

@@ -146,8 +146,8 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
     sent = [one for one in found if one.first.piece]  # records that belong to no piece appear among the acts
     line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(held, reader, own, tell)
     for one in sent:
-        campaign = tell.name("campaign", one.campaign or "-")
-        line.append(FactLine("letters", one.at, f"{campaign}: {one.outcome}", one.evidence.code))
+        campaign, code = tell.name("campaign", one.campaign or "-"), one.evidence.code
+        line.append(FactLine("letters", one.at, f"{campaign}: {one.outcome}", f"{one.campaign or '-'}, {code}"))
     return PersonHistory(
         recipient=recipient,
         known=bool(own or dids),

@@ -30,18 +30,22 @@ from streams.operations.endorsement import Endorsable, Endorsed
 
 SCHEMA = """
 CREATE TABLE referred (
-    part INTEGER, place INTEGER, key BLOB, value BLOB, written INTEGER, PRIMARY KEY (part, place)
+    part INTEGER, place INTEGER, key BLOB, value BLOB, written INTEGER, names_only INTEGER,
+    PRIMARY KEY (part, place)
 ) WITHOUT ROWID;
 """
 _RESOLVES = "resolution"
+_CAMPAIGN = "campaign"
+"""There may be thousands of campaigns, and no decision stands on the record of one."""
 
 
 def _reference(writing: Writing, record: Incoming) -> None:
     said = record.json
-    if said.get("kind") == _RESOLVES or str(said.get("of")).startswith(f"{_RESOLVES}/"):
+    about = str(said.get("of" if said.get("kind") == "signature" else "kind")).partition("/")[0]
+    if about == _RESOLVES:
         return
-    row = (record.partition, record.offset, record.key, record.value, record.timestamp)
-    writing.db.execute("INSERT OR REPLACE INTO referred VALUES (?, ?, ?, ?, ?)", row)
+    row = (record.partition, record.offset, record.key, record.value, record.timestamp, about == _CAMPAIGN)
+    writing.db.execute("INSERT OR REPLACE INTO referred VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 PART = Part(SCHEMA, {"reference": _reference})
@@ -49,7 +53,7 @@ PART = Part(SCHEMA, {"reference": _reference})
 
 @dataclass(slots=True)
 class Registered:
-    """The records of `reference` that count; it is complete once made, and never changes then.
+    """The records of `reference` that count; complete once made. Only the names are worked out at the first call.
 
     `endorsed`: all of them by name, and those that wait. `policies`: the policy versions among them. `signers`: the
     managers who signed. `named`: the bytes that records name, by their SHA-256 in hex.
@@ -69,9 +73,10 @@ class Registered:
         for row in db.execute("SELECT * FROM referred ORDER BY part, place"):
             record = Record("reference", row["part"], row["place"], row["written"], row["key"], row["value"])
             counted = endorsed.take(record)
-            policies.take(record)
             value = record.value or b""
-            lines.append(PersonLine(record.partition, record.offset, record.timestamp, value))
+            if not row["names_only"]:
+                policies.take(record)
+                lines.append(PersonLine(record.partition, record.offset, record.timestamp, value))
             named[sha256(value).hexdigest()] = value
             if counted:
                 named[sha256(counted.named).hexdigest()] = counted.named
@@ -131,9 +136,18 @@ class Registrations:
     _last: Registered | None = None
 
     def now(self, db: sqlite3.Connection) -> Registered:
-        """The records that count in this snapshot of the read model."""
+        """The records that count in this snapshot of the read model.
+
+        While another page folds them, which takes seconds where there are thousands, the last ones are given.
+        """
         seen = (self.model.generation, *db.execute("SELECT count(*), max(place) FROM referred").fetchone())
-        with self._lock:
+        last = self._last
+        if not self._lock.acquire(blocking=last is None):
+            assert last is not None
+            return last
+        try:
             if self._last is None or self._seen != seen:
                 self._last, self._seen = Registered.of(db, self.origin), seen
             return self._last
+        finally:
+            self._lock.release()

@@ -31,6 +31,8 @@ Window = Callable[[Mapping[str, Any]], int | None]
 """Gives the time to wait for the answer to an audit record's question, in milliseconds; None = not known."""
 NO_SIGNATURES: Mapping[str, Any] = {"acts": "nobody", "unsigned": []}
 """The state of a log without people."""
+NO_NAMES: Mapping[str, str] = {}
+"""Of a report without reference data."""
 
 
 class Tally:
@@ -105,13 +107,15 @@ class Tally:
         token_keys: Sequence[KeyUse] = (),
         held: Collection[str] | None = None,
         signatures: Mapping[str, Any] = NO_SIGNATURES,
+        names: Mapping[str, str] = NO_NAMES,
     ) -> dict[str, Any]:
         """The report (docs/reference/report.md).
 
         `made`: now, in milliseconds. `kept`: the time, in milliseconds, from which all records are retained; None: all
         are. `foreign`: records not signed by a worker. `ignored`: the policy records that put nothing in force.
         `token_keys`: the facts that hang on each token key. `held`: the names of the token keys on this machine;
-        None without any. `signatures`: of `signature_state`, now.
+        None without any. `signatures`: of `signature_state`, now. `names`: the
+        registered names by kind/id, now.
         """
         first, last = self.period.days
         desk = self._desk.told()
@@ -138,7 +142,15 @@ class Tally:
             "draw": asdict(self._draw),
             "samples": self._samples.told(self._seal),
         }
+        found["names"] = {key: names[key] for key in _shown(found) if key in names}
         return found | {"summary": summary(found, wrong=wrong(found))}
+
+
+def _shown(report: Mapping[str, Any]) -> list[str]:
+    """The lists, forms and campaigns that a report shows, as kind/id."""
+    samples = report["samples"]
+    shown = {one["origin"] for one in (*report["sources"], *samples)}
+    return sorted(shown | {f"campaign/{one['campaign']}" for one in samples})
 
 
 def wrong(report: Mapping[str, Any]) -> bool:

@@ -47,7 +47,7 @@ _BARRED = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
 
 
 def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
-    words = Words(lang, report["days"]["zone"], "report")
+    words, names = Words(lang, report["days"]["zone"], "report"), report["names"]
     counted = [f"verdict_{verdict}" for verdict in VERDICTS]
 
     def verdicts(of: Mapping[str, int]) -> list[int]:
@@ -58,7 +58,12 @@ def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
     steps = [(one["from"], *verdicts(one["verdicts"])) for one in report["time"]["steps"]]
     yield "sends", (f"column_{report['time']['step']}", *counted), steps
     sources = [
-        (words.word(f"method.{one['route']}"), one["origin"], one["sends"], *verdicts(one["verdicts"]))
+        (
+            words.word(f"method.{one['route']}"),
+            names.get(one["origin"], one["origin"]),
+            one["sends"],
+            *verdicts(one["verdicts"]),
+        )
         for one in report["sources"]
     ]
     yield "sources", ("column_route", "column_list", "total", *counted), sources
@@ -85,13 +90,13 @@ def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
             one["inquiry"],
             one["did"],
             words.clock(one["at"]),
-            one["campaign"],
+            names.get(f"campaign/{one['campaign']}", one["campaign"]),
             text(f"report.proof_{one['state']}", lang),
         )
         for one in report["samples"]
     ]
-    names = ("sample_code", "sample_id", "sample_at", "sample_campaign", "sample_proof")
-    yield "samples", names, samples
+    samples_of = ("sample_code", "sample_id", "sample_at", "sample_campaign", "sample_proof")
+    yield "samples", samples_of, samples
 
 
 def _reason(one: Mapping[str, Any], words: Words) -> tuple[str, str, str]:

@@ -18,6 +18,7 @@ from schemas.values import (
     Many,
     MessageClass,
     Model,
+    PrintedLine,
     Time,
     Version,
 )
@@ -177,7 +178,7 @@ class Campaign(Model):
     v: Version
     kind: Literal["campaign"]
     id: Id
-    name: Line
+    name: Annotated[PrintedLine, StringConstraints(pattern=r"^\S"), Field(json_schema_extra={"pattern": r"^\S"})]
     recorded_at: Time | None = None
 
 

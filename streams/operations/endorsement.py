@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
@@ -12,11 +15,12 @@ from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.reference_log import Counted, ReferenceLog
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
-from gatekeeper.texts import Language
+from gatekeeper.texts import Language, text
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Campaign, Controller, Notice, Purpose, Staff
 from schemas.record import Record
 from schemas.topics import subject_key
+from schemas.values import ID_PATTERN
 from streams.client import signatory
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import RecordMetadata, transact
@@ -96,18 +100,10 @@ class Endorsed:
     def names(self, lang: Language) -> dict[str, str]:
         """The names of controllers, lists, forms, campaigns and purposes by kind/id; of purposes in that language.
 
-        The words of a controller's notices for a purpose are named purpose/controller/code.
+        The words of a controller's notices for a purpose are named purpose/controller/code. A campaign's code follows a
+        name that another one has, or that may be the code of another one.
         """
-        found = dict[str, str]()
-        for key, (model, _) in self.newest.items():
-            if isinstance(model, Batch | Campaign | Controller | Notice) and model.name:
-                found[key] = model.name
-            if isinstance(model, Controller) and model.notice_items:
-                said = model.notice_items.purposes.items()
-                found |= {f"purpose/{model.id}/{code}": words for code, words in said}
-            if isinstance(model, Purpose):
-                found[key] = model.name_ja if lang == "ja" else model.name_en
-        return found
+        return names((one.model for one in self.newest.values()), lang)
 
     @property
     def founded(self) -> bool:
@@ -146,6 +142,26 @@ class Endorsed:
             rows.append(_row(self._by_offset[offset], "waiting", signers))
         older = [_row(self._by_content[place], "unsigned", ()) for place in states.unsigned.items()]
         return rows + sorted(older, key=lambda row: row.offset)
+
+
+def names(models: Iterable[Any], lang: Language) -> dict[str, str]:
+    """The names that these records give, as `Endorsed` tells them."""
+    found, campaigns = dict[str, str](), list[Campaign]()
+    for model in models:
+        if isinstance(model, Batch | Controller | Notice) and model.name:
+            found[f"{model.kind}/{model.id}"] = model.name
+        if isinstance(model, Controller) and model.notice_items:
+            said = model.notice_items.purposes.items()
+            found |= {f"purpose/{model.id}/{code}": words for code, words in said}
+        if isinstance(model, Purpose):
+            found[f"purpose/{model.id}"] = model.name_ja if lang == "ja" else model.name_en
+        if isinstance(model, Campaign):
+            campaigns.append(model)
+    times = Counter(one.name for one in campaigns)
+    for one in campaigns:
+        alone = times[one.name] == 1 and not re.match(ID_PATTERN, one.name)
+        found[f"campaign/{one.id}"] = one.name if alone else text("page.campaign_coded", lang, name=one.name, id=one.id)
+    return found
 
 
 def read(reader: Reader) -> Endorsed:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 from gatekeeper.audit.checks.trail import PersonLine
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.policy import packs
 from schemas.codec import Unreadable, decode
 from schemas.events import PolicyVersion, Signature, Staff
+from schemas.topics import subject_key
 from streams.client.reader import Reader
 
 
@@ -23,6 +25,8 @@ class LiveNamed:
         """The records `staff`, `signature` and `policy`."""
         self.log = ReferenceLog(origin)
         """The records of `reference` that count."""
+        self.counting: dict[str, Any] = {}
+        """The newest record that counts of each name KIND/ID."""
         self._policies = packs.shipped_bytes()
         self._reference: dict[str, bytes] = {}
         for record in reader.read("reference"):
@@ -38,6 +42,7 @@ class LiveNamed:
             except Unreadable:
                 continue
             if counted is not None:
+                self.counting[subject_key("reference", counted.model)] = counted.model
                 self._reference[sha256(counted.named).hexdigest()] = counted.named
 
     def policy(self, sha256: str) -> bytes | None:

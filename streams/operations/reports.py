@@ -24,6 +24,7 @@ from gatekeeper.report.evidence import Draw, ProvingLog
 from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
+from gatekeeper.texts import language
 from streams.client.reader import Reader
 from streams.operations import management
 from streams.operations.trail import LiveTrail
@@ -96,6 +97,7 @@ def read(
             token_keys=keys() if keys else token_keys(settings),
             held=tokens.keys if (tokens := _tokens(settings)) else None,
             signatures=signature_state(trail.log, settings.acts),
+            names=trail.names(language()),
         )
 
 

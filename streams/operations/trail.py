@@ -17,10 +17,11 @@ from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.settings import Settings
+from gatekeeper.texts import Language
 from gatekeeper.times import instant
 from schemas.record import Record
 from streams.client.reader import Reader
-from streams.operations import branches
+from streams.operations import branches, endorsement
 from streams.operations.live_named import LiveNamed
 from streams.operations.trail_range import MARGIN_MS, Bounds, KnownPart, TrailRange
 
@@ -126,6 +127,10 @@ class LiveTrail:
     def log(self) -> ReferenceLog:
         """The records of `reference` that count, at the start of the reading."""
         return self._named.log
+
+    def names(self, lang: Language) -> Mapping[str, str]:
+        """The names of what counted then, as `endorsement.names` tells them."""
+        return endorsement.names(self._named.counting.values(), lang)
 
     def people(self) -> list[PersonLine]:
         """The records `staff`, `signature` and `policy` of `reference`."""

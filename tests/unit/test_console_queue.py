@@ -169,3 +169,31 @@ def test_a_campaign_with_a_registered_name_then_pages_and_search_call_it_so_and_
         assert re.search(r'href="/items\?state=open&amp;campaign=K-1">冬のカタログ', matches), said
     assert '<option value="K-1">冬のカタログ (1)' in client.get("/items").text
     assert "冬のカタログ" not in client.get("/items.csv").text, "programs read codes"
+
+
+def test_names_of_campaigns_that_another_has_or_that_look_like_a_code_then_the_code_follows(
+    house: OfflineConsole,
+) -> None:
+    called = {"K-1": "春&夏 'sale'", "K-2": "春&夏 'sale'", "K-3": "K-1", "K-4": "冬のカタログ"}
+    records = ({"v": 1, "kind": "campaign", "id": id_, "name": name} for id_, name in called.items())
+    lines = [line for said in records for line in staff.signed(said, "hanako")]
+    house.console.model.take(referred(lines, first=1000))
+    with house.console.model.read() as db:
+        names = house.console.registrations.now(db).names("ja")
+    assert [names[f"campaign/{id_}"] for id_ in called] == [
+        "春&夏 'sale'（K-1）",
+        "春&夏 'sale'（K-2）",
+        "K-1（K-3）",
+        "冬のカタログ",
+    ]
+    page = house.client("manager").get("/items?lang=en&campaign=K-1").text
+    assert page.count("春&amp;夏 &#39;sale&#39; (K-1)") == 3, "in the filter, in its chip and in the row"
+
+
+def test_a_user_of_another_company_then_no_registered_name_of_this_one_is_told(house: OfflineConsole) -> None:
+    secret = {"v": 1, "kind": "campaign", "id": "K-1", "name": "極秘の合併案内"}
+    house.console.model.take(referred(staff.signed(secret, "hanako"), first=2000))
+    client = house.client("elsewhere")
+    for address in ("/items?campaign=K-1", "/items?campaign=K-1,K-2", "/records?signed=campaign/K-1", "/campaigns/K-1"):
+        assert "極秘" not in client.get(address).text, address
+    assert "極秘" in house.client("manager").get("/records?signed=campaign/K-1").text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import orjson
@@ -125,3 +127,25 @@ def test_the_model_made_anew_then_the_records_are_folded_anew(signed: Console) -
     assert signed.now().of_kind("controller")
     signed.model.reset()
     assert signed.now().of_kind("controller") == []
+
+
+def test_a_page_that_folds_long_then_others_get_the_last_records_meanwhile(
+    signed: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed.lines(by(CONTROLLER, "taro"))
+    last, begun, go_on, fold = signed.now(), Event(), Event(), Registered.of
+
+    def slow(*given: Any) -> Registered:
+        begun.set()
+        assert go_on.wait(20)
+        return fold(*given)
+
+    monkeypatch.setattr(Registered, "of", slow)
+    signed.lines(by({"v": 1, "kind": "campaign", "id": "K-1", "name": "冬のカタログ"}, "taro"))
+    with ThreadPoolExecutor(1) as pool:
+        folding = pool.submit(signed.now)
+        assert begun.wait(20)
+        assert signed.now() is last
+        go_on.set()
+        assert folding.result().names("ja")["campaign/K-1"] == "冬のカタログ"
+    assert signed.now() is folding.result()

@@ -520,6 +520,21 @@ def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_form
     assert f"<v>{found['sends']['total']}</v>" in sheets[0]
 
 
+def test_registered_names_then_page_and_workbook_call_lists_and_campaigns_by_them() -> None:
+    tally = month_tally()
+    for chain in chains_of(clear_and_blocked()):
+        for link in chain.links:
+            tally.link(link)
+    names = {"batch/B-1": "会員の名簿", "campaign/K-1": "冬のカタログ", "batch/none-of-it": "別の名簿"}
+    found = tally.told(made=invented.T, names=names)
+    assert found["names"] == {"batch/B-1": "会員の名簿", "campaign/K-1": "冬のカタログ"}
+    with zipfile.ZipFile(io.BytesIO(workbook(found, "ja"))) as book:
+        texts = book.read("xl/sharedStrings.xml").decode()
+    for shown in (page.body(found, "ja"), texts):
+        assert "会員の名簿" in shown
+        assert "冬のカタログ" in shown
+
+
 # -- the first page -----------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import Language, catalogue, language, text
-from gatekeeper.words import Words, law, with_code
+from gatekeeper.words import Words, law, with_code, with_names
 from schemas.codec import decode
 from tests.support import invented
 from tests.support.golden_cases import CASES, events, millis
@@ -269,3 +269,9 @@ def test_a_setting_of_another_form_then_the_error_says_the_form_in_words(
 )
 def test_a_name_between_backticks_then_a_page_shows_it_as_code_and_attributes_stay(html: str, shown: str) -> None:
     assert with_code(html) == shown
+
+
+def test_a_reason_that_names_a_list_then_a_page_has_the_name_and_no_other_word_changes() -> None:
+    said, names = "名簿 B-1 は使用を止めています（B-11、B-1.a）。", {"batch/B-1": r"会員\1", "batch/B-11": "別"}
+    assert with_names(said, names, ["S-1", "batch/B-1"]) == r"名簿 会員\1 は使用を止めています（B-11、B-1.a）。"
+    assert with_names(said, names) == said, "only lists that are its facts"

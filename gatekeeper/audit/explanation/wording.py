@@ -117,7 +117,7 @@ class Wording:
         if head != code:
             refs = [code, *refs]
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
-        said = with_names(told[self.lang], self._purposes((record["send"] or {}).get("controller_id")))
+        said = with_names(told[self.lang], self._purposes((record["send"] or {}).get("controller_id")), told["facts"])
         return FactLine("because", None, self.say("reason", head=head, said=f"{said}{clause}"), ", ".join(refs))
 
     def _purposes(self, controller: str | None) -> Mapping[str, str]:

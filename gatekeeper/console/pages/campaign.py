@@ -41,9 +41,7 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
     if found is None:
         raise Denied("page.campaign_unknown", 404)
     told = found.told()
-    return page(
-        request, "campaign", told=told, steps=STEPS, rest=REST, funnel=_funnel(told), now=held.now(), names=names
-    )
+    return page(request, "campaign", told=told, rest=REST, funnel=_funnel(told), names=names)
 
 
 @router.get("/campaigns/{id_}/counts.json")

@@ -28,11 +28,12 @@ PolicyManager = Annotated[Session, Depends(may("activate"))]
 def shown(request: Request, session: PolicyManager, signed: str = "") -> Response:
     """The records that somebody may sign, and the signatures that count for nothing. `signed`: the one just signed."""
     found = _endorsed(console(request))
-    mine = [row for row in found.endorsable() if _theirs(session, row)]
+    mine = [row for row in found.endorsable() if _theirs(session, row.value)]
     rows = [(row, roles.person(session.user) not in row.signers) for row in mine]
     refused = found.log.endorsements.refused if session.may_everywhere("activate") else []
-    done = found.names(language(request)).get(signed, signed)
-    return page(request, "records", rows=rows, refused=refused, founded=found.founded, signed=done)
+    known = found.newest.get(signed)
+    done = found.names(language(request)).get(signed) if known and _theirs(session, known.record.value or b"") else None
+    return page(request, "records", rows=rows, refused=refused, founded=found.founded, signed=done or signed)
 
 
 @router.post("/records")
@@ -41,7 +42,7 @@ def sign(request: Request, session: PolicyManager, form: Form) -> Response:
     held, lang = console(request), language(request)
     found, name, offset = _endorsed(held), field(form, "name"), field(form, "offset")
     row = next((one for one in found.endorsable() if (one.name, str(one.offset)) == (name, offset)), None)
-    if row is None or not _theirs(session, row) or roles.person(session.user) in row.signers:
+    if row is None or not _theirs(session, row.value) or roles.person(session.user) in row.signers:
         raise Denied("page.record_signed", 409)
     record = row.outgoing
 
@@ -59,9 +60,9 @@ def _endorsed(held: Console) -> Endorsed:
         return held.registrations.now(db).endorsed
 
 
-def _theirs(session: Session, row: Endorsable) -> bool:
+def _theirs(session: Session, value: bytes) -> bool:
     """True for a record about controllers of this user alone; one of no single controller needs all of them."""
-    mine, about = session.access.controllers("activate"), roles.scope(orjson.loads(row.value))
+    mine, about = session.access.controllers("activate"), roles.scope(orjson.loads(value))
     return mine is None or (about is not None and about <= mine)
 
 
