@@ -16,9 +16,11 @@ from playwright.sync_api import Locator, Page, expect
 from tests.console.conftest import Site, cleared, send_number
 from tests.support.world import source_of
 
-PIECES = 5
-ASKED = 101
+PIECES = 20
+ASKED = 193
 """Above 100 people, a person types their number."""
+STOPS = 60
+"""Most stops of the Tab key before what is sought."""
 REASON = re.compile("^理由")
 
 
@@ -39,6 +41,15 @@ class Job:
     def click(self, what: Locator) -> None:
         what.click()
         self.clicks += 1
+
+    def reach(self, what: Locator) -> None:
+        """Goes to it by Tab alone."""
+        expect(what).to_be_visible()
+        for _ in range(STOPS):
+            if what.evaluate("found => found === document.activeElement"):
+                return
+            self.press("Tab")
+        raise AssertionError(f"{what} is more than {STOPS} stops away")
 
     def enter(self, said: str, where: Locator | None = None) -> None:
         if where:
@@ -105,6 +116,30 @@ def test_many_people_asked_then_two_clicks(page: Page, site: Site) -> None:
         announced(page, f"{ASKED}件中{ASKED}件の処理が終わりました。")
     assert {item["state"] for item in site.items(campaign)} == {"asked"}
     assert (job.clicks, job.keys) == (2, 0), "three clicks before"
+
+
+def test_no_mouse_then_people_are_asked_and_an_inquiry_is_answered(page: Page, site: Site) -> None:
+    _, code = cleared(site)
+    names = [f"few{send_number()}" for _ in range(2)]
+    site.world.put("sources", [(name, source_of(name)) for name in names])  # and no consent
+    campaign = site.publish(names)
+    page.goto(f"/?campaign={campaign}")
+    with counted(page, "ask 2 people by keys alone") as job:
+        job.reach(page.get_by_role("link", name="本人に確認する"))
+        job.press("Enter")
+        job.reach(page.get_by_role("combobox", name=REASON))
+        job.enter("取得元を確認")
+        job.reach(page.get_by_role("button", name="2件について「本人に確認する」を実行する"))
+        job.press("Enter")
+        announced(page, "2件中2件の処理が終わりました。")
+    assert {item["state"] for item in site.items(campaign)} == {"asked"}
+    with counted(page, "answer an inquiry by keys alone") as job:
+        job.reach(page.get_by_role("navigation").get_by_role("link", name="お問い合わせ"))
+        job.press("Enter")
+        expect(page.get_by_role("textbox", name="お問い合わせ番号")).to_be_focused()
+        job.enter(code)
+        job.press("Enter")
+        job.reach(page.get_by_role("link", name="お客さまへの手紙を開く"))
 
 
 def test_somebody_on_the_phone_with_a_code_then_one_click_the_code_and_enter(page: Page, site: Site) -> None:
