@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from gatekeeper.console.item_search import ItemSearch
+from gatekeeper.console.typed import narrow
 from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import FROM
 from gatekeeper.policy.reasons import CATALOGUE
@@ -76,7 +76,7 @@ def _counted(search: ItemSearch, db: sqlite3.Connection, key: str, most: int = -
 
 
 def _folded(said: str) -> str:
-    return unicodedata.normalize("NFKC", said).casefold()
+    return narrow(said).casefold()
 
 
 def possible_states(kind: str, search: ItemSearch) -> Collection[str]:

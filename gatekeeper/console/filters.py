@@ -10,6 +10,7 @@ from fastapi import Request
 from gatekeeper.console.access import Access
 from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.state import console
+from gatekeeper.console.typed import narrow
 from gatekeeper.engine.item import WAITING
 from gatekeeper.review.actions import states
 from gatekeeper.review.filter import parse
@@ -29,8 +30,8 @@ def pairs(written: str) -> list[tuple[str, str]]:
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> str:
-    """The filter made of keys and values; empty values are left out."""
-    return urlencode([(key, value.strip()) for key, value in pairs if value.strip()], safe=",/:")
+    """The filter made of keys and values, letters in their usual width; empty values are left out."""
+    return urlencode([(key, narrow(value)) for key, value in pairs if narrow(value)], safe=",/:")
 
 
 def search(request: Request, written: str, *, kind: str | None = None, until: int | None = None) -> ItemSearch:

@@ -161,6 +161,9 @@ def test_what_is_typed_wrong_then_clear_words_and_it_is_not_repeated(site: Site)
     for field, says in (({"reason": "x" * 201}, "at most 200"), ({"evidence": "a b"}, "up to 64")):
         answer = stopped(client, name, **field)
         assert (answer.status_code, says in answer.text) == (422, True), field
+        (at_fault,) = field
+        assert f'<a href="#{at_fault}">' in answer.text.partition('id="wrong"')[2]
+        assert re.findall(r'<input id="(\w+)"[^>]*aria-invalid', answer.text) == [at_fault]
 
 
 def test_an_id_of_which_nothing_is_known_then_it_says_so_and_can_be_stopped_all_the_same(site: Site) -> None:

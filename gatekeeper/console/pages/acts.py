@@ -17,6 +17,7 @@ from gatekeeper.console.pages.item import KEYS, item_page, visible
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
+from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
 from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
@@ -31,6 +32,8 @@ router = APIRouter()
 KINDS = frozenset((*KEYS, "reveal"))
 STAYS = ("claim", "note", "reveal")
 """Acts after which the page stays on the item."""
+FIELDS = {"reason": "reason", "evidence_ref": "evidence"}
+"""Fields of an act, each with the id of the form's field for it."""
 Actor = Annotated[Session, Depends(may(*KINDS))]
 """A user who may do some act about an item."""
 _RUN = re.compile(r"[A-Za-z0-9]{1,24}")
@@ -115,21 +118,26 @@ def field(form: FormData, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> str | None:
-    """A sentence on why an act about this item is not possible now, None when the worker may accept it."""
+def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> Wrong | None:
+    """The fault of an act about this item now, None when the worker may accept it."""
     if call.kind in REASONED and not call.reason:
-        return text("page.needs_reason", lang)
+        return Wrong(text("page.needs_reason", lang), "reason")
     try:
         code = call.refusal(item, under_way=under_way)
     except UnfitValue as unfit:
         return unfitting(unfit, lang)
-    return told("refused", code, lang) if code else None
+    return refused(code, lang) if code else None
 
 
-def unfitting(unfit: UnfitValue, lang: Any) -> str:
-    """A sentence that says which field of a form is wrong."""
-    known = unfit.field if unfit.field in ("reason", "evidence_ref") else "other"
-    return text(f"page.unfit_{known}", lang)
+def refused(code: str, lang: Any) -> Wrong:
+    """The fault when the worker is bound to refuse an act with this code."""
+    return Wrong(told("refused", code, lang), "evidence" if code == "evidence" else "")
+
+
+def unfitting(unfit: UnfitValue, lang: Any) -> Wrong:
+    """The fault when an act does not allow the value of a field."""
+    known = unfit.field if unfit.field in FIELDS else "other"
+    return Wrong(text(f"page.unfit_{known}", lang), FIELDS.get(known, ""))
 
 
 def write(held: Console, session: Session, calls: list[tuple[ActRequest, Item]]) -> None:

@@ -12,11 +12,12 @@ from fastapi.responses import RedirectResponse
 
 from gatekeeper.console import ask_draft, filters, items, own_signature
 from gatekeeper.console.bulk_runs import BulkRun
-from gatekeeper.console.pages.acts import Actor, asking, call_of, field, unfitting, write
+from gatekeeper.console.pages.acts import Actor, asking, call_of, field, refused, unfitting, write
 from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, Viewer
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import console
+from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, page, told
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
 from gatekeeper.review.review_item import ActOnItem, Item
@@ -48,7 +49,8 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         raise Denied("page.request_bad", 400)
     generation, _, until = shown.partition("-")
     if generation != held.model.generation or not until.isdecimal():
-        return _preview(request, session, call.kind, written, held.model.cursor(), wrong=text("page.bulk_stale", lang))
+        stale = Wrong(text("page.bulk_stale", lang))
+        return _preview(request, session, call.kind, written, held.model.cursor(), wrong=stale)
     todo, rows = _split(request, call, written, int(until))
     count = field(form, "count")
     confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MAX_ITEMS)) else 0
@@ -59,13 +61,13 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     except UnfitValue as unfit:
         wrong = unfitting(unfit, lang)
     if call.kind in REASONED and not call.reason:
-        wrong = text("page.needs_reason", lang)
+        wrong = Wrong(text("page.needs_reason", lang), "reason")
     elif any(row.code == "evidence" for row in rows.values()):
-        wrong = told("refused", "evidence", lang)
+        wrong = refused("evidence", lang)
     elif len(todo) > confirmed:
-        wrong = text("page.bulk_stale", lang)
-    elif confirmed > TYPED_ABOVE and field(form, "typed").replace(",", "").strip() != count:
-        wrong = text("page.bulk_type", lang, count=count)
+        wrong = Wrong(text("page.bulk_stale", lang))
+    elif confirmed > TYPED_ABOVE and narrow(field(form, "typed")).replace(",", "") != count:
+        wrong = Wrong(text("page.bulk_type", lang, count=count), "typed")
     if wrong:
         typed = {"reason": call.reason, "evidence": call.evidence or ""}
         return _preview(request, session, call.kind, written, shown, wrong=wrong, typed=typed, run=call.run)
@@ -142,7 +144,7 @@ def _preview(
     written: str,
     until: str,
     *,
-    wrong: str | None = None,
+    wrong: Wrong | None = None,
     typed: dict[str, str] | None = None,
     run: str | None = None,
 ) -> Response:
@@ -169,6 +171,7 @@ def _preview(
         filter=written,
         until=until,
         needs_reason=kind in REASONED,
+        needs_evidence=kind == "release" and any(replace(call, evidence=None).refusal(item) for item in todo),
         needs_typing=len(todo) > TYPED_ABOVE,
         most=most if kind == "release" and most is not None and len(todo) > most else None,
         partly=sum(bool(item.staying) for item in todo) if kind == "release" else 0,

@@ -17,6 +17,7 @@ from gatekeeper.console import filters, forms, given_reasons, items
 from gatekeeper.console.inquiries import by_time
 from gatekeeper.console.session import Denied, Session, Viewer
 from gatekeeper.console.state import Console, console
+from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.item import FROM
 from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
@@ -77,10 +78,10 @@ def item_page(
     after: str = "",
     reveal: str = "",
     status: int = 200,
-    wrong: str | None = None,
+    wrong: Wrong | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    """The page of one item. `wrong`: the sentence on a form's error. `typed`: the text typed into that form."""
+    """The page of one item. `wrong`: what is wrong with a form. `typed`: the text typed into that form."""
     held, now = console(request), console(request).now()
     lang = language(request)
     with held.model.read() as db:

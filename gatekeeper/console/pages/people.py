@@ -17,6 +17,7 @@ from gatekeeper.console.pages.acts import field
 from gatekeeper.console.proofs import proven_chapters
 from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
+from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
 from gatekeeper.letters.paper import answered, css
@@ -28,7 +29,8 @@ from streams.operations import withdrawals
 router = APIRouter()
 _ID = TypeAdapter(RecipientId)
 _PLACE = re.compile(r"(\d{1,9})\.(\d{1,18})")
-_UNFIT = {"--reason": "page.unfit_reason", "--evidence": "page.unfit_evidence_ref"}
+_UNFIT = {"--reason": ("page.unfit_reason", "reason"), "--evidence": ("page.unfit_evidence_ref", "evidence")}
+"""Options of a withdrawal, each with the sentence on a wrong value and the form's field."""
 
 
 Everywhere = Annotated[Session, Depends(may("see", everywhere=True))]
@@ -163,10 +165,11 @@ def stop(request: Request, session: Stopper, form: Form, recipient: str) -> Resp
             signatory=console(request).signatory(session),
         )
     except UsageError as error:
-        key = _UNFIT.get(str(error.values.get("option")))
-        if key is None:
+        unfit = _UNFIT.get(str(error.values.get("option")))
+        if unfit is None:
             raise
-        return _person(request, recipient, wrong=text(key, language(request)), typed=typed)
+        key, name = unfit
+        return _person(request, recipient, wrong=Wrong(text(key, language(request)), name), typed=typed)
     place = done.pair.act
     return RedirectResponse(f"/people/{recipient}?stopped={place.partition}.{place.offset}", 303)
 
@@ -176,7 +179,7 @@ def _person(
     recipient: str,
     *,
     stopped: str = "",
-    wrong: str | None = None,
+    wrong: Wrong | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
     held = console(request)
@@ -211,6 +214,6 @@ def _printed(start: str) -> str:
 def _named(recipient: str) -> str:
     """The recipient id; raises UsageError (400) for an invalid id, without repeating the typed text."""
     try:
-        return _ID.validate_python(recipient)
+        return _ID.validate_python(narrow(recipient))
     except ValidationError:
         raise UsageError("page.recipient_wrong") from None

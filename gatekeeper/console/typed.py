@@ -1,0 +1,19 @@
+"""The text that people type into forms: one spelling for it, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from unicodedata import normalize
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A fault of a form. `says`: the sentence. `field`: id of the field at fault, '' if it is no single one."""
+
+    says: str
+    field: str = ""
+
+
+def narrow(said: str) -> str:
+    """The text with letters and digits in their usual width (NFKC), without spaces around it."""
+    return normalize("NFKC", said).strip()

@@ -1,0 +1,136 @@
+"""Forms without Kafka: what is wrong leads to its own field, and each field says whether it is required."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from time import time
+
+import pytest
+
+from gatekeeper.console import passwords
+from gatekeeper.console.pages import bulk
+from gatekeeper.console.users import Users
+from tests.support.desk import YOUNG, Desk
+from tests.support.offline_console import Browser, OfflineConsole, offline_console, user_file
+
+PEOPLE = {"manager": {"roles": ("manager",)}}
+WORDS = {"reason": "form seen", "evidence": "form-9"}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
+    folder = tmp_path_factory.mktemp("house")
+    desk = Desk(*YOUNG)
+    desk.at = round(time() * 1000)
+    for number in range(2):
+        mail_date = date.today() + timedelta(days=20 + number)
+        desk.send(event_id=f"E-{number}", campaign_id=f"K-{number}", mail_date=mail_date.isoformat())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "LOG_N", 10)
+        yield offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+
+
+@pytest.fixture
+def client(house: OfflineConsole) -> Browser:
+    return house.client("manager")
+
+
+def item(house: OfflineConsole) -> str:
+    with house.console.model.read() as db:
+        return str(db.execute("SELECT id FROM item").fetchone()[0])
+
+
+def marked(page: str) -> list[str]:
+    """Returns the ids of the fields that a page marks as wrong; its summary must lead to the same."""
+    wrong = re.findall(r'<input id="(\w+)"[^>]*aria-describedby="[^"]*\bwrong"[^>]*aria-invalid="true" autofocus', page)
+    summary = page.partition('role="alert" id="wrong">')[2].partition("</p>")[0]
+    assert re.findall(r'<a href="#(\w+)">[^<]+</a>', summary) == wrong
+    assert page.count("aria-invalid") == len(wrong)
+    return wrong
+
+
+def required(page: str) -> dict[str, str]:
+    """Returns the mark of each field that a person fills in, by the field's id."""
+    marks = re.findall(r'<label for="([\w-]+)">[^<]*<span class="(?:must|may)">([^<]+)</span>', page)
+    return dict(marks)
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "field"),
+    [
+        ("uphold", {"reason": " "}, ["reason"]),
+        ("uphold", {"reason": "x" * 201}, ["reason"]),
+        ("release", {"evidence": ""}, ["evidence"]),
+        ("uphold", {"evidence": "申込書"}, ["evidence"]),
+        ("approve", {}, []),
+    ],
+)
+def test_an_act_on_an_item_that_is_wrong_then_the_page_leads_to_that_field_alone(
+    house: OfflineConsole, client: Browser, kind: str, typed: Mapping[str, str], field: list[str]
+) -> None:
+    answer = client.post(f"/items/{item(house)}/acts", data={"kind": kind, "run": "r1", **WORDS, **typed})
+    assert (answer.status_code, marked(answer.text)) == (422, field), answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "field"),
+    [
+        ("uphold", {"reason": ""}, ["reason"]),
+        ("release", {"evidence": ""}, ["evidence"]),
+        ("uphold", {"evidence": "申込書"}, ["evidence"]),
+        ("uphold", {"typed": "3"}, ["typed"]),
+        ("uphold", {"typed": "２", "reason": ""}, ["reason"]),
+        ("uphold", {"count": "1"}, []),
+    ],
+)
+def test_an_act_on_many_that_is_wrong_then_the_page_leads_to_that_field_alone(
+    house: OfflineConsole,
+    client: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    typed: Mapping[str, str],
+    field: list[str],
+) -> None:
+    monkeypatch.setattr(bulk, "TYPED_ABOVE", 1)
+    form = {"kind": kind, "run": "r1", "filter": "state=open", "until": house.console.model.cursor(), "count": "2"}
+    answer = client.post("/bulk", data={**form, "typed": "2", **WORDS, **typed})
+    assert (answer.status_code, marked(answer.text)) == (422, field), answer.text
+
+
+def test_a_number_in_full_width_digits_then_it_confirms(
+    house: OfflineConsole, client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "TYPED_ABOVE", 1)
+    form = {"kind": "uphold", "run": "r1", "filter": "state=open", "until": house.console.model.cursor(), "count": "2"}
+    answer = client.post("/bulk", data={**form, **WORDS, "typed": "　２ "})
+    assert answer.status_code == 503, "the form is right, and there is no broker here"
+
+
+def test_a_recipient_in_full_width_letters_then_the_filter_finds_them(client: Browser) -> None:
+    page = client.get("/items", params={"recipient": "Ｐ－１", "lang": "en"})
+    assert (page.status_code, len(re.findall("data-open", page.text))) == (200, 2)
+    assert 'value="P-1"' in page.text
+
+
+def test_fields_of_an_item_then_each_says_whether_and_for_what_it_is_required(
+    house: OfflineConsole, client: Browser
+) -> None:
+    page = client.get(f"/items/{item(house)}", params={"lang": "ja"}).text
+    assert required(page) == {"reason": "必須：送らない、メモを残す、送付を許可", "evidence": "必須：送付を許可"}
+
+
+def test_fields_of_an_act_on_many_then_each_says_whether_it_is_required(
+    client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "TYPED_ABOVE", 1)
+    must, may = "required", "optional"
+    release = client.get("/bulk?kind=release&state=open&lang=en").text
+    assert required(release) == {"reason": must, "evidence": must, "typed": must}
+    assert required(client.get("/bulk?kind=uphold&state=open").text) == {
+        "reason": must,
+        "evidence": may,
+        "typed": must,
+    }
+    assert required(client.get("/bulk?kind=redecide&state=open").text)["reason"] == may
