@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -24,6 +25,9 @@ LABELS = 8
 """Most steps that are labelled below a plot."""
 ROWS = 50
 """Most rows that a table shows; the last one sums up the others."""
+_HEAD = re.compile(r'<th scope="col"[^>]*>(.*?)</th>')
+_ROW = re.compile(r"<tr>(?:(?!</tr>).)*</tr>", re.DOTALL)
+_CELL = re.compile(r"<t[hd]\b([^>]*)>")
 
 
 def body(report: Mapping[str, Any], lang: Language) -> Markup:
@@ -41,6 +45,26 @@ def document(report: Mapping[str, Any], lang: Language) -> str:
 def css() -> str:
     """The style sheet of the report."""
     return files("gatekeeper.report").joinpath("report.css").read_text("utf-8")
+
+
+def labelled(table: str) -> Markup:
+    """The rows of a table whose cells carry the name of their column, which a phone shows beside them.
+
+    `table`: escaped HTML with a head. A cell across columns gets no name, nor the head of a row that is no number.
+    """
+    heads = _HEAD.findall(table)
+
+    def row(found: re.Match[str]) -> str:
+        names = iter(heads)
+
+        def cell(one: re.Match[str]) -> str:
+            name, bare = next(names), one[0].startswith("<th") and "number" not in one[1]
+            return one[0] if bare or "colspan" in one[1] else f'{one[0][:-1]} data-label="{name}">'
+
+        return _CELL.sub(cell, found[0])
+
+    head, end, rows = str(table).partition("</thead>")
+    return Markup(head + end + _ROW.sub(row, rows))  # noqa: S704 - as escaped as it came
 
 
 def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
@@ -74,13 +98,15 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("gatekeeper.report"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["labelled"] = labelled
+    return made
 
 
 def _template(name: str) -> Template:

@@ -100,18 +100,24 @@ WIDE = """() => [...document.querySelectorAll("body *")]
   .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth)
   .filter(one => !one.parentElement.closest(".scroll"))
   .map(one => one.outerHTML.slice(0, 120)).slice(0, 3)"""
-SMALL = """() => [...document.querySelectorAll("button, .button, .chip, summary, select, input:not([type=hidden])")]
-  .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44 && one.type !== "checkbox")
+SMALL = """() => [...document.querySelectorAll(
+    "button, .button, .chip, .chips a, .bar a, .files a, .second, summary, select, input:not([type=hidden])")]
+  .map(one => one.type === "checkbox" ? one.closest("label") ?? one : one)
+  .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44)
   .map(one => `${location.pathname} ${one.getBoundingClientRect().height} ${one.outerHTML.slice(0, 120)}`)"""
 
 
 def cut_off(page: Page) -> list[str]:
-    """Returns the controls that reach over the side at 200 % or on a phone, or are too small there for a finger."""
-    found = []
-    for width, height in ((640, 400), (390, 844)):  # the first is what 1280 x 800 is at 200 %
+    """Returns the controls that reach over the side at 200 % or on a phone, or are too small for a finger."""
+    found = [*page.evaluate(SMALL)]
+    for width, height, letters in ((640, 400, 16), (390, 844, 16), (390, 844, 32)):  # the first: 1280 x 800 at 200 %
         page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("size => { document.documentElement.style.fontSize = size + 'px' }", letters)
         wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-        found += [*page.evaluate(CUT_OFF), *([f"{page.url} at {width}: {page.evaluate(WIDE)}"] if wide > seen else [])]
+        found += [
+            *page.evaluate(CUT_OFF),
+            *([f"{page.url} at {width}, {letters} px: {page.evaluate(WIDE)}"] if wide > seen else []),
+        ]
     found += page.evaluate(SMALL)
     page.set_viewport_size({"width": 1280, "height": 800})
     return found

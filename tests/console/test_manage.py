@@ -142,7 +142,7 @@ def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_with
     until(lambda: (found := client.get(counts)).status_code == 200 and found.json()["cleared"], "the decision")
     page = looked(client, "quarantine", batch).text
     assert f"List {batch}: 1 people." in page
-    assert re.search(r"<th scope=\"row\">\D*K-frozen</span></th><td>[^<]*</td><td class=\"number\">1</td>", page)
+    assert re.search(r"<th scope=\"row\">\D*K-frozen</span></th><td>[^<]*</td><td class=\"number\"[^>]*>1</td>", page)
     assert not [one for one in records(site, "acts") if getattr(one, "subject", None) == f"batch/{batch}"]
     done(client, "quarantine", form(page, batch))
     site.world.put("sends", [(name, send_to(name, uuid.uuid4().hex, campaign_id="K-frozen2"))])
@@ -178,7 +178,7 @@ def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_
     client, passkey = site.client("manager"), site.passkey("manager")
     assert "must be the strictest" in looked(client, "activate", "jp-appi@2", since="now").text
     page = looked(client, "activate", "strictest@2", since="now").text
-    assert '<th scope="row">minor_age</th><td>15</td><td>16</td>' in page
+    assert re.search(r'<th scope="row">minor_age</th><td[^>]*>15</td><td[^>]*>16</td>', page)
     assert "Acknowledged" in done(client, "activate", form(page, "strictest@2"), passkey)
     (fact,) = [one for one in records(site, "reference") if one.kind == "policy"]
     assert (fact.id, fact.version, fact.by) == ("strictest", 2, "manager")

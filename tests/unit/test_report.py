@@ -457,6 +457,16 @@ def test_page_then_both_languages_and_markup_is_escaped(tmp_path: Path) -> None:
         assert all(one["inquiry"] in html for one in found["samples"])
 
 
+def test_a_number_in_a_table_of_the_report_then_it_carries_the_name_of_its_column() -> None:
+    report = told(chains_of(clear_and_blocked()))
+    report["sources"][0] |= {"origin": "batch/<i>&", "sends": 77}
+    html = page.body(report, "en")
+    assert '<td class="number" data-label="sends">77</td>' in html
+    assert '<td class="number" data-label="cleared">' in html
+    assert "“&lt;i&gt;&amp;”</td>" in html
+    assert re.findall(r'<td class="number[^"]*">', html) == []
+
+
 def test_nothing_in_the_period_then_a_page_that_says_so() -> None:
     html = page.document(told([]), "en")
     assert "none" in html
