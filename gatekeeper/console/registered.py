@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -19,6 +20,7 @@ from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.console.model import Model
 from gatekeeper.console.model_part import Incoming, Part, Writing
+from gatekeeper.console.typed import narrow
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.office.policy_change import KnownPolicies
@@ -95,6 +97,24 @@ class Registered:
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         """The records of one kind that count, as `Endorsed` gives them."""
         return self.endorsed.of_kind(kind)
+
+    def called(self, kind: str, said: str) -> list[str]:
+        """The ids of the records of one kind that are called so, by id or else by name.
+
+        Several records may have one name. Width of letters does not matter.
+        """
+        names = {one["id"]: narrow(one.get("name") or "") for one in self.of_kind(kind)}
+        wanted = narrow(said)
+        return [wanted] if wanted in names else [id_ for id_, name in names.items() if name == wanted != ""]
+
+    def alone(self, kind: str) -> dict[str, str]:
+        """The text that means each record of one kind and no other, by id: its name, else its id."""
+        names = {one["id"]: one.get("name") or "" for one in self.of_kind(kind)}
+        times = Counter(map(narrow, names.values()))
+        return {
+            id_: name if name and times[narrow(name)] == 1 and narrow(name) not in names else id_
+            for id_, name in names.items()
+        }
 
     def activated(self) -> list[dict[str, Any]]:
         """The policy versions that were put in force, by id and version, without their texts."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from unicodedata import normalize
 
+UNFIT = {"--reason": ("page.unfit_reason", "reason"), "--evidence": ("page.unfit_evidence_ref", "evidence")}
+"""Options of an act, each with the text on a wrong value, and the id of the form's field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wrong:

@@ -23,7 +23,7 @@ from gatekeeper.console.users import Users
 from gatekeeper.review.actions import ActResult
 from gatekeeper.review.filter import parse
 from gatekeeper.words import headline
-from tests.support import staff
+from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
 
@@ -65,7 +65,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
     folder = tmp_path_factory.mktemp("house")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passwords, "LOG_N", 10)
-        yield offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+        found = offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+        known = (invented.controller(), invented.controller(id="C2", name="みどりカード"), invented.batch())
+        lines = [line for _, one in known for line in staff.signed(one, "hanako", "taro")]
+        found.console.model.take(referred(lines, first=1000))
+        yield found
 
 
 @pytest.fixture

@@ -6,16 +6,24 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from time import time
+from uuid import uuid4
 
 import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.pages import bulk
 from gatekeeper.console.users import Users
+from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
-from tests.support.offline_console import Browser, OfflineConsole, offline_console, user_file
+from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
 
 PEOPLE = {"manager": {"roles": ("manager",)}}
+NAMED = (
+    invented.controller(name="みどり小売株式会社")[1],
+    invented.batch(id="B-1", name="通販購入者名簿")[1],
+    invented.batch(id="B-2", name="会員ＤＭ")[1],
+    invented.batch(id="B-3", name="会員DM")[1],
+)
 WORDS = {"reason": "form seen", "evidence": "form-9"}
 
 
@@ -29,7 +37,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfflineConsole]:
         desk.send(event_id=f"E-{number}", campaign_id=f"K-{number}", mail_date=mail_date.isoformat())
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passwords, "LOG_N", 10)
-        yield offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+        found = offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+        lines = [line for one in NAMED for line in staff.signed(one, "hanako", "taro")]
+        found.console.model.take(referred(lines, first=1000))
+        yield found
 
 
 @pytest.fixture
@@ -134,3 +145,69 @@ def test_fields_of_an_act_on_many_then_each_says_whether_it_is_required(
         "typed": must,
     }
     assert required(client.get("/bulk?kind=redecide&state=open").text)["reason"] == may
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"typed": "C2"}, ["typed"]),
+        ({"reason": ""}, ["reason"]),
+        ({"reason": "x" * 201}, ["reason"]),
+        ({"evidence": "申込書"}, ["evidence"]),
+        ({"since": "12月1日"}, ["since"]),
+        ({"until": "2026-13-01"}, ["until"]),
+    ],
+)
+def test_a_managers_act_that_is_wrong_then_the_page_leads_to_that_field_alone_and_keeps_the_rest(
+    client: Browser, typed: Mapping[str, str], field: list[str]
+) -> None:
+    form = {"run": uuid4().hex, "subject": "C1", "typed": "C1", "until": "2099-01-01", **WORDS, **typed}
+    answer = client.post("/manage/suspend", data=form)
+    assert (answer.status_code, marked(answer.text)) == (422, field), answer.text
+    assert f'id="until" name="until" value="{form["until"]}"' in answer.text
+
+
+@pytest.mark.parametrize("said", ["みどり小売株式会社", " C1", "Ｃ１"])
+def test_a_controller_by_its_name_or_its_code_then_the_act_is_about_it_and_either_confirms(
+    client: Browser, said: str
+) -> None:
+    page = client.get("/manage/suspend", params={"subject": said, "lang": "ja"}).text
+    assert 'name="subject" value="C1"' in page
+    assert "確認のため「みどり小売株式会社」と入力してください" in page
+    assert 'みどり小売株式会社 <span class="small"><code>C1</code></span>' in page
+    form = {"run": uuid4().hex, "subject": "C1", "typed": said, **WORDS}
+    assert client.post("/manage/suspend", data=form).status_code == 303
+
+
+def test_a_list_by_its_name_then_its_preview_is_about_its_code(client: Browser) -> None:
+    answer = client.get("/manage/quarantine", params={"subject": "通販購入者名簿"})
+    assert (answer.status_code, "subject=B-1&" in answer.headers["location"]) == (303, True)
+    page = client.get("/manage").text
+    assert '<option value="通販購入者名簿" label="通販購入者名簿 B-1">' in page
+    assert '<option value="B-3" label="会員DM B-3">' in page, "its name alone would not tell which list is meant"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "says"),
+    [
+        ("suspend", "青葉商事", "No Controller is registered as “青葉商事”."),
+        ("quarantine", "会員DM", "“会員DM” is the name of several (List). Enter the code of one: B-2, B-3"),
+        ("quarantine", "B-9", "No List is registered as “B-9”."),
+    ],
+)
+def test_a_subject_that_is_not_registered_or_not_the_only_one_then_nothing_can_be_confirmed(
+    client: Browser, kind: str, said: str, says: str
+) -> None:
+    answer = client.get(f"/manage/{kind}", params={"subject": said, "lang": "en"})
+    assert (answer.status_code, marked(answer.text)) == (422, [kind])
+    assert says in answer.text
+    assert 'method="post" action="/manage/' not in answer.text
+    assert f'id="{kind}" name="subject" value="{said}"' in answer.text
+
+
+def test_fields_of_a_managers_act_then_each_says_whether_it_is_required(client: Browser) -> None:
+    must, may = "required", "optional"
+    page = client.get("/manage/suspend?subject=C1&lang=en").text
+    assert required(page) == {"reason": must, "evidence": may, "since": may, "until": may, "typed": must}
+    page = client.get("/manage").text
+    assert {*required(page).items()} >= {("suspend", must), ("quarantine", must), ("erase", must), ("since", may)}

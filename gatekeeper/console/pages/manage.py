@@ -14,36 +14,39 @@ from uuid import uuid4
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData
 
-from gatekeeper.console import filters, given_reasons, own_signature, registry
+from gatekeeper.console import filters, given_reasons, order_form, own_signature, registry
 from gatekeeper.console.orders import KINDS, LOOKS, OWN, WRITES
 from gatekeeper.console.pages.acts import field
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.tasks import Task
+from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, page, told
-from gatekeeper.errors import GatekeeperError, UsageError
+from gatekeeper.errors import GatekeeperError
 from gatekeeper.office.policy_change import every
 from gatekeeper.texts import text
-from schemas.events import PairedAct
-from streams.client import fact_with_act
 from streams.client.fact_with_act import FactsWithAct
 from streams.client.touch import TouchedSignatory
 from streams.operations.management import Changed
 
 Manager = Annotated[Session, Depends(may(*KINDS))]
 router = APIRouter()
-UNREASONED = ("activate",)
+NAMED = ("controller", "batch")
+"""Kinds of subjects that have a registered name, and that must be registered."""
 _RUN = re.compile(r"[a-f0-9]{32}")
-_EXTRA = ("since", "until", "and_by")
 SHOWN = 20
 
 
 @router.get("/manage")
 def shown(request: Request, session: Manager) -> Response:
     """The registered controllers, lists and policies, recent acts, and the forms that lead to each act."""
+    return _overview(request, session)
+
+
+def _overview(request: Request, session: Session, *, wrong: Wrong | None = None, subject: str = "") -> Response:
+    """The page of all acts. `wrong`: what is wrong with one of its forms. `subject`: the text typed there."""
     held, mine = console(request), session.access.controllers("see")
     with held.model.read() as db:
         now = held.registrations.now(db)
@@ -60,7 +63,11 @@ def shown(request: Request, session: Manager) -> Response:
     return page(
         request,
         "manage",
+        status=422 if wrong else 200,
+        wrong=wrong,
+        typed={"subject": subject},
         known=known,
+        alone={what: now.alone(what) for what in NAMED},
         kinds=kinds,
         acts=[(act, told(act.outcome, act.code, language(request))) for act in done],
         names=now.names(language(request)),
@@ -76,10 +83,14 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
     """The preview of an act, with the form to confirm it; nothing is written. `look`: id of the preview's task."""
     if kind not in KINDS:
         raise Denied("page.no_such_page", 404)
-    subject = subject.strip()
-    if not subject:
+    said = narrow(subject)
+    if not said:
         raise Denied("page.manage_nothing", 400)
+    found = _called(request, session, kind, said)
+    subject = found[0] if len(found) == 1 else said
     _demand(session, kind, subject)
+    if subject not in found and KINDS[kind] in NAMED:
+        return _overview(request, session, wrong=_unknown(request, kind, said, found), subject=said)
     if kind in LOOKS and not _RUN.fullmatch(look):
         query = filters.joined((("subject", subject), ("since", since), ("look", uuid4().hex)))
         return RedirectResponse(f"/manage/{kind}?{query}", 303)
@@ -90,29 +101,18 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
 def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     """Starts to write an act, or says what is wrong with the form. Sending the same form again writes nothing new."""
     held, lang = console(request), language(request)
-    run, subject = field(form, "run"), field(form, "subject").strip()
+    run, subject = field(form, "run"), narrow(field(form, "subject"))
     if kind not in KINDS or not _RUN.fullmatch(run):
         raise Denied("page.request_bad", 400)
     _demand(session, kind, subject)
-    wrong, act = None, None
-    if field(form, "typed").strip() != subject:
-        wrong = text("page.manage_type", lang, subject=subject)
-    elif kind not in UNREASONED and not field(form, "reason").strip():
-        wrong = text("page.needs_reason", lang)
-    else:
-        try:
-            act = _act(kind, session.user, subject, form, run)
-        except UsageError:
-            wrong = text("page.manage_unfit", lang)
-    if act is None:
-        typed = {name: field(form, name) for name in ("reason", "evidence", *_EXTRA)}
-        return _form(
-            request, session, kind, subject, field(form, "look"), typed=typed, wrong=wrong, run=run, status=422
-        )
+    values = {name: field(form, name).strip() for name in order_form.FIELDS}
     with held.model.read() as db:
-        known = registry.answered(db, run)
+        now, known = held.registrations.now(db), registry.answered(db, run)
+    act = order_form.read(kind, values, now, by=session.user, subject=subject, run=run, lang=lang)
+    if isinstance(act, Wrong):
+        return _form(request, session, kind, subject, field(form, "look"), typed=values, wrong=act, run=run)
     if not known.written:
-        extra = {"version": subject, **{name: field(form, name).strip() for name in _EXTRA}}
+        extra = {"version": subject, **{name: values[name] for name in order_form.EXTRA}}
         signatory = held.signatory(session)
 
         def work(_: Task) -> Any:
@@ -203,6 +203,22 @@ def _demand(session: Session, kind: str, subject: str) -> None:
         raise Denied("page.may_not_everywhere")
 
 
+def _called(request: Request, session: Session, kind: str, said: str) -> list[str]:
+    """The ids of the subjects that are called so, among those on which the user may act."""
+    held = console(request)
+    with held.model.read() as db:
+        found = held.registrations.now(db).called(KINDS[kind], said)
+    return [id_ for id_ in found if _manages(session, kind, f"{KINDS[kind]}/{id_}")]
+
+
+def _unknown(request: Request, kind: str, said: str, found: list[str]) -> Wrong:
+    """The fault of a subject that nothing registered is called, or several."""
+    lang = language(request)
+    what = text(f"page.subject_{KINDS[kind]}", lang)
+    key = "page.manage_ambiguous" if found else "page.manage_unknown"
+    return Wrong(text(key, lang, subject=said, what=what, codes=", ".join(found)), kind)
+
+
 def _form(
     request: Request,
     session: Session,
@@ -211,9 +227,8 @@ def _form(
     look: str,
     *,
     typed: Mapping[str, str],
-    wrong: str | None = None,
+    wrong: Wrong | None = None,
     run: str = "",
-    status: int = 200,
 ) -> Response:
     held = console(request)
     task = None
@@ -233,7 +248,7 @@ def _form(
     return page(
         request,
         "manage_one",
-        status=status,
+        status=422 if wrong else 200,
         names=now.names(language(request)),
         kind=kind,
         what=KINDS[kind],
@@ -241,17 +256,9 @@ def _form(
         look=look,
         task=task,
         found=next((one for one in known if one["id"] == subject), None),
-        needs_reason=kind not in UNREASONED,
+        needs_reason=kind not in order_form.UNREASONED,
         run=run or uuid4().hex,
         wrong=wrong,
-        typed={name: typed.get(name, "") for name in ("reason", "evidence", *_EXTRA)},
+        typed={name: typed.get(name, "") for name in order_form.FIELDS},
         refresh=1 if task and not task.over else None,
     )
-
-
-def _act(kind: str, by: str, subject: str, form: FormData, run: str) -> PairedAct:
-    what = KINDS[kind]
-    about = {"recipient_id": subject} if what == "person" else {"subject": f"{what}/{subject.partition('@')[0]}"}
-    evidence = field(form, "evidence").strip() or None
-    reason = field(form, "reason").strip()
-    return fact_with_act.act(kind, by=by, act_id=run, reason=reason, evidence_ref=evidence, **about)

@@ -17,7 +17,7 @@ from gatekeeper.console.pages.acts import field
 from gatekeeper.console.proofs import proven_chapters
 from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
-from gatekeeper.console.typed import Wrong, narrow
+from gatekeeper.console.typed import UNFIT, Wrong, narrow
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
 from gatekeeper.letters.paper import answered, css
@@ -29,8 +29,6 @@ from streams.operations import withdrawals
 router = APIRouter()
 _ID = TypeAdapter(RecipientId)
 _PLACE = re.compile(r"(\d{1,9})\.(\d{1,18})")
-_UNFIT = {"--reason": ("page.unfit_reason", "reason"), "--evidence": ("page.unfit_evidence_ref", "evidence")}
-"""Options of a withdrawal, each with the sentence on a wrong value and the form's field."""
 
 
 Everywhere = Annotated[Session, Depends(may("see", everywhere=True))]
@@ -165,7 +163,7 @@ def stop(request: Request, session: Stopper, form: Form, recipient: str) -> Resp
             signatory=console(request).signatory(session),
         )
     except UsageError as error:
-        unfit = _UNFIT.get(str(error.values.get("option")))
+        unfit = UNFIT.get(str(error.values.get("option")))
         if unfit is None:
             raise
         key, name = unfit
