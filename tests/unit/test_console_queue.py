@@ -98,16 +98,34 @@ def test_a_mail_date_that_is_over_then_only_what_makes_sense_is_offered(tmp_path
         assert "kind=" not in found.client("manager").get("/").text
 
 
-def test_a_part_of_a_name_then_the_list_leads_to_the_campaigns_and_forms_of_that_name(house: OfflineConsole) -> None:
+def test_a_part_of_one_name_then_the_list_is_of_that_campaign_or_form(house: OfflineConsole) -> None:
     client = house.client("manager")
-    campaign = re.search(r'<select id="filter-campaign".*?<option value="([^"]+)">', client.get("/items").text, re.S)
-    assert campaign
-    found = client.get("/items", params={"find": campaign[1][-3:].upper(), "state": "open"}).text
-    assert f'href="/items?state=open&amp;campaign={campaign[1]}"' in found.partition('id="found"')[2]
-    wide = client.get("/items", params={"find": "ＯＫ"}).text
-    assert 'href="/items?origin=notice/OK"' in wide.partition('id="found"')[2]
-    assert "No campaign, list or form here is named “nowhere”." in client.get("/items?find=nowhere").text
-    assert "here is named “OK”" in house.client("elsewhere").get("/items?find=OK").text, "theirs are of another company"
+    for said, leads in (("k-1", "campaign=K-1"), ("ＯＫ", "origin=notice/OK")):
+        answer = client.get("/items", params={"find": said, "state": "open", "sort": "oldest"})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/items?state=open&{leads}&sort=oldest")
+
+
+@pytest.mark.parametrize(("user", "said"), [("manager", "nowhere"), ("elsewhere", "OK")])
+def test_a_part_of_no_name_then_the_list_says_so_and_offers_no_act_on_anything(
+    house: OfflineConsole, user: str, said: str
+) -> None:
+    page = house.client(user).get("/items", params={"find": said}).text
+    assert f"No campaign, list or form here is named “{said}”." in page
+    assert not re.search("data-open|/bulk|items.csv", page)
+
+
+def test_a_part_of_several_names_then_each_can_be_chosen_and_nothing_else_is_listed(tmp_path: Path) -> None:
+    desk = Desk(*YOUNG)
+    desk.at = round(time() * 1000)
+    for number in (1, 2):
+        desk.send(event_id=f"E-{number}", campaign_id=f"SPRING-{number}", mail_date=MAIL_DATE.isoformat())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "LOG_N", 10)
+        client = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk).client("manager")
+    page = client.get("/items", params={"find": "spring", "state": "open"}).text
+    chips = re.findall(r'class="chip" href="/items\?state=open&amp;campaign=(\S+)"', page.partition('id="found"')[2])
+    assert chips == ["SPRING-1", "SPRING-2"]
+    assert not re.search("data-open|/bulk|items.csv", page)
 
 
 def test_a_row_then_it_names_the_acts_that_can_succeed_for_it(house: OfflineConsole) -> None:
@@ -165,8 +183,8 @@ def test_a_campaign_with_a_registered_name_then_pages_and_search_call_it_so_and_
             "</?a[^>]*>", "", client.get(page).text
         )
     for said in ("カタログ", "k-1"):
-        matches = client.get("/items", params={"find": said, "state": "open"}).text.partition('id="found"')[2]
-        assert re.search(r'href="/items\?state=open&amp;campaign=K-1">冬のカタログ', matches), said
+        answer = client.get("/items", params={"find": said, "state": "open"})
+        assert answer.headers["location"].startswith("/items?state=open&campaign=K-1&"), said
     assert '<option value="K-1">冬のカタログ (1)' in client.get("/items").text
     assert "冬のカタログ" not in client.get("/items.csv").text, "programs read codes"
 

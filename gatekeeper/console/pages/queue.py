@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from gatekeeper import times
 from gatekeeper.console import choices, filters, items
@@ -18,6 +18,7 @@ from gatekeeper.console.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
 from gatekeeper.console.pages.item import CURES, KEYS, claimed, possible
 from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
+from gatekeeper.console.typed import narrow
 from gatekeeper.console.view import language, page
 from gatekeeper.engine.item import State
 from gatekeeper.office.spreadsheet import SpreadsheetRows
@@ -111,33 +112,36 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
 def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "due", find: Said = "") -> Response:
     """The sends of a filter; `sort`: the most urgent first, or by the time of waiting.
 
-    `find`: a part of the name of a campaign, list or form; the page then leads to each.
+    `find`: a part of the name of a campaign, list or form. One match is added to the filter; of several, each is
+    offered; and none shows no send.
     """
-    held, written = console(request), filters.written(request)
+    held, said, written = console(request), narrow(find), filters.written(request)
     search = filters.search(request, written)
     with held.model.read() as db:
+        names = held.registrations.now(db).names(language(request))
+        matches = [
+            (key, value, n, filters.joined([*((k, v) for k, v in filters.pairs(written) if k != key), (key, value)]))
+            for key, value, n in (choices.named(search, db, said, _name(names, request)) if said else ())
+        ]
+        if len(matches) == 1:
+            return RedirectResponse(f"/items?{matches[0][-1]}&sort={sort}", 303)
         total = search.count(db)
         last = -(-total // PAGE) or 1
         number = min(number, last)
-        found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
+        found = [] if said else list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
         pending = search.pending(db, [item.id for item in found])
         values = choices.values(search, db)
         kinds = {
             kind: _bulk(search, kind, written)
-            for kind in choices.acts(search, db, [kind for kind in KEYS if session.may(kind)])
+            for kind in choices.acts(search, db, [kind for kind in KEYS if session.may(kind) and not said])
         }
-        names = held.registrations.now(db).names(language(request))
-        matches = choices.named(search, db, find.strip(), _name(names, request)) if find.strip() else []
         cursor = held.model.cursor()
     return page(
         request,
         "items",
         names=names,
-        find=find.strip(),
-        matches=[
-            (key, value, n, filters.joined([*((k, v) for k, v in filters.pairs(written) if k != key), (key, value)]))
-            for key, value, n in matches
-        ],
+        find=said,
+        matches=matches,
         possible={item.id: possible(item, session, search.now) for item in found},
         items=found,
         dues={item.id: item.due(search.zone) for item in found},
