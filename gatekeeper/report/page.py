@@ -47,6 +47,29 @@ def css() -> str:
     return files("gatekeeper.report").joinpath("report.css").read_text("utf-8")
 
 
+def origin(one: str, words: Words, names: Mapping[str, str]) -> str:
+    """A list or form as people call it; '-' for data that came by neither. `one`: the origin of a report's source."""
+    kind, _, id_ = one.partition("/")
+    if kind == "method":
+        return "-"
+    return words.t("page.origin_none") if one == "none" else words.t(f"page.origin_{kind}", id=names.get(one, id_))
+
+
+def route(one: str, words: Words) -> str:
+    """A method of acquisition in words. `one`: its name, or `none`."""
+    return words.t("page.origin_none") if one == "none" else words.word(f"method.{one}")
+
+
+def act(kind: str, lang: Language) -> str:
+    """An act in words; its own name if the catalogue has none."""
+    return text(f"explanation.kind_{kind}", lang) if f"explanation.kind_{kind}" in catalogue() else kind
+
+
+def per_cent(share: int | None) -> str:
+    """A share in per mille as a percentage with one decimal; '-' of nothing."""
+    return "-" if share is None else f"{share // 10}.{share % 10} %"
+
+
 def labelled(table: str) -> Markup:
     """The rows of a table whose cells carry the name of their column, which a phone shows beside them.
 
@@ -76,16 +99,16 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         "r": report,
         "foreign": foreign(report),
         "when": lambda written: words.clock(written) or "-",
-        "act": lambda kind: (
-            text(f"explanation.kind_{kind}", lang) if f"explanation.kind_{kind}" in catalogue() else kind
-        ),
+        "act": lambda kind: act(kind, lang),
+        "origin": lambda one: origin(one, words, report["names"]),
+        "route": lambda one: route(one, words),
         "refusal": lambda code: (
             text(f"report.refused_{code}", lang) if f"report.refused_{code}" in catalogue() else code
         ),
         "proofs": PROOFS,
         "n": lambda number: "-" if number is None else f"{number:,}",
         "plot": chart.stacked([(one["from"], one["verdicts"]) for one in steps], VERDICTS),
-        "per_cent": lambda share: "-" if share is None else f"{share // 10}.{share % 10} %",
+        "per_cent": per_cent,
         "trend": trend_line(report),
         "named": range(0, len(steps), -(-len(steps) // LABELS)),
         "verdicts": VERDICTS,

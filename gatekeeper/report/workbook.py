@@ -9,6 +9,7 @@ from typing import Any
 import xlsxwriter
 
 from gatekeeper.policy.reasons import VERDICTS
+from gatekeeper.report.page import act, origin, per_cent, route
 from gatekeeper.texts import Language, text
 from gatekeeper.words import Words
 
@@ -17,6 +18,8 @@ WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PLAIN = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _NAME_LETTERS = 31
 """Longest name of a sheet."""
+_WIDEST = 480
+"""Widest column in pixels; a longer text goes on below."""
 Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 """A sheet: the key of its name, the keys of its columns, and its rows of texts and numbers."""
 
@@ -26,7 +29,8 @@ def workbook(report: Mapping[str, Any], lang: Language) -> bytes:
     made = BytesIO()
     with xlsxwriter.Workbook(made, _PLAIN) as book:
         head = book.add_format({"bold": True, "bottom": 1})
-        number = book.add_format({"num_format": "#,##0"})
+        number = book.add_format({"num_format": "#,##0", "valign": "top"})
+        words = book.add_format({"text_wrap": True, "valign": "top"})
         for name, columns, rows in _tables(report, lang):
             sheet = book.add_worksheet(text(f"report.{name}", lang)[:_NAME_LETTERS].translate(_BARRED))
             sheet.freeze_panes(1, 0)
@@ -37,8 +41,8 @@ def workbook(report: Mapping[str, Any], lang: Language) -> bytes:
                     if isinstance(cell, int):
                         sheet.write_number(line, place, cell, number)
                     else:
-                        sheet.write_string(line, place, "-" if cell is None else str(cell))
-            sheet.autofit()
+                        sheet.write_string(line, place, "-" if cell is None else str(cell), words)
+            sheet.autofit(_WIDEST)
     return made.getvalue()
 
 
@@ -53,14 +57,13 @@ def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
     def verdicts(of: Mapping[str, int]) -> list[int]:
         return [of[verdict] for verdict in VERDICTS]
 
-    figures = [(text(f"report.{name}", lang), value) for name, value in _figures(report)]
-    yield "summary", ("column_subject", "total"), figures
+    yield "summary", ("column_subject", "column_figure", "column_share_of_all"), list(_summary(report, words))
     steps = [(one["from"], *verdicts(one["verdicts"])) for one in report["time"]["steps"]]
     yield "sends", (f"column_{report['time']['step']}", *counted), steps
     sources = [
         (
-            words.word(f"method.{one['route']}"),
-            names.get(one["origin"], one["origin"]),
+            route(one["route"], words),
+            origin(one["origin"], words, names),
             one["sends"],
             *verdicts(one["verdicts"]),
         )
@@ -83,7 +86,10 @@ def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
     ]
     pieces = ("column_class", "column_ground", "column_template", "column_pieces", "column_said_no")
     yield "cleared", pieces, cleared
-    recalls = [(one["cause"], one["in_time"], one["late"], one["undated"]) for one in report["recalls"]]
+    recalls = [
+        (words.headline(cause) if words.meaning(cause) else act(cause, lang), *counts)
+        for cause, *counts in ((one["cause"], one["in_time"], one["late"], one["undated"]) for one in report["recalls"])
+    ]
     yield "recalls", ("column_cause", "recall_in_time", "recall_late", "recall_undated"), recalls
     samples = [
         (
@@ -103,11 +109,28 @@ def _reason(one: Mapping[str, Any], words: Words) -> tuple[str, str, str]:
     return one["code"], words.meaning(one["code"]), words.law(one["clause"])
 
 
-def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
-    yield "total", report["sends"]["total"]
+def _summary(report: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str | int | None, str]]:
+    """The rows of the first page: a subject, a figure or a sentence, and the share of all sends."""
+    t, found, sends, withdrawals = words.t, report["summary"], report["sends"], report["withdrawals"]
+    p99, trend = found["withdrawals_p99_ms"], found["trend"]
+    yield (
+        t("summary_cleared", total=f"{sends['total']:,}"),
+        sends["verdicts"]["clear"],
+        per_cent(found["cleared_per_mille"]),
+    )
+    yield t("summary_withdrawals", total=f"{withdrawals['total']:,}"), None if p99 is None else words.span(p99), ""
+    yield t("summary_late"), found["late"], ""
+    shares = trend and {**trend, "before": per_cent(trend["before"]), "after": per_cent(trend["after"])}
+    yield t("summary_trend"), t("summary_change", **shares) if shares else t("summary_short"), ""
+    for one in found["todo"]:
+        reason = words.meaning(one["reason"]) or one["reason"] if one["reason"] else ""
+        yield t("summary_todo"), t(f"todo_{one['code']}", count=f"{one['count']:,}", reason=reason), ""
+    if not found["todo"]:
+        yield t("summary_todo"), t("todo_none"), ""
+    yield t("total"), sends["total"], ""
     for verdict in VERDICTS:
-        yield f"verdict_{verdict}", report["sends"]["verdicts"][verdict]
-    yield "withdrawn", report["withdrawals"]["total"]
-    yield "bound", report["withdrawals"]["bound"]
-    yield "item_open", report["review"]["open"]
-    yield "summary_late", report["summary"]["late"]
+        n = sends["verdicts"][verdict]
+        yield t(f"verdict_{verdict}"), n, per_cent(n * 1000 // sends["total"] if sends["total"] else None)
+    yield t("withdrawn"), withdrawals["total"], ""
+    yield t("bound"), withdrawals["bound"], ""
+    yield t("item_open"), report["review"]["open"], ""

@@ -517,7 +517,7 @@ def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_form
     tmp_path: Path, lang: Language
 ) -> None:
     found = sealed(tmp_path / "export")
-    found["sources"][0]["origin"] = "=1+1"
+    found["samples"][0]["campaign"] = "=1+1"
     with zipfile.ZipFile(io.BytesIO(workbook(found, lang))) as book:
         names = re.findall(r'<sheet name="([^"]+)"', book.read("xl/workbook.xml").decode())
         texts = book.read("xl/sharedStrings.xml").decode()
@@ -528,6 +528,27 @@ def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_form
     assert "<t>=1+1</t>" in texts
     assert all(f"<t>{one['inquiry']}</t>" in texts for one in found["samples"])
     assert f"<v>{found['sends']['total']}</v>" in sheets[0]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_workbooks_first_sheet_then_it_says_all_that_the_first_page_says_and_no_code_stands_for_a_source(
+    lang: Language,
+) -> None:
+    report = told(chains_of(clear_and_blocked()))
+    report["sources"][0] |= {"route": "none", "origin": "none"}
+    report["sources"][1] |= {"route": "indirect.gift_recipient", "origin": "method/indirect.gift_recipient"}
+    first = re.search(r'<section id="summary">(.*?)</section>', page.body(report, lang), re.DOTALL)
+    assert first
+    said = re.findall(r"<(?:dt|dd|p|h3)>([^<]+)<|<li>([^<]+?) <a", first[1])
+    with zipfile.ZipFile(io.BytesIO(workbook(report, lang))) as book:
+        texts = book.read("xl/sharedStrings.xml").decode()
+        numbers = re.findall(r"<v>(\d+)</v>", book.read("xl/worksheets/sheet1.xml").decode())
+    lines = [one or other for one, other in said]
+    assert len(lines) >= 9
+    assert [line for line in lines if f"<t>{line}</t>" not in texts and line not in numbers] == []
+    assert f"<t>{catalogue()['page.origin_none'][lang]}</t>" in texts
+    assert "<t>none</t>" not in texts
+    assert "indirect." not in texts
 
 
 def test_registered_names_then_page_and_workbook_call_lists_and_campaigns_by_them() -> None:
