@@ -192,7 +192,7 @@ def test_a_list_by_its_name_then_its_preview_is_about_its_code(client: Browser) 
     [
         ("suspend", "青葉商事", "No Controller is registered as “青葉商事”."),
         ("quarantine", "会員DM", "“会員DM” is the name of several (List). Enter the code of one: B-2, B-3"),
-        ("quarantine", "B-9", "No List is registered as “B-9”."),
+        ("quarantine", "青葉名簿", "No List is registered as “青葉名簿”."),
     ],
 )
 def test_a_subject_that_is_not_registered_or_not_the_only_one_then_nothing_can_be_confirmed(
@@ -203,6 +203,11 @@ def test_a_subject_that_is_not_registered_or_not_the_only_one_then_nothing_can_b
     assert says in answer.text
     assert 'method="post" action="/manage/' not in answer.text
     assert f'id="{kind}" name="subject" value="{said}"' in answer.text
+
+
+def test_a_list_that_only_sources_may_name_then_the_preview_looks_for_it(client: Browser) -> None:
+    answer = client.get("/manage/quarantine", params={"subject": "B-9"})
+    assert (answer.status_code, "subject=B-9&" in answer.headers["location"]) == (303, True)
 
 
 def test_fields_of_a_managers_act_then_each_says_whether_it_is_required(client: Browser) -> None:

@@ -27,6 +27,7 @@ from gatekeeper.console.view import language, page, told
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.office.policy_change import every
 from gatekeeper.texts import text
+from schemas.values import ID_PATTERN
 from streams.client.fact_with_act import FactsWithAct
 from streams.client.touch import TouchedSignatory
 from streams.operations.management import Changed
@@ -34,7 +35,7 @@ from streams.operations.management import Changed
 Manager = Annotated[Session, Depends(may(*KINDS))]
 router = APIRouter()
 NAMED = ("controller", "batch")
-"""Kinds of subjects that have a registered name, and that must be registered."""
+"""Kinds of subjects that have a registered name."""
 _RUN = re.compile(r"[a-f0-9]{32}")
 SHOWN = 20
 
@@ -89,7 +90,7 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
     found = _called(request, session, kind, said)
     subject = found[0] if len(found) == 1 else said
     _demand(session, kind, subject)
-    if subject not in found and KINDS[kind] in NAMED:
+    if len(found) > 1 or (not found and not _may_exist(KINDS[kind], said)):
         return _overview(request, session, wrong=_unknown(request, kind, said, found), subject=said)
     if kind in LOOKS and not _RUN.fullmatch(look):
         query = filters.joined((("subject", subject), ("since", since), ("look", uuid4().hex)))
@@ -209,6 +210,14 @@ def _called(request: Request, session: Session, kind: str, said: str) -> list[st
     with held.model.read() as db:
         found = held.registrations.now(db).called(KINDS[kind], said)
     return [id_ for id_ in found if _manages(session, kind, f"{KINDS[kind]}/{id_}")]
+
+
+def _may_exist(what: str, said: str) -> bool:
+    """Tells whether something of this kind may have this id, although it is not registered.
+
+    A list that only sources name can be frozen, too. The preview looks for it there.
+    """
+    return what not in NAMED or (what == "batch" and re.fullmatch(ID_PATTERN, said) is not None)
 
 
 def _unknown(request: Request, kind: str, said: str, found: list[str]) -> Wrong:
