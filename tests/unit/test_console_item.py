@@ -129,3 +129,45 @@ def test_a_record_that_cannot_be_read_then_each_page_names_who_settles_it_and_no
         page = client.get(path).text
         assert "Have the operator settle an unreadable one" in page, path
         assert "deadletter resolve" not in page, path
+
+
+def offered(page: str) -> list[tuple[str, bool]]:
+    """Returns the acts that an item's page offers, each with whether its button stands out."""
+    buttons = re.findall(
+        r'<button([^>]*)name="kind" value="(\w+)"', page.partition('id="offers"')[2].partition("</div>")[0]
+    )
+    return [(kind, 'class="main"' in before) for before, kind in buttons]
+
+
+@pytest.mark.parametrize(("user", "first"), [("manager", "uphold"), ("viewer", None)])
+def test_an_item_that_a_colleague_decides_then_one_button_stands_out_and_lets_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, first: str | None
+) -> None:
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+    desk = Desk(*YOUNG)
+    desk.at = round(time() * 1000)
+    item = desk.send().did
+    users = Users(user_file(tmp_path, {**PEOPLE, "viewer": {"roles": ("viewer",)}}))
+    acts = offered(offline_console(tmp_path, users, desk).client(user).get(f"/items/{item}").text)
+    assert [kind for kind, out in acts if out] == ([first] if first else [])
+    assert not first or acts[0] == (first, True)
+
+
+def test_a_release_taken_back_then_item_and_queue_say_so_and_lead_to_another_decision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+    desk = Desk(*YOUNG)
+    desk.at = round(time() * 1000)
+    mail_date = (date.today() + timedelta(days=20)).isoformat()
+    item = desk.send(mail_date=mail_date).did
+    released, undone = {"reason": "form seen", "evidence_ref": "form-9"}, {"reason": "wrong form"}
+    assert desk.act("release", **released)[0] == "cleared"
+    assert desk.act("undo", **undone)[0] in ("undone", "recalled")
+    client = offline_console(tmp_path, Users(user_file(tmp_path, PEOPLE)), desk).client("manager")
+    page = client.get(f"/items/{item}").text
+    assert ("redecide", True) in offered(page)
+    assert "Its release was taken back, and an item is released at most once." in page
+    assert re.search(r'href="/items\?state=undone">Release taken back <span>1<', client.get("/").text)
+    following = client.get(f"/items/{item}", params={"after": f"x.{item}"}).text
+    assert "open it, to decide again" in following

@@ -48,6 +48,8 @@ CURES = {"confirm": "ask", "review": "release", "block": "uphold"}
 """The act that ends most items with a verdict."""
 LETS_OUT = ("release", "approve")
 """Acts that let mail out: their buttons never stand out, and never come first."""
+SAFE = ("uphold", "claim")
+"""Acts that let nothing out: the button of the first possible one stands out where no other cures the item."""
 UNDONE = ("release", "approve", "uphold")
 """Acts that an undo can reverse."""
 
@@ -95,6 +97,7 @@ def item_page(
         names = registered.names(lang)
         earlier, later = filters.search(request, written).neighbours(db, item) if written else (None, None)
         cursor = held.model.cursor()
+    offers = _offers(item, session, now, lang, under_way=items.under_way(doings))
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
     delivery, masked_in = _revealed(held, session, item, reveal, now) if reveal else (None, 0)
@@ -120,8 +123,8 @@ def item_page(
             for doing in doings
         ],
         claimed=claimed(item, now),
-        offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
-        first=_first(item),
+        offers=offers,
+        first=_first(item, offers),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
         delivery=delivery,
@@ -187,7 +190,8 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
         code = call.refusal(item, under_way=under_way)
         evidence = kind == "release" and replace(call, evidence=None).refusal(item) == "evidence"
         offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED, evidence))
-    return sorted(offers, key=lambda offer: (offer.kind != _first(item), offer.kind in LETS_OUT))
+    first = _first(item, offers)
+    return sorted(offers, key=lambda offer: (offer.kind != first, offer.kind in LETS_OUT))
 
 
 def possible(item: Item, session: Session, now: int) -> list[str]:
@@ -200,10 +204,11 @@ def possible(item: Item, session: Session, now: int) -> list[str]:
     return found
 
 
-def _first(item: Item) -> str | None:
-    """The act whose button stands out, None if a person must weigh it."""
-    act = CURES.get(item.verdict)
-    return None if act in LETS_OUT else act
+def _first(item: Item, offers: list[Offer]) -> str | None:
+    """The act whose button stands out: what cures the item, else a safe one; never one that lets mail out."""
+    wanted = ("redecide",) if item.state == "undone" else (CURES.get(item.verdict), *SAFE)
+    ready = {offer.kind for offer in offers if not offer.why_not} - {*LETS_OUT}
+    return next((kind for kind in wanted if kind in ready), None)
 
 
 def claimed(item: Item, now: int) -> str | None:

@@ -39,8 +39,8 @@ TOP = 3
 """Largest causes whose share the queue tells."""
 TO_DO = ("open",)
 """States that wait for a first look."""
-OTHERS = ("proposed", "asked")
-"""States that wait for somebody else: a second colleague, the person."""
+OTHERS = ("proposed", "asked", "undone")
+"""States that wait for somebody or something else: a second colleague, the person, another decision."""
 Number = Annotated[int, Query(alias="page", ge=1, le=100_000)]
 Sort = Literal["due", "oldest", "newest"]
 Said = Annotated[str, Query(max_length=60)]
