@@ -16,6 +16,8 @@ _RAW = re.compile(
     r"<(code|pre|samp|script|style|textarea|option|title)\b.*?</\1>|<[^>]*>|(?<!\w)`([^`<]+)`(?![A-Za-z0-9])", re.DOTALL
 )
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
+_LAST = re.compile(r"\s*(?:\([^()]*\)|[^\s()]+\)?)$")
+"""The last part of a citation: a paragraph, a letter, or a word."""
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
 
@@ -36,6 +38,19 @@ def law(clause: str, lang: Language) -> str:
     for name in LAWS:
         clause = clause.replace(name, text(f"word.law.{name}", lang))
     return clause
+
+
+def asked(clause: str, lang: Language) -> dict[str, str]:
+    """The laws and rules that a clause names, each with what it asks for; {} without any."""
+    told = {}
+    for part in clause.split("; "):
+        head, *more = [part] if f"clause.{part}" in catalogue() else part.split(", ")
+        for name in (head, *(f"{head.rpartition(' ')[0]} {number}" for number in more)):
+            while name and f"clause.{name}" not in catalogue():
+                name = _LAST.sub("", name)
+            if name:
+                told[law(name, lang)] = text(f"clause.{name}", lang)
+    return told
 
 
 def meaning(code: str, lang: Language, minor_age: int | str | None = None) -> str:
@@ -89,7 +104,7 @@ class Words:
         self._subject = subject
         self._minor_age = minor_age
 
-    def names(self) -> dict[str, Callable[..., str]]:
+    def names(self) -> dict[str, Callable[..., Any]]:
         """The functions, by their names in templates."""
         return {
             "t": self.t,
@@ -102,6 +117,7 @@ class Words:
             "meaning": self.meaning,
             "headline": self.headline,
             "law": self.law,
+            "asked": self.asked,
         }
 
     def t(self, key: str, /, **values: Any) -> str:
@@ -127,6 +143,10 @@ class Words:
     def law(self, clause: str | None) -> str:
         """A clause with its law named; '' for none."""
         return law(clause, self._lang) if clause else ""
+
+    def asked(self, clause: str) -> dict[str, str]:
+        """The laws and rules of a clause, as the function of that name tells them."""
+        return asked(clause, self._lang)
 
     def time(self, milliseconds: int | None) -> str:
         """An instant in local time, to the minute."""

@@ -12,7 +12,7 @@ import pytest
 from gatekeeper.office.campaign import Campaign
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.words import Words, law
+from gatekeeper.words import Words, asked, law
 from tests.console.conftest import Site, served
 from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import send_to, until
@@ -98,6 +98,7 @@ def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(si
             assert f'id="{code}"' in page
             assert Words(lang, "Asia/Tokyo", minor_age=load("jp-pmark").home[0].minor_age).headline(code) in page
             assert law(cites(code), lang) in page
+            assert all(f"<strong>{name}</strong> {asks}" in page for name, asks in asked(cites(code), lang).items())
             assert f'href="/manual/reasons#{code}"' in page
         assert "{" not in page.partition("<main")[2].partition("</main")[0]
 

@@ -24,7 +24,7 @@ from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import Language, catalogue, language, text
-from gatekeeper.words import Words, law, with_code, with_names
+from gatekeeper.words import Words, asked, law, with_code, with_names
 from schemas.codec import decode
 from tests.support import invented
 from tests.support.golden_cases import CASES, events, millis
@@ -186,6 +186,37 @@ def test_clauses_then_japanese_readers_see_no_english_name_of_a_law() -> None:
         assert law(clause, "en") == clause
         if not clause.startswith("policy:"):
             assert not re.search(r"Act|Code|APPI|PPC|proviso|Mark|verified", law(clause, "ja")), clause
+
+
+def test_a_clause_that_a_shipped_reason_cites_then_its_every_article_is_told_in_our_own_words() -> None:
+    every = {one.cite for versions in shipped().values() for policy in versions for one in policy.clauses}
+    every |= {kind.own_rule for kind in CATALOGUE.values() if kind.own_rule}
+    used = set[str]()
+    for clause in every:
+        articles = clause.split("; ")
+        for lang in get_args(Language):
+            told = [asked(article, lang) for article in articles]
+            assert all(told), clause
+            assert asked(clause, lang) == {name: asks for one in told for name, asks in one.items()}
+        used |= {asks for one in told for asks in one.values()}
+    said = {both["en"] for key, both in catalogue().items() if key.startswith("clause.")}
+    assert said - used == set(), "cited by nothing"
+
+
+@pytest.mark.parametrize(
+    ("clause", "names"),
+    [
+        ("J.8.7 b) (unverified)", ["J.8.7"]),
+        ("APPI 27(5)(i), 18; J.8.7 b)", ["APPI 27(5)(i)", "APPI 18", "J.8.7"]),
+        ("APPI 27(2) proviso", ["APPI 27(2) proviso"]),
+        ("APPI 27(1)(2)", ["APPI 27"]),
+        ("Civil Code 99, 113", ["Civil Code 99", "Civil Code 113"]),
+        ("policy: sender, contact and how to stop", ["policy: sender, contact and how to stop"]),
+        ("GDPR 21(2); policy: our-own", []),
+    ],
+)
+def test_what_a_clause_asks_then_it_is_named_by_the_article_that_asks_it(clause: str, names: list[str]) -> None:
+    assert [*asked(clause, "en")] == names
 
 
 def test_an_error_that_names_a_command_then_the_console_says_what_that_is_there() -> None:
