@@ -110,12 +110,12 @@ def test_an_act_on_many_that_is_wrong_then_the_page_leads_to_that_field_alone(
     assert (answer.status_code, marked(answer.text)) == (422, field), answer.text
 
 
-def test_a_number_in_full_width_digits_then_it_confirms(
+def test_number_and_evidence_in_full_width_then_they_count(
     house: OfflineConsole, client: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "TYPED_ABOVE", 1)
     form = {"kind": "uphold", "run": "r1", "filter": "state=open", "until": house.console.model.cursor(), "count": "2"}
-    answer = client.post("/bulk", data={**form, **WORDS, "typed": "　２ "})
+    answer = client.post("/bulk", data={**form, "reason": "form seen", "evidence": "ｆｏｒｍ－９", "typed": "　２ "})
     assert answer.status_code == 503, "the form is right, and there is no broker here"
 
 
@@ -175,7 +175,7 @@ def test_a_controller_by_its_name_or_its_code_then_the_act_is_about_it_and_eithe
     assert 'name="subject" value="C1"' in page
     assert "確認のため「みどり小売株式会社」と入力してください" in page
     assert 'みどり小売株式会社 <span class="small"><code>C1</code></span>' in page
-    form = {"run": uuid4().hex, "subject": "C1", "typed": said, **WORDS}
+    form = {"run": uuid4().hex, "subject": "C1", "typed": said, **WORDS, "until": "２０９９－０１－０１"}
     assert client.post("/manage/suspend", data=form).status_code == 303
 
 
@@ -216,3 +216,15 @@ def test_fields_of_a_managers_act_then_each_says_whether_it_is_required(client: 
     assert required(page) == {"reason": must, "evidence": may, "since": may, "until": may, "typed": must}
     page = client.get("/manage").text
     assert {*required(page).items()} >= {("suspend", must), ("quarantine", must), ("erase", must), ("since", may)}
+
+
+@pytest.mark.parametrize(("field", "said"), [("code", "例 花子"), ("recipient", "hanako@mail.example")])
+def test_a_look_up_that_is_wrong_then_the_page_leads_to_its_field_and_does_not_repeat_the_text(
+    client: Browser, field: str, said: str
+) -> None:
+    answer = client.post("/people", data={field: said})
+    assert (answer.status_code, marked(answer.text), said in answer.text) == (422, [field], False)
+
+
+def test_a_recipient_in_full_width_letters_then_the_look_up_leads_to_their_page(client: Browser) -> None:
+    assert client.post("/people", data={"recipient": "Ｐ－１"}).headers["location"] == "/people/P-1"

@@ -17,7 +17,7 @@ from gatekeeper.console.pages.item import KEYS, item_page, visible
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.typed import Wrong
+from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
 from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
@@ -108,7 +108,7 @@ def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
     if kind not in KINDS or not _RUN.fullmatch(run):
         raise Denied("page.request_bad", 400)
     session.demand(kind)
-    evidence = field(form, "evidence").strip() or None
+    evidence = narrow(field(form, "evidence")) or None
     return ActRequest(kind, session.user, field(form, "reason").strip(), evidence, run, instant(held.now()), bulk=1)
 
 

@@ -106,7 +106,8 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     if kind not in KINDS or not _RUN.fullmatch(run):
         raise Denied("page.request_bad", 400)
     _demand(session, kind, subject)
-    values = {name: field(form, name).strip() for name in order_form.FIELDS}
+    values = {name: narrow(field(form, name)) for name in order_form.FIELDS if name != "reason"}
+    values["reason"] = field(form, "reason").strip()
     with held.model.read() as db:
         now, known = held.registrations.now(db), registry.answered(db, run)
     act = order_form.read(kind, values, now, by=session.user, subject=subject, run=run, lang=lang)

@@ -22,6 +22,7 @@ from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
 from gatekeeper.letters.paper import answered, css
 from gatekeeper.texts import text
+from gatekeeper.words import Words
 from schemas.values import RecipientId
 from streams.client.reader import Reader
 from streams.operations import withdrawals
@@ -59,7 +60,8 @@ def sought(request: Request, session: Looking, form: Form) -> Response:
     try:
         found = f"/letters/{_printed(_start(code))}" if code else f"/people/{_named(recipient)}"
     except UsageError as error:
-        return page(request, "people", status=422, wrong=error)
+        said = Words(language(request), console(request).zone()).said(error)
+        return page(request, "people", status=422, wrong=Wrong(said, "code" if code else "recipient"))
     return RedirectResponse(found, 303)
 
 
@@ -152,7 +154,7 @@ def person(request: Request, session: Looking, _: Everywhere, recipient: str, st
 @router.post("/people/{recipient}/stop")
 def stop(request: Request, session: Stopper, form: Form, recipient: str) -> Response:
     """Writes a person's withdrawal of all consent; the redirect means that Kafka acknowledged it and that it binds."""
-    typed = {"reason": field(form, "reason").strip(), "evidence": field(form, "evidence").strip()}
+    typed = {"reason": field(form, "reason").strip(), "evidence": narrow(field(form, "evidence"))}
     try:
         done = withdrawals.write(
             console(request).settings,
