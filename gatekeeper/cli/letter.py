@@ -46,7 +46,7 @@ def command(code: str | None, file: Path | None, out: Path, as_json: bool) -> No
         raise UsageError("error.letter_ending")
     fonts, lacking, count = FONTS if out.suffix == ".pdf" else None, list[str](), 1
     if file is not None:
-        letters = _asking(file)
+        letters = _asking(file, packs.load(load().policy).at(int(time() * 1000)).timezone)
         html, count = asked(letters, fonts=fonts), len(letters)
     else:
         found = _answer(load(), SearchTerm.read(code or ""))
@@ -105,7 +105,7 @@ def _blanked(settings: Settings, did: str) -> bool:
         return db is not None and record_places.whose(db, [one.did for one in record_places.piece(db, [did])])[1]
 
 
-def _asking(file: Path) -> list[AskingLetter]:
+def _asking(file: Path, zone: str) -> list[AskingLetter]:
     """The letters of the records in a file; raises UsageError (2) for a line that is no such record."""
     try:
         lines = file.read_bytes().splitlines()
@@ -119,7 +119,7 @@ def _asking(file: Path) -> list[AskingLetter]:
             raise UsageError("error.letter_line", file=file, line=number) from None
         if not isinstance(ask, Ask):
             raise UsageError("error.letter_line", file=file, line=number)
-        found.append(asking(ask))
+        found.append(asking(ask, zone))
     if not found:
         raise UsageError("error.letter_line", file=file, line=1)
     return found

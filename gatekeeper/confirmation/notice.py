@@ -9,8 +9,9 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import date
+from functools import cache
 from string import Formatter
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.case import Case
@@ -67,6 +68,14 @@ def letter(question: Question) -> Letter:
     written = text("notice.letter", _language(question.case), **values).strip() + "\n"
     missing = lint(written, values, question.case.policy.notice_items)
     return Letter(written, missing if _form(question) else (*missing, FORM))
+
+
+def read(written: str) -> tuple[Language, dict[str, str]] | None:
+    """The language of a finished text, and its words by name as `stated` gave them; None for another wording."""
+    for language in get_args(Language):
+        if found := _pattern(language).fullmatch(written.strip()):
+            return language, found.groupdict()
+    return None
 
 
 def lint(written: str, values: Mapping[str, str], items: Collection[str] = NOTICE_ITEMS) -> tuple[str, ...]:
@@ -136,6 +145,18 @@ def route(case: Case, source: Source, language: Language) -> str:
 def last_day(case: Case) -> date:
     """The last day to answer a question asked at the case's instant by the send's channel."""
     return today(case.at + case.policy.window_ms(case.send.channel) * 1000, case.policy.timezone)
+
+
+@cache
+def _pattern(language: Language) -> re.Pattern[str]:
+    """The pattern of every letter: each name's first place takes its words, and the others repeat them."""
+    found, seen = "", set[str]()
+    for literal, name, _, _ in Formatter().parse(catalogue()["notice.letter"][language].strip()):
+        found += re.escape(literal)
+        if name:
+            found += f"(?P={name})" if name in seen else f"(?P<{name}>[^\n]*?)"
+            seen.add(name)
+    return re.compile(found)
 
 
 def _concrete(name: str, value: str) -> bool:

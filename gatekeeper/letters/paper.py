@@ -22,7 +22,7 @@ def answered(answer: Answer, *, whole: bool, fonts: str | None = None) -> str:
 
 def asked(letters: Sequence[AskingLetter], *, fonts: str | None = None) -> str:
     """Letters that ask as one HTML file, each on a sheet of its own; at least one. `fonts`: as for `answered`."""
-    return _paper("asking", letters[0].lang, whole=True, fonts=fonts, letters=letters)
+    return _paper("asking", letters[0].lang, whole=True, fonts=fonts, letters=letters, words=text)
 
 
 def _paper(name: str, lang: Language, *, whole: bool, **values: Any) -> str:

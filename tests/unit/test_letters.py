@@ -16,13 +16,14 @@ from click.testing import CliRunner, Result
 
 from gatekeeper.cli.letter import command
 from gatekeeper.cli.pdf import BROWSERS
+from gatekeeper.confirmation import notice
 from gatekeeper.confirmation.code import new
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.letters import answer as answers
 from gatekeeper.letters.answer import Answer, answer
 from gatekeeper.letters.asking import asking
 from gatekeeper.letters.paper import answered
-from gatekeeper.texts import Language, catalogue
+from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.times import instant
 from schemas.events import Ask
 from schemas.json_schema import examples
@@ -290,8 +291,42 @@ def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_word_for_wo
     assert [one for one in ("見本 花子", "見本県", "c81e-7f3a") if one in html] == []
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("ja", ("2026年11月25日", "　様", "<p>お客様情報管理室</p>", "拝啓　", "敬具")),
+        ("en", ("2026-11-25", "To　", "<p>お客様情報管理室</p>", "Dear reader,", "Yours sincerely")),
+    ],
+)
+def test_a_letter_of_the_gates_own_words_then_it_has_letterhead_day_and_frame_and_the_text_stays_word_for_word(
+    tmp_path: Path, lang: Language, said: tuple[str, ...]
+) -> None:
+    names = [
+        "manager",
+        "purpose",
+        "provision",
+        "outsourcing",
+        "window",
+        "reply",
+        "route",
+        "channel",
+        "code",
+        "answer_by",
+    ]
+    words = dict.fromkeys(names, "言葉") | {"organisation": "みどり小売株式会社"}
+    words |= {"department": "お客様情報管理室", "contact": "電話 0120-000-000（平日）"}
+    written = text("notice.letter", lang, **words).strip() + "\n"
+    assert notice.read(written) == (lang, words)
+    ask = {**ASK, "at": "2026-11-24T16:00:00.000Z", "text": written}
+    assert run("--ask", a_file(tmp_path, ask), "--out", tmp_path / "out.html").exit_code == 0
+    html = (tmp_path / "out.html").read_text("utf-8")
+    for one in (*said, "<p>みどり小売株式会社</p>", "<p>電話 0120-000-000（平日）</p>"):
+        assert one in html, one
+    assert written.strip().partition("\n")[2].strip() in html
+
+
 def test_a_qr_code_then_it_holds_the_answer_code_as_printed() -> None:
-    drawn = asking(Ask.model_validate(ASK)).drawn
+    drawn = asking(Ask.model_validate(ASK), "Asia/Tokyo").drawn
     assert drawn == segno.make("7K2M-9QXA-4T3Z", micro=False, error="m").svg_inline(
         border=4, omitsize=True, svgclass="qr", lineclass=None
     )
