@@ -38,7 +38,7 @@ ABOUT_ERASURES = ("erase", "readmit")
 class Recent:
     """Act of a member of staff. `item`: the send, else None. `subject`: the subject without a send (None: a person).
 
-    `outcome` and `code` are None until the worker has answered.
+    `outcome` and `code` are None until the worker has answered. `cause` and `campaign`: of the send, if it is kept.
     """
 
     act_id: str
@@ -49,6 +49,8 @@ class Recent:
     at: str
     outcome: str | None
     code: str | None
+    cause: str | None
+    campaign: str | None
 
 
 class Answered(NamedTuple):
@@ -129,17 +131,20 @@ def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False, acces
     whole = access.covers("see")
     subjects = orjson.dumps([f"controller/{name}" for name in access.controllers("see") or ()]).decode()
     rows = db.execute(
-        "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, code FROM paired WHERE at IS NOT NULL"
+        "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, code, NULL AS cause, NULL AS campaign"
+        " FROM paired WHERE at IS NOT NULL"
         " AND (? OR subject IN (SELECT value FROM json_each(?))) ORDER BY at DESC LIMIT ?",
         (whole, subjects, most),
     ).fetchall()
     if not facts_only:
         within, limits = access.where("see")
         rows += db.execute(
-            "SELECT act_id, kind, item, NULL AS subject, who, at,"
+            "SELECT act_id, kind, item, NULL AS subject, asked.who, asked.at,"
             " (SELECT outcome FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS outcome,"
-            " (SELECT code FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS code"
-            f" FROM asked WHERE ? OR item IN (SELECT id FROM item WHERE {within}) ORDER BY at DESC LIMIT ?",
+            " (SELECT code FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS code,"
+            ' "primary" AS cause, campaign'
+            " FROM asked LEFT JOIN item ON item.id = asked.item"
+            f" WHERE ? OR item IN (SELECT id FROM item WHERE {within}) ORDER BY asked.at DESC LIMIT ?",
             (whole, *limits, most),
         ).fetchall()
     rows.sort(key=lambda row: (row["at"], row["act_id"]), reverse=True)
@@ -149,4 +154,4 @@ def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False, acces
 def _recent(row: sqlite3.Row) -> Recent:
     by = tuple(orjson.loads(row["who"])) if row["item"] else (row["who"],)
     said = (row["at"], row["outcome"], row["code"])
-    return Recent(row["act_id"], row["kind"], row["item"], row["subject"], by, *said)
+    return Recent(row["act_id"], row["kind"], row["item"], row["subject"], by, *said, row["cause"], row["campaign"])

@@ -216,6 +216,9 @@ def test_the_overview_then_flow_waiting_and_acts_are_theirs(house: OfflineConsol
         (waiting,) = re.findall(r'state=open">[^<]*</a></th><td class="number"[^>]*>(\d+)', page)
         assert int(waiting) == total
         assert [f"by-{n}" in page for n in range(3)] == [True, total > 1, total > 2]
+        about = re.findall(r'data-label="About"><a href="/items/\w+">([^<]+)</a> <span[^>]*>([^<]+)</span>', page)
+        cause = headline("AGE_UNCERTAIN", "en")
+        assert set(about) == {(cause, campaign) for campaign in (MINE, SAME_COMPANY, OTHER)[:total]}
         assert ('id="lag"' in page) == (user == "viewer")
 
 

@@ -57,6 +57,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(found, found.client("manager"), folder)
 
 
+def test_ids_of_records_then_they_stand_behind_a_fold(house: House) -> None:
+    page = house.page(f"/items/{house.items()[0]}")
+    folded = "".join(re.findall(r"<details.*?</details>", page, re.DOTALL))
+    assert "Data acquired: S-2<" in folded
+    assert "S-2" not in re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+
+
 @pytest.fixture(autouse=True)
 def picture(house: House) -> Path:
     """The picture of the form where it belongs."""
