@@ -228,3 +228,18 @@ def test_a_look_up_that_is_wrong_then_the_page_leads_to_its_field_and_does_not_r
 
 def test_a_recipient_in_full_width_letters_then_the_look_up_leads_to_their_page(client: Browser) -> None:
     assert client.post("/people", data={"recipient": "Ｐ－１"}).headers["location"] == "/people/P-1"
+
+
+@pytest.mark.parametrize(
+    ("period", "field"),
+    [
+        ({"from": "12月", "to": "2026-01-31"}, ["from"]),
+        ({"from": "2026-01-01", "to": "soon"}, ["to"]),
+        ({"from": "2026-02-01", "to": "2026-01-01"}, []),
+    ],
+)
+def test_a_period_that_is_wrong_then_the_page_leads_to_its_field_alone(
+    client: Browser, period: Mapping[str, str], field: list[str]
+) -> None:
+    answer = client.get("/report", params=period)
+    assert (answer.status_code, marked(answer.text)) == (422, field), answer.text

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from gatekeeper.console.session import Denied, Session, may
 from gatekeeper.console.state import console
 from gatekeeper.console.tasks import Task, Tasks
+from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.report import page as report
@@ -20,6 +21,7 @@ from gatekeeper.report.period import Period
 from gatekeeper.report.workbook import WORKBOOK, workbook
 from gatekeeper.texts import Language
 from gatekeeper.times import span
+from gatekeeper.words import Words
 from streams.operations.reports import Passed, read
 
 router = APIRouter()
@@ -52,10 +54,14 @@ def shown(
     ends: dict[str, Any] = {"since": since, "to": to}
     try:
         task = _task(request, session, since, to, sample, seed)
-    except UsageError as wrong:
-        return page(request, "report", status=422, **ends, **{**none, "wrong": wrong})
-    except IntegrityError as wrong:  # a finding about the records, not a failure of the page
-        return page(request, "report", **ends, **{**none, "wrong": wrong})
+    except (
+        UsageError,
+        IntegrityError,
+    ) as error:  # the latter is a finding about the records, not a failure of the page
+        field = error.values.get("name") if error.key == "error.period_time" else ""
+        wrong = Wrong(Words(lang, held.zone()).said(error), str(field))
+        status = 422 if isinstance(error, UsageError) else 200
+        return page(request, "report", status=status, **ends, **{**none, "wrong": wrong})
     if not task.over:
         return page(request, "report", status=202, refresh=1, **ends, **{**none, "task": task})
     made = {"body": report.body(task.result, lang), "days": task.result["days"]}
