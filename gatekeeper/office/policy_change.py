@@ -18,7 +18,7 @@ from gatekeeper.policy.comparison import Difference, differences
 from gatekeeper.policy.packs import STRICTEST, Packs, in_force, widening
 from gatekeeper.policy.policy import Policy
 from gatekeeper.texts import text
-from gatekeeper.times import instant, span
+from gatekeeper.times import instant, local, span
 from schemas.codec import VALUE_BYTES, Unreadable, encode
 from schemas.events import PolicyVersion
 from schemas.record import Record
@@ -167,7 +167,7 @@ def _begins(new: Policy, since: str | None, *, now: int, skew_ms: int) -> int:
         begins = now if since == "now" else new.since // 1000
         if since not in (None, "now"):
             begins = span(since, new.timezone).first // 1000
-        told = instant(begins)
+        told = local(begins * 1000, new.timezone)[:16].replace("T", " ")
     except (ValueError, OverflowError):
         raise UsageError("error.option_invalid", option="--from") from None
     if begins < now - skew_ms:

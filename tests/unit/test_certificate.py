@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -26,6 +28,15 @@ from tests.support.trails import Trail
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 FORGED = "acme.gatekeeper \N{RIGHT-TO-LEFT OVERRIDE} INTACT witnessed by KPMG"
 LANGUAGES = ("ja", "en")
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as here:
+        here.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def proven(folder: Path, *, witnessed: bool) -> Report:
@@ -56,13 +67,35 @@ def test_the_proof_of_a_decision_then_heading_first_word_and_table_speak_of_that
     assert str(report.root) not in page
 
 
+@pytest.mark.usefixtures("in_tokyo")
 def test_an_export_s_page_then_it_has_the_period_and_the_number_of_manifests_and_records(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=4).write(3)
     report = verify(trail.export(tmp_path / "export", **{"from": "2026-11-01T00:00:00.000Z"}))
     page = certificate(report, "export", AT)
     for lang in LANGUAGES:
-        assert say("of_time", lang, first="2026-11-01T00:00:00.000Z", to=None) in page
+        assert say("of_time_from", lang, first="2026-11-01 09:00:00 (UTC+0900)") in page
+        assert "2026-11-24 09:00:00 (UTC+0900)" in page
         assert f"<dd>{report.manifests} / {report.records}</dd>" in page
+    assert "T00:00:00.000Z" not in page
+    assert "- は限りなし" not in page
+
+
+def test_a_forger_s_day_that_no_calendar_has_then_the_page_is_written_and_shows_it_as_it_stands(tmp_path: Path) -> None:
+    wrong = {"from": "2026-13-45T00:00:00.000Z", "to": "0001-01-01T00:00:00.000Z"}
+    report = verify(Trail(partitions=1, seed=4).write(1).export(tmp_path / "export", **wrong))
+    assert "2026-13-45T00:00:00.000Z" in certificate(report, "export", AT)
+
+
+def test_an_intact_export_s_page_then_it_counts_no_causes_names_no_dashes_and_shows_commands_as_code(
+    tmp_path: Path,
+) -> None:
+    page = certificate(verify(Trail(partitions=1, seed=4).write(3).export(tmp_path / "export")), "export", AT)
+    for lang in LANGUAGES:
+        assert f"<p>{say('none_found', lang)}</p>" in page
+        assert f"<dd>{say('of_time_all', lang)}</dd>" in page
+    assert "<h3>" not in page
+    assert "`" not in page
+    assert "<code>gatekeeper audit replay" in page
 
 
 def test_a_proof_that_cannot_be_read_then_its_page_is_still_that_of_a_proof() -> None:

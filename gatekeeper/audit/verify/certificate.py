@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
+from datetime import datetime
 from html import escape
+from typing import Any
 
 from gatekeeper.audit.verify.findings import Report, causes_of, tellable
 from gatekeeper.audit.verify.sentences import say
@@ -39,7 +42,7 @@ section + section {{ border-top: 1px solid #c9cad1; margin-top: 2rem; }}
 
 def certificate(report: Report, name: str, at: datetime) -> str:
     """The page. `name`: of the folder or file that was checked. `at`: the time of the check."""
-    when = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    when = _clock(at)
     parts = "\n".join(_part(report, name, when, lang) for lang in _LANGUAGES)
     return _PAGE.format(lang=_LANGUAGES[0], title=escape(say(_heading(report), _LANGUAGES[0])), parts=parts)
 
@@ -48,32 +51,64 @@ def _heading(report: Report) -> str:
     return "certificate_of_proof" if report.proof else "certificate"
 
 
+def _clock(at: datetime) -> str:
+    """An instant on this machine's clock, with its distance from UTC."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S (UTC%z)")
+
+
+def _local(written: Any) -> Any:
+    """A written instant on this machine's clock; anything else stays, in a form that may be shown."""
+    shown = tellable("at", written)
+    try:
+        return _clock(datetime.fromisoformat(shown))
+    except (TypeError, ValueError, OverflowError):
+        return shown
+
+
+def _statement(report: Report, code: str, values: Mapping[str, Any], lang: str) -> str:
+    """A statement of the report, with its instants on this machine's clock."""
+    if code == "only":
+        return say("only_period", lang, period=_period(report, lang))
+    return say(code, lang, **{name: _local(one) if name == "at" else one for name, one in values.items()})
+
+
+def _period(report: Report, lang: str) -> str:
+    """The period of an export in words."""
+    first, to = map(_local, report.period)
+    code = "of_time" if first and to else "of_time_from" if first else "of_time_until" if to else "of_time_all"
+    return say(code, lang, first=first, to=to)
+
+
+def _html(said: str) -> str:
+    """A sentence as HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said))
+
+
 def _part(report: Report, name: str, when: str, lang: str) -> str:
     """The certificate in one language."""
     file, counts = tellable("file", name), f"{report.manifests:,} / {report.records:,}"
     if report.proof:  # of the log it shows one leaf, so nothing here may speak for the others
         about = {"of_proof": file, "of_decision": tellable("did", report.did), "of_counts": counts}
     else:
-        first, to = (tellable("at", one) for one in report.period)
-        about = {"of_what": file, "of_period": say("of_time", lang, first=first, to=to), "of_counts": counts}
+        about = {"of_what": file, "of_period": _period(report, lang), "of_counts": counts}
         about["of_root"] = f"{report.leaves:,} / {report.root or '-'}"
     about |= {"of_log": tellable("origin", report.log), "of_when": when, "of_exit": str(report.exit_code)}
     rows = "".join(
         f"<dt>{escape(say(code, lang))}</dt><dd>{escape(said or '-')}</dd>\n" for code, said in about.items()
     )
-    found = "".join(f"<li>{escape(cause.text(lang))}</li>\n" for cause in causes_of(report.findings))
+    found = "".join(f"<li>{_html(cause.text(lang))}</li>\n" for cause in causes_of(report.findings))
     rest = report.found - len(report.findings)
     more = f"<p>{escape(say('more', lang, count=rest))}</p>\n" if rest else ""
-    said = "".join(f"<li>{escape(say(code, lang, **values))}</li>\n" for code, values in report.says)
+    count = say("not_right", lang, causes=found.count("<li>"), count=report.found)
+    none = escape(say("none_found", lang))
+    wrong = f"<h3>{escape(count)}</h3>\n<ul>\n{found}</ul>\n{more}" if found else f"<p>{none}</p>\n"
+    said = "".join(f"<li>{_html(_statement(report, code, values, lang))}</li>\n" for code, values in report.says)
     return f"""<section lang="{lang}">
 <h1>{escape(say(_heading(report), lang))}</h1>
 <h2 class="{report.verdict}">{escape(report.lines(lang)[0])}</h2>
 <dl>
 {rows}</dl>
-<h3>{escape(say("not_right", lang, causes=found.count("<li>"), count=report.found))}</h3>
-<ul>
-{found}</ul>
-{more}<ul>
+{wrong}<ul>
 {said}</ul>
 <p>{escape(say("proof_unsigned" if report.proof else "certificate_unsigned", lang))}</p>
 </section>"""
