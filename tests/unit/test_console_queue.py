@@ -44,6 +44,13 @@ def test_a_mail_date_then_the_queue_names_that_very_day(house: OfflineConsole) -
     assert f"{after.month}月{after.day}日（" not in page
 
 
+def test_a_send_that_waits_then_its_campaign_says_how_long_there_is_to_its_mail_date(house: OfflineConsole) -> None:
+    client = house.client("manager")
+    for path in ("/campaigns?lang=en", "/campaigns/K-1?lang=en"):
+        assert re.search(r'<span class="urgency far">(29|30) \w+ left', client.get(path).text), path
+    assert " left<" not in house.client("elsewhere").get("/campaigns?lang=en").text
+
+
 def test_a_cause_that_a_colleague_decides_then_its_card_leads_to_its_first_item_and_lets_nothing_out(
     house: OfflineConsole,
 ) -> None:

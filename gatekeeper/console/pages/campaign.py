@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper.console import flow
+from gatekeeper.console.access import Access
+from gatekeeper.console.items import WAITS
 from gatekeeper.console.session import Denied, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
@@ -27,8 +30,9 @@ def listed(request: Request, session: Viewer) -> Response:
         found = [
             (counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS, access=session.access)
         ]
+        due = dues(db, session.access)
         names = held.registrations.now(db).names(language(request))
-    return page(request, "campaigns", campaigns=found, names=names)
+    return page(request, "campaigns", campaigns=found, dues=due, now=held.now(), names=names)
 
 
 @router.get("/campaigns/{id_}")
@@ -37,11 +41,12 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
     held = console(request)
     with held.model.read() as db:
         found = flow.campaign(db, id_, session.access)
+        due = dues(db, session.access).get(id_)
         names = held.registrations.now(db).names(language(request))
     if found is None:
         raise Denied("page.campaign_unknown", 404)
     told = found.told()
-    return page(request, "campaign", told=told, rest=REST, funnel=_funnel(told), names=names)
+    return page(request, "campaign", told=told, rest=REST, funnel=_funnel(told), due=due, now=held.now(), names=names)
 
 
 @router.get("/campaigns/{id_}/counts.json")
@@ -52,6 +57,17 @@ def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
     if found is None:
         raise Denied("page.campaign_unknown", 404)
     return found.told()
+
+
+def dues(db: sqlite3.Connection, access: Access) -> dict[str, int | None]:
+    """The earliest due time of each campaign's waiting sends that this user may see, in milliseconds."""
+    within, limits = access.where("see")
+    rows = db.execute(
+        f"SELECT campaign, min(due) AS due FROM item WHERE {WAITS} AND NOT informational AND {within}"
+        " GROUP BY campaign",
+        limits,
+    )
+    return {row["campaign"]: row["due"] for row in rows}
 
 
 def _funnel(told: dict[str, Any]) -> list[tuple[str, int, float]]:
