@@ -22,8 +22,9 @@ from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_optio
 from gatekeeper.cli.output import json_option, note, printable, show_json, show_table
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.texts import language, text
 from gatekeeper.times import instant, local, span
+from streams.operations.trail import LiveTrail
 
 
 @click.command("explain", help=text("cli.audit_explain"))
@@ -31,7 +32,7 @@ from gatekeeper.times import instant, local, span
 @place_options
 @json_option
 def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
-    """Prints the page, from the running system unless a folder is named.
+    """Prints the page, from the running system unless a folder is named. Only the running system knows names.
 
     Exit 1 or 4 if the proof of a record does not hold, as for `gatekeeper audit check`. Exit 2 if nothing is found.
     Exit 4 if the sealed log cannot be read, and 5 if some records cannot. Exit 5 also if nothing is found and records
@@ -44,9 +45,10 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         seal = _seal(found.log, keys) if found.readable else UNREADABLE
         citations = Citations(trail.policy)
         group = trail.about["group"] if isinstance(trail, ExportReader) else settings.group
+        named = trail.names(language()) if isinstance(trail, LiveTrail) else {}
         signers = ReferenceSigners(trail.people(), str(group), trail.reference)
         explanations = [
-            Explanation(piece, seal, local=_clock(trail, piece), citations=citations, signers=signers)
+            Explanation(piece, seal, local=_clock(trail, piece), names=named, citations=citations, signers=signers)
             for piece in found.pieces
         ]
     for trouble in found.troubles:
