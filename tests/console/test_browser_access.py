@@ -177,6 +177,12 @@ def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_
     assert {site.state(id_) for id_ in rest} == {"upheld"}
 
 
+def test_a_link_to_a_reason_then_its_fold_opens_without_javascript_and_no_other(plain: Page) -> None:
+    plain.goto("/reasons#CONSENT_MISSING")
+    expect(plain.locator("#CONSENT_MISSING")).to_be_visible()
+    expect(plain.locator("details.reason[open]")).to_have_count(1)
+
+
 def test_the_other_language_then_the_same_page_in_it_from_then_on(page: Page, site: Site) -> None:
     campaign = site.withheld(1)
     page.goto(f"/items?campaign={campaign}&state=any")
