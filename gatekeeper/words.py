@@ -82,6 +82,11 @@ def with_names(sentence: str, names: Mapping[str, str], facts: Iterable[str] = (
     return _PURPOSE.sub(lambda code: names.get(f"purpose/{code[0]}", code[0]), sentence)
 
 
+def purposes(sentence: str) -> list[str]:
+    """The codes of purposes in a reason's sentence."""
+    return _PURPOSE.findall(sentence)
+
+
 def with_code(html: str) -> str:
     """The same page, where each name between backticks in a text is `<code>`.
 

@@ -17,7 +17,7 @@ from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.summary import trend_line
 from gatekeeper.report.tally import foreign
 from gatekeeper.texts import Language, catalogue, text
-from gatekeeper.words import Words, with_code
+from gatekeeper.words import Words, with_code, with_names
 
 LEFT, ABOVE, BELOW = 64, 12, 24
 """Margins of a plot for its labels, in the plot's units."""
@@ -95,6 +95,7 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
     words = Words(lang, zone, "report")
     return {
         **words.names(),
+        "with_names": with_names,
         "lang": lang,
         "r": report,
         "foreign": foreign(report),

@@ -24,6 +24,7 @@ from gatekeeper.report.responses import People
 from gatekeeper.report.summary import summary
 from gatekeeper.report.verdicts import Sends
 from gatekeeper.times import instant
+from gatekeeper.words import purposes
 
 PLACES = 10
 """Most places of foreign records that are listed one by one."""
@@ -147,10 +148,12 @@ class Tally:
 
 
 def _shown(report: Mapping[str, Any]) -> list[str]:
-    """The lists, forms and campaigns that a report shows, as kind/id."""
+    """The lists, forms, campaigns and purposes that a report shows, as kind/id."""
     samples = report["samples"]
     shown = {one["origin"] for one in (*report["sources"], *samples)}
-    return sorted(shown | {f"campaign/{one['campaign']}" for one in samples})
+    shown |= {f"campaign/{one['campaign']}" for one in samples}
+    said = (reason["en"] for one in samples for reason in one["reasons"])
+    return sorted(shown | {f"purpose/{code}" for sentence in said for code in purposes(sentence)})
 
 
 def wrong(report: Mapping[str, Any]) -> bool:

@@ -714,3 +714,18 @@ def test_offsets_that_a_person_skipped_then_the_chain_is_not_broken(skipped: dic
         chains.take(link, link.manifest)
     (told,) = chains.told()
     assert (told["manifests"], told["breaks"], told["torn"]) == (len(trail.steps), 0, 0)
+
+
+def test_a_purpose_in_a_sample_s_reason_then_the_page_calls_it_by_its_registered_name() -> None:
+    tally = month_tally()
+    desk = Recorded(invented.source())
+    desk.send()
+    for chain in chains_of(desk):
+        for link in chain.links:
+            tally.link(link)
+    names = {"purpose/mkt.dm.own": "当社の商品のご案内", "purpose/mkt.other": "別の目的"}
+    found = tally.told(made=invented.T, names=names)
+    assert found["names"] == {"purpose/mkt.dm.own": "当社の商品のご案内"}
+    samples = page.body(found, "ja").partition('id="samples"')[2]
+    assert "当社の商品のご案内" in samples
+    assert "mkt.dm.own" not in samples
