@@ -55,7 +55,7 @@ def test_many_released_at_once_then_another_person_approves_them_at_once_and_a_b
     assert {item["state"] for item in site.items(campaign)} == {"proposed"}
     run = first.url
     first.click("#to-approve a.button")
-    expect(first.locator("main")).to_contain_text("一人目と同じ人は承認できません")
+    expect(first.locator("main")).to_contain_text("1人目と同じ人は承認できません")
     expect(first.locator("#act")).to_have_count(0)
     second.goto(run)
     expect(second.locator("#to-approve")).to_contain_text(f"{BULK} wait for a second person")

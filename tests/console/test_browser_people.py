@@ -45,7 +45,7 @@ def test_two_sources_that_contradict_then_it_takes_two_people_and_never_one_twic
     touch(first)
     expect(first.locator("#standing")).to_contain_text("承認待ち（1/2）")
     expect(first.locator("#offers [value=approve]")).to_have_count(0)
-    expect(first.locator("#why-not")).to_contain_text("一人目と同じ人は承認できません")
+    expect(first.locator("#why-not")).to_contain_text("1人目と同じ人は承認できません")
     second.goto(f"/items?state=proposed&id={id_}")
     expect(second.locator(f"#state-{id_}")).to_contain_text("1 of 2")
     second.goto(f"/items/{id_}")
