@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 import jiter
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.record import Record
 from schemas.topics import TOPICS, logical_name, subject_key
@@ -93,11 +93,13 @@ def decode(topic: str, key: bytes | None, value: bytes | None) -> Any:
     return parse(topic, key, value).model
 
 
-def parse(topic: str, key: bytes | None, value: bytes | None) -> Parsed[Any]:
+def parse(
+    topic: str, key: bytes | None, value: bytes | None, *, adapter: TypeAdapter[Any] | None = None
+) -> Parsed[Any]:
     """Reads one record of `topic` (registry name).
 
-    A record without key takes the key of its value; a record with another key is refused. Raises Unreadable with the
-    fault and the field's place.
+    A record without key takes the key of its value; a record with another key is refused. `adapter`: reads the value,
+    None for the topic's own. Raises Unreadable with the fault and the field's place.
     """
     if value is None:
         raise Unreadable("value_missing")
@@ -105,7 +107,7 @@ def parse(topic: str, key: bytes | None, value: bytes | None) -> Parsed[Any]:
         raise Unreadable("value_too_long")
     if key is not None and len(key) > KEY_BYTES:
         raise Unreadable("key_too_long")
-    adapter = TOPICS[topic].adapter
+    adapter = adapter or TOPICS[topic].adapter
     if adapter is None:
         raise LookupError(f"topic {topic} carries no model of its own")
     # a key that stands twice is refused: a value that reads differently elsewhere must not pass

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from pydantic import Field
 
 from schemas.audit import Address, Printing
-from schemas.events import Ask, Consent, PersonEvent, Release, Source, Suppression
+from schemas.events import Ask, Consent, PersonEvent, ReviewPlace, Source, Suppression
+from schemas.values import Channel, Code, Id, Line, Many, Model, RecipientId, Surrogate, Time, Version
 
 WHOLE_BATCH = "*"
 """Last part of the name of an unreadable record that stands for its whole batch and may concern anybody."""
@@ -32,6 +34,35 @@ class HeldSuppression(Suppression):
     """A suppression as the store holds it; `arrived` as for a consent event."""
 
     arrived: int | None = None
+
+
+class HeldRelease(Model):
+    """A release as the ledger holds it and as files state it, or the word of a file that takes one back.
+
+    On `acts` each is a release of one person. `by`: all who gave it. `act_id`, `review`: of the act, if known.
+    The others as in `schemas.events.Release`.
+    """
+
+    v: Version
+    kind: Literal["release", "release_revoked"]
+    recipient_id: RecipientId
+    campaign_id: Id
+    channel: Channel
+    decision_id: Id
+    by: Annotated[Many[Surrogate], Field(min_length=1, max_length=4)] | Surrogate
+    reason: Line
+    at: Time
+    reasons: Annotated[Many[Code], Field(max_length=64)] = ()
+    had: Annotated[Many[Code], Field(max_length=64)] = ()
+    evidence_ref: Surrogate | None = None
+    bulk: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    act_id: Id | None = None
+    review: ReviewPlace | None = None
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The ids of the people behind the release."""
+        return frozenset((self.by,) if isinstance(self.by, str) else self.by)
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -92,7 +123,7 @@ class Facts(msgspec.Struct, frozen=True):
     snapshot: bytes
     events: tuple[PersonEvent, ...] = ()
     asks: tuple[Ask, ...] = ()
-    releases: tuple[Release, ...] = ()
+    releases: tuple[HeldRelease, ...] = ()
     contact_point_near: Mapping[str, int] = msgspec.field(default_factory=dict)
     points: Mapping[str, tuple[str | None, ...]] = msgspec.field(default_factory=dict)
     addresses: tuple[Address, ...] = ()

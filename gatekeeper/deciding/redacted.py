@@ -15,14 +15,13 @@ import msgspec
 from pydantic import BaseModel
 
 from gatekeeper.deciding import arrival
-from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldSuppression, Hit, KnownSources
+from gatekeeper.deciding.facts import CERTAIN, HeldConsent, HeldRelease, HeldSuppression, Hit, KnownSources
 from schemas.codec import canonical
 from schemas.events import (
     Ask,
     Entrustment,
     PersonEvent,
     ProviderCheck,
-    Release,
     Scope,
     Source,
     SourceContactPoint,
@@ -138,9 +137,9 @@ def asks(lines: bytes) -> tuple[Ask, ...]:
 
 
 @lru_cache(maxsize=1024)
-def releases(lines: bytes) -> tuple[Release, ...]:
+def releases(lines: bytes) -> tuple[HeldRelease, ...]:
     """Reads the reviewers' releases of the person's sends from their redacted forms, one per line."""
-    return _all(Release, lines)
+    return _all(HeldRelease, lines)
 
 
 def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple[Hit, ...]:
@@ -215,7 +214,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     PersonEvent,
     HeldSuppression,
     Ask,
-    Release,
+    HeldRelease,
 )
 """The classes of the contract that a person's facts have, each after its parts."""
 _KEPT_OUT = ("recipient_id", "token", "readings", "birth_date", "reason")

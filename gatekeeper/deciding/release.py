@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.facts import HeldRelease
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from schemas.events import Release
@@ -28,7 +29,7 @@ def releasable(code: str) -> bool:
     return bool(kind and kind.severity == "SOFT" and ("R" in kind.remedy or code == "JURISDICTION_UNKNOWN"))
 
 
-def two_persons(release: Release, policy: Policy) -> frozenset[str]:
+def two_persons(release: Release | HeldRelease, policy: Policy) -> frozenset[str]:
     """The named reasons that need two people; all of them if `bulk` is over the policy's limit.
 
     A release without a `bulk` count is treated as over the limit.
@@ -91,7 +92,7 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     return left, frozenset((RELEASED,)) if released else frozenset()
 
 
-def _later(case: Case, alive: Sequence[Release], reason: Found) -> bool:
+def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:
     """True if a reason stands on a stop of which too few of its releases can have known."""
     stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id in reason.facts]
     if reason.code != "IDENTITY_AMBIGUOUS" or not stops:
@@ -100,7 +101,7 @@ def _later(case: Case, alive: Sequence[Release], reason: Found) -> bool:
     return reason.code not in _named([one for one in alive if case.span(one.at).first > known], case.policy)
 
 
-def _given(case: Case) -> list[Release]:
+def _given(case: Case) -> list[HeldRelease]:
     """The releases of the send key that were not dated ahead and not taken back."""
     key = (case.send.campaign_id, case.send.channel)
     ours = [one for one in case.facts.releases if (one.campaign_id, one.channel) == key]
@@ -113,7 +114,7 @@ def _given(case: Case) -> list[Release]:
     ]
 
 
-def _heard(release: Release, found: Collection[str]) -> bool:
+def _heard(release: HeldRelease, found: Collection[str]) -> bool:
     """True if a release names only releasable reasons of the decision that it is about, with the evidence they need.
 
     Without `had`, the reasons found now count as those of that decision. Nobody can release a decision with a HARD
@@ -128,11 +129,11 @@ def _heard(release: Release, found: Collection[str]) -> bool:
     )
 
 
-def _evidenced(release: Release) -> bool:
+def _evidenced(release: Release | HeldRelease) -> bool:
     return release.evidence_ref is not None or not set(release.reasons) & set(EVIDENCED)
 
 
-def _named(releases: Iterable[Release], policy: Policy) -> set[str]:
+def _named(releases: Iterable[HeldRelease], policy: Policy) -> set[str]:
     """The reasons that the releases name together; a reason that needs two people counts only if two named it."""
     people: dict[str, set[str]] = {}
     enough: set[str] = set()

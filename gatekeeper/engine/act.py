@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 from gatekeeper.audit.records.record import judged_send
 from gatekeeper.engine.evaluation import Evaluation, Moment
+from gatekeeper.engine.failures import fingerprint
 from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.ledger.entries import Clearance, Entry
 from gatekeeper.staff.signed_acts import Signer
@@ -39,12 +40,14 @@ class ActRecord(Record):
 
     @classmethod
     def of(cls, record: Record, entropy: bytes = b"") -> ActRecord:
-        """Decodes a record of `acts`."""
+        """Decodes a record of `acts`. Never raises."""
         try:
             found = read(record)
             return cls._with(record, act=found.model, said=found.json, entropy=entropy)
         except Unreadable as fault:
             return cls._with(record, fault=fault)
+        except Exception as error:  # a defect of ours must not stop the other acts
+            return cls._with(record, fault=Unreadable(f"failed_{type(error).__name__}"))
 
     @classmethod
     def own(cls, item: Record, act: ItemAct | None = None) -> ActRecord:
@@ -62,7 +65,7 @@ class ActRecord(Record):
         act = self.act
         if isinstance(act, Reemission):
             return act.source.topic, act.source.partition, act.source.offset
-        if isinstance(act, Release | ItemAct) and act.review is not None and act.kind not in RECORDED:
+        if isinstance(act, Release | ItemAct) and act.kind not in RECORDED:
             return "review", act.review.partition, act.review.offset
         return None
 
@@ -133,18 +136,38 @@ def answered(
     )
 
 
+def failed(
+    now: Moment,
+    asked: ActRecord,
+    error: Exception,
+    *,
+    entries: Callable[[], tuple[Entry, ...]] = tuple,
+    cause: Cause | None = None,
+    item: str | None = None,
+) -> Judged:
+    """The answer to an act on which our own code raised: nothing is done, and the record names the error's place.
+
+    `entries`: makes the ledger entries that the answer leaves. `cause`, `item`: as for `answered`. If the act's own
+    content is what raises, the record has none of it.
+    """
+    code, cause = f"{type(error).__name__}-{fingerprint(error)}", cause or asked.cause
+    try:
+        return answered(now, asked, Answer("failed", code, entries=entries(), cause=cause), item=item)
+    except Exception:
+        return answered(now, replace(asked, act=None, signer=None), Answer("failed", code, cause=cause))
+
+
 def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: str | None = None) -> dict[str, Any]:
     """The fields of `schemas.audit.Acted`. `item`: the decision id of the item, if the act does not name the item."""
     if isinstance(act, Release | ItemAct | Reemission):
         item = act.decision_id
-    by: str | Sequence[str] | None = act.by if act else None
     more: dict[str, Any] = {"bulk": act.bulk} if isinstance(act, Release) and act.bulk is not None else {}
     if isinstance(act, PartitionAct):
         more = {"resumed": {name: getattr(act, name) for name in ("refused", "head", "sends", "acts")}}
     return {
         "act_id": act.act_id if act else None,
         "kind": act.kind if act else None,
-        "by": by,
+        "by": act.by if act else None,
         "at": act.at if act else None,
         "evidence_ref": act.evidence_ref if act else None,
         "item": item,
@@ -164,4 +187,4 @@ def _scope(act: Act | None) -> dict[str, Any] | None:
 
 def _why(act: Act) -> str:
     """SHA-256 (hex) that proves the reason text. The text may name a person, so the audit never holds it."""
-    return sha256(f"gate/why/1\0{act.act_id or ''}\0{act.reason}".encode()).hexdigest()
+    return sha256(f"gate/why/1\0{act.act_id}\0{act.reason}".encode()).hexdigest()

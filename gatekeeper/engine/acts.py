@@ -7,13 +7,12 @@ from functools import partial
 
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Moment
-from gatekeeper.engine.failures import fingerprint
 from gatekeeper.engine.handoffs import CampaignActRun
 from gatekeeper.engine.item_acts import on_item
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.outputs import dead_letter
 from gatekeeper.engine.reemissions import reemitted
-from gatekeeper.engine.signers import Handler, Handling, SignedHandling
+from gatekeeper.engine.signers import ActHandling, Handler, Handling
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
@@ -30,7 +29,7 @@ from schemas.events import (
 
 
 class AtOnce:
-    """Handler of an act that is answered in one step. On a defect of ours nothing is done; the outcome is `failed`."""
+    """Handler of an act that is answered in one step."""
 
     def __init__(self, handler: Callable[[Moment, ActRecord], Answer], asked: ActRecord) -> None:
         self.done = False
@@ -39,10 +38,7 @@ class AtOnce:
     def step(self, now: Moment, behind: Sequence[Act | None] = (), most: int = 1) -> list[Judged]:
         """The answer."""
         self.done = True
-        try:
-            return [answered(now, self._asked, self._handler(now, self._asked))]
-        except Exception as error:
-            return [answered(now, self._asked, Answer("failed", f"{type(error).__name__}-{fingerprint(error)}"))]
+        return [answered(now, self._asked, self._handler(now, self._asked))]
 
 
 def recorded(now: Moment, asked: ActRecord) -> Answer:
@@ -98,6 +94,5 @@ HANDLERS: Mapping[type, Handler] = {
 
 
 def handling(asked: ActRecord) -> Handling:
-    """Begins to handle an act. An act that can be read needs its signer first."""
-    handler = HANDLERS[type(asked.act)]
-    return handler(asked) if asked.act is None else SignedHandling(handler, asked)
+    """Begins to handle an act."""
+    return ActHandling(HANDLERS[type(asked.act)], asked)

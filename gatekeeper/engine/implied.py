@@ -167,7 +167,7 @@ class _Implying:
         act = None if own else self._read()
         if not own and not isinstance(act, Release | ItemAct):
             return ()
-        place = record.offset if own else act.review.offset if act is not None and act.review else -1
+        place = record.offset if own else act.review.offset if act is not None else -1
         item = record if own else self._inputs.records.get(("review", place))
         found = review.item(item.key, item.value, dict(item.headers)) if item else None
         if outcome == "failed":
@@ -225,13 +225,12 @@ class _Implying:
         last: ItemState | None,
         place: int,
     ) -> Entry:
-        by = self._act["by"] if isinstance(self._act["by"], str) else self._act["by"][0]
         decided = state in ("released", "redecided", "asked")
         before = last.acts if last else ()
         standing = ItemState(
             state,
             self._act["act_id"],
-            by,
+            self._act["by"],
             did=self._said["did"] if decided else None,
             said=form if state in ("released", "proposed", "undone") else None,
             offset=place if state in review.WAITING else None,

@@ -98,7 +98,7 @@ def weigh(
 
     * item_unknown, item_differs, item_expired, mail_date_past
     * repeated (this very act was done), closed (another act was), nothing_to_approve, nothing_to_undo
-    * same_person, one_person, no_reason, dated_ahead, release_expired, had_differs (the item has other reasons)
+    * same_person, no_reason, dated_ahead, release_expired, had_differs (the item has other reasons)
     * those of gatekeeper.deciding.release.refusal
     """
     if found is None:
@@ -109,7 +109,7 @@ def weigh(
     if standing and act.act_id in standing.acts:
         return Consequence(None, "repeated")
     if state not in FROM.get(act.kind, ()):
-        other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo", "release_revoked": "kind_unknown"}
+        other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}
         return Consequence(None, other.get(act.kind, "closed"))
     if at >= found.until:
         return Consequence(None, "item_expired")
@@ -128,8 +128,6 @@ def weigh(
 
 
 def _release(act: Release, found: ReviewRecord, at: int, policy: Policy) -> Consequence:
-    if not isinstance(act.by, str):
-        return Consequence(None, "one_person")  # the second person sends an act of their own
     if not act.reason.strip():
         return Consequence(None, "no_reason")
     said_at = times.span(act.at, policy.timezone)
@@ -154,7 +152,8 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
 
 def redacted_form(act: Release) -> dict[str, Any]:
     """The redacted form of a release, without the fields that only lead to its item."""
-    return redacted_fields("acts", parsed(act.model_copy(update={"act_id": None, "review": None})).json)[0]
+    said, _ = redacted_fields("acts", parsed(act).json)
+    return {name: field for name, field in said.items() if name not in ("act_id", "review")}
 
 
 def _names(found: ReviewRecord) -> tuple[str, str, str, str]:

@@ -49,8 +49,6 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
         return Answer("recorded")
     if now.mode == "shadow":
         return Answer("refused", "shadow")  # nobody acts on items that a shadow withheld
-    if act.act_id is None or act.review is None:
-        return Answer("refused", "item_unknown")
     if act.review.partition != asked.partition:
         return Answer("refused", "item_elsewhere")
     standing = now.ledger.standing(act.recipient_id, act.decision_id)
@@ -156,14 +154,13 @@ class _AllowedAct:
     def closed(self, state: review.State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
         """The entry with the item's state after the act."""
         act, found, last = self.act, self.found, self.standing
-        by = act.by if isinstance(act.by, str) else act.by[0]
         standing = ItemState(
             state,
-            act.act_id or "",
-            by,
+            act.act_id,
+            act.by,
             did=did,
             said=dict(said) if said is not None else None,
-            offset=act.review.offset if act.review and state in review.WAITING else None,
+            offset=act.review.offset if state in review.WAITING else None,
             before=last.acts if last else (),
             signed=self.signed and state == "proposed",
         )

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gatekeeper.engine import asks, rejudging
-from gatekeeper.engine.act import ActRecord, Answer, answered
+from gatekeeper.engine.act import ActRecord, Answer, answered, failed
 from gatekeeper.engine.evaluation import Moment
-from gatekeeper.engine.failures import fingerprint
 from gatekeeper.engine.item import KEPT_MS, ReviewRecord
 from gatekeeper.engine.item_acts import AWAITS, done, item_of
 from gatekeeper.engine.judged import Cause, Judged
@@ -58,8 +57,7 @@ def reconsider(now: Moment, item: Record) -> Reconsidered:
         return _reconsidered(now, asked, cause, found, standing, rejudged=rejudged)
     except Exception as error:
         left = _left(owner, name, standing, until=found.until if found else now.at + KEPT_MS)
-        code = f"{type(error).__name__}-{fingerprint(error)}"
-        return Reconsidered(answered(now, asked, Answer("failed", code, entries=(left,), cause=cause), item=name))
+        return Reconsidered(failed(now, asked, error, entries=lambda: (left,), cause=cause, item=name))
 
 
 def _reconsidered(

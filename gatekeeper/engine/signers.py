@@ -1,4 +1,4 @@
-"""Finds the person behind an act, before anything is done: the act of nobody is refused on record."""
+"""Handles an act from its signer to its answer: the act of nobody is refused on record, before anything is done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gatekeeper.engine.act import ActRecord, Answer, answered
+from gatekeeper.engine.act import ActRecord, Answer, answered, failed
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Judged
 from gatekeeper.knowledge.reference_log import ReferenceLog
@@ -47,8 +47,11 @@ class Handler(Protocol):
         ...
 
 
-class SignedHandling:
-    """An act that is handled once its signer is known; without one it is refused, and does nothing."""
+class ActHandling:
+    """An act that is handled once its signer is known; without one it is refused, and does nothing.
+
+    A defect of ours fails this act alone, with the answer `failed`. Nothing of the step in which it showed is done.
+    """
 
     def __init__(self, handler: Handler, asked: ActRecord) -> None:
         self.done = False
@@ -57,23 +60,44 @@ class SignedHandling:
 
     def step(self, now: Moment, behind: Sequence[Act | None] = (), most: int = 1) -> list[Judged]:
         """The results of the next step, as of the handler of this kind of act."""
+        try:
+            return self._stepped(now, behind, most)
+        except Exception as error:
+            self.done = True
+            return [failed(now, self._asked, error, entries=lambda: self._seen(now))]
+
+    def _stepped(self, now: Moment, behind: Sequence[Act | None], most: int) -> list[Judged]:
         if self._handling is None:
-            found = signer(self._asked, now.store.log, now.evaluator.acts)
-            if isinstance(found, Signer) and now.ledger.marks.seen(str(self._asked.act and self._asked.act.act_id)):
-                found = "seen_before"
-            if isinstance(found, str):
+            if refused := self._demand_signer(now):
                 self.done = True
-                return [answered(now, self._asked, Answer("refused", found))]
-            self._asked = replace(self._asked, signer=found)
+                return [answered(now, self._asked, Answer("refused", refused))]
             self._handling = self._handler(self._asked)
         judged = self._handling.step(now, behind, most)
+        if self._handling.done:
+            *others, last = judged
+            judged = [*others, msgspec.structs.replace(last, entries=(*last.entries, *self._seen(now)))]
         self.done = self._handling.done
-        if self.done and self._asked.signer is not None:
-            last = judged[-1]
-            seen = seen_entries(self._asked, self._asked.signer)
-            over = now.ledger.marks.seen_until(self._asked.timestamp - CLOCKS_MS, FORGOTTEN)
-            judged[-1] = msgspec.structs.replace(last, entries=(*last.entries, *seen, *over))
         return judged
+
+    def _demand_signer(self, now: Moment) -> str | None:
+        """Finds the signer. The result is the code of a refusal, None if the act counts or cannot be read."""
+        if self._asked.act is None:
+            return None
+        found = signer(self._asked, now.store.log, now.evaluator.acts)
+        if isinstance(found, str):
+            return found
+        if found is not None and now.ledger.marks.seen(self._asked.act.act_id):
+            return "seen_before"
+        self._asked = replace(self._asked, signer=found)
+        return None
+
+    def _seen(self, now: Moment) -> tuple[Entry, ...]:
+        """The entry by which a copy of the signed act is refused, and the deletions of those that no copy needs."""
+        act, person = self._asked.act, self._asked.signer
+        if act is None or person is None:
+            return ()
+        over = now.ledger.marks.seen_until(self._asked.timestamp - CLOCKS_MS, FORGOTTEN)
+        return (entries.seen(act.act_id, milliseconds(person.kept["at"]) + WINDOW_MS), *over)
 
 
 def signer(asked: ActRecord, log: ReferenceLog, acts: Acts) -> Signer | Refused | Literal["no_staff"] | None:
@@ -98,11 +122,11 @@ def _theirs(act: Act | None, person: Signer) -> bool:
 
 
 def counts(asked: ActRecord, log: ReferenceLog, acts: Acts) -> bool:
-    """Tells whether the act has a signer by the people known so far, or needs none."""
-    return asked.act is not None and not isinstance(signer(asked, log, acts), str)
+    """Tells whether the act has a signer by the people known so far, or needs none. Never raises.
 
-
-def seen_entries(asked: ActRecord, person: Signer) -> tuple[Entry, ...]:
-    """The ledger entry by which a copy of the act is refused."""
-    act_id = asked.act.act_id if asked.act else None
-    return (entries.seen(act_id, milliseconds(person.kept["at"]) + WINDOW_MS),) if act_id else ()
+    An act on which our own code raises does not count, and fails on record in its turn.
+    """
+    try:
+        return asked.act is not None and not isinstance(signer(asked, log, acts), str)
+    except Exception:
+        return False

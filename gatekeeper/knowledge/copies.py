@@ -55,7 +55,7 @@ class CopiedRun:
         if record.offset < self.end:
             return None
         self.end = record.offset + 1
-        stated = next((value for name, value in record.headers if name == HEADER), b"") if self.open else b""
+        stated = next((value or b"" for name, value in record.headers if name == HEADER), b"") if self.open else b""
         found = _STATED.fullmatch(stated)
         if found is None or int(found[1]) > record.timestamp:
             self.open = False

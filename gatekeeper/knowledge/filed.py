@@ -1,16 +1,25 @@
-"""Records from files, which no log has taken: their arrival is the time that stands in them."""
+"""Records from files, which no log has taken: their arrival is the time that stands in them.
+
+Of the topic `acts` a file holds releases, as the rules read them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
+from gatekeeper.deciding.facts import HeldRelease
 from gatekeeper.times import span
 from schemas.record import Coordinates, Record
 
 ALWAYS = 0
 """The arrival of a record that was always there."""
+OWN_FORMS: Mapping[str, TypeAdapter[Any]] = {"acts": TypeAdapter(HeldRelease)}
+"""The topics of which a file holds another form than the log, and that form."""
 
 
 def filed(place: Coordinates, key: bytes | None, value: bytes | None, *, at: int, zone: str) -> Record:

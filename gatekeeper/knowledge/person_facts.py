@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from gatekeeper.deciding import arrival, redacted
-from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent
+from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent, HeldRelease
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
 from gatekeeper.knowledge.ages import Birth
@@ -28,7 +28,6 @@ from schemas.events import (
     Ask,
     Consent,
     PersonEvent,
-    Release,
     Send,
     SendContactPoint,
     Source,
@@ -40,7 +39,7 @@ CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 2
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 """An id or token in the lines of a person, or a line's kind, which directly precedes it."""
 _OVERFULL = b"!"
-KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", Release: b"r"}
+KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", HeldRelease: b"r"}
 """The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
     "s": "sources",
@@ -70,7 +69,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     consents: tuple[HeldConsent, ...]
     events: tuple[PersonEvent, ...]
     asks: tuple[Ask, ...]
-    releases: tuple[Release, ...]
+    releases: tuple[HeldRelease, ...]
     stops: tuple[bytes, ...]
     near: tuple[tuple[int, bytes], ...]
     tokens: tuple[Given, ...]

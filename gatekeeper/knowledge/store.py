@@ -8,6 +8,7 @@ from typing import Any
 from gatekeeper.deciding.redacted import Token, redacted
 from gatekeeper.knowledge.address_numbers import Given
 from gatekeeper.knowledge.copies import Copies
+from gatekeeper.knowledge.filed import OWN_FORMS
 from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
@@ -17,7 +18,7 @@ from gatekeeper.knowledge.unreadable import named
 from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
 from schemas.events import Copy, Resolution, Suppression
-from schemas.record import Record
+from schemas.record import Coordinates, Record
 from schemas.topics import logical_name, subject_key
 
 _POLICY = "policy/"
@@ -89,21 +90,27 @@ class FactStore(KnownFacts):
         `record`: its topic is the registry name, and its timestamp is its arrival. Of headers only signatures and token
         keys count.
         An unreadable record withholds the people whom it names until a resolution names it. A batch with unreadable
-        keys withholds everybody; it is one fault, at its first offset.
+        keys withholds everybody; it is one fault, at its first offset. So does a record on which our own code raises
+        and then cannot tell whom it concerns.
         """
+        try:
+            return self._applied(record)
+        except Exception as error:
+            fault = f"failed_{type(error).__name__}"
+            self._withhold_everybody((record.topic, record.partition, record.offset), fault)
+            return fault
+
+    def _applied(self, record: Record) -> str | None:
         topic, key, value, refused = record.topic, record.key, record.value, record.refused
         copied = self.copies.take(record)
         if refused and refused.what == "batch":
-            first = topic, record.partition, refused.base
-            if not self.unresolved.add_batch(first, refused.fault):
-                return None
-            self._journals.unread(Unread(first, refused.fault, None))
-            return refused.fault
+            new = self._withhold_everybody((topic, record.partition, refused.base), refused.fault)
+            return refused.fault if new else None
         fault = None
         try:
             if refused and refused.what == "record":
                 raise Unreadable(refused.fault)
-            event = parse(topic, key, value)
+            event = parse(topic, key, value, adapter=OWN_FORMS.get(topic))
             names = [*self._fold(record, event), *self._first_arrived(record, event, copied)]
         except Unreadable as unreadable:
             fault = str(unreadable)
@@ -134,8 +141,6 @@ class FactStore(KnownFacts):
         topic, model = record.topic, event.model
         if topic == "reference":
             return self._refer(record, model)
-        if type(model) not in KINDS and topic == "acts":
-            raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
         line, found = _redacted(record, event.json)
         tokens = told_apart(record, found, self.ours)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
@@ -184,6 +189,13 @@ class FactStore(KnownFacts):
             if place[0] == "reference":
                 self.activations.free(place[1:])
         return (subject_key("reference", counted.model),)
+
+    def _withhold_everybody(self, place: Coordinates, fault: str) -> bool:
+        """Withholds everybody until somebody resolves the record at this place; False if it does so already."""
+        if not self.unresolved.add_batch(place, fault):
+            return False
+        self._journals.unread(Unread(place, fault, None))
+        return True
 
     def _withhold(self, record: Record, fault: str, names: frozenset[str]) -> None:
         place = record.topic, record.partition, record.offset

@@ -35,13 +35,18 @@ def named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
             read = orjson.loads(value)
         found = [name.decode() for name in _NAMES_SOMEBODY.findall(value)]
         if isinstance(read, dict):
-            names.update(str(read.get(name)) for name in _FIELDS)
-            if topic == "reference" and (id_ := read.get("id") or read.get("terms_id")):
-                names.add(f"{read.get('kind')}/{id_}")
+            names.update(_text(read.get(name)) for name in _FIELDS)
+            if topic == "reference" and (id_ := _text(read.get("id")) or _text(read.get("terms_id"))):
+                names.add(f"{_text(read.get('kind'))}/{id_}")
         names.update(islice(dict.fromkeys((*found, *_names(read))), NAMES))
     if topic == "reference":
         return frozenset(name for name in names if _NAMES_REFERENCE.fullmatch(name))
-    return frozenset(name for name in names - {"None"} if _is_id(name))
+    return frozenset(filter(_is_id, names))
+
+
+def _text(value: Any) -> str:
+    """A name that may be spelled as a number; '' for anything else, of which a text may be endlessly deep."""
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _names(read: Any) -> Iterator[str]:

@@ -199,9 +199,9 @@ def _unread(ids: frozenset[str], value: bytes) -> _Unread:
     except ValueError:
         read_ = None
     said = read_ if isinstance(read_, dict) else {}
-    version = said.get("version")
+    version, day = said.get("version"), said.get("effective_from")
     try:
-        since = span(str(said.get("effective_from")), EARLIEST_ZONE).first
+        since = span(day if isinstance(day, str) else "", EARLIEST_ZONE).first
     except (ValueError, OverflowError):
         since = LONG_AGO.first
     return _Unread(ids, version if type(version) is int else None, since)

@@ -192,7 +192,7 @@ def asked(act: Act | None) -> ActOnItem | None:
 
     `act`: None for an unreadable record, which is a dead letter and had no effect.
     """
-    if not isinstance(act, Release | ItemAct) or act.act_id is None:
+    if not isinstance(act, Release | ItemAct):
         return None
     return ActOnItem(
         act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref

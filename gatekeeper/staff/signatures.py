@@ -71,7 +71,7 @@ def act_draft(act: Act, actor: Actor, *, origin: str, at: str, blind: str) -> Dr
 
     `origin`: the name of the log (`Settings.group`). `at`: now, an instant of UTC. `blind`: 16 random bytes in hex.
     """
-    said = _said(str(act.act_id), encode(act), actor, origin=origin, at=at, blind=blind)
+    said = _said(act.act_id, encode(act), actor, origin=origin, at=at, blind=blind)
     return Draft({**said, "blind": blind}, act_subject(act.model_dump(mode="json")))
 
 

@@ -66,7 +66,7 @@ def weigh(record: Record, act: Mapping[str, Any], *, roster: Roster, origin: str
     dated within 10 minutes of the arrival.
     """
     power = roles.ACTS.get(act["kind"])
-    found = [one for one in signatures(record.headers) if roles.person(one.by) == _by(act)]
+    found = [one for one in signatures(record.headers) if roles.person(one.by) == roles.person(act["by"])]
     if not found or power is None:
         return "unsigned"
     codes = [_weighed(record, act, one, power, roster=roster, origin=origin) for one in found]
@@ -110,7 +110,3 @@ def _weighed(
         return "vouched_not_enough"
     kept = {**{name: said[name] for name in _KEPT if name in said}, "subject": subject}
     return Signer(signed.by, person.controllers, vouched, kept)
-
-
-def _by(act: Mapping[str, Any]) -> str | None:
-    return roles.person(act["by"]) if isinstance(act["by"], str) else None

@@ -35,36 +35,30 @@ class ReviewPlace(Model):
 
 
 class Release(Model):
-    """A reviewer releases one decision from some of its reasons, or takes a release back.
+    """A reviewer releases one decision from some of its reasons; an undo takes that back.
 
     It holds for the send key: recipient, campaign and channel. `act_id`: of the act. `at`: when. `by`: who releases.
     `decision_id`: the decision. `review`: the place of the item. `reason`: in words. `evidence_ref`: where the proof is
-    kept. `reasons`: the reasons that no longer withhold the
-    piece. `had`: all reasons of the decision. On `acts` it needs `had`, `act_id` and `review`, has one person, and an
-    undo takes it back. Only case files have `release_revoked` and several people. `bulk`: the number of items that the
-    person confirmed together, 1 for one alone. If the policy has a limit, a release without `bulk` is over it.
+    kept. `reasons`: the reasons that no longer withhold the piece. `had`: all reasons of the decision. `bulk`: the
+    number of items that the person confirmed together, 1 for one alone. If the policy has a limit, a release without
+    `bulk` is over it.
     """
 
     v: Version
-    kind: Literal["release", "release_revoked"]
+    kind: Literal["release"]
+    act_id: Id
+    at: Time
+    by: Surrogate
     recipient_id: RecipientId
     campaign_id: Id
     channel: Channel
     decision_id: Id
-    by: Annotated[Many[Surrogate], Field(min_length=1, max_length=4)] | Surrogate
+    review: ReviewPlace
     reason: Line
-    at: Time
     reasons: Annotated[Many[Code], Field(max_length=64)] = ()
-    had: Annotated[Many[Code], Field(max_length=64)] = ()
+    had: Annotated[Many[Code], Field(max_length=64)]
     evidence_ref: Surrogate | None = None
     bulk: Annotated[int, Field(ge=1, lt=2**31)] | None = None
-    act_id: Id | None = None
-    review: ReviewPlace | None = None
-
-    @property
-    def people(self) -> frozenset[str]:
-        """The ids of the people behind the release."""
-        return frozenset((self.by,) if isinstance(self.by, str) else self.by)
 
 
 class ItemAct(Model):

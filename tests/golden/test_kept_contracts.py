@@ -18,11 +18,24 @@ NOW = asyncapi.document()
 HOUSE = Path(__file__).parents[2]
 FIRST = (0, 3, 0)
 """The first release that publishes a contract."""
+NEVER_DONE = {
+    "0.3.0": {
+        *(f"acts.Release.{name}: field required now" for name in ("act_id", "review", "had")),
+        *(f"acts.Release.{name}: null removed or narrowed" for name in ("act_id", "review")),
+        "acts.Release.kind: value removed",
+        "acts.Release.by: array removed or narrowed",
+    }
+}
+"""What a release let a program write, and refused whenever it was written: nobody loses anything with it."""
 Change = Callable[[dict[str, Any]], Any]
 
 
 def test_contracts_of_releases_then_the_present_one_breaks_none() -> None:
-    assert {version: found for version, old in kept_contracts().items() if (found := breaks(old, NOW))} == {}, HOW
+    found = {version: breaks(old, NOW) for version, old in kept_contracts().items()}
+    assert {version: {*broken} - NEVER_DONE.get(version, set()) for version, broken in found.items() if broken} == {
+        version: set() for version, broken in found.items() if broken
+    }, HOW
+    assert all(NEVER_DONE[version] <= {*found[version]} for version in NEVER_DONE), "an exception that is none"
 
 
 def test_releases_then_the_contract_of_each_is_kept() -> None:

@@ -19,12 +19,12 @@ import orjson
 
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.facts import HeldRelease
 from gatekeeper.deciding.release import refusal
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
-from schemas.events import Release
 from tests.support import crowd, golden_cases, invented
 from tests.support.records import Named, of_every_kind
 
@@ -146,12 +146,14 @@ def refusals(codes: tuple[str, ...]) -> tuple[str | None, ...]:
     """Returns why releases of a decision with these reasons are refused: of all, one less, and one more."""
     reasons = [Found(code) for code in codes]
     return tuple(
-        refusal(
-            Release.model_validate_json(orjson.dumps(invented.act(reasons=named, evidence_ref=evidence)[1])), reasons
-        )
+        refusal(_release(named, evidence), reasons)
         for named in (codes, codes[1:], codes[:-1], (*codes, "NOWHERE"))
         for evidence in (None, "memo-1")
     )
+
+
+def _release(named: tuple[str, ...], evidence: str | None) -> HeldRelease:
+    return HeldRelease.model_validate_json(orjson.dumps(invented.act(reasons=named, evidence_ref=evidence)[1]))
 
 
 def write(now: dict[str, str]) -> Iterator[str]:

@@ -200,7 +200,7 @@ def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
     wanted = {f"explanation.stage_{stage}" for stage in get_args(Stage)}
     wanted |= {f"explanation.verdict_{verdict}" for verdict in get_args(Verdict)}
     wanted |= {f"explanation.outcome_{outcome}" for outcome in get_args(Outcome)}
-    wanted |= {f"explanation.kind_{kind}" for kind in kinds - {"release_revoked"}}
+    wanted |= {f"explanation.kind_{kind}" for kind in kinds}
     wanted |= {f"explanation.state_{state}" for state in of(Consent, "state")}
     wanted |= {f"explanation.by_{by}" for by in of(Consent, "expressed_by")}
     wanted |= {f"explanation.event_{kind}" for kind in of(PersonEvent, "kind")}

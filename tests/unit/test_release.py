@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.deciding.facts import HeldRelease
 from gatekeeper.deciding.release import refusal, two_persons
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import Found
-from schemas.events import Release, Send
+from schemas.events import Send
 from tests.support import invented, policies
 from tests.support.facts import fact
 from tests.support.invented import decide
@@ -43,7 +44,7 @@ AGE, CONFLICT, MISSING, PENDING = "AGE_UNCERTAIN", "SOURCE_CONFLICT", "CONSENT_M
     ],
 )
 def test_release_then_is_refused_for(found: list[str], release: dict[str, Any], refused: str | None) -> None:
-    act = Release.model_validate_json(orjson.dumps(invented.act(**release)[1]))
+    act = HeldRelease.model_validate_json(orjson.dumps(invented.act(**release)[1]))
     assert refusal(act, [Found(code) for code in found]) == refused
 
 
@@ -66,7 +67,7 @@ def test_bulk_and_reasons_then_what_takes_a_second_person(
 ) -> None:
     line = "" if limit is None else f"four_eyes_bulk = {limit}"
     policy = read(policies.text(3, ("four_eyes_bulk = 100", line)).encode(), file="ours.toml")
-    act = Release.model_validate_json(orjson.dumps(invented.act(reasons=reasons, bulk=bulk)[1]))
+    act = HeldRelease.model_validate_json(orjson.dumps(invented.act(reasons=reasons, bulk=bulk)[1]))
     assert two_persons(act, policy) == frozenset(two)
 
 

@@ -62,7 +62,7 @@ def kinds(topic: str) -> set[str]:
 
 
 def test_every_kind_of_act_and_every_role_is_in_the_table() -> None:
-    assert kinds("acts") - {"release_revoked"} == {*roles.ACTS} == {*KINDS}
+    assert kinds("acts") == {*roles.ACTS} == {*KINDS}
     assert {*get_args(StaffRole)} == {*roles.PEOPLE, "console"} == MAY.keys() - {"revoked", "nobody"}
     assert {*access.ROLES} == roles.PEOPLE
 

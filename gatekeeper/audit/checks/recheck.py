@@ -228,7 +228,7 @@ class Recheck:
         if place[0] != "acts":
             return record
         act = _act(said, record, its_own=said["stage"] in ("release", "act"))
-        if not isinstance(act, Release | ItemAct) or act.review is None:
+        if not isinstance(act, Release | ItemAct):
             raise _Differs("act", told(said.get("act")))
         made = redacted_form(act) if said["stage"] == "release" and isinstance(act, Release) and said["facts"] else None
         if made and (differs := difference(_made(said), made, "facts.releases")):

@@ -13,17 +13,18 @@ from pydantic import TypeAdapter
 from gatekeeper.audit.records.pseudonym import Subject
 from gatekeeper.audit.records.releases import RULES, rules_of
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.facts import HeldRelease
 from gatekeeper.identity import characters
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord, Mode, Stage
 from schemas.codec import canonical
-from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
+from schemas.events import Ask, OnConsents, Reference, Send, Source, Suppression
 
 FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
 """Errors of reading a record on the worker's topics that somebody else wrote."""
 
-READ: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, Release)
+READ: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, HeldRelease)
 """The events that decide() reads."""
 
 _WITHHELD = ("recipient_id", "delivery")

@@ -1,0 +1,167 @@
+"""Records that are made to stop a partition or a worker: each has one answer, and the next one is handled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.engine import act as acts
+from gatekeeper.engine import handoffs, signers
+from gatekeeper.knowledge.store import FactStore
+from schemas.record import Record
+from tests.support import invented, staff
+from tests.support.desk import YOUNG, Desk
+from tests.support.facts import fact
+from tests.support.office import SIGNED_AT, acted_by
+
+DEEP = b"[" * 1_020 + b"]" * 1_020
+"""JSON that one reader takes, and of which another can make no text."""
+
+
+@pytest.fixture
+def desk() -> Desk:
+    found = Desk(*YOUNG)
+    found.send()
+    return found
+
+
+def raises(*_: Any, **__: Any) -> Any:
+    """A defect of ours, which quotes what it met."""
+    raise ZeroDivisionError("花子")
+
+
+def claimed(desk: Desk, **fields: Any) -> Callable[[Record], list[tuple[str, bytes]]]:
+    """Signs as somebody does who has no key: every field is right, and the signature is not."""
+
+    def sign(record: Record) -> list[tuple[str, bytes]]:
+        said = {"kind": "release", "act_id": "a-1", "by": "hanako", **orjson.loads(record.value or b""), **fields}
+        value, by = record.value or b"", said["by"]
+        return [staff._header(said, value, by, at=SIGNED_AT, origin=staff.ORIGIN, signer="mallory")]
+
+    return sign
+
+
+@pytest.mark.parametrize("absent", ["act_id", "review", "had", "by", "at", "kind", "decision_id"])
+def test_act_that_is_not_complete_then_it_is_a_dead_letter(desk: Desk, absent: str) -> None:
+    desk.sign = claimed(desk)
+    value = invented.item_act("release", desk.told(), **acted_by("kenji"))
+    del value[absent]
+    assert desk.judged(value)[0] == "unreadable"
+    desk.sign = lambda record: staff.signature(record.value, at=SIGNED_AT)
+    assert desk.act("release", **acted_by("kenji", "a-2")) == ("cleared", None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"by": ["hanako", "taro"]},
+        {"kind": "release_revoked"},
+        {"review": {"partition": 3, "offset": 2**63}},
+        {"at": "9999-12-31T23:59:59-12:00"},
+        {"by": []},
+        {"act_id": None},
+    ],
+)
+def test_act_of_a_form_that_no_client_writes_then_it_is_a_dead_letter(desk: Desk, fields: dict[str, Any]) -> None:
+    desk.sign = claimed(desk, by="hanako", act_id="a-1")
+    value = invented.item_act("release", desk.told(), **acted_by("kenji")) | fields
+    assert desk.judged(value)[0] == "unreadable"
+
+
+@pytest.mark.parametrize("header", [None, b"", b"{}", b"\xff", DEEP])
+def test_signature_that_cannot_be_read_then_nobody_signed(desk: Desk, header: Any) -> None:
+    desk.sign = lambda record: [("gate-signature", header)]
+    assert desk.act("release", **acted_by("kenji")) == ("refused", "unsigned")
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (signers, "weigh"),
+        (signers, "signer"),
+        (signers, "milliseconds"),
+        (acts, "acted"),
+        (acts, "_why"),
+    ],
+    ids=lambda one: getattr(one, "__name__", one),
+)
+def test_defect_in_weighing_or_answering_one_act_then_that_act_fails_on_record_and_the_next_is_done(
+    desk: Desk, where: Any, name: str
+) -> None:
+    before, records = dict(desk.ledger), len(desk.records)
+    with pytest.MonkeyPatch.context() as patch:
+        if name == "acted":
+            right = acts.acted
+            patch.setattr(acts, name, lambda act, *what, **more: raises() if act else right(act, *what, **more))
+        else:
+            patch.setattr(where, name, raises)
+        outcome, code = desk.act("release", **acted_by("kenji", evidence_ref="form-1"))
+    assert outcome == "failed"
+    assert (code or "").startswith("ZeroDivisionError-")
+    assert len(desk.records) == records + 1, "one answer"
+    assert "花子" not in desk.records[-1].model_dump_json()
+    assert {key for key in desk.ledger if desk.ledger[key] != before.get(key)} <= {b"seen/release-1/a-1", b"seen/a-1/-"}
+    assert desk.act("release", **acted_by("kenji", "a-2", evidence_ref="form-1")) == ("cleared", None)
+
+
+def test_defect_in_an_act_about_a_campaign_then_it_ends_after_what_was_done_and_says_so(desk: Desk) -> None:
+    assert desk.act("release", **acted_by("kenji", evidence_ref="form-1")) == ("cleared", None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handoffs, "recall", raises)
+        assert [outcome for outcome, _ in desk.campaign("cancel")] == ["failed"]
+    assert [outcome for outcome, _ in desk.campaign("cancel", act_id="c-2")] == ["recalled", "done"]
+
+
+def test_act_whose_signature_nobody_can_weigh_then_it_counts_for_nothing(desk: Desk) -> None:
+    act = acts.ActRecord.of(
+        Record("mail.acts.v1", 3, 1, desk.at, None, orjson.dumps(invented.item_act("note", desk.told())))
+    )
+    assert signers.counts(act, desk.store.log, "unsigned") is False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signers, "weigh", raises)
+        assert signers.counts(act, desk.store.log, "signed") is False
+
+
+@pytest.mark.parametrize("topic", ["sources", "consents", "suppressions", "reference"])
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (b'{"recipient_id":' + DEEP + b"}", ()),
+        (b'{"token":' + DEEP + b"}", ()),
+        (b'{"kind":' + DEEP + b',"id":"x"}', ()),
+        (b'{"kind":"policy","id":"x","effective_from":' + DEEP + b"}", ()),
+        (b"{}", (("gate-arrived", None),)),
+        (b"{}", (("gate-token-key", None),)),
+        (b"{}", (("gate-signature", None),)),
+    ],
+)
+def test_fact_that_nobody_can_read_then_it_is_set_aside_and_the_next_is_applied(
+    topic: str, value: bytes, headers: Any
+) -> None:
+    store, key = FactStore(staff.ORIGIN), b"policy/x" if topic == "reference" else b"P-9"
+    assert store.apply(Record(topic, 0, 0, invented.T, key, value, headers)) is not None
+    assert store.unresolved.naming([key.decode()]) == [f"{topic}/0/0"]
+    learned = fact(*invented.consent()[:1], 0, 1, None, orjson.dumps(invented.consent()[1]))
+    assert store.apply(learned) is None
+
+
+def test_defect_where_a_faulty_fact_is_set_aside_then_everybody_is_withheld_and_the_next_is_applied() -> None:
+    store = FactStore(staff.ORIGIN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gatekeeper.knowledge.store.named", raises)
+        assert store.apply(fact("consents", 0, 0, b"P-9", b"{")) == "failed_ZeroDivisionError"
+    assert store.unresolved.withhold_everybody
+    assert store.apply(fact("consents", 0, 1, None, orjson.dumps(invented.consent()[1]))) is None
+
+
+def test_defect_of_a_listener_then_everybody_is_withheld_and_the_next_is_applied() -> None:
+    store = FactStore(staff.ORIGIN)
+    store.listeners.append(raises)
+    value = orjson.dumps(invented.consent()[1])
+    assert store.apply(fact("consents", 0, 0, None, value)) == "failed_ZeroDivisionError"
+    assert store.unresolved.withhold_everybody
+    store.listeners.clear()
+    assert store.apply(fact("consents", 0, 1, None, value)) is None
