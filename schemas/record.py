@@ -44,8 +44,9 @@ class Record:
     refused: Refusal | None = None
 
     def header(self, name: str) -> str:
-        """The last header of this name, '' without one."""
-        return next((value.decode("utf-8", "replace") for key, value in reversed(self.headers) if key == name), "")
+        """The last header of this name, '' without one or for one that is null."""
+        found = next((value for key, value in reversed(self.headers) if key == name), b"")
+        return (found or b"").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,9 @@ def told_apart(record: Record, tokens: Sequence[Token], ours: Mapping[str, str])
     `ours`: the fingerprints of our keys, by name; without any, each name is believed.
     Raises Unreadable for a header that names no fingerprints.
     """
-    said = record.header(HEADER) if record.headers else ""
-    if not said:
+    if not any(name == HEADER for name, _ in record.headers):
         return tokens
+    said = record.header(HEADER)
     if not _HEADER.fullmatch(said):
         raise Unreadable("header_invalid", HEADER)
     prints = dict(one.split("=") for one in said.split(","))
