@@ -74,7 +74,7 @@ def show(number: int, as_json: bool) -> None:
         row, told = {**_row(seen, each), **_logs(reader, number), "refused": None}, list[str]()
         if (reason := each.place.refused) is not None:
             refusal = partitions.read(settings, reader, number, reason)
-            row["refused"] = _refused(seen, refusal, _foreseen(reader, refusal, None) if reason.resumable else [])
+            row["refused"] = _refused(seen, refusal, _foreseen(reader, refusal))
             told = row["refused"].pop("told")
     if as_json:
         show_json(row)
@@ -86,31 +86,43 @@ def show(number: int, as_json: bool) -> None:
 
 @command.command("resume", help=text("cli.partition_resume"))
 @click.argument("number", metavar=NAMED, type=click.IntRange(min=0))
-@click.option("--from", "start", type=click.IntRange(min=0), required=True, help=text("cli.partition_from"))
+@click.option("--from", "start", type=click.IntRange(min=0), help=text("cli.partition_from"))
+@click.option("--skip", metavar="TOPIC/OFFSET", help=text("cli.partition_skip"))
 @by_option
 @reason_option
 @yes_option
 @click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.partition_wait"))
 @json_option
-def resume(number: int, start: int, by: str | None, reason: str, yes: bool, wait: float, as_json: bool) -> None:
+def resume(
+    number: int, start: int | None, skip: str | None, by: str | None, reason: str, yes: bool, wait: float, as_json: bool
+) -> None:
     """Writes the act that lets the partition go on; exit 5 if no worker took it up within `--wait`."""
+    if (start is None) == (skip is None):
+        raise UsageError("error.partition_one_option")
+    record = _record(skip) if skip is not None else None
     settings = load()
     who = person(settings, by)
     with Reader(settings) as reader:
         _, each = _partition(settings, reader, number)
         if each.place.refused is None:
             raise UsageError("error.partition_not_refused", partition=number)
-        if not each.place.refused.resumable:
+        if record is None and not each.place.refused.resumable:
             raise UsageError("error.partition_not_so", partition=number, advice=each.place.refused.advice)
         refusal = partitions.read(settings, reader, number, each.place.refused)
-        skips = _foreseen(reader, refusal, start)
+        position = refusal.position(start or 0) if record is None else refusal.behind(record)
+        if record is not None:
+            partitions.demand_two(reader)
+        skips = partitions.lost(reader, number, refusal.skips(position))
         for line in _said(skips):
             click.echo(line, err=True)
-        question = text("cli.partition_sure", partition=number, topic=refusal.topic, start=start)
+        question = text(
+            "cli.partition_sure", partition=number, topic=refusal.topic, start=getattr(position, refusal.topic)
+        )
         confirmed(question, max([1, *(abs(one.skip.to - one.skip.start) for one in skips)]), yes=yes)
-        act = refusal.act(refusal.position(start), act_id=uuid4().hex, at=now(), by=who, reason=reason)
+        act = refusal.act(position, act_id=uuid4().hex, at=now(), by=who, reason=reason)
         offset = partitions.write(settings, act)
-        done = partitions.gone_on(settings, reader, act, seconds=wait)
+        alone = record is not None and not partitions.seconded(reader, act)
+        done = not alone and partitions.gone_on(settings, reader, act, seconds=wait)
     if as_json:
         said = act.model_dump(mode="json", include={"act_id", "by", "refused", "head", "sends", "acts"})
         show_json(
@@ -118,9 +130,30 @@ def resume(number: int, start: int, by: str | None, reason: str, yes: bool, wait
         )
     else:
         click.echo(text("cli.partition_resumed" if done else "cli.partition_asked", partition=number, act=act.act_id))
-    if not done and wait:
+    if alone:
+        note("cli.partition_second", call=_call(refusal))
+    elif not done and wait:
         note("cli.partition_waits", partition=number, seconds=int(wait))
         click.get_current_context().exit(5)
+
+
+def _record(skip: str) -> tuple[str, int]:
+    """The record that `--skip` names: topic and offset; raises UsageError (2) for another form."""
+    topic, _, offset = skip.rpartition("/")
+    if topic not in partitions.INPUTS or not offset.isdecimal() or len(offset) > 18:
+        raise UsageError("error.option_invalid", option="--skip")
+    return topic, int(offset)
+
+
+def _call(refusal: Refusal) -> str | None:
+    """The command that lets the partition go on, None without one."""
+    if refusal.note.resumable:
+        how = f"--from {refusal.suggested}"
+    elif refusal.record is not None:
+        how = f"--skip {refusal.record[0]}/{refusal.record[1]}"
+    else:
+        return None
+    return f'gatekeeper partition resume {refusal.partition} {how} --by ID --reason "TEXT"'
 
 
 def _partition(settings: Settings, reader: Reader, number: int) -> tuple[Fleet, Partition]:
@@ -155,21 +188,26 @@ def _logs(reader: Reader, number: int) -> dict[str, Any]:
     }
 
 
-def _foreseen(reader: Reader, refusal: Refusal, start: int | None) -> list[SkippedRecords]:
-    position = refusal.position(refusal.suggested if start is None else start)
+def _foreseen(reader: Reader, refusal: Refusal) -> list[SkippedRecords]:
+    """The records that the suggested command would skip."""
+    if refusal.note.resumable:
+        position = refusal.position(refusal.suggested)
+    elif refusal.record is not None:
+        position = refusal.behind(refusal.record)
+    else:
+        return []
     return partitions.lost(reader, refusal.partition, refusal.skips(position))
 
 
 def _refused(seen: Fleet, refusal: Refusal, skips: list[SkippedRecords]) -> dict[str, Any]:
-    reason, start, first, last = refusal.note, refusal.suggested, *refusal.range
-    call = f'gatekeeper partition resume {refusal.partition} --from {start} --by ID --reason "TEXT"'
+    reason, (first, last) = refusal.note, refusal.range
     return {
         "reason": reason.key,
         "since": instant(reason.since),
         "age_ms": max(0, seen.at - reason.since),
         "sentence": reason.sentence,
         "advice": reason.advice,
-        "resume": call if reason.resumable else None,
+        "resume": _call(refusal),
         "from": {"topic": refusal.topic, "first": first, "last": last} if reason.resumable else None,
         "skipped": [_skip(one) for one in skips],
         "told": _said(skips),
@@ -229,5 +267,5 @@ def _print(row: dict[str, Any], told: list[str]) -> None:
     if said["resume"]:
         for line in told:
             click.echo(line)
-        click.echo(text("partition.resume", **said["from"]))
+        click.echo(text("partition.resume", **said["from"]) if said["from"] else text("partition.skip"))
         click.echo(f"  {said['resume']}")

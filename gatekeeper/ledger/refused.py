@@ -35,6 +35,8 @@ RESUMABLE = frozenset(
     }
 )
 """Refusals that an act of a person ends; the others end by themselves once their cause is gone."""
+SKIPPABLE = frozenset({"error.partition_defect", "error.partition_failing"})
+"""Refusals that show at work. If they are about one record, the acts of two people pass that record."""
 
 Value = int | str | None
 
@@ -56,6 +58,13 @@ class Refused:
     def resumable(self) -> bool:
         """Tells whether `gatekeeper partition resume` ends the refusal."""
         return self.key in RESUMABLE
+
+    @property
+    def record(self) -> tuple[str, int] | None:
+        """Topic (the broker's name) and offset of the record at which the partition stands, None for no single one."""
+        topic, offset = self.values.get("topic"), self.values.get("offset")
+        known = self.key in SKIPPABLE and isinstance(topic, str) and type(offset) is int
+        return (topic, offset) if known else None  # type: ignore[return-value]
 
     @property
     def sentence(self) -> str:

@@ -1,12 +1,18 @@
-"""A person's act that lets a refused partition go on, and the offsets for it: found among the partition's acts."""
+"""A person's act that lets a refused partition go on, and the offsets for it: found among the partition's acts.
+
+Where a partition stands at one record that our code cannot take, the same act of two people passes it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
-from schemas.codec import Unreadable, read
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import SKIPPABLE
+from schemas.codec import canonical
 from schemas.events import PartitionAct
 from schemas.manifests import Skipped
 from schemas.record import Record
@@ -39,13 +45,22 @@ class Resumption:
         )
 
 
-def fingerprint(head: bytes | None) -> str | None:
-    """The name of a head in an act: SHA-256 (hex) of its bytes, None without a head."""
-    return None if head is None else sha256(head).hexdigest()
+def fingerprint(head: bytes | None, refused: str) -> str | None:
+    """The name of a head in an act that ends a refusal: SHA-256 (hex) of its bytes, None without a head.
+
+    A partition that is refused at work writes a new head at each try. Its name is that of the position alone, and of
+    the act that led there: no act applies again where a position came back. `refused`: the key of the error.
+    """
+    if head is None:
+        return None
+    if refused in SKIPPABLE:
+        at = Head.decode(head)
+        head = canonical([at.sends, at.acts, at.resumed])
+    return sha256(head).hexdigest()
 
 
 def resumption(
-    acts: Iterable[Record],
+    acts: Iterable[tuple[Record, Any]],
     *,
     partition: int,
     refused: str,
@@ -54,20 +69,21 @@ def resumption(
 ) -> Resumption | None:
     """The newest act that ends this very refusal, None if there is none.
 
-    `acts`: records of the topic `acts`; unreadable records and other acts are skipped. `refused`: the key of the error.
-    `counts`: tells whether an act has a signer, or needs none.
+    `acts`: records of the topic `acts` and what was read from each; unreadable records and other acts are skipped.
+    `refused`: the key of the error; for one of SKIPPABLE, two people must have said the same. `counts`: tells whether
+    an act has a signer, or needs none.
     `head`: the bytes of the head's entry as the worker reads it, None without one. An act counts for that head alone,
     so it never applies twice. An act that would skip itself does not count, because it must be taken in its turn and
     recorded. The worker checks whether the act's offsets lie within the log.
     """
-    found, seen = None, fingerprint(head)
-    for record in acts:
-        try:
-            act = read(record).model
-        except Unreadable:
-            continue
+    found, seen = None, fingerprint(head, refused)
+    needed, people = 2 if refused in SKIPPABLE else 1, dict[tuple[int, int], set[str]]()
+    for record, act in acts:
         if not isinstance(act, PartitionAct) or act.partition != partition or record.partition != partition:
             continue
         if (act.refused, act.head) == (refused, seen) and act.acts <= record.offset and counts(record):
-            found = Resumption(act.act_id, act.by, act.refused, act.sends, act.acts, record.offset)
+            agreed = people.setdefault((act.sends, act.acts), set())
+            agreed.add(act.by.casefold())
+            if len(agreed) >= needed:
+                found = Resumption(act.act_id, act.by, act.refused, act.sends, act.acts, record.offset)
     return found

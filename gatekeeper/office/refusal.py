@@ -94,6 +94,22 @@ class Refusal:
             found[name] = min(max(self._settled(name, found[name]), log.start), log.end)
         return Position(**{**found, self.topic: start})
 
+    @property
+    def record(self) -> tuple[InputTopic, int] | None:
+        """The record at which the partition stands and that two people can pass: its topic and offset."""
+        if self.note.record is None or self.head is None:
+            return None
+        return self.topic, self.note.record[1]
+
+    def behind(self, record: tuple[str, int]) -> Position:
+        """The position behind the record at which the partition stands; raises UsageError (2) for any other record."""
+        if self.record is None:
+            raise UsageError("error.partition_not_so", partition=self.partition, advice=self.note.advice)
+        if record != self.record:
+            named = "/".join(map(str, self.record))
+            raise UsageError("error.partition_skip", partition=self.partition, record=named)
+        return Position(**{**self.before._asdict(), self.record[0]: self.record[1] + 1})
+
     def skips(self, position: Position) -> list[ProposedSkip]:
         """The ranges that would go undecided after resuming at a position, without those that audit records decide."""
         sends, acts = (self._settled(name, start) for name, start in zip(("sends", "acts"), self.before, strict=True))
@@ -106,7 +122,7 @@ class Refusal:
         """The act that resumes the partition; raises UsageError (2) that names the option with an invalid value."""
         said: dict[str, Any] = {"v": 1, "kind": "resume_partition", "act_id": act_id, "at": at, "by": by}
         said |= {"subject": f"partition/{self.partition}", "reason": reason, **position._asdict()}
-        said |= {"refused": self.note.key, "head": fingerprint(self.raw)}
+        said |= {"refused": self.note.key, "head": fingerprint(self.raw, self.note.key)}
         try:
             return PartitionAct.model_validate(said)
         except ValidationError as error:

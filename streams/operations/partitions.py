@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from time import monotonic
 
 from gatekeeper import interruption
-from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint
 from gatekeeper.office.refusal import InputTopic, KeptRange, ProposedSkip, Refusal
 from gatekeeper.settings import Settings
+from gatekeeper.staff.message import milliseconds
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PartitionAct
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 from streams.client import progress
+from streams.client.fact_with_act import now
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
-from streams.operations import fleet
+from streams.operations import endorsement, fleet
 
 INPUTS: tuple[InputTopic, InputTopic] = ("sends", "acts")
 NEWEST_WITHIN = (20, 1_000)
@@ -76,6 +78,25 @@ def write(settings: Settings, act: PartitionAct) -> int:
     return place.offset
 
 
+def demand_two(reader: Reader) -> None:
+    """Raises UsageError (2) if fewer than two managers are registered, though somebody is."""
+    log = endorsement.read(reader).log
+    if log.roster.began is not None and len(managers := log.roster.managers(milliseconds(now()), None)) < 2:
+        raise UsageError("error.partition_one_manager", managers=", ".join(managers) or "-")
+
+
+def seconded(reader: Reader, act: PartitionAct) -> bool:
+    """True if another person has written the same act; the worker checks both signatures."""
+    said = act.model_dump(include={"refused", "head", "sends", "acts", "subject"})
+    for record in reader.read("acts", partition=act.partition):
+        with suppress(Unreadable):
+            other = decode("acts", record.key, record.value)
+            same = isinstance(other, PartitionAct) and other.model_dump(include={*said}) == said
+            if same and other.by.casefold() != act.by.casefold():
+                return True
+    return False
+
+
 def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: float) -> bool:
     """True if the partition went on within `seconds`: it has another head, and no note any more."""
     give_up = monotonic() + seconds
@@ -83,7 +104,7 @@ def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: f
         raw = progress.raw(reader, act.partition)
         if (
             raw is not None
-            and fingerprint(raw) != act.head
+            and fingerprint(raw, act.refused) != act.head
             and act.partition not in fleet.refused(settings, [act.partition])
         ):
             return True

@@ -24,7 +24,7 @@ from aiokafka.errors import (
 
 from gatekeeper import metrics
 from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UsageError
-from gatekeeper.ledger.refused import Refused
+from gatekeeper.ledger.refused import SKIPPABLE, Refused
 from streams.worker.chunks import Chunk
 from streams.worker.turn import Turn
 from streams.worker.worker_context import WorkerContext
@@ -48,8 +48,6 @@ COMMON = (
 """Contradictions with the settings or the keys, which all partitions share: they end the process."""
 OF_THE_MACHINE = ("error.disk", "error.facts_folders_taken", "error.nothing_delivered")
 """Other errors that all partitions share."""
-AT_WORK = ("error.partition_defect", "error.partition_failing")
-"""Refusals that show only at work, and end with the first commit or a while later. They never end the process."""
 AGAIN_SECONDS = (0.1, 5.0)
 """Seconds until the next turn after a failure; each further failure without a commit doubles it, up to the second."""
 REFUSED_SECONDS = (5.0, 60.0)
@@ -164,9 +162,10 @@ class Partition:
             await asyncio.sleep(pause)
 
     async def _taken_over(self) -> None:
-        self._turn = turn = Turn(self.number, self._context)
+        at_work = self._refused if self._refused and self._refused.key in SKIPPABLE else None
+        self._turn = turn = Turn(self.number, self._context, at_work)
         await turn.begin()
-        if self._refused and self._refused.key in AT_WORK:
+        if at_work:
             asyncio.get_running_loop().call_later(SOUND_SECONDS, self._sound, turn)
         else:
             self._refused = None
@@ -201,17 +200,15 @@ class Partition:
                 log.warning("refusal_unwritten", partition=self.number, error=type(unwritten).__name__)
         self._refused = refused
         self._tell("partition_refused", refusal)
-        if refusal.key not in AT_WORK:
+        if refusal.key not in SKIPPABLE:  # that ends with the first commit or a while later, and never the process
             self._on_refusal(refusal)
         return True
 
     def _defect(self, error: Exception) -> IntegrityError:
         """Another error in the form of a refusal: its type and place, never its message, which may quote a record."""
-        where = {
-            "topic": self._context.settings.topic("sends"),
-            "partition": self.number,
-            "error": type(error).__name__,
-        }
+        suspect = self._turn.suspect if self._turn else None
+        topic, offset = suspect or (self._context.settings.topic("sends"), None)
+        where = {"topic": topic, "partition": self.number, "offset": offset, "error": type(error).__name__}
         if isinstance(error, KafkaError | OSError | TimeoutError | RestartError):
             return IntegrityError("error.partition_failing", **where)
         frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -18,7 +18,7 @@ from gatekeeper.engine.tail import Tail
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.refused import RESUMABLE
+from gatekeeper.ledger.refused import RESUMABLE, SKIPPABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
 from streams.client.batches import as_record
 from streams.worker import ledger_reader, offsets, settling
@@ -46,13 +46,19 @@ class RestoredState:
 class TakeOver:
     """Reader of one partition's past; `head` is the ledger's head as far as it was read.
 
-    `copy`: as of `ledger_reader.read`.
+    `copy`: as of `ledger_reader.read`. `at_work`: the refusal that showed at work, None without one.
     """
 
     def __init__(
-        self, number: int, context: WorkerContext, probe: offsets.Probe, copy: KeptLedger | None = None
+        self,
+        number: int,
+        context: WorkerContext,
+        probe: offsets.Probe,
+        copy: KeptLedger | None = None,
+        at_work: str | None = None,
     ) -> None:
         self.head: Head | None = None
+        self._at_work = at_work
         self._number, self._context, self._probe, self._copy = number, context, probe, copy
         self._sends, self._acts, self._audit = (
             TopicPartition(context.settings.topic(name), number) for name in ("sends", "acts", "audit")
@@ -69,6 +75,7 @@ class TakeOver:
             self.head = kept.head
             self._demand_keys(kept)
             found = RestoredState(kept, await self._position(self.head))
+            found = await self._passed(kept, found.head) or found
         except IntegrityError as refusal:
             found = await self._resumed(kept, refusal)
         masters, tokens = (
@@ -121,9 +128,30 @@ class TakeOver:
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> RestoredState:
         """The state from which a person lets the partition go on; raises the refusal if there is no valid act."""
-        found = await self._resumption(kept, refusal) if refusal.key in RESUMABLE else None
-        if found is None:
+        found = await self._resumption(kept, refusal.key) if refusal.key in RESUMABLE else None
+        restored = await self._from(kept, found) if found else None
+        if restored is None:
             raise refusal
+        return restored
+
+    async def _passed(self, kept: Ledger, head: Head) -> RestoredState | None:
+        """The state behind the one record that refused the partition at work, None if two people do not pass it."""
+        found = await self._resumption(kept, self._at_work) if self._at_work in SKIPPABLE else None
+        if found is None:
+            return None
+        moved = [
+            (tp, start, to)
+            for tp, start, to in ((self._sends, head.sends, found.sends), (self._acts, head.acts, found.acts))
+            if start != to
+        ]
+        for tp, start, to in moved[:1]:
+            if len(moved) == 1 and await offsets.first_readable(self._probe, tp, start, to) == to - 1:
+                return await self._from(kept, found)
+        log.error("resumption_refused", topic=self._sends.topic, partition=self._number, offset=found.sends)
+        return None
+
+    async def _from(self, kept: Ledger, found: Resumption) -> RestoredState | None:
+        """The state at the offsets of an act, None if they do not lie within the logs."""
         bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
         first = Head(bounds[self._sends][0], bounds[self._acts][0], mode=self._context.settings.mode)
         base = self.head or first
@@ -134,7 +162,7 @@ class TakeOver:
             begin, end = bounds[tp]
             if not max(begin, lowest) <= offset <= end:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
-                raise refusal
+                return None
         at = min(base.at, self._context.clock.now())
         stood = {tp.topic: offset for tp, offset in zip(bounds, (base.sends, base.acts), strict=True)}
         took = {self._sends.topic: Taken(self._sends.topic, base.sends, base.sends, 0)}
@@ -145,21 +173,21 @@ class TakeOver:
         restart = Restart(
             [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
         )
-        log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=refusal.key)
+        log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=found.refused)
         head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id)
         return RestoredState(kept, head, restart)
 
-    async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
+    async def _resumption(self, kept: Ledger, refused: str) -> Resumption | None:
         if not await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000):
             return None  # nobody can tell yet who may let it go on
         begin, end = await offsets.bounds(self._probe, self._acts)
-        acts = [as_record(one) async for one in offsets.read(self._probe, self._acts, begin, end)]
+        acts = [ActRecord.of(as_record(one)) async for one in offsets.read(self._probe, self._acts, begin, end)]
         return resumption(
-            acts,
+            ((one, one.act) for one in acts),
             partition=self._number,
-            refused=refusal.key,
+            refused=refused,
             head=kept.written,
-            counts=lambda one: self._context.counts(ActRecord.of(one)),
+            counts=lambda one: isinstance(one, ActRecord) and self._context.counts(one),
         )
 
 

@@ -16,6 +16,7 @@ from gatekeeper import metrics
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import Refused
 from streams.worker import offsets
 from streams.worker.acts import Acts
 from streams.worker.batch import PartitionJudge
@@ -47,12 +48,19 @@ ID = "gate-decision-id"
 """The header with the id of a record of `review`."""
 TOUCHED = 100
 """People judged again at a time, at most, so that sends do not wait."""
+CAREFUL_RECORDS = CHUNK_RECORDS
+"""Records that are judged one by one after a refusal at work. The partition then stands at the one that fails."""
 
 
 class Turn:
     """Owner's work with a partition: `begin` takes it over, `work` judges it, and `end` releases it."""
 
-    def __init__(self, number: int, context: WorkerContext) -> None:
+    def __init__(self, number: int, context: WorkerContext, at_work: Refused | None = None) -> None:
+        """`at_work`: the refusal at work that ended a turn before this one, None without one."""
+        self.suspect: tuple[str, int] | None = None
+        """The topic and offset of the only record under way after a refusal at work, None if it may be another."""
+        self._at_work, self._careful = at_work, CAREFUL_RECORDS if at_work else 0
+        """The number of records that are still judged one by one."""
         self.waits_for: str | None = "take_over"
         """The cause why nothing is judged at the moment; None when all is well."""
         self._number, self._context = number, context
@@ -89,7 +97,9 @@ class Turn:
         if self._context.ledgers is not None:
             self._copy = self._commits.copy = self._context.ledgers.of_partition(self._number)
             await self._copy.open()
-        taking = TakeOver(self._number, self._context, self._probe, self._copy)
+        taking = TakeOver(
+            self._number, self._context, self._probe, self._copy, self._at_work.key if self._at_work else None
+        )
         try:
             past = await taking.past()
         finally:
@@ -184,12 +194,8 @@ class Turn:
                 await arrival(self._arrived, seconds)
             if self._waiting:
                 await self._context.departures.next()  # chunks that come meanwhile are judged together
-            acts = await self._next_acts()
-            sends, touched = self._intake.nothing(), list[str]()
-            # a cancellation needs no facts, so while facts are late it does not wait behind acts that need them
-            if not (self._late and cancels(acts, self._context.counts)):
-                sends = await self._intake.next_batch(self._context.pace.records)
-                touched = self._touched.take(min(TOUCHED, max(2, self._context.pace.records)))
+            sends, acts, alone = await (self._one_record() if self._careful else self._next_records())
+            touched = [] if alone else self._touched.take(min(TOUCHED, max(2, self._context.pace.records)))
             batch = BatchInput(sends, acts, touched, await self._waiting_of(touched))
             due = self._something_to_write_down() or (batch.empty and self._judge.something_ended())
             if self._copy is not None:
@@ -197,6 +203,7 @@ class Turn:
             if batch.empty and not due:
                 await self._commits.show()
                 continue
+            self.suspect = self._record_of(batch) if self._careful else None
             taken_at = loop.time()
             fresh = await self._ready(batch)
             transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
@@ -209,8 +216,40 @@ class Turn:
             await self._commits.settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
             await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
-            if not self._waiting:
+            if not self._waiting or self._careful:
                 await self._commits.settled()
+                self._careful = max(0, self._careful - len(sends.records) - len(acts.records))
+
+    async def _next_records(self) -> tuple[InputRange[ConsumerRecord], InputRange[ActRecord], bool]:
+        """The next sends and acts, as many as the machine judges in one step; and whether nothing else goes with them.
+
+        A cancellation needs no facts, so while facts are late it does not wait behind acts that need them.
+        """
+        acts = await self._next_acts()
+        if self._late and cancels(acts, self._context.counts):
+            return self._intake.nothing(), acts, True
+        return await self._intake.next_batch(self._context.pace.records), acts, False
+
+    async def _one_record(self) -> tuple[InputRange[ConsumerRecord], InputRange[ActRecord], bool]:
+        """The next act or the next send, as of `_next_records`.
+
+        Where a record is refused, it is the only one: nothing else moves the position at which the partition stands.
+        """
+        topic, offset = (self._at_work and self._at_work.record) or ("", 0)
+        stands = topic == self._sends.topic and self._judge.head.sends <= offset
+        if not stands:
+            acts = self._left or await self._act_intake.next_batch(1)
+            stands = topic == self._acts.tp.topic and self._judge.head.acts <= offset
+            if acts.records or stands:
+                return self._intake.nothing(), acts, True
+        sends = await self._intake.next_batch(1)
+        return sends, self._act_intake.nothing(), stands or bool(sends.records)
+
+    def _record_of(self, batch: BatchInput) -> tuple[str, int] | None:
+        """The topic and offset of the only record of a batch, None if others bear on it."""
+        records = [(self._sends.topic, one.offset) for one in batch.sends.records]
+        records += [(self._acts.tp.topic, one.offset) for one in batch.acts.records]
+        return records[0] if len(records) == 1 and not batch.touched else None
 
     async def _next_acts(self) -> InputRange[ActRecord]:
         """The acts that are left, followed by those that came since: a cancellation may end the former."""
@@ -280,5 +319,7 @@ class Turn:
         transaction = self._judge.gathered(sends, acts, [], head.at, self._context.clock.now(), restart=restart)
         self._written_at = asyncio.get_running_loop().time()
         position = {self._sends: sends.to, self._acts.tp: acts.to}
+        if self._at_work and restart is None:
+            position = {}  # the note of the refusal stays until a record is passed
         await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
         await self._commits.settled()

@@ -107,7 +107,13 @@ def test_a_person_resumes_it_then_the_act_is_the_one_that_the_worker_looks_for(r
     assert (record.partition, record.key) == (1, b"partition/1")
     act = decode("acts", record.key, record.value)
     assert (act.by, act.reason, act.sends, act.acts) == ("hanako", "published again", 5, 0)
-    found = resumption([record], partition=1, refused="error.sends_expired", head=HEAD.encode(), counts=lambda _: True)
+    found = resumption(
+        [(record, decode("acts", record.key, record.value))],
+        partition=1,
+        refused="error.sends_expired",
+        head=HEAD.encode(),
+        counts=lambda _: True,
+    )
     assert found is not None
     assert (found.act_id, found.sends) == (done.json["act_id"], 5)
     (skip,) = done.json["skipped"]

@@ -374,6 +374,14 @@ def act_of_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
+def weighing_raises(patch: pytest.MonkeyPatch) -> None:
+    """Weighing some acts raises, and no act is handled apart from the others."""
+    due, right = _now_and_then(10), signers.weigh
+    patch.setattr(signers, "weigh", lambda *what, **more: {}["act_id"] if due() else right(*what, **more))
+    patch.setattr(signers.ActHandling, "step", signers.ActHandling._stepped)
+
+
+@planted
 def uncommitted_entry_in_the_copy(patch: pytest.MonkeyPatch) -> None:
     """Changes go to the disk before their transaction is acknowledged."""
     right = KeptLedger.cut

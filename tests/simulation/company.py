@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -20,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from gatekeeper.deciding.release import releasable
 from gatekeeper.ledger.refused import Refused
+from gatekeeper.ledger.resumption import fingerprint
 from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from gatekeeper.staff import signatures
@@ -267,19 +267,25 @@ class Company:
         topic = self.settings.topic("acts")
         return [(TopicPartition(topic, number), [row]) for number in range(self.settings.partitions)]
 
-    def resumption(self, number: int) -> tuple[TopicPartition, Row] | None:
-        """Returns the act by which a person lets a partition go on that retention has overtaken; None for any other."""
+    def resumption(self, number: int, by: str = "hanako") -> tuple[TopicPartition, Row] | None:
+        """Returns the act by which a person lets a partition go on; None for one that no act lets go on.
+
+        That is one that retention has overtaken, or one that stands at a record of which two people must say this.
+        """
         kafka, settings = self.network.kafka, self.settings
         sends, acts, ledger = (TopicPartition(settings.topic(name), number) for name in ("sends", "acts", "ledger"))
         known = kafka.offset(settings.group, sends)
         note = Refused.decode(known.metadata) if known and known.metadata else None
-        if note is None or note.key != "error.sends_expired":
+        if note is None or not (note.record or note.key == "error.sends_expired"):
             return None
         head = next(one.value for one in reversed(kafka.logs[ledger].committed()) if one.key == b"head")
         at = orjson.loads(head or b"")
-        value = {"v": 1, "kind": "resume_partition", "act_id": f"A-{self.number()}", "at": self.now(), "by": "hanako",
-                 "subject": f"partition/{number}", "refused": note.key, "head": sha256(head or b"").hexdigest(),
-                 "sends": max(at["sends"], kafka.logs[sends].begin), "acts": at["acts"]}  # fmt: skip
+        behind = {"sends": max(at["sends"], kafka.logs[sends].begin), "acts": at["acts"]}
+        if note.record is not None:
+            behind["acts" if note.record[0] == acts.topic else "sends"] = note.record[1] + 1
+        value = {"v": 1, "kind": "resume_partition", "act_id": f"A-{self.number()}", "at": self.now(), "by": by,
+                 "subject": f"partition/{number}", "refused": note.key, "head": fingerprint(head, note.key),
+                 **behind}  # fmt: skip
         return acts, self._signed(value["subject"], value)
 
     def resume(self) -> None:

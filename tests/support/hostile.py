@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from gatekeeper.confirmation.code import ENTROPY_BYTES
 from gatekeeper.engine import signers
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import handling
@@ -229,7 +230,7 @@ class Gate(Desk):
 
     def _act(self, record: Record) -> int:
         self.inputs["acts", record.offset] = record
-        asked = ActRecord.of(record, bytes(range(16)))
+        asked = ActRecord.of(record, bytes(range(ENTROPY_BYTES)))
         if (place := asked.names) and place[1] == record.partition:
             shelf = self.review if place[0] == "review" else []
             asked = replace(asked, about=shelf[place[2]] if place[2] < len(shelf) else None)

@@ -91,9 +91,16 @@ def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
     found = refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1")
     act = found.act(found.position(260), act_id="a-1", at="2026-11-27T10:00:00Z", by="pm-7", reason="asked again")
     record = Record("mail.acts.v1", 2, 9, 0, b"partition/2", encode(act))
-    one = resumption([record], partition=2, refused="error.sends_expired", head=HEAD.encode(), counts=lambda _: True)
+    one = resumption(
+        [(record, act)], partition=2, refused="error.sends_expired", head=HEAD.encode(), counts=lambda _: True
+    )
     assert one is not None
-    assert (one.sends, one.acts, one.by, act.head) == (260, 7, "pm-7", fingerprint(HEAD.encode()))
+    assert (one.sends, one.acts, one.by, act.head) == (
+        260,
+        7,
+        "pm-7",
+        fingerprint(HEAD.encode(), "error.sends_expired"),
+    )
 
 
 def test_a_reason_that_no_act_can_hold_then_the_option_is_named() -> None:
@@ -101,3 +108,17 @@ def test_a_reason_that_no_act_can_hold_then_the_option_is_named() -> None:
     with pytest.raises(UsageError) as caught:
         found.act(found.position(100), act_id="a", at="2026-11-27T10:00:00Z", by="pm-7", reason="a\nb")
     assert caught.value.values["option"] == "--reason"
+
+
+def test_a_record_that_is_a_defect_then_it_alone_can_be_passed() -> None:
+    found = refusal("error.partition_defect", topic="mail.acts.v1", partition=2, offset=7)
+    assert (found.record, found.behind(("acts", 7))) == (("acts", 7), Position(100, 8))
+    assert found.skips(found.behind(("acts", 7))) == [ProposedSkip("acts", 7, 8)]
+    for other in (("acts", 8), ("sends", 7)):
+        with pytest.raises(UsageError) as caught:
+            found.behind(other)
+        assert caught.value.values["record"] == "acts/7"
+    unknown = refusal("error.partition_defect", topic="mail.sends.v1", partition=2, offset=None)
+    assert unknown.record is None
+    with pytest.raises(UsageError, match="partition 2"):
+        unknown.behind(("sends", 100))

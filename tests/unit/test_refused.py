@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gatekeeper.engine.act import ActRecord
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.refused import NOTE_BYTES, RESUMABLE, Refused
+from gatekeeper.ledger.refused import NOTE_BYTES, RESUMABLE, SKIPPABLE, Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
 from gatekeeper.texts import catalogue, text
 from schemas.codec import canonical
@@ -22,12 +24,16 @@ BEFORE = {"mail.sends.v1": 10, "mail.acts.v1": 3}
 def act(offset: int, *, key: bytes | None = b"partition/2", partition: int = 2, **changed: Any) -> Record:
     said = {"v": 1, "kind": "resume_partition", "act_id": f"a{offset}", "subject": "partition/2", "by": "pm-7"}
     said |= {"reason": "looked", "at": "2026-11-27T10:00:00.000Z", "refused": "error.sends_expired"}
-    said |= {"head": fingerprint(SEEN), "sends": 25, "acts": 3, **changed}
+    said |= {"head": fingerprint(SEEN, "error.sends_expired"), "sends": 25, "acts": 3, **changed}
     return Record("mail.acts.v1", partition, offset, 0, key, canonical(said))
 
 
+def read(*acts: Record) -> list[tuple[Record, Any]]:
+    return [(one, ActRecord.of(one).act) for one in acts]
+
+
 def found(*acts: Record, refused: str = "error.sends_expired", head: bytes | None = SEEN) -> str | None:
-    one = resumption(acts, partition=2, refused=refused, head=head, counts=lambda _: True)
+    one = resumption(read(*acts), partition=2, refused=refused, head=head, counts=lambda _: True)
     return one.act_id if one else None
 
 
@@ -69,7 +75,7 @@ def test_metadata_of_others_then_it_is_no_note(metadata: str) -> None:
 
 
 def test_every_refusal_that_an_act_ends_then_it_has_a_sentence_and_advice_of_its_own() -> None:
-    names = {key.removeprefix("error.") for key in RESUMABLE}
+    names = {key.removeprefix("error.") for key in RESUMABLE | SKIPPABLE}
     assert {f"error.{name}" for name in names} | {f"partition.do_{name}" for name in names} <= catalogue().keys()
     assert Refused("error.ledger_newer", {"kind": "vote"}, 0).advice == text("partition.do_other")
 
@@ -82,7 +88,7 @@ def test_acts_about_a_refusal_then_the_newest_that_is_about_this_very_one_counts
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        (act(3, head=fingerprint(b"{}")), "of another head, as after it has taken effect"),
+        (act(3, head=fingerprint(b"{}", "error.sends_expired")), "of another head, as after it has taken effect"),
         (act(3, head=None), "of no head"),
         (act(3, refused="error.head_missing"), "of another reason"),
         (act(3, subject="partition/1", key=b"partition/1"), "of another partition"),
@@ -100,11 +106,11 @@ def test_an_act_that_is_not_about_this_refusal_then_nothing_is_resumed(record: R
 def test_no_head_then_only_an_act_about_no_head_counts() -> None:
     lost = act(3, head=None, refused="error.head_missing")
     assert found(lost, act(4), refused="error.head_missing", head=None) == "a3"
-    assert fingerprint(None) is None
+    assert fingerprint(None, "error.head_missing") is None
 
 
 def test_an_act_that_counts_then_what_it_skips_is_told_for_the_manifest() -> None:
-    one = resumption([act(7)], partition=2, refused="error.sends_expired", head=SEEN, counts=lambda _: True)
+    one = resumption(read(act(7)), partition=2, refused="error.sends_expired", head=SEEN, counts=lambda _: True)
     assert one is not None
     (skipped,) = one.skipped(BEFORE)
     assert skipped.model_dump(by_alias=True) == {
@@ -117,3 +123,19 @@ def test_an_act_that_counts_then_what_it_skips_is_told_for_the_manifest() -> Non
         "refused": "error.sends_expired",
     }
     assert one.skipped({"mail.sends.v1": 25, "mail.acts.v1": 3}) == ()
+
+
+@pytest.mark.parametrize("refused", sorted(SKIPPABLE))
+def test_a_defect_at_one_record_then_the_same_word_of_two_people_passes_it(refused: str) -> None:
+    said: dict[str, Any] = {"refused": refused, "head": fingerprint(SEEN, refused), "sends": 11, "acts": 3}
+    assert found(act(3, **said), act(4, **said), act(5, by="PM-7", **said), refused=refused) is None, "one person"
+    assert found(act(3, **said), act(4, by="pm-8", **said | {"sends": 12}), refused=refused) is None, "another record"
+    assert found(act(3, **said), act(4, by="pm-8", **said), refused=refused) == "a4"
+
+
+def test_a_defect_then_each_try_writes_a_new_head_and_the_acts_go_on_counting_until_the_position_moves() -> None:
+    refused, head = "error.partition_defect", Head.decode(SEEN)
+    again, moved, back = replace(head, prev="0" * 64, at=9), replace(head, sends=11), replace(head, resumed="a-1")
+    names = [fingerprint(one.encode(), refused) for one in (head, again, moved, back)]
+    assert names[0] == names[1]
+    assert len({*names}) == 3
