@@ -4,9 +4,11 @@ import asyncio
 import hashlib
 import itertools
 import os
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from random import Random
 
 import kafka as kafka_python
 import orjson
@@ -16,13 +18,14 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
-from schemas.topics import INPUTS
+from schemas.topics import INPUTS, logical_name
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.worker import unread_facts
 from tests.support import forked, staff
 from tests.support.bad_sends import BAD_SENDS
 from tests.support.cluster import spoil
+from tests.support.hostile import Attacker, Gate
 from tests.support.invented import REFERENCE
 from tests.support.world import World, consent_of, eventually, send_to, source_of, until
 
@@ -30,6 +33,7 @@ ZSTD = b"\x28\xb5\x2f\xfd"
 """The first bytes of what zstd compressed, as the worker's batches are."""
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "4000"))
+ATTACKS = int(os.environ.get("ATTACKS", "600"))
 BOMBS = int(os.environ.get("BOMBS", "8"))
 """Each eighth inflates to 120 MB, the others to nearly what a reader takes of a batch."""
 GROWTH_MB = 50
@@ -234,6 +238,35 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_d
     bombs = [dict(m.headers()) for m in world.read("deadletter") if m.key() and m.key().startswith(b"bomb-")]
     assert Counter(one["gate-fault"] for one in bombs) == {b"value_too_long": BOMBS - BOMBS // 8}, "its key is read"
     assert {one["gate-size"] for one in bombs} == {b"7500000"}
+
+
+def test_given_hostile_records_of_every_kind_with_readable_signatures_then_one_answer_each_and_no_partition_stops(
+    world,
+):
+    made, written = Gate(), Counter[str]()
+    made.at = int(time.time() * 1000)
+    attacker, producer = Attacker(Random(1), world.settings.group), world.producer()
+    for offset in range(ATTACKS):
+        record = attacker.record(made, offset)
+        topic = logical_name(record.topic)
+        producer.produce(world.topic(topic), record.value, record.key, headers=list(record.headers))
+        written[topic] += 1
+    assert not producer.flush(60)
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: len(world.audits()) == written["sends"] + written["acts"], "an answer each")
+            before = len(world.audits())
+            world.put("sends", [(f"r{number}", send_to(f"r{number}", f"r{number}")) for number in range(40)])
+            await eventually(lambda: len(world.audits()) == before + 40, "the next sends of all partitions")
+            assert app.gate.readiness()["refused"] == {}
+
+    asyncio.run(run())
+    places = Counter((one.src.topic, one.src.partition, one.src.offset) for one in world.audits())
+    assert max(places.values()) == 1
+    assert not [one for one in world.acted().values() if one.act.outcome == "failed"]
+    assert not [one for one in world.audits() if "DECISION_FAILED" in [reason.code for reason in one.reasons]]
+    assert len(written) == len(INPUTS)
 
 
 def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_somebody_resolves_it(

@@ -95,10 +95,10 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 class Attacker:
-    """Draws records; the same `random` draws the same ones."""
+    """Draws records; the same `random` draws the same ones. `origin`: the log for which signatures are made."""
 
-    def __init__(self, random: Random) -> None:
-        self.random = random
+    def __init__(self, random: Random, origin: str = staff.ORIGIN) -> None:
+        self.random, self.origin = random, origin
 
     def record(self, desk: Desk, offset: int) -> Record:
         """The next record, for a partition of the desk."""
@@ -192,7 +192,7 @@ class Attacker:
             act = {"kind": "release", **named, "act_id": id_}
             blind = sha256(value or b"").hexdigest()[:32]
             made: dict[str, Any] = {"v": 1, "id": id_, "by": by, "key": "k1", "method": "key"}
-            made |= {"at": staff.instant(desk.at), "origin": staff.ORIGIN}
+            made |= {"at": staff.instant(desk.at), "origin": self.origin}
             if self.random.random() < 0.2:
                 made |= {"method": "vouched", "console": "console", "signin": "password"}
             if self.random.random() < 0.1:
@@ -200,7 +200,7 @@ class Attacker:
                 made |= {"tree": {"index": 2**20 - 1, "size": 1, "path": ["0" * 64] * 20}}
             made |= {"sha256": signatures.digest(value or b"", blind), "blind": blind}
             holder = self.random.choice((by, by, *KEYS))
-            text = signatures.message(made, origin=staff.ORIGIN, subject=signatures.act_subject(act))
+            text = signatures.message(made, origin=self.origin, subject=signatures.act_subject(act))
             made["sig"] = b64encode(staff.key(holder).sign(text)).decode()
             if self.random.random() < 0.1:
                 made[self.random.choice([*made])] = self.random.choice([one for one in ODD if not isinstance(one, int)])
