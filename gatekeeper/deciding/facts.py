@@ -37,7 +37,7 @@ class HeldSuppression(Suppression):
 
 
 class HeldRelease(Model):
-    """A release as the ledger holds it and as files state it, or the word of a file that takes one back.
+    """A release as the ledger and files hold it; a file may also take one back.
 
     On `acts` each is a release of one person. `by`: all who gave it. `act_id`, `review`: of the act, if known.
     The others as in `schemas.events.Release`.

@@ -145,7 +145,7 @@ def failed(
     cause: Cause | None = None,
     item: str | None = None,
 ) -> Judged:
-    """The answer to an act on which our own code raised: nothing is done, and the record names the error's place.
+    """The answer to an act on which our own code raised. Nothing is done, and the record names the error's place.
 
     `entries`: makes the ledger entries that the answer leaves. `cause`, `item`: as for `answered`. If the act's own
     content is what raises, the record has none of it.

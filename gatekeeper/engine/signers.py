@@ -1,4 +1,4 @@
-"""Handles an act from its signer to its answer: the act of nobody is refused on record, before anything is done."""
+"""Handles an act from its signer to its answer; the act of nobody is refused on record, and does nothing."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class ActHandling:
         return None
 
     def _seen(self, now: Moment) -> tuple[Entry, ...]:
-        """The entry by which a copy of the signed act is refused, and the deletions of those that no copy needs."""
+        """The entry by which a copy of the signed act is refused, with the deletions of entries that are over."""
         act, person = self._asked.act, self._asked.signer
         if act is None or person is None:
             return ()

@@ -46,10 +46,10 @@ class Resumption:
 
 
 def fingerprint(head: bytes | None, refused: str) -> str | None:
-    """The name of a head in an act that ends a refusal: SHA-256 (hex) of its bytes, None without a head.
+    """The name of a head in an act: SHA-256 (hex) of its bytes, None without a head.
 
-    A partition that is refused at work writes a new head at each try. Its name is that of the position alone, and of
-    the act that led there: no act applies again where a position came back. `refused`: the key of the error.
+    A partition that is refused at work writes a new head at each try. So its position alone is named, with the act that
+    led there. No act applies again where a position came back. `refused`: the key of the error.
     """
     if head is None:
         return None

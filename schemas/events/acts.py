@@ -208,6 +208,9 @@ class PartitionAct(Model):
     `subject`: partition/N. `refused`: the key of the error for which the partition was refused. `head`: SHA-256 (hex)
     of the entry `head` of the ledger that the person looked at, None without one. `sends`, `acts`: the next offsets. A
     worker that refuses for that error at that head goes on from these offsets, once. The act is recorded in any case.
+
+    To pass one record at which a partition stands, two people write the same. `head` is then the SHA-256 of
+    `[sends,acts,resumed]` of that entry, as JSON.
     """
 
     v: Version

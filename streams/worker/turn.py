@@ -58,7 +58,7 @@ class Turn:
     def __init__(self, number: int, context: WorkerContext, at_work: Refused | None = None) -> None:
         """`at_work`: the refusal at work that ended a turn before this one, None without one."""
         self.suspect: tuple[str, int] | None = None
-        """The topic and offset of the only record under way after a refusal at work, None if it may be another."""
+        """Topic and offset of the one record under way after a refusal at work, None without a single one."""
         self._at_work, self._careful = at_work, CAREFUL_RECORDS if at_work else 0
         """The number of records that are still judged one by one."""
         self.waits_for: str | None = "take_over"
@@ -221,7 +221,7 @@ class Turn:
                 self._careful = max(0, self._careful - len(sends.records) - len(acts.records))
 
     async def _next_records(self) -> tuple[InputRange[ConsumerRecord], InputRange[ActRecord], bool]:
-        """The next sends and acts, as many as the machine judges in one step; and whether nothing else goes with them.
+        """The next sends and acts, as many as are judged in one step. True if nothing else goes with them.
 
         A cancellation needs no facts, so while facts are late it does not wait behind acts that need them.
         """

@@ -49,8 +49,16 @@ def refused(system, a_send):
     with KafkaAdminClient(bootstrap_servers=settings.broker) as admin:
         admin.delete_records({sends: 4})
 
-        def note(key: str = "error.sends_expired") -> Refused:
-            where = {"topic": sends.topic, "partition": 1, "position": 2, "begin": 4}
+        def note(key: str = "error.sends_expired", **more: int) -> Refused:
+            where = {
+                "topic": sends.topic,
+                "partition": 1,
+                "position": 2,
+                "begin": 4,
+                "error": "E",
+                "place": "p",
+                **more,
+            }
             found = Refused.of(IntegrityError(key, **where), since=1_764_000_000_000)
             mirror = {sends: OffsetAndMetadata(2, found.encode(), -1)}
 
@@ -133,6 +141,32 @@ def test_what_cannot_be_resumed_then_nothing_is_written_and_the_sentence_says_wh
     assert advice in run(*call, "4", "1").says(2)
     assert run("partition", "show", "1", "--json").json["refused"]["resume"] is None
     assert system.records("acts") == []
+
+
+def test_a_record_that_is_a_defect_then_two_managers_pass_it_and_no_other_record(run, system, refused) -> None:
+    refused("error.partition_defect", offset=4)
+    told = run("partition", "show", "1")
+    assert 'gatekeeper partition resume 1 --skip sends/4 --by ID --reason "TEXT"' in told.out
+    assert text("partition.skip") in told.out
+    call = ("partition", "resume", "1", "--reason", "x", "--yes", "--wait", "0.3")
+    assert "stands at sends/4" in run(*call, "--by", "hanako", "--skip", "sends/5").says(2)
+    assert "does not go on by this command" in run(*call, "--by", "hanako", "--from", "5").says(2)
+    assert text("error.partition_one_option") in run(*call, "--by", "hanako").says(2)
+    assert "--skip" in run(*call, "--by", "hanako", "--skip", "audit/4").says(2)
+    assert system.records("acts") == []
+
+    for _ in range(2):
+        first = run(*call, "--by", "hanako", "--skip", "sends/4")
+        assert first.code == 0, "it waits for a person, not for a worker"
+        assert "A second manager must run the same command: gatekeeper partition resume 1 --skip sends/4" in first.err
+    second = run(*call, "--by", "taro", "--skip", "sends/4")
+    assert (second.code, "second manager" in second.err) == (5, False), "no worker is there to take it up"
+    acts = [(one, decode("acts", one.key, one.value)) for one in system.records("acts")]
+    why = {"partition": 1, "refused": "error.partition_defect", "head": HEAD.encode()}
+    assert resumption(acts[:2], **why, counts=lambda _: True) is None
+    found = resumption(acts, **why, counts=lambda _: True)
+    assert found is not None
+    assert (found.by, found.sends, found.acts) == ("taro", 5, 0)
 
 
 @pytest.mark.parametrize("world", [4], indirect=True)

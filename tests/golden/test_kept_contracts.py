@@ -26,7 +26,7 @@ NEVER_DONE = {
         "acts.Release.by: array removed or narrowed",
     }
 }
-"""What a release let a program write, and refused whenever it was written: nobody loses anything with it."""
+"""Breaks of forms that a release read and always refused, so that no program loses anything."""
 Change = Callable[[dict[str, Any]], Any]
 
 

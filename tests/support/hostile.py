@@ -50,7 +50,7 @@ ODD: tuple[Any, ...] = (
     *("postal", "active", "corrected", "P-1", "K-1", "hanako", "error.partition_defect", "partition/3", "policy/x"),
 )
 KEYS = ("hanako", "taro", "yuki", "kenji", "ami", "console", "mallory")
-"""Whose key makes a signature: people in force, and somebody unknown."""
+"""The holders of keys that sign: people in force, and somebody unknown."""
 PLAIN_HEADERS: tuple[tuple[str, bytes | None], ...] = (
     ("gate-arrived", None),
     ("gate-arrived", b"1"),
