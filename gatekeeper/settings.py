@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     acts: Acts = Field(
         "signed", description="signed: an act of nobody is refused; unsigned: until the first person is registered"
     )
+    founder: Annotated[str, Field(pattern=r"^([0-9a-f]{4}(-[0-9a-f]{4}){7})?$")] = Field(
+        "", description="fingerprint of the first person's record, as `gatekeeper init` printed it; empty: whoever is"
+    )
     keys: str = Field(
         ".gatekeeper/keys", description="folder of the keys: of signatures, of tokens, and of pseudonyms in proofs"
     )

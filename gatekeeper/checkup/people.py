@@ -16,10 +16,16 @@ SIGN: tuple[Part, ...] = ("office", "console", "manager", "handoff")
 """Parts that sign acts or reference data."""
 
 
-def people(managers: Sequence[str], *, registered: bool) -> Finding:
-    """Tells whether people may act, and two managers can stand for what needs two."""
-    if not registered:
+def people(managers: Sequence[str], *, founder: str | None, first: str | None) -> Finding:
+    """Tells whether people may act, and two managers can stand for what needs two.
+
+    `founder`: the fingerprint of the record with which the log began, None before. `first`: the id of the first person,
+    None if that record founded nobody.
+    """
+    if founder is None:
         return wrong("people", "nobody")
+    if first is None:
+        return wrong("people", "other", founder=founder)
     if len(managers) < MANAGERS:
         return warning("people", "few", count=len(managers))
     return ok("people", count=len(managers))

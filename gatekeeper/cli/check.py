@@ -88,7 +88,7 @@ def command(
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
         ours = tokens.prints if tokens is not None else {}
-        store = FactStore("" if paths else settings.group, ours=ours)
+        store = FactStore(ours=ours) if paths else FactStore(settings.group, settings.founder, ours=ours)
         ledger = Ledger()
         unread_facts = (
             _from_files(paths, store, at=at, zone=known.home[0].timezone)

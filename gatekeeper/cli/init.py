@@ -26,6 +26,8 @@ def command(id_: str, folder: Path, as_json: bool) -> None:
     """Makes what is missing of the topics, a key for this manager, and the first record of `staff`."""
     settings = load()
     named(id_, "ID")
+    if settings.founder:
+        raise UsageError("error.founder_set")
     admin.create(settings)
     admin.demand(settings)
     with Reader(settings) as reader:
@@ -38,8 +40,11 @@ def command(id_: str, folder: Path, as_json: bool) -> None:
     except BaseException:
         path.unlink(missing_ok=True)  # nobody knows its public half
         raise
+    founder = endorsement.demand_founder(settings, first)
     if as_json:
-        show_json({"id": id_, "key": made.key, "file": str(path), "public": made.public, "offset": place.offset})
+        shown = {"id": id_, "key": made.key, "file": str(path), "public": made.public, "offset": place.offset}
+        show_json({**shown, "founder": founder})
     else:
         click.echo(text("cli.init_done", id=id_, path=path))
+        click.echo(text("cli.init_founder", founder=founder))
         note("cli.init_next", path=path)

@@ -153,6 +153,12 @@ def list_staff(as_json: bool) -> None:
         note("cli.staff_none")
     for row in waiting:
         note("cli.staff_waits", name=row.name, signers=", ".join(row.signers) or "-")
+    for one in found.log.endorsements.refused:
+        if one.of.startswith("staff/"):
+            place = "reference/{}/{}".format(*one.order)
+            note("cli.status_signature_refused", record=one.of, place=place, why=text(f"act.refused_{one.code}"))
+    if found.log.endorsements.first:
+        note("cli.staff_founder", founder=found.log.endorsements.first)
 
 
 def staff_of(id_: str, **fields: Any) -> Staff:

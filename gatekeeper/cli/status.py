@@ -56,6 +56,7 @@ def command(as_json: bool) -> None:
         "policy_unknown": answer.get("policy_unknown"),
         "token_key_missing": status_text.missing_keys(answer),
         "reference_waits": signatures["waiting"],
+        "other_founder": signatures["acts"] == "other_founder",
     }
     heads = [each.place.head for each in seen.partitions if each.place.head]
     state: dict[str, Any] = {

@@ -130,8 +130,8 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
 
 def _signatures(found: Mapping[str, Any]) -> Iterator[str]:
     """Yields that acts need no signature, and the records of `reference` that lack one."""
-    if found["acts"] in ("unsigned", "nobody"):
-        yield text(f"cli.status_acts_{found['acts']}")
+    if found["acts"] != "signed":
+        yield text(f"cli.status_acts_{found['acts']}", founder=found.get("founder") or "-")
     for one in found["waiting"]:
         yield text("cli.status_reference_waits", **{**one, "signed_by": ", ".join(one["signed_by"]) or "-"})
     if names := found["unsigned"]:

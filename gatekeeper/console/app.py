@@ -70,7 +70,7 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
         feed.stop()
 
     app = FastAPI(title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    registrations = Registrations(model, settings.group)
+    registrations = Registrations(model, settings.group, settings.founder)
     app.state.console = Console(
         settings, model, signal, feed, sessions, users, provider, PAGES, registrations, key=key, own=own
     )

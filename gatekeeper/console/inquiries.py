@@ -174,7 +174,7 @@ def stop(reader: Reader, recipient: str, partition: int, offset: int) -> PairedA
 
 def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, record_places.Places]) -> dict[str, Any]:
     """The facts of a person, combined as the worker combines them."""
-    store = FactStore(held.settings.group)
+    store = FactStore(held.settings.group, held.settings.founder)
     tokens: set[str] = set()
     for topic in FACT_TOPICS:
         for record in reader.some(topic, own.get(topic, ())):

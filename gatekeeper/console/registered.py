@@ -68,9 +68,9 @@ class Registered:
     _names: dict[Language, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, db: sqlite3.Connection, origin: str) -> Registered:
-        """The records that count in this snapshot of the read model. `origin`: the name of the log."""
-        endorsed, policies = Endorsed(ReferenceLog(origin)), KnownPolicies(FactStore(origin))
+    def of(cls, db: sqlite3.Connection, origin: str, founder: str = "") -> Registered:
+        """The records that count in this snapshot of the read model. `origin`, `founder`: as of `ReferenceLog`."""
+        endorsed, policies = Endorsed(ReferenceLog(origin, founder)), KnownPolicies(FactStore(origin, founder))
         lines, named = list[PersonLine](), dict[str, bytes]()
         for row in db.execute("SELECT * FROM referred ORDER BY part, place"):
             record = Record("reference", row["part"], row["place"], row["written"], row["key"], row["value"])
@@ -151,6 +151,7 @@ class Registrations:
 
     model: Model
     origin: str
+    founder: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: tuple[object, ...] = ()
     _last: Registered | None = None
@@ -167,7 +168,7 @@ class Registrations:
             return last
         try:
             if self._last is None or self._seen != seen:
-                self._last, self._seen = Registered.of(db, self.origin), seen
+                self._last, self._seen = Registered.of(db, self.origin, self.founder), seen
             return self._last
         finally:
             self._lock.release()

@@ -41,12 +41,12 @@ UNREADABLE = 64
 class KnownFacts:
     """The facts of everybody: `view` gives those that bear on a send.
 
-    `origin`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`: hold what is
+    `origin`, `founder`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`: hold what is
     known.
     """
 
-    def __init__(self, origin: str, *, decoded: int, tables: Tables) -> None:
-        self.log = ReferenceLog(origin)
+    def __init__(self, origin: str, founder: str, *, decoded: int, tables: Tables) -> None:
+        self.log = ReferenceLog(origin, founder)
         self.unresolved = Unresolved()
         self.token_keys = TokenKeys(tables.table("token_keys"))
         """The keys of the tokens that suppressions and sources name."""

@@ -38,15 +38,15 @@ class ReferenceLog:
     """Fold of `reference`: reference data, policies and people in force.
 
     `origin`: the name of the log (`Settings.group`); a signature for another log counts for nothing. Empty where no
-    record has a signature, as in case files.
+    record has a signature, as in case files. `founder`: as of `Endorsements`.
     """
 
-    def __init__(self, origin: str = "") -> None:
+    def __init__(self, origin: str = "", founder: str = "") -> None:
         self.reference = Reference()
         self.activations = Activations()
         self.policies: dict[Order, PolicyVersion] = {}
         """The records of policies that count, by the place from which they do."""
-        self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin)
+        self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin, founder)
         self._taken: list[tuple[Record, Any]] = []
         self._digests: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
 
@@ -103,7 +103,7 @@ class ReferenceLog:
 
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:
         """The same log, its copied records at their first arrivals. `first`: arrivals in milliseconds by offset."""
-        found = ReferenceLog(self.origin)
+        found = ReferenceLog(self.origin, self.endorsements.founder)
         for record, model in self._taken:
             found.take(replace(record, timestamp=first.get(record.offset, record.timestamp)), model)
         found.activations.follow(self.activations)

@@ -14,7 +14,9 @@ MAX_ROWS = 100
 def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
     """The signatures that acts need, and the records of `reference` that lack one.
 
-    `acts`: `signed`; `unsigned` if nobody is registered and the setting allows it; `nobody` if no act counts yet.
+    `acts`: `signed`; `unsigned` if nobody is registered and the setting allows it; `nobody` if no act counts yet;
+    `other_founder` if none ever will, as the log began with another person than the setting names. `founder`: the
+    fingerprint of the record with which it began, None before.
     """
     began, state = log.roster.began is not None, log.endorsements
     waiting = [
@@ -22,7 +24,8 @@ def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
         for name, order, by in state.waiting[:MAX_ROWS]
     ]
     return {
-        "acts": "signed" if began else "unsigned" if acts == "unsigned" else "nobody",
+        "acts": _needed(log, acts),
+        "founder": state.first,
         "waiting": waiting,
         "unsigned": sorted(state.unsigned)[:MAX_ROWS] if began else [],
         "refused": [
@@ -30,3 +33,9 @@ def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
             for one in state.refused[:MAX_ROWS]
         ],
     }
+
+
+def _needed(log: ReferenceLog, acts: Acts) -> str:
+    if log.roster.began is not None:
+        return "other_founder" if log.roster.first is None else "signed"
+    return "unsigned" if acts == "unsigned" else "nobody"

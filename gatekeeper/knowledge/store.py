@@ -34,6 +34,7 @@ class FactStore(KnownFacts):
     def __init__(
         self,
         origin: str = "",
+        founder: str = "",
         *,
         decoded: int = DECODED,
         tables: Tables | None = None,
@@ -41,7 +42,7 @@ class FactStore(KnownFacts):
     ) -> None:
         tables = tables or MemoryTables()
         self.ours = ours or {}
-        super().__init__(origin, decoded=decoded, tables=tables)
+        super().__init__(origin, founder, decoded=decoded, tables=tables)
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
         self.listeners: list[Callable[[str], None]] = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gatekeeper.staff.message import timely
+from gatekeeper.staff.message import fingerprint, timely
 from gatekeeper.staff.roles import NEVER_UNSIGNED, PERSONAL, person, scope, wanted
 from gatekeeper.staff.roster import Member, Roster
 
@@ -14,7 +14,7 @@ P = TypeVar("P")
 Order = tuple[int, int]
 """Partition and offset on `reference`."""
 MAX_NAMED = 100
-"""Refused signatures that are named; more are counted."""
+"""Refused records that are named, at most."""
 
 
 class Referred(NamedTuple, Generic[P]):
@@ -40,8 +40,12 @@ class EffectiveRecord(NamedTuple, Generic[P]):
     signed: bool
 
 
-class RefusedSignature(NamedTuple):
-    """A signature that counts for nothing: its place, the record that it names, and the code."""
+class RefusedRecord(NamedTuple):
+    """A signature, or a record of a person, that counts for nothing: its place, the record concerned, and the code.
+
+    `key_taken`: the record of a person gives a key of somebody else. `not_founder`: the first person is not the one
+    whose fingerprint was given. The other codes are of signatures.
+    """
 
     order: Order
     of: str
@@ -60,14 +64,18 @@ class Endorsements(Generic[P]):
 
     The same records in the order of their offsets lead to the same state; a record read again changes nothing.
     `origin`: the name of the log; a signature for another log counts for nothing. `roster`: the people in force.
+    `founder`: the fingerprint of the record of the only person who may be the first, '' for anybody. A log that another
+    one began has nobody, and nothing counts in it that arrived later.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, founder: str = "") -> None:
         self.roster = Roster()
-        self.origin = origin
+        self.origin, self.founder = origin, founder
+        self.first: str | None = None
+        """The fingerprint of the record that began this log, None before."""
         self.unsigned: dict[str, str] = {}
         """Records from before the first person, which count and nobody signed: SHA-256 of the newest one by name."""
-        self.refused: list[RefusedSignature] = []
+        self.refused: list[RefusedRecord] = []
         self._waiting: dict[tuple[str, str], _Waiting[P]] = {}
         self._before: dict[tuple[str, str], _Waiting[P]] = {}  # unsigned ones, which somebody may still sign
         self._newest: dict[str, str] = {}
@@ -93,8 +101,13 @@ class Endorsements(Generic[P]):
             self._before[record.name, record.sha256] = _Waiting(record)
             self.unsigned[record.name] = record.sha256
             return self._counts(record, record.order, record.arrived, signed=False)
-        if kind == "staff" and self.roster.began is None and Member.of(record.said, record.arrived).founds:
-            return self._counts(record, record.order, record.arrived, signed=False)
+        if kind == "staff":
+            member = Member.of(record.said, record.arrived)
+            if self.roster.began is None and member.founds:
+                return self._begin(record)
+            if self.roster.other_owner(member):
+                self._refuse(record.order, record.name, "key_taken")
+                return None
         if self._newest.get(record.name) != record.sha256:  # else it repeats the record in force
             self._waiting.setdefault((record.name, record.sha256), _Waiting(record))
         return None
@@ -105,8 +118,7 @@ class Endorsements(Generic[P]):
         about = waiting or before
         code = self._fault(said, record.arrived, about) if about else "unknown_record"
         if code or about is None:
-            if len(self.refused) < MAX_NAMED:
-                self.refused.append(RefusedSignature(record.order, str(said["of"]), str(code)))
+            self._refuse(record.order, str(said["of"]), str(code))
             return None
         self._seen.add(said["id"])
         about.signers.add(person(said["by"]))
@@ -119,12 +131,30 @@ class Endorsements(Generic[P]):
                 del self.unsigned[about.record.name]
             return None  # it has counted all along
         del self._waiting[name]
+        if about.record.said["kind"] == "staff" and self.roster.other_owner(Member.of(about.record.said, 0)):
+            self._refuse(record.order, about.record.name, "key_taken")  # somebody else was faster
+            return None
         return self._counts(about.record, record.order, record.arrived, signed=True)
+
+    def _begin(self, record: Referred[P]) -> EffectiveRecord[P] | None:
+        """Takes the record of the first person."""
+        self.first = fingerprint(record.sha256)
+        if self.founder in ("", self.first):
+            return self._counts(record, record.order, record.arrived, signed=False)
+        self.roster.begin(record.arrived)
+        self._refuse(record.order, record.name, "not_founder")
+        return None
+
+    def _refuse(self, order: Order, of: str, code: str) -> None:
+        if len(self.refused) < MAX_NAMED:
+            self.refused.append(RefusedRecord(order, of, code))
 
     def _fault(self, said: Mapping[str, Any], arrived: int, about: _Waiting[P]) -> str | None:
         """The code for which a signature of a record counts for nothing; the codes are those of an act."""
         if said["origin"] != self.origin:
             return "origin"
+        if said.get("tree") or said.get("table"):
+            return "not_alone"
         if said["id"] in self._seen:
             return "seen_before"
         if not timely(said["at"], arrived):

@@ -38,6 +38,11 @@ def act_subject(act: Mapping[str, Any]) -> str:
     return f"{act['kind']}/{act.get('decision_id') or act.get('subject') or PERSON}"
 
 
+def fingerprint(sha256_: str) -> str:
+    """The fingerprint of a record that people read aloud: the first half of its SHA-256 in eight groups of four."""
+    return "-".join(sha256_[place : place + 4] for place in range(0, 32, 4))
+
+
 def digest(value: bytes, blind: str = "") -> str:
     """SHA-256 (hex) of the signed bytes; `blind`: hex of random bytes that come before the bytes of an act."""
     return sha256(bytes.fromhex(blind) + value).hexdigest()

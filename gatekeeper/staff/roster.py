@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gatekeeper.staff.message import message, milliseconds
 from gatekeeper.staff.roles import person
-from gatekeeper.staff.signature_check import proven
+from gatekeeper.staff.signature_check import marks, proven
 
 
 class Member(NamedTuple):
@@ -46,16 +46,31 @@ class Member(NamedTuple):
 
 
 class Roster:
-    """All versions of all people. `began`: the arrival of the first record in milliseconds, None without one."""
+    """All versions of all people. `began`: the arrival in milliseconds from which acts need a signature, None before.
+
+    A key belongs for ever to the id that had it first.
+    """
 
     def __init__(self) -> None:
         self.began: int | None = None
         self._versions: dict[str, list[Member]] = {}
+        self._owners: dict[bytes, str] = {}
 
     def put(self, one: Member) -> None:
         """Adds a version, after those that came before it."""
-        self.began = one.arrived if self.began is None else self.began
+        self.begin(one.arrived)
         self._versions.setdefault(person(one.id), []).append(one)
+        for mark in _marks(one):
+            self._owners.setdefault(mark, one.id)
+
+    def begin(self, arrived: int) -> None:
+        """Lets acts count only with a signature from this arrival on, if they do not already."""
+        self.began = arrived if self.began is None else self.began
+
+    def other_owner(self, one: Member) -> str | None:
+        """The id of another person who has, or ever had, a key of this version; None if nobody else did."""
+        owners = (self._owners.get(mark) for mark in _marks(one))
+        return next((owner for owner in owners if owner and person(owner) != person(one.id)), None)
 
     @property
     def first(self) -> str | None:
@@ -96,3 +111,7 @@ class Roster:
         if key is None:
             return "not_staff"
         return None if proven(said, key, message(said, origin=origin, subject=subject)) else "bad_signature"
+
+
+def _marks(one: Member) -> list[bytes]:
+    return sorted(mark for key in one.keys.values() for mark in marks(key))

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
 from gatekeeper.staff.message import tree_message
@@ -43,6 +43,17 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
         return fits and _verified(key["public"], signature, authenticator + sha256(client).digest(), passkey=True)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm):
         return False
+
+
+def marks(key: Mapping[str, Any]) -> frozenset[bytes]:
+    """The marks of a key, by which it is known under any id: the public key itself, and the credential of a passkey.
+
+    Another spelling of the same key, in base64 or in DER, has the same marks. `key`: as for `proven`. Never raises.
+    """
+    found = {b"key " + _same(key["public"])}
+    if credential := key.get("credential"):
+        found.add(b"credential " + _decoded(credential))
+    return frozenset(found)
 
 
 def challenge(message: bytes) -> bytes:
@@ -84,6 +95,22 @@ def _verified(public: str, signature: bytes, signed: bytes, *, passkey: bool = F
     except InvalidSignature:
         pass
     return False
+
+
+def _same(public: str) -> bytes:
+    """The one spelling of a public key; the given bytes if nobody can load it, as it then proves nothing."""
+    try:
+        spelled: bytes = _loaded(public).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
+        return _decoded(public)
+    return spelled
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except (ValueError, TypeError):
+        return str(text).encode()
 
 
 @lru_cache(maxsize=1024)

@@ -137,7 +137,7 @@ def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[R
     Raises IntegrityError (4) if the newest record cannot be read, because a newer one would lose its content.
     """
     kind = model.model_fields["kind"].annotation.__args__[0]  # type: ignore[union-attr]
-    key, log = f"{kind}/{id_}", ReferenceLog(reader.settings.group)
+    key, log = f"{kind}/{id_}", ReferenceLog(reader.settings.group, reader.settings.founder)
     last: Record | None = None
     fault: Unreadable | None = None
     found: Referred | None = None

@@ -13,7 +13,7 @@ def demand(settings: Settings) -> None:
     if settings.acts == "signed":
         return
     with Reader(settings) as reader:
-        store = FactStore(settings.group)
+        store = FactStore(settings.group, settings.founder)
         for record in reader.read("reference"):
             store.apply(record)
             if first := store.log.roster.first:

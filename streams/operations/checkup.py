@@ -131,8 +131,9 @@ def _quotas(visit: Visit) -> Finding:
 
 
 def _people(visit: Visit) -> Finding:
-    roster = visit.referred.log.roster
-    return people.people(roster.managers(visit.now, None), registered=roster.began is not None)
+    log = visit.referred.log
+    managers = log.roster.managers(visit.now, None)
+    return people.people(managers, founder=log.endorsements.first, first=log.roster.first)
 
 
 def _own_key(visit: Visit) -> Finding:

@@ -81,7 +81,7 @@ def copy(old: Settings, new: Settings, *, taken: Callable[[], object] = lambda: 
 
 def _believed(source: Reader) -> FactStore:
     """The facts of the former topics, where those are copies themselves; else an empty store."""
-    store = FactStore(source.settings.group)
+    store = FactStore(source.settings.group, source.settings.founder)
     for record in source.read("reference"):
         store.apply(record)
     if store.copies.signed:

@@ -15,6 +15,8 @@ from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.reference_log import Counted, ReferenceLog
 from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
+from gatekeeper.staff.message import fingerprint
+from gatekeeper.staff.roster import Member
 from gatekeeper.texts import Language, text
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Campaign, Controller, Notice, Purpose, Staff
@@ -166,7 +168,7 @@ def names(models: Iterable[Any], lang: Language) -> dict[str, str]:
 
 def read(reader: Reader) -> Endorsed:
     """Reads all of `reference`."""
-    found = Endorsed(ReferenceLog(reader.settings.group))
+    found = Endorsed(ReferenceLog(reader.settings.group, reader.settings.founder))
     for record in reader.read("reference"):
         found.take(record)
     return found
@@ -175,7 +177,7 @@ def read(reader: Reader) -> Endorsed:
 def begin(settings: Settings, first: Staff) -> RecordMetadata:
     """Writes the record of the first person of a log, whom nobody can sign. Raises UsageError (2) if it has people.
 
-    `first`: a manager for all controllers, with a key.
+    `first`: a manager for all controllers, with a key. Somebody else may still have been faster: see `demand_founder`.
     """
     with Reader(settings) as reader:
         if read(reader).founded:
@@ -184,8 +186,25 @@ def begin(settings: Settings, first: Staff) -> RecordMetadata:
     return place
 
 
+def demand_founder(settings: Settings, first: Staff) -> str:
+    """The fingerprint of the record of the first person. Raises UsageError (2) if another record began the log."""
+    with Reader(settings) as reader:
+        reader.settled("reference")  # a record just committed may still be hidden from the next read
+        founder = read(reader).log.endorsements.first
+    if founder != fingerprint(sha256(encode(first)).hexdigest()):
+        raise UsageError("error.founded_by_other", founder=founder)
+    return founder
+
+
 def put(settings: Settings, staff: Staff) -> RecordMetadata:
-    """Writes a record of `staff`, signed by the person whose key the settings name; raises as `transact` does."""
+    """Writes a record of `staff`, signed by the person whose key the settings name; raises as `transact` does.
+
+    Raises UsageError (2) for a key that another person has or had.
+    """
+    with Reader(settings) as reader:
+        member = Member.of(staff.model_dump(mode="json", by_alias=True, exclude_none=True), 0)
+        if owner := read(reader).log.roster.other_owner(member):
+            raise UsageError("error.key_taken", owner=owner)
     (place,) = transact(settings, [_outgoing(staff)])
     return place
 

@@ -8,6 +8,7 @@ from typing import Any
 from gatekeeper.audit.checks.trail import PersonLine
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.policy import packs
+from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode
 from schemas.events import PolicyVersion, Signature, Staff
 from schemas.topics import subject_key
@@ -17,13 +18,13 @@ from streams.client.reader import Reader
 class LiveNamed:
     """The live form of `gatekeeper.audit.checks.trail.Named`: the shipped policies, and what `reference` keeps.
 
-    `origin`: as of `ReferenceLog`. Raises UnavailableError (3) without a broker.
+    Raises UnavailableError (3) without a broker.
     """
 
-    def __init__(self, reader: Reader, origin: str) -> None:
+    def __init__(self, reader: Reader, settings: Settings) -> None:
         self.people: list[PersonLine] = []
         """The records `staff`, `signature` and `policy`."""
-        self.log = ReferenceLog(origin)
+        self.log = ReferenceLog(settings.group, settings.founder)
         """The records of `reference` that count."""
         self.counting: dict[str, Any] = {}
         """The newest record that counts of each name KIND/ID."""

@@ -106,7 +106,7 @@ def reference(reader: Reader) -> Reference:
 
 def referred(reader: Reader) -> FactStore:
     """A store of `reference` alone, as a worker has it now."""
-    store = FactStore(reader.settings.group)
+    store = FactStore(reader.settings.group, reader.settings.founder)
     for record in reader.read("reference"):
         store.apply(record)
     return store
@@ -146,7 +146,7 @@ def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: Non
 
 def policies(settings: Settings, taken: Callable[[], object] = lambda: None) -> KnownPolicies:
     """The policies according to `reference`. `taken`: called for each record."""
-    known = KnownPolicies(FactStore(settings.group))
+    known = KnownPolicies(FactStore(settings.group, settings.founder))
     with Reader(settings) as reader:
         for found in reader.read("reference"):
             known.take(found)

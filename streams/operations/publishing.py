@@ -25,7 +25,7 @@ class Earlier(NamedTuple):
 
 def registered(reader: Reader) -> FactStore:
     """The present reference data; raises as `Reader` does, IntegrityError (4) if a batch of `reference` is spoilt."""
-    store = FactStore(reader.settings.group)
+    store = FactStore(reader.settings.group, reader.settings.founder)
     for record in reader.read("reference"):
         store.apply(record)
     if store.unresolved.withhold_everybody:

@@ -61,7 +61,7 @@ class LiveTrail:
             self._audit = stack.enter_context(Reader(self._settings))
             self._range = TrailRange(self._manifests, self._audit, since=self.since, to=self.to, known=self._known)
             self.bounds, self.since = self._range.bounds, self._range.since
-            self._named = LiveNamed(self._manifests, self._settings.group)
+            self._named = LiveNamed(self._manifests, self._settings)
             self._open = stack.pop_all()
         return self
 

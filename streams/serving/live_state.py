@@ -55,7 +55,7 @@ class LiveState:
         self.settings = settings
         self.evaluator = Evaluator(packs, settings.mode, tokens=tokens, acts=settings.acts)
         self.clock, clients = Clock(), Clients(settings)
-        store = None if kept else FactStore(settings.group, ours=tokens.prints)
+        store = None if kept else FactStore(settings.group, settings.founder, ours=tokens.prints)
         self.facts = Followers(settings, store, clients, self.clock, kept, measured)
         prints = {number: fingerprint(key, "token") for number, key in token_keys.items()}
         self.ledger = LedgerCopy(settings, clients, prints)

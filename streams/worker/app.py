@@ -125,7 +125,7 @@ def create_app(
     app.transport = transport(app.conf.broker, app, loop=app.loop)
     app.credit = Credit()
     measured = Metrics()
-    store = None if kept else FactStore(settings.group, ours=tokens.prints)
+    store = None if kept else FactStore(settings.group, settings.founder, ours=tokens.prints)
     app.followers = followers(settings, store, clients, clock, kept, measured)
     sends = settings.topic("sends")
 

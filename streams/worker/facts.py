@@ -59,7 +59,7 @@ class Followers(LogFollower):
         measured: Metrics | None = None,
     ) -> None:
         super().__init__(settings, clients, FACT_TOPICS, value=cut)
-        self.store = kept.store if kept else store or FactStore(settings.group)
+        self.store = kept.store if kept else store or FactStore(settings.group, settings.founder)
         self.kept = kept
         """The facts on the disk, None if they are in memory alone."""
         self.unreadable = UnreadFacts(MemoryTables().journal("dead"))

@@ -55,12 +55,13 @@ class KeptFacts:
         home: Path,
         *,
         origin: str,
+        founder: str = "",
         identity: bytes,
         key: bytes,
         faults: Faults | None = None,
         ours: Mapping[str, str] | None = None,
     ) -> None:
-        self._origin, self._ours = origin, ours
+        self._origin, self._founder, self._ours = origin, founder, ours
         self._at, self._last = float("-inf"), dict[TopicPartition, int]()
         self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT, faults=faults)
         try:
@@ -88,7 +89,8 @@ class KeptFacts:
             "token_keys": ours,
         }
         home, identity = Path(settings.data), canonical(said)
-        return cls(home, origin=settings.group, identity=identity, key=key, faults=faults, ours=ours)
+        whose = {"origin": settings.group, "founder": settings.founder}
+        return cls(home, **whose, identity=identity, key=key, faults=faults, ours=ours)
 
     @property
     def spoilt(self) -> list[str]:
@@ -160,7 +162,7 @@ class KeptFacts:
         if (reason := self._tables.fault_in(TABLES)) is not None:  # a position beside older facts would hide facts
             raise SpoiltError(reason)
         self._positions = self._tables.table("positions")
-        self.store = FactStore(self._origin, tables=self._tables, ours=self._ours)
+        self.store = FactStore(self._origin, self._founder, tables=self._tables, ours=self._ours)
 
 
 def _name(tp: TopicPartition) -> str:

@@ -18,8 +18,8 @@ T0 = 1_790_000_000_000
 class ReferenceLog:
     """A log of `reference` with its fold; `names` are the records that count, in that order."""
 
-    def __init__(self, *, origin: str = staff.ORIGIN) -> None:
-        self.fold = Endorsements(origin)
+    def __init__(self, *, origin: str = staff.ORIGIN, founder: str = "") -> None:
+        self.fold = Endorsements(origin, founder)
         self.records: list[Referred] = []
         self.names: list[str] = []
         self._offsets = count()

@@ -23,7 +23,7 @@ QUIET_STATE: dict[str, Any] = {
     "unreadable_facts": [],
     "purposes": {"registered": 1, "unread": []},
     "misplaced": 0,
-    "signatures": {"acts": "signed", "waiting": [], "unsigned": [], "refused": []},
+    "signatures": {"acts": "signed", "founder": "0f", "waiting": [], "unsigned": [], "refused": []},
 }
 
 

@@ -1,13 +1,15 @@
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from hashlib import sha256
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from pydantic import ValidationError
 
 from gatekeeper import person_keys
 from gatekeeper.audit.tlog.merkle import root
 from gatekeeper.errors import UsageError
-from gatekeeper.staff.message import act_subject, digest, message, tree_message
+from gatekeeper.staff.message import act_subject, digest, fingerprint, message, tree_message
 from gatekeeper.staff.roster import Member, Roster
 from gatekeeper.staff.signature_check import challenge, proven
 from gatekeeper.staff.signed_acts import Signer, weigh
@@ -397,3 +399,86 @@ def test_a_key_file_is_never_overwritten_and_never_read_when_open(tmp_path):
         person_keys.read(path)
     with pytest.raises(UsageError):
         person_keys.read(tmp_path / "none.key")
+
+
+# one key, one person
+
+
+def respelled(public):
+    """The same public key in another spelling of its bytes and of base64."""
+    key = load_der_public_key(b64decode(public))
+    point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    header = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    return b64encode(header + point).decode()
+
+
+def test_a_key_under_a_second_id_then_that_record_counts_for_nothing(log):
+    twin = staff.person("hanako-2", ["manager"], keys=staff.person("hanako")["keys"])
+    log.write(signed(twin, "hanako", "taro"))
+    assert log.fold.roster.member("hanako-2", T0) is None
+    assert [(one.of, one.code) for one in log.fold.refused] == [
+        ("staff/hanako-2", "key_taken"),
+        *[("staff/hanako-2", "unknown_record")] * 2,
+    ]
+
+
+@pytest.mark.parametrize("change", ["spelling", "credential", "case"])
+def test_a_passkey_under_a_second_id_then_no_spelling_of_it_counts(log, change):
+    mine, other = Passkey("yuki").key, Passkey("someone").key
+    log.write(signed(staff.person("yuki", keys=[mine]), "hanako", "taro"))
+    changed = {
+        "spelling": {**mine, "public": respelled(mine["public"]), "credential": other["credential"]},
+        "credential": {**other, "credential": mine["credential"].rstrip("=") + "=="},
+        "case": mine,
+    }[change]
+    by = "YUKI" if change == "case" else "mio"
+    log.write(signed(staff.person(by, ["approver"], keys=[changed]), "hanako", "taro", at=AT))
+    assert (log.fold.roster.member("mio", T0) is None, log.fold.roster.member("YUKI", T0).id) == (
+        True,
+        "YUKI" if change == "case" else "yuki",
+    )
+
+
+def test_a_key_that_ended_is_nobody_elses(log):
+    log.write(signed(staff.person("kenji", [], keys=[]), "hanako", "taro"))
+    log.write(signed(staff.person("mio", ["approver"], keys=staff.person("kenji")["keys"]), "hanako", "taro"))
+    assert log.fold.roster.member("mio", T0) is None
+
+
+def test_two_records_that_wait_with_one_key_then_the_first_signed_has_it(log):
+    key = {**staff.person("kenji")["keys"][0], "public": staff.key("mio").public}
+    one, other = (signed(staff.person(by, ["reviewer"], keys=[key]), "hanako", "taro") for by in ("mio", "rin"))
+    log.write([one[0], other[0], *other[1:], *one[1:]])
+    assert (log.fold.roster.member("mio", T0), log.fold.roster.member("rin", T0).id) == (None, "rin")
+    assert [(item.of, item.code) for item in log.fold.refused] == [("staff/mio", "key_taken")]
+    assert log.fold.waiting == []
+
+
+def test_a_key_that_nobody_can_load_marks_itself_alone(log):
+    junk = {**staff.person("kenji")["keys"][0], "public": "AAAA"}
+    log.write(signed(staff.person("mio", ["reviewer"], keys=[junk]), "hanako", "taro"))
+    log.write(signed(staff.person("rin", ["reviewer"], keys=[{**junk, "public": "AAAB"}]), "hanako", "taro"))
+    log.write(signed(staff.person("ren", ["reviewer"], keys=[junk]), "hanako", "taro"))
+    assert [log.fold.roster.member(by, T0) is not None for by in ("mio", "rin", "ren")] == [True, True, False]
+
+
+# the first person
+
+
+def test_a_founder_raced_by_somebody_else_then_the_log_has_nobody():
+    ours, theirs = staff.founding(at=AT), staff.line(staff.person("mallory", ["manager"]))
+    founder = fingerprint(sha256(ours[0][1]).hexdigest())
+    log = ReferenceLog(founder=founder).write([staff.line(CONTROLLER), theirs]).write(ours)
+    log.write(signed(NOTICE, "mallory")).write(signed(PURPOSE, "hanako", "taro"))
+    assert log.names == [("controller/MIDORI", T0)]
+    assert (log.fold.roster.began, log.fold.roster.first) == (T0, None)
+    assert (log.fold.refused[0].of, log.fold.refused[0].code) == ("staff/mallory", "not_founder")
+    act = item_act("mallory")
+    assert weighed(log, act, staff.header(act, at=AT)) == "not_staff"
+
+
+def test_the_founder_whose_fingerprint_is_given_then_the_log_is_as_without_it():
+    lines = staff.founding(at=AT)
+    log = ReferenceLog(founder=fingerprint(sha256(lines[0][1]).hexdigest())).write(lines)
+    assert (log.names, log.fold.refused) == (ReferenceLog().write(lines).names, [])
+    assert log.fold.first == log.fold.founder

@@ -27,8 +27,8 @@ class Archive:
     `origin`: the name of the log, for which people signed.
     """
 
-    def __init__(self, origin: str = "") -> None:
-        self._origin = origin
+    def __init__(self, origin: str = "", founder: str = "") -> None:
+        self._whose = origin, founder
         self._about: dict[str, list[Record]] = defaultdict(list)
         self._reference: list[Record] = []
         self._special: list[Record] = []
@@ -64,7 +64,7 @@ class Archive:
         key = tuple(at.get("reference", ()))
         store = self._stores.get(key)
         if store is None:
-            store = FactStore(self._origin)
+            store = FactStore(*self._whose)
             for record in self._reference:
                 if _known(record, at):
                     store.apply(record)

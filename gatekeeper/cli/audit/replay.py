@@ -195,7 +195,7 @@ def _exported(walk: TrailWalk, report: Report, by_hash: ByHash) -> Iterator[tupl
 
 
 def _archive(settings: Settings, reader: Reader) -> Archive:
-    archive = Archive(settings.group)
+    archive = Archive(settings.group, settings.founder)
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):

@@ -72,7 +72,7 @@ def test_nobody_is_registered_then_status_says_that_acts_need_no_signature(capsy
         return dict(app.gate.readiness())
 
     answer = asyncio.run(read())
-    assert answer["signatures"] == {"acts": "unsigned", "waiting": [], "unsigned": [], "refused": []}
+    assert answer["signatures"] == {"acts": "unsigned", "founder": None, "waiting": [], "unsigned": [], "refused": []}
     assert text("cli.status_acts_unsigned") in status_shown(answer, capsys)
 
 
