@@ -28,7 +28,8 @@ class ActRecord(Record):
 
     `act`: None if the record cannot be read; `fault` then says why. `said`: its JSON as published, for its signature.
     `about`: the record that the act names, None if there is none. `entropy`: random bytes, for the answer code of an
-    ask. `signer`: the person behind the act, None for the gate's own acts, and where acts need no signature.
+    ask. `signer`: the person behind the act, None for the gate's own acts, and where acts need no signature. `counted`:
+    of a release, the number of items that its person released for the campaign within an hour; 0 = not known.
     """
 
     act: Act | None = None
@@ -37,6 +38,7 @@ class ActRecord(Record):
     about: Record | None = None
     entropy: bytes = b""
     signer: Signer | None = None
+    counted: int = 0
 
     @classmethod
     def of(cls, record: Record, entropy: bytes = b"") -> ActRecord:
@@ -116,6 +118,8 @@ def answered(
     if salt and act and act.kind == "erase":
         who, salt = None, ()  # a partition that never named this person need not do so now
     said = acted(act, answer.outcome, answer.code, item=item)
+    if isinstance(act, Release) and act.kind == "release":
+        said["counted"] = asked.counted
     if asked.signer is not None and about is None:  # the record of a piece names the act
         said["signed"] = [dict(asked.signer.kept)]
     if evaluation is None:

@@ -201,7 +201,7 @@ class _Implying:
     def _form(self, act: Any, last: ItemState | None) -> dict[str, Any] | None:
         """The redacted form of the release that an act is about, in the form that the worker keeps."""
         if isinstance(act, Release):
-            return review.redacted_form(act)
+            return review.redacted_form(act, self._act.get("counted"))
         if isinstance(act, ItemAct) and act.kind == "approve" and last and last.said:
             return {**last.said, "by": sorted((act.by, last.by))}
         return last.said if isinstance(act, ItemAct) and act.kind == "undo" and last else None

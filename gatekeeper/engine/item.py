@@ -90,11 +90,17 @@ def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -
 
 
 def weigh(
-    act: Release | ItemAct, found: ReviewRecord | None, standing: ItemState | None, *, at: int, policy: Policy
+    act: Release | ItemAct,
+    found: ReviewRecord | None,
+    standing: ItemState | None,
+    *,
+    at: int,
+    policy: Policy,
+    counted: int = 0,
 ) -> Consequence:
     """The step that an act leads to, or the code of its refusal, at that instant (milliseconds).
 
-    Refusals:
+    `counted`: as of `ActRecord`. Refusals:
 
     * item_unknown, item_differs, item_expired, mail_date_past
     * repeated (this very act was done), closed (another act was), nothing_to_approve, nothing_to_undo
@@ -116,7 +122,7 @@ def weigh(
     if act.kind not in ("uphold", "undo") and _too_late(found, at, policy):
         return Consequence(None, "mail_date_past")
     if isinstance(act, Release):
-        return _release(act, found, at, policy)
+        return _release(act, found, at, policy, counted)
     if act.kind == "undo" and standing and act.undoes not in (None, standing.act_id):
         return Consequence(None, "nothing_to_undo")
     if act.kind == "undo":
@@ -127,7 +133,7 @@ def weigh(
     return Consequence(steps[act.kind])
 
 
-def _release(act: Release, found: ReviewRecord, at: int, policy: Policy) -> Consequence:
+def _release(act: Release, found: ReviewRecord, at: int, policy: Policy, counted: int) -> Consequence:
     if not act.reason.strip():
         return Consequence(None, "no_reason")
     said_at = times.span(act.at, policy.timezone)
@@ -139,7 +145,8 @@ def _release(act: Release, found: ReviewRecord, at: int, policy: Policy) -> Cons
         return Consequence(None, "had_differs")
     if refused := releases.refusal(act, found.reasons):
         return Consequence(None, refused)
-    return Consequence("propose" if releases.two_persons(act, policy) else "release", said=redacted_form(act))
+    act = _numbered(act, counted)
+    return Consequence("propose" if releases.two_persons(act, policy) else "release", said=redacted_form(act, counted))
 
 
 def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: int, policy: Policy) -> Consequence:
@@ -150,10 +157,18 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
     return Consequence("release", said={**said, "by": sorted((act.by, standing.by))})
 
 
-def redacted_form(act: Release) -> dict[str, Any]:
-    """The redacted form of a release, without the fields that only lead to its item."""
-    said, _ = redacted_fields("acts", parsed(act).json)
+def redacted_form(act: Release, counted: int | None) -> dict[str, Any]:
+    """The redacted form of a release, without the fields that only lead to its item.
+
+    Its `bulk` is the result of `gatekeeper.deciding.release.number`. `counted`: as of `ActRecord`; None in audit records
+    from before workers counted.
+    """
+    said, _ = redacted_fields("acts", parsed(_numbered(act, counted)).json)
     return {name: field for name, field in said.items() if name not in ("act_id", "review")}
+
+
+def _numbered(act: Release, counted: int | None) -> Release:
+    return act.model_copy(update={"bulk": releases.number(act.bulk, counted)})
 
 
 def _names(found: ReviewRecord) -> tuple[str, str, str, str]:

@@ -52,7 +52,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
     if act.review.partition != asked.partition:
         return Answer("refused", "item_elsewhere")
     standing = now.ledger.standing(act.recipient_id, act.decision_id)
-    call = review.weigh(act, found, standing, at=now.at, policy=_policy(now, found))
+    call = review.weigh(act, found, standing, at=now.at, policy=_policy(now, found), counted=asked.counted)
     if call.step is None or item is None or found is None:
         return Answer("refused", call.code)
     if code := _not_theirs(asked, call, found, standing):

@@ -35,6 +35,7 @@ from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
 from streams.worker.kept_facts import KeptFacts
 from streams.worker.kept_ledger import KeptLedgers
+from streams.worker.releases import Releases
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -146,6 +147,7 @@ def create_app(
                 acts=settings.acts,
             ),
             followers=app.followers,
+            releases=Releases(settings, clients, app.followers.ends),
             credit=app.credit,
             clock=clock,
             clients=clients,

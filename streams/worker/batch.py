@@ -125,7 +125,7 @@ class PartitionJudge:
             if STALE in one.codes:
                 for name in waiting(one.entries):
                     self._touched.stale(name)
-        done, acts, left = self._acted(acts, now, asked=fresh is not None)
+        done, acts, left = self._acted(acts, now, asked=fresh is not None, counted=batch.counted)
         found += done
         found += self._reconsidered(batch.waiting, now) if fresh else []
         self._count_failures(found)
@@ -165,11 +165,12 @@ class PartitionJudge:
         return found
 
     def _acted(
-        self, acts: InputRange[ActRecord], now: Moment, *, asked: bool
+        self, acts: InputRange[ActRecord], now: Moment, *, asked: bool, counted: bool
     ) -> tuple[list[Judged], InputRange[ActRecord], InputRange[ActRecord] | None]:
         """The results of the acts, the acts judged, and the acts left. An act about a campaign takes several rounds.
 
         `asked`: True if the barrier was asked for the facts; if not, only acts that need no facts are judged.
+        `counted`: as of `BatchInput`.
         """
         found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._context.pace.records))
         counts, signed = self._context.counts, self._context.signed
@@ -180,7 +181,9 @@ class PartitionJudge:
             late = now.as_of is not None and signed and self._handling is None
             if (not asked or late) and decides(known[place], behind):
                 return found, *acts.cut(record.offset)
-            self._handling = self._handling or handling(record)
+            if self._handling is None:
+                number = self._context.releases.count.around(record, counts) if counted else 0
+                self._handling = handling(replace(record, counted=number))
             for one in self._handling.step(now, behind, most):
                 found.append(self._remembered(one))
                 most = max(0, most - 1)

@@ -22,13 +22,14 @@ class BatchInput:
     """Records that are judged together.
 
     `touched`: people whose clearances are judged again. `waiting`: the records of `review` for waiting items of these
-    people.
+    people. `counted`: the releases on all partitions are known, so those among `acts` can be counted.
     """
 
     sends: InputRange[ConsumerRecord]
     acts: InputRange[ActRecord]
     touched: list[str]
     waiting: list[ConsumerRecord]
+    counted: bool = False
 
     @property
     def empty(self) -> bool:

@@ -17,6 +17,7 @@ from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
+from schemas.events import Release
 from streams.worker import offsets
 from streams.worker.acts import Acts
 from streams.worker.batch import PartitionJudge
@@ -203,8 +204,9 @@ class Turn:
             if batch.empty and not due:
                 await self._commits.show()
                 continue
-            self.suspect = self._record_of(batch) if self._careful else None
             taken_at = loop.time()
+            batch.counted = await self._counted(acts)
+            self.suspect = self._record_of(batch) if self._careful else None
             fresh = await self._ready(batch)
             transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
             if transaction is None:
@@ -283,6 +285,11 @@ class Turn:
                 fresh = await self._facts()
             if context.clock.off_by <= context.policy.skew_ms:  # else the clock jumped during the wait for facts
                 return fresh
+
+    async def _counted(self, acts: InputRange[ActRecord]) -> bool:
+        """Reads the releases on all partitions if any act releases something; before the facts, which tell who signed."""
+        arrivals = [one.timestamp for one in acts.records if isinstance(one.act, Release)]
+        return bool(arrivals) and await self._context.releases.known(min(arrivals))
 
     async def _facts(self) -> bool:
         """Waits for the current facts. True if they came in time."""

@@ -22,6 +22,7 @@ from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
 from streams.worker.kept_ledger import KeptLedgers
+from streams.worker.releases import Releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class WorkerContext:
     settings: Settings
     judge: Judge
     followers: Followers
+    releases: Releases
     credit: Credit
     clock: Clock
     clients: Clients

@@ -151,6 +151,17 @@ class Ends:
         """Returns the stable end of each log."""
         return await self._asked(tps, "stable")
 
+    async def since(self, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
+        """Returns the first offset of each log that was received at that time or later, or its stable end."""
+        logs, wanted = self._network.kafka.logs, list(tps)
+
+        def first(tp: TopicPartition) -> int:
+            late = (one.offset for one in logs[tp].committed() if one.timestamp >= at)
+            return next(late, logs[tp].stable)
+
+        found: dict[TopicPartition, int] = await self._sure("ListOffsets", lambda: {tp: first(tp) for tp in wanted})
+        return found
+
     async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Returns the first offset that each log keeps."""
         return await self._asked(tps, "begin")

@@ -33,6 +33,7 @@ from streams.worker.facts import Followers
 from streams.worker.gate import Gate
 from streams.worker.intake import Pace
 from streams.worker.kept_ledger import KeptLedger, KeptLedgers
+from streams.worker.releases import Releases
 from streams.worker.worker_context import WorkerContext
 from tests.simulation.clients import Clients
 from tests.simulation.loop import Loop, Machine
@@ -186,6 +187,7 @@ class Worker:
                 settings=settings,
                 judge=judge,
                 followers=self.followers,
+                releases=Releases(settings, clients, self.followers.ends),
                 clients=clients,
                 credit=self._credit,
                 clock=clock,

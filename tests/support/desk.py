@@ -78,6 +78,8 @@ class Desk:
         """The JSON encoder of those who act."""
         self.sign: Callable[[Record], list[tuple[str, bytes]]] = arrival_signature
         """Signs a record of `acts`: by the person in its `by`, when it arrives."""
+        self.counted = 1
+        """The number of releases that the worker counts for each act."""
         self.ledger: dict[bytes, bytes] = {}
         self.outputs: dict[str, list[Output]] = {}
         self.review: list[Record] = []
@@ -105,7 +107,8 @@ class Desk:
     def asked(self, record: Record, about: Record | None, now: Moment | None = None) -> Judged:
         """Judges a record of `acts`, `about` being the record that it names."""
         record = replace(record, headers=(*record.headers, *self.sign(record)))
-        act = replace(ActRecord.of(record, bytes(range(codes.ENTROPY_BYTES))), about=about)
+        entropy = bytes(range(codes.ENTROPY_BYTES))
+        act = replace(ActRecord.of(record, entropy), about=about, counted=self.counted)
         now = now or self.now
         judge = copy(now.evaluator)
         judge.acts = self.judge.acts

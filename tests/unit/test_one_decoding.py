@@ -99,7 +99,7 @@ def test_signed_act_is_decoded_once(desk: Desk, decodings: Decodings) -> None:
     record = Record("mail.acts.v1", 3, 1, desk.at, None, value)
     record = replace(record, headers=arrival_signature(record))
     decodings.clear()
-    (found,) = handling(replace(ActRecord.of(record), about=desk.review[-1])).step(desk.now, [], 1)
+    (found,) = handling(replace(ActRecord.of(record), about=desk.review[-1], counted=1)).step(desk.now, [], 1)
     assert orjson.loads(found.audit)["act"]["outcome"] == "cleared"
     assert decodings[value] == 1
 

@@ -230,7 +230,9 @@ class Recheck:
         act = _act(said, record, its_own=said["stage"] in ("release", "act"))
         if not isinstance(act, Release | ItemAct):
             raise _Differs("act", told(said.get("act")))
-        made = redacted_form(act) if said["stage"] == "release" and isinstance(act, Release) and said["facts"] else None
+        made = None
+        if said["stage"] == "release" and isinstance(act, Release) and said["facts"]:
+            made = redacted_form(act, said["act"].get("counted"))
         if made and (differs := difference(_made(said), made, "facts.releases")):
             raise _Differs(*differs)
         return self._at(said, ("review", act.review.partition, act.review.offset))
