@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.decision import DecisionId, FoundReason, PolicyRef, Verdict
-from schemas.events.staff import TreePlace
+from schemas.events.staff import TablePlace, TreePlace
 from schemas.values import Code, Count, Day, Digest, Id, Instant, Many, Model, PerMille, Version
 
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
@@ -157,7 +157,7 @@ class SignedBy(Model):
 
     `method`: `key` or `passkey` of the person, `vouched` if it is the word of the console. The console then names
     itself and how the person signed in. `sha256`: of 16 random bytes that are not kept, and the act's bytes. `subject`:
-    kind and item, subject, or `person`. `tree`: the place of the act among those that one touch of a passkey signed.
+    kind and item, subject, or `person`. `table`: the place of the act among those that one touch of a passkey signed; `tree`: up to release 0.3.0.
     """
 
     by: Id
@@ -171,6 +171,7 @@ class SignedBy(Model):
     signin: Code | None = None
     authenticator: str | None = None
     client: str | None = None
+    table: TablePlace | None = None
     tree: TreePlace | None = None
 
 

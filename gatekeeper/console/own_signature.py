@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console.session import Session
+from gatekeeper.console.session import Denied, Session
 from gatekeeper.console.signings import SaidBefore, Signing
 from gatekeeper.console.state import Console
 from gatekeeper.deciding.release import two_persons
+from gatekeeper.errors import UsageError
 from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import ActRequest
 from gatekeeper.review.review_item import Item
@@ -40,6 +41,9 @@ def ask(
 
     `write`: writes the records with the signatures, and gives the address of the next page. `back`: the page before.
     """
-    one = Signing(session.user, list(records), says, write, back, held.settings.group)
+    try:
+        one = Signing(session.user, list(records), says, write, back, held.settings.group)
+    except UsageError:
+        raise Denied("page.sign_rows", 400) from None
     held.signings.put(one)
     return RedirectResponse(f"/sign/{one.name}", 303)

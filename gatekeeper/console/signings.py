@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 from gatekeeper.review.review_item import Item
 from streams.client.outgoing import Outgoing
-from streams.client.touch import Touch, TouchedSignatory
+from streams.client.touch import Row, Touch, TouchedSignatory, apart, rows
 
 SECONDS = 9 * 60.0
 """Life of a signing; ten minutes after it was dated, a signature counts for nothing."""
@@ -44,6 +46,7 @@ class Signing:
     """Records to be signed by one person.
 
     `write`: writes them with the signatures, and gives the address of the next page. `back`: the page before.
+    A record of `reference` takes a touch of its own, so there may be two. Raises UsageError (2) as `rows` does.
     """
 
     by: str
@@ -54,13 +57,31 @@ class Signing:
     origin: str
     name: str = field(default_factory=lambda: uuid4().hex)
     until: float = field(default_factory=lambda: monotonic() + SECONDS)
+    tables: Sequence[Sequence[Row]] = ()
+    """The table that each touch signs, empty where it signs one text."""
+    _taken: list[TouchedSignatory] = field(default_factory=list)
     _touches: dict[str, Touch] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tables = [rows(step) for step in apart(self.records)]
+
+    @property
+    def step(self) -> int:
+        """The number of the touch that is asked for now, from 0."""
+        return len(self._taken)
 
     def touch(self, key: Mapping[str, Any]) -> Touch:
         """The touch asked of one of the person's passkeys; the same each time. `key`: its fields in `staff`."""
         if key["id"] not in self._touches:
-            self._touches[key["id"]] = Touch(self.records, by=self.by, key=key, origin=self.origin)
+            step = apart(self.records)[self.step]
+            self._touches[key["id"]] = Touch(step, by=self.by, key=key, origin=self.origin)
         return self._touches[key["id"]]
+
+    def take(self, touched: TouchedSignatory) -> TouchedSignatory | None:
+        """Takes a touch. The result signs all records, None while another touch is needed."""
+        self._taken.append(touched)
+        self._touches.clear()
+        return reduce(or_, self._taken) if self.step == len(self.tables) else None
 
 
 class Signings:

@@ -88,7 +88,10 @@ class ActHandling:
             return found
         if found is not None and now.ledger.marks.seen(self._asked.act.act_id):
             return "seen_before"
-        self._asked = replace(self._asked, signer=found)
+        counted = self._asked.counted
+        if counted and found is not None:
+            counted = max(counted, found.number)
+        self._asked = replace(self._asked, signer=found, counted=counted)
         return None
 
     def _seen(self, now: Moment) -> tuple[Entry, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 PREFIX = "gate-sign/1"
+TABLE_PREFIX = "gate-sign-table/1"
 TREE_PREFIX = "gate-sign-tree/1"
+_ROW = re.compile(r"[a-z_]+ [!-~]+ [1-9][0-9]* [0-9a-f]{64}")
 WINDOW_MS = 10 * 60 * 1000
 """Milliseconds between the typed time of a signature and its arrival in Kafka, at most."""
 PERSON = "person"
@@ -28,8 +31,36 @@ def message(said: Mapping[str, Any], *, origin: str, subject: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+def table_message(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The bytes that one signature of many acts covers: a table with a row for each kind of act and campaign.
+
+    `rows`: fields of `schemas.events.staff.TableRow`. Raises ValueError for a row of another form, and for two rows of
+    one kind and campaign, as each row would then seem smaller than it is.
+    """
+    lines = ["{} {} {} {}".format(*row_of(row), row["count"], row["root"]) for row in rows]
+    if len({row_of(row) for row in rows}) < len(rows) or not all(map(_ROW.fullmatch, lines)):
+        raise ValueError("no table of acts")
+    return "".join(f"{line}\n" for line in (TABLE_PREFIX, *lines)).encode()
+
+
+def row_of(said: Mapping[str, Any]) -> tuple[str, str]:
+    """The kind and the campaign by which an act, or a row, belongs to a row; `-` without a campaign."""
+    return said["kind"], said.get("campaign_id") or said.get("campaign") or "-"
+
+
+def own_row(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row of a place in a table; raises ValueError where the table has none."""
+    if not 0 <= table["row"] < len(table["rows"]):
+        raise ValueError("no such row")
+    found: Mapping[str, Any] = table["rows"][table["row"]]
+    return found
+
+
 def tree_message(size: int, root: bytes) -> bytes:
-    """The bytes that one signature of many messages covers. `size`: their number. `root`: of their Merkle tree."""
+    """The bytes that one signature of many messages covered up to release 0.3.0; no act is accepted with it any more.
+
+    `size`: their number. `root`: of their Merkle tree.
+    """
     return f"{TREE_PREFIX}\n{size}\n{root.hex()}\n".encode()
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
-from gatekeeper.staff.message import tree_message
+from gatekeeper.staff.message import own_row, table_message, tree_message
 
 PRESENT_AND_VERIFIED = 0x05
 """Flags of authenticatorData: the user was present (1), and was verified (4)."""
@@ -28,8 +28,9 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
     """Tells whether the signature is this key's signature of the message. Never raises.
 
     `said`: fields of `schemas.events.staff.SignatureFields`. `key`: fields of `schemas.events.staff.StaffKey`. For a
-    passkey as WebAuthn level 2, 7.2, asks: type, challenge, origin, relying party, presence, verification. With `tree`
-    it signed the root of a Merkle tree (RFC 6962) of many messages. This message is one of them.
+    passkey as WebAuthn level 2, 7.2, asks: type, challenge, origin, relying party, presence, verification. With `table`
+    it signed a table whose rows each name the root of a Merkle tree (RFC 6962). This message is in the tree of its row.
+    `tree`: the same up to release 0.3.0, without rows; callers say where it counts.
     """
     try:
         if _KEY_OF[said["method"]] != key["method"]:
@@ -38,7 +39,7 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
         if key["method"] != "passkey":
             return _verified(key["public"], signature, message)
         authenticator, client = (base64.b64decode(said[name], validate=True) for name in ("authenticator", "client"))
-        signed = _whole(message, said["tree"]) if said.get("tree") else message
+        signed = _whole(message, said)
         fits = _of_this_page(client, key["rp"], signed) and _by_the_user(authenticator, key["rp"])
         return fits and _verified(key["public"], signature, authenticator + sha256(client).digest(), passkey=True)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm):
@@ -61,13 +62,24 @@ def challenge(message: bytes) -> bytes:
     return sha256(message).digest()
 
 
-def _whole(message: bytes, tree: Mapping[str, Any]) -> bytes:
-    """The signed text of the tree that holds a message; raises ValueError where the path leads to no root."""
-    index, size, path = tree["index"], tree["size"], [bytes.fromhex(one) for one in tree["path"]]
-    root = root_from_inclusion(leaf_hash(message), index, size, path)
+def _whole(message: bytes, said: Mapping[str, Any]) -> bytes:
+    """The text that was signed for a message; raises ValueError where the message has no place in it."""
+    if table := said.get("table"):
+        row = own_row(table)
+        if _root(message, table, row["count"]).hex() != row["root"]:
+            raise ValueError("the message is not of this row")
+        return table_message(table["rows"])
+    if tree := said.get("tree"):
+        return tree_message(tree["size"], _root(message, tree, tree["size"]))
+    return message
+
+
+def _root(message: bytes, place: Mapping[str, Any], size: int) -> bytes:
+    path = [bytes.fromhex(one) for one in place["path"]]
+    root = root_from_inclusion(leaf_hash(message), place["index"], size, path)
     if root is None:
         raise ValueError("the path leads to no root")
-    return tree_message(size, root)
+    return root
 
 
 def _of_this_page(client: bytes, party: Mapping[str, Any], message: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from gatekeeper.staff import roles
-from gatekeeper.staff.message import act_subject, digest, timely
+from gatekeeper.staff.message import act_subject, digest, row_of, timely
 from gatekeeper.staff.roster import Roster
 from gatekeeper.staff.signatures import HEADER
 from schemas.events.staff import ActSignature
@@ -22,18 +22,21 @@ Refused = Literal[
     "seen_before",
     "too_old",
     "bad_signature",
+    "old_form",
+    "row_differs",
     "two_people",
     "vouched_not_enough",
 ]
 """Codes of an act that is refused for its signature."""
 MAX_SIGNATURES = 8
 """Signatures of one act that are read."""
-_KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "authenticator", "client", "tree")
+_KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "authenticator", "client", "table")
 
 
 class Signer(NamedTuple):
     """The person behind an act. `controllers`: those for whom this person acts, None = all.
 
+    `number`: of acts in the row of the table that the person signed with it, 1 if it was signed alone.
     `kept`: the fields of `schemas.audit.SignedBy`, with which anybody can check the signature offline.
     """
 
@@ -41,6 +44,7 @@ class Signer(NamedTuple):
     controllers: frozenset[str] | None
     vouched: bool
     kept: Mapping[str, Any]
+    number: int = 1
 
     def acts_for(self, controller: str | None) -> bool:
         """Tells whether the person may act for this controller; None = for every one."""
@@ -98,10 +102,15 @@ def _weighed(
         return "origin"
     if not (timely(signed.at, arrived) and timely(str(act["at"]), arrived)):
         return "too_old"
+    if signed.tree is not None:
+        return "old_form"
     if signed.id != act["act_id"] or signed.sha256 != digest(record.value or b"", signed.blind):
         return "bad_signature"
     if fault := roster.fault(said, subject=subject, origin=origin, arrived=arrived):
         return "not_staff" if fault == "not_staff" else "bad_signature"
+    row = signed.table.own if signed.table else None
+    if row is not None and row_of(row.model_dump()) != row_of(act):
+        return "row_differs"
     person = roster.member(signed.by, arrived)
     if person is None or not person.roles & power.roles:
         return "role"
@@ -109,4 +118,4 @@ def _weighed(
     if vouched and not power.vouched:
         return "vouched_not_enough"
     kept = {**{name: said[name] for name in _KEPT if name in said}, "subject": subject}
-    return Signer(signed.by, person.controllers, vouched, kept)
+    return Signer(signed.by, person.controllers, vouched, kept, row.count if row else 1)

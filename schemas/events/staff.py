@@ -20,7 +20,9 @@ TwoManagers = Annotated[tuple[Id, Id], Field(strict=False)]
 """The ids of the two managers who stand for a record. Equal ids after casefold are one manager."""
 _VOUCHED, _PASSKEY = given("console", "signin"), given("authenticator", "client")
 MAX_TREE = 2**20
-"""Messages that one signature covers, at most."""
+"""Messages of one row that one signature covers, at most."""
+MAX_ROWS = 64
+"""Rows of the table that one signature covers, at most."""
 
 
 def two_managers(by: tuple[str, ...] | None) -> bool:
@@ -106,8 +108,45 @@ class Staff(Model):
         return self
 
 
+class TableRow(Model):
+    """One row of the table that a passkey touch signed: the acts of one kind for one campaign.
+
+    `campaign`: None for acts that name none. `count`: number of acts. `root`: SHA-256 (hex) of the Merkle tree
+    (RFC 6962) of their texts.
+    """
+
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")]
+    campaign: Id | None = None
+    count: Annotated[int, Field(ge=1, le=MAX_TREE)]
+    root: Sha256
+
+
+class TablePlace(Model):
+    """The place of an act in the table that one passkey touch signed.
+
+    `rows`: the whole table; no two rows have one kind and campaign. `row`: the act's, from 0. `index`: of the act in
+    this row's tree, from 0. `path`: the inclusion proof in hex, the leaf's end first.
+    """
+
+    rows: Annotated[Many[TableRow], Field(min_length=1, max_length=MAX_ROWS)]
+    row: Annotated[int, Field(ge=0, lt=MAX_ROWS)]
+    index: Annotated[int, Field(ge=0, lt=MAX_TREE)]
+    path: Annotated[Many[Sha256], Field(max_length=20)]
+
+    @model_validator(mode="after")
+    def _its_row_is_there(self) -> Self:
+        if self.row >= len(self.rows):
+            raise ValueError("the table has no such row")
+        return self
+
+    @property
+    def own(self) -> TableRow:
+        """The row of the act."""
+        return self.rows[self.row]
+
+
 class TreePlace(Model):
-    """The place of a message in the Merkle tree (RFC 6962) of all messages that one passkey touch signed.
+    """The place of a message among those that one passkey touch signed up to release 0.3.0. New acts use `table`.
 
     `index`: from 0. `size`: number of messages. `path`: the inclusion proof in hex, the leaf's end first.
     """
@@ -124,7 +163,8 @@ class SignatureFields(Model):
     base64. `by`: the person who acts. `key`: the id of the key. `at`: when it
     was signed. `origin`: the name of the log for which it was signed. `method`: `vouched` if the console signed for the
     person. `console`: then its staff id. `signin`: then how the person signed in. `authenticator`, `client`:
-    authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64. `tree`: None if it signed this alone.
+    authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64. `table`: only of an act that it signed with others.
+    `tree`: the same up to release 0.3.0; an act with it is refused.
     """
 
     model_config = ConfigDict(
@@ -136,7 +176,7 @@ class SignatureFields(Model):
                 {
                     "if": {"properties": {"method": {"const": "passkey"}}},
                     "then": _PASSKEY,
-                    "else": {"not": _PASSKEY, **absent("tree")},
+                    "else": {"not": _PASSKEY, **absent("tree", "table")},
                 }
             ],
         }
@@ -155,6 +195,7 @@ class SignatureFields(Model):
     signin: SignIn | None = None
     authenticator: Base64 | None = None
     client: Base64 | None = None
+    table: TablePlace | None = None
     tree: TreePlace | None = None
 
     @model_validator(mode="after")
@@ -163,7 +204,7 @@ class SignatureFields(Model):
             raise ValueError("the console's word names the console and the sign-in, and no other signature does")
         if (self.method == "passkey") != (self.authenticator is not None and self.client is not None):
             raise ValueError("a passkey's signature has `authenticator` and `client`, and no other has them")
-        if self.tree is not None and self.method != "passkey":
+        if (self.tree is not None or self.table is not None) and self.method != "passkey":
             raise ValueError("only a passkey signs many at once")
         return self
 

@@ -1,46 +1,83 @@
-"""One touch of a passkey, which signs all records of an act at once: asked first, then made into signatures."""
+"""One touch of a passkey, which signs many acts at once, or one record: asked first, then made into signatures."""
 
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_of
 from gatekeeper.audit.tlog.proofs import inclusion_proofs
 from gatekeeper.errors import UsageError
 from gatekeeper.staff import signatures
-from gatekeeper.staff.message import tree_message
+from gatekeeper.staff.message import row_of, table_message
 from gatekeeper.staff.signature_check import challenge, proven
 from gatekeeper.staff.signatures import Draft
 from schemas.codec import decode
+from schemas.events.staff import MAX_ROWS
 from streams.client.outgoing import Outgoing
 from streams.client.signatory import BLIND_BYTES, SIGNED, Signed
 
 
+class Row(NamedTuple):
+    """One row of what a touch signs, as a page shows it. `campaign`: `-` for acts that name none."""
+
+    kind: str
+    campaign: str
+    count: int
+
+
+def apart(records: Sequence[Outgoing]) -> list[list[Outgoing]]:
+    """The records of each touch: every record of `reference` alone, and all others together."""
+    alone = list({record.value: [record] for record in records if record.topic == "reference"}.values())
+    others = [record for record in records if record.topic != "reference"]
+    return [*alone, *([others] if others else [])]
+
+
+def rows(records: Sequence[Outgoing]) -> list[Row]:
+    """The table that one touch of these records signs; empty if it signs one text. Raises UsageError (2) if too long.
+
+    A record that several partitions hold counts once.
+    """
+    return [Row(*one, len(values)) for one, values in _by_row(_once(records)).items()]
+
+
 class Touch:
-    """The records that one touch of a passkey signs.
+    """The records that one touch of a passkey signs: acts as a table with a row for each kind and campaign.
 
     A record that several partitions hold has one signature. The touch is good for 10 minutes from now.
     `by`: the person. `key`: fields of `schemas.events.staff.StaffKey`, of a passkey. `origin`: the name of the log.
+    Raises UsageError (2) for a table that is too long, ValueError for a record of `reference` with others.
     """
 
     def __init__(self, records: Sequence[Outgoing], *, by: str, key: Mapping[str, Any], origin: str) -> None:
         self._key, self._who, self._origin = key, signatures.passkey_holder(by, key["id"]), origin
         self._at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        found = {record.value: self._draft(record) for record in records}
-        self._drafts: dict[bytes, Draft] = {value: draft for value, draft in found.items() if draft is not None}
-        self._texts = [draft.text for draft in self._drafts.values()]
+        if len(apart(records)) > 1:
+            raise ValueError("a record of reference is signed alone")
+        once = _once(records)
+        self._drafts = {value: self._draft(record) for value, record in once.items()}
+        trees = _by_row(once)
+        hashes = {row: [leaf_hash(self._drafts[value].text) for value in tree] for row, tree in trees.items()}
+        self._table = tuple(
+            {"kind": kind, "count": len(leaves), "root": root_of(leaves).hex()}
+            | ({"campaign": campaign} if campaign != "-" else {})
+            for (kind, campaign), leaves in hashes.items()
+        )
+        self._places: dict[bytes, dict[str, Any]] = {}
+        for number, (row, tree) in enumerate(trees.items()):
+            for index, path in enumerate(inclusion_proofs(hashes[row])):
+                place = {"row": number, "index": index, "path": tuple(step.hex() for step in path)}
+                self._places[tree[index]] = {"table": {"rows": self._table, **place}}
 
     @property
     def challenge(self) -> bytes:
-        """The challenge for the passkey: SHA-256 of the one text, or of the text of their tree."""
-        if len(self._texts) == 1:
-            return challenge(self._texts[0])
-        return challenge(tree_message(len(self._texts), root_of([leaf_hash(text) for text in self._texts])))
+        """The challenge for the passkey: SHA-256 of the one text, or of the text of the table."""
+        return challenge(table_message(self._table) if self._table else next(iter(self._drafts.values())).text)
 
     def signatory(self, assertion: Mapping[str, str]) -> TouchedSignatory:
         """The signatory of these records, once the person has touched the passkey.
@@ -48,18 +85,13 @@ class Touch:
         `assertion`: `sig`, `authenticator` and `client` in base64. Raises UsageError (2) unless it is this passkey's,
         over this challenge, on a page of this console. The user must be verified.
         """
-        proofs = [{"method": "passkey", **assertion} for _ in self._texts]
-        if len(proofs) > 1:
-            paths = inclusion_proofs([leaf_hash(text) for text in self._texts])
-            for index, path in enumerate(paths):
-                place = {"index": index, "size": len(paths), "path": tuple(step.hex() for step in path)}
-                proofs[index] = {**proofs[index], "tree": place}  # type: ignore[dict-item]
-        if not proven(proofs[0], self._key, self._texts[0]):
+        proofs = {value: {"method": "passkey", **assertion, **self._places.get(value, {})} for value in self._drafts}
+        first, draft = next(iter(self._drafts.items()))
+        if not proven(proofs[first], self._key, draft.text):
             raise UsageError("error.passkey_refused")
-        made = {value: draft.made(proof) for (value, draft), proof in zip(self._drafts.items(), proofs, strict=True)}
-        return TouchedSignatory(made)
+        return TouchedSignatory({value: draft.made(proofs[value]) for value, draft in self._drafts.items()})
 
-    def _draft(self, record: Outgoing) -> Draft | None:
+    def _draft(self, record: Outgoing) -> Draft:
         blind = secrets.token_hex(BLIND_BYTES)
         if record.topic == "acts":
             act = decode("acts", record.key, record.value)
@@ -67,10 +99,37 @@ class Touch:
         if record.topic == "reference":
             name, id_ = (record.key or b"").decode(), uuid4().hex
             return signatures.reference_draft(name, record.value, self._who, origin=self._origin, at=self._at, id_=id_)
-        stop = decode("suppressions", record.key, record.value) if record.topic == "suppressions" else None
-        if stop is not None and stop.kind == "erasure" and stop.state == "corrected":
-            return signatures.correction_draft(stop, self._who, origin=self._origin, at=self._at, blind=blind)
-        return None
+        stop = decode("suppressions", record.key, record.value)
+        return signatures.correction_draft(stop, self._who, origin=self._origin, at=self._at, blind=blind)
+
+
+def _once(records: Sequence[Outgoing]) -> dict[bytes, Outgoing]:
+    """The records to sign, by their bytes."""
+    return {record.value: record for record in records if _signed(record)}
+
+
+def _by_row(once: Mapping[bytes, Outgoing]) -> dict[tuple[str, str], list[bytes]]:
+    """The records of each row of the table, in the order of the rows; {} where there is one text and so no table."""
+    found = defaultdict[tuple[str, str], list[bytes]](list)
+    for value, record in once.items():
+        found[_row(record)].append(value)
+    if len(found) > MAX_ROWS:
+        raise UsageError("error.touch_rows", count=len(found), most=MAX_ROWS)
+    return dict(sorted(found.items())) if len(once) > 1 else {}
+
+
+def _signed(record: Outgoing) -> bool:
+    """True for a record that needs a person's signature: an act, a record of `reference`, the end of an erasure."""
+    if record.topic != "suppressions":
+        return record.topic in SIGNED
+    stop = decode("suppressions", record.key, record.value)
+    return bool(stop.kind == "erasure" and stop.state == "corrected")
+
+
+def _row(record: Outgoing) -> tuple[str, str]:
+    if record.topic != "acts":
+        return "readmit" if record.topic == "suppressions" else "endorse", "-"
+    return row_of(decode("acts", record.key, record.value).model_dump(mode="json"))
 
 
 class TouchedSignatory:
@@ -78,6 +137,10 @@ class TouchedSignatory:
 
     def __init__(self, made: Mapping[bytes, bytes]) -> None:
         self._made = made
+
+    def __or__(self, other: TouchedSignatory) -> TouchedSignatory:
+        """The same person after both touches."""
+        return TouchedSignatory({**self._made, **other._made})
 
     def sign(self, records: Sequence[Outgoing]) -> Signed:
         """The records with the person's signatures; raises UsageError (2) for a record that the touch did not cover."""

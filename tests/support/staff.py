@@ -227,8 +227,19 @@ def vouched(
     return made
 
 
-def touched(passkey: Passkey, acts: Sequence[Any], *, at: str | None = None, origin: str = ORIGIN) -> list[Line]:
-    """The headers that sign these acts with one touch of a passkey."""
+def touched(
+    passkey: Passkey,
+    acts: Sequence[Any],
+    *,
+    at: str | None = None,
+    origin: str = ORIGIN,
+    row: tuple[str, str | None] | None = None,
+    old: bool = False,
+) -> list[Line]:
+    """The headers that sign these acts, which are of one row, with one touch of a passkey.
+
+    `row`: its kind and campaign, by default those of the acts. `old`: in the form of up to release 0.3.0.
+    """
     drafts, messages = list[dict[str, Any]](), list[bytes]()
     for act in acts:
         blind, when = uuid4().hex, at or now()
@@ -237,5 +248,6 @@ def touched(passkey: Passkey, acts: Sequence[Any], *, at: str | None = None, ori
         drafts.append(said)
         subject = signatures.act_subject(act.model_dump(mode="json"))
         messages.append(signatures.message(said, origin=origin, subject=subject))
-    proofs = passkey.signed_tree(messages)
+    kind, campaign = row or (acts[0].kind, acts[0].campaign_id)
+    proofs = passkey.signed_tree(messages) if old else passkey.signed_table([(kind, campaign, messages)])
     return [(signatures.HEADER, canonical({**said, **proof})) for said, proof in zip(drafts, proofs, strict=True)]

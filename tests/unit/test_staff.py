@@ -299,8 +299,8 @@ WRONG = [
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_passkey_of_another_page_or_without_its_user_proves_nothing(wrong):
     assert not proven(PASSKEY.signed(b"text", **wrong), PASSKEY.key, b"text")
-    said = PASSKEY.signed_tree(MESSAGES, **wrong)
-    assert not proven(said[0], PASSKEY.key, MESSAGES[0])
+    for said in (PASSKEY.signed_tree(MESSAGES, **wrong), PASSKEY.signed_table([("release", "C1", MESSAGES)], **wrong)):
+        assert not proven(said[0], PASSKEY.key, MESSAGES[0])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13])
@@ -368,8 +368,74 @@ def test_acts_signed_with_one_touch_then_each_counts_once_and_none_for_another(l
     for place, act in enumerate(acts):
         found = [weighed(log, act, header) for header in headers]
         assert [isinstance(one, Signer) for one in found] == [place == n for n in range(3)]
-        assert found[place].kept["tree"]["index"] == place
+        assert (found[place].kept["table"]["index"], found[place].number) == (place, 3)
         assert found[place].kept["method"] == "passkey"
+
+
+ROWS = [("release", "C1", MESSAGES[:3]), ("approve", None, MESSAGES[3:])]
+
+
+def test_one_touch_signs_each_message_in_its_row_and_no_other():
+    for place, said in enumerate(PASSKEY.signed_table(ROWS)):
+        assert [proven(said, PASSKEY.key, one) for one in MESSAGES] == [at == place for at in range(len(MESSAGES))]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda table: {**table, "row": 1},
+        lambda table: {**table, "row": -2},
+        lambda table: {**table, "row": 2},
+        lambda table: {**table, "index": 2},
+        lambda table: {**table, "index": 4},
+        lambda table: {**table, "path": table["path"][1:]},
+        lambda table: {**table, "rows": table["rows"][:1]},
+        lambda table: {**table, "rows": [{**table["rows"][0], "campaign": "C2"}, table["rows"][1]]},
+        lambda table: {**table, "rows": [{**table["rows"][0], "count": 4}, table["rows"][1]]},
+        lambda table: {**table, "rows": [{**table["rows"][0], "kind": "release\nuphold"}, table["rows"][1]]},
+        lambda table: {"row": 0},
+        lambda table: [1],
+        lambda table: None,
+    ],
+)
+def test_another_table_then_the_signature_proves_nothing(changed):
+    said = PASSKEY.signed_table(ROWS)[1]
+    assert proven(said, PASSKEY.key, MESSAGES[1])
+    assert not proven({**said, "table": changed(said["table"])}, PASSKEY.key, MESSAGES[1])
+
+
+def test_a_row_split_in_two_then_no_table_is_signed():
+    with pytest.raises(ValueError, match="table"):
+        PASSKEY.signed_table([("release", "C1", MESSAGES[:3]), ("release", "C1", MESSAGES[3:])])
+
+
+@pytest.mark.parametrize("row", [("release", "C2"), ("uphold", "C1"), ("release", None)])
+def test_a_signed_table_is_used_for_another_campaign_or_kind_then_the_act_is_refused(log, row):
+    log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
+    acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
+    (header, *_) = staff.touched(Passkey("yuki"), acts, at=AT, row=row)
+    assert weighed(log, acts[0], header) == "row_differs"
+
+
+def test_acts_signed_in_the_form_of_an_earlier_release_then_they_are_refused(log):
+    log.write(signed(staff.person("yuki", keys=[Passkey("yuki").key]), "hanako", "taro"))
+    acts = [item_act("yuki", "approve", act_id=f"run.{n}", decision_id="ABC"[n] * 26) for n in range(3)]
+    for act, header in zip(acts, staff.touched(Passkey("yuki"), acts, at=AT, old=True), strict=True):
+        assert weighed(log, act, header) == "old_form"
+
+
+@pytest.mark.parametrize("form", ["tree", "table"])
+def test_a_touch_that_signs_many_then_it_covers_no_record_of_reference(log, form):
+    log.write(signed(staff.person("hanako", keys=[staff.person("hanako")["keys"][0], PASSKEY.key]), "hanako", "taro"))
+    name, value = staff.line(NOTICE)
+    said = {"v": 1, "id": "s1", "by": "hanako", "key": "p1", "at": AT, "origin": staff.ORIGIN, "method": "passkey"}
+    said |= {"sha256": digest(value), "kind": "signature", "of": name}
+    texts = [message(said, origin=staff.ORIGIN, subject=name), b"another"]
+    proofs = PASSKEY.signed_tree(texts) if form == "tree" else PASSKEY.signed_table([("endorse", None, texts)])
+    log.write([(name, value), ("signature/s1", canonical({**said, **proofs[0]}))])
+    assert proven({**said, **proofs[0]}, PASSKEY.key, texts[0])
+    assert not log.counts(name)
+    assert [one.code for one in log.fold.refused] == ["not_alone"]
 
 
 # key files

@@ -13,10 +13,12 @@ from gatekeeper.audit.tlog.branch_statement import Statement
 from gatekeeper.audit.tlog.canonical_json import MALFORMED, with_keys
 from gatekeeper.audit.verify.findings import Report, Said
 from gatekeeper.staff.endorsements import Endorsements, Referred
-from gatekeeper.staff.message import digest, milliseconds
+from gatekeeper.staff.message import digest, milliseconds, own_row, row_of
 
 STAFF = "staff.ndjson"
 """The file of an export with the records of `reference` that show who acted, in their order, one a line."""
+TREES_UNTIL = 6
+"""The last version of the rules whose records may have a signature with `tree`, which shows no table."""
 NOTHING_DONE = ("refused", "unreadable")
 _OF_ACTS = re.compile(r"(^|\.)acts(\.v1)?$")
 """The name of the topic of people's acts, bare or as on a broker."""
@@ -65,7 +67,7 @@ class Signers:
             if (signed := act.get("signed")) is not None:
                 if not signed:
                     raise ValueError("no signature")
-                return [who for one in signed for who in self._checked(act, one, arrived, place)]
+                return [who for one in signed for who in self._checked(said, act, one, arrived, place)]
             if act["outcome"] in NOTHING_DONE:
                 return [("act_of_nobody", {})]
             self._unsigned += 1
@@ -107,10 +109,16 @@ class Signers:
             self._report.say("acts_unsigned", count=self._unsigned)
 
     def _checked(
-        self, act: Mapping[str, Any], one: Mapping[str, Any], arrived: int, place: tuple[int, int]
+        self,
+        record: Mapping[str, Any],
+        act: Mapping[str, Any],
+        one: Mapping[str, Any],
+        arrived: int,
+        place: tuple[int, int],
     ) -> list[Said]:
         kind, _, about = one["subject"].partition("/")
         whole = one["by"] == act["by"] and kind == act["kind"] and act["item"] in (None, about)
+        whole = whole and _of_its_row(record, act, one)
         said = {**one, "id": act["act_id"], "origin": self._origin}
         fault = self._people.roster.fault(said, subject=one["subject"], origin=self._origin, arrived=arrived)
         if fault == "not_staff":
@@ -121,3 +129,17 @@ class Signers:
             self._methods[one["method"]] += 1
             return [(METHODS[one["method"]], {name: one.get(name) for name in ("by", "key", "console", "signin")})]
         return []
+
+
+def _of_its_row(record: Mapping[str, Any], act: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+    """Tells whether an act is what the person saw in the table that they signed, or was signed alone.
+
+    A refused act may name another campaign than its item.
+    """
+    if one.get("tree"):
+        return int(record["engine"]["rules"]) <= TREES_UNTIL
+    if not (table := one.get("table")):
+        return True
+    kind, campaign = row_of(own_row(table))
+    named = record["campaign"] if act["item"] else None
+    return kind == act["kind"] and (act["outcome"] in NOTHING_DONE or campaign == (named or "-"))

@@ -37,9 +37,11 @@ def sign(request: Request, session: Viewer, form: Form, name: str) -> Response:
     try:
         if key is None:
             raise UsageError("error.passkey_refused")
-        signatory = signing.touch(key).signatory({name: field(form, name) for name in PROOF})
+        signatory = signing.take(signing.touch(key).signatory({name: field(form, name) for name in PROOF}))
     except UsageError as error:
         return _page(request, session, signing, wrong=error)
+    if signatory is None:
+        return RedirectResponse(f"/sign/{name}", 303)
     if not held.signings.close(signing):
         raise Denied("page.sign_over", 410)
     return RedirectResponse(signing.write(signatory), 303)
@@ -66,6 +68,9 @@ def _page(request: Request, session: Session, signing: Signing, *, wrong: UsageE
         status=422 if wrong else 200,
         address=f"/sign/{signing.name}",
         says=says,
+        rows=signing.tables[signing.step],
+        step=signing.step + 1,
+        steps=len(signing.tables),
         items=says.items[:SHOWN],
         more=len(says.items[SHOWN:]),
         names=names,
