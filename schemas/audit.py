@@ -157,7 +157,8 @@ class SignedBy(Model):
 
     `method`: `key` or `passkey` of the person, `vouched` if it is the word of the console. The console then names
     itself and how the person signed in. `sha256`: of 16 random bytes that are not kept, and the act's bytes. `subject`:
-    kind and item, subject, or `person`. `table`: the place of the act among those that one touch of a passkey signed; `tree`: up to release 0.3.0.
+    kind and item, subject, or `person`. `table`: the place of the act among those that one touch of a passkey signed.
+    `tree`: the same up to release 0.3.0.
     """
 
     by: Id

@@ -153,10 +153,11 @@ def list_staff(as_json: bool) -> None:
         note("cli.staff_none")
     for row in waiting:
         note("cli.staff_waits", name=row.name, signers=", ".join(row.signers) or "-")
-    for one in found.log.endorsements.refused:
-        if one.of.startswith("staff/"):
-            place = "reference/{}/{}".format(*one.order)
-            note("cli.status_signature_refused", record=one.of, place=place, why=text(f"act.refused_{one.code}"))
+    for refused in found.log.endorsements.refused:
+        if refused.of.startswith("staff/"):
+            place = "reference/{}/{}".format(*refused.order)
+            why = text(f"act.refused_{refused.code}")
+            note("cli.status_signature_refused", record=refused.of, place=place, why=why)
     if found.log.endorsements.first:
         note("cli.staff_founder", founder=found.log.endorsements.first)
 

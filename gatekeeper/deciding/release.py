@@ -30,7 +30,7 @@ def releasable(code: str) -> bool:
 
 
 def number(stated: int | None, counted: int | None) -> int | None:
-    """The number of items of a release: as stated or as counted, whichever is larger. None = unknown, so over any limit.
+    """The number of items of a release, as stated or as counted: the larger one. None = unknown, so over any limit.
 
     `stated`: its `bulk`. `counted`: by the worker, 0 if it could not; None in records from before workers counted.
     """

@@ -160,8 +160,8 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
 def redacted_form(act: Release, counted: int | None) -> dict[str, Any]:
     """The redacted form of a release, without the fields that only lead to its item.
 
-    Its `bulk` is the result of `gatekeeper.deciding.release.number`. `counted`: as of `ActRecord`; None in audit records
-    from before workers counted.
+    Its `bulk` is the result of `gatekeeper.deciding.release.number`. `counted`: as of `ActRecord`; None in audit
+    records from before workers counted.
     """
     said, _ = redacted_fields("acts", parsed(_numbered(act, counted)).json)
     return {name: field for name, field in said.items() if name not in ("act_id", "review")}

@@ -41,8 +41,8 @@ UNREADABLE = 64
 class KnownFacts:
     """The facts of everybody: `view` gives those that bear on a send.
 
-    `origin`, `founder`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`: hold what is
-    known.
+    `origin`, `founder`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`:
+    hold what is known.
     """
 
     def __init__(self, origin: str, founder: str, *, decoded: int, tables: Tables) -> None:

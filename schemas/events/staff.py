@@ -163,8 +163,8 @@ class SignatureFields(Model):
     base64. `by`: the person who acts. `key`: the id of the key. `at`: when it
     was signed. `origin`: the name of the log for which it was signed. `method`: `vouched` if the console signed for the
     person. `console`: then its staff id. `signin`: then how the person signed in. `authenticator`, `client`:
-    authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64. `table`: only of an act that it signed with others.
-    `tree`: the same up to release 0.3.0; an act with it is refused.
+    authenticatorData and clientDataJSON of a passkey (WebAuthn), in base64. `table`: only of an act that it signed with
+    others. `tree`: the same up to release 0.3.0; an act with it is refused.
     """
 
     model_config = ConfigDict(

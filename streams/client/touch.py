@@ -24,11 +24,11 @@ from streams.client.signatory import BLIND_BYTES, SIGNED, Signed
 
 
 class Row(NamedTuple):
-    """One row of what a touch signs, as a page shows it. `campaign`: `-` for acts that name none."""
+    """One row of what a touch signs. `campaign`: `-` for acts that name none. `acts`: their number."""
 
     kind: str
     campaign: str
-    count: int
+    acts: int
 
 
 def apart(records: Sequence[Outgoing]) -> list[list[Outgoing]]:

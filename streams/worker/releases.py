@@ -80,4 +80,3 @@ class Releases:
         except (KafkaError, TimeoutError):
             self._positions = {}  # what was kept may be gone, so the next question begins anew
             raise
-

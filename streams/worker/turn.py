@@ -287,7 +287,7 @@ class Turn:
                 return fresh
 
     async def _counted(self, acts: InputRange[ActRecord]) -> bool:
-        """Reads the releases on all partitions if any act releases something; before the facts, which tell who signed."""
+        """Reads the releases on all partitions if an act releases something. The facts come after, with the signers."""
         arrivals = [one.timestamp for one in acts.records if isinstance(one.act, Release)]
         return bool(arrivals) and await self._context.releases.known(min(arrivals))
 

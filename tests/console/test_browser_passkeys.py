@@ -46,5 +46,5 @@ def test_a_passkey_made_in_the_browser_then_one_touch_approves_a_bulk_and_the_re
     signed = [(act.kind, one.by, one.key, one.method) for act in acts for one in act.signed or ()]
     expected = [("approve", "approver2", "p2", "passkey")] * 3 + [("release", "approver", "p1", "passkey")] * 3
     assert sorted(signed) == expected
-    assert {one.tree.size for act in acts for one in act.signed or () if one.tree} == {3}
+    assert {one.table.own.count for act in acts for one in act.signed or () if one.table} == {3}
     site.register("approver2")

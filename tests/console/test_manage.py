@@ -43,7 +43,7 @@ def done(client: httpx.Client, kind: str, data: dict[str, str], passkey: Passkey
 
 def said(client: httpx.Client, place: str, passkey: Passkey | None) -> str | None:
     answer = client.get(place)
-    if answer.url.path.startswith("/sign/") and passkey:
+    while answer.url.path.startswith("/sign/") and passkey:
         answer = client.post(str(answer.url), data={"key": passkey.id, **passkey.touched(challenge_in(answer.text))})
     return None if "Writing…" in answer.text or "has not answered yet" in answer.text else answer.text
 

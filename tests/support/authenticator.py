@@ -79,7 +79,9 @@ class Passkey:
         """The fields of a signature of this one message."""
         return {"method": "passkey", **self.touched(challenge(message), **wrong)}
 
-    def signed_table(self, given: Sequence[tuple[str, str | None, Sequence[bytes]]], **wrong: Any) -> list[dict[str, Any]]:
+    def signed_table(
+        self, given: Sequence[tuple[str, str | None, Sequence[bytes]]], **wrong: Any
+    ) -> list[dict[str, Any]]:
         """The fields of the signature of each message of each row (kind, campaign, messages), made with one touch."""
         rows = [
             {"kind": kind, "count": len(messages), "root": root(messages).hex()}

@@ -60,7 +60,7 @@ def test_acts_that_people_signed_then_they_are_counted_by_how(records: list[byte
     assert (found.findings, found.says) == ([], [counts, first])
 
 
-def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> None:
+def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_table() -> None:
     passkey = Passkey("kenji", "k1")
     desk = Office(*YOUNG)
     desk.store.log.roster.put(Member.of(staff.person("kenji", keys=[passkey.key]), desk.at))
@@ -78,9 +78,33 @@ def test_acts_of_one_touch_then_each_is_checked_in_its_place_of_the_tree() -> No
     lines = people(staff.signed(staff.person("kenji", keys=[passkey.key]), *staff.MANAGERS, at=SIGNED_AT))
     found = report(*records, known=lines)
     assert (found.findings, found.says[0]) == ([], ("acts_signed", {"by_key": 0, "by_passkey": 3, "by_vouched": 0}))
-    tree = orjson.loads(records[0])["act"]["signed"][0]["tree"]
-    for wrong in ({**tree, "index": 1}, {**tree, "size": 4}, None):
-        assert [one.code for one in report(changed(records[0], tree=wrong), known=lines).findings] == ["act_signature"]
+    table = orjson.loads(records[0])["act"]["signed"][0]["table"]
+    for wrong in ({**table, "index": 1}, {**table, "row": -1}, None):
+        assert [one.code for one in report(changed(records[0], table=wrong), known=lines).findings] == ["act_signature"]
+    moved = canonical({**orjson.loads(records[0]), "campaign": "K-2"})
+    assert [one.code for one in report(moved, known=lines).findings] == ["act_signature"]
+
+
+@pytest.mark.parametrize(("rules", "codes"), [(6, []), (7, ["act_signature"])])
+def test_acts_of_one_touch_up_to_0_3_0_then_their_records_verify_and_no_later_ones(
+    rules: int, codes: list[str]
+) -> None:
+    passkey = Passkey("kenji", "k1")
+    desk = Office(*YOUNG)
+    desk.send()
+    acts = [
+        decode("acts", None, orjson.dumps(invented.item_act("note", desk.told(), **acted_by("kenji", f"n-{n}"))))
+        for n in range(3)
+    ]
+    desk.judged(acts[0].model_dump(mode="json"))
+    said = orjson.loads(desk.all[-1].audit)
+    (_, header), *_ = staff.touched(passkey, acts, at=SIGNED_AT, old=True)
+    kept = {name: value for name, value in orjson.loads(header).items() if name not in ("v", "id", "blind", "origin")}
+    subject = said["act"]["signed"][0]["subject"]
+    said["act"]["signed"] = [{**kept, "subject": subject}]
+    said["engine"]["rules"] = rules
+    lines = people(staff.signed(staff.person("kenji", keys=[passkey.key]), *staff.MANAGERS, at=SIGNED_AT))
+    assert [one.code for one in report(canonical(said), known=lines).findings] == codes
 
 
 def test_an_explanation_then_it_says_who_signed_and_what_is_the_consoles_word(records: list[bytes]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from schemas.record import Headers, Record
 from schemas.topics import subject_key
 from streams.client import broker_access
 from streams.client.outgoing import Outgoing
-from streams.client.touch import Touch
+from streams.client.touch import Touch, apart
 from streams.operations.endorsement import Endorsable
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64url, challenge_in
@@ -287,14 +289,14 @@ def test_a_line_that_no_console_made_then_the_option_is_named(line: str) -> None
     assert raised.value.values == {"option": "--passkey"}
 
 
-# one touch over all records of an act
+# the touches of an act
 
 
 def outgoing(act: Any) -> Outgoing:
     return Outgoing("acts", subject_key("acts", act).encode(), encode(act), 0)
 
 
-def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
+def test_a_touch_of_a_policy_and_one_of_its_act_then_both_count() -> None:
     now = staff.now()
     at = int(time.time() * 1000)
     log = ReferenceLog().write(staff.founding(at=now), at=at)
@@ -303,8 +305,13 @@ def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
     said = {"v": 1, "kind": "purpose", "id": "dm", "name_ja": "案内", "name_en": "News", "marketing": True}
     name, value = staff.line(said)
     records = [Outgoing("reference", name.encode(), value), outgoing(act), replace(outgoing(act), partition=1)]
-    touch = Touch(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
-    signed = touch.signatory(Passkey("hanako").touched(touch.challenge)).sign(records)
+    with pytest.raises(ValueError, match="alone"):
+        Touch(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
+    passkey = Passkey("hanako")
+    touches = [Touch(some, by="hanako", key=passkey.key, origin=staff.ORIGIN) for some in apart(records)]
+    assert len(touches) == 2
+    both = reduce(or_, (one.signatory(passkey.touched(one.challenge)) for one in touches))
+    signed = both.sign(records)
     (behind,) = signed.behind
     log.write([(name, value), ((behind.key or b"").decode(), behind.value)], at=at)
     assert log.counts("purpose/dm")
@@ -313,7 +320,7 @@ def test_one_touch_of_a_policy_and_its_act_then_both_count() -> None:
     headers = signed.records[1].headers
     found = weighed(log, act, headers, at=at)
     assert isinstance(found, Signer)
-    assert (found.vouched, found.kept["tree"]["size"]) == (False, 2)
+    assert (found.vouched, found.number) == (False, 1)
     assert weighed(log, act, headers, at=at + 11 * 60_000) == "too_old"
     other = act_of("suspend", "hanako", at=now)
     assert weighed(log, other, headers, at=at) == "bad_signature"
@@ -343,13 +350,13 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
         signatory.sign([outgoing(act_of("erase", "hanako", at=staff.now()))])
 
 
-def test_a_touch_of_one_act_then_it_needs_no_tree() -> None:
+def test_a_touch_of_one_act_then_it_needs_no_table() -> None:
     act = act_of("readmit", "hanako", at=staff.now())
     touch = Touch([outgoing(act)], by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
     ((_, header),) = (
         touch.signatory(Passkey("hanako").touched(touch.challenge)).sign([outgoing(act)]).records[0].headers
     )
-    assert "tree" not in orjson.loads(header)
+    assert not {"tree", "table"} & orjson.loads(header).keys()
 
 
 # open signings

@@ -142,6 +142,8 @@ def test_bad_sends_then_the_file_refuses_each_as_far_as_json_schema_can_say_it()
 
 
 GIVEN, STOP, ACT = examples()["Consent"], examples()["Suppression"], examples()["PairedAct"]
+ROW = {"kind": "release", "campaign": "C1", "count": 2, "root": "0" * 64}
+TABLE = {"rows": [ROW], "row": 0, "index": 0, "path": []}
 STAFF, SIGNED, EVENT = examples()["Staff"], examples()["Signature"], examples()["PersonEvent"]
 TOKEN = examples()["Source"]["contact_points"][0]["token"]
 PASSKEY = {
@@ -215,6 +217,19 @@ CASES: list[tuple[str, str, dict[str, Any], bool]] = [
         },
         True,
     ),
+    (
+        "a passkey for a table",
+        "reference",
+        {**SIGNED, "method": "passkey", "authenticator": "AAAA", "client": "AAAA", "table": TABLE},
+        True,
+    ),
+    (
+        "a passkey for a row that is not there",
+        "reference",
+        {**SIGNED, "method": "passkey", "authenticator": "AAAA", "client": "AAAA", "table": {**TABLE, "row": 64}},
+        False,
+    ),
+    ("a key for a table", "reference", {**SIGNED, "table": TABLE}, False),
     ("a key for many", "reference", {**SIGNED, "tree": {"index": 0, "size": 2, "path": ["0" * 64]}}, False),
     ("two managers", "reference", {**examples()["VersionResolution"], "by": ["hanako", "taro"]}, True),
     ("three managers", "reference", {**examples()["VersionResolution"], "by": ["hanako", "taro", "yuki"]}, False),
