@@ -21,11 +21,11 @@ def world(kafka, prefix) -> World:
     return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
 
 
-def young(world: World, count: int) -> list[str]:
+def young(world: World, count: int, **more: str) -> list[str]:
     """People of whom it is not known whether they are of age: a reviewer may release what is sent to them."""
     names = [f"y{number}" for number in range(count)]
     world.people(names, may_be_minor=True)
-    world.put("sends", ((name, send_to(name, name)) for name in names))
+    world.put("sends", ((name, send_to(name, name, **more)) for name in names))
     return names
 
 
@@ -151,6 +151,40 @@ def test_given_two_clients_racing_on_100_items_then_each_item_has_one_outcome(wo
     assert set(by_item.values()) == {1}
     assert Counter(world.outcomes().values())["refused", "closed"] == 100
     world.check(100)
+
+
+def test_given_a_script_of_single_releases_over_six_partitions_then_the_limit_counts_all_of_them(kafka, prefix):
+    """500 releases of one campaign, 83 a partition, each saying that it is one alone, and a forger who floods another's name."""
+    world = World(kafka.bootstrap, prefix, partitions=6, max_lag=30.0).create()
+    names = young(world, 501, campaign_id="K-1")[:-1]
+
+    def script(found: dict) -> None:
+        for partition in range(world.partitions):
+            here = [one for one in found.values() if one["review"]["partition"] == partition]
+            acts = [
+                item_act("release", one, act_id=f"a-{one['recipient_id']}", at=staff.now(), by="kenji") for one in here
+            ]
+            forged = [{**act, "by": "yuki", "act_id": f"f-{act['act_id']}"} for act in acts]
+            world.put("acts", [(act["recipient_id"], act) for act in acts], partition=partition)
+            world.put("acts", [(act["recipient_id"], orjson.dumps(act)) for act in forged], partition=partition)
+
+    async def run() -> None:
+        async with world.worker():
+            found = await items(world, len(names) + 1)
+            own = found.pop("e-y500")
+            script(found)
+            await answered(world, 2 * len(names))
+            world.act("release", own, act_id="yukis", by="yuki")
+            await answered(world, 2 * len(names) + 1)
+
+    asyncio.run(run())
+    outcomes = Counter(outcome for name, outcome in world.outcomes().items() if name.startswith("a-"))
+    assert outcomes["cleared", None] <= 100, outcomes
+    assert outcomes.total() == outcomes["cleared", None] + outcomes["waiting", None] == len(names)
+    assert {outcome for name, outcome in world.outcomes().items() if name.startswith("f-")} == {("refused", "unsigned")}
+    assert world.outcomes()["yukis"] == ("cleared", None)
+    alone = [one.act.counted for one in world.acted().values() if one.act.outcome == "cleared"]
+    assert max(alone) <= 100 < max(one.act.counted or 0 for one in world.acted().values())
 
 
 def test_given_a_withdrawal_acknowledged_before_the_release_then_it_wins_every_time(world):
