@@ -247,6 +247,16 @@ def run(db: sqlite3.Connection, name: str) -> dict[str, ActOnItem]:
     return {item: doing for item, doing in found.items() if doing}
 
 
+def released(db: sqlite3.Connection, by: str, since: str) -> dict[str, int]:
+    """The number of items of each campaign that a person released from this instant on, answered or not."""
+    rows = db.execute(
+        "SELECT campaign, count(DISTINCT item) AS n FROM asked JOIN item ON item.id = item"
+        " WHERE asked.at >= ? AND kind = 'release' AND asked.who = ? GROUP BY campaign",
+        (since, orjson.dumps([by]).decode()),
+    )
+    return {row["campaign"]: row["n"] for row in rows}
+
+
 def _answers(db: sqlite3.Connection, id_: str) -> Iterable[ActOnItem]:
     rows = db.execute("SELECT * FROM answer WHERE item = ? ORDER BY part, place", (id_,))
     return [_answered(row) for row in rows.fetchall()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fastapi import Response
 from fastapi.responses import RedirectResponse
@@ -10,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from gatekeeper.console.session import Denied, Session
 from gatekeeper.console.signings import SaidBefore, Signing
 from gatekeeper.console.state import Console
-from gatekeeper.deciding.release import two_persons
+from gatekeeper.deciding.release import number, two_persons
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import ActRequest
@@ -20,12 +21,21 @@ from streams.client.outgoing import Outgoing
 from streams.client.touch import TouchedSignatory
 
 
-def needed(session: Session, call: ActRequest, items: Sequence[Item], policy: Policy) -> bool:
-    """True for acts that need a signature of the user's own: an approval, and a release that takes two people."""
+def needed(
+    session: Session, call: ActRequest, items: Sequence[Item], policy: Policy, released: Mapping[str, int]
+) -> bool:
+    """True for acts that need a signature of the user's own: an approval, and a release that takes two people.
+
+    `released`: the items of each campaign that the user released within the last hour. The worker counts them, too.
+    """
     if call.kind != "release" or not session.vouched:
         return bool(items) and session.needs_key(call.kind)
-    acts = map(call.act, items)
-    return any(two_persons(act, policy) for act in acts if isinstance(act, Release))
+    now = Counter(item.campaign for item in items)
+    for act in map(call.act, items):
+        count = number(call.bulk, released.get(act.campaign_id, 0) + now[act.campaign_id])
+        if isinstance(act, Release) and two_persons(act.model_copy(update={"bulk": count}), policy):
+            return True
+    return False
 
 
 def ask(

@@ -154,7 +154,7 @@ def test_given_two_clients_racing_on_100_items_then_each_item_has_one_outcome(wo
 
 
 def test_given_a_script_of_single_releases_over_six_partitions_then_the_limit_counts_all_of_them(kafka, prefix):
-    """500 releases of one campaign, 83 a partition, each saying that it is one alone, and a forger who floods another's name."""
+    """500 releases, 83 a partition, each saying that it is one alone; and a forger who floods another's name."""
     world = World(kafka.bootstrap, prefix, partitions=6, max_lag=30.0).create()
     names = young(world, 501, campaign_id="K-1")[:-1]
 

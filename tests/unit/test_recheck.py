@@ -11,6 +11,7 @@ import pytest
 from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.recheck import Recheck
+from gatekeeper.audit.checks.replay import replay
 from gatekeeper.audit.records.record import did
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.sends import Judge
@@ -286,3 +287,26 @@ def test_a_send_refused_on_another_partition_then_its_record_follows_from_where_
         if forged:
             said["reasons"][0]["says"]["fault"] = forged
         assert check.replay(canonical(said), AT).replayed.finding == finding
+
+
+def test_a_release_that_the_worker_counted_then_its_record_alone_shows_whether_it_took_two(
+    released: dict[str, Any],
+) -> None:
+    by_hash = ByHash(named())
+    assert (released["act"]["bulk"], released["act"]["counted"]) == (1, 1)
+    assert replay(canonical(released), by_hash).finding == "same"
+    hidden = released | {"act": released["act"] | {"counted": 250}}
+    found = replay(canonical(hidden), by_hash)
+    assert (found.finding, found.place) == ("drift", "act.counted")
+    made = [one | {"bulk": 250} for one in released["facts"]["releases"]]
+    alone = replay(canonical(hidden | {"facts": released["facts"] | {"releases": made}}), by_hash)
+    assert (alone.finding, alone.place, alone.recorded) == ("drift", "verdict", "clear")
+
+
+@pytest.mark.parametrize(("counted", "outcome"), [(100, "cleared"), (101, "waiting"), (0, "waiting")])
+def test_a_release_of_one_alone_then_the_number_that_the_worker_counted_decides(counted: int, outcome: str) -> None:
+    desk = Recorded(*YOUNG)
+    desk.send(SENT)
+    desk.counted = counted
+    assert desk.act("release", bulk=1) == (outcome, None)
+    assert orjson.loads(desk.values[-1])["act"]["counted"] == counted

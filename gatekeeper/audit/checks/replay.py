@@ -21,6 +21,7 @@ from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.release import number
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.reasons import Found
 from schemas.audit import NORMALISED, AuditRecord, Stage
@@ -98,6 +99,8 @@ def replay(
         return Replayed("drift", record.did, record.stage, *first_difference(said, derived))
     if not _from_its_input(record):
         return Replayed("drift", record.did, record.stage, "src", shown(said, "src"), ABSENT)
+    if not _well_numbered(said):
+        return Replayed("drift", record.did, record.stage, "act.counted", shown(said, "act.counted"), ABSENT)
     if not _numbers_are_whole(value):
         return Replayed("unknown", record.did, record.stage, why="record")
     if differs:
@@ -185,6 +188,15 @@ def _silent(record: AuditRecord, said: dict[str, Any], by_hash: ByHash, under: P
     )
     scope = ("campaign", "controller", "channel", "purpose", "message_class")
     return _copied(orjson.loads(proof), said) | {name: said[name] for name in scope}
+
+
+def _well_numbered(said: dict[str, Any]) -> bool:
+    """Tells whether the release of an act was judged with the number that the worker counted, or a larger one."""
+    act = said.get("act") or {}
+    if act.get("counted") is None or not said["facts"]:
+        return True
+    made = [one for one in said["facts"].get("releases", ()) if one["decision_id"] == act["item"]]
+    return all(one.get("bulk") == number(act.get("bulk"), act["counted"]) for one in made)
 
 
 def _numbers_are_whole(value: bytes) -> bool:

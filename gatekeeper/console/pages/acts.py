@@ -19,6 +19,7 @@ from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, told
+from gatekeeper.engine.release_count import HOUR_MS
 from gatekeeper.errors import IncompleteError
 from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
 from gatekeeper.review.review_item import Item
@@ -49,6 +50,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
         known = items.answer(db, id_, call.act_id(id_))
         under_way = items.under_way(items.doings(db, id_))
         policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
+        released = items.released(db, session.user, instant(held.now() - HOUR_MS))
     if not session.may(call.kind, item):
         raise session.denied(call.kind)
     if known is None:
@@ -56,7 +58,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
         if wrong:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
             return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
-        if own_signature.needed(session, call, [item], policy):
+        if own_signature.needed(session, call, [item], policy, released):
             says = SaidBefore(call.kind, items=[item], command=COMMANDS[call.kind])
             back = f"/items/{id_}?{written}"
             return asking(request, session, [(call, item)], says, lambda: _after(request, call, item, written), back)

@@ -19,6 +19,7 @@ from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import console
 from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, page, told
+from gatekeeper.engine.release_count import HOUR_MS
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
 from gatekeeper.review.review_item import ActOnItem, Item
 from gatekeeper.texts import text
@@ -74,6 +75,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     with held.model.read() as db:
         known = items.run(db, call.run)
         policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
+        released = items.released(db, session.user, instant(held.now() - HOUR_MS))
     # `bulk` is the confirmed number, also when the same form is sent again for the remaining items
     call = replace(call, bulk=max(confirmed, len(known.keys() | {item.id for item in todo})))
     left = [item for item in todo if item.id not in known]
@@ -83,7 +85,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         held.runs.put(BulkRun(call.run, call.kind, session.user, rows, written))
         return f"/runs/{call.run}"
 
-    if own_signature.needed(session, call, left, policy):
+    if own_signature.needed(session, call, left, policy, released):
         says = SaidBefore(call.kind, count=len(left), items=left, command=COMMANDS[call.kind])
         return asking(request, session, calls, says, after, _address(written, call.kind))
     address = after()  # the run is there before its acts, so that nobody who follows it is told that it is unknown
