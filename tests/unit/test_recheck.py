@@ -300,7 +300,7 @@ def test_a_release_that_the_worker_counted_then_its_record_alone_shows_whether_i
     assert (found.finding, found.place) == ("drift", "act.counted")
     made = [one | {"bulk": 250} for one in released["facts"]["releases"]]
     alone = replay(canonical(hidden | {"facts": released["facts"] | {"releases": made}}), by_hash)
-    assert (alone.finding, alone.place, alone.recorded) == ("drift", "verdict", "clear")
+    assert (alone.finding, alone.place, alone.recorded) == ("drift", "verdict", '"clear"')
 
 
 @pytest.mark.parametrize(("counted", "outcome"), [(100, "cleared"), (101, "waiting"), (0, "waiting")])
