@@ -52,12 +52,25 @@ def test_people_get_keys_and_records_count_once_enough_managers_signed_them(
     run("init", "mallory", *folder).says(2)
     assert not (tmp_path / "mallory-k1.key").exists()
 
+    # the fingerprint of the first record tells this log from one that somebody else began
+    founder = first.json["founder"]
+    assert founder in run("staff", "list").err
+    monkeypatch.setenv("GATEKEEPER_FOUNDER", "0000-" * 7 + "0000")
+    assert "GATEKEEPER_FOUNDER" in run("init", "mallory", *folder).says(2)
+    assert founder in run("status").out
+    assert (known(Settings()).everybody, known(Settings()).founded) == ([], True)
+    monkeypatch.setenv("GATEKEEPER_FOUNDER", founder)
+    assert [one.id for one in known(Settings()).everybody] == ["hanako"]
+    monkeypatch.delenv("GATEKEEPER_FOUNDER")
+
     # without a key nobody acts any more
     assert "gatekeeper staff key" in run("staff", "add", "taro", "--role", "manager", *folder).says(2)
     assert not (tmp_path / "taro-k1.key").exists()
 
-    # one manager signs alone, until there is a second one
+    # one manager signs alone, until there is a second one; and no key has two owners
     as_("hanako")
+    twin = ("staff", "add", "twin", "--role", "manager", "--public", first.json["public"])
+    assert "hanako" in run(*twin).says(2)
     assert run("staff", "add", "taro", "--role", "manager", *folder, "--json").json["waiting"] is False
     added = run("staff", "add", "kenji", "--role", "reviewer", "--controller", "midori", *folder, "--json")
     assert (added.code, added.json["waiting"]) == (0, True)
