@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.facts import HeldConsent, Hit
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.knowledge.token_keys import EVERYBODY, StopScope
 from schemas.events import GIVEN_STATES, Source
 
 
@@ -38,6 +39,26 @@ def left(reference: Reference, hits: Iterable[Hit], companies: Iterable[str]) ->
         one: {group: at for group, at in reference.left.get(one, {}).items() if group in groups} for one in companies
     }
     return {company: those for company, those in found.items() if those}
+
+
+def may_bind(reference: Reference, scope: StopScope, arrived: int, companies: Iterable[str]) -> bool:
+    """False only if a stop with this scope binds none of these companies, whatever else it says (rule 7.1.5).
+
+    `arrived`: milliseconds. A company or group that was not registered by then counts as every one.
+    """
+    if scope == EVERYBODY or (scope.company and not _registered(reference, scope.company, arrived)):
+        return True
+    members = {one.id for one in reference.controllers.values() if scope.group and one.group == scope.group}
+    if scope.group and not any(_registered(reference, one, arrived) for one in members):
+        return True
+    return any(
+        one == scope.company or one in members or scope.group in reference.left.get(one, ()) for one in companies
+    )
+
+
+def _registered(reference: Reference, company: str, arrived: int) -> bool:
+    since = reference.companies.get(company)
+    return since is not None and (since.by_two or since.arrived <= arrived)
 
 
 def predecessors(sources: Iterable[Source]) -> Iterator[str]:

@@ -6,14 +6,13 @@ Unreadable records, names in refusals, corrections of erasures, copies that wait
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
 from gatekeeper.knowledge.copies import CopiedRun, Partition
-from gatekeeper.knowledge.token_keys import Counts
+from gatekeeper.knowledge.token_keys import Counts, StopScope, TokenKeys
 from gatekeeper.tables import Tables
 from schemas.record import Coordinates, Record
 
@@ -21,11 +20,16 @@ _PACK, _COUNTED = msgspec.msgpack.Encoder(), "counted"
 
 
 class Unread(NamedTuple):
-    """An unreadable record: its fault, and the people whom it names; None for a batch, which names nobody."""
+    """An unreadable record, or a batch at its first offset: its fault, and its arrival in milliseconds.
+
+    `names`: as of `Unresolved`.
+    """
 
     place: Coordinates
     fault: str
     names: frozenset[str] | None
+    arrived: int
+    batch: bool = False
 
 
 class NamedInRefusal(NamedTuple):
@@ -41,7 +45,8 @@ class NamedInRefusal(NamedTuple):
 class FactCounts(msgspec.Struct, frozen=True):
     """Counts over all records so far, as of `TokenKeys` and `Copies`."""
 
-    stops: list[tuple[Counts, int]] = []
+    stops: list[tuple[Counts, StopScope, int]] = []
+    since: list[tuple[StopScope, int]] = []
     sources: dict[str, int] = {}
     runs: list[tuple[Partition, CopiedRun]] = []
 
@@ -75,10 +80,11 @@ class Journals:
         """Removes a copied record that waits no longer."""
         self._waiting.pop(_name(record), None)
 
-    def count(self, stops: Counter[Counts], sources: Counter[str], runs: dict[Partition, CopiedRun]) -> None:
+    def count(self, keys: TokenKeys, runs: dict[Partition, CopiedRun]) -> None:
         """Writes the counts so far."""
+        stops = [(counts, scope, n) for (counts, scope), n in keys.alike.items()]
         told = [(place, run) for place, run in runs.items() if place[0] != "reference"]
-        self._counted[_COUNTED] = _PACK.encode(FactCounts(list(stops.items()), dict(sources), told))
+        self._counted[_COUNTED] = _PACK.encode(FactCounts(stops, list(keys.since.items()), dict(keys.sources), told))
 
     @property
     def counted(self) -> FactCounts:

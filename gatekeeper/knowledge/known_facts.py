@@ -5,26 +5,28 @@ The lines (gatekeeper.knowledge.person_facts) stand under each person, and under
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Set
+from itertools import chain, islice
 
 from gatekeeper.cache import MEGABYTE, Cache
-from gatekeeper.deciding.facts import NO_AGES, Facts
+from gatekeeper.deciding.facts import NO_AGES, WHOLE_BATCH, Facts
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import hits
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.deciding.snapshot import read_snapshot, snapshot
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.address_numbers import addresses
 from gatekeeper.knowledge.ages import ages
-from gatekeeper.knowledge.companies import late, left, predecessors
+from gatekeeper.knowledge.companies import late, left, may_bind, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.mentions import Mentions
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
-from gatekeeper.knowledge.token_keys import TokenKeys, address_of
+from gatekeeper.knowledge.token_keys import Lacking, StopScope, TokenKeys, address_of, uncompared
 from gatekeeper.knowledge.unresolved import Unresolved
+from gatekeeper.knowledge.withholding import BY_TWO, WHOM, Whom, Withholding
 from gatekeeper.policy.activation import Activations
 from gatekeeper.tables import SPOILT, Tables
 from schemas.audit import Printing
@@ -42,13 +44,13 @@ class KnownFacts:
     """The facts of everybody: `view` gives those that bear on a send.
 
     `origin`, `founder`: as of `ReferenceLog`. `decoded`: the bytes for the people decoded last, at most. `tables`:
-    hold what is known.
+    hold what is known. `ours`: as of `TokenKeys`.
     """
 
-    def __init__(self, origin: str, founder: str, *, decoded: int, tables: Tables) -> None:
+    def __init__(self, origin: str, founder: str, *, decoded: int, tables: Tables, ours: Mapping[str, str]) -> None:
         self.log = ReferenceLog(origin, founder)
         self.unresolved = Unresolved()
-        self.token_keys = TokenKeys(tables.table("token_keys"))
+        self.token_keys = TokenKeys(tables.table("token_keys"), tables.table("unmatched"), ours)
         """The keys of the tokens that suppressions and sources name."""
         self.mentions = Mentions(tables.table("mentions"))
         """The people by the names in their facts."""
@@ -112,7 +114,7 @@ class KnownFacts:
         stops, elsewhere, overfull = self._suppressed.stops(person, tokens, readings, here, self.log)
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
-            unread += self.token_keys.lacking(address)
+            unread += self._uncompared(self.token_keys.lacking(address), send, person)
         unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
         known = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
         stopped = hits(stops, elsewhere) if stops else ()
@@ -162,6 +164,37 @@ class KnownFacts:
             erased=erased,
             ages=known,
         )
+
+    def _uncompared(self, lacking: Iterable[Lacking], send: Send, person: PersonFacts) -> list[str]:
+        """The keys of stops that cannot be compared and may bind the send's company, as faults."""
+        if not lacking:
+            return []
+        senders = send.controller_id, *predecessors(person.sources)
+        keys = {one.key for one in lacking if self._may_bind(one.scope, senders)}
+        return [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in keys]
+
+    def _may_bind(self, scope: StopScope, companies: Iterable[str]) -> bool:
+        return may_bind(self.reference, scope, self.token_keys.since.get(scope, 0), companies)
+
+    @property
+    def withhold_everybody(self) -> bool:
+        """True if an unreadable record, or a stop that cannot be compared, may concern anybody."""
+        return self.unresolved.withhold_everybody or any(
+            self._may_bind(one.scope, ()) for one in self.token_keys.unmatched
+        )
+
+    def withholding(self, most: int) -> list[Withholding]:
+        """Up to `most` unreadable records, and as many stops that cannot be compared."""
+        found = list(islice(self.unresolved.withholding(), most))
+        for place, stop in islice(self.token_keys.stops_unmatched(), most):
+            topic, partition, offset = place.split("/")
+            wide = self._may_bind(stop.scope, ())
+            whom: Whom = "everybody" if wide else "companies"
+            companies = () if wide else tuple(filter(None, stop.scope))
+            by = self.unresolved.resolved_by((topic, int(partition), int(offset)))
+            keys = " ".join(uncompared(dict(stop.counts), self.token_keys.ours))
+            found.append(Withholding(place, f"{TOKEN_KEY}{keys}", stop.since, whom, companies, by, BY_TWO))
+        return sorted(found, key=lambda one: (WHOM.index(one.whom), one.since, one.record))
 
     def _overfull(
         self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None

@@ -27,11 +27,15 @@ OtherRecord = Resolution | Staff | Copy | Campaign
 
 
 class Counted(NamedTuple):
-    """A record that counts from now on. `named`: the bytes whose hash names it in snapshots from now on."""
+    """A record that counts from now on. `named`: the bytes whose hash names it in snapshots from now on.
+
+    `signed`: False for one from before the first person, which counts without a signature.
+    """
 
     model: Referred | OtherRecord
     value: bytes
     named: bytes
+    signed: bool
 
 
 class ReferenceLog:
@@ -48,6 +52,7 @@ class ReferenceLog:
         """The records of policies that count, by the place from which they do."""
         self.endorsements: Endorsements[tuple[Referred | OtherRecord, bytes]] = Endorsements(origin, founder)
         self._taken: list[tuple[Record, Any]] = []
+        self._unread: dict[Order, tuple[Record, frozenset[str]]] = {}
         self._digests: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
 
     @property
@@ -80,11 +85,22 @@ class ReferenceLog:
             return None
         counted, bytes_ = standing.record.payload
         if isinstance(counted, OtherRecord):
-            return Counted(counted, bytes_, bytes_)
+            return Counted(counted, bytes_, bytes_, standing.signed)
         if isinstance(counted, PolicyVersion):
             self.activations.put(standing.order, counted)
             self.policies[standing.order] = counted
-        return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived))
+        return Counted(counted, bytes_, self.reference.put(counted, bytes_, standing.arrived), standing.signed)
+
+    def unread(self, record: Record, names: frozenset[str]) -> bool:
+        """Takes an unreadable record with the names in it. True if it bars by these, as nobody could sign it."""
+        order = record.partition, record.offset
+        self._unread[order] = record, names
+        return self.endorsements.unread(order, names, sha256(record.value or b"").hexdigest())
+
+    @property
+    def signed_unread(self) -> list[tuple[Record, str]]:
+        """The unreadable records that a manager signed, each with the name that was signed."""
+        return [(self._unread[order][0], name) for order, name in self.endorsements.unread_signed.items()]
 
     def digests(self, send: Send, named: tuple[str, ...]) -> bytes:
         """The digests of the reference data that a send and its person name, of purposes, and of the ask template.
@@ -104,7 +120,13 @@ class ReferenceLog:
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:
         """The same log, its copied records at their first arrivals. `first`: arrivals in milliseconds by offset."""
         found = ReferenceLog(self.origin, self.endorsements.founder)
-        for record, model in self._taken:
-            found.take(replace(record, timestamp=first.get(record.offset, record.timestamp)), model)
+        for record, said in sorted(
+            (*self._taken, *self._unread.values()), key=lambda one: (one[0].partition, one[0].offset)
+        ):
+            known = replace(record, timestamp=first.get(record.offset, record.timestamp))
+            if isinstance(said, frozenset):
+                found.unread(known, said)
+            else:
+                found.take(known, said)
         found.activations.follow(self.activations)
         return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import Token, redacted
+from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import Given
 from gatekeeper.knowledge.copies import Copies
 from gatekeeper.knowledge.filed import OWN_FORMS
@@ -13,12 +16,15 @@ from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
 from gatekeeper.knowledge.read_wide import NamedByRefusals
-from gatekeeper.knowledge.token_keys import SendAddress, is_foreign, told_apart, twin_of
+from gatekeeper.knowledge.token_keys import is_foreign, names_foreign, scope_of, told_apart, twin_of
 from gatekeeper.knowledge.unreadable import named
+from gatekeeper.knowledge.unresolved import UNSIGNED
+from gatekeeper.knowledge.withholding import BY_TWO
+from gatekeeper.staff.roles import person
 from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
-from schemas.events import Copy, Resolution, Suppression
-from schemas.record import Coordinates, Record
+from schemas.events import Copy, Resolution, Signature, Suppression
+from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
 _POLICY = "policy/"
@@ -41,8 +47,7 @@ class FactStore(KnownFacts):
         ours: Mapping[str, str] | None = None,
     ) -> None:
         tables = tables or MemoryTables()
-        self.ours = ours or {}
-        super().__init__(origin, founder, decoded=decoded, tables=tables)
+        super().__init__(origin, founder, decoded=decoded, tables=tables, ours=ours or {})
         self.named_by_refusals = NamedByRefusals()
         """The purposes and companies that refusals name, registered or not."""
         self.listeners: list[Callable[[str], None]] = []
@@ -54,29 +59,25 @@ class FactStore(KnownFacts):
 
     def emptied(self) -> FactStore:
         """A store with the same reference data, and nothing known of people."""
-        found = FactStore(ours=self.ours)
+        found = FactStore(ours=self.token_keys.ours)
         found.log, found.unresolved = self.log, self.unresolved.copy()
+        found.token_keys.passed = self.token_keys.passed
         return found
-
-    @property
-    def lacks_keys(self) -> bool:
-        """True if a stop can be compared by no token key of ours, so that it may be anybody's."""
-        return bool(self.ours and self.token_keys.lacking(SendAddress((), {}, frozenset(self.ours))))
 
     def save(self) -> None:
         """Puts facts that only memory holds into the tables. Call it before these are written."""
-        self._journals.count(self.token_keys.alike, self.token_keys.sources, self.copies.runs)
+        self._journals.count(self.token_keys, self.copies.runs)
 
     def _begin_again(self) -> None:
         """Takes what the journals of an earlier store say."""
         counted = self._journals.counted
-        self.token_keys.begin(dict(counted.stops), counted.sources)
+        self.token_keys.begin(counted.stops, dict(counted.since), counted.sources)
         self.copies.runs.update(counted.runs)
-        for place, fault, names in self._journals.unread_records():
-            if names is None:
-                self.unresolved.add_batch(place, fault)
+        for unread in self._journals.unread_records():
+            if unread.batch:
+                self.unresolved.add_batch(unread.place, unread.fault, unread.arrived)
             else:
-                self.unresolved.add(place, fault, names)
+                self.unresolved.add(unread.place, unread.fault, unread.names, unread.arrived)
         for one in self._journals.refusals():
             self.named_by_refusals.take(one)
         for record in self._journals.corrections():
@@ -90,22 +91,26 @@ class FactStore(KnownFacts):
 
         `record`: its topic is the registry name, and its timestamp is its arrival. Of headers only signatures and token
         keys count.
-        An unreadable record withholds the people whom it names until a resolution names it. A batch with unreadable
-        keys withholds everybody; it is one fault, at its first offset. So does a record on which our own code raises
-        and then cannot tell whom it concerns.
+        An unreadable record withholds the people whom it names until a resolution names it. If it names nobody, or is a
+        batch with unreadable keys, it withholds everybody until two do. So does a record on which our own code raises
+        and then cannot tell whom it concerns. A batch is one fault, at its first offset.
+        An unreadable record of `reference` withholds only if a manager signed it, or nobody could sign it.
         """
         try:
             return self._applied(record)
         except Exception as error:
             fault = f"failed_{type(error).__name__}"
-            self._withhold_everybody((record.topic, record.partition, record.offset), fault)
+            if record.topic == "reference" and self.log.roster.began is not None:
+                self._withhold(record, fault, frozenset())  # what nobody signed bars nobody
+            else:
+                self._withhold_everybody(record, fault, record.offset)
             return fault
 
     def _applied(self, record: Record) -> str | None:
         topic, key, value, refused = record.topic, record.key, record.value, record.refused
         copied = self.copies.take(record)
         if refused and refused.what == "batch":
-            new = self._withhold_everybody((topic, record.partition, refused.base), refused.fault)
+            new = self._withhold_everybody(record, refused.fault, refused.base)
             return refused.fault if new else None
         fault = None
         try:
@@ -118,9 +123,8 @@ class FactStore(KnownFacts):
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
             fault = f"failed_{type(error).__name__}"
         if fault is not None:
-            withheld = named(topic, key, value or b"")
-            self._withhold(record, fault, withheld)
-            names = [*withheld]
+            names = [*named(topic, key, value or b"")]
+            self._withhold(record, fault, self._concerned(record, frozenset(names)))
         for listener in self.listeners:
             for name in names:
                 listener(name)
@@ -135,7 +139,7 @@ class FactStore(KnownFacts):
             yield from self._fold(earlier, about)
         if first := self.copies.first_arrivals(record):
             self.log = self.log.arrived(first)
-            yield from self.reference.digests
+            yield from (*self.reference.digests, *self._signed())
 
     def _fold(self, record: Record, event: Parsed[Any]) -> Collection[str]:
         """Applies a readable record. The result names its person, or the token and readings of a suppression."""
@@ -143,7 +147,7 @@ class FactStore(KnownFacts):
         if topic == "reference":
             return self._refer(record, model)
         line, found = _redacted(record, event.json)
-        tokens = told_apart(record, found, self.ours)
+        tokens = told_apart(record, found, self.token_keys.ours)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
         if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
             self._suppressed.corrected(line, record, event.json)
@@ -161,48 +165,72 @@ class FactStore(KnownFacts):
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
             self.mentions.put(model.recipient_id, model, tokens, before)
         elif topic == "suppressions" and tokens:
-            for token in tokens:
-                if self._suppressed.add(token, line, model.suppression_id):
-                    self._stopped(model.suppression_id, token.token)
+            self._stop(record, model, tokens, line)
             return [token.token for token in tokens]
         else:
             before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])
             self.mentions.put(model.recipient_id, model, (), before)
         return (model.recipient_id,)
 
-    def _stopped(self, suppression_id: str, token: str) -> None:
-        """Counts a new token of a suppression. Once a record names another key for it, only that key counts."""
-        twin = self._suppressed.names(twin_of(token), suppression_id)
-        if is_foreign(token) or not twin:
-            self.token_keys.stopped(suppression_id, token)
-        if is_foreign(token) and twin:
-            self.token_keys.stopped(suppression_id, twin_of(token), by=-1)
+    def _stop(self, record: Record, model: Suppression, tokens: Sequence[Token], line: bytes) -> None:
+        """Adds a suppression to its tokens. Once a record names another key for a token, only that key counts."""
+        id_, change = model.suppression_id, Counter[str]()
+        for token in tokens:
+            if self._suppressed.add(token, line, id_):
+                twin = self._suppressed.names(twin_of(token.token), id_)
+                change[key_of(token.token)] += is_foreign(token.token) or not twin
+                change[key_of(twin_of(token.token))] -= is_foreign(token.token) and twin
+        named = {key_of(token.token) for token in tokens if token.score == CERTAIN}
+        self.token_keys.stopped(record, id_, scope_of(model), named, change)
 
     def _refer(self, record: Record, model: Any) -> Collection[str]:
         counted = self.log.take(record, model)
         if counted is None:
-            return ()
+            return self._signed() if isinstance(model, Signature) else ()
         if isinstance(counted.model, Copy):
             self.copies.sign(counted.model)
         if isinstance(counted.model, Resolution):
-            place = logical_name(counted.model.topic), counted.model.partition, counted.model.offset
-            self.unresolved.resolve(place)
-            if place[0] == "reference":
-                self.activations.free(place[1:])
+            self._resolve(counted.model, person(counted.model.by) if counted.signed else UNSIGNED)
         return (subject_key("reference", counted.model),)
 
-    def _withhold_everybody(self, place: Coordinates, fault: str) -> bool:
-        """Withholds everybody until somebody resolves the record at this place; False if it does so already."""
-        if not self.unresolved.add_batch(place, fault):
+    def _withhold_everybody(self, record: Record, fault: str, offset: int) -> bool:
+        """Withholds everybody until two people resolve what stands at this offset; False if it does so already."""
+        place = record.topic, record.partition, offset
+        if not self.unresolved.add_batch(place, fault, record.timestamp):
             return False
-        self._journals.unread(Unread(place, fault, None))
+        self._journals.unread(Unread(place, fault, None, record.timestamp, batch=True))
         return True
 
-    def _withhold(self, record: Record, fault: str, names: frozenset[str]) -> None:
+    def _resolve(self, said: Resolution, by: str) -> None:
+        place = logical_name(said.topic), said.partition, said.offset
+        if self.unresolved.resolve(place, by) and place[0] == "reference":
+            self.activations.free(place[1:])
+        if self.unresolved.resolved_by(place) >= BY_TWO:
+            self.token_keys.pass_over("/".join(map(str, place)))
+
+    def _signed(self) -> list[str]:
+        """Withholds by the unreadable records of `reference` that a manager signed; the result is their names."""
+        found = []
+        for record, name in self.log.signed_unread:
+            place = record.topic, record.partition, record.offset
+            if (fault := self.unresolved.faults.get(place)) is not None:
+                self._withhold(record, fault, frozenset((name,)))
+                found.append(name)
+        return found
+
+    def _concerned(self, record: Record, names: frozenset[str]) -> frozenset[str] | None:
+        """The names by which an unreadable record withholds, None if it withholds everybody."""
+        if record.topic == "reference":
+            return names if self.log.unread(record, names) else frozenset()
+        if record.topic == "suppressions" and names_foreign(record, names, self.token_keys.ours):
+            return None  # a stop of a token that we cannot compare
+        return names or None
+
+    def _withhold(self, record: Record, fault: str, names: frozenset[str] | None) -> None:
         place = record.topic, record.partition, record.offset
-        kept = self.unresolved.add(place, fault, names)
-        self._journals.unread(Unread(place, fault, names))
-        policies = frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY))
+        kept = self.unresolved.add(place, fault, names, record.timestamp)
+        self._journals.unread(Unread(place, fault, names, record.timestamp))
+        policies = frozenset(name.removeprefix(_POLICY) for name in names or () if name.startswith(_POLICY))
         if kept and policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
 

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 
 from gatekeeper.deciding.facts import WHOLE_BATCH
+from gatekeeper.knowledge.withholding import BY_TWO, Whom, Withholding
 from schemas.record import Coordinates
 
 WITHHELD = 100_000
 """Names of unreadable records that are kept. Each record beyond withholds everybody until it is resolved."""
+UNSIGNED = ""
+"""Who resolved a record before anybody was registered who could sign. Such a resolution is enough for any record."""
+Named = frozenset[str] | None
+"""The recipient ids, tokens and kind/ids that a record names. None if it may concern anybody."""
 
 
 class Unresolved:
     """Unreadable records by place: `add` withholds the people whom one names, and `resolve` lets them go.
 
-    The order of the calls does not matter: a record that was resolved before it was read withholds nobody.
+    One manager resolves a record that names whom it withholds. A record that may concern anybody needs two. The order
+    of the calls does not matter: a record that was resolved before it was read withholds nobody.
     """
 
     def __init__(self) -> None:
         self.faults: dict[Coordinates, str] = {}
         """The fault of each unresolved record."""
-        self.stray: dict[Coordinates, str] = {}
-        """Those that name nobody, and so withhold nobody."""
+        self._arrived: dict[Coordinates, int] = {}
         self._by_name: dict[str, set[Coordinates]] = {}  # recipient id, token, or a reference's kind/id
-        self._names: dict[Coordinates, frozenset[str]] = {}
+        self._names: dict[Coordinates, Named] = {}
         self._count = 0
         self._of_everybody: set[Coordinates] = set()
+        self._of_nobody: set[Coordinates] = set()
         self._batches: set[Coordinates] = set()  # first offsets of unreadable batches
-        self._resolved: set[Coordinates] = set()
+        self._resolved: dict[Coordinates, frozenset[str]] = {}
 
     def copy(self) -> Unresolved:
         """The same records and people; a later call on one changes nothing of the other."""
@@ -42,49 +48,62 @@ class Unresolved:
         """True if an unreadable record or batch may concern anybody."""
         return bool(self._of_everybody)
 
-    def add(self, place: Coordinates, fault: str, names: frozenset[str]) -> bool:
+    def add(self, place: Coordinates, fault: str, names: Named, arrived: int) -> bool:
         """Adds a record that names these people; the result tells whether it withholds by name.
 
-        `names`: recipient ids, tokens, or a reference's kind/id. A record beyond WITHHELD names withholds everybody.
+        A record without a name in `names` withholds nobody, until it is added again with one. A record beyond WITHHELD
+        names withholds everybody. `arrived`: milliseconds.
         """
-        if place in self._resolved:
+        if self._passed(place, names):
             return False
-        if place in self._names:
-            return True
-        self.faults[place] = fault
-        if self._count + len(names) > WITHHELD:
+        if place in self._names and (self._names[place] != frozenset() or not names):
+            return bool(self._names[place])
+        self.faults[place], self._arrived[place], self._names[place] = fault, arrived, names
+        self._of_nobody.discard(place)
+        if names is None or self._count + len(names) > WITHHELD:
             self._of_everybody.add(place)
             return False
         if not names:
-            self.stray[place] = fault
+            self._of_nobody.add(place)
         self._count += len(names)
-        self._names[place] = names
         for name in names:
             self._by_name.setdefault(name, set()).add(place)
-        return True
+        return bool(names)
 
-    def add_batch(self, place: Coordinates, fault: str) -> bool:
+    def add_batch(self, place: Coordinates, fault: str, arrived: int) -> bool:
         """Adds a batch at its first offset, which withholds everybody; the result is False for a known one."""
         if place in self._batches:
             return False
         self._batches.add(place)
-        if place not in self._resolved:
-            self.faults[place] = fault
-            self._of_everybody.add(place)
+        self.add(place, fault, None, arrived)
         return True
 
-    def resolve(self, place: Coordinates) -> None:
-        """Lets go whom the record at this place withholds, now and when it is read again."""
-        self._resolved.add(place)
+    def resolve(self, place: Coordinates, by: str) -> bool:
+        """Takes the word of a manager, or UNSIGNED, about the record at this place; True if that lets it go.
+
+        It counts now, and when the record is read again.
+        """
+        self._resolved[place] = self._resolved.get(place, frozenset()) | {by}
+        if not self._passed(place, self._names.get(place)):
+            return False
         self.faults.pop(place, None)
-        self.stray.pop(place, None)
-        self._of_everybody.discard(place)
-        names = self._names.pop(place, frozenset())
+        self._arrived.pop(place, None)
+        names = self._names.pop(place, None) or frozenset()
+        self._of_nobody.discard(place)
+        if place in self._of_everybody:
+            self._of_everybody.discard(place)
+            return True
         self._count -= len(names)
         for name in names:
             self._by_name[name].discard(place)
             if not self._by_name[name]:
                 del self._by_name[name]
+        return True
+
+    def resolved_by(self, place: Coordinates) -> int:
+        """The number of managers who resolved the record at this place, at most those that any record needs."""
+        by = self._resolved.get(place, ())
+        return BY_TWO if UNSIGNED in by else min(len(by), BY_TWO)
 
     def naming(self, names: Iterable[str]) -> list[str]:
         """The places of the records that name one of these or may concern anybody, as TOPIC/PARTITION/OFFSET."""
@@ -93,3 +112,30 @@ class Unresolved:
         places = set().union(*(self._by_name.get(name, ()) for name in names))
         everybody = ("/".join((*map(str, place), WHOLE_BATCH)) for place in self._of_everybody)
         return [*("/".join(map(str, place)) for place in places), *everybody]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of records by whom they withhold: `everybody`, `named` people, or `nobody`."""
+        everybody, nobody = len(self._of_everybody), len(self._of_nobody)
+        return {"everybody": everybody, "named": len(self.faults) - everybody - nobody, "nobody": nobody}
+
+    def withholding(self) -> Iterator[Withholding]:
+        """Yields the records, those that withhold most people first."""
+        named = self.faults.keys() - self._of_everybody - self._of_nobody
+        by_whom: dict[Whom, Set[Coordinates]] = {
+            "everybody": self._of_everybody, "named": named, "nobody": self._of_nobody,
+        }  # fmt: skip
+        for whom, places in by_whom.items():
+            for place in sorted(places, key=lambda one: (self._arrived[one], one)):
+                name, needed = "/".join(map(str, place)), _needed(self._names[place])
+                yield Withholding(
+                    name, self.faults[place], self._arrived[place], whom, (), self.resolved_by(place), needed
+                )
+
+    def _passed(self, place: Coordinates, names: Named) -> bool:
+        return place in self._resolved and self.resolved_by(place) >= _needed(names)
+
+
+def _needed(names: Named) -> int:
+    """The number of managers who let a record go."""
+    return BY_TWO if names is None else 1

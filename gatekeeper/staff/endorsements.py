@@ -76,6 +76,9 @@ class Endorsements(Generic[P]):
         self.unsigned: dict[str, str] = {}
         """Records from before the first person, which count and nobody signed: SHA-256 of the newest one by name."""
         self.refused: list[RefusedRecord] = []
+        self.unread_signed: dict[Order, str] = {}
+        """The unreadable records that a manager signed, each with the name that was signed."""
+        self._unread: dict[str, tuple[Order, frozenset[str]]] = {}  # by SHA-256
         self._waiting: dict[tuple[str, str], _Waiting[P]] = {}
         self._before: dict[tuple[str, str], _Waiting[P]] = {}  # unsigned ones, which somebody may still sign
         self._newest: dict[str, str] = {}
@@ -112,15 +115,31 @@ class Endorsements(Generic[P]):
             self._waiting.setdefault((record.name, record.sha256), _Waiting(record))
         return None
 
+    def unread(self, order: Order, names: frozenset[str], sha256: str) -> bool:
+        """Takes an unreadable record with the names in it. True if nobody was registered before it, who could sign it.
+
+        Any manager may sign such a record: nobody can tell how many it needs.
+        """
+        if self.roster.began is None:
+            return True
+        self._unread[sha256] = order, names
+        return False
+
     def _sign(self, record: Referred[P]) -> EffectiveRecord[P] | None:
         said, name = record.said, (record.said["of"], record.said["sha256"])
         before, waiting = self._before.get(name), self._waiting.get(name)
         about = waiting or before
-        code = self._fault(said, record.arrived, about) if about else "unknown_record"
-        if code or about is None:
-            self._refuse(record.order, str(said["of"]), str(code))
+        unread = None if about else self._unread.get(said["sha256"])
+        known = about is not None or (unread is not None and said["of"] in unread[1])
+        code = self._fault(said, record.arrived, about) if known else "unknown_record"
+        if code:
+            self._refuse(record.order, str(said["of"]), code)
             return None
         self._seen.add(said["id"])
+        if about is None:
+            if unread is not None:
+                self.unread_signed[unread[0]] = said["of"]
+            return None
         about.signers.add(person(said["by"]))
         about.vouched |= said["method"] == "vouched"
         if not self._enough(about, record.arrived):
@@ -149,8 +168,11 @@ class Endorsements(Generic[P]):
         if len(self.refused) < MAX_NAMED:
             self.refused.append(RefusedRecord(order, of, code))
 
-    def _fault(self, said: Mapping[str, Any], arrived: int, about: _Waiting[P]) -> str | None:
-        """The code for which a signature of a record counts for nothing; the codes are those of an act."""
+    def _fault(self, said: Mapping[str, Any], arrived: int, about: _Waiting[P] | None) -> str | None:
+        """The code for which a signature of a record counts for nothing; the codes are those of an act.
+
+        `about`: the record, None if it is unreadable.
+        """
         if said["origin"] != self.origin:
             return "origin"
         if said.get("tree") or said.get("table"):
@@ -159,10 +181,14 @@ class Endorsements(Generic[P]):
             return "seen_before"
         if not timely(said["at"], arrived):
             return "too_old"
-        if fault := self.roster.fault(said, subject=about.record.name, origin=self.origin, arrived=arrived):
+        if fault := self.roster.fault(said, subject=said["of"], origin=self.origin, arrived=arrived):
             return fault
         signer = self.roster.member(said["by"], arrived)
-        if signer is None or "manager" not in signer.roles or not signer.acts_for(self._scope(about.record)):
+        if signer is None or "manager" not in signer.roles:
+            return "role"
+        if about is None:
+            return None
+        if not signer.acts_for(self._scope(about.record)):
             return "role"
         if said["method"] == "vouched" and (
             about.record.said["kind"] in PERSONAL or self._needed(about.record, arrived) > 1

@@ -20,6 +20,7 @@ from itertools import islice
 from gatekeeper.engine.dependents import Dependents
 from gatekeeper.knowledge.mentions import NAMED_BY_PEOPLE
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.token_keys import Lacking
 from gatekeeper.ledger.state import LedgerState
 
 AGAIN_SECONDS = 30.0
@@ -48,12 +49,12 @@ class ReevaluationQueue:
         self._rejudged: Iterator[str] | None = None
         self._rejudge = False  # True if people whose items wait for facts are to be scanned (again)
         self._stale = False
-        self._lacks_keys = False
+        self._unmatched = frozenset[Lacking]()
 
     def watch(self, ledger: LedgerState) -> None:
         """Begins to listen, and touches everybody with entries in the ledger."""
         self._ledger, self._dependents = ledger, Dependents(self._store, ledger)
-        self._lacks_keys = self._store.lacks_keys
+        self._unmatched = self._store.token_keys.unmatched
         self._store.listeners.append(self._heed)
         self.everybody()
 
@@ -163,7 +164,7 @@ class ReevaluationQueue:
 
     def _known(self, most: int) -> list[str]:
         """The next people whose items wait for facts; nobody while an unreadable record withholds everybody."""
-        if self._rejudged is None and self._rejudge and not self._store.unresolved.withhold_everybody:
+        if self._rejudged is None and self._rejudge and not self._store.withhold_everybody:
             self._rejudged, self._rejudge = self._ledger.rejudged(), False
         if self._rejudged is None or most <= 0:
             return []
@@ -174,8 +175,8 @@ class ReevaluationQueue:
 
     def _heed(self, name: str) -> None:
         """Takes note of a fact: about a person, a token, or a record of `reference` (kind/id)."""
-        lacked, self._lacks_keys = self._lacks_keys, self._store.lacks_keys
-        if lacked and not self._lacks_keys:
+        lacked, self._unmatched = self._unmatched, self._store.token_keys.unmatched
+        if lacked - self._unmatched:
             self._rejudge = True
         kind, slash, _ = name.partition("/")
         if kind == RESOLUTION and slash:

@@ -140,7 +140,7 @@ def header(*numbers: int, of: Tokens = BOTH, **over: str) -> tuple[tuple[str, by
 def told(*facts: tuple[invented.Event, tuple[tuple[str, bytes], ...]], of: Tokens = BOTH) -> Moment:
     """The worker's view after these facts, each with its headers."""
     store = invented.store()
-    store.ours = of.prints
+    store.token_keys.ours = of.prints
     for offset, ((topic, value), headers) in enumerate(facts):
         record = invented.fact(topic, 0, offset, None, orjson.dumps(value))
         assert store.apply(replace(record, headers=headers)) is None
@@ -230,7 +230,7 @@ def test_match_tokens_under_another_key_than_a_stop_though_no_file_lacks_then_th
 
 def test_a_list_imported_again_with_the_right_key_then_all_who_waited_for_that_are_judged_again() -> None:
     store, offsets = invented.store(), count()
-    store.ours = BOTH.prints
+    store.token_keys.ours = BOTH.prints
     touched = ReevaluationQueue(store, asyncio.Event())
     touched.watch(ledger := LedgerState())
     touched.take(10)
@@ -251,7 +251,7 @@ def test_a_list_imported_again_with_the_right_key_then_all_who_waited_for_that_a
 
 def test_a_stop_and_a_source_under_one_foreign_key_then_the_stop_touches_its_person() -> None:
     store = invented.store()
-    store.ours = BOTH.prints
+    store.token_keys.ours = BOTH.prints
     touched = ReevaluationQueue(store, asyncio.Event())
     ledger = LedgerState()
     ledger.put(entries.held("P-1", "D-1", offset=0, until=invented.T, rejudge=invented.T))

@@ -1,0 +1,29 @@
+"""One record that withholds sends: which it is, since when, whose sends, and how many managers must pass it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+BY_TWO = 2
+"""Managers who let go a record that may concern anybody, or everybody of a company."""
+Whom = Literal["everybody", "companies", "named", "nobody"]
+"""Whose sends a record withholds: everybody's, those of companies, those of the people it names, or nobody's."""
+WHOM: tuple[Whom, ...] = get_args(Whom)
+"""All of them, those that withhold most first."""
+
+
+class Withholding(NamedTuple):
+    """An unreadable record, or a stop that cannot be compared.
+
+    `record`: its place, as TOPIC/PARTITION/OFFSET. `fault`: why it cannot be read, or `token_key` with the keys.
+    `since`: its arrival in milliseconds. `companies`: the companies or groups whose sends it withholds. `resolved`: the
+    managers who resolved it so far. `needed`: those who must.
+    """
+
+    record: str
+    fault: str
+    since: int
+    whom: Whom
+    companies: tuple[str, ...]
+    resolved: int
+    needed: int
