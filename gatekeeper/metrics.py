@@ -84,7 +84,14 @@ FACT_EFFECT = Metric(
     ("topic",),
     ("worker", "serve"),
 )
-FACTS_UNREADABLE = Metric("gauge", "gatekeeper_facts_unreadable", "Unreadable facts that nobody has resolved.")
+FACTS_WITHHOLDING = Metric(
+    "gauge",
+    "gatekeeper_facts_withholding",
+    "Facts that cannot be read, and stops that cannot be compared, until they are resolved. `withholds`: whose sends:"
+    " `everybody`, `companies`, the people `named`, or `nobody`.",
+    ("withholds",),
+    ("worker", "serve"),
+)
 PEOPLE = Metric("gauge", "gatekeeper_people", "People of whom facts are known.")
 PARTITION_OWNED = Metric("gauge", "gatekeeper_partition_owned", "1 for each partition of this worker.", ("partition",))
 PARTITION_REFUSED = Metric(

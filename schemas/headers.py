@@ -142,7 +142,8 @@ class DeadLetterHeaders(Model):
     `consents/3/120`. `gate-decision-id`: of a send or an act. `gate-remedy`: the setting with
     which the platform avoids it. `gate-size`, `gate-sha256`: size and SHA-256 of its value, for every fact and for a
     record too large to be copied. At most 4 KiB of a fact are copied. The SHA-256 stands alone if the headers were
-    refused, or the batch is not readable. Nothing of such a record is copied. `gate-mode`: `shadow`, else absent.
+    refused, or the batch is not readable. Nothing of such a record is copied. `gate-managers`: of a fact, how many
+    managers must resolve it: two if it may concern anybody. `gate-mode`: `shadow`, else absent.
     """
 
     reason: Annotated[Code, Field(alias="gate-reason")]
@@ -153,4 +154,5 @@ class DeadLetterHeaders(Model):
     remedy: Annotated[str | None, Field(alias="gate-remedy")] = None
     size: Annotated[str | None, StringConstraints(pattern=r"^[0-9]+$"), Field(alias="gate-size")] = None
     sha256: Annotated[Digest | None, Field(alias="gate-sha256")] = None
+    managers: Annotated[Literal["1", "2"] | None, Field(alias="gate-managers")] = None
     mode: Annotated[Literal["shadow"] | None, Field(alias="gate-mode")] = None

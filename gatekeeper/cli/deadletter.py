@@ -15,10 +15,12 @@ from gatekeeper.cli.output import age, json_option, note, printable, reading, sh
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.settings import load
 from gatekeeper.texts import catalogue, text
-from schemas.codec import encode
-from schemas.events import Resolution
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import Resolution, Suppression
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import transact
@@ -119,25 +121,32 @@ def show(source: str, raw: bool, as_json: bool) -> None:
 @click.option("--reason", required=True, help=text("cli.deadletter_reason"))
 @json_option
 def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
-    """Writes the resolution of an unreadable fact, which then no longer withholds its person's sends."""
+    """Writes the resolution of an unreadable fact, or of a stop that cannot be compared.
+
+    It then withholds nobody. Exit 1 while a second manager must resolve it, too.
+    """
     settings = load()
     found = _source(source)
     resolution = _resolution(found, by=person(settings, by), reason=reason)
     with Reader(settings) as reader, reading() as taken:
-        if not any(letter.source == found for letter in deadletters.read(reader, taken)) and _is_readable(
-            reader, found
-        ):
+        letter = next((one for one in deadletters.read(reader, taken) if one.source == found), None)
+        if letter is None and _is_readable(reader, found):
             raise UsageError("error.deadletter_readable", source=source)
+    needed = letter.needed if letter else _needed(found)
     key = f"resolution/{resolution.id}"
     (place,) = transact(settings, [Outgoing("reference", key.encode(), encode(resolution))])
     row = waiting_row(settings, key, place.offset)
+    with Reader(settings) as reader:
+        resolved = deadletters.resolved(reader)[1].resolved_by(found)
     if as_json:
         where = {"topic": settings.topic("reference"), "key": key, "offset": place.offset}
-        show_json({"source": source, **where, "waiting": row is not None})
+        show_json({"source": source, **where, "waiting": row is not None, "resolved": resolved, "needed": needed})
     elif row is None:
-        click.echo(text("cli.deadletter_resolved", source=source, key=key))
+        said = "resolved" if resolved >= needed else "second"
+        click.echo(text(f"cli.deadletter_{said}", source=source, key=key))
     if row:
         told_waiting(row)
+    if row or resolved < needed:
         raise click.exceptions.Exit(1)
 
 
@@ -175,7 +184,21 @@ def _is_readable(reader: Reader, source: Source) -> bool:
     record = reader.at(topic, partition=partition, offset=offset)
     if record is None:
         raise UsageError("error.record_absent", source="{}/{}/{}".format(*source))
+    if topic == "suppressions" and isinstance(stop := _decoded(record), Suppression) and stop.token:
+        return False  # its key may be one that no worker has
     return FactStore().apply(record) is None
+
+
+def _decoded(record: Record) -> Any:
+    try:
+        return decode(record.topic, record.key, record.value)
+    except Unreadable:
+        return None
+
+
+def _needed(source: Source) -> int:
+    """The managers who must resolve a record without a dead letter: two for a stop that no key can compare."""
+    return BY_TWO if source[0] == "suppressions" else 1
 
 
 def _fault(letter: DeadLetter) -> str:
@@ -188,6 +211,8 @@ def _fault(letter: DeadLetter) -> str:
 
 
 def _state(letter: DeadLetter) -> str:
+    if letter.resolution and letter.is_open:
+        return text("cli.resolved_by_one", by=letter.resolution.by)
     if letter.resolution:
         return text("cli.resolved_by", by=letter.resolution.by, at=letter.resolution.at)
     return text("cli.resolved_not") if letter.is_fact else text("cli.resolved_needless")

@@ -16,6 +16,8 @@ import click
 from gatekeeper.cli.checked_file import CheckedFile
 from gatekeeper.cli.output import json_option, note, progress_bar, reading, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.identity import open_tokens
+from gatekeeper.keys import Keys
 from gatekeeper.office.files import lines, opened
 from gatekeeper.office.publication import Publication, is_table
 from gatekeeper.policy import packs
@@ -108,7 +110,8 @@ def _first(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) ->
 def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publication:
     """The checks for lines; those for sends include the current reference data."""
     if topic != "sends" or allow_invalid:
-        return Publication(topic)
+        tokens = open_tokens(Keys(settings.key_folder).tokens()) if topic == "suppressions" else None
+        return Publication(topic, keys=tokens.keys if tokens else ())
     known = packs.load(settings.policy)
     with Reader(settings) as reader, progress_bar() as bar:
         bar.add_task(text("publish.reading"), total=None)

@@ -14,6 +14,7 @@ import click
 
 from gatekeeper.cli import status_text
 from gatekeeper.cli.output import json_option, reading, show_json
+from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import Fleet, Partition
@@ -47,10 +48,12 @@ def command(as_json: bool) -> None:
     answer = worker["answer"] or {}
     signatures = signature_state(referred.log, settings.acts) | _acts(answer)
     # facts are kept for ever, dead letters are not; the worker still knows its unreadable facts
-    unreadable.update(answer.get("unreadable_facts", ()))
+    withholding = answer.get("withholding", [])
+    unreadable.update(one["record"] for one in withholding if not one["fault"].startswith(TOKEN_KEY))
     others = {
         "transaction_open": hanging,
         "facts_unreadable": unreadable,
+        "withheld_widely": status_text.wide(withholding),
         "misplaced": totals["misplaced"],
         "purposes_unread": purposes.unread,
         "policy_unknown": answer.get("policy_unknown"),
@@ -81,6 +84,7 @@ def command(as_json: bool) -> None:
         "transactions": hanging,
         **totals,
         "unreadable_facts": sorted(unreadable),
+        "withholding": withholding,
         "purposes": {"registered": len(purposes.registered), "unread": list(purposes.unread)},
         "signatures": signatures,
         "seal": _seal(seen),

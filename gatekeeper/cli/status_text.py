@@ -12,6 +12,10 @@ from gatekeeper.cli.output import age, show_table
 from gatekeeper.deciding.rules.system import FOREIGN
 from gatekeeper.office.fleet import Fleet
 from gatekeeper.texts import catalogue, text
+from gatekeeper.times import local, span
+
+MAX_ROWS = 5
+"""Most records of one kind that are named."""
 
 
 def show(state: dict[str, Any], seen: Fleet) -> None:
@@ -107,8 +111,13 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         yield str(seen.seal.error)
     for held in seen.seal.held if seen.seal else ():
         yield text("cli.status_sealing_held", partition=held.partition, offset=held.offset)
-    if facts := state["unreadable_facts"]:
-        yield text("cli.status_unreadable", count=len(facts), shown=", ".join(facts[:5]))
+    for one in wide(state["withholding"])[:MAX_ROWS]:
+        yield text(f"cli.status_withholds_{one['withholds']}", **_withheld(one, seen.at))
+    told = {one["record"]: one["withholds"] for one in state["withholding"]}
+    if facts := [name for name in state["unreadable_facts"] if told.get(name) == "nobody"]:
+        yield text("cli.status_unsigned_unreadable", count=len(facts), shown=", ".join(facts[:MAX_ROWS]))
+    if facts := [name for name in state["unreadable_facts"] if told.get(name, "named") == "named"]:
+        yield text("cli.status_unreadable", count=len(facts), shown=", ".join(facts[:MAX_ROWS]))
     for purpose in state["purposes"]["unread"]:
         yield text("cli.purpose_unread", purpose=purpose)
     if state["misplaced"]:
@@ -142,6 +151,24 @@ def _signatures(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _known(code: str) -> str:
     return code if f"act.refused_{code}" in catalogue() else "bad_signature"
+
+
+def wide(withholding: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The records that withhold everybody, or the sends of a company, from a readiness report."""
+    return [one for one in withholding if one["withholds"] in ("everybody", "companies")]
+
+
+def _withheld(one: Mapping[str, Any], now: int) -> dict[str, str]:
+    """The values for the sentence about a record that withholds many."""
+    left = one["needed"] - one["resolved"]
+    return {
+        "record": one["record"],
+        "companies": ", ".join(one["companies"]),
+        "since": local(span(one["since"], "UTC").first, "UTC"),
+        "age": _age(max(0, now - span(one["since"], "UTC").first // 1000)),
+        "left": str(left),
+        "command": f"gatekeeper deadletter resolve {one['record']}",
+    }
 
 
 def missing_keys(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ The lines (gatekeeper.knowledge.person_facts) stand under each person, and under
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain, islice
 
@@ -179,9 +180,20 @@ class KnownFacts:
     @property
     def withhold_everybody(self) -> bool:
         """True if an unreadable record, or a stop that cannot be compared, may concern anybody."""
-        return self.unresolved.withhold_everybody or any(
-            self._may_bind(one.scope, ()) for one in self.token_keys.unmatched
-        )
+        return self.unresolved.withhold_everybody or self.key_missing
+
+    @property
+    def key_missing(self) -> bool:
+        """True if a stop that no key of ours can compare may concern anybody."""
+        return any(self._may_bind(one.scope, ()) for one in self.token_keys.unmatched)
+
+    @property
+    def withholding_counts(self) -> dict[Whom, int]:
+        """The number of unreadable records, and of stops that cannot be compared, by whom they withhold."""
+        found = Counter(self.unresolved.counts)
+        for scope, n in self.token_keys.stops_by_scope:
+            found["everybody" if self._may_bind(scope, ()) else "companies"] += n
+        return {whom: found[whom] for whom in WHOM}
 
     def withholding(self, most: int) -> list[Withholding]:
         """Up to `most` unreadable records, and as many stops that cannot be compared."""
@@ -194,7 +206,7 @@ class KnownFacts:
             by = self.unresolved.resolved_by((topic, int(partition), int(offset)))
             keys = " ".join(uncompared(dict(stop.counts), self.token_keys.ours))
             found.append(Withholding(place, f"{TOKEN_KEY}{keys}", stop.since, whom, companies, by, BY_TWO))
-        return sorted(found, key=lambda one: (WHOM.index(one.whom), one.since, one.record))
+        return sorted(found, key=lambda one: (WHOM.index(one.withholds), one.since, one.record))
 
     def _overfull(
         self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None

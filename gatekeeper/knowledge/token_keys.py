@@ -207,6 +207,12 @@ class TokenKeys:
         keys = {key for key in (*stops, *self.sources) if stops[key] or self.sources[key]}
         return [KeyUse(key, stops[key], self.sources[key]) for key in sorted(keys, key=_order)]
 
+    @property
+    def stops_by_scope(self) -> list[tuple[StopScope, int]]:
+        """The scopes of suppressions that no key of ours can compare, with the number of these."""
+        every = [*self.alike.items()] if self.ours else []
+        return [(scope, n) for (counts, scope), n in every if uncompared(dict(counts), self.ours)]
+
     def stops_unmatched(self) -> Iterator[tuple[str, _Stop]]:
         """Yields the suppressions that no key of ours can compare, by place."""
         for place, id_ in self._places.items():

@@ -114,10 +114,14 @@ class Unresolved:
         return [*("/".join(map(str, place)) for place in places), *everybody]
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[Whom, int]:
         """The number of records by whom they withhold: `everybody`, `named` people, or `nobody`."""
         everybody, nobody = len(self._of_everybody), len(self._of_nobody)
         return {"everybody": everybody, "named": len(self.faults) - everybody - nobody, "nobody": nobody}
+
+    def needed(self, place: Coordinates) -> int:
+        """The number of managers who let the record at this place go."""
+        return _needed(self._names.get(place, frozenset()))
 
     def withholding(self) -> Iterator[Withholding]:
         """Yields the records, those that withhold most people first."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
+
+from gatekeeper.times import instant
 
 BY_TWO = 2
 """Managers who let go a record that may concern anybody, or everybody of a company."""
@@ -15,15 +17,20 @@ WHOM: tuple[Whom, ...] = get_args(Whom)
 class Withholding(NamedTuple):
     """An unreadable record, or a stop that cannot be compared.
 
-    `record`: its place, as TOPIC/PARTITION/OFFSET. `fault`: why it cannot be read, or `token_key` with the keys.
-    `since`: its arrival in milliseconds. `companies`: the companies or groups whose sends it withholds. `resolved`: the
-    managers who resolved it so far. `needed`: those who must.
+    `record`: its place, as TOPIC/PARTITION/OFFSET. `fault`: why it cannot be read, or `token_key/` with the keys.
+    `since`: its arrival in milliseconds. `withholds`: whose sends. `companies`: the companies or groups if it is
+    theirs. `resolved`: the managers who resolved it so far. `needed`: those who must.
     """
 
     record: str
     fault: str
     since: int
-    whom: Whom
+    withholds: Whom
     companies: tuple[str, ...]
     resolved: int
     needed: int
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The same for health pages and `status`: a place and numbers, and no person."""
+        return {**self._asdict(), "since": instant(self.since), "companies": [*self.companies]}

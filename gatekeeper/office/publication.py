@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -11,17 +12,18 @@ import msgspec
 from gatekeeper import times
 from gatekeeper.audit.records import masking
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.facts import CERTAIN, Facts
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules import system
 from gatekeeper.deciding.rules.message_class import grounds
 from gatekeeper.engine.sends import INVALID
-from gatekeeper.identity import Identified, printed
+from gatekeeper.identity import Identified, key_of, printed
+from gatekeeper.knowledge.token_keys import uncompared
 from gatekeeper.lists.cells import alternatives, inside
 from gatekeeper.policy.packs import Packs
 from gatekeeper.texts import Language, text
 from schemas.codec import Unreadable, decode
-from schemas.events import Send
+from schemas.events import Send, Suppression
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Model
 
@@ -63,13 +65,21 @@ class Publication:
     """Checker of values for `topic`.
 
     `reference`, `packs`: the data that sends are checked against at the instant `at` (milliseconds since the epoch).
-    Without them only the contract is checked.
+    Without them only the contract is checked. `keys`: the names of the token keys at hand. A stop that none of them can
+    compare is refused, as it would bind nobody and withhold many. Without any key, no stop is.
     """
 
     def __init__(
-        self, topic: str, *, reference: Reference | None = None, packs: Packs | None = None, at: int = 0
+        self,
+        topic: str,
+        *,
+        reference: Reference | None = None,
+        packs: Packs | None = None,
+        at: int = 0,
+        keys: Collection[str] = (),
     ) -> None:
         self.topic = topic
+        self._keys = keys
         self._reference, self._packs, self._at = reference, packs, at
 
     def read(self, value: bytes) -> Any | LineFault:
@@ -81,9 +91,18 @@ class Publication:
             model = decode(self.topic, None, value)
         except Unreadable as fault:
             return LineFault(fault.fault, fault.place, _by_contract(fault) if self.topic == "sends" else None)
+        if isinstance(model, Suppression) and (lacks := self._lacking(model)):
+            known = {"written": ", ".join(lacks), "values": ", ".join(sorted(self._keys))}
+            return LineFault("token_key_unknown", "token", Hint("publish.allowed", known))
         if self._reference is None or self._packs is None:
             return model
         return self._refused(model, self._reference, self._packs) or model
+
+    def _lacking(self, stop: Suppression) -> list[str]:
+        if not self._keys or stop.token is None:
+            return []
+        same = [one.token for one in stop.readings if one.score == CERTAIN]
+        return uncompared(Counter(map(key_of, (stop.token, *same))), self._keys)
 
     def _refused(self, send: Send, reference: Reference, packs: Packs) -> LineFault | None:
         governing = packs.deciding(send.contact_point.country, self._at)

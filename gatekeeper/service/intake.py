@@ -102,7 +102,8 @@ class _Intake:
         """`packs`: those in force for sends; None for facts, of which only the contract is checked."""
         self._topic, self._live, self._headers = topic, live, headers
         reference = live.facts.store.reference if packs is not None else None
-        self._publication = Publication(topic, reference=reference, packs=packs, at=live.clock.now())
+        keys = live.facts.store.token_keys.ours.keys()
+        self._publication = Publication(topic, reference=reference, packs=packs, at=live.clock.now(), keys=keys)
         self._outcomes: list[dict[str, Any]] = []
         self._records: list[tuple[dict[str, Any], Outgoing]] = []
         self._placed: list[tuple[dict[str, Any], RecordMetadata]] = []

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -21,7 +22,7 @@ from gatekeeper import http_server, metrics_server, times
 from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
-from gatekeeper.metrics import FACTS_AGE, REQUESTS_REFUSED, Values
+from gatekeeper.metrics import FACTS_AGE, FACTS_WITHHOLDING, REQUESTS_REFUSED, Values
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.service import problem
 from gatekeeper.service.callers import Callers
@@ -34,6 +35,8 @@ from streams.serving.live_state import LiveState
 from streams.worker.end import fail
 from streams.worker.kept_facts import KeptFacts
 
+WITHHOLDING = 100
+"""Records that withhold sends and that `/readyz` names, at most."""
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -81,6 +84,7 @@ def create_app(
             app.state.parts = ServiceParts(live, callers, settings.serve_url, metrics=measured)
             await live.start(on_failure)
             measured.find(lambda: _ages(live))
+            measured.find(lambda: _withholding(live))
         except Exception as error:
             on_failure(error)
             raise
@@ -101,7 +105,8 @@ def create_app(
         """Tells whether it answers, up to when it knows all facts, and how many questions had which verdict."""
         live = parts.live
         known = times.instant(live.facts.as_of) if live.facts.as_of else None
-        found = {"ready": live.ready, "facts_as_of": known, "evaluations": dict(parts.evaluations)}
+        found: dict[str, Any] = {"ready": live.ready, "facts_as_of": known, "evaluations": dict(parts.evaluations)}
+        found["withholding"] = [one.told for one in live.facts.store.withholding(WITHHOLDING)]
         return JSONResponse(found, 200 if live.ready else 503)
 
     return app
@@ -110,6 +115,12 @@ def create_app(
 def _ages(live: LiveState) -> Values:
     """The metrics of the facts' age; any thread may ask."""
     return {FACTS_AGE: {(): (live.clock.now() - live.facts.as_of) / 1000 if live.facts.as_of else math.inf}}
+
+
+def _withholding(live: LiveState) -> Values:
+    """The number of facts that withhold sends; any thread may ask."""
+    counts = live.facts.store.withholding_counts
+    return {FACTS_WITHHOLDING: {(whom,): n for whom, n in counts.items()}}
 
 
 class Threshold:

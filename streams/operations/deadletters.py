@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import jiter
 
 from gatekeeper.audit.records import masking
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.unresolved import Unresolved
 from schemas.codec import Unreadable, decode
 from schemas.events import Resolution
 from schemas.record import Record
-from schemas.topics import FACT_TOPICS
+from schemas.topics import FACT_TOPICS, logical_name
 from streams.client.reader import Reader
 
 Source = tuple[str, int, int]
@@ -23,11 +25,15 @@ _SAYS = re.compile(rb'"(event_id|campaign_id)"\s*:\s*"([^"\\]{1,64})"')
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One record set aside: its source, its fault, and its resolution if it has one."""
+    """One record set aside: its source, its fault, and its newest resolution if it has one.
+
+    `resolved`: the managers who resolved it.
+    """
 
     source: Source
     record: Record
     resolution: Resolution | None
+    resolved: int
 
     @property
     def name(self) -> str:
@@ -61,8 +67,13 @@ class DeadLetter:
 
     @property
     def is_open(self) -> bool:
-        """True if it is a fact without a resolution."""
-        return self.is_fact and self.resolution is None
+        """True if it is a fact that not enough managers have resolved."""
+        return self.is_fact and self.resolved < self.needed
+
+    @property
+    def needed(self) -> int:
+        """The number of managers who must resolve it."""
+        return int(self.record.header("gate-managers") or 1)
 
 
 def parse_source(name: str) -> Source:
@@ -75,7 +86,7 @@ def parse_source(name: str) -> Source:
 
 def read(reader: Reader, taken: Callable[[], object] = lambda: None) -> list[DeadLetter]:
     """The dead letters that are still kept, oldest first, one per source. `taken`: called for each record."""
-    resolutions = _resolutions(reader, taken)
+    resolutions, unresolved = resolved(reader, taken)
     found: dict[Source, DeadLetter] = {}
     for record in reader.read("deadletter"):
         taken()
@@ -83,7 +94,7 @@ def read(reader: Reader, taken: Callable[[], object] = lambda: None) -> list[Dea
             source = parse_source(record.header("gate-source"))
         except ValueError:
             source = ("deadletter", record.partition, record.offset)  # not ours, but must be listed
-        found[source] = DeadLetter(source, record, resolutions.get(source))
+        found[source] = DeadLetter(source, record, resolutions.get(source), unresolved.resolved_by(source))
     return sorted(found.values(), key=lambda letter: letter.record.timestamp)
 
 
@@ -104,14 +115,16 @@ def _named(value: bytes, field: str) -> str | None:
     return found if isinstance(found, str) and masking.word(found) != masking.MASK else None
 
 
-def _resolutions(reader: Reader, taken: Callable[[], object]) -> dict[Source, Resolution]:
-    found = {}
+def resolved(reader: Reader, taken: Callable[[], object] = lambda: None) -> tuple[dict[Source, Resolution], Unresolved]:
+    """The newest resolution of each record, and who resolved it, by the signatures that count."""
+    found, store = dict[Source, Resolution](), FactStore(reader.settings.group)
     for record in reader.read("reference"):
         taken()
+        store.apply(record)
         try:
             value = decode("reference", record.key, record.value)
         except Unreadable:
             continue  # has a dead letter of its own
         if isinstance(value, Resolution):
-            found[(value.topic, value.partition, value.offset)] = value
-    return found
+            found[(logical_name(value.topic), value.partition, value.offset)] = value
+    return found, store.unresolved

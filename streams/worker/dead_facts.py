@@ -54,5 +54,6 @@ def _headers(place: Coordinates, fact: Unread, mode: Mode) -> list[tuple[str, by
         ("gate-source", "/".join(map(str, place)).encode()),
         *([("gate-size", str(fact.size).encode())] if fact.size is not None else ()),
         ("gate-sha256", fact.sha256.encode()),
+        ("gate-managers", str(fact.needed).encode()),
         *marked(mode),
     ]

@@ -149,7 +149,7 @@ class Followers(LogFollower):
         if self.as_of:  # else it was acknowledged before we came
             self._metrics.observe(metrics.FACT_EFFECT, (self._clock.now() - record.timestamp) / 1000, topic)
         if fault is not None:
-            self.unreadable.add(place, record, refused, fault)
+            self.unreadable.add(place, record, refused, fault, needed=self.store.unresolved.needed(place))
             log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:

@@ -36,7 +36,7 @@ FRESH_MS = 10_000
 PAGE_SECONDS = 1.0
 """Seconds for which a page of metrics is shown again, however many ask for it."""
 UNREADABLE = 100
-"""Unreadable facts that the readiness page names, at most; their dead letters name all.
+"""Unreadable facts that the readiness page names, at most, and stops that cannot be compared.
 
 The page also names at most this many unregistered names in refusals.
 """
@@ -136,7 +136,7 @@ class Gate:
         """The readiness report: True under `ready` if sends are judged at the moment, else the cause of the wait.
 
         A policy that nobody knows withholds all sends, so the worker is then not ready either. So does a token key that
-        suppressions name and the worker lacks.
+        the worker lacks, if a suppression under it may concern anybody.
         """
         followers = self.context.followers
         refused = {str(p.number): p.refused.sentence for p in self._partitions.values() if p.refused}
@@ -144,7 +144,6 @@ class Gate:
         now = self.context.clock.now()
         fresh = now - followers.as_of < FRESH_MS
         packs = self.context.packs
-        unresolved = sorted("/".join(map(str, place)) for place in followers.store.unresolved.faults)
         barred = {bar.id: bar.what for bar in packs.barring(now)}
         keys = self._token_keys()
         return {
@@ -153,7 +152,7 @@ class Gate:
             and not waits
             and not refused
             and not barred
-            and not any(key["stops"] and not key["held"] for key in keys),
+            and not followers.store.key_missing,
             "mode": self.context.settings.mode,
             "facts_fresh": fresh,
             "partitions": sorted(self._partitions),
@@ -163,7 +162,7 @@ class Gate:
             "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
             "people": followers.store.people,
             "facts_spoilt": followers.kept.spoilt if followers.kept else [],
-            "unreadable_facts": unresolved[:UNREADABLE],
+            "withholding": [one.told for one in followers.store.withholding(UNREADABLE)],
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "token_keys": keys,
             "signatures": signature_state(followers.store.log, self.context.settings.acts),
@@ -190,7 +189,7 @@ class Gate:
         turns = {str(number): one.turn for number, one in partitions.items() if one.turn is not None}
         own.set(metrics.READY, self.readiness()["ready"])
         own.set(metrics.FACTS_AGE, (now - followers.as_of) / 1000 if followers.as_of else math.inf)
-        own.set(metrics.FACTS_UNREADABLE, len(followers.store.unresolved.faults))
+        own.replace(metrics.FACTS_WITHHOLDING, {(whom,): n for whom, n in followers.store.withholding_counts.items()})
         own.set(metrics.PEOPLE, followers.store.people)
         own.set(metrics.CLOCK_OFF, context.clock.off_by / 1000)
         own.replace(metrics.PARTITION_OWNED, {(str(number),): 1 for number in partitions})

@@ -22,7 +22,7 @@ UNREAD_KEPT = 16 * 2**20
 class Unread:
     """An unreadable fact for its dead letter: the beginning of its value, its size, its SHA-256.
 
-    `size`: None if the size of the value is unknown.
+    `size`: None if the size of the value is unknown. `needed`: the managers who must resolve it.
     """
 
     fault: str
@@ -30,6 +30,7 @@ class Unread:
     value: bytes | None
     size: int | None
     sha256: str
+    needed: int
 
 
 class LongValue(bytes):
@@ -60,7 +61,9 @@ class UnreadFacts(dict[Coordinates, Unread]):
             topic, partition, offset = name.split("/")
             self._take((topic, int(partition), int(offset)), msgspec.msgpack.decode(row, type=Unread))
 
-    def add(self, place: Coordinates, record: ConsumerRecord, refused: Refusal | None, fault: str) -> None:
+    def add(
+        self, place: Coordinates, record: ConsumerRecord, refused: Refusal | None, fault: str, *, needed: int
+    ) -> None:
         """Adds the record at this place, with its fault and, if known, the part that could not be read."""
         value = record.value or b""
         size = value.size if isinstance(value, LongValue) else None if refused else len(value)
@@ -68,7 +71,7 @@ class UnreadFacts(dict[Coordinates, Unread]):
         digest = refused.sha256 if refused else sha256(value).hexdigest()
         key = record.key if len(record.key or b"") <= KEY_BYTES else None
         there = record.value is not None and self._kept + len(kept) <= UNREAD_KEPT
-        one = Unread(fault, key, kept if there else None, size, digest)
+        one = Unread(fault, key, kept if there else None, size, digest, needed)
         self._take(place, one)
         if place[0] != "reference":  # a restart reads that topic again
             # without the value, which may hold anything, a name or an address too

@@ -100,7 +100,7 @@ def test_given_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a
             await eventually(lambda: len(world.audits()) == 40, "sends under no policy")
             said = app.gate.readiness()
             assert said["ready"] is False
-            place = next(iter(said["unreadable_facts"]))
+            place = next(iter(said["withholding"]))["record"]
             assert said["policy_unknown"] == {"jp-pmark": place}
             await asyncio.to_thread(put, world, policy_record(text(3), now()))
             await asyncio.to_thread(sends, world, 20, 40)

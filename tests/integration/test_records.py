@@ -282,7 +282,8 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
         async with world.worker() as app:
             await eventually(lambda: len(world.audits()) == 2, "two sends")
             await eventually(lambda: len(world.read("deadletter")) == 1, "the dead letter")
-            assert app.gate.readiness()["unreadable_facts"] == ["consents/{}/{}".format(*place)]
+            (told,) = app.gate.readiness()["withholding"]
+            assert (told["record"], told["withholds"]) == ("consents/{}/{}".format(*place), "everybody")
             resolution = {
                 "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": place[0],
                 "offset": place[1], "by": "hanako", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",

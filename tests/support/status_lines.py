@@ -21,6 +21,7 @@ QUIET_STATE: dict[str, Any] = {
     "verdicts": {},
     "transactions": [],
     "unreadable_facts": [],
+    "withholding": [],
     "purposes": {"registered": 1, "unread": []},
     "misplaced": 0,
     "signatures": {"acts": "signed", "founder": "0f", "waiting": [], "unsigned": [], "refused": []},
@@ -31,5 +32,7 @@ def status_shown(answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> 
     """Returns what `gatekeeper status` prints where a worker answers so at `/readyz`."""
     worker = {"address": "http://x/readyz", "ready": False, "answer": answer}
     signatures = answer.get("signatures") or QUIET_STATE["signatures"]
-    status_text.show({**QUIET_STATE, "worker": worker, "signatures": signatures}, QUIET_FLEET)
+    withholding = answer.get("withholding", [])
+    told = {"worker": worker, "signatures": signatures, "withholding": withholding}
+    status_text.show({**QUIET_STATE, **told}, QUIET_FLEET)
     return capsys.readouterr().out

@@ -69,7 +69,9 @@ class Log:
         return bool(self.store.activations.over(load("jp-pmark")).bars)
 
     def whom(self) -> list[tuple[str, str, tuple[str, ...], int, int]]:
-        return [(one.record, one.whom, one.companies, one.resolved, one.needed) for one in self.store.withholding(9)]
+        """Of each record that withholds: its place, whose sends, and how many managers resolved it of those needed."""
+        found = self.store.withholding(9)
+        return [(one.record, one.withholds, one.companies, one.resolved, one.needed) for one in found]
 
 
 def stop(token: str = NINE, **more: Any) -> invented.Event:
@@ -111,7 +113,7 @@ def test_a_stop_under_a_key_of_nobody_then_its_scope_says_whom_it_may_concern(mo
         whom = "companies"
     log = Log(*LIVES, stop(**more))
     (found,) = log.store.withholding(9)
-    assert found.whom == whom
+    assert found.withholds == whom
     binds = whom == "everybody" or more["scope"].get("group") == "G1"
     assert (log.codes() == UNKNOWN) is binds
     assert log.store.withhold_everybody == (whom == "everybody")
