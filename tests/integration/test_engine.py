@@ -1,14 +1,17 @@
 """The main job on real Kafka, with the worker in this process."""
 
 import asyncio
+import itertools
 import os
 
+import orjson
 import pytest
 
 from gatekeeper.knowledge.store import FactStore
 from schemas.manifests import Manifest
+from streams.kafka import node
 from streams.worker import chunks, intake, turn
-from tests.support import forked
+from tests.support import forked, staff
 from tests.support.world import World, eventually, send_to, until
 
 
@@ -127,7 +130,7 @@ def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the
 
 def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved_and_then_cleared(world):
     world.people(["r1", "r2"])
-    world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd'), (None, b"nobody's")])
+    world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd')])
     place = next(
         (m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r1" and b"Withd" in m.value()[-6:]
     )
@@ -141,8 +144,8 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
             await then(app)
 
     async def first(app) -> None:
-        await eventually(lambda: len(world.audits()) == 2 and len(world.read("deadletter")) == 2, "sends, dead letters")
-        assert len(app.gate.readiness()["unreadable_facts"]) == 2
+        await eventually(lambda: len(world.audits()) == 2 and len(world.read("deadletter")) == 1, "sends, dead letters")
+        assert [one["withholds"] for one in app.gate.readiness()["withholding"]] == ["named"]
 
     async def again(app) -> None:
         world.put("sends", [("r1", send_to("r1", "again"))])
@@ -160,10 +163,79 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     }  # fmt: skip
     assert [(a.act.by, a.act.outcome) for a in world.acted().values()] == [("gatekeeper", "cleared")] * 2
     letters = [dict(m.headers()) for m in world.read("deadletter")]
-    assert len(letters) == 2, "each unreadable fact has one dead letter, a restart included"
-    assert f"consents/{partition_}/{offset}".encode() in {letter["gate-source"] for letter in letters}
-    assert {message.value() for message in world.read("deadletter")} >= {b"nobody's"}
+    assert len(letters) == 1, "an unreadable fact has one dead letter, a restart included"
+    assert letters[0]["gate-source"] == f"consents/{partition_}/{offset}".encode()
     world.check(4)
+
+
+NINE = "t1k9_" + "A" * 43
+"""A token under a key that nobody holds."""
+
+
+def test_given_one_record_of_an_attacker_then_it_withholds_whom_it_may_concern_until_two_managers_pass_it(
+    world, tmp_path
+):
+    port = str(node.free_port())
+    world.put("reference", [("controller/C2", {"v": 1, "kind": "controller", "id": "C2", "name": "あおば通販"})])
+    world.people(["r1"])
+    given = itertools.count()
+
+    def decided(**more) -> tuple[str, str | None]:
+        name = f"e-{next(given)}"
+        world.put("sends", [("r1", send_to("r1", name.removeprefix("e-"), **more))])
+        return until(lambda: world.verdicts().get(name), name)
+
+    def status() -> tuple[int, dict]:
+        env = {**os.environ, **world.environment, "GATEKEEPER_HTTP_PORT": port}
+        found = forked.run("status", "--json", env=env)
+        return found.returncode, orjson.loads(found.stdout)
+
+    def resolve(place: str, by: str) -> int:
+        words = ("deadletter", "resolve", place, "--by", by, "--reason", "entered again")
+        keys = {"GATEKEEPER_USER": by, "GATEKEEPER_USER_KEY": staff.key_file(by)}
+        return forked.run(*words, env={**os.environ, **world.environment, **keys}).returncode
+
+    def placed(topic: str, value: bytes) -> str:
+        return next(f"{topic}/{m.partition()}/{m.offset()}" for m in world.read(topic) if m.value() == value)
+
+    unknown = ("block", "FACTS_UNAVAILABLE")
+    with world.process(tmp_path / "log", http_port=port):
+        assert decided() == ("clear", None)
+        for name in ("controller/C1", "purpose/mkt.dm.own", "template/T1", "policy/jp-pmark", "?"):
+            world.put("reference", [(name, b"{}")])
+        assert decided() == ("clear", None), "nobody signed them"
+        until(lambda: len(world.read("deadletter")) == 5, "their dead letters")
+        code, told = status()
+        assert (code, told["findings"]) == (1, ["facts_unreadable"])
+        assert {one["withholds"] for one in told["withholding"]} == {"nobody"}
+
+        stop = {"v": 1, "kind": "objection", "suppression_id": "x9", "token": NINE, "received_at": "2026-01-01"}
+        world.put("suppressions", [(NINE, stop | {"scope": {"controller": "C2"}})])
+        assert decided() == ("clear", None), "it is about sends of C2"
+        assert decided(controller_id="C2") == unknown
+        code, told = status()
+        (first, *_) = told["withholding"]
+        assert (code, first["withholds"], first["companies"]) == (1, "companies", ["C2"])
+        assert {"withheld_widely", "token_key_missing"} <= {*told["findings"]}
+        assert resolve(first["record"], "hanako") == 1
+        assert decided(controller_id="C2") == unknown, "one manager passes nothing"
+        assert resolve(first["record"], "taro") == 0
+        assert decided(controller_id="C2") != unknown
+
+        world.put("consents", [(None, b"nobody's")])
+        assert decided() == unknown, "it may be anybody's withdrawal"
+        until(lambda: len(world.read("deadletter")) == 6, "its dead letter")
+        place = placed("consents", b"nobody's")
+        assert [status()[1]["withholding"][0][name] for name in ("record", "withholds")] == [place, "everybody"]
+        assert resolve(place, "hanako") == 1
+        assert decided() == unknown
+        assert resolve(place, "taro") == 0
+        assert decided() == ("clear", None)
+        for one in world.read("reference"):
+            if one.value() == b"{}":
+                assert resolve(f"reference/0/{one.offset()}", "hanako") == 0
+        assert status()[1]["findings"] == []
+    world.check(next(given))
 
 
 def test_given_a_defect_on_some_records_then_those_are_withheld_and_many_alarm_and_stop_nothing(world, monkeypatch):

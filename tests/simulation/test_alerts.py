@@ -137,7 +137,16 @@ def test_a_stop_under_a_token_key_that_the_worker_lacks_then_it_is_not_ready(rai
         it.fact(topic, orjson.dumps(value))
         await it.minutes(12, it.sends)
 
-    raises(cause, NOT_READY)
+    raises(cause, NOT_READY, 'SendsWithheldWidely{withholds="everybody"}')
+
+
+def test_a_stop_of_one_company_that_nobody_can_compare_then_its_sends_are_withheld(raises: Raises) -> None:
+    async def cause(it: Scraped) -> None:
+        topic, value = invented.suppression(token="cp-1", key=2, scope={"controller": "C1"})
+        it.fact(topic, orjson.dumps(value))
+        await it.minutes(12, it.sends)
+
+    raises(cause, 'SendsWithheldWidely{withholds="companies"}')
 
 
 def test_a_clock_that_is_wrong_by_forty_seconds_then_it_is_off(raises: Raises) -> None:
