@@ -25,6 +25,7 @@ from gatekeeper.review.filter import parse
 from gatekeeper.words import headline
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
+from tests.support.facts import fact
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file
 
 SPRING = {"controllers": ("C1",), "campaigns": ("spring-*",)}
@@ -208,6 +209,18 @@ def test_a_campaign_of_two_companies_then_it_is_neither_s_alone(tmp_path: Path) 
         client.get("/")
         house.session(client).access = Access((Grant(roles=("viewer",), controllers=controllers),))
         assert client.get("/campaigns/K-1").status_code == status, controllers
+
+
+def test_a_record_that_withholds_everybody_then_the_overview_says_which_and_what_to_do(tmp_path: Path) -> None:
+    desk = Desk(*YOUNG)
+    desk.store.apply(fact("consents", 1, 7, None, b"{"))
+    desk.send()
+    client = offline_console(tmp_path, None, desk).anonymous()
+    for lang, words in (("ja", "すべての送付を保留しています"), ("en", "every send is withheld")):
+        page = client.get("/overview", params={"lang": lang}).text
+        (said,) = re.findall(r'<p class="warn" role="alert">(.*?)</p>', page)
+        assert "consents/1/7" in said
+        assert words in said
 
 
 def test_the_overview_then_flow_waiting_and_acts_are_theirs(house: OfflineConsole) -> None:

@@ -107,6 +107,23 @@ def test_place_without_a_policy_then_the_day_is_left_to_the_gate() -> None:
     assert found.fault == "controller_unknown"
 
 
+def test_a_stop_that_no_key_at_hand_can_compare_then_it_is_refused_and_without_a_key_it_is_not() -> None:
+    stop = {
+        "v": 1,
+        "kind": "objection",
+        "suppression_id": "X",
+        "received_at": "2026-01-01",
+        "token": "t1k9_" + "A" * 43,
+    }
+    value = orjson.dumps(stop)
+    found = Publication("suppressions", keys={"t1", "t1k2"}).read(value)
+    assert isinstance(found, LineFault)
+    assert (found.fault, found.field) == ("token_key_unknown", "token")
+    assert "it says t1k9, allowed: t1, t1k2" in found.sentence("en")
+    for keys in ((), {"t1k9"}):
+        assert Publication("suppressions", keys=keys).read(value).suppression_id == "X"
+
+
 def test_facts_then_only_the_contract_refuses() -> None:
     publication = Publication("reference")
     assert publication.read(b'{"v":1,"kind":"controller","id":"C1"}').id == "C1"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import quantiles
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import times as spans
@@ -16,6 +17,8 @@ from gatekeeper.console.items import WAITS
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
+from gatekeeper.deciding.facts import WHOLE_BATCH
+from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from gatekeeper.times import local
@@ -29,6 +32,8 @@ SHOWN = 12
 """The number of reasons shown, and of acts."""
 SMALL = 32
 """Height of a reason's plot."""
+LOOKED_AT = 100
+"""Sends that wait for facts and are looked at for the cause, of the oldest and of the newest ones."""
 TIMED = 1_000
 """The number of latest human decisions from which waiting times are computed."""
 
@@ -46,7 +51,10 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         names = held.registrations.now(db).names(lang)
         values: dict[str, Any] = {
             name: made(db, session.access.where("see"))
-            for name, made in (("waiting", waiting), ("overturns", overturns), ("times", times))
+            for name, made in (
+                *(("waiting", waiting), ("overturns", overturns), ("times", times)),
+                ("widely", widely),
+            )
         }
     frame = buckets(now, days, zone)
     sealed = fleet.seal(held.settings)
@@ -111,6 +119,33 @@ def overturns(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:
         " GROUP BY 1 ORDER BY 1.0 * released / decided DESC, decided DESC, 1",
         within[1],
     ).fetchall()
+
+
+def widely(db: sqlite3.Connection, within: Within) -> list[tuple[str, str, int]]:
+    """The records and token keys that withhold more than the people whom they name, by the sends that wait for them.
+
+    Each is the case of its sentence, the record or key, and the arrival of the first such send. Oldest and newest sends
+    are looked at.
+    """
+    where = f"\"primary\" = 'FACTS_UNAVAILABLE' AND {WAITS} AND NOT informational AND {within[0]}"
+    found: dict[str, int] = {}
+    for order in ("seen", "seen DESC"):
+        for value, seen in db.execute(
+            f"SELECT value, seen FROM item JOIN record ON record.did = item.id WHERE {where} ORDER BY {order} LIMIT ?",
+            (*within[1], LOOKED_AT),
+        ):
+            for place in _of_many(value):
+                found[place] = min(seen, found.get(place, seen))
+    named = [("key" if place.startswith(TOKEN_KEY) else "record", place, seen) for place, seen in found.items()]
+    rows = [(case, place.removeprefix(TOKEN_KEY), seen) for case, place, seen in named]
+    return sorted(rows, key=lambda row: (row[2], row))[:SHOWN]
+
+
+def _of_many(value: bytes) -> list[str]:
+    """The places in an audit record's FACTS_UNAVAILABLE that concern more than the person."""
+    reasons = orjson.loads(value)["reasons"]
+    places = [fact for one in reasons if one["code"] == "FACTS_UNAVAILABLE" for fact in one["facts"]]
+    return [place.removesuffix(f"/{WHOLE_BATCH}") for place in places if place.endswith(f"/{WHOLE_BATCH}")]
 
 
 def times(db: sqlite3.Connection, within: Within) -> dict[str, Any] | None:
