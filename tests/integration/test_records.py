@@ -269,7 +269,7 @@ def test_given_hostile_records_of_every_kind_with_readable_signatures_then_one_a
     assert len(written) == len(INPUTS)
 
 
-def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_somebody_resolves_it(
+def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_two_managers_resolve_it(
     kafka, world, tmp_path
 ):
     world.people(["r1", "r2"])
@@ -289,6 +289,9 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
                 "offset": place[1], "by": "hanako", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
             }  # fmt: skip
             world.put("reference", [("resolution/x1", resolution)])
+            await eventually(lambda: app.gate.readiness()["withholding"][0]["resolved"] == 1, "one manager's word")
+            assert app.followers.store.withhold_everybody
+            world.put("reference", [("resolution/x1", resolution | {"by": "taro"})])
             world.put("sends", [("r1", send_to("r1", "again"))])
             await eventually(lambda: len(world.read("cleared")) == 3, "the send behind the resolution, and all before")
 
