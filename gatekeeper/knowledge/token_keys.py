@@ -261,7 +261,7 @@ def told_apart(record: Record, tokens: Sequence[Token], ours: Mapping[str, str])
 
 
 def names_foreign(record: Record, names: Iterable[str], ours: Mapping[str, str]) -> bool:
-    """True if one of the names in an unreadable record may be a token that no key of ours can compare."""
+    """True if a name in an unreadable record may be a token that no key of ours can compare."""
     keys = {key_of(name) for name in names if _TOKEN.fullmatch(name)} if ours else set()
     try:
         return bool(keys and (keys - ours.keys() or keys & _others(record, ours)))

@@ -11,7 +11,7 @@ from schemas.record import Coordinates
 WITHHELD = 100_000
 """Names of unreadable records that are kept. Each record beyond withholds everybody until it is resolved."""
 UNSIGNED = ""
-"""Who resolved a record before anybody was registered who could sign. Such a resolution is enough for any record."""
+"""The signer of a resolution from before the first person. It is enough for any record."""
 Named = frozenset[str] | None
 """The recipient ids, tokens and kind/ids that a record names. None if it may concern anybody."""
 

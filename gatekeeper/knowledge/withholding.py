@@ -9,7 +9,7 @@ from gatekeeper.times import instant
 BY_TWO = 2
 """Managers who let go a record that may concern anybody, or everybody of a company."""
 Whom = Literal["everybody", "companies", "named", "nobody"]
-"""Whose sends a record withholds: everybody's, those of companies, those of the people it names, or nobody's."""
+"""The sends that a record withholds: everybody's, those of companies, of the people whom it names, or nobody's."""
 WHOM: tuple[Whom, ...] = get_args(Whom)
 """All of them, those that withhold most first."""
 

@@ -1,4 +1,4 @@
-"""Whom one record withholds: those whom it may concern, until enough managers let it go (docs/adr/0024)."""
+"""A record withholds those whom it may concern, until enough managers let it go (docs/adr/0024)."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def overturns(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:
 
 
 def widely(db: sqlite3.Connection, within: Within) -> list[tuple[str, str, int]]:
-    """The records and token keys that withhold more than the people whom they name, by the sends that wait for them.
+    """The records and token keys that withhold many, by the sends that wait for them.
 
     Each is the case of its sentence, the record or key, and the arrival of the first such send. Oldest and newest sends
     are looked at.
