@@ -22,10 +22,16 @@ _CLOSED = tuple(
         (
             *("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4"),
             *("64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10"),
+            "168.63.129.16/32",  # Azure's platform: its agents, DNS and health of the machine that asks
+            *("161.26.0.0/16", "166.8.0.0/14"),  # IBM Cloud's own services, routed to its customers' machines alone
         ),
     )
 )
-"""Networks that are not public, whatever the table of this version of Python says."""
+"""Networks that are not public, whatever the table of this version of Python says.
+
+The last ones look public and are a cloud's inside. Other clouds' metadata has link-local (AWS, Google, Tencent), shared
+(Alibaba 100.100.100.200), reserved (Oracle 192.0.0.192) or unique local addresses (fd00:ec2::254, fd20:ce::254).
+"""
 
 
 class RefusedAddress(OSError):
