@@ -30,6 +30,7 @@ from gatekeeper.service.openapi import paths
 from gatekeeper.service.problem import Problem
 from gatekeeper.service.service_parts import PartsOf, ServiceParts
 from gatekeeper.settings import Settings
+from streams.client import people
 from streams.client.reader import Reader
 from streams.serving.live_state import LiveState
 from streams.worker.end import fail
@@ -43,7 +44,8 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 def serve(settings: Settings, *, release: str, started: Callable[[str, bool], None]) -> None:
     """Serves until it is interrupted; calls `started` with its address, and True if anybody on this machine may call.
 
-    Raises UsageError (2) for a file of callers that cannot be used, or none where others could call.
+    Raises UsageError (2) for a file of callers that cannot be used, or none where others could call. It does so, too, if
+    acts may be unsigned by the settings although somebody is registered.
     Raises UnavailableError (3) when no broker answers or the port is taken.
     """
     host, port = settings.serve_host, settings.serve_port
@@ -55,6 +57,7 @@ def serve(settings: Settings, *, release: str, started: Callable[[str, bool], No
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn stops in order, and then raises the signal again
     with Reader(settings) as reader:
         reader.ends("audit")  # report an unreachable broker before anybody calls
+    people.demand(settings)
     with http_server.listening(host, port) as found:
         url = http_server.address(found, host, scheme="https" if tls else "http")
         app = create_app(settings, callers, release=release, metrics=metrics)

@@ -69,6 +69,7 @@ class LiveState:
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` is called with any error that ends the reading.
 
+        It is called, too, if acts may be unsigned by the settings and the first person is registered.
         Raises UsageError (2) amid a restore.
         """
         if await self._shut() == "restoring":
@@ -76,6 +77,19 @@ class LiveState:
         self.ledger.topics = await asyncio.to_thread(admin.topic_ids, self.settings, (*FACT_TOPICS, "ledger"))
         await started(self.writer)
         await asyncio.gather(*(one.start(on_failure) for one in self._followers))
+        if self.settings.acts == "unsigned":
+            self._end_with_people(on_failure)
+
+    def _end_with_people(self, on_failure: Callable[[BaseException], None]) -> None:
+        """Calls `on_failure` when the first person is registered: a service for unsigned acts must not go on then."""
+        store = self.facts.store
+
+        def look(_: str = "") -> None:
+            if person := store.log.roster.first:
+                on_failure(UsageError("error.acts_unsigned", person=person))
+
+        store.listeners.append(look)
+        look()
 
     async def stop(self) -> None:
         """Stops reading and writing."""

@@ -6,6 +6,7 @@ No test elsewhere sets GATEKEEPER_ACTS.
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from streams.worker.app import create_app
 from tests.support import invented, staff
 from tests.support.chains import chains_of, month_tally
 from tests.support.desk import TWO, YOUNG, Desk
+from tests.support.forked import run
 from tests.support.records import Recorded
+from tests.support.service import service
 from tests.support.status_lines import status_shown
 from tests.support.world import World
 
@@ -94,13 +97,17 @@ def test_acts_of_nobody_then_the_report_says_so_aloud() -> None:
     assert "2 records of reference data" in page.body(later, "en")
 
 
-def test_person_registered_then_a_worker_for_unsigned_acts_ends_with_2(
+def test_person_registered_then_worker_and_service_for_unsigned_acts_end_with_2(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=1, acts="unsigned")
     admin.create(world.settings)
     people.demand(world.settings)
-    world.put("reference", [staff.line(staff.person("hanako"))])
+    with service(world, tmp_path / "service", ends=2) as (running, _):
+        world.put("reference", [staff.line(staff.person("hanako"))])
+        assert running.wait(60) == 2, "the first person came while it ran"
+    begun = run("serve", "--port", "0", env=os.environ | world.environment | {"GATEKEEPER_LANG": "en"})
+    assert (begun.returncode, text("error.acts_unsigned", "en", person="hanako") in begun.stderr) == (2, True)
     with world.process(tmp_path / "log", lang="en") as worker:
         assert worker.wait() == 2
         (stopped,) = worker.events("stopped")
