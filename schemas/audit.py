@@ -181,8 +181,8 @@ class Acted(Model):
 
     `code` is `again` for a piece that was handed off before. It is `called_off` for a hand-off that ended at
     a cancellation. `item`: a decision id, of a record of `review`, or of the clearance that was handed off or recalled.
-    `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without a reason. The
-    words themselves stay on `acts`. `bulk`: the number of items that a release is one of; None if not stated.
+    The reason in words stays on `acts`; the signature covers it. `why`: only in records of rules before 7; SHA-256 of
+    `gate/why/1`, the act's id and the words. `bulk`: the number of items that a release is one of; None if not stated.
     `counted`: the number of items that the person released for the campaign within an hour, as the worker counted, or
     the number in the signed table if that is larger. 0 if it could not count; None for other acts, and before 0.3.1.
     `resumed`: only of an act about a refused partition. `signed`: who signed the act, and how; None = nobody.

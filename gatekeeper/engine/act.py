@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Any
 
 from gatekeeper.audit.records.record import judged_send
@@ -177,7 +176,6 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
         "item": item,
         "outcome": outcome,
         "code": code,
-        "why": _why(act) if act and act.reason else None,
         **more,
     }
 
@@ -187,8 +185,3 @@ def _scope(act: Act | None) -> dict[str, Any] | None:
     if isinstance(act, Reemission):
         return {"campaign_id": act.campaign_id, "channel": act.channel}
     return {"campaign_id": act.campaign, "channel": act.channel} if isinstance(act, CampaignAct) else None
-
-
-def _why(act: Act) -> str:
-    """SHA-256 (hex) that proves the reason text. The text may name a person, so the audit never holds it."""
-    return sha256(f"gate/why/1\0{act.act_id}\0{act.reason}".encode()).hexdigest()

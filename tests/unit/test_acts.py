@@ -15,9 +15,11 @@ from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
 from gatekeeper.times import instant
 from schemas.audit import Acted
 from schemas.events import Act, ItemAct
+from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests.support import invented, policies
+from tests.support import guesses, invented, policies
 from tests.support.desk import JUDGE, TWO, YOUNG, Desk
+from tests.support.guesses import Person
 
 HOUR = 3_600_000
 
@@ -62,14 +64,25 @@ def test_reason_in_words_then_it_is_in_no_record_and_no_entry(desk: Desk) -> Non
     assert "花子".encode() not in b"".join(desk.state._people.values())
 
 
-def test_reason_in_words_then_its_digest_proves_it_to_whoever_kept_it(desk: Desk) -> None:
+def test_reason_in_words_then_whoever_guesses_it_cannot_try_it_and_the_signed_hash_proves_it(desk: Desk) -> None:
+    kept, header, sign = list[Record](), list[bytes](), desk.sign
+
+    def signed(record: Record) -> list[tuple[str, bytes]]:
+        kept.append(record)
+        found = sign(record)
+        header.extend(value for _, value in found)
+        return found
+
+    desk.sign = signed
     desk.act("note", act_id="n-1", reason="花子 said so")
-    desk.act("note", act_id="n-2", reason="花子 said so")
-    desk.act("note", act_id="n-3", reason="")
-    first, second, none = (record.act.why for record in desk.records[-3:] if record.act)
-    assert first == sha256("gate/why/1\0n-1\0花子 said so".encode()).hexdigest()
-    assert second not in (None, first), "who reads two records must not learn that their reasons are one"
-    assert none is None
+    known = [Person(("花子", "花子 said so"))]
+    assert (
+        guesses.guessed({"audit": [desk.records[-1].model_dump_json().encode()]}, known, known=("n-1", "hanako")) == []
+    )
+    assert desk.records[-1].act
+    (proof,) = desk.records[-1].act.signed or ()
+    blind = bytes.fromhex(orjson.loads(header[-1])["blind"])
+    assert proof.sha256 == sha256(blind + (kept[-1].value or b"")).hexdigest()
 
 
 def test_release_alive_then_a_later_send_of_its_key_is_clear_until_it_expires() -> None:
@@ -390,7 +403,6 @@ def test_word_that_a_partition_goes_on_then_who_said_so_and_from_where_is_record
     assert record.act is not None
     assert record.act.resumed is not None
     assert (record.verdict, record.act.by, record.act.resumed.model_dump()) == (None, "hanako", asked)
-    assert record.act.why is not None
     assert desk.judged(value | {"subject": "partition/x"}) == ("unreadable", "field_invalid")
 
 

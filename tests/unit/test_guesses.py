@@ -1,0 +1,44 @@
+"""The attacker of `tests.support.guesses` finds what our own code would make of a customer list without a key."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from hashlib import md5, sha256
+
+import pytest
+
+from tests.support.guesses import Person, guessed
+
+MEMBER = "R000123"
+SEND = {"v": 1, "recipient_id": MEMBER}
+LISTED = [Person((MEMBER, "花子", "h@mail.example"), (SEND,))]
+PLAIN = json.dumps(SEND, ensure_ascii=False, sort_keys=True)
+
+
+def hashed(text: str) -> bytes:
+    return sha256(text.encode()).digest()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        hashed(MEMBER).hex(),
+        f"s1_{base64.urlsafe_b64encode(hashed(MEMBER)).decode().rstrip('=')}",
+        base64.b32encode(hashed(f"gate/did/1\0{MEMBER}")).decode()[:26],
+        md5(b"h@mail.example").hexdigest()[:8],
+        f"{zlib.crc32(MEMBER.encode()):08x}",
+        f"i-{hashed(f'crm{chr(0)}order-1{chr(0)}{PLAIN}').hex()[:40]}",
+        hashed("gate/why/1\0n-1\0花子").hex(),
+        hashed(f"花子|{MEMBER}").hex(),
+    ],
+)
+def test_a_hash_without_a_key_then_it_names_its_customer(token: str) -> None:
+    record = json.dumps({"event_id": token, "act_id": "n-1"}).encode()
+    assert [one.place for one in guessed({"audit": [record]}, LISTED, known=("crm", "order-1"))] == ["audit"]
+
+
+def test_hashes_of_others_then_nobody_is_named() -> None:
+    records = [json.dumps({"id": f"row-{hashed(str(n)).hex()}", "act_id": f"a-{n}"}).encode() for n in range(2_000)]
+    assert guessed({"audit": records}, LISTED, known=("crm", "order-1")) == []
