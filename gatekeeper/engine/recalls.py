@@ -49,6 +49,7 @@ def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = 
         at=instant(at),
         reasons=tuple(reasons),
         mail_date=send.mail_date,
+        controller_id=send.controller_id,
     )
     headers = (("gate-decision-id", id_.encode()),)
     return Output("recalls", send.recipient_id.encode(), encode(value), headers), Entry(clearance.key, None)

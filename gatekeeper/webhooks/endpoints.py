@@ -15,7 +15,7 @@ import binascii
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,6 +39,7 @@ _CAMPAIGN = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-]{0,64}\*
 class EndpointEntry(Model):
     """One endpoint. `campaigns`: ids, or beginnings with `*`; () for all. `secrets`: files, the newest first.
 
+    `controllers`: the companies whose pieces and campaigns it is told of; None for all.
     `allow_private`: its address may be one of this machine or its network. `allow_http`: it needs no TLS.
     """
 
@@ -46,6 +47,7 @@ class EndpointEntry(Model):
     url: Annotated[str, StringConstraints(max_length=2048, pattern=r"^[!-~]+$")]
     events: Annotated[Many[WebhookType], Field(min_length=1)]
     campaigns: Annotated[Many[_CAMPAIGN], Field(max_length=1000)] = ()
+    controllers: Annotated[Many[Id], Field(min_length=1)] | None = None
     secrets: Annotated[Many[str], Field(min_length=1, max_length=5)]
     allow_private: bool = False
     allow_http: bool = False
@@ -67,10 +69,14 @@ class Endpoint:
     campaigns: tuple[str, ...]
     secrets: tuple[str, ...] = field(repr=False)
     allow_private: bool
+    controllers: tuple[str, ...] | None = None
 
-    def wants(self, kind: str, campaign: str | None) -> bool:
-        """Tells whether it asks for an event of this kind. `campaign`: None for an event about no campaign."""
-        if kind not in self.events:
+    def wants(self, kind: str, campaign: str | None, companies: Collection[str | None] = ()) -> bool:
+        """Tells whether it asks for an event of this kind. `campaign`: None for an event about no campaign.
+
+        `companies`: those of its sends, None among them if one is not known; () for an event about no send.
+        """
+        if kind not in self.events or not (self.controllers is None or {*companies}.issubset(self.controllers)):
             return False
         if campaign is None or not self.campaigns:
             return True
@@ -132,7 +138,7 @@ def _endpoint(path: Path, one: EndpointEntry) -> Endpoint:
     if fault := _of_url(one):
         raise _invalid(path, f"{place}.url", text(f"wrong.url_{fault}"))
     secrets = tuple(_secret(path.parent / name, place=f"{place}.secrets", file=path) for name in one.secrets)
-    return Endpoint(one.id, one.url, one.events, one.campaigns, secrets, one.allow_private)
+    return Endpoint(one.id, one.url, one.events, one.campaigns, secrets, one.allow_private, one.controllers)
 
 
 def _of_url(one: EndpointEntry) -> Literal["form", "https", "user"] | None:

@@ -67,6 +67,7 @@ class _DecidedSend(msgspec.Struct, gc=False):
     campaign: str | None
     verdict: str | None
     reasons: tuple[_PrimaryCode, ...]
+    controller: str | None = None
     mode: str = "live"
     send: _MailDate | None = None
     act: _ActedItem | None = None
@@ -86,7 +87,14 @@ def recalled(outbox: Outbox, record: Record, endpoints: Sequence[Endpoint], *, n
     data = RecalledPiece(**{name: getattr(found, name) for name in names})
     at = times.instant(times.span(found.at, "UTC").first // 1000)
     event = RecallWebhook(type="recall", timestamp=at, data=data)
-    outbox.put(event, event_id("recall", found.recall_id), endpoints, now=now, campaign=found.campaign_id)
+    outbox.put(
+        event,
+        event_id("recall", found.recall_id),
+        endpoints,
+        now=now,
+        campaign=found.campaign_id,
+        companies=(found.controller_id,),
+    )
 
 
 def audited(outbox: Outbox, record: Record, *, zone: str, now: int) -> None:
@@ -106,6 +114,7 @@ def audited(outbox: Outbox, record: Record, *, zone: str, now: int) -> None:
             " WHERE (excluded.last, excluded.part, excluded.offset) > (last, part, offset)",
             (found.campaign, place.timestamp, place.partition, place.offset),
         )
+        outbox.db.execute("INSERT OR IGNORE INTO company VALUES (?, ?)", (found.campaign, found.controller or ""))
     if found.act is not None and found.act.outcome in CLOSED:
         outbox.db.execute("DELETE FROM item WHERE id = ?", (found.act.item,))
     if due is not None and due > now and found.send is not None:
@@ -138,7 +147,8 @@ def decided(outbox: Outbox, endpoints: Sequence[Endpoint], *, begun: int, horizo
     for campaign, last, part, offset in rows:
         data = DecidedCampaign(campaign_id=campaign, last_send_at=times.instant(last), partition=part, offset=offset)
         event = CampaignDecidedWebhook(type="campaign.decided", timestamp=times.instant(now), data=data)
-        outbox.put(event, event_id(event.type, campaign, part, offset), endpoints, now=now, campaign=campaign)
+        id_, companies = event_id(event.type, campaign, part, offset), outbox.companies(campaign)
+        outbox.put(event, id_, endpoints, now=now, campaign=campaign, companies=companies)
         outbox.db.execute("UPDATE campaign SET told = last WHERE id = ?", (campaign,))
 
 
@@ -158,7 +168,8 @@ def near(outbox: Outbox, endpoints: Sequence[Endpoint], *, now: int) -> None:
         data = NearDeadline(campaign_id=campaign, mail_date=mail_date, due=times.instant(due), waiting=waiting)
         event = DeadlineNearWebhook(type="review.deadline_near", timestamp=times.instant(now), data=data)
         id_ = event_id(event.type, campaign, mail_date, part, offset)
-        outbox.put(event, id_, endpoints, now=now, campaign=campaign)
+        companies = outbox.companies(campaign)
+        outbox.put(event, id_, endpoints, now=now, campaign=campaign, companies=companies)
 
 
 def sealed(outbox: Outbox, seal: SealStatus, endpoints: Sequence[Endpoint], *, decided: int | None, now: int) -> None:

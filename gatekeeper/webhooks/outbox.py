@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -26,6 +26,7 @@ MOST_ROWS = 1_000
 _PAST = (
     "DELETE FROM item WHERE id IN (SELECT id FROM item WHERE due < :now LIMIT :most)",
     "DELETE FROM told WHERE name IN (SELECT name FROM told WHERE name GLOB 'deadline/*' AND at < :old LIMIT :most)",
+    "DELETE FROM company WHERE campaign IN (SELECT id FROM campaign WHERE last < :ended LIMIT :most)",
     "DELETE FROM campaign WHERE id IN (SELECT id FROM campaign WHERE last < :ended LIMIT :most)",
 )
 _PAST_EVENTS = (
@@ -98,11 +99,18 @@ class Outbox(OutboxFile):
         return True
 
     def put(
-        self, event: Model, id_: str, endpoints: Sequence[Endpoint], *, now: int, campaign: str | None = None
+        self,
+        event: Model,
+        id_: str,
+        endpoints: Sequence[Endpoint],
+        *,
+        now: int,
+        campaign: str | None = None,
+        companies: Collection[str | None] = (),
     ) -> None:
         """Queues an event for each endpoint that wants it, inside of `change`; one still queued is passed over."""
         kind: str = event.type  # type: ignore[attr-defined]
-        wanted = [one.id for one in endpoints if one.wants(kind, campaign)]
+        wanted = [one.id for one in endpoints if one.wants(kind, campaign, companies)]
         if not wanted:
             return
         row = self.db.execute(
@@ -113,6 +121,10 @@ class Outbox(OutboxFile):
             self.db.executemany(
                 "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL, NULL)", [(name, row[0], now, now) for name in wanted]
             )
+
+    def companies(self, campaign: str) -> set[str]:
+        """The companies of a campaign's sends."""
+        return {row[0] for row in self.db.execute("SELECT controller FROM company WHERE campaign = ?", (campaign,))}
 
     # -- what is owed -----------------------------------------------------------------------------------
 

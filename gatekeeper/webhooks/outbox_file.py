@@ -11,7 +11,7 @@ from gatekeeper.errors import UnavailableError, UsageError
 
 FILE = "outbox.sqlite"
 BUSY_SECONDS = 10.0
-_VERSION = "2"
+_VERSION = "3"
 _SCHEMA = """
 BEGIN IMMEDIATE;
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -28,9 +28,10 @@ CREATE TABLE dead (
 CREATE TABLE gone (endpoint TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID;
 CREATE TABLE told (name TEXT PRIMARY KEY, what TEXT, at INTEGER) WITHOUT ROWID;
 CREATE TABLE campaign (id TEXT PRIMARY KEY, last INTEGER, part INTEGER, offset INTEGER, told INTEGER) WITHOUT ROWID;
+CREATE TABLE company (campaign TEXT, controller TEXT, PRIMARY KEY (campaign, controller)) WITHOUT ROWID;
 CREATE TABLE item (id TEXT PRIMARY KEY, campaign TEXT, mail_date TEXT, due INTEGER) WITHOUT ROWID;
 CREATE INDEX item_due ON item (due);
-INSERT INTO about VALUES ('version', '2');
+INSERT INTO about VALUES ('version', '3');
 COMMIT;
 """
 

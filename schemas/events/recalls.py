@@ -13,8 +13,9 @@ class Recall(Model):
     """A cleared piece that must not go out any more.
 
     `decision_id`: the decision that cleared it. `recall_id`: derives from that id alone, so a repeated recall counts
-    once. `recipient_id`, `campaign_id`, `channel`, `event_id`, `mail_date`: of the send. `at`: when. `reasons`: why the
-    clearance no longer holds; empty if a person called the piece back.
+    once. `recipient_id`, `campaign_id`, `channel`, `event_id`, `mail_date`: of the send. `controller_id`: too; recalls
+    before 0.3.1 have none. `at`: when. `reasons`: why the clearance no longer holds; empty if a person called the piece
+    back.
     """
 
     v: Version
@@ -27,3 +28,4 @@ class Recall(Model):
     at: ZonedTime
     reasons: Annotated[Many[Code], Field(max_length=64)] = ()
     mail_date: ZonedTime | None = None
+    controller_id: Id | None = None

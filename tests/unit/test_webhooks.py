@@ -17,6 +17,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp.abc import AbstractResolver
 from jsonschema import Draft202012Validator, ValidationError
@@ -38,6 +39,7 @@ from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pau
 from gatekeeper.webhooks.runner import Backlogs, log_readable, now_ms, queues, ready
 from gatekeeper.webhooks.target_address import is_public
 from schemas.json_schema import examples
+from schemas.record import Record
 from schemas.webhooks import WEBHOOK_TYPES, WEBHOOKS, PartitionRefusedWebhook, RefusedPartition
 from streams.operations import fleet
 from tests.support.certificates import certify
@@ -51,6 +53,12 @@ DAY_MS = 86_400_000
 def server() -> Iterator[Receiver]:
     with receiver() as found:
         yield found
+
+
+RECALL = {
+    **{"v": 1, "recipient_id": "R1", "campaign_id": "K1", "channel": "postal", "decision_id": "D1", "event_id": "E1"},
+    "at": "2026-11-25T02:00:00.000Z",
+}
 
 
 def entry(url: str = "https://hooks.example/gate", **more: Any) -> dict[str, Any]:
@@ -90,6 +98,36 @@ def test_a_file_then_its_endpoints_with_their_secrets(tmp_path: Path) -> None:
     wanted = [found.wants("recall", campaign) for campaign in ("autumn-26", "K1", "K11", None)]
     assert wanted == [True, True, False, True]
     assert not found.wants("seal.late", None)
+
+
+def test_an_endpoint_of_one_company_then_it_hears_of_its_pieces_and_of_campaigns_that_are_wholly_its_own(
+    tmp_path: Path,
+) -> None:
+    (ours,) = read(endpoints_file(tmp_path, entry(controllers=["C1"], events=list(WEBHOOK_TYPES))))
+    assert [ours.wants("recall", "K1", companies) for companies in (["C1"], ["C2"], [None])] == [True, False, False]
+    assert ours.wants("seal.late", None), "it is about no company"
+    outbox, now = Outbox(tmp_path / "outbox"), 1_800_000_000_000
+    endpoints = [ours, endpoint("https://hooks.example/all")]
+    campaigns = {"own": ("C1",), "shared": ("C1", "C2"), "others": ("C2",)}
+    with outbox.change():
+        for number, (campaign, companies) in enumerate(campaigns.items()):
+            for part, company in enumerate(companies):
+                said = {"did": f"D{number}{part}", "stage": "intake", "campaign": campaign, "controller": company}
+                src = {"partition": part, "offset": number, "timestamp": now}
+                value = orjson.dumps({**said, "src": src, "verdict": "clear", "reasons": []})
+                occurrences.audited(outbox, Record("audit", 0, number, now, None, value), zone="UTC", now=now)
+            recall = orjson.dumps({**RECALL, "recall_id": campaign, "controller_id": companies[-1]})
+            occurrences.recalled(outbox, Record("recalls", 0, number, now, b"R1", recall), endpoints, now=now)
+        later = now + occurrences.QUIET_MS
+        occurrences.decided(outbox, endpoints, begun=0, horizon=later, now=later)
+
+    def told(one: Endpoint) -> set[tuple[str, str]]:
+        events = [(owed.type, orjson.loads(owed.body)["data"]) for owed in outbox.due(one.id, later, 100)]
+        return {(kind, data.get("recall_id") or data["campaign_id"]) for kind, data in events}
+
+    assert told(ours) == {("recall", "own"), ("campaign.decided", "own")}
+    assert told(endpoints[1]) == {(kind, name) for kind in ("recall", "campaign.decided") for name in campaigns}
+    outbox.close()
 
 
 def test_the_example_in_the_documents_then_it_is_such_a_file(tmp_path: Path) -> None:
