@@ -1,9 +1,10 @@
 """The keys behind proofs: a folder with one file per role and number; the highest number is in use.
 
 `ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets of
-its own roles only. A worker holds `master`, `token` and `worker`, and an importer `token` and `import`. The sealer
-holds `log`, a witness `witness`, and the machine that makes backups `backup`. Signing keys have the form of C2SP signed
-notes, `NAME+HASH+BASE64`; the others are 32 random bytes in hex.
+its own roles only. A worker holds `master`, `token` and `worker`, and an importer `token` and `import`. The service
+holds `token`, `event` and a `master` of its own. The sealer holds `log`, a witness `witness`, and the machine that
+makes backups `backup`. Signing keys have the form of C2SP signed notes, `NAME+HASH+BASE64`; the others are 32 random
+bytes in hex.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from gatekeeper.mac import fingerprint
 from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey, read_signing_key, secret_text
 
 SIGNERS = ("worker", "log", "witness", "backup")
-ROTATED = ("master", "token", *SIGNERS)
+ROTATED = ("master", "token", "event", *SIGNERS)
 ROLES = (*ROTATED, "import")
 """All roles. The key for ids of imported rows stays the same, so that a list imported again meets its earlier ids."""
 SECRET_BYTES = 32
 PUBLIC_BYTES = 4096
-_FILE = re.compile(r"(master|token|worker|log|witness|backup|import)-([1-9][0-9]{0,5})\.(key|pub)")
+_FILE = re.compile(rf"({'|'.join(ROLES)})-([1-9][0-9]{{0,5}})\.(key|pub)")
 
 State = Literal["in use", "former", "public only"]
 
@@ -102,19 +103,22 @@ class Keys:
 
         The highest number serves new people; the others serve people whose salt names them.
         """
-        self._demand_closed()
-        self._newest("master")
-        return {number: self._random("master", number) for number in self.numbers("master")}
+        return self._secrets("master")
 
     def tokens(self) -> dict[int, bytes]:
         """The keys that make tokens, by number, {} without one; raises UsageError (2) if one is readable by others.
 
         The highest number makes new tokens; the others find what facts name by earlier tokens (rule 7.4.17).
         """
-        numbers = self.numbers("token")
-        if numbers:
-            self._demand_closed()
-        return {number: self._random("token", number) for number in numbers}
+        return self._secrets("token") if self.numbers("token") else {}
+
+    def events(self) -> dict[int, bytes]:
+        """The keys that make event ids of requests, by number.
+
+        Raises UsageError (2) if there is none, or one is readable by others. The highest number makes new ids; by the
+        others a request is found that was made before.
+        """
+        return self._secrets("event")
 
     def importing(self) -> bytes | None:
         """The key for ids of imported rows, None without one; raises UsageError (2) if it is readable by others."""
@@ -155,6 +159,12 @@ class Keys:
             if isinstance(error, FileExistsError) and self.folder.is_dir():
                 raise UsageError("error.key_race", folder=self.folder) from None
             raise UnavailableError("error.disk", path=self.folder, detail=error) from None
+
+    def _secrets(self, role: str) -> dict[int, bytes]:
+        """The secrets of a role that signs nothing, by number."""
+        self._demand_closed()
+        self._newest(role)
+        return {number: self._random(role, number) for number in self.numbers(role)}
 
     def _made(self, role: str, name: str, secret: bytes) -> Key:
         number = max([0, *self.numbers(role), *self.numbers(role, "pub")]) + 1

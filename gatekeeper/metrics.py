@@ -141,6 +141,13 @@ REQUESTS_REFUSED = Metric(
     ("problem",),
     ("serve",),
 )
+STOPS_BEYOND = Metric(
+    "counter",
+    "gatekeeper_stops_beyond",
+    "Stops of people that a caller stated beyond its own companies. A sudden rise may be a stolen key.",
+    ("caller",),
+    ("serve",),
+)
 EVALUATIONS = Metric(
     "counter",
     "gatekeeper_evaluations",

@@ -24,7 +24,7 @@ SOON_DAYS = 30
 SECRETS: Mapping[Part, tuple[str, ...]] = {
     "worker": ("master", "token", "worker"),
     "crm": ("token",),
-    "serve": ("token", "master"),
+    "serve": ("token", "event", "master"),
     "sealer": ("log",),
     "witness": ("witness",),
     "inquiry": ("master",),

@@ -79,6 +79,12 @@ class KnownFacts:
         lines = self._people.get(recipient_id) or b""
         return lines == SPOILT or not words.isdisjoint(WORD.findall(lines))
 
+    def companies(self, recipient_id: str, id_: str) -> set[str]:
+        """The companies of the sources and consents of a person with this id."""
+        person = self._decoded(self._people.get(recipient_id) or b"")
+        collected = {one.collected_by for one in person.sources if one.source_id == id_}
+        return collected | {one.controller_id for one in person.consents if one.record_id == id_}
+
     def unnamed(self, recipient_id: str, tokens: Iterable[bytes]) -> list[bytes]:
         """Those of the tokens that no source of the person names."""
         lines = self._people.get(recipient_id) or b""

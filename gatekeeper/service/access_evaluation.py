@@ -17,7 +17,8 @@ from gatekeeper.deciding.answer import answer
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.metrics import EVALUATIONS
 from gatekeeper.office.publication import LineFault, Publication
-from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
+from gatekeeper.service.callers import Caller
+from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem, of_line
 from gatekeeper.service.request_lines import one
 from gatekeeper.service.service_parts import PartsOf, ServiceParts, not_before_met
 from gatekeeper.texts import text
@@ -142,6 +143,7 @@ async def evaluation(request: Request, parts: PartsOf) -> JSONResponse:
     caller = await parts.callers.caller(request, "access")
     asked = _read(AccessRequest, await one(request, QUESTION_BYTES))
     caller.bring(1)
+    _demand_theirs(caller, [asked])
     await not_before_met(parts.live, asked.context.at_least)
     (found,) = _answered(parts, await parts.live.moment(), [asked])
     if error := found["context"].get("error"):
@@ -156,6 +158,7 @@ async def evaluations(request: Request, parts: PartsOf) -> JSONResponse:
     asked = _read(AccessRequests, await one(request, QUESTIONS_BYTES))
     questions = [_whole(asked, each) for each in asked.evaluations or [AccessPartial()]]
     caller.bring(len(questions))
+    _demand_theirs(caller, questions)
     await not_before_met(parts.live, list(dict.fromkeys(p for each in questions for p in each.context.at_least)))
     found, end = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
     while len(found) < len(questions) and (not found or found[-1]["decision"] is not end):
@@ -227,6 +230,14 @@ def sent(asked: AccessRequest) -> Send | LineFault:
         json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
     )
     return found
+
+
+def _demand_theirs(caller: Caller, questions: Sequence[AccessRequest]) -> None:
+    """Raises Problem (403) for a question about mail of a company for which the caller does not speak."""
+    ours = caller.entry.controllers
+    for number, each in enumerate(questions, 1):
+        if ours is not None and each.subject.id not in ours:
+            raise of_line(403, "controller_not_yours", number, "subject.id", caller=caller.id)
 
 
 def _whole(asked: AccessRequests, each: AccessPartial) -> AccessRequest:

@@ -40,12 +40,16 @@ OFFSETS_A_RECORD = 100
 """Offsets to search that count as one record brought."""
 BURST_SECONDS = 10
 """Seconds whose records may come at once."""
+STOPS_A_DAY = 1_000
+"""Stops a day that a caller may state beyond its own companies, unless its entry says otherwise."""
+DAY_SECONDS = 86_400
 
 
 class CallerEntry(Model):
     """One program. `client_id`: its name at the provider. `subject`: the `sub` of its own tokens, None for `client_id`.
 
-    `per_second`: records that it may bring, on average. `controllers`: whose results it may read, None for all.
+    `per_second`: records that it may bring, on average. `controllers`: the companies for which it publishes, states,
+    asks and reads, None for all. `stops_per_day`: stops that it may state beyond these, on average.
     """
 
     id: Id
@@ -56,6 +60,7 @@ class CallerEntry(Model):
     subject: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     per_second: Annotated[int, Field(ge=1, le=1_000_000)] = PER_SECOND
     controllers: Many[Id] | None = None
+    stops_per_day: Annotated[int, Field(ge=1, le=1_000_000)] = STOPS_A_DAY
 
 
 class CallersFile(Model):
@@ -66,20 +71,20 @@ class CallersFile(Model):
 
 
 class Allowance:
-    """Token bucket: `rate` records a second on average, and those of BURST_SECONDS at once."""
+    """Token bucket: `most` records at once, and as many again in `seconds`."""
 
-    def __init__(self, rate: int, clock: Callable[[], float] = monotonic) -> None:
-        self._rate, self._clock = rate, clock
-        self._left, self._at = float(rate * BURST_SECONDS), clock()
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._most, self._rate, self._clock = float(most), most / seconds, clock
+        self._left, self._at = self._most, clock()
 
     def take(self, count: int) -> float:
         """Takes so many records, and gives 0.0; if too few are left, takes none and gives the seconds to wait."""
-        now, most = self._clock(), float(self._rate * BURST_SECONDS)
-        self._left, self._at = min(most, self._left + (now - self._at) * self._rate), now
+        now = self._clock()
+        self._left, self._at = min(self._most, self._left + (now - self._at) * self._rate), now
         if count <= self._left:
             self._left -= count
             return 0.0
-        return (min(float(count), most) - self._left) / self._rate
+        return (min(float(count), self._most) - self._left) / self._rate
 
     def owe(self, count: int) -> None:
         """Takes so many records even if too few are left, as the work is done. The next ones wait for them."""
@@ -92,7 +97,8 @@ class Caller:
 
     def __init__(self, entry: CallerEntry) -> None:
         self.entry, self.id = entry, entry.id
-        self._allowance = Allowance(entry.per_second)
+        self._allowance = Allowance(entry.per_second * BURST_SECONDS, BURST_SECONDS)
+        self._stops = Allowance(entry.stops_per_day, DAY_SECONDS)
         self._under_way = Counter[int]()
 
     @contextmanager
@@ -114,12 +120,18 @@ class Caller:
         self._allowance.owe(offsets // OFFSETS_A_RECORD)
 
     def bring(self, count: int) -> None:
-        """Counts records that it brings; raises Problem (429) if they are too many."""
+        """Counts records that it brings; raises Problem (429, or 413) if they are too many."""
         if count > self.entry.per_second * BURST_SECONDS:
             raise Problem(413, "too_many_at_once", most=self.entry.per_second * BURST_SECONDS)
         if wait := self._allowance.take(count):
-            seconds = str(int(wait) + 1)
-            raise Problem(429, "too_fast", most=self.entry.per_second, headers={"Retry-After": seconds})
+            raise Problem(429, "too_fast", most=self.entry.per_second, headers=_after(wait))
+
+    def stop(self, count: int) -> None:
+        """Counts stops that it states beyond its companies; raises Problem (429) if they are too many for a day."""
+        if count > self.entry.stops_per_day:
+            raise Problem(413, "too_many_stops", caller=self.id, most=self.entry.stops_per_day)
+        if wait := self._stops.take(count):
+            raise Problem(429, "too_many_stops", caller=self.id, most=self.entry.stops_per_day, headers=_after(wait))
 
 
 class Callers:
@@ -194,6 +206,11 @@ class Callers:
         self._by_client = {one.entry.client_id: one for one in every if one.entry.client_id is not None}
         self._tokens = ProviderTokens(file.provider) if file.provider is not None else None
         self._seen = seen
+
+
+def _after(wait: float) -> dict[str, str]:
+    """The header that says how many seconds to wait."""
+    return {"Retry-After": str(int(wait) + 1)}
 
 
 def read(path: Path) -> CallersFile:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from hashlib import sha256
 from typing import Annotated, Any
 
 import jiter
@@ -13,13 +12,17 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from gatekeeper.engine.outputs import traced
+from gatekeeper.metrics import STOPS_BEYOND
 from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
 from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes
-from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem
+from gatekeeper.service.callers import Caller
+from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem, of_line
+from gatekeeper.service.remit import beyond
 from gatekeeper.service.request_lines import lines
-from gatekeeper.service.service_parts import PartsOf, in_turns, not_before_met
+from gatekeeper.service.service_parts import PartsOf, ServiceParts, in_turns, not_before_met
 from schemas.codec import encode
+from schemas.events import Fact, Send
 from schemas.record import Headers
 from schemas.topics import subject_key
 from streams.client.outgoing import Outgoing
@@ -53,7 +56,8 @@ async def publish(
     """Publishes one send, or one on each line of NDJSON.
 
     With the header `Idempotency-Key` the event ids are made from caller, key and send, and the body has none. A request
-    that is repeated is decided as DUPLICATE_SEND if it was cleared before, and `duplicate_of_event` is its own event.
+    that is repeated is decided as DUPLICATE_SEND if it was cleared before, and `duplicate_of_event` is its own event. A
+    send of a company for which the caller does not speak refuses the whole request.
     """
     caller = await parts.callers.caller(request, "sends")
     with caller.busy():
@@ -63,10 +67,12 @@ async def publish(
         await not_before_met(parts.live, not_before)
         packs = parts.live.evaluator.holding(parts.live.facts.store)
         trace = traced([(name.decode("latin-1"), value) for name, value in request.headers.raw])
-        taken = _Intake("sends", parts.live, packs=packs, headers=trace)
-        named = partial(_named, caller.id, idempotency_key) if idempotency_key is not None else None
+        taken = _Intake("sends", parts, caller, packs=packs, headers=trace)
+        ids = partial(parts.event_ids.of, caller.id, idempotency_key) if idempotency_key is not None else None
+        if ids is not None and parts.event_ids.several and not await parts.live.ledger.confirmed():
+            raise Problem(503, "facts_late", headers={"Retry-After": "1"})
         async for number, value in in_turns(values):
-            taken.add(number, value, named)
+            taken.add(number, value, ids)
         del values  # it may wait for long
         with parts.live.decisions.kept():
             await taken.write()
@@ -80,7 +86,8 @@ async def state(
 ) -> JSONResponse:
     """States one fact, or one on each line of NDJSON; a withdrawal binds from the answer on.
 
-    The place in the answer may be named in `at_least` of an evaluation, and in `not_before` of a send.
+    The place in the answer may be named in `at_least` of an evaluation, and in `not_before` of a send. A stop of a
+    person may come by any caller. Of all else a company's caller states what concerns its own companies.
     """
     caller = await parts.callers.caller(request, "facts")
     if topic not in STATED:
@@ -88,7 +95,7 @@ async def state(
     with caller.busy():
         values, many = await lines(request)
         caller.bring(len(values))
-        taken = _Intake(topic, parts.live, headers=(("gate-caller", caller.id.encode()),))
+        taken = _Intake(topic, parts, caller, headers=(("gate-caller", caller.id.encode()),))
         async for number, value in in_turns(values):
             taken.add(number, value, None)
         await taken.write()
@@ -98,12 +105,15 @@ async def state(
 class _Intake:
     """The values of one request on their way to a topic, each with its outcome."""
 
-    def __init__(self, topic: str, live: LiveState, *, packs: Packs | None = None, headers: Headers = ()) -> None:
+    def __init__(
+        self, topic: str, parts: ServiceParts, caller: Caller, *, packs: Packs | None = None, headers: Headers = ()
+    ) -> None:
         """`packs`: those in force for sends; None for facts, of which only the contract is checked."""
-        self._topic, self._live, self._headers = topic, live, headers
-        reference = live.facts.store.reference if packs is not None else None
-        keys = live.facts.store.token_keys.ours.keys()
-        self._publication = Publication(topic, reference=reference, packs=packs, at=live.clock.now(), keys=keys)
+        self._topic, self._live, self._headers = topic, parts.live, headers
+        self._caller, self._metrics, self._stops = caller, parts.metrics, 0
+        store = self._live.facts.store
+        reference, keys = store.reference if packs is not None else None, store.token_keys.ours.keys()
+        self._publication = Publication(topic, reference=reference, packs=packs, at=self._live.clock.now(), keys=keys)
         self._outcomes: list[dict[str, Any]] = []
         self._records: list[tuple[dict[str, Any], Outgoing]] = []
         self._placed: list[tuple[dict[str, Any], RecordMetadata]] = []
@@ -113,12 +123,17 @@ class _Intake:
         """The places of what was acknowledged."""
         return [place for _, place in self._placed]
 
-    def add(self, line: int, value: bytes, named: Callable[[bytes], bytes] | None) -> None:
-        """Takes one value. `named`: gives a send its event id."""
+    def add(self, line: int, value: bytes, ids: Callable[[Mapping[str, Any]], Sequence[str]] | None) -> None:
+        """Takes one value. `ids`: gives a send its event ids under all keys, the newest first.
+
+        Raises Problem (403) for a value for which the caller does not speak.
+        """
         outcome: dict[str, Any] = {"line": line}
         self._outcomes.append(outcome)
+        named: Sequence[str] = ()
         try:
-            value = named(value) if named is not None else value
+            if ids is not None:
+                value, named = _named(value, ids)
         except Problem as refused:
             outcome["problem"] = refused.body
             return
@@ -128,13 +143,30 @@ class _Intake:
             kind = {"type": f"{TYPE}{found.fault}", "status": 422, "title": said["en"]}
             outcome["problem"] = {**kind, "field": found.field, **said}
             return
+        self._demand_theirs(line, found)
+        if before := self._live.cleared_as(found, named[1:]) if len(named) > 1 else None:
+            found = found.model_copy(update={"event_id": before})
         if self._topic == "sends":
             outcome["event_id"] = found.event_id
         key = subject_key(self._topic, found).encode()
         self._records.append((outcome, Outgoing(self._topic, key, encode(found), headers=self._headers)))
 
+    def _demand_theirs(self, line: int, value: Send | Fact) -> None:
+        ours, store = self._caller.entry.controllers, self._live.facts.store
+        if ours is None or (found := beyond(value, ours, store.companies)) is None:
+            return
+        if found.problem is not None:
+            raise of_line(403, found.problem, line, found.field, caller=self._caller.id)
+        self._stops += 1
+
     async def write(self) -> None:
-        """Writes what can be read, and waits for Kafka's acknowledgements."""
+        """Writes what can be read, and waits for Kafka's acknowledgements.
+
+        Raises Problem, before anything is written, if the caller states too many stops beyond its companies.
+        """
+        if self._stops:
+            self._caller.stop(self._stops)
+            self._metrics.count(STOPS_BEYOND, self._caller.id, n=self._stops)
         places = await self._live.writer.write([record for _, record in self._records])
         for (outcome, _), place in zip(self._records, places, strict=True):
             if place is None:
@@ -190,19 +222,18 @@ async def _decided(
     return await live.decisions.decisions([(one.partition, one.offset) for one in places], seconds=seconds)
 
 
-def _named(caller: str, key: str, value: bytes) -> bytes:
-    """A send with an event id that is the same for the same caller, key and send.
+def _named(value: bytes, ids: Callable[[Mapping[str, Any]], Sequence[str]]) -> tuple[bytes, Sequence[str]]:
+    """A send with the first of its event ids, and all of these.
 
     Other values stay as they are, for the contract to refuse. Raises Problem (422) for a send that has its own id.
     """
     try:
         found = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError:
-        return value
+        return value, ()
     if not isinstance(found, dict):
-        return value
+        return value, ()
     if "event_id" in found:
         raise Problem(422, "event_id_twice")
-    plain = json.dumps(found, ensure_ascii=False, sort_keys=True)  # a number may be too large for other writers
-    digest = sha256(f"{caller}\0{key}\0{plain}".encode("utf-8", "surrogatepass")).hexdigest()
-    return json.dumps({**found, "event_id": f"i-{digest[:40]}"}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    named = ids(found)
+    return json.dumps({**found, "event_id": named[0]}, ensure_ascii=False).encode("utf-8", "surrogatepass"), named

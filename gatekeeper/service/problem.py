@@ -62,6 +62,11 @@ class Detail(NamedTuple):
     error: Mapping[str, Any]
 
 
+def of_line(status: int, name: str, line: int, field: str, **values: Any) -> Problem:
+    """The refusal of a request for one of its values, which the answer names by line and field."""
+    return Problem(status, name, more={"line": line, "field": field}, line=line, field=field, **values)
+
+
 def handle(app: FastAPI, metrics: Metrics) -> None:
     """Makes an app answer every error as a problem, and count it; none shows a detail of an unexpected error."""
 

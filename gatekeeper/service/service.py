@@ -22,10 +22,12 @@ from gatekeeper import http_server, metrics_server, times
 from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
+from gatekeeper.keys import Keys
 from gatekeeper.metrics import FACTS_AGE, FACTS_WITHHOLDING, REQUESTS_REFUSED, Values
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.service import problem
 from gatekeeper.service.callers import Callers
+from gatekeeper.service.event_ids import EventIds
 from gatekeeper.service.openapi import paths
 from gatekeeper.service.problem import Problem
 from gatekeeper.service.service_parts import PartsOf, ServiceParts
@@ -44,8 +46,8 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 def serve(settings: Settings, *, release: str, started: Callable[[str, bool], None]) -> None:
     """Serves until it is interrupted; calls `started` with its address, and True if anybody on this machine may call.
 
-    Raises UsageError (2) for a file of callers that cannot be used, or none where others could call. It does so, too, if
-    acts may be unsigned by the settings although somebody is registered.
+    Raises UsageError (2) for a file of callers that cannot be used, or none where others could call. It raises the same
+    without a key for event ids, and if acts may be unsigned although somebody is registered.
     Raises UnavailableError (3) when no broker answers or the port is taken.
     """
     host, port = settings.serve_host, settings.serve_port
@@ -76,15 +78,16 @@ def create_app(
     """The application, which connects when it starts. `on_failure`: called with any error that ends its reading.
 
     `metrics`: those of the process; without them, they are shown nowhere.
+    Raises UsageError (2) without a key for event ids.
     """
-    measured = metrics or Metrics()
+    measured, event_ids = metrics or Metrics(), EventIds(Keys(settings.key_folder).events())
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         try:
             kept = await asyncio.to_thread(KeptFacts.of, settings, Faults()) if settings.data else None
             live = LiveState(settings, kept=kept, measured=measured)
-            app.state.parts = ServiceParts(live, callers, settings.serve_url, metrics=measured)
+            app.state.parts = ServiceParts(live, callers, event_ids, settings.serve_url, metrics=measured)
             await live.start(on_failure)
             measured.find(lambda: _ages(live))
             measured.find(lambda: _withholding(live))

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.service.callers import Callers
+from gatekeeper.service.event_ids import EventIds
 from gatekeeper.service.problem import Problem
 from schemas.topics import FACT_TOPICS
 from streams.serving.live_state import LiveState
@@ -29,11 +30,13 @@ T = TypeVar("T")
 class ServiceParts:
     """State, callers, and counts of evaluations by verdict. `url`: our address for callers; "" is the one they used.
 
+    `event_ids`: makes the ids of requests that may be repeated.
     `pages`: lets so many pages of results be read at once, as each has a connection of its own.
     """
 
     live: LiveState
     callers: Callers
+    event_ids: EventIds
     url: str = ""
     evaluations: dict[str, int] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)

@@ -13,6 +13,7 @@ from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.settings import Settings
 from streams.client.batches import refusal
+from streams.client.shared_round import SharedRound
 from streams.worker.clients import Clients
 from streams.worker.ledger import Ledger
 from streams.worker.log_follower import LogFollower
@@ -40,6 +41,7 @@ class LedgerCopy(LogFollower):
         """The next offset of `sends` to decide, by partition."""
         self._ledger = Ledger()
         self._known_at = float("-inf")
+        self._round = SharedRound(self._pass)
 
     @property
     def state(self) -> LedgerState:
@@ -54,20 +56,32 @@ class LedgerCopy(LogFollower):
     def _works(self) -> list[Coroutine[Any, Any, None]]:
         return [self._read(), self._watch()]
 
-    async def _watch(self) -> None:
+    async def stop(self) -> None:
+        """Stops reading."""
+        await self._round.stop()
+        await super().stop()
+
+    async def confirmed(self) -> bool:
+        """True once every entry is known that was committed before this call; False if that takes too long."""
+        return await self._round.answer()
+
+    async def _pass(self) -> bool:
         """Compares with the stable ends of the logs, so an open transaction of a worker delays nothing."""
-        loop = asyncio.get_running_loop()
+        asked = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(PASS_SECONDS):
+                ends = await self.ends.stable(list(self._positions))
+                async with self._moved:
+                    while any(self._positions[tp] < end for tp, end in ends.items()):
+                        await self._moved.wait()
+        except TimeoutError:
+            return False
+        self._known_at = asked
+        return True
+
+    async def _watch(self) -> None:
         while True:
-            asked = loop.time()
-            try:
-                async with asyncio.timeout(PASS_SECONDS):
-                    ends = await self.ends.stable(list(self._positions))
-                    async with self._moved:
-                        while any(self._positions[tp] < end for tp, end in ends.items()):
-                            await self._moved.wait()
-                self._known_at = asked
-            except TimeoutError:
-                pass  # `age` grows, and says so
+            await self.confirmed()  # else `age` grows, and says so
             await asyncio.sleep(WATCH_SECONDS)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gatekeeper.engine.evaluation import Moment
@@ -16,6 +16,7 @@ from gatekeeper.mac import fingerprint
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
+from schemas.events import Send
 from schemas.topics import FACT_TOPICS
 from streams.client import admin, topic_settings
 from streams.client.restore_mark import Mark
@@ -123,6 +124,15 @@ class LiveState:
         lag = max(policy.max_lag_ms for policy in self.evaluator.holding(self.facts.store).every)
         as_of = None if passed else min(self.facts.as_of, at - lag - 1)
         return Moment(self.evaluator, self.facts.store, self.ledger.state, at, as_of)
+
+    def cleared_as(self, send: Send, ids: Sequence[str]) -> str | None:
+        """The one of these event ids under which this very piece was cleared; None if it was under none."""
+        at, ledger = self.clock.now(), self.ledger.state
+        for id_ in ids:
+            before = ledger.about(send.model_copy(update={"event_id": id_}), at).clearance
+            if before is not None and before.send.event_id == id_:
+                return id_
+        return None
 
     async def undecided(self) -> int:
         """The most sends that wait for their decision, of all campaigns. Offsets without a record count, too.

@@ -103,7 +103,7 @@ def test_given_the_key_of_import_then_it_is_never_renewed(run: Run, folder: Path
     run("keys", "init", "--role", "import")
     first = Keys(folder).importing()
     assert "gets the same ids" in run("keys", "init", "--role", "import").says(2)
-    assert "one of master, token, worker, log, witness" in run("keys", "rotate", "--role", "import").says(2)
+    assert "one of master, token, event, worker, log, witness" in run("keys", "rotate", "--role", "import").says(2)
     assert Keys(folder).importing() == first
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,22 @@ from urllib.request import ProxyHandler, build_opener
 import orjson
 import pytest
 
-from schemas.topics import TOPICS
+from gatekeeper.identity import normalise
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.watch import Watch
+from schemas.events import Delivery
+from schemas.topics import DAY_MS, TOPICS
+from schemas.webhooks import WEBHOOK_TYPES
 from streams.client import broker_access
+from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Outcome, Run
-from tests.support import canaries
+from tests.support import canaries, guesses
 from tests.support.canaries import NARUMI, PEOPLE
-from tests.support.invented import known_by
+from tests.support.invented import bare, known_by
 from tests.support.list_files import list_map
+from tests.support.service import service
 from tests.support.world import TEMPLATE, Supervised, World, consent_of, own_keys, send_to, source_of, until
 
 NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
@@ -50,6 +59,12 @@ cli.main()
 """A worker with a defect of ours, which quotes the person in its error."""
 BORN = "1987-06-05"
 """The birthday of everybody here: only `sources` has it; from a look-up on there are ages."""
+MEMBER = "M10442873"
+"""The member number of somebody whose facts and sends come over HTTP."""
+REQUEST = "order-4711"
+"""An `Idempotency-Key` that anybody may guess."""
+SENT = {name: value for name, value in send_to(MEMBER, delivery=NARUMI).items() if name != "event_id"}
+SENT["contact_point"] = {"id": "cp", "country": "JP"}
 FACES = "template/T-FACE", {**TEMPLATE[1], "id": "T-FACE", "persons": [{}], "ask_complete": False}
 LIST = f"""番号,氏名,住所,電話
 {MAIL},{NAME},{NARUMI["lines"][0]},{PHONE}
@@ -59,6 +74,23 @@ L2,,{NARUMI["lines"][0]},{PHONE}
 L3,{NAME},{NARUMI["lines"][0]},{PHONE}
 """
 MAP = list_map(acquired_at="電話")
+
+
+HOOKS = Endpoint("hooks", "https://hooks.example", WEBHOOK_TYPES, (), (), allow_private=False)
+
+
+def customer(number: int, person: dict[str, Any]) -> guesses.Person:
+    """Somebody as a list of customers has them, and as the gate reads their address."""
+    written = (person.get(name) for name in ("name", "postcode", "email", "phone"))
+    read = normalise("postal", Delivery(**person))
+    return guesses.Person((f"c{number}", BORN, *person["lines"], *filter(None, written), read))
+
+
+LISTED = (
+    *(customer(number, person) for number, person in enumerate(PEOPLE)),
+    guesses.Person((MEMBER, NAME, PHONE, MAIL, f"{NAME} {PHONE}", BORN), (SENT, {**NARUMI})),
+)
+"""The customers, as an attacker has them on a list."""
 
 
 class Said:
@@ -158,6 +190,34 @@ def judged(world: World) -> dict[str, tuple[str, str | None]]:
     return world.verdicts()
 
 
+def over_http(world: World, folder: Path) -> dict[str, Any]:
+    """States facts of somebody and sends a piece, as a platform does that may repeat its request; gives the answer."""
+    with service(world, folder) as (_, client):
+        point = {"id": "cp", **known_by(NARUMI)}
+        known = source_of(MEMBER, source_id="s-member", contact_points=[point], birth_date=BORN)
+        agreed = consent_of(MEMBER, record_id="yes-member", evidence_ref="form-member")
+        for topic, fact in (("sources", bare(known)), ("consents", agreed)):
+            assert client.post(f"/v1/facts/{topic}", json=fact).status_code == 200
+        repeatable = {"headers": {"Idempotency-Key": REQUEST}, "params": {"wait": 60}}
+        first, again = (client.post("/v1/sends", json=SENT, **repeatable).json() for _ in range(2))
+    assert (first["decision"]["verdict"], again["decision"]["primary"]) == ("clear", "DUPLICATE_SEND")
+    assert again["decision"]["duplicate_of_event"] == again["event_id"] == first["event_id"]
+    return first
+
+
+def posted(world: World, folder: Path) -> bytes:
+    """The bodies of all events that would be posted to an endpoint."""
+    now, outbox = time.time_ns() // 10**6, Outbox(folder)
+    watch = Watch(world.settings, outbox, [HOOKS], lambda: now, since=now - DAY_MS)
+    with Reader(world.settings) as reader:
+        watch.begin(reader)
+        while not watch.look(reader):
+            pass
+    found = b"\n".join(body + id_.encode() for body, id_ in outbox.db.execute("SELECT body, id FROM event"))
+    outbox.close()
+    return found
+
+
 def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
     """Yields commands with somebody where an id, a day or a filter belongs."""
     why = ("--reason", "x", "--yes")
@@ -206,6 +266,7 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     assert {verdicts[f"e-clear-c{n}"][0] for n in range(len(PEOPLE))} == {"clear"}
     assert verdicts["e-defect"] == ("block", "DECISION_FAILED")
 
+    over_http(world, tmp_path / "service")
     (tmp_path / "list.csv").write_text(LIST, "cp932")
     (tmp_path / "map.toml").write_text(MAP, "utf-8")
     said("import", "sources", str(tmp_path / "list.csv"), "--map", str(tmp_path / "map.toml"), code=1)
@@ -285,7 +346,9 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
 
     world.put("consents", [(None, {**consent_of("c0"), "crash": NAME})])
     assert worker.wait() == 70
-    written = {"pages": pages, "commands": said.written, "log": worker.log.read_bytes()}
+    bodies = posted(world, tmp_path / "webhooks")
+    assert b'"recall"' in bodies
+    written = {"pages": pages, "commands": said.written, "log": worker.log.read_bytes(), "webhooks": bodies}
     assert b'"DECISION_FAILED"' in written["log"]
     for topic in TOPICS:
         records = world.read(topic)
@@ -304,5 +367,10 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     dated = [name for name, values in told.items() if BORN.encode() in b"".join(values)]
     assert (dated, [name for name, data in written.items() if BORN.encode() in data]) == (["sources"], [])
     assert b'"age":25' in b"".join(told["audit"]), "what is there instead"
+    numbered = {name for name, data in written.items() if MEMBER.encode() in data}
+    assert numbered == {"ledger", "recalls", "commands"}, "a recipient id stands where people are found by it"
+    tried = {name: data.splitlines() for name, data in written.items()}
+    named = guesses.guessed(tried, LISTED, known=("everybody", REQUEST))
+    assert not named, "\n".join(map(str, named))
     held = b"".join(told["sends"])
     assert set(canaries.found(held)) >= {"金糸雀", "ﾅﾙﾐ", "がなみ"}, "the search finds what is there"

@@ -223,7 +223,8 @@ def test_given_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_
         *("sealer/log-1.key", "sealer/log-1.pub", "sealer/worker-1.pub", "sealer/witness-1.pub"),
         *("witness/witness-1.key", "witness/witness-1.pub", "witness/log-1.pub"),
         *("readers/log-1.pub", "readers/witness-1.pub"),
-        *("serve/token-1.key", "serve/master-1.key", "serve/trial.key", "serve/callers.toml", "users/users.json"),
+        *("serve/token-1.key", "serve/master-1.key", "serve/event-1.key", "serve/trial.key", "serve/callers.toml"),
+        "users/users.json",
     }
     callers = Callers(tmp_path / "serve/callers.toml")
     key = (tmp_path / "serve/trial.key").read_text().strip()

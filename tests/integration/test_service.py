@@ -10,8 +10,10 @@ import signal
 import subprocess
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,156 @@ def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the
     wanted = (last["event_id"], trace["traceparent"].encode())
     assert {name: wanted in pairs for name, pairs in found.items()} == {"sends": True, "review": True, "results": True}
     assert {named for pairs in found.values() for event, named in pairs if event != last["event_id"]} <= {None}
+
+
+@asynccontextmanager
+async def instance(world: World, callers: Path | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """One more service in this process, once it is ready. `settings`: those that differ from the world's."""
+    app = create_app(world.settings.model_copy(update=settings), Callers(callers), release="0")
+    through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=through, base_url="http://127.0.0.1", timeout=60) as client,
+    ):
+        while (await client.get("/readyz")).status_code != 200:
+            pass
+        yield client
+
+
+def test_a_request_repeated_across_a_new_key_and_another_instance_then_it_keeps_its_event_id(
+    world: World, tmp_path: Path
+) -> None:
+    world.people(["repeated", "later"])
+    folders = [Keys(shutil.copytree(world.keys, tmp_path / name)) for name in ("before", "rotated", "beside")]
+    before, rotated, beside = folders
+    rotated.make("event", "gk/event")
+    shutil.copy(rotated.folder / "event-2.key", beside.folder)
+    (beside.folder / "event-1.key").unlink()
+    sends = {person: send_to(person, person) for person in ("repeated", "later")}
+    for send in sends.values():
+        del send["event_id"]
+
+    async def sent(person: str, *at: Keys) -> list[tuple[str, str | None, str | None]]:
+        """Event id, reason and earlier event of a person's send, posted to one instance after the other."""
+        found, once = [], {"headers": {"Idempotency-Key": "order-1"}, "params": {"wait": 60}}
+        for keys in at:
+            async with instance(world, keys=str(keys.folder), data="") as client:
+                answer = (await client.post("/v1/sends", json=sends[person], **once)).json()
+            decision = answer["decision"]
+            found.append((answer["event_id"], decision["primary"], decision["duplicate_of_event"]))
+        return found
+
+    first, *again = asyncio.run(sent("repeated", before, rotated, rotated))
+    id_ = first[0]
+    assert (id_[:3], first[1:]) == ("i1-", (None, None))
+    assert again == [(id_, "DUPLICATE_SEND", id_)] * 2, "a new key makes no second id of a request"
+    new, other = asyncio.run(sent("later", rotated, beside))
+    assert (new[0][:3], other) == ("i2-", (new[0], "DUPLICATE_SEND", new[0])), "all instances make the same"
+    unkeyed = f"everybody\0order-1\0{json.dumps(sends['repeated'], ensure_ascii=False, sort_keys=True)}"
+    assert sha256(unkeyed.encode()).hexdigest()[:40] not in id_, "whoever holds the list must not find it"
+
+
+def test_no_key_for_event_ids_then_the_service_ends_with_2_and_says_which_command_makes_it(
+    world: World, tmp_path: Path
+) -> None:
+    keys = shutil.copytree(world.keys, tmp_path / "keys")
+    (keys / "event-1.key").unlink()
+    ours = {"GATEKEEPER_KEYS": str(keys), "GATEKEEPER_LANG": "en"}
+    done = run("serve", "--port", "0", env=os.environ | world.environment | ours)
+    assert (done.returncode, "gatekeeper keys init --role event" in done.stderr) == (2, True), done.stderr
+
+
+OTHERS = {"collected_by": "C9", "source_id": "s-c9"}
+STOPPED = {"v": 1, "kind": "objection", "suppression_id": "s-1", "received_at": "2026-01-01", "recipient_id": "mine"}
+FOREIGN: list[tuple[str, dict[str, Any], str, str]] = [
+    ("sources", bare(source_of("mine")), "controller_not_yours", "collected_by"),
+    ("sources", bare(source_of("mine", collected_by="C9", state="deleted")), "controller_not_yours", "source_id"),
+    ("consents", consent_of("mine", record_id="more"), "controller_not_yours", "controller_id"),
+    ("consents", consent_of("mine", controller_id="C9"), "controller_not_yours", "record_id"),
+    ("consents", consent_of("mine", state="Invalidated", controller_id="*"), "controller_not_yours", "controller_id"),
+    (
+        "consents",
+        consent_of("mine", state="Invalidated", controller_id="C9", voids="Given-mine"),
+        "controller_not_yours",
+        "voids",
+    ),
+    (
+        "consents",
+        {"v": 1, "kind": "identity_resolved", "recipient_id": "mine", "at": "2026-01-01"},
+        "all_companies_needed",
+        "kind",
+    ),
+    ("suppressions", {**STOPPED, "state": "corrected"}, "all_companies_needed", "state"),
+    (
+        "suppressions",
+        {**STOPPED, "kind": "cessation", "state": "rejected", "scope": {"controller": "C9"}},
+        "all_companies_needed",
+        "state",
+    ),
+]
+
+
+def test_a_caller_of_one_company_then_it_speaks_for_no_other_and_its_stops_are_counted(
+    world: World, tmp_path: Path
+) -> None:
+    """An attacker with the key of a small company beside a large one."""
+    world.people(["mine"])
+    key = new_key()
+    scopes = 'scopes = ["sends", "facts", "access"]\ncontrollers = ["C9"]\nstops_per_day = 3'
+    callers = tmp_path / "callers.toml"
+    callers.write_text(f'[[callers]]\nid = "small"\n{scopes}\nkey_sha256 = ["{digest(key)}"]\n')
+    callers.chmod(0o600)
+    ours = source_of("mine", **OTHERS)
+
+    def counts() -> dict[str, int]:
+        return {topic: len(world.read(topic)) for topic in ("sends", "sources", "consents", "suppressions")}
+
+    async def work() -> None:
+        async with instance(world, callers, data="") as client:
+            client.headers["authorization"] = f"Bearer {key}"
+
+            async def refused(path: str, lines: list[Any], line: int, problem: str, field: str) -> None:
+                answer = await client.post(path, content=ndjson(lines), headers=NDJSON)
+                told = answer.json()
+                assert (answer.status_code, told["type"].rpartition(":")[2]) == (403, problem), told
+                assert (told["line"], told["field"]) == (line, field)
+
+            written = await asyncio.to_thread(counts)
+            sends = [send_to("mine", "fine", controller_id="C9"), send_to("mine", "foreign")]
+            await refused("/v1/sends", [sends[1]], 1, "controller_not_yours", "controller_id")
+            for topic, fact, problem, field in FOREIGN:
+                good = bare(ours) if topic == "sources" else {**STOPPED, "scope": {"controller": "C9"}}
+                lines = [good, fact] if topic != "consents" else [fact]
+                await refused(f"/v1/facts/{topic}", lines, len(lines), problem, field)
+            for questions in ([question("mine")], [{**question("mine"), "subject": OF_C9}, question("mine")]):
+                one = len(questions) == 1
+                path = "/access/v1/evaluation" if one else "/access/v1/evaluations"
+                answer = await client.post(path, json=questions[0] if one else {"evaluations": questions})
+                assert (answer.status_code, answer.json()["line"]) == (403, len(questions)), answer.json()
+            assert await asyncio.to_thread(counts) == written, "not a line of a refused request is written"
+
+            asked = await client.post("/access/v1/evaluation", json={**question("mine"), "subject": OF_C9})
+            assert asked.status_code == 200, asked.json()
+            own = [("sources", bare(ours)), ("suppressions", {**STOPPED, "scope": {"controller": "C9"}})]
+            own += [("consents", consent_of("mine", controller_id="C9", record_id="own"))]
+            for topic, fact in own:
+                assert (await client.post(f"/v1/facts/{topic}", json=fact)).status_code == 200, topic
+
+            stops = [{**STOPPED, "suppression_id": f"s-{n}"} for n in range(4)]
+            many = await client.post("/v1/facts/suppressions", content=ndjson(stops), headers=NDJSON)
+            assert (many.status_code, many.json()["type"].rpartition(":")[2]) == (413, "too_many_stops")
+            assert (await client.post("/v1/facts/consents", json=withdrawal("mine"))).status_code == 200
+            two = await client.post("/v1/facts/suppressions", content=ndjson(stops[:2]), headers=NDJSON)
+            assert two.json()["acknowledged"] == 2, "anybody may state a stop"
+            late = await client.post("/v1/facts/suppressions", json=stops[2])
+            assert (late.status_code, late.json()["type"].rpartition(":")[2]) == (429, "too_many_stops")
+            assert int(late.headers["retry-after"]) > 3600
+            assert (await client.post("/v1/facts/suppressions", json=own[1][1])).status_code == 200, "own ones go on"
+
+    asyncio.run(work())
+
+
+OF_C9 = {"type": "controller", "id": "C9"}
 
 
 def event_and_trace(message: Any) -> tuple[str | None, bytes | None]:

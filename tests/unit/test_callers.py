@@ -125,7 +125,7 @@ def test_file_that_changes_then_it_counts_at_once(tmp_path: Path) -> None:
 
 def test_example_of_the_documents_then_it_can_be_read() -> None:
     found = read(Path(__file__).parents[2] / "docs" / "examples" / "callers.toml")
-    assert [one.id for one in found.callers] == ["crm", "shop", "platform"]
+    assert [one.id for one in found.callers] == ["crm", "shop", "midori-shop", "platform"]
     assert found.provider
 
 
@@ -163,7 +163,7 @@ def test_more_than_its_rate_then_429_for_this_caller_alone(tmp_path: Path) -> No
 
 def test_allowance_then_it_fills_again_with_time() -> None:
     now = 0.0
-    allowance = Allowance(2, lambda: now)
+    allowance = Allowance(2 * BURST_SECONDS, BURST_SECONDS, lambda: now)
     assert allowance.take(2 * BURST_SECONDS) == 0.0
     assert allowance.take(3) == 1.5
     now = 1.5
@@ -297,7 +297,7 @@ def test_certificate_then_its_caller_and_nobody_without_it(tmp_path: Path) -> No
 
 def test_a_search_that_is_larger_than_what_is_left_then_the_next_records_wait_for_it() -> None:
     at = [0.0]
-    allowance = Allowance(10, lambda: at[0])
+    allowance = Allowance(10 * BURST_SECONDS, BURST_SECONDS, lambda: at[0])
     allowance.owe(150)
     assert allowance.take(1) == pytest.approx(5.1)
     at[0] = 5.2
