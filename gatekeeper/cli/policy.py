@@ -132,6 +132,7 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
     lines = [(key, _told(value)) for key, value in plain.items() if key != "clauses"]
     cites = [(f"clauses.{one.name}", _cited(one)) for one in named]
     show_table([f"cli.column_{name}" for name in ("key", "set_to")], [*lines, *cites])
+    _note_other_rules(found)
 
 
 @command.command("lint", help=text("cli.policy_lint"))
@@ -144,6 +145,7 @@ def lint(files: tuple[str, ...], as_json: bool) -> None:
         show_json([{"file": file, **policy.ref} for file, policy in found.items()])
     for file, policy in found.items():
         note("cli.policy_right", file=file, name=policy.name)
+        _note_other_rules(policy)
 
 
 @command.command("diff", help=text("cli.policy_diff"))
@@ -172,6 +174,13 @@ def _checked(file: str) -> Policy:
     policy = file_policy(file)
     check(policy, Path(file).read_text("utf-8"))
     return policy
+
+
+def _note_other_rules(policy: Policy) -> None:
+    """Notes the reasons that came after the text of a policy, and the rows that this release does not know."""
+    for said, rows in (("later", policy.later), ("carried", policy.unknown)):
+        if rows:
+            note(f"cli.policy_{said}", policy=policy.name, rows=", ".join(rows))
 
 
 def _now() -> int:

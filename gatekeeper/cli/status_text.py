@@ -133,6 +133,9 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     yield from _signatures(state["signatures"])
     if not state["purposes"]["registered"]:
         yield text("cli.purpose_none")
+    for which in ("later", "carried"):
+        for policy, rows in (answer.get(f"policy_{which}") or {}).items():
+            yield text(f"cli.policy_{which}", policy=policy, rows=", ".join(rows))
     for policy, since in (answer.get("policy_provisional") or {}).items():
         yield text("cli.status_policy_provisional", policy=policy, since=since)
 

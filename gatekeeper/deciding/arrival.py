@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from gatekeeper.times import span
-from schemas.events import GIVEN_STATES, NO_STATES
+from schemas.events import GIVEN_STATES, NO_STATES, SuppressionKind
 
 NARROWING = ("controller_id", "controller", "group", "purpose")
 """The fields by which a no names a company or a purpose. One that was registered later does not narrow it."""
-WILL_KINDS = frozenset({"objection", "cessation", "erasure", "refusal_returned"})
-"""The suppressions that say the person's will."""
+STATUS_KINDS = frozenset({"deceased", "undeliverable"})
+"""The suppressions that say why no mail arrives."""
+WILL_KINDS = frozenset(get_args(SuppressionKind)) - STATUS_KINDS
+"""The suppressions that say the person's will: every other kind (rule 8.3.52)."""
 ENDS = frozenset({"Expired", "Invalidated", "Revoked"})
 """The states of a consent event that end consents."""
 _ARRIVED = re.compile(rb'"arrived":(-?[0-9]+),')

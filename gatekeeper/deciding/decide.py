@@ -143,6 +143,7 @@ def _confirmation(plan: Plan, case: Case, found: list[Found]) -> Decision:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             found.append(reason)
     found += _status(case, basis, consents)
+    found += audience.selected(case, consents)
     found += plan.unreleased
     if source is not None and not any(case.covers(version) for version in versions):
         found.append(source_rules.uncovered(case, (source,)))

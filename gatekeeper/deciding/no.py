@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.children import guarded
-from gatekeeper.deciding.facts import HeldSuppression
+from gatekeeper.deciding.facts import CERTAIN, HeldSuppression
 from gatekeeper.deciding.scope import read_stop
 from gatekeeper.times import Span
-from schemas.events import Consent, Suppression
+from schemas.events import Consent
 
+REGISTER = "external"
+"""The kind of a stop from a register of people who want no mail."""
 TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
 
 
@@ -45,16 +47,36 @@ def no_of(case: Case, event: Consent) -> No:
     return No(event.record_id, event.state, said, event.controller_id, guarded(case, event.expressed_by, said))
 
 
-def stop_of(case: Case, stop: Suppression) -> No:
+def stop_of(case: Case, stop: HeldSuppression) -> No:
     """The refusal that a suppression expresses, from the earlier of its times on.
 
     Only a consent after its receipt lifts it: a suppression dated back before a consent is still the later statement.
+    One of a register is a no to everybody, so only a consent to the sender lifts it (rule 8.3.52).
     """
-    said = case.span(stop.received_at)
-    if stop.effective_at:
-        said = Span(min(said.first, case.span(stop.effective_at).first), said.last)
+    heard = first_word(case, stop)
+    said = case.span(heard.received_at)
+    if heard.effective_at:
+        said = Span(min(said.first, case.span(heard.effective_at).first), said.last)
     guard = guarded(case, stop.expressed_by, said)
-    return No(stop.suppression_id, stop.kind, said, stop.scope.controller, guard)
+    return No(stop.suppression_id, stop.kind, said, None if stop.kind == REGISTER else stop.scope.controller, guard)
+
+
+def first_word(case: Case, stop: HeldSuppression) -> HeldSuppression:
+    """The version of a stop that says when it was heard: of a register's, the first to arrive (rule 8.3.52).
+
+    The same id in a newer file is the same word. An earlier version that does not cover the send, or names the person
+    less surely, is not heard. Without an arrival nobody can say which was first, and each version counts by itself.
+    """
+    if stop.kind != REGISTER or stop.arrived is None:
+        return stop
+    score = next((hit.score for hit in case.stops if hit.stop is stop), CERTAIN)
+    versions = [
+        hit.stop
+        for hit in case.stops
+        if (hit.stop.kind, hit.stop.suppression_id) == (stop.kind, stop.suppression_id) and hit.score >= score
+    ]
+    heard = [one for one in versions if one.arrived is not None and bound(case, one) is not None]
+    return min(heard, key=lambda one: (one.arrived or 0, -case.span(one.received_at).last), default=stop)
 
 
 def bound(case: Case, stop: HeldSuppression) -> tuple[str, ...] | None:

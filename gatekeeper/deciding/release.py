@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldRelease
+from gatekeeper.deciding.no import first_word
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from schemas.events import Release
@@ -107,7 +108,7 @@ def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:
     stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id in reason.facts]
     if reason.code != "IDENTITY_AMBIGUOUS" or not stops:
         return False
-    known = max(map(case.known_since, stops))
+    known = max(case.known_since(first_word(case, stop)) for stop in stops)
     return reason.code not in _named([one for one in alive if case.span(one.at).first > known], case.policy)
 
 

@@ -16,8 +16,9 @@ from gatekeeper.policy import packs
 from gatekeeper.policy.activation import Order, Unlawful, activated
 from gatekeeper.policy.comparison import Difference, differences
 from gatekeeper.policy.packs import STRICTEST, Packs, in_force, widening
-from gatekeeper.policy.policy import Policy
-from gatekeeper.texts import text
+from gatekeeper.policy.policy import TUNABLE, Policy
+from gatekeeper.policy.reasons import CATALOGUE
+from gatekeeper.texts import near, text
 from gatekeeper.times import instant, local, span
 from schemas.codec import VALUE_BYTES, Unreadable, encode
 from schemas.events import PolicyVersion
@@ -150,12 +151,19 @@ def named(name: str, known: KnownPolicies | None = None, *, at: int) -> Policy:
 
 
 def _untaken(known: KnownPolicies, new: Policy) -> None:
-    """Raises UsageError (2) if another text has the version's number, or if the text cites no law."""
+    """Raises UsageError (2) if another text has the version's number, or if the text cites no law.
+
+    So it does for a row about a reason that we do not have. A worker carries it, for it may be of a newer release.
+    """
     for policy in every(known):
         if (policy.id, policy.version) == (new.id, new.version) and policy.sha256 != new.sha256:
             raise UsageError("error.policy_version_taken", name=new.name, next=policy.version + 1)
     if not new.clauses:
         raise UsageError("error.policy_wrong", file=new.name, place="clauses", hint=text("wrong.clauses_missing"))
+    for code in new.unknown:
+        table, codes = ("rules", list(TUNABLE)) if code in new.off else ("clauses", list(CATALOGUE))
+        hint = text("wrong.rule", near=near(code, codes))
+        raise UsageError("error.policy_wrong", file=new.name, place=f"{table}.{code}", hint=hint)
 
 
 def _begins(new: Policy, since: str | None, *, now: int, skew_ms: int) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, StringConstraints
 
+from gatekeeper.policy.later_clauses import CLAUSES
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.values import Channel, Model
 
@@ -56,13 +57,26 @@ def clauses(table: Mapping[str, Iterable[ClauseRow]]) -> tuple[Clause, ...]:
     )
 
 
-def uncited(found: Iterable[Clause], off: Iterable[str]) -> str | None:
-    """The first reason for which a pack cites nothing, though it may arise; None if each has its clause.
+def uncited(found: Iterable[Clause], off: Iterable[str]) -> list[str]:
+    """The reasons for which a text cites nothing, though they may arise.
 
-    Reasons with a rule of our own need no clause. `off`: the rules that the pack switches off.
+    Reasons with a rule of our own need no clause. `off`: the rules that the text switches off.
     """
     known = {clause.name for clause in found} | set(off)
-    return next((code for code, kind in CATALOGUE.items() if not kind.own_rule and code not in known), None)
+    return [code for code, kind in CATALOGUE.items() if not kind.own_rule and code not in known]
+
+
+def written_for(found: Iterable[Clause]) -> int:
+    """The version of the rules for which a text was written: that of its newest row.
+
+    It need not cite a reason that came later.
+    """
+    return max((CATALOGUE[clause.name].since for clause in found if clause.name in CATALOGUE), default=0)
+
+
+def lent(codes: Iterable[str], pack: str) -> tuple[Clause, ...]:
+    """This release's clauses for reasons that came after the text of a pack; () for a pack that is not shipped."""
+    return tuple(Clause(code, CLAUSES[code][pack]) for code in codes if pack in CLAUSES.get(code, ()))
 
 
 def cited(found: Iterable[Clause], channel: str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gatekeeper.policy.policy import Policy
 
-_NAMES = ("id", "version", "sha256", "since")
+_NAMES = ("id", "version", "sha256", "since", "later")
 _UP = (
     *("skew_ms", "max_lag_ms", "release_ttl_ms", "rejudge_hours", "ask_cap", "check_within_days", "four_eyes_bulk"),
     *("consent_max_age_months", "source_max_age_months"),
@@ -29,7 +29,7 @@ class Difference(NamedTuple):
 
 
 def differences(old: Policy, new: Policy) -> list[Difference]:
-    """The differences from `old` to `new`, in the order of the policy's fields, without id, version, hash and day."""
+    """The differences from `old` to `new`, in the order of the policy's fields. Id, version, hash and time are none."""
     found = []
     for field in fields(Policy):
         before, after = getattr(old, field.name), getattr(new, field.name)

@@ -85,6 +85,17 @@ class Packs:
         current = {in_force(line, at * 1000) for line in lines}
         return tuple(one for one in self.every if one.provisional and (one.since > at * 1000 or one in current))
 
+    def of_other_rules(self, at: int) -> tuple[Policy, ...]:
+        """The company's own versions, in force at an instant (milliseconds) or later, that are of other rules.
+
+        Such a text lacks a row about a reason of ours, or has one about a reason that we do not have.
+        """
+        lines = (self.home, self.strictest, *self.others)
+        binding = {one for line in lines for one in line if one == in_force(line, at * 1000) or one.since > at * 1000}
+        return tuple(
+            one for one in self.every if one in binding and one.sha256 not in _texts() and (one.later or one.unknown)
+        )
+
     @property
     def every(self) -> tuple[Policy, ...]:
         """All versions of all packs."""

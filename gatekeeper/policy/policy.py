@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gatekeeper.errors import UsageError
-from gatekeeper.policy.clauses import CODE, Clause, Rows, cited, clauses, listed, uncited
+from gatekeeper.policy.clauses import CODE, Clause, Rows, cited, clauses, lent, listed, uncited, written_for
 from gatekeeper.policy.reasons import CATALOGUE, NATIONAL
 from gatekeeper.texts import Language, near, text, wrong
 from gatekeeper.times import span
@@ -69,7 +69,8 @@ class Policy:
     `check_within_days`: a check of a provider counts if it was made at the latest so long after the data came.
     `language`, `notice_items`: of the letters that ask, with the items that those must state.
     `provisional`: nobody knows yet whether text and day of the law stay as they are. `clauses`: empty only in texts of
-    before release 0.3.0. `aliases`: other numbers of clauses, for searching alone.
+    before release 0.3.0. `later`: the reasons that came after the text, so that this release cites the law for them.
+    `aliases`: other numbers of clauses, for searching alone.
     `delivery`: whether a send must print its address.
     """
 
@@ -103,6 +104,7 @@ class Policy:
     language: Language
     notice_items: frozenset[str]
     clauses: tuple[Clause, ...]
+    later: tuple[str, ...]
     aliases: tuple[tuple[str, str], ...]
     delivery: DeliveryRule
     sha256: str
@@ -142,6 +144,12 @@ class Policy:
             found.setdefault(clause.name, []).append(clause)
         return found
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The rows of the text about reasons that this release does not have, as a newer one may."""
+        named = {clause.name for clause in self.clauses if CODE.fullmatch(clause.name)} | self.off
+        return tuple(sorted(named - CATALOGUE.keys()))
+
     def needs_consent(self, channel: str) -> bool:
         """Tells whether sends by `channel` need consent."""
         return channel in self.consent_channels or "*" in self.consent_channels
@@ -179,8 +187,11 @@ def read(content: bytes, *, file: str) -> Policy:
     on = {code for code, setting in found.rules.items() if setting == "on"}
     off = frozenset(code for code, setting in found.rules.items() if setting == "off") | (NATIONAL - on)
     cites = clauses(found.clauses)
-    if fault := _miscited(cites, off):
-        raise UsageError("error.policy_wrong", file=file, place=f"clauses.{fault[0]}", hint=fault[1])
+    later = uncited(cites, off) if cites else []  # texts of before release 0.3.0 have no clauses
+    if missing := next((code for code in later if CATALOGUE[code].since <= written_for(cites)), None):
+        misspelt = next((one.name for one in cites if CODE.fullmatch(one.name) and one.name not in CATALOGUE), None)
+        hint = text("wrong.rule", near=near(misspelt, CATALOGUE)) if misspelt else text("wrong.clause_missing")
+        raise UsageError("error.policy_wrong", file=file, place=f"clauses.{misspelt or missing}", hint=hint)
     numbers = found.parameters.model_dump(exclude={"confirm_days"})
     return Policy(
         id=found.id,
@@ -196,7 +207,8 @@ def read(content: bytes, *, file: str) -> Policy:
         provisional=found.provisional,
         language=found.language,
         notice_items=found.notice_items,
-        clauses=cites,
+        clauses=(*cites, *lent(later, found.id)),
+        later=tuple(later),
         aliases=tuple(sorted(found.aliases.items())),
         sha256=sha256(content).hexdigest(),
         **numbers,
@@ -204,26 +216,17 @@ def read(content: bytes, *, file: str) -> Policy:
 
 
 def _untunable(code: str, setting: Setting) -> str | None:
-    """The cause for which a rule cannot have a setting, None if it can."""
+    """The cause for which a rule cannot have a setting, None if it can.
+
+    A rule that this release does not have may be off: that is how it decides.
+    """
     if code not in CATALOGUE:
-        return text("wrong.rule", near=near(code, TUNABLE))
+        return None if setting == "off" else text("wrong.rule", near=near(code, TUNABLE))
     if code not in NATIONAL.union(TUNABLE) and setting != "on":
         return text("wrong.rule_fixed")
     if code not in PURPOSE_ONLY and setting == "purpose":
         return text("wrong.rule_on_or_off")
     return None
-
-
-def _miscited(found: tuple[Clause, ...], off: frozenset[str]) -> tuple[str, str] | None:
-    """The name of a wrong or missing row of a pack's clauses, with the cause. None if all are right, or none is there.
-
-    Texts of before release 0.3.0 have no clauses, and their records are replayed by them.
-    """
-    for clause in found:
-        if CODE.fullmatch(clause.name) and clause.name not in CATALOGUE:
-            return clause.name, text("wrong.rule", near=near(clause.name, CATALOGUE))
-    missing = uncited(found, off) if found else None
-    return (missing, text("wrong.clause_missing")) if missing else None
 
 
 def _zone(name: str) -> str:

@@ -24,7 +24,8 @@ VERDICTS: tuple[Verdict, ...] = ("clear", "confirm", "review", "block")
 class ReasonKind:
     """One reason of the catalogue (domain §3.2). Its clauses of law stand in the policy pack of each country.
 
-    `own_rule`: our own rule behind it, which is cited where a pack cites no law.
+    `own_rule`: our own rule behind it, which is cited where a pack cites no law. `since`: the version of the rules with
+    which it came, if packs had clauses before. The text of an older pack has no row for it.
     """
 
     code: str
@@ -36,6 +37,7 @@ class ReasonKind:
     """True for a reason of single countries, which is found only where a pack switches it on."""
     absence: bool = False
     """True for a reason that only reports missing data; a more specific reason replaces it (rule 6.4.2)."""
+    since: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -59,14 +61,15 @@ CATALOGUE: Mapping[str, ReasonKind] = MappingProxyType(
     {
         kind.code: kind
         for kind in (
-            # in the order of domain §3.2, which ranks the reasons of one class; EXTERNAL_* and ART14_* come with the
-            # packs of their countries
+            # in the order of domain §3.2, which ranks the reasons of one class; EXTERNAL_SCREEN_STALE and ART14_* come
+            # with the packs of their countries
             ReasonKind("SUBJECT_OBJECTED", "will", "HARD", ("N",)),
             ReasonKind("CONSENT_WITHDRAWN", "will", "HARD", ("N",)),
             ReasonKind("CONSENT_REFUSED", "will", "HARD", ("N",)),
             ReasonKind("CESSATION_REQUESTED", "will", "HARD", ("N",)),
             ReasonKind("SUBJECT_ERASED", "will", "HARD", ("N",)),
             ReasonKind("POSTAL_REFUSAL_RETURNED", "will", "HARD", ("N",)),
+            ReasonKind("EXTERNAL_PREFERENCE_LISTED", "will", "HARD", ("N",), since=7),
             ReasonKind("SOURCE_UNKNOWN", "source", "HARD", ("F",)),
             ReasonKind("SOURCE_ILLICIT", "source", "HARD", ("-",)),
             ReasonKind("SOURCE_BATCH_QUARANTINED", "source", "HARD", ("F",)),

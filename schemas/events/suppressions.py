@@ -47,10 +47,11 @@ SuppressionKind = Literal[
 class Suppression(Model):
     """A stop of a person, or of a token: a normalised name, address or number (APPI 35, J.10).
 
-    `kind`: why. `suppression_id`: the CRM's id of the stop; a correction has the same. `received_at`: when it came in.
-    `token`: stops whoever has this name, address or number. `recipient_id`: stops this person. `scope`: the mail
-    that it stops. `effective_at`: it counts from this time, if that is before `received_at`. `state`: of a cessation
-    `open`, `upheld` or `rejected`, else `active` or `corrected`. `register_id`: the register in which it was found.
+    `kind`: why; `external` is a register of people who want no mail. `suppression_id`: the CRM's id of the stop; a
+    correction has the same. `received_at`: when it came in. `token`: stops whoever has this name, address or number.
+    `recipient_id`: stops this person. `scope`: the mail that it stops. `effective_at`: it counts from this time, if
+    that is before `received_at`. `state`: of a cessation `open`, `upheld` or `rejected`, else `active` or `corrected`.
+    `register_id`: the register in which it was found.
     `readings`: the tokens of less exact spellings, which a send may print. A correction of the stop names them again. A
     score of 1000 is the same value under another token key. `expressed_by`: the speaker; absent = unknown.
     """

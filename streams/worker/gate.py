@@ -169,6 +169,8 @@ class Gate:
             "policy": self.context.policy.name,
             "policy_unknown": barred,
             "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
+            "policy_later": {one.name: list(one.later) for one in packs.of_other_rules(now) if one.later},
+            "policy_carried": {one.name: list(one.unknown) for one in packs.of_other_rules(now) if one.unknown},
             "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
         }
 

@@ -65,7 +65,13 @@ def decided(case: dict[str, Any]) -> Decision:
 
 def judged(case: dict[str, Any], send: Send) -> Decision:
     """Returns what decide() says of a case whose send was read."""
-    reference, facts = events(case)
+    return of_events(case, send, *events(case))
+
+
+def of_events(
+    case: dict[str, Any], send: Send, reference: list[invented.Event], facts: list[invented.Event]
+) -> Decision:
+    """Returns what decide() says of a send, by these events and the circumstances of a case."""
     store = invented.store(*facts, reference=reference)
     at, packs = millis(case["at"]) if "at" in case else invented.T, load(case.get("policy", "jp-pmark"))
     zone = packs.zone(send.contact_point.country, at)

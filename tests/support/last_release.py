@@ -34,6 +34,11 @@ def unpack(commit: str, folder: Path) -> Path:
     return folder
 
 
+def file(commit: str, path: str) -> bytes:
+    """Returns the bytes of a file at a commit."""
+    return _git("show", f"{commit}:{path}")
+
+
 def _git(*words: str) -> bytes:
     """Returns what git says, nothing where this is no clone or git is not here."""
     try:

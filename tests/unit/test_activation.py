@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -20,7 +21,7 @@ from gatekeeper.policy.policy import read
 from schemas.audit import AuditRecord
 from schemas.events import Send
 from schemas.record import Record
-from tests.support import invented
+from tests.support import invented, kept_rules, last_release
 from tests.support.facts import fact
 from tests.support.invented import decide
 from tests.support.policies import policy_record, shipped, text
@@ -337,3 +338,50 @@ def test_day_without_zone_then_it_is_read_where_the_policy_is() -> None:
     begins = int(datetime(2026, 11, 24, 15, tzinfo=UTC).timestamp() * 1000)
     assert packs(known).at(begins).version == 3
     assert packs(known).at(begins - 1).version == 1
+
+
+def earlier_texts() -> Iterator[Any]:
+    """Yields the texts of jp-pmark of each version of the rules, and those of the last release."""
+    for rules in kept_rules.versions():
+        yield pytest.param((kept_rules.folder(rules) / "jp-pmark-1.toml").read_text("utf-8"), id=f"rules-{rules}")
+    if found := last_release.commit():
+        for name in ("jp-pmark", "jp-pmark-2"):
+            yield pytest.param(last_release.file(found, f"gatekeeper/policy/{name}.toml").decode(), id=name)
+
+
+@pytest.mark.parametrize("content", [*earlier_texts()])
+def test_text_of_an_earlier_release_in_force_then_it_goes_on_deciding_and_each_reason_cites_law(content: str) -> None:
+    own = text(9, of=content)
+    known = store(policy_record(own))
+    known.apply(fact("suppressions", 0, 0, None, orjson.dumps(invented.suppression(kind="external")[1])))
+    assert names(known, 0) == ["jp-pmark@9"]
+    found = decided(known)
+    assert (found.codes, found.policy.name) == (("EXTERNAL_PREFERENCE_LISTED",), "jp-pmark@9")
+    clause = "APPI 35(5)(6); J.10 (unverified)" if "[clauses]" in content else "policy: jp-pmark@9"
+    assert found.policy.cites("EXTERNAL_PREFERENCE_LISTED", "postal") == clause
+    others = packs(known).of_other_rules(invented.T)
+    assert [one.name for one in others] == (["jp-pmark@9"] if "[clauses]" in content else [])
+
+
+NEWER = (
+    ("[clauses]", '[clauses]\nREASON_TO_COME = { cite = "Act 9", verified = false }'),
+    ("[rules]", '[rules]\nRULE_TO_COME = "off"'),
+)
+
+
+def test_rows_of_a_newer_release_then_both_releases_decide_by_the_text_and_we_name_them() -> None:
+    content = text(3, *NEWER)
+    known = store(policy_record(content))
+    assert names(known, 0) == ["jp-pmark@3"]
+    assert decided(known).verdict == "clear"
+    (found,) = packs(known).of_other_rules(invented.T)
+    assert found.unknown == ("REASON_TO_COME", "RULE_TO_COME")
+    for change, place in zip(NEWER, ("clauses.REASON_TO_COME", "rules.RULE_TO_COME"), strict=True):
+        written = text(3, change)
+        with pytest.raises(UsageError, match=place):
+            check(read(written.encode(), file="mine"), written)
+
+
+def test_rule_that_we_do_not_have_switched_on_then_nothing_is_cleared_past_it() -> None:
+    known = store(policy_record(text(3, ("[rules]", '[rules]\nRULE_TO_COME = "on"'))), faults=1)
+    assert decided(known).codes == ("POLICY_UNKNOWN",)

@@ -10,6 +10,7 @@ import pytest
 
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.comparison import differences, wider
+from gatekeeper.policy.later_clauses import CLAUSES
 from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import Policy, read
 from gatekeeper.policy.reasons import CATALOGUE
@@ -40,7 +41,7 @@ def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
         (b"[rules]", b'[rules]\nSUBJECT_OBJECTED = "off"', "rules.SUBJECT_OBJECTED", "cannot be switched off"),
         (b"[rules]", b'[rules]\nFACTS_UNAVAILABLE = "off"', "rules.FACTS_UNAVAILABLE", "cannot be switched off"),
         (b"[rules]", b'[rules]\nSOURCE_UNKNOWN = "off"', "rules.SOURCE_UNKNOWN", "cannot be switched off"),
-        (b"[rules]", b'[rules]\nNOTICE_ITEM_MISSING = "off"', "rules.NOTICE_ITEM_MISSING", "NOTICE_ITEMS_MISSING"),
+        (b"[rules]", b'[rules]\nNOTICE_ITEM_MISSING = "on"', "rules.NOTICE_ITEM_MISSING", "NOTICE_ITEMS_MISSING"),
         (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "purpose"', "rules.NOTICE_ITEMS_MISSING", "on"),
         (b"[rules]", b"[rules]\nNOTICE_ITEMS_MISSING = false", "rules.NOTICE_ITEMS_MISSING", "on"),
         (b'["postal", "email"]', b'["postal", "mail"]', "parameters.confirm_channels", "email"),
@@ -182,3 +183,42 @@ def test_clauses_changed_then_the_difference_names_the_reason_and_widens_nothing
     found = differences(load("jp-pmark").home[0], new)
     assert {one.key for one in found} == {"clauses.ENTRUSTED_OWN_USE", "clauses.J.8.7 b"}
     assert not any(one.widens for one in found)
+
+
+RELEASED = {
+    "jp-appi@1": "aa5fd69198ce27dd371724a43e0dfa3cf40b96a4f4411718cdaa37602b37499a",
+    "jp-appi@2": "1b3512f19e00f146c900061839ed1948071847e6b924df98ab8ec516cc4c8de1",
+    "jp-pmark@1": "f228d701bb903618cecf19df5d34a6453798fa51528730af9b06f724ce0d29c7",
+    "jp-pmark@2": "02c7cdc1617d167e18712b2be246ea684248be1b326ce8541df0c64e116740fa",
+    "strictest@1": "a34a4d7b47f3836592dded757ed1d403240715e4eec8858ca7cf8b614c9afa47",
+    "strictest@2": "c8c5dbfad86b2e3e6e5e9a47351959d102a02daf02deacf025df786dae0115cf",
+}
+"""SHA-256 of each text of a pack that was released. Records name it for good, so no line changes or goes."""
+
+
+def test_text_that_was_released_then_not_a_byte_of_it_changes() -> None:
+    now = {policy.name: policy.sha256 for versions in shipped().values() for policy in versions}
+    assert {name: now.get(name) for name in RELEASED} == RELEASED, "give what changed the next version of its pack"
+
+
+@pytest.mark.parametrize(
+    "policy", [one for versions in shipped().values() for one in versions], ids=lambda one: one.name
+)
+def test_reason_that_came_after_a_shipped_text_then_this_release_has_its_clause(policy: Policy) -> None:
+    assert all(CATALOGUE[code].since for code in policy.later)
+    lent = {clause.name: clause.cite for clause in policy.clauses if clause.name in policy.later}
+    assert lent == {code: CLAUSES[code][policy.id] for code in policy.later}
+    assert all(policy.cites(code) == f"{lent[code]} (unverified)" for code in policy.later)
+
+
+def test_text_with_the_row_of_a_later_reason_then_that_is_cited_and_it_owes_all_of_its_time() -> None:
+    row = b'EXTERNAL_PREFERENCE_LISTED = { cite = "Act 7", verified = true }'
+    new = read(SHIPPED.replace(b"[clauses]", b"[clauses]\n" + row), file="new.toml")
+    assert new.cites("EXTERNAL_PREFERENCE_LISTED") == "Act 7"
+    assert [code for code in new.later if CATALOGUE[code].since <= 7] == []
+
+
+def test_own_pack_of_a_country_then_no_law_of_another_one_is_lent_to_it() -> None:
+    own = read(SHIPPED.replace(b'id = "jp-pmark"', b'id = "xa"'), file="xa.toml")
+    assert "EXTERNAL_PREFERENCE_LISTED" in own.later
+    assert own.cites("EXTERNAL_PREFERENCE_LISTED") == "policy: xa@1"

@@ -23,7 +23,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.texts import text
 from gatekeeper.words import Words
 from streams.worker.app import create_app
-from tests.support import invented, staff
+from tests.support import invented, policies, staff
 from tests.support.facts import fact
 from tests.support.status_lines import QUIET_FLEET, QUIET_STATE, status_shown
 from tests.support.world import World
@@ -59,6 +59,19 @@ def test_refusals_that_name_an_unknown_company_then_it_is_named_with_its_people(
 def test_a_provisional_policy_then_the_reminder_names_it_and_its_day(capsys: pytest.CaptureFixture[str]) -> None:
     said = status_shown({"policy_provisional": {"jp-pmark@2": "2028-07-16"}}, capsys)
     assert text("cli.status_policy_provisional", policy="jp-pmark@2", since="2028-07-16") in said
+
+
+def test_policy_of_other_rules_then_the_reminders_name_what_it_lacks_and_what_is_carried(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content = policies.text(3, ("[clauses]", '[clauses]\nREASON_TO_COME = { cite = "Act 9", verified = false }'))
+    answer = readiness(("reference", policies.policy_record(content)))
+    assert answer["policy_later"] == {"jp-pmark@3": ["EXTERNAL_PREFERENCE_LISTED"]}
+    assert answer["policy_carried"] == {"jp-pmark@3": ["REASON_TO_COME"]}
+    said = status_shown(answer, capsys)
+    assert text("cli.policy_later", policy="jp-pmark@3", rows="EXTERNAL_PREFERENCE_LISTED") in said
+    assert text("cli.policy_carried", policy="jp-pmark@3", rows="REASON_TO_COME") in said
+    assert readiness()["policy_later"] == {}, "of a text that we ship, nobody needs to be reminded"
 
 
 def test_a_stop_of_a_key_that_the_worker_lacks_then_the_action_names_the_key(

@@ -8,13 +8,14 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import Hit
-from gatekeeper.deciding.no import stop_of
+from gatekeeper.deciding.no import first_word, stop_of
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import Span, day
 from schemas.events import PersonEvent
 
-_CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}
+CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}
+"""The reason of each kind of suppression that is no word of the person."""
 
 
 def reached(case: Case) -> Iterator[Found]:
@@ -22,7 +23,7 @@ def reached(case: Case) -> Iterator[Found]:
     for hit in case.stops:
         if hit.score >= case.policy.match_floor and (said := _unreached(case, hit)):
             says = {"date": day(said.first, case.policy.timezone)}
-            yield Found(_CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
+            yield Found(CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
 
 
 def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
@@ -31,7 +32,9 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
         if hit.score < case.policy.match_floor:
             no, _ = consents.stop(hit.stop)
             said = no.said if no else _unreached(case, hit)
-            if said and not _resolved(case, Span(said.first, max(said.last, case.known_since(hit.stop)))):
+            if said and not _resolved(
+                case, Span(said.first, max(said.last, case.known_since(first_word(case, hit.stop))))
+            ):
                 yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
 
@@ -60,7 +63,7 @@ def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
 def _unreached(case: Case, hit: Hit) -> Span | None:
     """The time since which a death or a returned piece prevents delivery, None if neither does."""
     kind = hit.stop.kind
-    if kind not in _CODES or (kind == "undeliverable" and not _here(case, hit)):
+    if kind not in CODES or (kind == "undeliverable" and not _here(case, hit)):
         return None
     said = stop_of(case, hit.stop).said
     return None if kind == "undeliverable" and _mended(case, said) else said

@@ -16,11 +16,15 @@ CODES = {
     "cessation": "CESSATION_REQUESTED",
     "erasure": "SUBJECT_ERASED",
     "refusal_returned": "POSTAL_REFUSAL_RETURNED",
+    "external": "EXTERNAL_PREFERENCE_LISTED",
 }
+"""The reason of each kind of suppression that says the will."""
 
 
 def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]]:
-    """SUBJECT_OBJECTED, CESSATION_REQUESTED, SUBJECT_ERASED, POSTAL_REFUSAL_RETURNED, with the notes of lifting.
+    """SUBJECT_OBJECTED, CESSATION_REQUESTED, SUBJECT_ERASED, POSTAL_REFUSAL_RETURNED, EXTERNAL_PREFERENCE_LISTED.
+
+    With the notes of lifting.
 
     A stop that matches the person only below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py).
     """
