@@ -106,6 +106,7 @@ def command(
         "at": times.instant(at),
         **summary(preflight),
         "audience_unlisted": sorted(judge.unlisted)[:TOLD],
+        "unread": sorted(judge.unread),
         "unreadable_sends": [asdict(fault) for fault in unread_sends[:TOLD]],
         "unreadable_facts": [asdict(fault) for fault in unread_facts[:TOLD]],
         "out": str(out) if out else None,
@@ -123,6 +124,8 @@ def command(
         note("check.no_key")
     if judge.unlisted:
         note("check.audience_unlisted", words=", ".join(sorted(judge.unlisted)[:TOLD]))
+    if judge.unread:
+        note("check.unread", words=", ".join(sorted(judge.unread)))
     _tell(preflight, unread_sends, unread_facts, out=out)
     context.exit(1 if preflight.withheld or unread_facts else 0)
 
@@ -177,6 +180,7 @@ def _judge(
         for number, line in judged(lines, judge):
             judge.keyless = judge.keyless or line.keyless
             judge.unlisted |= line.unlisted
+            judge.unread |= line.unread
             if line.fault:
                 unreadable.append(Fault(str(number), line.fault))
             preflight.count(line.weighed)

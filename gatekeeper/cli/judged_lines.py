@@ -13,6 +13,7 @@ from gatekeeper.cli.withheld import Row, row_of
 from gatekeeper.deciding.decide import Decision, only
 from gatekeeper.deciding.rules import audience
 from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.deciding.unread import unread
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.engine.sends import taken
@@ -33,7 +34,8 @@ class JudgedLine(msgspec.Struct, frozen=True):
     """A judged line, as a process hands it to the command: a small class, as each is sent.
 
     `fault`: of an unreadable line. `row`: of a withheld one. `twin`, `piece`: equal for lines with the same send, and
-    for lines with the same piece. `unlisted`: words of its audience that no list of the policy knows.
+    for lines with the same piece. `unlisted`: words of its audience that no list of the policy knows. `unread`: words
+    of the send and its facts that no rule reads.
     """
 
     weighed: Weighed
@@ -46,6 +48,7 @@ class JudgedLine(msgspec.Struct, frozen=True):
     twin: bytes | None = None
     piece: tuple[str, str, str] | None = None
     event_id: str | None = None
+    unread: frozenset[str] = frozenset()
 
     def twin_of(self, line: int) -> JudgedLine:
         """The same line as a duplicate of an earlier one."""
@@ -60,6 +63,7 @@ class CampaignJudge:
         self.now = now
         self.keyless = False
         self.unlisted: set[str] = set()
+        self.unread: set[str] = set()
 
     def line(self, read: ReadLine, clearance: Cleared | None = None) -> JudgedLine:
         """The judged line; `clearance`: of the same piece, by an earlier line of the file. Never raises."""
@@ -91,6 +95,7 @@ class CampaignJudge:
             method(decision, facts),
             found is not None and found.printed in ("no_key", "not_checked"),
             *said,
+            unread=frozenset(unread(found.sent.model, facts)) if found else frozenset(),
         )
 
     def _unlisted(self, send: Send) -> frozenset[str]:
