@@ -88,7 +88,7 @@ class Packs:
     def of_other_rules(self, at: int) -> tuple[Policy, ...]:
         """The company's own versions, in force at an instant (milliseconds) or later, that are of other rules.
 
-        Such a text lacks a row about a reason of ours, or has one about a reason that we do not have.
+        Such a text lacks a row about a reason of ours, or has one about a reason that is not.
         """
         lines = (self.home, self.strictest, *self.others)
         binding = {one for line in lines for one in line if one == in_force(line, at * 1000) or one.since > at * 1000}
