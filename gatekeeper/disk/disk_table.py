@@ -12,6 +12,8 @@ from zlib import crc32
 
 import lmdb
 
+from gatekeeper.disk.guard import Guard
+
 MAC_BYTES = 8
 STEP = 200
 """Rows that a walk reads at a time."""
@@ -24,10 +26,21 @@ class SpoiltError(Exception):
 
 
 class DiskTable:
-    """One table. `spoilt`: what a look-up gives, after `on_spoilt`, for a value that is not as it was written."""
+    """One table.
+
+    `spoilt`: what a look-up gives, after `on_spoilt`, for a value that is not the one written last. `guarded`: tells
+    of a value whether its row is guarded. Memory keeps a short hash of such a row, and a look-up finds it gone or old.
+    `whole` learns the guarded rows of an earlier process.
+    """
 
     def __init__(
-        self, name: str, env: lmdb.Environment, begun: blake2b, spoilt: bytes, on_spoilt: Callable[[str], None]
+        self,
+        name: str,
+        env: lmdb.Environment,
+        begun: blake2b,
+        spoilt: bytes,
+        on_spoilt: Callable[[str], None],
+        guarded: Callable[[bytes], bool] | None = None,
     ) -> None:
         self.name = name
         self.changed_bytes = 0
@@ -37,6 +50,7 @@ class DiskTable:
         self._changed: dict[str, bytes | None] = {}
         self._committing: Changes = {}
         self._sum = b"sum/" + name.encode()
+        self._guarded, self._guard = guarded, Guard()
 
     def get(self, name: str, /) -> bytes | None:
         """The value of a name, None without one."""
@@ -49,10 +63,9 @@ class DiskTable:
                 stored = read.get(key)
         except lmdb.Error:
             stored = b""
-        if stored is None:
-            return None
-        value = stored[MAC_BYTES:]
-        if stored[:MAC_BYTES] != self._mac(key, value):
+        mac, value = (None, None) if stored is None else (stored[:MAC_BYTES], stored[MAC_BYTES:])
+        wrong = value is not None and mac != self._mac(key, value)
+        if wrong or (self._guarded and self._guard.misses(key, mac)):
             self._on_spoilt(self.name)
             return self._spoilt
         return value
@@ -119,13 +132,16 @@ class DiskTable:
         It reads all names and hashes, and looks each name up. Of a page that the disk did not write, the older hashes
         differ. A damaged branch of the tree misleads look-ups, though a cursor passes by it.
         """
-        count, total, last = 0, 0, b""
+        count, total, last, guard = 0, 0, b"", Guard()
         try:
             with self._env.begin(self._db) as read, read.cursor() as cursor:
                 for key, stored in cursor:
                     if key <= last or read.get(key) != stored:
                         return False
                     count, total, last = count + 1, total + _sum(key, stored), key
+                    if self._guarded and self._guarded(stored[MAC_BYTES:]):
+                        guard.put(key, stored)
+            self._guard = guard
             with self._env.begin() as read:
                 return (read.get(self._sum) or b"0 0") == b"%d %d" % (count, total)
         except lmdb.Error:
@@ -165,6 +181,12 @@ class DiskTable:
 
     def committed(self) -> None:
         """Forgets the changes of the commit, which the file has now."""
+        for name, value in self._committing.items() if self._guarded else ():
+            key = name.encode()
+            if value is not None and self._guarded and self._guarded(value):
+                self._guard.put(key, self._mac(key, value))
+            else:
+                self._guard.drop(key)
         self._committing = {}
 
     def _mac(self, key: bytes, value: bytes) -> bytes:

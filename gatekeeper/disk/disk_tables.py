@@ -11,8 +11,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -33,12 +34,10 @@ MAX_TABLES = 32
 READ_BYTES = 1 << 20
 FOLDERS = 64
 """Processes that may share a folder, at most; each has a numbered one in it."""
-_FILE, _LOCKS, _SPOILT = "data.mdb", "lock.mdb", "spoilt"
-_IDENTITY = b"identity"
-_BROKEN = (
-    *(lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError, lmdb.PanicError),
-    lmdb.IncompatibleError,
-)
+_FILE, _LOCKS, _SPOILT, _ASIDE = "data.mdb", "lock.mdb", "spoilt", "unopened.mdb"
+_IDENTITY, _GENERATION = b"identity", b"generation"
+_OF_THE_FILE = (errno.EIO, errno.EINVAL)
+"""System errors by which opening fails for a bad sector, or for a size that a damaged page gives."""
 
 
 class DiskTables:
@@ -47,7 +46,8 @@ class DiskTables:
     `identity`: says of which system and form the tables are. Tables of another one are deleted, and so are those that
     were found spoilt. So are those whose last process met a fault. `key`: secret bytes, at most 64, for the hashes.
     `spoilt`: as of `DiskTable`. `what`: "facts" or "ledger", the beginning of the events in the log. `faults`: those of
-    this process.
+    this process. `guarded`: as of `DiskTable`, by the table's name. A file that cannot be opened is kept as
+    `unopened.mdb`. It takes the place of an earlier one.
     Raises UnavailableError (3) if the disk fails or all folders are taken, UsageError (2) for a network file system.
     Not for use in a process that is forked afterwards.
     """
@@ -61,11 +61,12 @@ class DiskTables:
         spoilt: bytes,
         what: str = "facts",
         faults: Faults | None = None,
+        guarded: Mapping[str, Callable[[bytes], bool]] | None = None,
     ) -> None:
         self.spoilt: set[str] = set()
         """The tables in which spoilt values were found, or why else the next start makes all anew."""
         self._identity, self._key, self._value, self._what = identity, key, spoilt, what
-        self._faults = faults
+        self._faults, self._guarded = faults, guarded or {}
         self._tables: dict[str, DiskTable] = {}
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -85,8 +86,12 @@ class DiskTables:
         if name not in self._tables:
             begun = blake2b(name.encode(), digest_size=MAC_BYTES, key=self._key, person=b"gate/facts/1")
             try:
-                self._tables[name] = DiskTable(name, self._env, begun, self._value, self.give_up)
-            except _BROKEN:
+                self._tables[name] = DiskTable(
+                    name, self._env, begun, self._value, self.give_up, self._guarded.get(name)
+                )
+            except lmdb.Error as error:
+                if not _damaged(error):
+                    raise UnavailableError("error.disk", path=self.folder, detail=error) from None
                 raise SpoiltError(name) from None
         return self._tables[name]
 
@@ -107,17 +112,20 @@ class DiskTables:
         Raises UnavailableError (3) if the disk fails or is full. Raises RestartError (70) if a page is damaged, and the
         next start makes the file anew.
         """
+        self._committing = secrets.token_bytes(16)
         try:
             with self._env.begin(write=True) as txn:
+                txn.put(_GENERATION, self._committing)
                 for table, changes in cut:
                     table.write(txn, changes)
-        except _BROKEN:
+        except (lmdb.Error, OSError) as error:  # LMDB calls it EIO, too, if a disk has no room for all of a page
+            if _code(error) > 0:
+                raise UnavailableError("error.disk", path=self.folder, detail=error) from None
             self.give_up("damaged")
             raise RestartError("error.copy_damaged", folder=self.folder) from None
-        except (lmdb.Error, OSError) as error:  # LMDB calls it EIO, too, if a disk has no room for all of a page
-            raise UnavailableError("error.disk", path=self.folder, detail=error) from None
         for table, _ in cut:
             table.committed()
+        self._generation = self._committing
 
     @property
     def there(self) -> bool:
@@ -147,6 +155,21 @@ class DiskTables:
     def demand_there(self) -> None:
         """Raises RestartError (70) if the file was deleted or replaced since it was opened."""
         if not self.there:
+            raise RestartError("error.facts_replaced", folder=self.folder)
+
+    def demand_newest(self) -> None:
+        """Raises RestartError (70) if the file is not as we committed it last, such as an older copy.
+
+        Each commit writes a generation that memory knows. Call it before and after what is read counts.
+        """
+        known = {self._generation, self._committing}
+        try:
+            with self._env.begin() as read:
+                found = read.get(_GENERATION)
+        except lmdb.Error:
+            found = None
+        if found not in known | {self._generation, self._committing}:  # a commit may have ended meanwhile
+            self.give_up("generation")
             raise RestartError("error.facts_replaced", folder=self.folder)
 
     def unheld(self) -> dict[Path, int]:
@@ -190,44 +213,48 @@ class DiskTables:
     def _open(self) -> None:
         trace = met(self.folder)
         if trace or (self.folder / _SPOILT).exists():
-            log.warning(f"{self._what}_made_anew", reason="fault" if trace else _SPOILT, trace=trace)
+            log.warning(f"{self._what}_made_anew", reason="fault" if trace else _SPOILT, frames=trace)
             self._delete()
             clear(self.folder)
         if self._faults is not None:
             self._faults.put(self.folder)
-        if not self._opened():
-            log.warning(f"{self._what}_made_anew", reason="identity")
-            self._delete()
-            if not self._opened():
+        if (fault := self._opened()) is not None:
+            log.warning(f"{self._what}_made_anew", reason=fault, folder=str(self.folder))
+            self._delete(keep=fault == "unopened")
+            if self._opened() is not None:
                 raise UnavailableError("error.disk", path=self.folder, detail=_FILE)
 
-    def _opened(self) -> bool:
-        """Opens the file, or makes it; False if it is broken or of another identity."""
+    def _opened(self) -> str | None:
+        """Opens the file, or makes it. The reason if that cannot be: "unopened", or "identity" for that of another."""
         try:
             self._env = lmdb.open(str(self.folder), map_size=MAP_BYTES, max_dbs=MAX_TABLES, metasync=False, mode=0o600)
         except (lmdb.Error, OSError) as error:
             if _damaged(error):
-                return False
+                return "unopened"
             raise UnavailableError("error.disk", path=self.folder, detail=error) from None
         try:
             self._env.reader_check()
             with self._env.begin(write=True) as txn:
                 if txn.stat()["entries"] == 0:
                     txn.put(_IDENTITY, self._identity)
-                fits = txn.get(_IDENTITY) == self._identity
+                    txn.put(_GENERATION, secrets.token_bytes(16))
+                fault = None if txn.get(_IDENTITY) == self._identity else "identity"
+                self._generation = self._committing = txn.get(_GENERATION, b"")
         except (lmdb.Error, OSError) as error:
             if not _damaged(error):
                 self._env.close()
                 raise UnavailableError("error.disk", path=self.folder, detail=error) from None
-            fits = False
-        if not fits:
+            fault = "unopened"
+        if fault is not None:
             self._env.close()
-            return False
+            return fault
         self._tables, self._inode = {}, _inode(self.folder / _FILE)
-        return True
+        return None
 
-    def _delete(self) -> None:
+    def _delete(self, *, keep: bool = False) -> None:
         try:
+            if keep:
+                (self.folder / _FILE).replace(self.folder / _ASIDE)
             _unlink(self.folder)
         except OSError as error:
             raise UnavailableError("error.disk", path=self.folder, detail=error) from None
@@ -246,8 +273,14 @@ def forget(home: Path, *, seconds: float) -> None:
 
 
 def _damaged(error: Exception) -> bool:
-    """Tells whether an error is of a damaged page or a bad sector, and not of the whole disk."""
-    return isinstance(error, _BROKEN) or errno.EIO in (getattr(error, "code", 0), getattr(error, "errno", 0))
+    """Tells whether an error is of the file, and not of the whole disk or of the machine."""
+    code = _code(error)
+    return code <= 0 or code in _OF_THE_FILE
+
+
+def _code(error: Exception) -> int:
+    """The number of the system's error; 0 or less for a fault that LMDB finds, such as an unknown form."""
+    return getattr(error, "code", None) or getattr(error, "errno", None) or 0
 
 
 def _unlink(folder: Path) -> None:

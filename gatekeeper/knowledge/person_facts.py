@@ -39,6 +39,7 @@ CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 2
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 """An id or token in the lines of a person, or a line's kind, which directly precedes it."""
 _OVERFULL = b"!"
+_AGAINST = re.compile(rb'(?m)^[xw]|"state":"(?!Given"|RenewedGiven"|active")')
 KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", HeldRelease: b"r"}
 """The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
@@ -130,6 +131,11 @@ def person_of(lines: bytes) -> PersonFacts:
         ask_lines=clean[b"a"],
         release_lines=clean[b"r"],
     )
+
+
+def speaks_against(lines: bytes) -> bool:
+    """Tells whether lines hold a suppression, a consent event that is no yes, or a source that is not active."""
+    return _AGAINST.search(lines) is not None
 
 
 def weight(lines: bytes, _: PersonFacts) -> int:

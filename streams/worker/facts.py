@@ -88,8 +88,19 @@ class Followers(LogFollower):
             await asyncio.to_thread(self.kept.cut(0, self._begin, self._positions))
             self.kept.close()
 
+    def demand_newest(self) -> None:
+        """Raises RestartError (70) if the facts on the disk are not those that were applied.
+
+        A barrier asks it before anything is read. Ask it again before anything that was read counts.
+        """
+        if self.kept is not None:
+            self.kept.demand_newest()
+
     async def barrier(self, timeout: float) -> bool:
-        """True once every fact acknowledged before this call is applied, False after `timeout` seconds."""
+        """True once every fact acknowledged before this call is applied, False after `timeout` seconds.
+
+        Raises RestartError (70) as `demand_newest` does.
+        """
         assert self._next_round is not None
         asked_at = self._clock.now()
         behind: list[TopicPartition] = []
@@ -108,6 +119,7 @@ class Followers(LogFollower):
             for tp in behind:
                 log.warning("facts_behind", topic=tp.topic, partition=tp.partition, position=self._positions[tp])
             return False
+        self.demand_newest()
         self.as_of, self.behind = max(self.as_of, asked_at), ()
         return True
 

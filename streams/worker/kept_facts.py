@@ -20,6 +20,7 @@ from gatekeeper.disk.disk_tables import DiskTables
 from gatekeeper.disk.faults import Faults
 from gatekeeper.identity import characters, open_tokens
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.person_facts import speaks_against
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings
 from gatekeeper.tables import SPOILT, Table
@@ -39,6 +40,8 @@ TABLES = (
     *("unread", "refused", "corrections", "waiting", "counted", "dead"),
 )
 """All tables and journals. A start demands that each is whole."""
+GUARDED = {"people": speaks_against, "tokens": speaks_against}
+"""Rows whose loss could clear a send. Memory keeps a short hash of each."""
 Positions = Mapping[TopicPartition, int]
 
 
@@ -63,7 +66,7 @@ class KeptFacts:
     ) -> None:
         self._origin, self._founder, self._ours = origin, founder, ours
         self._at, self._last = float("-inf"), dict[TopicPartition, int]()
-        self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT, faults=faults)
+        self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT, faults=faults, guarded=GUARDED)
         try:
             self._open()
         except SpoiltError:
@@ -142,6 +145,10 @@ class KeptFacts:
     def demand_there(self) -> None:
         """Raises RestartError (70) if the file was deleted or replaced since it was opened."""
         self._tables.demand_there()
+
+    def demand_newest(self) -> None:
+        """Raises RestartError (70) as `DiskTables.demand_newest` does."""
+        self._tables.demand_newest()
 
     def tell_unheld(self) -> None:
         """Logs the folders that no process uses, such as those of the highest numbers after a start with fewer."""

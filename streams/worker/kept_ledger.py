@@ -145,7 +145,8 @@ class KeptLedger:
             await self._done(partial(self.tables.commit, self.tables.cut()))
 
     def demand_sound(self) -> None:
-        """Raises RestartError (70) if a value was found that is not as it was written."""
+        """Raises RestartError (70) if a value is not as it was written, or the file is an older one."""
+        self.tables.demand_newest()
         if self.tables.spoilt:
             raise RestartError("error.copy_damaged", folder=self.tables.folder)
 

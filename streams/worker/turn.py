@@ -209,6 +209,7 @@ class Turn:
             self.suspect = self._record_of(batch) if self._careful else None
             fresh = await self._ready(batch)
             transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
+            self._context.followers.demand_newest()
             if transaction is None:
                 continue
             self._written_at = loop.time()

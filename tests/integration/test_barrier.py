@@ -8,11 +8,13 @@ from typing import ClassVar
 import pytest
 from structlog.testing import capture_logs
 
+from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from streams.worker import holders, log_follower, reevaluation, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
+from streams.worker.kept_facts import KeptFacts
 from tests.support.world import World, consent_of, controller_record, eventually, send_to
 
 LAG = 30.0
@@ -114,6 +116,32 @@ def test_given_an_acknowledged_fact_then_the_send_waits_for_it_and_is_withheld(w
 def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fail(world, fact):
     asyncio.run(send_after(world, fact, WithoutBarrier, waits=False))
     assert world.verdicts()["e-after"] == ("clear", None)
+
+
+def test_given_an_older_copy_of_the_facts_below_a_running_worker_then_it_ends_and_nothing_is_cleared(world, tmp_path):
+    kept = KeptFacts(tmp_path, origin=world.settings.group, identity=b"one", key=bytes(32))
+    file = tmp_path / "0" / "data.mdb"
+
+    async def committed(app) -> bytes:
+        followers = app.followers
+        await eventually(lambda: kept._last == followers._positions and followers._commit.done(), "all is committed")
+        return file.read_bytes()
+
+    async def run() -> None:
+        async with world.worker(kept=kept) as app:
+            await eventually(lambda: app.followers.store.people == 2 and app.gate.readiness()["partitions"], "facts")
+            older = await committed(app)
+            await asyncio.to_thread(withdrawal, world)
+            await eventually(lambda: app.followers.store.may_name("r1", {b"Withdrawn"}), "the withdrawal")
+            assert await committed(app) != older
+            with file.open("r+b") as below:  # the same inode, as `rsync --inplace` leaves it
+                below.write(older)
+            world.put("sends", [("r1", send_to("r1", "after"))])
+            await eventually(lambda: app.failures, "it ends")
+
+    with pytest.raises(RestartError):
+        asyncio.run(run())
+    assert world.audits() == []
 
 
 def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_cleared_once_it_is_aborted(

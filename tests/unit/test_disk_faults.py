@@ -175,5 +175,5 @@ def test_a_process_ended_by_a_fault_then_its_files_are_made_anew_and_those_of_a_
         with capture_logs() as logged, opened(home) as tables:
             as_before = kept or home == homes[2]
             assert (len(tables.table("people")) > 0) == as_before
-            assert any("Fatal Python error" in line for one in logged for line in one["trace"]) != as_before
+            assert any("Fatal Python error" in line for one in logged for line in one["frames"]) != as_before
         assert sorted(os.listdir(tables.folder)) == ["data.mdb", "lock.mdb"]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ import pytest
 from gatekeeper.disk.disk_table import MAC_BYTES, SpoiltError
 from gatekeeper.disk.disk_tables import DiskTables
 from gatekeeper.disk.file_system import demand_local
+from gatekeeper.disk.guard import Guard
 from gatekeeper.errors import RestartError, UnavailableError, UsageError
 
 KEY = bytes(range(32))
@@ -25,7 +27,7 @@ BAD = b"!"
 
 @contextmanager
 def opened(home: Path, identity: bytes = b"one", key: bytes = KEY) -> Iterator[DiskTables]:
-    tables = DiskTables(home, identity=identity, key=key, spoilt=BAD)
+    tables = DiskTables(home, identity=identity, key=key, spoilt=BAD, guarded={"stops": lambda value: b"no" in value})
     try:
         yield tables
     finally:
@@ -113,6 +115,133 @@ def test_a_file_that_is_none_of_ours_then_it_is_made_anew(tmp_path: Path, conten
         tables.commit(tables.cut())
     with opened(tmp_path) as tables:
         assert tables.table("people").get("P") == b"two"
+
+
+@pytest.mark.parametrize("bit", [*range(32)])
+def test_a_flipped_bit_in_the_number_of_the_form_then_the_file_is_kept_aside_and_made_anew(
+    tmp_path: Path, bit: int
+) -> None:
+    content = bytearray((file := written(tmp_path, P=b"one")).read_bytes())
+    number = content.index(0xBEEFC0DE.to_bytes(4, "little")) + 4
+    content[number + bit // 8] ^= 1 << bit % 8
+    file.write_bytes(content)
+    with opened(tmp_path) as tables:
+        assert tables.table("people").get("P") is None
+    assert (tmp_path / "0" / "unopened.mdb").read_bytes() == content
+
+
+def test_a_place_that_cannot_be_written_then_a_sentence_says_so_and_no_file_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "data.mdb").mkdir()
+    with pytest.raises(UnavailableError, match=str(tmp_path)), opened(tmp_path):
+        pass
+    assert not (tmp_path / "0" / "unopened.mdb").exists()
+
+
+def test_an_older_file_put_in_place_then_it_is_found_before_its_values_count(tmp_path: Path) -> None:
+    older = written(tmp_path, P=b"a yes").read_bytes()
+    with opened(tmp_path) as tables:
+        tables.demand_newest()
+        tables.table("people")["P"] = b"a no"
+        tables.commit(tables.cut())
+        tables.demand_newest()
+        with (tables.folder / "data.mdb").open("r+b") as file:  # the same inode, as rsync --inplace leaves it
+            file.write(older)
+        assert tables.table("people").get("P") != b"a no"
+        assert not tables.spoilt, "no look-up shows it"
+        with pytest.raises(RestartError):
+            tables.demand_newest()
+    with opened(tmp_path) as tables:
+        assert len(tables.table("people")) == 0, "the next start makes it anew"
+
+
+def test_commits_in_another_thread_then_the_file_is_the_newest_at_each_moment(tmp_path: Path) -> None:
+    with opened(tmp_path) as tables, ThreadPoolExecutor(1) as other:
+        for number in range(50):
+            tables.table("people")["P"] = b"%d" % number
+            commit = other.submit(tables.commit, tables.cut())
+            while not commit.done():
+                tables.demand_newest()
+            commit.result()
+            tables.demand_newest()
+
+
+def stops(home: Path) -> bytes:
+    """Commits a yes and two nos of many people, and returns the content of the file."""
+    with opened(home) as tables:
+        table = tables.table("stops")
+        for number in range(300):
+            table[f"P-{number:03}"] = b"a yes"
+            table[f"Q-{number:03}"] = b"a no"
+        tables.commit(tables.cut())
+        for number in range(300):
+            table[f"Q-{number:03}"] = b"a no, and another"
+        tables.commit(tables.cut())
+    return (home / "0" / "data.mdb").read_bytes()
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same process", "after a start"])
+def test_a_flipped_bit_in_the_name_of_a_stop_then_the_look_up_says_spoilt(tmp_path: Path, restarted: bool) -> None:
+    content = stops(tmp_path)
+    file, lost = tmp_path / "0" / "data.mdb", 0
+    with opened(tmp_path) as tables:
+        table = tables.table("stops")
+        assert table.whole()
+        if not restarted:
+            table["P-007"] = b"a no"
+            tables.commit(tables.cut())
+            content = file.read_bytes()
+        for bit in range(8 * 5):
+            place = content.rindex(b"Q-150") + bit // 8
+            with file.open("r+b") as changed:
+                changed.seek(place)
+                changed.write(bytes([content[place] ^ 1 << bit % 8]))
+            lost += table.get("Q-150") == BAD
+            assert table.get("Q-150") in (BAD, b"a no, and another")
+            assert (table.get("P-150"), table.get("R-150")) == (b"a yes", None)
+            with file.open("r+b") as changed:
+                changed.seek(place)
+                changed.write(content[place : place + 1])
+    assert lost > 30, "most of these bits hide the row"
+
+
+def test_an_older_row_of_a_stop_then_the_look_up_says_spoilt(tmp_path: Path) -> None:
+    content, file = stops(tmp_path), tmp_path / "0" / "data.mdb"
+    with opened(tmp_path / "other") as other:
+        other.table("stops")["Q-150"] = b"a no"
+        other.commit(other.cut())
+        wrong = (other.folder / "data.mdb").read_bytes()
+    row = wrong[wrong.index(b"Q-150") : wrong.index(b"Q-150") + 5 + MAC_BYTES + 4]
+    with opened(tmp_path) as tables:
+        table = tables.table("stops")
+        assert table.whole()
+        table["Q-150"] = b"a no"
+        tables.commit(tables.cut())
+        assert table.get("Q-150") == b"a no"
+        table["Q-150"] = b"A no"
+        tables.commit(tables.cut())
+        content = file.read_bytes()
+        newest = content.index(b"A no") - MAC_BYTES - 5
+        with file.open("r+b") as changed:
+            changed.seek(newest)
+            changed.write(row)
+        assert table.get("Q-150") == BAD, "an older value with a sound hash"
+
+
+def test_stops_of_many_people_then_each_change_of_one_is_known(tmp_path: Path) -> None:
+    draw, guard, right = Random(3), Guard(), dict[bytes, bytes]()
+    for number in range(20_000):
+        name, mac = b"P-%d" % draw.randrange(5_000), number.to_bytes(8, "little")
+        if draw.random() < 0.2:
+            guard.drop(name)
+            right.pop(name, None)
+        else:
+            guard.put(name, mac)
+            right[name] = mac
+        assert not guard.misses(name, right.get(name))
+    assert all(guard.misses(name, None) and not guard.misses(name, mac) for name, mac in right.items())
+    assert not any(guard.misses(b"Q-%d" % number, None) for number in range(5_000))
+    assert len(guard) <= 5_000
 
 
 def test_two_writers_of_one_folder_then_each_has_tables_of_its_own(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_a_damaged_name_then_the_copy_is_not_used_as_the_entry_would_be_missing(
 def test_a_table_that_a_damaged_page_hides_then_the_copy_is_emptied(tmp_path: Path) -> None:
     file = written(tmp_path, cleared())
     content = file.read_bytes()
-    place = content.index(b"people") - 4  # the flags of its name
+    place = content.index(b"\6\0people") - 2  # the flags of its name, before the name's length
     file.write_bytes(content.replace(content[place : place + 10], b"\0\0" + content[place + 2 : place + 10]))
     with opened(tmp_path) as copy:
         assert LedgerState(copy.tables).people == 0
