@@ -18,7 +18,8 @@ import structlog
 ALLOWED = frozenset(
     {
         "event", "level", "logger", "timestamp", "reason", "error", "frames", "code",
-        "topic", "partition", "partitions", "kept", "offset", "position", "first", "next", "n", "generation", "fault",
+        "topic", "partition", "partitions", "kept", "offset", "position", "first", "next", "generation", "fault",
+        "n", "of",
         "clear", "confirm", "review", "block", "codes",
         "producer", "transaction", "command",
         "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms", "process",

@@ -52,6 +52,7 @@ def command(as_json: bool) -> None:
     unreadable.update(one["record"] for one in withholding if not one["fault"].startswith(TOKEN_KEY))
     others = {
         "transaction_open": hanging,
+        "facts_reading": answer.get("facts_reading"),
         "facts_unreadable": unreadable,
         "withheld_widely": status_text.wide(withholding),
         "misplaced": totals["misplaced"],

@@ -123,6 +123,9 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     if state["misplaced"]:
         yield text("cli.status_misplaced", count=f"{state['misplaced']:,}")
     answer = state["worker"]["answer"] or {}
+    if reading := answer.get("facts_reading"):
+        counts = {name: f"{reading[name]:,}" for name in ("people", "done", "of")}
+        yield text("cli.status_facts_reading", until=reading["until"] or "-", **counts)
     for policy, what in (answer.get("policy_unknown") or {}).items():
         yield text("cli.status_policy_unknown", policy=policy, what=what)
     for use in missing_keys(answer):

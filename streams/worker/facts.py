@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -41,6 +41,21 @@ PARTITIONS_SECONDS = 5.0
 """Seconds. An idle worker passes the barrier every WATCH_SECONDS; readiness is as old as the last pass.
 Every fifth time it also looks for added partitions, which only a restart can follow.
 """
+TOLD_SECONDS = 10.0
+"""Seconds between two lines of the log about the first reading."""
+
+
+class FirstReading(NamedTuple):
+    """Progress of the first reading of all facts after a start, before which nothing is decided.
+
+    `people`: the people with facts by now. `done`, `of`: offsets read, and those that there were at the start.
+    `until`: the estimated end in milliseconds since the epoch, None before anything was read.
+    """
+
+    people: int
+    done: int
+    of: int
+    until: int | None
 
 
 class Followers(LogFollower):
@@ -70,6 +85,9 @@ class Followers(LogFollower):
         """Partitions that the last barrier waited for in vain; empty if the barrier was passed."""
         self._clock, self._metrics = clock, measured or Metrics()
         self._commit: asyncio.Task[None] | None = None
+        self._goal: Mapping[TopicPartition, int] = {}
+        self._begun = self._clock.now(), 0  # the instant, and the offsets that need not be read again
+        self._told = float("-inf")
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._wanted = asyncio.Event()
@@ -87,6 +105,20 @@ class Followers(LogFollower):
             await self._committed()
             await asyncio.to_thread(self.kept.cut(0, self._begin, self._positions))
             self.kept.close()
+
+    @property
+    def first_reading(self) -> FirstReading | None:
+        """The progress of the first reading; None once every fact acknowledged before some moment is applied."""
+        if self.as_of or not self._goal:
+            return None
+        done, of = self._behind(), sum(self._goal[tp] - self._begin[tp] for tp in self._goal)
+        now, (since, before) = self._clock.now(), self._begun
+        until = now + (of - done) * (now - since) // (done - before) if done > before else None
+        return FirstReading(self.store.people, done, of, until)
+
+    def _behind(self) -> int:
+        """The number of offsets behind our positions, of those that there were at the start."""
+        return sum(min(self._positions[tp], end) - self._begin[tp] for tp, end in self._goal.items())
 
     def demand_newest(self) -> None:
         """Raises RestartError (70) if the facts on the disk are not those that were applied.
@@ -124,11 +156,13 @@ class Followers(LogFollower):
         return True
 
     async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        self._goal, self._begun = await self.ends.ends(partitions), (self._clock.now(), 0)
         if self.kept is None:
             return dict(self._begin)
-        found = self.kept.starts(self._begin, await self.ends.ends(partitions))
+        found = self.kept.starts(self._begin, self._goal)
         self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
         known = sum(found[tp] - self._begin[tp] for tp in partitions)
+        self._begun = self._begun[0], known
         log.info("facts_begun", people=self.store.people, n=known)
         return found
 
@@ -137,6 +171,10 @@ class Followers(LogFollower):
 
     async def _keep(self, now: float) -> None:
         """Begins a commit to the disk when one is due. Facts bind before that: a commit only saves a restart work."""
+        if (reading := self.first_reading) and now - self._told >= TOLD_SECONDS:
+            seconds = None if reading.until is None else max(0, reading.until - self._clock.now()) // 1000
+            log.info("facts_reading", people=reading.people, n=reading.done, of=reading.of, seconds=seconds)
+            self._told = now
         if self.kept is None or not self.kept.due(now, self._positions):
             return
         if self._commit is not None and not self._commit.done() and not self.kept.full:

@@ -19,7 +19,7 @@ from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.knowledge.read_wide import ReadWide
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.times import day
+from gatekeeper.times import day, instant
 from streams.client import admin
 from streams.client.shared_round import SharedRound
 from streams.worker.chunks import Chunk
@@ -155,6 +155,7 @@ class Gate:
             and not followers.store.key_missing,
             "mode": self.context.settings.mode,
             "facts_fresh": fresh,
+            "facts_reading": self._first_reading(),
             "partitions": sorted(self._partitions),
             "waiting": waits,
             "refused": refused,
@@ -173,6 +174,10 @@ class Gate:
             "policy_carried": {one.name: list(one.unknown) for one in packs.of_other_rules(now) if one.unknown},
             "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
         }
+
+    def _first_reading(self) -> dict[str, Any] | None:
+        found = self.context.followers.first_reading
+        return found._asdict() | {"until": found.until and instant(found.until)} if found else None
 
     async def measured(self) -> bytes:
         """The page of the worker's metrics, at most PAGE_SECONDS old.

@@ -272,7 +272,10 @@ class Turn:
         return bool(self._judge.dead_facts.due()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
 
     async def _ready(self, batch: BatchInput) -> bool | None:
-        """Passes the barrier. True if it was passed in time, None if the batch needs no facts."""
+        """Passes the barrier. True if it was passed in time, None if the batch needs no facts.
+
+        Before the facts were read for the first time nothing is known of anybody, so nothing is decided as late.
+        """
         context, fresh = self._context, None
         while True:
             while context.clock.off_by > context.policy.skew_ms:
@@ -284,6 +287,10 @@ class Turn:
             self.waits_for = None
             if batch.needs_facts(self._context.counts):
                 fresh = await self._facts()
+                if not fresh and not context.followers.as_of:
+                    self.waits_for = "facts"
+                    await self._commits.settled()
+                    continue
             if context.clock.off_by <= context.policy.skew_ms:  # else the clock jumped during the wait for facts
                 return fresh
 

@@ -118,6 +118,45 @@ def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fa
     assert world.verdicts()["e-after"] == ("clear", None)
 
 
+class Slow(Followers):
+    """Reads nothing before it may, and counts the barriers that end in vain."""
+
+    go: ClassVar[asyncio.Event]
+    vain: ClassVar[int]
+
+    async def _read(self) -> None:
+        await self.go.wait()
+        await super()._read()
+
+    async def barrier(self, timeout: float) -> bool:
+        fresh = await super().barrier(timeout)
+        type(self).vain += not fresh
+        return fresh
+
+
+def test_given_facts_that_take_longer_than_max_lag_to_read_then_nothing_is_decided_before(world):
+    world.max_lag = 0.2
+
+    async def run() -> None:
+        Slow.go, Slow.vain = asyncio.Event(), 0
+        world.put("sends", [("r1", send_to("r1", "first"))])
+        async with world.worker(followers=Slow) as app:
+            await eventually(lambda: Slow.vain > 5, "barriers that end in vain")
+            assert world.audits() == []
+            said = app.gate.readiness()
+            assert not said["ready"]
+            assert "facts" in said["waiting"].values()
+            reading = said["facts_reading"]
+            assert (reading["people"], reading["done"], reading["until"]) == (0, 0, None)
+            assert reading["of"] >= 4, "two sources, two consents, and reference data"
+            Slow.go.set()
+            await eventually(lambda: len(world.audits()) == 1, "the send")
+            assert app.gate.readiness()["facts_reading"] is None
+
+    asyncio.run(run())
+    assert world.verdicts() == {"e-first": ("clear", None)}
+
+
 def test_given_an_older_copy_of_the_facts_below_a_running_worker_then_it_ends_and_nothing_is_cleared(world, tmp_path):
     kept = KeptFacts(tmp_path, origin=world.settings.group, identity=b"one", key=bytes(32))
     file = tmp_path / "0" / "data.mdb"
