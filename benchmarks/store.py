@@ -25,6 +25,7 @@ from aiokafka import TopicPartition
 from gatekeeper.knowledge.store import FactStore
 from schemas.record import Record
 from streams.worker.kept_facts import KeptFacts
+from streams.worker.read_log import ReadLog
 from tests.support import invented
 
 PEOPLE = (10_000, 100_000, 1_000_000)
@@ -59,12 +60,13 @@ def measured(form: str, people: int, folder: Path) -> dict[str, float]:
     kept = None if form == "memory" else KeptFacts(folder, origin="", identity=b"store", key=bytes(32))
     store = kept.store if kept else FactStore()
     if form != "disk again":
-        first = {SOURCES: 0, CONSENTS: 0}
+        logs = {SOURCES: ReadLog(0, 0), CONSENTS: ReadLog(0, 0)}
         for n, pair in enumerate(records(people), 1):
-            for record in pair:
+            for record, log in zip(pair, logs.values(), strict=True):
                 store.apply(record)
+                log.take(record)
             if kept and (kept.full or n == people):
-                kept.cut(0, first, {SOURCES: n, CONSENTS: n})()
+                kept.cut(0, {SOURCES: n, CONSENTS: n}, logs)()
     found = {"start s": time.perf_counter() - began, "start cpu s": time.process_time() - used}
     found["private B a person"] = (private() - before) / people
     chance = Random(1)  # noqa: S311 - the same in every run

@@ -110,7 +110,7 @@ def resume(
             raise UsageError("error.partition_not_so", partition=number, advice=each.place.refused.advice)
         refusal = partitions.read(settings, reader, number, each.place.refused)
         position = refusal.position(start or 0) if record is None else refusal.behind(record)
-        if record is not None:
+        if each.place.refused.by_two:
             partitions.demand_two(reader)
         skips = partitions.lost(reader, number, refusal.skips(position))
         for line in _said(skips):
@@ -121,7 +121,7 @@ def resume(
         confirmed(question, max([1, *(abs(one.skip.to - one.skip.start) for one in skips)]), yes=yes)
         act = refusal.act(position, act_id=uuid4().hex, at=now(), by=who, reason=reason)
         offset = partitions.write(settings, act)
-        alone = record is not None and not partitions.seconded(reader, act)
+        alone = each.place.refused.by_two and not partitions.seconded(reader, act)
         done = not alone and partitions.gone_on(settings, reader, act, seconds=wait)
     if as_json:
         said = act.model_dump(mode="json", include={"act_id", "by", "refused", "head", "sends", "acts"})

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 import orjson
 
 from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.fact_logs import FactLogs
 from schemas.audit import Mode
 from schemas.codec import canonical
 
@@ -25,7 +26,8 @@ class Head:
     for the answer of a person who was asked. `masters` are the fingerprints of the owner's master keys by number,
     if the engine knew them. `tokens` are those of token keys, earlier ones included. `resumed` is the last act that
     let the refused partition go on, None if there was none. `topics` are Kafka's ids of the topics of facts, and of
-    the ledger, by name.
+    the ledger, by name. `facts` are the logs of facts as the owner had read them. `believed` is the last time
+    (milliseconds) at which people said that vanished facts are back, 0 if never.
     """
 
     sends: int
@@ -38,13 +40,15 @@ class Head:
     resumed: str | None = None
     tokens: dict[str, str] = field(default_factory=dict)
     topics: dict[str, str] = field(default_factory=dict)
+    facts: FactLogs = field(default_factory=dict)
+    believed: int = 0
 
     def encode(self) -> bytes:
         """The entry's value."""
         said = asdict(self)
         if self.resumed is None:
             del said["resumed"]
-        for name in ("tokens", "topics"):
+        for name in ("tokens", "topics", "facts", "believed"):
             if not said[name]:
                 del said[name]
         return canonical({"v": 1, **said})

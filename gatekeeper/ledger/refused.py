@@ -38,6 +38,9 @@ RESUMABLE = frozenset(
 SKIPPABLE = frozenset({"error.partition_defect", "error.partition_failing"})
 """Refusals that show at work. If they are about one record, the acts of two people pass that record."""
 
+BY_TWO = SKIPPABLE | {"error.facts_made_again"}
+"""Refusals that the same act of two people ends, and no act of one."""
+
 Value = int | str | None
 
 
@@ -58,6 +61,11 @@ class Refused:
     def resumable(self) -> bool:
         """Tells whether `gatekeeper partition resume` ends the refusal."""
         return self.key in RESUMABLE
+
+    @property
+    def by_two(self) -> bool:
+        """Tells whether it takes the same act of two people to end the refusal."""
+        return self.key in BY_TWO
 
     @property
     def record(self) -> tuple[str, int] | None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.refused import SKIPPABLE
+from gatekeeper.ledger.refused import BY_TWO, SKIPPABLE
 from schemas.codec import canonical
 from schemas.events import PartitionAct
 from schemas.manifests import Skipped
@@ -70,14 +70,14 @@ def resumption(
     """The newest act that ends this very refusal, None if there is none.
 
     `acts`: records of the topic `acts` and what was read from each; unreadable records and other acts are skipped.
-    `refused`: the key of the error; for one of SKIPPABLE, two people must have said the same. `counts`: tells whether
+    `refused`: the key of the error; for one of BY_TWO, two people must have said the same. `counts`: tells whether
     an act has a signer, or needs none.
     `head`: the bytes of the head's entry as the worker reads it, None without one. An act counts for that head alone,
     so it never applies twice. An act that would skip itself does not count, because it must be taken in its turn and
     recorded. The worker checks whether the act's offsets lie within the log.
     """
     found, seen = None, fingerprint(head, refused)
-    needed, people = 2 if refused in SKIPPABLE else 1, dict[tuple[int, int], set[str]]()
+    needed, people = 2 if refused in BY_TWO else 1, dict[tuple[int, int], set[str]]()
     for record, act in acts:
         if not isinstance(act, PartitionAct) or act.partition != partition or record.partition != partition:
             continue

@@ -50,6 +50,8 @@ class Ends:
         self._leaders, self._brokers = leaders, Brokers(leaders, topic, **reached)
         self._late = set[int]()
         """Brokers that did not answer in time when last asked."""
+        self.doubts = 0
+        """Number of times that a leader changed or a broker failed. It may have an older log since."""
 
     async def start(self) -> None:
         """Connects; raises KafkaConnectionError where no bootstrap server answers."""
@@ -141,9 +143,11 @@ class Ends:
                 answers |= {node: answer for node, answer in told.items() if answer}
                 failed |= told.keys() - answers.keys()
                 self._late |= failed
+                self.doubts += bool(failed)
                 found = newest(tps, frozenset(answers.items()), known)
                 leaders = {tp: one for tp, one in zip(tps, found, strict=True) if one and one.node != NOBODY}
                 if len(leaders) == len(tps):
+                    self.doubts += any(known_ and known_ != one for known_, one in zip(known, found, strict=True))
                     self._leaders.learn(leaders, asyncio.get_running_loop().time())
                     self._late.difference_update(answers)
                     return leaders
@@ -221,6 +225,7 @@ class Ends:
         found = {}
         for answer in await asyncio.gather(*questions, return_exceptions=True):
             if isinstance(answer, UnansweredError):
+                self.doubts += 1
                 continue
             if isinstance(answer, BaseException):
                 raise answer

@@ -44,10 +44,15 @@ def _newest(reader: Reader, partition: int | None = None) -> dict[int, bytes]:
     return found
 
 
-def demand_mode(settings: Settings) -> None:
-    """Raises IntegrityError (4) if the ledger is of another mode; call it before joining the group or fencing."""
+def of_mode(settings: Settings) -> list[Head]:
+    """The heads of all partitions; call it before joining the group or fencing.
+
+    Raises IntegrityError (4) if the ledger is of another mode.
+    """
     with Reader(settings) as reader:
-        for number, head in sorted(read(reader).items()):
+        found = read(reader)
+        for number, head in sorted(found.items()):
             if head.mode != settings.mode:
                 where = {"topic": settings.topic("ledger"), "partition": number}
                 raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **where)
+    return list(found.values())

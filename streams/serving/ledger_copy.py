@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.fact_logs import ReadLogs, vanished
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.settings import Settings
@@ -35,10 +36,9 @@ class LedgerCopy(LogFollower):
         self._tokens = tokens
         self.topics: Mapping[str, str] = {}
         """Kafka's ids of the topics of facts and of the ledger now, by name; set them before the start."""
-        self.made_again = dict[int, list[str]]()
-        """The topics of facts that are others than those by which workers decided, by partition."""
-        self.heads: dict[int, int] = {}
-        """The next offset of `sends` to decide, by partition."""
+        self.heads: dict[int, Head] = {}
+        """The heads, by partition."""
+        self._looked: dict[int, tuple[Head, bool]] = {}
         self._ledger = Ledger()
         self._known_at = float("-inf")
         self._round = SharedRound(self._pass)
@@ -52,6 +52,20 @@ class LedgerCopy(LogFollower):
     def age(self) -> float:
         """Seconds since an instant up to which all committed entries are known; infinite before the first."""
         return asyncio.get_running_loop().time() - self._known_at
+
+    def facts_gone(self, logs: ReadLogs, lost_at: int) -> bool:
+        """Tells whether facts by which a worker decided are gone, and nobody has said that they are back.
+
+        `logs`, `lost_at`: those of this process, as of `Followers`.
+        """
+        for number, head in self.heads.items():
+            if lost_at > head.believed:
+                return True
+            if self._looked.get(number, (None, False))[0] is not head:
+                same = head.topics.get("ledger") == self.topics.get("ledger")
+                gone = bool(head.made_again(self.topics) or (same and vanished(head.facts, logs, ended=False)))
+                self._looked[number] = head, gone
+        return any(gone for _, gone in self._looked.values())
 
     def _works(self) -> list[Coroutine[Any, Any, None]]:
         return [self._read(), self._watch()]
@@ -94,6 +108,5 @@ class LedgerCopy(LogFollower):
             if (other := head.other_token(self._tokens)) is not None:
                 where = {"topic": self._settings.topic("sends"), "partition": tp.partition}
                 raise IntegrityError("error.token_key_differs", number=other, folder=self._settings.keys, **where)
-            self.heads[tp.partition] = head.sends
-            self.made_again[tp.partition] = head.made_again(self.topics)
+            self.heads[tp.partition] = head
         self._ledger.apply(record.key or b"", record.value)

@@ -18,7 +18,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS
-from streams.client import admin, topic_settings
+from streams.client import admin, progress, topic_settings
 from streams.client.restore_mark import Mark
 from streams.client.shared_round import SharedRound
 from streams.serving.decision_feed import DecisionFeed
@@ -76,6 +76,7 @@ class LiveState:
         if await self._shut() == "restoring":
             raise UsageError("error.topic_restoring_differs", topic=self.settings.topic(FACT_TOPICS[0]))
         self.ledger.topics = await asyncio.to_thread(admin.topic_ids, self.settings, (*FACT_TOPICS, "ledger"))
+        self.facts.expected = [head.facts for head in await asyncio.to_thread(progress.of_mode, self.settings)]
         await started(self.writer)
         await asyncio.gather(*(one.start(on_failure) for one in self._followers))
         if self.settings.acts == "unsigned":
@@ -119,7 +120,7 @@ class LiveState:
         """
         self.demand_ready()
         passed = not await self._shut() and await self.confirmed() and self.ledger.age < LEDGER_SECONDS
-        passed = passed and not any(self.ledger.made_again.values())
+        passed = passed and not self.ledger.facts_gone(self.facts, self.facts.lost_at)
         at = self.clock.now()
         lag = max(policy.max_lag_ms for policy in self.evaluator.holding(self.facts.store).every)
         as_of = None if passed else min(self.facts.as_of, at - lag - 1)
@@ -144,7 +145,12 @@ class LiveState:
     async def _waiting(self) -> int:
         ends = self.results.ends  # not the ledger's: its age would grow while many ask
         stable = await ends.stable(await ends.listed(self.settings.topic("sends")))
-        return sum(max(0, end - self.ledger.heads.get(tp.partition, 0)) for tp, end in stable.items())
+        return sum(max(0, end - self._decided(tp.partition)) for tp, end in stable.items())
+
+    def _decided(self, partition: int) -> int:
+        """The next offset of `sends` to decide."""
+        head = self.ledger.heads.get(partition)
+        return head.sends if head else 0
 
     async def _shut(self) -> Mark | None:
         """The mark that a restore left; it is looked for until the gate was seen open."""

@@ -278,6 +278,7 @@ class PartitionJudge:
         transaction.add("manifests", settings.worker.encode(), value, signature)
         prev, asked = hashlib.sha256(value).hexdigest(), self.ledger.asked
         self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked)
+        self.head = replace(self.head, facts=context.followers.fact_logs())
         transaction.add("ledger", HEAD, self.head.encode())
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
             for one in judged:

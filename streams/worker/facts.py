@@ -20,6 +20,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper import metrics
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.fact_logs import Content, FactLogs, combined
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import Settings
 from gatekeeper.tables import MemoryTables
@@ -27,10 +28,12 @@ from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS
 from streams.client import replicas
 from streams.client.batches import refusal
+from streams.worker import offsets
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
-from streams.worker.kept_facts import KeptFacts
+from streams.worker.kept_facts import KeptFacts, name_of
 from streams.worker.log_follower import LogFollower
+from streams.worker.read_log import ReadLog, record_hash
 from streams.worker.unread_facts import LongValue, UnreadFacts, cut
 
 log = structlog.get_logger(__name__)
@@ -88,6 +91,9 @@ class Followers(LogFollower):
         self._goal: Mapping[TopicPartition, int] = {}
         self._begun = self._clock.now(), 0  # the instant, and the offsets that need not be read again
         self._told = float("-inf")
+        self.expected: Sequence[FactLogs] = ()
+        """What heads say of the logs. Set it before the start, so that a first reading can be compared."""
+        self._logs: dict[TopicPartition, ReadLog] = {}
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._wanted = asyncio.Event()
@@ -103,7 +109,7 @@ class Followers(LogFollower):
         await super().stop()
         if self.kept is not None:
             await self._committed()
-            await asyncio.to_thread(self.kept.cut(0, self._begin, self._positions))
+            await asyncio.to_thread(self.kept.cut(0, self._positions, self._logs))
             self.kept.close()
 
     @property
@@ -119,6 +125,46 @@ class Followers(LogFollower):
     def _behind(self) -> int:
         """The number of offsets behind our positions, of those that there were at the start."""
         return sum(min(self._positions[tp], end) - self._begin[tp] for tp, end in self._goal.items())
+
+    @property
+    def lost_at(self) -> int:
+        """As of `KeptFacts`; 0 for facts in memory."""
+        return self.kept.lost_at if self.kept is not None else 0
+
+    def fact_logs(self) -> FactLogs:
+        """What was read of each topic of facts, for the head of a partition."""
+        return {
+            topic: {
+                "begin": self.begins(topic),
+                "at": [self._positions[tp] for tp in of],
+                "hash": combined([self._logs[tp].content for tp in of]),
+            }
+            for topic, of in self._by_topic().items()
+        }
+
+    def begins(self, topic: str) -> Sequence[int]:
+        """The first offset of each partition of a topic at the start."""
+        return [self._begin[tp] for tp in self._by_topic()[topic]]
+
+    def below(self, topic: str, positions: Sequence[int]) -> Sequence[Content] | None:
+        """What each partition holds below its position, None if it was not noted when it was read."""
+        found = []
+        for tp, position in zip(self._by_topic()[topic], positions, strict=False):
+            self._logs[tp].position = self._positions[tp]
+            if (one := self._logs[tp].below(position)) is None:
+                return None
+            found.append(one)
+        return found
+
+    def short_of(self, topic: str, positions: Sequence[int]) -> bool:
+        """Tells whether a partition was read to an end below its position. Call it after a barrier."""
+        return any(self._positions[tp] < at for tp, at in zip(self._by_topic()[topic], positions, strict=False))
+
+    def _by_topic(self) -> dict[str, list[TopicPartition]]:
+        found: dict[str, list[TopicPartition]] = {topic: [] for topic in self._topics.values()}
+        for tp in sorted(self._positions):
+            found[self._topics[tp.topic]].append(tp)
+        return found
 
     def demand_newest(self) -> None:
         """Raises RestartError (70) if the facts on the disk are not those that were applied.
@@ -157,14 +203,47 @@ class Followers(LogFollower):
 
     async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         self._goal, self._begun = await self.ends.ends(partitions), (self._clock.now(), 0)
-        if self.kept is None:
-            return dict(self._begin)
-        found = self.kept.starts(self._begin, self._goal)
-        self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
-        known = sum(found[tp] - self._begin[tp] for tp in partitions)
-        self._begun = self._begun[0], known
-        log.info("facts_begun", people=self.store.people, n=known)
+        known = await self._known(self.kept, partitions) if self.kept else {}
+        for tp in partitions:
+            one = known.get(name_of(tp)) or ReadLog(self._begin[tp], self._begin[tp])
+            topic, self._logs[tp] = self._topics[tp.topic], one
+            one.note(logs[topic]["at"][tp.partition] for logs in self.expected if tp.partition < _parts(logs, topic))
+        found = {tp: one.position for tp, one in self._logs.items()}
+        if self.kept is not None:
+            self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
+            done = sum(found[tp] - self._begin[tp] for tp in partitions)
+            self._begun = self._begun[0], done
+            log.info("facts_begun", people=self.store.people, n=done)
         return found
+
+    async def _known(self, kept: KeptFacts, partitions: Sequence[TopicPartition]) -> Mapping[str, ReadLog]:
+        """What was read before; nothing if a log is another one by now, which is then on record."""
+        known, named = kept.known(), {name_of(tp): tp for tp in partitions}
+        for name, one in known.items():
+            tp = named.get(name)
+            there = tp is not None and one.begin == self._begin[tp] and one.position <= self._goal[tp]
+            if tp is None or not there or not await self._holds(self._reader, tp, one):
+                kept.lose(name, self._clock.now())
+                return {}
+        return known
+
+    async def _holds(self, reader: Any, tp: TopicPartition, one: ReadLog) -> bool:
+        """Tells whether a log still holds the last record that was read of it; True if none was."""
+        offset, own = one.last
+        found = await offsets.some(offsets.Probe(reader, self.ends), tp, [offset]) if offset >= 0 else {}
+        return offset < 0 or (offset in found and record_hash(found[offset]) == own)
+
+    async def _demand_same(self) -> None:
+        """Raises RestartError (70) if a log is another one than the one that was read so far."""
+        reader = self._clients.reader(value=self._value)
+        await reader.start()
+        try:
+            for tp, one in self._logs.items():
+                if not await self._holds(reader, tp, one):
+                    offset, _ = one.last
+                    raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
+        finally:
+            await reader.stop()
 
     def _works(self) -> list[Coroutine[Any, Any, None]]:
         return [self._read(), self._ask(), self._watch()]
@@ -180,7 +259,7 @@ class Followers(LogFollower):
         if self._commit is not None and not self._commit.done() and not self.kept.full:
             return
         await self._committed()
-        write = self.kept.cut(now, self._begin, self._positions)
+        write = self.kept.cut(now, self._positions, self._logs)
         self._commit = asyncio.create_task(asyncio.to_thread(write))
 
     async def _committed(self) -> None:
@@ -194,6 +273,8 @@ class Followers(LogFollower):
             refused, value = Refusal("value_too_long", value.sha256), None  # its content names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
+        if refused is None:
+            self._logs[tp].take(record)
         fault = self.store.apply(Record(*place, record.timestamp, record.key, value, record.headers, refused=refused))
         self._metrics.count(metrics.FACTS_APPLIED, topic)
         if self.as_of:  # else it was acknowledged before we came
@@ -214,13 +295,17 @@ class Followers(LogFollower):
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()
-        known = list(self._positions)
+        known, proven = list(self._positions), self.ends.doubts
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             round_, self._next_round = self._next_round, loop.create_future()
             assert round_ is not None
-            round_.set_result(await self.ends.ends(known))  # the chunk waits, unjudged, as long as necessary
+            ends = await self.ends.ends(known)  # the chunk waits, unjudged, as long as necessary
+            while proven != self.ends.doubts:
+                proven = self.ends.doubts
+                await self._demand_same()
+            round_.set_result(ends)
 
     async def _watch(self) -> None:
         rounds = 0
@@ -241,3 +326,7 @@ class Followers(LogFollower):
             return  # the barrier reports this already
         if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
             raise RestartError("error.partitions_grew", topic=grown[0])
+
+
+def _parts(logs: FactLogs, topic: str) -> int:
+    return len(logs[topic]["at"]) if topic in logs else 0

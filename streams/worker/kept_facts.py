@@ -27,6 +27,7 @@ from gatekeeper.tables import SPOILT, Table
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import admin
+from streams.worker.read_log import ReadLog
 
 log = structlog.get_logger(__name__)
 
@@ -37,11 +38,12 @@ COMMIT_BYTES = 32 << 20
 """A commit is due after so many seconds, or as soon as so many bytes wait."""
 TABLES = (
     *("people", "tokens", "token_keys", "unmatched", "mentions", "positions"),
-    *("unread", "refused", "corrections", "waiting", "counted", "dead"),
+    *("unread", "refused", "corrections", "waiting", "counted", "dead", "lost"),
 )
 """All tables and journals. A start demands that each is whole."""
 GUARDED = {"people": speaks_against, "tokens": speaks_against}
 """Rows whose loss could clear a send. Memory keeps a short hash of each."""
+_LOST = "at"
 Positions = Mapping[TopicPartition, int]
 
 
@@ -66,6 +68,8 @@ class KeptFacts:
     ) -> None:
         self._origin, self._founder, self._ours = origin, founder, ours
         self._at, self._last = float("-inf"), dict[TopicPartition, int]()
+        self.lost_at = 0
+        """The last time (milliseconds) at which applied records were found gone from their log, 0 if never."""
         self._tables = DiskTables(home, identity=identity, key=key, spoilt=SPOILT, faults=faults, guarded=GUARDED)
         try:
             self._open()
@@ -104,22 +108,23 @@ class KeptFacts:
         """A journal beside those of the store."""
         return self._tables.journal(name)
 
-    def starts(self, begin: Positions, ends: Positions) -> dict[TopicPartition, int]:
-        """The positions at which reading begins. `begin`, `ends`: the bounds of the logs now.
-
-        Facts that these logs cannot have given are deleted, and reading begins at the beginning. Then `store` is anew.
-        """
-        found = dict(begin)
-        for tp in begin:
-            if (row := self._positions.get(_name(tp))) is None:
-                continue
-            began, position = map(int, row.split(b" ")) if row != SPOILT else (-1, -1)
-            if began != begin[tp] or not begin[tp] <= position <= ends[tp]:
-                self.anew(reason="positions")
-                return dict(begin)
-            found[tp] = position
-        self._last = dict(found)
+    def known(self) -> dict[str, ReadLog]:
+        """What was read of each log and applied, by name: topic of the registry and partition."""
+        found = {}
+        for name, row in self._positions.items():
+            found[name] = ReadLog.decode(row)
         return found
+
+    def lose(self, name: str, now: int) -> None:
+        """Deletes all facts, as the log of this name no longer holds what was applied; `store` is anew.
+
+        `now`: milliseconds. The loss stays on record until a person says that the facts are back.
+        """
+        log.error("facts_vanished", topic=name.partition("/")[0], partition=int(name.partition("/")[2]))
+        self.anew(reason="vanished")
+        self.lost_at = now
+        self._lost[_LOST] = b"%d" % now
+        self._tables.commit(self._tables.cut())
 
     def due(self, now: float, positions: Positions) -> bool:
         """True if a commit is due; `now`: seconds of the loop's clock."""
@@ -130,16 +135,18 @@ class KeptFacts:
         """True if so much waits that no more should be applied before a commit."""
         return self._tables.changed_bytes >= COMMIT_BYTES
 
-    def cut(self, now: float, begin: Positions, positions: Positions) -> Callable[[], None]:
+    def cut(self, now: float, positions: Positions, logs: Mapping[TopicPartition, ReadLog]) -> Callable[[], None]:
         """Ends the changes of the next commit. The result writes them, and may be called in a thread of its own.
 
-        `positions`: those up to which the store has applied all records. At most one commit may be under way.
+        `positions`: those up to which the store has applied all records. `logs`: what was read of each log.
+        At most one commit may be under way.
         """
         self._at, self._last = now, dict(positions)
         self.store.save()
         for tp, position in positions.items():
             if logical_name(tp.topic) != "reference":
-                self._positions[_name(tp)] = b"%d %d" % (begin[tp], position)
+                logs[tp].position = position
+                self._positions[name_of(tp)] = logs[tp].encode()
         return partial(self._tables.commit, self._tables.cut())
 
     def demand_there(self) -> None:
@@ -158,8 +165,11 @@ class KeptFacts:
     def anew(self, *, reason: str) -> None:
         """Deletes all facts; `store` is a new one without facts."""
         log.warning("facts_made_anew", reason=reason)
+        lost = self.lost_at
         self._tables.wipe()
         self._open()
+        if lost:
+            self.lost_at, self._lost[_LOST] = lost, b"%d" % lost
 
     def close(self) -> None:
         """Lets the folder go."""
@@ -168,9 +178,11 @@ class KeptFacts:
     def _open(self) -> None:
         if (reason := self._tables.fault_in(TABLES)) is not None:  # a position beside older facts would hide facts
             raise SpoiltError(reason)
-        self._positions = self._tables.table("positions")
+        self._positions, self._lost = self._tables.table("positions"), self._tables.journal("lost")
+        self.lost_at = int(self._lost.get(_LOST) or 0)
         self.store = FactStore(self._origin, self._founder, tables=self._tables, ours=self._ours)
 
 
-def _name(tp: TopicPartition) -> str:
+def name_of(tp: TopicPartition) -> str:
+    """The name of a log: topic of the registry and partition."""
     return f"{logical_name(tp.topic)}/{tp.partition}"

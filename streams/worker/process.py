@@ -91,13 +91,14 @@ def leave_group(settings: Settings) -> None:
 
 async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     await asyncio.to_thread(admin.demand, settings)
-    await asyncio.to_thread(progress.demand_mode, settings)
+    heads = await asyncio.to_thread(progress.of_mode, settings)
     await asyncio.to_thread(people.demand, settings)
     faults = Faults()
     kept = await asyncio.to_thread(KeptFacts.of, settings, faults) if settings.data else None
     ledgers = await asyncio.to_thread(KeptLedgers.of, settings, faults) if settings.data else None
     topics = await asyncio.to_thread(admin.topic_ids, settings, (*FACT_TOPICS, "ledger"))
     app = create_app(settings, kept=kept, ledgers=ledgers, topics=topics)
+    app.followers.expected = [head.facts for head in heads]
 
     async def readiness() -> Mapping[str, Any]:
         found: Mapping[str, Any] = app.gate.readiness()

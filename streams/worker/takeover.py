@@ -17,9 +17,11 @@ from gatekeeper.engine.manifest import Taken
 from gatekeeper.engine.tail import Tail
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.fact_logs import vanished
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import RESUMABLE, SKIPPABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
+from schemas.topics import FACT_TOPICS
 from streams.client.batches import as_record
 from streams.worker import ledger_reader, offsets, settling
 from streams.worker.batch_input import Restart
@@ -30,6 +32,8 @@ from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
+ENDS_SECONDS = 1.0
+"""Seconds for which a take-over waits for the ends of the facts at a time."""
 HANGING_SECONDS = TRANSACTION_SECONDS + 5
 """Seconds after which an open transaction is abandoned; a later owner, if there is one, works meanwhile."""
 
@@ -74,6 +78,7 @@ class TakeOver:
         try:
             self.head = kept.head
             self._demand_keys(kept)
+            await self._demand_facts(self.head)
             found = RestoredState(kept, await self._position(self.head))
             found = await self._passed(kept, found.head) or found
         except IntegrityError as refusal:
@@ -99,6 +104,23 @@ class TakeOver:
         if head and (other := head.other_token(self._context.tokens)) is not None:
             raise IntegrityError("error.token_key_differs", number=other, folder=settings.keys, **self._where)
         if head and (gone := head.made_again(self._context.topics)):
+            raise IntegrityError("error.facts_made_again", topics=", ".join(gone), **self._where)
+
+    async def _demand_facts(self, head: Head | None) -> None:
+        """Refuses a partition that decided by facts which their topics no longer hold.
+
+        It waits for the first reading of all facts, before which nothing is decided anyway.
+        """
+        context, followers = self._context, self._context.followers
+        ours, known = context.topics, head.facts if head else {}
+        if followers.lost_at > (head.believed if head else 0):
+            raise IntegrityError("error.facts_made_again", topics=", ".join(FACT_TOPICS), **self._where)
+        if not (head and known and ours) or head.topics.get("ledger") != ours.get("ledger"):
+            return  # nothing is known, or a backup was restored: its word is `restore --open`
+        ended = await followers.barrier(ENDS_SECONDS)
+        while not followers.as_of:
+            ended = await followers.barrier(ENDS_SECONDS)
+        if gone := vanished(known, followers, ended=ended):
             raise IntegrityError("error.facts_made_again", topics=", ".join(gone), **self._where)
 
     async def _position(self, head: Head | None) -> Head:
@@ -175,6 +197,8 @@ class TakeOver:
         )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=found.refused)
         head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id)
+        if found.refused == "error.facts_made_again":
+            head = replace(head, believed=self._context.clock.now())
         return RestoredState(kept, head, restart)
 
     async def _resumption(self, kept: Ledger, refused: str) -> Resumption | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from kafka import TopicPartition
@@ -248,6 +250,14 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
     assert (said["partition"], said["first"], said["to"], said["by"]) == (1, head, head + 7, "hanako")
 
 
+def both_say_that_they_are_back(run, shown: dict[str, Any]) -> None:
+    words = shlex.split(shown["resume"])[1:-4]
+    for who in ("hanako", "taro"):
+        done = run(*words, "--by", who, "--reason", "entered again", "--yes", "--wait", "0")
+        assert done.code == 0, done.err
+        assert ("second manager" in done.err) == (who == "hanako")
+
+
 @pytest.mark.parametrize("world", [1], indirect=True)
 def test_stops_whose_topic_was_made_again_then_nobody_is_decided_until_a_person_says_that_they_are_back(
     run, world: World, tmp_path: Path
@@ -268,9 +278,90 @@ def test_stops_whose_topic_was_made_again_then_nobody_is_decided_until_a_person_
     assert (shown["reason"], len(world.audits())) == (refusal, 1)
     assert "suppressions" in run("status").out
     world.put("suppressions", [("anna", stop)])
-    words = shlex.split(shown["resume"])[1:-4]
-    assert run(*words, "--by", "hanako", "--reason", "entered again", "--yes", "--wait", "0").code == 0
+    both_say_that_they_are_back(run, shown)
     with world.process(tmp_path / "again.log"):
         until(lambda: len(world.verdicts()) == 2, "the second send")
     assert {*world.verdicts().values()} == {("block", "SUBJECT_OBJECTED")}
     assert world.head(0)["topics"].keys() == {*FACT_TOPICS, "ledger"}
+
+
+def stop_of(name: str) -> tuple[str, dict[str, Any]]:
+    stop = {"v": 1, "kind": "objection", "suppression_id": f"stop-{name}", "received_at": "2026-01-01"}
+    return name, {**stop, "recipient_id": name}
+
+
+def deleted(world: World) -> None:
+    """Deletes the stops by an administrator's command."""
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
+        client.delete_records({TopicPartition(world.topic("suppressions"), 0): -1})
+
+
+@pytest.mark.parametrize("world", [1], indirect=True)
+@pytest.mark.parametrize("data", [True, False], ids=["files", "memory"])
+def test_stops_deleted_from_their_topic_then_nobody_is_decided_until_two_people_say_that_they_are_back(
+    run, world: World, tmp_path: Path, data: bool
+) -> None:
+    kept = {} if data else {"data": ""}
+    world.people(["anna"])
+    world.put("suppressions", [stop_of("anna")])
+    world.sends(["anna"])
+    with world.process(tmp_path / "before.log", **kept) as worker:
+        world.await_audits(1)
+        assert worker.stop() == 0
+    deleted(world)
+    world.sends(["anna"], 1)
+    with world.process(tmp_path / "after.log", **kept) as worker:
+        assert worker.wait() == 4, "all its partitions are refused"
+    shown = run("partition", "show", "0", "--json").json["refused"]
+    assert (shown["reason"], len(world.audits())) == ("error.facts_made_again", 1)
+    assert "suppressions" in run("status").out
+    world.put("suppressions", [stop_of("anna")])
+    both_say_that_they_are_back(run, shown)
+    with world.process(tmp_path / "again.log", **kept):
+        until(lambda: len(world.verdicts()) == 2, "the second send")
+    assert {*world.verdicts().values()} == {("block", "SUBJECT_OBJECTED")}
+    with world.process(tmp_path / "later.log", **kept):
+        world.sends(["anna"], 2)
+        until(lambda: len(world.verdicts()) == 3, "it stays said")
+
+
+def test_a_broker_put_back_to_an_older_state_then_nobody_is_cleared_who_said_no_afterwards(
+    run, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"p{number}" for number in range(20)]
+    with Broker(tmp_path / "kafka") as broker:
+        world = World(broker.bootstrap, prefix, partitions=1, data=str(tmp_path / "data")).create()
+        for name, value in world.environment.items():
+            monkeypatch.setenv(name, value)
+        world.people(names)
+        world.put("suppressions", [stop_of("somebody")])
+        world.sends(["p0"])
+        with world.process(tmp_path / "before.log") as worker:
+            world.await_audits(1)
+            assert worker.stop() == 0
+        broker.stop()
+        shutil.copytree(broker.folder / "data", tmp_path / "older")
+        broker.start()
+        world.put("suppressions", [stop_of(f"other{number}") for number in range(20)])
+        world.sends(["p1"], 1)
+        with world.process(tmp_path / "ahead.log") as worker:
+            world.await_audits(2)
+            assert worker.stop() == 0
+        broker.stop()
+        shutil.rmtree(broker.folder / "data")
+        shutil.copytree(tmp_path / "older", broker.folder / "data")
+        broker.start()
+        world = World(broker.bootstrap, prefix, partitions=1, data=str(tmp_path / "data"))
+        world.put("suppressions", [stop_of(name) for name in names])  # where others' stops were
+        world.sends(names, 100)
+        with world.process(tmp_path / "after.log") as worker:
+            assert worker.wait() == 4, "all its partitions are refused"
+            assert worker.events("facts_vanished")
+        shown = run("partition", "show", "0", "--json").json["refused"]
+        assert shown["reason"] == "error.facts_made_again"
+        assert len(world.audits()) == 1, "the log of decisions is older, too"
+        both_say_that_they_are_back(run, shown)
+        with world.process(tmp_path / "again.log"):
+            until(lambda: len(world.verdicts()) == 1 + len(names), "all sends")
+        found = world.verdicts()
+        assert [name for name in found if found[name] != ("block", "SUBJECT_OBJECTED")] == ["e-0"]

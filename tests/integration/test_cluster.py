@@ -139,7 +139,7 @@ def test_a_first_address_that_hangs_then_start_checks_go_on_to_the_next(
 ) -> None:
     settings = Settings(broker=f"{silent},{kafka.bootstrap}", prefix=prefix, partitions=1)
     admin.create(settings)
-    for check in (admin.demand, progress.demand_mode, admin.demand, progress.demand_mode):  # none is lucky twice
+    for check in (admin.demand, progress.of_mode, admin.demand, progress.of_mode):  # none is lucky twice
         began = time.monotonic()
         check(settings)
         assert time.monotonic() - began < answering.ANSWER_SECONDS

@@ -104,15 +104,15 @@ def test_given_a_live_gate_then_a_shadow_beside_it_ends_with_4_and_disturbs_nobo
 
 
 def test_given_heads_of_one_mode_then_only_that_mode_may_go_on(world):
-    progress.demand_mode(world.settings)
+    progress.of_mode(world.settings)
     world.mode = "live"
-    progress.demand_mode(world.settings)  # nothing decided yet: any mode may begin
+    progress.of_mode(world.settings)  # nothing decided yet: any mode may begin
     world.mode = "shadow"
     judge_all(world, 20)
-    progress.demand_mode(world.settings)
+    progress.of_mode(world.settings)
     world.mode = "live"
     with pytest.raises(IntegrityError, match="shadow"):
-        progress.demand_mode(world.settings)
+        progress.of_mode(world.settings)
 
 
 @pytest.mark.parametrize("topic", GOING_OUT)

@@ -18,7 +18,8 @@ from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send
 from schemas.record import Record, Refusal
-from streams.worker.kept_facts import TABLES, KeptFacts
+from streams.worker.kept_facts import TABLES, KeptFacts, name_of
+from streams.worker.read_log import ReadLog
 from tests.support import invented, people, staff
 from tests.support.copied_topic import AHEAD, copied_records, founded
 from tests.support.facts import fact
@@ -154,16 +155,20 @@ def test_rows_that_the_disk_did_not_write_then_a_start_knows_the_facts_of_its_po
 ) -> None:
     def begun() -> tuple[KeptFacts, int]:
         kept = KeptFacts(tmp_path, origin="", identity=b"one", key=bytes(32))
-        return kept, kept.starts({tp: 0}, {tp: len(facts)})[tp]
+        known = kept.known()
+        return kept, known[name_of(tp)].position if known else 0
 
     names, tp = [f"P-{number:03}" for number in range(40)], TopicPartition("mail.sources.v1", 0)
     facts = [invented.source(recipient_id=name, source_id=f"S-{number}") for number in range(6) for name in names]
     kept, _ = begun()
+    log = ReadLog(0, 0)
     history, knows = list[bytes](), {0: stored(kept)}
     for number, (topic, value) in enumerate(facts, 1):
-        kept.store.apply(fact(topic, 0, number, None, orjson.dumps(value)))
+        record = fact(topic, 0, number, None, orjson.dumps(value))
+        kept.store.apply(record)
+        log.take(record)
         if number % 24 == 0:
-            kept.cut(0, {tp: 0}, {tp: number})()
+            kept.cut(0, {tp: number}, {tp: log})()
             knows[number] = stored(kept)
             history.append((tmp_path / "0" / "data.mdb").read_bytes())
     assert set(knows[0]) == set(TABLES), "a start looks at all tables"
@@ -183,27 +188,29 @@ def test_rows_that_the_disk_did_not_write_then_a_start_knows_the_facts_of_its_po
 
 def followed(given: Streams, home: Path, rng: Random, ends: int) -> FactStore:
     """The store of a worker that follows these streams and ends so often, each time without a last commit."""
-    first = dict.fromkeys(given, 0)
     end = {tp: len(records) for tp, records in given.items()}
 
-    def begun() -> tuple[KeptFacts, dict[TopicPartition, int]]:
+    def begun() -> tuple[KeptFacts, dict[TopicPartition, int], dict[TopicPartition, ReadLog]]:
         kept = KeptFacts(home, origin=staff.ORIGIN, identity=b"one", key=bytes(32))
-        return kept, kept.starts(first, end)
+        known = kept.known()
+        logs = {tp: known.get(name_of(tp)) or ReadLog(0, 0) for tp in given}
+        return kept, {tp: one.position for tp, one in logs.items()}, logs
 
-    kept, positions = begun()
+    kept, positions, logs = begun()
     while left := [tp for tp in given if positions[tp] < end[tp]]:
         tp = rng.choice(left)
         kept.store.apply(given[tp][positions[tp]])
+        logs[tp].take(given[tp][positions[tp]])
         positions[tp] += 1
         if rng.random() < 0.2:
-            kept.cut(0, first, positions)()
+            kept.cut(0, positions, logs)()
         if ends and rng.random() < 0.1:
             ends -= 1
             kept.close()
-            kept, positions = begun()
-    kept.cut(0, first, positions)()
+            kept, positions, logs = begun()
+    kept.cut(0, positions, logs)()
     kept.close()
-    kept, positions = begun()
+    kept, positions, logs = begun()
     assert [tp.topic for tp in given if positions[tp] < end[tp]] == ["mail.reference.v1"]
     for record in given[TopicPartition("mail.reference.v1", 0)]:
         kept.store.apply(record)

@@ -1,0 +1,78 @@
+"""What was read of a log: a hash over all records, and the last one, by which the log is known again.
+
+A broker that is put back to an older state keeps its topic's id and counts offsets and epochs anew. So a position alone
+does not tell whether the records below it are those that were read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from gatekeeper.ledger.fact_logs import Content
+
+HASH_BYTES = 16
+_ROW = tuple[int, int, int, bytes, int, bytes]
+
+
+NOTHING = Content(0, bytes(HASH_BYTES))
+
+
+def record_hash(record: Any) -> bytes:
+    """The hash of a readable record: of its offset, its broker's time, its key and its value."""
+    key, value = record.key, record.value
+    whole = getattr(value, "sha256", "")  # a value that is too long was cut
+    found = blake2b(b"%d %d %b" % (record.offset, record.timestamp, whole.encode()), digest_size=HASH_BYTES)
+    for part in (key, value):
+        found.update(b"-" if part is None else b"%d:" % len(part))
+        found.update(part or b"")
+    return found.digest()
+
+
+@dataclass(slots=True)
+class ReadLog:
+    """What was read of one log. `begin`: its first offset. `position`: the next one to read.
+
+    `last`: offset and hash of the last readable record, -1 without one.
+    """
+
+    begin: int
+    position: int
+    content: Content = NOTHING
+    last: tuple[int, bytes] = (-1, b"")
+    _wanted: deque[int] = field(default_factory=deque)
+    _noted: dict[int, Content] = field(default_factory=dict)
+
+    def take(self, record: Any) -> None:
+        """Takes the next readable record; the caller moves `position`."""
+        while self._wanted and self._wanted[0] <= record.offset:
+            self._noted[self._wanted.popleft()] = self.content
+        own = record_hash(record)
+        chained = blake2b(self.content.hash + own, digest_size=HASH_BYTES).digest()
+        self.content, self.last = Content(self.content.records + 1, chained), (record.offset, own)
+
+    def note(self, positions: Iterable[int]) -> None:
+        """Keeps the content below these positions on the way. Those that were passed before are left out."""
+        self._wanted = deque(sorted({one for one in positions if one >= self.position}))
+
+    def below(self, position: int) -> Content | None:
+        """The content below a position; None if it was neither noted nor is the present one."""
+        if position in self._noted:
+            return self._noted[position]
+        return self.content if self.last[0] < position <= self.position else None
+
+    def encode(self) -> bytes:
+        """The row that a restart reads, without what was noted."""
+        row: _ROW = (self.begin, self.position, *self.content, *self.last)
+        return msgspec.msgpack.encode(row)
+
+    @classmethod
+    def decode(cls, row: bytes) -> ReadLog:
+        """Reads the row; raises msgspec.DecodeError for another one."""
+        begin, position, count, hash_, offset, own = msgspec.msgpack.decode(row, type=_ROW)
+        return cls(begin, position, Content(count, hash_), (offset, own))
