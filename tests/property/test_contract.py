@@ -88,6 +88,8 @@ def test_what_is_published_about_anybody_then_the_contract_takes_it_as_it_is_and
     events: list[invented.Event], send: dict[str, Any]
 ) -> None:
     for topic, value in [*events, ("sends", send)]:
+        if topic == "acts":
+            continue  # a release as files have it, which nobody publishes
         published = orjson.loads(orjson.dumps(value))
         assert faults(topic, published) == []
         model = parse(topic, None, orjson.dumps(value)).model

@@ -120,5 +120,5 @@ def test_a_record_that_is_a_defect_then_it_alone_can_be_passed() -> None:
         assert caught.value.values["record"] == "acts/7"
     unknown = refusal("error.partition_defect", topic="mail.sends.v1", partition=2, offset=None)
     assert unknown.record is None
-    with pytest.raises(UsageError, match="partition 2"):
+    with pytest.raises(UsageError, match="Partition 2"):
         unknown.behind(("sends", 100))
