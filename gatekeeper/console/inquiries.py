@@ -5,9 +5,10 @@ Nothing is cached: each page view reads the records again. No contact value and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -17,10 +18,12 @@ import orjson
 from gatekeeper import times
 from gatekeeper.audit.checks.trail import holds
 from gatekeeper.audit.explanation.explanation import Chapter, Explanation
+from gatekeeper.audit.explanation.piece_state import PieceState
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.records.record import read_record
 from gatekeeper.console import recipients, record_places, registry
+from gatekeeper.console.registered import Registered
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.letters.answer import Answer, answer, erased, grounds
@@ -38,18 +41,19 @@ class PieceHistory:
     """One piece and its records in words.
 
     `evidence`: the record that cleared the piece, whose code is printed on it; else the first record with facts.
-    `at`: the first record's instant. `sender`: the controller's entry in `reference`. `cleared`: the piece was
-    cleared at some time. `erased`: its records tell that the person was erased. `answer`: makes the letter to the
-    customer.
+    `state`: the state of the piece now, and `now` in words. `at`: the first record's instant. `sender`: the
+    controller's entry in `reference`. `erased`: its records tell that the person was erased. `answer`: makes the letter
+    to the customer.
     """
 
     chapters: list[Chapter]
     evidence: Chapter
+    state: PieceState
+    now: str
     at: str
     campaign: str | None
     controller: str | None
     sender: dict[str, Any]
-    cleared: bool
     erased: bool
     answer: Callable[[], Answer]
 
@@ -59,14 +63,22 @@ class PieceHistory:
         return self.chapters[0]
 
     @property
-    def last(self) -> Chapter:
-        """The newest record with a verdict, else the newest record."""
-        return next((one for one in reversed(self.chapters) if one.verdict), self.chapters[-1])
+    def because(self) -> list[FactLine]:
+        """The reasons for the present state; [] if the record that led to it states none."""
+        return next((one.because for one in self.chapters if one.did == self.state.did), [])
 
     @property
-    def outcome(self) -> str:
-        """The last verdict, else the text of the last act, else ''."""
-        return self.last.verdict or (self.last.act.text if self.last.act else "")
+    def heading(self) -> str:
+        """The key of the page's heading: why the piece came, why it did not, or why it was called back."""
+        kinds = {"cleared": "letter_why", "handed_off": "letter_why"}
+        kinds |= dict.fromkeys(("recalled", "recalled_late"), "letter_why_recalled")
+        return kinds.get(self.state.kind, "letter_why_not")
+
+    def lines(self, name: str) -> Iterator[FactLine]:
+        """Yields what changed the piece, each at the instant of its own record. `name`: the campaign's."""
+        for one in self.chapters:
+            if one.changed:
+                yield FactLine("letters", one.instant, f"{name}: {one.said}", f"{self.campaign or '-'}, {one.code}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +103,16 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
     """The pieces of these decisions, oldest first, and the number of their records that are no longer kept."""
     with held.model.read() as db:
         places, known = record_places.piece(db, dids), held.registrations.now(db)
+    told = _told(reader, places)
+    today = times.today(held.now() * 1000, held.zone())
+    return worded(told, known, lang=lang, zone=held.zone(), today=today), len(places) - len(told)
+
+
+def worded(
+    told: Iterable[PlacedRecord], known: Registered, *, lang: Language, zone: str, today: date
+) -> list[PieceHistory]:
+    """The pieces of these records, oldest first. The records of a partition come in its order."""
     names, senders, citations = known.names(lang), known.of_kind("controller"), known.citations()
-    told, zone = _told(reader, places), held.zone()
     found = []
     for piece in pieces(told):
         explained = Explanation(
@@ -120,12 +140,13 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
             later=[one.record for one in piece[place + 1 :]],
             lang=lang,
             zone=zone,
-            today=times.today(held.now() * 1000, zone),
+            today=today,
         )
         gone = erased([one.record for one in piece])
         scope = first["at"], first["campaign"], first["controller"]
-        found.append(PieceHistory(chapters, evidence, *scope, sender, basis["verdict"] == "clear", gone, letter))
-    return sorted(found, key=attrgetter("at")), len(places) - len(told)
+        now = explained.state, explained.now()
+        found.append(PieceHistory(chapters, evidence, *now, *scope, sender, gone, letter))
+    return sorted(found, key=attrgetter("at"))
 
 
 def person(held: Console, reader: Reader, recipient: str, lang: Language) -> PersonHistory:
@@ -146,8 +167,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
     sent = [one for one in found if one.first.piece]  # records that belong to no piece appear among the acts
     line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(held, reader, own, tell)
     for one in sent:
-        campaign, code = tell.name("campaign", one.campaign or "-"), one.evidence.code
-        line.append(FactLine("letters", one.at, f"{campaign}: {one.outcome}", f"{one.campaign or '-'}, {code}"))
+        line += one.lines(tell.name("campaign", one.campaign or "-"))
     return PersonHistory(
         recipient=recipient,
         known=bool(own or dids),

@@ -88,7 +88,7 @@ class Answer:
     """Answer to an act: its outcome, the decision if one was made, outputs and ledger entries.
 
     `cause`: None = the act's own. `scope`: fields of the send that the act was about, if nothing was decided.
-    `result`: as of `Judged`.
+    `clearance`: the decision id of the piece that an undo recalled. `result`: as of `Judged`.
     """
 
     outcome: Outcome
@@ -98,6 +98,7 @@ class Answer:
     entries: tuple[Entry, ...] = ()
     cause: Cause | None = None
     scope: Mapping[str, Any] | None = None
+    clearance: str | None = None
     result: Output | None = None
 
 
@@ -122,7 +123,7 @@ def answered(
     if asked.signer is not None and about is None:  # the record of a piece names the act
         said["signed"] = [dict(asked.signer.kept)]
     if evaluation is None:
-        proof = now.note(cause, said, scope=scope, subject=who)
+        proof = now.note(cause, said, scope=scope, clearance=answer.clearance, subject=who)
     else:
         proof = evaluation.record(cause, subject=who, act=said)
     told = evaluation.decision if evaluation and answer.outcome in ("cleared", "withheld") else None

@@ -92,9 +92,13 @@ class Moment(msgspec.Struct, frozen=True):
         act: Mapping[str, Any],
         *,
         scope: Mapping[str, Any] | None = None,
+        clearance: str | None = None,
         subject: Subject | None = None,
     ) -> bytes:
-        """The audit record of an act that decides nothing. `scope`: the fields of the send that the act names."""
+        """The audit record of an act that decides nothing. `scope`: the fields of the send that the act names.
+
+        `clearance`: as `audit.record_of_act` takes it.
+        """
         return audit.record_of_act(
             self.policy,
             self.at,
@@ -103,6 +107,7 @@ class Moment(msgspec.Struct, frozen=True):
             stage=cause.stage,
             act=act,
             scope=scope,
+            clearance=clearance,
             mode=self.mode,
             subject=subject,
             raw=cause.raw,

@@ -149,7 +149,8 @@ class _AllowedAct:
             return Answer("undone", entries=tuple(kept))
         output, forgotten = recall(clearance, id_=self.cause.id, at=now.at)
         result = results.recalled(clearance, self.cause, at=now.at)
-        return Answer("recalled", outputs=(output,), entries=(*kept, forgotten), result=result)
+        kept.append(forgotten)
+        return Answer("recalled", outputs=(output,), entries=tuple(kept), clearance=clearance.did, result=result)
 
     def closed(self, state: review.State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
         """The entry with the item's state after the act."""

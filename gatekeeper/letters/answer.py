@@ -14,6 +14,7 @@ from typing import Any
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.recorded_case import consent_used
 from gatekeeper.audit.checks.trail import Named
+from gatekeeper.audit.explanation.piece_state import piece_state
 from gatekeeper.deciding.decide import ERASED
 from gatekeeper.deciding.no import SUPERSEDED
 from gatekeeper.texts import Language, catalogue, text
@@ -21,6 +22,14 @@ from gatekeeper.times import clock
 
 ITEMS = ("department", "manager", "contact", "window")
 """Items of the letterhead, from `notice_items` of the sender."""
+
+_SINCE = {
+    "recalled": "called_back",
+    "recalled_late": "called_back",
+    "block": "withheld_since",
+    "upheld": "withheld_since",
+}
+"""The sentence for a state that a later record brought about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ def answer(
         sender=sender.get("name"),
         items=items,
         lacking=lacking,
-        paragraph=tell.paragraph() + (tell.asked(later) if record["verdict"] != "clear" else ""),
+        paragraph=tell.paragraph() + tell.since(later),
         sources=tell.sources(),
         consents=tell.consents(),
     )
@@ -119,7 +128,15 @@ class _Words:
         why = self._say(key, **said, purpose=self._purpose(record["purpose"]), class_=self._word("class", class_))
         return why + self._say(checked, **said)
 
-    def asked(self, later: Sequence[Mapping[str, Any]]) -> str:
+    def since(self, later: Sequence[Mapping[str, Any]]) -> str:
+        """What has become of the piece since, each at its own day; '' for nothing that a customer should know."""
+        state = piece_state((self._record, *later))
+        asked = self._asked(later) if self._record["verdict"] != "clear" else ""
+        if state.did == self._record["did"] or state.kind not in _SINCE:
+            return asked
+        return asked + self._say(_SINCE[state.kind], day=self.day(state.at))
+
+    def _asked(self, later: Sequence[Mapping[str, Any]]) -> str:
         """A sentence on the last letter by which the person was asked about the piece; '' for none.
 
         An item that waits for the answer to an earlier letter is no letter of its own.

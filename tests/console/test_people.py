@@ -49,7 +49,7 @@ def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_not
         assert said in page.text, said
     person = client.get(f"/people/{name}")
     assert person.status_code == 200
-    for said in (name, code, "Data acquired", "Consent", "Letter decided"):
+    for said in (name, code, "Data acquired", "Consent", "Letter</strong>", "Decided then", "No hand-off is on record"):
         assert said in person.text, said
     assert [one for one in PRIVATE if one in page.text + person.text] == []
     (paper,) = re.findall(r'href="(/letters/[A-Z2-7]{26}/paper)"', page.text)

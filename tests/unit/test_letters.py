@@ -27,6 +27,7 @@ from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.times import instant
 from schemas.events import Ask
 from schemas.json_schema import examples
+from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, YOUNG
 from tests.support.records import Named, Recorded, named
@@ -170,6 +171,30 @@ def test_a_piece_whose_person_was_asked_later_then_the_letter_says_when_and_of_n
     assert said not in letter({**held, "verdict": "clear", "reasons": []}, lang, later=[asked]).paragraph, "it went out"
     for none in ([], [along]):
         assert said not in letter(other, lang, later=none).paragraph
+
+
+@pytest.mark.parametrize(
+    ("lang", "back", "kept"),
+    [
+        ("ja", "2026年11月25日に、お送りすることを取りやめる手配", "2026年11月25日に、お送りしないことといたしました"),
+        ("en", " On 2026-11-25 we arranged to call it back.", " On 2026-11-25 we decided not to send it."),
+    ],
+)
+def test_what_changed_since_the_decision_then_the_letter_tells_each_at_its_own_day(
+    lang: Language, back: str, kept: str
+) -> None:
+    cleared, held = Recorded(invented.source(), invented.consent()), Recorded(*YOUNG)
+    for desk in (cleared, held):
+        desk.send()
+        desk.at += DAY_MS
+    cleared.learn(invented.withdrawn("P-1"))
+    cleared.weigh()
+    held.act("uphold")
+    for desk, said in ((cleared, back), (held, kept)):
+        first, *later = map(orjson.loads, desk.values)
+        assert said in letter(first, lang, later=later).paragraph
+        assert said not in letter(first, lang).paragraph
+        assert {"ja": "2026年11月24日", "en": "2026-11-24"}[lang] in letter(first, lang, later=later).paragraph
 
 
 def test_a_newer_consent_for_another_channel_then_the_letter_names_the_one_that_the_decision_used() -> None:

@@ -184,6 +184,7 @@ def _silent(record: AuditRecord, said: dict[str, Any], by_hash: ByHash, under: P
         origin=said["src"],
         stage=record.stage,
         act={**act, "outcome": "failed" if act.get("outcome") in RESULTS else act.get("outcome")},
+        clearance=record.clearance if act.get("kind") == "undo" else None,
         mode=record.mode,
     )
     scope = ("campaign", "controller", "channel", "purpose", "message_class")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.audit.explanation.piece_state import PieceState, change, piece_state
 from gatekeeper.audit.explanation.placed_record import UNREADABLE, NewestCheckpoint, PlacedRecord, unreadable_record
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.audit.explanation.wording import FactLine, Wording
@@ -26,15 +27,19 @@ from schemas.values import OWED
 class Chapter:
     """One record in words; None or an empty list for parts that the record lacks.
 
-    `piece`: the scope. `more`: remarks on the facts as a whole. `at`: in local time. `signed`: the signers of the
+    `piece`: the scope. `more`: remarks on the facts as a whole. `at`: in local time, `instant`: as recorded. `changed`:
+    the record changed the state of the piece. `recalled`: it called the piece back. `signed`: the signers of the
     policy and the reference data.
     """
 
     did: str
     code: str
     at: str
+    instant: str
+    changed: bool
     stage: str
     piece: str | None
+    recalled: str | None
     act: FactLine | None
     verdict: str | None
     because: list[FactLine]
@@ -44,6 +49,11 @@ class Chapter:
     policy: str
     signed: list[str]
     shadow: str | None
+
+    @property
+    def said(self) -> str:
+        """What happened at its instant: the act with its outcome, else the verdict, also of a recall; else ''."""
+        return self.act.text if self.act else self.recalled or self.verdict or ""
 
 
 def _rules(told: PlacedRecord) -> int:
@@ -101,7 +111,17 @@ class Explanation:
             last = (chapter.policy, *chapter.signed, chapter.shadow, *self.standing(told))
             lines += [f"  {said}" for said in last if said]
             lines.append("")
-        return "\n".join([*lines, self._tell.say("unproven")])
+        return "\n".join([*lines, self._tell.say("by_records", state=self.now()), self._tell.say("unproven")])
+
+    @property
+    def state(self) -> PieceState:
+        """The state of the piece after these records."""
+        return piece_state(told.record for told in self.piece)
+
+    def now(self) -> str:
+        """The same in words, with the instant since which it holds."""
+        state = self.state
+        return self._tell.say(f"now_{state.kind}", at=self._local(state.at))
 
     def chapters(self) -> list[Chapter]:
         """Each record in words.
@@ -115,7 +135,7 @@ class Explanation:
         """Cells that identify the piece: ids and scope of its first record. Raises as `chapters` does."""
         first, chapter = self.piece[0], self._chapter(self.piece[0])
         said = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
-        return (first.did, chapter.code, *said, chapter.at)
+        return (first.did, chapter.code, *said, chapter.at, self.now())
 
     def plain(self) -> list[dict[str, Any]]:
         """The explanation for programs: the fields, sentences and place of each record."""
@@ -163,6 +183,9 @@ class Explanation:
             did=told.did,
             code=inquiry.make(told.did),
             at=self._local(record["at"]),
+            instant=record["at"],
+            changed=change(record) is not None,
+            recalled=tell.say("outcome_recalled") if change(record) == "recalled" else None,
             stage=tell.say("stage_" + record["stage"]),
             piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
             act=tell.act(record["act"], () if told.wrong else _signed(record)) if record.get("act") else None,

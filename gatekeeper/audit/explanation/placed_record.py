@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -101,18 +102,18 @@ def proven(
 
 def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
     """The records grouped by piece, in the order in which they came. Records that name each other form one piece."""
-    grouped: list[tuple[set[str], list[PlacedRecord]]] = []
-    for told in found:
-        names, records = set(told.names), [told]
+    grouped: list[tuple[set[str], list[tuple[int, PlacedRecord]]]] = []
+    for number, told in enumerate(found):
+        names, records = set(told.names), [(number, told)]
         apart = []
         for group in grouped:
             if names.isdisjoint(group[0]):
                 apart.append(group)
             else:
                 names |= group[0]
-                records = group[1] + records
+                records += group[1]
         grouped = [*apart, (names, records)]
-    return [records for _, records in grouped]
+    return [[told for _, told in sorted(records, key=itemgetter(0))] for _, records in grouped]
 
 
 def unreadable_record(rules: int, partition: int, offset: int | str) -> GatekeeperError:

@@ -143,13 +143,14 @@ def record_of_act(
     stage: Stage,
     act: Mapping[str, Any],
     scope: Mapping[str, Any] | None = None,
+    clearance: str | None = None,
     mode: Mode = "live",
     subject: Subject | None = None,
     raw: bytes | None = None,
 ) -> bytes:
     """The bytes of `schemas.audit.AuditRecord` for an act without a decision. `scope`: the item's send.
 
-    `subject`, `raw`: as `record` takes them.
+    `clearance`: the decision id of the piece that an undo recalled. `subject`, `raw`: as `record` takes them.
     """
     found = _record(
         policy,
@@ -164,6 +165,8 @@ def record_of_act(
         raw=raw,
     )
     found.update(_scope(scope or {}))
+    if clearance is not None:
+        found["clearance"] = clearance
     return canonical(found)
 
 

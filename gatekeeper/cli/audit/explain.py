@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -55,10 +56,12 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         note("cli.audit_explain_part", trouble=trouble)
     found.demand_any(settings, folder or text("cli.audit_running"))
     if as_json:
-        show_json({"asked": term.text, "where": where, "pieces": [explanation.plain() for explanation in explanations]})
+        states = [asdict(one.state) for one in explanations]
+        pieces = [one.plain() for one in explanations]
+        show_json({"asked": term.text, "where": where, "states": states, "pieces": pieces})
     elif len(explanations) > 1:
         note("cli.audit_explain_several", count=len(explanations))
-        names = ("decision_id", "inquiry_code", "campaign", "channel", "verdict", "seen")
+        names = ("decision_id", "inquiry_code", "campaign", "channel", "first_verdict", "first_at", "now")
         show_table([f"cli.column_{name}" for name in names], [explanation.row() for explanation in explanations])
     else:
         click.echo("\n".join(printable(line.encode()) for line in explanations[0].page().split("\n")))

@@ -73,7 +73,7 @@ def letter(request: Request, session: Looking, code: str) -> Response:
     mine, gone, dids = _mine(request, session, code)
     recipient, erased = _whose(request, mine[0], dids)
     if len(mine) > 1:
-        return page(request, "letters", letters=mine, cursor=cursor)
+        return page(request, "letters", letters=mine, now=held.now(), cursor=cursor)
     return page(
         request,
         "letter",
@@ -96,7 +96,7 @@ def on_paper(request: Request, session: Looking, code: str) -> Response:
     """
     mine, _, dids = _mine(request, session, code)
     if len(mine) > 1:
-        return page(request, "letters", letters=mine)
+        return page(request, "letters", letters=mine, now=console(request).now())
     if _whose(request, mine[0], dids)[1]:
         raise Denied("error.letter_erased", 404)
     return HTMLResponse(answered(mine[0].answer(), whole=False, fonts="/static/font.css"))
@@ -107,7 +107,7 @@ def proof(request: Request, session: Looking, code: str) -> Response:
     """The proof of a letter's records with seal and witness; a choice when one code matches several letters."""
     mine, _, _ = _mine(request, session, code)
     if len(mine) > 1:
-        return page(request, "letters", letters=mine)
+        return page(request, "letters", letters=mine, now=console(request).now())
     dids = [one.did for one in mine[0].chapters]
     proven = proven_chapters(console(request), dids, language(request))
     return page(request, "proof", letter=mine[0], proven=proven)
@@ -195,6 +195,7 @@ def _person(
         person=found,
         stop=stop,
         recipient=recipient,
+        now=held.now(),
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},
         cursor=cursor,
