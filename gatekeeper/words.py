@@ -33,6 +33,16 @@ LAWS = (
 """Laws in clauses, and the wording of our own policy's clauses, as packs and catalogue write them in English."""
 
 
+def fault(code: str, lang: Language | None = None) -> str:
+    """Why a record was set aside, in one sentence; the code itself if this release has no sentence for it.
+
+    A code `failed_TypeError` names the kind of a defect of ours, for developers.
+    """
+    kind, _, defect = code.partition("failed_")
+    key = "fault.failed" if defect and not kind else f"fault.{code}"
+    return text(key, lang, defect=defect) if key in catalogue() else code
+
+
 def law(clause: str, lang: Language) -> str:
     """A clause with its law named in the reader's language."""
     for name in LAWS:

@@ -123,7 +123,7 @@ _ACCESS: Mapping[str, tuple[str, str]] = {
     "review": ("worker", "worker office console sealer auditor backup"),
     "confirmations": ("worker", "worker mailer sealer auditor backup"),
     "recalls": ("worker", "office console mailer handoff sealer auditor webhooks backup"),
-    "results": ("worker", "platform sealer auditor serve backup"),
+    "results": ("worker", "office console platform sealer auditor serve backup"),
     "audit": ("worker", "worker office console handoff sealer auditor inquiry serve webhooks backup"),
     "manifests": ("worker", "worker office console sealer auditor monitor backup"),
     "ledger": ("worker", "worker office console sealer auditor monitor serve webhooks backup"),

@@ -28,7 +28,7 @@ from gatekeeper.texts import text
 from gatekeeper.times import instant
 from schemas.decision import DID_PATTERN
 from streams.client.reader import Reader
-from streams.operations import management, reviews
+from streams.operations import endorsement, management, reviews
 
 WAIT_SECONDS = 60.0
 
@@ -97,10 +97,14 @@ def _done(
         ends = reader.ends("audit")  # read before the queue: an answer is in the queue or after these ends
         queue = reviews.read(reader, origins=query is not None and query.of_origin)
         before = queue.run(f"{call.run}.")
+        if call.kind == "ask":
+            call = replace(call, template=endorsement.read(reader).log.reference.ask is not None)
         chosen = _chosen(settings, call, queue, query, [*ids, *before])
         rows = {id_: ActResult(id_, call.act_id(id_)) for id_ in [*dict.fromkeys([*ids, *before]), *chosen]}
         todo = _foreseen(call, queue, rows, written=before)
         call = replace(call, bulk=len(before) + len(todo))
+        if call.kind == "ask":
+            _tell_late(settings, todo)
         if len(rows) > 1 or query is not None:
             _preview(settings, call, todo, rows)
             if todo:
@@ -171,6 +175,14 @@ def _preview(settings: Settings, call: ActRequest, todo: Sequence[Item], rows: d
         most = management.policies(settings).over(settings.policy).at(now).four_eyes_bulk
         if most is not None and (call.bulk or 0) > most:
             note("cli.act_two", most=f"{most:,}", run=call.run)
+
+
+def _tell_late(settings: Settings, todo: Sequence[Item]) -> None:
+    """Notes how many of the pieces are mailed before the last day to answer."""
+    now = int(time() * 1000)
+    policy = management.policies(settings).over(settings.policy).at(now)
+    if late := [day for item in todo if (day := item.answer_too_late(policy, now))]:
+        note("cli.act_ask_late", count=f"{len(late):,}", day=max(late))
 
 
 def _write(settings: Settings, call: ActRequest, todo: Sequence[Item]) -> None:

@@ -25,6 +25,7 @@ _SHOWN = (
     "expected",
     "decided",
     "pieces",
+    "refused",
     "cleared",
     "withheld",
     "recalled",
@@ -46,7 +47,7 @@ def command() -> None:
 def show(campaign: str, expected: int | None, as_json: bool) -> None:
     """Prints the counts; exit 1 while something is left to do."""
     settings, id_ = load(), named(campaign, "CAMPAIGN")
-    with Reader(settings) as reader, current(settings, reader, "sends", "audit", "recalls") as db:
+    with Reader(settings) as reader, current(settings, reader, "sends", "audit", "results", "recalls") as db:
         # the console does not count the different pieces, which only a plan is compared with
         known = flow.campaign(db, id_) if db is not None and expected is None else None
         told = (known or read(reader, id_).counts()).told(expected)
@@ -55,12 +56,17 @@ def show(campaign: str, expected: int | None, as_json: bool) -> None:
     else:
         shown = [name for name in _SHOWN if name in told]
         rows: list[tuple[str, Any]] = [(text(f"cli.campaign_{name}_"), told[name]) for name in shown]
-        place = shown.index("withheld") + 1
-        rows[place:place] = [(f"  {code}", count) for code, count in told["reasons"].items()]
+        for name, parts in (("withheld", "reasons"), ("refused", "faults")):
+            place = shown.index(name) + 1
+            rows[place:place] = [(f"  {code}", count) for code, count in told[parts].items()]
         rows.append((text("cli.campaign_done_"), text("cli.yes_word" if told["done"] else "cli.no_word")))
         show_table(("cli.column_what", "cli.column_sends"), rows, numbers=(1,))
     if not told["decided"]:
         note("cli.campaign_unknown", campaign=campaign)
+    if told["refused"]:
+        note("cli.campaign_refused_note", campaign=campaign, count=f"{told['refused']:,}")
+    if told["refused_of_no_campaign"]:
+        note("cli.campaign_stray", count=f"{told['refused_of_no_campaign']:,}")
     click.get_current_context().exit(0 if told["done"] else 1)
 
 
@@ -111,9 +117,10 @@ def read(reader: Reader, id_: str) -> Campaign:
     """The state of a campaign, read from the gate's topics."""
     found = Campaign(id_)
     since = int(time() * 1000) - KEPT_DAYS * DAY_MS
-    takes = {"recalls": found.recall, "audit": found.audit, "sends": found.send}
+    takes = {"recalls": found.recall, "audit": found.audit, "results": found.result, "sends": found.send}
     # workers write no escapes; of a platform's sends each must be read
     named = {"recalls": [f'"campaign_id":"{id_}"'.encode()], "audit": [f'"campaign":"{id_}"'.encode()]}
+    named["results"] = [b'"fault":']
     with reading() as taken:
         for topic, take in takes.items():
             for record in reader.read(topic, since=since, containing=named.get(topic, ())):

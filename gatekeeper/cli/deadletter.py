@@ -17,7 +17,8 @@ from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.settings import load
-from gatekeeper.texts import catalogue, text
+from gatekeeper.texts import text
+from gatekeeper.words import fault
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Resolution, Suppression
 from schemas.record import Record
@@ -202,12 +203,7 @@ def _needed(source: Source) -> int:
 
 
 def _fault(letter: DeadLetter) -> str:
-    # `failed_TypeError`: the kind of a defect of ours, for developers
-    kind, _, defect = letter.fault.partition("failed_")
-    key = "fault.failed" if defect and not kind else f"fault.{letter.fault}"
-    if key not in catalogue():
-        return letter.fault or letter.record.header("gate-reason")
-    return text(key, defect=defect)
+    return fault(letter.fault) or letter.record.header("gate-reason")
 
 
 def _state(letter: DeadLetter) -> str:

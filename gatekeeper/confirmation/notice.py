@@ -16,7 +16,7 @@ from typing import NamedTuple, get_args
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.case import Case
 from gatekeeper.policy.methods import METHODS
-from gatekeeper.policy.policy import NOTICE_ITEMS
+from gatekeeper.policy.policy import NOTICE_ITEMS, Policy
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.times import today
 from schemas.events import NoticeItems, Provision, Source, Template
@@ -144,7 +144,12 @@ def route(case: Case, source: Source, language: Language) -> str:
 
 def last_day(case: Case) -> date:
     """The last day to answer a question asked at the case's instant by the send's channel."""
-    return today(case.at + case.policy.window_ms(case.send.channel) * 1000, case.policy.timezone)
+    return answer_day(case.policy, case.send.channel, case.at)
+
+
+def answer_day(policy: Policy, channel: str, at: int) -> date:
+    """The last day to answer a question asked by a channel at an instant in microseconds."""
+    return today(at + policy.window_ms(channel) * 1000, policy.timezone)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Counts of decisions by hour, verdict and reason, and by campaign, with the progress of each partition.
 
-The counts are updated as records of `audit`, `sends`, `recalls` and `manifests` arrive, so no page reads a topic. Rows
-grow with hours, reasons and campaigns. Only pieces withheld, handed off or recalled have a row of their own.
+The counts are updated as records arrive, so no page reads a topic. Rows grow with hours, reasons, faults and campaigns.
+Only pieces withheld, handed off or recalled have a row of their own.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
-from gatekeeper.office.campaign import Counts
+from gatekeeper.office.campaign import Counts, campaign_of, read_refused, refusing
 from gatekeeper.times import span
 from schemas.codec import Unreadable, decode
 from schemas.topics import DAY_MS, logical_name
@@ -28,11 +30,13 @@ CREATE TABLE flow (
 ) WITHOUT ROWID;
 CREATE TABLE campaign (
     id TEXT PRIMARY KEY, first INTEGER, last INTEGER, published INTEGER DEFAULT 0, decided INTEGER DEFAULT 0,
-    cleared INTEGER DEFAULT 0, handed INTEGER DEFAULT 0, recalled INTEGER DEFAULT 0, late INTEGER DEFAULT 0
+    cleared INTEGER DEFAULT 0, handed INTEGER DEFAULT 0, recalled INTEGER DEFAULT 0, late INTEGER DEFAULT 0,
+    refused INTEGER DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE sender (campaign TEXT, controller TEXT, at INTEGER, PRIMARY KEY (campaign, controller)) WITHOUT ROWID;
 CREATE TABLE held_back (did TEXT PRIMARY KEY, campaign TEXT, reason TEXT, at INTEGER) WITHOUT ROWID;
 CREATE INDEX held_back_by_campaign ON held_back (campaign, reason);
+CREATE TABLE refused (campaign TEXT, fault TEXT, n INTEGER, at INTEGER, PRIMARY KEY (campaign, fault)) WITHOUT ROWID;
 CREATE TABLE moved (did TEXT PRIMARY KEY, handed INTEGER, recalled INTEGER, at INTEGER) WITHOUT ROWID;
 CREATE TABLE head (part INTEGER PRIMARY KEY, sends INTEGER, at INTEGER);
 """
@@ -41,8 +45,9 @@ CREATE TABLE head (part INTEGER PRIMARY KEY, sends INTEGER, at INTEGER);
 def _sends(writing: Writing, record: Incoming) -> None:
     try:
         send = decode("sends", record.key, record.value)
-    except Unreadable:
-        return  # an unreadable send belongs to no campaign
+    except Unreadable:  # whom it is from is not known, and nobody is shown it for what it claims
+        _count(writing.db, campaign_of(record.value), record.timestamp, "published")
+        return
     _count(writing.db, send.campaign_id, record.timestamp, "published")
     _send_by(writing.db, send.campaign_id, send.controller_id, record.timestamp)
 
@@ -64,8 +69,10 @@ def _audit(writing: Writing, record: Incoming) -> None:
             "INSERT INTO flow VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
             (at // HOUR_MS * HOUR_MS, verdict, reason, controller or "", campaign or ""),
         )
-        _count(db, campaign, at, "decided")
         _send_by(db, campaign, controller, at)
+        if refusing(codes):
+            return
+        _count(db, campaign, at, "decided")
     elif act is None:
         return
     elif act["outcome"] == "handed":
@@ -80,6 +87,21 @@ def _audit(writing: Writing, record: Incoming) -> None:
     elif campaign is not None:
         row = (did, campaign, codes[0] if codes else "", at)
         db.execute("INSERT OR REPLACE INTO held_back VALUES (?, ?, ?, ?)", row)
+
+
+def _results(writing: Writing, record: Incoming) -> None:
+    """Counts a dead letter by its fault; one that states no campaign has the campaign ''."""
+    try:
+        found = read_refused(record.value or b"")
+    except msgspec.DecodeError:
+        return
+    if found.fault is None or found.mode != "live":
+        return
+    writing.db.execute(
+        "INSERT INTO refused VALUES (?, ?, 1, ?) ON CONFLICT DO UPDATE SET n = n + 1, at = max(at, excluded.at)",
+        (found.campaign_id or "", found.fault, record.timestamp),
+    )
+    _count(writing.db, found.campaign_id, record.timestamp, "refused")
 
 
 def _recalls(writing: Writing, record: Incoming) -> None:
@@ -140,12 +162,17 @@ def _forget(db: sqlite3.Connection, now: int) -> None:
         ("campaign", "last"),
         ("sender", "at"),
         ("held_back", "at"),
+        ("refused", "at"),
         ("moved", "at"),
     ):
         db.execute(f"DELETE FROM {table} WHERE {column} < ?", before)
 
 
-PART = Part(SCHEMA, {"sends": _sends, "audit": _audit, "recalls": _recalls, "manifests": _manifests}, _forget)
+PART = Part(
+    SCHEMA,
+    {"sends": _sends, "audit": _audit, "results": _results, "recalls": _recalls, "manifests": _manifests},
+    _forget,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +232,18 @@ def _whole_campaigns(access: Access) -> tuple[str, list[str]]:
 
 def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:
     found = db.execute("SELECT reason, count(*) FROM held_back WHERE campaign = ? GROUP BY reason", (row["id"],))
+    faults = db.execute("SELECT fault, n FROM refused WHERE campaign = ?", (row["id"],)).fetchall()
+    stray = db.execute("SELECT ifnull(sum(n), 0) FROM refused WHERE campaign = ''").fetchone()[0]
     numbers = {name: row[name] for name in ("published", "decided", "cleared", "recalled", "handed", "late")}
     waiting = max(0, row["cleared"] - row["recalled"] - row["handed"] + row["late"])
-    return Counts(row["id"], **numbers, withheld=Counter(dict(map(tuple, found))), waiting=waiting)
+    return Counts(
+        row["id"],
+        **numbers,
+        withheld=Counter(dict(map(tuple, found))),
+        waiting=waiting,
+        refused=dict(map(tuple, faults)),
+        stray=stray,
+    )
 
 
 def reasons_over(rows: Sequence[tuple[int, str, str, int]]) -> list[tuple[str, int]]:

@@ -90,6 +90,11 @@ class Registered:
         return self.endorsed.log.roster
 
     @property
+    def may_ask(self) -> bool:
+        """True if a registered template may ask people."""
+        return self.endorsed.log.reference.ask is not None
+
+    @property
     def waiting(self) -> list[Endorsable]:
         """The records that wait for a signature, the oldest first."""
         return [row for row in self.endorsed.endorsable() if row.state == "waiting"]

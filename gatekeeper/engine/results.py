@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from gatekeeper.audit.records import masking
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.evaluation import Evaluation
@@ -26,11 +27,16 @@ from schemas.values import OWED
 
 
 def decided(
-    evaluation: Evaluation, cause: Cause, headers: Sequence[tuple[str, bytes]], *, item: ReviewRecord | None = None
+    evaluation: Evaluation,
+    cause: Cause,
+    headers: Sequence[tuple[str, bytes]],
+    *,
+    item: ReviewRecord | None = None,
+    fault: str | None = None,
 ) -> Output:
     """The result of a send that is cleared or withheld. `headers`: those of the send; its trace stays.
 
-    `item`: the item that the decision replaces, if it stood.
+    `item`: the item that the decision replaces, if it stood. `fault`: that of its dead letter, if it became one.
     """
     decision, mode, more = evaluation.decision, evaluation.moment.mode, dict[str, Any]()
     if not evaluation.stands and (clearance := _repeated(evaluation)):
@@ -39,13 +45,27 @@ def decided(
         more["replaces"] = {"decision_id": item.did, "outcome": "withheld"}
         if item.reasons:
             more["replaces"]["primary"] = item.reasons[0].code
+    if fault is not None:
+        more["fault"] = fault
     outcome: Fate = "cleared" if evaluation.stands and mode == "live" else "withheld"
     return _output(cause, outcome, decision.at, evaluation.sent.model, decision, mode, headers, **more)
 
 
-def unread(cause: Cause, decision: Decision, headers: Sequence[tuple[str, bytes]], *, mode: Mode) -> Output:
-    """The result of a record that could not be read; only its place says which. `headers`: those that may stay."""
-    return _output(cause, "withheld", decision.at, None, decision, mode, headers)
+def unread(
+    cause: Cause,
+    decision: Decision,
+    headers: Sequence[tuple[str, bytes]],
+    *,
+    value: bytes | None,
+    fault: str,
+    mode: Mode,
+) -> Output:
+    """The result of a record that could not be read. `headers`: those that may stay. `fault`: that of its dead letter.
+
+    It counts for the campaign and controller that its value states in the form of an id. Nothing else is taken from it.
+    """
+    said = {name: id_ for name in ("campaign_id", "controller_id") if (id_ := masking.id_in(value, name))}
+    return _output(cause, "withheld", decision.at, None, decision, mode, headers, fault=fault, **said)
 
 
 def handed_off(clearance: Clearance, cause: Cause, decision: Decision) -> Output:

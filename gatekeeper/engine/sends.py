@@ -106,8 +106,10 @@ class Judge(Evaluator):
         decision, send = evaluation.decision, evaluation.sent.model
         proof = evaluation.record(cause, subject=who)
         dead = decision.codes == ("EVENT_INVALID",)
+        fault: str | None = None
         if dead:
-            output = dead_letter(record, cause.id, *INVALID[decision.reasons[0].says["case"]], mode=self.mode)
+            fault, place = INVALID[decision.reasons[0].says["case"]]
+            output = dead_letter(record, cause.id, fault, place, mode=self.mode)
         else:
             output = told(record, send, decision, cause.id, mode=self.mode)
         return Judged(
@@ -120,7 +122,7 @@ class Judge(Evaluator):
             misplaced=partition_of(send.recipient_id.encode(), self.partitions) != record.partition,
             failed=evaluation.error is not None,
             entries=salt if evaluation.error is not None else (*evaluation.remembered(cause), *salt),
-            result=results.decided(evaluation, cause, record.headers),
+            result=results.decided(evaluation, cause, record.headers, fault=fault),
             channel=send.channel,
             message_class=send.message_class,
         )
@@ -130,6 +132,7 @@ class Judge(Evaluator):
         says = decision.reasons[0].says
         fault, _, place = says.get("fault", says.get("fingerprint", "")).partition(" at ")
         letter = dead_letter(record, cause.id, fault, place, decision.codes[0], mode=self.mode)
+        headers = () if _unfit(record) else record.headers
         proof = audit.record(decision, id_=cause.id, origin=cause.origin, send=None, snapshot=None, mode=self.mode)
         return Judged(
             (letter,),
@@ -140,7 +143,7 @@ class Judge(Evaluator):
             dead=True,
             misplaced=fault == PARTITION_WRONG,
             failed=failed,
-            result=results.unread(cause, decision, () if _unfit(record) else record.headers, mode=self.mode),
+            result=results.unread(cause, decision, headers, value=record.value, fault=fault, mode=self.mode),
         )
 
 

@@ -1,9 +1,9 @@
-"""Progress of a campaign, counted from the gate's records: decided, cleared, handed off and recalled pieces."""
+"""Progress of a campaign, counted from the gate's records: refused, decided, cleared, handed off, recalled pieces."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from gatekeeper.audit.records import masking
 from gatekeeper.audit.records.record import FOREIGN
-from schemas.codec import Unreadable, decode
 from schemas.plain_send import read_plain
 
 
@@ -20,8 +20,9 @@ from schemas.plain_send import read_plain
 class Counts:
     """Counts of a campaign's sends: `withheld` by primary reason, `late` for those recalled after their hand-off.
 
-    `waiting`: cleared, but neither handed off nor recalled. `pieces`: the number of different pieces decided, since one
-    piece may be sent several times; None = not counted.
+    `waiting`: cleared, but neither handed off nor recalled. `refused`: the dead letters by fault; they are not decided.
+    `stray`: dead letters of `sends` that name no campaign, so some may be of this one. `pieces`: the number of
+    different pieces decided, since one piece may be sent several times; None = not counted.
     """
 
     id: str
@@ -33,29 +34,40 @@ class Counts:
     handed: int
     late: int
     waiting: int
+    refused: Mapping[str, int] = field(default_factory=dict)
+    stray: int = 0
     pieces: int | None = field(default=None, compare=False)
 
     def told(self, expected: int | None = None) -> dict[str, Any]:
         """The counts for programs. `expected`: the planned number of pieces; None = all sends published.
 
-        A campaign is done when all pieces are decided, and each cleared one is handed off or recalled.
+        A campaign is done when all pieces are decided, and each cleared one is handed off or recalled. A refused send
+        is not decided, so only a plan whose pieces are all decided outlasts it.
         """
-        wanted = max(self.published, self.decided) if expected is None else expected
+        refused = sum(self.refused.values())
+        wanted = max(self.published, self.decided + refused) if expected is None else expected
         decided = self.decided if expected is None or self.pieces is None else self.pieces
         return {
             "campaign": self.id,
             "expected": wanted,
             "decided": self.decided,
             **({} if expected is None else {"pieces": decided}),
+            "refused": refused,
+            "faults": _by_number(self.refused),
+            "refused_of_no_campaign": self.stray,
             "cleared": self.cleared,
             "withheld": sum(self.withheld.values()),
-            "reasons": dict(sorted(self.withheld.items(), key=lambda one: (-one[1], one[0]))),
+            "reasons": _by_number(self.withheld),
             "recalled": self.recalled,
             "handed_off": self.handed,
             "recalled_after_hand_off": self.late,
             "waiting_for_hand_off": self.waiting,
             "done": 0 < wanted <= decided and not self.waiting,
         }
+
+
+def _by_number(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
 class _Reason(msgspec.Struct, gc=False):
@@ -82,7 +94,28 @@ class _CountedFields(msgspec.Struct, gc=False):
     act: _CountedAct | None = None
 
 
+class RefusedSend(msgspec.Struct, gc=False):
+    """The fields of a result that tell of a dead letter; `fault`: None for any other result."""
+
+    fault: str | None = None
+    campaign_id: str | None = None
+    mode: str = "live"
+
+
 _read = msgspec.json.Decoder(_CountedFields).decode
+read_refused = msgspec.json.Decoder(RefusedSend).decode
+"""The fields of `RefusedSend` in a record of `results`; raises msgspec.DecodeError for a value that is none."""
+
+
+def campaign_of(value: bytes | None) -> str | None:
+    """The campaign of a record of `sends`, also of a broken one if its value states an id; None without one."""
+    plain = read_plain(None, value)
+    return plain.campaign_id if plain is not None else masking.id_in(value, "campaign_id")
+
+
+def refusing(codes: Sequence[str]) -> bool:
+    """True for the reasons of a send that became a dead letter, which `results` counts."""
+    return [*codes] == ["EVENT_INVALID"]
 
 
 @dataclass(slots=True)
@@ -100,18 +133,25 @@ class Campaign:
     pieces: set[tuple[str, str]] = field(default_factory=set)
     cleared: set[str] = field(default_factory=set)
     withheld: dict[str, str] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    stray: int = 0
     recalled: set[str] = field(default_factory=set)
     handed: dict[str, str] = field(default_factory=dict)
 
     def send(self, value: bytes | None) -> None:
-        """Adds a record of `sends`; an unreadable one belongs to no campaign."""
-        if (plain := read_plain(None, value)) is not None:
-            self.published += plain.campaign_id == self.id
-            return
-        with suppress(Unreadable, *FOREIGN):
-            if orjson.loads(value or b"")["campaign_id"] == self.id:  # most sends need no full decoding
-                decode("sends", None, value)
-                self.published += 1
+        """Adds a record of `sends`, also an unreadable one whose value states the campaign."""
+        self.published += campaign_of(value) == self.id
+
+    def result(self, value: bytes | None) -> None:
+        """Adds a record of `results`, of which only dead letters count here."""
+        with suppress(msgspec.DecodeError):
+            found = read_refused(value or b"")
+            if found.fault is None or found.mode != "live":
+                return
+            if found.campaign_id is None:
+                self.stray += 1
+            elif found.campaign_id == self.id:
+                self.refused[found.fault] += 1
 
     def audit(self, value: bytes | None) -> None:
         """Adds a record of `audit`."""
@@ -123,6 +163,8 @@ class Campaign:
             return
         did, act = found.did, found.act
         if found.stage == "intake":
+            if refusing([reason.code for reason in found.reasons]):
+                return
             self.decided += 1
             self.pieces.add((found.subj or did, found.channel or ""))
         elif act is None:
@@ -154,6 +196,8 @@ class Campaign:
             decided=self.decided,
             cleared=len(self.cleared),
             withheld=Counter(self.withheld.values()),
+            refused=self.refused,
+            stray=self.stray,
             recalled=len(self.recalled),
             handed=len(self.handed),
             late=len(self.recalled & self.handed.keys()),

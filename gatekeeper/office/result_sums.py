@@ -40,6 +40,7 @@ class _ResultFields(msgspec.Struct, gc=False):
     send: str | None = None
     duplicate_of: str | None = None
     replaces: _ReplacedFields | None = None
+    fault: str | None = None
     mode: str = "live"
 
 
@@ -50,12 +51,14 @@ _read = msgspec.json.Decoder(_ResultFields).decode
 class CampaignSum:
     """The sends of a campaign. `verdicts`: as each was decided first. `withheld`: by primary reason, as they stand.
 
+    `refused`: dead letters by fault, which are not among the others.
     `late`: those recalled after their hand-off. `copies`: those of a piece that was cleared before. `shadow`: those
     decided in a shadow, which clears none. `torn`: results came without that of their send, which is not kept any more.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     withheld: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     cleared: int = 0
     handed: int = 0
     recalled: int = 0
@@ -80,6 +83,7 @@ class CampaignSum:
         self.torn = self.torn or other.incomplete
         self.verdicts.update(other.verdicts)
         self.withheld.update(other.withheld)
+        self.refused.update(other.refused)
         self.cleared += other.cleared
         self.handed += other.handed
         self.recalled += other.recalled
@@ -90,11 +94,14 @@ class CampaignSum:
             mine = self.spans.get(number, span)
             self.spans[number] = Span(min(mine.first, span.first), max(mine.to, span.to))
 
-    def counts(self, id_: str, *, undecided: int) -> Counts:
-        """The same as the command `campaign show` counts them. `undecided`: the sends that wait for their decision."""
+    def counts(self, id_: str, *, undecided: int, stray: int = 0) -> Counts:
+        """The same as the command `campaign show` counts them. `undecided`: the sends that wait for their decision.
+
+        `stray`: as of ResultSums.
+        """
         return Counts(
             id_,
-            published=self.verdicts.total() + undecided,
+            published=self.verdicts.total() + self.refused.total() + undecided,
             decided=self.verdicts.total(),
             cleared=self.cleared,
             withheld={code: count for code, count in self.withheld.items() if count},
@@ -102,6 +109,8 @@ class CampaignSum:
             handed=self.handed,
             late=self.late,
             waiting=self.waiting,
+            refused={fault: count for fault, count in self.refused.items() if count},
+            stray=stray,
             pieces=self.verdicts.total() - self.copies,
         )
 
@@ -111,6 +120,10 @@ class CampaignSum:
             self.torn = self.torn or found.send is None
             self.spans[partition] = Span(offset, offset)
         self.spans[partition] = Span(self.spans[partition].first, offset + 1)
+        if found.fault is not None:
+            if not shadow:
+                self.refused[found.fault] += 1
+            return
         if found.send is not None:
             self.verdicts[found.verdict] += 1
             self.copies += found.duplicate_of is not None
@@ -132,7 +145,8 @@ class ResultSums:
     """The sums of the campaigns that were written last, by controller."""
 
     def __init__(self, most: int = MOST) -> None:
-        """`most`: as MOST; whoever invents campaigns must not take all memory."""
+        """`most`: as MOST; whoever invents campaigns must not take all memory. `stray`: dead letters of no campaign."""
+        self.stray = 0
         self._most, self._kept = most, 0
         self._campaigns: OrderedDict[str, dict[str, CampaignSum]] = OrderedDict()
         self._forgotten = bytearray(BITS // 8)
@@ -144,6 +158,7 @@ class ResultSums:
         except msgspec.DecodeError:
             return
         if found.campaign_id is None:
+            self.stray += found.fault is not None and found.mode == "live"
             return
         sums = self._campaigns.setdefault(found.campaign_id, {})
         self._campaigns.move_to_end(found.campaign_id)

@@ -46,6 +46,7 @@ class ActRequest:
 
     `run`: the prefix of each act's id, so that a repeated call does nothing twice.
     `bulk`: the number of items that the person confirmed, including those that the same run wrote before.
+    `template`: a registered template may ask people; without one nobody can be asked.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class ActRequest:
     run: str
     at: str
     bulk: int | None = None
+    template: bool = True
 
     def dated(self, at: str) -> ActRequest:
         """The same request at another instant: the gate refuses an act that arrives ten minutes after its date."""
@@ -101,6 +103,8 @@ class ActRequest:
             return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(self.kind, "closed")
         if self.kind == "ask" and not _askable(item):
             return "not_confirmable"
+        if self.kind == "ask" and not self.template and PENDING not in item.codes:
+            return "template_missing"
         if self.kind == "approve" and item.by is not None and item.by.casefold() == self.by.casefold():
             return "same_person"
         return releases.refusal(act, item.reasons) if isinstance(act, Release) else None

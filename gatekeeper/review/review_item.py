@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from gatekeeper import times
+from gatekeeper.confirmation.notice import answer_day
 from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
 from schemas.audit import Acted
 from schemas.decision import CodedDecision
@@ -90,6 +93,15 @@ class Item:
     def due(self, zone: str) -> int | None:
         """The end of its mail date, in milliseconds, after which the piece is too late; None without a mail date."""
         return times.span(self.mail_date, zone).last // 1000 + 1 if self.mail_date else None
+
+    def answer_too_late(self, policy: Policy, at: int) -> date | None:
+        """The last day to answer, asked at an instant (milliseconds), if the piece is mailed before it; else None.
+
+        This mailing then does not get the answer, and a yes serves later ones.
+        """
+        mailed = times.span(self.mail_date, policy.timezone).last if self.mail_date else None
+        day = answer_day(policy, self.channel, at * 1000)
+        return day if mailed is not None and times.span(day.isoformat(), policy.timezone).first > mailed else None
 
     def plain(self) -> dict[str, Any]:
         """The item for programs."""

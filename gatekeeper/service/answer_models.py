@@ -68,6 +68,8 @@ class CampaignAnswer(BaseModel):
     `mode`: `shadow` if any of its sends was decided in a shadow, which clears none. `expected`: pieces planned, else
     sends decided and `undecided`. `pieces`: decided sends without copies of a piece that was cleared before.
     `verdicts`: of each send as it was first decided. `incomplete`: results of it are no longer kept, so it is not done.
+    `refused`, `faults`: records that became dead letters, by fault; they are not decided. `refused_of_no_campaign`:
+    those that state no campaign, of the whole gate.
     `withheld`, `reasons`: as they stand now, by primary reason. `undecided`: the most sends that wait for a decision,
     of all campaigns. `behind`: partitions of `results` with an open transaction, whose results are not all counted.
     `positions`: the next offset of each partition of `results`; all before it is counted.
@@ -79,6 +81,9 @@ class CampaignAnswer(BaseModel):
     decided: int
     pieces: int
     verdicts: dict[Verdict, int]
+    refused: int
+    faults: dict[Code, int]
+    refused_of_no_campaign: int
     cleared: int
     withheld: int
     reasons: dict[Code, int]

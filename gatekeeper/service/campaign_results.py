@@ -61,7 +61,7 @@ async def campaign(
     found = parts.live.results.sums.of(campaign, caller.entry.controllers)
     if found is None:
         raise Problem(503, "results_forgotten", most=f"{MOST:,}")
-    told = found.counts(campaign, undecided=undecided).told(expected)
+    told = found.counts(campaign, undecided=undecided, stray=parts.live.results.sums.stray).told(expected)
     more = {
         "mode": "shadow" if found.shadow else "live",
         "pieces": found.verdicts.total() - found.copies,

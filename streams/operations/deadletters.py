@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import jiter
 
 from gatekeeper.audit.records import masking
 from gatekeeper.knowledge.store import FactStore
@@ -19,8 +16,6 @@ from streams.client.reader import Reader
 
 Source = tuple[str, int, int]
 """Topic of the registry, partition, offset: written `sends/3/120`."""
-
-_SAYS = re.compile(rb'"(event_id|campaign_id)"\s*:\s*"([^"\\]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +48,12 @@ class DeadLetter:
     @property
     def event_id(self) -> str | None:
         """The event id that its value still holds, None if there is none in the form of an id."""
-        return _named(self.record.value or b"", "event_id")
+        return masking.id_in(self.record.value, "event_id")
 
     @property
     def campaign_id(self) -> str | None:
         """The campaign id that its value still holds, None if there is none in the form of an id."""
-        return _named(self.record.value or b"", "campaign_id")
+        return masking.id_in(self.record.value, "campaign_id")
 
     @property
     def is_fact(self) -> bool:
@@ -101,18 +96,6 @@ def read(reader: Reader, taken: Callable[[], object] = lambda: None) -> list[Dea
 def resolution_id(source: Source) -> str:
     """The id of a source's resolution: the same source resolved again replaces it."""
     return "{}-{}-{}".format(*source)
-
-
-def _named(value: bytes, field: str) -> str | None:
-    """The id in a field of a value that may be broken. None for a value that has not the form of an id."""
-    try:
-        read = jiter.from_json(value)
-        found = read.get(field) if isinstance(read, dict) else None
-    except ValueError:
-        found = next(
-            (id_.decode("utf-8", "replace") for name, id_ in _SAYS.findall(value) if name == field.encode()), None
-        )
-    return found if isinstance(found, str) and masking.word(found) != masking.MASK else None
 
 
 def resolved(reader: Reader, taken: Callable[[], object] = lambda: None) -> tuple[dict[Source, Resolution], Unresolved]:

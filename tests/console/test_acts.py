@@ -121,7 +121,7 @@ def test_a_bulk_act_then_it_is_previewed_confirmed_and_told_item_by_item(site: S
     answer = client.post("/bulk", data={**form, "reason": "list checked", "evidence": "list-9"})
     assert answer.status_code == 303
     place = answer.headers["location"]
-    until(lambda: "7 of 7 answered" in client.get(place).text, "the answers")
+    until(lambda: "7 of 7 done" in client.get(place).text, "the answers")
     states = sorted(item["state"] for item in site.items(campaign))
     assert states == ["open", *["released"] * 7]
 

@@ -173,7 +173,7 @@ def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_
     plain.click("a.button:has-text('送らない')")
     plain.fill("#reason", "名簿の確認待ち")
     plain.click("#act button")
-    expect(plain.locator("#progress")).to_contain_text("2件中2件の処理が終わりました。")  # reloads by itself
+    expect(plain.locator("#progress")).to_contain_text("2件中2件を処理しました。")  # reloads by itself
     assert {site.state(id_) for id_ in rest} == {"upheld"}
 
 

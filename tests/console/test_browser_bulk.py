@@ -33,7 +33,7 @@ def test_a_bulk_act_then_it_is_previewed_confirmed_by_its_number_and_told_item_b
     page.fill("#typed", "102")
     page.click("#act button")
     page.wait_for_url("**/runs/*")
-    expect(page.locator("#progress")).to_contain_text("102件中102件の処理が終わりました。", timeout=60_000)
+    expect(page.locator("#progress")).to_contain_text("102件中102件を処理しました。", timeout=60_000)
     expect(page.locator("#rows tr")).to_have_count(102)
     assert {item["state"] for item in site.items(campaign)} == {"upheld"}
 

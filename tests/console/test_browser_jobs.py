@@ -113,7 +113,7 @@ def test_many_people_asked_then_two_clicks(page: Page, site: Site) -> None:
         job.enter("取得元を確認", page.get_by_role("combobox", name=REASON))
         job.enter(str(ASKED), page.get_by_role("textbox", name=f"件数 {ASKED} を入力してください"))
         job.click(page.get_by_role("button", name=f"{ASKED}件について「本人に確認する」を実行する"))
-        announced(page, f"{ASKED}件中{ASKED}件の処理が終わりました。")
+        announced(page, f"{ASKED}件中{ASKED}件を処理しました。")
     assert {item["state"] for item in site.items(campaign)} == {"asked"}
     assert (job.clicks, job.keys) == (2, 0), "three clicks before"
 
@@ -131,7 +131,7 @@ def test_no_mouse_then_people_are_asked_and_an_inquiry_is_answered(page: Page, s
         job.enter("取得元を確認")
         job.reach(page.get_by_role("button", name="2件について「本人に確認する」を実行する"))
         job.press("Enter")
-        announced(page, "2件中2件の処理が終わりました。")
+        announced(page, "2件中2件を処理しました。")
     assert {item["state"] for item in site.items(campaign)} == {"asked"}
     with counted(page, "answer an inquiry by keys alone") as job:
         job.reach(page.get_by_role("navigation").get_by_role("link", name="お問い合わせ"))

@@ -17,6 +17,8 @@ def told(desk: Desk, expected: int | None = None) -> dict[str, object]:
         found.audit(orjson.dumps(record.model_dump(mode="json", by_alias=True)))
     for output in desk.outputs.get("recalls", ()):
         found.recall(output.value)
+    for output in desk.outputs.get("results", ()):
+        found.result(output.value)
     return found.counts().told(expected)
 
 
@@ -29,6 +31,7 @@ def test_pieces_in_every_state_then_each_is_counted_once() -> None:
     desk.send(recipient_id="P-2", campaign_id="K-2")
     assert told(desk) == {
         "campaign": "K-1", "expected": 4, "decided": 4, "cleared": 2, "withheld": 2,
+        "refused": 0, "faults": {}, "refused_of_no_campaign": 0,
         "reasons": {"AGE_UNCERTAIN": 1, "SOURCE_UNKNOWN": 1}, "recalled": 0, "handed_off": 0,
         "recalled_after_hand_off": 0, "waiting_for_hand_off": 2, "done": False,
     }  # fmt: skip
@@ -71,5 +74,61 @@ def test_sends_published_then_only_those_of_the_campaign_count() -> None:
         found.send(orjson.dumps(value))
     found.send(b"{")
     found.send(None)
-    assert found.counts().told()["expected"] == 1
+    assert found.counts().told()["expected"] == 2, "an unreadable one whose value states the campaign is one of them"
     assert found.counts().told()["done"] is False
+
+
+BROKEN = (
+    {**invented.send(), "purpose": None},
+    {**invented.send(), "controller_id": "nobody"},
+    {**invented.send(), "mail_date": "soon"},
+)
+
+
+def test_records_refused_then_they_are_counted_with_their_fault_and_the_campaign_is_not_done() -> None:
+    desk = Desk(*consenting("P-2"))
+    desk.send(recipient_id="P-2")
+    for value in BROKEN:
+        desk.send(value)
+    desk.campaign("handoff")
+    found = told(desk)
+    assert (found["expected"], found["decided"], found["withheld"], found["refused"]) == (4, 1, 0, 3)
+    assert (
+        found["faults"] == {"controller_unknown": 1, "value_wrong": 1, "field_wrong": 1}
+        or sum(
+            found["faults"].values()  # type: ignore[attr-defined]
+        )
+        == 3
+    )
+    assert found["done"] is False
+    assert (told(desk, 4)["done"], told(desk, 1)["done"]) == (False, True), "a plan tells when all is decided"
+
+
+@pytest.mark.parametrize(
+    ("value", "counts"),
+    [
+        ({"campaign_id": "K-1"}, (1, 0)),
+        ({"campaign_id": "例 花子"}, (0, 1)),
+        ({"campaign_id": "090-1234-5678"}, (0, 1)),
+        ({"campaign_id": "hanako@mail.example"}, (0, 1)),
+        ({"campaign_id": ["K-1"]}, (0, 1)),
+        ({"campaign_id": "K-2"}, (0, 0)),
+        ({}, (0, 1)),
+    ],
+)
+def test_a_dead_letter_then_it_counts_for_the_campaign_of_its_value_or_for_none(
+    value: dict[str, object], counts: tuple[int, int]
+) -> None:
+    desk = Desk()
+    desk.send({"v": 1, "recipient_id": "P-9", **value})
+    found = told(desk)
+    assert (found["refused"], found["refused_of_no_campaign"]) == counts
+    (result,) = desk.outputs["results"]
+    assert [one for one in ("例", "090", "hanako", "P-9") if one in (result.value or b"").decode()] == []
+
+
+def test_a_broken_line_then_its_campaign_is_found_all_the_same() -> None:
+    found = Campaign("K-1")
+    for value in (b'{"campaign_id":"K-1",', b'{"campaign_id": "K-1"', b"\xff", None):
+        found.send(value)
+    assert found.counts().published == 2

@@ -15,7 +15,10 @@ from gatekeeper.office.result_sums import MOST, ResultSums
 from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting, withdrawn
 
-STEPS = ("send", "again", "young", "release", "undo", "redecide", "uphold", "withdraw", "handoff", "more", "cancel")
+STEPS = (
+    *("send", "again", "young", "broken", "stray", "release", "undo", "redecide", "uphold", "withdraw"),
+    *("handoff", "more", "cancel"),
+)
 
 
 def step(desk: Desk, number: int, name: str) -> None:
@@ -23,6 +26,10 @@ def step(desk: Desk, number: int, name: str) -> None:
     if name in ("send", "again", "young"):
         person = {"send": f"P-{number % 3 + 2}", "again": "P-2", "young": "P-1"}[name]
         desk.send(recipient_id=person, event_id=f"E-{number}")
+    elif name == "broken":
+        desk.send(controller_id="nobody", event_id=f"E-{number}")
+    elif name == "stray":
+        desk.send({"v": 1})
     elif name in ("release", "undo", "redecide", "uphold"):
         for item in range(len(desk.review)):
             desk.act(name, item=item)
@@ -45,18 +52,21 @@ def test_any_story_then_the_sums_are_what_the_command_counts(names: list[str]) -
         counted.audit(orjson.dumps(record.model_dump(mode="json", by_alias=True)))
     for output in desk.outputs.get("recalls", ()):
         counted.recall(output.value)
+    for output in desk.outputs.get("results", ()):
+        counted.result(output.value)
     for offset, output in enumerate(desk.outputs.get("results", ())):
         sums.take(output.value, partition=0, offset=offset)
     found = sums.of("K-1")
     assert found is not None
     assert not found.incomplete
-    assert found.counts("K-1", undecided=0).told() == counted.counts().told() | wanted(counted)
+    assert found.counts("K-1", undecided=0, stray=sums.stray).told() == counted.counts().told() | wanted(counted)
     assert sum(found.verdicts.values()) - found.copies <= counted.decided
 
 
 def wanted(counted: Campaign) -> dict[str, object]:
     told = counted.counts().told()
-    return {"expected": counted.decided, "done": counted.decided > 0 and not told["waiting_for_hand_off"]}
+    done = counted.decided > 0 and not told["waiting_for_hand_off"] and not told["refused"]
+    return {"expected": counted.decided + counted.refused.total(), "done": done}
 
 
 def taken(*results: dict[str, Any], most: int = MOST) -> ResultSums:

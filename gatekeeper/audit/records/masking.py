@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from string import Formatter
 from typing import Any
 
+import jiter
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.records.record import READ
@@ -21,6 +23,8 @@ _PERSONAL = frozenset(("recipient_id", "token", "delivery", "name", "lines", "po
 )
 """Fields of the contract that are kept out of records. Their names are shown, but never their values."""
 _FORM = TypeAdapter[str](Surrogate | ZonedTime | Any_)
+_ID = TypeAdapter[str](Surrogate)
+_SAYS = re.compile(rb'"(event_id|campaign_id|controller_id)"\s*:\s*"([^"\\]{1,64})"')
 
 
 def told(value: Any) -> str:
@@ -34,6 +38,23 @@ def word(value: Any) -> str:
         return _FORM.validate_python(value)
     except ValidationError:
         return MASK
+
+
+def id_in(value: bytes | None, field: str) -> str | None:
+    """The id in a field of a value that may be broken; None for one that has not the form of an id.
+
+    `field`: `event_id`, `campaign_id` or `controller_id`.
+    """
+    try:
+        read = jiter.from_json(value or b"")
+        found = read.get(field) if isinstance(read, dict) else None
+    except ValueError:
+        said = (id_ for name, id_ in _SAYS.findall(value or b"") if name == field.encode())
+        found = next(said, b"").decode("utf-8", "replace")
+    try:
+        return _ID.validate_python(found)
+    except ValidationError:
+        return None
 
 
 def named(field: str) -> str:

@@ -49,8 +49,10 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
         item = visible(db, session, id_)
         known = items.answer(db, id_, call.act_id(id_))
         under_way = items.under_way(items.doings(db, id_))
-        policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
+        registered = held.registrations.now(db)
         released = items.released(db, session.user, instant(held.now() - HOUR_MS))
+    call = replace(call, template=registered.may_ask)
+    policy = registered.packs(held.settings.policy).at(held.now())
     if not session.may(call.kind, item):
         raise session.denied(call.kind)
     if known is None:

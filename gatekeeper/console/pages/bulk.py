@@ -52,6 +52,9 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     if generation != held.model.generation or not until.isdecimal():
         stale = Wrong(text("page.bulk_stale", lang))
         return _preview(request, session, call.kind, written, held.model.cursor(), wrong=stale)
+    with held.model.read() as db:
+        registered = held.registrations.now(db)
+    call = replace(call, template=registered.may_ask)
     todo, rows = _split(request, call, written, int(until))
     count = field(form, "count")
     confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MAX_ITEMS)) else 0
@@ -74,8 +77,8 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         return _preview(request, session, call.kind, written, shown, wrong=wrong, typed=typed, run=call.run)
     with held.model.read() as db:
         known = items.run(db, call.run)
-        policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
         released = items.released(db, session.user, instant(held.now() - HOUR_MS))
+    policy = registered.packs(held.settings.policy).at(held.now())
     # `bulk` is the confirmed number, also when the same form is sent again for the remaining items
     call = replace(call, bulk=max(confirmed, len(known.keys() | {item.id for item in todo})))
     left = [item for item in todo if item.id not in known]
@@ -127,7 +130,9 @@ def run(request: Request, session: Viewer, name: str) -> Response:
         proposed=proposed,
         to_approve=to_approve,
         counts=counts.most_common(),
-        done=len(rows) - waiting,
+        done=sum(row.outcome in GOOD for row in rows.values()),
+        failed=sum(row.outcome not in GOOD for row in rows.values()) - waiting,
+        waiting=waiting,
         total=len(rows),
         filter=kept.filter if kept else "",
         cursor=cursor,
@@ -151,11 +156,12 @@ def _preview(
     run: str | None = None,
 ) -> Response:
     held, lang = console(request), language(request)
-    call = ActRequest(kind, session.user, "-", "x", "run", instant(held.now()))
+    with held.model.read() as db:
+        registered = held.registrations.now(db)
+    call = ActRequest(kind, session.user, "-", "x", "run", instant(held.now()), template=registered.may_ask)
     todo, rows = _split(request, call, written, int(until.partition("-")[2]))
     cannot = Counter(told("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
     with held.model.read() as db:
-        registered = held.registrations.now(db)
         proof = items.record(db, todo[0].id) if kind == "ask" and todo else None
     policy = registered.packs(held.settings.policy).at(held.now())
     record, most = orjson.loads(proof["value"]) if proof else None, policy.four_eyes_bulk
@@ -167,6 +173,7 @@ def _preview(
         kind=kind,
         count=len(todo),
         samples=todo[:SAMPLES],
+        late=sum(item.answer_too_late(policy, held.now()) is not None for item in todo) if kind == "ask" else 0,
         names=registered.names(lang),
         draft=ask_draft.drafted(record, registered, policy, at=held.now(), blank=text("page.draft_code", lang)),
         cannot=cannot.most_common(),

@@ -14,12 +14,13 @@ from gatekeeper.console.session import Denied, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.report import chart
+from gatekeeper.words import fault
 
 router = APIRouter()
 MAX_CAMPAIGNS = 200
 STEPS = ("expected", "decided", "cleared", "handed_off")
 """The steps of a piece; each step counts a part of the step before."""
-REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off")
+REST = ("refused", "withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off")
 
 
 @router.get("/campaigns")
@@ -46,7 +47,17 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
     if found is None:
         raise Denied("page.campaign_unknown", 404)
     told = found.told()
-    return page(request, "campaign", told=told, rest=REST, funnel=_funnel(told), due=due, now=held.now(), names=names)
+    return page(
+        request,
+        "campaign",
+        told=told,
+        faults={code: fault(code, language(request)) for code in told["faults"]},
+        rest=REST,
+        funnel=_funnel(told),
+        due=due,
+        now=held.now(),
+        names=names,
+    )
 
 
 @router.get("/campaigns/{id_}/counts.json")

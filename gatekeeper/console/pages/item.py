@@ -97,7 +97,9 @@ def item_page(
         names = registered.names(lang)
         earlier, later = filters.search(request, written).neighbours(db, item) if written else (None, None)
         cursor = held.model.cursor()
-    offers = _offers(item, session, now, lang, under_way=items.under_way(doings))
+    offers = _offers(item, session, now, lang, under_way=items.under_way(doings), template=registered.may_ask)
+    policy = registered.packs(held.settings.policy).at(now)
+    asks = any(offer.kind == "ask" and not offer.why_not for offer in offers)
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
     delivery, masked_in = _revealed(held, session, item, reveal, now) if reveal else (None, 0)
@@ -123,6 +125,7 @@ def item_page(
             for doing in doings
         ],
         claimed=claimed(item, now),
+        ask_late=item.answer_too_late(policy, now) if asks else None,
         offers=offers,
         first=_first(item, offers),
         proof=proof,
@@ -178,7 +181,7 @@ def _history(facts: dict[str, Any], item: Item, tell: Wording) -> list[FactLine]
     return [*known, FactLine("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
 
 
-def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool) -> list[Offer]:
+def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool, template: bool) -> list[Offer]:
     """The acts offered to this user; evidence and reason are assumed, since they are not typed yet."""
     offers = []
     for kind, key in KEYS.items():
@@ -186,7 +189,7 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
             continue
         if kind in ("approve", "undo") and item.state not in FROM[kind] and not (kind == "undo" and under_way):
             continue
-        call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1)
+        call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1, template=template)
         code = call.refusal(item, under_way=under_way)
         evidence = kind == "release" and replace(call, evidence=None).refusal(item) == "evidence"
         offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED, evidence))
@@ -194,11 +197,11 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
     return sorted(offers, key=lambda offer: (offer.kind != first, offer.kind in LETS_OUT))
 
 
-def possible(item: Item, session: Session, now: int) -> list[str]:
-    """The acts that this user may do about an item now, and that its state allows."""
+def possible(item: Item, session: Session, now: int, *, template: bool) -> list[str]:
+    """The acts that this user may do about an item now, and that its state allows. `template`: as of ActRequest."""
     found = []
     for kind in KEYS:
-        call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1)
+        call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1, template=template)
         if session.may(kind, item) and (kind not in FROM or item.state in FROM[kind]) and call.refusal(item) is None:
             found.append(kind)
     return found

@@ -78,12 +78,13 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
         last = -(-len(found) // CARDS) or 1
         number = min(number, last)
         shown = found[(number - 1) * CARDS : number * CARDS]
-        cards = [_card(request, db, group, search) for group in shown]
+        registered = held.registrations.now(db)
+        cards = [_card(request, db, group, search, template=registered.may_ask) for group in shown]
         verdicts = every.verdicts(db)
         nearest = search.nearest(db)
         others = {state: replace(every, states=(state,)).count(db) for state in OTHERS}
         informational = _informational(db, session)
-        names = held.registrations.now(db).names(language(request))
+        names = registered.names(language(request))
         cursor = held.model.cursor()
     return page(
         request,
@@ -118,7 +119,8 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
     held, said, written = console(request), narrow(find), filters.written(request)
     search = filters.search(request, written)
     with held.model.read() as db:
-        names = held.registrations.now(db).names(language(request))
+        registered = held.registrations.now(db)
+        names = registered.names(language(request))
         matches = [
             (key, value, n, filters.joined([*((k, v) for k, v in filters.pairs(written) if k != key), (key, value)]))
             for key, value, n in (choices.named(search, db, said, _name(names, request)) if said else ())
@@ -131,10 +133,8 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
         found = [] if said else list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
         pending = search.pending(db, [item.id for item in found])
         values = choices.values(search, db)
-        kinds = {
-            kind: _bulk(search, kind, written)
-            for kind in choices.acts(search, db, [kind for kind in KEYS if session.may(kind) and not said])
-        }
+        allowed = [kind for kind in KEYS if session.may(kind) and not said and (kind != "ask" or registered.may_ask)]
+        kinds = {kind: _bulk(search, kind, written) for kind in choices.acts(search, db, allowed)}
         cursor = held.model.cursor()
     return page(
         request,
@@ -142,7 +142,7 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
         names=names,
         find=said,
         matches=matches,
-        possible={item.id: possible(item, session, search.now) for item in found},
+        possible={item.id: possible(item, session, search.now, template=registered.may_ask) for item in found},
         items=found,
         dues={item.id: item.due(search.zone) for item in found},
         pending=pending,
@@ -208,7 +208,7 @@ def _as_file(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _card(request: Request, db: sqlite3.Connection, group: CauseGroup, search: ItemSearch) -> Card:
+def _card(request: Request, db: sqlite3.Connection, group: CauseGroup, search: ItemSearch, *, template: bool) -> Card:
     reasons, wanted = items.decision(db, group.sample).reasons, search.query.wanted
     cause = {"primary": group.primary, "campaign": group.campaign, "origin": group.origin or ""}
     cause["verdict"] = group.verdict
@@ -217,7 +217,13 @@ def _card(request: Request, db: sqlite3.Connection, group: CauseGroup, search: I
     written = filters.joined([*cause.items(), *rest, *states])
     act, own = CURES.get(group.verdict), filters.search(request, written)
     # without a known origin, the filter finds those of other origins, too
-    fits = act and group.origin is not None and request.state.session.may(act) and choices.acts(own, db, [act])
+    fits = (
+        act
+        and (act != "ask" or template)
+        and group.origin is not None
+        and request.state.session.may(act)
+        and choices.acts(own, db, [act])
+    )
     first = next(own.items(db, most=1), None) if fits and act == "release" else None
     return Card(
         group,
