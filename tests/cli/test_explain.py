@@ -67,10 +67,14 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     done = run("letter", row["inquiry_code"], "--out", str(tmp_path / "answer.html"), "--json")
     assert (done.code, done.json["letters"]) == (0, 1)
     letter = (tmp_path / "answer.html").read_text("utf-8")
-    assert [one for one in ("Dear customer", row["inquiry_code"]) if one not in letter] == []
+    told = ("Dear customer", row["inquiry_code"], "we arranged to call it back")
+    assert [one for one in told if one not in letter] == []
     assert [one for one in (*HOME["lines"], "金糸雀", "p1", row["decision_id"]) if one in letter] == []
     assert "1,095 days" in run("letter", "nobody", "--out", str(tmp_path / "no.html")).says(2)
-    (piece,) = run("audit", "explain", row["inquiry_code"].lower(), "--json").json["pieces"]
+    assert pages[0].count("Now, by these records: Called back at") == 1
+    told = run("audit", "explain", row["inquiry_code"].lower(), "--json").json
+    (piece,), (state,) = told["pieces"], told["states"]
+    assert state == {"kind": "recalled_late", "at": piece[-1]["at"], "did": piece[-1]["decision_id"]}
     assert [one["stage"] for one in piece] == ["intake", "handoff", "recall"]
     code = row["inquiry_code"]
     wrong = code[:-1] + ("A" if code[-1] != "A" else "B")

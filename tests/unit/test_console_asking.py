@@ -1,0 +1,97 @@
+"""What a page offers about asking people: nothing that must fail, and no answer that comes too late unsaid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from time import time
+
+import pytest
+
+from gatekeeper.console import passwords
+from gatekeeper.console.users import Users
+from gatekeeper.policy.packs import load
+from gatekeeper.review.actions import ActRequest
+from gatekeeper.review.queue import Queue
+from tests.support import invented, staff
+from tests.support.desk import BROKER, DELIVERY, Desk
+from tests.support.offline_console import Browser, offline_console, referred, user_file
+
+PEOPLE = {"manager": {"roles": ("manager",)}}
+LATE = "This mailing will not get"
+NONE = "No template is registered that may ask"
+
+
+def asked(*days: int) -> Desk:
+    """Returns a desk with a send to a person who must be asked for each of these days to its mail date."""
+    desk = Desk(invented.source(**BROKER))
+    desk.at = round(time() * 1000)
+    for number, day in enumerate(days):
+        mailed = (date.today() + timedelta(days=day)).isoformat()
+        desk.send(delivery=DELIVERY, event_id=f"E-{number}", campaign_id=f"K-{number}", mail_date=mailed)
+    return desk
+
+
+def browser(folder: Path, desk: Desk, *, template: bool) -> Browser:
+    found = offline_console(folder, Users(user_file(folder, PEOPLE)), desk)
+    if template:
+        made = staff.signed(invented.template(notice_id="OK")[1], "hanako", "taro")
+        found.console.model.take(referred(made, first=1000))
+    return found.client("manager")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(passwords, "LOG_N", 10)
+    return tmp_path
+
+
+def test_no_template_that_may_ask_then_no_page_offers_it_and_the_item_says_why(folder: Path) -> None:
+    desk = asked(30)
+    did = desk.records[0].did
+    client = browser(folder, desk, template=False)
+    for path in ("/", "/items", f"/items/{did}"):
+        page = client.get(path).text
+        assert 'value="ask"' not in page, path
+        assert "kind=ask" not in page, path
+    assert NONE in client.get(f"/items/{did}").text
+    bulk = client.get("/bulk", params={"kind": "ask"}).text
+    assert NONE in bulk
+    assert '<form method="post" action="/bulk"' not in bulk
+    form = {"kind": "ask", "run": "a1", "user": "manager", "reason": "", "evidence": "", "filter": ""}
+    answer = client.post(f"/items/{did}/acts", data=form)
+    assert (answer.status_code, NONE in answer.text) == (422, True)
+
+
+def test_an_answer_due_after_the_mail_date_then_item_and_preview_say_so_before_asking(folder: Path) -> None:
+    desk = asked(5, 59)
+    client = browser(folder, desk, template=True)
+    soon, later = (client.get(f"/items/{one.did}").text for one in desk.records)
+    assert 'value="ask"' in soon
+    assert (LATE in soon, LATE in later) == (True, False)
+    bulk = client.get("/bulk", params={"kind": "ask"}).text
+    assert "1 of them are mailed before the last day to answer" in bulk
+
+
+def test_an_item_that_waits_along_then_it_needs_no_template() -> None:
+    desk, queue = asked(30), Queue()
+    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
+    (item,) = queue.items()
+    ask = ActRequest("ask", "hanako", "", None, "run", "2026-11-24T01:00:00.000Z", template=False)
+    assert ask.refusal(item) == "template_missing"
+    assert ask.refusal(replace(item, codes=("CONFIRMATION_PENDING",))) is None
+    assert replace(ask, template=True).refusal(item) is None
+
+
+@pytest.mark.parametrize(("after", "late"), [(0, False), (-1, True)])
+def test_the_last_day_to_answer_and_the_mail_date_then_the_same_day_is_in_time(after: int, late: bool) -> None:
+    desk, queue = asked(30), Queue()
+    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
+    (item,) = queue.items()
+    policy = load("jp-pmark").at(desk.at)
+    last = replace(item, mail_date="2000-01-01").answer_too_late(policy, desk.at)
+    assert last is not None
+    mailed = (last + timedelta(days=after)).isoformat()
+    assert (replace(item, mail_date=mailed).answer_too_late(policy, desk.at) == last) is late
+    assert replace(item, mail_date=None).answer_too_late(policy, desk.at) is None
