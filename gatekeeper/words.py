@@ -34,7 +34,7 @@ LAWS = (
 
 
 def fault(code: str, lang: Language | None = None) -> str:
-    """Why a record was set aside, in one sentence; the code itself if this release has no sentence for it.
+    """The fault of a dead letter in one sentence; the code itself if this release has no sentence for it.
 
     A code `failed_TypeError` names the kind of a defect of ours, for developers.
     """

@@ -209,8 +209,8 @@ class AuditRecord(Model):
     `subj`: the person; None if nobody is named, or the person was erased. `in_mac`: HMAC-SHA256 of the bytes at `src`,
     under the person's key. None also if the bytes were not read again, as for a recall. `asof`, `max_lag_ms`: for late
     facts, the instant up to which all facts were known, and the longest allowed lag. `clearance`: the earlier decision
-    that cleared the same piece, as given to decide(), or the one that an undo recalled; `clearance_event`: the event id
-    of its send, if given. `act`: a person's act, if the input was one; `verdict` is None if the act decided nothing.
+    that cleared the same piece, as given to decide(), or that an undo recalled. `clearance_event`: the event id of its
+    send, as given to decide(). `act`: a person's act, if the input was one; `verdict` is None if it decided nothing.
     """
 
     v: Version

@@ -129,7 +129,7 @@ class _Words:
         return why + self._say(checked, **said)
 
     def since(self, later: Sequence[Mapping[str, Any]]) -> str:
-        """What has become of the piece since, each at its own day; '' for nothing that a customer should know."""
+        """The later events that a customer should know, each at its own day; '' for none."""
         state = piece_state((self._record, *later))
         asked = self._asked(later) if self._record["verdict"] != "clear" else ""
         if state.did == self._record["did"] or state.kind not in _SINCE:

@@ -108,7 +108,7 @@ read_refused = msgspec.json.Decoder(RefusedSend).decode
 
 
 def campaign_of(value: bytes | None) -> str | None:
-    """The campaign of a record of `sends`, also of a broken one if its value states an id; None without one."""
+    """The campaign of a record of `sends`, also of a broken one that states an id; else None."""
     plain = read_plain(None, value)
     return plain.campaign_id if plain is not None else masking.id_in(value, "campaign_id")
 

@@ -35,7 +35,7 @@ class Result(Model):
     `decision_id`: key of the audit record, on the partition with the same number. `outcome`: `cleared` and `handed_off`
     may go out, `withheld` and `recalled` must not. `verdict`: None if a person recalled the piece. `primary`: the first
     reason, None without one. `reasons`: the codes of all. `at`: when it was decided. `event_id`: of the send, None if
-    it could not be read. `campaign_id`, `controller_id`: the same, but then those that its value states, if any.
+    it could not be read. `campaign_id`, `controller_id`: of the send, or as an unreadable one states them.
     `fault`: why the send became a dead letter. `send`: place of the send, TOPIC/PARTITION/OFFSET; only in the first
     result. `duplicate_of`: the decision that cleared the same piece before; this result changes nothing about that
     piece. `replaces`: the outcome that no longer holds. `mode`: `shadow`, where nothing goes out.

@@ -1,4 +1,4 @@
-"""What a page offers about asking people: nothing that must fail, and no answer that comes too late unsaid."""
+"""A page offers no asking that must fail, and says that an answer comes too late for its mailing."""
 
 from __future__ import annotations
 

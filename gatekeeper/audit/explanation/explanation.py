@@ -52,7 +52,7 @@ class Chapter:
 
     @property
     def said(self) -> str:
-        """What happened at its instant: the act with its outcome, else the verdict, also of a recall; else ''."""
+        """The event at its instant: the act with its outcome, else the recall, else the verdict, else ''."""
         return self.act.text if self.act else self.recalled or self.verdict or ""
 
 

@@ -1,7 +1,7 @@
-"""What each audit record made of a piece at its own instant, and the state of the piece after all of them.
+"""The change that each audit record made to a piece, and the state of the piece after all.
 
-A piece may be cleared, handed off and called back, and it may be sent a second time. So the newest verdict among its
-records is not its state, and the state is not what was decided at first.
+A piece may be cleared, handed off and called back, and it may be sent a second time. So neither its first
+nor its newest verdict is its state.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ _BY_ACT = {
 
 @dataclass(frozen=True, slots=True)
 class PieceState:
-    """State of a piece, with the record that brought it about.
+    """State of a piece, with the record that brought it about: its instant `at` and its decision id `did`.
 
-    `kind`: `cleared`, `handed_off`, `recalled`, `recalled_late` (after its hand-off), the verdict that withholds it,
-    `upheld`, `asked`, `proposed`, `reopened`, `undone`, `shadow`, or `none` for records that tell no state. `at`: the
-    instant of the record. `did`: its decision id.
+    `kind`: `cleared`, `handed_off`, `recalled`, `recalled_late` (after its hand-off), or the verdict that withholds it.
+    Else `upheld`, `asked`, `proposed`, `reopened`, `undone`, `shadow`, or `none` for records that tell no state.
     """
 
     kind: str

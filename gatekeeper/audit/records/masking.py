@@ -41,7 +41,7 @@ def word(value: Any) -> str:
 
 
 def id_in(value: bytes | None, field: str) -> str | None:
-    """The id in a field of a value that may be broken; None for one that has not the form of an id.
+    """The id in a field of a value that may be broken; None for text of another form.
 
     `field`: `event_id`, `campaign_id` or `controller_id`.
     """
