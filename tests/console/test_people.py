@@ -103,7 +103,16 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
         "call-7",
     )
     until(lambda: "CONSENT_WITHDRAWN" in client.get(f"/people/{name}").text, "the withheld letter")
+    until(lambda: "Called back at" in client.get(f"/people/{name}").text, "the piece that went before, called back")
     page = client.get(f"/people/{name}").text
+    line = page.partition('<ol class="timeline">')[2].partition("</ol>")[0]
+    events = re.findall(r"<time>([^<]+)</time> <strong>Letter</strong> [^:]+: ([^<]+)", line)
+    assert [said.strip() for _, said in events if "Cleared" in said or "Called back" in said] == [
+        "Cleared: nothing spoke against it.",
+        "Called back.",
+    ], "each at its own time"
+    assert [at for at, _ in events] == sorted(at for at, _ in events)
+    assert "Called back at" in client.get(f"/letters/{code}").text
     assert "reviewer: entering a withdrawal. Recorded." in page
     assert "withdrawn, by the person (the inquiry desk)" in page
 
