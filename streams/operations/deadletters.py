@@ -100,7 +100,7 @@ def resolution_id(source: Source) -> str:
 
 def resolved(reader: Reader, taken: Callable[[], object] = lambda: None) -> tuple[dict[Source, Resolution], Unresolved]:
     """The newest resolution of each record, and who resolved it, by the signatures that count."""
-    found, store = dict[Source, Resolution](), FactStore(reader.settings.group)
+    found, store = dict[Source, Resolution](), FactStore(reader.settings.group, reader.settings.founder)
     for record in reader.read("reference"):
         taken()
         store.apply(record)
