@@ -13,12 +13,12 @@ from gatekeeper.cli.withheld import Row, row_of
 from gatekeeper.deciding.decide import Decision, only
 from gatekeeper.deciding.rules import audience
 from gatekeeper.deciding.rules.system import Cleared
-from gatekeeper.deciding.unread import unread
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.engine.sends import taken
 from gatekeeper.ledger.entries import clear_key
 from gatekeeper.office.preflight import Checked, Weighed, method, weigh
+from gatekeeper.office.unread import unread
 from gatekeeper.policy.changes import Result
 from gatekeeper.policy.reasons import Found
 from schemas.codec import Unreadable

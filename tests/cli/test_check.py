@@ -66,6 +66,14 @@ def test_all_clear_then_exit_0_and_nothing_is_said_of_it(run, tmp_path: Path, fa
     assert done.out.splitlines()[-1] == text("check.done", sends=1, clear=1, withheld=0)
 
 
+def test_words_that_no_rule_reads_then_they_are_named(run, tmp_path: Path) -> None:
+    facts = events(tmp_path / "facts.jsonl", invented.source(relationship="customer"), invented.consent())
+    campaign = jsonl(tmp_path / "c.jsonl", [invented.send(li_ref="LI-7")])
+    done = run("check", campaign, "--facts", facts, "--at", AT, "--json")
+    assert done.json["unread"] == ["send.li_ref", "source.relationship"]
+    assert text("check.unread", words="send.li_ref, source.relationship") in done.err
+
+
 def test_one_withheld_then_exit_1_with_reasons_cures_and_a_row_of_it(run, tmp_path: Path, facts: str) -> None:
     out = tmp_path / "withheld.jsonl"
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), "", send("stranger")])

@@ -122,7 +122,7 @@ def test_erased_just_now_then_no_mail_but_what_is_owed(facts: Any, send: Any) ->
 
 @given(
     people.people(),
-    st.sampled_from(("deceased", "erasure", "objection", "cessation", "refusal_returned")),
+    st.sampled_from(("deceased", "erasure", "objection", "cessation", "refusal_returned", "external")),
     st.sampled_from(("safety_legal", "rights_reply")),
     st.sampled_from(("JP", "GB", None)),
 )

@@ -31,7 +31,8 @@ def spoken(draw: Random, person: str, number: int) -> invented.Event:
     whose: dict[str, Any] = {"recipient_id": person}
     if draw.random() < 0.25:
         scope = pick(({}, {"controller": "C1"}, {"controller": "C2"}, {"purpose": "mkt"}, {"contact_point": "cp-2"}))
-        return invented.suppression(suppression_id=f"X-{number}", received_at=said, scope=scope, **whose)
+        whose |= {"suppression_id": f"X-{number}", "kind": pick(("objection", "external"))}
+        return invented.suppression(received_at=said, scope=scope, **whose)
     whose |= {"record_id": f"R-{number}", "event_time": said, "recorded_at": pick((said, said, *TIMES))}
     whose |= {"event_type": pick((None, None, None, "implied")), "controller_id": pick(("C1", "C1", "C1", "C2"))}
     whose["contact_point_id"] = pick((None, None, None, "cp-1", "cp-2"))

@@ -60,7 +60,7 @@ def column_map(content: bytes) -> Callable[[], object]:
     [
         (policy(b"skew_ms", b"skw_ms"), "parameters.skw_ms", "skew_ms のことですか"),
         (policy(b"[rules]", b'[rules]\nSUBJECT_OBJECTED = "off"'), "rules.SUBJECT_OBJECTED", "止めることはできません"),
-        (policy(b"[rules]", b'[rules]\nNOTICE_ITEM_MISSING = "off"'), "rules.NOTICE_ITEM", "NOTICE_ITEMS_MISSING の"),
+        (policy(b"[rules]", b'[rules]\nNOTICE_ITEM_MISSING = "on"'), "rules.NOTICE_ITEM", "NOTICE_ITEMS_MISSING の"),
         (policy(b"ask_cap = 1", b"ask_cap = 0"), "parameters.ask_cap", "1 以上"),
         (policy(b"ask_cap = 1", b'ask_cap = "1"'), "parameters.ask_cap", "整数"),
         (policy(b"Asia/Tokyo", b"Asia/Edo"), "timezone", "Asia/Tokyo"),
