@@ -228,10 +228,11 @@ class FactStore(KnownFacts):
 
     def _withhold(self, record: Record, fault: str, names: frozenset[str] | None) -> None:
         place = record.topic, record.partition, record.offset
-        kept = self.unresolved.add(place, fault, names, record.timestamp)
+        if not self.unresolved.add(place, fault, names, record.timestamp):
+            return
         self._journals.unread(Unread(place, fault, names, record.timestamp))
         policies = frozenset(name.removeprefix(_POLICY) for name in names or () if name.startswith(_POLICY))
-        if kept and policies:
+        if policies:
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
 
 

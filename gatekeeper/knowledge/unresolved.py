@@ -49,26 +49,30 @@ class Unresolved:
         return bool(self._of_everybody)
 
     def add(self, place: Coordinates, fault: str, names: Named, arrived: int) -> bool:
-        """Adds a record that names these people; the result tells whether it withholds by name.
+        """Adds a record that names these people; False if it withholds nobody more. `arrived`: milliseconds.
 
         A record without a name in `names` withholds nobody, until it is added again with one. A record beyond WITHHELD
-        names withholds everybody. `arrived`: milliseconds.
+        names withholds everybody.
         """
-        if self._passed(place, names):
+        known = self._names.get(place, frozenset())
+        if (
+            self._passed(place, names)
+            or known is None
+            or (place in self._names and names is not None and known >= names)
+        ):
             return False
-        if place in self._names and (self._names[place] != frozenset() or not names):
-            return bool(self._names[place])
+        self._drop(place)
+        names = None if names is None else names | known
         self.faults[place], self._arrived[place], self._names[place] = fault, arrived, names
-        self._of_nobody.discard(place)
         if names is None or self._count + len(names) > WITHHELD:
             self._of_everybody.add(place)
-            return False
+            return True
         if not names:
             self._of_nobody.add(place)
         self._count += len(names)
         for name in names:
             self._by_name.setdefault(name, set()).add(place)
-        return bool(names)
+        return True
 
     def add_batch(self, place: Coordinates, fault: str, arrived: int) -> bool:
         """Adds a batch at its first offset, which withholds everybody; the result is False for a known one."""
@@ -86,19 +90,22 @@ class Unresolved:
         self._resolved[place] = self._resolved.get(place, frozenset()) | {by}
         if not self._passed(place, self._names.get(place)):
             return False
+        self._drop(place)
+        return True
+
+    def _drop(self, place: Coordinates) -> None:
         self.faults.pop(place, None)
         self._arrived.pop(place, None)
         names = self._names.pop(place, None) or frozenset()
         self._of_nobody.discard(place)
         if place in self._of_everybody:
             self._of_everybody.discard(place)
-            return True
+            return
         self._count -= len(names)
         for name in names:
             self._by_name[name].discard(place)
             if not self._by_name[name]:
                 del self._by_name[name]
-        return True
 
     def resolved_by(self, place: Coordinates) -> int:
         """The number of managers who resolved the record at this place, at most those that any record needs."""

@@ -37,6 +37,17 @@ ERASED = [
     invented.suppression(suppression_id="X-E", kind="erasure", state=state, received_at=at)
     for state, at in (("active", "2026-11-01"), ("corrected", "2026-11-24T09:59:00+09:00"))
 ]
+TOKEN_NINE = "t1k9_" + "A" * 43
+NINE = [
+    {**invented.suppression(suppression_id="X-9", token="cp-1", **more)[1], "token": token}
+    for token, more in (
+        *((TOKEN_NINE, {}), (TOKEN_NINE, {"scope": {"controller": "C1"}})),
+        (invented.token("cp-9"), {"scope": {"controller": "C1"}}),
+    )
+]
+"""A stop under a key that nobody holds, with two scopes, and the same stop under a known key."""
+RESOLVED = [(by, topic, n) for by in staff.MANAGERS for topic in ("consents", "suppressions") for n in (0, 1)]
+OURS = invented.gate(1).prints
 JUNK = (
     ("consents", b"P-1", b"{", None),
     ("suppressions", invented.token("cp-1").encode(), b"{}", None),
@@ -63,10 +74,12 @@ def streams(draw: st.DrawFn) -> Streams:
     events += [*wide, *(ERASED if draw(st.booleans()) else ())]
     unsigned = draw(st.booleans())
     junk = draw(st.lists(st.sampled_from(JUNK), max_size=3))
-    resolved = draw(st.booleans())
+    nine = [one for one in NINE if draw(st.booleans())]
+    resolved = draw(st.lists(st.sampled_from(RESOLVED), max_size=4))
     numbers = st.integers(0, 1)
     rows: list[Any] = [(topic, draw(numbers), None, orjson.dumps(value), None) for topic, value in events]
     rows += [(topic, draw(numbers), key, value, refused) for topic, key, value, refused in junk]
+    rows += [("suppressions", draw(numbers), None, orjson.dumps(one), None) for one in nine]
     for topic, number, key, value, refused in [*reference, *draw(st.permutations(rows))]:
         topic = topic if topic in ("sources", "consents", "suppressions", "reference") else "consents"
         offset = len(found.get(TopicPartition(f"mail.{topic}.v1", number), ()))
@@ -77,11 +90,10 @@ def streams(draw: st.DrawFn) -> Streams:
     last = found[TopicPartition("mail.reference.v1", 0)]
     for one in founded(COPIED):
         put("reference", 0, Record("reference", 0, len(last), one.timestamp, one.key, one.value, one.headers))
-    if resolved:
-        said = {"v": 1, "kind": "resolution", "id": "r", "by": "pm", "reason": "-", "at": "2026-11-24T10:00:00+09:00"}
-        place = {"topic": "mail.consents.v1", "partition": 0, "offset": 0}
-        line = staff.signed({**said, **place}, "hanako", at=staff.instant(invented.T))
-        for key, value in line:
+    for by, topic, number in resolved:
+        said = {"v": 1, "kind": "resolution", "id": "r", "by": by, "reason": "-", "at": "2026-11-24T10:00:00+09:00"}
+        place = {"topic": f"mail.{topic}.v1", "partition": number, "offset": 0}
+        for key, value in staff.signed({**said, **place}, by, at=staff.instant(invented.T)):
             put("reference", 0, Record("reference", 0, len(last), invented.T, key.encode(), value))
     return found
 
@@ -191,7 +203,7 @@ def followed(given: Streams, home: Path, rng: Random, ends: int) -> FactStore:
     end = {tp: len(records) for tp, records in given.items()}
 
     def begun() -> tuple[KeptFacts, dict[TopicPartition, int], dict[TopicPartition, ReadLog]]:
-        kept = KeptFacts(home, origin=staff.ORIGIN, identity=b"one", key=bytes(32))
+        kept = KeptFacts(home, origin=staff.ORIGIN, identity=b"one", key=bytes(32), ours=OURS)
         known = kept.known()
         logs = {tp: known.get(name_of(tp)) or ReadLog(0, 0) for tp in given}
         return kept, {tp: one.position for tp, one in logs.items()}, logs
@@ -224,7 +236,7 @@ def followed(given: Streams, home: Path, rng: Random, ends: int) -> FactStore:
 def test_any_runs_with_ends_between_then_the_same_is_known_as_in_one(
     given: Streams, sends: Any, rng: Any, ends: int
 ) -> None:
-    whole = FactStore(staff.ORIGIN)
+    whole = FactStore(staff.ORIGIN, ours=OURS)
     for records in given.values():
         for record in records:
             whole.apply(record)

@@ -234,6 +234,18 @@ def test_a_batch_of_reference_that_a_disk_spoilt_then_everybody_is_withheld_unti
     assert log.codes() == ()
 
 
+def test_a_batch_whose_first_record_names_somebody_then_everybody_is_withheld_in_any_order() -> None:
+    batch = {"refused": Refusal("batch_unreadable", "00" * 32, what="batch", base=900)}
+    for order in ((0, 1), (1, 0)):
+        log = Log(*LIVES)
+        for one in order:
+            log._offsets = count(901 if one else 900)
+            log.put("consents", None if one else b"{", None if one else "P-2", **(batch if one else {}))
+        assert log.codes() == UNKNOWN
+        log.resolve("consents/0/900", "hanako")
+        assert log.codes() == UNKNOWN
+
+
 SCOPES = st.fixed_dictionaries(
     {},
     optional={
