@@ -183,8 +183,8 @@ class Acted(Model):
     a cancellation. `item`: a decision id, of a record of `review`, or of the clearance that was handed off or recalled.
     The reason in words stays on `acts`; the signature covers it. `why`: only in records of rules before 7; SHA-256 of
     `gate/why/1`, the act's id and the words. `bulk`: the number of items that a release is one of; None if not stated.
-    `counted`: the number of items that the person released for the campaign within an hour, as the worker counted, or
-    the number in the signed table if that is larger. 0 if it could not count; None for other acts, and before 0.3.1.
+    `counted`: the items that the person released for the campaign within an hour, as the worker counted. A larger
+    number in the signed table counts instead. 0 if it could not count; None for other acts, and before 0.3.1.
     `resumed`: only of an act about a refused partition. `signed`: who signed the act, and how; None = nobody.
     """
 

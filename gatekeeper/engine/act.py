@@ -28,7 +28,7 @@ class ActRecord(Record):
     `act`: None if the record cannot be read; `fault` then says why. `said`: its JSON as published, for its signature.
     `about`: the record that the act names, None if there is none. `entropy`: random bytes, for the answer code of an
     ask. `signer`: the person behind the act, None for the gate's own acts, and where acts need no signature. `counted`:
-    of a release, the number of items that its person released for the campaign within an hour; 0 = not known.
+    of a release, the items that its person released for the campaign within an hour; 0 = not known.
     """
 
     act: Act | None = None

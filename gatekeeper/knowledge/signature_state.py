@@ -14,9 +14,9 @@ MAX_ROWS = 100
 def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
     """The signatures that acts need, and the records of `reference` that lack one.
 
-    `acts`: `signed`; `unsigned` if nobody is registered and the setting allows it; `nobody` if no act counts yet;
-    `other_founder` if none ever will, as the log began with another person than the setting names. `founder`: the
-    fingerprint of the record with which it began, None before.
+    `acts`: `signed`; `unsigned` if nobody is registered and the setting allows it; `nobody` if no act counts yet. It is
+    `other_founder` if the log began with another person than the setting names. `founder`: the fingerprint of the
+    record with which it began, None before.
     """
     began, state = log.roster.began is not None, log.endorsements
     waiting = [

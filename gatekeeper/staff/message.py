@@ -32,10 +32,10 @@ def message(said: Mapping[str, Any], *, origin: str, subject: str) -> bytes:
 
 
 def table_message(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The bytes that one signature of many acts covers: a table with a row for each kind of act and campaign.
+    """The bytes that one signature of many acts covers: a table, with a row for each kind and campaign.
 
-    `rows`: fields of `schemas.events.staff.TableRow`. Raises ValueError for a row of another form, and for two rows of
-    one kind and campaign, as each row would then seem smaller than it is.
+    `rows`: fields of `schemas.events.staff.TableRow`. Raises ValueError for a row of another form. It does for two rows
+    of one kind and campaign, too, as each would seem smaller than it is.
     """
     lines = ["{} {} {} {}".format(*row_of(row), row["count"], row["root"]) for row in rows]
     if len({row_of(row) for row in rows}) < len(rows) or not all(map(_ROW.fullmatch, lines)):
@@ -57,7 +57,7 @@ def own_row(table: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def tree_message(size: int, root: bytes) -> bytes:
-    """The bytes that one signature of many messages covered up to release 0.3.0; no act is accepted with it any more.
+    """The bytes that one signature of many messages covered up to release 0.3.0. Acts with it are refused now.
 
     `size`: their number. `root`: of their Merkle tree.
     """

@@ -47,7 +47,7 @@ def proven(said: Mapping[str, Any], key: Mapping[str, Any], message: bytes) -> b
 
 
 def marks(key: Mapping[str, Any]) -> frozenset[bytes]:
-    """The marks of a key, by which it is known under any id: the public key itself, and the credential of a passkey.
+    """The marks by which a key is known under any id: the public key, and the credential of a passkey.
 
     Another spelling of the same key, in base64 or in DER, has the same marks. `key`: as for `proven`. Never raises.
     """

@@ -36,7 +36,7 @@ _KEPT = ("by", "key", "method", "at", "sha256", "sig", "console", "signin", "aut
 class Signer(NamedTuple):
     """The person behind an act. `controllers`: those for whom this person acts, None = all.
 
-    `number`: of acts in the row of the table that the person signed with it, 1 if it was signed alone.
+    `number`: of acts in its row of the table that the person signed, 1 if it was signed alone.
     `kept`: the fields of `schemas.audit.SignedBy`, with which anybody can check the signature offline.
     """
 

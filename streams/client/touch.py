@@ -47,7 +47,7 @@ def rows(records: Sequence[Outgoing]) -> list[Row]:
 
 
 class Touch:
-    """The records that one touch of a passkey signs: acts as a table with a row for each kind and campaign.
+    """The records that one touch of a passkey signs. Many acts are a table with a row for each kind and campaign.
 
     A record that several partitions hold has one signature. The touch is good for 10 minutes from now.
     `by`: the person. `key`: fields of `schemas.events.staff.StaffKey`, of a passkey. `origin`: the name of the log.
@@ -109,7 +109,7 @@ def _once(records: Sequence[Outgoing]) -> dict[bytes, Outgoing]:
 
 
 def _by_row(once: Mapping[bytes, Outgoing]) -> dict[tuple[str, str], list[bytes]]:
-    """The records of each row of the table, in the order of the rows; {} where there is one text and so no table."""
+    """The records of each row of the table, in order; {} where there is one text and so no table."""
     found = defaultdict[tuple[str, str], list[bytes]](list)
     for value, record in once.items():
         found[_row(record)].append(value)
