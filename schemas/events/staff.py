@@ -172,11 +172,12 @@ class SignatureFields(Model):
             "if": {"properties": {"method": {"const": "vouched"}}},
             "then": _VOUCHED,
             "else": {"not": _VOUCHED},
+            "dependentRequired": {"table": ["authenticator", "client"]},
             "allOf": [
                 {
                     "if": {"properties": {"method": {"const": "passkey"}}},
                     "then": _PASSKEY,
-                    "else": {"not": _PASSKEY, **absent("tree", "table")},
+                    "else": {"not": _PASSKEY, **absent("tree")},
                 }
             ],
         }
