@@ -1,10 +1,13 @@
-"""The connections of an HTTP server: a bounded number, and none that keeps the server waiting for long."""
+"""The connections of an HTTP server: a bounded number, shared fairly by its clients, and none waited for for long."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
 
 def client(address: str) -> str:
@@ -21,58 +24,95 @@ def client(address: str) -> str:
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
-class Connections:
-    """At most `most` connections at once; closes one for which the server has waited `seconds`.
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One connection: the client at its other end, and what ends it at once.
 
-    A new connection beyond `most` closes one that the server waits for. It closes the oldest of the client that has the
-    most of them. It is closed itself where the server is working for all others. So idle connections keep nobody out.
+    `known`: somebody whom we know made a request over it.
+    """
+
+    client: str
+    abort: Callable[[], object]
+    known: bool = False
+
+    @classmethod
+    def from_peer(cls, peer: Any, abort: Callable[[], object]) -> Connection:
+        """The connection from a socket's peer address; `peer` is None where the system does not know it any more."""
+        return cls(client(str((peer or ("",))[0])), abort)
+
+
+class Connections:
+    """At most `most` connections at once; ends one for which the server has waited `seconds`.
+
+    A new connection beyond `most` ends one that the server waits for. It ends the oldest of the client that has the
+    most of them, and strangers' before those over which somebody known has asked. It is ended itself where the server
+    is working for all others. So idle connections keep nobody out.
     """
 
     def __init__(self, *, most: int, seconds: float) -> None:
-        self._most = most
-        self._seconds = seconds
-        self._waiting: dict[asyncio.BaseTransport, asyncio.TimerHandle] = {}
-        self._working: set[asyncio.BaseTransport] = set()
+        self.most, self.seconds = most, seconds
+        self._waiting: dict[Connection, asyncio.TimerHandle] = {}
+        self._working: set[Connection] = set()
+        self._of_client = defaultdict[tuple[bool, str], dict[Connection, None]](dict)
+        """The connections waited for, by `known` and client, the oldest first."""
 
     @property
     def open(self) -> int:
         """The number of open connections."""
         return len(self._waiting) + len(self._working)
 
-    def opened(self, transport: asyncio.WriteTransport) -> None:
+    def opened(self, connection: Connection) -> None:
         """Admits a new connection, which the server waits for; makes room for it."""
-        if self.open >= self._most:
+        if self.open >= self.most:
             if not self._waiting:
-                transport.abort()
+                connection.abort()
                 return
-            self._close(self._least_missed())
-        self.waits(transport)
+            self._end(self._least_missed())
+        self.waits(connection)
 
-    def waits(self, transport: asyncio.BaseTransport) -> None:
+    def waits(self, connection: Connection) -> None:
         """The server waits for this connection from now on; without effect on one that it already waits for."""
-        if transport not in self._waiting:
-            self._working.discard(transport)
-            timer = asyncio.get_running_loop().call_later(self._seconds, self._close, transport)
-            self._waiting[transport] = timer
+        if connection not in self._waiting:
+            self._working.discard(connection)
+            timer = asyncio.get_running_loop().call_later(self.seconds, self._end, connection)
+            self._waiting[connection] = timer
+            self._of_client[connection.known, connection.client][connection] = None
 
-    def works(self, transport: asyncio.BaseTransport) -> None:
+    def works(self, connection: Connection) -> None:
         """The server is working for this connection, however long that takes."""
-        if timer := self._waiting.pop(transport, None):
-            timer.cancel()
-            self._working.add(transport)
+        if connection in self._waiting:
+            self._forget_waiting(connection)
+            self._working.add(connection)
 
-    def closed(self, transport: asyncio.BaseTransport) -> None:
+    def recognised(self, connection: Connection) -> None:
+        """Somebody known makes a request over this connection: strangers' connections are ended before it."""
+        if not connection.known and connection in self._waiting:
+            self._leave_client(connection)
+            self._of_client[True, connection.client][connection] = None
+        connection.known = True
+
+    def closed(self, connection: Connection) -> None:
         """Forgets a connection."""
-        self._working.discard(transport)
-        if timer := self._waiting.pop(transport, None):
-            timer.cancel()
+        self._working.discard(connection)
+        if connection in self._waiting:
+            self._forget_waiting(connection)
 
-    def _least_missed(self) -> asyncio.BaseTransport:
-        clients = {one: client(str((one.get_extra_info("peername") or ("",))[0])) for one in self._waiting}
-        (greedy, _), *_ = Counter(clients.values()).most_common(1)
-        return next(one for one, name in clients.items() if name == greedy)
+    def _least_missed(self) -> Connection:
+        known = sum(len(own) for (known, _), own in self._of_client.items() if known)
+        spared = 0 < len(self._waiting) - known and known <= self.most // 2  # those we know leave room for others
+        lines = [own for (known, _), own in self._of_client.items() if known is not spared]
+        return next(iter(max(lines, key=len)))
 
-    def _close(self, transport: asyncio.BaseTransport) -> None:
-        self.closed(transport)
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+    def _forget_waiting(self, connection: Connection) -> None:
+        self._waiting.pop(connection).cancel()
+        self._leave_client(connection)
+
+    def _leave_client(self, connection: Connection) -> None:
+        own = self._of_client[connection.known, connection.client]
+        del own[connection]
+        if not own:
+            del self._of_client[connection.known, connection.client]
+
+    def _end(self, connection: Connection) -> None:
+        self.closed(connection)
+        connection.abort()

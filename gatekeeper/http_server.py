@@ -1,4 +1,4 @@
-"""The HTTP server of console and service: whose word it takes on a client, and which connections it keeps."""
+"""The HTTP server of console, service and metrics: whose word it takes on a client, and which requests it reads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
+import h11
 import uvicorn
+from h11._receivebuffer import ReceiveBuffer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gatekeeper.connections import Connections
+from gatekeeper.acceptor import GREETINGS, Acceptor
+from gatekeeper.connections import Connection, Connections
 from gatekeeper.errors import UnavailableError
 from gatekeeper.metrics import REQUEST_TIME, REQUESTS
 from gatekeeper.metrics_page import Metrics
@@ -28,6 +31,10 @@ KEEP_ALIVE_SECONDS = 15
 """Seconds for which an idle connection is kept: more than clients keep theirs, or a request could meet its end."""
 CERTIFICATE = "certificate"
 """The key of a request's state with the SHA-256 (hex) of the client's certificate, if the client showed one."""
+RECOGNISED = "recognised"
+"""The key of a request's state with what is called once its sender is known; see `recognised`."""
+HEAD_BYTES = 64 << 10
+"""The bytes of a request's head, at most."""
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -42,6 +49,12 @@ def listening(host: str, port: int) -> socket.socket:
 def address(found: socket.socket, host: str, *, scheme: str = "http") -> str:
     """The address of a socket that listens on this host."""
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{found.getsockname()[1]}/"
+
+
+def recognised(scope: Scope) -> None:
+    """Tells the server that a request's sender is somebody known: strangers then cannot push out the connection."""
+    if told := scope.get("state", {}).get(RECOGNISED):
+        told()
 
 
 class MeasuredRequests:
@@ -83,11 +96,10 @@ class Server(uvicorn.Server):
         connections: Connections | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        connections = connections or Connections(most=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
         super().__init__(
             uvicorn.Config(
                 app,
-                http=cast(type[asyncio.Protocol], partial(BoundedProtocol, connections, tls)),
+                http=H11Protocol,
                 ws="none",
                 log_config=None,
                 log_level="warning",
@@ -99,64 +111,59 @@ class Server(uvicorn.Server):
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
-        self._on_start = on_start
+        self._on_start, self._tls = on_start, tls
+        self._connections = connections or Connections(most=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
+        self._acceptors = list[Acceptor]()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to serve, then calls `on_start`."""
-        await super().startup(sockets)
+        """Starts to serve on these sockets, then calls `on_start`."""
+        await super().startup([])
+        greeting = Connections(most=GREETINGS, seconds=self._connections.seconds)
+        for one in sockets or ():
+            self._acceptors.append(Acceptor(one, self._protocol, greeting=greeting, tls=self._tls))
         if self.started:
             self._on_start()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts no more, and ends when the answers under way are given."""
+        for one in self._acceptors:
+            one.close()
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        state = self.lifespan.state
+        return BoundedProtocol(
+            self._connections, config=self.config, server_state=self.server_state, app_state=state
+        )
+
 
 class BoundedProtocol(H11Protocol):
-    """Uvicorn's protocol of one connection, which reports whether the server works or waits for its client.
+    """Uvicorn's protocol of one connection, which reports whether the server works or waits for its client."""
 
-    The handshake of TLS is made here: uvicorn's own would not count a connection before its end.
-    """
-
-    def __init__(self, connections: Connections, tls: ssl.SSLContext | None, **given: Any) -> None:
+    def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
-        self._bounded, self._tls = connections, tls
-        self._greeting: asyncio.Task[None] | None = None
-        self._early = bytearray()
+        self.conn = StrictHttp(h11.SERVER, HEAD_BYTES)
+        self._bounded = connections
+        self._connection: Connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Admits the connection, and begins its handshake."""
-        self._bounded.opened(transport)
-        if self._tls is None:
-            super().connection_made(transport)
-        else:
-            self._greeting = asyncio.get_running_loop().create_task(self._greeted(transport, self._tls))
-
-    async def _greeted(self, plain: asyncio.Transport, tls: ssl.SSLContext) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-            transport = await loop.start_tls(plain, self, tls, server_side=True, ssl_handshake_timeout=REQUEST_SECONDS)
-        except OSError:
-            transport = None  # this is no client of TLS, or not one that we trust
-        finally:
-            self._bounded.closed(plain)
-        if transport is None or transport.is_closing():
-            return
-        if shown := transport.get_extra_info("ssl_object").getpeercert(binary_form=True):
-            self.app_state = {**self.app_state, CERTIFICATE: sha256(shown).hexdigest()}
-        self._bounded.opened(transport)
+        """Admits the connection, whose handshake is over."""
+        self._connection = Connection.from_peer(transport.get_extra_info("peername"), transport.abort)
+        self._bounded.opened(self._connection)
+        told: dict[str, Any] = {RECOGNISED: partial(self._bounded.recognised, self._connection)}
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and (shown := tls.getpeercert(binary_form=True)):
+            told[CERTIFICATE] = sha256(shown).hexdigest()
+        self.app_state = {**self.app_state, **told}
         super().connection_made(transport)
-        if self._early:
-            self.data_received(bytes(self._early))
-            self._early.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
-        if self.transport is not None:
-            super().connection_lost(exc)
-            self._bounded.closed(self.transport)
+        super().connection_lost(exc)
+        self._bounded.closed(self._connection)
 
     def data_received(self, data: bytes) -> None:
         """Takes data; the server works once a whole request is there."""
-        if self.transport is None:
-            self._early += data  # the first data can arrive with the end of the handshake
-            return
         super().data_received(data)
         self._look()
 
@@ -168,7 +175,7 @@ class BoundedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Waits for the client to read its answer."""
         super().pause_writing()
-        self._bounded.waits(self.transport)
+        self._bounded.waits(self._connection)
 
     def resume_writing(self) -> None:
         """Goes on with the answer."""
@@ -176,9 +183,38 @@ class BoundedProtocol(H11Protocol):
         self._look()
 
     def _look(self) -> None:
-        if self.transport.is_closing():
-            return
-        if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
-            self._bounded.waits(self.transport)
-        else:
-            self._bounded.works(self.transport)
+        works = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+        if works and not self.transport.is_closing():
+            self._bounded.works(self._connection)
+        else:  # a client that does not take the end of its answer is waited for, too
+            self._bounded.waits(self._connection)
+
+
+class StrictHttp(h11.Connection):
+    """Refuses a request (400) that a proxy in front could read in another way, so that none hides a second one in it.
+
+    It must not have Content-Length together with Transfer-Encoding, and its lines must end with CR LF.
+    """
+
+    def __init__(self, role: type[h11.SERVER], most: int) -> None:
+        super().__init__(role, most)
+        self._receive_buffer = StrictLines()
+
+    def next_event(self) -> Any:
+        """What the client said next; raises RemoteProtocolError for what it must not say."""
+        found = super().next_event()
+        if isinstance(found, h11.Request) and {b"content-length", b"transfer-encoding"} <= dict(found.headers).keys():
+            raise h11.RemoteProtocolError("two lengths of one body")
+        return found
+
+
+class StrictLines(ReceiveBuffer):
+    """The bytes received, of which only lines that end with CR LF are taken."""
+
+    def maybe_extract_lines(self) -> list[bytearray] | None:
+        """The lines of a head or trailer that is whole; raises RemoteProtocolError for a line that ends otherwise."""
+        before = len(self)
+        lines = super().maybe_extract_lines()
+        if lines is not None and before - len(self) != sum(len(line) + 2 for line in lines) + 2:
+            raise h11.RemoteProtocolError("a line without CR")
+        return lines

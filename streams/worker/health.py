@@ -10,7 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gatekeeper.connections import Connections
+from gatekeeper.acceptor import Acceptor
+from gatekeeper.connections import Connection, Connections
 from gatekeeper.errors import UnavailableError
 from gatekeeper.metrics_page import CONTENT_TYPE
 from gatekeeper.settings import Settings
@@ -37,6 +38,7 @@ async def serve_health(
     cannot listen.
     """
     bounded = connections or Connections(most=MAX_CONNECTIONS, seconds=CONNECTION_SECONDS)
+    greeting = Connections(most=bounded.most, seconds=bounded.seconds)
 
     async def healthz(_: web.Request) -> web.Response:
         return _told({"alive": True})
@@ -62,7 +64,7 @@ async def serve_health(
     make: Callable[[], asyncio.Protocol] = runner.server
     found = listening or await listen(settings)
     for one in found:
-        await asyncio.get_running_loop().create_server(lambda: OneAnswer(make(), bounded), sock=one)
+        Acceptor(one, lambda: OneAnswer(make(), bounded), greeting=greeting)
     return port_of(found)
 
 
@@ -102,19 +104,19 @@ class OneAnswer(asyncio.Protocol):
     def __init__(self, served: asyncio.Protocol, connections: Connections) -> None:
         self._served = served
         self._connections = connections
-        self._transport: asyncio.BaseTransport | None = None
+        self._connection: Connection | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admits the connection."""
-        self._transport = transport
-        self._served.connection_made(transport)
         assert isinstance(transport, asyncio.WriteTransport)
-        self._connections.opened(transport)
+        self._connection = Connection.from_peer(transport.get_extra_info("peername"), transport.abort)
+        self._served.connection_made(transport)
+        self._connections.opened(self._connection)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
-        if self._transport is not None:
-            self._connections.closed(self._transport)
+        if self._connection is not None:
+            self._connections.closed(self._connection)
         self._served.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import signal
+import ssl
 import sys
 import tempfile
 import uuid
@@ -49,10 +50,12 @@ def as_the_contract_says(answer: httpx.Response) -> None:
 
 
 @contextmanager
-def service(world: World, folder: Path, *, ends: int = 0, **settings: str) -> Iterator[tuple[Command, httpx.Client]]:
+def service(
+    world: World, folder: Path, *, ends: int = 0, verify: ssl.SSLContext | bool = True, **settings: str
+) -> Iterator[tuple[Command, httpx.Client]]:
     """Runs `gatekeeper serve` and a client, from when it is ready; it ends with the code `ends`, unless it is killed.
 
-    `settings`: further ones of the environment.
+    `verify`: whom the client trusts. `settings`: further ones of the environment.
     """
     more = {"GATEKEEPER_LANG": "en", "GATEKEEPER_DATA": str(folder), "GATEKEEPER_LOG_LEVEL": "debug"}
     ours = os.environ | world.environment | more | settings
@@ -61,6 +64,7 @@ def service(world: World, folder: Path, *, ends: int = 0, **settings: str) -> It
         with httpx.Client(
             base_url=said["url"],
             timeout=120,
+            verify=verify,
             limits=httpx.Limits(max_connections=64),
             event_hooks={"response": [as_the_contract_says]},
         ) as client:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import socket
 import ssl
 import threading
@@ -19,11 +21,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gatekeeper.connections import Connections, client
-from gatekeeper.http_server import Server
+from gatekeeper.acceptor import GREETINGS, RETRY_SECONDS, Acceptor
+from gatekeeper.connections import Connection, Connections, client
+from gatekeeper.http_server import Server, recognised
 from gatekeeper.settings import Settings
 from streams.worker.health import serve_health
 from tests.support.certificates import certify
+from tests.support.flood import attacked
 from tests.support.world import until
 
 MOST = 8
@@ -38,6 +42,8 @@ def console(connections: Connections, tls: ssl.SSLContext | None = None) -> Iter
     """Serves a page that reads the form, and one that takes its time."""
 
     async def told(request: Request) -> Response:
+        if "authorization" in request.headers:
+            recognised(request.scope)
         return PlainTextResponse(str(len(await request.body())))
 
     async def slow(request: Request) -> Response:
@@ -237,3 +243,166 @@ def test_all_at_work_then_a_new_one_is_refused_and_room_is_made_when_one_ends() 
                 slow.settimeout(10)
                 assert slow.recv(100).startswith(b"HTTP/1.1 200")
         assert asked(place, "/") == 200
+
+
+ASKED = b"GET / HTTP/1.1\r\nhost: gate.example\r\nauthorization: me\r\n\r\n"
+
+
+def tls_of(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The context of a server with a certificate, and that of a client who trusts it."""
+    certify(folder)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(folder / "server.pem")
+    return tls, ssl.create_default_context(cafile=str(folder / "ca.pem"))
+
+
+@pytest.mark.parametrize("sources", [1, 400], ids=["one address", "many addresses"])
+@pytest.mark.parametrize("encrypted", [True, False], ids=["TLS", "plain"])
+def test_a_flood_of_silent_and_dripping_connections_then_little_is_made_for_them_and_a_caller_is_answered(
+    tmp_path: Path, encrypted: bool, sources: int
+) -> None:
+    tls, trusting = tls_of(tmp_path) if encrypted else (None, None)
+    connections, peak, answers = Connections(most=MOST, seconds=20.0), 0, 0
+    strangers = [f"127.3.{n // 250}.{n % 250 + 1}" for n in range(sources)]
+    with console(connections, tls) as place, attacked(place, 400, sources=strangers, tls=trusting) as attack:
+        until(lambda: attack.opened > 1_000, "more connections than there is room for")
+        while answers < 10 or attack.opened < 2_000:
+            url = f"http{'s' if encrypted else ''}://127.0.0.1:{place[1]}/"
+            with suppress(httpx.TransportError):  # of as many addresses as there is room for, each is as good as ours
+                answers += httpx.get(url, verify=trusting or False, timeout=10).status_code == 200
+            peak = max(peak, sum(type(one) is ssl.SSLObject for one in gc.get_objects()))
+            assert connections.open <= MOST
+    assert (peak > 0, peak <= GREETINGS + 2 * MOST) == (encrypted, True)
+
+
+def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(tmp_path: Path) -> None:
+    tls, trusting = tls_of(tmp_path)
+    with console(Connections(most=MOST, seconds=20.0), tls) as place, socket.create_connection(place) as plain:
+        known = trusting.wrap_socket(plain, server_hostname="127.0.0.1")
+        known.settimeout(10)
+        with attacked(place, 400, sources=["127.0.0.1"], tls=trusting) as attack:
+            for number in range(1, 6):
+                known.sendall(ASKED)
+                assert known.recv(65_536).startswith(b"HTTP/1.1 200")
+                until(lambda number=number: attack.opened > 400 * number, "further strangers")
+        known.close()
+
+
+def test_those_we_know_take_more_than_half_then_they_lose_the_oldest_and_a_stranger_stays() -> None:
+    async def opened() -> list[str]:
+        ended, connections = list[str](), Connections(most=4, seconds=60.0)
+
+        def come(name: str, *, known: bool = False) -> None:
+            one = Connection(name[0], lambda: ended.append(name))
+            connections.opened(one)
+            if known:
+                connections.recognised(one)
+
+        for name in ("a1", "a2", "b1"):
+            come(name, known=True)
+        for name in ("x1", "x2", "x3", "y1"):
+            come(name)
+        return ended
+
+    assert asyncio.run(opened()) == ["a1", "x1", "x2"]
+
+
+def test_a_client_that_never_ends_its_tls_then_it_is_closed(tmp_path: Path) -> None:
+    tls, trusting = tls_of(tmp_path)
+    connections = Connections(most=MOST, seconds=SECONDS)
+    with console(connections, tls) as place, socket.create_connection(place) as plain:
+        with trusting.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as deaf:
+            deaf.sendall(HEAD + b"connection: close\r\n\r\n")
+            until(lambda: connections.open == 0, "the end of the connection")
+
+
+def test_a_greeting_in_many_pieces_then_it_is_heard(tmp_path: Path) -> None:
+    tls, trusting = tls_of(tmp_path)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = trusting.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with console(Connections(most=MOST, seconds=60.0), tls) as place, socket.create_connection(place) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(ssl.SSLWantReadError):
+            ours.do_handshake()
+        for byte in outgoing.read():
+            plain.sendall(bytes((byte,)))
+        plain.settimeout(10)
+        assert plain.recv(1) == b"\x16"
+
+
+@pytest.mark.parametrize("said", [b"\x16\x03\x01\x40\x00", b"\x16\x03"], ids=["a header", "half a header"])
+def test_a_client_that_ends_amid_its_greeting_then_it_is_closed_at_once(tmp_path: Path, said: bytes) -> None:
+    tls, _ = tls_of(tmp_path)
+    with console(Connections(most=MOST, seconds=60.0), tls) as place, socket.create_connection(place) as half:
+        half.sendall(said)
+        half.shutdown(socket.SHUT_WR)
+        assert is_closed(half)
+
+
+class Full(socket.socket):
+    """A listening socket of a process that has no file left: `refused` says how often it was asked then."""
+
+    left, refused = 3, 0
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if self.left:
+            self.left -= 1
+            self.refused += 1
+            raise OSError(errno.EMFILE, "no file left")
+        return super().accept()
+
+
+def test_no_file_is_left_then_it_waits_and_accepts_again() -> None:
+    with Full() as listening:
+        listening.bind(("127.0.0.1", 0))
+
+        async def served() -> None:
+            loop, heard = asyncio.get_running_loop(), asyncio.Event()
+
+            class Told(asyncio.Protocol):
+                def data_received(self, data: bytes) -> None:
+                    heard.set()
+
+            began = loop.time()
+            acceptor = Acceptor(listening, Told, greeting=Connections(most=4, seconds=60.0))
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(b"x")
+            await asyncio.wait_for(heard.wait(), 30)
+            assert loop.time() - began >= 2 * RETRY_SECONDS, "else it asked without a pause"
+            acceptor.close()
+            writer.close()
+
+        asyncio.run(served())
+        assert listening.refused == 3
+
+
+TWO_LENGTHS = b"POST / HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+BARE = b"GET / HTTP/1.1\nhost: gate.example\n\n"
+SMUGGLED = {
+    "two lengths": TWO_LENGTHS,
+    "bare LF": BARE,
+    "one bare LF": b"GET / HTTP/1.1\r\nhost: gate.example\nx: y\r\n\r\n",
+    "a bare blank line": b"GET / HTTP/1.1\r\nhost: gate.example\r\n\n",
+    "in a trailer": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: y\n\r\n",
+    "behind a trailer": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\n",
+    "in a chunk": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("said", SMUGGLED.values(), ids=SMUGGLED)
+@pytest.mark.parametrize("behind", [b"", FORM.replace(b"100", b"5")], ids=["first", "behind another"])
+def test_a_request_that_a_proxy_may_read_otherwise_then_400_and_no_more_is_read(said: bytes, behind: bytes) -> None:
+    with console(Connections(most=MOST, seconds=60.0)) as place, socket.create_connection(place) as smuggler:
+        smuggler.sendall(behind + said + HEAD + b"\r\n")
+        smuggler.settimeout(10)
+        answers = b""
+        with suppress(ConnectionResetError):
+            while more := smuggler.recv(65_536):
+                answers += more
+        statuses = [one[:3] for one in answers.split(b"HTTP/1.1 ")[1:]]
+        assert statuses == [b"200"] * bool(behind) + [b"400"]
+
+
+def test_a_body_with_bare_lines_then_it_is_read() -> None:
+    with console(Connections(most=MOST, seconds=60.0)) as place:
+        assert httpx.post(f"http://{place[0]}:{place[1]}/", content=b"a\n\nb\n").text == "5"

@@ -1,0 +1,155 @@
+"""Accepts connections: nothing is made for one, no TLS above all, before its client has said something whole."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from gatekeeper.connections import Connection, Connections
+
+GREETINGS = 128
+"""Connections that may greet at once: their first bytes or their TLS handshake are not there yet."""
+BACKLOG = 1024
+"""Connections that the system holds until they are accepted."""
+AT_ONCE = 64
+"""Connections accepted before others get a turn."""
+RETRY_SECONDS = 0.5
+"""Seconds until the next look where the system has no room for a connection."""
+CLOSE_SECONDS = 5.0
+"""Seconds in which a client must answer the end of TLS."""
+_NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_HEADER, _HANDSHAKE = 5, 22
+"""The bytes before a record of TLS, and the first of them if it begins a handshake (RFC 8446, 5.1)."""
+_RECORD = 1 << 14
+_ENDED: Callable[[], object] = dict
+log = structlog.get_logger(__name__)
+
+
+class Acceptor:
+    """Accepts connections of a socket that listens; call it in a running loop, and `close` it in the same.
+
+    `make`: makes the protocol of a connection that has greeted. `tls`: None for plain TCP. `greeting`: those that have
+    not greeted yet.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        *,
+        greeting: Connections,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.make, self.greeting, self.tls = make, greeting, tls
+        self.greeters = set[Greeter]()
+        self._listening = listening
+        self._retry: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        listening.setblocking(False)
+        listening.listen(BACKLOG)
+        self._loop.add_reader(listening, self._accept)
+
+    def close(self) -> None:
+        """Accepts no more, and ends those that have not greeted; leaves the listening socket open."""
+        self._loop.remove_reader(self._listening)
+        if self._retry is not None:
+            self._retry.cancel()
+        for one in list(self.greeters):
+            one.abort()
+
+    def _accept(self) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                accepted, peer = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    raise
+                log.error("connections_no_room", error=errno.errorcode[error.errno], open=self.greeting.open)
+                self._loop.remove_reader(self._listening)  # it stays readable: asking again at once would never end
+                self._retry = self._loop.call_later(
+                    RETRY_SECONDS, self._loop.add_reader, self._listening, self._accept
+                )
+                return
+            accepted.setblocking(False)
+            Greeter(self, accepted, peer)
+
+
+class Greeter:
+    """A connection until it has greeted: a socket, and no more until its first bytes are there.
+
+    With TLS these are its first record. The system wakes us when it is whole, so one that comes byte by byte costs
+    nothing.
+    """
+
+    def __init__(self, acceptor: Acceptor, accepted: socket.socket, peer: Any) -> None:
+        self._acceptor, self._socket = acceptor, accepted
+        self._wanted = _HEADER if acceptor.tls else 1
+        self._handshake: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self.connection = Connection.from_peer(peer, self.abort)
+        acceptor.greeters.add(self)
+        acceptor.greeting.opened(self.connection)
+        if accepted.fileno() >= 0:  # else there was no room
+            self._await()
+
+    def abort(self) -> None:
+        """Ends the connection, whatever it waits for."""
+        if self._handshake is not None:
+            self._handshake.cancel()
+            return
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+        self._left()
+
+    def _await(self) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._wanted)
+        self._loop.add_reader(self._socket, self._look)
+
+    def _look(self) -> None:
+        try:
+            said = self._socket.recv(_HEADER + _RECORD, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        whole = self._wanted
+        if self._acceptor.tls and len(said) >= _HEADER and said[0] == _HANDSHAKE:
+            whole = _HEADER + min(int.from_bytes(said[3:_HEADER]), _RECORD)
+        if len(said) < self._wanted or (self._acceptor.tls and said[0] != _HANDSHAKE):
+            self.abort()  # it has ended, or speaks no TLS
+        elif len(said) < whole:
+            self._wanted = whole
+            self._await()
+        else:
+            self._loop.remove_reader(self._socket)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            self._handshake = self._loop.create_task(self._greeted())
+            self._handshake.add_done_callback(self._ended)
+
+    async def _greeted(self) -> None:
+        tls, more = self._acceptor.tls, dict[str, Any]()
+        if tls is not None:
+            more = {"ssl_handshake_timeout": self._acceptor.greeting.seconds, "ssl_shutdown_timeout": CLOSE_SECONDS}
+        try:
+            await self._loop.connect_accepted_socket(self._acceptor.make, self._socket, ssl=tls, **more)
+        except OSError as error:  # this is no client of TLS, or not one that we trust
+            error.__traceback__ = None  # its frames hold what was made for the connection, and the error itself
+
+    def _ended(self, handshake: asyncio.Task[None]) -> None:
+        if handshake.cancelled():
+            self._socket.close()  # it may not even have begun
+        self._left()
+
+    def _left(self) -> None:
+        self._acceptor.greeting.closed(self.connection)
+        self._acceptor.greeters.discard(self)
+        self._handshake = None  # as it knows us: two that know each other stay, with all of its TLS, until a collection
+        self.connection.abort = _ENDED
