@@ -12,13 +12,16 @@ from typing import Any
 import structlog
 
 from gatekeeper.connections import Connection, Connections
+from gatekeeper.turns import Turns
 
 GREETINGS = 128
 """Connections that may greet at once: their first bytes or their TLS handshake are not there yet."""
-BACKLOG = 1024
+BACKLOG = 4096
 """Connections that the system holds until they are accepted."""
 AT_ONCE = 64
 """Connections accepted before others get a turn."""
+HANDSHAKES = 8
+"""Handshakes begun before others get a turn: they cost more than all else that a stranger can ask for."""
 RETRY_SECONDS = 0.5
 """Seconds until the next look where the system has no room for a connection."""
 CLOSE_SECONDS = 5.0
@@ -34,6 +37,7 @@ log = structlog.get_logger(__name__)
 class Acceptor:
     """Accepts connections of a socket that listens; call it in a running loop, and `close` it in the same.
 
+    Clients have turns at their handshakes.
     `make`: makes the protocol of a connection that has greeted. `tls`: None for plain TCP. `greeting`: those that have
     not greeted yet.
     """
@@ -48,8 +52,10 @@ class Acceptor:
     ) -> None:
         self.make, self.greeting, self.tls = make, greeting, tls
         self.greeters = set[Greeter]()
+        self._heard = Turns[Greeter]()
         self._listening = listening
         self._retry: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         listening.setblocking(False)
         listening.listen(BACKLOG)
@@ -58,10 +64,28 @@ class Acceptor:
     def close(self) -> None:
         """Accepts no more, and ends those that have not greeted; leaves the listening socket open."""
         self._loop.remove_reader(self._listening)
-        if self._retry is not None:
-            self._retry.cancel()
+        for handle in (self._retry, self._turn):
+            if handle is not None:
+                handle.cancel()
         for one in list(self.greeters):
             one.abort()
+
+    def heard(self, greeter: Greeter) -> None:
+        """Begins the handshake of this one when it is its turn."""
+        self._heard.add(greeter.connection.client, greeter)
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._greet)
+
+    def left(self, greeter: Greeter) -> None:
+        """Forgets one that has greeted, or has ended."""
+        self.greeting.closed(greeter.connection)
+        self.greeters.discard(greeter)
+        self._heard.discard(greeter.connection.client, greeter)
+
+    def _greet(self) -> None:
+        for _ in range(min(HANDSHAKES, len(self._heard))):
+            self._heard.take().greet()
+        self._turn = self._loop.call_soon(self._greet) if self._heard else None
 
     def _accept(self) -> None:
         for _ in range(AT_ONCE):
@@ -74,9 +98,7 @@ class Acceptor:
                     raise
                 log.error("connections_no_room", error=errno.errorcode[error.errno], open=self.greeting.open)
                 self._loop.remove_reader(self._listening)  # it stays readable: asking again at once would never end
-                self._retry = self._loop.call_later(
-                    RETRY_SECONDS, self._loop.add_reader, self._listening, self._accept
-                )
+                self._retry = self._loop.call_later(RETRY_SECONDS, self._loop.add_reader, self._listening, self._accept)
                 return
             accepted.setblocking(False)
             Greeter(self, accepted, peer)
@@ -93,6 +115,7 @@ class Greeter:
         self._acceptor, self._socket = acceptor, accepted
         self._wanted = _HEADER if acceptor.tls else 1
         self._handshake: asyncio.Task[None] | None = None
+        self._handed_over = False
         self._loop = asyncio.get_running_loop()
         self.connection = Connection.from_peer(peer, self.abort)
         acceptor.greeters.add(self)
@@ -108,6 +131,11 @@ class Greeter:
         self._loop.remove_reader(self._socket)
         self._socket.close()
         self._left()
+
+    def greet(self) -> None:
+        """Begins the handshake, after which the connection has its protocol."""
+        self._handshake = self._loop.create_task(self._greeted())
+        self._handshake.add_done_callback(self._ended)
 
     def _await(self) -> None:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._wanted)
@@ -131,11 +159,11 @@ class Greeter:
         else:
             self._loop.remove_reader(self._socket)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-            self._handshake = self._loop.create_task(self._greeted())
-            self._handshake.add_done_callback(self._ended)
+            self._acceptor.heard(self)
 
     async def _greeted(self) -> None:
         tls, more = self._acceptor.tls, dict[str, Any]()
+        self._handed_over = True
         if tls is not None:
             more = {"ssl_handshake_timeout": self._acceptor.greeting.seconds, "ssl_shutdown_timeout": CLOSE_SECONDS}
         try:
@@ -143,13 +171,12 @@ class Greeter:
         except OSError as error:  # this is no client of TLS, or not one that we trust
             error.__traceback__ = None  # its frames hold what was made for the connection, and the error itself
 
-    def _ended(self, handshake: asyncio.Task[None]) -> None:
-        if handshake.cancelled():
-            self._socket.close()  # it may not even have begun
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        if not self._handed_over:
+            self._socket.close()
         self._left()
 
     def _left(self) -> None:
-        self._acceptor.greeting.closed(self.connection)
-        self._acceptor.greeters.discard(self)
+        self._acceptor.left(self)
         self._handshake = None  # as it knows us: two that know each other stay, with all of its TLS, until a collection
         self.connection.abort = _ENDED

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Any
+
+from gatekeeper.turns import Turns
 
 
 def client(address: str) -> str:
@@ -53,8 +54,7 @@ class Connections:
         self.most, self.seconds = most, seconds
         self._waiting: dict[Connection, asyncio.TimerHandle] = {}
         self._working: set[Connection] = set()
-        self._of_client = defaultdict[tuple[bool, str], dict[Connection, None]](dict)
-        """The connections waited for, by `known` and client, the oldest first."""
+        self._known, self._strangers = Turns[Connection](), Turns[Connection]()
 
     @property
     def open(self) -> int:
@@ -67,7 +67,7 @@ class Connections:
             if not self._waiting:
                 connection.abort()
                 return
-            self._end(self._least_missed())
+            self._end(self._given_way())
         self.waits(connection)
 
     def waits(self, connection: Connection) -> None:
@@ -76,7 +76,7 @@ class Connections:
             self._working.discard(connection)
             timer = asyncio.get_running_loop().call_later(self.seconds, self._end, connection)
             self._waiting[connection] = timer
-            self._of_client[connection.known, connection.client][connection] = None
+            self._line(connection).add(connection.client, connection)
 
     def works(self, connection: Connection) -> None:
         """The server is working for this connection, however long that takes."""
@@ -86,10 +86,10 @@ class Connections:
 
     def recognised(self, connection: Connection) -> None:
         """Somebody known makes a request over this connection: strangers' connections are ended before it."""
-        if not connection.known and connection in self._waiting:
-            self._leave_client(connection)
-            self._of_client[True, connection.client][connection] = None
+        self._strangers.discard(connection.client, connection)
         connection.known = True
+        if connection in self._waiting:
+            self._known.add(connection.client, connection)
 
     def closed(self, connection: Connection) -> None:
         """Forgets a connection."""
@@ -97,21 +97,16 @@ class Connections:
         if connection in self._waiting:
             self._forget_waiting(connection)
 
-    def _least_missed(self) -> Connection:
-        known = sum(len(own) for (known, _), own in self._of_client.items() if known)
-        spared = 0 < len(self._waiting) - known and known <= self.most // 2  # those we know leave room for others
-        lines = [own for (known, _), own in self._of_client.items() if known is not spared]
-        return next(iter(max(lines, key=len)))
+    def _given_way(self) -> Connection:
+        spared = self._strangers and len(self._known) <= self.most // 2  # those we know leave room for others
+        return (self._strangers if spared else self._known).give_way()
+
+    def _line(self, connection: Connection) -> Turns[Connection]:
+        return self._known if connection.known else self._strangers
 
     def _forget_waiting(self, connection: Connection) -> None:
         self._waiting.pop(connection).cancel()
-        self._leave_client(connection)
-
-    def _leave_client(self, connection: Connection) -> None:
-        own = self._of_client[connection.known, connection.client]
-        del own[connection]
-        if not own:
-            del self._of_client[connection.known, connection.client]
+        self._line(connection).discard(connection.client, connection)
 
     def _end(self, connection: Connection) -> None:
         self.closed(connection)

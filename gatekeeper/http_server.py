@@ -132,9 +132,7 @@ class Server(uvicorn.Server):
 
     def _protocol(self) -> asyncio.Protocol:
         state = self.lifespan.state
-        return BoundedProtocol(
-            self._connections, config=self.config, server_state=self.server_state, app_state=state
-        )
+        return BoundedProtocol(self._connections, config=self.config, server_state=self.server_state, app_state=state)
 
 
 class BoundedProtocol(H11Protocol):

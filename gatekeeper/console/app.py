@@ -26,13 +26,13 @@ from gatekeeper.console.pages import PAGES
 from gatekeeper.console.parts import PARTS
 from gatekeeper.console.registered import Registrations
 from gatekeeper.console.security import SecurityMiddleware
-from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, asker
+from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.http_server import LOOPBACK
+from gatekeeper.http_server import LOOPBACK, recognised
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 from streams.client.signatory import own_key
@@ -69,7 +69,9 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
         yield
         feed.stop()
 
-    app = FastAPI(title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    app = FastAPI(
+        title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=life
+    )
     registrations = Registrations(model, settings.group, settings.founder)
     app.state.console = Console(
         settings, model, signal, feed, sessions, users, provider, PAGES, registrations, key=key, own=own
@@ -116,6 +118,8 @@ class Door:
         except GatekeeperError as error:
             await _told(request, error)(scope, receive, send)
             return
+        if found:
+            recognised(scope)
         begun = None if found else held.sessions.anybody()
         session = found or begun
         if session and held.feed.progress.ready:
@@ -134,7 +138,7 @@ class Door:
             await send(message)
 
         answer: ASGIApp = self._app
-        if request.method == "POST" and held.posts.full(session.token if session else asker(request)):
+        if request.method == "POST" and session and held.posts.full(session.token):
             answer = _told(request, Denied("page.too_many", 429))
         elif session and not held.feed.progress.ready and not request.url.path.startswith(OPEN):
             answer = page(request, "progress", status=503, progress=held.feed.progress, refresh=1)

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TypeVar
 
 from gatekeeper.console.session import Denied
+from gatekeeper.turns import Turns
 
 T = TypeVar("T")
 
@@ -57,42 +58,67 @@ class Attempts:
     """Limits on wrong attempts to sign in, so that guessing is slow and nobody is locked out by others.
 
     A user's attempts count for each client, so guesses from elsewhere hinder nobody. A browser in which the user has
-    signed in before has a count of its own. So guesses from the same office hinder nobody either.
+    signed in before has a count of its own. So guesses from the same office hinder nobody either. No limit is that of
+    an address alone: colleagues share it with whoever tries their ids. `Slots` bounds what all together can try.
     """
 
     by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
-    by_client: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may share one address
 
     def full(self, user: str, client: str, mark: str | None) -> bool:
         """Counts one attempt and gives False; at a limit gives True. `mark`: of a browser known for this user."""
-        if mark is not None:
-            return self.by_user.full(f"{user} in {mark}")
-        # count before the password is checked: many requests may come at once
-        return self.by_client.full(client) or self.by_user.full(f"{user} at {client}")
+        return self.by_user.full(_name(user, client, mark))  # count before the password is checked: many come at once
 
     def take_back(self, user: str, client: str, mark: str | None) -> None:
-        """Takes back an attempt that was right."""
-        if mark is not None:
-            self.by_user.take_back(f"{user} in {mark}")
-            return
-        self.by_client.take_back(client)
-        self.by_user.take_back(f"{user} at {client}")
+        """Takes back an attempt that was right, or that was not heard."""
+        self.by_user.take_back(_name(user, client, mark))
+
+
+def _name(user: str, client: str, mark: str | None) -> str:
+    return f"{user} at {client}" if mark is None else f"{user} in {mark}"
 
 
 class Slots:
-    """Threads apart from those of the pages: `at_once` pieces of work run, and `most` run or wait; more are refused."""
+    """Threads apart from those of the pages: `at_once` pieces of work run, and `most` run or wait.
+
+    Clients have turns, so nobody waits for all the work of another. Beyond `most` the client with the most that waits
+    loses its oldest.
+    """
 
     def __init__(self, name: str, *, at_once: int, most: int) -> None:
-        self._most = most
-        self._taken = 0
+        self._at_once, self._most_waiting = at_once, most - at_once
+        self._running = 0
+        self._waiting = Turns[asyncio.Future[None]]()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=f"console-{name}")
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """The result of `work`; raises Denied (429) when `most` pieces run or wait. Call it in the event loop."""
-        if self._taken >= self._most:
-            raise Denied("page.too_many", 429)
-        self._taken += 1
+    async def run(self, work: Callable[[], T], client: str) -> T:
+        """The result of `work`; raises Denied (429) where it has to give way to others. Call it in the event loop."""
+        if self._running >= self._at_once:
+            await self._turn(client)
+        else:
+            self._running += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._taken -= 1
+            self._next()
+
+    async def _turn(self, client: str) -> None:
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.add(client, mine)
+        if len(self._waiting) > self._most_waiting:
+            self._waiting.give_way().set_exception(Denied("page.too_many", 429))
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled() and mine.exception() is None:
+                self._next()  # its turn had come
+            raise
+        finally:
+            self._waiting.discard(client, mine)
+
+    def _next(self) -> None:
+        while self._waiting:
+            one = self._waiting.take()
+            if not one.done():  # else it was cancelled
+                one.set_result(None)  # it runs in our place
+                return
+        self._running -= 1

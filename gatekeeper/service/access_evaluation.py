@@ -127,9 +127,9 @@ class AccessAnswers(BaseModel):
 
 
 @router.get("/.well-known/authzen-configuration", include_in_schema=False)
-async def configuration(request: Request, parts: PartsOf) -> dict[str, str]:
+async def configuration(parts: PartsOf) -> dict[str, str]:
     """The addresses of the end points, as AuthZEN's clients look for them."""
-    base = (parts.url or str(request.base_url)).rstrip("/")
+    base = parts.url.rstrip("/")
     return {
         "policy_decision_point": base,
         "access_evaluation_endpoint": f"{base}/access/v1/evaluation",
@@ -141,11 +141,13 @@ async def configuration(request: Request, parts: PartsOf) -> dict[str, str]:
 async def evaluation(request: Request, parts: PartsOf) -> JSONResponse:
     """Judges as the gate would now, by the same facts; `decision` is true only for `clear`."""
     caller = await parts.callers.caller(request, "access")
-    asked = _read(AccessRequest, await one(request, QUESTION_BYTES))
-    caller.bring(1)
-    _demand_theirs(caller, [asked])
-    await not_before_met(parts.live, asked.context.at_least)
-    (found,) = _answered(parts, await parts.live.moment(), [asked])
+    with caller.busy(), parts.bodies.room(caller.id, request, QUESTION_BYTES):
+        asked = _read(AccessRequest, await one(request, QUESTION_BYTES))
+        caller.bring(1)
+        _demand_theirs(caller, [asked])
+        await not_before_met(parts.live, asked.context.at_least)
+        async with caller.judging:
+            (found,) = _answered(parts, await parts.live.moment(), [asked])
     if error := found["context"].get("error"):
         return JSONResponse(error, 400, media_type=MEDIA)
     return _identified(request, found)
@@ -155,15 +157,17 @@ async def evaluation(request: Request, parts: PartsOf) -> JSONResponse:
 async def evaluations(request: Request, parts: PartsOf) -> JSONResponse:
     """Judges several; each by all facts that were acknowledged before the request, at least."""
     caller = await parts.callers.caller(request, "access")
-    asked = _read(AccessRequests, await one(request, QUESTIONS_BYTES))
-    questions = [_whole(asked, each) for each in asked.evaluations or [AccessPartial()]]
-    caller.bring(len(questions))
-    _demand_theirs(caller, questions)
-    await not_before_met(parts.live, list(dict.fromkeys(p for each in questions for p in each.context.at_least)))
-    found, end = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
-    while len(found) < len(questions) and (not found or found[-1]["decision"] is not end):
-        now = await parts.live.moment()  # for each part anew: no answer may rest on facts that have grown old
-        found += _answered(parts, now, questions[len(found) :][:AT_ONCE], end)
+    with caller.busy(), parts.bodies.room(caller.id, request, QUESTIONS_BYTES):
+        asked = _read(AccessRequests, await one(request, QUESTIONS_BYTES))
+        questions = [_whole(asked, each) for each in asked.evaluations or [AccessPartial()]]
+        caller.bring(len(questions))
+        _demand_theirs(caller, questions)
+        await not_before_met(parts.live, list(dict.fromkeys(p for each in questions for p in each.context.at_least)))
+        found, end = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
+        while len(found) < len(questions) and (not found or found[-1]["decision"] is not end):
+            async with caller.judging:
+                now = await parts.live.moment()  # for each part anew: no answer may rest on facts that have grown old
+                found += _answered(parts, now, questions[len(found) :][:AT_ONCE], end)
     return _identified(request, {"evaluations": found} if asked.evaluations else found[0])
 
 
@@ -182,9 +186,7 @@ def _answered(
     for asked in questions:
         found.append(judged(now, asked, positions=positions))
         decision, context = found[-1]["decision"], found[-1]["context"]
-        verdict, reason = context.get("verdict", "invalid"), context.get("primary", "invalid")
-        parts.evaluations[verdict] = parts.evaluations.get(verdict, 0) + 1
-        parts.metrics.count(EVALUATIONS, str(decision).lower(), reason or "")
+        parts.metrics.count(EVALUATIONS, str(decision).lower(), context.get("primary", "invalid") or "")
         if found[-1]["decision"] is end:
             break
     return found

@@ -10,6 +10,7 @@ The file is read again when it has changed.
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from fastapi import Request
 from pydantic import Field, ValidationError
 
 from gatekeeper.errors import UsageError
-from gatekeeper.http_server import CERTIFICATE
+from gatekeeper.http_server import CERTIFICATE, recognised
 from gatekeeper.service.caller_keys import KEY_PREFIX, SCOPES, Scope, digest
 from gatekeeper.service.problem import Problem
 from gatekeeper.service.provider_tokens import ProviderTokens, TokenProvider
@@ -34,6 +35,8 @@ PER_SECOND = 1_000
 """Records a second that a caller may bring, unless its entry says otherwise."""
 MAX_UNDER_WAY = 64
 """Requests of a caller at once; the service has connections for four such callers."""
+MAX_JUDGED = 4
+"""Requests of a caller whose questions are judged at once. Others of it wait, so that other callers do not."""
 MAX_PAGES = 2
 """Pages of results that are read for a caller at once; the service reads four."""
 OFFSETS_A_RECORD = 100
@@ -100,6 +103,8 @@ class Caller:
         self._allowance = Allowance(entry.per_second * BURST_SECONDS, BURST_SECONDS)
         self._stops = Allowance(entry.stops_per_day, DAY_SECONDS)
         self._under_way = Counter[int]()
+        self.judging = asyncio.Semaphore(MAX_JUDGED)
+        """Holds a turn of one of its requests whose questions are judged."""
 
     @contextmanager
     def busy(self, most: int = MAX_UNDER_WAY) -> Iterator[None]:
@@ -168,6 +173,7 @@ class Callers:
         found = await self._found(request)
         if found is None:
             raise Problem(401, "caller_unknown", headers={"WWW-Authenticate": "Bearer"})
+        recognised(request.scope)
         if scope not in found.entry.scopes:
             raise Problem(403, "scope_missing", caller=found.id, scope=scope)
         return found

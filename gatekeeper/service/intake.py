@@ -60,23 +60,23 @@ async def publish(
     send of a company for which the caller does not speak refuses the whole request.
     """
     caller = await parts.callers.caller(request, "sends")
-    with caller.busy():
-        values, many = await lines(request)
-        caller.bring(len(values))
-        parts.live.demand_ready()
-        await not_before_met(parts.live, not_before)
-        packs = parts.live.evaluator.holding(parts.live.facts.store)
-        trace = traced([(name.decode("latin-1"), value) for name, value in request.headers.raw])
-        taken = _Intake("sends", parts, caller, packs=packs, headers=trace)
-        ids = partial(parts.event_ids.of, caller.id, idempotency_key) if idempotency_key is not None else None
-        if ids is not None and parts.event_ids.several and not await parts.live.ledger.confirmed():
-            raise Problem(503, "facts_late", headers={"Retry-After": "1"})
-        async for number, value in in_turns(values):
-            taken.add(number, value, ids)
-        del values  # it may wait for long
-        with parts.live.decisions.kept():
+    with caller.busy(), parts.live.decisions.kept():
+        with parts.bodies.room(caller.id, request):
+            values, many = await lines(request)
+            caller.bring(len(values))
+            parts.live.demand_ready()
+            await not_before_met(parts.live, not_before)
+            packs = parts.live.evaluator.holding(parts.live.facts.store)
+            trace = traced([(name.decode("latin-1"), value) for name, value in request.headers.raw])
+            taken = _Intake("sends", parts, caller, packs=packs, headers=trace)
+            ids = partial(parts.event_ids.of, caller.id, idempotency_key) if idempotency_key is not None else None
+            if ids is not None and parts.event_ids.several and not await parts.live.ledger.confirmed():
+                raise Problem(503, "facts_late", headers={"Retry-After": "1"})
+            async for number, value in in_turns(values):
+                taken.add(number, value, ids)
+            del values  # it may wait for long
             await taken.write()
-            decided = await _decided(parts.live, taken.places, wait) if wait and taken.places else {}
+        decided = await _decided(parts.live, taken.places, wait) if wait and taken.places else {}
         return taken.answer(many=many, decided=decided, waited=wait > 0)
 
 
@@ -92,7 +92,7 @@ async def state(
     caller = await parts.callers.caller(request, "facts")
     if topic not in STATED:
         raise Problem(404, "no_such_facts", allowed=", ".join(STATED))
-    with caller.busy():
+    with caller.busy(), parts.bodies.room(caller.id, request):
         values, many = await lines(request)
         caller.bring(len(values))
         taken = _Intake(topic, parts, caller, headers=(("gate-caller", caller.id.encode()),))

@@ -31,6 +31,7 @@ def paths(release: str, **more: Any) -> FastAPI:
         version=release,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would lead to the host that the request names
         generate_unique_id_function=lambda route: route.name,
         **more,
     )

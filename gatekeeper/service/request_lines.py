@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fastapi import Request
 
 from gatekeeper.service.problem import Problem
 
 MAX_LINES = 10_000
 MAX_BYTES = 16 << 20
+BODIES_BYTES = 64 << 20
+"""Bytes of all bodies under way: read, or promised by their senders."""
+LEAST_BYTES = 64 << 10
+"""Bytes that each body counts for at least, as its connection buffers as many."""
 JSON, NDJSON = "application/json", "application/x-ndjson"
+
+
+class Bodies:
+    """Room for the bodies under way: `total` bytes, of which each caller may have half of what all others leave.
+
+    So a caller alone may have half. However many bodies it sends, there is room for those of the next caller.
+    """
+
+    def __init__(self, total: int = BODIES_BYTES) -> None:
+        self._total, self._taken = total, Counter[str]()
+
+    @contextmanager
+    def room(self, caller: str, request: Request, most: int = MAX_BYTES) -> Iterator[None]:
+        """Keeps room for a request's body, before any of it is read; a body without a length may have `most` bytes.
+
+        Raises Problem: 413 for more bytes than `most`, 429 where this caller's bodies leave no room.
+        """
+        length = request.headers.get("content-length")
+        size = most if length is None else int(length)  # the server has read it: it is a number
+        if size > most:
+            raise _too_long(most)
+        size = max(size, LEAST_BYTES)
+        if 2 * (self._taken[caller] + size) > self._total - self._taken.total() + self._taken[caller]:
+            raise Problem(429, "too_many_bodies", headers={"Retry-After": "1"})
+        self._taken[caller] += size
+        try:
+            yield
+        finally:
+            self._taken[caller] -= size
+            if not self._taken[caller]:
+                del self._taken[caller]
 
 
 async def body(request: Request, most: int = MAX_BYTES) -> bytes:
@@ -17,7 +56,7 @@ async def body(request: Request, most: int = MAX_BYTES) -> bytes:
     async for chunk in request.stream():
         found += chunk
         if len(found) > most:
-            raise Problem(413, "body_too_long", most=f"{most:,}")
+            raise _too_long(most)
     return bytes(found)
 
 
@@ -49,3 +88,7 @@ async def lines(request: Request) -> tuple[list[tuple[int, bytes]], bool]:
     if not found:
         raise Problem(400, "body_empty")
     return found, kind == NDJSON
+
+
+def _too_long(most: int) -> Problem:
+    return Problem(413, "body_too_long", most=f"{most:,}")

@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -62,7 +61,7 @@ def serve(settings: Settings, *, release: str, started: Callable[[str, bool], No
     people.demand(settings)
     with http_server.listening(host, port) as found:
         url = http_server.address(found, host, scheme="https" if tls else "http")
-        app = create_app(settings, callers, release=release, metrics=metrics)
+        app = create_app(settings, callers, release=release, url=settings.serve_url or url, metrics=metrics)
         counted = http_server.MeasuredRequests(app, metrics)
         http_server.Server(counted, lambda: started(url, callers.open), tls=tls).run(sockets=[found])
 
@@ -72,12 +71,13 @@ def create_app(
     callers: Callers,
     *,
     release: str,
+    url: str,
     on_failure: Callable[[BaseException], None] = fail,
     metrics: Metrics | None = None,
 ) -> FastAPI:
     """The application, which connects when it starts. `on_failure`: called with any error that ends its reading.
 
-    `metrics`: those of the process; without them, they are shown nowhere.
+    `url`: the address by which callers find it. `metrics`: those of the process; without them, they are shown nowhere.
     Raises UsageError (2) without a key for event ids.
     """
     measured, event_ids = metrics or Metrics(), EventIds(Keys(settings.key_folder).events())
@@ -87,7 +87,7 @@ def create_app(
         try:
             kept = await asyncio.to_thread(KeptFacts.of, settings, Faults()) if settings.data else None
             live = LiveState(settings, kept=kept, measured=measured)
-            app.state.parts = ServiceParts(live, callers, event_ids, settings.serve_url, metrics=measured)
+            app.state.parts = ServiceParts(live, callers, event_ids, url, metrics=measured)
             await live.start(on_failure)
             measured.find(lambda: _ages(live))
             measured.find(lambda: _withholding(live))
@@ -108,11 +108,11 @@ def create_app(
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz(parts: PartsOf) -> JSONResponse:
-        """Tells whether it answers, up to when it knows all facts, and how many questions had which verdict."""
+        """Tells whether it answers, and up to when it knows all facts."""
         live = parts.live
         known = times.instant(live.facts.as_of) if live.facts.as_of else None
-        found: dict[str, Any] = {"ready": live.ready, "facts_as_of": known, "evaluations": dict(parts.evaluations)}
-        found["withholding"] = [one.told for one in live.facts.store.withholding(WITHHOLDING)]
+        withholding = [one.told for one in live.facts.store.withholding(WITHHOLDING)]
+        found = {"ready": live.ready, "facts_as_of": known, "withholding": withholding}
         return JSONResponse(found, 200 if live.ready else 503)
 
     return app

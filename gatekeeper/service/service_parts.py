@@ -14,6 +14,7 @@ from gatekeeper.metrics_page import Metrics
 from gatekeeper.service.callers import Callers
 from gatekeeper.service.event_ids import EventIds
 from gatekeeper.service.problem import Problem
+from gatekeeper.service.request_lines import Bodies
 from schemas.topics import FACT_TOPICS
 from streams.serving.live_state import LiveState
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class ServiceParts:
-    """State, callers, and counts of evaluations by verdict. `url`: our address for callers; "" is the one they used.
+    """State, callers, and bodies under way. `url`: our address for callers, never the one that a request names.
 
     `event_ids`: makes the ids of requests that may be repeated.
     `pages`: lets so many pages of results be read at once, as each has a connection of its own.
@@ -37,8 +38,8 @@ class ServiceParts:
     live: LiveState
     callers: Callers
     event_ids: EventIds
-    url: str = ""
-    evaluations: dict[str, int] = field(default_factory=dict)
+    url: str
+    bodies: Bodies = field(default_factory=Bodies)
     metrics: Metrics = field(default_factory=Metrics)
     pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES))
 

@@ -246,7 +246,7 @@ def test_the_service_with_its_own_user_then_it_publishes_states_and_answers(
     ours = {name.removeprefix("GATEKEEPER_").lower(): value for name, value in world.environment.items()}
     failures: list[BaseException] = []
     settings = Settings(**ours | users["serve"] | {"data": ""})
-    app = service.create_app(settings, Callers(None), release="0", on_failure=failures.append)
+    app = service.create_app(settings, Callers(None), release="0", url="https://g.example/", on_failure=failures.append)
 
     async def call() -> None:
         through = httpx.ASGITransport(app, client=("127.0.0.1", 1))

@@ -124,7 +124,9 @@ def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the
 @asynccontextmanager
 async def instance(world: World, callers: Path | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     """One more service in this process, once it is ready. `settings`: those that differ from the world's."""
-    app = create_app(world.settings.model_copy(update=settings), Callers(callers), release="0")
+    app = create_app(
+        world.settings.model_copy(update=settings), Callers(callers), release="0", url="https://g.example/"
+    )
     through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     async with (
         app.router.lifespan_context(app),
@@ -331,6 +333,45 @@ def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.
     assert found == [name in known for name in people]
     several = client.post("/access/v1/evaluations", json={"evaluations": [question(name) for name in people]})
     assert [one["decision"] for one in several.json()["evaluations"]] == found
+
+
+def test_ten_thousand_questions_of_one_caller_then_so_many_wait_and_another_is_answered_amid_them(
+    world: World, tmp_path: Path
+) -> None:
+    keys = {name: new_key() for name in ("greedy", "other")}
+    entries = [
+        f'[[callers]]\nid = "{name}"\nscopes = ["access"]\nkey_sha256 = ["{digest(key)}"]\n'
+        for name, key in keys.items()
+    ]
+    (tmp_path / "callers.toml").write_text("\n".join(entries))
+    (tmp_path / "callers.toml").chmod(0o600)
+    greedy, other = ({"authorization": f"Bearer {key}"} for key in keys.values())
+    many = {"evaluations": [question(f"r{number % PEOPLE}") for number in range(100)]}
+    amid, limits = 0, httpx.Limits(max_connections=100)
+    with service(world, tmp_path / "data", GATEKEEPER_SERVE_CALLERS=str(tmp_path / "callers.toml")) as (_, client):
+        with (
+            httpx.Client(base_url=client.base_url, timeout=120, limits=limits) as all_at_once,
+            ThreadPoolExecutor(100) as at_once,
+        ):
+            asked = [
+                at_once.submit(all_at_once.post, "/access/v1/evaluations", json=many, headers=greedy)
+                for _ in range(100)
+            ]
+            while not all(one.done() for one in asked):
+                answer = client.post("/access/v1/evaluation", json=question("r1"), headers=other)
+                assert (answer.status_code, answer.json()["decision"]) == (200, True)
+                amid += not all(one.done() for one in asked)
+        answers = [one.result() for one in asked]
+        named = {"host": "elsewhere.example", "x-forwarded-host": "elsewhere.example"}
+        told = client.get("/.well-known/authzen-configuration", headers=named).json()
+        assert all(url.startswith(str(client.base_url).rstrip("/")) for url in told.values()), "Host is a mere claim"
+        assert client.get("/readyz").json().keys() == {"ready", "facts_as_of"}, "no count for whoever can reach it"
+        assert client.get("/healthz/", headers=named).status_code == 404, "a redirect would lead to that host"
+    statuses = Counter(one.status_code for one in answers)
+    assert amid, "it waited for all of them"
+    assert statuses.keys() == {200, 429}
+    assert all(one.headers["retry-after"] == "1" for one in answers if one.status_code == 429)
+    assert all(one["decision"] for each in answers if each.status_code == 200 for one in each.json()["evaluations"])
 
 
 def test_withdrawals_raced_by_questions_and_sends_then_nothing_is_clear_after_an_acknowledged_one(
@@ -640,7 +681,7 @@ def test_a_shadow_and_a_forgotten_campaign_then_no_count_is_wrong_and_pages_have
         return f"e-{number}", {**usual, **more, "campaign_id": campaign}
 
     async def work() -> None:
-        app = create_app(world.settings, Callers(None), release="0")
+        app = create_app(world.settings, Callers(None), release="0", url="https://g.example/")
         through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
         async with (
             app.router.lifespan_context(app),
@@ -678,7 +719,9 @@ def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_are_
     asked = MAX_UNDER_WAY + 1
 
     async def work(broker: Broker, world: World) -> None:
-        app = create_app(world.settings, Callers(None), release="0", on_failure=lambda _: None)
+        app = create_app(
+            world.settings, Callers(None), release="0", url="https://g.example/", on_failure=lambda _: None
+        )
         through = httpx.ASGITransport(app, client=("127.0.0.1", 1))
         async with (
             app.router.lifespan_context(app),
@@ -712,7 +755,7 @@ def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_aft
 ) -> None:
     """The refused record leaves a gap in the numbers of its producer, which Kafka would refuse for ever."""
     world, failures = World(kafka.bootstrap, prefix).create(), list[BaseException]()
-    app = create_app(world.settings, Callers(None), release="0", on_failure=failures.append)
+    app = create_app(world.settings, Callers(None), release="0", url="https://g.example/", on_failure=failures.append)
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
 
     def longest(count: str) -> None:

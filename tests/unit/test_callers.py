@@ -37,6 +37,7 @@ from gatekeeper.service.callers import (
     read,
 )
 from gatekeeper.service.openapi import paths
+from gatekeeper.service.request_lines import MAX_BYTES, Bodies
 from tests.support.certificates import certify
 from tests.support.provider import StubProvider, provider
 
@@ -247,6 +248,39 @@ def test_too_many_under_way_then_429_and_the_next_one_after_an_answer(tmp_path: 
         assert refused.value.status == 429
     with caller.busy():
         pass
+
+
+def posted(length: int | None) -> Request:
+    """A request whose head says so many bytes, or that they come in chunks."""
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    return Request({"type": "http", "method": "POST", "path": "/v1/sends", "headers": headers})
+
+
+@pytest.mark.parametrize("length", [MAX_BYTES, None, MAX_BYTES // 2, 1], ids=["whole", "unsaid", "half", "a byte"])
+def test_bodies_of_one_caller_then_they_share_a_budget_and_leave_room_for_the_next(length: int | None) -> None:
+    bodies, taken = Bodies(), 0
+    with ExitStack() as open_:
+        refused: problem.Problem | None = None
+        while refused is None:
+            try:
+                open_.enter_context(bodies.room("greedy", posted(length)))
+                taken += 1
+            except problem.Problem as told:
+                refused = told
+        assert (refused.status, refused.headers) == (429, {"Retry-After": "1"})
+        assert 2 <= taken <= 512, "as many as half of all takes"
+        with bodies.room("another", posted(MAX_BYTES)), bodies.room("a third", posted(MAX_BYTES // 2)):
+            for number in range(10):
+                with bodies.room(f"caller {number}", posted(1)):
+                    pass
+    with bodies.room("greedy", posted(length)):
+        pass
+
+
+def test_a_body_that_says_it_is_too_long_then_413_before_any_of_it_is_read() -> None:
+    with pytest.raises(problem.Problem) as refused, Bodies().room("crm", posted(MAX_BYTES + 1)):
+        pass
+    assert refused.value.status == 413
 
 
 def test_provider_away_then_503_and_keys_once_known_serve_on(tmp_path: Path, stub: StubProvider) -> None:

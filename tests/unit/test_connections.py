@@ -283,7 +283,11 @@ def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(t
         with attacked(place, 400, sources=["127.0.0.1"], tls=trusting) as attack:
             for number in range(1, 6):
                 known.sendall(ASKED)
-                assert known.recv(65_536).startswith(b"HTTP/1.1 200")
+                answer = b""
+                while not answer.endswith(b"\r\n\r\n0"):
+                    more = known.recv(65_536)
+                    assert more, "closed"
+                    answer += more
                 until(lambda number=number: attack.opened > 400 * number, "further strangers")
         known.close()
 
@@ -310,10 +314,14 @@ def test_those_we_know_take_more_than_half_then_they_lose_the_oldest_and_a_stran
 def test_a_client_that_never_ends_its_tls_then_it_is_closed(tmp_path: Path) -> None:
     tls, trusting = tls_of(tmp_path)
     connections = Connections(most=MOST, seconds=SECONDS)
-    with console(connections, tls) as place, socket.create_connection(place) as plain:
-        with trusting.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as deaf:
-            deaf.sendall(HEAD + b"connection: close\r\n\r\n")
-            until(lambda: connections.open == 0, "the end of the connection")
+    with (
+        console(connections, tls) as place,
+        socket.create_connection(place) as plain,
+        trusting.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as deaf,
+    ):
+        deaf.sendall(HEAD + b"connection: close\r\n\r\n")
+        assert deaf.recv(100).startswith(b"HTTP/1.1 200")
+        until(lambda: connections.open == 0, "the end of the connection")
 
 
 def test_a_greeting_in_many_pieces_then_it_is_heard(tmp_path: Path) -> None:
@@ -376,11 +384,9 @@ def test_no_file_is_left_then_it_waits_and_accepts_again() -> None:
         assert listening.refused == 3
 
 
-TWO_LENGTHS = b"POST / HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
-BARE = b"GET / HTTP/1.1\nhost: gate.example\n\n"
 SMUGGLED = {
-    "two lengths": TWO_LENGTHS,
-    "bare LF": BARE,
+    "two lengths": b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    "bare LF": b"GET / HTTP/1.1\nhost: gate.example\n\n",
     "one bare LF": b"GET / HTTP/1.1\r\nhost: gate.example\nx: y\r\n\r\n",
     "a bare blank line": b"GET / HTTP/1.1\r\nhost: gate.example\r\n\n",
     "in a trailer": b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: y\n\r\n",

@@ -1,4 +1,4 @@
-"""The private names of Faust, aiokafka and kafka-python that the engine stands on; each failure says what to check."""
+"""The private names of Faust, aiokafka and others that the engine stands on; each failure says what to check."""
 
 import asyncio
 import inspect
@@ -8,6 +8,7 @@ from importlib.metadata import version
 import aiokafka
 import aiokafka.conn
 import aiokafka.consumer.fetcher
+import h11._readers
 import kafka.admin
 import kafka.consumer.fetcher
 import kafka.record.util
@@ -208,3 +209,12 @@ def test_given_uvicorn_then_its_protocol_still_says_whether_a_request_is_whole_a
             f"{name} left uvicorn's H11Protocol: BoundedProtocol in gatekeeper/http_server.py tells by it whether "
             "the console works for a connection or waits for its client. Without it nobody closes half-sent requests."
         )
+
+
+def test_given_h11_then_lines_of_heads_and_trailers_are_taken_from_the_buffer_that_is_replaced():
+    assert "self._receive_buffer = ReceiveBuffer()" in inspect.getsource(h11.Connection.__init__)
+    readers = inspect.getsource(h11._readers)
+    assert readers.count("buf.maybe_extract_lines()") == 3, (
+        "h11 takes lines elsewhere: StrictLines in gatekeeper/http_server.py refuses there a line without CR, in which "
+        "a second request could hide."
+    )

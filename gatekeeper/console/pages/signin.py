@@ -37,7 +37,7 @@ async def to_provider(request: Request, next: str = "/") -> Response:
     provider = console(request).provider
     if provider is None:
         raise Denied("page.no_such_page", 404)
-    url, pending = await console(request).providing.run(lambda: provider.begin(_inside(next)))
+    url, pending = await console(request).providing.run(lambda: provider.begin(_inside(next)), asker(request))
     answer = RedirectResponse(url, 303)
     # `lax`, as the browser comes back from another site
     _set(request, answer, PENDING, pending, path="/signin", max_age=PENDING_SECONDS, samesite="lax")
@@ -57,7 +57,7 @@ async def back(request: Request) -> Response:
     if pending is None:
         raise Denied("page.signin_failed")
     query = dict(request.query_params)
-    found = await held.providing.run(lambda: provider.finish(pending, query))
+    found = await held.providing.run(lambda: provider.finish(pending, query), asker(request))
     held.sessions.end(request.cookies.get(COOKIE))
     session = held.sessions.begin(
         found.user,
@@ -83,7 +83,7 @@ async def sign_in(
 ) -> Response:
     """Starts a session and redirects to `next`; a wrong name and a wrong password get the same answer.
 
-    Raises Denied (429) after too many wrong attempts, or while too many passwords are being checked.
+    Raises Denied (429) after too many wrong attempts, or where it gives way to others whose passwords are checked.
     """
     held = console(request)
     people = held.users
@@ -94,7 +94,11 @@ async def sign_in(
     if held.attempts.full(*tried):
         raise Denied("page.too_many", 429)
     slots = held.known_passwords if mark else held.passwords
-    found = await slots.run(lambda: people.admitted(user, password))
+    try:
+        found = await slots.run(lambda: people.admitted(user, password), asker(request))
+    except Denied:
+        held.attempts.take_back(*tried)  # nothing was checked
+        raise
     if found is None:
         return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True, provider=False)
     held.attempts.take_back(*tried)
