@@ -189,7 +189,7 @@ class BoundedProtocol(H11Protocol):
 
 
 class StrictHttp(h11.Connection):
-    """Refuses a request (400) that a proxy in front could read in another way, so that none hides a second one in it.
+    """Refuses a request (400) that a proxy in front could read in another way. So none hides a second one.
 
     It must not have Content-Length together with Transfer-Encoding, and its lines must end with CR LF.
     """
@@ -199,7 +199,7 @@ class StrictHttp(h11.Connection):
         self._receive_buffer = StrictLines()
 
     def next_event(self) -> Any:
-        """What the client said next; raises RemoteProtocolError for what it must not say."""
+        """The next event of the client; raises RemoteProtocolError for one that it must not send."""
         found = super().next_event()
         if isinstance(found, h11.Request) and {b"content-length", b"transfer-encoding"} <= dict(found.headers).keys():
             raise h11.RemoteProtocolError("two lengths of one body")

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Turns(Generic[T]):
-    """What waits, by client. Clients have turns; of one client the newest is next, as it has the longest time left."""
+    """A queue by client. Clients have turns; of one client the newest is next, as it has the longest time left."""
 
     def __init__(self) -> None:
         self._of_client: dict[str, dict[T, None]] = {}

@@ -1,4 +1,4 @@
-"""The topics of facts as a partition's head names them: how far they were read, and a hash over all of it.
+"""The topics of facts as a partition's head names them: positions, and a hash over all below.
 
 Facts are kept for ever. So fewer of them below these positions, or others, means that withdrawals may be gone.
 """
@@ -38,7 +38,7 @@ class ReadLogs(Protocol):
         """The first offset of each partition of a topic now."""
 
     def below(self, topic: str, positions: Sequence[int]) -> Sequence[Content] | None:
-        """What each partition holds below its position; None if this process cannot tell."""
+        """The content of each partition below its position; None if this process cannot tell."""
 
     def short_of(self, topic: str, positions: Sequence[int]) -> bool:
         """Tells whether a partition ends below its position."""

@@ -30,7 +30,7 @@ class Bodies:
 
     @contextmanager
     def room(self, caller: str, request: Request, most: int = MAX_BYTES) -> Iterator[None]:
-        """Keeps room for a request's body, before any of it is read; a body without a length may have `most` bytes.
+        """Keeps room for a request's body before any of it is read. One without a length may have `most` bytes.
 
         Raises Problem: 413 for more bytes than `most`, 429 where this caller's bodies leave no room.
         """

@@ -92,7 +92,7 @@ class Followers(LogFollower):
         self._begun = self._clock.now(), 0  # the instant, and the offsets that need not be read again
         self._told = float("-inf")
         self.expected: Sequence[FactLogs] = ()
-        """What heads say of the logs. Set it before the start, so that a first reading can be compared."""
+        """The logs as heads name them. Set it before the start, so that a first reading can be compared."""
         self._logs: dict[TopicPartition, ReadLog] = {}
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
@@ -132,7 +132,7 @@ class Followers(LogFollower):
         return self.kept.lost_at if self.kept is not None else 0
 
     def fact_logs(self) -> FactLogs:
-        """What was read of each topic of facts, for the head of a partition."""
+        """The topics of facts as they were read, for the head of a partition."""
         return {
             topic: {
                 "begin": self.begins(topic),
@@ -147,7 +147,7 @@ class Followers(LogFollower):
         return [self._begin[tp] for tp in self._by_topic()[topic]]
 
     def below(self, topic: str, positions: Sequence[int]) -> Sequence[Content] | None:
-        """What each partition holds below its position, None if it was not noted when it was read."""
+        """The content of each partition below its position, None if it was not noted when it was read."""
         found = []
         for tp, position in zip(self._by_topic()[topic], positions, strict=False):
             self._logs[tp].position = self._positions[tp]
@@ -217,7 +217,7 @@ class Followers(LogFollower):
         return found
 
     async def _known(self, kept: KeptFacts, partitions: Sequence[TopicPartition]) -> Mapping[str, ReadLog]:
-        """What was read before; nothing if a log is another one by now, which is then on record."""
+        """The logs as they were read before; none if one is another log by now, which is then on record."""
         known, named = kept.known(), {name_of(tp): tp for tp in partitions}
         for name, one in known.items():
             tp = named.get(name)

@@ -109,7 +109,7 @@ class KeptFacts:
         return self._tables.journal(name)
 
     def known(self) -> dict[str, ReadLog]:
-        """What was read of each log and applied, by name: topic of the registry and partition."""
+        """The logs as far as they were read and applied, by name: topic of the registry and partition."""
         found = {}
         for name, row in self._positions.items():
             found[name] = ReadLog.decode(row)

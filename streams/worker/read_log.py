@@ -1,4 +1,4 @@
-"""What was read of a log: a hash over all records, and the last one, by which the log is known again.
+"""A log as it was read: a hash over all records, and the last one. By these it is known again.
 
 A broker that is put back to an older state keeps its topic's id and counts offsets and epochs anew. So a position alone
 does not tell whether the records below it are those that were read.
@@ -36,7 +36,7 @@ def record_hash(record: Any) -> bytes:
 
 @dataclass(slots=True)
 class ReadLog:
-    """What was read of one log. `begin`: its first offset. `position`: the next one to read.
+    """One log as it was read. `begin`: its first offset. `position`: the next one to read.
 
     `last`: offset and hash of the last readable record, -1 without one.
     """

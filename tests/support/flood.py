@@ -40,7 +40,7 @@ _OPENING = frozenset((0, errno.EINPROGRESS))
 
 
 class Attack:
-    """So many connections of all kinds, opened anew when the server ends them, until `over` says True.
+    """Holds connections of all kinds, and opens them anew when the server ends them, until `over` says True.
 
     `sources`: the addresses from which they come, in turn. `tls`: None for plain HTTP.
     """
