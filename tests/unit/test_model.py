@@ -105,7 +105,8 @@ def test_a_question_about_the_queue_then_an_index_answers_it(
 
 
 def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:
-    topic, act = invented.act(act_id="run.D-1")
+    had = ["AGE_UNCERTAIN"]
+    topic, act = invented.act(act_id="run.D-1", review={"partition": 0, "offset": 0}, reasons=had, had=had)
     with model.read() as db:
         assert items.doings(db, "D-1") == []
         elsewhere(model, Record(topic, 0, 0, invented.T, None, orjson.dumps(act), ()))
