@@ -46,8 +46,8 @@ class Connections:
     """At most `most` connections at once; ends one for which the server has waited `seconds`.
 
     A new connection beyond `most` ends one that the server waits for. It ends the oldest of the client that has the
-    most of them. Strangers' are ended before those over which somebody known has asked. It is ended itself where the server
-    is working for all others. So idle connections keep nobody out.
+    most of them. Strangers' are ended before those over which somebody known has asked. It is ended itself where the
+    server is working for all others. So idle connections keep nobody out.
     """
 
     def __init__(self, *, most: int, seconds: float) -> None:

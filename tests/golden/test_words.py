@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from gatekeeper.deciding import release
 from gatekeeper.deciding.consent_proof import Proof
 from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.facts import HeldRelease
 from gatekeeper.deciding.rules import audience, channel, confirmation, person, provider, source, system, will
 from schemas.events import (
     Ask,
@@ -31,7 +32,6 @@ from schemas.events import (
     ProviderCheck,
     Purpose,
     Register,
-    Release,
     Scope,
     Send,
     SendContactPoint,
@@ -82,7 +82,7 @@ AGAINST: dict[Word, tuple[Callable[..., Any], str]] = {
     (Template, "ask_complete", False): (confirmation.defective, "CONFIRMATION_DEFECTIVE"),
     (ShownPerson, "withdrawn", True): (channel.unreleased, "CREATIVE_PERSON_UNRELEASED"),
     (Controller, "suspended_since", None): (system.suspended, "SENDING_SUSPENDED"),
-    (Release, "kind", "release_revoked"): (release.apply, "AGE_UNCERTAIN"),
+    (HeldRelease, "kind", "release_revoked"): (release.apply, "AGE_UNCERTAIN"),
 }
 """The words that speak against a send, each with the rule that reads it and a reason that it causes."""
 
@@ -108,7 +108,7 @@ NEUTRAL: dict[Word, str] = {
 }
 """The listed values that speak neither for nor against a send beside their field's others, with the cause."""
 
-VOCABULARIES = ((Send, "channel"), (Ask, "channel"), (Release, "channel"), (Source, "method"))
+VOCABULARIES = ((Send, "channel"), (Ask, "channel"), (HeldRelease, "channel"), (Source, "method"))
 """Fields of many values, of which the golden cases need not say each: `tests/unit/test_methods.py` has the methods."""
 
 READERS: dict[tuple[type[BaseModel], str], str] = {
@@ -133,9 +133,9 @@ READERS: dict[tuple[type[BaseModel], str], str] = {
     (Ask, "answer_by"): "gatekeeper.letters.asking",
     (Ask, "answer_code"): "gatekeeper.confirmation.answers.Questions",
     (Ask, "text"): "gatekeeper.letters.asking",
-    (Release, "reason"): "gatekeeper.review.review_item",
-    (Release, "act_id"): "gatekeeper.engine.item_acts",
-    (Release, "review"): "gatekeeper.engine.item_acts",
+    (HeldRelease, "reason"): "gatekeeper.review.review_item",
+    (HeldRelease, "act_id"): "gatekeeper.engine.item_acts",
+    (HeldRelease, "review"): "gatekeeper.engine.item_acts",
     (Controller, "notice_items"): "gatekeeper.confirmation.notice",
     (Notice, "image_sha256"): "gatekeeper.console.registry",
     (Template, "notice_id"): "gatekeeper.engine.asks",
@@ -158,7 +158,7 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     "consents": (Consent, PersonEvent),
     "suppressions": (Suppression,),
     "confirmations": (Ask,),
-    "acts": (Release,),
+    "acts": (HeldRelease,),
     "reference": (Purpose, Controller, Notice, JointUseTerms, Batch, Template, Register, VersionResolution),
 }
 PARTS = (SendContactPoint, Match, SourceContactPoint, ProviderCheck, Succession, Entrustment, Scope, ShownPerson)

@@ -359,7 +359,7 @@ def test_ten_thousand_questions_of_one_caller_then_so_many_wait_and_another_is_a
             ]
             while not all(one.done() for one in asked):
                 answer = client.post("/access/v1/evaluation", json=question("r1"), headers=other)
-                assert (answer.status_code, answer.json()["decision"]) == (200, True)
+                assert answer.json()["decision"] is True, answer.text
                 amid += not all(one.done() for one in asked)
         answers = [one.result() for one in asked]
         named = {"host": "elsewhere.example", "x-forwarded-host": "elsewhere.example"}

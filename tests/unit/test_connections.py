@@ -34,12 +34,15 @@ MOST = 8
 SECONDS = 0.4
 HEAD = b"GET / HTTP/1.1\r\nhost: gate.example\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nhost: gate.example\r\nconnection: close\r\n\r\n"
+HELD = SLOW.replace(b"/slow", b"/held")
 FORM = b"POST / HTTP/1.1\r\nhost: gate.example\r\ncontent-length: 100\r\n\r\nuser="
 
 
 @contextmanager
-def console(connections: Connections, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, int]]:
-    """Serves a page that reads the form, and one that takes its time."""
+def console(
+    connections: Connections, tls: ssl.SSLContext | None = None, go: threading.Event | None = None
+) -> Iterator[tuple[str, int]]:
+    """Serves a page that reads the form, one that takes its time, and one that waits for `go`."""
 
     async def told(request: Request) -> Response:
         if "authorization" in request.headers:
@@ -50,10 +53,20 @@ def console(connections: Connections, tls: ssl.SSLContext | None = None) -> Iter
         await asyncio.sleep(2 * SECONDS)
         return PlainTextResponse("slow")
 
+    async def held(request: Request) -> Response:
+        assert go is not None
+        await asyncio.to_thread(go.wait, 60)
+        return PlainTextResponse("held")
+
     async def large(request: Request) -> Response:
         return Response(b"x" * 50_000_000)
 
-    pages = [Route("/", told, methods=["GET", "POST"]), Route("/slow", slow), Route("/large", large)]
+    pages = [
+        Route("/", told, methods=["GET", "POST"]),
+        Route("/slow", slow),
+        Route("/held", held),
+        Route("/large", large),
+    ]
     started = threading.Event()
     server = Server(Starlette(routes=pages), started.set, connections=connections, tls=tls)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -234,14 +247,18 @@ def test_a_client_that_does_not_read_its_answer_then_it_is_closed() -> None:
 
 
 def test_all_at_work_then_a_new_one_is_refused_and_room_is_made_when_one_ends() -> None:
-    with console(Connections(most=2, seconds=SECONDS)) as place:
+    connections, go = Connections(most=2, seconds=60.0), threading.Event()
+    with console(connections, go=go) as place:
         with socket.create_connection(place) as one, socket.create_connection(place) as other:
-            for slow in (one, other):
-                slow.sendall(SLOW)
-            until(lambda: refused(place, "/"), "both requests to be read")
-            for slow in (one, other):
-                slow.settimeout(10)
-                assert slow.recv(100).startswith(b"HTTP/1.1 200")
+            for held in (one, other):
+                held.sendall(HELD)
+            until(lambda: len(connections._working) == 2, "both requests to be read")
+            assert refused(place, "/")
+            go.set()
+            for held in (one, other):
+                held.settimeout(10)
+                assert held.recv(100).startswith(b"HTTP/1.1 200")
+        until(lambda: connections.open == 0, "the end of both")
         assert asked(place, "/") == 200
 
 
