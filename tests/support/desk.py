@@ -139,10 +139,10 @@ class Desk:
         """Applies a record of `consents` that cannot be read."""
         assert self.store.apply(fact("consents", 1, offset, recipient_id.encode(), b"{")) is not None
 
-    def resolve(self, offset: int, topic: str = "consents") -> None:
-        """Applies the word that an unreadable record has been dealt with."""
+    def resolve(self, offset: int, topic: str = "consents", *, by: str = "hanako") -> None:
+        """Applies the word of a manager that an unreadable record has been dealt with."""
         named = {"id": f"{topic}-1-{offset}", "topic": topic, "partition": 1, "offset": offset}
-        said = {"v": 1, "kind": "resolution", **named, "by": "hanako", "reason": "entered again", "at": "2026-11-24"}
+        said = {"v": 1, "kind": "resolution", **named, "by": by, "reason": "entered again", "at": "2026-11-24"}
         self.learn(("reference", said))
 
     def send(

@@ -199,6 +199,8 @@ def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_on_without
     assert desk.reconsider() == ["withheld"]
     assert len(desk.records) == before
     desk.resolve(OFFSET)
+    assert desk.reconsider() == ["withheld"], "it needs two managers"
+    desk.resolve(OFFSET, by="taro")
     assert desk.reconsider() == ["clear"]
 
 
