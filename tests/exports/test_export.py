@@ -25,6 +25,7 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.export_check import verify
+from gatekeeper.audit.verify.input_files import MAX_LINE
 from gatekeeper.cli.audit import command
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
@@ -72,6 +73,9 @@ def test_records_that_are_missing_then_reading_says_where(tmp_path: Path) -> Non
         list(ExportReader(path).links(0))
     lines(path / "records" / "0.ndjson.gz", records[1:])
     with pytest.raises(IntegrityError):
+        list(ExportReader(path).links(0))
+    (path / "records" / "0.ndjson.gz").write_bytes(gzip.compress(b"0" * (MAX_LINE + (1 << 20))))
+    with pytest.raises(IntegrityError, match="large"):
         list(ExportReader(path).links(0))
     (path / "records" / "0.ndjson.gz").write_bytes(b"no gzip")
     with pytest.raises(IntegrityError):

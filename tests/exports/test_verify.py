@@ -34,7 +34,8 @@ from gatekeeper.audit.tlog.ranges import MAX_RECORDS
 from gatekeeper.audit.verify import __main__, input_files
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, causes_of
-from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE
+from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE, READ_BYTES
+from gatekeeper.audit.verify.partition_records import MAX_TAKEN
 from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
 from gatekeeper.audit.verify.trust import read_witness
@@ -141,7 +142,9 @@ def duplicate(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Pla
     if place < len(step.records) - 1:
         return {"record_count"}, (step.partition, step.offset)
     later = [one for one in trail.steps[number + 1 :] if one.partition == step.partition and one.records]
-    return {"strays"}, (step.partition, later[0].offset if later else behind(trail.steps, step.partition))
+    if later:
+        return {"strays"}, (step.partition, later[0].offset)
+    return {"surplus"}, (step.partition, behind(trail.steps, step.partition))
 
 
 def swap(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
@@ -354,9 +357,9 @@ def claims(trail: Trail, **last: Any) -> None:
     trail.steps[-1] = signed(trail, trail.steps[-1], **last)
 
 
-def most_memory(trail: Trail, folder: Path) -> tuple[Report, int]:
+def most_memory(trail: Trail, folder: Path, **more: Any) -> tuple[Report, int]:
     tracemalloc.start()
-    report = check(trail, folder)
+    report = check(trail, folder, **more)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return report, most
@@ -401,6 +404,39 @@ def test_records_that_begin_to_name_references_again_and_again_then_it_takes_no_
     records = [one for step in trail.steps for one in step.records]
     lines(folder / "records" / "0.ndjson.gz", [b'"refs":{' * (1 << 18), *records])
     assert [one.code for one in check(trail, folder).findings] == ["strays"]
+
+
+def bomb(file: Path, piece: bytes, times: int) -> None:
+    """Appends a piece of 64 MiB to a file so many times, each in a member of 64 KiB."""
+    member = gzip.compress(piece * ((64 << 20) // len(piece)), 9, mtime=0)
+    with file.open("ab") as out:
+        for _ in range(times):
+            out.write(member)
+
+
+def test_two_gigabytes_of_line_ends_behind_the_records_then_the_check_stops_at_the_first(tmp_path: Path) -> None:
+    trail, read = Trail(partitions=1, seed=2).write(3), list[int]()
+    folder = trail.export(tmp_path / "export")
+    whole = sum(file.stat().st_size for file in folder.rglob("*.ndjson.gz"))
+    bomb(folder / "records" / "0.ndjson.gz", b"\n", 32)
+    report, most = most_memory(trail, folder, progress=lambda done, _: read.append(done))
+    assert [one.code for one in report.findings] == ["surplus"]
+    assert report.exit_code == CHANGED
+    assert most < 24_000_000
+    assert read[-1] <= whole + READ_BYTES, "of 2 MB behind them, what is read at once"
+
+
+def test_records_that_inflate_to_gigabytes_in_the_place_of_a_manifests_then_it_gives_up(tmp_path: Path) -> None:
+    trail, read = Trail(partitions=1, seed=2, acting=0.0).write(3), list[int]()
+    said = step_value(trail.steps[-1])
+    claims(trail, audit={**said["audit"], "n": MAX_RECORDS})
+    folder = trail.export(tmp_path / "export")
+    (folder / "records" / "0.ndjson.gz").unlink()
+    bomb(folder / "records" / "0.ndjson.gz", b"0" * ((1 << 20) - 1) + b"\n", 32)
+    report, most = most_memory(trail, folder, progress=lambda done, _: read.append(done))
+    assert report.exit_code
+    assert most < 2 * MAX_TAKEN
+    assert read[-1] < 1_000_000, "of 2 MB"
 
 
 def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path) -> None:

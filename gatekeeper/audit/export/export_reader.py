@@ -8,9 +8,7 @@ days of a partition: `records/P.ndjson.gz` and `manifests/P.ndjson.gz`.
 from __future__ import annotations
 
 import base64
-import gzip
 import re
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +21,8 @@ import orjson
 from gatekeeper.audit.checks.trail import Link, PersonLine, link
 from gatekeeper.audit.tlog.canonical_json import is_place
 from gatekeeper.audit.tlog.ranges import MAX_PARTITIONS
+from gatekeeper.audit.verify.findings import Trouble
+from gatekeeper.audit.verify.input_files import Lines
 from gatekeeper.errors import IntegrityError
 from gatekeeper.times import instant
 from schemas.topics import DAY_MS
@@ -114,9 +114,10 @@ class ExportReader:
 
     def _lines(self, kind: str, partition: int) -> Iterator[tuple[Path, bytes]]:
         for path in self._files(kind, partition):
-            with reading(path), gzip.open(path, "rb") as lines:
-                for line in lines:
-                    yield path, line.rstrip(b"\n")
+            with reading(path), path.open("rb") as file:
+                lines = Lines(iter([(path.name, file)]))
+                for line in iter(lines.line, None):
+                    yield path, line
 
     def _files(self, kind: str, partition: int) -> list[Path]:
         if self._version == 1:
@@ -146,8 +147,9 @@ def last_finished(*paths: Path) -> dict[int, Finished]:
 
 def _last(folder: Path) -> Finished:
     file = folder / "manifests.ndjson.gz"
-    with reading(file), gzip.open(file, "rb") as lines:
-        said = orjson.loads(deque(lines, maxlen=1)[0])
+    with reading(file), file.open("rb") as opened:
+        lines = Lines(iter([(file.name, opened)]))
+        said = orjson.loads(deque(iter(lines.line, None), maxlen=1)[0])
         if not (is_place(said["offset"]) and is_place(said["index"])):
             raise ValueError("a place is a number")
         return Finished(folder.parent.name, said["offset"], said["value"].encode(), said["index"])
@@ -160,6 +162,8 @@ def reading(file: Path) -> Iterator[Path]:
         if not S_ISREG(file.stat().st_mode):
             raise IntegrityError("error.export_file", file=file, detail="no regular file")
         yield file
-    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         detail = error if isinstance(error, OSError) else type(error).__name__
         raise IntegrityError("error.export_file", file=file, detail=detail) from None
+    except Trouble as trouble:
+        raise IntegrityError("error.export_file", file=file, detail=trouble.code) from None

@@ -25,7 +25,7 @@ _SHOWN_BY = {
         ("from_id", "record", "of_partition", "twice", "out_of_order", "not_taken"), ("root", "record_count")
     ),
     "chain": ("missing_manifest",),
-    "strays": ("missing_manifest", "chain"),
+    **dict.fromkeys(("strays", "surplus"), ("missing_manifest", "chain")),
 }
 """Findings that another one at the same place accounts for. No other finding is put down to another one."""
 Said = tuple[str, dict[str, Any]]

@@ -55,7 +55,7 @@ def read_object(value: bytes, file: str) -> dict[str, Any]:
 class Lines:
     """The lines of gzip files in turn, in bounded memory. `data` from `at` on is inflated, but not yet taken."""
 
-    def __init__(self, files: Iterator[tuple[str, BinaryIO]], told: Callable[[int], None]) -> None:
+    def __init__(self, files: Iterator[tuple[str, BinaryIO]], told: Callable[[int], None] = lambda count: None) -> None:
         """`files`: names and files, one at least. `told` is called with the number of compressed bytes read."""
         self.data, self.at, self.name = b"", 0, ""
         self._file: BinaryIO = BytesIO()

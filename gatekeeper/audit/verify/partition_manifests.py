@@ -84,8 +84,8 @@ class PartitionManifests:
         if self._unsealed:
             self._report.unsealed += len(self._unsealed)
             self._report.add("unsealed", self._unsealed[0], size=self._report.leaves, count=len(self._unsealed))
-        if count := self._records.rest():
-            self._report.add("strays", behind, count=count)
+        if self._records.rest():
+            self._report.add("surplus", behind)
 
     def _signed(self, one: ManifestLine) -> None:
         """Checks a manifest's signature, and its place in the log."""

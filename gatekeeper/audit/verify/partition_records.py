@@ -11,11 +11,15 @@ from gatekeeper.audit.tlog.canonical_json import MALFORMED, read_canonical
 from gatekeeper.audit.tlog.merkle import LEAF_PREFIX, leaf_hash, root_of
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS, offsets
 from gatekeeper.audit.verify.act_signatures import Signers, of_person
-from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
+from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, Trouble
 from gatekeeper.audit.verify.input_files import Lines
 from gatekeeper.audit.verify.manifest_lines import ManifestLine
 from gatekeeper.audit.verify.skips import Skips
 
+MAX_TAKEN = 1 << 28
+"""Most bytes of the records of one manifest; a transaction of the worker has 1,000 records of 256 KiB."""
+MAX_AHEAD = 1 << 26
+"""Most bytes that are read behind the records of a manifest that they do not fit, to find where its own begin."""
 _Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
 """The number of a record in its manifest, with the matches of its decision id and end (None without one)."""
 _Span = tuple[bytes, int, int]
@@ -41,9 +45,9 @@ class PartitionRecords:
         """Tells, before any record is taken, whether one of the first names a file in `reference/`."""
         return self._lines.more() and _REFERENCE.search(self._lines.data) is not None
 
-    def rest(self) -> int:
-        """Takes all remaining records; the result is their number."""
-        return sum(1 for _ in iter(self._lines.line, None))
+    def rest(self) -> bool:
+        """True if a byte remains that no manifest covers. Nothing behind the first is read, however much there is."""
+        return self._lines.at < len(self._lines.data) or self._lines.more()
 
     def take(self, one: ManifestLine, ahead: Iterable[ManifestLine]) -> None:
         """Takes the records of a manifest, and reports their faults. `ahead`: some manifests after it."""
@@ -95,6 +99,7 @@ class PartitionRecords:
         leaves: list[bytes] = []
         odd: list[_Placed] = []
         tail: re.Match[bytes] | None = None
+        taken = 0
         while len(leaves) < count:
             data, at = lines.data, lines.at
             find, last, starts, view = data.find, data.rfind, data.startswith, memoryview(data)
@@ -116,6 +121,9 @@ class PartitionRecords:
                 at = end + 1
             if at > lines.at:
                 spans.append((data, lines.at, at))
+                taken += at - lines.at
+                if taken > MAX_TAKEN:
+                    raise Trouble("large", file=lines.name, most=MAX_TAKEN)
             lines.at = at
             if len(leaves) < count and not lines.more():
                 break
@@ -128,11 +136,13 @@ class PartitionRecords:
         """
         own, count, begin, end = one.said["audit"]["from_id"], one.said["audit"]["n"], None, None
         starts = {audit["from_id"]: audit["n"] for audit in (later.said["audit"] for later in ahead) if audit["n"]}
+        size = 0
         for place in range(2 * count + sum(starts.values())):
             if place == len(taken):
-                if (line := self._lines.line()) is None:
+                if size > MAX_AHEAD or (line := self._lines.line()) is None:
                     break
                 taken.append(line)
+                size += len(line)
             did = match[1].decode() if (match := _DID.search(taken[place])) else ""
             if did in starts:
                 end = place

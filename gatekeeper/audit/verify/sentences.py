@@ -78,6 +78,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "skip_unsaid": (CHANGED, "{topic} のオフセット {first} から {to} までの判断を、{by} の操作 {act} で飛ばしたとされていますが、acts のオフセット {input} の監査記録はその操作のものではありません。", "It says that {by} let offsets {first} to {to} of {topic} go undecided by act {act}. The audit record of offset {input} of acts does not say so."),
     "range": (CHANGED, "{topic} のオフセット {first} から {to} の件数と欠番が合いません。", "Records and gaps do not add up from offset {first} to {to} of {topic}."),
     "strays": (CHANGED, "ここに、どのマニフェストにも属さない記録が {count} 件あります。", "Here stand {count} records that belong to no manifest."),
+    "surplus": (CHANGED, "最後のマニフェストのあとに、どのマニフェストにも属さない記録が続いています。ここから先は読んでいません。", "Behind the last manifest stand records that belong to none. The check read none of them."),
     "root": (CHANGED, "{count} 件の記録のどれかが、署名されたものと違います。", "One or more of its {count} records are not those that were signed."),
     "record_count": (CHANGED, "記録は {wanted} 件のはずですが、{count} 件です。", "It has {count} records, and {wanted} were signed."),
     "from_id": (CHANGED, "最初の記録の判断 ID が違います。", "Its first record has another decision id than it says."),
