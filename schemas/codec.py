@@ -3,14 +3,14 @@
 A record is refused, never repaired, for any of these:
 
 * It is over its byte cap, not UTF-8 JSON, or filed under another key.
-* It has a key twice in one object, or is nested too deep.
+* It has a key twice in one object, or is nested deeper than MAX_DEPTH.
 * A field is unknown, missing or of another type.
 * A number is out of bounds or not an integer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
@@ -26,6 +26,8 @@ from schemas.topics import TOPICS, logical_name, subject_key
 SEND_BYTES = 16 * 1024
 VALUE_BYTES = 64 * 1024
 KEY_BYTES = 256
+MAX_DEPTH = 32
+"""Objects and lists within each other, at most. No model of the contract has more than ten."""
 MAX_HEADERS = 64
 HEADER_BYTES = 16 * 1024
 """Most bytes of all header names and values, plus HEADER_COST for each. The platform's headers are passed on."""
@@ -115,7 +117,7 @@ def parse(
     try:
         model = adapter.validate_python(found)
     except ValidationError as error:
-        raise _unreadable(topic, error) from None
+        raise Unreadable("nested_too_deep") if _is_deep(found) else _unreadable(topic, error) from None
     if key is not None and key != subject_key(topic, model).encode():
         raise Unreadable("key_differs", "key")
     return Parsed(model, found)
@@ -127,7 +129,19 @@ def _json(value: bytes) -> Any:
     except ValueError as error:
         if "uplicate" in str(error):
             raise Unreadable("key_twice") from None
-        raise Unreadable("not_json") from None
+        raise Unreadable("nested_too_deep" if "recursion limit" in str(error) else "not_json") from None
+
+
+def _is_deep(found: Any) -> bool:
+    """True if a value holds more than MAX_DEPTH objects and lists within each other."""
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        level = [each for node in level for each in _inside(node)]
+    return any(isinstance(node, dict | list) for node in level)
+
+
+def _inside(node: Any) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
 def _unreadable(topic: str, error: ValidationError) -> Unreadable:
@@ -155,5 +169,5 @@ def _names(topic: str) -> frozenset[str]:
         node = inside.pop()
         if isinstance(node, dict):
             found.update(node.get("properties", ()), node.get("discriminator", {}).get("mapping", ()))
-        inside.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+        inside.extend(_inside(node))
     return frozenset(found)

@@ -29,6 +29,7 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.canonical_json import MAX_DEPTH, read_canonical
 from gatekeeper.audit.tlog.notes import MAX_TIME, parse_vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
 from gatekeeper.audit.verify import __main__, input_files
@@ -977,6 +978,16 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
         assert all(one.text(lang).encode() for one in report.findings)
 
 
+def test_an_object_nested_one_too_deep_then_it_is_refused_where_every_python_still_reads_it() -> None:
+    for depth, stands in ((MAX_DEPTH, True), (MAX_DEPTH + 1, False), (900, False), (100_000, False)):
+        value = b'{"a":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b',"b":[[]]}'
+        if stands:
+            assert read_canonical(value)["b"] == [[]]
+        else:
+            with pytest.raises(ValueError, match="canonical"):
+                read_canonical(value)
+
+
 def test_a_bit_of_the_compressed_bytes_is_another_one_then_the_checksum_tells(tmp_path: Path) -> None:
     trail = Trail(seed=4).write(12)
     folder = trail.export(tmp_path / "export")
@@ -1210,7 +1221,7 @@ def test_the_certificate_then_both_languages_give_verdict_log_and_causes(tmp_pat
     by_command = CliRunner().invoke(command, [*words, str(made[1])])
     assert (done.returncode, by_command.exit_code) == (report.exit_code, report.exit_code)
     html = made[0].read_text("utf-8")
-    clock = re.compile(r"20[0-9]{2}-[0-9-]+T[0-9:]+Z</dd>")
+    clock = re.compile(r"20[0-9]{2}-[0-9-]+[T ][0-9:]+(?:Z| \(UTC[+-][0-9]{4}\))</dd>")
     assert clock.sub("", html) == clock.sub("", made[1].read_text("utf-8"))
     for lang in ("ja", "en"):
         assert f'<h2 class="{report.verdict}">{report.lines(lang)[0]}</h2>' in html

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from schemas.codec import MAX_DEPTH
 from tests.support import invented
 
 KEY = b"P-1"
@@ -23,6 +24,11 @@ def _without(name: str) -> bytes:
     return orjson.dumps({k: v for k, v in invented.send().items() if k != name})
 
 
+def _nested(depth: int) -> bytes:
+    """A send with objects and lists within each other, itself one of them."""
+    return _value(x=0).replace(b'"x":0', b'"x":' + b"[" * (depth - 1) + b"]" * (depth - 1))
+
+
 _GOOD = _value()
 
 BAD_SENDS: list[tuple[str, bytes | None, bytes | None, str]] = [
@@ -36,7 +42,9 @@ BAD_SENDS: list[tuple[str, bytes | None, bytes | None, str]] = [
     ("byte order mark", KEY, b"\xef\xbb\xbf" + _GOOD, "not_json"),
     ("half a surrogate pair", KEY, _GOOD.replace(b'"T-1"', b'"\\ud800"'), "not_json"),
     ("not a number", KEY, _GOOD.replace(b'"v":1', b'"v":NaN'), "not_json"),
-    ("nested too deep", KEY, b"[" * 5_000 + b"]" * 5_000, "not_json"),
+    ("nested far too deep", KEY, b"[" * 5_000 + b"]" * 5_000, "nested_too_deep"),
+    ("nested one too deep", KEY, _nested(MAX_DEPTH + 1), "nested_too_deep"),
+    ("nested as deep as is read", KEY, _nested(MAX_DEPTH), "field_unknown"),
     ("too long", KEY, _value(template_id="x" * 17_000), "value_too_long"),
     ("a list", KEY, b"[" + _GOOD + b"]", "field_invalid"),
     ("a string", KEY, b'"' + b"x" * 40 + b'"', "field_invalid"),

@@ -1,4 +1,4 @@
-"""Reads canonical JSON: sorted keys, no space, and integers below 2^53 as the only numbers."""
+"""Reads canonical JSON: sorted keys, no space, integers below 2^53 as the only numbers, and a bounded depth."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 MAX_INTEGER = (1 << 53) - 1
 """Largest integer of canonical JSON. Two readers could take a larger one for different numbers."""
+
+MAX_DEPTH = 32
+"""Objects and lists within each other, at most. Where Python itself gives up depends on its version."""
 
 
 def _integer(number: str) -> int:
@@ -37,11 +40,22 @@ def read_canonical(value: bytes) -> dict[str, Any]:
     """Reads an object of canonical JSON; raises ValueError for anything else."""
     try:
         found = read_json(value.decode())
-        if isinstance(found, dict) and _write(found).encode("utf-8", "replace") == value:
+        if isinstance(found, dict) and not _is_deep(value, found) and _write(found).encode("utf-8", "replace") == value:
             return found
     except MALFORMED:
         pass
     raise ValueError("not canonical JSON")
+
+
+def _is_deep(value: bytes, found: Any) -> bool:
+    """True if `found`, which `value` was read to, holds more than MAX_DEPTH objects and lists within each other."""
+    if value.count(b"{") + value.count(b"[") <= MAX_DEPTH:
+        return False
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        inside = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [each for some in inside for each in some if isinstance(each, dict | list)]
+    return bool(level)
 
 
 def with_keys(found: dict[str, Any], *names: str) -> dict[str, Any]:
