@@ -33,7 +33,7 @@ def command() -> None:
 
 command.add_command(activate.command)
 
-_APART = ("since", "clauses")
+_APART = ("since", "clauses", "later")
 _OFFLINE = ("policy", "since", "countries", "sha256")
 
 
@@ -118,7 +118,7 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
         show_json({**found.ref, "text": content}) if as_json else click.echo(content, nl=False)
         return
     plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name not in _APART}
-    plain["effective_from"] = _since(found)
+    plain |= {"effective_from": _since(found), "later": list(found.later), "unknown": list(found.unknown)}
     named = found.citing(clause) if clause else found.clauses
     plain["clauses"] = {
         name: [{**one._asdict(), "channels": sorted(one.channels)} for one in rows]

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from gatekeeper.cli.policy import command
 from gatekeeper.errors import UsageError
 from gatekeeper.policy import packs
+from gatekeeper.texts import text
 
 SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 
@@ -44,6 +45,18 @@ def test_policy_shown_then_by_version_and_else_the_one_in_force() -> None:
         run("show", "jp-pmark", "--version", "9")
     with pytest.raises(UsageError, match="jp-appi"):
         run("show", "nobody's")
+
+
+def test_policy_of_before_a_reason_then_show_and_lint_say_that_this_release_cites_for_it(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(SHIPPED.replace(b"version = 1", b"version = 3"))
+    said = text("cli.policy_later", policy="jp-pmark@3", rows="EXTERNAL_PREFERENCE_LISTED")
+    for command_ in ("show", "lint"):
+        assert said in CliRunner().invoke(command, [command_, str(file)]).stderr
+    shown = json.loads(run("show", str(file), "--json")[1])
+    assert (shown["later"], shown["unknown"]) == (["EXTERNAL_PREFERENCE_LISTED"], [])
 
 
 def test_policy_file_checked_then_right_or_refused_with_its_place(tmp_path: Path) -> None:
