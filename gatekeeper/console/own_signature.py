@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse
 from gatekeeper.console.session import Denied, Session
 from gatekeeper.console.signings import SaidBefore, Signing
 from gatekeeper.console.state import Console
-from gatekeeper.deciding.release import number, two_persons
+from gatekeeper.deciding.release import two_persons
+from gatekeeper.engine.item import number
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import ActRequest

@@ -30,16 +30,6 @@ def releasable(code: str) -> bool:
     return bool(kind and kind.severity == "SOFT" and ("R" in kind.remedy or code == "JURISDICTION_UNKNOWN"))
 
 
-def number(stated: int | None, counted: int | None) -> int | None:
-    """The number of items of a release, as stated or as counted: the larger one. None = unknown, so over any limit.
-
-    `stated`: its `bulk`. `counted`: by the worker, 0 if it could not; None in records from before workers counted.
-    """
-    if counted is None:
-        return stated
-    return None if stated is None or counted == 0 else max(stated, counted)
-
-
 def two_persons(release: Release | HeldRelease, policy: Policy) -> frozenset[str]:
     """The named reasons that need two people; all of them if `bulk` is over the policy's limit.
 

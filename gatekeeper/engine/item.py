@@ -160,7 +160,7 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
 def redacted_form(act: Release, counted: int | None) -> dict[str, Any]:
     """The redacted form of a release, without the fields that only lead to its item.
 
-    Its `bulk` is the result of `gatekeeper.deciding.release.number`. `counted`: as of `ActRecord`; None in audit
+    Its `bulk` is the result of `number`. `counted`: as of `ActRecord`; None in audit
     records from before workers counted.
     """
     said, _ = redacted_fields("acts", parsed(_numbered(act, counted)).json)
@@ -168,7 +168,17 @@ def redacted_form(act: Release, counted: int | None) -> dict[str, Any]:
 
 
 def _numbered(act: Release, counted: int | None) -> Release:
-    return act.model_copy(update={"bulk": releases.number(act.bulk, counted)})
+    return act.model_copy(update={"bulk": number(act.bulk, counted)})
+
+
+def number(stated: int | None, counted: int | None) -> int | None:
+    """The number of items of a release, as stated or as counted: the larger one. None = unknown, so over any limit.
+
+    `stated`: its `bulk`. `counted`: by the worker, 0 if it could not; None in records from before workers counted.
+    """
+    if counted is None:
+        return stated
+    return None if stated is None or counted == 0 else max(stated, counted)
 
 
 def _names(found: ReviewRecord) -> tuple[str, str, str, str]:

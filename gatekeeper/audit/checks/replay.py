@@ -21,7 +21,7 @@ from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.deciding.release import number
+from gatekeeper.engine.item import number
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.reasons import Found
 from schemas.audit import NORMALISED, AuditRecord, Stage

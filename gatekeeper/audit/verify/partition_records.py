@@ -19,7 +19,7 @@ from gatekeeper.audit.verify.skips import Skips
 MAX_TAKEN = 1 << 28
 """Most bytes of the records of one manifest; a transaction of the worker has 1,000 records of 256 KiB."""
 MAX_AHEAD = 1 << 26
-"""Most bytes that are read behind the records of a manifest that they do not fit, to find where its own begin."""
+"""Most bytes that are read beyond a manifest whose records do not fit, to find where its own begin."""
 _Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
 """The number of a record in its manifest, with the matches of its decision id and end (None without one)."""
 _Span = tuple[bytes, int, int]
