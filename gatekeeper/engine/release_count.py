@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.staff.roles import person
@@ -24,15 +25,15 @@ class ReleaseCount:
     def __init__(self) -> None:
         self.size = 0
         """Number of releases kept."""
-        self._new: dict[Key, list[ActRecord]] = defaultdict(list)
+        self._new: dict[Key, list[tuple[ActRecord, str]]] = defaultdict(list)  # not weighed yet, each with its item
         self._items: dict[Key, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
 
     def take(self, record: Record) -> None:
         """Takes a record of `acts`, in any order; only releases count."""
         asked = ActRecord.of(record)
-        if isinstance(asked.act, Release) and asked.act.kind == "release" and isinstance(asked.act.by, str):
+        if isinstance(asked.act, Release):
             self.size += 1
-            self._new[_key(asked.act, asked.act.by)].append(asked)
+            self._new[_key(asked.act)].append((asked, asked.act.decision_id))
 
     def around(self, asked: ActRecord, counts: Callable[[ActRecord], bool]) -> int:
         """The number of items that the person of this release released for its campaign, itself among them.
@@ -42,16 +43,17 @@ class ReleaseCount:
         the limit. `counts`: tells whether an act has a signer, or needs none; only such acts are counted.
         """
         act = asked.act
-        if not isinstance(act, Release) or not isinstance(act.by, str):
+        if not isinstance(act, Release):
             return 0
-        key = _key(act, act.by)
-        for one in self._new.pop(key, ()):
-            if isinstance(one.act, Release) and counts(one):
-                self._items[key][one.act.decision_id].append(one.timestamp)
+        key = _key(act)
+        for one, item in self._new.pop(key, ()):
+            with suppress(Exception):  # an act that cannot be weighed does nothing, so it does not count
+                if counts(one):
+                    self._items[key][item].append(one.timestamp)
         arrived = asked.timestamp
         near = {item for item, times in self._items[key].items() if any(abs(at - arrived) < HOUR_MS for at in times)}
         return len(near | {act.decision_id})
 
 
-def _key(act: Release, by: str) -> Key:
-    return person(by), act.campaign_id
+def _key(act: Release) -> Key:
+    return person(act.by), act.campaign_id

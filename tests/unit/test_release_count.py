@@ -61,6 +61,13 @@ def test_releases_of_nobody_then_they_make_nobodys_number_larger() -> None:
     assert counted(release(1), *forged, counts=lambda one: one.offset == 1) == 1
 
 
+def test_a_release_that_raises_when_it_is_weighed_then_it_alone_does_not_count() -> None:
+    def counts(one: ActRecord) -> bool:
+        return bool(1 / (one.offset - 2))
+
+    assert counted(release(1), release(2), release(4), counts=counts) == 2
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_a_script_spreads_single_releases_over_partitions_then_no_hour_has_more_than_the_limit(seed: int) -> None:
     """Six workers read and judge side by side, each at its own pace, and their brokers' clocks differ by a minute."""
