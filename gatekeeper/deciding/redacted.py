@@ -33,8 +33,12 @@ _STATES = ("active", "quarantined", "deleted", "illicit")
 """States of a source, the strongest last: a deleted source is not read, but an illicit one stays illicit."""
 
 
+BESIDE = 0
+"""The score of a token of what may be printed beside an address. It stands for no address."""
+
+
 class Token(NamedTuple):
-    """A token that an event names, with its contact point ("" for a stop) and the certainty of the match."""
+    """A token that an event names, with its contact point ("" for a stop) and the certainty of the match, or BESIDE."""
 
     token: str
     point: str
@@ -95,7 +99,8 @@ def redacted_fields(
 def _tokens(named: dict[str, Any], point: str) -> list[Token]:
     token, readings = named.pop("token", None), named.pop("readings", None) or ()
     less = [Token(reading["token"], point, reading["score"]) for reading in readings]
-    return [Token(token, point), *less] if token else []
+    beside = [Token(one, point, BESIDE) for one in named.pop("beside", None) or ()]
+    return [Token(token, point), *less, *beside] if token else []
 
 
 def sources(lines: bytes) -> KnownSources:
@@ -217,7 +222,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     HeldRelease,
 )
 """The classes of the contract that a person's facts have, each after its parts."""
-_KEPT_OUT = ("recipient_id", "token", "readings", "birth_date", "reason")
+_KEPT_OUT = ("recipient_id", "token", "readings", "beside", "birth_date", "reason")
 """Fields that the redacted form never has, so no code can read them by mistake."""
 _BARE: dict[type[BaseModel], type[Any]] = {}
 for _model in _MODELS:

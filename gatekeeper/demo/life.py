@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from hashlib import blake2b
+from itertools import chain
 from random import Random
 from typing import Any, NamedTuple
 
@@ -122,7 +123,12 @@ class Life:
 
     def _source(self, *, may_be_minor: bool | None, birth_date: str | None = None) -> Event:
         contacts = [
-            SourceContactPoint(id=contact_id(self.ids, mark), token=known.token, readings=_readings(known))
+            SourceContactPoint(
+                id=contact_id(self.ids, mark),
+                token=known.token,
+                readings=_readings(known),
+                beside=tuple(chain(*known.beside)),
+            )
             for mark, known in (("A", self.contacts.home), ("E", self.contacts.mail))
             if known
         ]

@@ -7,7 +7,7 @@ import re
 from gatekeeper.identity.letters import alike, settled
 
 _COMPANY = re.compile(r"\((株|有)\)")
-_FORMER = re.compile(r"[(\[〔【「]\s*旧姓?[^)\]〕】」]*[)\]〕】」]?|旧姓.*$")
+_FORMER = re.compile(r"[(\[〔【「]\s*旧姓?([^)\]〕】」]*)[)\]〕】」]?|旧姓(.*)$")
 _READING = re.compile(r"[(\[〔【][ぁ-ゖァ-ヺー\s・]+[)\]〕】]")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _HONORIFIC = re.compile(r"(.{2,}?)(?:様|さま|サマ|殿|御中)+")
@@ -35,6 +35,14 @@ def person_of(name: str) -> str:
 def is_bare(name: str) -> bool:
     """True if a name in one form is all kanji, kana and spaces that the steps of normalising leave alone."""
     return _LETTERS(name) is not None and _TREATED(name) is None
+
+
+def former_and_reading(name: str) -> tuple[str, str]:
+    """The former name and the reading in a name in one form, "" without; `normalise_name` leaves both out."""
+    if is_bare(name):
+        return "", ""
+    former = "".join(one or other for one, other in _FORMER.findall(name))
+    return former, "".join(_READING.findall(_FORMER.sub("", name)))
 
 
 def _normalise(text: str) -> str:

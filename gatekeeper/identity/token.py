@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple, cast
 
 from gatekeeper.cache import MEGABYTE, Cache
+from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
 from gatekeeper.identity.match import readings
@@ -99,9 +101,11 @@ class Identified(NamedTuple):
     others: tuple[tuple[str, int], ...] = ()
     """The same of other names and addresses that can be read from the lines; at most OTHERS a key."""
     accounted: bool = True
-    """False if more is printed than one name and one address (domain rule 7.4.19)."""
+    """False if more is printed than one name and one address (domain rule 7.4.19), or than sources give (`by`)."""
     same: tuple[str, ...] = ()
     """Its tokens under the other keys."""
+    beside: tuple[tuple[str, ...], ...] = ()
+    """Of each text beside person and house number, its tokens under all keys. A source must name one of them."""
 
     @property
     def exact(self) -> frozenset[str]:
@@ -113,11 +117,17 @@ class Identified(NamedTuple):
         """The keys under which it has tokens, each as in `key_of`."""
         return frozenset(map(key_of, self.exact))
 
+    def by(self, sources: Container[str]) -> Identified:
+        """The same, unaccounted for if it has a text beside person and house number that `sources` do not name."""
+        given = all(any(token in sources for token in each) for each in self.beside)
+        return self if given else self._replace(accounted=False)
+
     def is_like(self, other: Identified) -> bool:
         """True if the same was printed, as far as the keys of both tell."""
         keys = self.keys & other.keys
         mine, theirs = (
-            {token for token in (*one.exact, *dict(one.others)) if key_of(token) in keys} for one in (self, other)
+            {token for token in (*one.exact, *dict(one.others), *chain(*one.beside)) if key_of(token) in keys}
+            for one in (self, other)
         )
         return bool(keys) and (mine, self.accounted) == (theirs, other.accounted)
 
@@ -142,13 +152,20 @@ def identify(keys: Mapping[int, bytes], channel: Channel, delivery: Delivery) ->
     whole = (postal(meant) if meant is not delivery else None) or postal_of(spelled)
     if whole is None:
         return None
-    value, others = str(whole), _others(delivery, found)
+    value, others, more = str(whole), _others(delivery, found), besides(whole, found)
     others.pop(value, None)
-    return _identified(keys, value, readings(whole), dict(list(others.items())[:OTHERS]), whole=accounted(found))
+    less, complete = dict(list(others.items())[:OTHERS]), accounted(found) and len(more) <= MOST
+    return _identified(keys, value, readings(whole), less, more, whole=complete)
 
 
 def _identified(
-    keys: Mapping[int, bytes], value: str, less: Mapping[str, int], others: Mapping[str, int], *, whole: bool
+    keys: Mapping[int, bytes],
+    value: str,
+    less: Mapping[str, int],
+    others: Mapping[str, int],
+    more: Sequence[str] = (),
+    *,
+    whole: bool,
 ) -> Identified:
     newest, *former = sorted(keys, reverse=True)
 
@@ -156,7 +173,8 @@ def _identified(
         return tuple((token(keys[n], one, n), score) for one, score in found.items() for n in (newest, *former))
 
     same = tuple(token(keys[n], value, n) for n in former)
-    return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same)
+    beside = tuple(tuple(token(keys[n], one, n) for n in (newest, *former)) for one in more[:MOST])
+    return Identified(token(keys[newest], value, newest), tokens(less), tokens(others), whole, same, beside)
 
 
 def _others(delivery: Delivery, parts: Sequence[Piece]) -> dict[str, int]:
@@ -185,7 +203,8 @@ class Spelling(NamedTuple):
     def weight(self) -> int:
         """The bytes that it takes in memory with its key, as an estimate."""
         found = self.identified
-        return 600 + 150 * (len(found.readings) + len(found.others) + len(found.same)) if found else 600
+        more = sum(map(len, (found.readings, found.others, found.same, *found.beside))) if found else 0
+        return 600 + 150 * more
 
 
 Written = tuple[Channel, str, str | None, tuple[str, ...], str | None]

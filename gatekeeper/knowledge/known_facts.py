@@ -130,7 +130,7 @@ class KnownFacts:
         groups_left = left(self.reference, stopped, (send.controller_id, *predecessors(person.sources)))
         parties = {*companies, *self.reference.companies_of(person.refs)} - {send.controller_id}
         others = {f"controller/{company}" for company in parties}.difference(person.refs)
-        how: Printing | None = printed.printing if isinstance(printed, Identified) else printed
+        how: Printing | None = printed.by(person.beside).printing if isinstance(printed, Identified) else printed
         recorded = snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,

@@ -60,8 +60,9 @@ class PersonFacts(msgspec.Struct, frozen=True):
 
     `stops`, `near`: suppressions in their redacted form; a suppression in `near` names only a reading, with its score
     (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
-    `given`: all tokens, those of deleted sources too. `known_as`: the token of each contact point. None if a contact
-    point has several tokens, or a token several contact points. `points`: as in `deciding.facts.KnownSources`.
+    `beside`: tokens of what may be printed beside an address. `given`: all tokens, those of deleted sources too.
+    `known_as`: the token of each contact point. None if a contact point has several tokens, or a token several contact
+    points. `points`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
     `source_lines` and so on: the redacted forms, one per line.
     """
@@ -80,6 +81,7 @@ class PersonFacts(msgspec.Struct, frozen=True):
     points: Mapping[str, tuple[str | None, ...]]
     exact: dict[str, int]
     less: dict[str, int]
+    beside: frozenset[str]
     refs: tuple[str, ...]
     overfull: tuple[str, ...]
     source_lines: bytes
@@ -107,7 +109,8 @@ def person_of(lines: bytes) -> PersonFacts:
     given = [Given.read(line) for line in clean[b"t"].splitlines()]
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
     births = (Birth(*line.decode().split(" ")) for line in clean[b"b"].splitlines())
-    tokens = tuple(sorted((token for token in given if token.source in read), key=lambda one: one.score))
+    named = (one for one in given if one.source in read and one.score != redacted.BESIDE)
+    tokens = tuple(sorted(named, key=lambda one: one.score))
     return PersonFacts(
         sources=sources,
         consents=consents,
@@ -123,6 +126,7 @@ def person_of(lines: bytes) -> PersonFacts:
         points=points,
         exact={one.token: CERTAIN for one in tokens if one.score == CERTAIN},
         less={one.token: one.score for one in tokens if one.score < CERTAIN},
+        beside=frozenset(one.token for one in given if one.score == redacted.BESIDE and one.source in read),
         refs=tuple(sorted(_referred(sources, consents, asks))),
         overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
         source_lines=clean[b"s"],

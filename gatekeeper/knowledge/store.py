@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN
-from gatekeeper.deciding.redacted import Token, redacted
+from gatekeeper.deciding.redacted import BESIDE, Token, redacted
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import Given
 from gatekeeper.knowledge.copies import Copies
@@ -163,7 +163,7 @@ class FactStore(KnownFacts):
                 lines.append(b"t" + given.written)
             before = add(self._people, model.recipient_id, lines)
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
-            self.mentions.put(model.recipient_id, model, tokens, before)
+            self.mentions.put(model.recipient_id, model, [one for one in tokens if one.score != BESIDE], before)
         elif topic == "suppressions" and tokens:
             self._stop(record, model, tokens, line)
             return [token.token for token in tokens]

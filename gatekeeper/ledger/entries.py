@@ -225,9 +225,9 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
     found["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
     send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
     if isinstance(printed, list):
-        token, readings, others, accounted, same = printed
-        less, more = tuple(map(tuple, readings)), tuple(map(tuple, others))
-        printed = Identified(token, less, more, accounted, tuple(same))
+        token, readings, others, accounted, same, beside = printed
+        less, more, texts = (tuple(map(tuple, each)) for each in (readings, others, beside))
+        printed = Identified(token, less, more, accounted, tuple(same), texts)
     fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, found["src"], strict=True))
     return Clearance(

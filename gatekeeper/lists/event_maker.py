@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hmac import digest
+from itertools import chain
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -80,13 +81,14 @@ class EventMaker:
         return f"row-{digest(self._id_key, canonical(self._of_any_key(event)), 'sha256').hex()[:40]}"
 
     def _of_any_key(self, node: Any) -> Any:
-        """A part of the event without readings, with tokens that do not depend on the token keys."""
+        """A part of the event without readings and texts beside, with tokens that do not depend on the token keys."""
         if isinstance(node, list):
             return [self._of_any_key(each) for each in node]
         if not isinstance(node, Mapping):
             return node
         made = node.get("token") in self._under_id_key
-        found = {name: self._of_any_key(each) for name, each in node.items() if not (made and name == "readings")}
+        of_key = ("readings", "beside") if made else ()
+        found = {name: self._of_any_key(each) for name, each in node.items() if name not in of_key}
         return {**found, "token": self._under_id_key[node["token"]]} if made else found
 
     def _point_id(self, token: str) -> str:
@@ -154,7 +156,9 @@ class EventMaker:
         readings = [{"token": token, "score": score} for token, score in (*same, *known.readings)]
         if self._id_tokens is not None and (named := self._id_tokens.of(contact.channel, delivery)):
             self._under_id_key[known.token] = named.token
-        return {"token": known.token, **({"readings": readings} if readings else {})}
+        beside = [*chain(*known.beside)] if self._map.topic == "sources" else []
+        more = {"readings": readings, "beside": beside}
+        return {"token": known.token, **{name: found for name, found in more.items() if found}}
 
 
 def _cell(node: Cell, text: str) -> Any:

@@ -54,12 +54,16 @@ class SourceContactPoint(Model):
 
     `readings`: the tokens of its less exact spellings, which a send may print. A score of 1000 is the same value under
     another token key.
+
+    `beside`: the tokens of what may be printed beside person and house number: the name of a building, a host, a former
+    name, a reading.
     """
 
     id: PointId
     token: Token
     derived_from: Id | None = None
     readings: Annotated[Many[Match], Field(max_length=CARRIED)] = ()
+    beside: Annotated[Many[Token], Field(max_length=CARRIED)] = ()
 
 
 class ProviderCheck(Model):

@@ -34,7 +34,13 @@ def people(world: World) -> None:
     world.put("sources", [(name, source_of(name) | {"contact_points": [point]}) for name in ("r1", "r2", "r3", "r5")])
     world.put("sources", [("r4", source_of("r4"))])
     world.put("consents", [(name, consent_of(name)) for name in ("r1", "r2", "r3", "r4", "r5")])
-    erased = {"v": 1, "kind": "erasure", "suppression_id": "x1", "received_at": "2025-01-01", **known_by(OTHER)}
+    erased = {
+        "v": 1,
+        "kind": "erasure",
+        "suppression_id": "x1",
+        "received_at": "2025-01-01",
+        **known_by(OTHER, stop=True),
+    }
     world.put("suppressions", [(erased["token"], erased)])
 
 

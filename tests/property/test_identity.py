@@ -202,3 +202,61 @@ def test_one_name_and_address_then_all_is_accounted_for_and_whatever_else_is_pri
         printed(f"{name} 旧姓 {more}", lines),
     ):
         assert not identity.accounted(identity.pieces(beside)) or identity.normalise_postal(beside) != value, beside
+
+
+WORDS = st.sampled_from(
+    ["至急開封マンション", "重要なお知らせ荘", "山田様方", "みどりハイツ", "緑山ビル", "田中商店気付"]
+)
+SPELLED = st.sampled_from(
+    [
+        ("みどりハイツ", "ミドリハイツ"),
+        ("みどりハイツ", "みどり・ハイツ"),
+        ("グリーンビル", "ｸﾞﾘｰﾝビルディング"),
+        ("若葉荘", "若葉 荘"),
+    ]
+)
+NUMBER = st.sampled_from(["", "101", "101号室", "B棟", "3階", "A-101", "第2"])
+KEY = {1: bytes(range(32))}
+
+
+def known(name: str, lines: list[str]) -> identity.Identified:
+    found = identity.identify(KEY, "postal", printed(name, lines))
+    assert found is not None
+    return found
+
+
+def named_by(*sources: identity.Identified) -> frozenset[str]:
+    return frozenset(token for source in sources for each in source.beside for token in each)
+
+
+@FEW
+@given(NAMES, TOWNS, NUMBERS, WORDS, NUMBER, NUMBER)
+def test_free_text_then_it_is_accounted_for_only_where_a_source_gives_it(
+    name: str, town: str, numbers: list[int], words: str, number: str, other: str
+) -> None:
+    home = town + "-".join(map(str, numbers))
+    is_host = words.endswith(("様方", "気付"))
+    text, another = (words if is_host else f"{words}{room}" for room in (number, other))
+    sent, bare, same = (known(name, [home, *more]) for more in ([text], [], [another]))
+    assume(sent.accounted)
+    assert sent.beside
+    assert not sent.by(named_by(bare)).accounted
+    assert not sent.by(named_by(known("別名太郎", [home, text]))).accounted
+    assert not sent.by(named_by(known(name, ["大阪府大阪市北区梅田9-9", text]))).accounted
+    assert sent.by(named_by(sent)).accounted
+    assert sent.by(named_by(bare, same)).accounted, "numbers need no source for a name"
+    assert bare.by(named_by()).accounted
+
+
+@FEW
+@given(NAMES, TOWNS, NUMBERS, SPELLED, NUMBER)
+def test_building_in_near_spellings_then_it_is_the_same_and_with_a_word_more_it_is_not(
+    name: str, town: str, numbers: list[int], spelled: tuple[str, str], number: str
+) -> None:
+    home = town + "-".join(map(str, numbers))
+    source, sent = (known(name, [home, f"{one}{number}"]) for one in spelled)
+    assume(source.accounted and sent.accounted)
+    assert sent.by(named_by(source)).accounted
+    assert source.by(named_by(sent)).accounted
+    more = known(name, [home, f"至急{spelled[1]}{number}"])
+    assert not more.by(named_by(source)).accounted

@@ -221,8 +221,8 @@ def _reference(which: str) -> Reference:
 
 
 @cache
-def _known_by(written: int) -> dict[str, Any]:
-    return invented.known_by(WRITTEN[written])
+def _known_by(written: int, *, stop: bool = False) -> dict[str, Any]:
+    return invented.known_by(WRITTEN[written], stop=stop)
 
 
 def _ask(draw: Draw, number: int) -> invented.Event:
@@ -341,7 +341,7 @@ def _stop(draw: Draw, _: int) -> invented.Event:
     named = draw.one({}, {}, {"token": "cp-1"}, {"token": "cp-9"})
     event = invented.suppression(kind=draw.one(*STOPS), **named, **fields)
     if "token" in named and draw.often(0.3):
-        event[1].update(_known_by(draw.one(0, 1, 2)))
+        event[1].update(_known_by(draw.one(0, 1, 2), stop=True))
     return event
 
 

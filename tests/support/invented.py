@@ -78,11 +78,16 @@ def token(point: str, channel: Channel = "postal", key: int = 1) -> str:
     return found.token if found else "t1_" + sha256(point.encode()).hexdigest()[:43]
 
 
-def known_by(written: dict[str, Any], channel: Channel = "postal") -> dict[str, Any]:
-    """Returns token and readings of a contact value as it is written, as an import puts them on file."""
+def known_by(written: dict[str, Any], channel: Channel = "postal", *, stop: bool = False) -> dict[str, Any]:
+    """Returns token and readings of a contact value as it is written, as an import puts them on file.
+
+    Those of a source have what is beside them too; a stop has not.
+    """
     found = TOKENS.of(channel, Delivery.model_validate_json(orjson.dumps(written)))
     assert found, written
-    return {"token": found.token, "readings": [{"token": one, "score": score} for one, score in found.readings]}
+    readings = [{"token": one, "score": score} for one, score in found.readings]
+    beside = [token for each in found.beside for token in each]
+    return {"token": found.token, "readings": readings, **({"beside": beside} if beside and not stop else {})}
 
 
 def bare(value: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +214,7 @@ def suppression(*, channel: Channel = "postal", **fields: Any) -> Event:
         "kind": "objection",
         "suppression_id": "X-1",
         "received_at": "2026-01-01T10:00:00+09:00",
-        **(known_by(written) if written else named),
+        **(known_by(written, stop=True) if written else named),
         **fields,
     }
     return "suppressions", bare(value)
