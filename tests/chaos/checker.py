@@ -103,6 +103,11 @@ class History:
         """The number of dead letters of each place, as `consents/3/120`."""
         return Counter(record.headers["gate-source"].decode() for record in self.on("deadletter"))
 
+    def _ignored(self, said: Said) -> bool:
+        """True for what an attacker wrote on `sends` or `acts` that has no decision, answer or dead letter."""
+        found = {"sends": self.decided, "acts": self.answered}.get(said.topic)
+        return found is not None and not found[said.partition, said.offset] and not self.letters[_name(said)]
+
     @cached_property
     def sends(self) -> dict[tuple[int, int], Said]:
         """The sends by their partition and offset."""
@@ -117,6 +122,7 @@ class History:
         acts = self.said_and_acknowledged("act", "handoff")
         found += [s.id for s in acts if not self.answered[s.partition, s.offset]]
         found += [s.id for s in self.said_and_acknowledged("poison") if not self.letters[_name(s)]]
+        found += [s.id for s in self.said_and_acknowledged("attack") if self._ignored(s)]
         return found + [f"recall of {did}" for did in standing(self)]
 
 
@@ -185,7 +191,7 @@ def no_clear_after_a_no(history: History) -> Iterator[str]:
     for said in history.said_and_acknowledged("no"):
         assert said.acknowledged is not None
         noes[said.person] = min(said.acknowledged, noes.get(said.person, said.acknowledged))
-    acts = {(s.partition, s.offset): s for s in history.said if s.kind in ("act", "handoff")}
+    acts = {(s.partition, s.offset): s for s in history.said if s.topic == "acts"}
     people = {a["did"]: history.sends.get(_place(a)) for a in history.audits if a["stage"] == "intake"}
     for a in history.audits:
         if a["stage"] == "intake" and a["verdict"] == "clear":

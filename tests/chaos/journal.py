@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["send", "fact", "no", "act", "handoff", "poison"]
+Kind = Literal["send", "fact", "no", "act", "handoff", "poison", "attack"]
 
 UNKNOWN = -1
 """The offset of what Kafka took without saying where."""
@@ -23,7 +23,7 @@ class Said:
 
     `no`: from its acknowledgement on nothing may be cleared for the person. `began`, `acknowledged`: seconds of the
     machine's monotonic clock; None where Kafka never acknowledged it. `aborted`: it was part of a transaction that
-    was aborted, or never ended. `topic`: its name in the registry.
+    was aborted, or never ended. `topic`: its name in the registry. `attack`: by somebody who has no part in the gate.
     """
 
     kind: Kind

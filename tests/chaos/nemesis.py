@@ -15,8 +15,9 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.chaos.faults import KINDS
 from tests.chaos.stage import Stage
@@ -31,27 +32,24 @@ class Nemesis:
 
     def __init__(self, stage: Stage, seed: int) -> None:
         self._stage, self._chance = stage, random.Random(seed)
-        self._kinds = {name: kind for name, kind in KINDS.items() if kind.brokers <= len(stage.cluster.brokers)}
+        self._possible = {name: kind for name, kind in KINDS.items() if kind.brokers <= len(stage.cluster.brokers)}
         self._waiting: list[str] = []
         self._running: list[threading.Thread] = []
         self._next = time.monotonic()
         self.landed: Counter[str] = Counter()
         """The number of faults of each kind that hurt."""
         self.missed: Counter[str] = Counter()
-
-    @property
-    def kinds(self) -> int:
+        self.kinds = len(self._possible)
         """The number of kinds that so many brokers can suffer."""
-        return len(self._kinds)
 
     def tick(self) -> None:
         """Begins what is next."""
         if self._next > time.monotonic():
             return
         if not self._waiting:
-            self._waiting = self._chance.sample(sorted(self._kinds), len(self._kinds))
+            self._waiting = self._chance.sample(sorted(self._possible), len(self._possible))
         for name in self._waiting:
-            things = self._kinds[name].needs(self._stage)
+            things = self._possible[name].needs(self._stage)
             thing = self._stage.claim(*self._chance.sample(things, len(things)))
             if thing is not None:
                 self._waiting.remove(name)
@@ -72,7 +70,7 @@ class Nemesis:
         hurt = False
         self._say(begins=name)
         try:
-            hurt = self._kinds[name].hurt(self._stage, chance, thing)
+            hurt = self._possible[name].hurt(self._stage, chance, thing)
         except Exception:  # a tool that a broker did not answer; what it hurt comes back by itself
             self._say(failed=name, why=traceback.format_exc(limit=-3))
         (self.landed if hurt else self.missed)[name] += 1
@@ -83,7 +81,25 @@ class Nemesis:
         print(json.dumps({"at": round(time.monotonic(), 2), **what}), file=sys.stderr, flush=True)
 
 
-def main(folder: Path, brokers: int, seed: int, script: Path | None) -> None:
+class Hurting(Protocol):
+    """Hurts a gate until it is told to heal."""
+
+    kinds: int
+    """The number of kinds of what it does."""
+    landed: Counter[str]
+    """How often each kind was done."""
+    missed: Counter[str]
+
+    def tick(self) -> None:
+        """Does what is next."""
+
+    def heal(self) -> None:
+        """Returns when nothing hurts any more."""
+
+
+def main(make: Callable[[Stage, int], Hurting]) -> None:
+    """Runs a gate, and hurts it as standard input says."""
+    folder, brokers, seed, *script = sys.argv[1:]
     orders: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -92,8 +108,8 @@ def main(folder: Path, brokers: int, seed: int, script: Path | None) -> None:
         orders.put(None)
 
     threading.Thread(target=listen, daemon=True).start()
-    with Stage(folder, brokers, f"chaos{seed}.", script) as stage:
-        nemesis = Nemesis(stage, seed)
+    with Stage(Path(folder), int(brokers), f"chaos{seed}.", *map(Path, script)) as stage:
+        nemesis = make(stage, int(seed))
         world = {"bootstrap": stage.cluster.bootstrap, "prefix": stage.world.prefix}
         say({**world, "partitions": stage.world.partitions, "environment": stage.environment})
         hurting = False
@@ -119,4 +135,4 @@ def say(what: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]) if sys.argv[4:] else None)
+    main(Nemesis)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,18 +94,21 @@ def run(
     seconds: float,
     seed: int,
     script: Path | None = None,
-    also: Callable[[dict[str, Any]], None] | None = None,
+    nemesis: str = "nemesis",
+    watching: Callable[[Observer], Callable[[], bool]] = lambda observer: lambda: False,
+    also: Callable[[dict[str, Any], Observer], Iterable[str]] = lambda where, observer: (),
 ) -> Report:
     """Returns what a round found.
 
-    `script` runs in place of `gatekeeper worker`. `also` is called when all is answered, with where the gate is.
+    `script` runs in place of `gatekeeper worker`. `nemesis`: the module of the one that hurts. `watching` makes what is
+    called each second while it hurts. `also` is called when all is answered, with where the gate is; it gives findings.
     """
     report = Report(seed)
     journal = folder / "journal.jsonl"
     with ExitStack() as stack:
-        nemesis = Process(folder / "nemesis.log", "nemesis", folder, brokers, seed, *([script] if script else []))
-        stack.callback(nemesis.end)
-        world = json.loads(nemesis.hears())
+        hurting = Process(folder / f"{nemesis}.log", nemesis, folder, brokers, seed, *([script] if script else []))
+        stack.callback(hurting.end)
+        world = json.loads(hurting.hears())
         where = world["bootstrap"], world["prefix"], world["partitions"]
         driver = Process(folder / "driver.log", "driver", *where, journal, seed)
         ended = stack.enter_context(ExitStack())
@@ -118,12 +121,12 @@ def run(
         def history() -> History:
             return History(read(journal), observer.seen, keys)
 
-        nemesis.order("hurt")
-        observer.watch(seconds)
+        hurting.order("hurt")
+        observer.watch(seconds, watching(observer), every=1.0)
         observer.watch((LONGEST - 1) * seconds, lambda: not lacking(history(), seconds), every=5.0)
         report.lacking = lacking(history(), seconds)
-        nemesis.order("heal")
-        told = json.loads(nemesis.hears())
+        hurting.order("heal")
+        told = json.loads(hurting.hears())
         healed = time.monotonic()
         ended.close()
         answered = observer.watch(HEALED_SECONDS, lambda: not history().unanswered(), every=2.0)
@@ -134,8 +137,7 @@ def run(
             observer.watch(READING_SECONDS, lambda: not history().unanswered(), every=2.0)
         report.found += replayed(world["environment"], folder)
         observer.watch(1.0)
-        if also is not None:
-            also(world)
+        report.found += also(world, observer)
         done = history()
     report.kinds, report.codes = told["kinds"], told["codes"]
     report.landed, report.missed = told["landed"], told["missed"]

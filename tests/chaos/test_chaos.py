@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.observer import Observer
 from tests.chaos.round import run
 from tests.support.world import World
 
 SECONDS, SEED = 30.0, int(os.environ.get("CHAOS_SEED", "1"))
 
 
-def implied(where: dict[str, Any]) -> None:
+def implied(where: dict[str, Any], _: Observer) -> tuple[str, ...]:
     """Asserts besides that the ledger, which is the gate's own affair, is what the audit records imply."""
     World(where["bootstrap"], where["prefix"], where["partitions"]).check_ledger()
+    return ()
 
 
 @pytest.mark.timeout(900)  # a slow machine is given longer
