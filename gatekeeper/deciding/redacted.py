@@ -38,7 +38,7 @@ BESIDE = 0
 
 
 class Token(NamedTuple):
-    """A token that an event names, with its contact point ("" for a stop) and the certainty of the match, or BESIDE."""
+    """A token that an event names. `point`: its contact point, "" for a stop. `score`: of the match, or BESIDE."""
 
     token: str
     point: str

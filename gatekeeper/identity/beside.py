@@ -1,4 +1,4 @@
-"""What is printed beside the person and the house number, which a token of the address leaves out.
+"""The text beside person and house number, which a token of the address leaves out.
 
 A building's name, a host, a former name and a reading are free text. So they are printed only if a source gives them
 for this person at this address (domain rule 7.4.19). Numbers, and words for parts of a building, need no source.

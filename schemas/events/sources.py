@@ -55,8 +55,8 @@ class SourceContactPoint(Model):
     `readings`: the tokens of its less exact spellings, which a send may print. A score of 1000 is the same value under
     another token key.
 
-    `beside`: the tokens of what may be printed beside person and house number: the name of a building, a host, a former
-    name, a reading.
+    `beside`: the tokens of further text that
+    may be printed: a building's name, a host, a former name, a reading.
     """
 
     id: PointId

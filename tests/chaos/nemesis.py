@@ -87,7 +87,7 @@ class Hurting(Protocol):
     kinds: int
     """The number of kinds of what it does."""
     landed: Counter[str]
-    """How often each kind was done."""
+    """Counts of each kind that was done."""
     missed: Counter[str]
 
     def tick(self) -> None:
