@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -20,15 +21,13 @@ from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.service.callers import Caller
 from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem, of_line
 from gatekeeper.service.request_lines import one
-from gatekeeper.service.service_parts import PartsOf, ServiceParts, not_before_met
+from gatekeeper.service.service_parts import TURN_SECONDS, PartsOf, ServiceParts, not_before_met
 from gatekeeper.texts import text
 from schemas.codec import parsed
 from schemas.events import Send
 
 router = APIRouter()
 MAX_EVALUATIONS = 1_000
-AT_ONCE = 20
-"""Questions that are judged by the facts of one moment, before others get a turn."""
 QUESTION_BYTES, QUESTIONS_BYTES = 64 << 10, 4 << 20
 OF_ACTION = Send.model_fields.keys() - {
     *("v", "event_id", "controller_id"),
@@ -167,7 +166,7 @@ async def evaluations(request: Request, parts: PartsOf) -> JSONResponse:
         while len(found) < len(questions) and (not found or found[-1]["decision"] is not end):
             async with caller.judging:
                 now = await parts.live.moment()  # for each part anew: no answer may rest on facts that have grown old
-                found += _answered(parts, now, questions[len(found) :][:AT_ONCE], end)
+                found += _answered(parts, now, questions[len(found) :], end)
     return _identified(request, {"evaluations": found} if asked.evaluations else found[0])
 
 
@@ -181,13 +180,17 @@ _END: Mapping[str, bool | None] = {
 def _answered(
     parts: ServiceParts, now: Moment, questions: Sequence[AccessRequest], end: bool | None = None
 ) -> list[dict[str, Any]]:
-    """The answers to questions at that instant, counted by verdict. `end`: the decision that ends the list."""
+    """The answers to the first questions at that instant, counted by decision: as many as TURN_SECONDS allow.
+
+    `end`: the decision that ends the list.
+    """
+    until = monotonic() + TURN_SECONDS
     positions, found = parts.live.facts.positions(), list[dict[str, Any]]()
     for asked in questions:
         found.append(judged(now, asked, positions=positions))
         decision, context = found[-1]["decision"], found[-1]["context"]
         parts.metrics.count(EVALUATIONS, str(decision).lower(), context.get("primary", "invalid") or "")
-        if found[-1]["decision"] is end:
+        if found[-1]["decision"] is end or monotonic() >= until:
             break
     return found
 

@@ -35,7 +35,7 @@ PER_SECOND = 1_000
 """Records a second that a caller may bring, unless its entry says otherwise."""
 MAX_UNDER_WAY = 64
 """Requests of a caller at once; the service has connections for four such callers."""
-MAX_JUDGED = 4
+MAX_JUDGED = 2
 """Requests of a caller whose questions are judged at once. Others of it wait, so that other callers do not."""
 MAX_PAGES = 2
 """Pages of results that are read for a caller at once; the service reads four."""

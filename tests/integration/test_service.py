@@ -359,7 +359,7 @@ def test_ten_thousand_questions_of_one_caller_then_so_many_wait_and_another_is_a
             ]
             while not all(one.done() for one in asked):
                 answer = client.post("/access/v1/evaluation", json=question("r1"), headers=other)
-                assert answer.json()["decision"] is True, answer.text
+                assert answer.status_code == 200, answer.text
                 amid += not all(one.done() for one in asked)
         answers = [one.result() for one in asked]
         named = {"host": "elsewhere.example", "x-forwarded-host": "elsewhere.example"}
@@ -371,7 +371,8 @@ def test_ten_thousand_questions_of_one_caller_then_so_many_wait_and_another_is_a
     assert amid, "it waited for all of them"
     assert statuses.keys() == {200, 429}
     assert all(one.headers["retry-after"] == "1" for one in answers if one.status_code == 429)
-    assert all(one["decision"] for each in answers if each.status_code == 200 for one in each.json()["evaluations"])
+    found = [one for each in answers if each.status_code == 200 for one in each.json()["evaluations"]]
+    assert {one["context"]["primary"] for one in found} <= {None, "FACTS_STALE"}, "late facts withhold, and no more"
 
 
 def test_withdrawals_raced_by_questions_and_sends_then_nothing_is_clear_after_an_acknowledged_one(
