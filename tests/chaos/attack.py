@@ -124,7 +124,7 @@ def named(folder: Path, environment: dict[str, str], observer: Observer) -> Iter
             yield f"{place} holds {value}"
     person = canaries.NARUMI
     values = (MEMBER, person["name"], *person["lines"], person["email"], person["phone"])
-    for one in guesses.named(written, [guesses.Person(values)], known=("ours", "mallory")):
+    for one in guesses.guessed(written, [guesses.Person(values)], known=("ours", "mallory")):
         yield f"{one.place} names a customer: {one.token} is made of {one.made_of}"
 
 

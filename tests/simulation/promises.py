@@ -73,9 +73,14 @@ class Told:
         return sorted(self.sends.keys() - taken - self.skipped("sends"))
 
     def unacted(self) -> list[int]:
-        """Returns the offsets of the acts that have no audit record."""
+        """Returns the offsets of the acts that have no answer of their own; those of pieces are none."""
         topic = self.settings.topic("acts")
-        answered = {audit.src.offset for audit in self.audits if audit.src.topic == topic}
+        answered = {
+            audit.src.offset
+            for audit in self.audits
+            if audit.src.topic == topic
+            and (audit.stage in ("act", "release") or (audit.act and audit.act.kind == "reemit"))
+        }
         return sorted(self.acts.keys() - answered - self.skipped("acts"))
 
     def skipped(self, topic: str) -> set[int]:

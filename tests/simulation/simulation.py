@@ -41,7 +41,7 @@ FACT_PARTITIONS = {"consents": 2}
 MAX_LAG_SECONDS = 3.0
 SMALL: tuple[tuple[Any, str, Any], ...] = (
     (settling, "STRETCH", {"manifests": 8, "audit": 60}),
-    (batch, "MAX_PIECES", 2),
+    (batch, "MAX_PIECES", 1),
     (batch, "RECALLS", 3),
     (dead_facts, "DEAD_FACTS", 1),
     (batch, "TOMBSTONES", 2),

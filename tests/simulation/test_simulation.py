@@ -23,7 +23,7 @@ SEEN = {
     "clear_on_time_out": 3,
     "clock_believed": 3,
     "ended_by_a_deposed_leader": 4,
-    "forgotten_walk": 8,
+    "forgotten_walk": 9,
     "lost_deletion": 27,
     "lost_recall": 4,
     "uncertain_memory": 18,

@@ -113,6 +113,14 @@ class Attacker:
         more = () if refused else tuple(headers)
         return Record(place, 3, offset, at, self._key(said), value, more, refused)  # type: ignore[arg-type]
 
+    def unsigned(self) -> tuple[str, bytes | None, bytes, list[tuple[str, bytes | None]]]:
+        """An example of any kind, changed: topic, key, value and headers. Nobody signed it."""
+        topic, found = self.random.choice(KINDS)
+        said = copy.deepcopy(found)
+        for _ in range(self.random.choice((0, 1, 1, 2, 3))):
+            self._change(said)
+        return topic, self._key(said), self._value(said) or b"", self.random.choices(PLAIN_HEADERS, k=self._few())
+
     def _few(self) -> int:
         return self.random.choice((*[0] * 12, 1, 1, 2, 70))
 
