@@ -84,7 +84,6 @@ def test_signature_that_cannot_be_read_then_nobody_signed(desk: Desk, header: An
         (signers, "signer"),
         (signers, "milliseconds"),
         (acts, "acted"),
-        (acts, "_why"),
     ],
     ids=lambda one: getattr(one, "__name__", one),
 )
