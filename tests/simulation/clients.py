@@ -135,6 +135,8 @@ class Ends:
 
     def __init__(self, network: Network, leaders: Leaders) -> None:
         self._network, self._leaders = network, leaders
+        self.doubts = 0
+        """Number of times that a leader changed or a request failed."""
 
     async def start(self) -> None:
         """Connects."""
@@ -175,7 +177,9 @@ class Ends:
         logs, wanted = self._network.kafka.logs, list(tps)
 
         def answer() -> dict[TopicPartition, int]:
-            self._leaders.update({tp: logs[tp].leader_epoch for tp in wanted})
+            newest = {tp: logs[tp].leader_epoch for tp in wanted}
+            self.doubts += any(self._leaders.get(tp, -1) not in (-1, epoch) for tp, epoch in newest.items())
+            self._leaders.update(newest)
             return {tp: getattr(logs[tp], what) for tp in wanted}
 
         found: dict[TopicPartition, int] = await self._sure("ListOffsets", answer)
@@ -187,6 +191,7 @@ class Ends:
             try:
                 return await self._network.ask(request, answer)
             except errors.KafkaError:
+                self.doubts += 1
                 await asyncio.sleep(AGAIN_SECONDS)
 
 
