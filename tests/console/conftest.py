@@ -30,7 +30,7 @@ from gatekeeper.console.app import create_app
 from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.passwords import hashed
 from gatekeeper.console.users import File, User, Users, written
-from gatekeeper.http_server import Server
+from gatekeeper.http_server import Server, listening
 from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
 from tests.support import staff
@@ -85,13 +85,12 @@ def served(
     """Serves a console in a thread; `wait`: until its model is there. `port`: 0 = a free one."""
     app = create_app(settings, users=users, provider=provider)
     started = threading.Event()
-    server = Server(app, started.set)
-    server.config.port = port
-    thread = threading.Thread(target=server.run, daemon=True)
+    server, listens = Server(app, started.set), listening("127.0.0.1", port)
+    thread = threading.Thread(target=server.run, args=([listens],), daemon=True)
     thread.start()
     try:
         assert started.wait(30), "the console did not start"
-        port = server.servers[0].sockets[0].getsockname()[1]
+        port = listens.getsockname()[1]
         if wait:
             until(lambda: app.state.console.feed.progress.ready, "a model")
         yield Served(f"http://127.0.0.1:{port}", app, users)
