@@ -32,7 +32,9 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 PODS = {name: template["spec"] for name, template in TEMPLATES.items()}
 PAGES = {"worker": "http_port", "serve": "serve_port", "console": "console_port", "webhooks": "webhooks_port"}
 """The setting of the port at which each pod is asked for its health."""
-COMMON = dict(line.split("=", 1) for line in (FOLDER / "settings.env").read_text("utf-8").splitlines())
+COMMON = dict(
+    line.split("=", 1) for line in (FOLDER / "settings.env").read_text("utf-8").splitlines() if not line.startswith("#")
+)
 
 
 def environment(name: str) -> dict[str, str]:
