@@ -141,6 +141,7 @@ PURPOSES = (
 
 
 def source_of(person: str, home: dict[str, Any] = HOME, **more: Any) -> dict[str, Any]:
+    known = {"token": TOKEN} if home is HOME else known_by(home)
     return {
         "v": 1,
         "source_id": f"s-{person}",
@@ -150,7 +151,9 @@ def source_of(person: str, home: dict[str, Any] = HOME, **more: Any) -> dict[str
         "collected_by": "C1",
         "notice_id": "N1",
         "purposes_told": ["mkt.dm.own"],
-        "contact_points": [{"id": f"cp-{person}", "token": TOKEN if home is HOME else known_by(home)["token"]}],
+        "contact_points": [
+            {"id": f"cp-{person}", **{name: known[name] for name in ("token", "beside") if name in known}}
+        ],
         **more,
     }
 
