@@ -274,7 +274,6 @@ def test_fact_that_cannot_be_read_then_its_person_is_withheld_and_it_is_told(run
         {"topic": "consents", "value": {"v": 1, "kind": "consent", "recipient_id": "yes"}},
         '{"topic": "consents", "value": {"recipient_id": "other", ',
         {"topic": "consent", "value": {"recipient_id": "third"}},
-        "nobody knows whose",
     ]
     more = jsonl(tmp_path / "more.jsonl", broken)
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("other"), send("third"), send("no")])
@@ -282,14 +281,17 @@ def test_fact_that_cannot_be_read_then_its_person_is_withheld_and_it_is_told(run
     assert done.code == 1
     reasons = {one["primary"]: one["sends"] for one in done.json["funnel"]}
     assert reasons == {"FACTS_UNAVAILABLE": 3, "SUBJECT_OBJECTED": 1}
-    assert [one["where"] for one in done.json["unreadable_facts"]] == [f"{more}:{line}" for line in (1, 2, 3, 4)]
+    assert [one["where"] for one in done.json["unreadable_facts"]] == [f"{more}:{line}" for line in (1, 2, 3)]
 
 
-def test_only_a_fact_that_names_nobody_cannot_be_read_then_exit_1(run, tmp_path: Path, facts: str) -> None:
+def test_only_a_fact_that_names_nobody_cannot_be_read_then_everybody_is_withheld_and_exit_1(
+    run, tmp_path: Path, facts: str
+) -> None:
     more = jsonl(tmp_path / "more.jsonl", ["???"])
     done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--facts", more, "--at", AT)
     assert done.code == 1
     assert f"{more}:1" in done.err
+    assert "FACTS_UNAVAILABLE" in done.out
 
 
 def test_resolution_in_a_file_then_it_frees_nobody(run, tmp_path: Path, facts: str) -> None:
