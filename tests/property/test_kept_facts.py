@@ -28,7 +28,7 @@ MEMORY = Path("/dev/shm")
 """A folder in which a commit costs no wait."""
 PAGE, FLAGS, LEAF = 4096, slice(10, 12), b"\2\0"
 """Of LMDB: the bytes of a page, those that say what it is, and their value for one with rows."""
-TOKEN = re.compile(rb"(?m)^t([^ ]+) ")
+TOKEN = re.compile(rb"(?m)^t([^ ]+) [^ ]* [^ ]+ (?!0 )")  # not that of text beside an address: it is nobody's own
 NAMED = re.compile(rb'"(notice_id|batch_id|terms_id)":"([^"]+)"')
 KINDS = {b"notice_id": "notice", b"batch_id": "batch", b"terms_id": "joint_use_terms"}
 Streams = dict[TopicPartition, list[Record]]

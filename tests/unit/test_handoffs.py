@@ -72,9 +72,9 @@ def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recall
     assert desk.store.apply(fact("consents", 1, 7, None, None, Refusal("batch_corrupt", "00", what="batch", base=7)))
     assert desk.weigh() == []
     assert desk.campaign("handoff", act_id="early") == [("done", "")]
-    resolution = {"v": 1, "kind": "resolution", "id": "x", "topic": "consents", "partition": 1, "offset": 7}
-    resolution |= {"by": "hanako", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00"}
-    desk.learn(("reference", resolution))
+    desk.resolve(7)
+    assert desk.campaign("handoff", act_id="by-one") == [("done", "")]
+    desk.resolve(7, by="taro")
     assert Counter(outcome for outcome, _ in desk.campaign("handoff", act_id="later")) == {"handed": 7, "done": 1}
 
 

@@ -14,7 +14,7 @@ RECORD: Any = SimpleNamespace(key=b"P-1", value='{"name":"見本 花子","lines"
 def test_a_restart_then_the_fact_is_known_by_its_digest_and_its_value_is_not_kept() -> None:
     journal: dict[str, bytes] = {}
     found = UnreadFacts(journal)
-    found.add(PLACE, RECORD, None, "field_unknown at name")
+    found.add(PLACE, RECORD, None, "field_unknown at name", needed=1)
     assert found[PLACE].value == RECORD.value
     again = UnreadFacts(journal)[PLACE]
     assert (again.fault, again.key, again.size) == ("field_unknown at name", b"P-1", len(RECORD.value))
