@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from gatekeeper import metrics
 from gatekeeper.errors import RestartError
@@ -44,6 +45,8 @@ PARTITIONS_SECONDS = 5.0
 """Seconds. An idle worker passes the barrier every WATCH_SECONDS; readiness is as old as the last pass.
 Every fifth time it also looks for added partitions, which only a restart can follow.
 """
+PROOF_SECONDS = 1.0
+"""Seconds between two tries to prove that the logs are those that were read, while no broker shows them."""
 TOLD_SECONDS = 10.0
 """Seconds between two lines of the log about the first reading."""
 
@@ -303,8 +306,14 @@ class Followers(LogFollower):
             assert round_ is not None
             ends = await self.ends.ends(known)  # the chunk waits, unjudged, as long as necessary
             while proven != self.ends.doubts:
-                proven = self.ends.doubts
-                await self._demand_same()
+                doubts = self.ends.doubts
+                try:
+                    await self._demand_same()
+                except (KafkaError, TimeoutError) as error:  # nobody has told yet whether the logs are the same
+                    log.warning("facts_unreachable", error=type(error).__name__)
+                    await asyncio.sleep(PROOF_SECONDS)
+                else:
+                    proven = doubts
             round_.set_result(ends)
 
     async def _watch(self) -> None:

@@ -7,7 +7,7 @@ hands the gate chunks of `sends`, now and then loses one, and begins where the g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -21,11 +21,13 @@ from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.sends import Judge
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.mac import fingerprint
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
 from gatekeeper.signing_key import SigningKey
+from schemas.topics import FACT_TOPICS
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.departures import Departures
@@ -199,14 +201,23 @@ class Worker:
                 writers=[parse_vkey(SIGNER.verifier)],
                 ledgers=self._ledgers,
                 metrics=measured,
+                topics={name: f"id-{name}" for name in (*FACT_TOPICS, "ledger")},
             )
             self.gate = Gate(self, context, self.failed)
+            self.followers.expected = [head.facts for head in self._heads()]
             await self.followers.start(self.failed)
             self.up = True
             self._changed(self)
             await self._feed()
         except Exception as error:
             self.failed(error)
+
+    def _heads(self) -> Iterator[Head]:
+        """Yields the newest head of each partition that has one."""
+        for number in range(self.settings.partitions):
+            ledger = self._network.kafka.logs[TopicPartition(self.settings.topic("ledger"), number)].committed()
+            if (newest := next((one.value for one in reversed(ledger) if one.key == HEAD), None)) is not None:
+                yield Head.decode(newest)
 
     async def _feed(self) -> None:
         """Is the transport: fetches what there is credit for, and hands it to the gate."""
