@@ -118,7 +118,7 @@ class TakeOver:
         if not (head and known and ours) or head.topics.get("ledger") != ours.get("ledger"):
             return  # nothing is known, or a backup was restored: its word is `restore --open`
         ended = await followers.barrier(ENDS_SECONDS)
-        while not followers.as_of:
+        while not (ended or followers.as_of):
             ended = await followers.barrier(ENDS_SECONDS)
         if gone := vanished(known, followers, ended=ended):
             raise IntegrityError("error.facts_made_again", topics=", ".join(gone), **self._where)
