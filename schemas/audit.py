@@ -184,7 +184,7 @@ class Acted(Model):
     The reason in words stays on `acts`; the signature covers it. `why`: only in records of rules before 7; SHA-256 of
     `gate/why/1`, the act's id and the words. `bulk`: the number of items that a release is one of; None if not stated.
     `counted`: the items that the person released for the campaign within an hour, as the worker counted. A larger
-    number in the signed table counts instead. 0 if it could not count; None for other acts, and before 0.3.1.
+    number in the signed table counts instead. 0 if it could not count; None for other acts, and before 0.4.0.
     `resumed`: only of an act about a refused partition. `signed`: who signed the act, and how; None = nobody.
     """
 

@@ -140,8 +140,11 @@ def clearance(
 ) -> Entry:
     """The entry of a cleared send; `src`: the place of its input."""
     kept = {name: value for name, value in sent.json.items() if name not in _NOT_KEPT}
-    at_point: Any = [*printed] if isinstance(printed, Identified) else printed
     fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
+    at_point: Any = printed
+    if isinstance(printed, Identified):
+        *at_point, beside = printed  # what was printed before there was `beside`, as 0.3.0 reads it
+        fields |= {"beside": beside} if beside else {}
     fields["src"] = [src[name] for name in _PLACE]
     return _entry(clear_key(sent.model), until, **fields, printed=at_point)
 
@@ -225,8 +228,8 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
     found["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
     send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
     if isinstance(printed, list):
-        token, readings, others, accounted, same, beside = printed
-        less, more, texts = (tuple(map(tuple, each)) for each in (readings, others, beside))
+        token, readings, others, accounted, same = printed
+        less, more, texts = (tuple(map(tuple, each)) for each in (readings, others, found.get("beside", ())))
         printed = Identified(token, less, more, accounted, tuple(same), texts)
     fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, found["src"], strict=True))

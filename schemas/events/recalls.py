@@ -14,7 +14,7 @@ class Recall(Model):
 
     `decision_id`: the decision that cleared it. `recall_id`: derives from that id alone, so a repeated recall counts
     once. `recipient_id`, `campaign_id`, `channel`, `event_id`, `mail_date`: of the send. `controller_id`: too; recalls
-    before 0.3.1 have none. `at`: when. `reasons`: why the clearance no longer holds; empty if a person called the piece
+    before 0.4.0 have none. `at`: when. `reasons`: why the clearance no longer holds; empty if a person called the piece
     back.
     """
 

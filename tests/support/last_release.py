@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import tarfile
 import tomllib
 from pathlib import Path
 
 HOUSE = Path(__file__).parents[2]
+RELEASED = re.compile(r"(?m)^## ([0-9.]+) \(\d")
 
 
 def commit() -> str | None:
-    """Returns the last commit before the version of `pyproject.toml` began; None where the history is not here."""
-    began = _git("log", "--format=%H", f'-Sversion = "{_version()}"', "--", "pyproject.toml").split()
-    before = _git("rev-parse", "--verify", "--quiet", f"{began[0].decode()}^") if began else b""
-    return before.decode().strip() or None
+    """Returns the last commit with the version of the last release; None where the history is not here."""
+    changed = _git("log", "--format=%H", f'-Sversion = "{version()}"', "--", "pyproject.toml").split()
+    last = _git("rev-parse", "--verify", "--quiet", f"{changed[0].decode()}^") if len(changed) > 1 else b""
+    return last.decode().strip() or None
 
 
 def of_our_minor() -> bool:
-    """Tells whether the last release is here and has our minor number, so that it decides beside us."""
-    return commit() is not None and not _version().endswith(".0")
+    """Tells whether the last release has our minor number, so that it decides beside us."""
+    ours = str(tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+    return version().split(".")[:2] == ours.split(".")[:2]
 
 
-def _version() -> str:
-    return str(tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+def version() -> str:
+    """Returns the version of the last release, by the changes: the present one is not released."""
+    return RELEASED.findall((HOUSE / "CHANGELOG.md").read_text("utf-8"))[0]
 
 
 def unpack(commit: str, folder: Path) -> Path:

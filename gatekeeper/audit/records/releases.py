@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import orjson
 
-RELEASES: Mapping[int, str] = MappingProxyType({5: "0.2.0", 6: "0.3.0", 7: "0.3.1"})
+RELEASES: Mapping[int, str] = MappingProxyType({5: "0.2.0", 6: "0.3.0", 7: "0.4.0"})
 """The first release with each version of the rules. Earlier versions were never released.
 
 A change that may change a decision adds a line. No line is removed once its release is out.
