@@ -73,7 +73,8 @@ def test_a_campaign_then_its_page_says_what_the_records_say(site: Site) -> None:
     path = f"/campaigns/{campaign}/counts.json"
     until(lambda: (client.get(path).json())["decided"] == 3, "the counts")
     whole = Campaign(campaign)
-    for topic, take in (("sends", whole.send), ("audit", whole.audit), ("recalls", whole.recall)):
+    takes = {"sends": whole.send, "audit": whole.audit, "results": whole.result, "recalls": whole.recall}
+    for topic, take in takes.items():
         for message in site.world.read(topic):
             take(message.value())
     assert client.get(path).json() == whole.counts().told()
