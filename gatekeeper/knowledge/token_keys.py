@@ -260,6 +260,11 @@ def told_apart(record: Record, tokens: Sequence[Token], ours: Mapping[str, str])
     return [one._replace(token=twin_of(one.token)) if key_of(one.token) in others else one for one in tokens]
 
 
+def names_token(names: Iterable[str]) -> bool:
+    """True if one of the names in an unreadable record may be a token."""
+    return any(_TOKEN.fullmatch(name) for name in names)
+
+
 def names_foreign(record: Record, names: Iterable[str], ours: Mapping[str, str]) -> bool:
     """True if a name in an unreadable record may be a token that no key of ours can compare."""
     keys = {key_of(name) for name in names if _TOKEN.fullmatch(name)} if ours else set()

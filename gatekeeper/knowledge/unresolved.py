@@ -48,6 +48,10 @@ class Unresolved:
         """True if an unreadable record or batch may concern anybody."""
         return bool(self._of_everybody)
 
+    def concerns_anybody(self, place: Coordinates) -> bool:
+        """True if the record at this place may concern anybody."""
+        return self._names.get(place, frozenset()) is None
+
     def add(self, place: Coordinates, fault: str, names: Named, arrived: int) -> bool:
         """Adds a record that names these people; False if it withholds nobody more. `arrived`: milliseconds.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -70,11 +71,18 @@ class Told(Recorded):
         return [*self.acts, *items]
 
 
-def recheck(*records: Record, facts: tuple[invented.Event, ...] = YOUNG) -> Recheck:
-    archive = Archive()
+def recheck(
+    *records: Record,
+    facts: tuple[invented.Event, ...] = YOUNG,
+    unread: tuple[Record, ...] = (),
+    ours: Mapping[str, str] | None = None,
+) -> Recheck:
+    archive = Archive(ours=ours)
     for offset, (topic, value) in enumerate([*invented.REFERENCE, *facts]):
         archive.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
     archive.apply(fact(NO[0], 0, 500, None, orjson.dumps(NO[1])))
+    for one in unread:
+        archive.apply(one)
     inputs = Kept(*records)
     return Recheck(ByHash(named()), archive, inputs, load("jp-pmark"), tokens=invented.TOKENS, whole=True, partitions=8)
 
@@ -310,3 +318,30 @@ def test_a_release_of_one_alone_then_the_number_that_the_worker_counted_decides(
     desk.counted = counted
     assert desk.act("release", bulk=1) == (outcome, None)
     assert orjson.loads(desk.values[-1])["act"]["counted"] == counted
+
+
+UNREAD: list[tuple[str, bytes, bytes | None]] = [
+    ("consents", b"{", None),
+    ("suppressions", b"{}", invented.token("cp-9").replace("t1_", "t1k9_").encode()),
+    ("suppressions", b"{}", b"P-1"),
+    ("sources", b"{}", b"P-2"),
+]
+
+
+@pytest.mark.parametrize(("topic", "value", "key"), UNREAD, ids=["of nobody", "of an unknown key", "of P-1", "of P-2"])
+def test_given_a_fact_that_cannot_be_read_then_whom_it_withholds_is_derived_again(
+    topic: str, value: bytes, key: bytes | None
+) -> None:
+    ours = invented.TOKENS.prints
+    desk, unread = Recorded(*YOUNG), fact(topic, 1, 600, key, value)
+    desk.store.token_keys.ours = ours
+    assert desk.store.apply(unread) is not None
+    desk.send(SENT)
+    (record,) = desk.values
+    known = {topic: [100, 601] for topic in AT} | {"reference": [100]}
+    for held in (ours, {}, {**ours, "t1k9": "00112233445566aa"}):
+        found = recheck(ours=held, unread=(unread,)).replay(record, known)
+        assert found.replayed.finding == "same", found
+        assert found.unseen in ((None, "no_key") if held != ours and key and key.startswith(b"t1") else (None,))
+    other = recheck(ours=ours).replay(record, known).replayed.finding
+    assert other == ("same" if key == b"P-2" else "drift"), "a worker that makes it up is found"

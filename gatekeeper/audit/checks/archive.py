@@ -10,6 +10,7 @@ from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.token_keys import names_token
 from schemas.codec import Unreadable, parse
 from schemas.events import Send
 from schemas.record import Record
@@ -24,17 +25,18 @@ _NAMED = 1_000
 class Archive:
     """All records of the fact topics, by person. An archive takes about twice the memory of a worker's facts.
 
-    `origin`: the name of the log, for which people signed.
+    `origin`: the name of the log, for which people signed. `ours`: as of `FactStore`.
     """
 
-    def __init__(self, origin: str = "", founder: str = "") -> None:
-        self._whose = origin, founder
+    def __init__(self, origin: str = "", founder: str = "", *, ours: Mapping[str, str] | None = None) -> None:
+        self._whose, self._ours = (origin, founder), ours
         self._about: dict[str, list[Record]] = defaultdict(list)
         self._reference: list[Record] = []
         self._special: list[Record] = []
-        """Batches of facts about people that were refused, and so may concern anyone."""
+        """Records and batches about people that cannot be read, and so may concern anyone."""
+        self._keyed: set[str] = set()
         self._stores: dict[tuple[int, ...], FactStore] = {}
-        self._naming, self._left = FactStore(), 0
+        self._naming, self._left = FactStore(ours=ours), 0
         self._heard: list[str] = []
 
     def apply(self, record: Record) -> None:
@@ -44,27 +46,40 @@ class Archive:
         if record.topic == "reference":
             self._reference.append(record)
             return
-        if record.refused and record.refused.what == "batch":
+        named, anybody = self._concerned(record)
+        if anybody:
             self._special.append(record)
-        for name in self._named(record):
+            return
+        for name in named:
             self._about[name].append(record)
 
-    def _named(self, record: Record) -> Iterable[str]:
-        """The names that a record concerns. The store that tells them is renewed, because it keeps what it is told."""
+    def depends_on_keys(self, place: str) -> bool:
+        """Tells whether whom the unreadable stop at TOPIC/PARTITION/OFFSET concerns depends on the keys of then."""
+        return place in self._keyed
+
+    def _concerned(self, record: Record) -> tuple[Iterable[str], bool]:
+        """The names that a record concerns, and whether it may concern anybody.
+
+        The store that tells them is renewed, because it keeps what it is told.
+        """
         if not self._left:
-            self._naming, self._left = FactStore(), _NAMED
+            self._naming, self._left = FactStore(ours=self._ours), _NAMED
             self._naming.listeners.append(self._heard.append)
         self._left -= 1
         self._heard.clear()
         self._naming.apply(record)
-        return dict.fromkeys(self._heard)
+        place = record.topic, record.partition, record.offset
+        if record.topic == "suppressions" and place in self._naming.unresolved.faults and names_token(self._heard):
+            self._keyed.add("/".join(map(str, place)))
+        batch = record.refused is not None and record.refused.what == "batch"
+        return dict.fromkeys(self._heard), batch or self._naming.unresolved.concerns_anybody(place)
 
     def reference(self, at: Positions) -> FactStore:
         """The reference data and policies known at these positions, without facts about people."""
         key = tuple(at.get("reference", ()))
         store = self._stores.get(key)
         if store is None:
-            store = FactStore(*self._whose)
+            store = FactStore(*self._whose, ours=self._ours)
             for record in self._reference:
                 if _known(record, at):
                     store.apply(record)

@@ -16,6 +16,7 @@ from gatekeeper.audit.checks.replay import Replayed, ReplayFinding, other_rules,
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.audit.records.releases import RELEASES
+from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import redacted_form
@@ -192,13 +193,19 @@ class Recheck:
             erased=facts.get("erased"),
         )
         derived = orjson.loads(view.snapshot)
-        if _lacks_key(facts) or _lacks_key(derived):
+        if _lacks_key(facts) or _lacks_key(derived) or self._had_other_keys(facts, derived):
             raise _Unseen("no_key")
         if differs := difference(facts, derived, "facts"):
             with suppress(_Unseen):
                 self._acted(said, facts)  # no rules excuse an act that nobody did
             raise _Differs(*differs, folded=True)
         self._acted(said, facts)
+
+    def _had_other_keys(self, facts: dict[str, Any], derived: dict[str, Any]) -> bool:
+        """True if an unreadable stop may have concerned anybody, as the worker lacked the key of a token in it."""
+        more = {*facts["unreadable"]}.difference(derived["unreadable"])
+        batch = f"/{WHOLE_BATCH}"
+        return any(one.endswith(batch) and self._archive.depends_on_keys(one.removesuffix(batch)) for one in more)
 
     def _acted(self, said: dict[str, Any], facts: dict[str, Any]) -> None:
         """Raises _Differs if the facts name a release or an ask without a record, _Unseen as `_compare` does."""

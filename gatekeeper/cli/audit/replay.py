@@ -21,7 +21,7 @@ from gatekeeper.cli.audit.reading import Pace, TrailWalk, in_order, opened, rate
 from gatekeeper.cli.cores import cores, mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError
-from gatekeeper.identity import open_tokens
+from gatekeeper.identity import Tokens, open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
@@ -140,11 +140,11 @@ def _links(walk: TrailWalk, report: Report, partitions: Sequence[int]) -> Iterat
 
 def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | None, rate: float | None) -> Report:
     """The report on the running system, its partitions on all cores. Within one, later records need earlier ones."""
+    tokens, known = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
     with Reader(settings) as reader:
-        archive = _archive(settings, reader)
+        archive = _archive(settings, reader, tokens)
     numbers, by_hash = trail.partitions(), ByHash(trail)
     processes = max(1, min(cores(), len(numbers)))
-    tokens, known = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
     whole = trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values())
 
     def replayed(partition: int) -> tuple[Report, dict[str, ChainFinding]]:
@@ -194,8 +194,8 @@ def _exported(walk: TrailWalk, report: Report, by_hash: ByHash) -> Iterator[tupl
         yield *places.popleft(), Rechecked(one)
 
 
-def _archive(settings: Settings, reader: Reader) -> Archive:
-    archive = Archive(settings.group, settings.founder)
+def _archive(settings: Settings, reader: Reader, tokens: Tokens | None) -> Archive:
+    archive = Archive(settings.group, settings.founder, ours=tokens.prints if tokens else None)
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):
