@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from schemas.topics import TOPICS
+from tests.chaos.attacker import BORN, MEMBERS, MOVED
+from tests.chaos.checker import Seen
 from tests.chaos.observer import Observer
 from tests.chaos.round import Report, run
 from tests.chaos.stage import GATEKEEPER
 from tests.support import canaries, guesses
+from tests.support.world import World
 
 ROUND_SECONDS = 300.0
 """A longer attack is several rounds of at most so long, so that all that came out can be held in memory."""
@@ -30,10 +36,13 @@ STALLED = 30
 """Looks in a row, one a second, at which a partition has sends that wait and decides none."""
 WITHHELD = 60
 """Looks in a row at which nothing is cleared for anybody, while people who agreed are written to."""
-TRIED = 500
-"""The newest records of each topic that are tried."""
-MEMBER = "M-0031415"
-"""The member number of the customer whom the attacker tries to name."""
+BESIDE = 300
+"""The newest records about customers, whose ids are hashed beside what the list says."""
+NOTHING_DONE = ("refused", "unreadable", "failed")
+REVIEWERS = ("release", "uphold", "ask", "redecide", "undo", "note", "claim")
+"""What a reviewer may do, and so whoever has stolen his key."""
+FREE = ("audit", "ledger", "manifests", "recalls", "results")
+"""Topics whose records hold nobody's data; the others hold what came in as it came, or go to whom it is for."""
 
 
 class Progress:
@@ -90,7 +99,8 @@ def attacked(folder: Path, *, seconds: float, seed: int) -> Report:
     def also(where: dict[str, Any], observer: Observer) -> Iterator[str]:
         yield from watching[0].found()
         yield from refused(folder)
-        yield from named(folder, where["environment"], observer)
+        yield from let_go(observer.seen)
+        yield from named(folder, where, observer)
 
     report = run(folder, brokers=1, seconds=seconds, seed=seed, nemesis="attacker", watching=watch, also=also)
     report.found += [f"promise 3: {name} ended with {code}" for name, code in report.codes]
@@ -104,28 +114,70 @@ def refused(folder: Path) -> Iterator[str]:
             yield f"promise 3: {log.name} refused a partition {times} times"
 
 
-def named(folder: Path, environment: dict[str, str], observer: Observer) -> Iterator[str]:
-    """Yields the customer, named by an id, hash or word on the topics, in the logs or in an export."""
-    written: dict[str, list[bytes]] = defaultdict(list)
-    for one in observer.seen:
-        if one.topic not in ("cleared", "review", "deadletter"):  # these go to whom the address is for
-            written[one.topic].append(b"\n".join([one.value or b"", one.key or b"", *map(bytes, one.headers.values())]))
-        elif one.topic != "deadletter":
-            written[f"headers of {one.topic}"].append(b"\n".join(map(bytes, one.headers.values())))
-    written = defaultdict(list, {topic: records[-TRIED:] for topic, records in written.items()})
+def let_go(seen: Iterable[Seen]) -> Iterator[str]:
+    """Yields what an attacker got done or out that he may not, and each defect that came to light."""
+    done = Counter[tuple[str, int]]()
+    for one in seen:
+        marketing = one.topic == "cleared" and one.says["message_class"] == "marketing"
+        if marketing and {*one.says["delivery"]["lines"]} & {*MOVED}:
+            yield f"{one.did} is cleared for an address that no source gives"
+        if one.topic != "audit":
+            continue
+        if "DECISION_FAILED" in [reason["code"] for reason in one.says["reasons"]]:
+            yield f"{one.did} is a defect of ours"
+        act = one.says["act"]
+        if act is None or one.says["stage"] not in ("act", "release") or act.get("act_id") is None:
+            continue
+        if act["outcome"] == "failed":
+            yield f"{one.did} is a defect of ours in the act {act['act_id']}"
+        if act["outcome"] in NOTHING_DONE or not one.says["src"]["topic"].endswith("acts.v1"):
+            continue
+        done[act["act_id"], one.partition] += 1
+        mine = act["act_id"].partition("-")[0] in ("stolen", "command")
+        if mine and (act["by"] != "kenji" or act["kind"] not in REVIEWERS):
+            yield f"{act['kind']} {act['act_id']} of {act['by']} is {act['outcome']}"
+    yield from (f"{id_} was done {times} times in partition {n}" for (id_, n), times in done.items() if times > 1)
+
+
+def named(folder: Path, where: dict[str, Any], observer: Observer) -> Iterator[str]:
+    """Yields the customers whom an id, hash or word names, on a topic, in an export, in a webhook or in a log."""
     command = [GATEKEEPER, "audit", "export", "--out", str(folder / "export")]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, check=False)
+    done = subprocess.run(command, env=os.environ | where["environment"], capture_output=True, check=False)
     if done.returncode:
         yield f"`gatekeeper audit export` ended with {done.returncode}: {done.stderr[-300:]!r}"
-    for log in folder.glob("*.log"):
-        written[log.name] = log.read_bytes().splitlines()[-TRIED:]
+    written = dict(_written(folder, World(where["bootstrap"], where["prefix"], where["partitions"])))
     for place, records in written.items():
         for value in canaries.found(b"\n".join(records)):
             yield f"{place} holds {value}"
-    person = canaries.NARUMI
-    values = (MEMBER, person["name"], *person["lines"], person["email"], person["phone"])
-    for one in guesses.guessed(written, [guesses.Person(values)], known=("ours", "mallory")):
+        if place.startswith("export") and any(BORN.encode() in record for record in records):
+            yield f"{place} holds a birth date"
+    theirs = {
+        word.encode()
+        for one in observer.seen
+        if one.topic in ("cleared", "review") and (one.key or b"").decode("utf-8", "replace") in MEMBERS
+        for word in (one.did, one.says["event_id"])
+    }
+    pattern = re.compile(b"|".join(map(re.escape, sorted(theirs))) or b"$^")
+    beside = [record for place, records in written.items() for record in records if pattern.search(record)]
+    if not beside:
+        yield "invalid: nothing was decided about a customer"
+    people = [guesses.customer(member, person, BORN) for member, person in MEMBERS.items()]
+    for one in guesses.guessed(written, people, known=("ours", "mallory"), beside=beside[-BESIDE:]):
         yield f"{one.place} names a customer: {one.token} is made of {one.made_of}"
+
+
+def _written(folder: Path, world: World) -> Iterator[tuple[str, list[bytes]]]:
+    """Yields by place the records in which nobody's data belong."""
+    for topic in TOPICS:
+        messages = world.read(topic)
+        yield f"headers of {topic}", [b"\n".join(value or b"" for _, value in one.headers() or ()) for one in messages]
+        if topic in FREE:
+            yield topic, [b"\n".join((one.key() or b"", one.value() or b"")) for one in messages]
+    files = [*folder.glob("*.log"), *(path for path in (folder / "export").rglob("*") if path.is_file())]
+    for path in files:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if path.suffix == ".gz" else data
+        yield str(path.relative_to(folder)), data.splitlines()
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -26,12 +27,14 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from gatekeeper.service.caller_keys import SCOPES, digest, new_key
 from schemas.topics import INPUTS
 from schemas.values import ID_PATTERN
+from schemas.webhooks import WEBHOOK_TYPES
 from tests.chaos.driver import CROWD, FOREIGN_SECONDS, NO, now
 from tests.chaos.journal import UNKNOWN, Journal, Said
 from tests.chaos.nemesis import main
 from tests.chaos.stage import GATEKEEPER, Stage
 from tests.support import canaries, hostile, invented, staff
-from tests.support.world import consent_of, controller_record, send_to, until
+from tests.support.receiver import Receiver, endpoints_file
+from tests.support.world import consent_of, controller_record, send_to, source_of, until
 
 GAP = 0.1
 """Seconds between two acts, at least."""
@@ -47,7 +50,30 @@ HUGE = 900_000
 """Bytes of a value that the broker just takes."""
 CALLER = 'id = "mallory"\nscopes = [{scopes}]\ncontrollers = ["C2"]\nkey_sha256 = ["{digest}"]'
 OWN = 'id = "ours"\nscopes = [{scopes}]\nkey_sha256 = ["{digest}"]'
-MOVED = {"至急開封マンション101": "house", "山田様方": "host", "転送先 見本町9-9-9": "forward"}
+TOKEN = re.compile(rb"t[0-9]+(?:k[0-9]+)?_")
+"""Of a stop that cannot be read, a token of another key withholds everybody."""
+MEMBERS = {"M-0031415": canaries.NARUMI, "M-0027182": canaries.HALF_WIDTH, "M-0016180": canaries.COMPOSED}
+"""Customers by member number, whom `tests.chaos.attack` tries to name from their list."""
+BORN = "1951-03-04"
+KEYS = ("hanako", "taro", "yuki", "console", "mallory")
+"""In whose names he acts besides that of the reviewer whose key he has."""
+ITEM_ACTS = ("redecide", "undo", "approve", "uphold", "ask", "note", "claim")
+PIECE = {"campaign_id": "K-0", "channel": "postal", "decision_id": "A" * 26}
+COMMANDS: dict[str, dict[str, Any]] = {
+    "erase": {},
+    "readmit": {},
+    "activate": {"subject": "policy/jp-pmark"},
+    "suspend": {"subject": "controller/C1"},
+    "resume": {"subject": "controller/C1"},
+    "quarantine": {"subject": "batch/L1"},
+    "handoff": {"subject": "campaign/camp1"},
+    "cancel": {"subject": "campaign/camp1"},
+    "reemit": {**PIECE, "source": {"topic": "sends", "partition": 0, "offset": 0}},
+    "reveal_topic": {"subject": "topic/review"},
+    "resume_partition": {"subject": "partition/0", "refused": "error.ledger_spoilt", "sends": 9**9, "acts": 9**9},
+}
+"""Acts that a reviewer may not do, each with what it needs besides its author."""
+MOVED = ("至急開封マンション101", "山田様方", "転送先 見本町9-9-9")
 """Lines that he adds to the address of somebody."""
 
 
@@ -66,6 +92,7 @@ class Attacker:
         self._items: deque[tuple[Message, dict[str, Any]]] = deque(maxlen=REPLAYED)
         self._keys: deque[tuple[str, dict[str, Any]]] = deque(maxlen=REPLAYED)
         self._sockets: deque[socket.socket] = deque()
+        self._beside: dict[str, subprocess.Popen[bytes]] = {}
         self._ids = iter(range(10**9))
         self._next = time.monotonic()
         self._waiting: list[str] = []
@@ -77,6 +104,7 @@ class Attacker:
         self.missed: Counter[str] = Counter()
         self._world.put("reference", [("controller/C2", controller_record(id="C2", name="みどりカード")[1])])
         self._serve()
+        self._post()
         self._consumer = self._reader()
 
     # -- as the nemesis is called -----------------------------------------------------------------------
@@ -109,8 +137,11 @@ class Attacker:
         ours = {"authorization": f"Bearer {self._our_key}"}
         found = httpx.get(f"{self._url}/v1/campaigns/none", headers=ours, timeout=60)
         self._say(serve=found.status_code)
-        self._served.terminate()
-        self._stage.codes += [("serve", code)] if (code := self._served.wait()) else []
+        for name, process in self._beside.items():
+            process.terminate()
+            self._stage.codes += [(name, code)] if (code := process.wait()) else []
+        (self._stage.folder / "posted.log").write_bytes(b"\n".join(one.body for one in self._hooks.came))
+        self._hooks.shutdown()
 
     # -- what he holds ----------------------------------------------------------------------------------
 
@@ -125,12 +156,28 @@ class Attacker:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self._url = f"http://127.0.0.1:{port}"
-        settings = self._stage.environment | {"GATEKEEPER_DATA": str(self._stage.folder / "served")}
-        with (self._stage.folder / "serve.log").open("wb") as log:
-            words = (GATEKEEPER, "serve", "--port", str(port), "--callers", str(callers))
-            self._served = subprocess.Popen(words, env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=log)
+        self._run("serve", "--port", str(port), "--callers", str(callers), GATEKEEPER_DATA="served")
         until(self._answers, "the service is ready")
         self._client = httpx.Client(base_url=self._url, headers={"authorization": f"Bearer {self._key}"}, timeout=10)
+
+    def _post(self) -> None:
+        """Runs an endpoint of ours, and what posts to it."""
+        self._hooks = Receiver()
+        threading.Thread(target=self._hooks.serve_forever, args=(0.05,), daemon=True).start()
+        endpoints = endpoints_file(
+            self._stage.folder, {"id": "ours", "url": self._hooks.url, "events": [*WEBHOOK_TYPES]}
+        )
+        more = {"GATEKEEPER_WEBHOOKS_PORT": "0", "GATEKEEPER_WEBHOOKS_DATA": "outbox"}
+        self._run("webhooks", "run", "--endpoints", str(endpoints), "--since", "2026-01-01", **more)
+
+    def _run(self, *words: str, **settings: str) -> None:
+        """Runs a part of the gate beside the workers, until it heals; folders in `settings` are in the stage's."""
+        folder = self._stage.folder
+        more = {name: str(folder / value) if name.endswith("_DATA") else value for name, value in settings.items()}
+        with (folder / f"{words[0]}.log").open("wb") as log:
+            streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": log}
+            env = os.environ | self._stage.environment | more
+            self._beside[words[0]] = subprocess.Popen((GATEKEEPER, *words), env=env, **streams)
 
     def _answers(self) -> bool:
         with suppress(httpx.HTTPError):
@@ -188,12 +235,13 @@ class Attacker:
         person: str = "",
         partition: int = -1,
         headers: Iterable[tuple[str, bytes | None]] = (),
-        through: Producer | None = None,
+        scoped: bool = False,
     ) -> int:
         """Writes one record, which the journal holds once it is acknowledged; the result is 1.
 
-        A fact that names nobody and cannot be read withholds everybody until two managers let it pass. He may do that,
-        and nothing would be left to see; so his facts have a key.
+        A fact that names nobody and cannot be read withholds everybody until two managers let it pass. So does a stop
+        of a token. He may do that, and does in `_do_nobody`; else nothing would be left to see. So his facts have a
+        key, and stops no tokens.
         """
         began, id_ = time.monotonic(), self._id("attack")
 
@@ -202,9 +250,12 @@ class Attacker:
             self._journal.write(Said("attack", id_, person, topic, *place, began, None if error else time.monotonic()))
 
         data = value if isinstance(value, bytes) else hostile.dumped(value)
-        if topic in FACTS and not ID(key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""):
-            key = id_
-        producer = through or self._producers[self._chance.choice(CODECS)]
+        key = key.encode() if isinstance(key, str) else key
+        if topic == "suppressions" and not scoped:
+            data, key = TOKEN.sub(b"x_", data), key and TOKEN.sub(b"x_", key)
+        if topic in FACTS and not ID((key or b"").decode("utf-8", "replace")):
+            key = id_.encode()
+        producer = self._producers[self._chance.choice(CODECS)]
         name, more = self._world.topic(topic), [(of, said) for of, said in headers]
         producer.produce(name, data, key, partition=partition, headers=more, on_delivery=delivered)
         return 1
@@ -237,11 +288,12 @@ class Attacker:
         return len(chosen)
 
     def _act(self, kind: str, message: Message, decision: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """An act about an item that waits."""
         sent, codes = json.loads(message.value()), [one["code"] for one in decision["reasons"]]
-        act: dict[str, Any] = {"v": 1, "kind": kind, "act_id": self._id("stolen"), "by": "kenji", "reason": "so it is"}
-        act |= {"at": now(), "decision_id": decision["id"], "had": codes, "reasons": codes, "bulk": 1}
-        act |= {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
-        return act | {"review": {"partition": message.partition(), "offset": message.offset()}, **more}
+        item = {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
+        item |= {"decision_id": decision["id"], "had": codes, "reasons": codes}
+        item |= {"review": {"partition": message.partition(), "offset": message.offset()}}
+        return invented.item_act(kind, item, act_id=self._id("stolen"), at=now(), **more)
 
     def _do_stolen_key(self) -> int:
         """Acts about items that wait, signed by the reviewer who was robbed, in his own name and in others'."""
@@ -249,9 +301,11 @@ class Attacker:
         for message, decision in self._chance.sample(self._items, min(len(self._items), 5)):
             if (person := json.loads(message.value())["recipient_id"]) in SPARED:
                 continue
-            kind = self._chance.choice(("release", "release", "redecide", "undo", "approve", "erase", "handoff", "ask"))
-            by = self._chance.choice(("kenji", "kenji", "hanako", "taro", "console", "mallory"))
-            act = self._act(kind, message, decision, by=by, bulk=self._chance.choice((1, 1, 10**6, 0)))
+            kind = self._chance.choice(("release", "release", *ITEM_ACTS))
+            act = self._act(kind, message, decision, by=self._chance.choice(("kenji", "kenji", *KEYS)))
+            if kind == "release":
+                act["bulk"] = self._chance.choice((1, 1, 10**6, 0))
+                act["reasons"] = self._chance.sample(act["had"], self._chance.randint(1, len(act["had"])))
             how: dict[str, Any] = self._chance.choice(
                 ({}, {}, {"origin": "other.gk"}, {"at": "2020-01-01T00:00:00Z"}, {"signer": "mallory"})
             )
@@ -274,17 +328,15 @@ class Attacker:
         return self._write("acts", act, person, person=person, partition=message.partition(), headers=headers)
 
     def _do_commands(self) -> int:
-        """Acts about everything, by nobody: a policy, a stop of all, an erasure undone, a partition resumed."""
-        kinds = ("readmit", "activate", "resume", "suspend", "quarantine", "resume_partition", "cancel", "reemit")
-        kind, victim = self._chance.choice(kinds), self._victim()
-        subject = self._chance.choice(
-            (f"recipient/{victim}", "campaign/camp1", "controller/C1", "partition/0", "policy/x")
-        )
-        act = {"v": 1, "kind": kind, "act_id": self._id("command"), "by": "hanako", "reason": "so it is", "at": now()}
-        act |= {"subject": subject}
-        headers = self._signed(act) if self._chance.random() < 0.5 else []
+        """Acts about everything, for which nobody signed who may: a hand-off, an erasure, a partition resumed."""
+        kind, person = self._chance.choice([*COMMANDS]), self._victim()
+        act = {"v": 1, "kind": kind, "act_id": self._id("command"), "reason": "so it is", "at": now()}
+        act |= {"by": self._chance.choice(("kenji", *KEYS)), **COMMANDS[kind]}
+        act |= {} if "subject" in act else {"recipient_id": person}
+        key = act.get("subject") or person
+        headers = self._signed(act) if self._chance.random() < 0.7 else []
         for number in range(self._world.partitions):
-            self._write("acts", act, subject, person=victim, partition=number, headers=headers)
+            self._write("acts", act, key, person=person, partition=number, headers=headers)
         return self._world.partitions
 
     def _do_reference(self) -> int:
@@ -311,7 +363,7 @@ class Attacker:
         """Sends to people who said no, under their own id, and printed so that another may get them."""
         count = self._chance.randrange(1, 10)
         for _ in range(count):
-            victim, line = self._victim(), self._chance.choice(list(MOVED))
+            victim, line = self._victim(), self._chance.choice(MOVED)
             send = send_to(victim, self._id("m"))
             if self._chance.random() < 0.5:
                 send["delivery"] = {**send["delivery"], "lines": [*send["delivery"]["lines"], line]}
@@ -352,9 +404,23 @@ class Attacker:
         stop = {"v": 1, "kind": "objection", "suppression_id": self._id("stop"), "received_at": now()}
         stop |= {"scope": {"controller": "C2"}}
         if self._chance.random() < 0.5:
-            return self._write("suppressions", {**stop, "token": token}, token)
+            return self._write("suppressions", {**stop, "token": token}, token, scoped=True)
         person = self._victim()
         return self._write("suppressions", {**stop, "recipient_id": person}, person)
+
+    def _do_nobody(self) -> int:
+        """A fact that cannot be read and names nobody, which withholds everybody; two managers let it pass."""
+        placed = list[Message]()
+        topic = self._chance.choice(FACTS)
+        producer = self._producers["none"]
+        producer.produce(self._world.topic(topic), b"{", on_delivery=lambda error, message: placed.append(message))
+        producer.flush(30)
+        (message,) = placed
+        place = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
+        for by in staff.MANAGERS:
+            said = {"v": 1, "kind": "resolution", "id": self._id("pass"), "by": by, "reason": "looked at", **place}
+            self._world.put("reference", [(f"resolution/{said['id']}", said | {"at": now()})])
+        return 1
 
     def _do_huge(self) -> int:
         """Values as large as the broker takes, which compress to little."""
@@ -438,15 +504,21 @@ class Attacker:
         return 20
 
     def _do_list_of_customers(self) -> int:
-        """A customer of the list, whom our own caller writes to; `tests.chaos.attack` tries to name them."""
-        person, key = canaries.NARUMI, self._id("customer")
-        send = send_to(
-            "M-0031415", self._id("m"), delivery={name: person[name] for name in ("name", "postcode", "lines")}
-        )
+        """What our own caller states and sends about customers of the list, under keys that anybody may guess."""
+        member = self._chance.choice([*MEMBERS])
+        person = {name: MEMBERS[member][name] for name in ("name", "postcode", "lines") if name in MEMBERS[member]}
+        number = self._id("order")
+        send = send_to(member, number, delivery=person)
         send.pop("event_id")
-        ours = {"authorization": f"Bearer {self._our_key}", "idempotency-key": key}
-        found = self._client.post("/v1/sends", json=send, headers=ours)
-        return found.is_success
+        no = consent_of(member, "Withdrawn", record_id=number)
+        said: list[tuple[str, dict[str, Any]]] = [
+            ("facts/sources", source_of(member, person, birth_date=BORN)),
+            ("facts/consents", consent_of(member)),
+            ("sends", send),
+            *((("facts/consents", no),) if self._chance.random() < 0.2 else ()),
+        ]
+        ours = {"authorization": f"Bearer {self._our_key}", "idempotency-key": number}
+        return sum(self._client.post(f"/v1/{where}", json=value, headers=ours).is_success for where, value in said)
 
     def _say(self, **what: Any) -> None:
         print(json.dumps({"at": round(time.monotonic(), 2), **what}), file=sys.stderr, flush=True)

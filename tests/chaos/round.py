@@ -123,7 +123,7 @@ def run(
 
         hurting.order("hurt")
         observer.watch(seconds, watching(observer), every=1.0)
-        observer.watch((LONGEST - 1) * seconds, lambda: not lacking(history(), seconds), every=5.0)
+        observer.watch((LONGEST - 1) * seconds, lambda: not lacking(history(), seconds), every=min(5.0, seconds / 8))
         report.lacking = lacking(history(), seconds)
         hurting.order("heal")
         told = json.loads(hurting.hears())

@@ -14,11 +14,9 @@ from urllib.request import ProxyHandler, build_opener
 import orjson
 import pytest
 
-from gatekeeper.identity import normalise
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.watch import Watch
-from schemas.events import Delivery
 from schemas.topics import DAY_MS, TOPICS
 from schemas.webhooks import WEBHOOK_TYPES
 from streams.client import broker_access
@@ -79,15 +77,8 @@ MAP = list_map(acquired_at="電話")
 HOOKS = Endpoint("hooks", "https://hooks.example", WEBHOOK_TYPES, (), (), allow_private=False)
 
 
-def customer(number: int, person: dict[str, Any]) -> guesses.Person:
-    """Somebody as a list of customers has them, and as the gate reads their address."""
-    written = (person.get(name) for name in ("name", "postcode", "email", "phone"))
-    read = normalise("postal", Delivery(**person))
-    return guesses.Person((f"c{number}", BORN, *person["lines"], *filter(None, written), read))
-
-
 LISTED = (
-    *(customer(number, person) for number, person in enumerate(PEOPLE)),
+    *(guesses.customer(f"c{number}", person, BORN) for number, person in enumerate(PEOPLE)),
     guesses.Person((MEMBER, NAME, PHONE, MAIL, f"{NAME} {PHONE}", BORN), (SENT, {**NARUMI})),
 )
 """The customers, as an attacker has them on a list."""

@@ -19,7 +19,9 @@ from json import dumps
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gatekeeper.identity import normalise
 from schemas.codec import canonical
+from schemas.events import Delivery
 
 LEAST = 8
 """Letters of a token that is tried."""
@@ -54,6 +56,14 @@ class Guess(NamedTuple):
     made_of: str
 
 
+def customer(number: str, person: Mapping[str, Any], born: str, *documents: Mapping[str, Any]) -> Person:
+    """Somebody as a list of customers has them, and as the gate reads their address."""
+    delivery = {name: person[name] for name in ("name", "postcode", "lines") if name in person}
+    written = (person.get(name) for name in ("name", "postcode", "email", "phone"))
+    read = normalise("postal", Delivery(**delivery))
+    return Person((number, born, *person["lines"], *filter(None, written), read), documents)
+
+
 @cache
 def begun() -> tuple[str, ...]:
     """The words with which our code begins a hash, found in the code itself."""
@@ -64,18 +74,26 @@ def begun() -> tuple[str, ...]:
 
 
 def guessed(
-    written: Mapping[str, Iterable[bytes]], people: Collection[Person], *, known: Collection[str] = ()
+    written: Mapping[str, Iterable[bytes]],
+    people: Collection[Person],
+    *,
+    known: Collection[str] = (),
+    beside: Iterable[bytes] | None = None,
 ) -> list[Guess]:
     """The tokens that name somebody. `written`: by place its records, each with all that stands in it.
 
-    `known`: words that an attacker knows or guesses at once, such as the ids of callers.
+    `known`: words that an attacker knows or guesses at once, such as the ids of callers. `beside`: the records whose
+    ids are hashed beside values; by default all.
     """
     tokens, ids = defaultdict[bytes, dict[bytes, tuple[str, str]]](dict), set[str]()
     for place, records in written.items():
         for record in records:
             for token, data in _tokens(record):
                 tokens[data[:4]].setdefault(data, (place, token))
-            ids.update(word.decode() for word in _ID.findall(record))
+            if beside is None:
+                ids.update(_ids(record))
+    for record in beside or ():
+        ids.update(_ids(record))
     found = dict[str, Guess]()
     for made_of, text, ways in _made(people, known, ids):
         single, content = ways is _WAYS, text.encode("utf-8", "surrogatepass")
@@ -88,6 +106,10 @@ def guessed(
             for place, token in tokens.get(check.to_bytes(4), {}).values():
                 found.setdefault(token, Guess(place, token, made_of))
     return sorted(found.values())
+
+
+def _ids(record: bytes) -> Iterator[str]:
+    return (word.decode() for word in _ID.findall(record))
 
 
 def _tokens(record: bytes) -> Iterator[tuple[str, bytes]]:

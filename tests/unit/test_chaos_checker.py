@@ -237,6 +237,11 @@ def an_act_answered_twice(gate: Gate) -> None:
     gate.audits.append(gate.audits[-1] | {"did": "DX"})
 
 
+def an_act_of_an_attacker_answered_twice(gate: Gate) -> None:
+    gate.act("ann", gate.send("ann", "block"), "refused", kind="attack")
+    gate.audits.append(gate.audits[-1] | {"did": "DX"})
+
+
 def an_item_let_go_twice(gate: Gate) -> None:
     item = gate.send("ann", "block")
     for _ in range(2):
@@ -306,6 +311,7 @@ BROKEN: dict[Callable[[Gate], None], set[str]] = {
     an_output_of_an_aborted_transaction: {"I6"},
     an_act_lost: {"I8"},
     an_act_answered_twice: {"I8"},
+    an_act_of_an_attacker_answered_twice: {"I8"},
     an_item_let_go_twice: {"I8"},
     a_recall_doubled: {"I8"},
     a_recall_lost: {"I8", "I2 results"},

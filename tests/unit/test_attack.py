@@ -1,0 +1,92 @@
+"""Who looks on at an attack sees what goes wrong: a gate that stands still, and what an attacker got done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.attack import STALLED, WITHHELD, Progress, let_go, refused
+from tests.chaos.checker import Seen
+from tests.chaos.journal import Journal, Said
+
+
+class Observed:
+    """An observer who is told what it sees."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+    def put(self, topic: str, **said: Any) -> None:
+        value = {"reasons": [], **said}
+        self.seen.append(Seen(topic, 0, len(self.seen), b"K", json.dumps(value).encode()))
+
+
+def decision(offset: int) -> dict[str, Any]:
+    return {"stage": "intake", "src": {"topic": "t.sends.v1", "partition": 0, "offset": offset}}
+
+
+def act(**more: Any) -> dict[str, Any]:
+    said = {"act_id": "stolen-1", "kind": "release", "by": "kenji", "outcome": "cleared", **more}
+    return {"stage": "release", "src": {"topic": "t.acts.v1", "partition": 0, "offset": 0}, "act": said}
+
+
+def test_a_gate_that_decides_and_clears_then_nothing_stands_still(tmp_path: Path) -> None:
+    journal, observer = Journal(tmp_path / "journal"), Observed()
+    watch = Progress(tmp_path / "journal", observer)  # type: ignore[arg-type]
+    for number in range(WITHHELD + STALLED):
+        journal.write(Said("send", f"e-{number}", "ann", "sends", 0, number, 0.0, 1.0))
+        observer.put("audit", **decision(number))
+        observer.put("cleared", delivery={"lines": []}, message_class="marketing")
+        assert not watch()
+    assert [*watch.found()] == []
+
+
+@pytest.mark.parametrize(("decides", "stands"), [(False, ["0", "cleared"]), (True, ["cleared"])])
+def test_a_gate_that_stands_still_then_it_is_found(tmp_path: Path, decides: bool, stands: list[str]) -> None:
+    journal, observer = Journal(tmp_path / "journal"), Observed()
+    watch = Progress(tmp_path / "journal", observer)  # type: ignore[arg-type]
+    for number in range(WITHHELD + STALLED):
+        journal.write(Said("send", f"e-{number}", "ann", "sends", 0, number, 0.0, 1.0))
+        if decides:
+            observer.put("audit", **decision(number))
+        watch()
+    assert sorted(one.split()[2] for one in watch.found()) == stands
+
+
+WRONG = {
+    "another address": ("cleared", {"delivery": {"lines": ["a", "山田様方"]}, "message_class": "marketing"}),
+    "a defect": ("audit", {**decision(1), "reasons": [{"code": "DECISION_FAILED"}]}),
+    "a defect in an act": ("audit", act(outcome="failed")),
+    "another's name": ("audit", act(by="hanako")),
+    "a manager's act": ("audit", act(kind="erase")),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_an_attacker_may_not_then_it_is_found(wrong: str) -> None:
+    observer = Observed()
+    observer.put("cleared", delivery={"lines": ["a"]}, message_class="marketing")
+    observer.put("audit", **act())
+    observer.put("audit", **act(act_id="stolen-2", by="hanako", outcome="refused"))
+    assert [*let_go(observer.seen)] == []
+    topic, said = WRONG[wrong]
+    observer.put(topic, **said)
+    assert len([*let_go(observer.seen)]) >= 1
+
+
+def test_one_act_done_twice_then_it_is_found() -> None:
+    observer = Observed()
+    for _ in range(2):
+        observer.put("audit", **act(act_id="act-7", by="hanako"))
+    assert [*let_go(observer.seen)] == ["act-7 was done 2 times in partition 0"]
+
+
+def test_a_partition_refused_then_it_is_found(tmp_path: Path) -> None:
+    log = tmp_path / "worker-0.log"
+    log.write_text('{"event": "decided"}\n')
+    assert [*refused(tmp_path)] == []
+    log.write_text('{"event": "partition_refused"}\n')
+    assert len([*refused(tmp_path)]) == 1
