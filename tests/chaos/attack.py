@@ -40,7 +40,7 @@ BESIDE = 300
 """The newest records about customers, whose ids are hashed beside what the list says."""
 NOTHING_DONE = ("refused", "unreadable", "failed")
 REVIEWERS = ("release", "uphold", "ask", "redecide", "undo", "note", "claim")
-"""What a reviewer may do, and so whoever has stolen his key."""
+"""Kinds of acts that a reviewer may do, and so whoever has stolen his key."""
 FREE = ("audit", "ledger", "manifests", "recalls", "results")
 """Topics whose records hold nobody's data; the others hold what came in as it came, or go to whom it is for."""
 

@@ -504,7 +504,7 @@ class Attacker:
         return 20
 
     def _do_list_of_customers(self) -> int:
-        """What our own caller states and sends about customers of the list, under keys that anybody may guess."""
+        """Facts and sends of our own caller about customers of the list, under keys that anybody may guess."""
         member = self._chance.choice([*MEMBERS])
         person = {name: MEMBERS[member][name] for name in ("name", "postcode", "lines") if name in MEMBERS[member]}
         number = self._id("order")

@@ -1,4 +1,4 @@
-"""Who looks on at an attack sees what goes wrong: a gate that stands still, and what an attacker got done."""
+"""An attack that succeeds is seen: a gate that stands still, or an act that an attacker may not do."""
 
 from __future__ import annotations
 
