@@ -86,15 +86,11 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
         app.add_exception_handler(kind, _told)
 
     @app.get("/healthz")
-    def healthz() -> dict[str, object]:
-        """Reports readiness of the model, whether Kafka answers, and the number of skipped records."""
+    def healthz() -> dict[str, bool]:
+        """Reports readiness of the model, and whether Kafka answers."""
         trouble = feed.progress.trouble
         broken = trouble is not None and trouble.key == DEFECT
-        return {
-            "ready": feed.progress.ready and not broken,
-            "broker": trouble is None or broken,
-            "skipped": model.skipped,
-        }
+        return {"ready": feed.progress.ready and not broken, "broker": trouble is None or broken}
 
     return app
 

@@ -22,6 +22,7 @@ from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import UsageError
 from gatekeeper.http_server import LOOPBACK
 from gatekeeper.keys import Keys
+from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.metrics import FACTS_AGE, FACTS_WITHHOLDING, REQUESTS_REFUSED, Values
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.service import problem
@@ -38,7 +39,7 @@ from streams.worker.end import fail
 from streams.worker.kept_facts import KeptFacts
 
 WITHHOLDING = 100
-"""Records that withhold sends and that `/readyz` names, at most."""
+"""Records that withhold sends and are looked at for `/readyz`, at most."""
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -111,11 +112,30 @@ def create_app(
         """Tells whether it answers, and up to when it knows all facts."""
         live = parts.live
         known = times.instant(live.facts.as_of) if live.facts.as_of else None
-        withholding = [one.told for one in live.facts.store.withholding(WITHHOLDING)]
-        found = {"ready": live.ready, "facts_as_of": known, "withholding": withholding}
+        found = {"ready": live.ready, "facts_as_of": known, "withholding": _widest(live.facts.store)}
         return JSONResponse(found, 200 if live.ready else 503)
 
     return app
+
+
+def _widest(store: KnownFacts) -> list[dict[str, str]]:
+    """The oldest record that withholds everybody, the oldest that withholds a company, and what to do.
+
+    Strangers read this. So it has no number of people, of records or of managers, and no company.
+    """
+    if not (store.withhold_everybody or store.token_keys.unmatched):
+        return []
+    found = [one for one in store.withholding(WITHHOLDING) if one.withholds in ("everybody", "companies")]
+    oldest = {one.withholds: one for one in reversed(found)}
+    return [
+        {
+            "record": one.record,
+            "since": times.instant(one.since),
+            "withholds": whom,
+            "do": f"gatekeeper deadletter resolve {one.record}",
+        }
+        for whom, one in sorted(oldest.items(), reverse=True)
+    ]
 
 
 def _ages(live: LiveState) -> Values:

@@ -33,7 +33,7 @@ from streams.client import admin
 from streams.kafka import jars
 from streams.kafka.broker import Broker
 from streams.serving.result_pages import Cursor
-from tests.support import canaries
+from tests.support import canaries, staff
 from tests.support.forked import Command, run
 from tests.support.generated_client import generated
 from tests.support.invented import bare
@@ -803,6 +803,38 @@ def test_a_stop_under_a_key_of_nobody_then_it_is_refused_and_the_sentence_names_
     reading = {**known, "readings": [{"token": tokens["t1k9"], "score": 1000}]}
     assert client.post("/v1/facts/suppressions", json=reading).status_code == 200, "one of its keys is known"
     assert client.get("/readyz").json()["withholding"] == []
+
+
+def test_a_stranger_asks_whether_it_is_ready_then_no_answer_counts_people_records_or_managers(
+    world: World, client: httpx.Client
+) -> None:
+    def ready() -> dict[str, Any]:
+        found: dict[str, Any] = client.get("/readyz").json()
+        assert {name for name, value in found.items() if type(value) is not bool} == {"facts_as_of", "withholding"}
+        return found
+
+    def put(topic: str, key: str | None, value: bytes) -> tuple[int, str]:
+        producer, placed = world.producer(), list[Any]()
+        producer.produce(world.topic(topic), value, key, on_delivery=lambda _, message: placed.append(message))
+        producer.flush(30)
+        return placed[0].partition(), f"{topic}/{placed[0].partition()}/{placed[0].offset()}"
+
+    assert ready()["withholding"] == []
+    put("consents", "somebody", b"{")
+    places = [put("consents", None, b"{"), put("consents", None, b"{")]
+    found = until(lambda: ready()["withholding"], "it says what withholds everybody")
+    (one,) = found
+    assert one.keys() == {"record", "since", "withholds", "do"}, "and neither how many records there are, nor managers"
+    assert (one["withholds"], one["record"] in [place for _, place in places]) == ("everybody", True)
+    assert one["do"] == f"gatekeeper deadletter resolve {one['record']}"
+    for by in staff.MANAGERS:
+        for number, place in places:
+            said = {"v": 1, "kind": "resolution", "id": f"{by}-{place.replace('/', '-')}", "by": by, "reason": "seen"}
+            said |= {"topic": world.topic("consents"), "partition": number, "offset": int(place.rpartition("/")[2])}
+            world.put("reference", [(f"resolution/{said['id']}", said | {"at": staff.now()})])
+    until(
+        lambda: ready()["withholding"] == [], "two managers let everybody go, and whom the other names is told nobody"
+    )
 
 
 STOP = {"v": 1, "kind": "objection", "suppression_id": "s", "received_at": "2026-01-01", "recipient_id": "r2"}
