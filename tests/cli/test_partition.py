@@ -26,6 +26,7 @@ from schemas.codec import decode
 from schemas.topics import FACT_TOPICS
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
+from tests.support import staff
 from tests.support.world import World, until
 
 HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
@@ -169,6 +170,19 @@ def test_a_record_that_is_a_defect_then_two_managers_pass_it_and_no_other_record
     found = resumption(acts, **why, counts=lambda _: True)
     assert found is not None
     assert (found.by, found.sends, found.acts) == ("taro", 5, 0)
+
+
+def test_one_manager_is_registered_then_no_record_is_passed_and_nothing_is_written(run, system, refused) -> None:
+    refused("error.partition_defect", offset=4)
+    call = ("partition", "resume", "1", "--skip", "sends/4", "--by", "hanako", "--reason", "x", "--yes", "--wait", "0")
+    alone, *others = staff.founding(origin=system.settings.group)
+    system.put("reference", alone[1], key=alone[0].encode())
+    assert text("error.partition_one_manager", managers="hanako") in run(*call).says(2)
+    assert system.records("acts") == []
+    for name, value in others:
+        system.put("reference", value, key=name.encode())
+    assert run(*call).code == 0
+    assert len(system.records("acts")) == 1
 
 
 @pytest.mark.parametrize("world", [4], indirect=True)

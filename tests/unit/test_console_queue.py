@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import time
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
+from gatekeeper.review.filter import KEYS
 from schemas.topics import DAY_MS
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
@@ -222,3 +224,24 @@ def test_a_user_of_another_company_then_no_registered_name_of_this_one_is_told(h
     for address in ("/items?campaign=K-1", "/items?campaign=K-1,K-2", "/records?signed=campaign/K-1", "/campaigns/K-1"):
         assert "極秘" not in client.get(address).text, address
     assert "極秘" in house.client("manager").get("/records?signed=campaign/K-1").text
+
+
+INJECTED = ("x' OR '1'='1", "x'; DROP TABLE item; --", 'x" UNION SELECT sql FROM sqlite_master --', "%", "_", "x\0y")
+NAMED = ("/items/{}", "/items/{}/audit.json", "/campaigns/{}", "/people/{}", "/letters/{}", "/runs/{}", "/sign/{}")
+
+
+@pytest.mark.parametrize("text", INJECTED)
+def test_a_text_that_is_sql_then_it_finds_nothing_and_everything_is_still_there(
+    house: OfflineConsole, text: str
+) -> None:
+    client = house.client("manager")
+    before = client.get("/items.jsonl").text
+    assert before.count("\n") == 1
+    for name in KEYS:
+        answer = client.get("/items.jsonl", params={name: text})
+        assert (answer.status_code, before in answer.text) == (400, False), name
+        for path in ("/", "/items", "/items.csv", "/bulk"):
+            assert client.get(path, params={name: text}).status_code < 500, (path, name)
+    for path in NAMED:
+        assert client.get(path.format(quote(text))).status_code in (400, 404, 410, 422), path
+    assert client.get("/items.jsonl").text == before

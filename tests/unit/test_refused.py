@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 
 from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.signers import counts
 from gatekeeper.errors import IntegrityError
+from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import NOTE_BYTES, RESUMABLE, SKIPPABLE, Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
+from gatekeeper.person_keys import PersonKey
+from gatekeeper.staff import signatures
 from gatekeeper.texts import catalogue, text
-from schemas.codec import canonical
+from schemas.codec import canonical, decode, encode
 from schemas.record import Record
+from tests.support import staff
+from tests.support.facts import T
 
 SEEN = Head(sends=10, acts=3).encode()
 EXPIRED: dict[str, Any] = {"topic": "mail.sends.v1", "partition": 2, "position": 10, "begin": 25}
@@ -131,6 +137,36 @@ def test_a_defect_at_one_record_then_the_same_word_of_two_people_passes_it(refus
     assert found(act(3, **said), act(4, **said), act(5, by="PM-7", **said), refused=refused) is None, "one person"
     assert found(act(3, **said), act(4, by="pm-8", **said | {"sends": 12}), refused=refused) is None, "another record"
     assert found(act(3, **said), act(4, by="pm-8", **said), refused=refused) == "a4"
+
+
+def test_one_manager_signs_with_two_keys_or_for_another_then_the_record_is_not_passed() -> None:
+    log, at, why = ReferenceLog(staff.ORIGIN), staff.instant(T), "error.partition_defect"
+    staff.stand(log, at=T)
+    keys = [{"id": id_, "method": "key", "public": staff.key("hanako", id_).public} for id_ in ("k1", "k2")]
+    staff.known(log, "hanako", "manager", at=T, keys=keys)
+
+    def word(offset: int, by: str, *signers: PersonKey) -> Record:
+        made = act(offset, by=by, refused=why, head=fingerprint(SEEN, why), sends=11, acts=3, at=at)
+        said = decode("acts", made.key, made.value)
+        blind = {"origin": staff.ORIGIN, "at": at, "blind": "0" * 32}
+        headers = tuple(signatures.of_act(said, one, **blind) for one in signers)
+        return replace(made, timestamp=T, value=encode(said), headers=headers)
+
+    def passed(*words: Record) -> bool:
+        acts = [ActRecord.of(one) for one in words]
+        known = ((one, one.act) for one in acts)
+        found = resumption(known, partition=2, refused=why, head=SEEN, counts=lambda one: counts(one, log, "signed"))
+        return found is not None
+
+    first, second, other = (staff.key("hanako"), staff.key("hanako", "k2"), staff.key("taro"))
+    mine = word(3, "hanako", first)
+    assert not passed(mine, word(4, "hanako", second)), "two keys of one manager"
+    assert not passed(mine, word(4, "Hanako", second)), "another spelling"
+    assert not passed(mine, word(4, "taro", second)), "in the other's name"
+    assert not passed(mine, word(4, "taro")), "unsigned"
+    assert not passed(mine, word(4, "kenji", staff.key("kenji"))), "no manager"
+    assert not passed(word(3, "hanako", first, other)), "one act with two signatures"
+    assert passed(mine, word(4, "taro", other))
 
 
 def test_a_defect_then_each_try_writes_a_new_head_and_the_acts_go_on_counting_until_the_position_moves() -> None:
