@@ -104,7 +104,7 @@ class Attacker:
         """The next record, for a partition of the desk."""
         topic, said = self._said(desk)
         value = self._value(said)
-        headers = [*self._signed(said, value, desk), *self.random.choices(PLAIN_HEADERS, k=self._few())]
+        headers = [*self.signed(said, value, desk), *self.random.choices(PLAIN_HEADERS, k=self._few())]
         refused = self.random.choice(REFUSALS) if self.random.random() < 0.01 else None
         if refused and refused.what != "headers":
             value = None
@@ -191,7 +191,7 @@ class Attacker:
         right = named.encode("utf-8", "replace") if isinstance(named, str) else None
         return self.random.choice((*[None, right] * 6, b"P-1", b"\xff", b"", b"x" * 300))
 
-    def _signed(self, said: Mapping[str, Any], value: bytes | None, desk: Desk) -> Iterator[tuple[str, bytes]]:
+    def signed(self, said: Mapping[str, Any], value: bytes | None, desk: Desk) -> Iterator[tuple[str, bytes]]:
         """Yields signatures that are readable, and right in all that a glance can see."""
         for _ in range(self.random.choice((0, 1, 1, 1, 2, 9))):
             named = {name: field for name, field in said.items() if isinstance(field, str) and 0 < len(field) < 64}
