@@ -125,7 +125,8 @@ def test_paths_in_a_page_then_they_exist(house: Path, page: Page) -> None:
     path, content = page
     words = [word.lstrip("(").rstrip("(),.:;") for snippet in code(content) for word in snippet.split()]
     ours = re.compile(rf"(?:{'|'.join(FOLDERS)})/\S*|[\w.-]+\.(?:md|py|yml|toml|lock)")
-    missing = [word for word in words if ours.fullmatch(word) and not (house / word).exists() and word not in INVENTED]
+    named = [word.partition("::") for word in words if ours.fullmatch(word) and word not in INVENTED]
+    missing = [path + colons + test for path, colons, test in named if not there(house / path, test)]
     links = re.findall(r"\]\(([^)\s]+)\)", content)
     for link in links:
         target, _, anchor = link.partition("#")
@@ -133,6 +134,21 @@ def test_paths_in_a_page_then_they_exist(house: Path, page: Page) -> None:
         if not found.exists() or (anchor and anchor not in anchors(found)):
             missing.append(link)
     assert missing == []
+
+
+def there(path: Path, test: str) -> bool:
+    """Tells whether a file is there; `test`: with a test of this name, unless it is ''."""
+    return path.exists() and (
+        not test or re.search(rf"^(?:async )?def {test}\(", path.read_text("utf-8"), re.M) is not None
+    )
+
+
+def test_attacks_that_were_tried_then_each_names_its_tests(table: Any) -> None:
+    rows = table("SECURITY.md", "attack")
+    assert len(rows) > 30
+    tried = re.compile(r"tests/[a-z_/]+\.py::test_\w+")
+    assert [row for row in rows if not all(map(tried.fullmatch, row[-1].split(", ")))] == []
+    assert [row for row in rows if not (row[0] and row[1])] == []
 
 
 def anchors(path: Path) -> set[str]:

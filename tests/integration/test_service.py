@@ -362,17 +362,28 @@ def test_ten_thousand_questions_of_one_caller_then_so_many_wait_and_another_is_a
                 assert answer.status_code == 200, answer.text
                 amid += not all(one.done() for one in asked)
         answers = [one.result() for one in asked]
-        named = {"host": "elsewhere.example", "x-forwarded-host": "elsewhere.example"}
-        told = client.get("/.well-known/authzen-configuration", headers=named).json()
-        assert all(url.startswith(str(client.base_url).rstrip("/")) for url in told.values()), "Host is a mere claim"
-        assert "evaluations" not in client.get("/readyz").json(), "no count for whoever can reach it"
-        assert client.get("/healthz/", headers=named).status_code == 404, "a redirect would lead to that host"
     statuses = Counter(one.status_code for one in answers)
     assert amid, "it waited for all of them"
     assert statuses.keys() == {200, 429}
     assert all(one.headers["retry-after"] == "1" for one in answers if one.status_code == 429)
     found = [one for each in answers if each.status_code == 200 for one in each.json()["evaluations"]]
     assert {one["context"]["primary"] for one in found} <= {None, "FACTS_STALE"}, "late facts withhold, and no more"
+
+
+def test_a_foreign_host_then_no_answer_leads_there(world: World, tmp_path: Path) -> None:
+    key, file, own = new_key(), tmp_path / "callers.toml", {"GATEKEEPER_SERVE_URL": "https://gate.example"}
+    file.write_text(f'[[callers]]\nid = "a"\nscopes = ["access"]\nkey_sha256 = ["{digest(key)}"]')
+    file.chmod(0o600)
+    named = {"host": "elsewhere.example", "x-forwarded-host": "elsewhere.example", "x-forwarded-proto": "https"}
+    for more in ({}, own):
+        with service(world, tmp_path / "data", GATEKEEPER_SERVE_CALLERS=str(file), **more) as (_, client):
+            mine = more.get("GATEKEEPER_SERVE_URL", str(client.base_url).rstrip("/"))
+            told = client.get("/.well-known/authzen-configuration", headers=named).json()
+            assert all(url.startswith(mine) for url in told.values()), "Host is a mere claim"
+            for path in ("/healthz/", "/v1/sends/", "//v1/sends"):
+                answer = client.get(path, headers=named)
+                assert answer.status_code in (401, 404), "a redirect would lead to that host"
+                assert "elsewhere.example" not in answer.text
 
 
 def test_withdrawals_raced_by_questions_and_sends_then_nothing_is_clear_after_an_acknowledged_one(
