@@ -230,13 +230,13 @@ async def _taken_over(settings: Settings, copied: CopyPosition, home: str | None
 async def _asked(settings: Settings) -> Figures:
     ends = Clients(settings).ends()
     await ends.start()
-    places = await ends.partitions([settings.topic(name) for name in FACT_TOPICS])
+    topics = [settings.topic(name) for name in FACT_TOPICS]
     taken = []
     for number in range(2 * ROUNDS):
         if number == ROUNDS:
             used = time.process_time()  # the first half warms up
         began = time.perf_counter()
-        await ends.ends(places)
+        await ends.of_topics(topics)
         taken.append((time.perf_counter() - began) * 1000)
     used = (time.process_time() - used) / ROUNDS * 1000
     await ends.stop()

@@ -34,10 +34,11 @@ class Leader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One broker's view: the leader of each partition, and min.insync.replicas by topic."""
+    """One broker's view: the leader of each partition, min.insync.replicas by topic, and the cluster's brokers."""
 
     leaders: Mapping[TopicPartition, Leader]
     min_insync: Mapping[str, int]
+    brokers: Set[int] = frozenset()
 
 
 @lru_cache(maxsize=64)
@@ -65,6 +66,22 @@ def _newest(tp: TopicPartition, answers: Mapping[int, Answer], known: Leader | N
     if len(replicas & told.keys()) < (asked := needed(len(replicas), fewest)):
         return None
     return Leader(epoch, max(leader.node for leader in latest), replicas, asked)
+
+
+@lru_cache(maxsize=64)
+def partitions(answers: Set[tuple[int, Answer]], brokers: Set[int]) -> Set[TopicPartition] | None:
+    """All partitions of some topics that may hold an acknowledged record; None if too few brokers have answered.
+
+    Each broker that acknowledged a record knows its partition. `answers`: as for `newest`, about these topics.
+    `brokers`: those of the cluster, as far as they are known; answers may name more.
+    """
+    views = dict(answers).values()
+    replicas = (leader.replicas for view in views for leader in view.leaders.values())
+    everybody = frozenset(brokers).union(*(view.brokers for view in views), *replicas)
+    fewest = min((least for view in views for least in view.min_insync.values()), default=1)
+    if len(views) < needed(len(everybody), fewest):
+        return None
+    return frozenset[TopicPartition]().union(*(view.leaders for view in views))
 
 
 def needed(replicas: int, min_insync: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, TypeVar
 
 import structlog
@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from streams.client.brokers import RETRY_MS, Brokers, UnansweredError
-from streams.client.leaders import NOBODY, Answer, Leader, Leaders, needed, newest
+from streams.client.leaders import NOBODY, Answer, Leader, Leaders, needed, newest, partitions
 from streams.client.requests import Metadata, beliefs, believed, list_offsets
 
 log = structlog.get_logger(__name__)
@@ -48,6 +48,8 @@ class Ends:
     def __init__(self, leaders: Leaders, topic: str, **reached: Any) -> None:
         """`leaders`: learns the leaders found on the way. `topic` and `reached`: as `Brokers` takes them."""
         self._leaders, self._brokers = leaders, Brokers(leaders, topic, **reached)
+        self._of = dict[tuple[str, ...], tuple[TopicPartition, ...]]()
+        """The partitions of topics, as they were last found."""
         self._late = set[int]()
         """Brokers that did not answer in time when last asked."""
         self.doubts = 0
@@ -64,6 +66,14 @@ class Ends:
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The end of each log, uncommitted records included."""
         return (await self._found(tps, (LATEST, False)))[0]
+
+    async def of_topics(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
+        """The end of each log of these topics, uncommitted records included.
+
+        It covers each partition that may hold a record acknowledged before the call, however new the partition is.
+        """
+        wanted = tuple(topics)
+        return await self._sure(lambda: self._of_topics(wanted))
 
     async def stable(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The stable end of each log: where its first open transaction begins, or the log's end."""
@@ -96,6 +106,12 @@ class Ends:
         wanted = tuple(tps)
         return await self._sure(lambda: self._round(wanted, questions)) if wanted else [{} for _ in questions]
 
+    async def _of_topics(self, topics: tuple[str, ...]) -> dict[TopicPartition, int]:
+        if topics not in self._of:
+            self._of[topics] = tuple(await self._partitions(topics))
+        (found,) = await self._round(self._of[topics], ((LATEST, False),), whole=True)
+        return found
+
     async def _sure(self, ask: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
         tell_at = loop.time() + TELL_SECONDS
@@ -109,15 +125,18 @@ class Ends:
             await asyncio.sleep(RETRY_MS / 1000)
 
     async def _round(
-        self, tps: Sequence[TopicPartition], questions: Sequence[Question]
+        self, tps: Sequence[TopicPartition], questions: Sequence[Question], *, whole: bool = False
     ) -> list[dict[TopicPartition, int]]:
-        """Asks for the leaders, and in parallel the last known leaders for the ends: mostly they still lead."""
+        """Asks for the leaders, and in parallel the last known leaders for the ends: mostly they still lead.
+
+        `whole`: demands that these are all partitions of their topics.
+        """
         asked = {tp: leader for tp in tps if (leader := self._leaders.get(tp))}
         asking = asyncio.create_task(self._answers(asked, questions))
         try:
             done = set[asyncio.Task[Any]]()
             while not done:
-                leaders = await self._newest(tps)
+                leaders = await self._newest(tps, whole=whole)
                 if leaders != asked:
                     asking.cancel()
                     asked, asking = leaders, asyncio.create_task(self._answers(leaders, questions))
@@ -129,9 +148,9 @@ class Ends:
             raise UnsureError(f"{missing[0].topic}/{missing[0].partition}: the leader does not answer")
         return found
 
-    async def _newest(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, Leader]:
+    async def _newest(self, tps: Sequence[TopicPartition], *, whole: bool) -> dict[TopicPartition, Leader]:
         topics, known = tuple(sorted({tp.topic for tp in tps})), tuple(map(self._leaders.get, tps))
-        nodes = self._suffice(known)
+        nodes = self._suffice(known, whole=whole)
         asked = dict[asyncio.Task[Answer], int]()
         answers, failed, found = dict[int, Answer](), set[int](), tuple[Leader | None, ...]()
         try:
@@ -146,7 +165,11 @@ class Ends:
                 self.doubts += bool(failed)
                 found = newest(tps, frozenset(answers.items()), known)
                 leaders = {tp: one for tp, one in zip(tps, found, strict=True) if one and one.node != NOBODY}
-                if len(leaders) == len(tps):
+                there = self._there(answers) if whole else frozenset(tps)
+                if len(leaders) == len(tps) and there is not None:
+                    if there - set(tps):
+                        self._of.clear()
+                        raise UnsureError("a topic has new partitions")
                     self.doubts += any(known_ and known_ != one for known_, one in zip(known, found, strict=True))
                     self._leaders.learn(leaders, asyncio.get_running_loop().time())
                     self._late.difference_update(answers)
@@ -154,6 +177,7 @@ class Ends:
                 if not (done and late):
                     self._late.update(asked[task] for task in late)
                     nodes |= self._brokers.everybody() | {node for one in found if one for node in one.replicas}
+                    nodes = nodes.union(*(answer.brokers for answer in answers.values()))
                 if failed >= nodes - answers.keys():
                     behind = [f"{tp.topic}/{tp.partition}" for tp, one in zip(tps, found, strict=True) if not one]
                     raise UnsureError(f"too few replicas answer: {', '.join(behind[:1])}")
@@ -161,37 +185,42 @@ class Ends:
             for task in asked:
                 task.cancel()
 
-    def _suffice(self, known: Iterable[Leader | None]) -> set[int]:
+    def _suffice(self, known: Sequence[Leader | None], *, whole: bool) -> set[int]:
         """The brokers to ask first: enough of them, if nothing has changed; all if too little is known."""
-        chosen = set[int]()
+        chosen, everybody = set[int](), self._brokers.everybody()
+
+        def choose(nodes: Iterable[int], count: int) -> None:
+            order = sorted(nodes, key=lambda node: (node not in chosen, node in self._late, node))
+            chosen.update(order[:count])
+
         for leader in known:
             if leader is None:
-                return self._brokers.everybody()
-            order = sorted(leader.replicas, key=lambda node: (node not in chosen, node in self._late, node))
-            chosen.update(order[: leader.asked])
+                return everybody
+            choose(leader.replicas, leader.asked)
+        if whole:
+            fewest = min(len(leader.replicas) - leader.asked + 1 for leader in known if leader)
+            choose(everybody, needed(len(everybody), fewest))
         return chosen
 
     async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Asks so many brokers that at least one of them knows any partition that took a record before."""
-        brokers, answers = set(self._brokers.everybody()), list[Any]()
-        asked = [asyncio.create_task(self._brokers.ask(node, *beliefs(tuple(topics)))) for node in brokers]
+        nodes, answers = self._brokers.everybody(), dict[int, Answer]()
+        asked = {asyncio.create_task(self._believes(node, tuple(topics))): node for node in nodes}
         try:
-            for task in asyncio.as_completed(asked):
-                with contextlib.suppress(UnansweredError):
-                    answers.append(await task)
-                if not answers:
-                    continue
-                _refuse_forbidden(answers)
-                for metadata, _ in answers:
-                    brokers |= metadata.addresses.keys()
-                fewest = min(configs.min_insync[topic] for _, configs in answers for topic in topics)
-                found = {tp for metadata, _ in answers for tp in metadata.leaders}
-                if len(answers) >= needed(len(brokers), fewest) and {tp.topic for tp in found} >= set(topics):
+            while asked:
+                done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                told = {asked.pop(task): _answer(task) for task in done}
+                answers |= {node: answer for node, answer in told.items() if answer}
+                found = self._there(answers)
+                if found is not None and {tp.topic for tp in found} >= set(topics):
                     return sorted(found)
         finally:
             for task in asked:
                 task.cancel()
         raise UnsureError("too few brokers answer")
+
+    def _there(self, answers: Mapping[int, Answer]) -> Set[TopicPartition] | None:
+        return partitions(frozenset(answers.items()), frozenset(self._brokers.everybody()))
 
     async def _listed(self, topic: str) -> list[TopicPartition]:
         for node in self._brokers.everybody():

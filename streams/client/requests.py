@@ -31,7 +31,7 @@ def beliefs(topics: tuple[str, ...]) -> tuple[Any, Any]:
 @lru_cache(maxsize=64)
 def believed(metadata: Any, configs: Any) -> Answer:
     """A broker's answer to these requests."""
-    return Answer(metadata.leaders, configs.min_insync)
+    return Answer(metadata.leaders, configs.min_insync, metadata.addresses.keys())
 
 
 @lru_cache(maxsize=256)

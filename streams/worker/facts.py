@@ -40,11 +40,7 @@ from streams.worker.unread_facts import LongValue, UnreadFacts, cut
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = 1.0
-WATCH_PARTITIONS = 5
-PARTITIONS_SECONDS = 5.0
-"""Seconds. An idle worker passes the barrier every WATCH_SECONDS; readiness is as old as the last pass.
-Every fifth time it also looks for added partitions, which only a restart can follow.
-"""
+"""Seconds. An idle worker passes the barrier so often; readiness is as old as the last pass."""
 PROOF_SECONDS = 1.0
 """Seconds between two tries to prove that the logs are those that were read, while no broker shows them."""
 TOLD_SECONDS = 10.0
@@ -298,13 +294,15 @@ class Followers(LogFollower):
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()
-        known, proven = list(self._positions), self.ends.doubts
+        proven = self.ends.doubts
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             round_, self._next_round = self._next_round, loop.create_future()
             assert round_ is not None
-            ends = await self.ends.ends(known)  # the chunk waits, unjudged, as long as necessary
+            ends = await self.ends.of_topics(self._topics)  # the chunk waits, unjudged, as long as necessary
+            if grown := sorted(tp.topic for tp in ends.keys() - self._positions.keys()):
+                raise RestartError("error.partitions_grew", topic=grown[0])  # before anybody passes this barrier
             while proven != self.ends.doubts:
                 doubts = self.ends.doubts
                 try:
@@ -317,24 +315,11 @@ class Followers(LogFollower):
             round_.set_result(ends)
 
     async def _watch(self) -> None:
-        rounds = 0
         while True:
             await self.barrier(WATCH_SECONDS * 5)
             await asyncio.sleep(WATCH_SECONDS)
             if self.kept is not None:
                 self.kept.demand_there()
-            rounds += 1
-            if rounds % WATCH_PARTITIONS == 0:
-                await self._partitions_unchanged()
-
-    async def _partitions_unchanged(self) -> None:
-        try:
-            async with asyncio.timeout(PARTITIONS_SECONDS):
-                partitions = await self._partitions()
-        except TimeoutError:
-            return  # the barrier reports this already
-        if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
-            raise RestartError("error.partitions_grew", topic=grown[0])
 
 
 def _parts(logs: FactLogs, topic: str) -> int:

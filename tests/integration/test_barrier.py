@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -77,9 +77,13 @@ def suspension(world: World) -> None:
     world.put("reference", [controller_record(suspended_since="2026-01-01T09:00:00+09:00")])
 
 
+def objection_of(name: str) -> dict[str, Any]:
+    said = {"v": 1, "kind": "objection", "received_at": "2026-01-01"}
+    return {**said, "suppression_id": f"x-{name}", "recipient_id": name}
+
+
 def objection(world: World) -> None:
-    value = {"v": 1, "kind": "objection", "suppression_id": "x1", "recipient_id": "r1", "received_at": "2026-01-01"}
-    world.put("suppressions", [("r1", value)])
+    world.put("suppressions", [("r1", objection_of("r1"))])
 
 
 FACTS = {
@@ -181,6 +185,32 @@ def test_given_an_older_copy_of_the_facts_below_a_running_worker_then_it_ends_an
     with pytest.raises(RestartError):
         asyncio.run(run())
     assert world.audits() == []
+
+
+def test_given_a_partition_added_to_a_topic_of_facts_then_what_is_acknowledged_on_it_binds_before_a_send_is_judged(
+    world,
+):
+    names = [f"p{number}" for number in range(30)]
+    world.people(names)
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
+            added = await asyncio.to_thread(world.grow, "suppressions")
+            world.put("suppressions", [(name, objection_of(name)) for name in names], partition=added)
+            world.sends(names)
+            await eventually(lambda: app.failures, "it ends")
+
+    with pytest.raises(RestartError, match=r"suppressions.*new partitions"):
+        asyncio.run(run())
+    assert world.audits() == []
+
+    async def again() -> None:
+        async with world.worker():
+            await eventually(lambda: len(world.audits()) == len(names), "the sends")
+
+    asyncio.run(again())
+    assert {*world.verdicts().values()} == {("block", "SUBJECT_OBJECTED")}
 
 
 def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_cleared_once_it_is_aborted(

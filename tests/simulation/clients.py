@@ -149,6 +149,11 @@ class Ends:
         """Returns the end of each log, uncommitted records included."""
         return await self._asked(tps, "end")
 
+    async def of_topics(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
+        """Returns the end of each log of these topics."""
+        names = frozenset(topics)
+        return await self._asked([tp for tp in self._network.kafka.logs if tp.topic in names], "end")
+
     async def stable(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Returns the stable end of each log."""
         return await self._asked(tps, "stable")

@@ -18,6 +18,7 @@ class Trusting(Ends):
 
     def __init__(self, leaders, topic, **reached) -> None:
         super().__init__(leaders, topic, **reached)
+        self._facts = ()
         self._asker = AIOKafkaConsumer(**reached, isolation_level="read_uncommitted", retry_backoff_ms=20)
 
     async def start(self) -> None:
@@ -39,6 +40,11 @@ class Trusting(Ends):
 
     async def ends(self, tps):
         return await self._asker.end_offsets(list(tps))
+
+    async def of_topics(self, topics):
+        if not self._facts:
+            self._facts = await self.partitions(tuple(topics))
+        return await self.ends(self._facts)
 
 
 clients.REQUEST_SECONDS = 40.0

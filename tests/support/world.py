@@ -314,6 +314,17 @@ class World:
             until(made, "the topic is back")
         self.__dict__.pop("_logs", None)  # which had read the old one
 
+    def grow(self, topic: str) -> int:
+        """Adds a partition to a topic by another tool than ours, and returns its number once clients know it."""
+        name = self.topic(topic)
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap) as client:
+            number = len(client.describe_topics([name])[0]["partitions"])
+            client.create_partitions({name: number + 1})
+        self._producer = self.producer()
+        until(lambda: number in self._producer.list_topics(name, 10).topics[name].partitions, "the new partition")
+        self.__dict__.pop("_logs", None)  # which had looked before
+        return number
+
     def may_ask(self) -> World:
         """Registers what a company needs to ask people: items b to f of its notice, and a template for it."""
         shown = {"marketing": ["postal"], "confirmation": ["postal"]}

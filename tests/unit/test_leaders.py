@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import TopicPartition
 
-from streams.client.leaders import NOBODY, Answer, Cluster, Leader, Leaders, needed, newest
+from streams.client.leaders import NOBODY, Answer, Cluster, Leader, Leaders, needed, newest, partitions
 
 TP = TopicPartition("t", 0)
 THREE = frozenset({1, 2, 3})
@@ -25,6 +25,21 @@ def test_given_so_many_answers_then_one_is_of_a_replica_that_knows_of_any_acknow
         for knowing in combinations(range(replicas), min_insync):
             for asked in combinations(range(replicas), needed(replicas, min_insync)):
                 assert set(knowing) & set(asked)
+
+
+@pytest.mark.parametrize("brokers", range(1, 6))
+def test_given_enough_brokers_then_a_partition_that_was_just_added_is_among_those_that_they_know(brokers):
+    everybody, added = frozenset(range(brokers)), TopicPartition("t", 1)
+    for min_insync in range(1, brokers + 1):
+        for knowing in combinations(everybody, min_insync):
+            for asked in combinations(everybody, needed(brokers, min_insync)):
+                own = [(TP, added) if node in knowing else (TP,) for node in asked]
+                told = [
+                    (node, Answer({tp: Leader(5, 0, frozenset({node})) for tp in tps}, {"t": min_insync}, everybody))
+                    for node, tps in zip(asked, own, strict=True)
+                ]
+                assert partitions(frozenset(told), frozenset()) == {TP, added}
+                assert partitions(frozenset(told[1:]), everybody) is None
 
 
 def test_given_a_deposed_leader_alone_then_nobody_is_believed():
