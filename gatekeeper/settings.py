@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     )
     console_key: str = Field("", description="file of the key with which the console vouches for who signed in")
     console_data: str = Field(".gatekeeper/console", description="folder of the console's read model, which may go")
+    handoff_data: str = Field(
+        ".gatekeeper/handoff", description="folder of the ids of handed-off pieces, which a lost cluster does not take"
+    )
     forms: str = Field("", description="folder of pictures of forms, each named by its SHA-256; empty: none is shown")
     serve_host: str = Field("127.0.0.1", description="where the service listens; elsewhere only with a file of callers")
     serve_port: Annotated[int, Field(ge=0, le=65535)] = Field(8648, description="its port; 0 takes a free one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import time
 from typing import IO, Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from schemas.record import Record
 from streams.client import fact_with_act
 from streams.client.reader import Reader
 from streams.operations import handoffs
+from streams.operations.handed_pieces import HandedPieces, log_of
 from streams.operations.handoffs import Run
 
 WAIT_SECONDS = 60.0
@@ -69,13 +71,22 @@ def command(
     said = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
     with Reader(settings) as reader, whole(out) as handle:
         run = carried_out(settings, reader, said, resumed=run_id is not None, seconds=wait)
+        known = set(run.handed) if run.resumed else set[str]()
         if run.resumed and not run.called_off:  # the answer may be old: the worker confirms the current state
             anew = said.model_copy(update={"act_id": f"{said.act_id}.{uuid4().hex[:6]}", "again": True})
             run.confirm(carried_out(settings, reader, anew, resumed=False, seconds=wait, name=said.act_id))
-        written = _write(handle, run, {} if run.called_off else _pieces(reader, run))
-    fallen, before = len(run.recalled), sum(run.handed.values())
-    told = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": written, "again": before,
-            "recalled": fallen, "recalled_since": len(run.handed) - written, "called_off": run.called_off}  # fmt: skip
+        pieces = {} if run.called_off else _pieces(reader, run)
+        memory = HandedPieces(Path(settings.handoff_data), log_of(reader))
+        before = memory.before(pieces.keys() - known)
+        if run.act.again:
+            run.handed |= dict.fromkeys(before, True)
+            before = {}
+        fallen, written = len(run.handed) - len(pieces), [did for did in pieces if did not in before]
+        _write(handle, run, {did: pieces[did] for did in written})
+        memory.add(written, run=said.act_id, at=int(time() * 1000))  # before the file is there
+    told = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": len(written),
+            "again": sum(run.handed.values()), "handed_before": len(before), "recalled": len(run.recalled),
+            "recalled_since": fallen, "called_off": run.called_off}  # fmt: skip
     if as_json:
         show_json(told)
     else:
@@ -84,6 +95,8 @@ def command(
         note("cli.handoff_called_off", campaign=campaign)
     elif not run.handed:
         note("cli.handoff_nothing", campaign=campaign)
+    if before:
+        note("cli.handoff_before", count=len(before), runs=", ".join(sorted({*before.values()})))
 
 
 def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: Any) -> CampaignAct:
@@ -153,12 +166,11 @@ def _pieces(reader: Reader, run: Run) -> dict[str, Record]:
     return {did: found[did] for did in sorted(found) if did not in since}
 
 
-def _write(handle: IO[str], run: Run, pieces: dict[str, Record]) -> int:
+def _write(handle: IO[str], run: Run, pieces: dict[str, Record]) -> None:
     rows = SpreadsheetRows(handle, COLUMNS)
     for did, record in pieces.items():
         send: Send = decode("cleared", record.key, record.value)
         rows.write(_row(did, send, record.header("gate-obligations"), again=run.handed[did]))
-    return len(pieces)
 
 
 def _row(did: str, send: Send, obligations: str, *, again: bool) -> dict[str, str]:

@@ -29,12 +29,13 @@ from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS
 from streams.client import replicas
 from streams.client.batches import refusal
+from streams.client.record_hash import record_hash
 from streams.worker import offsets
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.kept_facts import KeptFacts, name_of
 from streams.worker.log_follower import LogFollower
-from streams.worker.read_log import ReadLog, record_hash
+from streams.worker.read_log import ReadLog
 from streams.worker.unread_facts import LongValue, UnreadFacts, cut
 
 log = structlog.get_logger(__name__)

@@ -15,23 +15,11 @@ from typing import Any
 import msgspec
 
 from gatekeeper.ledger.fact_logs import Content
+from streams.client.record_hash import HASH_BYTES, record_hash
 
-HASH_BYTES = 16
 _ROW = tuple[int, int, int, bytes, int, bytes]
 
-
 NOTHING = Content(0, bytes(HASH_BYTES))
-
-
-def record_hash(record: Any) -> bytes:
-    """The hash of a readable record: of its offset, its broker's time, its key and its value."""
-    key, value = record.key, record.value
-    whole = getattr(value, "sha256", "")  # a value that is too long was cut
-    found = blake2b(b"%d %d %b" % (record.offset, record.timestamp, whole.encode()), digest_size=HASH_BYTES)
-    for part in (key, value):
-        found.update(b"-" if part is None else b"%d:" % len(part))
-        found.update(part or b"")
-    return found.digest()
 
 
 @dataclass(slots=True)

@@ -197,6 +197,63 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         assert "had records" in run("restore", "saved").says(2)
 
 
+def places(world: World) -> dict[str, tuple[int, int]]:
+    """Returns where each piece stands on `cleared`, by its decision id."""
+    return {
+        dict(one.headers())["gate-decision-id"].decode(): (one.partition(), one.offset())
+        for one in world.read("cleared")
+    }
+
+
+def test_pieces_handed_over_before_the_loss_then_they_are_not_handed_over_again_wherever_they_stand(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, later = ("a", "autumn"), ("b", "winter")
+    people = [(f"{name}{number}", campaign) for name, campaign in (known, later) for number in range(2)]
+
+    def published(numbers: range) -> None:
+        """Publishes two pieces, one of each campaign; their decision ids follow from their places on `sends`."""
+        some = [(name, campaign) for name, campaign in people if int(name[1:]) in numbers]
+        world.put("sends", [(name, send_to(name, name, campaign_id=campaign)) for name, campaign in some])
+
+    world.people([name for name, _ in people])
+    published(range(1))
+    with world.process(tmp_path / "worker.log") as worker:
+        until(lambda: len(places(world)) == 2, "two pieces cleared")
+        worker.stop()
+    published(range(1, 2))
+    assert run("backup", "saved").code == 0
+    for partition in range(2):
+        with world.transaction() as dead:  # of a worker that died, so that what follows stands elsewhere
+            world.put("cleared", [("x", b"{}")], dead, partition=partition)
+            dead.abort_transaction(30)
+    handed = {}
+    with world.process(tmp_path / "worker.log"):
+        until(lambda: len(places(world)) == 4, "all pieces cleared")
+        for campaign in ("autumn", "winter"):
+            made = run("handoff", campaign, "--out", f"{campaign}.csv", "--json")
+            assert (made.code, made.json["written"], made.json["handed_before"]) == (0, 2, 0), made
+            handed[campaign] = made.json["run"]
+    before = places(world)
+
+    with Broker(tmp_path / "other") as broker:
+        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
+        assert run("restore", "saved", "--complete").code == 0
+        new = World(broker.bootstrap, world.prefix, keys=world.keys)
+        with new.process(tmp_path / "new.log"):
+            until(lambda: len(places(new)) == 4, "the same pieces cleared")
+            after = places(new)
+            assert after.keys() == before.keys(), "the decision ids are the same"
+            assert sum(after[did] != before[did] for did in after) == 2, "later ones stand elsewhere"
+            for campaign, more in (("autumn", ()), ("winter", ("--run", handed["winter"]))):
+                again = run("handoff", campaign, "--out", f"{campaign}-2.csv", *more, "--json")
+                assert (again.code, again.json["written"], again.json["handed_before"]) == (0, 0, 2), again
+                assert handed[campaign] in again.err
+                assert "--again" in again.err
+            asked = run("handoff", "autumn", "--out", "asked.csv", "--again", "--json")
+            assert (asked.json["written"], asked.json["again"], asked.json["handed_before"]) == (2, 2, 0)
+
+
 @contextmanager
 def opened(settings: Settings, topic: str) -> Iterator[None]:
     """Keeps a transaction of somebody else open on a topic."""

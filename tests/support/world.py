@@ -260,6 +260,7 @@ class World:
             "GATEKEEPER_APPLICATION": self.application,
             "GATEKEEPER_KEYS": self.keys,
             "GATEKEEPER_DATA": self.data,
+            "GATEKEEPER_HANDOFF_DATA": str(kept("handoff")),
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_SESSION_TIMEOUT": "6",
             "GATEKEEPER_MODE": self.mode,
