@@ -177,6 +177,23 @@ CLEARED_DAYS = 60
 """Days for which a cleared send is kept for hand-off; a mail date further off is EVENT_INVALID."""
 
 
+def beside(topic: str) -> tuple[str, ...]:
+    """The topics with the same number of partitions as this one that each of its writers may see."""
+    writers = {*TOPICS[topic].writers}
+    fixed = (one for one in TOPICS.values() if one.partitions == TOPICS[topic].partitions == "n")
+    return tuple(one.name for one in fixed if writers <= {*one.writers, *one.readers})
+
+
+def added(counts: Mapping[str, int]) -> dict[str, range]:
+    """The partitions that somebody added to topics of a fixed number, by topic.
+
+    `counts`: the number of partitions of topics. Kafka never takes one away, so the least number is the right one.
+    """
+    right = {"one": 1, "n": min((n for name, n in counts.items() if TOPICS[name].partitions == "n"), default=0)}
+    found = {name: range(right.get(TOPICS[name].partitions, count), count) for name, count in counts.items()}
+    return {name: numbers for name, numbers in found.items() if numbers}
+
+
 def logical_name(topic: str) -> str:
     """The registry name of `topic`, given bare (`sends`) or as on a broker (`mail.sends.v1`)."""
     return topic.removesuffix(".v1").rsplit(".", 1)[-1]

@@ -83,6 +83,9 @@ def command(as_json: bool) -> None:
         "worker": worker,
         "asked": sum(head.asked for head in heads),
         "transactions": hanging,
+        "partitions_added": [
+            {"topic": one.topic, "partitions": [*one.partitions], "records": one.records} for one in seen.added
+        ],
         **totals,
         "unreadable_facts": sorted(unreadable),
         "withholding": withholding,

@@ -13,6 +13,7 @@ from gatekeeper.deciding.rules.system import FOREIGN
 from gatekeeper.office.fleet import Fleet
 from gatekeeper.texts import catalogue, text
 from gatekeeper.times import local, span
+from schemas.topics import FACT_TOPICS
 
 MAX_ROWS = 5
 """Most records of one kind that are named."""
@@ -103,6 +104,9 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         waited = seen.at - min(each.silent_since or seen.at for each in partitions)
         numbers = _numbers([each.number for each in partitions])
         yield text("cli.status_not_deciding", worker=owner, partitions=numbers, age=_age(waited))
+    for one in state["partitions_added"]:
+        key = "cli.status_facts_added" if one["topic"] in FACT_TOPICS else "cli.status_partitions_added"
+        yield text(key, topic=one["topic"], partitions=_numbers(one["partitions"]), records=f"{one['records']:,}")
     for one in state["transactions"]:
         where = {name: one[name] for name in ("topic", "partition", "producer")}
         said = {"transaction": one["transaction"] or "-", "age": _age(one["age_ms"]), "command": one["abort"]}

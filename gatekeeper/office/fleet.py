@@ -20,9 +20,9 @@ for the rebalance and the take-over. A worker that waits for late facts is repor
 SHARING_OUT = ("PreparingRebalance", "CompletingRebalance")
 """Group states of a rebalance, in which Kafka reports no owners of partitions."""
 
-Trouble = Literal["no_owner", "refused", "not_deciding", "log_unreadable", "sealing_held"]
+Trouble = Literal["no_owner", "refused", "not_deciding", "partitions_added", "log_unreadable", "sealing_held"]
 """Troubles that need a person. A partition has no owner or is refused, an owner writes nothing while sends wait, or
-a log is unreadable. Or the sealing of a partition waits for the choice of a branch."""
+a log is unreadable. Somebody added partitions. Or the sealing of a partition waits for the choice of a branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,20 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedPartitions:
+    """Partitions that somebody added to a topic of a fixed number, and the most records that there are on them."""
+
+    topic: str
+    partitions: range
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """State of all workers at the instant `at` (milliseconds).
 
     `patience_ms`: the time that an owner may write nothing while sends wait. `seal`: None without a log on this
-    machine.
+    machine. `added`: the partitions on which the gate does not work.
     """
 
     at: int
@@ -127,6 +136,7 @@ class Fleet:
     workers: tuple[Worker, ...]
     seal: SealStatus | None
     patience_ms: int
+    added: tuple[AddedPartitions, ...] = ()
 
     @property
     def lag(self) -> int:
@@ -168,6 +178,7 @@ class Fleet:
             ("no_owner", self.unowned),
             ("refused", self.refused),
             ("not_deciding", self.undecided),
+            ("partitions_added", self.added),
             ("log_unreadable", self.seal and self.seal.error),
             ("sealing_held", self.seal and self.seal.held),
         ]

@@ -50,6 +50,7 @@ def take(settings: Settings, out: Path, *, told: Told = lambda done, total: None
         paths = {name: path for name in NAMED if (path := getattr(settings, name))}
         files += [copied(Path(path), part, f"settings/{name}") for name, path in paths.items()]
         with Reader(settings) as reader, StoredReader(settings) as stored:
+            reader.pass_over(reader.added(TOPICS))
             logs, heads = _Logs(reader, stored, part, told).all()
         ends = {(log.topic, log.partition): log.end for log in logs}
         found = Backup(

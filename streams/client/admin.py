@@ -20,7 +20,7 @@ from gatekeeper import interruption
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from schemas.topics import TOPICS, Topic, logical_name
+from schemas.topics import TOPICS, Topic, added, logical_name
 from streams.client import cluster, topic_settings
 from streams.client.broker_access import REQUEST_MS
 from streams.client.restore_mark import OPEN, SETTING, mark_of
@@ -36,10 +36,11 @@ class Difference:
     """One difference between a topic and the registry; `setting` is Kafka's name of a differing setting.
 
     `hidden`: the user may not see its settings. `restoring` and `shut` are the marks of a restore, on any topic.
+    `added`: somebody added partitions, while other topics have the right number.
     """
 
     topic: str
-    aspect: Literal["missing", "partitions", "replication", "setting", "hidden", "restoring", "shut"]
+    aspect: Literal["missing", "partitions", "added", "replication", "setting", "hidden", "restoring", "shut"]
     found: str
     expected: str
     setting: str = ""
@@ -116,11 +117,15 @@ def verify(settings: Settings) -> list[Difference]:
         return [*_marked(found), *_layout_differences(plans, described), *drifted, *hidden]
 
 
-def demand(settings: Settings) -> None:
-    """Raises UsageError (2) with the first differences if the broker differs from the registry."""
+def demand(settings: Settings) -> list[Difference]:
+    """Raises UsageError (2) with the first differences if the broker differs from the registry.
+
+    The result are the topics to which somebody added partitions: the gate goes on with the others.
+    """
     differences = verify(settings)
-    if differences:
-        raise _refusal(differences)
+    if serious := [each for each in differences if each.aspect != "added"]:
+        raise _refusal(serious)
+    return differences
 
 
 def repair(settings: Settings, differences: Sequence[Difference]) -> None:
@@ -247,14 +252,19 @@ def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> l
 
 
 def _layout_differences(plans: list[_Plan], described: dict[str, list[Any]]) -> list[Difference]:
-    found = []
+    found, names = [], {plan.name: plan.topic.name for plan in plans}
+    more = added({names[name]: len(partitions) for name, partitions in described.items()})
     for plan in plans:
         partitions = described.get(plan.name)
         if partitions is None:
             found.append(Difference(plan.name, "missing", "0", str(plan.partitions)))
             continue
         if plan.topic.partitions != "any" and len(partitions) != plan.partitions:
-            found.append(Difference(plan.name, "partitions", str(len(partitions)), str(plan.partitions)))
+            beyond = more.get(plan.topic.name)
+            aspect: Literal["added", "partitions"] = (
+                "added" if beyond and beyond.start == plan.partitions else "partitions"
+            )
+            found.append(Difference(plan.name, aspect, str(len(partitions)), str(plan.partitions)))
         fewest = min(len(replicas) for replicas in partitions)
         if fewest < plan.replication:
             found.append(Difference(plan.name, "replication", str(fewest), str(plan.replication)))

@@ -40,13 +40,15 @@ class LogBounds:
         self._runner: asyncio.Runner | None = None
         self._found: Ends | None = None
 
-    def listed(self, topic: str) -> list[int]:
-        """The numbers of a topic's partitions, in order; none if it is missing, or hidden from this user.
+    def listed(self, *topics: str) -> dict[str, list[int]]:
+        """The numbers of the partitions of topics, in order, without topics that are missing, or hidden from this user.
 
-        Only this topic is asked about; kafka-python would ask for all topics of the cluster.
+        Only these topics are asked about; kafka-python would ask for all topics of the cluster.
         """
-        found = self._asked(topic, lambda ends: ends.listed(topic))
-        return [tp.partition for tp in found]
+        found: dict[str, list[int]] = {}
+        for tp in self._asked(topics[0], lambda ends: ends.listed(*topics)):
+            found.setdefault(tp.topic, []).append(tp.partition)
+        return found
 
     def ends(self, partitions: Sequence[Any]) -> Offsets:
         """The end of each log, uncommitted records included."""

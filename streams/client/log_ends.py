@@ -98,9 +98,9 @@ class Ends:
         """The partitions of these topics, in order: all that may hold an acknowledged record."""
         return await self._sure(lambda: self._partitions(topics))
 
-    async def listed(self, topic: str) -> list[TopicPartition]:
-        """The partitions of one topic as any broker knows them, in order; none if it knows no such topic."""
-        return await self._sure(lambda: self._listed(topic))
+    async def listed(self, *topics: str) -> list[TopicPartition]:
+        """The partitions of topics as any broker knows them, in order; none of a topic that it does not know."""
+        return await self._sure(lambda: self._listed(topics))
 
     async def _found(self, tps: Iterable[TopicPartition], *questions: Question) -> list[dict[TopicPartition, int]]:
         wanted = tuple(tps)
@@ -222,10 +222,10 @@ class Ends:
     def _there(self, answers: Mapping[int, Answer]) -> Set[TopicPartition] | None:
         return partitions(frozenset(answers.items()), frozenset(self._brokers.everybody()))
 
-    async def _listed(self, topic: str) -> list[TopicPartition]:
+    async def _listed(self, topics: tuple[str, ...]) -> list[TopicPartition]:
         for node in self._brokers.everybody():
             with contextlib.suppress(UnansweredError):
-                (metadata,) = await self._brokers.ask(node, Metadata((topic,)))
+                (metadata,) = await self._brokers.ask(node, Metadata(topics))
                 return sorted(metadata.leaders)
         raise UnsureError("no broker answers")
 

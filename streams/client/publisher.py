@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import repeat
@@ -15,8 +15,10 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError
+from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from schemas.record import Headers
+from schemas.topics import TOPICS
 from streams.client import signatory as signatories
 from streams.client.broker_access import REQUEST_MS, connection, forbidden, reaching
 from streams.client.outgoing import Outgoing
@@ -70,7 +72,7 @@ class Publisher:
         self._signatory = signatory or signatories.of(settings, {topic})
 
     def __enter__(self) -> Self:
-        _demand(self._settings, {self._topic})
+        self._counts = _counts(self._settings, {self._topic})
         with reaching(self._settings):
             self._producer = _producer(self._settings, linger_ms=5, batch_size=256 * 1024)
         return self
@@ -99,7 +101,7 @@ class Publisher:
         signed, futures = self._signatory.sign(outgoing), list[Any]()
         with suppress(KafkaTimeoutError):
             for record in (*signed.records, *signed.behind):
-                futures.append(_sent(self._producer, self._settings, record))
+                futures.append(_sent(self._producer, self._settings, record, self._counts))
             self._producer.flush(timeout=DELIVERY_MS / 1000 + 5)
         written = futures[: len(outgoing)]
         places = [_place(self._topic, future) if future.succeeded() else None for future in written]
@@ -132,12 +134,12 @@ def transact(
     (5) if the answer to the commit did not come and the result is unknown.
     """
     topics = {record.topic for record in records}
-    _demand(settings, topics)
+    counts = _counts(settings, topics)
     signed = (signatory or signatories.of(settings, topics)).sign(records)
     with transactional(settings, _of_command(settings, name or uuid4().hex)) as producer:
         with reaching(settings):
             producer.begin_transaction()
-            places = _written(producer, settings, [*signed.records, *signed.behind])
+            places = _written(producer, settings, [*signed.records, *signed.behind], counts)
         try:
             bounded(producer.commit_transaction)
         except KafkaError:
@@ -184,9 +186,11 @@ def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
         yield window
 
 
-def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[RecordMetadata]:
+def _written(
+    producer: Any, settings: Settings, records: Sequence[Outgoing], counts: Mapping[str, int]
+) -> list[RecordMetadata]:
     try:
-        futures = [_sent(producer, settings, record) for record in records]
+        futures = [_sent(producer, settings, record, counts) for record in records]
         producer.flush(timeout=TRANSACTION_MS / 1000)
         return [_place(record.topic, future) for record, future in zip(records, futures, strict=True)]
     except KafkaError:
@@ -196,21 +200,28 @@ def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> 
         raise
 
 
-def _sent(producer: Any, settings: Settings, record: Outgoing) -> Any:
+def _sent(producer: Any, settings: Settings, record: Outgoing, counts: Mapping[str, int]) -> Any:
+    partition = record.partition
+    if partition is None and record.topic in counts:
+        partition = partition_of(record.value if record.key is None else record.key, counts[record.topic])
     return producer.send(
         settings.topic(record.topic),
         key=record.key,
         value=record.value,
-        partition=record.partition,
+        partition=partition,
         headers=list(record.headers),
     )
 
 
-def _demand(settings: Settings, topics: set[str]) -> None:
-    """Raises UsageError (2) for a missing topic: a producer would only wait for it until its time-out."""
+def _counts(settings: Settings, topics: Set[str]) -> dict[str, int]:
+    """The number of partitions over which keys are spread, by topic; Kafka's own for topics that may have any number.
+
+    A partition that somebody added does not count. Raises UsageError (2) for a missing topic: a producer would only
+    wait for it until its time-out.
+    """
     with Reader(settings) as reader:
-        for topic in topics:
-            reader.partitions(topic)
+        found = {topic: len(reader.numbers(topic)) for topic in topics}
+    return {topic: count for topic, count in found.items() if TOPICS[topic].partitions != "any"}
 
 
 def _producer(settings: Settings, **more: Any) -> Any:

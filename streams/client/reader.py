@@ -20,7 +20,7 @@ from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import Settings
 from schemas.record import Record
-from schemas.topics import logical_name
+from schemas.topics import FACT_TOPICS, added, beside, logical_name
 from streams.client import batches, broker_access
 from streams.client.bounds import LogBounds
 from streams.client.broker_access import connection, reaching
@@ -67,6 +67,7 @@ class Reader:
         self._consumer._fetcher.PartitionRecords = partial(self._parser, self._search)
         self._bounds = LogBounds(self.settings)
         self._listed = set[TopicPartition]()
+        self._passed = dict[str, range]()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,14 +79,34 @@ class Reader:
         """The partitions of a topic, in order."""
         name = self.settings.topic(topic)
         with reaching(self.settings):
-            numbers = self._bounds.listed(name)
+            numbers = self._bounds.listed(name).get(name)
         if not numbers:
             key = "error.topic_unseen" if self.settings.sasl_username else "error.topic_missing"
             where = {"broker": self.settings.bootstrap, "user": self.settings.sasl_username}
             raise UsageError(key, topic=name, **where)
-        found = [TopicPartition(name, number) for number in numbers]
+        passed = self._passed.get(topic, ())
+        found = [TopicPartition(name, number) for number in numbers if number not in passed]
         self._listed.update(found)
         return found
+
+    def added(self, topics: Iterable[str]) -> dict[str, range]:
+        """The partitions that somebody added to topics of a fixed number, as `schemas.topics.added` tells them.
+
+        `topics`: those to compare. One that is missing, or hidden from this user, is left out.
+        """
+        names = {self.settings.topic(topic): topic for topic in topics}
+        with reaching(self.settings):
+            listed = self._bounds.listed(*names)
+        return added({names[name]: len(numbers) for name, numbers in listed.items()})
+
+    def numbers(self, topic: str) -> list[int]:
+        """The partitions of a topic that the worker writes or judges: all but those that somebody added."""
+        gone = self.added({topic, *beside(topic)}).get(topic, ())
+        return [tp.partition for tp in self.partitions(topic) if tp.partition not in gone]
+
+    def pass_over(self, partitions: Mapping[str, range]) -> None:
+        """Treats these partitions, by topic, as if they were not there; facts are read wherever they are."""
+        self._passed = {topic: numbers for topic, numbers in partitions.items() if topic not in FACT_TOPICS}
 
     def ends(self, topic: str) -> dict[int, int]:
         """The end of each partition for readers of committed records: the first offset not yet stable."""

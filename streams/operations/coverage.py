@@ -7,7 +7,7 @@ those of the topics compared with them. Later records are read too, but no manif
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Self
 
@@ -39,6 +39,7 @@ def check(
         for number in topics.demanded:
             if number not in without:
                 yield topics.partition(number)
+        yield from (one for number, one in topics.beyond.items() if number not in without)
 
 
 class _Topics:
@@ -55,6 +56,7 @@ class _Topics:
             self._asker = stack.enter_context(Reader(self._settings))
             self._heads = progress.read(self._asker)
             self._stated = branches.stated(self._settings)
+            self.beyond = self._beyond(self._asker.added(topics))
             self._starts = {topic: self._asker.starts(topic) for topic in topics}
             self.demanded = self._asker.settled("manifests")
             self._ends = {topic: self._asker.settled(topic) for topic in (*OUTPUTS, "audit", "manifests")}
@@ -64,6 +66,17 @@ class _Topics:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def _beyond(self, added: Mapping[str, range]) -> dict[int, Covered]:
+        """The results for partitions that somebody added, and that have inputs; passes over all such partitions."""
+        found = dict[int, Covered]()
+        for topic in [topic for topic in OWN if topic in added]:
+            starts, ends = self._asker.starts(topic), self._asker.ends(topic)
+            for number in [number for number in added[topic] if ends[number] > starts[number]]:
+                one = found.setdefault(number, Covered(number, 0, 0, {}, {}, [], [], []))
+                one.find("skipped_offset", topic, starts[number], f"to {ends[number]}")
+        self._asker.pass_over(added)
+        return found
 
     def partition(self, number: int) -> Covered:
         head, starts = self._heads.get(number), {topic: found[number] for topic, found in self._starts.items()}

@@ -64,7 +64,7 @@ def erasure(reader: Reader, act: PairedAct, taken: Callable[[], object] = lambda
     recipient = act.recipient_id or ""
     known, sources, unreadable = addresses(reader, recipient, taken)
     written = stops(recipient, known, act_id=act.act_id, at=act.at)
-    return Erasure(act, written, _everywhere(reader), sources, unreadable)
+    return Erasure(act, written, reader.numbers("acts"), sources, unreadable)
 
 
 def readmission(reader: Reader, act: PairedAct) -> Erasure:
@@ -72,7 +72,7 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
     found = standing(reader, act.recipient_id or "", endorsement.read(reader).log)
     if not found:
         raise UsageError("error.never_erased")
-    return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
+    return Erasure(act, taken_back(found, at=act.at), reader.numbers("acts"))
 
 
 def addresses(
@@ -161,10 +161,6 @@ def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
 def _surest(readings: Mapping[Token, int]) -> tuple[Match, ...]:
     found = sorted(readings.items(), key=lambda one: (-one[1], one[0]))[:CARRIED]
     return tuple(Match(token=token, score=score) for token, score in found)
-
-
-def _everywhere(reader: Reader) -> list[int]:
-    return [tp.partition for tp in reader.partitions("acts")]
 
 
 def _act(stop: Suppression) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from time import monotonic, sleep, time
 from typing import Any
 
@@ -18,12 +19,12 @@ from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.refused import Refused
-from gatekeeper.office.fleet import ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
+from gatekeeper.office.fleet import AddedPartitions, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.record import Record
-from schemas.topics import DAY_MS
+from schemas.topics import DAY_MS, TOPICS
 from streams.client import progress
 from streams.client.broker_access import REQUEST_MS, connection, reaching
 from streams.client.reader import Reader
@@ -44,6 +45,9 @@ def read(settings: Settings, reader: Reader) -> Fleet:
     (4) for a newest manifest that cannot be read.
     """
     at = int(time() * 1000)
+    added = reader.added(TOPICS)
+    more = tuple(AddedPartitions(topic, numbers, _held(reader, topic, numbers)) for topic, numbers in added.items())
+    reader.pass_over(added)
     # heads before ends, or heads could be ahead of ends; manifests last, or a busy worker could seem silent
     spoilt: dict[int, IntegrityError] = {}
     heads = progress.read(reader, unreadable=spoilt)
@@ -66,7 +70,8 @@ def read(settings: Settings, reader: Reader) -> Fleet:
         for number, end in ends.items()
     }
     session_ms = int(settings.session_timeout * 1000)
-    return fleet(group, places, at=at, session_ms=session_ms, seal=seal(settings))
+    found = fleet(group, places, at=at, session_ms=session_ms, seal=seal(settings))
+    return replace(found, added=more)
 
 
 def seal(settings: Settings) -> SealStatus | None:
@@ -118,6 +123,11 @@ def signing(reader: Reader) -> set[str]:
 def refused(settings: Settings, partitions: Iterable[int]) -> dict[int, Refused]:
     """The refusals of partitions, by number, without those that go on."""
     return _group(settings, partitions)[1]
+
+
+def _held(reader: Reader, topic: str, numbers: range) -> int:
+    starts, ends = reader.starts(topic), reader.written(topic)
+    return sum(ends[number] - starts[number] for number in numbers)
 
 
 def _waiting_since(reader: Reader, partition: int, position: int, end: int) -> int | None:

@@ -77,8 +77,7 @@ def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
     starts = reader.ends("audit")  # an answer comes after its act
     act = act.model_copy(update={"at": fact_with_act.now()})
     key, value = subject_key("acts", act).encode(), encode(act)
-    numbers = [tp.partition for tp in reader.partitions("acts")]
-    records = [Outgoing("acts", key, value, number) for number in numbers]
+    records = [Outgoing("acts", key, value, number) for number in reader.numbers("acts")]
     places = transact(settings, records, name=act.act_id)
     return Run(act, {_did(settings, place.partition, place.offset): place.partition for place in places}, starts)
 

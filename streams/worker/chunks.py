@@ -212,7 +212,9 @@ class Consumer(driver.Consumer):
     async def _fetch(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_ChunkAsRun]]:
         credit: Credit = self.app.credit
         credit.regained.clear()
-        wanted = {tp for tp in active_partitions or self.assignment() if credit.has(tp.partition)}
+        judged = range(self.app.conf.topic_partitions)  # a partition that somebody added is left alone
+        wanted = {tp for tp in active_partitions or self.assignment() if tp.partition in judged}
+        wanted = {tp for tp in wanted if credit.has(tp.partition)}
         if not wanted:
             try:
                 await asyncio.wait_for(credit.regained.wait(), IDLE_WAIT)

@@ -68,7 +68,7 @@ class Gate:
         settings, loop = self.context.settings, asyncio.get_running_loop()
         self._generation = self._app.consumer_generation_id
         self.context.credit.reset()
-        ours = {tp.partition for tp in assigned if tp.topic == settings.topic("sends")}
+        ours = {tp.partition for tp in assigned if tp.topic == settings.topic("sends")} & {*range(settings.partitions)}
         kept = sorted(ours & self._partitions.keys())
         gone = [self._partitions.pop(number) for number in self._partitions.keys() - ours]
         for number in sorted(ours):
@@ -110,10 +110,14 @@ class Gate:
         async def compared() -> None:
             while True:
                 try:
-                    return await asyncio.to_thread(admin.demand, self.context.settings)
+                    added = await asyncio.to_thread(admin.demand, self.context.settings)
                 except UnavailableError as error:
                     log.warning("topics_unchecked", reason=str(error))
                     await asyncio.sleep(CHECK_SECONDS)
+                else:
+                    for each in added:
+                        log.error("partitions_added", topic=each.topic, reason=str(each))
+                    return
 
         if self._checking is not None:
             self._checking.cancel()

@@ -15,13 +15,16 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import named_by
+from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, TOPICS
 from streams.client import broker_advice
 from streams.client.reader import Reader
+from streams.kafka.broker import Broker
 from tests.cli.conftest import System
 from tests.support import invented
+from tests.support.world import World, group_keys, send_to, until
 
 
 def make(settings: Settings, topic: str, partitions: int) -> None:
@@ -186,3 +189,60 @@ def test_facts_copied_to_another_prefix_then_their_first_arrivals_hold_once_a_ma
     assert believed() == first
     (copied_stop,) = System(new).records("suppressions")
     assert copied_stop.headers[1:] == made_by, "whose key made its tokens is still told"
+
+
+@pytest.mark.parametrize("topics", [("sends",), ("acts", "audit", "ledger"), ("reference",)], ids=lambda one: one[0])
+def test_a_partition_added_to_a_topic_of_fixed_number_then_the_former_ones_go_on_and_it_is_said_what_to_do(
+    run, kafka: Broker, prefix: str, topics: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = group_keys(tmp_path / "keys", f"{prefix}gk")
+    world = World(kafka.bootstrap, prefix, partitions=2, keys=keys).create()
+    for name, value in (world.environment | {"GATEKEEPER_LOG": str(tmp_path / "log")}).items():
+        monkeypatch.setenv(name, value)
+    names = [f"p{number}" for number in range(30)]
+    world.people(names)
+    world.sends(names)
+
+    def decided() -> int:
+        return sum(a.stage == "intake" for a in world.audits())
+
+    with world.process(tmp_path / "before.log") as worker:
+        until(lambda: decided() == 30, "the sends of before")
+        (added,) = {world.grow(topic) for topic in topics}
+        world.sends(names, 100)  # by the producer's own partitioner, so some stand on the new partition
+        waiting = {name for name in names if "sends" in topics and partition_of(name.encode(), 3) == added}
+
+        def alive() -> bool:
+            worker.keep_alive()  # it ends when a topic of facts has grown
+            return decided() == 60 - len(waiting)
+
+        until(alive, "those on the former ones")
+        until(worker.owned, "its partitions")
+        assert worker.stop() == 0
+    with world.process(tmp_path / "after.log") as worker:
+        world.put("sends", [(name, send_to(name, f"{name}-later")) for name in names], partition=1)
+        until(lambda: decided() == 90 - len(waiting), "what came later")
+        until(worker.owned, "its partitions")
+        status = run("status", "--json")
+        assert (status.code, status.json["findings"]) == (1, ["partitions_added", "misplaced"])
+        told = {(one["topic"], *one["partitions"], one["records"]) for one in status.json["partitions_added"]}
+        assert told == {(topic, added, len(waiting)) for topic in topics}
+        assert [row["partition"] for row in status.json["partitions"]] == [0, 1]
+        said = run("status").out
+        assert all(f"partition {added} to {topic}" in said for topic in topics)
+        differences = run("topics", "verify", "--json").json["differences"]
+        assert {(one["topic"], one["aspect"]) for one in differences} == {(world.topic(one), "added") for one in topics}
+        assert run("partition", "list").code == 0
+
+        assert run("withdraw", "p0").code == 0  # an act, on the partition of before
+        until(lambda: sum(a.stage == "act" for a in world.audits()) == 1, "the act")
+        again = tmp_path / "again.jsonl"
+        again.write_text("\n".join(json.dumps(send_to(name, f"{name}-again")) for name in names))
+        assert run("publish", str(again)).code == 0
+        until(lambda: decided() == 120 - len(waiting), "sends that our own command publishes")
+        assert worker.stop() == 0
+    verdicts = world.verdicts()
+    assert [verdicts[f"e-{name}-again"] for name in names[1:]] == [("clear", None)] * 29
+    assert run("audit", "coverage").code == (1 if waiting else 0)
+    assert run("audit", "seal", "--once").code == 0
+    assert run("backup", str(tmp_path / "saved")).code == 0

@@ -84,7 +84,7 @@ def _taken_up(settings: Settings, kept: CoverageState, file: Path | None) -> dic
     """Earlier results by partition, with a note of their time; raises UsageError (2) if they do not fit the topic."""
     done = {one.covered.partition: one for one in kept.found}
     with Reader(settings) as reader:
-        known = reader.ends("manifests").keys()
+        known = {tp.partition for topic in ("manifests", "sends", "acts") for tp in reader.partitions(topic)}
     if len(done) < len(kept.found) or not done.keys() <= known:
         raise UsageError("error.state_unreadable", file=file)
     if done:
