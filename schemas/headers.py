@@ -65,8 +65,8 @@ class DecidedHeaders(Model):
     """The headers of a decided send: the platform's own, CloudEvents in binary mode, and the gate's.
 
     `ce_specversion`, `ce_type`, `ce_time`: by CloudEvents. `ce_id`: the decision's id. `ce_source`: topic and partition
-    of the send. `gate-decision-id`: the same at every retry; key of the audit record. Take each id once:
-    after a restore it stands at another offset too. So does a lost record that is written again. `gate-verdict`: only a `clear`
+    of the send. `gate-decision-id`: the same at every retry; key of the audit record. Take each id once: after a
+    restore it stands at another offset too. So does a lost record that is written again. `gate-verdict`: only a `clear`
     piece goes out. `gate-policy`: id@version. `gate-obligations`: the information that the piece must carry, separated
     by commas. `gate-mode`: `shadow`, where nothing goes out; a live gate writes none. `gate-disposition`:
     `informational` where the send is only a duplicate: nobody needs to look.

@@ -151,7 +151,7 @@ def _registry() -> Mapping[str, Topic]:
     rows = (
         _topic("sends", "recipient id", "n", 7 * DAY_MS, Send, headers=SendHeaders),
         _topic("sources", "recipient id", "any", FOREVER, Source, headers=FactHeaders),
-        _topic("consents", "recipient id", "any", FOREVER, OnConsents, headers=FactHeaders),
+        _topic("consents", "recipient id, or gap id", "any", FOREVER, OnConsents, headers=FactHeaders),
         _topic("suppressions", "recipient id or token", "any", FOREVER, Suppression, headers=FactHeaders),
         _topic("reference", "kind/id", "one", FOREVER, Reference, headers=FactHeaders),
         _topic("acts", "recipient id, or kind/id", "n", 90 * DAY_MS, Act, headers=ActHeaders),
@@ -207,6 +207,8 @@ def subject_key(topic: str, value: Any) -> str:
         return str(value.did if topic == "audit" else value.writer)
     if topic == "results":
         return str(value.event_id or value.decision_id)
+    if topic == "consents" and value.kind == "gap":
+        return str(value.gap_id)
     if topic == "suppressions":
         return str(value.recipient_id or value.token)
     if topic == "acts":

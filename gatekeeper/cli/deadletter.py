@@ -20,7 +20,7 @@ from gatekeeper.settings import load
 from gatekeeper.texts import text
 from gatekeeper.words import fault
 from schemas.codec import Unreadable, decode, encode
-from schemas.events import Resolution, Suppression
+from schemas.events import FeedGap, Resolution, Suppression
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client.outgoing import Outgoing
@@ -122,7 +122,7 @@ def show(source: str, raw: bool, as_json: bool) -> None:
 @click.option("--reason", required=True, help=text("cli.deadletter_reason"))
 @json_option
 def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
-    """Writes the resolution of an unreadable fact, or of a stop that cannot be compared.
+    """Writes the resolution of an unreadable fact, of a gap, or of a stop that cannot be compared.
 
     It then withholds nobody. Exit 1 while a second manager must resolve it, too.
     """
@@ -131,9 +131,9 @@ def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
     resolution = _resolution(found, by=person(settings, by), reason=reason)
     with Reader(settings) as reader, reading() as taken:
         letter = next((one for one in deadletters.read(reader, taken) if one.source == found), None)
-        if letter is None and _is_readable(reader, found):
-            raise UsageError("error.deadletter_readable", source=source)
-    needed = letter.needed if letter else _needed(found)
+        needed = letter.needed if letter else _needed(reader, found)
+    if not needed:
+        raise UsageError("error.deadletter_readable", source=source)
     key = f"resolution/{resolution.id}"
     (place,) = transact(settings, [Outgoing("reference", key.encode(), encode(resolution))])
     row = waiting_row(settings, key, place.offset)
@@ -180,14 +180,23 @@ def _resolution(source: Source, *, by: str, reason: str) -> Resolution:
     raise UsageError("error.option_invalid", option="--reason" if place == "reason" else "SOURCE")
 
 
-def _is_readable(reader: Reader, source: Source) -> bool:
+def _needed(reader: Reader, source: Source) -> int:
+    """The managers who must resolve a record without a dead letter.
+
+    Two for a gap, and for a stop that no key can compare. 0 for any other record that can be read. Raises UsageError (2) if there is none.
+    """
     topic, partition, offset = source
     record = reader.at(topic, partition=partition, offset=offset)
     if record is None:
         raise UsageError("error.record_absent", source="{}/{}/{}".format(*source))
-    if topic == "suppressions" and isinstance(stop := _decoded(record), Suppression) and stop.token:
-        return False  # its key may be one that no worker has
-    return FactStore().apply(record) is None
+    said = _decoded(record)
+    if isinstance(said, Suppression) and said.token:
+        return BY_TWO  # its key may be one that no worker has
+    if isinstance(said, FeedGap):
+        return 0 if said.evidence_ref else BY_TWO  # with evidence its feed has answered
+    if FactStore().apply(record) is None:
+        return 0
+    return BY_TWO if topic == "suppressions" else 1
 
 
 def _decoded(record: Record) -> Any:
@@ -195,11 +204,6 @@ def _decoded(record: Record) -> Any:
         return decode(record.topic, record.key, record.value)
     except Unreadable:
         return None
-
-
-def _needed(source: Source) -> int:
-    """The managers who must resolve a record without a dead letter: two for a stop that no key can compare."""
-    return BY_TWO if source[0] == "suppressions" else 1
 
 
 def _fault(letter: DeadLetter) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic, time
+from typing import Any
 
 import click
 
 from gatekeeper.cli.audit.reading import milliseconds
 from gatekeeper.cli.backup import bar
-from gatekeeper.cli.output import age, json_option, note, show_json
+from gatekeeper.cli.output import age, json_option, note, reading, show_json, show_table
 from gatekeeper.errors import UsageError
-from gatekeeper.settings import load
+from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
 from streams.backup import restore
+from streams.backup.feeds import Feed, FeedAnswer
 
 
 @click.command("restore", help=text("cli.restore"))
@@ -22,19 +25,23 @@ from streams.backup import restore
 @click.option("--lost", callback=milliseconds, metavar="TIME", help=text("cli.restore_lost"))
 @click.option("--complete", is_flag=True, help=text("cli.restore_complete"))
 @click.option("--open", "opening", is_flag=True, help=text("cli.restore_open"))
+@click.option("--answered", "answers", multiple=True, metavar="FEED=EVIDENCE", help=text("cli.restore_answered"))
 @json_option
-def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_json: bool) -> None:
-    """Checks the backup, writes it back, and compares the topics. Exit 1 if one differs, or a key is not here."""
+def command(
+    folder: Path, lost: int | None, complete: bool, opening: bool, answers: tuple[str, ...], as_json: bool
+) -> None:
+    """Checks the backup, writes it back, and compares the topics. Exit 1 if one differs, or a key is not here.
+
+    Opening the gate ends with 1 if a feed has not answered, because its companies' mail is withheld.
+    """
     settings = load()
     if opening:
         if complete or lost is not None:
             raise UsageError("error.restore_open_alone")
-        restore.open_gate(settings, folder)
-        if as_json:
-            show_json({"folder": str(folder), "open": True})
-        else:
-            click.echo(text("cli.restore_opened"))
+        _open(settings, folder, [FeedAnswer.of(one) for one in answers], as_json=as_json)
         return
+    if answers:
+        raise UsageError("error.restore_answered_open")
     began = monotonic()
     with bar("cli.restore_checking") as told:
         restore.check(settings, folder, told=told)
@@ -53,6 +60,7 @@ def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_js
                 "rpo_seconds": behind,
                 "rto_seconds": round(seconds, 1),
                 "open": complete,
+                "feeds": [_plain(feed) for feed in done.feeds],
                 "kept": done.kept,
                 "keys_missing": done.keys,
                 "differences": [str(each) for each in done.differences],
@@ -64,6 +72,7 @@ def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_js
             click.echo(text("cli.restore_behind", newest=instant(found.newest), age=age(behind, up=True)))
         for each in done.differences:
             click.echo(str(each))
+        _show(done.feeds)
     for place in done.kept:
         note("cli.restore_kept", path=place)
     for name in done.keys:
@@ -71,3 +80,45 @@ def command(folder: Path, lost: int | None, complete: bool, opening: bool, as_js
     if not complete:
         note("cli.restore_shut", since=found.since, folder=folder)
     click.get_current_context().exit(1 if done.differences or done.keys else 0)
+
+
+def _open(settings: Settings, folder: Path, answers: list[FeedAnswer], *, as_json: bool) -> None:
+    with reading() as taken:
+        backup, feeds = restore.open_gate(settings, folder, answers, taken=taken)
+    if as_json:
+        told = {"folder": str(folder), "open": True, "since": backup.since}
+        show_json({**told, "feeds": [_plain(feed) for feed in feeds]})
+    else:
+        _show(feeds)
+        click.echo(text("cli.restore_opened"))
+    for feed in (open_ := [feed for feed in feeds if feed.evidence is None]):
+        companies = ", ".join(feed.withholds) or text("cli.status_withholds_everyone")
+        note("cli.restore_gap", feed=feed.name, since=backup.since, companies=companies, place=feed.gap)
+    click.get_current_context().exit(1 if open_ else 0)
+
+
+def _show(feeds: Sequence[Feed]) -> None:
+    columns = ("feed", "companies", "records", "newest", "evidence")
+    if feeds:
+        rows = [
+            (
+                feed.name,
+                ", ".join(feed.withholds) or text("cli.status_withholds_everyone"),
+                feed.records,
+                instant(feed.newest) if feed.records else "-",
+                feed.evidence or "-",
+            )
+            for feed in feeds
+        ]
+        show_table([f"cli.column_{name}" for name in columns], rows, numbers=(2,))
+
+
+def _plain(feed: Feed) -> dict[str, Any]:
+    return {
+        "feed": feed.name,
+        "companies": [*feed.withholds],
+        "records": feed.records,
+        "newest": instant(feed.newest) if feed.records else None,
+        "evidence": feed.evidence,
+        "gap": feed.gap,
+    }

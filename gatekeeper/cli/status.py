@@ -14,7 +14,7 @@ import click
 
 from gatekeeper.cli import status_text
 from gatekeeper.cli.output import json_option, reading, show_json
-from gatekeeper.deciding.rules.system import TOKEN_KEY
+from gatekeeper.deciding.rules.system import GAP, TOKEN_KEY
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import Fleet, Partition
@@ -49,7 +49,7 @@ def command(as_json: bool) -> None:
     signatures = signature_state(referred.log, settings.acts) | _acts(answer)
     # facts are kept for ever, dead letters are not; the worker still knows its unreadable facts
     withholding = answer.get("withholding", [])
-    unreadable.update(one["record"] for one in withholding if not one["fault"].startswith(TOKEN_KEY))
+    unreadable.update(one["record"] for one in withholding if not one["fault"].startswith((GAP, TOKEN_KEY)))
     others = {
         "transaction_open": hanging,
         "facts_reading": answer.get("facts_reading"),

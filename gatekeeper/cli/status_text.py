@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import age, show_table
-from gatekeeper.deciding.rules.system import FOREIGN
+from gatekeeper.deciding.rules.system import FOREIGN, GAP
 from gatekeeper.office.fleet import Fleet
 from gatekeeper.texts import catalogue, text
 from gatekeeper.times import local, span
@@ -116,7 +116,8 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     for held in seen.seal.held if seen.seal else ():
         yield text("cli.status_sealing_held", partition=held.partition, offset=held.offset)
     for one in wide(state["withholding"])[:MAX_ROWS]:
-        yield text(f"cli.status_withholds_{one['withholds']}", **_withheld(one, seen.at))
+        kind = "gap" if one["fault"].startswith(GAP) else one["withholds"]
+        yield text(f"cli.status_withholds_{kind}", **_withheld(one, seen.at))
     told = {one["record"]: one["withholds"] for one in state["withholding"]}
     if facts := [name for name in state["unreadable_facts"] if told.get(name) == "nobody"]:
         yield text("cli.status_unsigned_unreadable", count=len(facts), shown=", ".join(facts[:MAX_ROWS]))
@@ -173,7 +174,8 @@ def _withheld(one: Mapping[str, Any], now: int) -> dict[str, str]:
     left = one["needed"] - one["resolved"]
     return {
         "record": one["record"],
-        "companies": ", ".join(one["companies"]),
+        "feed": one["fault"].removeprefix(GAP),
+        "companies": ", ".join(one["companies"]) or text("cli.status_withholds_everyone"),
         "since": local(span(one["since"], "UTC").first, "UTC"),
         "age": _age(max(0, now - span(one["since"], "UTC").first // 1000)),
         "left": str(left),

@@ -1,7 +1,7 @@
 """Journals hold the little that a store needs in memory, so that it can begin again.
 
-Unreadable records, names in refusals, corrections of erasures, copies that wait for a signature, and counts. Records of
-`reference` are not among them, because a start reads that topic from its beginning.
+Unreadable records, gaps, names in refusals, corrections of erasures, copies that wait for a signature, and counts.
+Records of `reference` are not among them, because a start reads that topic from its beginning.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from gatekeeper.knowledge.copies import CopiedRun, Partition
+from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.token_keys import Counts, StopScope, TokenKeys
 from gatekeeper.tables import Tables
 from schemas.record import Coordinates, Record
@@ -57,12 +58,16 @@ class Journals:
     def __init__(self, tables: Tables) -> None:
         self._unread, self._refused = tables.journal("unread"), tables.journal("refused")
         self._corrections, self._waiting = tables.journal("corrections"), tables.journal("waiting")
-        self._counted = tables.journal("counted")
+        self._counted, self._gaps = tables.journal("counted"), tables.journal("gaps")
 
     def unread(self, one: Unread) -> None:
         """Writes an unreadable record."""
         if one.place[0] != "reference":
             self._unread["/".join(map(str, one.place))] = _PACK.encode(one)
+
+    def gap(self, one: StatedGap) -> None:
+        """Writes a gap."""
+        self._gaps["/".join(map(str, one.place))] = _PACK.encode(one)
 
     def refused(self, one: NamedInRefusal) -> None:
         """Writes a name in a refusal."""
@@ -95,6 +100,10 @@ class Journals:
     def unread_records(self) -> Iterator[Unread]:
         """Yields the unreadable records."""
         return (msgspec.msgpack.decode(row, type=Unread) for _, row in self._unread.items())
+
+    def gaps(self) -> Iterator[StatedGap]:
+        """Yields the gaps."""
+        return (msgspec.msgpack.decode(row, type=StatedGap) for _, row in self._gaps.items())
 
     def refusals(self) -> Iterator[NamedInRefusal]:
         """Yields the names in refusals."""

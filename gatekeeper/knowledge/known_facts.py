@@ -21,6 +21,7 @@ from gatekeeper.knowledge.address_numbers import addresses
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, may_bind, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
+from gatekeeper.knowledge.gaps import Gaps
 from gatekeeper.knowledge.mentions import Mentions
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
@@ -51,6 +52,8 @@ class KnownFacts:
     def __init__(self, origin: str, founder: str, *, decoded: int, tables: Tables, ours: Mapping[str, str]) -> None:
         self.log = ReferenceLog(origin, founder)
         self.unresolved = Unresolved()
+        self.gaps = Gaps(self.unresolved)
+        """The feeds that owe withdrawals since a loss."""
         self.token_keys = TokenKeys(tables.table("token_keys"), tables.table("unmatched"), ours)
         """The keys of the tokens that suppressions and sources name."""
         self.mentions = Mentions(tables.table("mentions"))
@@ -120,6 +123,7 @@ class KnownFacts:
         tokens, readings, here = spellings(person, send, place, near)
         stops, elsewhere, overfull = self._suppressed.stops(person, tokens, readings, here, self.log)
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
+        unread += self.gaps.binding((send.controller_id, *predecessors(person.sources)))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
             unread += self._uncompared(self.token_keys.lacking(address), send, person)
         unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
@@ -185,8 +189,8 @@ class KnownFacts:
 
     @property
     def withhold_everybody(self) -> bool:
-        """True if an unreadable record, or a stop that cannot be compared, may concern anybody."""
-        return self.unresolved.withhold_everybody or self.key_missing
+        """True if an unreadable record, a gap, or a stop that cannot be compared may concern anybody."""
+        return self.unresolved.withhold_everybody or self.gaps.withhold_everybody or self.key_missing
 
     @property
     def key_missing(self) -> bool:
@@ -195,15 +199,16 @@ class KnownFacts:
 
     @property
     def withholding_counts(self) -> dict[Whom, int]:
-        """The number of unreadable records, and of stops that cannot be compared, by whom they withhold."""
+        """The number of unreadable records, gaps, and stops that cannot be compared, by whom they withhold."""
         found = Counter(self.unresolved.counts)
+        found.update(one.withholds for one in self.gaps.withholding())
         for scope, n in self.token_keys.stops_by_scope:
             found["everybody" if self._may_bind(scope, ()) else "companies"] += n
         return {whom: found[whom] for whom in WHOM}
 
     def withholding(self, most: int) -> list[Withholding]:
-        """Up to `most` unreadable records, and as many stops that cannot be compared."""
-        found = list(islice(self.unresolved.withholding(), most))
+        """Up to `most` unreadable records, as many gaps, and as many stops that cannot be compared."""
+        found = [*islice(self.unresolved.withholding(), most), *islice(self.gaps.withholding(), most)]
         for place, stop in islice(self.token_keys.stops_unmatched(), most):
             topic, partition, offset = place.split("/")
             wide = self._may_bind(stop.scope, ())

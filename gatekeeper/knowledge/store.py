@@ -12,18 +12,19 @@ from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import Given
 from gatekeeper.knowledge.copies import Copies
 from gatekeeper.knowledge.filed import OWN_FORMS
+from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
 from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.token_keys import is_foreign, names_foreign, scope_of, told_apart, twin_of
-from gatekeeper.knowledge.unreadable import named
+from gatekeeper.knowledge.unreadable import named, names_a_feed
 from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
 from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
-from schemas.events import Copy, Resolution, Signature, Suppression
+from schemas.events import Copy, FeedGap, Resolution, Signature, Suppression
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
@@ -61,6 +62,7 @@ class FactStore(KnownFacts):
         """A store with the same reference data, and nothing known of people."""
         found = FactStore(ours=self.token_keys.ours)
         found.log, found.unresolved = self.log, self.unresolved.copy()
+        found.gaps = self.gaps.over(found.unresolved)
         found.token_keys.passed = self.token_keys.passed
         return found
 
@@ -78,6 +80,8 @@ class FactStore(KnownFacts):
                 self.unresolved.add_batch(unread.place, unread.fault, unread.arrived)
             else:
                 self.unresolved.add(unread.place, unread.fault, unread.names, unread.arrived)
+        for gap in self._journals.gaps():
+            self.gaps.add(gap)
         for one in self._journals.refusals():
             self.named_by_refusals.take(one)
         for record in self._journals.corrections():
@@ -146,6 +150,8 @@ class FactStore(KnownFacts):
         topic, model = record.topic, event.model
         if topic == "reference":
             return self._refer(record, model)
+        if isinstance(model, FeedGap):
+            return self._gap(record, model)
         line, found = _redacted(record, event.json)
         tokens = told_apart(record, found, self.token_keys.ours)
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
@@ -171,6 +177,17 @@ class FactStore(KnownFacts):
             before = add(self._people, model.recipient_id, [KINDS[type(model)] + line])
             self.mentions.put(model.recipient_id, model, (), before)
         return (model.recipient_id,)
+
+    def _gap(self, record: Record, model: FeedGap) -> Collection[str]:
+        """Adds a gap; one whose list was entered already withholds nobody."""
+        if model.evidence_ref is None:
+            place = record.topic, record.partition, record.offset
+            gap = StatedGap(place, model.feed, model.controllers, record.timestamp)
+            if self.gaps.add(gap):
+                self._journals.gap(gap)
+            else:
+                self._withhold_everybody(record, "too_many_gaps", record.offset)
+        return ()
 
     def _stop(self, record: Record, model: Suppression, tokens: Sequence[Token], line: bytes) -> None:
         """Adds a suppression to its tokens. Once a record names another key for a token, only that key counts."""
@@ -224,6 +241,8 @@ class FactStore(KnownFacts):
             return names if self.log.unread(record, names) else frozenset()
         if record.topic == "suppressions" and names_foreign(record, names, self.token_keys.ours):
             return None  # a stop of a token that we cannot compare
+        if names_a_feed(record.topic, record.value):
+            return None  # it names a feed, and nobody can tell whose mail
         return names or None
 
     def _withhold(self, record: Record, fault: str, names: frozenset[str] | None) -> None:

@@ -20,6 +20,7 @@ _ID = TypeAdapter(RecipientId)
 _FIELDS = ("recipient_id", "token")
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
 """Search pattern for a value that is no JSON."""
+_NAMES_A_FEED = re.compile(rb'"kind"\s*:\s*"gap"')
 _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
 
 
@@ -42,6 +43,11 @@ def named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
     if topic == "reference":
         return frozenset(name for name in names if _NAMES_REFERENCE.fullmatch(name))
     return frozenset(filter(_is_id, names))
+
+
+def names_a_feed(topic: str, value: bytes | None) -> bool:
+    """True for an unreadable record that may be a gap of a feed. Its key is no person then."""
+    return topic == "consents" and _NAMES_A_FEED.search(value or b"") is not None
 
 
 def _text(value: Any) -> str:

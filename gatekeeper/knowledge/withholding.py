@@ -15,11 +15,11 @@ WHOM: tuple[Whom, ...] = get_args(Whom)
 
 
 class Withholding(NamedTuple):
-    """An unreadable record, or a stop that cannot be compared.
+    """An unreadable record, a gap, or a stop that cannot be compared.
 
-    `record`: its place, as TOPIC/PARTITION/OFFSET. `fault`: why it cannot be read, or `token_key/` with the keys.
-    `since`: its arrival in milliseconds. `withholds`: whose sends. `companies`: the companies or groups if it is
-    theirs. `resolved`: the managers who resolved it so far. `needed`: those who must.
+    `record`: its place, as TOPIC/PARTITION/OFFSET. `fault`: why it cannot be read; else `token_key/` with the keys, or
+    `gap/` with the feed. `since`: its arrival in milliseconds. `withholds`: whose sends. `companies`: the companies or
+    groups if it is theirs. `resolved`: the managers who resolved it so far. `needed`: those who must.
     """
 
     record: str

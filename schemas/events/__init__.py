@@ -15,7 +15,7 @@ from schemas.events.acts import (
     TopicAct,
 )
 from schemas.events.asks import Ask
-from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, OnConsents, PersonEvent
+from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, FeedGap, OnConsents, PersonEvent
 from schemas.events.recalls import Recall
 from schemas.events.reference import (
     Batch,
@@ -40,7 +40,7 @@ from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, S
 from schemas.events.staff import ActSignature, Signature, Staff, StaffKey, StaffRole
 from schemas.events.suppressions import Scope, Suppression, SuppressionKind
 
-Fact = Source | Consent | PersonEvent | Suppression
+Fact = Source | Consent | PersonEvent | FeedGap | Suppression
 
 __all__ = [
     "GIVEN_STATES",
@@ -59,6 +59,7 @@ __all__ = [
     "Entrustment",
     "Fact",
     "Fate",
+    "FeedGap",
     "ItemAct",
     "JointUseTerms",
     "Match",

@@ -1,10 +1,13 @@
-"""Events of `consents`: a person's consents and refusals, and later events about them (domain rules 6.1, 6.3)."""
+"""Events of `consents`: a person's consents and refusals, and later events about them (domain rules 6.1, 6.3).
+
+A gap says that such events may be missing.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.values import (
@@ -13,12 +16,15 @@ from schemas.values import (
     Channels,
     Code,
     Id,
+    Many,
     Model,
     PointId,
     RecipientId,
     Speaker,
+    Surrogate,
     Time,
     Version,
+    ZonedTime,
     given,
 )
 
@@ -155,5 +161,33 @@ class PersonEvent(Model):
         return self.at or self.recorded_at
 
 
-OnConsents = Annotated[Consent | PersonEvent, Field(discriminator="kind")]
+class FeedGap(Model):
+    """A statement that withdrawals and stops of one feed may be missing, because records were lost (J.10).
+
+    It withholds the mail of its controllers until two managers resolve it. They do so once that feed has given its list
+    of those since then, and it was entered.
+
+    `gap_id`: of the statement. `feed`: who stated consents and stops, as their records name it. These are a `caller`,
+    a `register`, the `method` of a consent, or the kind of a `suppression`. A `controller` stands for itself where no
+    record names one for it. `since`: from then on records may be missing. `recorded_at`: when it was entered.
+    `controllers`: whose mail it withholds; without any, everybody's. `evidence_ref`: where the list is kept that was
+    entered already. With it the gap withholds nobody.
+    """
+
+    v: Version
+    kind: Literal["gap"]
+    gap_id: Id
+    feed: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^(caller|register|method|suppression|controller)/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$"
+        ),
+    ]
+    since: ZonedTime
+    recorded_at: ZonedTime
+    controllers: Annotated[Many[Id], Field(max_length=256)] = ()
+    evidence_ref: Surrogate | None = None
+
+
+OnConsents = Annotated[Consent | PersonEvent | FeedGap, Field(discriminator="kind")]
 """One record of `consents`, distinguished by its `kind`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,8 @@ from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError,
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
-from streams.backup import group_positions
+from streams.backup import feeds, group_positions
+from streams.backup.feeds import Feed, FeedAnswer
 from streams.backup.folder import Told, demand_whole, disk, whole
 from streams.backup.group_positions import GroupPosition
 from streams.backup.keys import missing
@@ -54,13 +55,15 @@ REQUEST_SECONDS = 20.0
 class Restored:
     """Result of a restore: the backup's list, files that were there and stay, and keys that are not here (ROLE-N).
 
-    `differences`: between the topics and the registry, but for the one that keeps workers from starting.
+    `differences`: between the topics and the registry, but for the one that keeps workers from starting. `feeds`: to be
+    asked for what came after the backup, none if the gate is open.
     """
 
     backup: Backup
     kept: tuple[str, ...]
     keys: tuple[str, ...]
     differences: tuple[Difference, ...]
+    feeds: tuple[Feed, ...] = ()
 
 
 def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: None) -> Backup:
@@ -115,30 +118,48 @@ def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda
     admin.forget(settings, {(log.topic, log.partition): log.start for log in backup.logs if log.start})
     group_positions.commit(settings, (GroupPosition(**one.model_dump()) for one in backup.positions))
     topic_settings.alter(settings, TOPICS, {TIMES: "LogAppendTime", SETTING: SHUT})
-    if not shut:
-        open_gate(settings, folder)
+    found = list[Feed]()
+    if shut:
+        with Reader(settings) as reader:
+            found = feeds.found(reader, backup)
+    else:
+        topic_settings.alter(settings, TOPICS, {SETTING: OPEN})
     gone = missing(backup, Keys(settings.key_folder))
     differences = (one for one in admin.verify(settings) if one.aspect != "shut")
-    return Restored(backup, kept, tuple(gone), tuple(differences))
+    return Restored(backup, kept, tuple(gone), tuple(differences), tuple(found))
 
 
-def open_gate(settings: Settings, folder: Path) -> Backup:
+def open_gate(
+    settings: Settings,
+    folder: Path,
+    answers: Collection[FeedAnswer] = (),
+    *,
+    taken: Callable[[], object] = lambda: None,
+) -> tuple[Backup, list[Feed]]:
     """Takes the mark of a whole restore away: workers start, and the service answers.
 
-    Raises UsageError (2) if the restore did not end, and IncompleteError (5) if a topic lacks records of the backup.
+    `answers`: for the feeds that gave what they stated since the backup. For each other one a gap withholds the mail of
+    its companies. `taken`: called for each fact that is read.
+    Raises UsageError (2) if the restore did not end, or the gate is open. So it does for an answer of no feed. Raises
+    IncompleteError (5) if a topic lacks records of the backup.
     """
-    backup = opened(folder, Keys(settings.key_folder), group=settings.group)
-    if half := [each.topic for each in admin.verify(settings) if each.aspect == "restoring"]:
+    backup, differences = opened(folder, Keys(settings.key_folder), group=settings.group), admin.verify(settings)
+    if half := [each.topic for each in differences if each.aspect == "restoring"]:
         raise UsageError("error.topic_restoring_differs", topic=half[0])
+    if not any(each.aspect == "shut" for each in differences):
+        raise UsageError("error.restore_is_open")
     wanted = {(log.topic, log.partition): log.end for log in backup.logs}
     with Reader(settings) as reader:
         ends = {(name, number): end for name in TOPICS for number, end in reader.written(name).items()}
-    for (name, number), end in wanted.items():
-        if ends.get((name, number), 0) < end:
-            where = {"topic": settings.topic(name), "partition": number, "offset": ends.get((name, number), 0)}
-            raise IncompleteError("error.restore_short", folder=folder, wanted=end, **where)
+        for (name, number), end in wanted.items():
+            if ends.get((name, number), 0) < end:
+                where = {"topic": settings.topic(name), "partition": number, "offset": ends.get((name, number), 0)}
+                raise IncompleteError("error.restore_short", folder=folder, wanted=end, **where)
+        found = feeds.found(reader, backup, taken)
+        feeds.answer(found, answers)
+        feeds.state(settings, reader, backup, found)
     topic_settings.alter(settings, TOPICS, {SETTING: OPEN})
-    return backup
+    return backup, found
 
 
 def _demand_idle(settings: Settings, backup: Backup) -> None:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -38,7 +39,7 @@ from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
 from tests.support import forked
 from tests.support.service import question, service, withdrawal
-from tests.support.world import World, consent_of, group_keys, send_to, until
+from tests.support.world import NOTICE, World, consent_of, group_keys, send_to, source_of, until
 
 CLEARED = [f"a{number}" for number in range(4)]
 
@@ -147,6 +148,7 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         back()
         restored = run("restore", "saved", "--json")
         assert (restored.code, restored.json["records"]) == (0, made.json["records"]), restored
+        assert [(one["feed"], one["companies"]) for one in restored.json["feeds"]] == [("method/paper", ["C1"])]
         assert "--open" in restored.err
 
         new = World(broker.bootstrap, world.prefix, keys=world.keys)
@@ -168,7 +170,7 @@ def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared
         with service(new, tmp_path / "service") as (_, client):
             assert codes(client, "late") == {"FACTS_STALE"}, "a withdrawal may be missing"
             assert client.post("/v1/facts/consents", json=withdrawal("a1")).status_code == 200
-            assert run("restore", "saved", "--open").code == 0
+            assert run("restore", "saved", "--open", "--answered", "*=ticket-1").code == 0
             assert codes(client, "late") == set()
             assert "CONSENT_WITHDRAWN" in codes(client, "a1")
         back = exchanged(Path(world.keys) / "token-1.key")
@@ -252,6 +254,81 @@ def test_pieces_handed_over_before_the_loss_then_they_are_not_handed_over_again_
                 assert "--again" in again.err
             asked = run("handoff", "autumn", "--out", "asked.csv", "--again", "--json")
             assert (asked.json["written"], asked.json["again"], asked.json["handed_before"]) == (2, 2, 0)
+
+
+OTHER: list[tuple[str, dict[str, Any]]] = [
+    ("controller/C2", {"v": 1, "kind": "controller", "id": "C2"}),
+    ("notice/N2", {**NOTICE[1], "id": "N2", "controller_id": "C2"}),
+]
+"""A second company, with a form of its own."""
+
+
+def test_nobody_answered_for_a_feed_then_its_company_gets_nothing_cleared_until_two_managers_say_so(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sent(event: str, *names: str) -> list[tuple[str, dict[str, Any]]]:
+        """Returns a send of C1 to each whose name begins with `a`, and of C2 to all others."""
+        companies = {name: "C1" if name.startswith("a") else "C2" for name in names}
+        return [
+            (name, send_to(name, f"{event}-{name}", controller_id=company, campaign_id=f"{event}-{company}"))
+            for name, company in companies.items()
+        ]
+
+    world.put("reference", OTHER)
+    world.people(["a1", "a2"])
+    world.put("sources", [(name, source_of(name, collected_by="C2", notice_id="N2")) for name in ("b1", "b2")])
+    web = {"controller_id": "C2", "notice_id": "N2", "method": "web"}
+    world.put("consents", [(name, consent_of(name, **web)) for name in ("b1", "b2")])
+    world.put("sends", sent("old", "a1", "b1"))
+    with world.process(tmp_path / "worker.log") as worker:
+        until(lambda: len(world.verdicts()) == 2, "both pieces are cleared")
+        assert {verdict for verdict, _ in world.verdicts().values()} == {"clear"}
+        worker.stop()
+    assert run("backup", "saved").code == 0
+    no = {"state": "Withdrawn", "event_time": "2026-02-01", "channels": "*"}
+    world.put("consents", [("a2", consent_of("a2", **no))])
+
+    with Broker(tmp_path / "other") as broker:
+        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
+        restored = run("restore", "saved", "--json")
+        told = {one["feed"]: (one["companies"], one["records"]) for one in restored.json["feeds"]}
+        assert told == {"method/paper": (["C1"], 2), "method/web": (["C2"], 2)}
+        assert "--open" in run("restore", "saved", "--answered", "method/web=t-1").says(2)
+        assert "method/paper, method/web" in run("restore", "saved", "--open", "--answered", "method/fax=t-1").says(2)
+        assert "--answered" in run("restore", "saved", "--open", "--answered", "method/web").says(2)
+        opened_ = run("restore", "saved", "--open", "--answered", "method/web=t-1", "--json")
+        assert opened_.code == 1, "somebody has not answered"
+        gaps = {one["feed"]: (one["evidence"], one["gap"]) for one in opened_.json["feeds"]}
+        assert gaps["method/web"][0] == "t-1"
+        assert (gaps["method/paper"][0], place := gaps["method/paper"][1]) == (None, place)
+        assert f"deadletter resolve {place}" in opened_.err
+        assert "open already" in run("restore", "saved", "--open").says(2)
+
+        new = World(broker.bootstrap, world.prefix, keys=world.keys)
+        with new.process(tmp_path / "new.log") as worker:
+            new.put("sends", sent("new", "a1", "a2", "b1", "b2"))
+            until(lambda: len(new.verdicts()) == 6, "decisions")
+            verdicts = new.verdicts()
+            unknown = ("block", "FACTS_UNAVAILABLE")
+            assert verdicts["e-new-a1"] == verdicts["e-new-a2"] == unknown
+            assert verdicts["e-new-b1"] == verdicts["e-new-b2"] == ("clear", None)
+            port = worker.events("worker_started")[0]["port"]
+            monkeypatch.setenv("GATEKEEPER_HTTP_PORT", str(port))
+            (wide,) = run("status", "--json").json["withholding"]
+            assert (wide["fault"], wide["companies"], wide["needed"]) == ("gap/method/paper", ["C1"], 2)
+            assert f"deadletter resolve {place}" in run("status").out
+            assert run("handoff", "old-C1", "--out", "early.csv", "--json").json["written"] == 0
+            assert run("handoff", "old-C2", "--out", "old-C2.csv", "--json").json["written"] == 1
+            assert new.read("recalls") == [], "nothing is known against what was cleared"
+            new.put("consents", [("a2", consent_of("a2", **no))])
+            assert run("deadletter", "resolve", place, "--by", "hanako", "--reason", "the list came").code == 1
+            assert run("deadletter", "resolve", place, "--by", "taro", "--reason", "the list came").code == 0
+            until(lambda: sum(one.stage == "act" and one.act.by == "gatekeeper" for one in new.audits()) == 2, "again")
+            assert [one.key() for one in new.read("cleared") if b"new-a" in one.value()] == [b"a1"]
+            for campaign in ("old-C1", "new-C1"):
+                assert run("handoff", campaign, "--out", f"{campaign}.csv", "--json").json["written"] == 1
+            assert run("status", "--json").json["withholding"] == []
+            worker.stop()
 
 
 @contextmanager

@@ -349,6 +349,12 @@ def resolution(**fields: Any) -> Event:
     return "reference", bare({**value, "at": "2026-11-20T10:00:00+09:00", **fields})
 
 
+def gap(feed: str, *controllers: str, **fields: Any) -> Event:
+    value = {"v": 1, "kind": "gap", "gap_id": "restored-1", "feed": feed, "since": "2026-11-20T10:00:00+09:00"}
+    more = {"recorded_at": "2026-11-21T10:00:00+09:00", "controllers": [*controllers]}
+    return "consents", bare({**value, **more, **fields})
+
+
 CHECK = {
     "checked_at": "2025-03-03",
     "name": "さくら名簿センター株式会社",

@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.identity import printed
+from gatekeeper.knowledge import gaps
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
 from gatekeeper.staff.message import milliseconds
+from gatekeeper.texts import text
 from schemas.events import Send
 from schemas.record import Refusal
 from tests.support import invented, staff
+from tests.support.desk import Desk
 from tests.support.facts import fact
 
 GATE = invented.gate(1)
@@ -287,3 +290,69 @@ def test_any_stop_under_a_key_of_nobody_then_it_withholds_each_send_that_it_woul
     compared, unknown, none = found
     if compared != none:
         assert "FACTS_UNAVAILABLE" in unknown
+
+
+@pytest.mark.parametrize(
+    ("companies", "others", "whom"),
+    [(("C1",), (), "companies"), (("C1", "C2"), UNKNOWN, "companies"), ((), UNKNOWN, "everybody")],
+)
+def test_a_gap_then_its_companies_are_withheld_until_two_managers_resolve_it(
+    companies: tuple[str, ...], others: tuple[str, ...], whom: str
+) -> None:
+    log = Log(*LIVES)
+    place = log.put(*invented.gap("caller/call-centre", *companies))
+    assert (log.codes(), log.codes(controller="C2") == UNKNOWN) == (UNKNOWN, others == UNKNOWN)
+    assert log.whom() == [(place, whom, companies, 0, 2)]
+    assert log.store.withholding_counts[whom] == 1  # type: ignore[index]
+    assert log.store.withhold_everybody is (not companies)
+    log.resolve(place, "hanako")
+    assert log.codes() == UNKNOWN
+    log.resolve(place, "taro")
+    assert (log.codes(), log.whom(), log.store.withhold_everybody) == ((), [], False)
+
+
+def test_a_gap_with_evidence_then_it_withholds_nobody() -> None:
+    log = Log(*LIVES)
+    log.put(*invented.gap("method/web", evidence_ref="ticket-12"))
+    assert (log.codes(), log.whom()) == ((), [])
+
+
+def test_a_gap_that_cannot_be_read_or_is_one_too_many_then_everybody_is_withheld(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log(*LIVES)
+    place = log.put("consents", {**invented.gap("method/web", "C2")[1], "controllers": "C2"}, "restored-1")
+    assert (log.codes(), log.whom()[0][:2]) == (UNKNOWN, (place, "everybody"))
+    monkeypatch.setattr(gaps, "GAPS", 1)
+    log = Log(*LIVES)
+    log.put(*invented.gap("method/web", "C2"))
+    assert log.codes() == ()
+    place = log.put(*invented.gap("method/paper", "C2"))
+    assert (log.codes(), log.whom()[0][:2]) == (UNKNOWN, (place, "everybody"))
+
+
+def test_a_gap_then_what_was_cleared_is_neither_recalled_nor_handed_over_and_what_was_withheld_is_judged_again() -> (
+    None
+):
+    desk = Desk(*invented.consenting("P-1"), *invented.consenting("P-2"))
+    assert desk.send(recipient_id="P-1").verdict == "clear"
+    topic, value = invented.gap("method/web", "C1")
+    assert desk.store.apply(fact(topic, 1, 900, None, orjson.dumps(value))) is None
+    found = desk.send(recipient_id="P-2")
+    assert found.codes == UNKNOWN
+    assert desk.records[-1].reasons[0].says == {"case": "gap", "what": "method/web (consents/1/900)"}
+    assert desk.weigh() == []
+    assert desk.campaign("handoff") == [("done", "")]
+    before = len(desk.records)
+    assert (desk.reconsider(), len(desk.records)) == (["withheld"], before), "it waits, and nothing is written"
+    desk.resolve(900, by="hanako")
+    desk.resolve(900, by="taro")
+    assert desk.reconsider() == ["clear"]
+    assert [outcome for outcome, _ in desk.campaign("handoff", act_id="later")] == ["handed", "handed", "done"]
+
+
+def test_the_sentence_then_it_names_the_feed_and_the_command() -> None:
+    for language in ("ja", "en"):
+        said = text("reason.FACTS_UNAVAILABLE_gap", language, what="method/web (consents/1/900)")
+        assert "method/web" in said
+        assert "gatekeeper deadletter resolve" in said

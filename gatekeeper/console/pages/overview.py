@@ -18,7 +18,7 @@ from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.deciding.facts import WHOLE_BATCH
-from gatekeeper.deciding.rules.system import TOKEN_KEY
+from gatekeeper.deciding.rules.system import GAP, TOKEN_KEY
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from gatekeeper.times import local
@@ -136,9 +136,16 @@ def widely(db: sqlite3.Connection, within: Within) -> list[tuple[str, str, int]]
         ):
             for place in _of_many(value):
                 found[place] = min(seen, found.get(place, seen))
-    named = [("key" if place.startswith(TOKEN_KEY) else "record", place, seen) for place, seen in found.items()]
-    rows = [(case, place.removeprefix(TOKEN_KEY), seen) for case, place, seen in named]
+    rows = [(*_case(place), seen) for place, seen in found.items()]
     return sorted(rows, key=lambda row: (row[2], row))[:SHOWN]
+
+
+def _case(place: str) -> tuple[str, str]:
+    """The case of the sentence about a place that withholds many, and what it names."""
+    for case, beginning in (("key", TOKEN_KEY), ("gap", GAP)):
+        if place.startswith(beginning):
+            return case, place.removeprefix(beginning)
+    return "record", place
 
 
 def _of_many(value: bytes) -> list[str]:

@@ -21,6 +21,8 @@ ADVERTISING = ("marketing", "confirmation")
 TOKEN_NOT_CHECKED = "TOKEN_NOT_CHECKED"  # noqa: S105 - the code of a note, not a token
 TOKEN_KEY = "token_key/"  # noqa: S105 - the beginning of a fault, not a token
 """Beginning of the fault that suppressions name a token key under which the send has no token (rule 7.4.17)."""
+GAP = "gap/"
+"""Beginning of the fault that a feed owes its withdrawals since a loss; the feed and the record follow."""
 FOREIGN = "x"
 """Behind the name of a token key, in that of any other key of the same name, which nobody holds."""
 Checkpoint = Literal["intake", "handoff", "drop"]
@@ -53,10 +55,10 @@ def unread(places: Sequence[str]) -> list[dict[str, str]]:
     """The cases of FACTS_UNAVAILABLE that hide behind its facts, one a cure, with the places that it mends.
 
     `places`: the facts of the reason. The first case is the reason's own. Records of the person come first, then
-    batches, which are everybody's. Keys come last. Without such places there is no case.
+    batches, which are everybody's. Gaps and keys come last. Without such places there is no case.
     """
     batch = f"/{WHOLE_BATCH}"
-    records = [place for place in places if not place.startswith(TOKEN_KEY)]
+    records = [place for place in places if not place.startswith((TOKEN_KEY, GAP))]
     legible = [place for place in records if place != SPOILT_FACTS]
     keys = [place.removeprefix(TOKEN_KEY).removesuffix(batch) for place in places if place.startswith(TOKEN_KEY)]
     foreign = [key for key in keys if key.endswith(FOREIGN)]
@@ -65,10 +67,17 @@ def unread(places: Sequence[str]) -> list[dict[str, str]]:
         "spoilt": records if SPOILT_FACTS in records else [],
         "unreadable": [] if whole else legible,
         "batch": [place.removesuffix(batch) for place in legible] if whole else [],
+        "gap": [_gap(place.removesuffix(batch)) for place in places if place.startswith(GAP)],
         "token_key": [key for key in keys if key not in foreign],
         "foreign_key": foreign,
     }
     return [{"case": case, "what": ", ".join(mended)} for case, mended in found.items() if mended]
+
+
+def _gap(fault: str) -> str:
+    """The feed that a gap names, with the place of its record."""
+    _, kind, name, *place = fault.split("/")
+    return f"{kind}/{name} ({'/'.join(place)})"
 
 
 def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
