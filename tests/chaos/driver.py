@@ -148,7 +148,8 @@ class Driver:
         """A platform: bursts to people who agreed, and to some of whom nothing is known."""
         hand = self._hand()
         while not self._over.wait(count / RATE if (count := chance.randrange(1, 60)) else 0):
-            names = [chance.choice(self._crowd) if chance.random() < 0.8 else "nobody" for _ in range(count)]
+            names = [chance.choice(self._crowd) for _ in range(count)]
+            names = [name if chance.random() < 0.8 else f"unknown-{name}" for name in names]
             hand.write([self._send(name) for name in names])
 
     def _noes(self, chance: random.Random) -> None:
