@@ -183,7 +183,8 @@ def _resolution(source: Source, *, by: str, reason: str) -> Resolution:
 def _needed(reader: Reader, source: Source) -> int:
     """The managers who must resolve a record without a dead letter.
 
-    Two for a gap, and for a stop that no key can compare. 0 for any other record that can be read. Raises UsageError (2) if there is none.
+    Two for a gap, and for a stop that no key can compare. 0 for any other record that can be read. Raises UsageError
+    (2) if there is none.
     """
     topic, partition, offset = source
     record = reader.at(topic, partition=partition, offset=offset)
