@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -20,8 +21,11 @@ BACKLOG = 4096
 """Connections that the system holds until they are accepted."""
 AT_ONCE = 64
 """Connections accepted before others get a turn."""
-HANDSHAKES = 8
-"""Handshakes begun before others get a turn: they cost more than all else that a stranger can ask for."""
+HANDSHAKES, HANDSHAKES_WHILE_MORE_COME = 8, 2
+"""Handshakes begun before others get a turn: they cost more than all else that a stranger can ask for.
+
+Who stands last among those to accept waits for all before. So while more come than are accepted at once, few begin.
+"""
 RETRY_SECONDS = 0.5
 """Seconds until the next look where the system has no room for a connection."""
 CLOSE_SECONDS = 5.0
@@ -52,6 +56,9 @@ class Acceptor:
     ) -> None:
         self.make, self.greeting, self.tls = make, greeting, tls
         self.greeters = set[Greeter]()
+        self._silent: dict[int, Greeter] = {}
+        self._said = select.epoll()  # of our own: the loop's registration of one costs as much as all else about it
+        self._more_come = False
         self._heard = Turns[Greeter]()
         self._listening = listening
         self._retry: asyncio.TimerHandle | None = None
@@ -59,16 +66,29 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         listening.setblocking(False)
         listening.listen(BACKLOG)
-        self._loop.add_reader(listening, self._accept)
+        self._loop.add_reader(listening.fileno(), self._accept)
+        self._loop.add_reader(self._said.fileno(), self._look)
 
     def close(self) -> None:
         """Accepts no more, and ends those that have not greeted; leaves the listening socket open."""
-        self._loop.remove_reader(self._listening)
+        self._loop.remove_reader(self._listening.fileno())
+        self._loop.remove_reader(self._said.fileno())
         for handle in (self._retry, self._turn):
             if handle is not None:
                 handle.cancel()
         for one in list(self.greeters):
             one.abort()
+        self._said.close()
+
+    def listens(self, number: int, greeter: Greeter) -> None:
+        """Has this one look when its socket, of this number, has something to say."""
+        self._silent[number] = greeter
+        self._said.register(number, select.EPOLLIN)
+
+    def listened(self, number: int, *, closed: bool) -> None:
+        """Ends that. `closed`: its socket is closed next, which the system takes for the same."""
+        if self._silent.pop(number, None) is not None and not closed:
+            self._said.unregister(number)
 
     def heard(self, greeter: Greeter) -> None:
         """Begins the handshake of this one when it is its turn."""
@@ -82,12 +102,18 @@ class Acceptor:
         self.greeters.discard(greeter)
         self._heard.discard(greeter.connection.client, greeter)
 
+    def _look(self) -> None:
+        for number, _ in self._said.poll(0, AT_ONCE):
+            self._silent[number].look()
+
     def _greet(self) -> None:
-        for _ in range(min(HANDSHAKES, len(self._heard))):
-            self._heard.take().greet()
+        for _ in range(HANDSHAKES_WHILE_MORE_COME if self._more_come else HANDSHAKES):
+            if self._heard:
+                self._heard.take().greet()
         self._turn = self._loop.call_soon(self._greet) if self._heard else None
 
     def _accept(self) -> None:
+        self._more_come = False
         for _ in range(AT_ONCE):
             try:
                 accepted, peer = self._listening.accept()
@@ -97,11 +123,13 @@ class Acceptor:
                 if error.errno not in _NO_ROOM:
                     raise
                 log.error("connections_no_room", error=errno.errorcode[error.errno], open=self.greeting.open)
-                self._loop.remove_reader(self._listening)  # it stays readable: asking again at once would never end
-                self._retry = self._loop.call_later(RETRY_SECONDS, self._loop.add_reader, self._listening, self._accept)
+                number = self._listening.fileno()
+                self._loop.remove_reader(number)  # it stays readable: asking again at once would never end
+                self._retry = self._loop.call_later(RETRY_SECONDS, self._loop.add_reader, number, self._accept)
                 return
             accepted.setblocking(False)
             Greeter(self, accepted, peer)
+        self._more_come = True
 
 
 class Greeter:
@@ -120,15 +148,16 @@ class Greeter:
         self.connection = Connection.from_peer(peer, self.abort)
         acceptor.greeters.add(self)
         acceptor.greeting.opened(self.connection)
-        if accepted.fileno() >= 0:  # else there was no room
-            self._await()
+        if (number := accepted.fileno()) >= 0:  # else there was no room
+            self._want(self._wanted)
+            acceptor.listens(number, self)
 
     def abort(self) -> None:
         """Ends the connection, whatever it waits for."""
         if self._handshake is not None:
             self._handshake.cancel()
             return
-        self._loop.remove_reader(self._socket)
+        self._acceptor.listened(self._socket.fileno(), closed=True)
         self._socket.close()
         self._left()
 
@@ -137,11 +166,12 @@ class Greeter:
         self._handshake = self._loop.create_task(self._greeted())
         self._handshake.add_done_callback(self._ended)
 
-    def _await(self) -> None:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._wanted)
-        self._loop.add_reader(self._socket, self._look)
+    def _want(self, count: int) -> None:
+        self._wanted = count
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Looks whether its first record, or byte, is there as a whole, and then takes its place among those heard."""
         try:
             said = self._socket.recv(_HEADER + _RECORD, socket.MSG_PEEK)
         except BlockingIOError:
@@ -154,10 +184,9 @@ class Greeter:
         if len(said) < self._wanted or (self._acceptor.tls and said[0] != _HANDSHAKE):
             self.abort()  # it has ended, or speaks no TLS
         elif len(said) < whole:
-            self._wanted = whole
-            self._await()
+            self._want(whole)
         else:
-            self._loop.remove_reader(self._socket)
+            self._acceptor.listened(self._socket.fileno(), closed=False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             self._acceptor.heard(self)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from gatekeeper.turns import Turns
 
 
+@lru_cache(maxsize=4096)
 def client(address: str) -> str:
     """The client that an address stands for.
 

@@ -16,6 +16,9 @@ class Turns(Generic[T]):
     def __len__(self) -> int:
         return sum(map(len, self._of_client.values()))
 
+    def __bool__(self) -> bool:
+        return bool(self._of_client)
+
     def add(self, client: str, one: T) -> None:
         """Takes in one more of a client."""
         self._of_client.setdefault(client, {})[one] = None
@@ -38,7 +41,8 @@ class Turns(Generic[T]):
 
     def give_way(self) -> T:
         """Takes out the oldest of the client that has the most; call it while anything waits."""
-        client = max(self._of_client, key=lambda name: len(self._of_client[name]))
+        most = max(map(len, self._of_client.values()))
+        client = next(name for name, own in self._of_client.items() if len(own) == most)
         one = next(iter(self._of_client[client]))
         self.discard(client, one)
         return one
