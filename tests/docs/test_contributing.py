@@ -1,9 +1,8 @@
-"""CONTRIBUTING names the files that a change touches, and the ADR index names every decision."""
+"""CONTRIBUTING names the files that a change touches."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,18 +25,6 @@ def test_names_in_contributing_then_they_exist() -> None:
     assert len(named) > len(ROWS) - 1
     for name in named:
         resolved(name)
-
-
-def test_decisions_then_the_index_has_each_by_its_title_and_every_number_up_to_the_last(
-    house: Path, table: Callable[[str, str], list[list[str]]]
-) -> None:
-    told = dict(table("docs/adr/README.md", "number"))
-    pages = {int(page.name[:4]): page for page in (house / "docs" / "adr").glob("0*.md")}
-    titles = {number: page.read_text("utf-8").splitlines()[0].partition(". ")[2] for number, page in pages.items()}
-    linked = {str(number): f"[{titles[number].replace('`', '')}]({pages[number].name})" for number in pages}
-    unused = {number: text for number, text in told.items() if text in ("not used", "reserved")}
-    assert told == dict(sorted((linked | unused).items(), key=lambda row: int(row[0])))
-    assert list(told) == [str(number) for number in range(1, max(pages) + 1)]
 
 
 def test_acts_without_a_signature_then_only_their_own_folder_sets_that(house: Path) -> None:

@@ -1,0 +1,59 @@
+"""Every page of a decision leads with it, says when it was made and whether it holds, and stands in the index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.docs.conftest import PAGES
+from tests.support.sentences import of_text
+
+DECISIONS = sorted(name for name in PAGES if re.fullmatch(r"docs/adr/\d{4}-[a-z-]+\.md", name))
+HEAD = re.compile(
+    r"# (?P<number>\d+)\. (?P<title>[^\n]+)\n\n"
+    r"\*\*Decision\.\*\* (?P<decision>[^\n]+)\n\n"
+    r"Date: \d{4}-\d\d-\d\d\. Status: (?:accepted|replaced by \[[^\n]+\]\(00\d\d-[a-z-]+\.md\))\.(?: [^\n]+)?\n\n"
+)
+FIGURE = re.compile(r"[~\d][\d.,;/ ~→]*(?: (?:to|B|KB|MB|GB|s|ms|µs|%)\b.*)?")
+"""A cell of a table that only tells a measured number."""
+
+
+def figures(page: str) -> list[str]:
+    """Returns the rows of tables that hold two figures or more."""
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    return [row for row in rows if sum(1 for cell in row.strip("|").split("|") if FIGURE.fullmatch(cell.strip())) > 1]
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_then_it_comes_first_in_one_sentence_with_its_date_and_status(name: str) -> None:
+    head = HEAD.match(PAGES[name])
+    assert head is not None
+    assert f"docs/adr/{int(head['number']):04d}-" in name
+    assert len(list(of_text(head["decision"]))) == 1
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_then_measured_figures_stand_in_an_explanation(name: str) -> None:
+    assert figures(PAGES[name]) == []
+
+
+def test_an_explanation_then_its_figures_are_seen() -> None:
+    assert len(figures(PAGES["docs/explanation/how-it-grows.md"])) > 20
+    assert len(figures(PAGES["docs/explanation/how-it-is-fast.md"])) > 20
+
+
+def test_decisions_then_the_index_has_each_by_its_title_and_every_number_up_to_the_last(
+    table: Callable[[str, str], list[list[str]]],
+) -> None:
+    told = dict(table("docs/adr/README.md", "number"))
+    heads = {name: HEAD.match(PAGES[name]) for name in DECISIONS}
+    linked = {
+        head["number"]: f"[{head['title'].replace('`', '')}]({name.removeprefix('docs/adr/')})"
+        for name, head in heads.items()
+        if head
+    }
+    unused = {number: text for number, text in told.items() if text in ("not used", "reserved")}
+    assert told == dict(sorted((linked | unused).items(), key=lambda row: int(row[0])))
+    assert list(told) == [str(number) for number in range(1, int(max(linked, key=int)) + 1)]
