@@ -1,4 +1,16 @@
-"""The composition root: from settings to a Faust app with its agent and all parts that the agent needs."""
+"""The composition root: from settings to a Faust app with its agent and all parts that the agent needs.
+
+Faust does four things here:
+
+* group: it keeps this worker in the consumer group of `sends`, by heartbeats from a thread of its own
+* assignment: it shares out the partitions, and awaits `revoked` and `assigned` below
+* agent: its fetcher hands each chunk of records to the one agent, `gate`
+* life cycle: it starts transport, fetcher and agent in order, and stops them
+
+It decodes no record, has no table, writes no output, commits no offset and restarts no agent. Stock Faust commits a
+record on which an agent raised, and an agent's outputs lie outside its transactions. So a send could be lost or
+doubled. Positions and transactions are ours (docs/explanation/faust-and-kafka.md, docs/adr/0001-engine.md).
+"""
 
 from __future__ import annotations
 
