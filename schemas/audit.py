@@ -42,12 +42,16 @@ NORMALISED: tuple[Printing, ...] = ("tokenised", "unaccounted")
 
 
 class Origin(Model):
-    """Place of a decision's input: topic, partition, offset, and the broker's timestamp in milliseconds."""
+    """Place of a decision's input: topic, partition, offset, and the broker's timestamp in milliseconds.
+
+    `era`: how often the offsets had begun anew, because the log was replaced by another. Absent for the first one.
+    """
 
     topic: str
     partition: Count
     offset: Count
     timestamp: Count
+    era: Count = 0
 
 
 class Stop(Model):

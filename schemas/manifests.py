@@ -19,13 +19,17 @@ class Gap(Model):
 
 
 class ManifestInput(Model):
-    """Input of a transaction from one topic: offsets from `first` to before `to`, `n` records, and the gaps."""
+    """Input of a transaction from one topic: offsets from `first` to before `to`, `n` records, and the gaps.
+
+    `era`: how often the offsets had begun anew, because the log was replaced by another. Absent for the first one.
+    """
 
     topic: str
     first: Annotated[Count, Field(alias="from")]
     to: Count
     n: Count
     gaps: Many[Gap]
+    era: Count = 0
 
 
 class Skipped(Model):

@@ -31,7 +31,7 @@ class Record:
     """One record that was read; `timestamp` is the broker's, in milliseconds.
 
     `topic`: the broker's name in a worker, the registry's name in a command. `refused`: the unreadable part, None
-    without one.
+    without one. `era`: of an input, as in an audit record.
     """
 
     topic: str
@@ -42,6 +42,7 @@ class Record:
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
     refused: Refusal | None = None
+    era: int = 0
 
     def header(self, name: str) -> str:
         """The last header of this name, '' without one or for one that is null."""

@@ -213,7 +213,7 @@ def _owner(settings: Settings, copied: CopyPosition, home: str | None) -> Figure
 async def _taken_over(settings: Settings, copied: CopyPosition, home: str | None) -> tuple[int, int]:
     """The process's private bytes, and the ledger's people, after a take-over that writes to the copy."""
     copies = KeptLedgers(Path(home), identity=b"", key=invented.KEY, keep_ms=DAY_MS) if home else None
-    clients, copy = Clients(settings), copies.of_partition(0) if copies else None
+    clients, copy = Clients(settings), copies.of_partition(0, {}) if copies else None
     if copy is not None:
         await copy.open()
     probe = offsets.Probe(clients.reader(), clients.ends())

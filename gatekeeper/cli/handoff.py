@@ -129,7 +129,7 @@ def carried_out(
             for told in handoffs.answers(reader, run, seconds=seconds):
                 bar.update(task, completed=total - len(told.waiting))
     if run.waiting:
-        numbers = ", ".join(map(str, sorted(run.waiting.values())))
+        numbers = ", ".join(map(str, sorted(number for number, _ in run.waiting)))
         raise IncompleteError("error.campaign_unanswered", partitions=numbers, run=name or act.act_id)
     if run.refused == "shadow":
         raise UsageError("error.campaign_shadow")

@@ -113,7 +113,7 @@ def resume(
         if each.place.refused.by_two:
             partitions.demand_two(reader)
         skips = partitions.lost(reader, number, refusal.skips(position))
-        for line in _said(skips):
+        for line in _said(refusal, skips):
             click.echo(line, err=True)
         question = text(
             "cli.partition_sure", partition=number, topic=refusal.topic, start=getattr(position, refusal.topic)
@@ -210,7 +210,7 @@ def _refused(seen: Fleet, refusal: Refusal, skips: list[SkippedRecords]) -> dict
         "resume": _call(refusal),
         "from": {"topic": refusal.topic, "first": first, "last": last} if reason.resumable else None,
         "skipped": [_skip(one) for one in skips],
-        "told": _said(skips),
+        "told": _said(refusal, skips),
     }
 
 
@@ -226,18 +226,22 @@ def _skip(one: SkippedRecords) -> dict[str, Any]:
     }
 
 
-def _said(skips: list[SkippedRecords]) -> list[str]:
-    """The offsets that would be skipped, in words, with sentences for each input."""
-    found = []
+def _said(refusal: Refusal, skips: list[SkippedRecords]) -> list[str]:
+    """The offsets that would be skipped or judged again, in words, with sentences for each input."""
+    before = refusal.before._asdict()
+    found = [
+        text("partition.begins_anew", topic=topic, before=before[topic], start=start)
+        for topic, start in refusal.fresh.items()
+    ]
     for one in skips:
         topic, start, to = one.skip
         if to < start:
-            found.append(text("partition.goes_back", topic=topic, start=start, to=to))
+            found.append(text("partition.judged_again", topic=topic, start=start, to=to, records=one.records))
             continue
         found.append(text("partition.skips", topic=topic, start=start, to=to, expired=one.expired, records=one.records))
         if one.since is not None and one.until is not None:
             found.append(text("partition.skips_kept", since=instant(one.since), until=instant(one.until)))
-    return found or [text("partition.skips_nothing")]
+    return found if skips else [*found, text("partition.skips_nothing")]
 
 
 def _print(row: dict[str, Any], told: list[str]) -> None:

@@ -24,6 +24,7 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.topics import DAY_MS
+from streams.client import progress
 from streams.client.reader import Reader
 
 SHOWN = 50
@@ -92,6 +93,7 @@ def _books(settings: Settings) -> Books:
     now = int(time() * 1000)
     books = Books(packs.load(settings.policy).at(now).timezone)
     with Reader(settings) as reader, reading() as taken:
+        progress.demand_same(reader, ("cleared", "review", "recalls", "audit"))
         for topic, held in (("cleared", books.cleared), ("review", books.withheld)):
             for record in reader.read(topic):
                 taken()

@@ -58,7 +58,7 @@ class ActRecord(Record):
     @classmethod
     def _with(cls, record: Record, **more: Any) -> ActRecord:
         place = record.topic, record.partition, record.offset, record.timestamp
-        return cls(*place, record.key, record.value, record.headers, record.refused, **more)
+        return cls(*place, record.key, record.value, record.headers, record.refused, record.era, **more)
 
     @property
     def names(self) -> tuple[str, int, int] | None:

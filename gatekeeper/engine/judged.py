@@ -54,15 +54,16 @@ class Cause(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, record: Record, stage: Stage, which: str = "") -> Cause:
         """The cause that a record is. `which`: tells apart the decisions of a record that leads to several."""
-        id_ = did(record.topic, record.partition, record.offset, stage, which)
+        id_ = did(record.topic, record.partition, record.offset, stage, which, record.era)
         return cls(id_, stage, origin(record), record.value)
 
 
 def origin(record: Record) -> dict[str, Any]:
     """The place of a record, in the form of an audit record."""
-    return {
+    found = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": max(record.timestamp, 0),
     }
+    return {**found, "era": record.era} if record.era else found

@@ -28,7 +28,7 @@ PUT_OUT = {
 class Taken(NamedTuple):
     """Offsets that a transaction took of one topic: `n` records from `start` up to `to`.
 
-    Each of `gaps` is a first offset and a length.
+    Each of `gaps` is a first offset and a length. `era`: as in the manifest.
     """
 
     topic: str
@@ -36,6 +36,7 @@ class Taken(NamedTuple):
     to: int
     n: int
     gaps: Sequence[tuple[int, int]] = ()
+    era: int = 0
 
 
 def manifest(
@@ -77,6 +78,7 @@ def manifest(
                     "to": one.to,
                     "n": one.n,
                     "gaps": [{"first": first, "n": n} for first, n in one.gaps],
+                    **({"era": one.era} if one.era else {}),
                 }
                 for one in taken
             ],

@@ -65,7 +65,7 @@ def weighed(now: Moment, clearance: Clearance) -> Judged | None:
     decision, src = evaluation.decision, clearance.src
     if stands(clearance, decision):
         return None
-    id_ = did(src["topic"], src["partition"], src["offset"], "recall")
+    id_ = did(src["topic"], src["partition"], src["offset"], "recall", era=src.get("era", 0))
     who, salt = now.subject(clearance.send.recipient_id)
     cause = Cause(id_, "recall", src)
     proof = evaluation.record(cause, subject=who)

@@ -7,7 +7,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -62,9 +62,10 @@ def settled(head: Head, tail: Tail) -> Settled | None:
 
     The transaction is complete if the head names the last manifest, and both have the same position. It must also have
     all its records, with no record after them. A missing manifest is right before the first transaction, and if the
-    retention of `audit` has deleted everything.
+    retention of `audit` has deleted everything. Records of manifests up to the head's `anew` are gone, too.
     """
     newest = tail.manifests[-1] if tail.manifests else None
+    tail = replace(tail, cut=tail.cut or _is_gone(tail, head.anew))
     ends = _end(tail, "sends", head.sends), _end(tail, "acts", head.acts)
     whole, orphans = _behind(tail, len(tail.manifests) - 1, ends)
     if newest is None:
@@ -73,7 +74,8 @@ def settled(head: Head, tail: Tail) -> Settled | None:
         agrees = (newest.hash, *ends) == (head.prev, head.sends, head.acts)
     if agrees and whole and not orphans:
         return None
-    took = _took(orphans, ends)
+    eras = {name: era for name in OF_INPUT if (era := _era(tail, name, head.era(name)))}
+    took = _took(orphans, ends, eras)
     position = {logical_name(one.topic): one.to for one in took}
     sends, acts = position.get("sends", ends[0]), position.get("acts", ends[1])
     at = max([head.at, *(milliseconds(one.said["at"]) for one in orphans)])
@@ -81,12 +83,19 @@ def settled(head: Head, tail: Tail) -> Settled | None:
     named = _named(head, tail)
     again = _behind(tail, named, (head.sends, head.acts))[1] if named >= 0 else orphans
     return Settled(
-        replace(head, sends=sends, acts=acts, prev=prev, at=at),
+        replace(head, sends=sends, acts=acts, prev=prev, at=at, eras=eras),
         took,
         tuple(orphans),
         tuple(again),
         (max(sends, head.sends), max(acts, head.acts)),
     )
+
+
+def _is_gone(tail: Tail, anew: str | None) -> bool:
+    """Tells whether the last records claimed belong to that manifest or to one before it."""
+    known = [one.hash for one in tail.manifests]
+    last = _last(tail, len(known) - 1)
+    return anew in known and last is not None and known.index(last.hash) <= known.index(anew)
 
 
 def _named(head: Head, tail: Tail) -> int:
@@ -102,6 +111,12 @@ def _end(tail: Tail, name: str, unknown: int) -> int:
             if logical_name(topic) == name:
                 return to
     return unknown
+
+
+def _era(tail: Tail, name: str, known: int) -> int:
+    """The era of an input by the last manifest that names it, or the known one if that is later."""
+    named = (one.era for said in reversed(tail.manifests) for one in said.said.in_ if logical_name(one.topic) == name)
+    return max(known, next(named, 0))
 
 
 def _last(tail: Tail, place: int) -> WrittenManifest | None:
@@ -140,7 +155,7 @@ def _taken(one: WrittenRecord, ends: tuple[int, int]) -> bool:
     return name is not None and bool(one.said["src"]["offset"] < dict(zip(OF_INPUT, ends, strict=True))[name])
 
 
-def _took(orphans: Sequence[WrittenRecord], ends: tuple[int, int]) -> tuple[Taken, ...]:
+def _took(orphans: Sequence[WrittenRecord], ends: tuple[int, int], eras: Mapping[str, int]) -> tuple[Taken, ...]:
     """The input offsets that records took, from `ends` on; offsets between the records are gaps."""
     found = []
     for name, at in zip(OF_INPUT, ends, strict=True):
@@ -151,5 +166,5 @@ def _took(orphans: Sequence[WrittenRecord], ends: tuple[int, int]) -> tuple[Take
                 gaps.append((at, offset - at))
             at = offset + 1
         if of:
-            found.append(Taken(of[at - 1], start, at, len(of), gaps))
+            found.append(Taken(of[at - 1], start, at, len(of), gaps, eras.get(name, 0)))
     return tuple(found)

@@ -35,7 +35,8 @@ ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
 """End of every value, as its keys are sorted: a take-over need not decode a million values whole."""
 _NOT_KEPT = ("recipient_id", "campaign_id", "channel", "delivery")
 """Fields of a send that its clearance does not hold. The key has three, and the delivery stays on the topics."""
-_PLACE = ("topic", "partition", "offset", "timestamp")
+_PLACE = ("topic", "partition", "offset", "timestamp", "era")
+"""The fields of a place; the last one is absent in the first era."""
 
 
 class Entry(NamedTuple):
@@ -145,7 +146,7 @@ def clearance(
     if isinstance(printed, Identified):
         *at_point, beside = printed  # what was printed before there was `beside`, as 0.3.0 reads it
         fields |= {"beside": beside} if beside else {}
-    fields["src"] = [src[name] for name in _PLACE]
+    fields["src"] = [src[name] for name in _PLACE if name in src]
     return _entry(clear_key(sent.model), until, **fields, printed=at_point)
 
 
@@ -232,7 +233,7 @@ def read_clearance(key: bytes, value: bytes) -> Clearance:
         less, more, texts = (tuple(map(tuple, each)) for each in (readings, others, found.get("beside", ())))
         printed = Identified(token, less, more, accounted, tuple(same), texts)
     fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
-    src = dict(zip(_PLACE, found["src"], strict=True))
+    src = dict(zip(_PLACE, found["src"], strict=False))
     return Clearance(
         **fields, src=src, send=send, printed=printed, handed=found.get("handed"), reemitted=found.get("reemitted")
     )

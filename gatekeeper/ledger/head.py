@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
 from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger import topic_ids
 from gatekeeper.ledger.fact_logs import FactLogs
 from schemas.audit import Mode
 from schemas.codec import canonical
@@ -25,9 +26,11 @@ class Head:
     never changes, because a live gate must not use a shadow's decisions. `asked` is the number of items that wait
     for the answer of a person who was asked. `masters` are the fingerprints of the owner's master keys by number,
     if the engine knew them. `tokens` are those of token keys, earlier ones included. `resumed` is the last act that
-    let the refused partition go on, None if there was none. `topics` are Kafka's ids of the topics of facts, and of
-    the ledger, by name. `facts` are the logs of facts as the owner had read them. `believed` is the last time
-    (milliseconds) at which people said that vanished facts are back, 0 if never.
+    let the refused partition go on, None if there was none. `topics` are the ids of all topics, in the form of
+    `topic_ids`. `facts` are the logs of facts as the owner had read them. `believed` is the last time (milliseconds)
+    at which people said that vanished facts are back, 0 if never. `eras` are the numbers of times that an input's
+    offsets began anew, because its log was replaced by another. `anew` is the last manifest whose audit records are
+    gone, if people let the partition go on without them. It is None once later records are written.
     """
 
     sends: int
@@ -39,16 +42,18 @@ class Head:
     masters: dict[str, str] = field(default_factory=dict)
     resumed: str | None = None
     tokens: dict[str, str] = field(default_factory=dict)
-    topics: dict[str, str] = field(default_factory=dict)
+    topics: str = ""
     facts: FactLogs = field(default_factory=dict)
     believed: int = 0
+    eras: dict[str, int] = field(default_factory=dict)
+    anew: str | None = None
 
     def encode(self) -> bytes:
         """The entry's value."""
         said = asdict(self)
         if self.resumed is None:
             del said["resumed"]
-        for name in ("tokens", "topics", "facts", "believed"):
+        for name in ("anew", "tokens", "topics", "facts", "believed", "eras"):
             if not said[name]:
                 del said[name]
         return canonical({"v": 1, **said})
@@ -65,13 +70,25 @@ class Head:
         return next((n for n in sorted(ours) if self.tokens.get(str(n), ours[n]) != ours[n]), None)
 
     def made_again(self, ours: Mapping[str, str]) -> list[str]:
-        """The topics of facts that are others than those by which this partition decided: their facts are gone.
+        """The topics that are others than those with which this partition worked: their records are gone.
 
-        `ours`: the ids of the topics now. If the ledger is another one, too, a backup was restored, and none is told.
+        `ours`: the ids of topics now, by name. If the ledger is another one, too, a backup was restored, and none is
+        told.
         """
-        if self.topics.get("ledger") != ours.get("ledger"):
-            return []
-        return sorted(name for name, known in self.topics.items() if ours.get(name) != known)
+        return [] if self.of_another_ledger(ours) else topic_ids.differing(self.topics, ours)
+
+    def of_another_ledger(self, ours: Mapping[str, str]) -> bool:
+        """Tells whether a backup was restored since this head was written."""
+        return "ledger" in topic_ids.differing(self.topics, ours)
+
+    def with_topics(self, ours: Mapping[str, str], names: Iterable[str] = ()) -> Head:
+        """This head with the present ids of these topics, or of all if none of them counts as made again."""
+        known = names if self.made_again(ours) else topic_ids.ORDER
+        return replace(self, topics=topic_ids.written(ours, self.topics, known))
+
+    def era(self, topic: str) -> int:
+        """The era of an input's offsets: 0 until its log was replaced."""
+        return self.eras.get(topic, 0)
 
     @classmethod
     def decode(cls, value: bytes) -> Head:

@@ -27,9 +27,10 @@ RESUMABLE = frozenset(
     {
         "error.clock_before_head",
         "error.facts_made_again",
-        "error.head_beyond_end",
         "error.head_missing",
         "error.head_unreadable",
+        "error.input_replaced",
+        "error.outputs_made_again",
         "error.sends_expired",
         "error.torn",
     }
@@ -38,7 +39,7 @@ RESUMABLE = frozenset(
 SKIPPABLE = frozenset({"error.partition_defect", "error.partition_failing"})
 """Refusals that show at work. If they are about one record, the acts of two people pass that record."""
 
-BY_TWO = SKIPPABLE | {"error.facts_made_again"}
+BY_TWO = SKIPPABLE | {"error.facts_made_again", "error.input_replaced", "error.outputs_made_again"}
 """Refusals that the same act of two people ends, and no act of one."""
 
 Value = int | str | None

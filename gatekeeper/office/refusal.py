@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
@@ -33,7 +33,7 @@ class Position(NamedTuple):
 
 
 class ProposedSkip(NamedTuple):
-    """Range of an input's offsets that would go undecided; `to` below `start` means that it would go back."""
+    """Range of an input's offsets that would go undecided; with `to` below `start` they would be judged again."""
 
     topic: InputTopic
     start: int
@@ -45,7 +45,8 @@ class Refusal:
     """State of a refused partition.
 
     `head`, `raw`: the head in the ledger and its bytes, None without one. `logs`: the kept offsets of both inputs.
-    `claimed`: the next offsets of the inputs in the last manifest, empty without one.
+    `claimed`: the next offsets of the inputs in the last manifest, empty without one. `fresh`: the inputs whose log was
+    replaced by another, each with the first offset there that nobody has decided.
     """
 
     partition: int
@@ -54,6 +55,7 @@ class Refusal:
     raw: bytes | None
     logs: Mapping[InputTopic, KeptRange]
     claimed: Mapping[str, int]
+    fresh: Mapping[InputTopic, int] = field(default_factory=dict)
 
     @property
     def topic(self) -> InputTopic:
@@ -71,18 +73,19 @@ class Refusal:
     def range(self) -> KeptRange:
         """The first and last offset that `--from` allows.
 
-        Nothing may be decided twice, so the first is the partition's position. Only if the log ends before that
-        position, the first is the start of the log.
+        Nothing may be decided twice, so the first is the partition's position. Only in another log than the one that
+        was read, any offset may be.
         """
         log, before = self.logs[self.topic], self.before[self.topic == "acts"]
         if self.note.key == "error.torn":
             before = max(before, self._settled(self.topic, before))
-        return KeptRange(log.start if before > log.end else max(log.start, before), log.end)
+        anew = self.topic in self.fresh or before > log.end
+        return KeptRange(log.start if anew else max(log.start, before), log.end)
 
     @property
     def suggested(self) -> int:
         """The offset that skips the fewest records."""
-        return self.range.end if self.before[self.topic == "acts"] > self.range.end else self.range.start
+        return self.fresh.get(self.topic, self.range.start)
 
     def position(self, start: int) -> Position:
         """The new position if `--from` is `start`; raises UsageError (2) with the allowed offsets."""
@@ -91,7 +94,8 @@ class Refusal:
             raise UsageError("error.partition_from", partition=self.partition, topic=self.topic, first=first, last=last)
         found = dict(zip(("sends", "acts"), self.before, strict=True))
         for name, log in self.logs.items():  # records of the other input may have expired as well
-            found[name] = min(max(self._settled(name, found[name]), log.start), log.end)
+            at = self.fresh.get(name, self._settled(name, found[name]))
+            found[name] = min(max(at, log.start), log.end)
         return Position(**{**found, self.topic: start})
 
     @property
@@ -111,10 +115,14 @@ class Refusal:
         return Position(**{**self.before._asdict(), self.record[0]: self.record[1] + 1})
 
     def skips(self, position: Position) -> list[ProposedSkip]:
-        """The ranges that would go undecided after resuming at a position, without those that audit records decide."""
+        """The ranges that would go undecided after resuming at a position, without those that audit records decide.
+
+        In another log than the one that was read, a position may also lie before the first record to decide.
+        """
         sends, acts = (self._settled(name, start) for name, start in zip(("sends", "acts"), self.before, strict=True))
         decided = self.note.values.get("sends") if self.note.key == "error.torn" else None
         sends = decided if type(decided) is int else sends
+        sends, acts = self.fresh.get("sends", sends), self.fresh.get("acts", acts)
         found = ProposedSkip("sends", sends, position.sends), ProposedSkip("acts", acts, position.acts)
         return [one for one in found if one.start != one.to]
 

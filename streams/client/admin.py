@@ -159,7 +159,7 @@ def forget(settings: Settings, starts: Mapping[tuple[str, int], int]) -> None:
 def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
     """A name that tells these topics from others of the same names, such as those of a newly made broker."""
     with cluster.connected(settings) as admin:
-        ids = _topic_ids(admin, settings, topics)
+        ids = {logical_name(row["name"]): str(row["topic_id"]) for row in _there(admin, settings, topics)}
         for topic in topics:
             if topic not in ids:
                 raise UnknownTopicOrPartitionError(settings.topic(topic))
@@ -167,13 +167,10 @@ def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
 
 
 def topic_ids(settings: Settings, topics: Sequence[str]) -> dict[str, str]:
-    """Kafka's ids of these topics (registry names) by name, without those that are not there."""
+    """Kafka's ids of these topics (registry names) by name, without those that are not there, or hidden from us."""
     with cluster.connected(settings) as admin:
-        return _topic_ids(admin, settings, topics)
-
-
-def _topic_ids(admin: Any, settings: Settings, topics: Sequence[str]) -> dict[str, str]:
-    return {logical_name(row["name"]): str(row["topic_id"]) for row in _there(admin, settings, topics)}
+        rows = admin.describe_topics([settings.topic(topic) for topic in topics])
+    return {logical_name(row["name"]): str(row["topic_id"]) for row in rows if not row["error_code"]}
 
 
 def _create(admin: Any, settings: Settings, partitions: Mapping[str, int], configs: Mapping[str, str]) -> Creation:

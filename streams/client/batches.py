@@ -64,8 +64,8 @@ def refusal(headers: Sequence[tuple[str, bytes | None]]) -> Refusal | None:
     return Refusal(str(name), digest, what="headers" if isinstance(name, Headerwide) else "record")
 
 
-def as_record(record: Any) -> Record:
-    """A record that a client of ours delivered, in the product's form."""
+def as_record(record: Any, era: int = 0) -> Record:
+    """A record that a client of ours delivered, in the product's form. `era`: as of `Record`."""
     refused = refusal(record.headers)
     return Record(
         topic=record.topic,
@@ -76,6 +76,7 @@ def as_record(record: Any) -> Record:
         value=record.value,
         headers=() if refused else record.headers,
         refused=refused,
+        era=era,
     )
 
 

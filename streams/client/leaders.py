@@ -23,22 +23,31 @@ RECENT_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """A broker that leads a partition during one epoch, NOBODY if none does; `replicas` have copies."""
+    """A broker that leads a partition during one epoch, NOBODY if none does; `replicas` have copies.
+
+    `of`: the id of the topic. One that is made again has another, and counts epochs anew.
+    """
 
     epoch: int
     node: int
     replicas: frozenset[int]
+    of: str = ""
     asked: int = field(default=0, compare=False)
     """Replicas that had to answer to be sure of this leader."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One broker's view: the leader of each partition, min.insync.replicas by topic, and the cluster's brokers."""
+    """One broker's view: the leader of each partition, min.insync.replicas and id by topic, and the cluster's brokers.
+
+    `beside`: the leaders of other topics that were asked for, too.
+    """
 
     leaders: Mapping[TopicPartition, Leader]
     min_insync: Mapping[str, int]
     brokers: Set[int] = frozenset()
+    ids: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[TopicPartition, Leader] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=64)
@@ -55,9 +64,10 @@ def newest(
 
 def _newest(tp: TopicPartition, answers: Mapping[int, Answer], known: Leader | None) -> Leader | None:
     told = {node: answer.leaders[tp] for node, answer in answers.items() if tp in answer.leaders}
-    if not told:
+    topics = {leader.of for leader in told.values()}
+    if len(topics) != 1:  # nobody knows it, or a broker has not heard yet that the topic was made again
         return None
-    believed = [*told.values(), *([known] if known else ())]
+    believed = [*told.values(), *([known] if known and known.of in topics else ())]
     epoch = max(leader.epoch for leader in believed)
     latest = [leader for leader in believed if leader.epoch == epoch]
     # while a reassignment runs, one broker knows of replicas that another does not know yet: all of them count
@@ -65,7 +75,7 @@ def _newest(tp: TopicPartition, answers: Mapping[int, Answer], known: Leader | N
     fewest = min(answer.min_insync.get(tp.topic, 1) for answer in answers.values())
     if len(replicas & told.keys()) < (asked := needed(len(replicas), fewest)):
         return None
-    return Leader(epoch, max(leader.node for leader in latest), replicas, asked)
+    return Leader(epoch, max(leader.node for leader in latest), replicas, latest[0].of, asked)
 
 
 @lru_cache(maxsize=64)
@@ -92,8 +102,7 @@ def needed(replicas: int, min_insync: int) -> int:
 class Leaders:
     """The newest leaders found, with the time of the finding; shared by all clients of a process.
 
-    An older epoch never replaces a newer one. A topic that was deleted and made anew begins with epoch 0 again, and
-    only a new process accepts that.
+    An older epoch of a topic never replaces a newer one.
     """
 
     def __init__(self) -> None:
@@ -132,8 +141,8 @@ class Leaders:
         changed = False
         for tp, leader in leaders.items():
             known = self.get(tp)
-            if known is None or known.epoch <= leader.epoch:
-                changed = changed or (known is not None and known.epoch < leader.epoch)
+            if known is None or known.of != leader.of or known.epoch <= leader.epoch:
+                changed = changed or (known is not None and (known.of, known.epoch) != (leader.of, leader.epoch))
                 self._found[tp] = leader, at
         if changed:
             self.on_change()

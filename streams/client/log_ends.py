@@ -54,6 +54,13 @@ class Ends:
         """Brokers that did not answer in time when last asked."""
         self.doubts = 0
         """Number of times that a leader changed or a broker failed. It may have an older log since."""
+        self.topic_ids: Mapping[str, str] = {}
+        """Kafka's id of each topic, by its name there, as any broker told it last."""
+        self._beside: tuple[str, ...] = ()
+        self._told: dict[tuple[int, tuple[str, ...]], Answer] = {}
+        """The last answer of each broker about some topics."""
+        self._led: dict[TopicPartition, Leader] = {}
+        """The newest leaders of the topics beside that any broker has named."""
 
     async def start(self) -> None:
         """Connects; raises KafkaConnectionError where no bootstrap server answers."""
@@ -101,6 +108,14 @@ class Ends:
     async def listed(self, *topics: str) -> list[TopicPartition]:
         """The partitions of topics as any broker knows them, in order; none of a topic that it does not know."""
         return await self._sure(lambda: self._listed(topics))
+
+    def watch(self, topics: Iterable[str]) -> None:
+        """Has each question ask for these topics, too, so that `topic_ids` and `doubts` are about them as well."""
+        self._beside = tuple(topics)
+
+    async def ids(self, topics: Sequence[str]) -> dict[str, str]:
+        """Kafka's ids of these topics by name. No broker that must be asked believes in others any more."""
+        return await self._sure(lambda: self._ids(topics))
 
     async def _found(self, tps: Iterable[TopicPartition], *questions: Question) -> list[dict[TopicPartition, int]]:
         wanted = tuple(tps)
@@ -203,7 +218,25 @@ class Ends:
         return chosen
 
     async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
-        """Asks so many brokers that at least one of them knows any partition that took a record before."""
+        def read(answers: Mapping[int, Answer], found: Set[TopicPartition]) -> list[TopicPartition] | None:
+            return sorted(found) if {tp.topic for tp in found} >= set(topics) else None
+
+        return await self._views(topics, read)
+
+    async def _ids(self, topics: Sequence[str]) -> dict[str, str]:
+        def read(answers: Mapping[int, Answer], found: Set[TopicPartition]) -> dict[str, str] | None:
+            told = {topic: {one.ids[topic] for one in answers.values() if topic in one.ids} for topic in topics}
+            return {topic: min(ids) for topic, ids in told.items()} if {*map(len, told.values())} == {1} else None
+
+        return await self._views(topics, read)
+
+    async def _views(
+        self, topics: Sequence[str], read: Callable[[Mapping[int, Answer], Set[TopicPartition]], T | None]
+    ) -> T:
+        """The result of `read`, from so many brokers that one of them knows any partition that took a record before.
+
+        `read` is given the answers and those partitions; None lets more brokers answer.
+        """
         nodes, answers = self._brokers.everybody(), dict[int, Answer]()
         asked = {asyncio.create_task(self._believes(node, tuple(topics))): node for node in nodes}
         try:
@@ -211,9 +244,9 @@ class Ends:
                 done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
                 told = {asked.pop(task): _answer(task) for task in done}
                 answers |= {node: answer for node, answer in told.items() if answer}
-                found = self._there(answers)
-                if found is not None and {tp.topic for tp in found} >= set(topics):
-                    return sorted(found)
+                there = self._there(answers)
+                if there is not None and (found := read(answers, there)) is not None:
+                    return found
         finally:
             for task in asked:
                 task.cancel()
@@ -230,10 +263,25 @@ class Ends:
         raise UnsureError("no broker answers")
 
     async def _believes(self, node: int, topics: tuple[str, ...]) -> Answer:
-        metadata, configs = await self._brokers.ask(node, *beliefs(topics))
-        _refuse_forbidden([(metadata, configs)])
+        metadata, configs = await self._brokers.ask(node, *beliefs(topics, self._beside))
+        for topic, error in metadata.errors.items():
+            if error == TopicAuthorizationFailedError.errno:
+                raise TopicAuthorizationFailedError(topic)
         self._leaders.meet(metadata.addresses)
-        return believed(metadata, configs)
+        answer = believed(metadata, configs)
+        if self._told.get((node, topics)) is not answer:  # the same bytes are the same object
+            self._told[node, topics] = answer
+            self._note(answer)
+        return answer
+
+    def _note(self, answer: Answer) -> None:
+        """Notes the topics' ids in an answer, and doubts the logs of those beside that have another leader now."""
+        self.topic_ids = {**self.topic_ids, **answer.ids}
+        for tp, leader in answer.beside.items():
+            known = self._led.setdefault(tp, leader)
+            if known.of != leader.of or known.epoch < leader.epoch:
+                self._led[tp] = leader
+                self.doubts += 1
 
     async def _answers(
         self, leaders: Mapping[TopicPartition, Leader], questions: Sequence[Question]
@@ -271,10 +319,3 @@ def _answer(task: asyncio.Task[Answer]) -> Answer | None:
         return task.result()
     except UnansweredError:
         return None
-
-
-def _refuse_forbidden(answers: Iterable[tuple[Any, Any]]) -> None:
-    for metadata, _ in answers:
-        for topic, error in metadata.errors.items():
-            if error == TopicAuthorizationFailedError.errno:
-                raise TopicAuthorizationFailedError(topic)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
+from gatekeeper.ledger.topic_ids import ORDER
 from gatekeeper.settings import Settings
+from streams.client import admin
 from streams.client.reader import Reader
 
 HEAD_WITHIN = (500, 10_000)
@@ -29,6 +33,17 @@ def read(reader: Reader, *, unreadable: dict[int, IntegrityError] | None = None)
 def raw(reader: Reader, partition: int) -> bytes | None:
     """The bytes of a partition's newest head, None without one."""
     return _newest(reader, partition).get(partition)
+
+
+def demand_same(reader: Reader, topics: Iterable[str]) -> None:
+    """Raises IntegrityError (4) if one of these topics was made again since the workers used it: its records are gone.
+
+    After two managers let the partitions go on, it no longer does.
+    """
+    ids = admin.topic_ids(reader.settings, ORDER)
+    again = {name for head in read(reader).values() for name in head.made_again(ids)}
+    if gone := [name for name in topics if name in again]:
+        raise IntegrityError("error.topics_made_again", topics=", ".join(gone))
 
 
 def _newest(reader: Reader, partition: int | None = None) -> dict[int, bytes]:

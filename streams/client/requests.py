@@ -9,10 +9,24 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 from aiokafka import TopicPartition
+from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Int64, Schema, String
+from aiokafka.protocol.types import (
+    Array,
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Schema,
+    String,
+    TaggedFields,
+)
 
 from streams.client.leaders import Answer, Leader
 
@@ -20,18 +34,26 @@ TOPIC = 2
 """Kafka's number for the resource type "topic"."""
 MIN_INSYNC = "min.insync.replicas"
 _TEXT = String("utf-8")
+_SHORT = CompactString("utf-8")
+_MORE = ("tags", TaggedFields)
 
 
 @lru_cache(maxsize=64)
-def beliefs(topics: tuple[str, ...]) -> tuple[Any, Any]:
-    """The requests for a broker's view of these topics: their leaders, their settings."""
-    return Metadata(topics), MinInsync(topics)
+def beliefs(topics: tuple[str, ...], beside: tuple[str, ...] = ()) -> tuple[Any, Any]:
+    """The requests for a broker's view of these topics: their leaders, their settings.
+
+    `beside`: topics whose leaders alone are asked for, too.
+    """
+    return Metadata(tuple(dict.fromkeys((*topics, *beside)))), MinInsync(topics)
 
 
 @lru_cache(maxsize=64)
 def believed(metadata: Any, configs: Any) -> Answer:
     """A broker's answer to these requests."""
-    return Answer(metadata.leaders, configs.min_insync, metadata.addresses.keys())
+    topics = configs.min_insync.keys()
+    own = {tp: leader for tp, leader in metadata.leaders.items() if tp.topic in topics}
+    beside = {tp: leader for tp, leader in metadata.leaders.items() if tp.topic not in topics}
+    return Answer(own, configs.min_insync, metadata.addresses.keys(), metadata.ids, beside)
 
 
 @lru_cache(maxsize=256)
@@ -65,67 +87,101 @@ def _decoded(kind: Any, data: bytes) -> Any:
     return super(_DecodedOnce, kind).decode(BytesIO(data))
 
 
+class _Id(AbstractType[UUID]):
+    """The id of a topic: 16 bytes."""
+
+    @classmethod
+    def encode(cls, value: UUID) -> bytes:
+        """The bytes."""
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> UUID:
+        """The id in the next bytes."""
+        return UUID(bytes=data.read(16))
+
+
+_UNNAMED = UUID(int=0)
+"""The id in a request that gives the topic's name."""
+
+
 class _MetadataResponse(_DecodedOnce, Response):
-    API_KEY, API_VERSION = 3, 7
+    API_KEY, API_VERSION = 3, 12
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
-        ("brokers", Array(("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT))),
-        ("cluster_id", _TEXT),
+        ("brokers", CompactArray(("node_id", Int32), ("host", _SHORT), ("port", Int32), ("rack", _SHORT), _MORE)),
+        ("cluster_id", _SHORT),
         ("controller_id", Int32),
         (
             "topics",
-            Array(
+            CompactArray(
                 ("error_code", Int16),
-                ("topic", _TEXT),
+                ("topic", _SHORT),
+                ("topic_id", _Id),
                 ("is_internal", Boolean),
                 (
                     "partitions",
-                    Array(
+                    CompactArray(
                         ("error_code", Int16),
                         ("partition", Int32),
                         ("leader", Int32),
                         ("leader_epoch", Int32),
-                        ("replicas", Array(Int32)),
-                        ("isr", Array(Int32)),
-                        ("offline_replicas", Array(Int32)),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        _MORE,
                     ),
                 ),
+                ("authorized_operations", Int32),
+                _MORE,
             ),
         ),
+        _MORE,
     )
 
     @cached_property
     def errors(self) -> dict[str, int]:
         """Kafka's error by topic, for topics that the broker says nothing else about."""
-        return {name: error for error, name, _, _ in self.topics if error}
+        return {name: error for error, name, *_ in self.topics if error}
+
+    @cached_property
+    def ids(self) -> dict[str, str]:
+        """Kafka's id of each topic, as this broker believes. A topic that is made again gets another one."""
+        return {name: str(id_) for error, name, id_, *_ in self.topics if not error}
 
     @cached_property
     def addresses(self) -> dict[int, tuple[str, int]]:
         """Host and port of each broker that exists, as this broker believes."""
-        return {node: (host, port) for node, host, port, _ in self.brokers}
+        return {node: (host, port) for node, host, port, *_ in self.brokers}
 
     @cached_property
     def leaders(self) -> dict[TopicPartition, Leader]:
         """The leader of each partition, as this broker believes."""
         return {
-            TopicPartition(name, number): Leader(epoch, leader, frozenset(replicas))
-            for _, name, _, partitions in self.topics
+            TopicPartition(name, number): Leader(epoch, leader, frozenset(replicas), of=str(id_))
+            for _, name, id_, _, partitions, *_ in self.topics
             for _, number, leader, epoch, replicas, *_ in partitions
         }
 
 
 class _MetadataRequest(_EncodedOnce, RequestStruct):
-    API_KEY, API_VERSION, RESPONSE_TYPE = 3, 7, _MetadataResponse
-    SCHEMA = Schema(("topics", Array(_TEXT)), ("allow_auto_topic_creation", Boolean))
+    API_KEY, API_VERSION, RESPONSE_TYPE = 3, 12, _MetadataResponse
+    FLEXIBLE_VERSION = True
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic_id", _Id), ("topic", _SHORT), _MORE)),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        _MORE,
+    )
 
 
 class Metadata(Request[_MetadataRequest]):
-    """Asks a broker for the leaders of these topics' partitions; creates no topic."""
+    """Asks a broker for the ids of these topics, and for the leaders of their partitions; creates no topic."""
 
     API_KEY = 3
 
     def __init__(self, topics: tuple[str, ...]) -> None:
-        self._struct = _MetadataRequest(topics, False)
+        self._struct = _MetadataRequest([(_UNNAMED, topic, {}) for topic in topics], False, False, {})
 
     def build(self, _: Any) -> Any:
         """The request to send."""

@@ -16,10 +16,11 @@ from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, End
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
 from gatekeeper.keys import Keys
+from gatekeeper.ledger.topic_ids import ORDER
 from gatekeeper.settings import Settings
 from schemas.decision import DID_PATTERN
 from schemas.record import Record
-from streams.client import progress
+from streams.client import admin, progress
 from streams.client.reader import Reader
 from streams.operations import branches
 
@@ -55,6 +56,7 @@ class _Topics:
             self._readers = {topic: stack.enter_context(Reader(self._settings)) for topic in topics}
             self._asker = stack.enter_context(Reader(self._settings))
             self._heads = progress.read(self._asker)
+            self._ids = admin.topic_ids(self._settings, ORDER)
             self._stated = branches.stated(self._settings)
             self.beyond = self._beyond(self._asker.added(topics))
             self._starts = {topic: self._asker.starts(topic) for topic in topics}
@@ -92,9 +94,13 @@ class _Topics:
             inputs={topic: Input(starts[topic], (r.offset for r in self._of(topic, number))) for topic in OWN},
             outputs={topic: Outgoing(starts[topic], self._put(topic, number)) for topic in OUTPUTS},
             head=End(head.sends, head.acts, head.prev) if head else None,
+            eras=head.eras if head else {},
             beside=apart.beside,
             statement=one,
         )
+        positions = {"sends": head.sends, "acts": head.acts} if head else {}
+        for topic in head.made_again(self._ids) if head else ():
+            found.find("made_again", topic, positions.get(topic, 0))
         moved = {
             topic: again for topic in (*OWN, *OUTPUTS) if (again := self._asker.starts(topic)[number]) > starts[topic]
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from time import monotonic, sleep, time
 from typing import Any
@@ -18,14 +18,16 @@ from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
+from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
+from gatekeeper.ledger.topic_ids import ABOUT, ORDER, REPLACED
 from gatekeeper.office.fleet import AddedPartitions, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.record import Record
 from schemas.topics import DAY_MS, TOPICS
-from streams.client import progress
+from streams.client import admin, progress
 from streams.client.broker_access import REQUEST_MS, connection, reaching
 from streams.client.reader import Reader
 
@@ -53,8 +55,9 @@ def read(settings: Settings, reader: Reader) -> Fleet:
     heads = progress.read(reader, unreadable=spoilt)
     starts, ends = reader.starts("sends"), reader.ends("sends")
     group, notes = _group(settings, ends)
-    # a worker need not have met an unreadable head yet
-    refused = {number: Refused.of(error, since=at) for number, error in spoilt.items()} | notes
+    # a worker need not have met them yet
+    wrong = spoilt | _made_again(settings, reader, heads)
+    refused = {number: Refused.of(error, since=at) for number, error in wrong.items()} | notes
     waiting = {
         number: _waiting_since(reader, number, heads[number].sends if number in heads else starts[number], end)
         for number, end in ends.items()
@@ -72,6 +75,25 @@ def read(settings: Settings, reader: Reader) -> Fleet:
     session_ms = int(settings.session_timeout * 1000)
     found = fleet(group, places, at=at, session_ms=session_ms, seal=seal(settings))
     return replace(found, added=more)
+
+
+def _made_again(settings: Settings, reader: Reader, heads: Mapping[int, Head]) -> dict[int, IntegrityError]:
+    """By partition, the refusal that its next worker finds because topics were made again.
+
+    A topic that this user may not see is not compared.
+    """
+    ids, found = admin.topic_ids(settings, ORDER), dict[int, IntegrityError]()
+    for number, head in heads.items():
+        again = head.made_again(ids)
+        key = next((key for key, names in ABOUT.items() if not {*names}.isdisjoint(again)), None)
+        if key is None:
+            continue
+        name, position = ("acts", head.acts) if key == REPLACED and "sends" not in again else ("sends", head.sends)
+        where: dict[str, Any] = {"topic": settings.topic(name), "partition": number}
+        if key == REPLACED:
+            where |= {"position": position, "begin": reader.starts(name)[number], "end": reader.ends(name)[number]}
+        found[number] = IntegrityError(key, topics=", ".join(one for one in again if one in ABOUT[key]), **where)
+    return found
 
 
 def seal(settings: Settings) -> SealStatus | None:
@@ -154,13 +176,13 @@ def _group(settings: Settings, partitions: Iterable[int]) -> tuple[ConsumerGroup
     """
     give_up, name = monotonic() + REQUEST_MS / 1000, settings.group
     ours = [TopicPartition(settings.topic("sends"), number) for number in partitions]
-    with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
+    with reaching(settings), KafkaAdminClient(**connection(settings)) as client:
         while True:
             try:
-                found = admin.describe_groups([name])[name]
+                found = client.describe_groups([name])[name]
                 if not found["error"] or found["group_state"] == NO_GROUP:
                     members = (_member(row, settings.topic("sends")) for row in found["members"])
-                    offsets = admin.list_group_offsets({name: ours})[name]
+                    offsets = client.list_group_offsets({name: ours})[name]
                     notes = {tp.partition: Refused.decode(mirror.metadata) for tp, mirror in offsets.items()}
                     refused = {number: note for number, note in notes.items() if note}
                     return ConsumerGroup(found["group_state"], tuple(members)), refused

@@ -20,6 +20,7 @@ from streams.client import fact_with_act
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import settle, transact
 from streams.client.reader import Reader
+from streams.operations import outcomes
 
 TICK_SECONDS = 0.25
 CLOCKS_MS = 60_000
@@ -30,13 +31,14 @@ CLOCKS_MS = 60_000
 class Run:
     """One act, its place on each partition, and the answers to it so far.
 
-    `waiting`: the ids of the audit records that will report a partition as done. `handed`: the clearances handed off,
-    True if they had been handed off before. `recalled`: the clearances recalled. `refused`: the code of a refusal.
-    `called_off`: a later act cancelled the campaign. `resumed`: the act was written by an earlier call.
+    `waiting`: the places of the act (partition and offset) on partitions that are not reported as done. `handed`: the
+    clearances handed off, True if they had been handed off before. `recalled`: the clearances recalled. `refused`: the
+    code of a refusal. `called_off`: a later act cancelled the campaign. `resumed`: the act was written by an earlier
+    call.
     """
 
     act: CampaignAct
-    waiting: dict[str, int]
+    waiting: set[tuple[int, int]]
     starts: dict[int, int]
     handed: dict[str, bool] = field(default_factory=dict)
     recalled: set[str] = field(default_factory=set)
@@ -49,10 +51,11 @@ class Run:
         with suppress(*audit.FOREIGN):
             found = orjson.loads(value or b"")
             if (act := found.get("act")) and act["act_id"] == self.act.act_id:
-                self._take(act, found["did"])
+                self._take(act, outcomes.answered(found))
 
-    def _take(self, act: dict[str, Any], did: str) -> None:
-        if self.waiting.pop(did, None) is not None:
+    def _take(self, act: dict[str, Any], place: tuple[int, int] | None) -> None:
+        if place in self.waiting:
+            self.waiting.remove(place)
             self.called_off |= act["code"] == CALLED_OFF
             if act["outcome"] == "refused":
                 self.refused = str(act["code"])
@@ -79,7 +82,7 @@ def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
     key, value = subject_key("acts", act).encode(), encode(act)
     records = [Outgoing("acts", key, value, number) for number in reader.numbers("acts")]
     places = transact(settings, records, name=act.act_id)
-    return Run(act, {_did(settings, place.partition, place.offset): place.partition for place in places}, starts)
+    return Run(act, {(place.partition, place.offset) for place in places}, starts)
 
 
 def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
@@ -101,7 +104,7 @@ def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
     if first is None:
         return None
     starts = reader.since("audit", first[1] - CLOCKS_MS)
-    return Run(first[0], {_did(settings, *place): place[0] for place in places.items()}, starts, resumed=True)
+    return Run(first[0], {*places.items()}, starts, resumed=True)
 
 
 def answers(reader: Reader, run: Run, *, seconds: float) -> Iterator[Run]:
@@ -116,7 +119,3 @@ def answers(reader: Reader, run: Run, *, seconds: float) -> Iterator[Run]:
             yield run
         if not run.waiting or (not records and monotonic() - told_at > seconds):
             return
-
-
-def _did(settings: Settings, partition: int, offset: int) -> str:
-    return audit.did(settings.topic("acts"), partition, offset, "act")

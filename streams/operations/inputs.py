@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS
@@ -16,24 +17,33 @@ _KEPT = 32
 
 
 class KeptInputs:
-    """The inputs of `gatekeeper.audit.checks.recheck.Inputs`, read from Kafka; every method raises as `Reader` does."""
+    """The inputs of `gatekeeper.audit.checks.recheck.Inputs`, read from Kafka; every method raises as `Reader` does.
 
-    def __init__(self, settings: Settings, reader: Reader) -> None:
-        self._reader = reader
+    `heads`: those of the partitions, which tell the present eras.
+    """
+
+    def __init__(self, settings: Settings, reader: Reader, heads: Mapping[int, Head]) -> None:
+        self._reader, self._heads = reader, heads
         self._names = {name: settings.topic(name) for name in ("sends", "acts", "review")}
         self._stretches: dict[tuple[str, int, int], dict[int, Record]] = {}
 
-    def at(self, topic: str, partition: int, offset: int) -> Record | None:
+    def at(self, topic: str, partition: int, offset: int, era: int = 0) -> Record | None:
         """The committed record of a topic (registry name) at this place, None if there is none."""
-        if topic not in self._names:
+        if topic not in self._names or self._is_former(topic, partition, era):
             return None
         found = self._stretch(topic, partition, offset // STRETCH).get(offset)
         return None if found is None else replace(found, topic=self._names[topic])
 
-    def expired(self, topic: str, partition: int, offset: int) -> bool:
+    def expired(self, topic: str, partition: int, offset: int, era: int = 0) -> bool:
         """True if the record at this place is no longer kept."""
+        if self._is_former(topic, partition, era):
+            return True
         # asked each time, as retention may have passed since
         return offset < self._reader.starts(topic).get(partition, 0) if topic in self._names else False
+
+    def _is_former(self, topic: str, partition: int, era: int) -> bool:
+        head = self._heads.get(partition)
+        return head is not None and era < head.era(topic)
 
     def _stretch(self, topic: str, partition: int, number: int) -> dict[int, Record]:
         found = self._stretches.get((topic, partition, number))

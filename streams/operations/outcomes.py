@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 import orjson
 
+from gatekeeper.audit.checks.accounts import OWN
 from gatekeeper.audit.records import record as audit
 from gatekeeper.settings import Settings
+from schemas.topics import logical_name
+from streams.client import progress
 from streams.client.publisher import RecordMetadata
 from streams.client.reader import Reader
 
@@ -22,11 +26,11 @@ GOOD = "recorded"
 class Outcome:
     """The answers to one act.
 
-    `waiting`: the ids of the audit records that have not come, with their partitions. `refused`: the code of a refusal,
-    or of a failure; None without one. `id`: the id of one of these records, by which it can be explained.
+    `waiting`: the places of the act (partition and offset) whose audit record has not come. `refused`: the code of a
+    refusal, or of a failure; None without one. `id`: the id of one of these records, by which it can be explained.
     """
 
-    waiting: dict[str, int]
+    waiting: set[tuple[int, int]]
     id: str = ""
     refused: str | None = None
     seen: set[str] = field(default_factory=set)
@@ -35,12 +39,20 @@ class Outcome:
         """Takes in a record of `audit`."""
         with suppress(*audit.FOREIGN):
             found = orjson.loads(value or b"")
-            act, did = found["act"], found["did"]
-            if did in self.waiting:
-                del self.waiting[did]
+            act, place = found["act"], answered(found)
+            if place in self.waiting:
+                self.waiting.remove(place)
                 self.seen.add(act["outcome"])
+                self.id = self.id or found["did"]
                 if act["outcome"] != GOOD:
-                    self.refused, self.id = str(act["code"]), did
+                    self.refused, self.id = str(act["code"]), found["did"]
+
+
+def answered(record: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The place (partition and offset) of the act whose own audit record this is; None for any other record."""
+    src = record["src"]
+    own = record["stage"] in OWN["acts"] and logical_name(src["topic"]) == "acts"
+    return (src["partition"], src["offset"]) if own else None
 
 
 def ends(settings: Settings) -> Mapping[int, int]:
@@ -54,8 +66,7 @@ def of(settings: Settings, places: list[RecordMetadata], starts: Mapping[int, in
 
     `starts`: the result of `ends` before the act was written.
     """
-    waiting = {audit.did(settings.topic("acts"), one.partition, one.offset, "act"): one.partition for one in places}
-    found = Outcome(waiting, id=next(iter(waiting), ""))
+    found = Outcome({(one.partition, one.offset) for one in places})
     told_at = monotonic()
     with Reader(settings) as reader:
         for records in reader.coming("audit", starts, seconds=TICK_SECONDS):
@@ -66,4 +77,9 @@ def of(settings: Settings, places: list[RecordMetadata], starts: Mapping[int, in
                 told_at = monotonic()
             if not found.waiting or monotonic() - told_at > seconds:
                 break
+        if found.waiting and not found.id:
+            number, offset = min(found.waiting)
+            head = progress.read(reader).get(number)
+            era = head.era("acts") if head else 0
+            found.id = audit.did(settings.topic("acts"), number, offset, "act", era=era)
     return found

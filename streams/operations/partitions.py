@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -12,6 +12,7 @@ from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint
+from gatekeeper.ledger.topic_ids import ORDER
 from gatekeeper.office.refusal import InputTopic, KeptRange, ProposedSkip, Refusal
 from gatekeeper.settings import Settings
 from gatekeeper.staff.message import milliseconds
@@ -19,7 +20,7 @@ from schemas.codec import Unreadable, decode, encode
 from schemas.events import PartitionAct
 from schemas.record import Record
 from schemas.topics import logical_name, subject_key
-from streams.client import progress
+from streams.client import admin, progress
 from streams.client.fact_with_act import now
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
@@ -32,7 +33,7 @@ AGAIN_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class SkippedRecords:
-    """Records that a skip would leave undecided, as far as Kafka still keeps them.
+    """Records that a skip would leave undecided, or have judged again, as far as Kafka still keeps them.
 
     `expired`: number of offsets that are gone. `records`: number of records that are there. `since`, `until`: times of
     the first and the last of those (milliseconds), None without any.
@@ -53,15 +54,17 @@ def read(settings: Settings, reader: Reader, number: int, note: Refused) -> Refu
         with suppress(IntegrityError):
             head = Head.decode(raw)
     logs = {name: KeptRange(reader.starts(name)[number], reader.ends(name)[number]) for name in INPUTS}
-    return Refusal(number, note, head, raw, logs, _claimed(reader, number))
+    fresh = _fresh(settings, reader, number, head, logs) if head is not None else {}
+    return Refusal(number, note, head, raw, logs, _claimed(reader, number), fresh)
 
 
 def lost(reader: Reader, number: int, skips: list[ProposedSkip]) -> list[SkippedRecords]:
-    """The kept and expired records of each skip; reads the records that would be skipped."""
+    """The kept and expired records of each skip; reads the records that would be skipped, or judged again."""
     found = []
     for skip in skips:
         start, count, times = reader.starts(skip.topic)[number], 0, list[int]()
-        for record in reader.between(skip.topic, partition=number, start=skip.start, end=skip.to):
+        first, last = sorted((skip.start, skip.to))
+        for record in reader.between(skip.topic, partition=number, start=first, end=last):
             count += 1
             times = [times[0] if times else record.timestamp, record.timestamp]
         expired = max(0, min(start, skip.to) - skip.start)
@@ -111,6 +114,19 @@ def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: f
         if monotonic() > give_up:
             return False
         interruption.wait(AGAIN_SECONDS)
+
+
+def _fresh(
+    settings: Settings, reader: Reader, number: int, head: Head, logs: Mapping[InputTopic, KeptRange]
+) -> dict[InputTopic, int]:
+    """The inputs that have another log than the one that was read, each with the first offset to decide there."""
+    again, found = head.made_again(admin.topic_ids(settings, ORDER)), dict[InputTopic, int]()
+    for name, log in logs.items():
+        if name in again:
+            found[name] = log.start
+        elif (head.sends if name == "sends" else head.acts) > log.end:
+            found[name] = log.end
+    return found
 
 
 def _claimed(reader: Reader, number: int) -> dict[str, int]:

@@ -62,8 +62,8 @@ class LedgerCopy(LogFollower):
             if lost_at > head.believed:
                 return True
             if self._looked.get(number, (None, False))[0] is not head:
-                same = head.topics.get("ledger") == self.topics.get("ledger")
-                gone = bool(head.made_again(self.topics) or (same and vanished(head.facts, logs, ended=False)))
+                again, same = head.made_again(self.topics), not head.of_another_ledger(self.topics)
+                gone = bool(again) or (same and bool(vanished(head.facts, logs, ended=False)))
                 self._looked[number] = head, gone
         return any(gone for _, gone in self._looked.values())
 

@@ -37,6 +37,8 @@ class Acts:
         self._looker = offsets.Probe(clients.reader(), ends)
         self.busy = False
         """True while acts have been read but not handed on; silence is then no sign of a lost act."""
+        self.era = 0
+        """The era of the acts that are read; set it before `follow`."""
         self._moved, self._from = False, 0
         self._task: asyncio.Task[None] | None = None
 
@@ -71,7 +73,7 @@ class Acts:
             fetched = await self._reader.getmany(self.tp, timeout_ms=WAIT_MS, max_records=READ_RECORDS)
             found = fetched.get(self.tp, [])
             self.busy = bool(found)
-            acts = await self._with_items([ActRecord.of(as_record(one), _entropy()) for one in found])
+            acts = await self._with_items([ActRecord.of(as_record(one, self.era), _entropy()) for one in found])
             if self._moved:  # a seek came meanwhile; these records may be from before or after it
                 self._reader.seek(self.tp, self._from)
                 continue

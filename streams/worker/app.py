@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +85,10 @@ def create_app(
     on_failure: OnFailure = fail,
     kept: KeptFacts | None = None,
     ledgers: KeptLedgers | None = None,
-    topics: Mapping[str, str] | None = None,
 ) -> faust.App:
     """The app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
     `kept`, `ledgers`: the facts and the ledger on the disk; without them they are in memory alone.
-    `topics`: as of `WorkerContext`.
     The app takes nothing from the environment except by `settings`. `app.scratch` is a new folder, deleted after the
     start. Tests replace the other arguments: a transport that loses records, facts without barrier, an `on_failure`
     that records. Raises UsageError (2) for a policy or a key that cannot be loaded. Call it in a running loop.
@@ -167,7 +164,6 @@ def create_app(
             signer=keys.signer("worker"),
             masters={number: fingerprint(key) for number, key in masters.items()},
             tokens={number: fingerprint(key, "token") for number, key in token_keys.items()},
-            topics=topics or {},
             writers=keys.public("worker"),
             pace=Pace(),
             departures=Departures(),

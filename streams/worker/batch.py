@@ -115,8 +115,9 @@ class PartitionJudge:
         else:
             self._touched.again(batch.touched)  # late facts say nothing against a clearance
         decided = Counter[tuple[str, str, str, str]]()
+        era, store = self.head.era("sends"), context.followers.store
         for send in sends.records:
-            one = context.judge.judge(as_record(send), context.followers.store, at, as_of=as_of, ledger=self.ledger)
+            one = context.judge.judge(as_record(send, era), store, at, as_of=as_of, ledger=self.ledger)
             found.append(self._remembered(one))
             decided[one.verdict or "", one.codes[0] if one.codes else "", one.channel, one.message_class] += 1
             if not TIMELY.isdisjoint(one.codes):
@@ -260,7 +261,14 @@ class PartitionJudge:
             taken=restart.took
             if restart
             else [
-                Taken(settings.topic(name), range_.start, range_.to, len(range_.records), range_.gaps)
+                Taken(
+                    settings.topic(name),
+                    range_.start,
+                    range_.to,
+                    len(range_.records),
+                    range_.gaps,
+                    self.head.era(name),
+                )
                 for name, range_ in (("sends", sends), ("acts", acts))
                 if name == "sends" or range_.to > range_.start
             ],
@@ -277,7 +285,8 @@ class PartitionJudge:
         signature = [("gate-sig", base64.b64encode(context.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)
         prev, asked = hashlib.sha256(value).hexdigest(), self.ledger.asked
-        self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked)
+        anew = self.head.anew if not judged else None
+        self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked, anew=anew)
         self.head = replace(self.head, facts=context.followers.fact_logs())
         transaction.add("ledger", HEAD, self.head.encode())
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):

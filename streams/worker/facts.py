@@ -203,6 +203,7 @@ class Followers(LogFollower):
 
     async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         self._goal, self._begun = await self.ends.ends(partitions), (self._clock.now(), 0)
+        self._ids = {topic: self.ends.topic_ids.get(topic) for topic in self._topics}
         known = await self._known(self.kept, partitions) if self.kept else {}
         for tp in partitions:
             one = known.get(name_of(tp)) or ReadLog(self._begin[tp], self._begin[tp])
@@ -244,6 +245,12 @@ class Followers(LogFollower):
                     raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
         finally:
             await reader.stop()
+
+    def _demand_topics(self) -> None:
+        """Raises RestartError (70) if a topic of facts was made again."""
+        for topic in self._topics:
+            if self.ends.topic_ids.get(topic) != self._ids.get(topic):
+                raise RestartError("error.topic_made_again", topic=topic)
 
     def _works(self) -> list[Coroutine[Any, Any, None]]:
         return [self._read(), self._ask(), self._watch()]
@@ -302,6 +309,7 @@ class Followers(LogFollower):
             round_, self._next_round = self._next_round, loop.create_future()
             assert round_ is not None
             ends = await self.ends.of_topics(self._topics)  # the chunk waits, unjudged, as long as necessary
+            self._demand_topics()
             if grown := sorted(tp.topic for tp in ends.keys() - self._positions.keys()):
                 raise RestartError("error.partitions_grew", topic=grown[0])  # before anybody passes this barrier
             while proven != self.ends.doubts:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import faust
 import structlog
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from gatekeeper import metrics
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import held
-from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.knowledge.read_wide import ReadWide
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.topic_ids import INPUTS
 from gatekeeper.times import day, instant
-from streams.client import admin
+from schemas.topics import TOPICS
+from streams.client import admin, group
 from streams.client.shared_round import SharedRound
 from streams.worker.chunks import Chunk
 from streams.worker.partition import Partition
@@ -31,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 5.0
 """Seconds between attempts to compare the topics with the registry after a failed attempt."""
+LOOK_SECONDS = 5.0
+"""Seconds between two looks whether a topic was made again, and for one look."""
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this many milliseconds ago."""
 PAGE_SECONDS = 1.0
@@ -54,13 +60,16 @@ class Gate:
         self._generation: int | None = None
         self._revoked_at: float | None = None
         self._checking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        context.followers.ends.watch([context.settings.topic(name) for name in INPUTS])
         self._ends = SendEnds(context.settings, context.clients, lambda: self._partitions.keys())
         self._pages = SharedRound(self._page)
         self._shown: tuple[float, bytes] | None = None
 
     async def start(self) -> None:
-        """Connects what its pages need."""
+        """Connects what its pages need, and begins to look whether topics were made again."""
         await self._ends.start()
+        self._looking = asyncio.create_task(self._look(), name="topics")
 
     async def assigned(self, assigned: set[TP]) -> None:
         """Takes over the new partitions, continues with those kept, and compares the topics with the registry again."""
@@ -92,8 +101,9 @@ class Gate:
 
     async def stop(self) -> None:
         """Releases all partitions."""
-        if self._checking is not None:
-            self._checking.cancel()
+        for task in (self._checking, self._looking):
+            if task is not None:
+                task.cancel()
         partitions, self._partitions = list(self._partitions.values()), {}
         await asyncio.gather(*(partition.stop() for partition in partitions), self._pages.stop(), self._ends.stop())
         await self.context.releases.stop()
@@ -114,6 +124,10 @@ class Gate:
                 except UnavailableError as error:
                     log.warning("topics_unchecked", reason=str(error))
                     await asyncio.sleep(CHECK_SECONDS)
+                except UsageError:
+                    # else it would get its partitions of now again after a restart: none, while `sends` is missing
+                    await asyncio.to_thread(group.leave, self.context.settings)
+                    raise
                 else:
                     for each in added:
                         log.error("partitions_added", topic=each.topic, reason=str(each))
@@ -123,6 +137,18 @@ class Gate:
             self._checking.cancel()
         self._checking = asyncio.create_task(compared())
         self._checking.add_done_callback(self._heed)
+
+    async def _look(self) -> None:
+        """Has a broker tell the ids of all topics every LOOK_SECONDS; the partitions compare what was told.
+
+        Those of `sends` and `acts` come with each barrier.
+        """
+        topics = [self.context.settings.topic(name) for name in TOPICS]
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self.context.followers.ends.ids(topics)
 
     def _heed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

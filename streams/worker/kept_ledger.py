@@ -10,7 +10,7 @@ closes the file at last, and nobody else can have the file before. A turn waits 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,7 @@ from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings
 from gatekeeper.tables import SPOILT
 from schemas.codec import canonical
-from streams.client import admin, topic_settings
+from streams.client import topic_settings
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,8 @@ WAITING_BYTES = 4 * COMMIT_BYTES
 """Bytes that may wait while the disk is slow. Beyond them a turn waits for it, so that memory does not grow."""
 CLOSE_SECONDS = 3.0
 """Seconds for which a turn, or its end, waits for the disk. The next turn then makes another copy, beside this one."""
+OF = ("ledger", "manifests")
+"""The topics of which a copy is."""
 TABLES = ("people", "others", "waits", "dead")
 STATE = "state"
 Cut = Sequence[tuple[DiskTable, Changes]]
@@ -239,7 +241,7 @@ class KeptLedgers:
 
     @classmethod
     def of(cls, settings: Settings, faults: Faults) -> KeptLedgers:
-        """The copies in the folder of the settings, for the topics that the broker has now.
+        """The copies in the folder of the settings.
 
         Raises UsageError (2) without a master key, UnavailableError (3) without a broker.
         """
@@ -247,7 +249,7 @@ class KeptLedgers:
         key = blake2b(masters[max(masters)], digest_size=32, person=b"gate/ledger/k/1").digest()
         said = {
             "format": FORMAT,
-            "topics": admin.identity(settings, ("ledger", "manifests")),
+            "prefix": settings.prefix,
             "group": settings.group,
             "key": blake2b(key, digest_size=16).hexdigest(),
         }
@@ -255,9 +257,13 @@ class KeptLedgers:
         keep_ms = int(topic_settings.setting(settings, "ledger", "delete.retention.ms")) // 2
         return cls(Path(settings.data) / "ledger", identity=canonical(said), key=key, keep_ms=keep_ms, faults=faults)
 
-    def of_partition(self, number: int) -> KeptLedger:
-        """The copy of a partition, not open yet. Its `open` deletes copies that are too old, and that nobody uses."""
-        home, identity = self._home / str(number), b"%b/%d" % (self._identity, number)
+    def of_partition(self, number: int, ids: Mapping[str, str]) -> KeptLedger:
+        """The copy of a partition, not open yet. Its `open` deletes copies that are too old, and that nobody uses.
+
+        `ids`: Kafka's ids of the topics now, by name. The copy is of these `ledger` and `manifests` alone.
+        """
+        topics = "/".join(ids.get(name, "") for name in OF)
+        home, identity = self._home / str(number), b"%b/%b/%d" % (self._identity, topics.encode(), number)
 
         def make() -> DiskTables:
             for other in self._home.glob("*"):

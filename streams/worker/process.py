@@ -13,15 +13,11 @@ from typing import Any
 
 import faust
 import structlog
-from kafka.admin import KafkaAdminClient, MemberToRemove
-from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 
 from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
-from schemas.topics import FACT_TOPICS
-from streams.client import admin, people, progress
-from streams.client.broker_access import connection
+from streams.client import admin, group, people, progress
 from streams.worker import decided_line, holders
 from streams.worker.app import create_app
 from streams.worker.end import fail
@@ -67,26 +63,9 @@ async def stop(app: faust.App) -> None:
     """Lets the commits in flight finish, releases the partitions and leaves the group, so that others continue."""
     await app.gate.revoked()
     await app.stop()
-    await asyncio.gather(asyncio.to_thread(leave_group, app.gate.context.settings), app.gate.stop())
+    await asyncio.gather(asyncio.to_thread(group.leave, app.gate.context.settings), app.gate.stop())
     app.telling.cancel()
     await app.followers.stop()
-
-
-def leave_group(settings: Settings) -> None:
-    """Removes this worker from the group, so that the others get its partitions at once.
-
-    A static member does not leave by itself, so its partitions would wait until its session ends. Never raises for an
-    error of Kafka; the session ends all the same.
-    """
-    if not settings.worker:
-        return
-    try:
-        with KafkaAdminClient(**connection(settings)) as admin:
-            told = admin.remove_group_members(settings.group, [MemberToRemove(group_instance_id=settings.worker)])
-        for error in {one for one in told.values() if one is not NoError} - {UnknownMemberIdError}:
-            log.warning("group_not_left", worker=settings.worker, error=error.__name__)
-    except (KafkaError, OSError) as error:
-        log.warning("group_not_left", worker=settings.worker, error=type(error).__name__)
 
 
 async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
@@ -96,8 +75,7 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     faults = Faults()
     kept = await asyncio.to_thread(KeptFacts.of, settings, faults) if settings.data else None
     ledgers = await asyncio.to_thread(KeptLedgers.of, settings, faults) if settings.data else None
-    topics = await asyncio.to_thread(admin.topic_ids, settings, (*FACT_TOPICS, "ledger"))
-    app = create_app(settings, kept=kept, ledgers=ledgers, topics=topics)
+    app = create_app(settings, kept=kept, ledgers=ledgers)
     app.followers.expected = [head.facts for head in heads]
 
     async def readiness() -> Mapping[str, Any]:
@@ -118,7 +96,7 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
-        await asyncio.to_thread(leave_group, settings)  # the worker may have joined already
+        await asyncio.to_thread(group.leave, settings)  # the worker may have joined already
         return stopping.result()
     running = starting.result()
     gc.freeze()  # existing objects stay, so the collector need not look through them again

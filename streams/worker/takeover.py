@@ -6,6 +6,7 @@ the partition is refused. Nothing is judged until the partition is repaired or a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -21,6 +22,7 @@ from gatekeeper.ledger.fact_logs import vanished
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import RESUMABLE, SKIPPABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
+from gatekeeper.ledger.topic_ids import ABOUT, REPLACED
 from schemas.topics import FACT_TOPICS
 from streams.client.batches import as_record
 from streams.worker import ledger_reader, offsets, settling
@@ -40,17 +42,22 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 
 @dataclass(frozen=True, slots=True)
 class RestoredState:
-    """State from which a partition goes on: its ledger, its position, and the record of a refusal that ended."""
+    """State from which a partition goes on: its ledger, its position, and the record of a refusal that ended.
+
+    `refusal`: another one, which refuses the partition once the end of the first is written.
+    """
 
     ledger: Ledger
     head: Head
     restart: Restart | None = None
+    refusal: IntegrityError | None = None
 
 
 class TakeOver:
     """Reader of one partition's past; `head` is the ledger's head as far as it was read.
 
-    `copy`: as of `ledger_reader.read`. `at_work`: the refusal that showed at work, None without one.
+    `ids`: Kafka's ids of all topics now, by name. `copy`: as of `ledger_reader.read`. `at_work`: the refusal that
+    showed at work, None without one.
     """
 
     def __init__(
@@ -58,11 +65,12 @@ class TakeOver:
         number: int,
         context: WorkerContext,
         probe: offsets.Probe,
+        ids: Mapping[str, str],
         copy: KeptLedger | None = None,
         at_work: str | None = None,
     ) -> None:
         self.head: Head | None = None
-        self._at_work = at_work
+        self._at_work, self._ids = at_work, ids
         self._number, self._context, self._probe, self._copy = number, context, probe, copy
         self._sends, self._acts, self._audit = (
             TopicPartition(context.settings.topic(name), number) for name in ("sends", "acts", "audit")
@@ -78,7 +86,6 @@ class TakeOver:
         try:
             self.head = kept.head
             self._demand_keys(kept)
-            await self._demand_facts(self.head)
             found = RestoredState(kept, await self._position(self.head))
             found = await self._passed(kept, found.head) or found
         except IntegrityError as refusal:
@@ -87,12 +94,11 @@ class TakeOver:
             {str(number): print_ for number, print_ in prints.items()}
             for prints in (self._context.masters, self._context.tokens)
         )
-        topics = dict(self._context.topics) or found.head.topics
-        head = replace(found.head, masters=masters, tokens=found.head.tokens | tokens, topics=topics)
-        return replace(found, head=head)
+        head = replace(found.head, masters=masters, tokens=found.head.tokens | tokens)
+        return replace(found, head=head.with_topics(self._ids))
 
     def _demand_keys(self, kept: Ledger) -> None:
-        """Refuses a ledger of another mode, of keys that we do not have, or of facts that are gone."""
+        """Refuses a ledger of another mode, or of keys that we do not have."""
         settings, head = self._context.settings, self.head
         if head is not None and head.mode != settings.mode:
             raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
@@ -103,41 +109,53 @@ class TakeOver:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
         if head and (other := head.other_token(self._context.tokens)) is not None:
             raise IntegrityError("error.token_key_differs", number=other, folder=settings.keys, **self._where)
-        if head and (gone := head.made_again(self._context.topics)):
-            raise IntegrityError("error.facts_made_again", topics=", ".join(gone), **self._where)
 
-    async def _demand_facts(self, head: Head | None) -> None:
+    async def _demand_logs(self, head: Head) -> None:
+        """Refuses a partition whose logs are others than those with which it worked, or lack what it needs."""
+        again = head.made_again(self._ids)
+        for name, tp, position in self._inputs(head):
+            begin, end = await offsets.bounds(self._probe, tp)
+            where = {"topic": tp.topic, "partition": tp.partition, "position": position}
+            if name in again or position > end:
+                raise IntegrityError(REPLACED, begin=begin, end=end, **where)
+            if position < begin:
+                raise IntegrityError("error.sends_expired", begin=begin, **where)
+        for key, names in ABOUT.items():
+            if gone := [name for name in again if name in names]:
+                raise IntegrityError(key, topics=", ".join(gone), **self._where)
+        await self._demand_facts(head)
+
+    def _inputs(self, head: Head) -> Iterator[tuple[str, TopicPartition, int]]:
+        """Yields the name, the partition and the next offset of each input."""
+        yield "sends", self._sends, head.sends
+        yield "acts", self._acts, head.acts
+
+    async def _demand_facts(self, head: Head) -> None:
         """Refuses a partition that decided by facts which their topics no longer hold.
 
-        It waits for the first reading of all facts, before which nothing is decided anyway.
+        It waits for the first reading of all facts, before which nothing is decided anyway. After a restore nothing is
+        compared: its word is `restore --open`.
         """
-        context, followers = self._context, self._context.followers
-        ours, known = context.topics, head.facts if head else {}
-        if followers.lost_at > (head.believed if head else 0):
-            raise IntegrityError("error.facts_made_again", topics=", ".join(FACT_TOPICS), **self._where)
-        if not (head and known and ours) or head.topics.get("ledger") != ours.get("ledger"):
-            return  # nothing is known, or a backup was restored: its word is `restore --open`
+        followers = self._context.followers
+        if not head.facts or head.of_another_ledger(self._ids):
+            return
         ended = await followers.barrier(ENDS_SECONDS)
         while not (ended or followers.as_of):
             ended = await followers.barrier(ENDS_SECONDS)
-        if gone := vanished(known, followers, ended=ended):
+        if gone := vanished(head.facts, followers, ended=ended):
             raise IntegrityError("error.facts_made_again", topics=", ".join(gone), **self._where)
 
     async def _position(self, head: Head | None) -> Head:
         """The head, or the first head of a partition that has no past."""
-        bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
+        if self._context.followers.lost_at > (head.believed if head else 0):
+            raise IntegrityError("error.facts_made_again", topics=", ".join(FACT_TOPICS), **self._where)
         if head is None:
             audit = await offsets.bounds(self._probe, self._audit)
             if await offsets.first_readable(self._probe, self._audit, *audit) is not None:
                 raise IntegrityError("error.head_missing", **self._where)
-            return Head(sends=bounds[self._sends][0], acts=bounds[self._acts][0], mode=self._context.settings.mode)
-        for tp, position in ((self._sends, head.sends), (self._acts, head.acts)):
-            begin, end = bounds[tp]
-            where = {"topic": tp.topic, "partition": tp.partition, "position": position}
-            if position < begin:
-                raise IntegrityError("error.sends_expired", begin=begin, **where)
-            if position > end:
-                raise IntegrityError("error.head_beyond_end", end=end, **where)
+            sends, acts = [(await offsets.bounds(self._probe, tp))[0] for tp in (self._sends, self._acts)]
+            return Head(sends=sends, acts=acts, mode=self._context.settings.mode)
+        await self._demand_logs(head)
         now, skew = self._context.clock.now(), self._context.policy.skew_ms
         if head.at - now > skew:
             raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=head.at - now)
@@ -180,14 +198,19 @@ class TakeOver:
         settled = settlement.settled(base, await self._tail(base))
         least = settled.least if settled else (0, 0)
         base = settled.head if settled else base
-        for tp, offset, lowest in zip(bounds, (found.sends, found.acts), least, strict=True):
+        again, eras = base.made_again(self._ids), dict(base.eras)
+        for (name, tp, position), offset, lowest in zip(
+            self._inputs(base), (found.sends, found.acts), least, strict=True
+        ):
             begin, end = bounds[tp]
+            if found.refused == REPLACED and (name in again or position > end):
+                eras[name], lowest = base.era(name) + 1, 0
             if not max(begin, lowest) <= offset <= end:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
                 return None
         at = min(base.at, self._context.clock.now())
         stood = {tp.topic: offset for tp, offset in zip(bounds, (base.sends, base.acts), strict=True)}
-        took = {self._sends.topic: Taken(self._sends.topic, base.sends, base.sends, 0)}
+        took = {self._sends.topic: Taken(self._sends.topic, base.sends, base.sends, 0, era=base.era("sends"))}
         entries = list[Entry]()
         if settled:
             took |= {one.topic: one for one in settled.took}
@@ -196,10 +219,22 @@ class TakeOver:
             [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
         )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=found.refused)
-        head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id)
+        head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id, eras=eras)
+        if "audit" in again and found.refused == "error.outputs_made_again":
+            head = replace(head, anew=base.prev)
+        head = head.with_topics(self._ids, ABOUT.get(found.refused, ()))
         if found.refused == "error.facts_made_again":
-            head = replace(head, believed=self._context.clock.now())
-        return RestoredState(kept, head, restart)
+            followers = self._context.followers
+            head = replace(head, facts=followers.fact_logs(), believed=self._context.clock.now())
+        return RestoredState(kept, head, restart, await self._refusal(head))
+
+    async def _refusal(self, head: Head) -> IntegrityError | None:
+        """The next refusal of a partition that a person lets go on; None without one."""
+        try:
+            await self._demand_logs(head)
+        except IntegrityError as error:
+            return error
+        return None
 
     async def _resumption(self, kept: Ledger, refused: str) -> Resumption | None:
         if not await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000):

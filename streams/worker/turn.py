@@ -15,9 +15,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper import metrics
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
+from gatekeeper.errors import RestartError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from schemas.events import Release
+from schemas.topics import TOPICS
 from streams.worker import offsets
 from streams.worker.acts import Acts
 from streams.worker.batch import PartitionJudge
@@ -93,14 +95,17 @@ class Turn:
         self._intake.offer(chunk)
 
     async def begin(self) -> None:
-        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
+        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused.
+
+        Raises TimeoutError while a topic is missing.
+        """
         await started(self._writer, self._probe, self._acts)
+        self._ids = await self._present_ids()
         if self._context.ledgers is not None:
-            self._copy = self._commits.copy = self._context.ledgers.of_partition(self._number)
+            self._copy = self._commits.copy = self._context.ledgers.of_partition(self._number, self._ids)
             await self._copy.open()
-        taking = TakeOver(
-            self._number, self._context, self._probe, self._copy, self._at_work.key if self._at_work else None
-        )
+        at_work = self._at_work.key if self._at_work else None
+        taking = TakeOver(self._number, self._context, self._probe, self._ids, self._copy, at_work)
         try:
             past = await taking.past()
         finally:
@@ -109,6 +114,8 @@ class Turn:
             self._number, self._context, ledger=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
         await self._measure_clock(past.restart)
+        if past.refusal is not None:
+            raise past.refusal
         if self._context.settings.mode == "live":  # nobody waits for items that a shadow withheld
             _, past.ledger.state.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.state)
@@ -155,6 +162,7 @@ class Turn:
         head, self._left, failed = self._judge.head, None, self._commits.watched()
         await self._intake.begin(head.sends)
         await self._act_intake.begin(head.acts)
+        self._acts.era = head.era("acts")
         self._touched.everybody()  # includes people who were taken before and not judged
         tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge_batches())]
         self.waits_for = None
@@ -187,12 +195,27 @@ class Turn:
         offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
         await self._commits.note({self._sends: offset}, text)
 
+    async def _present_ids(self) -> dict[str, str]:
+        """Kafka's ids of all topics by name of the registry."""
+        named = {self._context.settings.topic(name): name for name in TOPICS}
+        async with asyncio.timeout(offsets.READ_SECONDS):
+            found = await self._context.followers.ends.ids(list(named))
+        return {named[topic]: id_ for topic, id_ in found.items()}
+
+    def _demand_topics(self) -> None:
+        """Raises RestartError (70) if a topic is another one than at the take-over. The next take-over refuses it."""
+        told = self._context.followers.ends.topic_ids
+        for name, id_ in self._ids.items():
+            if told.get(topic := self._context.settings.topic(name), id_) != id_:
+                raise RestartError("error.topic_made_again", topic=topic)
+
     async def _judge_batches(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             if not self._waiting:
                 seconds = SWEEP_SECONDS if self._judge.ledger.expiry.walking else self._commits.seconds
                 await arrival(self._arrived, seconds)
+            self._demand_topics()
             if self._waiting:
                 await self._context.departures.next()  # chunks that come meanwhile are judged together
             sends, acts, alone = await (self._one_record() if self._careful else self._next_records())
@@ -208,6 +231,7 @@ class Turn:
             batch.counted = await self._counted(acts)
             self.suspect = self._record_of(batch) if self._careful else None
             fresh = await self._ready(batch)
+            self._demand_topics()  # by what was asked after the batch came
             transaction, acts, self._left = self._judge.judged(batch, fresh=fresh, due=due)
             self._context.followers.demand_newest()
             if transaction is None:

@@ -48,8 +48,6 @@ class WorkerContext:
     departures: Departures
     tokens: Mapping[int, str] = field(default_factory=dict)
     """Fingerprints of the available token keys, by number."""
-    topics: Mapping[str, str] = field(default_factory=dict)
-    """Kafka's ids of the topics of facts and of the ledger, by name; none where nobody asked for them."""
     ledgers: KeptLedgers | None = None
     """Copies of the ledger on the disk, None if it is in memory alone."""
     metrics: Metrics = field(default_factory=Metrics)

@@ -20,14 +20,15 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import resumption
+from gatekeeper.ledger.topic_ids import ORDER, differing
 from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
 from schemas.codec import decode
-from schemas.topics import FACT_TOPICS
+from streams.client import admin
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.world import World, until
+from tests.support.world import World, source_of, until
 
 HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
 
@@ -296,7 +297,7 @@ def test_stops_whose_topic_was_made_again_then_nobody_is_decided_until_a_person_
     with world.process(tmp_path / "again.log"):
         until(lambda: len(world.verdicts()) == 2, "the second send")
     assert {*world.verdicts().values()} == {("block", "SUBJECT_OBJECTED")}
-    assert world.head(0)["topics"].keys() == {*FACT_TOPICS, "ledger"}
+    assert differing(world.head(0)["topics"], admin.topic_ids(world.settings, ORDER)) == []
 
 
 def stop_of(name: str) -> tuple[str, dict[str, Any]]:
@@ -337,6 +338,160 @@ def test_stops_deleted_from_their_topic_then_nobody_is_decided_until_two_people_
     with world.process(tmp_path / "later.log", **kept):
         world.sends(["anna"], 2)
         until(lambda: len(world.verdicts()) == 3, "it stays said")
+
+
+def two_managers_resume(run, number: int, **more: int) -> None:
+    """Two managers run the command that `partition show` prints; `more`: another value of `--from`."""
+    shown = run("partition", "show", str(number), "--json").json["refused"]
+    words = shlex.split(shown["resume"])[1:-4]
+    if "start" in more:
+        words[words.index("--from") + 1] = str(more["start"])
+    for who in ("hanako", "taro"):
+        done = run(*words, "--by", who, "--reason", "looked", "--yes", "--wait", "0")
+        assert done.code == 0, done.err
+        assert ("second manager" in done.err) == (who == "hanako")
+
+
+DECIDED, LATER = 120, 400
+
+
+@pytest.mark.parametrize("world", [2], indirect=True)
+@pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
+def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_decided(
+    run, world: World, tmp_path: Path, running: bool
+) -> None:
+    people = [f"p{number}" for number in range(DECIDED)]
+    later = [f"q{number}" for number in range(LATER)]
+    world.people([*people, *later])
+    world.sends(people)
+    with world.process(tmp_path / "before.log") as worker:
+        world.await_audits(DECIDED)
+        if not running:
+            assert worker.stop() == 0
+        world.remake("sends")
+        world.sends(later, 1_000)
+        if running:
+            until(lambda: worker.keep_alive() == 4, "all its partitions are refused")
+    seen = run("status", "--json")
+    assert (seen.code, "refused" in seen.json["findings"]) == (1, True)
+    assert {row["refused"]["reason"] for row in seen.json["partitions"]} == {"error.input_replaced"}
+    assert "gatekeeper partition show" in run("status").out
+    found = run("audit", "coverage", "--json")
+    assert (found.code, {one["topic"] for one in found.json["findings"] if one["fault"] == "made_again"}) == (
+        1,
+        {"sends"},
+    )
+    assert "sends" in run("audit", "replay", "--live").says(4)
+    with world.process(tmp_path / "after.log") as worker:
+        assert worker.wait() == 4
+    assert len(world.audits()) == DECIDED, "nothing is decided meanwhile"
+    for number in (0, 1):
+        shown = run("partition", "show", str(number), "--json").json
+        assert shown["refused"]["from"] == {"topic": "sends", "first": 0, "last": shown["logs"]["sends"]["end"]}
+        two_managers_resume(run, number)
+    with world.process(tmp_path / "again.log") as worker:
+        until(lambda: len(world.verdicts()) == DECIDED + LATER, "all sends")
+        assert worker.stop() == 0
+    assert {*world.verdicts().values()} == {("clear", None)}
+    assert len({one.did for one in world.audits()}) == len(world.audits()), "one decision id for each"
+    assert len({dict(one.headers())["gate-decision-id"] for one in world.read("cleared")}) == DECIDED + LATER
+    assert run("status", "--json").json["findings"] == ["no_owner"]
+    covered = run("audit", "coverage", "--json")
+    assert (covered.code, covered.json["findings"]) == (5, []), "what is gone cannot be proven any more"
+    replayed = run("audit", "replay", "--live", "--json")
+    assert (replayed.code, replayed.json["facts"]) == (0, {"folded": LATER, "expired": DECIDED})
+    assert run("audit", "export", "--out", str(tmp_path / "out"), "--unsealed").code == 0
+    verified = run("audit", "verify", str(tmp_path / "out"), "--json").json
+    assert [finding["code"] for finding in verified["findings"]] == ["no_log"]
+
+
+@pytest.mark.parametrize("world", [1], indirect=True)
+@pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
+def test_acts_made_again_then_each_is_answered_once_two_people_have_said_from_where(
+    run, world: World, tmp_path: Path, running: bool
+) -> None:
+    names = [f"p{number}" for number in range(30)]
+    world.put("sources", ((name, source_of(name)) for name in names))  # without a consent they wait for a person
+    world.sends(names)
+
+    def noted(first: int) -> None:
+        for number, item in enumerate(world.items().values(), first):
+            world.act("note", item, act_id=f"note-{number}")
+
+    def answered() -> set[str]:
+        return {one.act.act_id for one in world.audits() if one.act and one.act.kind == "note"}
+
+    with world.process(tmp_path / "before.log") as worker:
+        world.await_audits(len(names))
+        noted(0)
+        until(lambda: len(answered()) == 30, "the first acts")
+        if not running:
+            assert worker.stop() == 0
+        world.remake("acts")
+        noted(100)
+        if running:
+            until(lambda: worker.keep_alive() == 4, "its partition is refused")
+    shown = run("partition", "show", "0", "--json").json["refused"]
+    assert (shown["reason"], shown["from"]["topic"]) == ("error.input_replaced", "acts")
+    assert len(world.audits()) == 60, "nothing is answered meanwhile"
+    two_managers_resume(run, 0)
+    with world.process(tmp_path / "again.log") as worker:
+        until(lambda: sum(one.stage == "act" for one in world.audits()) == 30 + 30 + 2, "each act")
+        assert worker.stop() == 0
+    assert answered() == {f"note-{number}" for number in (*range(30), *range(100, 130))}
+    covered = run("audit", "coverage", "--json")
+    assert (covered.code, covered.json["findings"]) == (5, [])
+
+
+@pytest.mark.parametrize("world", [1], indirect=True)
+def test_an_output_and_an_input_made_again_then_each_takes_two_people_and_what_is_gone_is_named(
+    run, world: World, tmp_path: Path
+) -> None:
+    world.people(["anna", "bea"])
+    world.sends(["anna"])
+    with world.process(tmp_path / "before.log") as worker:
+        world.await_audits(1)
+        world.remake("cleared")
+        until(lambda: worker.keep_alive() == 4, "its partition is refused")
+    world.remake("sends")
+    world.sends(["bea"], 1)
+    (tmp_path / "sent.csv").write_text("decision_id\nA\n")
+    assert "cleared" in run("reconcile", str(tmp_path / "sent.csv")).says(4)
+    for reason in ("error.input_replaced", "error.outputs_made_again"):
+        with world.process(tmp_path / "refused.log") as worker:
+            assert worker.wait() == 4
+        assert run("partition", "show", "0", "--json").json["refused"]["reason"] == reason
+        assert len(world.verdicts()) == 1
+        two_managers_resume(run, 0)
+    with world.process(tmp_path / "again.log"):
+        until(lambda: len(world.verdicts()) == 2, "the second send")
+        lost = run("audit", "coverage", "--json").json["findings"]
+        assert [(one["fault"], one["detail"].split()[0]) for one in lost] == [("missing_output", "cleared")]
+
+
+@pytest.mark.parametrize("world", [1], indirect=True)
+def test_audit_records_and_manifests_made_again_then_it_goes_on_without_them(run, world: World, tmp_path: Path) -> None:
+    world.people(["anna", "bea"])
+    world.sends(["anna"])
+    with world.process(tmp_path / "before.log") as worker:
+        world.await_audits(1)
+        assert worker.stop() == 0
+    for topics in (["audit"], ["manifests", "audit"]):
+        for topic in topics:
+            world.remake(topic)
+        assert topics[-1] in run("audit", "export", "--out", str(tmp_path / "out")).says(4)
+        with world.process(tmp_path / "refused.log") as worker:
+            assert worker.wait() == 4
+        assert run("partition", "show", "0", "--json").json["refused"]["reason"] == "error.outputs_made_again"
+        two_managers_resume(run, 0)
+        for log in ("again.log", "later.log"):
+            with world.process(tmp_path / log) as worker:
+                until(lambda worker=worker: worker.events("partition_owned", "partition_refused"), "a take-over")
+                assert not worker.events("partition_refused")
+                assert worker.stop() == 0
+    world.sends(["bea"], 1)
+    with world.process(tmp_path / "last.log"):
+        until(lambda: {"e-1"} <= world.verdicts().keys(), "the second send")
 
 
 def test_a_broker_put_back_to_an_older_state_then_nobody_is_cleared_who_said_no_afterwards(

@@ -38,9 +38,9 @@ def put_out(world: World) -> dict[str, tuple[Any, ...]]:
 
 
 def lose(world: World, lost: set[str]) -> None:
-    """Makes `cleared` anew without some records, as an operator does who restores it from a copy that lacks them."""
+    """Deletes `cleared` and writes it without some records, as an operator does with a copy that lacks them."""
     kept, topic = world.read("cleared"), world.topic("cleared")
-    world.remake("cleared")
+    world.empty("cleared")
     producer = world.producer()
     for message in kept:
         if dict(message.headers())["gate-decision-id"].decode() not in lost:

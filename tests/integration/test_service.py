@@ -860,7 +860,7 @@ def test_a_topic_made_again_under_the_service_then_it_ends_with_70_and_serves_af
     def decided() -> None:
         """A worker has decided by the topics of now, or a person has let it go on."""
         topics = admin.topic_ids(world.settings, (*FACT_TOPICS, "ledger"))
-        world.put("ledger", [(HEAD.decode(), Head(sends=0, topics=topics).encode())], partition=0)
+        world.put("ledger", [(HEAD.decode(), Head(sends=0).with_topics(topics).encode())], partition=0)
 
     world.put("suppressions", [("r2", STOP)])
     decided()

@@ -30,7 +30,7 @@ ELECTED_SECONDS = 3 * 15.0
 """After the election of new leaders decisions come within 15 seconds; a busy machine is given three times as long."""
 TRUSTING = 3
 """Trials for the worker that believes any broker. In each of 5 with halts of 8 seconds more, all was cleared."""
-OURS = METADATA, 7
+OURS = METADATA, 12
 """The version of Metadata in which the bounds of logs are asked for; aiokafka and kafka-python speak others."""
 SENDS = 200
 LEADERS = {"audit": 2, "cleared": 3}

@@ -41,10 +41,10 @@ class Kept:
     def __init__(self, sent: dict[str, Any]) -> None:
         self.record = Record("mail.sends.v1", 3, 1, invented.T, None, orjson.dumps(sent))
 
-    def at(self, topic: str, partition: int, offset: int) -> Record | None:
+    def at(self, topic: str, partition: int, offset: int, era: int = 0) -> Record | None:
         return self.record if (topic, partition, offset) == ("sends", 3, 1) else None
 
-    def expired(self, topic: str, partition: int, offset: int) -> bool:
+    def expired(self, topic: str, partition: int, offset: int, era: int = 0) -> bool:
         return False
 
 

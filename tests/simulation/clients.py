@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 import aiokafka.errors as errors
 from aiokafka import ConsumerRecord, TopicPartition
@@ -137,6 +138,8 @@ class Ends:
         self._network, self._leaders = network, leaders
         self.doubts = 0
         """Number of times that a leader changed or a request failed."""
+        self.topic_ids = {tp.topic: str(uuid5(NAMESPACE_DNS, tp.topic)) for tp in network.kafka.logs}
+        """The id of each topic."""
 
     async def start(self) -> None:
         """Connects."""
@@ -177,6 +180,14 @@ class Ends:
         """Returns the partitions of these topics, in order."""
         logs = self._network.kafka.logs
         return await self._sure("Metadata", lambda: sorted(tp for tp in logs if tp.topic in topics))
+
+    def watch(self, topics: Iterable[str]) -> None:
+        """Has each question ask for these topics, too."""
+
+    async def ids(self, topics: Sequence[str]) -> dict[str, str]:
+        """Returns the ids of these topics by name."""
+        found: dict[str, str] = await self._sure("Metadata", lambda: {one: self.topic_ids[one] for one in topics})
+        return found
 
     async def _asked(self, tps: Iterable[TopicPartition], what: str) -> dict[TopicPartition, int]:
         logs, wanted = self._network.kafka.logs, list(tps)

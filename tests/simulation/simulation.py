@@ -218,7 +218,7 @@ def replaced(seed: int) -> Iterator[None]:
         token_bytes = staticmethod(chance.randbytes)
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(admin, "demand", lambda *_: None)
+    patch.setattr(admin, "demand", lambda *_: [])
     patch.setattr(acts, "secrets", Chance)
     patch.setattr(coordinators, "random", chance)
     for module, name, value in SMALL:

@@ -57,7 +57,7 @@ class World:
 
     async def copy(self, *written: entries.Entry) -> None:
         """Commits entries and writes them to the copy."""
-        copy = self.ledgers.of_partition(0)
+        copy = self.ledgers.of_partition(0, {})
         await copy.open()
         kept = Ledger(copy.tables)
         for entry in written:
@@ -71,7 +71,7 @@ class World:
         """Returns what a take-over with the copy knows, as one without does, and whether the copy was used."""
         network, found = Network(self.kafka, Random(1)), []
         probe = offsets.Probe(Reader(network, {}), Ends(network, {}))  # type: ignore[arg-type]
-        copy = self.ledgers.of_partition(0)
+        copy = self.ledgers.of_partition(0, {})
         await copy.open()
         used: list[bool] = []
         right = copy.anew

@@ -7,7 +7,7 @@ hands the gate chunks of `sends`, now and then loses one, and begins where the g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -27,7 +27,6 @@ from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
 from gatekeeper.signing_key import SigningKey
-from schemas.topics import FACT_TOPICS
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.departures import Departures
@@ -76,9 +75,9 @@ class Ledgers(KeptLedgers):
 
     opened: tuple[KeptLedger, ...] = ()
 
-    def of_partition(self, number: int) -> KeptLedger:
+    def of_partition(self, number: int, ids: Mapping[str, str]) -> KeptLedger:
         """Returns the copy of a partition."""
-        copy = super().of_partition(number)
+        copy = super().of_partition(number, ids)
         self.opened += (copy,)
         return copy
 
@@ -201,7 +200,6 @@ class Worker:
                 writers=[parse_vkey(SIGNER.verifier)],
                 ledgers=self._ledgers,
                 metrics=measured,
-                topics={name: f"id-{name}" for name in (*FACT_TOPICS, "ledger")},
             )
             self.gate = Gate(self, context, self.failed)
             self.followers.expected = [head.facts for head in self._heads()]

@@ -51,6 +51,7 @@ class Logs:
                 "bootstrap.servers": self._bootstrap,
                 "group.id": "unused",
                 "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,

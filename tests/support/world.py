@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 import orjson
 from confluent_kafka import Producer
+from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -306,13 +307,7 @@ class World:
         name = self.topic(topic)
         with KafkaAdminClient(bootstrap_servers=self.bootstrap) as client:
             client.delete_topics([name])
-            until(lambda: name not in client.list_topics(), "the topic is gone")
-
-            def made() -> bool:
-                admin.create(self.settings)
-                return name in client.list_topics()
-
-            until(made, "the topic is back")
+            until(lambda: name in admin.create(self.settings).created, "the topic is made again")
         self.__dict__.pop("_logs", None)  # which had read the old one
 
     def grow(self, topic: str) -> int:
@@ -325,6 +320,13 @@ class World:
         until(lambda: number in self._producer.list_topics(name, 10).topics[name].partitions, "the new partition")
         self.__dict__.pop("_logs", None)  # which had looked before
         return number
+
+    def empty(self, topic: str) -> None:
+        """Deletes all records of a topic."""
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap) as client:
+            name = self.topic(topic)
+            client.delete_records({TopicPartition(name, number): -1 for number in range(self.partitions)})
+        self.__dict__.pop("_logs", None)  # which had read them
 
     def may_ask(self) -> World:
         """Registers what a company needs to ask people: items b to f of its notice, and a template for it."""

@@ -191,7 +191,8 @@ def test_defect_of_ours_in_deciding_then_the_record_keeps_the_facts_that_were_lo
 @pytest.mark.parametrize("code", ["shadow", "unsigned"])
 def test_an_act_that_a_partition_refuses_then_the_run_says_why(code: str) -> None:
     about = {"act_id": "run", "at": "2026-11-24T00:00:00Z", "by": "pm", "subject": "campaign/K"}
-    run = Run(CampaignAct(v=1, kind="handoff", **about), {"D": 0}, {0: 0})
+    run = Run(CampaignAct(v=1, kind="handoff", **about), {(0, 7)}, {0: 0})
     act = {"act_id": "run", "kind": "handoff", "item": None, "outcome": "refused", "code": code}
-    run.take(orjson.dumps({"did": "D", "act": act}))
-    assert (run.waiting, run.refused) == ({}, code)
+    src = {"topic": "mail.acts.v1", "partition": 0, "offset": 7}
+    run.take(orjson.dumps({"did": "D", "act": act, "stage": "act", "src": src}))
+    assert (run.waiting, run.refused) == (set(), code)

@@ -51,7 +51,7 @@ def hanging(folder: Path) -> Iterator[None]:
 
 
 def partition(home: Path) -> KeptLedger:
-    return KeptLedgers(home, identity=b"one", key=invented.KEY, keep_ms=3_600_000).of_partition(3)
+    return KeptLedgers(home, identity=b"one", key=invented.KEY, keep_ms=3_600_000).of_partition(3, {})
 
 
 @asynccontextmanager

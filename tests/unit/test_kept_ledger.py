@@ -55,7 +55,7 @@ def ledgers(home: Path, keep_ms: int = 12 * HOUR_MS) -> KeptLedgers:
 
 @contextmanager
 def opened(home: Path, **more: Any) -> Iterator[KeptLedger]:
-    copy = ledgers(home, **more).of_partition(3)
+    copy = ledgers(home, **more).of_partition(3, {})
     asyncio.run(copy.open())
     try:
         yield copy
@@ -266,21 +266,21 @@ def test_copies_of_partitions_that_others_own_by_now_then_the_old_ones_are_delet
     all_ = ledgers(tmp_path)
     with opened(tmp_path) as used:
         for number in (1, 2):
-            copy = all_.of_partition(number)
+            copy = all_.of_partition(number, {})
             asyncio.run(copy.open())
             files.append(copy.tables.folder / "data.mdb")
             asyncio.run(copy.close())
         files.append(used.tables.folder / "data.mdb")
         for old in (files[0], files[2]):
             os.utime(old, (0, 0))
-        asyncio.run(all_.of_partition(4).open())
+        asyncio.run(all_.of_partition(4, {}).open())
         assert [file.exists() for file in files] == [False, True, True]
 
 
 def test_a_copy_in_the_folder_of_another_partition_then_it_is_not_used(tmp_path: Path) -> None:
     written(tmp_path, cleared())
     (tmp_path / "3").rename(tmp_path / "4")
-    copy = ledgers(tmp_path).of_partition(4)
+    copy = ledgers(tmp_path).of_partition(4, {})
     asyncio.run(copy.open())
     assert LedgerState(copy.tables).people == 0
     asyncio.run(copy.close())

@@ -88,6 +88,17 @@ def test_given_an_election_without_a_winner_then_nobody_leads():
     assert leader.node == NOBODY
 
 
+def test_given_a_topic_made_again_then_its_epochs_count_from_the_first_on_and_all_must_name_it():
+    again = Leader(0, 3, THREE, of="again")
+    assert found({1: OLD, 2: again}) is None, "one has not heard of it yet"
+    assert found({1: OLD, 2: again}, known=OLD) is None
+    assert found({2: again, 3: again}, known=NEW) == again
+    leaders = Leaders()
+    leaders.learn({TP: NEW}, 1.0)
+    leaders.learn({TP: again}, 2.0)
+    assert leaders.get(TP) == again
+
+
 def test_given_a_broker_that_does_not_know_the_partition_then_it_does_not_count():
     answers = frozenset({(1, Answer({}, {"t": 2})), (2, Answer({TP: OLD}, {"t": 2}))})
     assert newest((TP,), answers, (None,)) == (None,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 import orjson
 import pytest
@@ -14,9 +15,10 @@ from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry, ItemState
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
+from gatekeeper.ledger.topic_ids import ORDER
 from schemas.codec import parse
 from schemas.events import Send
-from schemas.topics import DAY_MS
+from schemas.topics import DAY_MS, TOPICS
 from tests.support import canaries, invented
 from tests.support.clearances import SRC, cleared
 
@@ -147,17 +149,36 @@ def test_clearances_of_a_campaign_then_its_own_are_named_and_a_handed_one_says_b
     assert found.clearance(b"clear/P-1/K-2/postal", AT) is None
 
 
+IDS = {name: str(uuid5(NAMESPACE_DNS, name)) for name in ORDER}
+OTHER = str(uuid5(NAMESPACE_DNS, "made again"))
+
+
 @pytest.mark.parametrize(
     ("now", "gone"),
     [
-        ({"consents": "a", "suppressions": "b", "ledger": "c"}, []),
-        ({"consents": "a", "suppressions": "z", "ledger": "c"}, ["suppressions"]),
-        ({"consents": "a", "ledger": "c"}, ["suppressions"]),
-        ({"consents": "y", "suppressions": "z", "ledger": "x"}, []),  # a backup was restored
-        ({}, []),  # nobody asked for them
+        ({}, []),
+        ({"suppressions": OTHER}, ["suppressions"]),
+        ({"sends": OTHER, "cleared": OTHER}, ["sends", "cleared"]),
+        (dict.fromkeys(IDS, OTHER), []),  # a backup was restored
+        ({"salts": None}, []),  # nobody could ask for it
     ],
 )
-def test_a_head_that_names_its_topics_then_it_tells_which_were_made_again(now: dict[str, str], gone: list[str]) -> None:
-    head = Head.decode(Head(sends=3, topics={"consents": "a", "suppressions": "b", "ledger": "c"}).encode())
-    assert head.made_again(now) == gone
-    assert Head.decode(Head(sends=3).encode()).made_again(now) == []
+def test_a_head_that_names_its_topics_then_it_tells_which_were_made_again(
+    now: dict[str, str | None], gone: list[str]
+) -> None:
+    ids = {name: id_ for name, id_ in (IDS | now).items() if id_}
+    head = Head.decode(Head(sends=3).with_topics(IDS).encode())
+    assert head.made_again(ids) == gone
+    assert Head.decode(Head(sends=3).encode()).made_again(ids) == [], "an earlier release named none"
+
+
+def test_a_person_who_answers_for_some_topics_then_the_others_still_count_as_made_again() -> None:
+    head = Head(sends=3).with_topics(IDS)
+    now = IDS | {"sends": OTHER, "cleared": OTHER}
+    assert head.with_topics(now).made_again(now) == ["sends", "cleared"]
+    assert head.with_topics(now, ["sends", "acts"]).made_again(now) == ["cleared"]
+    assert head.with_topics(IDS | {"ledger": OTHER}).made_again(IDS | {"ledger": OTHER}) == []
+
+
+def test_each_topic_of_the_registry_then_a_head_names_it() -> None:
+    assert sorted(ORDER) == sorted(TOPICS)

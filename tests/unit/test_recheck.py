@@ -38,11 +38,11 @@ class Kept:
     def __init__(self, *records: Record) -> None:
         self.records = (Record("mail.sends.v1", 3, 1, invented.T, None, orjson.dumps(SENT)), *records)
 
-    def at(self, topic: str, partition: int, offset: int) -> Record | None:
+    def at(self, topic: str, partition: int, offset: int, era: int = 0) -> Record | None:
         place = f"mail.{topic}.v1", partition, offset
         return next((one for one in self.records if (one.topic, one.partition, one.offset) == place), None)
 
-    def expired(self, topic: str, partition: int, offset: int) -> bool:
+    def expired(self, topic: str, partition: int, offset: int, era: int = 0) -> bool:
         return False
 
 

@@ -10,7 +10,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
-from gatekeeper.office.refusal import KeptRange, Position, ProposedSkip, Refusal
+from gatekeeper.office.refusal import InputTopic, KeptRange, Position, ProposedSkip, Refusal
 from schemas.codec import encode
 from schemas.record import Record
 
@@ -25,10 +25,12 @@ def refusal(
     acts_log: KeptRange = ACTS,
     head: Head | None = HEAD,
     claimed: dict[str, int] | None = None,
+    fresh: dict[InputTopic, int] | None = None,
     **values: Any,
 ) -> Refusal:
     raw = head.encode() if head else None
-    return Refusal(2, Refused(key, values, 5), head, raw, {"sends": sends_log, "acts": acts_log}, claimed or {})
+    logs: dict[InputTopic, KeptRange] = {"sends": sends_log, "acts": acts_log}
+    return Refusal(2, Refused(key, values, 5), head, raw, logs, claimed or {}, fresh or {})
 
 
 def test_sends_that_expired_then_it_goes_on_at_the_first_that_is_kept_and_says_what_is_gone() -> None:
@@ -51,10 +53,15 @@ def test_both_inputs_expired_then_the_other_goes_on_at_its_first_as_well() -> No
     assert found.position(300) == Position(300, 8)
 
 
-def test_a_position_behind_the_end_then_it_goes_back_and_no_further_than_the_log() -> None:
-    found = refusal("error.head_beyond_end", sends_log=KeptRange(3, 40), topic="mail.sends.v1")
-    assert (found.range, found.suggested) == (KeptRange(3, 40), 40)
-    assert found.skips(found.position(40)) == [ProposedSkip("sends", 100, 40)]
+def test_another_log_than_the_one_that_was_read_then_it_goes_on_at_what_nobody_has_decided() -> None:
+    found = refusal("error.input_replaced", topic="mail.sends.v1", fresh={"sends": 30, "acts": 0})
+    assert (found.range, found.suggested) == (KeptRange(0, 400), 30)
+    assert found.position(30) == Position(30, 0), "the other input begins anew, too"
+    assert found.skips(Position(30, 0)) == []
+    assert found.skips(found.position(40)) == [ProposedSkip("sends", 30, 40)]
+    assert found.skips(found.position(10)) == [ProposedSkip("sends", 30, 10)], "decided before, and judged again"
+    short = refusal("error.input_replaced", sends_log=KeptRange(3, 40), topic="mail.sends.v1", fresh={"sends": 40})
+    assert (short.range, short.suggested, short.skips(short.position(40))) == (KeptRange(3, 40), 40, [])
 
 
 def test_no_head_then_it_goes_on_behind_what_the_last_manifest_claims() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import orjson
@@ -76,6 +77,15 @@ def test_whole_transactions_then_nothing_is_to_be_settled(place: int) -> None:
     few = steps[-2:]
     assert judged(head(steps), manifests(few), audit(records(few)), whole=False, cut=True) is None
     assert judged(head(steps), manifests(few), audit(records(few)), whole=False) is None
+
+
+def test_records_that_people_let_go_then_none_up_to_there_is_demanded_and_each_after_it() -> None:
+    steps, gone = STEPS[:6], STEPS[:4]
+    anew = replace(head(gone), anew=head(gone).prev)
+    assert judged(head(gone), manifests(gone), []) is not None
+    assert judged(anew, manifests(gone), []) is None
+    assert judged(replace(head(steps), anew=anew.prev), manifests(steps), audit(records(steps[4:]))) is None
+    assert judged(replace(head(steps), anew=anew.prev), manifests(steps), []) is not None
 
 
 def test_nothing_written_yet_then_nothing_is_to_be_settled() -> None:

@@ -19,6 +19,8 @@ from schemas.topics import logical_name
 
 OWN = {"sends": ("intake",), "acts": ("act", "release")}
 """Stages of the one audit record that each input record has, by input topic."""
+InputKey = tuple[str, int, int]
+"""An input by topic (registry name), era and offset."""
 OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter", "results")
 
 
@@ -52,19 +54,19 @@ def resulted(said: Mapping[str, Any]) -> bool:
 class Accounts:
     """The records of a partition, in their order, against the inputs that manifests claim and the outputs.
 
-    `told`: ranges of inputs that a finding already covers: topic, from, to. `acts`: the acts that resume a refused
-    partition, by offset on `acts`.
+    `told`: ranges of inputs that a finding already covers: topic, era (None for any), from, to. `acts`: the acts that
+    resume a refused partition, by offset on `acts`.
     """
 
     def __init__(self, found: Covered, records: Records, outputs: Mapping[str, Outgoing], *, cut: bool) -> None:
         """`found`: takes the findings. `cut`: the broker no longer keeps all manifests."""
         self._found, self._records, self._outputs = found, records, outputs
         self._cut = cut or records.start > 0
-        self.told: list[tuple[str, int, int]] = []
+        self.told: list[tuple[str, int | None, int, int]] = []
         self.acts: dict[int, dict[str, Any]] = {}
-        self._waiting: dict[tuple[str, int], int | None] = {}
+        self._waiting: dict[InputKey, int | None] = {}
         """Inputs of a range that have no audit record yet, with their manifest; None if no record is demanded."""
-        self._surplus: dict[tuple[str, int], list[int]] = {}
+        self._surplus: dict[InputKey, list[int]] = {}
         """Inputs outside every range, or with an audit record already; offsets of the surplus audit records."""
         self._forks: defaultdict[str, list[tuple[int, str, ForkedBranch]]] = defaultdict(list)
         """Records of manifests that do not count, by the first decision id: number, root and branch."""
@@ -75,10 +77,10 @@ class Accounts:
         """False while the manifests taken count no results: a release without them wrote these."""
         self._oldest: str | None = None
 
-    def claim(self, topic: str, offset: int, manifest: int | None) -> None:
+    def claim(self, input_: InputKey, manifest: int | None) -> None:
         """Registers an input that needs a record. `manifest`: its offset, None if the record is not demanded."""
-        if self._surplus.pop((topic, offset), None) is None:
-            self._waiting[topic, offset] = manifest
+        if self._surplus.pop(input_, None) is None:
+            self._waiting[input_] = manifest
 
     def fork(self, said: Mapping[str, Any], branch: ForkedBranch) -> None:
         """Registers the records of a manifest that does not count; they are no finding of their own.
@@ -93,7 +95,8 @@ class Accounts:
 
         `joined`: the manifest follows the one before. `demanded`: all of its records must be there.
         """
-        n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
+        n = said["audit"]["n"]
+        ranges = [(logical_name(one["topic"]), one.get("era", 0), one["from"], one["to"]) for one in said["in"]]
         if not n:
             return
         self._counted = "result" in said["out"]
@@ -167,7 +170,8 @@ class Accounts:
             src, stage, at = said["src"], said["stage"], str(said["at"])
             topic, place = logical_name(src["topic"]), (src["topic"], int(src["partition"]), int(src["offset"]))
             out, again = put_out(said), (said.get("act") or {}).get("kind") == "reemit"
-            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "")
+            era = int(src.get("era", 0))
+            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "", era)
         except FOREIGN:
             self._found.find("foreign_record", "audit", record.offset, "unreadable")
             return
@@ -180,8 +184,8 @@ class Accounts:
             if place[1] != self._found.partition or said["did"] != id_:
                 self._found.find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
                 return
-            if self._waiting.pop((topic, place[2]), False) is False and counted:
-                self._surplus.setdefault((topic, place[2]), []).append(record.offset)
+            if self._waiting.pop((topic, era, place[2]), False) is False and counted:
+                self._surplus.setdefault((topic, era, place[2]), []).append(record.offset)
         if out is not None and again:
             self._outputs[out[0]].allow(str(out[1]))
         elif out is not None and out[0] in self._outputs:
@@ -198,13 +202,13 @@ class Accounts:
 
     def unaccounted(self) -> None:
         """Reports the inputs without a record or with two, and the outputs without a record."""
-        for (topic, offset), manifest in self._waiting.items():
-            if manifest is not None and not self._is_told(topic, offset):
+        for (topic, era, offset), manifest in self._waiting.items():
+            if manifest is not None and not self._is_told(topic, era, offset):
                 self._found.find("omitted_record", topic, offset, f"manifests/{manifest}")
-        for (topic, offset), places in self._surplus.items():
+        for (topic, era, offset), places in self._surplus.items():
             claimed = self._found.claimed.get(topic)
             inside = claimed is not None and claimed.start <= offset < claimed.to
-            if not self._is_told(topic, offset):
+            if not self._is_told(topic, era, offset):
                 for place in places:
                     fault: Fault = "doubled_record" if inside else "foreign_record"
                     self._found.find(fault, "audit", place, f"{topic}/{offset}")
@@ -218,8 +222,8 @@ class Accounts:
             if outgoing.expired:
                 self._found.expired[topic] = outgoing.expired
 
-    def _is_told(self, topic: str, offset: int) -> bool:
-        return any(name == topic and start <= offset < to for name, start, to in self.told)
+    def _is_told(self, topic: str, era: int, offset: int) -> bool:
+        return any(name == topic and of in (None, era) and start <= offset < to for name, of, start, to in self.told)
 
 
 def _did(value: bytes) -> str:

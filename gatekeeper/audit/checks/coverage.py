@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -26,6 +27,8 @@ from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.topics import logical_name
 
+NO_ERAS: Mapping[str, int] = MappingProxyType({})
+
 
 def covered(
     partition: int,
@@ -38,6 +41,7 @@ def covered(
     inputs: Mapping[str, Input],
     outputs: Mapping[str, Outgoing],
     head: End | None,
+    eras: Mapping[str, int] = NO_ERAS,
     beside: Container[str] = (),
     statement: Statement | None = None,
 ) -> Covered:
@@ -45,12 +49,13 @@ def covered(
 
     `keys`: the workers' public keys; without any, no signature is checked. `first`: the first offset of `manifests`
     that the broker keeps. Manifests from `settled` on were written during the reading, and nothing is demanded for
-    them. `head`: the position in the ledger, read before everything else. `beside`: manifests that are not on the
+    them. `head`: the position in the ledger, read before everything else. `eras`: the present era of each input; what
+    belongs to an earlier one is gone. `beside`: manifests that are not on the
     branch that counts, by SHA-256 (hex). `statement`: the choice of a person about this partition.
     """
     if head is not None and head.prev is not None and head.prev in beside:
         head = None  # a thief wrote it
-    check = _Check(partition, records, inputs, outputs, head, keys=keys, cut=first > 0)
+    check = _Check(partition, records, inputs, outputs, head, eras, keys=keys, cut=first > 0)
     check.leave(beside, statement)
     for manifest in manifests:
         check.take(manifest, demanded=manifest.offset < settled)
@@ -65,6 +70,7 @@ class _Check:
         inputs: Mapping[str, Input],
         outputs: Mapping[str, Outgoing],
         head: End | None,
+        eras: Mapping[str, int],
         *,
         keys: Sequence[Vkey],
         cut: bool,
@@ -72,7 +78,7 @@ class _Check:
         self._found = Covered(partition, 0, 0, {}, {}, [], [], [])
         self._keys = {key.kid: key for key in keys}
         self._accounts = Accounts(self._found, records, outputs, cut=cut)
-        self._inputs, self._outputs, self._head = inputs, outputs, head
+        self._inputs, self._outputs, self._head, self._eras = inputs, outputs, head, eras
         self._cut = cut or records.start > 0
         self._prev: str | None = None
         self._hashes: set[str] = set()
@@ -133,7 +139,7 @@ class _Check:
             self._found.find("dropped_manifest", "manifests", self._last + 1, f"head {self._head.prev}")
             for topic, position in (("sends", self._head.sends), ("acts", self._head.acts)):
                 claimed = self._found.claimed.get(topic)
-                self._accounts.told.append((topic, claimed.to if claimed else 0, position))
+                self._accounts.told.append((topic, None, claimed.to if claimed else 0, position))
         self._accounts.end(joined=self._reached)
         for skip in self._found.skipped:
             if self._is_unsaid(skip):
@@ -175,11 +181,11 @@ class _Check:
         return joined
 
     def _range(self, offset: int, taken: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
-        topic, start, to = logical_name(taken["topic"]), taken["from"], taken["to"]
+        topic, start, to, era = logical_name(taken["topic"]), taken["from"], taken["to"], taken.get("era", 0)
         claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
         behind = start < claimed.to
         if start > claimed.to:
-            self._accounts.told.append((topic, claimed.to, start))
+            self._accounts.told.append((topic, era, claimed.to, start))
             if joined:
                 self._found.find("skipped_offset", topic, claimed.to, f"to {start}")
         elif behind and joined:
@@ -189,8 +195,10 @@ class _Check:
             self._found.find("skipped_offset", topic, start, f"{taken['n']} of {len(held)} to {to}")
         claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
         for each in held:
-            self._accounts.claim(topic, each, offset if demanded else None)
-        if (kept := self._inputs.get(topic)) is not None and not behind:
+            self._accounts.claim((topic, era, each), offset if demanded else None)
+        if era < self._eras.get(topic, 0):
+            self._found.expired[topic] = self._found.expired.get(topic, 0) + to - start
+        elif (kept := self._inputs.get(topic)) is not None and not behind:
             readable, claims = kept.within(start, to), set(held)
             for each in sorted(readable - claims):
                 self._found.find("false_gap", topic, each, f"manifests/{offset}")
@@ -207,7 +215,7 @@ class _Check:
         if claimed.to != start:
             self._found.find("skipped_offset", topic, claimed.to, f"to {start}")
         claimed.to = to
-        self._accounts.told.append((topic, start, to))
+        self._accounts.told.append((topic, None, start, to))
         who = {name: plain(said[name]) for name in ("act", "by", "refused")}
         self._found.skipped.append(SkippedRange(topic, start, to, **who, place=said["offset"], manifest=offset))
 

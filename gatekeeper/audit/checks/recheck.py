@@ -25,9 +25,11 @@ from gatekeeper.identity import Tokens, printed
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Parsed, Unreadable, canonical, decode, parse, parsed
 from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release, Send
-from schemas.record import Coordinates, Record
+from schemas.record import Record
 from schemas.topics import logical_name
 
+Source = tuple[str, int, int, int]
+"""The place of an input: topic (registry name), partition, offset and era."""
 UnseenReason = Literal["expired", "no_key"]
 """Reasons why facts were not rebuilt: the input is no longer kept, or the key for printed values is missing."""
 
@@ -35,12 +37,12 @@ UnseenReason = Literal["expired", "no_key"]
 class Inputs(Protocol):
     """Reader of the workers' inputs that the broker still keeps, such as `streams.operations.inputs.KeptInputs`."""
 
-    def at(self, topic: str, partition: int, offset: int) -> Record | None:
+    def at(self, topic: str, partition: int, offset: int, era: int = 0) -> Record | None:
         """The record of a topic (registry name) at this place; None without one."""
         ...
 
-    def expired(self, topic: str, partition: int, offset: int) -> bool:
-        """Tells whether the broker no longer keeps this offset."""
+    def expired(self, topic: str, partition: int, offset: int, era: int = 0) -> bool:
+        """Tells whether the broker no longer keeps this offset of this era."""
         ...
 
 
@@ -96,7 +98,7 @@ class Recheck:
         self._releases = releases
         self._then: tuple[tuple[tuple[int, ...], Any], Packs] | None = None
         """The last positions of `reference` and longest lag, with the packs in force."""
-        self._cleared: dict[str, Coordinates] = {}
+        self._cleared: dict[str, Source] = {}
         self._done: dict[str, tuple[str | None, bytes]] = {}
         """Released items and confirmation requests: the pseudonym, and the release ('' for a request)."""
 
@@ -110,8 +112,7 @@ class Recheck:
 
     def _take_in(self, said: dict[str, Any]) -> None:
         if said["verdict"] == "clear" and said["stage"] != "handoff":
-            src = said["src"]
-            self._cleared[said["did"]] = logical_name(src["topic"]), src["partition"], src["offset"]
+            self._cleared[said["did"]] = _source(said)
         act = said.get("act") or {}
         if act.get("outcome") == "asked":
             self._done[said["did"]] = said["subj"], b""
@@ -219,17 +220,16 @@ class Recheck:
                 if done != (whose, canonical(claimed) if name == "releases" else b""):
                     raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
-    def _place(self, said: dict[str, Any]) -> Coordinates:
+    def _place(self, said: dict[str, Any]) -> Source:
         """The place of a decision's input; for a hand-off, that of the clearance's input."""
         if said["stage"] == "handoff":
             try:
                 return self._cleared[said["clearance"]]
             except KeyError:
                 raise _Unseen("expired") from None
-        src = said["src"]
-        return logical_name(src["topic"]), src["partition"], src["offset"]
+        return _source(said)
 
-    def _taken(self, said: dict[str, Any], place: Coordinates) -> Record:
+    def _taken(self, said: dict[str, Any], place: Source) -> Record:
         """The judged send, read from `sends`, or from `review` if an act names it there."""
         record = self._at(said, place)
         if place[0] != "acts":
@@ -242,12 +242,11 @@ class Recheck:
             made = redacted_form(act, said["act"].get("counted"))
         if made and (differs := difference(_made(said), made, "facts.releases")):
             raise _Differs(*differs)
-        return self._at(said, ("review", act.review.partition, act.review.offset))
+        return self._at(said, ("review", act.review.partition, act.review.offset, 0))
 
     def _handed(self, said: dict[str, Any]) -> None:
         """Raises _Differs unless an act hands off, or writes again, the piece of this hand-off record."""
-        src = said["src"]
-        act = _act(said, self._at(said, ("acts", src["partition"], src["offset"])), its_own=True)
+        act = _act(said, self._at(said, _source(said)), its_own=True)
         if isinstance(act, CampaignAct) and act.kind == "handoff":
             meant = act.campaign == said["campaign"] and act.channel in (None, said["channel"])
         else:
@@ -255,13 +254,18 @@ class Recheck:
         if not meant:
             raise _Differs("act", told(said.get("act")))
 
-    def _at(self, said: dict[str, Any], place: Coordinates) -> Record:
+    def _at(self, said: dict[str, Any], place: Source) -> Record:
         record = self._inputs.at(*place)
         if record is None and self._inputs.expired(*place):
             raise _Unseen("expired")
         if record is None:
             raise _Differs("src", told(said["src"]))
         return record
+
+
+def _source(said: dict[str, Any]) -> Source:
+    src = said["src"]
+    return logical_name(src["topic"]), src["partition"], src["offset"], src.get("era", 0)
 
 
 def _lacks_key(facts: dict[str, Any]) -> bool:

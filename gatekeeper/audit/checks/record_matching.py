@@ -149,7 +149,8 @@ def _named(value: bytes, said: Mapping[str, Any]) -> str | None:
         src, stage, did = record["src"], record["stage"], record["did"]
         place = src["topic"], src["partition"], src["offset"]
         inside = any(one["topic"] == place[0] and one["from"] <= place[2] < one["to"] for one in said["in"])
-        if stage == "intake" and not (inside and place[1] == said["partition"] and did == derived(*place, stage)):
+        own = derived(*place, stage, era=src.get("era", 0))
+        if stage == "intake" and not (inside and place[1] == said["partition"] and did == own):
             return None
     except (ValueError, LookupError, TypeError):
         return None

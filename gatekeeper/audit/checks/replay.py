@@ -218,7 +218,7 @@ def _did(record: AuditRecord, clearance: str | None) -> str:
     src = record.src
     if logical_name(src.topic) == "review":
         return record.did  # an act of the gate itself on an item; the id also depends on the act that asked
-    return audit.did(src.topic, src.partition, src.offset, record.stage, clearance or "")
+    return audit.did(src.topic, src.partition, src.offset, record.stage, clearance or "", src.era)
 
 
 def _copied(derived: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

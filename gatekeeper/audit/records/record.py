@@ -32,12 +32,13 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 
 
-def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = "") -> str:
+def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = "", era: int = 0) -> str:
     """The decision id, the same at every retry: base32 of SHA-256 over the input's place and the stage, 26 letters.
 
-    `clearance`: the clearance that was judged again, if one input leads to several decisions.
+    `clearance`: the clearance that was judged again, if one input leads to several decisions. `era`: as in the record.
     """
-    text = "\0".join(("gate/did/1", topic, str(partition), str(offset), stage, *filter(None, (clearance,))))
+    more = (clearance, f"era/{era}" if era else "")
+    text = "\0".join(("gate/did/1", topic, str(partition), str(offset), stage, *filter(None, more)))
     # 26 letters are 130 bits, taken as 13 pairs; base64.b32encode alone would take longer than the hash
     bits = int.from_bytes(sha256(text.encode()).digest()[:17], "big") >> 6
     return "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])
@@ -99,7 +100,7 @@ def record(
 ) -> bytes:
     """The bytes of `schemas.audit.AuditRecord`. `snapshot` goes in unchanged, not encoded again.
 
-    `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
+    `origin`: the place of the input, as of `schemas.audit.Origin`. `send`: of `judged_send`, None = unreadable.
     `normalised`: the printed value was normalised and compared, by the Unicode version that it names. `clearance`,
     `clearance_event`: as decide() was given them. `act`: the fields of `schemas.audit.Acted`, if an act was judged.
     `subject`: the person, None if nobody may be named. `raw`: the input's bytes, None = not available.

@@ -26,7 +26,8 @@ _Span = tuple[bytes, int, int]
 """A run of inflated lines: the bytes that hold them, its start, and its end."""
 _DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
 _TAIL = re.compile(
-    rb'"src":\{"offset":([0-9]{1,19}),"partition":([0-9]{1,9}),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
+    rb'"src":\{(?:"era":[1-9][0-9]{0,8},)?"offset":([0-9]{1,19}),"partition":([0-9]{1,9}),"timestamp":[0-9]+,'
+    rb'"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
 )
 """The end of an audit record, from its last `{` on. Keys are sorted, and none after `src` holds an object."""
 _REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"')
@@ -91,7 +92,8 @@ class PartitionRecords:
         records are odd, such as an act's or a wrong one.
         """
         topic, coming = (said["in"][0]["topic"], offsets(said["in"][0])) if said["in"] else ("", iter(()))
-        heads = _formatted(b'"src":{"offset":%%d,"partition":%d,"timestamp":' % said["partition"], coming)
+        era = b'"era":%d,' % said["in"][0]["era"] if said["in"] and "era" in said["in"][0] else b""
+        heads = _formatted(b'"src":{%b"offset":%%d,"partition":%d,"timestamp":' % (era, said["partition"]), coming)
         behind = b',"topic":"%s"},"stage":"intake",' % topic.encode()
         none = b"\n"  # no record holds one
         head, lines, begun = next(heads, none), self._lines, LEAF_PREFIX.copy

@@ -26,6 +26,8 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant, span
 from schemas.topics import DAY_MS
+from streams.client import progress
+from streams.client.reader import Reader
 from streams.operations.trail import LiveTrail
 from streams.operations.trail_range import KnownPart
 
@@ -49,6 +51,8 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
         log, about = log_of(keys, settings.log_folder), begun(part, out)
         finished = last_finished(out, part)
         since = _demand_same(settings, out, about, finished, since=since, to=to)
+        with Reader(settings) as reader:
+            progress.demand_same(reader, ("audit", "manifests"))
         known = {number: KnownPart(one.offset, _day(one.day) + DAY_MS) for number, one in finished.items()}
         trail = stack.enter_context(LiveTrail(settings, since=since, to=to, known=known))
         if about and trail.since != since:

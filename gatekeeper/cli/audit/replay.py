@@ -23,9 +23,12 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json, sh
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.identity import Tokens, open_tokens
 from gatekeeper.keys import Keys
+from gatekeeper.ledger.topic_ids import INPUTS
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
+from schemas.topics import FACT_TOPICS
+from streams.client import progress
 from streams.client.reader import Reader
 from streams.operations import inputs
 from streams.operations.trail import LiveTrail
@@ -142,6 +145,8 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
     """The report on the running system, its partitions on all cores. Within one, later records need earlier ones."""
     tokens, known = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
     with Reader(settings) as reader:
+        progress.demand_same(reader, (*INPUTS, *FACT_TOPICS, "review", "audit", "manifests"))
+        heads = progress.read(reader)
         archive = _archive(settings, reader, tokens)
     numbers, by_hash = trail.partitions(), ByHash(trail)
     processes = max(1, min(cores(), len(numbers)))
@@ -150,7 +155,7 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
     def replayed(partition: int) -> tuple[Report, dict[str, ChainFinding]]:
         report = Report()
         with trail.apart() as own, Reader(settings) as reader:
-            kept = inputs.KeptInputs(settings, reader)
+            kept = inputs.KeptInputs(settings, reader, heads)
             recheck = Recheck(
                 by_hash,
                 archive,
