@@ -18,6 +18,7 @@ from gatekeeper.console.parts import PARTS
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.settings import Settings
 from streams.client import admin
+from streams.client.proven_position import differing
 from streams.client.reader import Reader
 
 WAIT_SECONDS = 1.0
@@ -31,8 +32,8 @@ _STEP_SECONDS = 0.05
 def current(settings: Settings, reader: Reader, *topics: str) -> Iterator[sqlite3.Connection | None]:
     """Yields the model as one snapshot if it holds all records of these topics at the call, else None.
 
-    None also stands for a missing file, or one of another release or of other topics. So it does for one that this user
-    may not read. Raises as `Reader` does.
+    None also stands for a missing file, or one of another release or of other topics. So it does where the topics hold
+    other records by now. So it does for a file that this user may not read. Raises as `Reader` does.
     """
     path = Path(settings.console_data) / model.FILE
     try:
@@ -43,7 +44,7 @@ def current(settings: Settings, reader: Reader, *topics: str) -> Iterator[sqlite
         yield None
         return
     with closing(opened) as db:
-        yield db if _ours(db, settings) and _reaches(db, reader, topics) else None
+        yield db if _ours(db, settings) and _same(db, reader, topics) and _reaches(db, reader, topics) else None
 
 
 def _opened(path: Path) -> sqlite3.Connection | None:
@@ -69,13 +70,19 @@ def _ours(db: sqlite3.Connection, settings: Settings) -> bool:
         return False
 
 
+def _same(db: sqlite3.Connection, reader: Reader, topics: tuple[str, ...]) -> bool:
+    """Tells whether these topics still hold the records that the model has read."""
+    known = {place: one for place, one in model.positions(db).items() if place[0] in topics}
+    return not differing(reader, known)
+
+
 def _reaches(db: sqlite3.Connection, reader: Reader, topics: tuple[str, ...]) -> bool:
     """Begins a snapshot, and tells whether it holds the records; waits for a console that is nearly there."""
     ends = {(topic, number): end for topic in topics for number, end in reader.ends(topic).items()}
     give_up = monotonic() + WAIT_SECONDS
     while True:
         db.execute("BEGIN")
-        known = {(topic, part): next_ for topic, part, next_ in db.execute("SELECT * FROM position")}
+        known = {place: one.next for place, one in model.positions(db).items()}
         ahead = sum(max(0, end - known.get(place, 0)) for place, end in ends.items())
         if not ahead or not _left(reader, topics, known):
             return True

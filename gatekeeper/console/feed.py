@@ -14,6 +14,7 @@ from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.settings import Settings
 from streams.client import admin
+from streams.client.proven_position import differing
 from streams.client.reader import Reader
 
 TICK_SECONDS = 0.2
@@ -75,18 +76,22 @@ class Feed(threading.Thread):
         if self._model.lost:
             self._model.reset()
         self._model.begin(admin.identity(self._settings))
-        with Reader(self._settings) as reader:
-            ends, starts = self._between(reader)
+        with Reader(self._settings) as reader, Reader(self._settings) as prover:
+            ends, starts = self._between(prover)
             begun = sum(starts.values())
             ready = self.progress.ready and bool(self._model.positions())
             self.progress = replace(self.progress, done=0, total=sum(ends.values()) - begun, ready=ready)
             by_topic: dict[str, dict[int, int]] = {}
             for (topic, number), offset in starts.items():
                 by_topic.setdefault(topic, {})[number] = offset
-            forgotten, asked = 0.0, int(time() * 1000)
+            forgotten, asked, proven = 0.0, int(time() * 1000), (-1, -1)
             for records in reader.following(by_topic, seconds=TICK_SECONDS):
                 if self._over.is_set() or self._model.lost:
                     return
+                if (connections := reader.connections) != proven:
+                    if self._rebuilt(prover):
+                        return
+                    proven = connections
                 if records:
                     self._model.take(records)
                 if self.progress.ready:
@@ -110,9 +115,16 @@ class Feed(threading.Thread):
         """The end offset of each partition, and the offset to read from."""
         ends = {(topic, n): end for topic in self._model.topics for n, end in reader.ends(topic).items()}
         starts = {(topic, n): start for topic in self._model.topics for n, start in reader.starts(topic).items()}
-        known = self._model.positions()
-        if any(next_ > ends.get(place, 0) for place, next_ in known.items()):
-            self._model.reset()  # the records that the model was built from are gone
+        if self._rebuilt(reader):
             self._model.begin(admin.identity(self._settings))
-            known = {}
+        known = {place: one.next for place, one in self._model.positions().items()}
         return ends, {place: max(start, known.get(place, 0)) for place, start in starts.items()}
+
+    def _rebuilt(self, prover: Reader) -> bool:
+        """Empties the model if the records that it was built from are gone; True if it did."""
+        if not (others := differing(prover, self._model.positions())):
+            return False
+        for topic, number in others:
+            log.error("console_rebuilt", topic=topic, partition=number)
+        self._model.reset()
+        return True

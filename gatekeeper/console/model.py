@@ -24,6 +24,7 @@ from gatekeeper.console import recipients
 from gatekeeper.console.model_part import Incoming, Part, Taker, Writing
 from gatekeeper.errors import UnavailableError
 from schemas.record import Record
+from streams.client.proven_position import Place, ProvenPosition
 
 log = structlog.get_logger("console")
 BUSY_SECONDS = 10.0
@@ -32,7 +33,9 @@ FILE = "queue.sqlite"
 _OWN = (
     """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
+CREATE TABLE position (
+    topic TEXT, part INTEGER, next INTEGER, last INTEGER, hash BLOB, PRIMARY KEY (topic, part)
+) WITHOUT ROWID;
 """
     + recipients.SCHEMA
 )
@@ -114,10 +117,10 @@ class Model:
             self._local.generation = None
             raise UnavailableError("error.disk", path=self.path, detail=str(error)) from None
 
-    def positions(self) -> dict[tuple[str, int], int]:
-        """The next offset to read, for each topic and partition already read."""
+    def positions(self) -> dict[Place, ProvenPosition]:
+        """The position in each topic and partition already read."""
         with self.read() as db:
-            return {(topic, part): next_ for topic, part, next_ in db.execute("SELECT * FROM position")}
+            return positions(db)
 
     def take(self, records: Iterable[Record]) -> None:
         """Takes in all the records or none, in offset order within each partition; skips records already read.
@@ -125,11 +128,12 @@ class Model:
         A record that a part cannot take leaves no row in that part; it is counted and logged.
         """
         with self.read() as db, db:
-            positions = self.positions()
+            reached = self.positions()
             writing = Writing(db, self._zone, self.changes())
             for record in records:
                 place = (record.topic, record.partition)
-                if record.offset < positions.get(place, 0):
+                before = reached.get(place, ProvenPosition(0))
+                if record.offset < before.next:
                     continue
                 incoming = Incoming.of(record)
                 for part in self._parts:
@@ -137,9 +141,9 @@ class Model:
                         self._put(taker, writing, incoming)
                 if record.topic == "suppressions" and (found := recipients.erasing(incoming.stop)):
                     self._erase(writing, found, record.timestamp)
-                positions[place] = record.offset + 1
-            rows = [(topic, number, next_) for (topic, number), next_ in positions.items()]
-            db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
+                reached[place] = before.behind(record)
+            rows = [(*place, *one) for place, one in reached.items()]
+            db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", rows)
             db.execute("INSERT OR REPLACE INTO about VALUES ('changes', ?)", (str(writing.changes),))
         self.scrub()
 
@@ -250,6 +254,11 @@ def version(parts: Iterable[Part]) -> str:
 def hidden(key: bytes, name: str) -> bytes:
     """A keyed hash of an id or token, 16 bytes."""
     return digest(key, name.encode(), "sha256")[:16]
+
+
+def positions(db: sqlite3.Connection) -> dict[Place, ProvenPosition]:
+    """The position in each topic and partition that a file has read."""
+    return {(topic, part): ProvenPosition(*one) for topic, part, *one in db.execute("SELECT * FROM position")}
 
 
 def about(db: sqlite3.Connection, name: str) -> str:

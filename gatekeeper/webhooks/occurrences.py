@@ -89,7 +89,7 @@ def recalled(outbox: Outbox, record: Record, endpoints: Sequence[Endpoint], *, n
     event = RecallWebhook(type="recall", timestamp=at, data=data)
     outbox.put(
         event,
-        event_id("recall", found.recall_id),
+        event_id("recall", found.recall_id, found.event_id),  # a place on `sends` may have had another send before
         endpoints,
         now=now,
         campaign=found.campaign_id,
@@ -147,7 +147,7 @@ def decided(outbox: Outbox, endpoints: Sequence[Endpoint], *, begun: int, horizo
     for campaign, last, part, offset in rows:
         data = DecidedCampaign(campaign_id=campaign, last_send_at=times.instant(last), partition=part, offset=offset)
         event = CampaignDecidedWebhook(type="campaign.decided", timestamp=times.instant(now), data=data)
-        id_, companies = event_id(event.type, campaign, part, offset), outbox.companies(campaign)
+        id_, companies = event_id(event.type, campaign, part, offset, last), outbox.companies(campaign)
         outbox.put(event, id_, endpoints, now=now, campaign=campaign, companies=companies)
         outbox.db.execute("UPDATE campaign SET told = last WHERE id = ?", (campaign,))
 
@@ -158,16 +158,17 @@ def near(outbox: Outbox, endpoints: Sequence[Endpoint], *, now: int) -> None:
     It waits until no send of the campaign has come for QUIET_MS, so that its number is no mere beginning.
     """
     rows = outbox.db.execute(
-        "SELECT campaign, mail_date, item.due, count(*), part, offset FROM item JOIN campaign ON campaign.id = campaign"
+        "SELECT campaign, mail_date, item.due, count(*), part, offset, last FROM item"
+        " JOIN campaign ON campaign.id = campaign"
         " WHERE item.due > ?1 AND item.due <= ?1 + ?2 AND last + ?3 <= ?1 GROUP BY campaign, mail_date",
         (now, NEAR_MS, QUIET_MS),
     ).fetchall()
-    for campaign, mail_date, due, waiting, part, offset in rows:
-        if not outbox.news(f"deadline/{campaign}/{mail_date}", f"{part}/{offset}", now=now):
+    for campaign, mail_date, due, waiting, part, offset, last in rows:
+        if not outbox.news(f"deadline/{campaign}/{mail_date}", f"{part}/{offset}/{last}", now=now):
             continue
         data = NearDeadline(campaign_id=campaign, mail_date=mail_date, due=times.instant(due), waiting=waiting)
         event = DeadlineNearWebhook(type="review.deadline_near", timestamp=times.instant(now), data=data)
-        id_ = event_id(event.type, campaign, mail_date, part, offset)
+        id_ = event_id(event.type, campaign, mail_date, part, offset, last)
         companies = outbox.companies(campaign)
         outbox.put(event, id_, endpoints, now=now, campaign=campaign, companies=companies)
 

@@ -18,14 +18,18 @@ from gatekeeper.webhooks.retries import GIVE_UP_SECONDS
 from schemas.codec import encode
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Model
+from streams.client.proven_position import ProvenPosition
 
 KEPT_MS = 30 * DAY_MS
 """Milliseconds for which dead letters are kept, events that wait, and those of endpoints that left the file."""
+KNOWN_MS = 120 * DAY_MS
+"""Milliseconds for which an id is known as queued: longer than any topic keeps its cause."""
 MOST_ROWS = 1_000
 """Rows of a table that one transaction moves or deletes, so that no other waits long for it."""
 _PAST = (
     "DELETE FROM item WHERE id IN (SELECT id FROM item WHERE due < :now LIMIT :most)",
     "DELETE FROM told WHERE name IN (SELECT name FROM told WHERE name GLOB 'deadline/*' AND at < :old LIMIT :most)",
+    "DELETE FROM queued WHERE id IN (SELECT id FROM queued WHERE at < :known LIMIT :most)",
     "DELETE FROM company WHERE campaign IN (SELECT id FROM campaign WHERE last < :ended LIMIT :most)",
     "DELETE FROM campaign WHERE id IN (SELECT id FROM campaign WHERE last < :ended LIMIT :most)",
 )
@@ -33,7 +37,7 @@ _PAST_EVENTS = (
     "DELETE FROM dead WHERE (event, endpoint) IN (SELECT event, endpoint FROM dead WHERE at < :old LIMIT :most)"
     " RETURNING event",
     "DELETE FROM owed WHERE (event, endpoint) IN (SELECT event, endpoint FROM owed WHERE since < :old"
-    " AND endpoint NOT IN (SELECT value FROM json_each(:known)) LIMIT :most) RETURNING event",
+    " AND endpoint NOT IN (SELECT value FROM json_each(:endpoints)) LIMIT :most) RETURNING event",
 )
 
 
@@ -80,16 +84,21 @@ class Outbox(OutboxFile):
 
     # -- what was read ----------------------------------------------------------------------------------
 
-    def positions(self, topic: str) -> dict[int, int]:
-        """The next offset to read of each partition of a topic."""
+    def positions(self, topic: str) -> dict[int, ProvenPosition]:
+        """The position in each partition of a topic."""
+        query = "SELECT part, next, last, hash FROM position WHERE topic = ?"
         with self.disk():
-            return dict(self.db.execute("SELECT part, next FROM position WHERE topic = ?", (topic,)))
+            return {part: ProvenPosition(*one) for part, *one in self.db.execute(query, (topic,))}
 
-    def reach(self, topic: str, positions: Mapping[int, int]) -> None:
+    def reach(self, topic: str, positions: Mapping[int, ProvenPosition]) -> None:
         """Moves the positions in a topic, inside of `change`."""
-        self.db.executemany(
-            "INSERT OR REPLACE INTO position VALUES (?, ?, ?)", [(topic, *one) for one in positions.items()]
-        )
+        rows = [(topic, part, *one) for part, one in positions.items()]
+        self.db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", rows)
+
+    def unread(self) -> None:
+        """Forgets all that was read, inside of `change`. What was ever queued is known, and is not queued again."""
+        for table in ("position", "campaign", "company", "item"):
+            self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - no name comes from outside
 
     def news(self, name: str, what: str, *, now: int) -> bool:
         """True if this is not what was told last under that name; notes it, inside of `change`."""
@@ -108,19 +117,20 @@ class Outbox(OutboxFile):
         campaign: str | None = None,
         companies: Collection[str | None] = (),
     ) -> None:
-        """Queues an event for each endpoint that wants it, inside of `change`; one still queued is passed over."""
+        """Queues an event for each endpoint that wants it, inside of `change`; one that was queued before is not."""
         kind: str = event.type  # type: ignore[attr-defined]
+        if not self.db.execute("INSERT OR IGNORE INTO queued VALUES (?, ?)", (id_, now)).rowcount:
+            return
         wanted = [one.id for one in endpoints if one.wants(kind, campaign, companies)]
         if not wanted:
             return
         row = self.db.execute(
-            "INSERT OR IGNORE INTO event (id, type, at, body) VALUES (?, ?, ?, ?) RETURNING number",
+            "INSERT INTO event (id, type, at, body) VALUES (?, ?, ?, ?) RETURNING number",
             (id_, kind, now, encode(event)),
         ).fetchone()
-        if row is not None:
-            self.db.executemany(
-                "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL, NULL)", [(name, row[0], now, now) for name in wanted]
-            )
+        self.db.executemany(
+            "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL, NULL)", [(name, row[0], now, now) for name in wanted]
+        )
 
     def companies(self, campaign: str) -> set[str]:
         """The companies of a campaign's sends."""
@@ -241,7 +251,7 @@ class Outbox(OutboxFile):
         Deletes up to MOST_ROWS of each; True if that was all.
         """
         values: dict[str, object] = {"now": now, "old": now - KEPT_MS, "ended": now - CLEARED_DAYS * DAY_MS}
-        values |= {"known": json.dumps(list(known)), "most": MOST_ROWS}
+        values |= {"endpoints": json.dumps(list(known)), "known": now - KNOWN_MS, "most": MOST_ROWS}
         with self.change() as db:
             numbers = [db.execute(statement, values).rowcount for statement in _PAST]
             for statement in _PAST_EVENTS:

@@ -11,11 +11,14 @@ from gatekeeper.errors import UnavailableError, UsageError
 
 FILE = "outbox.sqlite"
 BUSY_SECONDS = 10.0
-_VERSION = "3"
+_VERSION = "4"
 _SCHEMA = """
 BEGIN IMMEDIATE;
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
+CREATE TABLE position (
+    topic TEXT, part INTEGER, next INTEGER, last INTEGER, hash BLOB, PRIMARY KEY (topic, part)
+) WITHOUT ROWID;
+CREATE TABLE queued (id TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID;
 CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, type TEXT, at INTEGER, body BLOB);
 CREATE TABLE owed (
     endpoint TEXT, event INTEGER, since INTEGER, next INTEGER, tries INTEGER, answer TEXT, failed INTEGER,
@@ -31,7 +34,7 @@ CREATE TABLE campaign (id TEXT PRIMARY KEY, last INTEGER, part INTEGER, offset I
 CREATE TABLE company (campaign TEXT, controller TEXT, PRIMARY KEY (campaign, controller)) WITHOUT ROWID;
 CREATE TABLE item (id TEXT PRIMARY KEY, campaign TEXT, mail_date TEXT, due INTEGER) WITHOUT ROWID;
 CREATE INDEX item_due ON item (due);
-INSERT INTO about VALUES ('version', '3');
+INSERT INTO about VALUES ('version', '4');
 COMMIT;
 """
 

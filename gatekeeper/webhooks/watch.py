@@ -19,6 +19,7 @@ from schemas.record import Record
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.webhooks import PartitionRefusedWebhook, RefusedPartition
 from streams.client import admin, progress
+from streams.client.proven_position import ProvenPosition, differing, proven
 from streams.client.reader import Reader
 from streams.operations import fleet
 
@@ -27,6 +28,7 @@ SLICE = 20_000
 """Records of a topic that one look takes, at most, so that no topic keeps another waiting."""
 BATCH = 500
 """Records in one transaction of the outbox."""
+BEGINNING = ProvenPosition(0)
 STATE_MS = 10_000
 """Time between two looks at partitions, seal and deadlines, in milliseconds."""
 log = structlog.get_logger(__name__)
@@ -51,6 +53,8 @@ class Watch:
         self._since = since
         self._zone = load(settings.policy).home[0].timezone
         self._begun = 0
+        self._proven = (-1, -1)
+        """The connections of the reader when the positions were proven last."""
         self._looked_at = 0
         self._goal: tuple[int, Mapping[int, int]] | None = None
         self._audit: Mapping[int, int] | None = None
@@ -64,21 +68,40 @@ class Watch:
         known = self._outbox.about("system")
         if known is None:
             begun = self._clock() if self._since is None else self._since
-            # items that wait and campaigns under way are known from before
-            starts = {"recalls": reader.since("recalls", begun)}
-            starts["audit"] = reader.since("audit", begun - CLEARED_DAYS * DAY_MS)
+            starts = _starts(reader, begun)
             with self._outbox.change() as db:
-                for topic, positions in starts.items():
-                    self._outbox.reach(topic, positions)
+                self._reach(starts)
                 db.execute("INSERT INTO about VALUES ('system', ?), ('begun', ?)", (system, str(begun)))
         elif known != system:
             raise UsageError("error.webhooks_other_topics", folder=self._outbox.path.parent)
         self._begun = int(self._outbox.about("begun") or 0)
+        self._prove(reader)
+
+    def _prove(self, reader: Reader) -> None:
+        """Reads anew all that the outbox is built from if a topic holds other records by now.
+
+        Every event that was queued stays known: it is neither queued nor posted again.
+        """
+        self._proven = reader.connections
+        known = {(topic, number): one for topic in TOPICS_READ for number, one in self._outbox.positions(topic).items()}
+        if others := differing(reader, known):
+            starts, self._goal, self._audit = _starts(reader, self._begun), None, None
+            with self._outbox.change():
+                self._outbox.unread()
+                self._reach(starts)
+            for topic, number in others:
+                log.error("webhooks_rebuilt", topic=topic, partition=number)
+
+    def _reach(self, starts: Mapping[str, Mapping[int, ProvenPosition]]) -> None:
+        for topic, positions in starts.items():
+            self._outbox.reach(topic, positions)
 
     def look(self, reader: Reader) -> bool:
         """Queues what is new; True if nothing is left to read. Raises as Reader and Outbox do."""
         now, endpoints = self._clock(), self._endpoints
         outbox = self._outbox
+        if reader.connections != self._proven:
+            self._prove(reader)
         every = self._take(reader, "recalls", lambda one: occurrences.recalled(outbox, one, endpoints, now=now))
         read = self._take(reader, "audit", lambda one: occurrences.audited(outbox, one, zone=self._zone, now=now))
         if read and (horizon := self._horizon(reader, now)):
@@ -91,22 +114,30 @@ class Watch:
         return every and read
 
     def _take(self, reader: Reader, topic: str, put: Callable[[Record], None]) -> bool:
-        """Takes in up to SLICE records of a topic with their positions; True if its ends are reached."""
+        """Takes in up to SLICE records of a topic with their positions; True if its ends are reached.
+
+        False also where a connection was made anew: the next look proves the positions first.
+        """
         ends, reached = reader.ends(topic), self._outbox.positions(topic)
-        if _passed(reached, ends):
-            return True
-        records, taken = reader.read(topic, behind=reached), 0
+        if _passed(_nexts(reached), ends):
+            return reader.connections == self._proven
+        records, taken = reader.read(topic, behind=_nexts(reached)), 0
         while batch := list(islice(records, BATCH)):
+            if reader.connections != self._proven:
+                return False
             with self._outbox.change():
                 for record in batch:
                     put(record)
-                    reached[record.partition] = record.offset + 1
+                    reached[record.partition] = reached.get(record.partition, BEGINNING).behind(record)
                 self._outbox.reach(topic, reached)
             taken += len(batch)
             if taken >= SLICE:
                 return False
+        if reader.connections != self._proven:
+            return False
         with self._outbox.change():  # behind the last records stand markers of transactions
-            self._outbox.reach(topic, {number: max(end, reached.get(number, 0)) for number, end in ends.items()})
+            moved = {number: reached.get(number, BEGINNING).moved(end) for number, end in ends.items()}
+            self._outbox.reach(topic, moved)
         return True
 
     def _horizon(self, reader: Reader, now: int) -> int | None:
@@ -124,7 +155,7 @@ class Watch:
             if not _passed({number: head.sends for number, head in heads.items()}, ends):
                 return None
             self._audit = reader.written("audit")
-        return at if _passed(self._outbox.positions("audit"), self._audit) else None
+        return at if _passed(_nexts(self._outbox.positions("audit")), self._audit) else None
 
     def _states(self, reader: Reader, now: int, *, read: bool) -> None:
         refused = fleet.refused(self._settings, reader.ends("recalls"))
@@ -154,6 +185,16 @@ class Watch:
             log.error("log_unreadable", error=unread)
         self._unread = unread
         return found
+
+
+def _starts(reader: Reader, begun: int) -> dict[str, dict[int, ProvenPosition]]:
+    """The positions where an outbox begins. Items that wait and campaigns under way are known from before."""
+    since = {"recalls": begun, "audit": begun - CLEARED_DAYS * DAY_MS}
+    return {topic: proven(reader, topic, reader.since(topic, at)) for topic, at in since.items()}
+
+
+def _nexts(positions: Mapping[int, ProvenPosition]) -> dict[int, int]:
+    return {number: one.next for number, one in positions.items()}
 
 
 def _passed(positions: Mapping[int, int], ends: Mapping[int, int]) -> bool:

@@ -31,6 +31,20 @@ class Manager(KafkaConnectionManager):
         "socket_connection_setup_timeout_ms": int(ANSWER_SECONDS * 1000)
     }
 
+    def __init__(self, net: Any, **configs: Any) -> None:
+        self.made = 0
+        """Connections that were begun."""
+        self._known: dict[Any, Any] = {}
+        super().__init__(net, **configs)
+
+    def get_connection(self, node_id: Any, **how: Any) -> Any:
+        """The connection to a broker, which is counted when it is begun."""
+        found = super().get_connection(node_id, **how)
+        if self._known.get(node_id) is not found:
+            self._known[node_id] = found
+            self.made += 1
+        return found
+
     def least_loaded_node(self) -> Any:
         """The broker for requests that any broker can answer, None for no broker.
 
@@ -44,8 +58,14 @@ class Manager(KafkaConnectionManager):
 
 def client(**configs: Any) -> KafkaNetClient:
     """The client below kafka-python's consumers, producers and admin clients: their `kafka_client`."""
+    return managed(**configs)[0]
+
+
+def managed(**configs: Any) -> tuple[KafkaNetClient, Manager]:
+    """The same client, with its connections."""
     net = NetworkSelector(**configs)
-    return KafkaNetClient(net=net, manager=Manager(net, **configs))
+    manager = Manager(net, **configs)
+    return KafkaNetClient(net=net, manager=manager), manager
 
 
 def answering(settings: Settings) -> str:

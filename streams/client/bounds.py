@@ -71,6 +71,11 @@ class LogBounds:
         """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
         return self._bounds(partitions, lambda ends: partial(ends.since, at=at))
 
+    @property
+    def doubts(self) -> int:
+        """The number of times that a leader changed or a broker failed while it was asked."""
+        return self._found.doubts if self._found is not None else 0
+
     def close(self) -> None:
         """Disconnects."""
         if self._runner is not None:

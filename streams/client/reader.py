@@ -15,13 +15,14 @@ from typing import Any, Self
 import kafka.consumer.fetcher
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
+from kafka.net.compat import KafkaNetClient
 
 from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import Settings
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS, added, beside, logical_name
-from streams.client import batches, broker_access
+from streams.client import answering, batches, broker_access
 from streams.client.bounds import LogBounds
 from streams.client.broker_access import connection, reaching
 from streams.client.fetched_records import FetchedRecords, Search, StoredRecords
@@ -53,7 +54,7 @@ class Reader:
     def __enter__(self) -> Self:
         with reaching(self.settings):
             self._consumer = KafkaConsumer(
-                **connection(self.settings),
+                **connection(self.settings) | {"kafka_client": self._client},
                 group_id=None,
                 enable_auto_commit=False,
                 isolation_level="read_committed",
@@ -74,6 +75,10 @@ class Reader:
         with interruption.held():
             self._bounds.close()
             self._consumer.close(autocommit=False, timeout_ms=1_000)
+
+    def _client(self, **configs: Any) -> KafkaNetClient:
+        found, self._manager = answering.managed(**configs)
+        return found
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic, in order."""
@@ -129,6 +134,13 @@ class Reader:
             found = self._bounds.beginnings(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
+    def kept(self, topics: Iterable[str]) -> dict[tuple[str, int], tuple[int, int]]:
+        """The first offset that each partition of these topics keeps, and its end for readers of committed records."""
+        partitions = {(topic, tp.partition): tp for topic in topics for tp in self.partitions(topic)}
+        with reaching(self.settings):
+            starts, ends = self._bounds.kept([*partitions.values()])
+        return {place: (starts[tp], ends[tp]) for place, tp in partitions.items()}
+
     def since(self, topic: str, at: int) -> dict[int, int]:
         """The first offset of each partition received at that time (milliseconds) or later, or its end."""
         partitions = self.partitions(topic)
@@ -153,6 +165,11 @@ class Reader:
                 if monotonic() > give_up:
                     raise IncompleteError("error.unsettled", topic=open_[0].topic, partition=open_[0].partition)
                 interruption.wait(0.02)
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Changes whenever a connection is made anew, or a broker failed. Then it may be in an older state."""
+        return self._manager.made, self._bounds.doubts
 
     def held(self, topic: str) -> list[tuple[str, int]]:
         """The partitions, by the broker's name and number, on which a transaction was open at this call."""
@@ -208,6 +225,17 @@ class Reader:
             starts, ends = self._bounds.kept([tp])
             start, end = max(start, starts[tp]), min(end, ends[tp])
         yield from self._between({tp: start}, {tp: end})
+
+    def spans(self, wanted: Mapping[tuple[str, int], tuple[int, int]]) -> Iterator[Record]:
+        """Yields the committed records of many logs, by topic and partition, from an offset up to another (exclusive).
+
+        They must be within what is kept; the order is that within a partition.
+        """
+        partitions = {
+            TopicPartition(self.settings.topic(topic), number): span for (topic, number), span in wanted.items()
+        }
+        starts = {tp: start for tp, (start, _) in partitions.items()}
+        yield from self._between(starts, {tp: end for tp, (_, end) in partitions.items()})
 
     def some(self, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
         """Yields the committed, kept records at these places (partition and offset), in their order."""

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from gatekeeper.audit.checks.branch import lineage
 from gatekeeper.audit.checks.chain import not_signed
-from gatekeeper.audit.checks.sealed_ends import SealedEnds
+from gatekeeper.audit.checks.sealed_ends import SealedEnds, sealed_links
 from gatekeeper.audit.log import branch_files
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
@@ -48,13 +48,18 @@ class Branch(NamedTuple):
 
 
 class Branches(NamedTuple):
-    """A partition's branches, the sealed end, and whether sealing waits. `links`: as in `checks.branch`."""
+    """A partition's branches, the sealed end, and whether sealing waits. `links`: as in `checks.branch`.
+
+    `passed`: the manifests that are sealed already, by SHA-256 (hex). `lost`: the broker has lost the sealed end.
+    """
 
     found: list[Branch]
     links: dict[str, str | None]
     sealed: str | None
     held: bool
     chosen: Statement | None
+    passed: frozenset[str | None] = frozenset()
+    lost: bool = False
 
 
 def read(settings: Settings, reader: Reader, partition: int) -> Branches:
@@ -70,9 +75,9 @@ def read(settings: Settings, reader: Reader, partition: int) -> Branches:
     log = newest(files, keys.public("log"))
     if log is None:
         raise UsageError("error.branch_no_log", folder=settings.log_folder)
-    ends, head = SealedEnds(), named_by_head(reader, partition)
+    ends, head, tree = SealedEnds(), named_by_head(reader, partition), Tree(files, log[0].size)
     try:
-        for leaf in Tree(files, log[0].size).every_leaf():
+        for leaf in tree.every_leaf():
             ends.take(leaf)
     except ValueError:
         raise IntegrityError("error.log_tree_differs", size=log[0].size) from None
@@ -89,16 +94,19 @@ def read(settings: Settings, reader: Reader, partition: int) -> Branches:
         found.append(Branch(tip, start, offset, len(own), one.kid, one.t1, sealed in own, head in own))
     held = any(one.partition == partition for one in branch_files.held(files))
     stated = branch_files.statements(files, keys.public("log"), origin=settings.group)
-    return Branches(found, links, sealed, held, stated.get(partition))
+    lost = sealed is not None and sealed not in links
+    known = sealed_links(tree.every_leaf(), partition) | links if lost else links
+    passed = frozenset(lineage(known, sealed)) if sealed is not None else frozenset()
+    return Branches(found, links, sealed, held, stated.get(partition), passed, lost)
 
 
 def demand_choice(branches: Branches, partition: int, hash_: str) -> None:
     """Raises UsageError (2) unless this manifest is on a branch that can be chosen."""
     if hash_ not in branches.links:
         raise UsageError("error.branch_unknown", partition=partition)
-    if branches.sealed is not None and hash_ in lineage(branches.links, branches.sealed):
+    if hash_ in branches.passed:
         raise UsageError("error.branch_sealed", partition=partition)
-    if len(branches.found) < 2:
+    if len(branches.found) < 2 and not branches.lost:
         raise UsageError("error.branch_single", partition=partition)
 
 

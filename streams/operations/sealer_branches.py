@@ -5,11 +5,11 @@ A partition is held until somebody has said which branch is right, and then goes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gatekeeper.audit.checks.branch import Links, fork, lineage, parting
 from gatekeeper.audit.checks.chain import Chain, ChainFinding
-from gatekeeper.audit.checks.sealed_ends import SealedPlace, SealPosition, sealed_place
+from gatekeeper.audit.checks.sealed_ends import SealedPlace, SealPosition, sealed_links, sealed_place
 from gatekeeper.audit.log import branch_files
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import Held
@@ -50,7 +50,7 @@ class SealerBranches:
         sealed, head = self._chain.head(partition), named_by_head(reader, partition)
         if sealed is None or head is None or (partition, sealed) in self._whole:
             return False
-        links = {hash_: one.prev for hash_, one in written(reader, partition).items()}
+        links = self._links(partition, sealed, written(reader, partition))
         if head not in self._chain.forks(partition) and parting(links, sealed, head) is None:
             self._whole.add((partition, sealed))
             return False
@@ -73,8 +73,9 @@ class SealerBranches:
         return found
 
     def _followed(self, one: Statement, manifests: dict[str, Written], *, at: str) -> int | None:
-        number, links = one.partition, {hash_: each.prev for hash_, each in manifests.items()}
-        sealed, joint = self._chain.head(number), self._joint(one, links)
+        number, sealed = one.partition, self._chain.head(one.partition)
+        links = self._links(number, sealed, manifests)
+        joint = self._joint(one, links) if one.sha256 in manifests else None
         after = joint[0] if joint else None
         place = SealedPlace(-1, {}) if after is None else self._place(number, after)
         if joint is None or (place is None and self._log.size == self._log.sealed.size):
@@ -97,6 +98,13 @@ class SealerBranches:
         said = {"by": one.by, "reason": one.reason, "sha256": one.sha256}
         self._told(ChainFinding("branched", number, manifests[one.sha256].offset, said))
         return start
+
+    def _links(self, partition: int, sealed: str | None, manifests: Mapping[str, Written]) -> dict[str, str | None]:
+        """The links of a partition's manifests, and of the sealed ones that the broker has lost."""
+        links = {hash_: one.prev for hash_, one in manifests.items()}
+        if sealed is not None and sealed not in links:
+            links = sealed_links(Tree(self._files, self._log.sealed.size).every_leaf(), partition) | links
+        return links
 
     def _joint(self, one: Statement, links: Links) -> tuple[str | None] | None:
         """The sealed manifest from which the chosen branch goes on; None if it does not, or is sealed already."""

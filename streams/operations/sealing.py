@@ -24,7 +24,7 @@ from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError
+from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, RestartError
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
@@ -32,8 +32,9 @@ from schemas.codec import canonical
 from schemas.record import Record
 from schemas.topics import DAY_MS
 from schemas.values import Count, Model
+from streams.client.proven_position import stands
 from streams.client.reader import Reader
-from streams.operations.branches import forked
+from streams.operations.branches import forked, written
 from streams.operations.coverage_rounds import Check, CoverageRounds
 from streams.operations.sealer_branches import SealerBranches
 from streams.operations.sealer_fence import SealerFence
@@ -113,7 +114,8 @@ class Sealer:
                 Reader(self._settings) as heads,
                 SealerFence(self._settings, self._files, self._log) as self._fence,
             ):
-                self._read = self._positions(reader)
+                self._read = self._positions(reader, heads)
+                proven = reader.connections
                 for record in reader.read("manifests", behind=dict(self._read)):
                     self._wait(record)
                     if sum(map(len, self._waiting.values())) >= WAITING:
@@ -125,6 +127,9 @@ class Sealer:
                     self._seal_in_time(heads, now=True, once=once)
                     return
                 for records in reader.coming("manifests", dict(self._read), seconds=LOOK_SECONDS):
+                    if reader.connections != proven:
+                        proven = reader.connections
+                        self._demand_same(heads)
                     for record in records:
                         self._wait(record)
                     self._seal_in_time(heads)
@@ -148,13 +153,37 @@ class Sealer:
         name = key_name(self._settings.group, "worker")
         return [key for key in self._keys.public("worker") if key.name == name]
 
-    def _positions(self, reader: Reader) -> dict[int, int]:
+    def _positions(self, reader: Reader, heads: Reader) -> dict[int, int]:
+        """The offset to read from, by partition. One whose sealed manifest is gone is held until somebody chose.
+
+        Raises IntegrityError (4) if nothing tells how it could go on.
+        """
         starts, ends = reader.starts("manifests"), reader.ends("manifests")
-        for partition, end in ends.items():
-            if self._chain.next(partition) > end:
-                where = {"partition": partition, "end": end, "sealed": self._chain.next(partition)}
+        found = {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
+        for partition in self._lost(heads):
+            if not self._branches.hold(heads, partition, starts[partition]):
+                where = {"partition": partition, "end": ends[partition], "sealed": self._chain.next(partition)}
                 raise IntegrityError("error.log_ahead", topic=self._settings.topic("manifests"), **where)
-        return {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
+            found[partition] = ends[partition]
+        return found
+
+    def _demand_same(self, heads: Reader) -> None:
+        """Raises RestartError (70) if the broker lost a sealed manifest: it was put back to an older state."""
+        for partition in self._lost(heads):
+            if not self._branches.is_held(partition):
+                where = {"partition": partition, "offset": self._chain.next(partition) - 1}
+                raise RestartError("error.record_vanished", topic=self._settings.topic("manifests"), **where)
+
+    def _lost(self, reader: Reader) -> list[int]:
+        """The partitions whose manifest that was sealed last is not on the broker, nor before all that it keeps."""
+        found = []
+        for partition in reader.ends("manifests"):
+            sealed, last = self._chain.head(partition), self._chain.next(partition) - 1
+            if sealed is None or stands(reader, "manifests", partition=partition, offset=last, digest=sealed):
+                continue
+            if sealed not in written(reader, partition):  # after a choice it stands further back
+                found.append(partition)
+        return found
 
     def _wait(self, record: Record) -> None:
         self._waiting[record.partition].append(record)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import orjson
 import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -23,9 +20,9 @@ from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.support import staff
-from tests.support.invented import REFERENCE
-from tests.support.trails import Trail, alone, bytes_of
-from tests.support.world import World, consent_of, group_keys, send_to, until
+from tests.support.past_days import Past, empty, of_several_days
+from tests.support.trails import alone, bytes_of
+from tests.support.world import World, consent_of, send_to, until
 
 SENDS = 60
 RECORDS = SENDS + 1 + 3 + 1 + 1
@@ -53,13 +50,6 @@ def decided(kafka: Broker, folder: Path) -> World:
         found.put("manifests", [("X", send_to("p1"))], foreign)
         foreign.abort_transaction(30)
     return found
-
-
-def empty(kafka: Broker, folder: Path, partitions: int) -> World:
-    """Returns a system with keys of its own, in which nothing is decided yet."""
-    prefix = f"t{uuid.uuid4().hex}."
-    keys = group_keys(folder / "keys", f"{prefix}gk")
-    return World(kafka.bootstrap, prefix, partitions=partitions, keys=keys).create()
 
 
 def named(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -223,50 +213,17 @@ def _ends(topic: str) -> dict[int, int]:
         return reader.ends(topic)
 
 
-class Past:
-    """A system whose workers decided on several days; nothing runs any more."""
-
-    def __init__(self, world: World, trail: Trail) -> None:
-        self.world, self.trail = world, trail
-        self._written = 0
-
-    def write(self, transactions: int) -> None:
-        """Has some more decided."""
-        self.trail.write(transactions)
-        for step in self.trail.steps[self._written :]:
-            rows = [(orjson.loads(record)["did"], record) for record in step.records]
-            signature = [("gate-sig", base64.b64encode(step.sig))]
-            with self.world.transaction() as producer:
-                self.world.put("audit", rows, producer, partition=step.partition)
-                topic = self.world.topic("manifests")
-                producer.produce(topic, step.value, b"worker-0", partition=step.partition, headers=signature)
-                producer.commit_transaction(30)
-        self._written = len(self.trail.steps)
-
-
-def written(kafka: Broker, folder: Path) -> Past:
-    """Returns a system with decisions of several days."""
-    world = empty(kafka, folder, 2)
-    # no acts: they were long ago, and Kafka dates the people who would have signed them today
-    trail = Trail(partitions=2, seed=3, acting=0, apart=(36_000_000, 72_000_000), group=world.settings.group)
-    Path(world.keys, "worker-2.pub").write_text(f"{trail.worker.verifier}\n", "ascii")
-    world.put("reference", [(f"reference/{number}", value) for number, (_, value) in enumerate(REFERENCE)])
-    found = Past(world, trail)
-    found.write(12)
-    return found
-
-
 @pytest.fixture
 def past(kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Past:
     """Such a system, that a test may change."""
-    found = written(kafka, tmp_path)
+    found = of_several_days(kafka, tmp_path)
     named(found.world, monkeypatch)
     return found
 
 
 @pytest.fixture(scope="module")
 def written_once(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
-    return written(kafka, tmp_path_factory.mktemp("past")).world
+    return of_several_days(kafka, tmp_path_factory.mktemp("past")).world
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from schemas.record import Headers, Record
 from schemas.topics import subject_key
 from streams.client import broker_access
 from streams.client.outgoing import Outgoing
+from streams.client.proven_position import ProvenPosition
 from streams.client.touch import Touch, apart
 from streams.operations.endorsement import Endorsable
 from tests.support import staff
@@ -49,7 +50,7 @@ def keyed(by: str) -> dict[str, Any]:
 def reference(console: OfflineConsole, *lines: staff.Line) -> None:
     """Puts records of `reference` into the model, behind those that are there."""
     model = console.console.model
-    model.take(referred(list(lines), model.positions().get(("reference", 0), 0)))
+    model.take(referred(list(lines), model.positions().get(("reference", 0), ProvenPosition(0)).next))
 
 
 def endorsable(console: OfflineConsole) -> list[Endorsable]:

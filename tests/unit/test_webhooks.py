@@ -41,6 +41,7 @@ from gatekeeper.webhooks.target_address import is_public
 from schemas.json_schema import examples
 from schemas.record import Record
 from schemas.webhooks import WEBHOOK_TYPES, WEBHOOKS, PartitionRefusedWebhook, RefusedPartition
+from streams.client.proven_position import ProvenPosition
 from streams.operations import fleet
 from tests.support.certificates import certify
 from tests.support.receiver import SECRET, Receiver, endpoints_file, receiver
@@ -598,7 +599,7 @@ def test_an_error_amid_a_transaction_then_neither_the_event_nor_its_position_is_
     def fail() -> None:
         with outbox.change():
             outbox.put(event, "evt_1", [endpoint("https://hooks.example/")], now=now())
-            outbox.reach("recalls", {0: 7})
+            outbox.reach("recalls", {0: ProvenPosition(7)})
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

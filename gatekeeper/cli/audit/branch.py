@@ -65,7 +65,7 @@ def _show(number: int, seen: Branches, *, as_json: bool) -> None:
         fields = ("start", "offset", "manifests", "kid", "at")
         lines = [(f"{row['sha256'][:SHOWN]}…", *(row[name] for name in fields), _marks(row)) for row in rows]
         show_table([f"cli.column_{name}" for name in columns], lines, numbers=(1, 2, 3))
-        for one in seen.found if len(seen.found) > 1 else ():
+        for one in seen.found if len(seen.found) > 1 or seen.lost else ():
             click.echo(f'gatekeeper audit branch {number} --choose {one.sha256} --reason "TEXT" --by ID')
         if seen.chosen:
             click.echo(text("cli.audit_branch_stated", **_said(seen.chosen)))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from time import time
 from typing import Any
@@ -20,13 +21,14 @@ from gatekeeper.audit.export.export_reader import DAYS, Finished, last_finished
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit.reading import Pace, in_order, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
-from gatekeeper.errors import GatekeeperError, IncompleteError, UnavailableError, UsageError
+from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant, span
 from schemas.topics import DAY_MS
 from streams.client import progress
+from streams.client.proven_position import stands
 from streams.client.reader import Reader
 from streams.operations.trail import LiveTrail
 from streams.operations.trail_range import KnownPart
@@ -53,6 +55,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
         since = _demand_same(settings, out, about, finished, since=since, to=to)
         with Reader(settings) as reader:
             progress.demand_same(reader, ("audit", "manifests"))
+        _demand_there(settings, out, finished)
         known = {number: KnownPart(one.offset, _day(one.day) + DAY_MS) for number, one in finished.items()}
         trail = stack.enter_context(LiveTrail(settings, since=since, to=to, known=known))
         if about and trail.since != since:
@@ -130,6 +133,16 @@ def _demand_same(
         days = max((one.day for one in finished.values()), default="-")
         raise UsageError("error.export_other", folder=out, group=about["group"], since=first or "-", day=days)
     return None if first is None else span(first, "UTC").first // 1000
+
+
+def _demand_there(settings: Settings, out: Path, finished: Mapping[int, Finished]) -> None:
+    """Raises IntegrityError (4) if the broker has lost a manifest of the finished days: it was put back since."""
+    with Reader(settings) as reader:
+        for number, one in finished.items():
+            digest = sha256(one.value).hexdigest()
+            if not stands(reader, "manifests", partition=number, offset=one.offset, digest=digest):
+                where = {"topic": settings.topic("manifests"), "partition": number, "offset": one.offset}
+                raise IntegrityError("error.export_lost_manifest", folder=out, day=one.day, **where)
 
 
 def _day(day: str) -> int:

@@ -23,6 +23,7 @@ from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from gatekeeper.times import local
 from schemas.topics import DAY_MS
+from streams.client.proven_position import ProvenPositions
 from streams.operations import fleet
 
 router = APIRouter()
@@ -169,10 +170,10 @@ def times(db: sqlite3.Connection, within: Within) -> dict[str, Any] | None:
     return {"median": int(tenths[4]), "most": int(tenths[8]), "n": len(took)}
 
 
-def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.PartitionProgress]) -> list[tuple[int, int]]:
+def lags(positions: ProvenPositions, heads: Sequence[flow.PartitionProgress]) -> list[tuple[int, int]]:
     """Undecided sends by partition: sends that the model has read, minus decided sends."""
     next_ = {head.partition: head.next or 0 for head in heads}
-    ends = {number: end for (topic, number), end in sorted(positions.items()) if topic == "sends"}
+    ends = {number: one.next for (topic, number), one in sorted(positions.items()) if topic == "sends"}
     return [(number, max(0, end - next_.get(number, 0))) for number, end in ends.items()]
 
 

@@ -1,0 +1,246 @@
+"""A broker whose disk is replaced by an older copy of itself: who kept a position in its logs sees it, and says so.
+
+Topics' ids, first offsets and ends fit. The records below the stored positions are others.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from gatekeeper.console import flow
+from gatekeeper.console.change_signal import ChangeSignal
+from gatekeeper.console.current_model import current
+from gatekeeper.console.feed import Feed
+from gatekeeper.console.model import Model
+from gatekeeper.console.parts import PARTS
+from gatekeeper.settings import Settings
+from gatekeeper.webhooks.endpoints import Endpoint
+from gatekeeper.webhooks.outbox import Outbox
+from gatekeeper.webhooks.runner import now_ms
+from gatekeeper.webhooks.watch import Watch
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
+from tests.support.forked import run
+from tests.support.past_days import Past, of_several_days
+from tests.support.trails import bytes_of
+from tests.support.world import BACK_SOON, World, consent_of, group_keys, send_to, until
+
+OLD, LOST, NEW = ("a", 4, 1), ("b", 6, 2), ("c", 9, 3)
+"""Campaigns of before the copy, of after it, and of after the copy was put back: pieces, and those withdrawn."""
+ALL = Endpoint("shop", "https://hooks.example/", ("recall",), (), (), allow_private=False)
+
+
+@dataclass
+class PutBack:
+    """The world at the end, the readers' files as they were before the copy was put back, and readers that ran on.
+
+    `past`: a system with an export of finished days. `said`: what the process's log said meanwhile.
+    """
+
+    world: World
+    past: Past
+    folder: Path
+    model: Model
+    outbox: Outbox
+    watch: Watch
+    reader: Reader
+    said: list[Any] = field(default_factory=list)
+
+    def settings(self, kept: str) -> Settings:
+        """The settings of readers whose files are those of before, copied to a folder of this name."""
+        if not (place := self.folder / kept).exists():
+            shutil.copytree(self.folder / "kept", place)
+        return _settings(self.world, place)
+
+    def run(self, world: World, *words: str | Path) -> Any:
+        return run(*words, env=_environment(world, self.folder))
+
+
+def _settings(world: World, folder: Path) -> Settings:
+    where = {"console_data": str(folder / "console"), "webhooks_data": str(folder / "webhooks")}
+    return world.settings.model_copy(update={**where, "log": str(folder / "none")})
+
+
+def _environment(world: World, folder: Path) -> dict[str, str]:
+    ours = {"GATEKEEPER_LOG": str(folder / f"log-{world.prefix}"), "GATEKEEPER_LANG": "en"}
+    return os.environ | world.environment | ours
+
+
+def _decided(world: World, folder: Path, campaign: tuple[str, int, int]) -> None:
+    """Has pieces of a campaign cleared, and some of them recalled; a worker with files of its own does it."""
+    name, pieces, withdrawn = campaign
+    people = [f"{name}{number}" for number in range(pieces)]
+    world.people(people)
+    world.put("sends", [(one, send_to(one, one, campaign_id=name)) for one in people])
+    world.data = str(folder / f"data-{name}")
+    with world.process(folder / f"{name}.log") as worker:
+        until(lambda: {f"e-{one}" for one in people} <= world.verdicts().keys(), "they are decided")
+        world.put("consents", [(one, consent_of(one, "Withdrawn")) for one in people[:withdrawn]])
+        until(lambda: {f"e-{one}" for one in people[:withdrawn]} <= _recalled(world), "they are recalled")
+        worker.stop()
+
+
+def _recalled(world: World) -> set[str]:
+    return {orjson.loads(one.value())["event_id"] for one in world.read("recalls")}
+
+
+def _owed(outbox: Outbox) -> set[str]:
+    """The pieces whose recall waits to be posted."""
+    return {orjson.loads(one.body)["data"]["event_id"] for one in outbox.due("shop", now_ms(), 1_000)}
+
+
+def _posted(outbox: Outbox, event_id: str) -> None:
+    (one,) = [one for one in outbox.due("shop", now_ms(), 1_000) if event_id.encode() in one.body]
+    outbox.delivered(one)
+
+
+def _counts(model: Model) -> dict[str, tuple[int, int] | None]:
+    """Decided and recalled pieces of each campaign in the model."""
+    with model.read() as db:
+        found = {name: flow.campaign(db, name) for name, *_ in (OLD, LOST, NEW)}
+    return {name: one and (one.decided, one.recalled) for name, one in found.items()}
+
+
+@contextmanager
+def _fed(settings: Settings, model: Model) -> Iterator[Feed]:
+    feed = Feed(settings, model, ChangeSignal())
+    feed.start()
+    try:
+        yield feed
+    finally:
+        feed.stop()
+
+
+@pytest.fixture(scope="module")
+def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
+    folder = tmp_path_factory.mktemp("put-back")
+    broker = Broker(folder / "kafka", settings=BACK_SOON)
+    with broker:
+        world = World(broker.bootstrap, "put.", keys=group_keys(folder / "keys", "put.gk")).create()
+        past = of_several_days(broker, folder / "past")
+        settings = _settings(world, folder / "ran-on")
+        outbox = Outbox(Path(settings.webhooks_data))
+        watch = Watch(settings, outbox, [ALL], now_ms)
+        with Reader(settings) as reader:
+            watch.begin(reader)
+        _decided(world, folder, OLD)
+        broker.stop()
+        shutil.copytree(folder / "kafka" / "data", folder / "older")
+        broker.start()
+
+        _decided(world, folder, LOST)
+        model = Model(Path(settings.console_data), PARTS, zone="Asia/Tokyo")
+        with _fed(settings, model), Reader(settings) as reader, capture_logs() as said:
+            watch.begin(reader)
+            until(lambda: watch.look(reader), "all is read")
+            until(lambda: _counts(model) == {"a": (4, 1), "b": (6, 2), "c": None}, "the model has all")
+            for event in ("e-a0", "e-b0"):
+                _posted(outbox, event)
+            assert _owed(outbox) == {"e-b1"}
+            past.write(8)
+            for each in (world, past.world):
+                assert run("audit", "seal", "--once", env=_environment(each, folder)).returncode == 0
+            exported = run("audit", "export", "--out", folder / "export", env=_environment(past.world, folder))
+            assert exported.returncode == 0, exported
+            assert any((folder / "export").glob("days/*/*"))
+            shutil.copytree(folder / "ran-on", folder / "kept")
+
+            broker.stop()
+            shutil.rmtree(folder / "kafka" / "data")
+            shutil.copytree(folder / "older", folder / "kafka" / "data")
+            broker.start()
+            world = World(broker.bootstrap, "put.", keys=world.keys)  # which has read nothing of what is gone
+            _decided(world, folder, NEW)
+            with past.world.transaction() as foreign:
+                past.world.put("manifests", [("w", b"{}")] * 40, foreign)
+                foreign.commit_transaction(30)
+            yield PutBack(world, past, folder, model, outbox, watch, reader, said)
+
+
+def _told(said: list[Any], event: str) -> set[str]:
+    return {one["topic"] for one in said if one["event"] == event}
+
+
+def test_a_console_that_runs_or_starts_then_its_model_is_built_anew_and_holds_nothing_that_is_gone(
+    put_back: PutBack,
+) -> None:
+    expected = {"a": (4, 1), "b": None, "c": (9, 3)}
+    until(lambda: _counts(put_back.model) == expected, "the console that ran has the present records alone")
+    assert "audit" in _told(put_back.said, "console_rebuilt")
+    settings = put_back.settings("console")
+    model = Model(Path(settings.console_data), PARTS, zone="Asia/Tokyo")
+    assert _counts(model)["b"] == (6, 2), "the file is that of before"
+    with Reader(settings) as reader, current(settings, reader, "audit") as found:
+        assert found is None, "no command answers by a model of records that are gone"
+    with capture_logs() as said, _fed(settings, model):
+        until(lambda: _counts(model) == expected, "the console that starts has the present records alone")
+    assert "audit" in _told(said, "console_rebuilt")
+    with Reader(settings) as reader, current(settings, reader, "audit") as found:
+        assert found is not None
+    with capture_logs() as said, _fed(settings, model) as feed:
+        until(lambda: feed.progress.ready, "it starts again")
+    assert _told(said, "console_rebuilt") == set(), "nothing changed since"
+
+
+def test_webhooks_that_run_or_start_then_each_recall_is_queued_once_and_what_was_posted_is_not_posted_again(
+    put_back: PutBack,
+) -> None:
+    new = {"e-b1", *(f"e-c{number}" for number in range(3))}
+    until(lambda: put_back.watch.look(put_back.reader), "those that ran have read all")
+    assert _owed(put_back.outbox) == new
+    assert "recalls" in _told(put_back.said, "webhooks_rebuilt")
+    settings = put_back.settings("webhooks")
+    outbox = Outbox(Path(settings.webhooks_data))
+    assert _owed(outbox) == {"e-b1"}, "the file is that of before"
+    watch = Watch(settings, outbox, [ALL], now_ms)
+    with Reader(settings) as reader, capture_logs() as said:
+        watch.begin(reader)
+        until(lambda: watch.look(reader), "those that start have read all")
+    assert _owed(outbox) == new, "a place on `sends` had another send before, whose recall was posted"
+    assert "recalls" in _told(said, "webhooks_rebuilt")
+    with Reader(settings) as reader, capture_logs() as said:
+        watch.begin(reader)
+        until(lambda: watch.look(reader), "it starts again")
+    assert (_owed(outbox), _told(said, "webhooks_rebuilt")) == (new, set())
+
+
+def test_the_sealer_then_it_holds_the_partitions_until_somebody_says_how_to_go_on(put_back: PutBack) -> None:
+    seal = put_back.run(put_back.world, "audit", "seal", "--once")
+    assert (seal.returncode, seal.stderr.count("put back to an older state")) == (1, 2), seal
+    assert put_back.run(put_back.world, "audit", "seal", "--once").returncode == 1, "it goes on to say so"
+    for number in range(2):
+        seen = put_back.run(put_back.world, "audit", "branch", str(number), "--json")
+        (branch,) = orjson.loads(seen.stdout)["branches"]
+        assert (seen.returncode, branch["ledger"], branch["sealed"]) == (1, True, False)
+        choice = ("--choose", branch["sha256"], "--reason", "the disk of the broker was put back", "--by", "hanako")
+        shown = put_back.run(put_back.world, "audit", "branch", str(number))
+        assert f"--choose {branch['sha256']}" in shown.stdout
+        chosen = put_back.run(put_back.world, "audit", "branch", str(number), *choice, "--yes")
+        assert chosen.returncode == 0, chosen
+    sealed = put_back.run(put_back.world, "audit", "seal", "--once")
+    assert sealed.returncode == 1, sealed  # which tells the choices
+    assert put_back.run(put_back.world, "audit", "seal", "--once").returncode == 0
+    out = put_back.folder / "whole"
+    assert put_back.run(put_back.world, "audit", "export", "--out", out).returncode == 0
+    checked = put_back.run(put_back.world, "audit", "verify", out)
+    assert checked.returncode == 0, checked
+    assert "hanako" in checked.stdout + checked.stderr
+
+
+def test_an_export_of_days_that_are_gone_then_it_says_so_and_stays_as_it_was(put_back: PutBack) -> None:
+    out = put_back.folder / "export"
+    before = bytes_of(out)
+    done = put_back.run(put_back.past.world, "audit", "export", "--out", out)
+    assert (done.returncode, "put back to an older state" in done.stderr) == (4, True), done
+    assert "new folder" in done.stderr
+    assert bytes_of(out) == before
