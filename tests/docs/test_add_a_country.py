@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.changed_copy import ChangedCopy
+
 PAGE = "docs/how-to/add-a-country.md"
 STEP = re.compile(r"(In|New file) (`[^\n]*?)(, replace|, at the end|, after `([^`]*)`)?:\n\n```\w+\n(.*?)```", re.S)
 TWICE = ("gatekeeper/policy/strictest.toml", "gatekeeper/policy/strictest-2.toml")
@@ -29,9 +31,7 @@ def steps(page: str) -> Iterator[tuple[list[str], str, str | None, str]]:
 @pytest.fixture(scope="module")
 def country(house: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code in which each step of the page was done."""
-    copy = tmp_path_factory.mktemp("country")
-    for room in ("gatekeeper", "schemas", "streams"):
-        shutil.copytree(house / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
+    copy = ChangedCopy(tmp_path_factory.mktemp("country")).folder
     shutil.copy(copy / "gatekeeper/policy/jp-appi.toml", copy / "gatekeeper/policy/xa.toml")
     done = list(steps((house / PAGE).read_text("utf-8")))
     assert len(done) == 9

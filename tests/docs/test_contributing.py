@@ -14,7 +14,7 @@ ROWS = rows(PAGES["CONTRIBUTING.md"], "to add")
 
 @pytest.mark.parametrize(("example", "touched"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_a_row_then_each_file_in_it_knows_the_example(house: Path, example: str, touched: str) -> None:
-    files = re.findall(r"\b[\w./-]+\.(?:py|toml|md|yaml|yml|html)\b", touched)
+    files = re.findall(r"\b[\w./-]+\.(?:py|toml|md|yaml|yml|html|json)\b", touched)
     assert len(files) > 1
     texts = {name: (house / name).read_text("utf-8").lower() + name for name in files}
     assert [name for name, text in texts.items() if example.lower() not in text] == []

@@ -55,10 +55,10 @@ def test_given_an_alert_then_it_asks_for_what_is_there_and_says_in_both_language
     assert unknown(rule["expr"]) == []
     assert rule["labels"]["severity"] in ("critical", "warning")
     told = rule["annotations"]
-    assert told.keys() == {"summary", "summary_ja", "runbook_url"}
+    assert told.keys() == {"summary", "summary_ja", "runbook"}
     assert not JAPANESE.search(told["summary"])
     assert JAPANESE.search(told["summary_ja"])
-    assert told["runbook_url"] == f"https://gatekeeper.example/docs/reference/alerts.md#{name.lower()}"
+    assert told["runbook"] == f"docs/reference/alerts.md#{name.lower()}"
     assert re.findall(r"\{\{.*?\}\}", told["summary"]) == re.findall(r"\{\{.*?\}\}", told["summary_ja"])
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.audit.checks import accounts
 from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
 from gatekeeper.times import instant
-from streams.backup import saving
+from schemas.topics import TOPICS
+from streams.backup import cut, saving
 from streams.backup.folder import copied, demand_whole, growing
 from streams.backup.keys import missing, named
 from streams.backup.list import LIST, NOTE, Backup, StoredFile, StoredLog, opened, seal
@@ -158,3 +160,8 @@ def test_a_sealed_log_that_moves_on_then_the_copy_is_of_one_checkpoint(
     names = {one.path: (part / one.path).read_text() for one in files}
     assert names == {"log/checkpoint": "2", "log/state/2": "b", "log/tile/0/000": "t", "log/tile/0/001.p/1": "p"}
     assert {file.relative_to(part).as_posix() for file in part.rglob("*") if file.is_file()} == set(names)
+
+
+def test_every_topic_then_a_backup_has_it() -> None:
+    assert sorted(cut.ORDER) == sorted(TOPICS)
+    assert {*cut.OUTPUTS} == {*accounts.OUTPUTS}
