@@ -42,16 +42,13 @@ DECISION = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from a copy of the sources."""
-    folder = tmp_path_factory.mktemp("sources")
-    for name in (*PACKAGES, "docs"):
-        shutil.copytree(HOUSE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(HOUSE / name, folder)
-    build = "from setuptools.build_meta import build_wheel; print(build_wheel('.'))"
-    done = subprocess.run([sys.executable, "-c", build], cwd=folder, capture_output=True, text=True, check=False)
+    """The wheel of this tree, alone in a folder."""
+    folder = tmp_path_factory.mktemp("wheels")
+    call, outside = [HOUSE / "scripts" / "release", "--wheel", folder], os.environ | {"PYTHON": sys.executable}
+    done = subprocess.run(call, env=outside, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return folder / done.stdout.splitlines()[-1]
+    (found,) = folder.iterdir()
+    return found
 
 
 def test_a_wheel_then_it_holds_every_file_of_packages_and_manual_below_one_name_and_nothing_else(wheel: Path) -> None:
@@ -71,8 +68,9 @@ def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_peoples_names_a
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GATEKEEPER_"))}
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     python = venv / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--quiet", wheel]
-    subprocess.run(install, check=True, env=outside | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    install = ["install", "--quiet", "--no-index", "--no-deps", "--find-links"]
+    pip = [sys.executable, "-m", "pip", "--python", python, *install, wheel.parent, "direct-mail-gatekeeper"]
+    subprocess.run(pip, check=True, env=outside | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     site = sysconfig.get_path("purelib", vars={"base": str(venv)})
     # What we depend on is found in this environment; a path in a .pth file installs no .pth file of that folder.
     (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))

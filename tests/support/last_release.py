@@ -1,4 +1,4 @@
-"""The last release, in the history of the source: `python -m tests.support.last_release` prints its commit."""
+"""The releases, as docs/releases.md names them: `python -m tests.support.last_release` prints the last one's commit."""
 
 from __future__ import annotations
 
@@ -8,16 +8,29 @@ import subprocess
 import tarfile
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 HOUSE = Path(__file__).parents[2]
-RELEASED = re.compile(r"(?m)^## ([0-9.]+) \(\d")
+ROW = re.compile(r"(?m)^\| ([0-9.]+) \| (\d{4}-\d\d-\d\d) \| `([0-9a-f]{40})` \|$")
+
+
+class NamedRelease(NamedTuple):
+    """A release that is out: its version, its day, and its commit."""
+
+    version: str
+    day: str
+    commit: str
+
+
+def releases() -> list[NamedRelease]:
+    """Returns all releases, the last one first."""
+    return [NamedRelease(*row) for row in ROW.findall((HOUSE / "docs" / "releases.md").read_text("utf-8"))]
 
 
 def commit() -> str | None:
-    """Returns the last commit with the version of the last release; None where the history is not here."""
-    changed = _git("log", "--format=%H", f'-Sversion = "{version()}"', "--", "pyproject.toml").split()
-    last = _git("rev-parse", "--verify", "--quiet", f"{changed[0].decode()}^") if len(changed) > 1 else b""
-    return last.decode().strip() or None
+    """Returns the commit of the last release; None where the history is not here."""
+    last = releases()[0].commit
+    return last if _git("rev-parse", "--verify", "--quiet", f"{last}^{{commit}}") else None
 
 
 def of_our_minor() -> bool:
@@ -27,8 +40,8 @@ def of_our_minor() -> bool:
 
 
 def version() -> str:
-    """Returns the version of the last release, by the changes: the present one is not released."""
-    return RELEASED.findall((HOUSE / "CHANGELOG.md").read_text("utf-8"))[0]
+    """Returns the version of the last release."""
+    return releases()[0].version
 
 
 def unpack(commit: str, folder: Path) -> Path:
