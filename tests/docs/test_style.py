@@ -13,6 +13,8 @@ from gatekeeper.texts import catalogue, text
 from tests.docs.conftest import PAGES
 from tests.support.sentences import docstrings, long, of_page, of_text, words
 
+GROUPS = ("Added", "Changed", "Fixed", "Removed")
+"""The groups of changes of a version, in order; a version has those that it needs."""
 HOW_TO = sorted(name for name in PAGES if name.startswith("docs/how-to/"))
 RIDDLES = (
     "the same test does clear, so it can fail",
@@ -60,6 +62,17 @@ def test_changes_then_each_is_one_line() -> None:
     lines = PAGES["CHANGELOG.md"].partition("\n## ")[2].splitlines()[1:]
     assert [line for line in lines if line and not line.startswith(("#", "* "))] == []
     assert [line for line in lines if len(line.split()) > 40] == []
+
+
+def test_changes_then_each_version_that_is_out_or_to_come_has_its_four_groups_in_order() -> None:
+    for part in PAGES["CHANGELOG.md"].split("\n## ")[1:]:
+        version, _, text = part.partition("\n")
+        before, *groups = re.split(r"^### (\w+)\n", text, flags=re.M)
+        if "never released" in version:
+            continue
+        assert before.strip() == "", version
+        assert groups[::2] == [name for name in GROUPS if name in groups[::2]], version
+        assert all(group.strip() for group in groups[1::2]), version
 
 
 @pytest.mark.parametrize("riddle", RIDDLES)
