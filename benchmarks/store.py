@@ -24,8 +24,8 @@ from aiokafka import TopicPartition
 
 from gatekeeper.knowledge.store import FactStore
 from schemas.record import Record
+from streams.client.read_log import ReadLog
 from streams.worker.kept_facts import KeptFacts
-from streams.worker.read_log import ReadLog
 from tests.support import invented
 
 PEOPLE = (10_000, 100_000, 1_000_000)

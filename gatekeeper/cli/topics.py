@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from pydantic import ValidationError
@@ -14,9 +14,10 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json, sh
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Part, Topic
-from streams.client import admin
+from schemas.topics import DAY_MS, FACT_TOPICS, FOREVER, PARTS, TOPICS, Part, Topic
+from streams.client import admin, fact_reading
 from streams.client.broker_advice import Advice, advise
+from streams.client.reader import Reader
 from streams.client.rights import rights
 from streams.operations import copying
 
@@ -34,9 +35,12 @@ def create(repair: bool, as_json: bool) -> None:
     settings = load()
     done = admin.create(settings)
     differences = admin.verify(settings)
+    lossy = list[str]()
     if repair:
-        admin.repair(settings, differences)
+        lossy = admin.repair(settings, differences)
         differences = admin.verify(settings)
+    if lossy:
+        note("cli.topics_lossy", topics=", ".join(lossy))
     if as_json:
         show_json({"created": done.created, "existing": done.existing, "differences": _plain(differences)})
     else:
@@ -48,21 +52,42 @@ def create(repair: bool, as_json: bool) -> None:
 
 
 @command.command("verify", help=text("cli.topics_verify"))
+@click.option("--read", "whole", is_flag=True, help=text("cli.topics_read"))
 @json_option
-def verify(as_json: bool) -> None:
+def verify(whole: bool, as_json: bool) -> None:
     """Prints each difference, and advice about the brokers; exit 1 if there is a difference."""
     settings = load()
     differences, advice = admin.verify(settings), advise(settings)
+    read = _read(settings) if whole and not any(each.aspect == "missing" for each in differences) else None
     if as_json:
-        show_json({"broker": settings.bootstrap, "differences": _plain(differences), "advice": _plain(advice)})
-    elif differences:
-        _print(differences)
+        said = {"differences": _plain(differences), "advice": _plain(advice)}
+        show_json({"broker": settings.bootstrap, **said, **({"facts": read._asdict()} if read else {})})
     else:
-        click.echo(text("cli.topics_verified", count=len(TOPICS), broker=settings.bootstrap))
-    if not as_json:
+        _print(differences)
+        if not differences:
+            click.echo(text("cli.topics_verified", count=len(TOPICS), broker=settings.bootstrap))
+        for topic in read.gone if read else ():
+            click.echo(text("cli.topics_gone", topic=settings.topic(topic)))
+        if read and not read.gone:
+            click.echo(text("cli.topics_whole", count=f"{read.records:,}"))
         for each in advice:
             click.echo(str(each), err=True)
-    _exit(differences)
+    _exit([*differences, *(read.gone if read else ())])
+
+
+class _Read(NamedTuple):
+    """Result of reading all facts: the number of readable ones, and the topics that lack some."""
+
+    records: int
+    gone: tuple[str, ...]
+
+
+def _read(settings: Settings) -> _Read:
+    with Reader(settings) as reader, progress_bar() as bar:
+        held = sum(sum(reader.ends(topic).values()) - sum(reader.starts(topic).values()) for topic in FACT_TOPICS)
+        task = bar.add_task(text("cli.topics_reading"), total=held)
+        found, gone = fact_reading.gone(reader, lambda count: bar.advance(task, count))
+    return _Read(found.records, tuple(gone))
 
 
 @command.command("copy", help=text("cli.topics_copy"))
@@ -175,6 +200,6 @@ def _print(differences: Sequence[admin.Difference]) -> None:
         click.echo(str(each))
 
 
-def _exit(differences: Sequence[admin.Difference]) -> None:
+def _exit(differences: Sequence[object]) -> None:
     if differences:
         click.get_current_context().exit(1)

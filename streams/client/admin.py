@@ -20,7 +20,7 @@ from gatekeeper import interruption
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from schemas.topics import TOPICS, Topic, added, logical_name
+from schemas.topics import FACT_TOPICS, TOPICS, Topic, added, logical_name
 from streams.client import cluster, topic_settings
 from streams.client.broker_access import REQUEST_MS
 from streams.client.restore_mark import OPEN, SETTING, mark_of
@@ -128,9 +128,11 @@ def demand(settings: Settings) -> list[Difference]:
     return differences
 
 
-def repair(settings: Settings, differences: Sequence[Difference]) -> None:
+def repair(settings: Settings, differences: Sequence[Difference]) -> list[str]:
     """Sets drifted settings to the registry's values; a number of partitions or replicas is never changed in place.
 
+    The result are the topics of facts (the broker's names) that may have lost records. Each worker reads all facts anew
+    at its next start, and compares them with those by which partitions decided.
     Raises UsageError (2) if the broker refuses a value, or a restore left the gate shut. Raises UnavailableError (3)
     without a broker.
     """
@@ -140,9 +142,14 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
     for each in differences:
         if each.aspect == "setting":
             wanted.setdefault(each.topic, {})[each.setting] = each.expected
+    facts = {settings.topic(name) for name in FACT_TOPICS}
+    lossy = [name for name, said in wanted.items() if name in facts and said.keys() & {*topic_settings.LOSING}]
     if wanted:
         with cluster.connected(settings) as admin:
+            for name, said in topic_settings.configs(admin, lossy).items():
+                wanted[name][topic_settings.REPAIRS] = str(int(said[topic_settings.REPAIRS]) + 1)
             topic_settings.enforce(admin, settings, wanted)
+    return lossy
 
 
 def forget(settings: Settings, starts: Mapping[tuple[str, int], int]) -> None:

@@ -14,6 +14,14 @@ from schemas.topics import FACT_TOPICS
 from streams.client import cluster
 from streams.client.restore_mark import SETTING, Mark, mark_of
 
+LOSING = ("cleanup.policy", "retention.ms", "retention.bytes", "unclean.leader.election.enable")
+"""Settings by which Kafka deletes records that were acknowledged."""
+REPAIRS = "file.delete.delay.ms"
+"""Kafka waits so many milliseconds until it deletes a file. On a topic of facts they also count the repairs of LOSING.
+
+Workers read all facts anew once another number stands there.
+"""
+
 
 def setting(settings: Settings, topic: str, name: str) -> str:
     """A setting that is in force for a topic (registry name), in Kafka's spelling.
@@ -22,6 +30,16 @@ def setting(settings: Settings, topic: str, name: str) -> str:
     """
     with cluster.connected(settings) as admin:
         return configs(admin, [settings.topic(topic)])[settings.topic(topic)][name]
+
+
+def repairs(settings: Settings) -> list[str]:
+    """The number of repairs of each fact topic, after which workers read all facts anew.
+
+    Raises UnavailableError (3) without a broker.
+    """
+    names = [settings.topic(name) for name in FACT_TOPICS]
+    with cluster.connected(settings) as admin:
+        return [said.get(REPAIRS, "") for said in configs(admin, names).values()]
 
 
 def alter(settings: Settings, topics: Iterable[str], wanted: Mapping[str, str]) -> None:

@@ -76,7 +76,7 @@ class LiveState:
         if await self._shut() == "restoring":
             raise UsageError("error.topic_restoring_differs", topic=self.settings.topic(FACT_TOPICS[0]))
         self.ledger.topics = await asyncio.to_thread(admin.topic_ids, self.settings, (*FACT_TOPICS, "ledger"))
-        self.facts.expected = [head.facts for head in await asyncio.to_thread(progress.of_mode, self.settings)]
+        self.facts.expected = await asyncio.to_thread(progress.of_mode, self.settings)
         await started(self.writer)
         await asyncio.gather(*(one.start(on_failure) for one in self._followers))
         if self.settings.acts == "unsigned":

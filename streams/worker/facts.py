@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
@@ -22,6 +23,7 @@ from gatekeeper import metrics
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.fact_logs import Content, FactLogs, combined
+from gatekeeper.ledger.head import Head
 from gatekeeper.metrics_page import Metrics
 from gatekeeper.settings import Settings
 from gatekeeper.tables import MemoryTables
@@ -29,13 +31,13 @@ from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS
 from streams.client import replicas
 from streams.client.batches import refusal
+from streams.client.read_log import ReadLog
 from streams.client.record_hash import record_hash
 from streams.worker import offsets
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.kept_facts import KeptFacts, name_of
 from streams.worker.log_follower import LogFollower
-from streams.worker.read_log import ReadLog
 from streams.worker.unread_facts import LongValue, UnreadFacts, cut
 
 log = structlog.get_logger(__name__)
@@ -88,11 +90,13 @@ class Followers(LogFollower):
         """Partitions that the last barrier waited for in vain; empty if the barrier was passed."""
         self._clock, self._metrics = clock, measured or Metrics()
         self._commit: asyncio.Task[None] | None = None
+        self._reread_at, self._continued = 0, False
+        """True if the files had facts at the start, so that not all of them were read by this process."""
         self._goal: Mapping[TopicPartition, int] = {}
         self._begun = self._clock.now(), 0  # the instant, and the offsets that need not be read again
         self._told = float("-inf")
-        self.expected: Sequence[FactLogs] = ()
-        """The logs as heads name them. Set it before the start, so that a first reading can be compared."""
+        self.expected: Sequence[Head] = ()
+        """The heads of all partitions. Set them before the start, so that a first reading can be compared."""
         self._logs: dict[TopicPartition, ReadLog] = {}
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
@@ -101,7 +105,7 @@ class Followers(LogFollower):
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
-        self._next_round = asyncio.get_running_loop().create_future()
+        self._fail, self._next_round = on_failure, asyncio.get_running_loop().create_future()
         await super().start(on_failure)
 
     async def stop(self) -> None:
@@ -130,6 +134,54 @@ class Followers(LogFollower):
     def lost_at(self) -> int:
         """As of `KeptFacts`; 0 for facts in memory."""
         return self.kept.lost_at if self.kept is not None else 0
+
+    async def missed(self, at: int) -> None:
+        """Takes note that facts are gone by which somebody decided before this time (milliseconds).
+
+        The files may know facts that are gone. So if they were continued, the process ends. The next one reads all facts
+        anew before it says so again. Else the loss is kept on the disk, as a restart would not see it.
+        """
+        if self.kept is None or self.kept.lost_at >= at:
+            return
+        if self._continued:
+            self.kept.distrust()
+            error = RestartError("error.facts_differ")
+            self._fail(error)
+            raise error
+        self.kept.miss(at)
+        await self._idle()
+        self._commit = asyncio.create_task(asyncio.to_thread(self.kept.cut(0, self._positions, self._logs)))
+        await self._committed()
+
+    async def lose(self, topic: str, number: int) -> None:
+        """Ends the process, as this log no longer holds what was applied; the next one refuses each partition."""
+        tp = TopicPartition(self._settings.topic(topic), number)
+        if self.kept is not None:
+            await self._idle()
+            kept, self.kept = self.kept, None
+            kept.lose(name_of(tp), self._clock.now())
+            kept.close()
+        offset = self._positions[tp]
+        self._fail(RestartError("error.record_vanished", topic=tp.topic, partition=number, offset=offset))
+
+    def logs(self) -> dict[str, list[ReadLog]]:
+        """Each log as it was read up to now, by registry topic and partition."""
+        by_topic = self._by_topic()
+        return {
+            topic: [replace(self._logs[tp], position=self._positions[tp]) for tp in of]
+            for topic, of in by_topic.items()
+        }
+
+    @property
+    def reread_at(self) -> int:
+        """The last time (milliseconds) at which all facts were known to be those that were applied."""
+        return self.kept.reread_at if self.kept is not None else self._reread_at
+
+    def reread(self, at: int) -> None:
+        """Takes note of a reading of all facts that began at this time (milliseconds)."""
+        self._reread_at = at
+        if self.kept is not None:
+            self.kept.reread(at)
 
     def fact_logs(self) -> FactLogs:
         """The topics of facts as they were read, for the head of a partition."""
@@ -208,13 +260,16 @@ class Followers(LogFollower):
         for tp in partitions:
             one = known.get(name_of(tp)) or ReadLog(self._begin[tp], self._begin[tp])
             topic, self._logs[tp] = self._topics[tp.topic], one
-            one.note(logs[topic]["at"][tp.partition] for logs in self.expected if tp.partition < _parts(logs, topic))
+            named = [head.facts for head in self.expected if tp.partition < _parts(head.facts, topic)]
+            one.note(logs[topic]["at"][tp.partition] for logs in named)
         found = {tp: one.position for tp, one in self._logs.items()}
         if self.kept is not None:
             self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
             done = sum(found[tp] - self._begin[tp] for tp in partitions)
-            self._begun = self._begun[0], done
+            self._begun, self._continued = (self._begun[0], done), done > 0
             log.info("facts_begun", people=self.store.people, n=done)
+        if not self._continued:
+            self.reread(self._begun[0])
         return found
 
     async def _known(self, kept: KeptFacts, partitions: Sequence[TopicPartition]) -> Mapping[str, ReadLog]:
@@ -265,9 +320,14 @@ class Followers(LogFollower):
             return
         if self._commit is not None and not self._commit.done() and not self.kept.full:
             return
-        await self._committed()
+        await self._idle()
         write = self.kept.cut(now, self._positions, self._logs)
         self._commit = asyncio.create_task(asyncio.to_thread(write))
+
+    async def _idle(self) -> None:
+        """Waits until no commit is under way."""
+        while self._commit is not None and not self._commit.done():
+            await self._committed()
 
     async def _committed(self) -> None:
         """Waits until no commit is under way; raises what ended the last one."""

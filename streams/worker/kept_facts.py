@@ -26,8 +26,8 @@ from gatekeeper.settings import Settings
 from gatekeeper.tables import SPOILT, Table
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, logical_name
-from streams.client import admin
-from streams.worker.read_log import ReadLog
+from streams.client import admin, topic_settings
+from streams.client.read_log import ReadLog
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ TABLES = (
 """All tables and journals. A start demands that each is whole."""
 GUARDED = {"people": speaks_against, "tokens": speaks_against}
 """Rows whose loss could clear a send. Memory keeps a short hash of each."""
-_LOST = "at"
+_LOST, _REREAD = "at", "reread"
 Positions = Mapping[TopicPartition, int]
 
 
@@ -90,6 +90,7 @@ class KeptFacts:
             "format": FORMAT,
             "rules": RULES,
             "topics": admin.identity(settings, FACT_TOPICS),
+            "repairs": topic_settings.repairs(settings),
             "group": settings.group,
             "unicode": characters.VERSION,
             "key": blake2b(key, digest_size=16).hexdigest(),
@@ -125,6 +126,23 @@ class KeptFacts:
         self.lost_at = now
         self._lost[_LOST] = b"%d" % now
         self._tables.commit(self._tables.cut())
+
+    def miss(self, at: int) -> None:
+        """Keeps on record that facts of before this time (milliseconds) are gone, from the next commit on."""
+        self.lost_at, self._lost[_LOST] = at, b"%d" % at
+
+    @property
+    def reread_at(self) -> int:
+        """The time (milliseconds) at which all facts were last read from nothing and found to be these."""
+        return int(self._lost.get(_REREAD) or 0)
+
+    def reread(self, at: int) -> None:
+        """Keeps the time of such a reading (milliseconds), from the next commit on."""
+        self._lost[_REREAD] = b"%d" % at
+
+    def distrust(self) -> None:
+        """Sees to it that the next start reads all facts from nothing."""
+        self._tables.give_up("differs")
 
     def due(self, now: float, positions: Positions) -> bool:
         """True if a commit is due; `now`: seconds of the loop's clock."""

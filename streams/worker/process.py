@@ -18,7 +18,7 @@ from gatekeeper.disk.faults import Faults
 from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
 from streams.client import admin, group, people, progress
-from streams.worker import decided_line, holders
+from streams.worker import decided_line, holders, rereading
 from streams.worker.app import create_app
 from streams.worker.end import fail
 from streams.worker.health import serve_health
@@ -35,6 +35,7 @@ async def start(app: faust.App) -> asyncio.Task[None]:
     """Starts the followers and the gate's pages, then Faust. The result is the task that runs until the app stops."""
     await asyncio.gather(app.followers.start(app.gate.on_failure), app.gate.start())
     app.telling = asyncio.create_task(holders.tell(app.gate.context.settings, app.followers), name="holders")
+    app.rereading = asyncio.create_task(rereading.run(app.gate.context.settings, app.followers), name="rereading")
     app.finalize()
     app.in_worker = True
     ready = asyncio.Event()
@@ -65,6 +66,7 @@ async def stop(app: faust.App) -> None:
     await app.stop()
     await asyncio.gather(asyncio.to_thread(group.leave, app.gate.context.settings), app.gate.stop())
     app.telling.cancel()
+    app.rereading.cancel()
     await app.followers.stop()
 
 
@@ -76,7 +78,7 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     kept = await asyncio.to_thread(KeptFacts.of, settings, faults) if settings.data else None
     ledgers = await asyncio.to_thread(KeptLedgers.of, settings, faults) if settings.data else None
     app = create_app(settings, kept=kept, ledgers=ledgers)
-    app.followers.expected = [head.facts for head in heads]
+    app.followers.expected = heads
 
     async def readiness() -> Mapping[str, Any]:
         found: Mapping[str, Any] = app.gate.readiness()

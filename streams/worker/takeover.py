@@ -130,20 +130,26 @@ class TakeOver:
         yield "sends", self._sends, head.sends
         yield "acts", self._acts, head.acts
 
-    async def _demand_facts(self, head: Head) -> None:
-        """Refuses a partition that decided by facts which their topics no longer hold.
+    async def _demand_facts(self, head: Head | None) -> None:
+        """Refuses a partition if a worker decided by facts which their topics no longer hold.
 
-        It waits for the first reading of all facts, before which nothing is decided anyway. After a restore nothing is
-        compared: its word is `restore --open`.
+        It waits for the first reading of all facts, before which nothing is decided anyway. All partitions share the
+        facts. So the head of each counts, unless people have said since then that all is back. After a restore nothing
+        is compared: its word is `restore --open`.
         """
-        followers = self._context.followers
-        if not head.facts or head.of_another_ledger(self._ids):
+        followers, believed = self._context.followers, head.believed if head else 0
+        heads = [one for one in followers.expected if one.at >= believed] + ([head] if head else [])
+        known = [one for one in heads if one.facts and not one.of_another_ledger(self._ids)]
+        if not known:
             return
         ended = await followers.barrier(ENDS_SECONDS)
         while not (ended or followers.as_of):
             ended = await followers.barrier(ENDS_SECONDS)
-        if gone := vanished(head.facts, followers, ended=ended):
-            raise IntegrityError("error.facts_made_again", topics=", ".join(gone), **self._where)
+        found = [(one, gone) for one in known if (gone := vanished(one.facts, followers, ended=ended))]
+        if found:
+            await followers.missed(max(believed, *(one.at for one, _ in found)) + 1)
+            topics = sorted({topic for _, gone in found for topic in gone})
+            raise IntegrityError("error.facts_made_again", topics=", ".join(topics), **self._where)
 
     async def _position(self, head: Head | None) -> Head:
         """The head, or the first head of a partition that has no past."""
@@ -153,6 +159,7 @@ class TakeOver:
             audit = await offsets.bounds(self._probe, self._audit)
             if await offsets.first_readable(self._probe, self._audit, *audit) is not None:
                 raise IntegrityError("error.head_missing", **self._where)
+            await self._demand_facts(None)
             sends, acts = [(await offsets.bounds(self._probe, tp))[0] for tp in (self._sends, self._acts)]
             return Head(sends=sends, acts=acts, mode=self._context.settings.mode)
         await self._demand_logs(head)

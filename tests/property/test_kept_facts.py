@@ -18,8 +18,8 @@ from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send
 from schemas.record import Record, Refusal
+from streams.client.read_log import ReadLog
 from streams.worker.kept_facts import TABLES, KeptFacts, name_of
-from streams.worker.read_log import ReadLog
 from tests.support import invented, people, staff
 from tests.support.copied_topic import AHEAD, copied_records, founded
 from tests.support.facts import fact

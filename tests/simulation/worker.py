@@ -202,7 +202,7 @@ class Worker:
                 metrics=measured,
             )
             self.gate = Gate(self, context, self.failed)
-            self.followers.expected = [head.facts for head in self._heads()]
+            self.followers.expected = list(self._heads())
             await self.followers.start(self.failed)
             self.up = True
             self._changed(self)

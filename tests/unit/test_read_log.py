@@ -9,8 +9,8 @@ import pytest
 
 from gatekeeper.ledger.fact_logs import Content, FactLogs, combined, vanished
 from schemas.record import Record
+from streams.client.read_log import NOTHING, ReadLog
 from streams.client.record_hash import record_hash
-from streams.worker.read_log import NOTHING, ReadLog
 
 RECORDS = [Record("suppressions", 0, offset, 1000 + offset, b"P-1", b"no %d" % offset) for offset in (0, 1, 4, 7)]
 

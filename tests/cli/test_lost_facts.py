@@ -1,0 +1,161 @@
+"""Facts that vanish from a topic that stays: nobody is decided until two people say that they are back."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from gatekeeper.partitioner import partition_of
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
+from tests.support.world import World, until
+
+FORGETFUL = {
+    "log.cleaner.backoff.ms": "100",
+    "log.initial.task.delay.ms": "100",
+    "log.retention.check.interval.ms": "100",
+}
+"""Of a Kafka that compacts and deletes at once what it may."""
+REREADING = Path(__file__).parents[1] / "support" / "rereading.py"
+SEGMENT_MS = 100
+SET = {
+    "compaction": {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0"},
+    "retention": {"retention.ms": "100"},
+}
+RIGHT = {"cleanup.policy": "delete", "retention.ms": "-1"}
+ANNA, BEN = (next(name for name in "abcdefgh" if partition_of(name.encode(), 2) == number) for number in range(2))
+"""Two people on different partitions of `sends`."""
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with Broker(tmp_path_factory.mktemp("forgetful"), settings=FORGETFUL) as broker:
+        yield broker
+
+
+@pytest.fixture
+def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Returns a world in which anna objected, and then a send to ben was decided; nobody works there now."""
+    world = World(kafka.bootstrap, prefix, partitions=2, data=str(tmp_path / "data")).create()
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    world.people([ANNA, BEN])
+    with world.process(tmp_path / "before.log") as worker:
+        until(lambda: len(world.heads()) == 2, "a head for each partition, which knows of no stop")
+        world.put("suppressions", [stop_of("1"), stop_of("2", state="corrected")])
+        world.sends([BEN])
+        world.await_audits(1)
+        assert worker.stop() == 0
+    return world
+
+
+def stop_of(number: str, **more: str) -> tuple[str, dict[str, Any]]:
+    stop = {"v": 1, "kind": "objection", "suppression_id": f"stop-{number}", "received_at": "2026-01-01"}
+    return ANNA, {**stop, "recipient_id": ANNA, **more}
+
+
+def alter(world: World, **settings: str) -> None:
+    """Sets settings of `suppressions` by another tool than ours."""
+    said = {name.replace("_", "."): value for name, value in settings.items()}
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, world.topic("suppressions"), said)])
+
+
+def forget(world: World, how: str) -> None:
+    """Lets Kafka delete the objection for a moment, by settings that somebody makes by hand."""
+    alter(world, segment_ms=str(SEGMENT_MS), **{name.replace(".", "_"): value for name, value in SET[how].items()})
+    time.sleep(3 * SEGMENT_MS / 1000)  # Kafka begins another segment with the next record
+    world.put("suppressions", [("carl", {**stop_of("3", state="corrected")[1], "recipient_id": "carl"})])
+
+    def gone() -> bool:
+        with Reader(world.settings) as reader:
+            partition = partition_of(ANNA.encode(), len(reader.partitions("suppressions")))
+            return reader.at("suppressions", partition=partition, offset=0) is None
+
+    until(gone, "the objection is gone")
+
+
+def both_say_that_it_is_back(run: Any, number: int) -> None:
+    shown = run("partition", "show", str(number), "--json").json["refused"]
+    assert shown["reason"] == "error.facts_made_again"
+    for who in ("hanako", "taro"):
+        words = shlex.split(shown["resume"])[1:-4]
+        assert run(*words, "--by", who, "--reason", "entered again", "--yes", "--wait", "0").code == 0
+
+
+@pytest.mark.parametrize("how", SET)
+def test_a_stop_that_settings_by_hand_deleted_then_a_worker_that_reads_from_nothing_decides_nobody_and_says_so(
+    run, world: World, tmp_path: Path, how: str
+) -> None:
+    whole = run("topics", "verify", "--read")
+    assert (whole.code, "all that workers had read are there" in whole.out) == (0, True)
+    forget(world, how)
+    alter(world, **{name.replace(".", "_"): value for name, value in RIGHT.items()})
+    assert run("topics", "verify").code == 0, "the settings are right again"
+    found = run("topics", "verify", "--read", "--json")
+    assert (found.code, found.json["differences"], found.json["facts"]["gone"]) == (1, [], ["suppressions"])
+    assert world.topic("suppressions") in run("topics", "verify", "--read").out
+    world.sends([ANNA], 1)
+    with world.process(tmp_path / "after.log", data="") as worker:
+        assert worker.wait() == 4, "both partitions are refused, that of anna, too"
+    assert len(world.audits()) == 1
+
+    world.put("suppressions", [stop_of("4")])
+    for number in range(2):
+        both_say_that_it_is_back(run, number)
+    with world.process(tmp_path / "again.log", data=""):
+        until(lambda: len(world.verdicts()) == 2, "the send to anna")
+    assert world.verdicts()["e-1"] == ("block", "SUBJECT_OBJECTED")
+    assert run("topics", "verify", "--read").code == 0
+
+
+def test_settings_of_facts_that_are_repaired_then_workers_read_all_anew_and_nobody_is_decided(
+    run, world: World, tmp_path: Path
+) -> None:
+    forget(world, "compaction")
+    world.sends([ANNA], 1)
+    with world.process(tmp_path / "drifted.log") as worker:
+        assert worker.wait() == 2, "the settings are others"
+    repaired = run("topics", "create", "--repair")
+    assert (repaired.code, world.topic("suppressions") in repaired.err) == (0, True)
+    with world.process(tmp_path / "after.log") as worker:
+        assert worker.wait() == 4, "both partitions are refused"
+        assert worker.events("facts_made_anew")
+    both_say_that_it_is_back(run, 1)
+    for number in range(2):  # the second worker begins with the files of the first one
+        world.sends([BEN], 10 + number)
+        with world.process(tmp_path / f"{number}.log") as worker:
+            until(lambda expected=2 + number: len(world.verdicts()) == expected, "the send to ben")
+            until(lambda: worker.events("partition_refused"), "anna's partition is refused")
+            assert worker.stop() == 0
+    assert "e-1" not in world.verdicts()
+
+
+def test_a_worker_that_reads_all_facts_again_then_it_finds_what_is_gone_and_decides_nobody(
+    run, world: World, tmp_path: Path
+) -> None:
+    with world.process(tmp_path / "rereading.log", REREADING) as worker:
+        until(lambda: len(worker.events("facts_reread")) > 1, "readings without a finding")
+        forget(world, "compaction")
+        alter(world, **{name.replace(".", "_"): value for name, value in RIGHT.items()})
+        assert worker.wait() == 70
+        (found,) = worker.events("facts_vanished")
+        assert found["topic"] == "suppressions"
+    world.sends([ANNA], 1)
+    for log in ("after.log", "again.log"):
+        with world.process(tmp_path / log) as worker:
+            assert worker.wait() == 4, "both partitions are refused"
+    assert len(world.audits()) == 1
+    world.put("suppressions", [stop_of("4")])
+    for number in range(2):
+        both_say_that_it_is_back(run, number)
+    with world.process(tmp_path / "later.log", REREADING) as worker:
+        until(lambda: len(world.verdicts()) == 2, "the send to anna")
+        until(lambda: worker.events("facts_reread"), "a reading without a finding")
+    assert world.verdicts()["e-1"] == ("block", "SUBJECT_OBJECTED")
