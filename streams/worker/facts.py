@@ -138,8 +138,8 @@ class Followers(LogFollower):
     async def missed(self, at: int) -> None:
         """Takes note that facts are gone by which somebody decided before this time (milliseconds).
 
-        The files may know facts that are gone. So if they were continued, the process ends. The next one reads all facts
-        anew before it says so again. Else the loss is kept on the disk, as a restart would not see it.
+        The files may know facts that are gone. So if they were continued, the process ends. The next one reads all
+        facts anew before it says so again. Else the loss is kept on the disk, as a restart would not see it.
         """
         if self.kept is None or self.kept.lost_at >= at:
             return

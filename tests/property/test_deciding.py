@@ -106,7 +106,7 @@ def test_text_beside_one_address_then_nothing_is_cleared_without_a_release(facts
     assert decided(unreleased, invented.send(delivery=beside)).verdict != "clear"
 
 
-@given(people.people(), people.sends(), st.lists(people.releases(), min_size=1, max_size=4))
+@given(people.people(), people.sends(), st.lists(people.released(), min_size=1, max_size=4))
 def test_hard_reason_then_no_release_makes_it_clear(facts: Any, send: Any, acts: Any) -> None:
     before = [event for event in facts if event[0] != "acts"]
     if any(CATALOGUE[code].severity == "HARD" for code in decided(before, send).codes):

@@ -238,7 +238,7 @@ def asked() -> st.SearchStrategy[invented.Event]:
     return questions() | events
 
 
-def releases() -> st.SearchStrategy[invented.Event]:
+def released() -> st.SearchStrategy[invented.Event]:
     """Releases and revocations by reviewers."""
     return st.fixed_dictionaries(
         {
