@@ -266,7 +266,7 @@ def released() -> st.SearchStrategy[invented.Event]:
 
 def people() -> st.SearchStrategy[list[invented.Event]]:
     """Anything that may be known of a person."""
-    return st.lists(sources(warning=True) | givens() | nos() | others() | asked() | releases(), max_size=9)
+    return st.lists(sources(warning=True) | givens() | nos() | others() | asked() | released(), max_size=9)
 
 
 def bought() -> st.SearchStrategy[list[invented.Event]]:
