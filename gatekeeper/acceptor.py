@@ -21,11 +21,8 @@ BACKLOG = 4096
 """Connections that the system holds until they are accepted."""
 AT_ONCE = 64
 """Connections accepted before others get a turn."""
-HANDSHAKES, HANDSHAKES_WHILE_MORE_COME = 8, 2
-"""Handshakes begun before others get a turn: they cost more than all else that a stranger can ask for.
-
-Who stands last among those to accept waits for all before. So while more come than are accepted at once, few begin.
-"""
+HANDSHAKES = 8
+"""Handshakes begun before others get a turn: they cost more than all else that a stranger can ask for."""
 RETRY_SECONDS = 0.5
 """Seconds until the next look where the system has no room for a connection."""
 CLOSE_SECONDS = 5.0
@@ -41,7 +38,7 @@ log = structlog.get_logger(__name__)
 class Acceptor:
     """Accepts connections of a socket that listens; call it in a running loop, and `close` it in the same.
 
-    Clients have turns at their handshakes.
+    Clients have turns at their handshakes. Every second one is that of a regular, as of `Connections`.
     `make`: makes the protocol of a connection that has greeted. `tls`: None for plain TCP. `greeting`: those that have
     not greeted yet.
     """
@@ -58,8 +55,7 @@ class Acceptor:
         self.greeters = set[Greeter]()
         self._silent: dict[int, Greeter] = {}
         self._said = select.epoll()  # of our own: the loop's registration of one costs as much as all else about it
-        self._more_come = False
-        self._heard = Turns[Greeter]()
+        self._heard = {True: Turns[Greeter](), False: Turns[Greeter]()}  # by whether they are regulars
         self._listening = listening
         self._retry: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
@@ -92,7 +88,7 @@ class Acceptor:
 
     def heard(self, greeter: Greeter) -> None:
         """Begins the handshake of this one when it is its turn."""
-        self._heard.add(greeter.connection.client, greeter)
+        self._heard[greeter.connection.regular].add(greeter.connection.client, greeter)
         if self._turn is None:
             self._turn = self._loop.call_soon(self._greet)
 
@@ -100,20 +96,20 @@ class Acceptor:
         """Forgets one that has greeted, or has ended."""
         self.greeting.closed(greeter.connection)
         self.greeters.discard(greeter)
-        self._heard.discard(greeter.connection.client, greeter)
+        self._heard[greeter.connection.regular].discard(greeter.connection.client, greeter)
 
     def _look(self) -> None:
         for number, _ in self._said.poll(0, AT_ONCE):
             self._silent[number].look()
 
     def _greet(self) -> None:
-        for _ in range(HANDSHAKES_WHILE_MORE_COME if self._more_come else HANDSHAKES):
-            if self._heard:
-                self._heard.take().greet()
-        self._turn = self._loop.call_soon(self._greet) if self._heard else None
+        for number in range(HANDSHAKES):
+            regulars_first = number % 2 == 0
+            if queue := self._heard[regulars_first] or self._heard[not regulars_first]:
+                queue.take().greet()
+        self._turn = self._loop.call_soon(self._greet) if any(self._heard.values()) else None
 
     def _accept(self) -> None:
-        self._more_come = False
         for _ in range(AT_ONCE):
             try:
                 accepted, peer = self._listening.accept()
@@ -129,7 +125,6 @@ class Acceptor:
                 return
             accepted.setblocking(False)
             Greeter(self, accepted, peer)
-        self._more_come = True
 
 
 class Greeter:

@@ -11,6 +11,9 @@ from typing import Any
 
 from gatekeeper.turns import Turns
 
+REGULARS = 1024
+"""Clients that are remembered, as somebody known has asked from there."""
+
 
 @lru_cache(maxsize=4096)
 def client(address: str) -> str:
@@ -27,16 +30,34 @@ def client(address: str) -> str:
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
+class Regulars:
+    """The clients from whose addresses somebody known has asked, the newest REGULARS of them."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, None] = {}
+
+    def add(self, client: str) -> None:
+        """Takes in a client."""
+        self._clients.pop(client, None)
+        self._clients[client] = None
+        if len(self._clients) > REGULARS:
+            del self._clients[next(iter(self._clients))]
+
+    def __contains__(self, client: str) -> bool:
+        return client in self._clients
+
+
 @dataclass(eq=False, slots=True)
 class Connection:
     """One connection: the client at its other end, and what ends it at once.
 
-    `known`: somebody whom we know made a request over it.
+    `known`: somebody whom we know made a request over it. `regular`: they did so before from its client.
     """
 
     client: str
     abort: Callable[[], object]
     known: bool = False
+    regular: bool = False
 
     @classmethod
     def from_peer(cls, peer: Any, abort: Callable[[], object]) -> Connection:
@@ -48,15 +69,16 @@ class Connections:
     """At most `most` connections at once; ends one for which the server has waited `seconds`.
 
     A new connection beyond `most` ends one that the server waits for. It ends the oldest of the client that has the
-    most of them. Strangers' are ended before those over which somebody known has asked. It is ended itself where the
+    most of them. Strangers' are ended first, then those of `regulars`, then those over which somebody known has asked.
+    Of regulars and of those we know, these give way first that have more than half of all. It is ended itself where the
     server is working for all others. So idle connections keep nobody out.
     """
 
-    def __init__(self, *, most: int, seconds: float) -> None:
-        self.most, self.seconds = most, seconds
+    def __init__(self, *, most: int, seconds: float, regulars: Regulars | None = None) -> None:
+        self.most, self.seconds, self.regulars = most, seconds, regulars or Regulars()
         self._waiting: dict[Connection, asyncio.TimerHandle] = {}
         self._working: set[Connection] = set()
-        self._known, self._strangers = Turns[Connection](), Turns[Connection]()
+        self._known, self._regular, self._strangers = Turns[Connection](), Turns[Connection](), Turns[Connection]()
 
     @property
     def open(self) -> int:
@@ -65,6 +87,7 @@ class Connections:
 
     def opened(self, connection: Connection) -> None:
         """Admits a new connection, which the server waits for; makes room for it."""
+        connection.regular = connection.client in self.regulars
         if self.open >= self.most:
             if not self._waiting:
                 connection.abort()
@@ -88,7 +111,8 @@ class Connections:
 
     def recognised(self, connection: Connection) -> None:
         """Somebody known makes a request over this connection: strangers' connections are ended before it."""
-        self._strangers.discard(connection.client, connection)
+        self._line(connection).discard(connection.client, connection)
+        self.regulars.add(connection.client)
         connection.known = True
         if connection in self._waiting:
             self._known.add(connection.client, connection)
@@ -100,11 +124,12 @@ class Connections:
             self._forget_waiting(connection)
 
     def _given_way(self) -> Connection:
-        spared = self._strangers and len(self._known) <= self.most // 2  # those we know leave room for others
-        return (self._strangers if spared else self._known).give_way()
+        lines = [(self._strangers, 0), (self._regular, self.most // 2), (self._known, self.most // 2)]
+        beyond = [line for line, room in lines if len(line) > room]  # strangers have no room for sure
+        return next((line for line in reversed(beyond)), next(line for line, _ in lines if line)).give_way()
 
     def _line(self, connection: Connection) -> Turns[Connection]:
-        return self._known if connection.known else self._strangers
+        return self._known if connection.known else self._regular if connection.regular else self._strangers
 
     def _forget_waiting(self, connection: Connection) -> None:
         self._waiting.pop(connection).cancel()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from time import monotonic
@@ -29,6 +31,8 @@ REQUEST_SECONDS = 20.0
 """Seconds in which a whole request must arrive, and in which a client must read some of its answer."""
 KEEP_ALIVE_SECONDS = 15
 """Seconds for which an idle connection is kept: more than clients keep theirs, or a request could meet its end."""
+QUIET_SECONDS = 30.0
+"""Seconds after a flood of connections until the memory that it took is given back."""
 CERTIFICATE = "certificate"
 """The key of a request's state with the SHA-256 (hex) of the client's certificate, if the client showed one."""
 RECOGNISED = "recognised"
@@ -49,6 +53,12 @@ def listening(host: str, port: int) -> socket.socket:
 def address(found: socket.socket, host: str, *, scheme: str = "http") -> str:
     """The address of a socket that listens on this host."""
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{found.getsockname()[1]}/"
+
+
+def give_back() -> None:
+    """Gives free memory back to the system, where the C library can do that (glibc); else it stays with the process."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def recognised(scope: Scope) -> None:
@@ -114,15 +124,26 @@ class Server(uvicorn.Server):
         self._on_start, self._tls = on_start, tls
         self._connections = connections or Connections(most=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
         self._acceptors = list[Acceptor]()
+        bounded = self._connections
+        self._greeting = Connections(most=GREETINGS, seconds=bounded.seconds, regulars=bounded.regulars)
+        self._flooded: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to serve on these sockets, then calls `on_start`."""
         await super().startup([])
-        greeting = Connections(most=GREETINGS, seconds=self._connections.seconds)
         for one in sockets or ():
-            self._acceptors.append(Acceptor(one, self._protocol, greeting=greeting, tls=self._tls))
+            self._acceptors.append(Acceptor(one, self._protocol, greeting=self._greeting, tls=self._tls))
         if self.started:
             self._on_start()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tells whether to end, asked ten times a second; gives memory back once a flood is over."""
+        if any(2 * one.open > one.most for one in (self._greeting, self._connections)):
+            self._flooded = monotonic()
+        elif self._flooded is not None and monotonic() - self._flooded > QUIET_SECONDS:
+            self._flooded = None
+            await asyncio.to_thread(give_back)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts no more, and ends when the answers under way are given."""

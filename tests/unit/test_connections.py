@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import gc
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -21,8 +23,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from gatekeeper import http_server
 from gatekeeper.acceptor import GREETINGS, RETRY_SECONDS, Acceptor
-from gatekeeper.connections import Connection, Connections, client
+from gatekeeper.connections import REGULARS, Connection, Connections, Regulars, client
 from gatekeeper.http_server import Server, recognised
 from gatekeeper.settings import Settings
 from streams.worker.health import serve_health
@@ -292,6 +295,27 @@ def test_a_flood_of_silent_and_dripping_connections_then_little_is_made_for_them
     assert (peak > 0, peak <= GREETINGS + 2 * MOST) == (encrypted, True)
 
 
+def test_a_flood_that_is_over_then_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = list[int]()
+    monkeypatch.setattr(http_server, "QUIET_SECONDS", SECONDS)
+    monkeypatch.setattr(http_server, "give_back", lambda: given.append(1))
+    connections = Connections(most=MOST, seconds=20.0)
+    with console(connections) as place:
+        assert asked(place, "/") == 200
+        with attacked(place, 400, sources=["127.0.0.2"]) as attack:
+            until(lambda: attack.opened > 600, "more connections than there is room for")
+            assert not given
+        until(lambda: given, "memory is given back")
+
+
+def test_a_c_library_that_gives_nothing_back_then_nothing_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+    for library in (SimpleNamespace(malloc_trim=asked.append), SimpleNamespace()):
+        monkeypatch.setattr(ctypes, "CDLL", lambda _, library=library: library)
+        http_server.give_back()
+    assert asked == [0]
+
+
 def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(tmp_path: Path) -> None:
     tls, trusting = tls_of(tmp_path)
     with console(Connections(most=MOST, seconds=20.0), tls) as place, socket.create_connection(place) as plain:
@@ -307,6 +331,44 @@ def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(t
                     answer += more
                 until(lambda number=number: attack.opened > 400 + 100 * number, "further strangers")
         known.close()
+
+
+@pytest.mark.parametrize("encrypted", [True, False], ids=["TLS", "plain"])
+def test_a_flood_from_many_addresses_then_each_new_connection_from_where_somebody_known_asked_before_is_answered(
+    tmp_path: Path, encrypted: bool
+) -> None:
+    tls, trusting = tls_of(tmp_path) if encrypted else (None, None)
+    strangers = [f"127.3.{n // 250}.{n % 250 + 1}" for n in range(1_000)]
+    with console(Connections(most=MOST, seconds=20.0), tls) as place:
+        url = f"http{'s' if encrypted else ''}://127.0.0.1:{place[1]}/"
+
+        def ask() -> int:
+            given = {"authorization": "me"}
+            return httpx.get(url, verify=trusting or False, headers=given, timeout=20).status_code
+
+        assert ask() == 200
+        with attacked(place, 800, sources=strangers, tls=trusting) as attack:
+            until(lambda: attack.opened > 1_000, "more connections than there is room for")
+            assert [ask() for _ in range(20)] == [200] * 20
+
+
+def test_a_regular_takes_more_than_half_then_they_lose_their_oldest_and_strangers_stay() -> None:
+    async def opened() -> list[str]:
+        ended, connections = list[str](), Connections(most=8, seconds=60.0)
+        connections.regulars.add("r")
+        for name in ("s1", "r1", "r2", "s2", "s3", "s4", "s5", "s6", "r3", "r4", "r5", "t1", "r6"):
+            connections.opened(Connection(name[0], lambda name=name: ended.append(name)))
+        return ended
+
+    assert asyncio.run(opened()) == ["s1", "s2", "s3", "r1", "s4"]
+
+
+def test_very_many_regular_addresses_then_the_newest_are_kept() -> None:
+    found = Regulars()
+    for number in range(REGULARS + 1):
+        found.add(f"a{number}")
+        found.add("a0")
+    assert ("a0" in found, "a1" in found, f"a{REGULARS}" in found) == (True, False, True)
 
 
 def test_those_we_know_take_more_than_half_then_they_lose_the_oldest_and_a_stranger_stays() -> None:
