@@ -56,7 +56,7 @@ def address(found: socket.socket, host: str, *, scheme: str = "http") -> str:
 
 
 def give_back() -> None:
-    """Gives free memory back to the system, where the C library can do that (glibc); else it stays with the process."""
+    """Gives free memory back to the system, where the C library can (glibc)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
