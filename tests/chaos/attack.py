@@ -32,6 +32,8 @@ from tests.support.world import World
 
 ROUND_SECONDS = 300.0
 """A longer attack is several rounds of at most so long, so that all that came out can be held in memory."""
+ANSWERED_SECONDS = 300.0
+"""All has its answer so long after an attack. Nothing fails in it, but it brings more than a slow machine decides."""
 STALLED = 30
 """Looks in a row, one a second, at which a partition has sends that wait and decides none."""
 WITHHELD = 60
@@ -102,7 +104,16 @@ def attacked(folder: Path, *, seconds: float, seed: int) -> Report:
         yield from let_go(observer.seen)
         yield from named(folder, where, observer)
 
-    report = run(folder, brokers=1, seconds=seconds, seed=seed, nemesis="attacker", watching=watch, also=also)
+    report = run(
+        folder,
+        brokers=1,
+        seconds=seconds,
+        seed=seed,
+        nemesis="attacker",
+        answered_within=ANSWERED_SECONDS,
+        watching=watch,
+        also=also,
+    )
     report.found += [f"promise 3: {name} ended with {code}" for name, code in report.codes]
     return report
 

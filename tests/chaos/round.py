@@ -95,12 +95,14 @@ def run(
     seed: int,
     script: Path | None = None,
     nemesis: str = "nemesis",
+    answered_within: float = HEALED_SECONDS,
     watching: Callable[[Observer], Callable[[], bool]] = lambda observer: lambda: False,
     also: Callable[[dict[str, Any], Observer], Iterable[str]] = lambda where, observer: (),
 ) -> Report:
     """Returns what a round found.
 
-    `script` runs in place of `gatekeeper worker`. `nemesis`: the module of the one that hurts. `watching` makes what is
+    `script` runs in place of `gatekeeper worker`. `nemesis`: the module of the one that hurts. `answered_within`: the
+    seconds after the healing in which all has its answer. `watching` makes what is
     called each second while it hurts. `also` is called when all is answered, with where the gate is; it gives findings.
     """
     report = Report(seed)
@@ -129,11 +131,11 @@ def run(
         told = json.loads(hurting.hears())
         healed = time.monotonic()
         ended.close()
-        answered = observer.watch(HEALED_SECONDS, lambda: not history().unanswered(), every=2.0)
+        answered = observer.watch(answered_within, lambda: not history().unanswered(), every=2.0)
         report.seconds_to_answer = round(time.monotonic() - healed, 1) if answered else None
         if not answered:
             late = history().unanswered()
-            report.found.append(f"I12: {len(late)} had no answer {HEALED_SECONDS} s after the healing: {late[:5]}")
+            report.found.append(f"I12: {len(late)} had no answer {answered_within} s after the healing: {late[:5]}")
             observer.watch(READING_SECONDS, lambda: not history().unanswered(), every=2.0)
         report.found += replayed(world["environment"], folder)
         observer.watch(1.0)

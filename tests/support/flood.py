@@ -12,7 +12,6 @@ import errno
 import itertools
 import json
 import multiprocessing
-import os
 import resource
 import select
 import socket
@@ -141,7 +140,6 @@ def attacked(
 
 
 def _attack(place: tuple[str, int], count: int, sources: Sequence[str], ca: Path, seconds: float) -> None:
-    os.nice(0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     tls = ssl.create_default_context(cafile=str(ca))
     attack, until = Attack(place, count, sources=sources, tls=tls), time.monotonic() + seconds
