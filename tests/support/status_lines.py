@@ -14,6 +14,7 @@ QUIET_FLEET = Fleet(invented.T, "Stable", (), (), None, 15_000)
 QUIET_STATE: dict[str, Any] = {
     "mode": "live",
     "partitions": [],
+    "partitions_added": [],
     "lag": 0,
     "workers": [],
     "seal": None,
