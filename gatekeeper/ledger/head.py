@@ -30,7 +30,8 @@ class Head:
     `topic_ids`. `facts` are the logs of facts as the owner had read them. `believed` is the last time (milliseconds)
     at which people said that vanished facts are back, 0 if never. `eras` are the numbers of times that an input's
     offsets began anew, because its log was replaced by another. `anew` is the last manifest whose audit records are
-    gone, if people let the partition go on without them. It is None once later records are written.
+    gone, if people let the partition go on without them. It is None once later records are written. `last` has of each
+    input the offset and the hash (hex, its beginning) of a record below the position: the last readable one, if known.
     """
 
     sends: int
@@ -47,13 +48,14 @@ class Head:
     believed: int = 0
     eras: dict[str, int] = field(default_factory=dict)
     anew: str | None = None
+    last: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The entry's value."""
         said = asdict(self)
         if self.resumed is None:
             del said["resumed"]
-        for name in ("anew", "tokens", "topics", "facts", "believed", "eras"):
+        for name in ("anew", "tokens", "topics", "facts", "believed", "eras", "last"):
             if not said[name]:
                 del said[name]
         return canonical({"v": 1, **said})
@@ -97,6 +99,7 @@ class Head:
             found = orjson.loads(value)
             if found.pop("v") != 1:
                 raise ValueError("version")
-            return cls(**found)
+            last = {name: (int(offset), str(hash_)) for name, (offset, hash_) in found.pop("last", {}).items()}
+            return cls(**found, last=last)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise IntegrityError("error.head_unreadable") from None

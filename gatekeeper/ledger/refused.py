@@ -26,6 +26,7 @@ _NAME = re.compile(r"[a-z_]{1,40}")
 RESUMABLE = frozenset(
     {
         "error.clock_before_head",
+        "error.decisions_gone",
         "error.facts_made_again",
         "error.head_missing",
         "error.head_unreadable",
@@ -39,7 +40,12 @@ RESUMABLE = frozenset(
 SKIPPABLE = frozenset({"error.partition_defect", "error.partition_failing"})
 """Refusals that show at work. If they are about one record, the acts of two people pass that record."""
 
-BY_TWO = SKIPPABLE | {"error.facts_made_again", "error.input_replaced", "error.outputs_made_again"}
+BY_TWO = SKIPPABLE | {
+    "error.decisions_gone",
+    "error.facts_made_again",
+    "error.input_replaced",
+    "error.outputs_made_again",
+}
 """Refusals that the same act of two people ends, and no act of one."""
 
 Value = int | str | None

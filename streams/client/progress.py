@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.ledger.topic_ids import ORDER
+from gatekeeper.ledger.topic_ids import INPUTS, ORDER
 from gatekeeper.settings import Settings
 from streams.client import admin
 from streams.client.reader import Reader
+from streams.client.record_hash import mark
 
 HEAD_WITHIN = (500, 10_000)
 """Offsets before the end in which the newest head is searched, then all. Every transaction writes a head."""
@@ -35,13 +36,29 @@ def raw(reader: Reader, partition: int) -> bytes | None:
     return _newest(reader, partition).get(partition)
 
 
+def replaced(reader: Reader, partition: int, head: Head) -> list[str]:
+    """The inputs that are other logs than those which were read up to this head, whatever their topics' ids say."""
+    found = []
+    for name, position in zip(INPUTS, (head.sends, head.acts), strict=True):
+        offset, hash_ = head.last.get(name, (-1, ""))
+        if reader.ends(name)[partition] < position:
+            found.append(name)
+        elif offset >= reader.starts(name)[partition]:
+            record = reader.at(name, partition=partition, offset=offset)
+            if record is None or mark(record) != (offset, hash_):
+                found.append(name)
+    return found
+
+
 def demand_same(reader: Reader, topics: Iterable[str]) -> None:
-    """Raises IntegrityError (4) if one of these topics was made again since the workers used it: its records are gone.
+    """Raises IntegrityError (4) if one of these topics is another log than the one that workers used.
 
     After two managers let the partitions go on, it no longer does.
     """
-    ids = admin.topic_ids(reader.settings, ORDER)
-    again = {name for head in read(reader).values() for name in head.made_again(ids)}
+    ids, wanted = admin.topic_ids(reader.settings, ORDER), set(topics)
+    again = set[str]()
+    for number, head in read(reader).items():
+        again.update(head.made_again(ids), replaced(reader, number, head) if wanted.intersection(INPUTS) else ())
     if gone := [name for name in topics if name in again]:
         raise IntegrityError("error.topics_made_again", topics=", ".join(gone))
 

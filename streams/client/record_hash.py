@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 HASH_BYTES = 16
+MARK_DIGITS = 16
 
 
 def record_hash(record: Any) -> bytes:
@@ -17,3 +18,8 @@ def record_hash(record: Any) -> bytes:
         found.update(b"-" if part is None else b"%d:" % len(part))
         found.update(part or b"")
     return found.digest()
+
+
+def mark(record: Any) -> tuple[int, str]:
+    """The offset of a readable record, and the beginning of its hash in hex."""
+    return int(record.offset), record_hash(record).hex()[:MARK_DIGITS]

@@ -16,6 +16,7 @@ from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, End
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
 from gatekeeper.keys import Keys
+from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.topic_ids import ORDER
 from gatekeeper.settings import Settings
 from schemas.decision import DID_PATTERN
@@ -98,14 +99,18 @@ class _Topics:
             beside=apart.beside,
             statement=one,
         )
-        positions = {"sends": head.sends, "acts": head.acts} if head else {}
-        for topic in head.made_again(self._ids) if head else ():
-            found.find("made_again", topic, positions.get(topic, 0))
+        for topic in self._replaced(number, head) if head else ():
+            found.find("replaced", topic, {"sends": head.sends, "acts": head.acts}.get(topic, 0) if head else 0)
         moved = {
             topic: again for topic in (*OWN, *OUTPUTS) if (again := self._asker.starts(topic)[number]) > starts[topic]
         }
         found.findings[:] = [finding for finding in found.findings if not _expired_since(finding, moved)]
         return found
+
+    def _replaced(self, number: int, head: Head) -> list[str]:
+        """The topics that are other logs than those with which the partition's worker worked."""
+        again = head.made_again(self._ids)
+        return again + [name for name in progress.replaced(self._asker, number, head) if name not in again]
 
     def _of(self, topic: str, number: int) -> Iterator[Record]:
         start, end = self._starts[topic][number], self._ends[topic][number]

@@ -7,7 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
+import orjson
+
 from gatekeeper import interruption
+from gatekeeper.audit.checks.accounts import OWN
+from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
@@ -29,6 +33,8 @@ from streams.operations import endorsement, fleet
 INPUTS: tuple[InputTopic, InputTopic] = ("sends", "acts")
 NEWEST_WITHIN = (20, 1_000)
 AGAIN_SECONDS = 0.25
+CLOCKS_MS = 60_000
+"""Milliseconds by which the clocks of two brokers may differ; each dates the records that it stores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +127,32 @@ def _fresh(
 ) -> dict[InputTopic, int]:
     """The inputs that have another log than the one that was read, each with the first offset to decide there."""
     again, found = head.made_again(admin.topic_ids(settings, ORDER)), dict[InputTopic, int]()
+    back = progress.replaced(reader, number, head)
     for name, log in logs.items():
         if name in again:
             found[name] = log.start
-        elif (head.sends if name == "sends" else head.acts) > log.end:
-            found[name] = log.end
+        elif name in back:
+            found[name] = _first_undecided(reader, number, name, log)
     return found
+
+
+def _first_undecided(reader: Reader, number: int, topic: InputTopic, log: KeptRange) -> int:
+    """The first offset of a log that no audit record names with the time that its record has, or the log's end.
+
+    A log that was put back is older up to there, and holds other records from there on.
+    """
+    kept = reader.between(topic, partition=number, start=log.start, end=log.end)
+    times = {record.offset: record.timestamp for record in kept}
+    if not times:
+        return log.end
+    left = dict(times)
+    for record in reader.read("audit", since=min(times.values()) - CLOCKS_MS, partition=number):
+        with suppress(*FOREIGN):
+            said = orjson.loads(record.value or b"")
+            src, own = said["src"], said["stage"] in OWN[topic]
+            if own and logical_name(src["topic"]) == topic and times.get(src["offset"]) == src["timestamp"]:
+                left.pop(src["offset"], None)
+    return min(left, default=log.end)
 
 
 def _claimed(reader: Reader, number: int) -> dict[str, int]:

@@ -33,6 +33,7 @@ from streams.client.batches import as_record
 from streams.client.producer import Producer
 from streams.worker.batch_input import BatchInput, Restart, bears
 from streams.worker.dead_facts import DeadFacts
+from streams.worker.input_marks import last_mark
 from streams.worker.intake import InputRange
 from streams.worker.ledger import Ledger
 from streams.worker.reevaluation import ReevaluationQueue
@@ -287,7 +288,9 @@ class PartitionJudge:
         prev, asked = hashlib.sha256(value).hexdigest(), self.ledger.asked
         anew = self.head.anew if not judged else None
         self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked, anew=anew)
-        self.head = replace(self.head, facts=context.followers.fact_logs())
+        marks = {"sends": last_mark(sends.records), "acts": last_mark(acts.records)}
+        last = self.head.last | {name: one for name, one in marks.items() if one}
+        self.head = replace(self.head, facts=context.followers.fact_logs(), last=last)
         transaction.add("ledger", HEAD, self.head.encode())
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
             for one in judged:

@@ -32,6 +32,8 @@ class Commits:
         """The head that is committed, as far as this turn knows."""
         self.count = 0
         """Number of transactions that were committed."""
+        self.known: CopyPosition | None = None
+        """The last transaction that was committed."""
         self.copy: KeptLedger | None = None
         """Takes what is committed; None if the ledger is in memory alone."""
         self._context, self._writer = context, writer
@@ -74,8 +76,9 @@ class Commits:
                 ledger.review = begins["review"]
             if copy is not None and self._context.clock.appended is not None:
                 copy.heed_broker(self._context.clock.appended)
+            self.known = CopyPosition(head, begins["ledger"], begins["manifests"])
             if copy is not None and cut is not None:
-                copy.write(cut, CopyPosition(head, begins["ledger"], begins["manifests"]))
+                copy.write(cut, self.known)
 
         self._begin(committed())
 

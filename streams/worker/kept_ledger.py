@@ -105,16 +105,11 @@ class KeptLedger:
 
         await self._done(opened)
 
-    def demand_copied(self, begin: int, end: int) -> CopyPosition:
-        """The transaction up to which the copy goes; raises Misfit if the copy is incomplete, or not of this log.
-
-        `begin`, `end`: the bounds of the partition of `ledger`.
-        """
+    def demand_copied(self) -> CopyPosition:
+        """The transaction up to which the copy goes; raises Misfit if the copy is incomplete."""
         copied = CopyPosition.decode(self.tables.table(STATE).get("at"))
         if copied is None:
             raise Misfit("incomplete")
-        if not begin <= copied.ledger < end:
-            raise Misfit("positions")
         return copied
 
     def demand_young(self, written: int, now: int) -> None:
@@ -195,6 +190,11 @@ class KeptLedger:
 
         self._writing = asyncio.create_task(self._done(commit))
 
+    def finish(self, copied: CopyPosition) -> None:
+        """Begins to write all changes, which belong to transactions up to `copied`, unless a write is under way."""
+        if self._writing is None or self._writing.done():
+            self.write(self.tables.cut(), copied)
+
     async def close(self) -> None:
         """Lets the copy go. What was not written is lost.
 
@@ -227,6 +227,11 @@ class KeptLedger:
     async def _done(self, work: Callable[[], T]) -> T:
         """The result of `work` in the thread of the copy. It goes on there even if the caller is cancelled."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def kept_of(ids: Mapping[str, str]) -> str:
+    """The name of the topics of which a copy is. `ids`: Kafka's ids by name."""
+    return "/".join(ids.get(name, "") for name in OF)
 
 
 class KeptLedgers:
@@ -262,8 +267,7 @@ class KeptLedgers:
 
         `ids`: Kafka's ids of the topics now, by name. The copy is of these `ledger` and `manifests` alone.
         """
-        topics = "/".join(ids.get(name, "") for name in OF)
-        home, identity = self._home / str(number), b"%b/%b/%d" % (self._identity, topics.encode(), number)
+        home, identity = self._home / str(number), b"%b/%b/%d" % (self._identity, kept_of(ids).encode(), number)
 
         def make() -> DiskTables:
             for other in self._home.glob("*"):

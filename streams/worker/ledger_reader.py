@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
+from typing import Any
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.disk.disk_table import SpoiltError
 from gatekeeper.errors import IntegrityError
-from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.settings import Settings
+from gatekeeper.times import instant
 from streams.client.batches import refusal
 from streams.worker import offsets
-from streams.worker.kept_ledger import KeptLedger, Misfit
+from streams.worker.kept_ledger import CopyPosition, KeptLedger, Misfit
 from streams.worker.ledger import Ledger
 
 log = structlog.get_logger(__name__)
+
+HEAD_WITHIN = 500
+"""Offsets before the end in which the newest head is searched first. Every transaction writes one."""
+
+
+class DecisionsGoneError(IntegrityError):
+    """Raised if the logs lack decisions that were committed. `written`: the bytes of the head that they have now."""
+
+    def __init__(self, written: bytes | None, **values: Any) -> None:
+        super().__init__("error.decisions_gone", **values)
+        self.written = written
 
 
 async def read(
@@ -26,7 +40,8 @@ async def read(
     """Reads a partition of `ledger` and of `salts`; call it once the former owner is fenced.
 
     `copy`: holds the entries, and what it has need not be read. `now`: milliseconds since the epoch.
-    Raises IntegrityError (4) for a record that this engine did not write.
+    Raises IntegrityError (4) for a record that this engine did not write, and DecisionsGoneError if the copy knows
+    decisions that the logs lack. The copy stays as it is then.
     """
     found = await _continued(probe, settings, number, copy, now) if copy else None
     if found is None:
@@ -40,12 +55,13 @@ async def _continued(
     probe: offsets.Probe, settings: Settings, number: int, copy: KeptLedger, now: int
 ) -> Ledger | None:
     """The copy with all entries since; None if it does not belong to these logs, and then it is empty."""
-    tp, manifests = (TopicPartition(settings.topic(name), number) for name in ("ledger", "manifests"))
+    tp = TopicPartition(settings.topic("ledger"), number)
     try:
-        copied = copy.demand_copied(*await offsets.bounds(probe, tp))
-        known = (await offsets.some(probe, manifests, [copied.manifest])).get(copied.manifest)
-        if known is None or sha256(known.value or b"").hexdigest() != copied.head.prev:
-            raise Misfit("manifest")
+        copied = copy.demand_copied()
+        known = await manifest_of(probe, settings, number, copied)
+        begin, end = await offsets.bounds(probe, tp)
+        if not begin <= copied.ledger < end:
+            raise Misfit("positions")
         copy.demand_young(known.timestamp, now)
         await copy.demand_whole()
         found = Ledger(copy.tables)
@@ -58,6 +74,37 @@ async def _continued(
         return None
     log.info("ledger_continued", partition=number, first=copied.ledger)
     return found
+
+
+async def manifest_of(probe: offsets.Probe, settings: Settings, number: int, known: CopyPosition) -> ConsumerRecord:
+    """The manifest of a transaction that was committed.
+
+    Raises DecisionsGoneError if it is not there: a broker was put back to an older state. Raises Misfit if that proves
+    nothing: retention took it, or a person let the partition go on since.
+    """
+    tp = TopicPartition(settings.topic("manifests"), number)
+    begin, _ = await offsets.bounds(probe, tp)
+    if known.manifest < begin:
+        raise Misfit("expired")
+    found = (await offsets.some(probe, tp, [known.manifest])).get(known.manifest)
+    if found is not None and sha256(found.value or b"").hexdigest() == known.head.prev:
+        return found
+    written = await _newest_head(probe, TopicPartition(settings.topic("ledger"), number))
+    with suppress(IntegrityError):
+        if written is not None and Head.decode(written).resumed != known.head.resumed:
+            raise Misfit("resumed")
+    where = {"topic": settings.topic("sends"), "partition": number}
+    raise DecisionsGoneError(written, **where, decided=known.head.sends, at=instant(known.head.at))
+
+
+async def _newest_head(probe: offsets.Probe, tp: TopicPartition) -> bytes | None:
+    """The bytes of the newest head on a partition of `ledger`, None without one."""
+    begin, end = await offsets.bounds(probe, tp)
+    for start in (max(begin, end - HEAD_WITHIN), begin):
+        found = [one.value async for one in offsets.read(probe, tp, start, end) if one.key == HEAD]
+        if found or start == begin:
+            return found[-1] if found else None
+    return None
 
 
 def _demand_same_history(written: bytes | None, copied: Head) -> None:

@@ -26,7 +26,7 @@ from gatekeeper import metrics
 from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UsageError
 from gatekeeper.ledger.refused import SKIPPABLE, Refused
 from streams.worker.chunks import Chunk
-from streams.worker.turn import Turn
+from streams.worker.turn import Known, Turn
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -78,6 +78,7 @@ class Partition:
         self._context, self._on_failure, self._on_refusal = context, on_failure, on_refusal
         self._refused: Refused | None = None
         self._turn: Turn | None = None
+        self._known: Known | None = None
         self._ending: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._paused = False
@@ -163,7 +164,7 @@ class Partition:
 
     async def _taken_over(self) -> None:
         at_work = self._refused if self._refused and self._refused.key in SKIPPABLE else None
-        self._turn = turn = Turn(self.number, self._context, at_work)
+        self._turn = turn = Turn(self.number, self._context, at_work, self._known)
         await turn.begin()
         if at_work:
             asyncio.get_running_loop().call_later(SOUND_SECONDS, self._sound, turn)
@@ -238,5 +239,6 @@ class Partition:
     def _leave(self) -> None:
         """Begins to end the turn, in a task of its own, so that none of its clients stays behind."""
         if self._turn is not None:
+            self._known = self._turn.known
             self._ending = asyncio.create_task(self._turn.end())
             self._turn = None

@@ -7,6 +7,7 @@ the partition is refused. Nothing is judged until the partition is repaired or a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -25,10 +26,10 @@ from gatekeeper.ledger.resumption import Resumption, resumption
 from gatekeeper.ledger.topic_ids import ABOUT, REPLACED
 from schemas.topics import FACT_TOPICS
 from streams.client.batches import as_record
-from streams.worker import ledger_reader, offsets, settling
+from streams.worker import input_marks, ledger_reader, offsets, settling
 from streams.worker.batch_input import Restart
 from streams.worker.clients import TRANSACTION_SECONDS
-from streams.worker.kept_ledger import KeptLedger
+from streams.worker.kept_ledger import CopyPosition, KeptLedger, Misfit
 from streams.worker.ledger import Ledger
 from streams.worker.worker_context import WorkerContext
 
@@ -57,7 +58,7 @@ class TakeOver:
     """Reader of one partition's past; `head` is the ledger's head as far as it was read.
 
     `ids`: Kafka's ids of all topics now, by name. `copy`: as of `ledger_reader.read`. `at_work`: the refusal that
-    showed at work, None without one.
+    showed at work, None without one. `known`: the last transaction that this process committed.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class TakeOver:
         ids: Mapping[str, str],
         copy: KeptLedger | None = None,
         at_work: str | None = None,
+        known: CopyPosition | None = None,
     ) -> None:
         self.head: Head | None = None
-        self._at_work, self._ids = at_work, ids
+        self._at_work, self._ids, self._known = at_work, ids, known
         self._number, self._context, self._probe, self._copy = number, context, probe, copy
         self._sends, self._acts, self._audit = (
             TopicPartition(context.settings.topic(name), number) for name in ("sends", "acts", "audit")
@@ -81,8 +83,10 @@ class TakeOver:
         """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself."""
         for name in ("ledger", "salts", "manifests", "audit"):
             await refuse_hanging(self._probe, TopicPartition(self._context.settings.topic(name), self._number))
-        settings, now = self._context.settings, self._context.clock.now()
-        kept = await ledger_reader.read(self._probe, settings, self._number, self._copy, now=now)
+        try:
+            kept = await self._kept()
+        except ledger_reader.DecisionsGoneError as gone:
+            return await self._without(gone)
         try:
             self.head = kept.head
             self._demand_keys(kept)
@@ -90,12 +94,41 @@ class TakeOver:
             found = await self._passed(kept, found.head) or found
         except IntegrityError as refusal:
             found = await self._resumed(kept, refusal)
+        return self._ours(found)
+
+    def _ours(self, found: RestoredState) -> RestoredState:
+        """The state with the keys and the topics that this worker has."""
         masters, tokens = (
             {str(number): print_ for number, print_ in prints.items()}
             for prints in (self._context.masters, self._context.tokens)
         )
         head = replace(found.head, masters=masters, tokens=found.head.tokens | tokens)
         return replace(found, head=head.with_topics(self._ids))
+
+    async def _kept(self) -> Ledger:
+        """The ledger; raises DecisionsGoneError if the logs lack what this process or its copy knows."""
+        settings, now = self._context.settings, self._context.clock.now()
+        if self._known is not None:
+            with suppress(Misfit):
+                await ledger_reader.manifest_of(self._probe, settings, self._number, self._known)
+        return await ledger_reader.read(self._probe, settings, self._number, self._copy, now=now)
+
+    async def _without(self, gone: ledger_reader.DecisionsGoneError) -> RestoredState:
+        """The state from which people let the partition go on without decisions that are gone; else raises that."""
+        with suppress(IntegrityError):
+            self.head = None if gone.written is None else Head.decode(gone.written)
+        found = await self._resumption(gone.written, gone.key)
+        if found is None:
+            raise gone
+        self._known = None
+        if self._copy is not None:
+            await self._copy.anew("gone")
+        kept = await self._kept()
+        self._demand_keys(kept)
+        restored = await self._from(kept, found)
+        if restored is None:
+            raise gone
+        return self._ours(restored)
 
     def _demand_keys(self, kept: Ledger) -> None:
         """Refuses a ledger of another mode, or of keys that we do not have."""
@@ -116,7 +149,7 @@ class TakeOver:
         for name, tp, position in self._inputs(head):
             begin, end = await offsets.bounds(self._probe, tp)
             where = {"topic": tp.topic, "partition": tp.partition, "position": position}
-            if name in again or position > end:
+            if await self._is_replaced(head, name):
                 raise IntegrityError(REPLACED, begin=begin, end=end, **where)
             if position < begin:
                 raise IntegrityError("error.sends_expired", begin=begin, **where)
@@ -124,6 +157,14 @@ class TakeOver:
             if gone := [name for name in again if name in names]:
                 raise IntegrityError(key, topics=", ".join(gone), **self._where)
         await self._demand_facts(head)
+
+    async def _is_replaced(self, head: Head, name: str) -> bool:
+        """Tells whether an input is another log than the one that was read."""
+        tp, position = next((tp, position) for one, tp, position in self._inputs(head) if one == name)
+        if name in head.made_again(self._ids) or position > (await offsets.bounds(self._probe, tp))[1]:
+            return True
+        known = head.last.get(name)
+        return known is not None and await input_marks.other(self._probe, tp, [(known[0], known[1])]) is not None
 
     def _inputs(self, head: Head) -> Iterator[tuple[str, TopicPartition, int]]:
         """Yields the name, the partition and the next offset of each input."""
@@ -138,6 +179,8 @@ class TakeOver:
         is compared: its word is `restore --open`.
         """
         followers, believed = self._context.followers, head.believed if head else 0
+        if followers.lost_at > believed:
+            raise IntegrityError("error.facts_made_again", topics=", ".join(FACT_TOPICS), **self._where)
         heads = [one for one in followers.expected if one.at >= believed] + ([head] if head else [])
         known = [one for one in heads if one.facts and not one.of_another_ledger(self._ids)]
         if not known:
@@ -153,9 +196,8 @@ class TakeOver:
 
     async def _position(self, head: Head | None) -> Head:
         """The head, or the first head of a partition that has no past."""
-        if self._context.followers.lost_at > (head.believed if head else 0):
-            raise IntegrityError("error.facts_made_again", topics=", ".join(FACT_TOPICS), **self._where)
         if head is None:
+            await self._demand_facts(head)
             audit = await offsets.bounds(self._probe, self._audit)
             if await offsets.first_readable(self._probe, self._audit, *audit) is not None:
                 raise IntegrityError("error.head_missing", **self._where)
@@ -175,7 +217,7 @@ class TakeOver:
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> RestoredState:
         """The state from which a person lets the partition go on; raises the refusal if there is no valid act."""
-        found = await self._resumption(kept, refusal.key) if refusal.key in RESUMABLE else None
+        found = await self._resumption(kept.written, refusal.key) if refusal.key in RESUMABLE else None
         restored = await self._from(kept, found) if found else None
         if restored is None:
             raise refusal
@@ -183,7 +225,7 @@ class TakeOver:
 
     async def _passed(self, kept: Ledger, head: Head) -> RestoredState | None:
         """The state behind the one record that refused the partition at work, None if two people do not pass it."""
-        found = await self._resumption(kept, self._at_work) if self._at_work in SKIPPABLE else None
+        found = await self._resumption(kept.written, self._at_work) if self._at_work in SKIPPABLE else None
         if found is None:
             return None
         moved = [
@@ -205,13 +247,14 @@ class TakeOver:
         settled = settlement.settled(base, await self._tail(base))
         least = settled.least if settled else (0, 0)
         base = settled.head if settled else base
-        again, eras = base.made_again(self._ids), dict(base.eras)
-        for (name, tp, position), offset, lowest in zip(
-            self._inputs(base), (found.sends, found.acts), least, strict=True
-        ):
+        eras, last = dict(base.eras), dict(base.last)
+        for (name, tp, _), offset, lowest in zip(self._inputs(base), (found.sends, found.acts), least, strict=True):
             begin, end = bounds[tp]
-            if found.refused == REPLACED and (name in again or position > end):
+            if found.refused == REPLACED and await self._is_replaced(base, name):
                 eras[name], lowest = base.era(name) + 1, 0
+                last.pop(name, None)
+            elif found.refused == "error.decisions_gone":
+                eras[name] = base.era(name) + 1  # else ids of decisions that are gone would come again
             if not max(begin, lowest) <= offset <= end:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
                 return None
@@ -226,8 +269,8 @@ class TakeOver:
             [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
         )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=found.refused)
-        head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id, eras=eras)
-        if "audit" in again and found.refused == "error.outputs_made_again":
+        head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id, eras=eras, last=last)
+        if "audit" in base.made_again(self._ids) and found.refused == "error.outputs_made_again":
             head = replace(head, anew=base.prev)
         head = head.with_topics(self._ids, ABOUT.get(found.refused, ()))
         if found.refused == "error.facts_made_again":
@@ -243,7 +286,7 @@ class TakeOver:
             return error
         return None
 
-    async def _resumption(self, kept: Ledger, refused: str) -> Resumption | None:
+    async def _resumption(self, written: bytes | None, refused: str) -> Resumption | None:
         if not await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000):
             return None  # nobody can tell yet who may let it go on
         begin, end = await offsets.bounds(self._probe, self._acts)
@@ -252,7 +295,7 @@ class TakeOver:
             ((one, one.act) for one in acts),
             partition=self._number,
             refused=refused,
-            head=kept.written,
+            head=written,
             counts=lambda one: isinstance(one, ActRecord) and self._context.counts(one),
         )
 

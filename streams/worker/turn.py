@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -15,20 +16,22 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper import metrics
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
-from gatekeeper.errors import RestartError
+from gatekeeper.errors import IntegrityError, RestartError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
+from gatekeeper.ledger.topic_ids import INPUTS, REPLACED
 from schemas.events import Release
 from schemas.topics import TOPICS
-from streams.worker import offsets
+from streams.worker import input_marks, offsets
 from streams.worker.acts import Acts
 from streams.worker.batch import PartitionJudge
 from streams.worker.batch_input import BatchInput, Restart, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
 from streams.worker.commits import Commits
+from streams.worker.input_marks import Mark, RecentMarks
 from streams.worker.intake import InputRange, Intake, arrival
-from streams.worker.kept_ledger import KeptLedger
+from streams.worker.kept_ledger import CopyPosition, KeptLedger, kept_of
 from streams.worker.reevaluation import ReevaluationQueue
 from streams.worker.takeover import TakeOver, refuse_hanging
 from streams.worker.worker_context import WorkerContext
@@ -55,11 +58,20 @@ CAREFUL_RECORDS = CHUNK_RECORDS
 """Records that are judged one by one after a refusal at work. The partition then stands at the one that fails."""
 
 
+Known = tuple[str, CopyPosition]
+
+
 class Turn:
     """Owner's work with a partition: `begin` takes it over, `work` judges it, and `end` releases it."""
 
-    def __init__(self, number: int, context: WorkerContext, at_work: Refused | None = None) -> None:
-        """`at_work`: the refusal at work that ended a turn before this one, None without one."""
+    def __init__(
+        self, number: int, context: WorkerContext, at_work: Refused | None = None, known: Known | None = None
+    ) -> None:
+        """`at_work`: the refusal at work that ended a turn before this one, None without one.
+
+        `known`: of an earlier turn, as below.
+        """
+        self._known = known
         self.suspect: tuple[str, int] | None = None
         """Topic and offset of the one record under way after a refusal at work, None without a single one."""
         self._at_work, self._careful = at_work, CAREFUL_RECORDS if at_work else 0
@@ -100,12 +112,14 @@ class Turn:
         Raises TimeoutError while a topic is missing.
         """
         await started(self._writer, self._probe, self._acts)
+        self._proven = self._context.followers.ends.doubts
         self._ids = await self._present_ids()
         if self._context.ledgers is not None:
             self._copy = self._commits.copy = self._context.ledgers.of_partition(self._number, self._ids)
             await self._copy.open()
         at_work = self._at_work.key if self._at_work else None
-        taking = TakeOver(self._number, self._context, self._probe, self._ids, self._copy, at_work)
+        known = self._known[1] if self._known and self._known[0] == kept_of(self._ids) else None
+        taking = TakeOver(self._number, self._context, self._probe, self._ids, self._copy, at_work, known)
         try:
             past = await taking.past()
         finally:
@@ -125,6 +139,14 @@ class Turn:
     def head(self) -> Head | None:
         """The partition's position; None until the ledger has been read, or if there was none."""
         return self._commits.head
+
+    @property
+    def known(self) -> Known | None:
+        """The last transaction that was committed by this turn or before it, with the topics to which it was written.
+
+        The logs must have it as long as nobody lets the partition go on without it. None without one.
+        """
+        return (kept_of(self._ids), self._commits.known) if self._commits.known is not None else self._known
 
     @property
     def worked(self) -> bool:
@@ -160,6 +182,7 @@ class Turn:
         """Judges and commits incoming records, from the head on; ends only by an error or a cancellation."""
         loop = asyncio.get_running_loop()
         head, self._left, failed = self._judge.head, None, self._commits.watched()
+        self._marks = {name: RecentMarks(head.last.get(name)) for name in INPUTS}
         await self._intake.begin(head.sends)
         await self._act_intake.begin(head.acts)
         self._acts.era = head.era("acts")
@@ -188,6 +211,8 @@ class Turn:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await close()
         if self._copy is not None:
+            if self._commits.known is not None and self.clean:
+                self._copy.finish(self._commits.known)
             await self._copy.close()
 
     async def note(self, text: str) -> None:
@@ -216,6 +241,7 @@ class Turn:
                 seconds = SWEEP_SECONDS if self._judge.ledger.expiry.walking else self._commits.seconds
                 await arrival(self._arrived, seconds)
             self._demand_topics()
+            await self._prove()
             if self._waiting:
                 await self._context.departures.next()  # chunks that come meanwhile are judged together
             sends, acts, alone = await (self._one_record() if self._careful else self._next_records())
@@ -240,6 +266,8 @@ class Turn:
             transaction.taken_at = taken_at if sends.records else None
             self._intake.written(sends)
             self._act_intake.written(acts)
+            for name, one in self._judge.head.last.items():
+                self._marks[name].add(one, self._written_at)
             await self._commits.settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
             await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
@@ -315,8 +343,38 @@ class Turn:
                     self.waits_for = "facts"
                     await self._commits.settled()
                     continue
+            if await self._prove():
+                continue  # facts may have come meanwhile
             if context.clock.off_by <= context.policy.skew_ms:  # else the clock jumped during the wait for facts
                 return fresh
+
+    async def _prove(self) -> bool:
+        """Proves anew, after a leader changed or a broker failed, that the inputs are the logs that were read.
+
+        True if brokers were asked. Raises IntegrityError (4) if an input is another log.
+        """
+        ends = self._context.followers.ends
+        if self._proven == (doubts := ends.doubts):
+            return False
+        for name, tp in (("sends", self._sends), ("acts", self._acts.tp)):
+            if (other := await input_marks.other(self._probe, tp, self._marks[name])) is not None:
+                await self._commits.settled()
+                await self._give_up(name, tp, other)
+        self._proven = doubts
+        return True
+
+    async def _give_up(self, name: str, tp: TopicPartition, other: Mark) -> None:
+        """Refuses the partition for an input that lacks this record, also after records of another log were taken.
+
+        The head then keeps what proves it: else the next take-over would believe the newest record.
+        """
+        head = self._judge.head
+        if head.last.get(name) != other:
+            self._judge.head = replace(head, last=head.last | {name: other})
+            await self._measure_clock()
+        begin, end = await offsets.bounds(self._probe, tp)
+        where = {"topic": tp.topic, "partition": tp.partition, "position": getattr(head, name)}
+        raise IntegrityError(REPLACED, begin=begin, end=end, **where)
 
     async def _counted(self, acts: InputRange[ActRecord]) -> bool:
         """Reads the releases on all partitions if an act releases something. The facts come after, with the signers."""

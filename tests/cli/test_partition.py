@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -377,7 +378,7 @@ def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_dec
     assert {row["refused"]["reason"] for row in seen.json["partitions"]} == {"error.input_replaced"}
     assert "gatekeeper partition show" in run("status").out
     found = run("audit", "coverage", "--json")
-    assert (found.code, {one["topic"] for one in found.json["findings"] if one["fault"] == "made_again"}) == (
+    assert (found.code, {one["topic"] for one in found.json["findings"] if one["fault"] == "replaced"}) == (
         1,
         {"sends"},
     )
@@ -494,43 +495,130 @@ def test_audit_records_and_manifests_made_again_then_it_goes_on_without_them(run
         until(lambda: {"e-1"} <= world.verdicts().keys(), "the second send")
 
 
-def test_a_broker_put_back_to_an_older_state_then_nobody_is_cleared_who_said_no_afterwards(
-    run, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = [f"p{number}" for number in range(20)]
+def keep_state(broker: Broker, folder: Path) -> None:
+    """Copies the disk of a broker, which is stopped for that and started again."""
+    broker.stop()
+    shutil.copytree(broker.folder / "data", folder)
+    broker.start()
+
+
+def put_back(broker: Broker, folder: Path, pattern: str = "") -> None:
+    """Puts a copy of its disk below a broker, which is stopped for that; `pattern`: only these of its folders."""
+    broker.stop()
+    for older in folder.glob(pattern) if pattern else [folder]:
+        place = broker.folder / "data" / (older.name if pattern else "")
+        shutil.rmtree(place)
+        shutil.copytree(older, place)
+    broker.start()
+
+
+@pytest.fixture
+def alone(prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Broker, World]]:
+    """A world of one partition on a broker of its own, which the commands of the test use."""
     with Broker(tmp_path / "kafka") as broker:
         world = World(broker.bootstrap, prefix, partitions=1, data=str(tmp_path / "data")).create()
         for name, value in world.environment.items():
             monkeypatch.setenv(name, value)
-        world.people(names)
-        world.put("suppressions", [stop_of("somebody")])
-        world.sends(["p0"])
-        with world.process(tmp_path / "before.log") as worker:
-            world.await_audits(1)
+        yield broker, world
+
+
+def decide(world: World, names: list[str], first: int, log: Path) -> None:
+    """Publishes a send to each, and has a worker decide them."""
+    world.sends(names, first)
+    known = len(world.verdicts())
+    with world.process(log) as worker:
+        until(lambda: len(world.verdicts()) == known + len(names), "all sends")
+        assert worker.stop() == 0
+
+
+def test_sends_put_back_to_an_older_state_then_none_is_passed_over_and_what_was_decided_is_not_cleared_again(
+    run, alone: tuple[Broker, World], tmp_path: Path
+) -> None:
+    broker, world = alone
+    names = [f"p{number}" for number in range(150)]
+    world.people(names)
+    decide(world, names[:30], 0, tmp_path / "first.log")
+    keep_state(broker, tmp_path / "older")
+    decide(world, names[30:60], 30, tmp_path / "lost.log")
+    put_back(broker, tmp_path / "older", "*sends*")
+    world = World(broker.bootstrap, world.prefix, partitions=1, data=world.data)
+    world.sends(names[60:], 60)  # where those were that are lost, and beyond
+    assert run("audit", "coverage", "--json").json["findings"][0]["fault"] == "replaced"
+    for _ in range(2):
+        with world.process(tmp_path / "refused.log") as worker:
+            assert worker.wait() == 4, "all its partitions are refused"
+    assert len(world.verdicts()) == 60
+    shown = run("partition", "show", "0", "--json").json["refused"]
+    assert shown["reason"] == "error.input_replaced"
+    assert shown["from"] == {"topic": "sends", "first": 0, "last": 120}
+    assert "--from 30 " in shown["resume"], "the first that no audit record names"
+    again = run("partition", "resume", "0", "--from", "25", "--by", "hanako", "--reason", "x", "--yes", "--wait", "0")
+    assert "Offsets 25 up to 30 of sends are judged again; records there: 5." in again.err
+    two_managers_resume(run, 0, start=25)
+    with world.process(tmp_path / "again.log") as worker:
+        until(lambda: len(world.verdicts()) == 150, "all sends")
+        assert worker.stop() == 0
+    verdicts = world.verdicts()
+    assert {event for event in verdicts if verdicts[event] != ("clear", None)} == {f"e-{n}" for n in range(25, 30)}
+    assert {verdicts[f"e-{number}"] for number in range(25, 30)} == {("block", "DUPLICATE_SEND")}
+    assert len({one.did for one in world.audits()}) == len(world.audits()) == 155 + 3, "with the acts"
+    covered = run("audit", "coverage", "--json")
+    assert (covered.code, covered.json["findings"]) == (5, [])
+
+
+def test_all_put_back_to_an_older_state_then_nobody_goes_on_without_the_decisions_that_are_gone(
+    run, alone: tuple[Broker, World], tmp_path: Path
+) -> None:
+    broker, world = alone
+    names = [f"p{number}" for number in range(30)]
+    world.people(names)
+    decide(world, names[:10], 0, tmp_path / "first.log")
+    keep_state(broker, tmp_path / "older")
+    decide(world, names[10:20], 10, tmp_path / "lost.log")
+    lost = {one.did for one in world.audits()}
+    put_back(broker, tmp_path / "older")
+    world = World(broker.bootstrap, world.prefix, partitions=1, data=world.data)
+    world.sends(names[20:], 20)  # where those were that are lost
+    for _ in range(2):
+        with world.process(tmp_path / "refused.log") as worker:
+            assert worker.wait() == 4, "all its partitions are refused"
+    assert len(world.verdicts()) == 10
+    shown = run("partition", "show", "0", "--json").json["refused"]
+    assert (shown["reason"], shown["from"]["first"]) == ("error.decisions_gone", 10)
+    assert "up to offset 20" in shown["sentence"]
+    two_managers_resume(run, 0)
+    for log, count in (("again.log", 20), ("later.log", 20)):
+        with world.process(tmp_path / log) as worker:
+            until(lambda count=count: len(world.verdicts()) == count, "all sends")
+            until(lambda worker=worker: worker.events("partition_owned"), "a take-over")
             assert worker.stop() == 0
-        broker.stop()
-        shutil.copytree(broker.folder / "data", tmp_path / "older")
-        broker.start()
-        world.put("suppressions", [stop_of(f"other{number}") for number in range(20)])
-        world.sends(["p1"], 1)
-        with world.process(tmp_path / "ahead.log") as worker:
-            world.await_audits(2)
-            assert worker.stop() == 0
-        broker.stop()
-        shutil.rmtree(broker.folder / "data")
-        shutil.copytree(tmp_path / "older", broker.folder / "data")
-        broker.start()
-        world = World(broker.bootstrap, prefix, partitions=1, data=str(tmp_path / "data"))
-        world.put("suppressions", [stop_of(name) for name in names])  # where others' stops were
-        world.sends(names, 100)
+    assert {*world.verdicts().values()} == {("clear", None)}
+    assert len({one.did for one in world.audits()[10:]} - lost) == len(world.audits()) - 10, "no id comes again"
+
+
+def test_a_broker_put_back_to_an_older_state_then_nobody_is_cleared_who_said_no_afterwards(
+    run, alone: tuple[Broker, World], tmp_path: Path
+) -> None:
+    broker, world = alone
+    names = [f"p{number}" for number in range(20)]
+    world.people(names)
+    world.put("suppressions", [stop_of("somebody")])
+    decide(world, ["p0"], 0, tmp_path / "before.log")
+    keep_state(broker, tmp_path / "older")
+    world.put("suppressions", [stop_of(f"other{number}") for number in range(20)])
+    decide(world, ["p1"], 1, tmp_path / "ahead.log")
+    put_back(broker, tmp_path / "older")
+    world = World(broker.bootstrap, world.prefix, partitions=1, data=world.data)
+    world.put("suppressions", [stop_of(name) for name in names])  # where others' stops were
+    world.sends(names, 100)
+    for reason in ("error.decisions_gone", "error.facts_made_again"):
         with world.process(tmp_path / "after.log") as worker:
             assert worker.wait() == 4, "all its partitions are refused"
-            assert worker.events("facts_vanished")
         shown = run("partition", "show", "0", "--json").json["refused"]
-        assert shown["reason"] == "error.facts_made_again"
-        assert len(world.audits()) == 1, "the log of decisions is older, too"
+        assert (shown["reason"], len(world.verdicts())) == (reason, 1), "the log of decisions is older, too"
         both_say_that_they_are_back(run, shown)
-        with world.process(tmp_path / "again.log"):
-            until(lambda: len(world.verdicts()) == 1 + len(names), "all sends")
-        found = world.verdicts()
-        assert [name for name in found if found[name] != ("block", "SUBJECT_OBJECTED")] == ["e-0"]
+    assert "facts_vanished" in (tmp_path / "after.log").read_text()
+    with world.process(tmp_path / "again.log"):
+        until(lambda: len(world.verdicts()) == 1 + len(names), "all sends")
+    found = world.verdicts()
+    assert [name for name in found if found[name] != ("block", "SUBJECT_OBJECTED")] == ["e-0"]

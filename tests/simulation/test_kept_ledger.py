@@ -76,11 +76,13 @@ class World:
         used: list[bool] = []
         right = copy.anew
         copy.anew = lambda reason: (used.append(False), right(reason))[1]  # type: ignore[method-assign]
-        for one in (copy, None):
-            kept = await ledger_reader.read(probe, SETTINGS, 0, one, now=now)
-            people = {name: set(lines.split(b"\n")) for name, lines in kept.state._people.walk()}
-            found.append((people, kept.written, kept.dead, kept.state.marks.seen("a-1")))
-        await copy.close()
+        try:
+            for one in (copy, None):
+                kept = await ledger_reader.read(probe, SETTINGS, 0, one, now=now)
+                people = {name: set(lines.split(b"\n")) for name, lines in kept.state._people.walk()}
+                found.append((people, kept.written, kept.dead, kept.state.marks.seen("a-1")))
+        finally:
+            await copy.close()
         assert found[0] == found[1]
         return found[0], not used
 
@@ -106,17 +108,28 @@ def lost_its_end(world: World) -> None:
     del world.log("ledger").entries[1:]
 
 
-def made_anew(world: World) -> None:
+def put_back(world: World) -> None:
+    """Another transaction stands where the copy's one stood."""
     for topic in ("ledger", "manifests"):
         world.log(topic).entries.clear()
     world.commit(*(cleared(recipient_id=f"P-{number}") for number in range(9)))
 
 
-def went_on_after_a_loss(world: World) -> None:
+def put_back_to_nothing(world: World) -> None:
+    for topic in ("ledger", "manifests"):
+        world.log(topic).entries.clear()
+
+
+def went_on_after_a_loss(world: World, *topics: str) -> None:
     """A person let it go on, and as many records as were lost stand in their places."""
-    world.kafka.logs[TopicPartition(SETTINGS.topic("ledger"), 0)].entries.clear()
+    for topic in ("ledger", *topics):
+        world.log(topic).entries.clear()
     world.commit(*(cleared(recipient_id=f"P-{number}") for number in range(5, 9)), resumed="act-1")
     world.commit(cleared(recipient_id="P-9"), resumed="act-1")
+
+
+def went_on_after_it_was_put_back(world: World) -> None:
+    went_on_after_a_loss(world, "manifests")
 
 
 def lost_its_manifest(world: World) -> None:
@@ -131,8 +144,8 @@ def damaged_head(world: World) -> None:
     ("change", "used"),
     [
         *((change, True) for change in (nothing, went_on, compacted)),
-        *((change, False) for change in (lost_its_end, made_anew, went_on_after_a_loss, lost_its_manifest)),
-        (damaged_head, False),
+        *((change, False) for change in (lost_its_end, went_on_after_a_loss, went_on_after_it_was_put_back)),
+        *((change, False) for change in (lost_its_manifest, damaged_head)),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
@@ -145,6 +158,23 @@ def test_whatever_became_of_the_logs_then_a_take_over_with_the_copy_knows_what_o
         change(world)
         _, was_used = await world.read()
         assert was_used == used
+
+    run(work, Random(1))
+
+
+@pytest.mark.parametrize("change", [put_back, put_back_to_nothing])
+def test_logs_that_lack_the_copys_decisions_then_it_says_so_at_each_take_over_and_stays_as_it_is(
+    tmp_path: Path, change: Change
+) -> None:
+    async def work() -> None:
+        world = World(tmp_path)
+        await world.copy(*FIRST)
+        change(world)
+        for _ in range(2):
+            with pytest.raises(ledger_reader.DecisionsGoneError) as gone:
+                await world.read()
+            assert gone.value.written == (world.head.encode() if change is put_back else None)
+            assert gone.value.values["decided"] == 1
 
     run(work, Random(1))
 

@@ -93,13 +93,13 @@ def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another_and_
             await beside.open()
             assert beside.tables.folder != copy.tables.folder
             with pytest.raises(Misfit, match="incomplete"):
-                beside.demand_copied(0, 200)
+                beside.demand_copied()
             await beside.close()
         await all_done()
         again = partition(tmp_path)
         await again.open()
         assert again.tables.folder == copy.tables.folder
-        assert again.demand_copied(0, 200) == POSITION
+        assert again.demand_copied() == POSITION
         await again.demand_whole()
         assert list(LedgerState(again.tables).names()) == ["P-1"]
         await again.close()
@@ -170,7 +170,7 @@ def test_a_reading_cancelled_while_it_writes_then_the_copy_is_closed_after_it_an
         assert again.tables.folder == copy.tables.folder
         assert LedgerState(again.tables).people == 1, "what was under way was written whole"
         with pytest.raises(Misfit, match="incomplete"):
-            again.demand_copied(0, 200)
+            again.demand_copied()
         await again.close()
 
     soon(work)

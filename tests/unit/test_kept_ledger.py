@@ -107,7 +107,7 @@ def test_every_kind_of_entry_then_a_restart_knows_it_and_the_items_stand_in_the_
         right.put(entry)
     written(tmp_path, *EVERY_KIND)
     with opened(tmp_path) as copy:
-        assert copy.demand_copied(0, 200) == CopyPosition(Head(sends=9, prev="00", at=AT), 100, 50)
+        assert copy.demand_copied() == CopyPosition(Head(sends=9, prev="00", at=AT), 100, 50)
         asyncio.run(copy.demand_whole())
         kept = Ledger(copy.tables)
         assert kept.dead == {b"dead/consents/0/7"}
@@ -160,18 +160,13 @@ def test_changes_whose_transaction_was_never_acknowledged_then_a_restart_does_no
         assert LedgerState(copy.tables).people == 0
 
 
-@pytest.mark.parametrize(
-    ("begin", "end"), [(101, 200), (0, 100)], ids=["the log begins behind it", "the log ends before it"]
-)
-def test_a_copy_that_these_logs_cannot_continue_then_it_is_not_used(tmp_path: Path, begin: int, end: int) -> None:
+def test_a_copy_that_is_given_up_then_it_is_empty_and_not_used(tmp_path: Path) -> None:
     written(tmp_path, cleared())
     with opened(tmp_path) as copy:
-        with pytest.raises(Misfit, match="positions"):
-            copy.demand_copied(begin, end)
         asyncio.run(copy.anew("positions"))
         assert LedgerState(copy.tables).people == 0
         with pytest.raises(Misfit, match="incomplete"):
-            copy.demand_copied(0, 200)
+            copy.demand_copied()
 
 
 def test_a_flipped_byte_of_a_value_then_it_ends_the_turn_and_the_next_one_reads_anew(tmp_path: Path) -> None:
@@ -186,7 +181,7 @@ def test_a_flipped_byte_of_a_value_then_it_ends_the_turn_and_the_next_one_reads_
             copy.demand_sound()
         assert state.concerns("P-1"), "somebody must look at whom this may concern"
     with opened(tmp_path) as copy, pytest.raises(Misfit, match="incomplete"):
-        copy.demand_copied(0, 200)
+        copy.demand_copied()
 
 
 def test_a_value_that_replaces_a_spoilt_one_during_the_reading_then_it_is_not_committed_as_a_sound_one(
@@ -229,7 +224,7 @@ def test_a_table_that_a_damaged_page_hides_then_the_copy_is_emptied(tmp_path: Pa
     with opened(tmp_path) as copy:
         assert LedgerState(copy.tables).people == 0
         with pytest.raises(Misfit, match="incomplete"):
-            copy.demand_copied(0, 200)
+            copy.demand_copied()
         committed(copy, Head(sends=9, at=AT))
 
 

@@ -27,7 +27,7 @@ Fault = Literal[
     "missing_output",
     "output_without_record",
     "unsaid_skip",
-    "made_again",
+    "replaced",
 ]
 TOLD = 100
 """Most findings that a report lists; it counts all of them."""

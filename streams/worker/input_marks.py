@@ -1,0 +1,62 @@
+"""Marks of an input: records that were taken, each by offset and hash. By these its log is known again.
+
+A broker that is put back to an older state keeps ids, and counts offsets and epochs anew. So a position alone does not
+tell whether the records below it are those that were read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+
+from streams.client.batches import refusal
+from streams.client.record_hash import mark
+from streams.worker import offsets
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS, KEPT_SECONDS = 1.0, 10.0
+"""Seconds between two marks that are kept in memory, and for which. A leader may have changed a moment before we know.
+
+A log that was replaced then has the newest record, and lacks earlier ones.
+"""
+Mark = tuple[int, str]
+
+
+def last_mark(records: Sequence[Any]) -> Mark | None:
+    """The mark of the last readable record, None without one."""
+    readable = (one for one in reversed(records) if not (getattr(one, "refused", None) or refusal(one.headers)))
+    found = next(readable, None)
+    return None if found is None else mark(found)
+
+
+async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[Mark]) -> Mark | None:
+    """The first mark whose record a log does not hold; None if it holds each, as far as it keeps them."""
+    begin, _ = await offsets.bounds(probe, tp)
+    kept = {offset: hash_ for offset, hash_ in marks if offset >= begin}
+    if not kept:
+        log.info("input_unproven", topic=tp.topic, partition=tp.partition, offset=begin)
+        return None
+    found = await offsets.some(probe, tp, kept)
+    return next((one for one in sorted(kept.items()) if one[0] not in found or mark(found[one[0]]) != one), None)
+
+
+class RecentMarks:
+    """The marks of one input from the last KEPT_SECONDS, one a second, the oldest first."""
+
+    def __init__(self, first: Mark | None) -> None:
+        self._kept: deque[tuple[float, Mark]] = deque([(float("-inf"), first)] if first else [])
+
+    def add(self, one: Mark, now: float) -> None:
+        """Takes the newest mark; `now`: seconds of the loop's clock."""
+        if not self._kept or now - self._kept[-1][0] >= EVERY_SECONDS:
+            self._kept.append((now, one))
+        while len(self._kept) > 1 and now - self._kept[1][0] > KEPT_SECONDS:
+            self._kept.popleft()
+
+    def __iter__(self) -> Any:
+        return (one for _, one in self._kept)
