@@ -30,8 +30,8 @@ class Head:
     `topic_ids`. `facts` are the logs of facts as the owner had read them. `believed` is the last time (milliseconds)
     at which people said that vanished facts are back, 0 if never. `eras` are the numbers of times that an input's
     offsets began anew, because its log was replaced by another. `anew` is the last manifest whose audit records are
-    gone, if people let the partition go on without them. It is None once later records are written. `last` has of each
-    input the offset and the hash (hex, its beginning) of a record below the position: the last readable one, if known.
+    gone, if people let the partition go on without them. It is None once later records are written. `last` names a
+    record below the position of each input by offset and beginning of its hash (hex). It is the last readable one.
     """
 
     sends: int

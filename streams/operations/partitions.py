@@ -137,7 +137,7 @@ def _fresh(
 
 
 def _first_undecided(reader: Reader, number: int, topic: InputTopic, log: KeptRange) -> int:
-    """The first offset of a log that no audit record names with the time that its record has, or the log's end.
+    """The first offset of a log that no audit record names with its record's time; the log's end without one.
 
     A log that was put back is older up to there, and holds other records from there on.
     """

@@ -24,18 +24,18 @@ EVERY_SECONDS, KEPT_SECONDS = 1.0, 10.0
 
 A log that was replaced then has the newest record, and lacks earlier ones.
 """
-Mark = tuple[int, str]
+RecordMark = tuple[int, str]
 
 
-def last_mark(records: Sequence[Any]) -> Mark | None:
+def last_mark(records: Sequence[Any]) -> RecordMark | None:
     """The mark of the last readable record, None without one."""
     readable = (one for one in reversed(records) if not (getattr(one, "refused", None) or refusal(one.headers)))
     found = next(readable, None)
     return None if found is None else mark(found)
 
 
-async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[Mark]) -> Mark | None:
-    """The first mark whose record a log does not hold; None if it holds each, as far as it keeps them."""
+async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[RecordMark]) -> RecordMark | None:
+    """The first mark whose record a log lacks, None without one. What a log no longer keeps is not asked for."""
     begin, _ = await offsets.bounds(probe, tp)
     kept = {offset: hash_ for offset, hash_ in marks if offset >= begin}
     if not kept:
@@ -48,10 +48,10 @@ async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[Mark])
 class RecentMarks:
     """The marks of one input from the last KEPT_SECONDS, one a second, the oldest first."""
 
-    def __init__(self, first: Mark | None) -> None:
-        self._kept: deque[tuple[float, Mark]] = deque([(float("-inf"), first)] if first else [])
+    def __init__(self, first: RecordMark | None) -> None:
+        self._kept: deque[tuple[float, RecordMark]] = deque([(float("-inf"), first)] if first else [])
 
-    def add(self, one: Mark, now: float) -> None:
+    def add(self, one: RecordMark, now: float) -> None:
         """Takes the newest mark; `now`: seconds of the loop's clock."""
         if not self._kept or now - self._kept[-1][0] >= EVERY_SECONDS:
             self._kept.append((now, one))

@@ -40,7 +40,7 @@ async def read(
     """Reads a partition of `ledger` and of `salts`; call it once the former owner is fenced.
 
     `copy`: holds the entries, and what it has need not be read. `now`: milliseconds since the epoch.
-    Raises IntegrityError (4) for a record that this engine did not write, and DecisionsGoneError if the copy knows
+    Raises IntegrityError (4) for a record that this engine did not write. Raises DecisionsGoneError if the copy knows
     decisions that the logs lack. The copy stays as it is then.
     """
     found = await _continued(probe, settings, number, copy, now) if copy else None

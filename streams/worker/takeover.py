@@ -197,11 +197,10 @@ class TakeOver:
     async def _position(self, head: Head | None) -> Head:
         """The head, or the first head of a partition that has no past."""
         if head is None:
-            await self._demand_facts(head)
+            await self._demand_facts(None)
             audit = await offsets.bounds(self._probe, self._audit)
             if await offsets.first_readable(self._probe, self._audit, *audit) is not None:
                 raise IntegrityError("error.head_missing", **self._where)
-            await self._demand_facts(None)
             sends, acts = [(await offsets.bounds(self._probe, tp))[0] for tp in (self._sends, self._acts)]
             return Head(sends=sends, acts=acts, mode=self._context.settings.mode)
         await self._demand_logs(head)

@@ -29,7 +29,7 @@ from streams.worker.batch_input import BatchInput, Restart, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
 from streams.worker.commits import Commits
-from streams.worker.input_marks import Mark, RecentMarks
+from streams.worker.input_marks import RecentMarks, RecordMark
 from streams.worker.intake import InputRange, Intake, arrival
 from streams.worker.kept_ledger import CopyPosition, KeptLedger, kept_of
 from streams.worker.reevaluation import ReevaluationQueue
@@ -142,9 +142,9 @@ class Turn:
 
     @property
     def known(self) -> Known | None:
-        """The last transaction that was committed by this turn or before it, with the topics to which it was written.
+        """The last transaction that this turn or one before it committed, and the ids of the topics. None without one.
 
-        The logs must have it as long as nobody lets the partition go on without it. None without one.
+        The logs must have it as long as nobody lets the partition go on without it.
         """
         return (kept_of(self._ids), self._commits.known) if self._commits.known is not None else self._known
 
@@ -363,7 +363,7 @@ class Turn:
         self._proven = doubts
         return True
 
-    async def _give_up(self, name: str, tp: TopicPartition, other: Mark) -> None:
+    async def _give_up(self, name: str, tp: TopicPartition, other: RecordMark) -> None:
         """Refuses the partition for an input that lacks this record, also after records of another log were taken.
 
         The head then keeps what proves it: else the next take-over would believe the newest record.
