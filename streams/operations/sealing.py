@@ -161,11 +161,19 @@ class Sealer:
         starts, ends = reader.starts("manifests"), reader.ends("manifests")
         found = {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
         for partition in self._lost(heads):
-            if not self._branches.hold(heads, partition, starts[partition]):
-                where = {"partition": partition, "end": ends[partition], "sealed": self._chain.next(partition)}
-                raise IntegrityError("error.log_ahead", topic=self._settings.topic("manifests"), **where)
-            found[partition] = ends[partition]
+            if self._branches.hold(heads, partition, starts[partition]):
+                found[partition] = ends[partition]
+            else:
+                raise self._ahead(partition, ends[partition])
+        for partition, end in ends.items():
+            if found[partition] > end:
+                raise self._ahead(partition, end)
         return found
+
+    def _ahead(self, partition: int, end: int) -> IntegrityError:
+        """The error for a partition that does not have what is sealed."""
+        where = {"partition": partition, "end": end, "sealed": self._chain.next(partition)}
+        return IntegrityError("error.log_ahead", topic=self._settings.topic("manifests"), **where)
 
     def _demand_same(self, heads: Reader) -> None:
         """Raises RestartError (70) if the broker lost a sealed manifest: it was put back to an older state."""

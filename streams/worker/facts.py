@@ -278,16 +278,24 @@ class Followers(LogFollower):
         for name, one in known.items():
             tp = named.get(name)
             there = tp is not None and one.begin == self._begin[tp] and one.position <= self._goal[tp]
-            if tp is None or not there or not await self._holds(self._reader, tp, one):
+            if tp is None or not there or not await self._holds(self._reader, tp, one.last, one.position):
                 kept.lose(name, self._clock.now())
                 return {}
         return known
 
-    async def _holds(self, reader: Any, tp: TopicPartition, one: ReadLog) -> bool:
-        """Tells whether a log still holds the last record that was read of it; True if none was."""
-        offset, own = one.last
-        found = await offsets.some(offsets.Probe(reader, self.ends), tp, [offset]) if offset >= 0 else {}
-        return offset < 0 or (offset in found and record_hash(found[offset]) == own)
+    async def _holds(self, reader: Any, tp: TopicPartition, last: tuple[int, bytes], position: int) -> bool:
+        """Tells whether a log still holds the last record that was read of it, and no other one below the position.
+
+        Such another one may stand where a marker stood, or what somebody aborted.
+        """
+        probe, found = offsets.Probe(reader, self.ends), list[tuple[int, bytes]]()
+        begin, end = await offsets.bounds(probe, tp)
+        if end < position:
+            return False
+        async for record in offsets.read(probe, tp, max(last[0], begin), position):
+            if not refusal(record.headers):
+                found.append((record.offset, record_hash(record)))
+        return found == ([last] if last[0] >= 0 else [])
 
     async def _demand_same(self) -> None:
         """Raises RestartError (70) if a log is another one than the one that was read so far."""
@@ -295,8 +303,8 @@ class Followers(LogFollower):
         await reader.start()
         try:
             for tp, one in self._logs.items():
-                if not await self._holds(reader, tp, one):
-                    offset, _ = one.last
+                offset, _ = one.last
+                if not await self._holds(reader, tp, one.last, self._positions[tp]):
                     raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
         finally:
             await reader.stop()

@@ -315,7 +315,7 @@ def test_given_a_log_of_other_topics_then_4_and_keys_of_another_system_then_2(
     said = json.loads(state.read_bytes())
     said["partitions"]["0"]["next"] = 99  # sealed further than these topics reach
     state.write_text(json.dumps(said))
-    assert "and is sealed up to 99" in run("audit", "seal", "--once").says(4)
+    assert "lacks what is sealed up to 99" in run("audit", "seal", "--once").says(4)
     monkeypatch.setenv("GATEKEEPER_PREFIX", f"x{os.urandom(8).hex()}.")
     assert "another system's" in run("audit", "seal", "--once").says(2)
 

@@ -138,6 +138,12 @@ def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
         shutil.copytree(folder / "kafka" / "data", folder / "older")
         broker.start()
 
+        with world.transaction() as dead:  # of a CRM that died: nothing that can be read, and the logs are longer
+            world.put("consents", [("x", b"{}"), ("y", b"{}")], dead, partition=0)
+            dead.abort_transaction(30)
+        with world.process(folder / "a-again.log") as worker:
+            until(worker.owned, "it has read what there is")
+            worker.stop()
         _decided(world, folder, LOST)
         model = Model(Path(settings.console_data), PARTS, zone="Asia/Tokyo")
         with _fed(settings, model), Reader(settings) as reader, capture_logs() as said:
@@ -235,6 +241,14 @@ def test_the_sealer_then_it_holds_the_partitions_until_somebody_says_how_to_go_o
     checked = put_back.run(put_back.world, "audit", "verify", out)
     assert checked.returncode == 0, checked
     assert "hanako" in checked.stdout + checked.stderr
+
+
+def test_a_worker_that_read_no_more_than_the_copy_has_then_it_sees_that_the_rest_of_the_log_is_another(
+    put_back: PutBack,
+) -> None:
+    world = put_back.world
+    with world.process(put_back.folder / "last.log", data=str(put_back.folder / "data-a")) as worker:
+        until(lambda: worker.events("facts_vanished"), "a fact stands where an aborted one stood")
 
 
 def test_an_export_of_days_that_are_gone_then_it_says_so_and_stays_as_it_was(put_back: PutBack) -> None:

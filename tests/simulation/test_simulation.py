@@ -15,7 +15,7 @@ from tests.simulation.loop import run
 from tests.simulation.simulation import simulate
 
 STEPS = 150
-SEEDS = 40
+SEEDS = 60
 """Worlds that a bug may take to be seen; most are seen in the first, in half the steps that CI simulates."""
 SEEN = {
     "asked_too_early": 2,
@@ -23,7 +23,7 @@ SEEN = {
     "clear_on_time_out": 3,
     "clock_believed": 3,
     "ended_by_a_deposed_leader": 4,
-    "forgotten_walk": 9,
+    "forgotten_walk": 57,
     "lost_deletion": 27,
     "lost_recall": 4,
     "uncertain_memory": 18,
