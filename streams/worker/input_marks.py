@@ -42,7 +42,9 @@ async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[Record
         log.info("input_unproven", topic=tp.topic, partition=tp.partition, offset=begin)
         return None
     found = await offsets.some(probe, tp, kept)
-    return next((one for one in sorted(kept.items()) if one[0] not in found or mark(found[one[0]]) != one), None)
+    lacked = [one for one in sorted(kept.items()) if one[0] not in found or mark(found[one[0]]) != one]
+    begin, _ = await offsets.bounds(probe, tp) if lacked else (begin, 0)  # retention goes on meanwhile
+    return next((one for one in lacked if one[0] >= begin), None)
 
 
 class RecentMarks:

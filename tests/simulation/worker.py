@@ -44,6 +44,7 @@ from tests.support import invented
 MASTERS = {1: invented.KEY}
 SIGNER = SigningKey("gk/worker", b"\x01", Ed25519PrivateKey.from_private_bytes(invented.KEY))
 POLL_MS = 500
+SCRAPE_SECONDS = 5.0
 RETENTION_MS = 20_000
 """For so long compaction keeps a deletion."""
 
@@ -206,6 +207,7 @@ class Worker:
             await self.followers.start(self.failed)
             self.up = True
             self._changed(self)
+            machine.run(self._scraped())
             await self._feed()
         except Exception as error:
             self.failed(error)
@@ -216,6 +218,16 @@ class Worker:
             ledger = self._network.kafka.logs[TopicPartition(self.settings.topic("ledger"), number)].committed()
             if (newest := next((one.value for one in reversed(ledger) if one.key == HEAD), None)) is not None:
                 yield Head.decode(newest)
+
+    async def _scraped(self) -> None:
+        """Is Prometheus, which asks for the pages: they must not raise, nor change what is decided."""
+        try:
+            while True:
+                await asyncio.sleep(SCRAPE_SECONDS)
+                await self.gate.measured()
+                await self.gate.lag()
+        except Exception as error:
+            self.failed(error)
 
     async def _feed(self) -> None:
         """Is the transport: fetches what there is credit for, and hands it to the gate."""
