@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -159,7 +159,11 @@ def asked_too_early(patch: pytest.MonkeyPatch) -> None:
 @planted
 def barrier_at_the_stable_end(patch: pytest.MonkeyPatch) -> None:
     """The barrier waits for the last stable offset, before which acknowledged facts may have no marker yet."""
-    patch.setattr(Ends, "ends", Ends.stable)
+
+    async def stable(self: Ends, topics: Iterable[str]) -> dict[TopicPartition, int]:
+        return await self.stable(await self.partitions(list(topics)))
+
+    patch.setattr(Ends, "of_topics", stable)
 
 
 @planted
@@ -393,12 +397,6 @@ def uncommitted_entry_in_the_copy(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(KeptLedger, "cut", cut)
-
-
-@planted
-def lost_deletion(patch: pytest.MonkeyPatch) -> None:
-    """A copy is used however old it is, and Kafka has forgotten deletions since."""
-    patch.setattr(KeptLedger, "demand_young", lambda *_: None)
 
 
 @planted
