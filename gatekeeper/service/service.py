@@ -123,7 +123,7 @@ def _widest(store: KnownFacts) -> list[dict[str, str]]:
 
     Strangers read this. So it has no number of people, of records or of managers, and no company.
     """
-    if not (store.withhold_everybody or store.token_keys.unmatched):
+    if not (store.withhold_everybody or store.token_keys.unmatched or any(True for _ in store.gaps)):
         return []
     found = [one for one in store.withholding(WITHHOLDING) if one.withholds in ("everybody", "companies")]
     oldest = {one.withholds: one for one in reversed(found)}

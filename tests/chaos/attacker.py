@@ -52,6 +52,8 @@ CALLER = 'id = "mallory"\nscopes = [{scopes}]\ncontrollers = ["C2"]\nkey_sha256 
 OWN = 'id = "ours"\nscopes = [{scopes}]\nkey_sha256 = ["{digest}"]'
 TOKEN = re.compile(rb"t[0-9]+(?:k[0-9]+)?_")
 """Of a stop that cannot be read, a token of another key withholds everybody."""
+FEED_GAP = re.compile(rb'"kind"\s*:\s*"gap"')
+"""It withholds all mail of a company, until two managers resolve it."""
 MEMBERS = {"M-0031415": canaries.NARUMI, "M-0027182": canaries.HALF_WIDTH, "M-0016180": canaries.COMPOSED}
 """Customers by member number, whom `tests.chaos.attack` tries to name from their list."""
 BORN = "1951-03-04"
@@ -240,8 +242,8 @@ class Attacker:
         """Writes one record, which the journal holds once it is acknowledged; the result is 1.
 
         A fact that names nobody and cannot be read withholds everybody until two managers let it pass. So does a stop
-        of a token. He may do that, and does in `_do_nobody`; else nothing would be left to see. So his facts have a
-        key, and stops no tokens.
+        of a token, and a gap. He may do that, and does in `_do_nobody`; else nothing would be left to see. So his
+        facts have a key, his stops no tokens, and he states no gaps.
         """
         began, id_ = time.monotonic(), self._id("attack")
 
@@ -253,6 +255,8 @@ class Attacker:
         key = key.encode() if isinstance(key, str) else key
         if topic == "suppressions" and not scoped:
             data, key = TOKEN.sub(b"x_", data), key and TOKEN.sub(b"x_", key)
+        if topic == "consents":
+            data = FEED_GAP.sub(b'"kind":"gup"', data)
         if topic in FACTS and not ID((key or b"").decode("utf-8", "replace")):
             key = id_.encode()
         producer = self._producers[self._chance.choice(CODECS)]

@@ -325,19 +325,23 @@ UNREAD: list[tuple[str, bytes, bytes | None]] = [
     ("suppressions", b"{}", invented.token("cp-9").replace("t1_", "t1k9_").encode()),
     ("suppressions", b"{}", b"P-1"),
     ("sources", b"{}", b"P-2"),
+    ("consents", orjson.dumps(invented.gap("method/web", "C1")[1]), None),
+    ("consents", orjson.dumps(invented.gap("method/web")[1]), None),
 ]
+UNREAD_NAMES = ["of nobody", "of an unknown key", "of P-1", "of P-2", "a gap of its company", "a gap of all"]
 
 
-@pytest.mark.parametrize(("topic", "value", "key"), UNREAD, ids=["of nobody", "of an unknown key", "of P-1", "of P-2"])
-def test_given_a_fact_that_cannot_be_read_then_whom_it_withholds_is_derived_again(
+@pytest.mark.parametrize(("topic", "value", "key"), UNREAD, ids=UNREAD_NAMES)
+def test_given_a_fact_that_cannot_be_read_or_a_gap_then_whom_it_withholds_is_derived_again(
     topic: str, value: bytes, key: bytes | None
 ) -> None:
     ours = invented.TOKENS.prints
     desk, unread = Recorded(*YOUNG), fact(topic, 1, 600, key, value)
     desk.store.token_keys.ours = ours
-    assert desk.store.apply(unread) is not None
+    desk.store.apply(unread)
     desk.send(SENT)
     (record,) = desk.values
+    assert (b"FACTS_UNAVAILABLE" in record) == (key != b"P-2")
     known = {topic: [100, 601] for topic in AT} | {"reference": [100]}
     for held in (ours, {}, {**ours, "t1k9": "00112233445566aa"}):
         found = recheck(ours=held, unread=(unread,)).replay(record, known)

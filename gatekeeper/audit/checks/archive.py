@@ -33,7 +33,7 @@ class Archive:
         self._about: dict[str, list[Record]] = defaultdict(list)
         self._reference: list[Record] = []
         self._special: list[Record] = []
-        """Records and batches about people that cannot be read, and so may concern anyone."""
+        """Records and batches about people that cannot be read, and so may concern anyone; and gaps."""
         self._keyed: set[str] = set()
         self._stores: dict[tuple[int, ...], FactStore] = {}
         self._naming, self._left = FactStore(ours=ours), 0
@@ -72,7 +72,8 @@ class Archive:
         if record.topic == "suppressions" and place in self._naming.unresolved.faults and names_token(self._heard):
             self._keyed.add("/".join(map(str, place)))
         batch = record.refused is not None and record.refused.what == "batch"
-        return dict.fromkeys(self._heard), batch or self._naming.unresolved.concerns_anybody(place)
+        gap = not self._heard and any(one.place == place for one in self._naming.gaps)
+        return dict.fromkeys(self._heard), batch or gap or self._naming.unresolved.concerns_anybody(place)
 
     def reference(self, at: Positions) -> FactStore:
         """The reference data and policies known at these positions, without facts about people."""
