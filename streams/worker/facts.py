@@ -284,9 +284,9 @@ class Followers(LogFollower):
         return known
 
     async def _holds(self, reader: Any, tp: TopicPartition, last: tuple[int, bytes], position: int) -> bool:
-        """Tells whether a log still holds the last record that was read of it, and no other one below the position.
+        """Tells whether the last record that was read of a log is still the last one below the position.
 
-        Such another one may stand where a marker stood, or what somebody aborted.
+        Another one may stand in place of a marker, or of what somebody aborted.
         """
         probe, found = offsets.Probe(reader, self.ends), list[tuple[int, bytes]]()
         begin, end = await offsets.bounds(probe, tp)
