@@ -99,6 +99,8 @@ class Head:
             found = orjson.loads(value)
             if found.pop("v") != 1:
                 raise ValueError("version")
+            if isinstance(found.get("topics"), dict):  # 0.3.0 wrote whole ids, of some topics
+                found["topics"] = topic_ids.written(found["topics"])
             last = {name: (int(offset), str(hash_)) for name, (offset, hash_) in found.pop("last", {}).items()}
             return cls(**found, last=last)
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -60,6 +60,13 @@ def test_each_knows_something_that_the_other_does_not_then_the_sum_has_both() ->
     assert found["signatures"] == {"acts": "signed", "waiting": ["a", "b"]}
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_one_still_reads_facts_then_the_sum_says_how_far_it_is(*, first: bool) -> None:
+    reads = {"people": 3, "done": 5, "of": 9, "until": None}
+    found = [answer(False, 0, facts_reading=reads), answer(True, 1, facts_reading=None)]
+    assert workers.summed(found if first else found[::-1], [11, 12], [None, None])["facts_reading"] == reads
+
+
 def test_one_does_not_answer_then_the_sum_is_not_ready_whatever_the_other_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
