@@ -123,7 +123,7 @@ def summed(
 
 
 def _joined(one: Any, other: Any) -> Any:
-    """Two values of one place as one: all true, the greater number, all in order, else the first that is one."""
+    """Two values of one place as one: all true, the greater number, all in order, else the first. None is none."""
     if one is None or other is None:
         return other if one is None else one
     if isinstance(one, bool):
