@@ -20,7 +20,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper import metrics
-from gatekeeper.errors import IntegrityError, RestartError
+from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.fact_logs import Content, FactLogs, combined
 from gatekeeper.ledger.head import Head
@@ -298,19 +298,14 @@ class Followers(LogFollower):
         return found == ([last] if last[0] >= 0 else [])
 
     async def _demand_same(self) -> None:
-        """Raises RestartError (70) if a log is another one than the one that was read so far.
-
-        Raises IntegrityError (4) without files.
-        """
+        """Raises RestartError (70) if a log is another one than the one that was read so far."""
         reader = self._clients.reader(value=self._value)
         await reader.start()
         try:
             for tp, one in self._logs.items():
                 offset, _ = one.last
                 if not await self._holds(reader, tp, one.last, self._positions[tp]):
-                    # without files the next start could not tell any more, so a person must look before it
-                    kind = IntegrityError if self.kept is None else RestartError
-                    raise kind("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
+                    raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
         finally:
             await reader.stop()
 

@@ -29,7 +29,7 @@ from streams.client import admin
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support import staff
-from tests.support.world import Supervised, World, source_of, until
+from tests.support.world import World, source_of, until
 
 HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
 
@@ -353,13 +353,6 @@ def two_managers_resume(run, number: int, **more: int) -> None:
         assert ("second manager" in done.err) == (who == "hanako")
 
 
-def end_refused(worker: Supervised) -> None:
-    """Starts a worker again whenever it ends, as a supervisor does, until it ends as a person must look."""
-    while (code := worker.wait()) != 4:
-        assert code in (2, 3, 70), worker.tail()
-        worker.start()
-
-
 DECIDED, LATER = 120, 400
 
 
@@ -379,7 +372,7 @@ def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_dec
         world.remake("sends")
         world.sends(later, 1_000)
         if running:
-            end_refused(worker)
+            until(lambda: worker.keep_alive() == 4, "all its partitions are refused")
     seen = run("status", "--json")
     assert (seen.code, "refused" in seen.json["findings"]) == (1, True)
     assert {row["refused"]["reason"] for row in seen.json["partitions"]} == {"error.input_replaced"}
@@ -438,7 +431,7 @@ def test_acts_made_again_then_each_is_answered_once_two_people_have_said_from_wh
         world.remake("acts")
         noted(100)
         if running:
-            end_refused(worker)
+            until(lambda: worker.keep_alive() == 4, "its partition is refused")
     shown = run("partition", "show", "0", "--json").json["refused"]
     assert (shown["reason"], shown["from"]["topic"]) == ("error.input_replaced", "acts")
     assert len(world.audits()) == 60, "nothing is answered meanwhile"
@@ -460,7 +453,7 @@ def test_an_output_and_an_input_made_again_then_each_takes_two_people_and_what_i
     with world.process(tmp_path / "before.log") as worker:
         world.await_audits(1)
         world.remake("cleared")
-        end_refused(worker)
+        until(lambda: worker.keep_alive() == 4, "its partition is refused")
     world.remake("sends")
     world.sends(["bea"], 1)
     (tmp_path / "sent.csv").write_text("decision_id\nA\n")
@@ -601,40 +594,6 @@ def test_all_put_back_to_an_older_state_then_nobody_goes_on_without_the_decision
             assert worker.stop() == 0
     assert {*world.verdicts().values()} == {("clear", None)}
     assert len({one.did for one in world.audits()[10:]} - lost) == len(world.audits()) - 10, "no id comes again"
-
-
-@pytest.mark.parametrize("data", [True, False], ids=["files", "memory"])
-@pytest.mark.parametrize("later", ["suppressions", "sends"])
-def test_a_broker_put_back_under_a_running_worker_then_it_notices_and_decides_nothing(
-    run, alone: tuple[Broker, World], tmp_path: Path, later: str, data: bool
-) -> None:
-    broker, world = alone
-    names = [f"p{number}" for number in range(30)]
-    world.people(names)
-    world.put("suppressions", [stop_of("somebody")])
-    world.sends(names[:10])
-    with world.process(tmp_path / "running.log", **({} if data else {"data": ""})) as worker:
-        world.await_audits(10)
-        keep_state(broker, tmp_path / "older")
-        if later == "sends":
-            world.sends(names[10:20], 10)
-            world.await_audits(20)
-        else:
-            world.put("suppressions", [stop_of(name) for name in names])
-        put_back(broker, tmp_path / "older")
-        world = World(broker.bootstrap, world.prefix, partitions=1, data=world.data)
-        world.sends(names[20:], 20)
-        if later == "suppressions":
-            world.put("suppressions", [stop_of(f"other{number}") for number in range(40)])
-        end_refused(worker)
-    assert len(world.verdicts()) == 10
-    refused = run("partition", "show", "0", "--json").json["refused"]
-    if later == "sends":
-        assert refused["reason"] == "error.decisions_gone"
-    elif data:
-        assert refused["reason"] == "error.facts_made_again"
-    else:
-        assert "can no longer be read" in (tmp_path / "running.log").read_text(), "no note, as nothing is on a disk"
 
 
 def test_a_broker_put_back_to_an_older_state_then_nobody_is_cleared_who_said_no_afterwards(
