@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from time import monotonic
 from typing import Any
 
 from gatekeeper.turns import Turns
@@ -76,6 +77,8 @@ class Connections:
 
     def __init__(self, *, most: int, seconds: float, regulars: Regulars | None = None) -> None:
         self.most, self.seconds, self.regulars = most, seconds, regulars or Regulars()
+        self.full_at = float("-inf")
+        """When a new one was beyond `most` the last time, in seconds of the monotonic clock."""
         self._waiting: dict[Connection, asyncio.TimerHandle] = {}
         self._working: set[Connection] = set()
         self._known, self._regular, self._strangers = Turns[Connection](), Turns[Connection](), Turns[Connection]()
@@ -89,6 +92,7 @@ class Connections:
         """Admits a new connection, which the server waits for; makes room for it."""
         connection.regular = connection.client in self.regulars
         if self.open >= self.most:
+            self.full_at = monotonic()
             if not self._waiting:
                 connection.abort()
                 return

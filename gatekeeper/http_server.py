@@ -126,7 +126,7 @@ class Server(uvicorn.Server):
         self._acceptors = list[Acceptor]()
         bounded = self._connections
         self._greeting = Connections(most=GREETINGS, seconds=bounded.seconds, regulars=bounded.regulars)
-        self._flooded: float | None = None
+        self._given_back = float("-inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to serve on these sockets, then calls `on_start`."""
@@ -138,10 +138,9 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Tells whether to end, asked ten times a second; gives memory back once a flood is over."""
-        if any(2 * one.open > one.most for one in (self._greeting, self._connections)):
-            self._flooded = monotonic()
-        elif self._flooded is not None and monotonic() - self._flooded > QUIET_SECONDS:
-            self._flooded = None
+        flooded = max(self._greeting.full_at, self._connections.full_at)
+        if self._given_back < flooded < monotonic() - QUIET_SECONDS:
+            self._given_back = flooded
             await asyncio.to_thread(give_back)
         return await super().on_tick(counter)
 
