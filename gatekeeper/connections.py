@@ -78,7 +78,7 @@ class Connections:
     def __init__(self, *, most: int, seconds: float, regulars: Regulars | None = None) -> None:
         self.most, self.seconds, self.regulars = most, seconds, regulars or Regulars()
         self.full_at = float("-inf")
-        """When a new one was beyond `most` the last time, in seconds of the monotonic clock."""
+        """The last time that a new one was beyond `most`, in seconds of the monotonic clock."""
         self._waiting: dict[Connection, asyncio.TimerHandle] = {}
         self._working: set[Connection] = set()
         self._known, self._regular, self._strangers = Turns[Connection](), Turns[Connection](), Turns[Connection]()

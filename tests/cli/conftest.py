@@ -135,9 +135,10 @@ class System:
         assert not failed, failed
 
     def records(self, topic: str) -> list[Record]:
-        """Returns what stands on a topic; the signatures of `reference` are left out."""
+        """Returns what stands on a topic, with a commit just acknowledged; the signatures of `reference` are left out."""
         with Reader(self.settings) as reader:
-            return [one for one in reader.read(topic) if not (one.key or b"").startswith(b"signature/")]
+            records = reader.read(topic, before=reader.settled(topic))
+            return [one for one in records if not (one.key or b"").startswith(b"signature/")]
 
     def decoded(self, topic: str) -> list[Any]:
         """Returns the same as models."""
