@@ -17,9 +17,9 @@ import httpx
 import orjson
 
 from gatekeeper.console.app import create_app
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.times import instant
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.settings import Settings
-from gatekeeper.times import instant
 from schemas.record import Record
 from tests.support import invented
 

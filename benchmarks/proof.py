@@ -24,10 +24,10 @@ from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.entries import SALT_BYTES
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS

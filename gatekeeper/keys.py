@@ -20,9 +20,9 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
-from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
-from gatekeeper.mac import fingerprint
-from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey, read_signing_key, secret_text
+from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.mac import fingerprint
+from gatekeeper.ground.signing_key import COSIGNATURE, ED25519, SigningKey, read_signing_key, secret_text
 
 SIGNERS = ("worker", "log", "witness", "backup")
 ROTATED = ("master", "token", "event", *SIGNERS)

@@ -13,8 +13,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.signing_key import ED25519, SigningKey, read_signing_key, secret_text
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.signing_key import ED25519, SigningKey, read_signing_key, secret_text
 
 _ROLE = "staff"
 

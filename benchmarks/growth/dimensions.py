@@ -22,11 +22,11 @@ import orjson
 from benchmarks.peers.measured import Watched, proportional
 from benchmarks.store import private
 from gatekeeper.demo.retailer import Retailer
+from gatekeeper.ground.settings import Settings
 from gatekeeper.identity import Printed, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import SALT_BYTES, Entry, clearance, salt
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.settings import Settings
 from schemas.codec import encode, parsed
 from schemas.events import Send
 from schemas.record import Record

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.texts import catalogue, text
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.texts import catalogue, text
 
 Level = Literal["ok", "warning", "wrong", "unknown"]
 """`unknown`: the check could not be made. That is never taken for ok."""

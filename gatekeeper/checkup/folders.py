@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gatekeeper.audit.log.seal_status import LATE_MS, SealStatus
 from gatekeeper.checkup.finding import Finding, failed, ok, unknown, warning, wrong
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.keys import Key
 from schemas.topics import Part
 

@@ -10,11 +10,11 @@ from time import time
 
 from gatekeeper.checkup import folders, machine, measures
 from gatekeeper.checkup.finding import Finding, failed, ok, refused
-from gatekeeper.disk.file_system import demand_local
-from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings
+from gatekeeper.store.file_system import demand_local
 from schemas.topics import Part
 
 

@@ -1,4 +1,4 @@
-"""The command line: `gatekeeper VERB`. Data on stdout, messages on stderr, exit codes of gatekeeper.errors."""
+"""The command line: `gatekeeper VERB`. Data on stdout, messages on stderr, exit codes of gatekeeper.ground.errors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from gatekeeper import interruption
 from gatekeeper.cli.verbs import Verbs
-from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
-from gatekeeper.texts import text
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import GatekeeperError, UnavailableError, UsageError
+from gatekeeper.ground.texts import text
 
 HEADINGS = {
     "cli.heading_try": {"demo": "demo", "broker": "broker"},
@@ -92,7 +92,7 @@ def gatekeeper(context: click.Context, version: bool, as_json: bool) -> None:
     if as_json:
         raise UsageError("usage.json_first")
     # not before: --version needs neither
-    from gatekeeper import log, settings
+    from gatekeeper.ground import log, settings
 
     settings.demand_known(os.environ)
     log.silence()

@@ -13,13 +13,13 @@ from gatekeeper.cli.actor import named as named_id
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
-from gatekeeper.errors import UsageError
-from gatekeeper.office.policy_change import KnownPolicies, named, propose
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
+from gatekeeper.management.policy_change import KnownPolicies, named, propose
 from gatekeeper.policy.comparison import Difference
 from gatekeeper.policy.policy import Policy, read
-from gatekeeper.settings import load
-from gatekeeper.texts import text
-from gatekeeper.times import instant
 from streams.client import fact_with_act
 from streams.operations import management
 

@@ -8,11 +8,11 @@ import sys
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from gatekeeper.review.actions import TYPED_ABOVE
-from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
-from gatekeeper.texts import text
 from schemas.values import ID_PATTERN, Surrogate
 from streams.client import signatory
 

@@ -17,15 +17,15 @@ import click
 from gatekeeper.cli.actor import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from gatekeeper.policy import packs
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, ActRequest, ActResult, UnfitValue, sentence, states
 from gatekeeper.review.filter import Query, parse
 from gatekeeper.review.queue import Queue
 from gatekeeper.review.review_item import Item
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
-from gatekeeper.times import instant
 from schemas.decision import DID_PATTERN
 from streams.client.reader import Reader
 from streams.operations import endorsement, management, reviews

@@ -10,10 +10,10 @@ import click
 
 from gatekeeper.cli.output import note
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from gatekeeper.review.actions import sentence
-from gatekeeper.settings import Settings
-from gatekeeper.texts import text
 from streams.client.fact_with_act import Pair
 from streams.operations import outcomes
 from streams.operations.outcomes import Outcome

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
-from gatekeeper.settings import load
-from gatekeeper.texts import text
-from gatekeeper.times import instant
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from streams.backup import saving
 
 

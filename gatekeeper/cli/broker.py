@@ -13,10 +13,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gatekeeper import interruption
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import BROKER_FILE
-from gatekeeper.texts import text
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import BROKER_FILE
+from gatekeeper.ground.texts import text
 from streams.kafka.broker import Broker
 from streams.kafka.jars import Progress as Report
 

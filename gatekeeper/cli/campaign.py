@@ -12,10 +12,10 @@ from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_o
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
 from gatekeeper.console import flow
 from gatekeeper.console.current_model import current
-from gatekeeper.errors import UsageError
-from gatekeeper.office.campaign import Campaign
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
+from gatekeeper.management.campaign import Campaign
 from schemas.topics import DAY_MS
 from streams.client.reader import Reader
 

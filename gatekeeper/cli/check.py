@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper import times
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.changes import rows as changes_told
 from gatekeeper.cli.changes import show as show_changes
@@ -22,17 +21,18 @@ from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Earlier, Write, written
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.ground import times
+from gatekeeper.ground.errors import IntegrityError, UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import catalogue, text
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office import files
-from gatekeeper.office.preflight import Preflight
+from gatekeeper.management import files
+from gatekeeper.management.preflight import Preflight
 from gatekeeper.policy import packs
 from gatekeeper.policy.changes import NONE, Changes, Result
 from gatekeeper.policy.packs import Packs
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import catalogue, text
 from schemas.topics import FACT_TOPICS
 from schemas.values import ZonedTime
 from streams.client.reader import Reader

@@ -12,12 +12,12 @@ import jiter
 
 from gatekeeper.cli.output import note, progress_bar
 from gatekeeper.cli.rejects import Rejects
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import text
 from gatekeeper.lists import Rejected
 from gatekeeper.lists.rows import LINE_BYTES
-from gatekeeper.office.files import lines
-from gatekeeper.office.publication import LineFault, Publication
-from gatekeeper.texts import text
+from gatekeeper.management.files import lines
+from gatekeeper.management.publication import LineFault, Publication
 from schemas.codec import KEY_BYTES
 from schemas.topics import subject_key
 from streams.client.publisher import FromLine

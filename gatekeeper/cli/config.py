@@ -8,8 +8,8 @@ from dataclasses import asdict
 import click
 
 from gatekeeper.cli.output import json_option, show_json, show_table
-from gatekeeper.settings import given, load
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import given, load
+from gatekeeper.ground.texts import text
 
 
 @click.command("config", help=text("cli.config"))

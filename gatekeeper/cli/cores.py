@@ -21,7 +21,7 @@ from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 
 TOGETHER = 500
 """Small items that are sent together. Fewer in all are worked on here, as a process costs more than they do."""

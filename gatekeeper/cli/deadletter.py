@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from gatekeeper.cli.actor import by_option, named, person
 from gatekeeper.cli.output import age, json_option, note, printable, reading, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.words import fault
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.withholding import BY_TWO
-from gatekeeper.settings import load
-from gatekeeper.texts import text
-from gatekeeper.words import fault
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import FeedGap, Resolution, Suppression
 from schemas.record import Record

@@ -14,21 +14,21 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gatekeeper import settings
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.engine.failures import invalid
-from gatekeeper.errors import UsageError
+from gatekeeper.ground import settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import text, wrong
 from gatekeeper.identity import open_tokens, printed
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.filed import filed
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office.files import SAID_OF_SENDS, opened
+from gatekeeper.management.files import SAID_OF_SENDS, opened
 from gatekeeper.policy import packs
-from gatekeeper.texts import text, wrong
 from schemas.codec import Unreadable, decode
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS, TOPICS, logical_name

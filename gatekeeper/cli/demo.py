@@ -19,9 +19,9 @@ from gatekeeper.demo.colleagues import ROLES, VISITOR
 from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import CAST, Person
 from gatekeeper.demo.scene import ExplainedDecision, Scene
-from gatekeeper.errors import IncompleteError, IntegrityError
-from gatekeeper.settings import load
-from gatekeeper.texts import Language, language, text
+from gatekeeper.ground.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import Language, language, text
 from schemas.audit import AuditRecord
 from schemas.decision import Decision, Verdict
 

@@ -10,8 +10,8 @@ import click
 from gatekeeper.checkup import local
 from gatekeeper.checkup.finding import Finding
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from schemas.topics import PARTS, Part
 from streams.operations import checkup
 

@@ -16,11 +16,11 @@ from gatekeeper.audit.records import inquiry
 from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
-from gatekeeper.office.spreadsheet import SpreadsheetRows
+from gatekeeper.ground.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.management.spreadsheet import SpreadsheetRows
 from gatekeeper.review.actions import sentence
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
 from schemas.codec import decode
 from schemas.events import CampaignAct, Delivery, Send
 from schemas.record import Record

@@ -18,16 +18,16 @@ from gatekeeper.cli.cores import mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.rejects import Rejects
 from gatekeeper.confirmation.answers import Questions, read_file
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.token_keys import named_by
 from gatekeeper.ledger.entries import asked
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
-from gatekeeper.office.files import reading
+from gatekeeper.management.files import reading
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.events import Consent, PersonEvent
 from schemas.record import Headers, Record

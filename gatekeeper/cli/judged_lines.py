@@ -17,8 +17,8 @@ from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.engine.sends import taken
 from gatekeeper.ledger.entries import clear_key
-from gatekeeper.office.preflight import Checked, Weighed, method, weigh
-from gatekeeper.office.unread import unread
+from gatekeeper.management.preflight import Checked, Weighed, method, weigh
+from gatekeeper.management.unread import unread
 from gatekeeper.policy.changes import Result
 from gatekeeper.policy.reasons import Found
 from schemas.codec import Unreadable

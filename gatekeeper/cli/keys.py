@@ -8,11 +8,11 @@ import re
 import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from gatekeeper.keys import ROLES, ROTATED, Key, Keys, key_name
 from gatekeeper.service.caller_keys import SCOPES, digest, new_key
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
 from schemas.values import ID_PATTERN
 
 

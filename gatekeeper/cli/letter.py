@@ -15,14 +15,14 @@ from gatekeeper.cli.output import json_option, note, show_json, whole
 from gatekeeper.cli.pdf import FONTS, pdf
 from gatekeeper.console import record_places
 from gatekeeper.console.current_model import current
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import language, text
+from gatekeeper.ground.times import today
 from gatekeeper.letters.answer import Answer, answer, erased, grounds
 from gatekeeper.letters.asking import AskingLetter, asking
 from gatekeeper.letters.paper import answered, asked
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import language, text
-from gatekeeper.times import today
 from schemas.codec import Unreadable, decode
 from schemas.events import Ask
 from streams.client.reader import Reader

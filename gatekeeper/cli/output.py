@@ -29,9 +29,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.texts import text
 from gatekeeper.policy.reasons import VERDICTS
-from gatekeeper.texts import text
 from schemas.decision import Verdict
 
 json_option = click.option("--json", "as_json", is_flag=True, help=text("cli.json"))

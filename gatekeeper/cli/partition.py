@@ -10,12 +10,12 @@ import click
 from gatekeeper.cli.actor import by_option, confirmed, person, reason_option, yes_option
 from gatekeeper.cli.output import age, json_option, note, show_json, show_table
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import UsageError
-from gatekeeper.office.fleet import Fleet, Partition
-from gatekeeper.office.refusal import Refusal
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
-from gatekeeper.times import instant
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
+from gatekeeper.management.fleet import Fleet, Partition
+from gatekeeper.management.refusal import Refusal
 from streams.client.fact_with_act import now
 from streams.client.reader import Reader
 from streams.operations import fleet, partitions

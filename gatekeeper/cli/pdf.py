@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """Names under which a Chromium is looked for on the PATH, the leanest first."""

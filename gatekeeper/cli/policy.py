@@ -14,15 +14,15 @@ from gatekeeper.cli import activate
 from gatekeeper.cli.activate import file_policy, show_differences
 from gatekeeper.cli.activate import version as version_of
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
-from gatekeeper.office.policy_change import KnownPolicies, check, every
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import language, text
+from gatekeeper.ground.times import local
+from gatekeeper.ground.words import law
+from gatekeeper.management.policy_change import KnownPolicies, check, every
 from gatekeeper.policy import packs
 from gatekeeper.policy.clauses import Clause
 from gatekeeper.policy.comparison import differences
 from gatekeeper.policy.policy import Policy
-from gatekeeper.settings import load
-from gatekeeper.texts import language, text
-from gatekeeper.times import local
-from gatekeeper.words import law
 from streams.operations import management
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import show_bars, show_funnel, show_heading, show_table
-from gatekeeper.office.preflight import GRADES, Preflight
+from gatekeeper.ground.texts import text
+from gatekeeper.management.preflight import GRADES, Preflight
 from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
-from gatekeeper.texts import text
 
 
 def summary(preflight: Preflight) -> dict[str, Any]:

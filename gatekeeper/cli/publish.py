@@ -15,14 +15,14 @@ import click
 
 from gatekeeper.cli.checked_file import CheckedFile
 from gatekeeper.cli.output import json_option, note, progress_bar, reading, show_json
-from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
-from gatekeeper.office.files import lines, opened
-from gatekeeper.office.publication import Publication, is_table
+from gatekeeper.management.files import lines, opened
+from gatekeeper.management.publication import Publication, is_table
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
 from schemas.topics import DAY_MS, FACT_TOPICS, TOPICS
 from streams.client.publisher import WINDOW_RECORDS, FromLine, Publisher
 from streams.client.reader import Reader

@@ -12,9 +12,9 @@ from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.staff import told_waiting, waiting_row
 from gatekeeper.deciding.purposes import Registered
 from gatekeeper.deciding.reference import Reference
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from schemas.codec import encode
 from schemas.events import Purpose
 from streams.client.outgoing import Outgoing

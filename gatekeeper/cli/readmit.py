@@ -7,8 +7,8 @@ import click
 from gatekeeper.cli.actor import by_option, evidence_option, person, reason_option
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, show_json
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from streams.client import fact_with_act
 from streams.client.reader import Reader
 from streams.operations import erasures

@@ -15,13 +15,13 @@ import orjson
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.cli.campaign import KEPT_DAYS
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table, whole
-from gatekeeper.errors import UsageError
-from gatekeeper.office.files import opened
-from gatekeeper.office.reconciliation import KEY, Books, Delivered, Discrepancy, counted
-from gatekeeper.office.spreadsheet import SpreadsheetRows
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.management.files import opened
+from gatekeeper.management.reconciliation import KEY, Books, Delivered, Discrepancy, counted
+from gatekeeper.management.spreadsheet import SpreadsheetRows
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.topics import DAY_MS
 from streams.client import progress

@@ -6,9 +6,9 @@ import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.staff import told_refused, told_waiting
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from streams.client import signatory
 from streams.client.reader import Reader
 from streams.operations import endorsement

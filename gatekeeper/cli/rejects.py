@@ -10,10 +10,10 @@ from typing import IO, Any, Self
 
 import orjson
 
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.texts import text
 from gatekeeper.lists import Rejected
-from gatekeeper.office.spreadsheet import SpreadsheetRows
-from gatekeeper.texts import text
+from gatekeeper.management.spreadsheet import SpreadsheetRows
 
 _COLUMNS = ("line", "last_line", "column", "field", "cause", "sentence")
 

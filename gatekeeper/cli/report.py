@@ -11,6 +11,8 @@ import click
 
 from gatekeeper.cli.cores import beside
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table, whole
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import language, text
 from gatekeeper.policy import packs
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import page, period
@@ -18,8 +20,6 @@ from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.evidence import MOST_SAMPLES, SAMPLES, Draw
 from gatekeeper.report.tally import foreign, wrong
 from gatekeeper.report.workbook import workbook
-from gatekeeper.settings import load
-from gatekeeper.texts import language, text
 from streams.operations.reports import read, token_keys
 
 

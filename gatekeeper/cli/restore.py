@@ -12,10 +12,10 @@ import click
 from gatekeeper.cli.audit.reading import milliseconds
 from gatekeeper.cli.backup import bar
 from gatekeeper.cli.output import age, json_option, note, reading, show_json, show_table
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
-from gatekeeper.times import instant
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from streams.backup import restore
 from streams.backup.feeds import Feed, FeedAnswer
 

@@ -8,8 +8,8 @@ from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.answer import wait_options
 from gatekeeper.cli.output import json_option
 from gatekeeper.cli.suspend import show_change
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from streams.client import fact_with_act
 from streams.operations import management
 

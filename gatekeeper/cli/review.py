@@ -14,15 +14,15 @@ from gatekeeper.console import given_reasons, items
 from gatekeeper.console.current_model import current
 from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.deciding.answer import rendered
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import language, text
+from gatekeeper.ground.times import instant
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
 from gatekeeper.review.queue import Queue, urgent
 from gatekeeper.review.review_item import ActOnItem, Item
 from gatekeeper.review.signer_words import proof_of
-from gatekeeper.settings import load
-from gatekeeper.texts import language, text
-from gatekeeper.times import instant
 from schemas.codec import decode
 from streams.client.reader import Reader
 from streams.operations import reviews

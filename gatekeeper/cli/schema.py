@@ -8,8 +8,8 @@ import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.version import release
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.texts import text
 from schemas.topics import TOPICS, logical_name
 
 _VALUES = [name for name, topic in TOPICS.items() if topic.model is not None]

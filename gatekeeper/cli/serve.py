@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from gatekeeper import log
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.version import release
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground import log
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 
 
 @click.command("serve", help=text("cli.serve"))

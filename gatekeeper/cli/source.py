@@ -11,9 +11,9 @@ from gatekeeper.cli.actor import by_option, evidence_option, named, person, reas
 from gatekeeper.cli.answer import wait_options
 from gatekeeper.cli.output import json_option, reading, show_json, show_table
 from gatekeeper.cli.suspend import show_change
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
 from streams.client import fact_with_act
 from streams.client.reader import Reader
 from streams.operations import management

@@ -15,12 +15,12 @@ import click
 from gatekeeper.cli import status_text
 from gatekeeper.cli.output import json_option, reading, show_json
 from gatekeeper.deciding.rules.system import GAP, TOKEN_KEY
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.ledger.refused import Refused
-from gatekeeper.office.fleet import Fleet, Partition
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
-from gatekeeper.times import instant
+from gatekeeper.management.fleet import Fleet, Partition
 from schemas.topics import INPUTS, logical_name
 from streams.client import transactions
 from streams.client.reader import Reader

@@ -10,9 +10,9 @@ import click
 
 from gatekeeper.cli.output import age, show_table
 from gatekeeper.deciding.rules.system import FOREIGN, GAP
-from gatekeeper.office.fleet import Fleet
-from gatekeeper.texts import catalogue, text
-from gatekeeper.times import local, span
+from gatekeeper.ground.texts import catalogue, text
+from gatekeeper.ground.times import local, span
+from gatekeeper.management.fleet import Fleet
 from schemas.topics import FACT_TOPICS
 
 MAX_ROWS = 5

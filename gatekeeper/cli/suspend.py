@@ -8,8 +8,8 @@ from gatekeeper.cli.actor import by_option, person, reason_option
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.staff import told_waiting, waiting_row
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from streams.client import fact_with_act
 from streams.operations import management
 from streams.operations.management import Change

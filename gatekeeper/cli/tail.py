@@ -13,9 +13,9 @@ from gatekeeper.audit.records import masking
 from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, printable, show_json
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.record import Record
 from schemas.topics import TOPICS, logical_name

@@ -11,9 +11,9 @@ import click
 from pydantic import ValidationError
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from schemas.topics import DAY_MS, FACT_TOPICS, FOREVER, PARTS, TOPICS, Part, Topic
 from streams.client import admin, fact_reading
 from streams.client.broker_advice import Advice, advise

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import printable
-from gatekeeper.texts import near, text
+from gatekeeper.ground.texts import near, text
 
 
 class Number(click.FloatRange):

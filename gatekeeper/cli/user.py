@@ -15,9 +15,9 @@ from gatekeeper.cli.output import json_option, show_json, show_table
 from gatekeeper.console import passwords, users
 from gatekeeper.console.access import ROLES, Grant, Role
 from gatekeeper.console.users import User
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from schemas.values import ID_PATTERN
 
 FILE = ".gatekeeper/users.json"

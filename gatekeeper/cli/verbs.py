@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gatekeeper.texts import text
+from gatekeeper.ground.texts import text
 
 _FIRST_SENTENCE = re.compile(r".*?(?:。|\.(?= |$)|$)", re.DOTALL)
 

@@ -10,7 +10,7 @@ import click
 from gatekeeper import ROOT
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.output import show_json
-from gatekeeper.texts import text
+from gatekeeper.ground.texts import text
 
 
 def release() -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatekeeper import log
 from gatekeeper.cli.output import age, json_option, note, show_json, show_table
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import catalogue, near, text
-from gatekeeper.times import instant, span
+from gatekeeper.ground import log
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import catalogue, near, text
+from gatekeeper.ground.times import instant, span
 
 if TYPE_CHECKING:
     from gatekeeper.webhooks.endpoints import Endpoint

@@ -9,8 +9,8 @@ import click
 from gatekeeper.cli.actor import by_option, evidence_option, person
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from schemas.values import Channel
 from streams.operations import withdrawals
 

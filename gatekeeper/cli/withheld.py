@@ -16,12 +16,12 @@ import orjson
 
 from gatekeeper.cli.output import whole
 from gatekeeper.deciding.answer import sentence
-from gatekeeper.errors import UsageError
-from gatekeeper.office.preflight import Checked, Return, cures
-from gatekeeper.office.spreadsheet import SpreadsheetRows
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import language
+from gatekeeper.management.preflight import Checked, Return, cures
+from gatekeeper.management.spreadsheet import SpreadsheetRows
 from gatekeeper.policy.changes import Result
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.texts import language
 
 COLUMNS = (
     "line",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper import log, settings
 from gatekeeper.cli.cores import cores
-from gatekeeper.errors import UsageError
-from gatekeeper.texts import text
+from gatekeeper.ground import log, settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import text
 
 AUTO = "auto"
 

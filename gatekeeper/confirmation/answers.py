@@ -13,10 +13,10 @@ from typing import IO, Final
 from pydantic import ValidationError
 
 from gatekeeper.confirmation import code as codes
+from gatekeeper.ground.times import span
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates
 from gatekeeper.lists.events import demand, headed
 from gatekeeper.lists.rows import Row
-from gatekeeper.times import span
 from schemas.codec import encode
 from schemas.events import Ask, Consent, PersonEvent
 from schemas.events.consents import GIVEN_STATES, NO_STATES

@@ -15,10 +15,10 @@ from typing import NamedTuple, get_args
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.case import Case
+from gatekeeper.ground.texts import Language, catalogue, text
+from gatekeeper.ground.times import today
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.policy import NOTICE_ITEMS, Policy
-from gatekeeper.texts import Language, catalogue, text
-from gatekeeper.times import today
 from schemas.events import NoticeItems, Provision, Source, Template
 
 ITEMS: Mapping[str, tuple[str, ...]] = {

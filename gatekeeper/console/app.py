@@ -31,10 +31,10 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
 from gatekeeper.engine.failures import fingerprint
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.http_server import LOOPBACK, recognised
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http.http_server import LOOPBACK, recognised
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings
 from streams.client.signatory import own_key
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from gatekeeper import interruption
 from gatekeeper.console import model
 from gatekeeper.console.parts import PARTS
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.settings import Settings
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.settings import Settings
 from streams.client import admin
 from streams.client.proven_position import differing
 from streams.client.reader import Reader

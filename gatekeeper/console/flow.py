@@ -15,8 +15,8 @@ import msgspec
 
 from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
-from gatekeeper.office.campaign import Counts, campaign_of, read_refused, refusing
-from gatekeeper.times import span
+from gatekeeper.ground.times import span
+from gatekeeper.management.campaign import Counts, campaign_of, read_refused, refusing
 from schemas.codec import Unreadable, decode
 from schemas.topics import DAY_MS, logical_name
 

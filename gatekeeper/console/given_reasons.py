@@ -7,8 +7,8 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
 from schemas.codec import Unreadable, decode
 from streams.client.reader import Reader
 

@@ -29,8 +29,8 @@ from requests import RequestException
 from gatekeeper.console.access import Access
 from gatekeeper.console.provider_file import BACK, PENDING_SECONDS, ProviderFile, claim, read
 from gatekeeper.console.session import Denied
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.provider_keys import (
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.http.provider_keys import (
     ALGORITHMS,
     ANSWER_SECONDS,
     KNOWN_SECONDS,

@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 
-from gatekeeper import times
 from gatekeeper.audit.checks.trail import holds
 from gatekeeper.audit.explanation.explanation import Chapter, Explanation
 from gatekeeper.audit.explanation.piece_state import PieceState
@@ -25,10 +24,11 @@ from gatekeeper.audit.records.record import read_record
 from gatekeeper.console import recipients, record_places, registry
 from gatekeeper.console.registered import Registered
 from gatekeeper.console.state import Console
+from gatekeeper.ground import times
+from gatekeeper.ground.texts import Language
+from gatekeeper.ground.times import clock
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.letters.answer import Answer, answer, erased, grounds
-from gatekeeper.texts import Language
-from gatekeeper.times import clock
 from schemas.codec import Unreadable, decode
 from schemas.events import PairedAct, Source
 from schemas.record import Record

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TypeVar
 
 from gatekeeper.console.session import Denied
-from gatekeeper.turns import Turns
+from gatekeeper.http.turns import Turns
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from gatekeeper import ROOT
+from gatekeeper.ground.texts import Language
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.texts import Language
 
 DOCS = ROOT / "docs"
 HELP: Mapping[str, str] = {

@@ -22,7 +22,7 @@ import structlog
 
 from gatekeeper.console import recipients
 from gatekeeper.console.model_part import Incoming, Part, Taker, Writing
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 from schemas.record import Record
 from streams.client.proven_position import Place, ProvenPosition
 

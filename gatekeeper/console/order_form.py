@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from gatekeeper.console.orders import KINDS
 from gatekeeper.console.registered import Registered
 from gatekeeper.console.typed import UNFIT, Wrong, narrow
-from gatekeeper.errors import UsageError
-from gatekeeper.texts import Language, text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import Language, text
 from schemas.events import PairedAct
 from schemas.values import Time
 from streams.client import fact_with_act

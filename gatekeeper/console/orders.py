@@ -9,7 +9,7 @@ from typing import Any
 from gatekeeper.console.session import Denied
 from gatekeeper.console.state import Console
 from gatekeeper.console.tasks import Task
-from gatekeeper.office.policy_change import PolicyChange, named, propose
+from gatekeeper.management.policy_change import PolicyChange, named, propose
 from schemas.events import PairedAct
 from streams.client import fact_with_act
 from streams.client.fact_with_act import FactsWithAct, Pair

@@ -13,7 +13,7 @@ from gatekeeper.console.signings import SaidBefore, Signing
 from gatekeeper.console.state import Console
 from gatekeeper.deciding.release import two_persons
 from gatekeeper.engine.item import number
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import ActRequest
 from gatekeeper.review.review_item import Item

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from gatekeeper.console.session import Denied
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from gatekeeper.staff.roster import Member
 from schemas.codec import canonical
 

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from hashlib import scrypt
 from secrets import token_bytes
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 
 LENGTH = 12
 """The number of characters that a password must have at least."""

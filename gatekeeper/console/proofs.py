@@ -12,10 +12,10 @@ from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.console import record_places
 from gatekeeper.console.state import Console
-from gatekeeper.errors import IncompleteError
+from gatekeeper.ground.errors import IncompleteError
+from gatekeeper.ground.texts import Language
+from gatekeeper.ground.times import clock, instant
 from gatekeeper.keys import Keys
-from gatekeeper.texts import Language
-from gatekeeper.times import clock, instant
 from streams.client.reader import Reader
 from streams.operations import trail_places
 from streams.operations.trail import LiveTrail

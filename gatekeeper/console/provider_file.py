@@ -13,9 +13,9 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gatekeeper.console.access import Access, Grant, merged
-from gatekeeper.errors import UsageError
-from gatekeeper.provider_keys import is_safe
-from gatekeeper.texts import wrong
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import wrong
+from gatekeeper.http.provider_keys import is_safe
 from schemas.values import Model
 
 BACK = "/signin/back"

@@ -6,7 +6,7 @@ from collections import Counter
 
 from gatekeeper.console.items import WAITS
 from gatekeeper.console.state import Console
-from gatekeeper.metrics import MODEL_AGE, REVIEW_CAUSES, REVIEW_ITEMS, Labels, Metric, Values
+from gatekeeper.ground.metrics import MODEL_AGE, REVIEW_CAUSES, REVIEW_ITEMS, Labels, Metric, Values
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.topics import DAY_MS
 

@@ -21,12 +21,12 @@ from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.console.model import Model
 from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.console.typed import narrow
+from gatekeeper.ground.texts import Language
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office.policy_change import KnownPolicies
+from gatekeeper.management.policy_change import KnownPolicies
 from gatekeeper.policy.packs import Packs, shipped_bytes
 from gatekeeper.staff.roster import Roster
-from gatekeeper.texts import Language
 from schemas.record import Record
 from streams.operations.endorsement import Endorsable, Endorsed
 

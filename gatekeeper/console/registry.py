@@ -15,8 +15,8 @@ import orjson
 
 from gatekeeper.console.access import SEE_ALL, Access
 from gatekeeper.console.model_part import Incoming, Part, Writing
+from gatekeeper.ground.times import instant
 from gatekeeper.review.review_item import ActProof
-from gatekeeper.times import instant
 from schemas.events import PairedAct
 from schemas.topics import TOPICS
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatekeeper import http_server, metrics_server
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.console import queue_metrics
 from gatekeeper.console.app import create_app
 from gatekeeper.console.users import Users
-from gatekeeper.errors import UsageError
-from gatekeeper.http_server import LOOPBACK
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http import http_server, metrics_server
+from gatekeeper.http.http_server import LOOPBACK
 from streams.client.reader import Reader
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from gatekeeper.console.session import Session, Sessions
 from gatekeeper.console.signings import Signings
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.console.users import Users
+from gatekeeper.ground.settings import Settings
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.policy import packs
 from gatekeeper.policy.policy import Policy
-from gatekeeper.settings import Settings
 from gatekeeper.staff.roster import Member
 from streams.client.signatory import ConsoleSignatory, NobodySigns, PersonSignatory, Signatory
 

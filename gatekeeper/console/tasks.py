@@ -11,7 +11,7 @@ import structlog
 
 from gatekeeper.console.session import Denied
 from gatekeeper.engine.failures import fingerprint
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.ground.errors import GatekeeperError
 
 Kind = Literal["report", "preview", "act"]
 AT_ONCE: Mapping[Kind, int] = {"report": 4, "preview": 4, "act": 20}

@@ -24,7 +24,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from gatekeeper.console import passwords
 from gatekeeper.console.access import Access, Grant
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
 from schemas.values import Id, Model
 
 log = structlog.get_logger("console")

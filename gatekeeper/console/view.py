@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from gatekeeper.console.manual import help_of
 from gatekeeper.console.state import console
+from gatekeeper.ground.texts import Language
+from gatekeeper.ground.words import Words, with_code
 from gatekeeper.review.actions import sentence
-from gatekeeper.texts import Language
-from gatekeeper.words import Words, with_code
 
 ROOM = Path(__file__).parent
 LANGUAGE = "lang"

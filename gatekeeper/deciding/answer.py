@@ -8,9 +8,9 @@ from typing import Any
 
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.rules.system import unread
+from gatekeeper.ground.texts import Language, placed, text
+from gatekeeper.ground.times import instant
 from gatekeeper.policy.reasons import CATALOGUE, Found
-from gatekeeper.texts import Language, placed, text
-from gatekeeper.times import instant
 from schemas import decision as forms
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")

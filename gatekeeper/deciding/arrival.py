@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from gatekeeper.times import span
+from gatekeeper.ground.times import span
 from schemas.events import GIVEN_STATES, NO_STATES, SuppressionKind
 
 NARROWING = ("controller_id", "controller", "group", "purpose")

@@ -7,11 +7,11 @@ from typing import cast
 
 import msgspec
 
-from gatekeeper import times
 from gatekeeper.deciding.facts import Facts, HeldSuppression, Hit
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.ground import times
+from gatekeeper.ground.times import LONG_AGO, Span
 from gatekeeper.policy.policy import Policy
-from gatekeeper.times import LONG_AGO, Span
 from schemas.audit import Address
 from schemas.events import Batch, Consent, Notice, Purpose, Send, Source, Suppression, Template
 from schemas.plain_send import PlainSend

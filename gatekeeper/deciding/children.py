@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldConsent
-from gatekeeper.times import Span, day, months_after
+from gatekeeper.ground.times import Span, day, months_after
 from schemas.events import GIVEN_STATES, Source
 
 GUARDIAN = "guardian"

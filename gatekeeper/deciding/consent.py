@@ -12,9 +12,9 @@ from gatekeeper.deciding.consent_proof import EVIDENCE, EXPIRED, Proof, speaks, 
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.no import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
 from gatekeeper.deciding.scope import READ_WIDE, is_known
+from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import BEFORE_ALL, LONG_AGO
 from schemas.events import Consent, Source
 
 _ALSO_OF_SOURCES = ("CONTROLLER_MISMATCH", "PURPOSE_NOT_COVERED", "CONTACT_POINT_NOT_COVERED", "CONSENT_INVALIDATED")

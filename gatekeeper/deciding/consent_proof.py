@@ -8,7 +8,7 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import guarded, minor
 from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.no import covers, covers_send
-from gatekeeper.times import BEFORE_ALL, LONG_AGO, Span, months_after
+from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, Span, months_after
 from schemas.events import GIVEN_STATES, NO_STATES, Notice
 
 EVIDENCE, EXPIRED = "CONSENT_EVIDENCE_MISSING", "CONSENT_EXPIRED"

@@ -9,7 +9,7 @@ from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.children import guarded
 from gatekeeper.deciding.facts import CERTAIN, HeldSuppression
 from gatekeeper.deciding.scope import read_stop
-from gatekeeper.times import Span
+from gatekeeper.ground.times import Span
 from schemas.events import Consent
 
 REGISTER = "external"

@@ -6,12 +6,12 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import NO_FACTS, Facts
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules import channel, system
 from gatekeeper.deciding.rules.system import Checkpoint
+from gatekeeper.ground.cache import MEGABYTE, Cache
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found

@@ -10,7 +10,7 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
 from gatekeeper.deciding.purposes import Registered
 from gatekeeper.deciding.redacted import changed
-from gatekeeper.times import Span
+from gatekeeper.ground.times import Span
 from schemas.events import NO_STATES, Consent
 from schemas.values import CHANNELS
 

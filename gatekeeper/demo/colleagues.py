@@ -9,9 +9,9 @@ import orjson
 
 from gatekeeper import person_keys
 from gatekeeper.demo.business import MANAGERS
-from gatekeeper.errors import IncompleteError
+from gatekeeper.ground.errors import IncompleteError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.person_keys import PersonKey
-from gatekeeper.settings import Settings
 from gatekeeper.staff.roles import wanted
 from schemas.codec import encode
 from schemas.events import Staff

@@ -13,8 +13,8 @@ from pathlib import Path
 from gatekeeper.demo import addresses, paper
 from gatekeeper.demo.colleagues import CONSOLE, VISITOR, Colleagues
 from gatekeeper.demo.retailer import Retailer
+from gatekeeper.ground.settings import PLAIN, Settings
 from gatekeeper.keys import ROLES, Keys, key_name
-from gatekeeper.settings import PLAIN, Settings
 from streams.client import admin
 from streams.kafka import node
 from streams.kafka.broker import Broker

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gatekeeper import ROOT
-from gatekeeper.errors import IncompleteError, UnavailableError
+from gatekeeper.ground.errors import IncompleteError, UnavailableError
 
 STOP_SECONDS = 15.0
 TAIL_LINES = 12

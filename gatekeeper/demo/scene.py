@@ -17,7 +17,6 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel
 
-from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.deciding.answer import rendered
@@ -26,9 +25,10 @@ from gatekeeper.demo.premises import furnished
 from gatekeeper.demo.process import Process
 from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import Person, Retailer
-from gatekeeper.errors import IncompleteError, UnavailableError
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import IncompleteError, UnavailableError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord
 from schemas.codec import encode
 from schemas.decision import Decision, Verdict

@@ -9,11 +9,11 @@ from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.engine.evaluation import Evaluation
+from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.times import instant
 from schemas.codec import encode, parsed
 from schemas.events import GIVEN_STATES, Ask
 from schemas.record import Output

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from gatekeeper import times
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.pseudonym import Subject
 from gatekeeper.deciding.decide import Decision, decide, only
@@ -19,6 +18,7 @@ from gatekeeper.engine.failures import defect
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.engine.rejudging import acted_on_until, rejudged_until
+from gatekeeper.ground import times
 from gatekeeper.identity import Printed
 from gatekeeper.knowledge.known_facts import KnownFacts
 from gatekeeper.ledger import entries

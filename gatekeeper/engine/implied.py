@@ -19,6 +19,7 @@ from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.tail import WrittenRecord
+from gatekeeper.ground.times import span
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry, ItemState
@@ -26,7 +27,6 @@ from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from gatekeeper.staff.message import WINDOW_MS, milliseconds
-from gatekeeper.times import span
 from schemas.codec import Parsed, Unreadable, parse, parsed, read
 from schemas.events import CampaignAct, ItemAct, PairedAct, Release, Send
 from schemas.record import Record

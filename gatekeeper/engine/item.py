@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from gatekeeper import times
 from gatekeeper.deciding import release as releases
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.deciding.rules.system import mailed_before
+from gatekeeper.ground import times
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.judged import Judged
+from gatekeeper.ground.times import instant
 from gatekeeper.policy.policy import Policy
-from gatekeeper.times import instant
 from schemas.audit import Mode
 from schemas.codec import canonical
 from schemas.manifests import Skipped

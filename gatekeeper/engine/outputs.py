@@ -9,7 +9,7 @@ from hashlib import sha256
 from gatekeeper.audit.records import inquiry
 from gatekeeper.deciding.answer import coded
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.times import instant
+from gatekeeper.ground.times import instant
 from schemas.audit import Mode
 from schemas.codec import canonical, headers_fault
 from schemas.events import Send

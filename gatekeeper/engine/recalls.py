@@ -17,8 +17,8 @@ from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.engine import results
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Cause, Judged
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.entries import Clearance, Entry
-from gatekeeper.times import instant
 from schemas.codec import encode
 from schemas.events import Recall
 from schemas.record import Output

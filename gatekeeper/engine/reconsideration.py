@@ -11,9 +11,9 @@ from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.item import KEPT_MS, ReviewRecord
 from gatekeeper.engine.item_acts import AWAITS, done, item_of
 from gatekeeper.engine.judged import Cause, Judged
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry, ItemState
-from gatekeeper.times import instant
 from schemas.events import ItemAct, ReviewPlace
 from schemas.record import Record
 

@@ -5,9 +5,9 @@ No other reason was looked at for such a send, so a person has nothing to decide
 
 from __future__ import annotations
 
-from gatekeeper import times
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.engine.item import KEPT_MS, ReviewRecord
+from gatekeeper.ground import times
 from schemas.events import Send
 
 STALE, UNAVAILABLE = "FACTS_STALE", "FACTS_UNAVAILABLE"

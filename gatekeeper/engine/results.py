@@ -18,8 +18,8 @@ from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.engine.item import ReviewRecord
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import traced
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.entries import Clearance
-from gatekeeper.times import instant
 from schemas.audit import Mode
 from schemas.events import Fate, Send
 from schemas.record import Output

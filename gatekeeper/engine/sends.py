@@ -16,11 +16,11 @@ from gatekeeper.engine.evaluator import Evaluator
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.engine.outputs import dead_letter, told
+from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import Packs
 from schemas.audit import Acts, Mode
 from schemas.codec import Parsed, Unreadable, headers_fault, read

@@ -14,7 +14,7 @@ from typing import Literal
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.engine.tail import Tail, WrittenManifest, WrittenRecord, milliseconds
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from schemas.topics import logical_name
 

@@ -16,8 +16,8 @@ import orjson
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.ground.times import span
 from gatekeeper.ledger.head import Head
-from gatekeeper.times import span
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.record import Record

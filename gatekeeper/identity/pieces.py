@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from gatekeeper.cache import MEGABYTE, Cache
+from gatekeeper.ground.cache import MEGABYTE, Cache
 from gatekeeper.identity import places, written
 from gatekeeper.identity.name import is_bare, normalise_name
 from gatekeeper.identity.spelled import Spelled

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from gatekeeper.cache import MEGABYTE, Cache
+from gatekeeper.ground.cache import MEGABYTE, Cache
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.written import one_form, squeezed
 

@@ -8,7 +8,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple, cast
 
-from gatekeeper.cache import MEGABYTE, Cache
+from gatekeeper.ground.cache import MEGABYTE, Cache
+from gatekeeper.ground.mac import KEY_BYTES, begun, ended, fingerprint
 from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
@@ -17,7 +18,6 @@ from gatekeeper.identity.others import addressed, further, hosts
 from gatekeeper.identity.pieces import Piece, accounted, pieces_of
 from gatekeeper.identity.postal import Postal, normalise_postal, postal, postal_of
 from gatekeeper.identity.spelled import Spelled
-from gatekeeper.mac import KEY_BYTES, begun, ended, fingerprint
 from schemas.audit import Printing
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gatekeeper.cache import MEGABYTE, Cache
+from gatekeeper.ground.cache import MEGABYTE, Cache
 from gatekeeper.identity.letters import alike, settled
 from gatekeeper.identity.name import normalise_name
 

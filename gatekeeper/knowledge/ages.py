@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from gatekeeper.deciding.facts import NO_AGES, Ages, HeldConsent
-from gatekeeper.times import span, today
+from gatekeeper.ground.times import span, today
 from schemas.events import GIVEN_STATES
 
 CAP = 25

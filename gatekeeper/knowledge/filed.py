@@ -13,7 +13,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from gatekeeper.deciding.facts import HeldRelease
-from gatekeeper.times import span
+from gatekeeper.ground.times import span
 from schemas.record import Coordinates, Record
 
 ALWAYS = 0

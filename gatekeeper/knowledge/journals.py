@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from gatekeeper.ground.tables import Tables
 from gatekeeper.knowledge.copies import CopiedRun, Partition
 from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.token_keys import Counts, StopScope, TokenKeys
-from gatekeeper.tables import Tables
 from schemas.record import Coordinates, Record
 
 _PACK, _COUNTED = msgspec.msgpack.Encoder(), "counted"

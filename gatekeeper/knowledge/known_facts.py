@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain, islice
 
-from gatekeeper.cache import MEGABYTE, Cache
 from gatekeeper.deciding.facts import NO_AGES, WHOLE_BATCH, Facts
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.redacted import hits
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules.system import TOKEN_KEY
 from gatekeeper.deciding.snapshot import read_snapshot, snapshot
+from gatekeeper.ground.cache import MEGABYTE, Cache
+from gatekeeper.ground.tables import SPOILT, Tables
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.address_numbers import addresses
 from gatekeeper.knowledge.ages import ages
@@ -30,7 +31,6 @@ from gatekeeper.knowledge.token_keys import Lacking, StopScope, TokenKeys, addre
 from gatekeeper.knowledge.unresolved import Unresolved
 from gatekeeper.knowledge.withholding import BY_TWO, WHOM, Whom, Withholding
 from gatekeeper.policy.activation import Activations
-from gatekeeper.tables import SPOILT, Tables
 from schemas.audit import Printing
 from schemas.events import Send
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gatekeeper.deciding.redacted import Token
-from gatekeeper.tables import SPOILT, Table
+from gatekeeper.ground.tables import SPOILT, Table
 from schemas.events import Consent, Source
 
 NAMED_BY_PEOPLE = ("notice", "batch", "joint_use_terms")

@@ -19,11 +19,11 @@ import msgspec
 
 from gatekeeper.deciding import arrival, redacted
 from gatekeeper.deciding.facts import CERTAIN, SPOILT_FACTS, HeldConsent, HeldRelease
+from gatekeeper.ground.tables import SPOILT, Table
 from gatekeeper.identity import Identified
 from gatekeeper.knowledge.address_numbers import Given, known_as
 from gatekeeper.knowledge.ages import Birth
 from gatekeeper.knowledge.token_keys import SendAddress
-from gatekeeper.tables import SPOILT, Table
 from schemas.events import (
     Ask,
     Consent,

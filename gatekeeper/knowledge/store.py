@@ -8,6 +8,7 @@ from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import BESIDE, Token, redacted
+from gatekeeper.ground.tables import MemoryTables, Tables
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import Given
 from gatekeeper.knowledge.copies import Copies
@@ -22,7 +23,6 @@ from gatekeeper.knowledge.unreadable import named, names_a_feed
 from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person
-from gatekeeper.tables import MemoryTables, Tables
 from schemas.codec import Parsed, Unreadable, parse
 from schemas.events import Copy, FeedGap, Resolution, Signature, Suppression
 from schemas.record import Record

@@ -10,10 +10,10 @@ from typing import Any
 
 from gatekeeper.deciding.facts import CERTAIN
 from gatekeeper.deciding.redacted import Token
+from gatekeeper.ground.tables import Table
 from gatekeeper.knowledge.person_facts import PersonFacts, add
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.staff.signed_acts import readmits
-from gatekeeper.tables import Table
 from schemas.record import Record
 
 

@@ -20,8 +20,8 @@ from gatekeeper.deciding.arrival import WILL_KINDS
 from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH
 from gatekeeper.deciding.redacted import Token
 from gatekeeper.deciding.rules.system import FOREIGN
+from gatekeeper.ground.tables import SPOILT, Table
 from gatekeeper.identity import Identified, key_of
-from gatekeeper.tables import SPOILT, Table
 from schemas.codec import Unreadable
 from schemas.events import Send, Suppression
 from schemas.events.sends import ADDRESSED

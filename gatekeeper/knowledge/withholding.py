@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, get_args
 
-from gatekeeper.times import instant
+from gatekeeper.ground.times import instant
 
 BY_TWO = 2
 """Managers who let go a record that may concern anybody, or everybody of a company."""

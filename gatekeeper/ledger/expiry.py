@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
+from gatekeeper.ground.tables import Table
 from gatekeeper.ledger.entries import Entry, unsalted
 from gatekeeper.ledger.marks import Marks
 from gatekeeper.ledger.person_entries import key_of, over
 from gatekeeper.ledger.salts import Salts
-from gatekeeper.tables import Table
 from schemas.topics import DAY_MS
 
 SWEPT = 1_000

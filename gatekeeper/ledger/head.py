@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger import topic_ids
 from gatekeeper.ledger.fact_logs import FactLogs
 from schemas.audit import Mode

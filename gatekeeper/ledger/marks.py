@@ -6,7 +6,7 @@ from itertools import islice
 
 import orjson
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.entries import CANCEL, Entry, cancel_key
 
 

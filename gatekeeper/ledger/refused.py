@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import orjson
 
-from gatekeeper.errors import GatekeeperError, IntegrityError
-from gatekeeper.texts import catalogue, text
+from gatekeeper.ground.errors import GatekeeperError, IntegrityError
+from gatekeeper.ground.texts import catalogue, text
 from schemas.codec import canonical
 
 NOTE_BYTES = 4_000

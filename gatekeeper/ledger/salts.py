@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import orjson
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.entries import SALT, SALT_BYTES
 
 PULSE = b"pulse"

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.tables import SPOILT, MemoryTables, Tables
 from gatekeeper.ledger.entries import (
     ACT,
     ASKED,
@@ -38,7 +39,6 @@ from gatekeeper.ledger.person_entries import (
     waiting_in,
 )
 from gatekeeper.ledger.salts import Salts
-from gatekeeper.tables import SPOILT, MemoryTables, Tables
 from schemas.codec import canonical
 from schemas.events import Send
 

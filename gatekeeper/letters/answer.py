@@ -17,8 +17,8 @@ from gatekeeper.audit.checks.trail import Named
 from gatekeeper.audit.explanation.piece_state import piece_state
 from gatekeeper.deciding.decide import ERASED
 from gatekeeper.deciding.no import SUPERSEDED
-from gatekeeper.texts import Language, catalogue, text
-from gatekeeper.times import clock
+from gatekeeper.ground.texts import Language, catalogue, text
+from gatekeeper.ground.times import clock
 
 ITEMS = ("department", "manager", "contact", "window")
 """Items of the letterhead, from `notice_items` of the sender."""

@@ -8,10 +8,10 @@ import segno
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation import notice
-from gatekeeper.errors import UsageError
-from gatekeeper.texts import Language
-from gatekeeper.texts import text as words_of
-from gatekeeper.times import span, today
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import Language
+from gatekeeper.ground.texts import text as words_of
+from gatekeeper.ground.times import span, today
 from schemas.events import Ask
 
 _LETTERHEAD = ("organisation", "department", "contact")

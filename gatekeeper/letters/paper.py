@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from gatekeeper.ground.texts import Language, text
 from gatekeeper.letters.answer import Answer
 from gatekeeper.letters.asking import AskingLetter
-from gatekeeper.texts import Language, text
 
 
 def answered(answer: Answer, *, whole: bool, fonts: str | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import IO
 
 import orjson
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.identity import Tokens
 from gatekeeper.lists.cells import UnfitRow
 from gatekeeper.lists.columns import ColumnMap

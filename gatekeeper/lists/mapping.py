@@ -10,11 +10,11 @@ from typing import Annotated, Any, get_args
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import near, text, wrong
 from gatekeeper.lists import dates
 from gatekeeper.lists.cells import Hint, alternatives, inside, reader
 from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike, leaves
-from gatekeeper.texts import near, text, wrong
 from schemas.events import OnConsents, Reference, Source, Suppression
 from schemas.values import Channel, Model
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import orjson
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.times import LONG_AGO, span
 from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyIgnored, PolicyOutage, shipped, unlawful, widening
 from gatekeeper.policy.policy import UNLAWFUL, Policy, read
-from gatekeeper.times import LONG_AGO, span
 from schemas.codec import Unreadable
 from schemas.events import PolicyVersion
 

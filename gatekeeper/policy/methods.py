@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
+from gatekeeper.ground.texts import Language, catalogue, text
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.texts import Language, catalogue, text
 from schemas.events import Method
 
 Lane = Literal["own", "shared", "other", "unknown"]

@@ -10,7 +10,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Literal, get_args
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.comparison import wider
 from gatekeeper.policy.policy import Policy, read
 from schemas.values import Channel

@@ -14,11 +14,11 @@ import orjson
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import Language, near, text, wrong
+from gatekeeper.ground.times import span
 from gatekeeper.policy.clauses import CODE, Clause, Rows, cited, clauses, lent, listed, uncited, written_for
 from gatekeeper.policy.reasons import CATALOGUE, NATIONAL
-from gatekeeper.texts import Language, near, text, wrong
-from gatekeeper.times import span
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Any_, AudienceWord, Channel, Code, Id, Line, Model, ZonedTime
 

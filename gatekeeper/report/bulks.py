@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from gatekeeper.ground.times import instant
 from gatekeeper.review.review_item import ActOnItem, after
-from gatekeeper.times import instant
 
 HOUR_MS = 3_600_000
 OUTCOMES = ("waiting", "cleared", "withheld")

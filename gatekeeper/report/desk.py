@@ -12,10 +12,10 @@ from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.engine.rejudging import STALE, UNAVAILABLE
+from gatekeeper.ground.times import span
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
 from gatekeeper.review.review_item import ActOnItem, after, answered
-from gatekeeper.times import span
 
 _BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}
 """Remedy that a person applied, by the act that cleared the item."""

@@ -21,10 +21,10 @@ from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.verify import sentences
 from gatekeeper.audit.verify.proof_check import check_content
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.times import instant
 from gatekeeper.report.period import Period
 from gatekeeper.review.data_origin import origin, route
-from gatekeeper.times import instant
 from schemas.topics import logical_name
 
 SAMPLES, MOST_SAMPLES = 5, 100

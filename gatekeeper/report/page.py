@@ -11,13 +11,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
+from gatekeeper.ground.texts import Language, catalogue, text
+from gatekeeper.ground.words import Words, with_code, with_names
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.summary import trend_line
 from gatekeeper.report.tally import foreign
-from gatekeeper.texts import Language, catalogue, text
-from gatekeeper.words import Words, with_code, with_names
 
 LEFT, ABOVE, BELOW = 64, 12, 24
 """Margins of a plot for its labels, in the plot's units."""

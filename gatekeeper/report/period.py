@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from gatekeeper.errors import UsageError
-from gatekeeper.times import day, span, today
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.times import day, span, today
 from schemas.topics import DAY_MS
 
 DAYS = 62

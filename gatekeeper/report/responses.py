@@ -6,9 +6,9 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gatekeeper.partitioner import partition_of
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.times import span
 from gatekeeper.report.period import percentile
-from gatekeeper.times import span
 from schemas.codec import Unreadable, decode
 from schemas.events import Consent
 from schemas.events.consents import GIVEN_STATES, NO_STATES

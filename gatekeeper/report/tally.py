@@ -12,7 +12,9 @@ from gatekeeper.audit.checks.trail import Link, PersonLine
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.times import instant
+from gatekeeper.ground.words import purposes
 from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.policy.packs import PolicyIgnored
 from gatekeeper.report.authorship import Authorship
@@ -23,8 +25,6 @@ from gatekeeper.report.period import Period
 from gatekeeper.report.responses import People
 from gatekeeper.report.summary import summary
 from gatekeeper.report.verdicts import Sends
-from gatekeeper.times import instant
-from gatekeeper.words import purposes
 
 PLACES = 10
 """Most places of foreign records that are listed one by one."""

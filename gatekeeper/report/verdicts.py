@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.ground.times import span
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report.period import Period
 from gatekeeper.review.data_origin import origin, route
-from gatekeeper.times import span
 
 _CLAUSE = re.compile(r"J\.\d+(?:\.\d+)*")
 SHOWS: Mapping[str, tuple[str, ...]] = {

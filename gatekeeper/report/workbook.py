@@ -8,10 +8,10 @@ from typing import Any
 
 import xlsxwriter
 
+from gatekeeper.ground.texts import Language, text
+from gatekeeper.ground.words import Words
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report.page import act, origin, per_cent, route
-from gatekeeper.texts import Language, text
-from gatekeeper.words import Words
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 """Media type of a workbook."""

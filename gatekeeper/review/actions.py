@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from gatekeeper.deciding import release as releases
 from gatekeeper.engine.asks import PENDING
 from gatekeeper.engine.item import FROM, WAITING, State
+from gatekeeper.ground.texts import Language, catalogue, placed, text
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.review_item import Item
-from gatekeeper.texts import Language, catalogue, placed, text
 from schemas.decision import Reason
 from schemas.events import ItemAct, Release
 

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 
 from pydantic import TypeAdapter
 
-from gatekeeper import times
 from gatekeeper.engine.item import WAITING, State
-from gatekeeper.errors import UsageError
+from gatekeeper.ground import times
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
 from gatekeeper.review.data_origin import is_origin
 from gatekeeper.review.review_item import Item

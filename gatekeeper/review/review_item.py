@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from gatekeeper import times
 from gatekeeper.confirmation.notice import answer_day
 from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.ground import times
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
 from schemas.audit import Acted

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gatekeeper.engine.reconsideration import ITSELF
+from gatekeeper.ground.texts import Language, catalogue, text
 from gatekeeper.review.review_item import ActOnItem
-from gatekeeper.texts import Language, catalogue, text
 
 
 def proof_of(doing: ActOnItem, lang: Language | None = None) -> str:

@@ -16,13 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gatekeeper.deciding.answer import answer
 from gatekeeper.engine.evaluation import Moment
-from gatekeeper.metrics import EVALUATIONS
-from gatekeeper.office.publication import LineFault, Publication
+from gatekeeper.ground.metrics import EVALUATIONS
+from gatekeeper.ground.texts import text
+from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.service.callers import Caller
 from gatekeeper.service.problem import LANGUAGES, MEDIA, PROBLEMS, TYPE, Problem, of_line
 from gatekeeper.service.request_lines import one
 from gatekeeper.service.service_parts import TURN_SECONDS, PartsOf, ServiceParts, not_before_met
-from gatekeeper.texts import text
 from schemas.codec import parsed
 from schemas.events import Send
 

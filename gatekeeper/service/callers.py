@@ -23,12 +23,12 @@ import orjson
 from fastapi import Request
 from pydantic import Field, ValidationError
 
-from gatekeeper.errors import UsageError
-from gatekeeper.http_server import CERTIFICATE, recognised
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import wrong
+from gatekeeper.http.http_server import CERTIFICATE, recognised
 from gatekeeper.service.caller_keys import KEY_PREFIX, SCOPES, Scope, digest
 from gatekeeper.service.problem import Problem
 from gatekeeper.service.provider_tokens import ProviderTokens, TokenProvider
-from gatekeeper.texts import wrong
 from schemas.values import Digest, Id, Many, Model
 
 PER_SECOND = 1_000

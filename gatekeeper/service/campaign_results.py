@@ -11,8 +11,8 @@ import structlog
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from gatekeeper.errors import UsageError
-from gatekeeper.office.result_sums import MOST
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.management.result_sums import MOST
 from gatekeeper.service.answer_models import CampaignAnswer
 from gatekeeper.service.callers import MAX_PAGES
 from gatekeeper.service.problem import PROBLEMS, Problem

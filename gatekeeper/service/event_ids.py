@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gatekeeper.mac import begun, ended
+from gatekeeper.ground.mac import begun, ended
 
 DIGITS = 40
 """Digits of the code in hex, 160 bits."""

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from gatekeeper.engine.outputs import traced
-from gatekeeper.metrics import STOPS_BEYOND
-from gatekeeper.office.publication import LineFault, Publication
+from gatekeeper.ground.metrics import STOPS_BEYOND
+from gatekeeper.management.publication import LineFault, Publication
 from gatekeeper.policy.packs import Packs
 from gatekeeper.service.answer_models import FactOutcome, FactOutcomes, SendOutcome, SendOutcomes
 from gatekeeper.service.callers import Caller

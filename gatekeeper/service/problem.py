@@ -12,11 +12,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from gatekeeper.engine.failures import fingerprint, frames
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.metrics import REQUESTS_REFUSED
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.metrics import REQUESTS_REFUSED
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.texts import Language, text, wrong
 from gatekeeper.service.answer_models import ProblemAnswer
-from gatekeeper.texts import Language, text, wrong
 
 TYPE = "urn:gatekeeper:problem:"
 MEDIA = "application/problem+json"

@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import Field
 
-from gatekeeper.provider_keys import (
+from gatekeeper.http.provider_keys import (
     ALGORITHMS,
     ANSWER_SECONDS,
     KNOWN_SECONDS,

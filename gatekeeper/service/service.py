@@ -17,21 +17,22 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatekeeper import http_server, metrics_server, times
-from gatekeeper.disk.faults import Faults
-from gatekeeper.errors import UsageError
-from gatekeeper.http_server import LOOPBACK
+from gatekeeper.ground import times
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.metrics import FACTS_AGE, FACTS_WITHHOLDING, REQUESTS_REFUSED, Values
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http import http_server, metrics_server
+from gatekeeper.http.http_server import LOOPBACK
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.known_facts import KnownFacts
-from gatekeeper.metrics import FACTS_AGE, FACTS_WITHHOLDING, REQUESTS_REFUSED, Values
-from gatekeeper.metrics_page import Metrics
 from gatekeeper.service import problem
 from gatekeeper.service.callers import Callers
 from gatekeeper.service.event_ids import EventIds
 from gatekeeper.service.openapi import paths
 from gatekeeper.service.problem import Problem
 from gatekeeper.service.service_parts import PartsOf, ServiceParts
-from gatekeeper.settings import Settings
+from gatekeeper.store.faults import Faults
 from streams.client import people
 from streams.client.reader import Reader
 from streams.serving.live_state import LiveState

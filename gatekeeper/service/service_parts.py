@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.service.callers import Callers
 from gatekeeper.service.event_ids import EventIds
 from gatekeeper.service.problem import Problem

@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field, StringConstraints, ValidationError
 
-from gatekeeper.errors import UsageError
-from gatekeeper.texts import near, text, wrong
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import near, text, wrong
 from schemas.values import Id, Many, Model
 from schemas.webhooks import WEBHOOK_TYPES, WebhookType
 

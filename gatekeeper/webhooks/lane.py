@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from gatekeeper.errors import UnavailableError
-from gatekeeper.metrics import WEBHOOKS_DELIVERED, WEBHOOKS_FAILED
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.metrics import WEBHOOKS_DELIVERED, WEBHOOKS_FAILED
+from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.webhooks.delivery import GONE, Answer
 from gatekeeper.webhooks.outbox import Outbox, Owed
 from gatekeeper.webhooks.retries import pause

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gatekeeper import times
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.engine.outputs import INFORMATIONAL
-from gatekeeper.errors import UsageError
+from gatekeeper.ground import times
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox, event_id
 from schemas.codec import Unreadable, decode

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
 
 FILE = "outbox.sqlite"
 BUSY_SECONDS = 10.0

@@ -14,12 +14,12 @@ from typing import Any
 
 import structlog
 
-from gatekeeper import metrics_server
 from gatekeeper.audit.log.atomic_store import AtomicStore
-from gatekeeper.errors import GatekeeperError, UnavailableError
-from gatekeeper.metrics import LOG_READABLE, READY, WEBHOOKS_DEAD, WEBHOOKS_OLDEST, WEBHOOKS_WAITING, Values
-from gatekeeper.metrics_page import Metrics
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import GatekeeperError, UnavailableError
+from gatekeeper.ground.metrics import LOG_READABLE, READY, WEBHOOKS_DEAD, WEBHOOKS_OLDEST, WEBHOOKS_WAITING, Values
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http import metrics_server
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.lane import Lane

@@ -7,11 +7,11 @@ from itertools import islice
 
 import structlog
 
-from gatekeeper import times
 from gatekeeper.audit.log.seal_status import SealStatus
-from gatekeeper.errors import UsageError
+from gatekeeper.ground import times
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.policy.packs import load
-from gatekeeper.settings import Settings
 from gatekeeper.webhooks import occurrences
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox, event_id

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.accounts import put_out, resulted
-from gatekeeper.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError
 from gatekeeper.ledger.head import Head
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS

@@ -13,9 +13,9 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from gatekeeper.deciding.reference import Reference
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Consent, FeedGap, Suppression
 from schemas.record import Record

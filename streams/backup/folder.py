@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from gatekeeper.audit.log.atomic_store import sync
-from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
 from streams.backup.list import StoredFile
 from streams.backup.log_image import Readable
 

@@ -12,9 +12,9 @@ from kafka import TopicPartition
 from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, KafkaError, NotCoordinatorError
 from kafka.structs import OffsetAndMetadata
 
-from gatekeeper import interruption
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import Settings
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS, logical_name
 from streams.client import cluster
 

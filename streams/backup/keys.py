@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.keys import Key, Keys
 from gatekeeper.ledger.head import Head
 from streams.backup.list import Backup, NamedKey

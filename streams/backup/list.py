@@ -15,9 +15,9 @@ from pydantic import Field, ValidationError
 
 from gatekeeper.audit.tlog.notes import open_note
 from gatekeeper.audit.tlog.signing import signed
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UsageError
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
-from gatekeeper.times import instant
 from schemas.audit import Mode
 from schemas.values import Count, Digest, Instant, Model
 

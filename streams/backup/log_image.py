@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from aiokafka.record.util import calc_crc32c
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from schemas.topics import MAX_MESSAGE_BYTES, Compression
 from streams.client.compression import COVERED, packed
 from streams.client.record_batch import FRAME, HEAD, BatchHeader, Stored

@@ -11,7 +11,7 @@ from functools import partial
 
 from aiokafka import TopicPartition
 
-from gatekeeper.errors import IncompleteError
+from gatekeeper.ground.errors import IncompleteError
 from streams.backup.log_image import Frame
 from streams.client.coordinators import patiently
 from streams.client.producer import Producer, ProducerBatch

@@ -16,12 +16,12 @@ from pathlib import Path
 from aiokafka import AIOKafkaClient, TopicPartition
 from aiokafka.errors import KafkaError
 
-from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.audit.log.tree import CHECKPOINT
-from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
 from streams.backup import feeds, group_positions
 from streams.backup.feeds import Feed, FeedAnswer

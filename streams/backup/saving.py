@@ -10,11 +10,11 @@ from pathlib import Path
 from time import time
 
 from gatekeeper.audit.log.tree import CHECKPOINT
-from gatekeeper.errors import IncompleteError
+from gatekeeper.ground.errors import IncompleteError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.settings import Settings
-from gatekeeper.times import instant
 from schemas.topics import TOPICS
 from streams.backup.cut import ORDER, BackupCut, decoded
 from streams.backup.folder import HashingFile, Told, copied, growing

@@ -16,10 +16,10 @@ from kafka.errors import (
     for_code,
 )
 
-from gatekeeper import interruption
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings
-from gatekeeper.texts import text
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from schemas.topics import FACT_TOPICS, TOPICS, Topic, added, logical_name
 from streams.client import cluster, topic_settings
 from streams.client.broker_access import REQUEST_MS

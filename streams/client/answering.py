@@ -16,7 +16,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.client.connection import addresses, reached
 
 ANSWER_SECONDS = 5.0

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from kafka.errors import KafkaTimeoutError
 from kafka.errors import TopicAuthorizationFailedError as Forbidden
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.client.answering import answering
 from streams.client.connection import reached
 from streams.client.leaders import Leaders

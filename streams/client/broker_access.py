@@ -10,9 +10,9 @@ from typing import Any
 
 from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
-from gatekeeper import interruption
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
 from streams.client.answering import answering, client
 from streams.client.connection import reached

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from gatekeeper.settings import Settings
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from streams.client import cluster
 
 OPEN_TRANSACTION, SILENT_CONTROLLER = "transaction.max.timeout.ms", "controller.socket.timeout.ms"

@@ -10,9 +10,9 @@ from typing import Any
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from gatekeeper import interruption
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import Settings
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
 from streams.client.broker_access import connection, reaching
 from streams.client.connection import addresses
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 
 _PASSWORD_BYTES = 4096
 

@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Batch, Controller, PairedAct
 from schemas.record import Record

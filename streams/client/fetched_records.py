@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka.record.memory_records import MemoryRecords
 from kafka.consumer.fetcher import Fetcher
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from schemas.record import Headers, Record, Refusal
 from schemas.topics import logical_name
 from streams.client.batches import Batches, FetchedBatch, refusal

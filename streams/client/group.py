@@ -6,7 +6,7 @@ import structlog
 from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.client.broker_access import connection
 
 log = structlog.get_logger(__name__)

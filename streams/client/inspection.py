@@ -22,8 +22,8 @@ from kafka.errors import (
 )
 from kafka.protocol.admin import DescribeClientQuotasRequest, DescribeGroupsRequest
 
-from gatekeeper import interruption
-from gatekeeper.settings import Settings
+from gatekeeper.ground import interruption
+from gatekeeper.ground.settings import Settings
 from streams.client.broker_access import REQUEST_MS
 from streams.client.connection import reached
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.topic_ids import INPUTS, ORDER
-from gatekeeper.settings import Settings
 from streams.client import admin
 from streams.client.reader import Reader
 from streams.client.record_hash import mark

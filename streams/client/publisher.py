@@ -13,10 +13,10 @@ from uuid import uuid4
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from gatekeeper import interruption
-from gatekeeper.errors import IncompleteError
-from gatekeeper.partitioner import partition_of
-from gatekeeper.settings import Settings
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import IncompleteError
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.settings import Settings
 from schemas.record import Headers
 from schemas.topics import TOPICS
 from streams.client import signatory as signatories

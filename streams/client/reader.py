@@ -17,9 +17,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 
-from gatekeeper import interruption
-from gatekeeper.errors import IncompleteError, UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import IncompleteError, UsageError
+from gatekeeper.ground.settings import Settings
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS, added, beside, logical_name
 from streams.client import answering, batches, broker_access

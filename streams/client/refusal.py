@@ -14,9 +14,9 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
-from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
-from gatekeeper.settings import Settings
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import GatekeeperError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from streams.client.connection import addresses, reached
 
 TRY_MS = 2_000

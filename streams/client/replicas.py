@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.client.batches import refusal
 from streams.client.broker_access import connection
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS, Part
 
 Resource = Literal["topic", "group", "transactional-id"]

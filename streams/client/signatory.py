@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol, TypedDict
 from uuid import uuid4
 
 from gatekeeper import person_keys
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.person_keys import PersonKey
-from gatekeeper.settings import Settings
 from gatekeeper.staff import roles, signatures
 from gatekeeper.staff.message import milliseconds, timely
 from schemas.codec import decode

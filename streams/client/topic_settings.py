@@ -8,8 +8,8 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAuthorizationFailedError, for_code
 
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from schemas.topics import FACT_TOPICS
 from streams.client import cluster
 from streams.client.restore_mark import SETTING, Mark, mark_of

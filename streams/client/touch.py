@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_of
 from gatekeeper.audit.tlog.proofs import inclusion_proofs
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.staff import signatures
 from gatekeeper.staff.message import row_of, table_message
 from gatekeeper.staff.signature_check import challenge, proven

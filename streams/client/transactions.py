@@ -15,7 +15,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.client import cluster
 
 NONE = -1

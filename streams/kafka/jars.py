@@ -26,7 +26,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
 
 CONNECTIONS = 8
 ATTEMPTS = 3

@@ -6,7 +6,7 @@ import random
 import re
 import socket
 
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_768)

@@ -17,11 +17,11 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.branch_statement import Statement, read_statement, statement_subject, statement_text
 from gatekeeper.audit.tlog.signing import signed
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings
 from gatekeeper.staff import signatures
-from gatekeeper.times import instant
 from schemas.codec import Unreadable, canonical, decode
 from schemas.manifests import Manifest
 from streams.client import signatory

@@ -12,10 +12,10 @@ from gatekeeper.audit.checks.branch import NO_FORK, Fork, fork
 from gatekeeper.audit.log import branch_files
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.tlog.branch_statement import Statement
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
-from gatekeeper.settings import Settings
 from streams.client import progress
 from streams.client.reader import Reader
 

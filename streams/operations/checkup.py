@@ -10,10 +10,10 @@ from time import time
 from gatekeeper import person_keys
 from gatekeeper.checkup import access, brokers, folders, measures, people, topics
 from gatekeeper.checkup.finding import Finding, failed, ok, refused
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS, Part
 from streams.client import broker_advice, inspection, progress
 from streams.client.reader import Reader

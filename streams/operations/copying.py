@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gatekeeper.errors import IncompleteError, UsageError
+from gatekeeper.ground.errors import IncompleteError, UsageError
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge import token_keys
 from gatekeeper.knowledge.copies import Copies, header
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.partitioner import partition_of
-from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Copy, Resolution, Signature, Staff
 from schemas.record import Headers, Record

@@ -15,10 +15,10 @@ from gatekeeper.audit.checks.accounts import OUTPUTS, OWN
 from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.coverage_report import CoverageFinding, Covered, End
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.topic_ids import ORDER
-from gatekeeper.settings import Settings
 from schemas.decision import DID_PATTERN
 from schemas.record import Record
 from streams.client import admin, progress

@@ -11,13 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import Language, text
 from gatekeeper.knowledge.reference_log import Counted, ReferenceLog
-from gatekeeper.settings import Settings
 from gatekeeper.staff import roles
 from gatekeeper.staff.message import fingerprint
 from gatekeeper.staff.roster import Member
-from gatekeeper.texts import Language, text
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Campaign, Controller, Notice, Purpose, Staff
 from schemas.record import Record

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import named
-from gatekeeper.settings import Settings
 from gatekeeper.staff.signed_acts import readmits
 from schemas.codec import Parsed, Unreadable, decode, encode, parse
 from schemas.events import PairedAct, Source, Suppression

@@ -16,13 +16,13 @@ from gatekeeper.audit.log import seal_status
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.audit.log.tree import CHECKPOINT
-from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, IntegrityError, UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.topic_ids import ABOUT, ORDER, REPLACED
-from gatekeeper.office.fleet import AddedPartitions, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
-from gatekeeper.settings import Settings
+from gatekeeper.management.fleet import AddedPartitions, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.record import Record

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from streams.client.reader import Reader
 from streams.client.record_hash import record_hash

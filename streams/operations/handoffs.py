@@ -12,7 +12,7 @@ import orjson
 
 from gatekeeper.audit.records import record as audit
 from gatekeeper.engine.handoffs import CALLED_OFF
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
 from schemas.topics import subject_key

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger.head import Head
-from gatekeeper.settings import Settings
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS
 from streams.client.reader import Reader

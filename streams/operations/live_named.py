@@ -6,9 +6,9 @@ from hashlib import sha256
 from typing import Any
 
 from gatekeeper.audit.checks.trail import PersonLine
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode
 from schemas.events import PolicyVersion, Signature, Staff
 from schemas.topics import subject_key

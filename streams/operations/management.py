@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from gatekeeper.deciding.purposes import Purposes
 from gatekeeper.deciding.reference import Reference
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office.blast_radius import BlastRadius
-from gatekeeper.office.policy_change import KnownPolicies, PolicyChange
-from gatekeeper.settings import Settings
+from gatekeeper.management.blast_radius import BlastRadius
+from gatekeeper.management.policy_change import KnownPolicies, PolicyChange
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Controller, PairedAct
 from streams.client import fact_with_act

@@ -12,7 +12,7 @@ import orjson
 
 from gatekeeper.audit.checks.accounts import OWN
 from gatekeeper.audit.records import record as audit
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.topics import logical_name
 from streams.client import progress
 from streams.client.publisher import RecordMetadata

@@ -9,16 +9,16 @@ from time import monotonic
 
 import orjson
 
-from gatekeeper import interruption
 from gatekeeper.audit.checks.accounts import OWN
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint
 from gatekeeper.ledger.topic_ids import ORDER
-from gatekeeper.office.refusal import InputTopic, KeptRange, ProposedSkip, Refusal
-from gatekeeper.settings import Settings
+from gatekeeper.management.refusal import InputTopic, KeptRange, ProposedSkip, Refusal
 from gatekeeper.staff.message import milliseconds
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PartitionAct

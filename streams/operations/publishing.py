@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jiter
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.knowledge.store import FactStore
 from streams.client.reader import Reader
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from gatekeeper.audit.checks.accounts import put_out
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.decision import DID_PATTERN
 from schemas.events import Reemission, Send

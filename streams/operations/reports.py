@@ -15,6 +15,8 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import language
 from gatekeeper.identity import Tokens, open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.signature_state import signature_state
@@ -23,8 +25,6 @@ from gatekeeper.knowledge.token_keys import KeyUse
 from gatekeeper.report.evidence import Draw, ProvingLog
 from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally
-from gatekeeper.settings import Settings
-from gatekeeper.texts import language
 from streams.client.reader import Reader
 from streams.operations import management
 from streams.operations.trail import LiveTrail

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from schemas.codec import encode
 from schemas.events import TopicAct
 from schemas.topics import subject_key

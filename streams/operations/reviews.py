@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from time import monotonic
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.review.queue import Queue
 from gatekeeper.review.review_item import ActOnItem
-from gatekeeper.settings import Settings
 from schemas.codec import encode
 from schemas.events import ItemAct, Release
 from schemas.topics import subject_key

@@ -13,8 +13,8 @@ from kafka.structs import OffsetAndMetadata
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import LogWriter
-from gatekeeper.errors import IntegrityError, UnavailableError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import IntegrityError, UnavailableError
+from gatekeeper.ground.settings import Settings
 from streams.client.broker_access import REQUEST_MS, connection, reaching
 from streams.client.publisher import bounded, transactional
 

@@ -24,10 +24,10 @@ from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, RestartError
+from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, RestartError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys, key_name
-from gatekeeper.settings import Settings
-from gatekeeper.times import instant
 from schemas.codec import canonical
 from schemas.record import Record
 from schemas.topics import DAY_MS

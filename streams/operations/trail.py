@@ -13,12 +13,12 @@ import orjson
 from gatekeeper.audit.checks.chain import ChainFinding, Own
 from gatekeeper.audit.checks.record_matching import RecordMatcher
 from gatekeeper.audit.checks.trail import Link, PersonLine, link
-from gatekeeper.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import Language
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.settings import Settings
-from gatekeeper.texts import Language
-from gatekeeper.times import instant
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import branches, endorsement

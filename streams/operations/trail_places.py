@@ -14,8 +14,8 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, of
 from gatekeeper.audit.explanation.trail_search import SearchTerm
 from gatekeeper.audit.records.record import FOREIGN, read_record
-from gatekeeper.errors import IncompleteError, IntegrityError
-from gatekeeper.times import span
+from gatekeeper.ground.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.times import span
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations.trail import LiveTrail

@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gatekeeper.errors import IncompleteError
+from gatekeeper.ground.errors import IncompleteError
 from streams.client.reader import Reader
 
 TRANSACTION = 2

@@ -11,9 +11,9 @@ from typing import Any
 
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.settings import Settings, masked
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.settings import Settings, masked
 from schemas.topics import TOPICS, Part
 from streams.client import admin, inspection
 from streams.client.broker_access import connection, reaching

@@ -10,8 +10,8 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from gatekeeper.deciding.case import below
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from schemas.codec import encode
 from schemas.events import Consent, PairedAct
 from schemas.values import Channel

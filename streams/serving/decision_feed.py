@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.audit import Mode, Stage
 from schemas.decision import Verdict
 from schemas.topics import logical_name

@@ -8,11 +8,11 @@ from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger.fact_logs import ReadLogs, vanished
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.settings import Settings
 from streams.client.batches import refusal
 from streams.client.shared_round import SharedRound
 from streams.worker.clients import Clients

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.mac import fingerprint
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.mac import fingerprint
-from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import load
-from gatekeeper.settings import Settings
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS
 from streams.client import admin, progress, topic_settings

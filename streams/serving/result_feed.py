@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.office.result_sums import ResultSums, Span
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
+from gatekeeper.management.result_sums import ResultSums, Span
 from streams.client.shared_round import SharedRound
 from streams.worker.clients import Clients
 from streams.worker.log_follower import LogFollower

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.office.result_sums import Span
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
+from gatekeeper.management.result_sums import Span
 from streams.client import admin
 from streams.client.reader import Reader
 

@@ -12,8 +12,8 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from gatekeeper.partitioner import partition_of
-from gatekeeper.settings import Settings
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.settings import Settings
 from streams.client.outgoing import Outgoing
 from streams.client.publisher import RecordMetadata
 from streams.worker.clients import WRITE_SECONDS, Clients

@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 
 from gatekeeper.confirmation.code import ENTROPY_BYTES
 from gatekeeper.engine.act import ActRecord
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.record import Record
 from streams.client.batches import as_record
 from streams.client.log_ends import Ends

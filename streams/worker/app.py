@@ -27,14 +27,14 @@ from faust.types import TP
 
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine.sends import Judge
-from gatekeeper.errors import RestartError, UsageError
+from gatekeeper.ground.errors import RestartError, UsageError
+from gatekeeper.ground.mac import fingerprint
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.mac import fingerprint
-from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs, load
-from gatekeeper.settings import Settings
 from streams.client.connection import reached
 from streams.worker.chunks import CREDIT_RECORDS, Credit, Schema, Transport
 from streams.worker.clients import Clients

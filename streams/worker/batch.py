@@ -25,7 +25,7 @@ from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reconsideration import reconsider
 from gatekeeper.engine.rejudging import STALE
 from gatekeeper.engine.signers import Handling
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry, clearance_of, left_open
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.salts import PULSE, PULSE_MS

@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from aiokafka import AIOKafkaClient, AIOKafkaConsumer, AIOKafkaProducer
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
 from streams.client.brokers import RETRY_MS
 from streams.client.connection import reached

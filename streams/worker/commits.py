@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from gatekeeper import metrics
+from gatekeeper.ground import metrics
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer

@@ -8,7 +8,7 @@ import sys
 import structlog
 
 from gatekeeper.engine.failures import frames
-from gatekeeper.errors import GatekeeperError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, UsageError
 from streams.worker.partition import FORBIDDEN
 
 log = structlog.get_logger(__name__)

@@ -19,14 +19,14 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from gatekeeper import metrics
-from gatekeeper.errors import RestartError
+from gatekeeper.ground import metrics
+from gatekeeper.ground.errors import RestartError
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.tables import MemoryTables
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.fact_logs import Content, FactLogs, combined
 from gatekeeper.ledger.head import Head
-from gatekeeper.metrics_page import Metrics
-from gatekeeper.settings import Settings
-from gatekeeper.tables import MemoryTables
 from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS
 from streams.client import replicas

@@ -14,15 +14,15 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from gatekeeper import metrics
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import held
-from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground import metrics
+from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.times import day, instant
 from gatekeeper.knowledge.read_wide import ReadWide
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.topic_ids import INPUTS
-from gatekeeper.times import day, instant
 from schemas.topics import TOPICS
 from streams.client import admin, group
 from streams.client.shared_round import SharedRound

@@ -10,11 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
-from gatekeeper.acceptor import Acceptor
-from gatekeeper.connections import Connection, Connections
-from gatekeeper.errors import UnavailableError
-from gatekeeper.metrics_page import CONTENT_TYPE
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.metrics_page import CONTENT_TYPE
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http.acceptor import Acceptor
+from gatekeeper.http.connections import Connection, Connections
 
 MAX_CONNECTIONS = 64
 CONNECTION_SECONDS = 5.0

@@ -6,8 +6,8 @@ import asyncio
 
 import structlog
 
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.settings import Settings
 from streams.client import transactions
 from streams.worker.facts import Followers
 

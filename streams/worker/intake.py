@@ -16,7 +16,7 @@ from typing import Generic
 import structlog
 from aiokafka import TopicPartition
 
-from gatekeeper.errors import RestartError
+from gatekeeper.ground.errors import RestartError
 from streams.worker import offsets
 from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, R, size_of
 

@@ -15,15 +15,15 @@ import structlog
 from aiokafka import TopicPartition
 
 from gatekeeper.audit.records.releases import RULES
-from gatekeeper.disk.disk_table import SpoiltError
-from gatekeeper.disk.disk_tables import DiskTables
-from gatekeeper.disk.faults import Faults
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.tables import SPOILT, Table
 from gatekeeper.identity import characters, open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.person_facts import speaks_against
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.settings import Settings
-from gatekeeper.tables import SPOILT, Table
+from gatekeeper.store.disk_table import SpoiltError
+from gatekeeper.store.disk_tables import DiskTables
+from gatekeeper.store.faults import Faults
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import admin, topic_settings

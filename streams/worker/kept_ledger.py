@@ -21,14 +21,14 @@ from typing import TypeVar
 import orjson
 import structlog
 
-from gatekeeper.disk.disk_table import Changes, DiskTable, SpoiltError
-from gatekeeper.disk.disk_tables import DiskTables, forget
-from gatekeeper.disk.faults import Faults
-from gatekeeper.errors import IntegrityError, RestartError
+from gatekeeper.ground.errors import IntegrityError, RestartError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.tables import SPOILT
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
-from gatekeeper.settings import Settings
-from gatekeeper.tables import SPOILT
+from gatekeeper.store.disk_table import Changes, DiskTable, SpoiltError
+from gatekeeper.store.disk_tables import DiskTables, forget
+from gatekeeper.store.faults import Faults
 from schemas.codec import canonical
 from streams.client import topic_settings
 

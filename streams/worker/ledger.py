@@ -8,9 +8,9 @@ Entries of the compacted topic `ledger`: `head` has the position, and the last m
 
 from __future__ import annotations
 
+from gatekeeper.ground.tables import MemoryTables, Tables
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.tables import MemoryTables, Tables
 
 _DEAD = b"dead/"
 

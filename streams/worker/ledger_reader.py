@@ -10,11 +10,11 @@ from typing import Any
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.disk.disk_table import SpoiltError
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.settings import Settings
-from gatekeeper.times import instant
+from gatekeeper.store.disk_table import SpoiltError
 from streams.client.batches import refusal
 from streams.worker import offsets
 from streams.worker.kept_ledger import CopyPosition, KeptLedger, Misfit

@@ -9,8 +9,8 @@ from typing import Any
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from gatekeeper.errors import RestartError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import RestartError
+from gatekeeper.ground.settings import Settings
 from schemas.topics import logical_name
 from streams.client.log_ends import Ends
 from streams.worker.clients import Clients

@@ -22,8 +22,8 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from gatekeeper import metrics
-from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UsageError
+from gatekeeper.ground import metrics
+from gatekeeper.ground.errors import GatekeeperError, IntegrityError, RestartError, UsageError
 from gatekeeper.ledger.refused import SKIPPABLE, Refused
 from streams.worker.chunks import Chunk
 from streams.worker.turn import Known, Turn

@@ -14,9 +14,9 @@ from typing import Any
 import faust
 import structlog
 
-from gatekeeper.disk.faults import Faults
-from gatekeeper.errors import RestartError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import RestartError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.store.faults import Faults
 from streams.client import admin, group, people, progress
 from streams.worker import decided_line, holders, rereading
 from streams.worker.app import create_app

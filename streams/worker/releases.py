@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.engine.release_count import HOUR_MS, ReleaseCount
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.client.batches import as_record
 from streams.client.log_ends import Ends
 from streams.client.shared_round import SharedRound

@@ -11,8 +11,8 @@ from threading import Event
 
 import structlog
 
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.settings import Settings
 from schemas.topics import DAY_MS
 from streams.client import fact_reading
 from streams.client.read_log import ReadLog

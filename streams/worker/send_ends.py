@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
 from streams.client.shared_round import SharedRound
 from streams.worker.clients import Clients
 

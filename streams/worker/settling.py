@@ -14,10 +14,10 @@ from gatekeeper.engine.implied import InputIndex, InputKey, MissingInput, implie
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.settlement import Settled, lacking
 from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.settings import Settings
 from schemas.record import Output, Record
 from streams.client.batches import as_record
 from streams.worker import offsets

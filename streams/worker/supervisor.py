@@ -19,7 +19,7 @@ from multiprocessing.context import ForkProcess
 
 import structlog
 
-from gatekeeper.errors import IncompleteError, IntegrityError, RestartError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError, RestartError, UnavailableError, UsageError
 from streams.worker.end import fail
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from gatekeeper.engine import settlement
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.engine.tail import Tail
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.fact_logs import vanished
 from gatekeeper.ledger.head import Head

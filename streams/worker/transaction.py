@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from gatekeeper.errors import IntegrityError, RestartError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import IntegrityError, RestartError
+from gatekeeper.ground.settings import Settings
 from schemas.codec import KEY_BYTES
 from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
 from streams.client.producer import Producer, ProducerBatch

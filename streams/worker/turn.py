@@ -13,10 +13,10 @@ from dataclasses import replace
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper import metrics
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
-from gatekeeper.errors import IntegrityError, RestartError
+from gatekeeper.ground import metrics
+from gatekeeper.ground.errors import IntegrityError, RestartError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.topic_ids import INPUTS, REPLACED

@@ -8,7 +8,7 @@ from hashlib import sha256
 import msgspec
 from aiokafka import ConsumerRecord
 
-from gatekeeper.tables import Table
+from gatekeeper.ground.tables import Table
 from schemas.codec import KEY_BYTES, VALUE_BYTES
 from schemas.record import Coordinates, Refusal
 

@@ -9,11 +9,11 @@ from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine import signers
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.sends import Judge
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.signing_key import SigningKey
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
-from gatekeeper.settings import Settings
-from gatekeeper.signing_key import SigningKey
 from streams.worker.chunks import Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock

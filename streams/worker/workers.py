@@ -14,10 +14,10 @@ from typing import Any
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from gatekeeper import log as logs
-from gatekeeper.metrics import PROCESS_RESTARTS
-from gatekeeper.metrics_page import joined, page
-from gatekeeper.settings import Settings
+from gatekeeper.ground import log as logs
+from gatekeeper.ground.metrics import PROCESS_RESTARTS
+from gatekeeper.ground.metrics_page import joined, page
+from gatekeeper.ground.settings import Settings
 from streams.worker import process
 from streams.worker.health import BACKLOG, listen, port_of, serve_health
 from streams.worker.supervisor import CAUSES, Signs, supervise

@@ -23,7 +23,7 @@ from confluent_kafka import Producer
 from gatekeeper import cli
 from gatekeeper.console.model import Model
 from gatekeeper.console.parts import PARTS
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.codec import decode
 from schemas.record import Record
 from streams.client import admin, broker_access, publisher

@@ -25,9 +25,9 @@ from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.notes import Checkpoint, open_note
 from gatekeeper.audit.tlog.signing import signed
 from gatekeeper.engine.manifest import Taken
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.settings import Settings
 from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
 from tests.support.forked import Command

@@ -19,10 +19,10 @@ from aiokafka import AIOKafkaClient, TopicPartition
 from confluent_kafka import Consumer, Producer
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.errors import IncompleteError, UsageError
+from gatekeeper.ground.errors import IncompleteError, UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.ledger.head import Head
-from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, TOPICS
 from streams.backup import group_positions, restore
 from streams.backup.cut import BackupCut

@@ -14,8 +14,8 @@ import pytest
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli import cores
 from gatekeeper.cli.cores import TOGETHER
+from gatekeeper.ground.texts import language, text
 from gatekeeper.ledger import entries
-from gatekeeper.texts import language, text
 from schemas.codec import parse
 from tests.support import invented
 from tests.support.world import key_folder

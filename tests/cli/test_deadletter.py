@@ -8,7 +8,7 @@ import json
 import pytest
 
 from gatekeeper.cli import deadletter
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.codec import decode
 
 SECRET = '{"v":1,"name":"緑野 花子","mail":"hanako@mail.example"\x1b[2J'.encode()

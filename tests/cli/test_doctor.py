@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys, key_name
-from gatekeeper.settings import Settings
 from tests.cli.conftest import Outcome, Run, System
 from tests.support import staff
 from tests.support.world import World, until

@@ -10,8 +10,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings
 from tests.support.forked import Command
 
 HOUSE = Path(__file__).parents[2]

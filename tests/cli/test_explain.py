@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from gatekeeper.audit.explanation.trail_search import TrailSearch
+from gatekeeper.ground.settings import load
 from gatekeeper.keys import Keys
-from gatekeeper.settings import load
 from schemas.codec import encode
 from streams.kafka.broker import Broker
 from streams.operations.erasures import stops

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from streams.backup import feeds
 from streams.backup.feeds import Feed, FeedAnswer
 from streams.backup.list import Backup, StoredLog

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 
-from gatekeeper.settings import load
+from gatekeeper.ground.settings import load
 from tests.cli.conftest import Run, System, never, read_model
 from tests.support import staff
 from tests.support.world import Supervised, World, consent_of, send_to, until

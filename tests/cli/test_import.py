@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gatekeeper import identity
-from gatekeeper.mac import fingerprint
-from gatekeeper.settings import Settings
+from gatekeeper.ground.mac import fingerprint
+from gatekeeper.ground.settings import Settings
 from schemas.events import Delivery
 from streams.client.reader import Reader
 from tests.cli.conftest import dying

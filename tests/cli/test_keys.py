@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys
-from gatekeeper.settings import Settings
 from streams.worker.app import create_app
 from tests.cli.conftest import Run
 

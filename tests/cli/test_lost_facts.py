@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from gatekeeper.partitioner import partition_of
+from gatekeeper.ground.partitioner import partition_of
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.support.world import World, until

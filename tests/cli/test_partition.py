@@ -17,13 +17,13 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, NoError
 from kafka.structs import OffsetAndMetadata
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.texts import text
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import resumption
 from gatekeeper.ledger.topic_ids import ORDER, differing
-from gatekeeper.partitioner import partition_of
-from gatekeeper.texts import text
 from schemas.codec import decode
 from streams.client import admin
 from streams.client.reader import Reader

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from gatekeeper.cli.policy import command
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import text
 from gatekeeper.policy import packs
-from gatekeeper.texts import text
 
 SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 

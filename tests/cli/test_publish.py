@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from gatekeeper.engine.sends import INVALID, PARTITION_WRONG
-from gatekeeper.settings import Settings
-from gatekeeper.texts import catalogue
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import catalogue
 from schemas.codec import Unreadable, decode
 from streams.client.reader import Reader
 from streams.operations import publishing

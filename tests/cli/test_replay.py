@@ -20,13 +20,13 @@ from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.settings import load as load_settings
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import release
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
-from gatekeeper.settings import load as load_settings
-from gatekeeper.times import instant
 from schemas.codec import canonical, decode
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS

@@ -21,10 +21,10 @@ from kafka.protocol.admin import AlterClientQuotasRequest
 
 from gatekeeper.console.app import create_app
 from gatekeeper.console.pages import PAGES as CONSOLE
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.service import service
 from gatekeeper.service.callers import Callers
-from gatekeeper.settings import Settings
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.occurrences import QUIET_MS
 from gatekeeper.webhooks.outbox import Outbox

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatekeeper.cli import gatekeeper
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
 from schemas.topics import TOPICS
 from tests.support.renewed import contract
 

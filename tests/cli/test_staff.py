@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.codec import canonical
 from streams.client.reader import Reader
 from streams.operations import endorsement

@@ -15,8 +15,8 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin._transactions import AbortTransactionSpec
 
-from gatekeeper.partitioner import partition_of
-from gatekeeper.settings import Settings
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.settings import Settings
 from streams.client import cluster
 from streams.kafka.broker import Broker
 from tests.support import staff
@@ -152,7 +152,7 @@ def test_a_worker_at_work_held_up_and_killed_then_status_says_each(
     world = World(kafka.bootstrap, prefix, partitions=2, max_lag=300.0).create()
     monkeypatch.setenv("GATEKEEPER_APPLICATION", world.application)
     monkeypatch.setenv("GATEKEEPER_SESSION_TIMEOUT", "6")
-    monkeypatch.setattr("gatekeeper.office.fleet.PATIENCE_MS", -5_000)  # with the session time-out: one second
+    monkeypatch.setattr("gatekeeper.management.fleet.PATIENCE_MS", -5_000)  # with the session time-out: one second
 
     def findings() -> list[str]:
         found = run("status", "--json")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import entries
-from gatekeeper.settings import Settings
 from schemas.codec import encode, parse
 from schemas.events import Controller
 from streams.client import fact_with_act, publisher

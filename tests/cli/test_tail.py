@@ -11,7 +11,7 @@ from datetime import datetime
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.codec import decode
 from schemas.topics import TOPICS
 from tests.support.forked import Command

@@ -13,10 +13,10 @@ import orjson
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import named_by
-from gatekeeper.partitioner import partition_of
-from gatekeeper.settings import Settings
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS, TOPICS
 from streams.client import broker_advice

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.codec import decode
 from streams.client.reader import Reader
 

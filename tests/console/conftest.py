@@ -30,8 +30,8 @@ from gatekeeper.console.app import create_app
 from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.passwords import hashed
 from gatekeeper.console.users import File, User, Users, written
-from gatekeeper.http_server import Server, listening
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http.http_server import Server, listening
 from streams.kafka.broker import Broker
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64_text

@@ -20,7 +20,7 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.model_part import Part, Writing
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.record import Record
 from streams.kafka.broker import Broker
 from tests.console.conftest import BROWSER, PASSWORD, Site, day, served

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.office.campaign import Campaign
+from gatekeeper.ground.words import Words, asked, law
+from gatekeeper.management.campaign import Campaign
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.words import Words, asked, law
 from tests.console.conftest import Site, served
 from tests.support.witnessed_log import WitnessedLog
 from tests.support.world import send_to, until

@@ -14,9 +14,9 @@ from playwright.sync_api import Page, expect
 
 from gatekeeper.console.pages.report import FRESH_MS, reported
 from gatekeeper.console.tasks import Task, Tasks
-from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.ground.errors import IntegrityError, UnavailableError
+from gatekeeper.ground.times import instant
 from gatekeeper.report import period
-from gatekeeper.times import instant
 from tests.console.conftest import Site, day
 from tests.support.world import until
 

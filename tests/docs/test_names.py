@@ -14,8 +14,8 @@ import click
 import pytest
 
 from gatekeeper.cli import VERBS, gatekeeper
+from gatekeeper.ground.settings import Settings
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 
 OUTSIDE = {

@@ -9,7 +9,7 @@ import pytest
 
 from gatekeeper.audit.verify.sentences import SAYS
 from gatekeeper.cli import HEADINGS
-from gatekeeper.texts import catalogue, text
+from gatekeeper.ground.texts import catalogue, text
 from tests.docs.conftest import PAGES
 from tests.support.sentences import docstrings, long, of_page, of_text, words
 

@@ -13,21 +13,21 @@ from typing import get_args
 import click
 from click.testing import CliRunner
 
-from gatekeeper import errors
 from gatekeeper.checkup import local
 from gatekeeper.cli import gatekeeper
 from gatekeeper.cli.decide import command
 from gatekeeper.engine.outputs import TRACE
+from gatekeeper.ground import errors
+from gatekeeper.ground.metrics import METRICS, Process
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from gatekeeper.knowledge import copies, token_keys
-from gatekeeper.metrics import METRICS, Process
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report.evidence import ProvingLog
 from gatekeeper.report.period import Period
 from gatekeeper.report.tally import Tally
-from gatekeeper.settings import Settings
 from gatekeeper.staff import signatures
-from gatekeeper.texts import text
 from gatekeeper.webhooks import outbox_file
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, PARTS, TOPICS, Topic

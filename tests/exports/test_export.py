@@ -27,9 +27,9 @@ from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.input_files import MAX_LINE
 from gatekeeper.cli.audit import command
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.times import span
 from gatekeeper.keys import Keys
-from gatekeeper.times import span
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
 from tests.support import invented, staff

@@ -22,9 +22,9 @@ from gatekeeper.cli.audit import command, reading
 from gatekeeper.cli.audit import replay as replays
 from gatekeeper.cli.audit.reading import SHARE, UNNOTICED, Pace
 from gatekeeper.engine.sends import Judged
-from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.ground.times import instant
 from gatekeeper.identity import characters
-from gatekeeper.times import instant
 from schemas.codec import canonical
 from tests.support import canaries, invented, policies
 from tests.support.canaries import NARUMI

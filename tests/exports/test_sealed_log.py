@@ -18,8 +18,8 @@ from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion, tile_pa
 from gatekeeper.audit.tlog.notes import open_note, parse_vkey
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import checkpoint, cosignature, signed
+from gatekeeper.ground.signing_key import SigningKey
 from gatekeeper.keys import Keys
-from gatekeeper.signing_key import SigningKey
 from tests.support.merkle_vectors import LEAVES, ROOTS
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

@@ -20,9 +20,9 @@ from gatekeeper.audit.explanation.placed_record import PlacedRecord
 from gatekeeper.audit.explanation.wording import told_reason
 from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.records.releases import RELEASES, RULES
+from gatekeeper.ground.texts import Language, catalogue, text
 from gatekeeper.policy import former_clauses
 from gatekeeper.policy.policy import read
-from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Stage
 from tests.support import kept_rules
 from tests.support.golden_cases import CASES, decided

@@ -7,8 +7,8 @@ import time
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, broker_access
 from streams.client.admin import Difference

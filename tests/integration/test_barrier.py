@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from structlog.testing import capture_logs
 
-from gatekeeper.errors import RestartError
+from gatekeeper.ground.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from streams.worker import holders, log_follower, reevaluation, turn
 from streams.worker.clients import Clients

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 from streams.kafka import jars, java, node
 from streams.kafka.broker import Broker
 from tests.support.world import BACK_SOON, until

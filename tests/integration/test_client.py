@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings
 from streams.client import admin, broker_access, fact_with_act, publisher
 from streams.client import reader as client
 from streams.client.outgoing import Outgoing
@@ -239,7 +239,7 @@ def test_no_answer_to_the_commit_of_a_pair_then_it_says_how_to_find_out(
 def test_debug_logs_on_then_kafka_python_still_says_no_value(settings: Settings) -> None:
     program = (
         "import logging, sys; logging.basicConfig(level=logging.DEBUG)\n"
-        "from gatekeeper.settings import Settings; from streams.client.publisher import Publisher\n"
+        "from gatekeeper.ground.settings import Settings; from streams.client.publisher import Publisher\n"
         "with Publisher(Settings(), 'sends') as out: out.write([(b'r1', b'hanako@mail.example')])\n"
     )
     told = os.environ | {"GATEKEEPER_BROKER": settings.broker, "GATEKEEPER_PREFIX": settings.prefix}

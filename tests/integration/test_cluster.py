@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from gatekeeper.checkup.finding import Finding
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, answering, cluster, progress
 from streams.client.broker_advice import Advice, advise

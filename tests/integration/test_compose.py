@@ -22,9 +22,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # t
 from starlette.requests import Request
 
 from gatekeeper.console.users import Users
+from gatekeeper.ground.settings import Settings
 from gatekeeper.service.caller_keys import SCOPES
 from gatekeeper.service.callers import Callers
-from gatekeeper.settings import Settings
 from streams import kafka
 from streams.kafka import jars, java, node
 from streams.kafka.broker import Broker

@@ -27,12 +27,12 @@ from gatekeeper.cli.audit import command
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import load
-from gatekeeper.times import instant
 from schemas.codec import canonical
 from schemas.record import Record
 from streams.kafka.broker import Broker

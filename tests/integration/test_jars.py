@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
 from streams.kafka import jars
 
 LOCKED = {jar.name: jar for jar in jars.locked()}

@@ -10,7 +10,7 @@ import lmdb
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from schemas.topics import DAY_MS
 from streams.worker.clock import Clock
 from tests.support.world import World, eventually, send_to, until

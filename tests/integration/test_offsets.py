@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.worker import offsets
 from streams.worker.chunks import CHUNK_RECORDS
 from streams.worker.clients import Clients

@@ -23,7 +23,7 @@ from gatekeeper.console.current_model import current
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.model import Model
 from gatekeeper.console.parts import PARTS
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.runner import now_ms

@@ -16,8 +16,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from gatekeeper.partitioner import partition_of
-from gatekeeper.texts import text
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.texts import text
 from schemas.topics import INPUTS, logical_name
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker

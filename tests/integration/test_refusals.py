@@ -10,9 +10,9 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import Settings
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from streams.worker import partition, takeover

@@ -24,7 +24,7 @@ from jsonschema import Draft202012Validator
 
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.office.result_sums import ResultSums
+from gatekeeper.management.result_sums import ResultSums
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import MAX_PAGES, MAX_UNDER_WAY, Callers
 from gatekeeper.service.service import create_app

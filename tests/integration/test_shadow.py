@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from gatekeeper.errors import IntegrityError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.settings import Settings
 from schemas.decision import CodedDecision
 from schemas.manifests import Manifest
 from streams.client import progress

@@ -23,9 +23,9 @@ from kafka.structs import OffsetAndMetadata
 from standardwebhooks.webhooks import Webhook
 from structlog.testing import capture_logs
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ledger.refused import Refused
-from gatekeeper.metrics_page import Metrics
 from gatekeeper.webhooks.delivery import Deliverer
 from gatekeeper.webhooks.endpoints import read
 from gatekeeper.webhooks.lane import Lane

@@ -15,8 +15,8 @@ from gatekeeper.audit.records.pseudonym import Master, Subject
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.manifests import Manifest
 from tests.support import canaries, invented, people

@@ -21,11 +21,11 @@ from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.console.inquiries import PieceHistory, by_time, worded
 from gatekeeper.console.registered import Registered
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import clock
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office.policy_change import KnownPolicies
-from gatekeeper.texts import text
-from gatekeeper.times import clock
+from gatekeeper.management.policy_change import KnownPolicies
 from schemas.topics import DAY_MS
 from streams.operations.endorsement import Endorsed
 from tests.support import invented, people

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.times import instant
+from gatekeeper.ground.times import instant
 from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, TWO, YOUNG, Desk

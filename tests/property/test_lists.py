@@ -8,7 +8,7 @@ from contextlib import suppress
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.identity import Tokens
 from gatekeeper.lists import Event, Rejected, SkippedRow, dates, events, json_events, read_map, survey
 from gatekeeper.lists.rows import lines, rows

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.office.preflight import Checked, Preflight, cured, cures
+from gatekeeper.management.preflight import Checked, Preflight, cured, cures
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import verdict
 from schemas.events import Send

@@ -18,7 +18,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import BrokerMetadata, OffsetAndMetadata
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.topics import TOPICS
 from streams.client.producer import Producer
 from streams.worker.clients import REQUEST_SECONDS, TRANSACTION_SECONDS

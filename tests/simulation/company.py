@@ -18,12 +18,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.deciding.release import releasable
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint
-from gatekeeper.partitioner import partition_of
-from gatekeeper.settings import Settings
 from gatekeeper.staff import signatures
-from gatekeeper.times import instant
 from schemas.codec import decode, encode
 from schemas.topics import FACT_TOPICS
 from tests.simulation.kafka import Identity

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.policy.packs import Packs
-from gatekeeper.settings import Settings
 from gatekeeper.staff.signatures import HEADER
 from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS

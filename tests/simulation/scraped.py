@@ -16,8 +16,8 @@ from aiokafka import TopicPartition
 
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit import log_metrics
+from gatekeeper.ground.metrics_page import page
 from gatekeeper.keys import Keys
-from gatekeeper.metrics_page import page
 from streams.worker.gate import Gate
 from tests.simulation.loop import EPOCH_MS, run
 from tests.simulation.simulation import Simulation, replaced

@@ -18,11 +18,11 @@ import pytest
 import structlog
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from gatekeeper.disk import disk_table
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import expiry
 from gatekeeper.policy.packs import load
-from gatekeeper.settings import Settings
+from gatekeeper.store import disk_table
 from schemas.topics import TOPICS
 from streams.client import admin, coordinators
 from streams.worker import acts, batch, dead_facts, kept_ledger, reevaluation, settling, turn

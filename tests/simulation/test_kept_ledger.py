@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.worker import ledger_reader, offsets
 from streams.worker.kept_ledger import CopyPosition, KeptLedgers

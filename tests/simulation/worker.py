@@ -20,13 +20,13 @@ from faust.types import TP
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.mac import fingerprint
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.signing_key import SigningKey
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.head import HEAD, Head
-from gatekeeper.mac import fingerprint
-from gatekeeper.metrics_page import Metrics
 from gatekeeper.policy.packs import Packs
-from gatekeeper.settings import Settings
-from gatekeeper.signing_key import SigningKey
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.departures import Departures

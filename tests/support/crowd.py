@@ -20,11 +20,11 @@ from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.redacted import redacted
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules.system import Cleared
+from gatekeeper.ground.times import LONG_AGO
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyOutage, load
 from gatekeeper.policy.policy import TUNABLE, Policy
-from gatekeeper.times import LONG_AGO
 from schemas.events import Send
 from tests.support import invented
 from tests.support.facts import fact

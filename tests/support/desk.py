@@ -27,12 +27,12 @@ from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reconsideration import reconsider
 from gatekeeper.engine.sends import Judge
 from gatekeeper.engine.tail import WrittenRecord
+from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
-from gatekeeper.times import instant
 from schemas.audit import Acts, AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gatekeeper.http_server import QUIET_SECONDS
+from gatekeeper.http.http_server import QUIET_SECONDS
 from gatekeeper.service.caller_keys import digest, new_key
 from streams.kafka.broker import Broker
 from tests.support.certificates import certify

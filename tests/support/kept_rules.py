@@ -21,9 +21,9 @@ from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import HeldRelease
 from gatekeeper.deciding.release import refusal
+from gatekeeper.ground.texts import catalogue
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE, Found
-from gatekeeper.texts import catalogue
 from schemas.codec import canonical
 from tests.support import crowd, golden_cases, invented
 from tests.support.records import Named, of_every_kind

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gatekeeper.ground.times import span
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.staff.message import WINDOW_MS, milliseconds
-from gatekeeper.times import span
 from schemas.audit import Acted, AuditRecord
 from schemas.topics import DAY_MS
 from streams.worker.offsets import REACH

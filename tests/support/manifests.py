@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from gatekeeper.engine.manifest import Taken
-from gatekeeper.signing_key import SigningKey
+from gatekeeper.ground.signing_key import SigningKey
 from schemas.codec import canonical
 
 SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"

@@ -18,9 +18,9 @@ from gatekeeper.console.app import create_app
 from gatekeeper.console.session import COOKIE, Session
 from gatekeeper.console.state import Console
 from gatekeeper.console.users import File, User, Users, written
-from gatekeeper.errors import UnavailableError
-from gatekeeper.settings import Settings
-from gatekeeper.signing_key import secret_text
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.signing_key import secret_text
 from schemas.audit import Acts
 from schemas.record import Record
 from tests.support import staff

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatekeeper.metrics import METRICS, Process
+from gatekeeper.ground.metrics import METRICS, Process
 from tests.support.forked import Command
 from tests.support.world import metrics_page, until
 

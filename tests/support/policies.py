@@ -8,8 +8,8 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+from gatekeeper.ground.times import instant
 from gatekeeper.policy import packs
-from gatekeeper.times import instant
 from tests.support import invented
 
 SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from gatekeeper.metrics import METRICS, Metric
+from gatekeeper.ground.metrics import METRICS, Metric
 
 TARGET = frozenset({"job", "instance", "process"})
 """Labels that Prometheus, or the page of several processes, gives to each of our samples."""

@@ -26,12 +26,12 @@ from gatekeeper.demo import addresses
 from gatekeeper.demo.retailer import Retailer
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.times import instant
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.times import instant
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import PolicyVersion
 from schemas.record import Record

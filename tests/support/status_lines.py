@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatekeeper.cli import status_text
-from gatekeeper.office.fleet import Fleet
+from gatekeeper.management.fleet import Fleet
 from tests.support import invented
 
 QUIET_FLEET = Fleet(invented.T, "Stable", (), (), None, 15_000)

@@ -34,11 +34,11 @@ from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.signing_key import COSIGNATURE, ED25519, SigningKey
+from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load, shipped, shipped_text
-from gatekeeper.signing_key import COSIGNATURE, ED25519, SigningKey
-from gatekeeper.times import instant
 from schemas.codec import canonical
 from schemas.manifests import Skipped
 from schemas.record import Record

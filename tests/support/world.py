@@ -33,10 +33,10 @@ from kafka.admin import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from gatekeeper.deciding.release import releasable
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.packs import load as load_packs
-from gatekeeper.settings import Settings
 from schemas.audit import Acted, Acts, AuditRecord, Mode
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest

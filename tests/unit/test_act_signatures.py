@@ -12,8 +12,8 @@ from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord
 from gatekeeper.audit.verify.act_signatures import Signers
 from gatekeeper.audit.verify.findings import Report
+from gatekeeper.ground.texts import Language
 from gatekeeper.staff.roster import Member
-from gatekeeper.texts import Language
 from schemas.codec import canonical, decode, encode
 from tests.support import invented, staff
 from tests.support.authenticator import Passkey

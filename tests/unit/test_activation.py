@@ -13,9 +13,9 @@ import pytest
 
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.engine.sends import Judge
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.office.policy_change import check
+from gatekeeper.management.policy_change import check
 from gatekeeper.policy.packs import Packs, load
 from gatekeeper.policy.policy import read
 from schemas.audit import AuditRecord

@@ -9,8 +9,8 @@ import pytest
 from gatekeeper import person_keys
 from gatekeeper.cli.actor import person
 from gatekeeper.cli.withdraw import UNNAMED
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 
 
 @pytest.fixture

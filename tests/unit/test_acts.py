@@ -11,8 +11,8 @@ import pytest
 from gatekeeper.engine.acts import HANDLERS
 from gatekeeper.engine.item import FROM
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.person_entries import NOTHING_REMEMBERED
-from gatekeeper.times import instant
 from schemas.audit import Acted
 from schemas.events import Act, ItemAct
 from schemas.record import Record

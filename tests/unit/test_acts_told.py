@@ -15,12 +15,12 @@ from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.view import told
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.item import State
+from gatekeeper.ground.texts import Language, catalogue, placed, text
+from gatekeeper.ground.words import Words
 from gatekeeper.policy.reasons import Remedy
 from gatekeeper.review.actions import ActRequest, remedies, sentence
 from gatekeeper.review.queue import Queue
 from gatekeeper.staff.signed_acts import Refused
-from gatekeeper.texts import Language, catalogue, placed, text
-from gatekeeper.words import Words
 from schemas.audit import Outcome
 from tests.support.desk import YOUNG, Desk
 

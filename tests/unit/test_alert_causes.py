@@ -16,9 +16,9 @@ from aiohttp import ClientSession
 
 from gatekeeper.console import queue_metrics
 from gatekeeper.console.state import Console
-from gatekeeper.metrics import PARTITION_OWNED
-from gatekeeper.metrics_page import Metrics, page
-from gatekeeper.times import span
+from gatekeeper.ground.metrics import PARTITION_OWNED
+from gatekeeper.ground.metrics_page import Metrics, page
+from gatekeeper.ground.times import span
 from gatekeeper.webhooks import runner
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox
@@ -176,7 +176,7 @@ def test_a_process_that_does_not_answer_then_it_is_not_ready() -> None:
 
 
 def test_a_process_that_starts_four_times_again_then_it_restarts_often() -> None:
-    code = "import sys; from gatekeeper.metrics_page import Metrics; sys.stdout.buffer.write(Metrics().page())"
+    code = "import sys; from gatekeeper.ground.metrics_page import Metrics; sys.stdout.buffer.write(Metrics().page())"
     lives = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(5)]
     left = iter([lives[0]] * (BEFORE + 1))
 

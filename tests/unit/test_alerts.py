@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gatekeeper.metrics import METRICS, Metric
+from gatekeeper.ground.metrics import METRICS, Metric
 from tests.support.promql import TARGET, names_of, unknown
 from tests.support.scrapes import PROMETHEUS, demand_promtool
 from tests.support.scrapes import RULES as ALERTS

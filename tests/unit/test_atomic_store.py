@@ -19,7 +19,7 @@ import pytest
 from gatekeeper.audit.log.atomic_store import FOREIGN_BYTES, AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import LogWriter
-from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.ground.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
 
 HOUSE = Path(__file__).parents[2]

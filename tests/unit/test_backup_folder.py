@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.audit.checks import accounts
-from gatekeeper.errors import GatekeeperError, IntegrityError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, IntegrityError, UsageError
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.head import Head
-from gatekeeper.times import instant
 from schemas.topics import TOPICS
 from streams.backup import cut, saving
 from streams.backup.folder import copied, demand_whole, growing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.office.blast_radius import AffectedCampaign, BlastRadius
+from gatekeeper.management.blast_radius import AffectedCampaign, BlastRadius
 from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import Desk

@@ -26,10 +26,10 @@ from gatekeeper.audit.tlog.notes import open_note, parse_vkey
 from gatekeeper.audit.tlog.signing import checkpoint, signed
 from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import Report
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.signing_key import SigningKey
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.signing_key import SigningKey
+from gatekeeper.ground.times import instant
 from gatekeeper.staff import signatures
-from gatekeeper.times import instant
 from schemas.codec import canonical
 from schemas.topics import logical_name
 from tests.support import invented, staff

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from gatekeeper.cache import Cache
+from gatekeeper.ground.cache import Cache
 
 
 def counting(made: list[int]) -> Cache[int, str]:

@@ -21,9 +21,9 @@ from fastapi import FastAPI, Request
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from gatekeeper import http_server
-from gatekeeper.errors import UsageError
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.http import http_server
 from gatekeeper.service import problem
 from gatekeeper.service.caller_keys import digest, new_key
 from gatekeeper.service.callers import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from gatekeeper.office.campaign import Campaign
+from gatekeeper.management.campaign import Campaign
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting, withdrawn

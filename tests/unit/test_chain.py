@@ -14,9 +14,9 @@ from gatekeeper.audit.checks.chain import Chain, ChainFinding, Own
 from gatekeeper.audit.checks.sealed_ends import SealPosition
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.manifest import Taken
+from gatekeeper.ground.signing_key import SigningKey
+from gatekeeper.ground.texts import catalogue
 from gatekeeper.keys import Keys
-from gatekeeper.signing_key import SigningKey
-from gatekeeper.texts import catalogue
 from schemas.codec import canonical
 from tests.support.manifests import SENDS, Writer, manifest, manifest_signature
 from tests.support.trails import Trail

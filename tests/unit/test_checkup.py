@@ -15,13 +15,13 @@ from gatekeeper.audit.log.branch_files import Held
 from gatekeeper.audit.log.seal_status import SealStatus
 from gatekeeper.checkup import access, brokers, folders, local, machine, measures, people, topics
 from gatekeeper.checkup.finding import Finding, Level, refused
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import catalogue, text
 from gatekeeper.keys import ROLES, Key, Keys
 from gatekeeper.policy import packs
 from gatekeeper.policy.packs import PolicyIgnored, PolicyOutage
-from gatekeeper.settings import Settings
 from gatekeeper.staff.roster import Member
-from gatekeeper.texts import catalogue, text
 from streams.client import broker_access
 from streams.operations import checkup
 from tests.support.certificates import certify

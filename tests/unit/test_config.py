@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gatekeeper import settings
 from gatekeeper.cli import gatekeeper
-from gatekeeper.settings import MASK, SECRETS, Settings, given, masked, variable
+from gatekeeper.ground import settings
+from gatekeeper.ground.settings import MASK, SECRETS, Settings, given, masked, variable
 
 
 @pytest.fixture(autouse=True)

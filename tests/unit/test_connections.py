@@ -23,11 +23,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gatekeeper import http_server
-from gatekeeper.acceptor import GREETINGS, RETRY_SECONDS, Acceptor
-from gatekeeper.connections import REGULARS, Connection, Connections, Regulars, client
-from gatekeeper.http_server import Server, recognised
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http import http_server
+from gatekeeper.http.acceptor import GREETINGS, RETRY_SECONDS, Acceptor
+from gatekeeper.http.connections import REGULARS, Connection, Connections, Regulars, client
+from gatekeeper.http.http_server import Server, recognised
 from streams.worker.health import serve_health
 from tests.support.certificates import certify
 from tests.support.flood import attacked

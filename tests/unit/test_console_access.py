@@ -20,9 +20,9 @@ from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.tasks import Task
 from gatekeeper.console.users import Users
+from gatekeeper.ground.words import headline
 from gatekeeper.review.actions import ActResult
 from gatekeeper.review.filter import parse
-from gatekeeper.words import headline
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.facts import fact

@@ -14,7 +14,7 @@ import pytest
 
 from gatekeeper.console import passwords
 from gatekeeper.console.users import Users
-from gatekeeper.texts import text
+from gatekeeper.ground.texts import text
 from tests.support import invented, staff
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import Browser, OfflineConsole, offline_console, referred, user_file

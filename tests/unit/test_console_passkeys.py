@@ -17,9 +17,9 @@ from gatekeeper.cli.staff import _passkey as read_line
 from gatekeeper.console import passwords
 from gatekeeper.console.signings import MAX_OF_ONE, SECONDS, SaidBefore, Signing, Signings
 from gatekeeper.console.users import Users
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.words import headline
 from gatekeeper.staff.signed_acts import Signer, readmits, weigh
-from gatekeeper.words import headline
 from schemas.codec import encode, parsed
 from schemas.events import Act, Suppression
 from schemas.record import Headers, Record

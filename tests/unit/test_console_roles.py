@@ -21,9 +21,9 @@ from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.session import Denied
 from gatekeeper.console.tasks import AT_ONCE
 from gatekeeper.console.users import Users
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.words import with_code
 from gatekeeper.staff import roles
-from gatekeeper.texts import text
-from gatekeeper.words import with_code
 from schemas.record import Record
 from tests.support import staff
 from tests.support.desk import YOUNG, Desk

@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from gatekeeper.console.security import SecurityMiddleware
 from gatekeeper.console.session import Denied
-from gatekeeper.errors import UsageError
-from gatekeeper.http_server import Server
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.http.http_server import Server
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 FORGED = (

@@ -10,7 +10,7 @@ import pytest
 
 from gatekeeper.cli import cores
 from gatekeeper.cli.cores import AHEAD, TOGETHER, beside, mapped
-from gatekeeper.errors import IncompleteError, UnavailableError
+from gatekeeper.ground.errors import IncompleteError, UnavailableError
 
 MANY = 5 * TOGETHER + 3
 

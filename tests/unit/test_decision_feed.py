@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.serving import decision_feed
 from streams.serving.decision_feed import DecisionFeed
 from streams.worker.clients import Clients

@@ -17,7 +17,7 @@ from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.audit.verify.findings import Report
 from gatekeeper.audit.verify.proof_check import check_proof
 from gatekeeper.cli import gatekeeper
-from gatekeeper.signing_key import COSIGNATURE
+from gatekeeper.ground.signing_key import COSIGNATURE
 from tests.support.trails import GROUP, Trail, alone, signing_key
 
 TRAIL = Trail(partitions=1, seed=41).write(3)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gatekeeper.disk.disk_tables import DiskTables
-from gatekeeper.errors import RestartError
+from gatekeeper.ground.errors import RestartError
+from gatekeeper.store.disk_tables import DiskTables
 
 KEY = bytes(range(32))
 UNREADABLE = Path("/proc/self/mem")
@@ -135,8 +135,8 @@ def test_a_flipped_bit_in_a_name_that_leads_to_a_page_then_it_is_found_or_every_
 WORKER = """
 import os, signal, sys
 from pathlib import Path
-from gatekeeper.disk.disk_tables import DiskTables
-from gatekeeper.disk.faults import Faults
+from gatekeeper.store.disk_tables import DiskTables
+from gatekeeper.store.faults import Faults
 faults, opened = Faults(), []
 for home in sys.argv[2:]:
     opened.append(DiskTables(Path(home), identity=b"one", key=bytes(range(32)), spoilt=b"!", faults=faults))

@@ -15,11 +15,11 @@ from random import Random
 
 import pytest
 
-from gatekeeper.disk.disk_table import MAC_BYTES, SpoiltError
-from gatekeeper.disk.disk_tables import DiskTables
-from gatekeeper.disk.file_system import demand_local
-from gatekeeper.disk.guard import Guard
-from gatekeeper.errors import RestartError, UnavailableError, UsageError
+from gatekeeper.ground.errors import RestartError, UnavailableError, UsageError
+from gatekeeper.store.disk_table import MAC_BYTES, SpoiltError
+from gatekeeper.store.disk_tables import DiskTables
+from gatekeeper.store.file_system import demand_local
+from gatekeeper.store.guard import Guard
 
 KEY = bytes(range(32))
 BAD = b"!"
@@ -264,7 +264,7 @@ def test_folders_that_nobody_has_then_the_first_process_knows_their_bytes(tmp_pa
 
 
 def test_more_writers_than_folders_then_a_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatekeeper.disk.disk_tables.FOLDERS", 1)
+    monkeypatch.setattr("gatekeeper.store.disk_tables.FOLDERS", 1)
     with opened(tmp_path), pytest.raises(UnavailableError, match="GATEKEEPER_DATA"), opened(tmp_path):
         pass
 
@@ -322,7 +322,7 @@ def test_a_full_disk_then_the_commit_fails_whole_and_goes_on_when_there_is_room(
 WRITER = """
 import sys
 from pathlib import Path
-from gatekeeper.disk.disk_tables import DiskTables
+from gatekeeper.store.disk_tables import DiskTables
 tables = DiskTables(Path(sys.argv[1]), identity=b"one", key=bytes(range(32)), spoilt=b"!")
 people, places = tables.table("people"), tables.table("positions")
 first = int(places.get("at") or b"0")

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli import HEADINGS, gatekeeper, version
-from gatekeeper.errors import UsageError
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import text
 
 HOUSE = Path(__file__).parents[2]
 PAGES = """
@@ -62,7 +62,7 @@ STARTED = ("audit.explain", "review", "campaign", "check", "import_")
 START = """
 import sys
 from importlib import import_module
-from gatekeeper.texts import catalogue
+from gatekeeper.ground.texts import catalogue
 from schemas import events
 for name in sys.argv[1:]:
     import_module(f"gatekeeper.cli.{name}")

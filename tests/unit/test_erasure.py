@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from gatekeeper.deciding.snapshot import read_snapshot
+from gatekeeper.ground.times import instant
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.unreadable import NAMES
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.codec import VALUE_BYTES, encode
 from schemas.events import Send

@@ -17,9 +17,9 @@ from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
-from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.ground.texts import Language, catalogue, text
 from gatekeeper.policy.policy import read
-from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Outcome, Stage
 from schemas.codec import canonical
 from schemas.decision import Verdict

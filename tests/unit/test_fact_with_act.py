@@ -7,7 +7,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from schemas.events import Controller
 from schemas.record import Record
 from streams.client import fact_with_act

@@ -14,10 +14,10 @@ from gatekeeper.deciding.answer import answer, sentence
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.snapshot import read_snapshot
+from gatekeeper.ground.tables import SPOILT, MemoryTables
 from gatekeeper.knowledge.known_facts import SNAPSHOT_BYTES
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
-from gatekeeper.tables import SPOILT, MemoryTables
 from schemas.codec import SEND_BYTES, decode
 from schemas.events import Send
 from schemas.record import Refusal

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.review.filter import KEYS, parse
 from gatekeeper.review.review_item import Item
 from schemas.events import ReviewPlace

@@ -8,10 +8,10 @@ import pytest
 
 from gatekeeper.audit.log.branch_files import Held
 from gatekeeper.audit.log.seal_status import SealStatus
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
-from gatekeeper.office.fleet import PATIENCE_MS, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
+from gatekeeper.management.fleet import PATIENCE_MS, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 
 NOW, SESSION = 1_000_000, 10_000
 BOUND = SESSION + PATIENCE_MS

@@ -13,7 +13,7 @@ from gatekeeper.console.access import Access, Grant
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages.overview import buckets, over
 from gatekeeper.engine.manifest import Taken
-from gatekeeper.office.campaign import Campaign, Counts
+from gatekeeper.management.campaign import Campaign, Counts
 from gatekeeper.report import chart
 from schemas.record import Record
 from schemas.topics import DAY_MS

@@ -14,8 +14,8 @@ from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import handling
 from gatekeeper.engine.handoffs import decides
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.times import instant
 from gatekeeper.policy.packs import load
-from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.events import CampaignAct
 from schemas.record import Record, Refusal

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.errors import RestartError
+from gatekeeper.ground.errors import RestartError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
 from streams.worker import kept_ledger

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.audit.records import inquiry
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 
 DID = "MZXW6YTBOI7AAAAAQWERTYUIOP"
 DIDS = st.text(inquiry.LETTERS, min_size=26, max_size=26)

@@ -4,7 +4,7 @@ import asyncio
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.settings import Settings
+from gatekeeper.ground.settings import Settings
 from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
 from streams.worker.clients import Clients
 from streams.worker.intake import InputRange, Intake

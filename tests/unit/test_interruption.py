@@ -9,9 +9,9 @@ from threading import Thread
 
 import pytest
 
-from gatekeeper import interruption
 from gatekeeper.demo.scene import Scene
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground import interruption
+from gatekeeper.ground.errors import UnavailableError
 
 STOP = signal.SIGUSR1
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.errors import RestartError
+from gatekeeper.ground.errors import RestartError
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry, ItemState
 from gatekeeper.ledger.head import Head

@@ -13,9 +13,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings
 from tests.support.call import read_call
 
 FOLDER = Path(__file__).parents[2] / "deploy/kubernetes"

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_DNS, uuid5
 import orjson
 import pytest
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry, ItemState

@@ -18,13 +18,13 @@ from gatekeeper.cli.letter import command
 from gatekeeper.cli.pdf import BROWSERS
 from gatekeeper.confirmation import notice
 from gatekeeper.confirmation.code import new
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.texts import Language, catalogue, text
+from gatekeeper.ground.times import instant
 from gatekeeper.letters import answer as answers
 from gatekeeper.letters.answer import Answer, answer
 from gatekeeper.letters.asking import asking
 from gatekeeper.letters.paper import answered
-from gatekeeper.texts import Language, catalogue, text
-from gatekeeper.times import instant
 from schemas.events import Ask
 from schemas.json_schema import examples
 from schemas.topics import DAY_MS

@@ -14,11 +14,11 @@ import orjson
 import pytest
 
 from gatekeeper.cli.cores import TOGETHER, mapped
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import catalogue
 from gatekeeper.identity import Tokens
 from gatekeeper.lists import Event, Outcome, Rejected, SkippedRow, dates, events, json_events, read_map, survey
 from gatekeeper.lists.rows import LINE_BYTES, ROW_LINES, rows
-from gatekeeper.texts import catalogue
 from schemas.codec import canonical
 from schemas.events import Delivery
 

@@ -8,7 +8,7 @@ from typing import Any
 import aiokafka.record.memory_records as asynchronous
 import pytest
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 from schemas.topics import Compression
 from streams.backup.log_image import BATCH_BYTES, ImageWriter, frames
 from streams.client.batches import Batches

@@ -14,8 +14,8 @@ from gatekeeper.audit.verify.sentences import SAYS
 from gatekeeper.console import manual
 from gatekeeper.console.manual import DOCS, HELP, anchor, document, help_of, names, picture
 from gatekeeper.console.pages import PAGES
+from gatekeeper.ground.texts import Language, catalogue, text
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.texts import Language, catalogue, text
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
 EVERY = [(name, lang) for name in sorted(names()) for lang in LANGUAGES]

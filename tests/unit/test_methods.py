@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
+from gatekeeper.ground.texts import Language, catalogue
 from gatekeeper.policy.methods import METHODS, complete
-from gatekeeper.texts import Language, catalogue
 from schemas.events import Method
 
 ROWS = tuple(METHODS.values())

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gatekeeper import metrics
-from gatekeeper.metrics import METRICS
-from gatekeeper.metrics_page import Metrics, joined
+from gatekeeper.ground import metrics
+from gatekeeper.ground.metrics import METRICS
+from gatekeeper.ground.metrics_page import Metrics, joined
 
 
 def samples(page: bytes) -> dict[tuple[str, ...], float]:

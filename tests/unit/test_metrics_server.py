@@ -12,12 +12,12 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from gatekeeper import metrics_server
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.http_server import MeasuredRequests
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.http import metrics_server
+from gatekeeper.http.http_server import MeasuredRequests
 from gatekeeper.service.service import Threshold
-from gatekeeper.settings import Settings, load
 
 
 def test_no_place_is_set_then_it_listens_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

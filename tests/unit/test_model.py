@@ -18,7 +18,7 @@ from gatekeeper.console import flow, items
 from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.model import Model
 from gatekeeper.console.parts import PARTS
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.review.filter import parse
 from schemas.record import Record
 from tests.support import invented

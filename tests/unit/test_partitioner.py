@@ -6,7 +6,7 @@ import random
 
 from kafka.partitioner.default import murmur2 as theirs
 
-from gatekeeper.partitioner import murmur2, partition_of
+from gatekeeper.ground.partitioner import murmur2, partition_of
 
 
 def test_any_key_hashed_then_as_the_kafka_client_does() -> None:

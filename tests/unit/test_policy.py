@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.comparison import differences, wider
 from gatekeeper.policy.later_clauses import CLAUSES
 from gatekeeper.policy.packs import load, shipped

@@ -11,7 +11,7 @@ import pytest
 from gatekeeper.deciding.decide import Decision, only
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import invalid
-from gatekeeper.office.preflight import Checked, Preflight, Return, cures
+from gatekeeper.management.preflight import Checked, Preflight, Return, cures
 from gatekeeper.policy.packs import load
 from schemas.codec import Unreadable
 from schemas.events import Send

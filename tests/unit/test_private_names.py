@@ -23,8 +23,8 @@ from kafka.consumer import subscription_state
 from kafka.net.manager import KafkaConnectionManager
 from uvicorn.protocols.http import h11_impl
 
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import ROLES, Keys
-from gatekeeper.settings import Settings
 from streams.client.batches import Batches
 from streams.worker.app import create_app
 
@@ -206,7 +206,7 @@ def test_given_uvicorn_then_its_protocol_still_says_whether_a_request_is_whole_a
     source = inspect.getsource(h11_impl)
     for name in ("self.cycle.more_body = False", "self.response_complete = True", "def on_response_complete"):
         assert name in source, (
-            f"{name} left uvicorn's H11Protocol: BoundedProtocol in gatekeeper/http_server.py tells by it whether "
+            f"{name} left uvicorn's H11Protocol: BoundedProtocol in gatekeeper/http/http_server.py tells by it whether "
             "the console works for a connection or waits for its client. Without it nobody closes half-sent requests."
         )
 
@@ -215,6 +215,6 @@ def test_given_h11_then_lines_of_heads_and_trailers_are_taken_from_the_buffer_th
     assert "self._receive_buffer = ReceiveBuffer()" in inspect.getsource(h11.Connection.__init__)
     readers = inspect.getsource(h11._readers)
     assert readers.count("buf.maybe_extract_lines()") == 3, (
-        "h11 takes lines elsewhere: StrictLines in gatekeeper/http_server.py refuses there a line without CR, in which "
-        "a second request could hide."
+        "h11 takes lines elsewhere: StrictLines in gatekeeper/http/http_server.py refuses there a line without CR, in "
+        "which a second request could hide."
     )

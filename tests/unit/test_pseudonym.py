@@ -10,12 +10,12 @@ import pytest
 
 from gatekeeper.audit.records.pseudonym import Subject, Subjects
 from gatekeeper.engine.acts import erased
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.mac import fingerprint
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.salts import Salts
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.mac import fingerprint
 from schemas.audit import AuditRecord
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk

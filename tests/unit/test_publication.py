@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from gatekeeper.deciding.reference import Reference
-from gatekeeper.office.files import lines
-from gatekeeper.office.publication import FEW, LineFault, Publication, is_table
+from gatekeeper.ground.times import span
+from gatekeeper.management.files import lines
+from gatekeeper.management.publication import FEW, LineFault, Publication, is_table
 from gatekeeper.policy.packs import load
-from gatekeeper.times import span
 from schemas.codec import decode
 from tests.support.world import PURPOSES, TEMPLATE, controller_record, send_to
 

@@ -8,8 +8,8 @@ import pytest
 
 from gatekeeper.console import queue_metrics
 from gatekeeper.console.state import Console
-from gatekeeper.metrics import MODEL_AGE, REVIEW_CAUSES, REVIEW_ITEMS
-from gatekeeper.times import span
+from gatekeeper.ground.metrics import MODEL_AGE, REVIEW_CAUSES, REVIEW_ITEMS
+from gatekeeper.ground.times import span
 from schemas.topics import DAY_MS
 from tests.support.desk import YOUNG, Desk
 from tests.support.offline_console import offline_console

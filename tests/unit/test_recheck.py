@@ -16,9 +16,9 @@ from gatekeeper.audit.checks.replay import replay
 from gatekeeper.audit.records.record import did
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.entries import SALT_BYTES, release, salt
 from gatekeeper.policy.packs import load
-from gatekeeper.times import instant
 from schemas.audit import Stage
 from schemas.codec import canonical, decode
 from schemas.record import Record

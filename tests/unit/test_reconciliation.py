@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.office.reconciliation import Books, Delivered, Discrepancy, counted
+from gatekeeper.management.reconciliation import Books, Delivered, Discrepancy, counted
 from tests.support import invented
 
 ZONE = "Asia/Tokyo"

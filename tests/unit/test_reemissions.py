@@ -14,7 +14,7 @@ from gatekeeper.cli import gatekeeper
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.packs import load
 from schemas.audit import AuditRecord
 from schemas.codec import Unreadable, decode

@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from gatekeeper.engine import dependents
+from gatekeeper.ground.tables import SPOILT
 from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.tables import SPOILT
 from schemas.codec import parse
 from schemas.record import Refusal
 from streams.worker import reevaluation

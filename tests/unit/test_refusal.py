@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
-from gatekeeper.office.refusal import InputTopic, KeptRange, Position, ProposedSkip, Refusal
+from gatekeeper.management.refusal import InputTopic, KeptRange, Position, ProposedSkip, Refusal
 from schemas.codec import encode
 from schemas.record import Record
 

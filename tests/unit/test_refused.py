@@ -9,14 +9,14 @@ import pytest
 
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.signers import counts
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.texts import catalogue, text
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import NOTE_BYTES, RESUMABLE, SKIPPABLE, Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import signatures
-from gatekeeper.texts import catalogue, text
 from schemas.codec import canonical, decode, encode
 from schemas.record import Record
 from tests.support import staff

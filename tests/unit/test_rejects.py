@@ -11,7 +11,7 @@ import pytest
 from gatekeeper.cli.handoff import COLUMNS, LINES, _row
 from gatekeeper.cli.rejects import Rejects
 from gatekeeper.lists import Rejected
-from gatekeeper.office.spreadsheet import FORMULA, SpreadsheetRows
+from gatekeeper.management.spreadsheet import FORMULA, SpreadsheetRows
 from schemas.events import Delivery, Send
 from tests.support import invented
 

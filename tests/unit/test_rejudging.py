@@ -10,10 +10,10 @@ import pytest
 
 from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.times import instant
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from gatekeeper.review.queue import Queue
-from gatekeeper.times import instant
 from schemas.record import Refusal
 from schemas.topics import DAY_MS
 from tests.support import invented

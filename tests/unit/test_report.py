@@ -19,10 +19,12 @@ from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.verify.proof_check import check_proof
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.partitioner import partition_of
+from gatekeeper.ground.texts import Language, catalogue
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.token_keys import KeyUse
-from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
@@ -31,8 +33,6 @@ from gatekeeper.report.summary import summary
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.report.verdicts import SHOWS, clauses
 from gatekeeper.report.workbook import workbook
-from gatekeeper.texts import Language, catalogue
-from gatekeeper.times import instant
 from schemas.topics import DAY_MS
 from tests.support import invented, trails
 from tests.support.chains import ManifestChain, chains_of, month_tally

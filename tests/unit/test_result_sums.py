@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.office.campaign import Campaign
-from gatekeeper.office.result_sums import MOST, ResultSums
+from gatekeeper.management.campaign import Campaign
+from gatekeeper.management.result_sums import MOST, ResultSums
 from tests.support.desk import YOUNG, Desk
 from tests.support.invented import consenting, withdrawn
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.audit.tlog.notes import parse_vkey
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings
 from gatekeeper.keys import Keys, key_name
-from gatekeeper.settings import Settings
 from streams.operations.sealing import Sealer, SealerCallbacks
 
 

@@ -16,9 +16,9 @@ from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.identity import characters
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from schemas.audit import NORMALISED, AuditRecord
 from schemas.codec import canonical

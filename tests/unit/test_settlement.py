@@ -14,10 +14,10 @@ from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.implied import InputIndex, MissingInput, implied
 from gatekeeper.engine.settlement import Settled, lacking, settled
 from gatekeeper.engine.tail import Tail, WrittenRecord, said, written
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.texts import text
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.texts import text
 from schemas.codec import canonical
 from schemas.record import Record
 from tests.support import invented

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.office.spreadsheet import FORMULA, SpreadsheetRows
+from gatekeeper.management.spreadsheet import FORMULA, SpreadsheetRows
 
 
 def written(**row: object) -> str:

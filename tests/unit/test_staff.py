@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gatekeeper import person_keys
 from gatekeeper.audit.tlog.merkle import root
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.staff.message import act_subject, digest, fingerprint, message, tree_message
 from gatekeeper.staff.roster import Member, Roster
 from gatekeeper.staff.signature_check import challenge, proven

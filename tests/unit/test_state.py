@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gatekeeper.cli.audit import state
-from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
 from schemas.values import Count
 
 OF = state.of("count", to=3)

@@ -18,10 +18,10 @@ from gatekeeper.cli.judged_lines import CampaignJudge
 from gatekeeper.console.pages.reasons import citing
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.words import Words
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
-from gatekeeper.texts import text
-from gatekeeper.words import Words
 from streams.worker.app import create_app
 from tests.support import invented, policies, staff
 from tests.support.facts import fact

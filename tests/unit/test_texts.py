@@ -15,16 +15,16 @@ from typing import get_args
 import orjson
 import pytest
 
-from gatekeeper import settings
 from gatekeeper.cli.decide import _read as read_case
 from gatekeeper.deciding.answer import answer
-from gatekeeper.errors import UsageError
+from gatekeeper.ground import settings
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import Language, catalogue, language, text
+from gatekeeper.ground.words import Words, asked, law, with_code, with_names
 from gatekeeper.lists import mapping
 from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.texts import Language, catalogue, language, text
-from gatekeeper.words import Words, asked, law, with_code, with_names
 from schemas.codec import decode
 from tests.support import invented
 from tests.support.golden_cases import CASES, events, millis

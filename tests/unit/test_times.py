@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatekeeper.times import Span, clock, day, instant, span
+from gatekeeper.ground.times import Span, clock, day, instant, span
 
 HOUR = 3_600_000_000
 

@@ -14,6 +14,7 @@ import pytest
 from gatekeeper.deciding.answer import sentence
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.evaluator import Evaluator
+from gatekeeper.ground.texts import Language, text
 from gatekeeper.identity import Identified, Tokens, identify, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import HEADER, named_by
@@ -21,7 +22,6 @@ from gatekeeper.ledger import entries
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import Found
-from gatekeeper.texts import Language, text
 from schemas.codec import parsed
 from schemas.events import Delivery, Send
 from streams.worker.app import create_app

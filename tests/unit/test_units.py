@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from gatekeeper.errors import IntegrityError, RestartError, UsageError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import IntegrityError, RestartError, UsageError
+from gatekeeper.ground.settings import Settings
 from tests.support.call import read_call
 
 HOUSE = Path(__file__).parents[2]

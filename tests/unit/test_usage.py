@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gatekeeper import cli
-from gatekeeper.texts import language
+from gatekeeper.ground.texts import language
 from tests.support.canaries import NARUMI, found
 
 NAME = NARUMI["name"]

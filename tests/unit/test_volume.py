@@ -10,8 +10,8 @@ import pytest
 
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
+from gatekeeper.ground.partitioner import partition_of
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from schemas.record import Record
 from schemas.topics import TOPICS

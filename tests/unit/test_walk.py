@@ -12,7 +12,7 @@ from rich.progress import Progress
 from gatekeeper.audit.export.export_reader import ExportReader
 from gatekeeper.cli.audit import command
 from gatekeeper.cli.audit.reading import Pace, TrailWalk
-from gatekeeper.times import instant, span
+from gatekeeper.ground.times import instant, span
 from schemas.topics import DAY_MS
 from tests.support.trails import Trail
 

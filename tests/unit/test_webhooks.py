@@ -25,11 +25,11 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
 from gatekeeper.audit.log.seal_status import LATE_MS
-from gatekeeper.errors import UsageError
-from gatekeeper.metrics import LOG_READABLE, READY, WEBHOOKS_WAITING
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.metrics import LOG_READABLE, READY, WEBHOOKS_WAITING
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
 from gatekeeper.service.openapi import document, paths
-from gatekeeper.settings import Settings
 from gatekeeper.webhooks import occurrences, retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
 from gatekeeper.webhooks.endpoints import Endpoint, read

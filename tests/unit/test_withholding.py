@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatekeeper.ground.texts import text
 from gatekeeper.identity import printed
 from gatekeeper.knowledge import gaps
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
 from gatekeeper.staff.message import milliseconds
-from gatekeeper.texts import text
 from schemas.events import Send
 from schemas.record import Refusal
 from tests.support import invented, staff

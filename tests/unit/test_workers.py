@@ -9,11 +9,11 @@ import pytest
 from aiohttp import ClientSession
 from click.testing import CliRunner
 
-from gatekeeper import metrics
 from gatekeeper.cli import cores, worker
-from gatekeeper.errors import UsageError
-from gatekeeper.metrics_page import Metrics
-from gatekeeper.settings import Settings
+from gatekeeper.ground import metrics
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
 from streams.worker import workers
 from streams.worker.health import serve_health
 from streams.worker.supervisor import CAUSES, Signs

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.checks.trail import Named
 from gatekeeper.deciding.reference import Reference
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.policy import Policy, read
 from schemas.codec import Unreadable, canonical, decode
 from schemas.values import Digest

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from gatekeeper.times import instant
+from gatekeeper.ground.times import instant
 
 AHEAD = 5_000
 """Most records searched for those of a manifest; more than any transaction holds."""

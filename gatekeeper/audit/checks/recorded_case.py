@@ -14,10 +14,10 @@ from gatekeeper.deciding.plan import Plans
 from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.engine.failures import defect
+from gatekeeper.ground.times import LONG_AGO
 from gatekeeper.policy.packs import NEVER, Packs, PolicyOutage
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import LONG_AGO
 from schemas.audit import AuditRecord
 from schemas.codec import canonical
 from schemas.events import Send

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from gatekeeper.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.checks.recorded_case import RecordedCase, Unjudged, decided, read
 from gatekeeper.audit.records.masking import word
 from gatekeeper.audit.records.releases import RULES
+from gatekeeper.ground.times import LONG_AGO
 from gatekeeper.policy.changes import NONE, Changes, Result
 from gatekeeper.policy.packs import STRICTEST, Packs
 from gatekeeper.policy.policy import Policy
-from gatekeeper.times import LONG_AGO
 from schemas.audit import AuditRecord
 
 

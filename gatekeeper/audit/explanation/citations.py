@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy import former_clauses
 from gatekeeper.policy.packs import shipped
 from gatekeeper.policy.policy import Policy, read

@@ -19,7 +19,7 @@ from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.verify.act_signatures import NOTHING_DONE, of_person
 from gatekeeper.audit.verify.sentences import CHANGED
-from gatekeeper.texts import Language, language
+from gatekeeper.ground.texts import Language, language
 from schemas.values import OWED
 
 

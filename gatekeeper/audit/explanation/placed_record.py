@@ -18,7 +18,7 @@ from gatekeeper.audit.records.releases import RULES, rules_of
 from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.audit.verify.sentences import INCOMPLETE
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError
+from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError
 
 
 @dataclass(frozen=True, slots=True)

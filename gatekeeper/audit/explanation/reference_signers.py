@@ -13,10 +13,10 @@ import orjson
 from gatekeeper.audit.checks.trail import PersonLine
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.verify.act_signatures import referred
+from gatekeeper.ground.texts import Language, text
 from gatekeeper.policy.packs import shipped
 from gatekeeper.staff.endorsements import Endorsements, Referred
 from gatekeeper.staff.message import timely
-from gatekeeper.texts import Language, text
 
 
 class Proof(NamedTuple):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gatekeeper.audit.checks.trail import Trail
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, of, pieces
 from gatekeeper.audit.records import inquiry
-from gatekeeper.errors import GatekeeperError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, UsageError
 from schemas.decision import DID_PATTERN
 from schemas.values import ID_PATTERN
 

@@ -13,11 +13,11 @@ import orjson
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records import masking
 from gatekeeper.deciding.answer import sentence
+from gatekeeper.ground.texts import Language, catalogue
+from gatekeeper.ground.texts import text as worded
+from gatekeeper.ground.words import headline, law, with_names
 from gatekeeper.policy.reasons import Found
 from gatekeeper.review.signer_words import signer_words
-from gatekeeper.texts import Language, catalogue
-from gatekeeper.texts import text as worded
-from gatekeeper.words import headline, law, with_names
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000

@@ -23,7 +23,7 @@ from gatekeeper.audit.log.sealed import Sealed, checked
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, tile_path
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UsageError
 from schemas.audit import AuditRecord
 from schemas.codec import canonical
 from schemas.manifests import Manifest

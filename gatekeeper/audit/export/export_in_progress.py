@@ -18,8 +18,8 @@ import orjson
 
 from gatekeeper.audit.export.export_reader import DAYS, PEOPLE, UNFINISHED, reading
 from gatekeeper.audit.log.atomic_store import sync
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.times import span
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.times import span
 
 LEVEL = 6
 """Compression level. Compared with 1 it saves a fifth of space and reading time, and costs some time in writing."""

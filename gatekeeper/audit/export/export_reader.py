@@ -23,8 +23,8 @@ from gatekeeper.audit.tlog.canonical_json import is_place
 from gatekeeper.audit.tlog.ranges import MAX_PARTITIONS
 from gatekeeper.audit.verify.findings import Trouble
 from gatekeeper.audit.verify.input_files import Lines
-from gatekeeper.errors import IntegrityError
-from gatekeeper.times import instant
+from gatekeeper.ground.errors import IntegrityError
+from gatekeeper.ground.times import instant
 from schemas.topics import DAY_MS
 
 DAYS, UNFINISHED = "days", "unfinished"

@@ -11,7 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 from tempfile import NamedTemporaryFile
 
-from gatekeeper.errors import UnavailableError
+from gatekeeper.ground.errors import UnavailableError
 
 FOREIGN_BYTES = 64 * 1024
 NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)

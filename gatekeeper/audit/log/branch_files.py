@@ -12,7 +12,7 @@ from gatekeeper.audit.log.tree import ReadableFiles
 from gatekeeper.audit.log.writer import WritableFiles
 from gatekeeper.audit.tlog.branch_statement import Statement, read_statement
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.errors import GatekeeperError, IntegrityError, UnavailableError
+from gatekeeper.ground.errors import GatekeeperError, IntegrityError, UnavailableError
 from schemas.codec import canonical
 from schemas.values import Count, Digest, Model
 

@@ -10,7 +10,7 @@ from gatekeeper.audit.log.branch_files import Held, held
 from gatekeeper.audit.log.tree import CHECKPOINT, ReadableFiles, newest
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.ground.errors import GatekeeperError
 
 LATE_MS = 15 * 60_000
 """A seal is late if a decision has waited longer than this for it (milliseconds)."""

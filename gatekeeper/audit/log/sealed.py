@@ -10,7 +10,7 @@ from gatekeeper.audit.log.tree import ReadableFiles, Tree, newest
 from gatekeeper.audit.log.witness import Passed, cosigned
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, node_hash, root_of, tile_path
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 
 CHECKPOINT = "checkpoint"
 

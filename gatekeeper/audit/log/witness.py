@@ -9,7 +9,7 @@ from gatekeeper.audit.log.writer import WritableFiles
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, of_another_log, open_checkpoint
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import Signing, cosignature
-from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.ground.errors import IntegrityError, UnavailableError
 
 SEEN = "seen"
 """The witness's memory: the note of the newest checkpoint that it saw."""

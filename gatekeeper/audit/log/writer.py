@@ -18,7 +18,7 @@ from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of, tile_path
 from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.audit.tlog.signing import Signing, checkpoint, signed
-from gatekeeper.errors import IntegrityError
+from gatekeeper.ground.errors import IntegrityError
 
 LEAF_BYTES = 65_535
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 LENGTH = 10

@@ -12,7 +12,7 @@ import jiter
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.records.record import READ
-from gatekeeper.texts import catalogue
+from gatekeeper.ground.texts import catalogue
 from schemas.audit import AuditRecord
 from schemas.codec import canonical
 from schemas.values import Any_, Surrogate, ZonedTime

@@ -10,10 +10,10 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 
+from gatekeeper.ground.mac import begun, ended
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import SALT_BYTES, Entry
 from gatekeeper.ledger.state import LedgerState
-from gatekeeper.mac import begun, ended
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 

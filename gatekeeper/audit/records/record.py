@@ -14,9 +14,9 @@ from gatekeeper.audit.records.pseudonym import Subject
 from gatekeeper.audit.records.releases import RULES, rules_of
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import HeldRelease
+from gatekeeper.ground.times import instant
 from gatekeeper.identity import characters
 from gatekeeper.policy.policy import Policy
-from gatekeeper.times import instant
 from schemas.audit import AuditRecord, Mode, Stage
 from schemas.codec import canonical
 from schemas.events import Ask, OnConsents, Reference, Send, Source, Suppression

@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Signing(Protocol):
-    """A key that signs, such as `gatekeeper.signing_key.SigningKey`."""
+    """A key that signs, such as `gatekeeper.ground.signing_key.SigningKey`."""
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper.cli.verbs import Verbs
-from gatekeeper.texts import text
+from gatekeeper.ground.texts import text
 
 HEADINGS = {
     "cli.heading_seal": {"seal": "seal", "branch": "branch", "witness": "witness"},

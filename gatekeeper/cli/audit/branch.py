@@ -10,9 +10,9 @@ import click
 from gatekeeper.audit.tlog.branch_statement import Statement
 from gatekeeper.cli.actor import by_option, confirmed, person, reason_if_done_option, yes_option
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.errors import UsageError
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from streams.client.reader import Reader
 from streams.operations import branch_choice
 from streams.operations.branch_choice import Branches

@@ -8,7 +8,7 @@ import click
 
 from gatekeeper.audit.verify.proof_check import check_proof
 from gatekeeper.cli.audit.verify import CheckOptions, check_options
-from gatekeeper.texts import text
+from gatekeeper.ground.texts import text
 
 
 @click.command("check", help=text("cli.audit_check"))

@@ -13,11 +13,11 @@ from gatekeeper.audit.checks.coverage_report import TOLD, CoverageFinding, Cover
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
-from gatekeeper.times import instant
 from schemas.values import Count, Model
 from streams.client.reader import Reader
 from streams.operations.coverage import check

@@ -21,10 +21,10 @@ from gatekeeper.audit.verify.sentences import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.found_pieces import found_pieces
 from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, printable, show_json, show_table
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import language, text
+from gatekeeper.ground.times import instant, local, span
 from gatekeeper.keys import Keys
-from gatekeeper.settings import load
-from gatekeeper.texts import language, text
-from gatekeeper.times import instant, local, span
 from streams.operations.trail import LiveTrail
 
 

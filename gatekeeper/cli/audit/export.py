@@ -21,11 +21,11 @@ from gatekeeper.audit.export.export_reader import DAYS, Finished, last_finished
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit.reading import Pace, in_order, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant, span
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
-from gatekeeper.times import instant, span
 from schemas.topics import DAY_MS
 from streams.client import progress
 from streams.client.proven_position import stands

@@ -14,10 +14,10 @@ from gatekeeper.cli.audit.reading import log_of
 from gatekeeper.cli.output import note, progress_bar
 from gatekeeper.console import record_places
 from gatekeeper.console.current_model import current
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import text
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings
-from gatekeeper.texts import text
 from streams.client.reader import Reader
 from streams.operations import trail_places
 from streams.operations.trail import LiveTrail

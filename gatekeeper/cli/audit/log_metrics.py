@@ -8,8 +8,7 @@ import structlog
 
 from gatekeeper.audit.log import seal_status
 from gatekeeper.audit.log.atomic_store import AtomicStore
-from gatekeeper.keys import Keys
-from gatekeeper.metrics import (
+from gatekeeper.ground.metrics import (
     LOG_ENTRIES,
     LOG_READABLE,
     SEAL_AGE,
@@ -20,6 +19,7 @@ from gatekeeper.metrics import (
     Metric,
     Values,
 )
+from gatekeeper.keys import Keys
 
 log = structlog.get_logger(__name__)
 

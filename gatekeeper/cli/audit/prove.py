@@ -12,9 +12,9 @@ from gatekeeper.audit.verify.sentences import INCOMPLETE
 from gatekeeper.cli.actor import named
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
-from gatekeeper.errors import IncompleteError, UsageError
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import IncompleteError, UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from schemas.decision import DID_PATTERN
 from streams.operations.trail import LiveTrail
 

@@ -23,11 +23,11 @@ from gatekeeper.audit.verify.findings import Finding as Unproven
 from gatekeeper.audit.verify.sentences import CHANGED
 from gatekeeper.cli.output import note, progress_bar
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import GatekeeperError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, UsageError
+from gatekeeper.ground.settings import Settings
+from gatekeeper.ground.texts import language, text
+from gatekeeper.ground.times import instant, span
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings
-from gatekeeper.texts import language, text
-from gatekeeper.times import instant, span
 from schemas.values import ZonedTime
 from streams.operations.trail import LiveTrail
 

@@ -11,10 +11,10 @@ import click
 from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.output import json_option, note, progress_bar, reading, show_json, show_table
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import IncompleteError, UsageError
+from gatekeeper.ground.errors import IncompleteError, UsageError
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
 from gatekeeper.review.actions import sentence
-from gatekeeper.settings import load
-from gatekeeper.texts import text
 from streams.client.reader import Reader
 from streams.operations import reemissions
 

@@ -20,13 +20,13 @@ from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.cli.audit.reading import Pace, TrailWalk, in_order, opened, rate_option, trail_options
 from gatekeeper.cli.cores import cores, mapped
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
-from gatekeeper.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.errors import IncompleteError, IntegrityError
+from gatekeeper.ground.settings import Settings, load
+from gatekeeper.ground.texts import text
 from gatekeeper.identity import Tokens, open_tokens
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.topic_ids import INPUTS
 from gatekeeper.policy import packs
-from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
 from schemas.topics import FACT_TOPICS
 from streams.client import progress
 from streams.client.reader import Reader

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper import interruption, log, metrics_server
 from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.coverage_report import Covered
 from gatekeeper.audit.log.atomic_store import AtomicStore
@@ -13,12 +12,14 @@ from gatekeeper.cli.audit import log_metrics
 from gatekeeper.cli.audit.reading import Pace, passed_over
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.ground import interruption, log
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.metrics import MANIFESTS_UNSEALED, SEAL_FINDINGS
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
+from gatekeeper.http import metrics_server
 from gatekeeper.keys import Keys
-from gatekeeper.metrics import MANIFESTS_UNSEALED, SEAL_FINDINGS
-from gatekeeper.metrics_page import Metrics
-from gatekeeper.settings import load
-from gatekeeper.texts import text
 from streams.operations import coverage
 from streams.operations.sealing import CHECKPOINT_SECONDS, Sealer, SealerCallbacks
 

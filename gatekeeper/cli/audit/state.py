@@ -16,8 +16,8 @@ import click
 from pydantic import BaseModel, ValidationError
 
 from gatekeeper.cli.output import note, whole
-from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.texts import text
 from schemas.codec import canonical
 from schemas.values import Digest, Model
 

@@ -17,8 +17,8 @@ from gatekeeper.audit.verify.findings import Report, Trouble, tell
 from gatekeeper.audit.verify.trust import read_witness
 from gatekeeper.cli.output import json_option, progress_bar
 from gatekeeper.cli.output import whole as written
-from gatekeeper.errors import UsageError
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import text
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from gatekeeper.cli.activate import file_policy
 from gatekeeper.cli.audit.reading import Pace, TrailWalk, opened, rate_option, trail_options
 from gatekeeper.cli.changes import rows, show
 from gatekeeper.cli.output import json_option, note, show_json
-from gatekeeper.office.policy_change import named
-from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
+from gatekeeper.management.policy_change import named
 from streams.operations import management
 
 

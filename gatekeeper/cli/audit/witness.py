@@ -7,17 +7,18 @@ from time import monotonic, time
 
 import click
 
-from gatekeeper import interruption, log, metrics_server
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.cli.audit import log_metrics
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import IncompleteError, UsageError
+from gatekeeper.ground import interruption, log
+from gatekeeper.ground.errors import IncompleteError, UsageError
+from gatekeeper.ground.metrics import WITNESS_LOOK_AGE
+from gatekeeper.ground.settings import load
+from gatekeeper.ground.texts import text
+from gatekeeper.http import metrics_server
 from gatekeeper.keys import Keys
-from gatekeeper.metrics import WITNESS_LOOK_AGE
-from gatekeeper.settings import load
-from gatekeeper.texts import text
 
 INTERVAL_SECONDS = 60.0
 """Time during which a thief of all our keys could remove entries that the witness has not signed yet."""

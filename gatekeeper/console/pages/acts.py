@@ -20,11 +20,11 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, told
 from gatekeeper.engine.release_count import HOUR_MS
-from gatekeeper.errors import IncompleteError
+from gatekeeper.ground.errors import IncompleteError
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
 from gatekeeper.review.review_item import Item
-from gatekeeper.texts import text
-from gatekeeper.times import instant
 from streams.client.signatory import Signatory
 from streams.client.touch import TouchedSignatory
 from streams.operations import reviews

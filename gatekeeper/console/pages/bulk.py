@@ -20,10 +20,10 @@ from gatekeeper.console.state import console
 from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.release_count import HOUR_MS
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.times import instant
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
 from gatekeeper.review.review_item import ActOnItem, Item
-from gatekeeper.texts import text
-from gatekeeper.times import instant
 
 router = APIRouter()
 MAX_ITEMS = 20_000

@@ -13,8 +13,8 @@ from gatekeeper.console.items import WAITS
 from gatekeeper.console.session import Denied, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
+from gatekeeper.ground.words import fault
 from gatekeeper.report import chart
-from gatekeeper.words import fault
 
 router = APIRouter()
 MAX_CAMPAIGNS = 200

@@ -10,7 +10,6 @@ from uuid import uuid4
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper import times
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.console import filters, forms, given_reasons, items
@@ -20,10 +19,11 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.item import FROM
+from gatekeeper.ground import times
+from gatekeeper.ground.times import clock, instant
 from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
 from gatekeeper.review.review_item import Item
 from gatekeeper.review.signer_words import proof_of
-from gatekeeper.times import clock, instant
 from schemas.events import Send
 from streams.client.reader import Reader
 

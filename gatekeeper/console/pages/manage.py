@@ -24,9 +24,9 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.tasks import Task
 from gatekeeper.console.typed import Wrong, narrow
 from gatekeeper.console.view import language, page, told
-from gatekeeper.errors import GatekeeperError
-from gatekeeper.office.policy_change import every
-from gatekeeper.texts import text
+from gatekeeper.ground.errors import GatekeeperError
+from gatekeeper.ground.texts import text
+from gatekeeper.management.policy_change import every
 from schemas.values import ID_PATTERN
 from streams.client.fact_with_act import FactsWithAct
 from streams.client.touch import TouchedSignatory

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper import times as spans
 from gatekeeper.console import flow, given_reasons, registry
 from gatekeeper.console.items import WAITS
 from gatekeeper.console.session import Viewer
@@ -19,9 +18,10 @@ from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.deciding.rules.system import GAP, TOKEN_KEY
+from gatekeeper.ground import times as spans
+from gatekeeper.ground.times import local
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
-from gatekeeper.times import local
 from schemas.topics import DAY_MS
 from streams.client.proven_position import ProvenPositions
 from streams.operations import fleet

@@ -19,10 +19,10 @@ from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
 from gatekeeper.console.typed import UNFIT, Wrong, narrow
 from gatekeeper.console.view import language, page
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import text
+from gatekeeper.ground.words import Words
 from gatekeeper.letters.paper import answered, css
-from gatekeeper.texts import text
-from gatekeeper.words import Words
 from schemas.values import RecipientId
 from streams.client.reader import Reader
 from streams.operations import withdrawals

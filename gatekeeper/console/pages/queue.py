@@ -12,7 +12,6 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from gatekeeper import times
 from gatekeeper.console import choices, filters, items
 from gatekeeper.console.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
 from gatekeeper.console.pages.item import CURES, KEYS, claimed, possible
@@ -21,9 +20,10 @@ from gatekeeper.console.state import console
 from gatekeeper.console.typed import narrow
 from gatekeeper.console.view import language, page
 from gatekeeper.engine.item import State
-from gatekeeper.office.spreadsheet import SpreadsheetRows
+from gatekeeper.ground import times
+from gatekeeper.ground.words import Words
+from gatekeeper.management.spreadsheet import SpreadsheetRows
 from gatekeeper.review.review_item import Item
-from gatekeeper.words import Words
 from schemas.decision import Reason
 
 router = APIRouter()

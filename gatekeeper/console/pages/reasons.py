@@ -16,9 +16,9 @@ from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.deciding.release import releasable
+from gatekeeper.ground.texts import Language, catalogue, placed
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, ReasonKind
-from gatekeeper.texts import Language, catalogue, placed
 
 router = APIRouter()
 Clause = Annotated[str, Query(max_length=40)]

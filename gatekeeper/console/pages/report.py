@@ -13,15 +13,15 @@ from gatekeeper.console.state import console
 from gatekeeper.console.tasks import Task, Tasks
 from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.ground.errors import IntegrityError, UsageError
+from gatekeeper.ground.texts import Language
+from gatekeeper.ground.times import span
+from gatekeeper.ground.words import Words
 from gatekeeper.report import page as report
 from gatekeeper.report import period
 from gatekeeper.report.evidence import SAMPLES, Draw
 from gatekeeper.report.period import Period
 from gatekeeper.report.workbook import WORKBOOK, workbook
-from gatekeeper.texts import Language
-from gatekeeper.times import span
-from gatekeeper.words import Words
 from streams.operations.reports import Passed, read
 
 router = APIRouter()

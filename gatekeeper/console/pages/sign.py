@@ -14,7 +14,7 @@ from gatekeeper.console.session import Denied, Form, Session, Viewer
 from gatekeeper.console.signings import Signing
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 
 router = APIRouter()
 SHOWN = 20

@@ -9,9 +9,9 @@ from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.facts import HeldConsent
 from gatekeeper.deciding.rules.source import lane, misrouted, states_route
+from gatekeeper.ground.times import months_after
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import months_after
 from schemas.events import Ask, Consent, Source
 
 BY_OPT_IN = ("email", "sms")

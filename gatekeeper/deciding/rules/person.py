@@ -10,8 +10,8 @@ from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import Hit
 from gatekeeper.deciding.no import first_word, stop_of
 from gatekeeper.deciding.rules.source import active, lane
+from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import Span, day
 from schemas.events import PersonEvent
 
 CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from gatekeeper.deciding.case import UNREAD, Case, route
 from gatekeeper.deciding.rules.terms import terms_in_force
+from gatekeeper.ground.times import months_after
 from gatekeeper.policy.methods import METHODS, Lane
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import months_after
 from schemas.events import Batch, Consent, Notice, Source, Succession
 
 LEGACY_FORM = "LEGACY_FORM_ACCEPTED"

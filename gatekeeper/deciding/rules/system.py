@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
-from gatekeeper import times
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import SPOILT_FACTS, WHOLE_BATCH
 from gatekeeper.deciding.rules.message_class import disagreeing
+from gatekeeper.ground import times
 from gatekeeper.policy.packs import PolicyOutage
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable
 from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.no import No
+from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import Span, day
 from schemas.events import NO_STATES
 
 CODES = {

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from gatekeeper.ground.texts import text
 from gatekeeper.report import page
-from gatekeeper.texts import text
 from streams.client import admin, people
 from streams.kafka.broker import Broker
 from streams.worker.app import create_app

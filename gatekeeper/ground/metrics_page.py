@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from gatekeeper.metrics import LATENCIES, Metric, Values
+from gatekeeper.ground.metrics import LATENCIES, Metric, Values
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """The media type of a page."""

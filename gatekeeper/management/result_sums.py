@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gatekeeper.office.campaign import Counts
+from gatekeeper.management.campaign import Counts
 
 MOST = 100_000
 """Sums that are kept, one for each campaign and controller of it."""

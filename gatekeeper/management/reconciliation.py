@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from gatekeeper import times
+from gatekeeper.ground import times
 from schemas.values import ID_PATTERN
 
 DiscrepancyKind = Literal["unreadable", "unknown", "differs", "withheld", "recalled", "not_handed", "twice"]

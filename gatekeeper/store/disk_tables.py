@@ -21,10 +21,10 @@ from pathlib import Path
 import lmdb
 import structlog
 
-from gatekeeper.disk.disk_table import MAC_BYTES, Changes, DiskTable, SpoiltError
-from gatekeeper.disk.faults import Faults, clear, met
-from gatekeeper.disk.file_system import demand_local
-from gatekeeper.errors import RestartError, UnavailableError
+from gatekeeper.ground.errors import RestartError, UnavailableError
+from gatekeeper.store.disk_table import MAC_BYTES, Changes, DiskTable, SpoiltError
+from gatekeeper.store.faults import Faults, clear, met
+from gatekeeper.store.file_system import demand_local
 
 log = structlog.get_logger(__name__)
 

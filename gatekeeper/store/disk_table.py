@@ -12,7 +12,7 @@ from zlib import crc32
 
 import lmdb
 
-from gatekeeper.disk.guard import Guard
+from gatekeeper.store.guard import Guard
 
 MAC_BYTES = 8
 STEP = 200

@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gatekeeper import times
-from gatekeeper.texts import Language, catalogue, placed, text
+from gatekeeper.ground import times
+from gatekeeper.ground.texts import Language, catalogue, placed, text
 
 _RAW = re.compile(
     r"<(code|pre|samp|script|style|textarea|option|title)\b.*?</\1>|<[^>]*>|(?<!\w)`([^`<]+)`(?![A-Za-z0-9])", re.DOTALL

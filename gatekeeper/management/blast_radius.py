@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from gatekeeper import times
+from gatekeeper.ground import times
 from gatekeeper.ledger.entries import CLEAR
 from gatekeeper.ledger.state import LedgerState
 from schemas.codec import Unreadable, decode

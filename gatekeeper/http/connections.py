@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_address
 from time import monotonic
 from typing import Any
 
-from gatekeeper.turns import Turns
+from gatekeeper.http.turns import Turns
 
 REGULARS = 1024
 """Clients that are remembered, as somebody known has asked from there."""

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
-from gatekeeper import times
 from gatekeeper.audit.records import masking
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import CERTAIN, Facts
@@ -17,11 +16,12 @@ from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules import system
 from gatekeeper.deciding.rules.message_class import grounds
 from gatekeeper.engine.sends import INVALID
+from gatekeeper.ground import times
+from gatekeeper.ground.texts import Language, text
 from gatekeeper.identity import Identified, key_of, printed
 from gatekeeper.knowledge.token_keys import uncompared
 from gatekeeper.lists.cells import alternatives, inside
 from gatekeeper.policy.packs import Packs
-from gatekeeper.texts import Language, text
 from schemas.codec import Unreadable, decode
 from schemas.events import Send, Suppression
 from schemas.topics import CLEARED_DAYS, DAY_MS

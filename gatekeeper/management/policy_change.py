@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import near, text
+from gatekeeper.ground.times import instant, local, span
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs
 from gatekeeper.policy.activation import Order, Unlawful, activated
@@ -18,8 +20,6 @@ from gatekeeper.policy.comparison import Difference, differences
 from gatekeeper.policy.packs import STRICTEST, Packs, in_force, widening
 from gatekeeper.policy.policy import TUNABLE, Policy
 from gatekeeper.policy.reasons import CATALOGUE
-from gatekeeper.texts import near, text
-from gatekeeper.times import instant, local, span
 from schemas.codec import VALUE_BYTES, Unreadable, encode
 from schemas.events import PolicyVersion
 from schemas.record import Record

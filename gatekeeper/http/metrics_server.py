@@ -8,11 +8,11 @@ import threading
 import structlog
 from prometheus_client import make_asgi_app
 
-from gatekeeper import http_server
-from gatekeeper.connections import Connections
-from gatekeeper.errors import UnavailableError
-from gatekeeper.metrics_page import Metrics
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.ground.settings import Settings
+from gatekeeper.http import http_server
+from gatekeeper.http.connections import Connections
 
 MAX_CONNECTIONS = 16
 CONNECTION_SECONDS = 5.0

@@ -28,7 +28,7 @@ class GatekeeperError(Exception):
         self.values = values
 
     def __str__(self) -> str:
-        from gatekeeper.texts import text
+        from gatekeeper.ground.texts import text
 
         return text(self.key, **self.values)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-from gatekeeper.connections import Connection, Connections
-from gatekeeper.turns import Turns
+from gatekeeper.http.connections import Connection, Connections
+from gatekeeper.http.turns import Turns
 
 GREETINGS = 128
 """Connections that may greet at once: their first bytes or their TLS handshake are not there yet."""

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from gatekeeper.errors import UsageError
-from gatekeeper.texts import catalogue, near, text, wrong
+from gatekeeper.ground.errors import UsageError
+from gatekeeper.ground.texts import catalogue, near, text, wrong
 from schemas.audit import Acts, Mode
 from schemas.values import ID_PATTERN, looks_dialled
 

@@ -19,11 +19,11 @@ from h11._receivebuffer import ReceiveBuffer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gatekeeper.acceptor import GREETINGS, Acceptor
-from gatekeeper.connections import Connection, Connections
-from gatekeeper.errors import UnavailableError
-from gatekeeper.metrics import REQUEST_TIME, REQUESTS
-from gatekeeper.metrics_page import Metrics
+from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.ground.metrics import REQUEST_TIME, REQUESTS
+from gatekeeper.ground.metrics_page import Metrics
+from gatekeeper.http.acceptor import GREETINGS, Acceptor
+from gatekeeper.http.connections import Connection, Connections
 
 CLOSE_SECONDS = 2
 MAX_CONNECTIONS = 256

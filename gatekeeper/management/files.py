@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 import jiter
 import orjson
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.knowledge.filed import filed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import rows

@@ -31,7 +31,7 @@ class Catalogue(Mapping[str, Mapping[Language, str]]):
     """All sentences: key, then language. A subject's file is read at the first look for one of its keys."""
 
     def __init__(self) -> None:
-        entries = sorted(files("gatekeeper").joinpath("texts").iterdir(), key=lambda entry: entry.name)
+        entries = sorted(files("gatekeeper.ground").joinpath("texts").iterdir(), key=lambda entry: entry.name)
         self._unread = {e.name.removesuffix(".toml"): e for e in entries if e.name.endswith(".toml")}
         self._read: dict[str, Mapping[Language, str]] = {}
 

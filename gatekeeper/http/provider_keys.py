@@ -11,7 +11,7 @@ import requests
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from gatekeeper.http_server import LOOPBACK
+from gatekeeper.http.http_server import LOOPBACK
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 """Signatures accepted on a token: only those with a public key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gatekeeper.errors import UsageError
+from gatekeeper.ground.errors import UsageError
 
 NETWORK = frozenset(
     (

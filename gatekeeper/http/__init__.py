@@ -1,0 +1,1 @@
+"""HTTP for console, service and metrics: server, connections, the provider's keys."""
