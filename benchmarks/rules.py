@@ -21,7 +21,7 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.plan import Plans
-from gatekeeper.deciding.rules import channel, person, system, will
+from gatekeeper.deciding.rules import channel, objections, person, system
 from gatekeeper.demo.addresses import KEY
 from gatekeeper.demo.retailer import Retailer
 from gatekeeper.identity import Tokens, identify, printed
@@ -63,7 +63,7 @@ def main() -> None:
         "system": (lambda c: [*system.unready(c, None), *system.invalid(c), *system.suspended(c)], cases),
         "consents: what stands": (lambda c: Consents(c).standing(sender), cases),
         "source: basis": (lambda one: basis.choose(*one), both),
-        "will": (lambda one: will.stopped(*one), both),
+        "will": (lambda one: objections.stopped(*one), both),
         "person": (
             lambda one: [*person.age(one[0], one[1]), *person.reached(one[0]), *person.ambiguous(one[0], one[2])],
             list(zip(cases, standings, read, strict=True)),

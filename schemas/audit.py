@@ -32,7 +32,7 @@ Printing = Literal[
     "several",
     "token_differs",
 ]
-"""Result of comparing a send's delivery with its contact point (`gatekeeper.identity.printed` explains each).
+"""Result of comparing a send's delivery with its contact point (`gatekeeper.identity.send_address` explains each).
 
 `unaccounted`: tokenised, but more is printed than one name and one address.
 """

@@ -25,7 +25,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import text, wrong
 from gatekeeper.identity import open_tokens, printed
 from gatekeeper.keys import Keys
-from gatekeeper.knowledge.filed import filed
+from gatekeeper.knowledge.file_arrival import filed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.management.files import SAID_OF_SENDS, opened
 from gatekeeper.policy import packs

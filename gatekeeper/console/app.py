@@ -24,7 +24,7 @@ from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.parts import PARTS
-from gatekeeper.console.registered import Registrations
+from gatekeeper.console.reference_view import Registrations
 from gatekeeper.console.security import SecurityMiddleware
 from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded
 from gatekeeper.console.state import Console, console

@@ -11,7 +11,7 @@ from typing import Any
 from gatekeeper.audit.checks.recorded_case import whole
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Letter, Question, last_day, letter
-from gatekeeper.console.registered import Registered
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.snapshot import read_snapshot
 from gatekeeper.policy.policy import Policy

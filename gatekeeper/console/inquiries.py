@@ -21,8 +21,8 @@ from gatekeeper.audit.explanation.piece_state import PieceState
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.records.record import read_record
-from gatekeeper.console import recipients, record_places, registry
-from gatekeeper.console.registered import Registered
+from gatekeeper.console import act_log, recipients, record_places
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.console.state import Console
 from gatekeeper.ground import times
 from gatekeeper.ground.texts import Language
@@ -225,11 +225,11 @@ def _acts(held: Console, reader: Reader, own: Mapping[str, record_places.Places]
         if act := _paired(record):
             found[act.act_id] = act  # an erasure stands on every partition
     with held.model.read() as db:
-        answers = {act_id: registry.answered(db, act_id) for act_id in found}
+        answers = {act_id: act_log.answered(db, act_id) for act_id in found}
     return [act_line(act, answers[act.act_id], tell) for act in sorted(found.values(), key=attrgetter("at"))]
 
 
-def act_line(act: PairedAct, answer: registry.Answered, tell: Wording) -> FactLine:
+def act_line(act: PairedAct, answer: act_log.Answered, tell: Wording) -> FactLine:
     """An act with the worker's answer, and with the signer if it was done."""
     said = {"by": act.by, "kind": act.kind, "at": act.at, "evidence_ref": act.evidence_ref}
     signed = asdict(answer.signed) if answer.signed else None

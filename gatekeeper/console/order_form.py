@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.console.orders import KINDS
-from gatekeeper.console.registered import Registered
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.console.typed import UNFIT, Wrong, narrow
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, text

@@ -19,7 +19,7 @@ from gatekeeper.review.actions import ActRequest
 from gatekeeper.review.review_item import Item
 from schemas.events import Release
 from streams.client.outgoing import Outgoing
-from streams.client.touch import TouchedSignatory
+from streams.client.passkey_prompt import TouchedSignatory
 
 
 def needed(

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from gatekeeper.review.review_item import Item
 from streams.client.outgoing import Outgoing
-from streams.client.touch import Row, Touch, TouchedSignatory, apart, rows
+from streams.client.passkey_prompt import Row, Touch, TouchedSignatory, apart, rows
 
 SECONDS = 9 * 60.0
 """Life of a signing; ten minutes after it was dated, a signature counts for nothing."""

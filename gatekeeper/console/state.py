@@ -16,7 +16,7 @@ from gatekeeper.console.feed import Feed
 from gatekeeper.console.given_reasons import GivenReasons, PartitionOffset
 from gatekeeper.console.limits import Attempts, Limit, Slots
 from gatekeeper.console.model import Model
-from gatekeeper.console.registered import Registrations
+from gatekeeper.console.reference_view import Registrations
 from gatekeeper.console.session import Session, Sessions
 from gatekeeper.console.signings import Signings
 from gatekeeper.console.tasks import Tasks

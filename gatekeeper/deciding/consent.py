@@ -10,7 +10,7 @@ from gatekeeper.deciding.case import Case, is_open
 from gatekeeper.deciding.children import minor
 from gatekeeper.deciding.consent_proof import EVIDENCE, EXPIRED, Proof, speaks, unauthorised
 from gatekeeper.deciding.facts import HeldConsent, HeldSuppression
-from gatekeeper.deciding.no import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
+from gatekeeper.deciding.refusals import Lifter, No, bound, covers_send, no_of, reads_wide, stop_of, unlifted
 from gatekeeper.deciding.scope import READ_WIDE, is_known
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO
 from gatekeeper.policy.methods import METHODS

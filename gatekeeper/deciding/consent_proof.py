@@ -7,7 +7,7 @@ from gatekeeper.deciding.arrival import ENDS
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import guarded, minor
 from gatekeeper.deciding.facts import HeldConsent
-from gatekeeper.deciding.no import covers, covers_send
+from gatekeeper.deciding.refusals import covers, covers_send
 from gatekeeper.ground.times import BEFORE_ALL, LONG_AGO, Span, months_after
 from schemas.events import GIVEN_STATES, NO_STATES, Notice
 

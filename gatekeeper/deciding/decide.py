@@ -12,7 +12,7 @@ from gatekeeper.deciding.case import Case, plain
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.plan import Plan
-from gatekeeper.deciding.rules import audience, channel, confirmation, person, system, will
+from gatekeeper.deciding.rules import audience, channel, confirmation, objections, person, system
 from gatekeeper.deciding.rules import source as source_rules
 from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.policy.policy import Policy
@@ -100,7 +100,7 @@ def _marketing(plan: Plan, case: Case, found: list[Found]) -> Decision:
     basis = bases.choose(case, consents)
     facts = case.facts
     asked = facts.suppressions or facts.erased is not None
-    stops, lifted = will.stopped(case, consents) if asked else ([], _NO_NOTES)
+    stops, lifted = objections.stopped(case, consents) if asked else ([], _NO_NOTES)
     found += plan.suspended
     found += stops
     found += basis.reasons
@@ -127,15 +127,15 @@ def _confirmation(plan: Plan, case: Case, found: list[Found]) -> Decision:
     """Judges a send that asks for consent (rule 6.6) by everything that bars asking, not by consent and notice."""
     send, consents = case.send, Consents(case)
     versions = [one for one in case.facts.sources if one.source_id == send.source_id]
-    stops, lifted = will.stopped(case, consents)
+    stops, lifted = objections.stopped(case, consents)
     found += plan.suspended
     found += stops
-    found += will.elsewhere(case, {reason.code for reason in stops})
+    found += objections.elsewhere(case, {reason.code for reason in stops})
     if versions:
         basis = bases.of(case, versions, consents)
     else:
         standing = consents.standing((send.controller_id,))
-        basis = Basis(None, (*source_rules.unknown(case, None), *will.taken_back(case, standing)), standing)
+        basis = Basis(None, (*source_rules.unknown(case, None), *objections.taken_back(case, standing)), standing)
     source = basis.source
     if source is not None and (nos := confirmation.refusals(case, source, consents)):
         found.append(confirmation.refused(case, nos))
@@ -159,7 +159,7 @@ def _transactional(plan: Plan, case: Case, found: list[Found]) -> Decision:
     """Judges service mail: without consent, and not after an erasure until the person gives the address anew."""
     consents = Consents(case)
     found += plan.suspended
-    found += will.erased(case, consents, lifted=lambda said: person.given_since(case, said))
+    found += objections.erased(case, consents, lifted=lambda said: person.given_since(case, said))
     found += person.reached(case)
     return _decided(case, found, "transactional")
 
@@ -173,7 +173,7 @@ def _owed(case: Case, found: list[Found], clearance: Cleared | None) -> Decision
     withholding = {"CONTACT_UNDELIVERABLE", "DUPLICATE_SEND"} if again else {"CONTACT_UNDELIVERABLE"}
     found += person.reached(case)
     notes = {reason.code for reason in found if reason.code not in withholding}
-    if will.erased(case, Consents(case)):
+    if objections.erased(case, Consents(case)):
         notes.add(ERASED)
     reasons = ordered([reason for reason in found if reason.code in withholding])
     return Decision(verdict(reasons), reasons, tuple(sorted(notes)), (), None, case.at // 1000, case.policy)

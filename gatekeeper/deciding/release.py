@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import HeldRelease
-from gatekeeper.deciding.no import first_word
+from gatekeeper.deciding.refusals import first_word
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from schemas.events import Release

@@ -5,12 +5,12 @@ Names and addresses stay in this room; only tokens, scores and verdicts leave it
 Every function depends only on its arguments and on tables shipped with the product or with packages.
 """
 
+from gatekeeper.identity.address_segments import accounted, pieces
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.match import match, readings
 from gatekeeper.identity.name import normalise_name
-from gatekeeper.identity.pieces import accounted, pieces
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
-from gatekeeper.identity.printed import Printed, printed
+from gatekeeper.identity.send_address import Printed, printed
 from gatekeeper.identity.token import (
     SURE,
     VERSION,

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from gatekeeper.identity.address_parser import counted, squeezed
+from gatekeeper.identity.address_segments import PREFECTURE, Piece, host_of
 from gatekeeper.identity.letters import HIRAGANA, alike
 from gatekeeper.identity.name import former_and_reading, normalise_name
-from gatekeeper.identity.pieces import PREFECTURE, Piece, host_of
 from gatekeeper.identity.postal import Postal
-from gatekeeper.identity.written import counted, squeezed
 
 MOST = 8
 """Texts beside one address, at most; an address that has more is not accounted for."""

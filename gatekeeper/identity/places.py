@@ -13,8 +13,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from gatekeeper.ground.cache import MEGABYTE, Cache
+from gatekeeper.identity.address_parser import one_form, squeezed
 from gatekeeper.identity.letters import alike
-from gatekeeper.identity.written import one_form, squeezed
 
 _MUNICIPALITY = ("市", "区", "町", "村", "郡")
 # 御幸町通御池上ル亀屋町, 大和大路通松原東入4丁目山崎町: the way to a town from two streets, before its name.

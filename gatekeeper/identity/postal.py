@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gatekeeper.identity import places, written
-from gatekeeper.identity.spelled import Spelled
+from gatekeeper.identity import address_parser, places
+from gatekeeper.identity.normalised import Spelled
 from schemas.events import Delivery
 
 
@@ -39,7 +39,7 @@ def postal(delivery: Delivery) -> Postal | None:
 
 def postal_of(spelled: Spelled) -> Postal | None:
     """The same of texts that are in one form already."""
-    parts = written.read(spelled.lines, spelled.postcode)
+    parts = address_parser.read(spelled.lines, spelled.postcode)
     place, postcode = places.settle(parts.place, parts.postcode)
     return Postal(spelled.person, postcode, place, parts.numbers, parts.care) if spelled.person and place else None
 

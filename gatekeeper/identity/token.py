@@ -10,14 +10,14 @@ from typing import NamedTuple, cast
 
 from gatekeeper.ground.cache import MEGABYTE, Cache
 from gatekeeper.ground.mac import KEY_BYTES, begun, ended, fingerprint
+from gatekeeper.identity.address_segments import Piece, accounted, pieces_of
+from gatekeeper.identity.alternative_readings import addressed, further, hosts
 from gatekeeper.identity.beside import MOST, besides
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.flaw import Flaw, flaw
 from gatekeeper.identity.match import readings
-from gatekeeper.identity.others import addressed, further, hosts
-from gatekeeper.identity.pieces import Piece, accounted, pieces_of
+from gatekeeper.identity.normalised import Spelled
 from gatekeeper.identity.postal import Postal, normalise_postal, postal, postal_of
-from gatekeeper.identity.spelled import Spelled
 from schemas.audit import Printing
 from schemas.events import Delivery
 from schemas.events.sends import WRITTEN

@@ -23,9 +23,9 @@ from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.companies import late, left, may_bind, predecessors
 from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.gaps import Gaps
-from gatekeeper.knowledge.mentions import Mentions
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.knowledge.reverse_index import Mentions
 from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
 from gatekeeper.knowledge.token_keys import Lacking, StopScope, TokenKeys, address_of, uncompared
 from gatekeeper.knowledge.unresolved import Unresolved

@@ -12,14 +12,14 @@ from gatekeeper.ground.tables import MemoryTables, Tables
 from gatekeeper.identity import key_of
 from gatekeeper.knowledge.address_numbers import Given
 from gatekeeper.knowledge.copies import Copies
-from gatekeeper.knowledge.filed import OWN_FORMS
+from gatekeeper.knowledge.file_arrival import OWN_FORMS
 from gatekeeper.knowledge.gaps import StatedGap
 from gatekeeper.knowledge.journals import Journals, Unread
 from gatekeeper.knowledge.known_facts import DECODED, KnownFacts
 from gatekeeper.knowledge.person_facts import KINDS, add
-from gatekeeper.knowledge.read_wide import NamedByRefusals
 from gatekeeper.knowledge.token_keys import is_foreign, names_foreign, scope_of, told_apart, twin_of
 from gatekeeper.knowledge.unreadable import named, names_a_feed
+from gatekeeper.knowledge.unregistered_names import NamedByRefusals
 from gatekeeper.knowledge.unresolved import UNSIGNED
 from gatekeeper.knowledge.withholding import BY_TWO
 from gatekeeper.staff.roles import person

@@ -16,7 +16,7 @@ from gatekeeper.audit.checks.recorded_case import consent_used
 from gatekeeper.audit.checks.trail import Named
 from gatekeeper.audit.explanation.piece_state import piece_state
 from gatekeeper.deciding.decide import ERASED
-from gatekeeper.deciding.no import SUPERSEDED
+from gatekeeper.deciding.refusals import SUPERSEDED
 from gatekeeper.ground.texts import Language, catalogue, text
 from gatekeeper.ground.times import clock
 

@@ -13,7 +13,7 @@ import jiter
 import orjson
 
 from gatekeeper.ground.errors import UsageError
-from gatekeeper.knowledge.filed import filed
+from gatekeeper.knowledge.file_arrival import filed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import rows
 from schemas.codec import Unreadable

@@ -16,8 +16,8 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import Facts, HeldConsent
-from gatekeeper.deciding.no import No, no_of, stop_of
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.refusals import No, no_of, stop_of
 from gatekeeper.deciding.release import releasable
 from gatekeeper.policy.reasons import CATALOGUE, WILL, Remedy
 from schemas.decision import Verdict

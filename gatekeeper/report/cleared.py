@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gatekeeper.deciding.rules.will import CODES
+from gatekeeper.deciding.rules.objections import CODES
 from schemas.events import NO_STATES
 
 SURE = 900

@@ -36,8 +36,8 @@ from gatekeeper.store.faults import Faults
 from streams.client import people
 from streams.client.reader import Reader
 from streams.serving.live_state import LiveState
-from streams.worker.end import fail
 from streams.worker.kept_facts import KeptFacts
+from streams.worker.process_exit import fail
 
 WITHHOLDING = 100
 """Records that withhold sends and are looked at for `/readyz`, at most."""

@@ -21,14 +21,14 @@ from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ground.settings import Settings
 from gatekeeper.http import metrics_server
 from gatekeeper.webhooks.delivery import Deliverer
+from gatekeeper.webhooks.endpoint_queue import Lane
 from gatekeeper.webhooks.endpoints import Endpoint
-from gatekeeper.webhooks.lane import Lane
 from gatekeeper.webhooks.outbox import KEPT_MS, Backlog, Outbox
 from gatekeeper.webhooks.watch import Watch
 from streams.client.reader import Reader
 from streams.operations import fleet
-from streams.worker.end import fail
 from streams.worker.health import serve_health
+from streams.worker.process_exit import fail
 
 LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 2.0

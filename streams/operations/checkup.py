@@ -18,7 +18,7 @@ from schemas.topics import FACT_TOPICS, TOPICS, Part
 from streams.client import broker_advice, inspection, progress
 from streams.client.reader import Reader
 from streams.operations import fleet
-from streams.operations.visit import Visit
+from streams.operations.cluster_probe import Visit
 
 
 def findings(settings: Settings, part: Part | None, taken: Callable[[], object] = lambda: None) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from gatekeeper.knowledge.reference_log import ReferenceLog
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import branches, endorsement
-from streams.operations.live_named import LiveNamed
+from streams.operations.hashed_records import LiveNamed
 from streams.operations.trail_range import MARGIN_MS, Bounds, KnownPart, TrailRange
 
 KEPT = 1_000

@@ -14,7 +14,7 @@ from gatekeeper.ledger.fact_logs import ReadLogs, vanished
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
 from streams.client.batches import refusal
-from streams.client.shared_round import SharedRound
+from streams.client.coalesced_request import SharedRound
 from streams.worker.clients import Clients
 from streams.worker.ledger import Ledger
 from streams.worker.log_follower import LogFollower

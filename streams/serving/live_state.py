@@ -19,8 +19,8 @@ from gatekeeper.policy.packs import load
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS
 from streams.client import admin, progress, topic_settings
+from streams.client.coalesced_request import SharedRound
 from streams.client.restore_mark import Mark
-from streams.client.shared_round import SharedRound
 from streams.serving.decision_feed import DecisionFeed
 from streams.serving.ledger_copy import LedgerCopy
 from streams.serving.result_feed import ResultFeed

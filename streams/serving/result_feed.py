@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.ground.settings import Settings
 from gatekeeper.management.result_sums import ResultSums, Span
-from streams.client.shared_round import SharedRound
+from streams.client.coalesced_request import SharedRound
 from streams.worker.clients import Clients
 from streams.worker.log_follower import LogFollower
 

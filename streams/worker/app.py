@@ -39,13 +39,13 @@ from streams.client.connection import reached
 from streams.worker.chunks import CREDIT_RECORDS, Credit, Schema, Transport
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
-from streams.worker.departures import Departures
-from streams.worker.end import fail
+from streams.worker.commit_pacing import Departures
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
 from streams.worker.kept_facts import KeptFacts
 from streams.worker.kept_ledger import KeptLedgers
+from streams.worker.process_exit import fail
 from streams.worker.releases import Releases
 from streams.worker.worker_context import WorkerContext
 

@@ -19,13 +19,13 @@ from gatekeeper.audit.log.branch_files import held
 from gatekeeper.ground import metrics
 from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.times import day, instant
-from gatekeeper.knowledge.read_wide import ReadWide
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.knowledge.unregistered_names import ReadWide
 from gatekeeper.ledger.topic_ids import INPUTS
 from schemas.topics import TOPICS
 from streams.client import admin, group
-from streams.client.shared_round import SharedRound
+from streams.client.coalesced_request import SharedRound
 from streams.worker.chunks import Chunk
 from streams.worker.partition import Partition
 from streams.worker.send_ends import SendEnds

@@ -26,7 +26,7 @@ from gatekeeper.ground import metrics
 from gatekeeper.ground.errors import GatekeeperError, IntegrityError, RestartError, UsageError
 from gatekeeper.ledger.refused import SKIPPABLE, Refused
 from streams.worker.chunks import Chunk
-from streams.worker.turn import Known, Turn
+from streams.worker.ownership_epoch import Known, Turn
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)

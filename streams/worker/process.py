@@ -18,12 +18,12 @@ from gatekeeper.ground.errors import RestartError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.store.faults import Faults
 from streams.client import admin, group, people, progress
-from streams.worker import decided_line, holders, rereading
+from streams.worker import decided_line, open_transactions, rereading
 from streams.worker.app import create_app
-from streams.worker.end import fail
 from streams.worker.health import serve_health
 from streams.worker.kept_facts import KeptFacts
 from streams.worker.kept_ledger import KeptLedgers
+from streams.worker.process_exit import fail
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ COLLECT = 10_000, 20, 20
 async def start(app: faust.App) -> asyncio.Task[None]:
     """Starts the followers and the gate's pages, then Faust. The result is the task that runs until the app stops."""
     await asyncio.gather(app.followers.start(app.gate.on_failure), app.gate.start())
-    app.telling = asyncio.create_task(holders.tell(app.gate.context.settings, app.followers), name="holders")
+    app.telling = asyncio.create_task(open_transactions.tell(app.gate.context.settings, app.followers), name="holders")
     app.rereading = asyncio.create_task(rereading.run(app.gate.context.settings, app.followers), name="rereading")
     app.finalize()
     app.in_worker = True

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from gatekeeper.engine.dependents import Dependents
-from gatekeeper.knowledge.mentions import NAMED_BY_PEOPLE
+from gatekeeper.knowledge.reverse_index import NAMED_BY_PEOPLE
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import Lacking
 from gatekeeper.ledger.state import LedgerState

@@ -15,8 +15,8 @@ from aiokafka.errors import KafkaError
 from gatekeeper.engine.release_count import HOUR_MS, ReleaseCount
 from gatekeeper.ground.settings import Settings
 from streams.client.batches import as_record
+from streams.client.coalesced_request import SharedRound
 from streams.client.log_ends import Ends
-from streams.client.shared_round import SharedRound
 from streams.worker import offsets
 from streams.worker.clients import Clients, started
 

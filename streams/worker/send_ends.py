@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.settings import Settings
-from streams.client.shared_round import SharedRound
+from streams.client.coalesced_request import SharedRound
 from streams.worker.clients import Clients
 
 ENDS_SECONDS = 0.3

@@ -20,7 +20,7 @@ from multiprocessing.context import ForkProcess
 import structlog
 
 from gatekeeper.ground.errors import IncompleteError, IntegrityError, RestartError, UnavailableError, UsageError
-from streams.worker.end import fail
+from streams.worker.process_exit import fail
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,7 @@ from gatekeeper.ledger.resumption import Resumption, resumption
 from gatekeeper.ledger.topic_ids import ABOUT, REPLACED
 from schemas.topics import FACT_TOPICS
 from streams.client.batches import as_record
-from streams.worker import input_marks, ledger_reader, offsets, settling
+from streams.worker import input_marks, ledger_reader, offsets, torn_transaction_reader
 from streams.worker.batch_input import Restart
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.kept_ledger import CopyPosition, KeptLedger, Misfit
@@ -212,7 +212,9 @@ class TakeOver:
         return head
 
     async def _tail(self, head: Head) -> Tail:
-        return await settling.tail(self._probe, self._context.settings, self._number, head, keys=self._context.writers)
+        return await torn_transaction_reader.tail(
+            self._probe, self._context.settings, self._number, head, keys=self._context.writers
+        )
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> RestoredState:
         """The state from which a person lets the partition go on; raises the refusal if there is no valid act."""
@@ -263,9 +265,12 @@ class TakeOver:
         entries = list[Entry]()
         if settled:
             took |= {one.topic: one for one in settled.took}
-            entries = await settling.anew(self._probe, self._context, self._number, settled, kept.state)
+            entries = await torn_transaction_reader.anew(self._probe, self._context, self._number, settled, kept.state)
         restart = Restart(
-            [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
+            [*took.values()],
+            torn_transaction_reader.taken_in(settled.records) if settled else (),
+            entries,
+            found.skipped(stood),
         )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=found.refused)
         head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id, eras=eras, last=last)

@@ -17,8 +17,8 @@ from gatekeeper.policy.policy import Policy
 from streams.worker.chunks import Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
+from streams.worker.commit_pacing import Departures
 from streams.worker.decided_line import DecidedLine
-from streams.worker.departures import Departures
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
 from streams.worker.kept_ledger import KeptLedgers

@@ -35,7 +35,7 @@ from streams.client import broker_access, cluster, inspection
 from streams.client.reader import Reader
 from streams.client.rights import Right, rights
 from streams.operations import checkup
-from streams.operations.visit import Visit
+from streams.operations.cluster_probe import Visit
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
 from tests.support.invented import KEY, bare

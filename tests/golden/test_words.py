@@ -18,7 +18,7 @@ from gatekeeper.deciding import release
 from gatekeeper.deciding.consent_proof import Proof
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import HeldRelease
-from gatekeeper.deciding.rules import audience, channel, confirmation, person, provider, source, system, will
+from gatekeeper.deciding.rules import audience, channel, confirmation, objections, person, provider, source, system
 from schemas.events import (
     Ask,
     Batch,
@@ -50,16 +50,16 @@ Word = tuple[type[BaseModel], str, Any]
 """A model, its field, and one value of it; None = any value."""
 
 AGAINST: dict[Word, tuple[Callable[..., Any], str]] = {
-    (Suppression, "kind", "objection"): (will.stopped, "SUBJECT_OBJECTED"),
-    (Suppression, "kind", "cessation"): (will.stopped, "CESSATION_REQUESTED"),
-    (Suppression, "kind", "erasure"): (will.stopped, "SUBJECT_ERASED"),
-    (Suppression, "kind", "refusal_returned"): (will.stopped, "POSTAL_REFUSAL_RETURNED"),
-    (Suppression, "kind", "external"): (will.stopped, "EXTERNAL_PREFERENCE_LISTED"),
+    (Suppression, "kind", "objection"): (objections.stopped, "SUBJECT_OBJECTED"),
+    (Suppression, "kind", "cessation"): (objections.stopped, "CESSATION_REQUESTED"),
+    (Suppression, "kind", "erasure"): (objections.stopped, "SUBJECT_ERASED"),
+    (Suppression, "kind", "refusal_returned"): (objections.stopped, "POSTAL_REFUSAL_RETURNED"),
+    (Suppression, "kind", "external"): (objections.stopped, "EXTERNAL_PREFERENCE_LISTED"),
     (Suppression, "kind", "deceased"): (person.reached, "RECIPIENT_DECEASED"),
     (Suppression, "kind", "undeliverable"): (person.reached, "CONTACT_UNDELIVERABLE"),
-    (Suppression, "state", "open"): (will.stopped, "CESSATION_REQUESTED"),
-    (Consent, "state", "Withdrawn"): (will.taken_back, "CONSENT_WITHDRAWN"),
-    (Consent, "state", "Refused"): (will.taken_back, "CONSENT_REFUSED"),
+    (Suppression, "state", "open"): (objections.stopped, "CESSATION_REQUESTED"),
+    (Consent, "state", "Withdrawn"): (objections.taken_back, "CONSENT_WITHDRAWN"),
+    (Consent, "state", "Refused"): (objections.taken_back, "CONSENT_REFUSED"),
     (Consent, "state", "Expired"): (Proof.expired, "CONSENT_EXPIRED"),
     (Consent, "state", "Invalidated"): (Proof.faults, "CONSENT_INVALIDATED"),
     (Consent, "state", "Revoked"): (Proof.faults, "CONSENT_INVALIDATED"),
@@ -113,7 +113,7 @@ VOCABULARIES = ((Send, "channel"), (Ask, "channel"), (HeldRelease, "channel"), (
 
 READERS: dict[tuple[type[BaseModel], str], str] = {
     (Send, "event_id"): "gatekeeper.deciding.rules.system.Cleared",
-    (SendContactPoint, "token"): "gatekeeper.identity.printed",
+    (SendContactPoint, "token"): "gatekeeper.identity.send_address",
     (Match, "token"): "gatekeeper.knowledge.known_facts.KnownFacts.view",
     (Send, "li_ref"): "gatekeeper.management.unread.unread",
     (Source, "relationship"): "gatekeeper.management.unread.unread",
@@ -137,14 +137,14 @@ READERS: dict[tuple[type[BaseModel], str], str] = {
     (HeldRelease, "act_id"): "gatekeeper.engine.item_acts",
     (HeldRelease, "review"): "gatekeeper.engine.item_acts",
     (Controller, "notice_items"): "gatekeeper.confirmation.notice",
-    (Notice, "image_sha256"): "gatekeeper.console.registry",
+    (Notice, "image_sha256"): "gatekeeper.console.act_log",
     (Template, "notice_id"): "gatekeeper.engine.asks",
-    (Batch, "recorded_at"): "gatekeeper.knowledge.filed.filed",
+    (Batch, "recorded_at"): "gatekeeper.knowledge.file_arrival.filed",
     (VersionResolution, "id"): "gatekeeper.deciding.reference.Reference",
     (VersionResolution, "of"): "gatekeeper.deciding.reference.Reference",
     (VersionResolution, "by"): "gatekeeper.deciding.reference.Reference",
-    (VersionResolution, "evidence_ref"): "gatekeeper.console.registry",
-    (VersionResolution, "at"): "gatekeeper.console.registry",
+    (VersionResolution, "evidence_ref"): "gatekeeper.console.act_log",
+    (VersionResolution, "at"): "gatekeeper.console.act_log",
     (Register, "id"): "gatekeeper.knowledge.reference_log",
     (Register, "file_date"): "gatekeeper.knowledge.reference_log",
 }

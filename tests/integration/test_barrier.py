@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from gatekeeper.ground.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
-from streams.worker import holders, log_follower, reevaluation, turn
+from streams.worker import log_follower, open_transactions, ownership_epoch, reevaluation
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -220,7 +220,7 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
     world.max_lag = 2.0
     stale = [f"p{number}" for number in range(150)]
     world.people(stale)
-    monkeypatch.setattr(holders, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(open_transactions, "LOOK_SECONDS", 0.1)
 
     def named() -> bool:
         held = [one for one in logs if one["event"] == "transaction_open"]
@@ -299,7 +299,7 @@ class Jumping(Followers):
 def test_given_a_clock_that_jumps_while_facts_are_waited_for_then_nothing_is_judged_by_it(world, monkeypatch):
     right = Clock.now
     monkeypatch.setattr(Clock, "now", lambda self: right(self) + Jumping.ahead_ms)
-    monkeypatch.setattr(turn, "CLOCK_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(ownership_epoch, "CLOCK_RETRY_SECONDS", 0.1)
 
     async def run() -> None:
         async with world.worker(followers=Jumping) as app:
@@ -314,7 +314,7 @@ def test_given_a_clock_that_jumps_while_facts_are_waited_for_then_nothing_is_jud
 
 
 def test_given_a_race_of_600_withdrawals_and_sends_then_none_is_cleared(world, monkeypatch):
-    monkeypatch.setattr(turn, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
+    monkeypatch.setattr(ownership_epoch, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
     names = [f"p{i}" for i in range(600)]
     world.people(names)
 

@@ -10,7 +10,7 @@ import pytest
 from gatekeeper.knowledge.store import FactStore
 from schemas.manifests import Manifest
 from streams.kafka import node
-from streams.worker import chunks, intake, turn
+from streams.worker import chunks, intake, ownership_epoch
 from tests.support import forked, staff
 from tests.support.world import World, eventually, send_to, until
 
@@ -104,7 +104,7 @@ def test_given_a_worker_that_joins_and_stops_then_what_stays_is_not_taken_over_a
 
 
 def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the_manifests(world, monkeypatch):
-    monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)
+    monkeypatch.setattr(ownership_epoch, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.2)
     world.people(["r1"])
     with world.transaction() as through:

@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from gatekeeper.ledger.salts import PULSE_MS
 from schemas import topics
 from streams.kafka.broker import Broker
-from streams.worker import batch, intake, turn
+from streams.worker import batch, intake, ownership_epoch
 from tests.support import forked
 from tests.support.invented import CHECK, bare, token
 from tests.support.invented import written as home
@@ -200,9 +200,11 @@ def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_fil
     world.put(
         "sends", [(P, send_to(P, contact_point={"id": POINT["id"], "country": "JP"}, delivery=home(POINT["id"])))]
     )
-    assert PULSE_MS < turn.SILENT_SECONDS * 1000, "an idle partition writes to `salts`, too"
-    assert turn.SILENT_SECONDS + topics.COMPACTION_LAG_MS / 1000 < 20 * 3600, "within a day, and time to clean"
-    monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)
+    assert PULSE_MS < ownership_epoch.SILENT_SECONDS * 1000, "an idle partition writes to `salts`, too"
+    assert ownership_epoch.SILENT_SECONDS + topics.COMPACTION_LAG_MS / 1000 < 20 * 3600, (
+        "within a day, and time to clean"
+    )
+    monkeypatch.setattr(ownership_epoch, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.5)
 
     def settled() -> bool:
@@ -219,7 +221,7 @@ def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_fil
             await eventually(settled, "heads at the ends")
             assert holding(kafka, secrets)
             configure(world, **{"max.compaction.lag.ms": "2000"})
-            monkeypatch.setattr(turn, "SILENT_SECONDS", 1.0)
+            monkeypatch.setattr(ownership_epoch, "SILENT_SECONDS", 1.0)
             monkeypatch.setattr(batch, "PULSE_MS", 500)
             await eventually(lambda: not holding(kafka, secrets), "no file with the salt")
 

@@ -27,8 +27,8 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.webhooks.delivery import Deliverer
+from gatekeeper.webhooks.endpoint_queue import Lane
 from gatekeeper.webhooks.endpoints import read
-from gatekeeper.webhooks.lane import Lane
 from gatekeeper.webhooks.occurrences import QUIET_MS
 from gatekeeper.webhooks.outbox import KEPT_MS, Outbox
 from gatekeeper.webhooks.runner import now_ms

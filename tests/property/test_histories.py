@@ -20,7 +20,7 @@ from gatekeeper.audit.explanation.explanation import Explanation
 from gatekeeper.audit.explanation.placed_record import PlacedRecord, pieces
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
 from gatekeeper.console.inquiries import PieceHistory, by_time, worded
-from gatekeeper.console.registered import Registered
+from gatekeeper.console.reference_view import Registered
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import clock
 from gatekeeper.knowledge.reference_log import ReferenceLog

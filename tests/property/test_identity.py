@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from gatekeeper import identity
 from gatekeeper.identity import letters as letters_of
+from gatekeeper.identity.address_parser import counted, squeezed
 from gatekeeper.identity.letters import alike
 from gatekeeper.identity.name import normalise_name
-from gatekeeper.identity.written import counted, squeezed
 from schemas.events import Delivery
 
 FEW = settings(max_examples=150)

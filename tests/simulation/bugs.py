@@ -26,9 +26,9 @@ from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import Intake
 from streams.worker.kept_ledger import KeptLedger
 from streams.worker.ledger import Ledger
+from streams.worker.ownership_epoch import Turn
 from streams.worker.takeover import TakeOver
 from streams.worker.transaction import Transaction
-from streams.worker.turn import Turn
 from tests.simulation.clients import Ends, Reader
 from tests.simulation.driver import Driver
 

@@ -25,7 +25,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.store import disk_table
 from schemas.topics import TOPICS
 from streams.client import admin, coordinators
-from streams.worker import acts, batch, dead_facts, kept_ledger, reevaluation, settling, turn
+from streams.worker import acts, batch, dead_facts, kept_ledger, ownership_epoch, reevaluation, torn_transaction_reader
 from tests.simulation import promises
 from tests.simulation.company import Company
 from tests.simulation.group import Group
@@ -40,12 +40,12 @@ PARTITIONS, WORKERS = 2, 2
 FACT_PARTITIONS = {"consents": 2}
 MAX_LAG_SECONDS = 3.0
 SMALL: tuple[tuple[Any, str, Any], ...] = (
-    (settling, "STRETCH", {"manifests": 8, "audit": 60}),
+    (torn_transaction_reader, "STRETCH", {"manifests": 8, "audit": 60}),
     (batch, "MAX_PIECES", 1),
     (batch, "RECALLS", 3),
     (dead_facts, "DEAD_FACTS", 1),
     (batch, "TOMBSTONES", 2),
-    (turn, "TOUCHED", 3),
+    (ownership_epoch, "TOUCHED", 3),
     (reevaluation, "STEP", 4),
     (expiry, "SWEPT", 3),
     (disk_table, "STEP", 2),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatekeeper.knowledge.filed import filed
+from gatekeeper.knowledge.file_arrival import filed
 from schemas.record import Record, Refusal
 
 T = 1_795_482_000_000

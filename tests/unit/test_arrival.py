@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from gatekeeper.deciding.snapshot import read_snapshot
-from gatekeeper.knowledge.filed import filed
+from gatekeeper.knowledge.file_arrival import filed
 from gatekeeper.knowledge.store import FactStore
 from schemas.events import Send
 from tests.support import invented

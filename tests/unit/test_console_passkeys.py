@@ -26,8 +26,8 @@ from schemas.record import Headers, Record
 from schemas.topics import subject_key
 from streams.client import broker_access
 from streams.client.outgoing import Outgoing
+from streams.client.passkey_prompt import Touch, apart
 from streams.client.proven_position import ProvenPosition
-from streams.client.touch import Touch, apart
 from streams.operations.endorsement import Endorsable
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64url, challenge_in

@@ -8,8 +8,8 @@ import pytest
 
 from gatekeeper.audit.explanation.wording import Wording
 from gatekeeper.console import passwords
+from gatekeeper.console.act_log import Answered
 from gatekeeper.console.inquiries import act_line
-from gatekeeper.console.registry import Answered
 from gatekeeper.console.users import Users
 from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.review.review_item import ActOnItem, ActProof

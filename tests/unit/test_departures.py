@@ -3,7 +3,7 @@
 import asyncio
 from random import Random
 
-from streams.worker.departures import A_SECOND, AT_ONCE, Departures
+from streams.worker.commit_pacing import A_SECOND, AT_ONCE, Departures
 from tests.simulation.loop import run
 
 

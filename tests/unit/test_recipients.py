@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console import given_reasons, items, recipients, record_places, registry
+from gatekeeper.console import act_log, given_reasons, items, recipients, record_places
 from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.model import Model
 from gatekeeper.console.parts import PARTS
@@ -146,7 +146,7 @@ def test_an_erasure_then_open_pages_are_out_of_date_and_no_reason_about_the_pers
         assert shown < model.erasure() <= model.changes()
         with model.read() as db:
             assert given_reasons.places(db, ["withdraw-1", "erase-1"]) == {"erase-1": (0, 1)}
-            assert {one.subject for one in registry.recent(db, most=9)} == {None}
+            assert {one.subject for one in act_log.recent(db, most=9)} == {None}
 
 
 def test_an_act_about_an_item_of_an_erased_person_then_its_reason_is_not_shown(tmp_path: Path) -> None:

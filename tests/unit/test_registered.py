@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gatekeeper.console.model import Model
-from gatekeeper.console.registered import PART, Registered, Registrations
+from gatekeeper.console.reference_view import PART, Registered, Registrations
 from schemas.record import Record
 from schemas.topics import DAY_MS
 from tests.support import invented, policies, staff

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console import given_reasons, items, registry
+from gatekeeper.console import act_log, given_reasons, items
+from gatekeeper.console.act_log import Answered
 from gatekeeper.console.model import Model
-from gatekeeper.console.registry import Answered
 from gatekeeper.review.review_item import ActProof
 from schemas.record import Record
 from schemas.topics import DAY_MS
@@ -30,7 +30,7 @@ SUSPENDED = {**ACT, "subject": "controller/midori"}
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    return Model(tmp_path, (items.PART, registry.PART), zone="Asia/Tokyo")
+    return Model(tmp_path, (items.PART, act_log.PART), zone="Asia/Tokyo")
 
 
 def record(topic: str, value: Any, place: int = 0) -> Record:
@@ -53,13 +53,13 @@ def test_an_act_then_it_waits_until_the_worker_has_answered(model: Model, answer
     if not answered_first:
         model.take(both[:1])
         with model.read() as db:
-            assert registry.answered(db, "a1") == Answered(written=True)
-            assert registry.answered(db, "a2") == Answered(written=False)
+            assert act_log.answered(db, "a1") == Answered(written=True)
+            assert act_log.answered(db, "a2") == Answered(written=False)
     for one in reversed(both) if answered_first else both:
         model.take([one])
     with model.read() as db:
-        assert registry.answered(db, "a1") == Answered(written=True, outcome="recorded", signed=PROOF)
-        (act,) = registry.recent(db, most=5)
+        assert act_log.answered(db, "a1") == Answered(written=True, outcome="recorded", signed=PROOF)
+        (act,) = act_log.recent(db, most=5)
         dump, places = "\n".join(db.iterdump()), given_reasons.places(db, ["a1", "a2"])
     assert (act.kind, act.subject, act.by, act.outcome) == ("suspend", "controller/midori", ("taro",), "recorded")
     assert (places, "incident 7" in dump) == ({"a1": (0, 0)}, False)
@@ -72,8 +72,8 @@ def test_an_act_refused_on_one_partition_then_it_is_shown_as_refused_with_the_re
     model.take([record("acts", act), record("audit", answer(act)), record("audit", refused, 1)])
     model.take([record("audit", answer(act), 2)])
     with model.read() as db:
-        assert registry.answered(db, "a1") == Answered(written=True, outcome="refused", code="role")
-        (told,) = registry.recent(db, most=5)
+        assert act_log.answered(db, "a1") == Answered(written=True, outcome="refused", code="role")
+        (told,) = act_log.recent(db, most=5)
     assert (told.outcome, told.code) == ("refused", "role")
 
 
@@ -81,7 +81,7 @@ def test_an_erasure_then_the_model_does_not_hold_whom_it_was_about(model: Model)
     act = {**ACT, "kind": "erase", "recipient_id": "R-secret"}
     model.take([record("acts", act), record("audit", answer(act)), record("audit", answer(act), 1)])
     with model.read() as db:
-        (told,) = registry.recent(db, most=5, facts_only=True)
+        (told,) = act_log.recent(db, most=5, facts_only=True)
         dump = "\n".join(db.iterdump())
     assert (told.subject, told.item, told.outcome) == (None, None, "recorded")
     assert "R-secret" not in dump
@@ -94,12 +94,12 @@ def test_acts_of_all_kinds_then_the_latest_come_first_and_no_more_than_asked_for
     note = {**ACT, **item, "kind": "note", "act_id": "n1", "at": "2026-11-24T01:00:01.500Z"}
     model.take([record("acts", value, n) for n, value in enumerate([*others, note])])
     with model.read() as db:
-        assert [act.act_id for act in registry.recent(db, most=3)] == ["s2", "n1", "s1"]
-        assert [act.act_id for act in registry.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]
+        assert [act.act_id for act in act_log.recent(db, most=3)] == ["s2", "n1", "s1"]
+        assert [act.act_id for act in act_log.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]
 
 
 def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Model) -> None:
     model.take([record("acts", SUSPENDED)])
     model.forget(invented.T + 100 * DAY_MS)
     with model.read() as db:
-        assert registry.recent(db, most=5) == []
+        assert act_log.recent(db, most=5) == []

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from streams.client.shared_round import SharedRound
+from streams.client.coalesced_request import SharedRound
 
 
 class Question:

@@ -32,8 +32,8 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import occurrences, retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
+from gatekeeper.webhooks.endpoint_queue import AT_ONCE, Lane
 from gatekeeper.webhooks.endpoints import Endpoint, read
-from gatekeeper.webhooks.lane import AT_ONCE, Lane
 from gatekeeper.webhooks.outbox import KEPT_MS, MOST_ROWS, Outbox, event_id
 from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause, pause
 from gatekeeper.webhooks.runner import Backlogs, log_readable, now_ms, queues, ready
@@ -681,7 +681,7 @@ def test_many_dead_letters_then_they_are_replayed_in_parts(outbox: Outbox) -> No
 def test_a_file_that_another_process_holds_for_long_then_the_lane_waits_and_posts_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gatekeeper.webhooks.lane.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("gatekeeper.webhooks.endpoint_queue.POLL_SECONDS", 0.01)
     now, post, outbox = Now(), Played("204", "500"), Outbox(tmp_path, busy=0.0)
     put(outbox, now(), 1, 2)
     other = Outbox(tmp_path)

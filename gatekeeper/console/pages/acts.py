@@ -25,8 +25,8 @@ from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
 from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
 from gatekeeper.review.review_item import Item
+from streams.client.passkey_prompt import TouchedSignatory
 from streams.client.signatory import Signatory
-from streams.client.touch import TouchedSignatory
 from streams.operations import reviews
 
 router = APIRouter()

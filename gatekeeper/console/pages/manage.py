@@ -15,7 +15,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import filters, given_reasons, order_form, own_signature, registry
+from gatekeeper.console import act_log, filters, given_reasons, order_form, own_signature
 from gatekeeper.console.orders import KINDS, LOOKS, OWN, WRITES
 from gatekeeper.console.pages.acts import field
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
@@ -29,7 +29,7 @@ from gatekeeper.ground.texts import text
 from gatekeeper.management.policy_change import every
 from schemas.values import ID_PATTERN
 from streams.client.fact_with_act import FactsWithAct
-from streams.client.touch import TouchedSignatory
+from streams.client.passkey_prompt import TouchedSignatory
 from streams.operations.management import Changed
 
 Manager = Annotated[Session, Depends(may(*KINDS))]
@@ -51,7 +51,7 @@ def _overview(request: Request, session: Session, *, wrong: Wrong | None = None,
     held, mine = console(request), session.access.controllers("see")
     with held.model.read() as db:
         now = held.registrations.now(db)
-        done = registry.recent(db, most=SHOWN, facts_only=True, access=session.access)
+        done = act_log.recent(db, most=SHOWN, facts_only=True, access=session.access)
         words = held.words(given_reasons.places(db, [act.act_id for act in done]))
     known = {"controller": now.of_kind("controller"), "batch": now.of_kind("batch"), "policy": now.activated()}
     holds = now.packs(held.settings.policy).at(held.now()).name
@@ -109,7 +109,7 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     values = {name: narrow(field(form, name)) for name in order_form.FIELDS if name != "reason"}
     values["reason"] = field(form, "reason").strip()
     with held.model.read() as db:
-        now, known = held.registrations.now(db), registry.answered(db, run)
+        now, known = held.registrations.now(db), act_log.answered(db, run)
     act = order_form.read(kind, values, now, by=session.user, subject=subject, run=run, lang=lang)
     if isinstance(act, Wrong):
         return _form(request, session, kind, subject, field(form, "look"), typed=values, wrong=act, run=run)
@@ -133,8 +133,8 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     held = console(request)
     task = held.tasks.get(run) if _RUN.fullmatch(run) else None
     with held.model.read() as db:
-        answer = registry.answered(db, run)
-        subject = registry.subject(db, run)
+        answer = act_log.answered(db, run)
+        subject = act_log.subject(db, run)
     if kind not in KINDS or not (task or answer.written):
         raise Denied("page.run_unknown", 404)
     if not (task and task.by == session.user) and not _manages(session, kind, subject or ""):

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper.console import flow, given_reasons, registry
+from gatekeeper.console import act_log, flow, given_reasons
 from gatekeeper.console.items import WAITS
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
@@ -47,7 +47,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
     with held.model.read() as db:
         rows = flow.decided(db, now - days * DAY_MS, session.access)
         heads, positions = flow.heads(db), held.model.positions()
-        acts = registry.recent(db, most=SHOWN, access=session.access)
+        acts = act_log.recent(db, most=SHOWN, access=session.access)
         words = given_reasons.places(db, [act.act_id for act in acts])
         names = held.registrations.now(db).names(lang)
         values: dict[str, Any] = {

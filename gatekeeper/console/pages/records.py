@@ -15,7 +15,7 @@ from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page
 from gatekeeper.staff import roles
-from streams.client.touch import TouchedSignatory
+from streams.client.passkey_prompt import TouchedSignatory
 from streams.operations import endorsement
 from streams.operations.endorsement import Endorsable, Endorsed
 

@@ -8,7 +8,7 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.children import warns
 from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.facts import Hit
-from gatekeeper.deciding.no import first_word, stop_of
+from gatekeeper.deciding.refusals import first_word, stop_of
 from gatekeeper.deciding.rules.source import active, lane
 from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from gatekeeper.ground.cache import MEGABYTE, Cache
-from gatekeeper.identity import places, written
+from gatekeeper.identity import address_parser, places
 from gatekeeper.identity.name import is_bare, normalise_name
-from gatekeeper.identity.spelled import Spelled
+from gatekeeper.identity.normalised import Spelled
 from schemas.events import Delivery
 
 Kind = Literal["postcode", "place", "house", "building", "host", "name", "further"]
@@ -53,7 +53,7 @@ _OLD_NAME = re.compile(
 )
 _NO_NAME = re.compile(r"転送|回送|[旧前新元]住所|気付|様方")
 _CUT = re.compile(r"\s(?=\S)")
-_SEPARATED = re.compile(rf"^(?:\s*{written.SEPARATOR})+")
+_SEPARATED = re.compile(rf"^(?:\s*{address_parser.SEPARATOR})+")
 _KANA = re.compile(r"[(\[〔【]([ぁ-ゖァ-ヺー\s・]+)[)\]〕】]")
 
 
@@ -82,7 +82,7 @@ def pieces_of(spelled: Spelled) -> tuple[Piece, ...]:
     code = "".join(filter(None, found.groups())) if found else ""
     return (
         *field,
-        *_of_lines(written.counted("\n".join(spelled.lines)), code, spelled.person),
+        *_of_lines(address_parser.counted("\n".join(spelled.lines)), code, spelled.person),
         *_of_name(spelled.name),
     )
 
@@ -107,13 +107,13 @@ def _of_lines(text: str, code: str, addressee: str) -> Iterator[Piece]:
         code = code or digits
         yield Piece("postcode" if digits == code else "further", found[0])
         body = body[: found.start()] + " " * len(found[0]) + body[found.end() :]
-    house = written.house(body)
+    house = address_parser.house(body)
     if house is None:
         rest, host = _host(body)
         yield from _placed(rest, code)
         yield from host
         return
-    items, end = written.chain(body, house)
+    items, end = address_parser.chain(body, house)
     place, numbers, rest = body[: house.start()], body[house.start() : end], body[end:]
     yield from _placed(place, code)
     second = _AGAIN.search(numbers)
@@ -183,7 +183,7 @@ _places: Cache[tuple[str, str], tuple[Piece, ...]] = Cache(
 def _is_place(text: str, code: str) -> bool:
     """True for a place, with no more before its town than a municipality that may have been merged."""
     _, *others = text.split() or [""]
-    place = written.squeezed(text)
+    place = address_parser.squeezed(text)
     settled, _ = places.settle(place, code)
     same = next((at for at in range(len(place)) if settled.endswith(place[at:])), 0)
     street = _STREET.search("".join(text.split()))

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import cast
 
+from gatekeeper.identity.address_segments import PREFECTURE, Piece, host_of, pieces
 from gatekeeper.identity.letters import alike
-from gatekeeper.identity.pieces import PREFECTURE, Piece, host_of, pieces
 from schemas.events import Delivery
 from schemas.plain_send import PlainDelivery
 

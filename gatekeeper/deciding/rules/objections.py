@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from gatekeeper.deciding.case import Case, below
 from gatekeeper.deciding.consent import Consents, ConsentState
-from gatekeeper.deciding.no import No
+from gatekeeper.deciding.refusals import No
 from gatekeeper.ground.times import Span, day
 from gatekeeper.policy.reasons import Found
 from schemas.events import NO_STATES
