@@ -34,15 +34,6 @@ from schemas.topics import logical_name
 
 InputKey = tuple[str, int]
 """A topic of the registry, and an offset on the partition."""
-STATES: Mapping[str, review.State] = {
-    "waiting": "proposed",
-    "upheld": "upheld",
-    "asked": "asked",
-    "reopened": "open",
-    "undone": "undone",
-    "recalled": "undone",
-}
-"""State of an item after an act, by outcome. For `cleared` and `withheld` the state depends on the act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +172,9 @@ class _Implying:
             return self._ended_releases(send)
         form = self._form(act, last)
         kept: tuple[Entry, ...] = ()
-        state = STATES.get(outcome or "")
+        state = review.after("redecide" if form is None else "release", outcome)
         if outcome in ("cleared", "withheld"):
             kept = self._remembered(found.sent)
-            state = "redecided" if form is None else "released"
             if form is not None and "RELEASE_SUPERSEDED" not in self._decision().codes:
                 kept += (entries.release(send, found.did, form, until=self._at + review.KEPT_MS),)
         elif outcome == "asked":

@@ -19,6 +19,7 @@ from gatekeeper.ground import times
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
+from gatekeeper.staff.roles import person
 from schemas.codec import Parsed, Unreadable, parse, parsed
 from schemas.decision import CodedDecision
 from schemas.events import ItemAct, Release, Send
@@ -36,6 +37,16 @@ FROM: Mapping[str, frozenset[State]] = {
     "undo": frozenset(("proposed", "upheld", "released")),
 }
 """The states in which each act is allowed. An item is released at most once."""
+
+AFTER: Mapping[str, State] = {
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "reopened": "open",
+    "undone": "undone",
+    "recalled": "undone",
+}
+"""The state of an item after an act, by outcome; `after` adds the outcomes that are decisions."""
 
 WAITING: tuple[State, ...] = ("open", "proposed", "asked")
 """States in which an act or an answer is still awaited."""
@@ -89,6 +100,20 @@ def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -
     return ReviewRecord(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, sent)
 
 
+def refusal_in_state(kind: str, state: str) -> str | None:
+    """The code of the refusal of an act in this state; None if it is allowed there."""
+    if state in FROM.get(kind, ()):
+        return None
+    return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(kind, "closed")
+
+
+def after(kind: str, outcome: str | None) -> State | None:
+    """The state of an item after an answered act; None where the act changes nothing."""
+    if outcome in ("cleared", "withheld"):
+        return "redecided" if kind == "redecide" else "released"
+    return AFTER.get(outcome or "")
+
+
 def weigh(
     act: Release | ItemAct,
     found: ReviewRecord | None,
@@ -114,9 +139,8 @@ def weigh(
     state = standing.state if standing else "open"
     if standing and act.act_id in standing.acts:
         return Consequence(None, "repeated")
-    if state not in FROM.get(act.kind, ()):
-        other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}
-        return Consequence(None, other.get(act.kind, "closed"))
+    if refused := refusal_in_state(act.kind, state):
+        return Consequence(None, refused)
     if at >= found.until:
         return Consequence(None, "item_expired")
     if act.kind not in ("uphold", "undo") and _too_late(found, at, policy):
@@ -150,7 +174,7 @@ def _release(act: Release, found: ReviewRecord, at: int, policy: Policy, counted
 
 
 def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: int, policy: Policy) -> Consequence:
-    if act.by.casefold() == standing.by.casefold():
+    if person(act.by) == person(standing.by):
         return Consequence(None, "same_person")
     if times.span(said["at"], policy.timezone).first + policy.release_ttl_ms * 1000 <= at * 1000:
         return Consequence(None, "release_expired")

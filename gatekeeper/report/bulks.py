@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from gatekeeper.engine.item import after
 from gatekeeper.ground.times import instant
-from gatekeeper.review.review_item import ActOnItem, after
+from gatekeeper.review.review_item import ActOnItem
 
 HOUR_MS = 3_600_000
 OUTCOMES = ("waiting", "cleared", "withheld")
@@ -39,7 +40,7 @@ class Bulks:
 
     def take(self, doing: ActOnItem, bulk: int | None, at: int) -> None:
         """Adds an act about an item at an instant (milliseconds); `bulk` is the number stated in the act."""
-        if after(doing) is None:
+        if after(doing.kind, doing.outcome) is None:
             return
         outcome = doing.outcome or ""
         if name := self._waiting.pop(doing.item, None):

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.audit.checks.accounts import put_out
-from gatekeeper.engine.item import State
+from gatekeeper.engine.item import State, after
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.engine.rejudging import STALE, UNAVAILABLE
 from gatekeeper.ground.times import span
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
-from gatekeeper.review.review_item import ActOnItem, after, answered
+from gatekeeper.review.review_item import ActOnItem, answered
 
 _BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}
 """Remedy that a person applied, by the act that cleared the item."""
@@ -110,7 +110,7 @@ class Desk:
 
 def _done(item: _Item, doing: ActOnItem, at: int) -> None:
     own = ITSELF in doing.by
-    if (state := after(doing)) is None:
+    if (state := after(doing.kind, doing.outcome)) is None:
         return
     item.state = state
     item.cured = None if doing.outcome != "cleared" else _by_itself(item) if own else _BY_PEOPLE.get(doing.kind)

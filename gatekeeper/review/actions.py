@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from gatekeeper.deciding import release as releases
 from gatekeeper.engine.asks import PENDING
-from gatekeeper.engine.item import FROM, WAITING, State
+from gatekeeper.engine.item import FROM, WAITING, State, refusal_in_state
 from gatekeeper.ground.texts import Language, catalogue, placed, text
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.review_item import Item
+from gatekeeper.staff.roles import person
 from schemas.decision import Reason
 from schemas.events import ItemAct, Release
 
@@ -99,13 +100,13 @@ class ActRequest:
         act = self.act(item)
         if self.kind == "undo" and under_way:
             return None
-        if self.kind in FROM and item.state not in FROM[self.kind]:
-            return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(self.kind, "closed")
+        if self.kind in FROM and (refused := refusal_in_state(self.kind, item.state)):
+            return refused
         if self.kind == "ask" and not _askable(item):
             return "not_confirmable"
         if self.kind == "ask" and not self.template and PENDING not in item.codes:
             return "template_missing"
-        if self.kind == "approve" and item.by is not None and item.by.casefold() == self.by.casefold():
+        if self.kind == "approve" and item.by is not None and person(item.by) == person(self.by):
             return "same_person"
         return releases.refusal(act, item.reasons) if isinstance(act, Release) else None
 

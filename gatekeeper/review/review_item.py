@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gatekeeper.confirmation.notice import answer_day
 from gatekeeper.deciding.release import releasable
-from gatekeeper.engine.item import State
+from gatekeeper.engine.item import State, after
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.ground import times
 from gatekeeper.policy.policy import Policy
@@ -21,16 +21,6 @@ from schemas.audit import Acted
 from schemas.decision import CodedDecision
 from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
 from schemas.plain_send import read_plain
-
-_AFTER: Mapping[str, State] = {
-    "waiting": "proposed",
-    "upheld": "upheld",
-    "asked": "asked",
-    "reopened": "open",
-    "undone": "undone",
-    "recalled": "undone",
-}
-"""State of an item after an act, by the act's outcome; `after` adds the outcomes that are decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,19 +232,12 @@ def standing(item: Item, answers: Iterable[ActOnItem]) -> Item:
     state: State = "open"
     by, at, run = None, None, None
     for doing in answers:
-        left = after(doing)
+        left = after(doing.kind, doing.outcome)
         if left == "open":
             state, by, at, run = left, None, None, None
         elif left is not None or (doing.kind == "claim" and state == "open"):
             state, by, at, run = left or state, next(iter(doing.by), None), doing.at, doing.run
     return replace(item, state=state, by=by, at=at, run=run)
-
-
-def after(doing: ActOnItem) -> State | None:
-    """The state of an item after an answered act; None where the act changes nothing."""
-    if doing.outcome in ("cleared", "withheld"):
-        return "redecided" if doing.kind == "redecide" else "released"
-    return _AFTER.get(doing.outcome or "")
 
 
 def _people(by: Any) -> tuple[str, ...]:
