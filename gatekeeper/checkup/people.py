@@ -17,7 +17,7 @@ SIGN: tuple[Part, ...] = ("office", "console", "manager", "handoff")
 
 
 def people(managers: Sequence[str], *, founder: str | None, first: str | None) -> Finding:
-    """Tells whether people may act, and two managers can stand for what needs two.
+    """Tells whether people may act, and whether two managers can sign.
 
     `founder`: the fingerprint of the record with which the log began, None before. `first`: the id of the first person,
     None if that record founded nobody.

@@ -1,4 +1,4 @@
-"""`gatekeeper init`: makes the topics, and registers the first manager, whom nobody can sign."""
+"""`gatekeeper init`: makes the topics, and registers the first manager, unsigned, as no key exists yet."""
 
 from __future__ import annotations
 

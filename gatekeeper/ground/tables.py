@@ -1,4 +1,4 @@
-"""Tables of values by name, for facts and ledger. They are in memory, or in a form that a restart finds again.
+"""Tables of values by name, for facts and ledger. They are in memory, or in a store on disk.
 
 A table is looked up while sends are judged. A journal is only read when a store begins. In memory it keeps nothing,
 because everything is read from Kafka again.

@@ -1,4 +1,4 @@
-"""The HTTP server of console, service and metrics: whose word it takes on a client, and which requests it reads."""
+"""The HTTP server of console, service and metrics: trusted proxies, TLS, bounded connections, strict requests."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ log = structlog.get_logger("serve")
 LATE_SECONDS = 5.0
 """Seconds until 503: for Kafka's answer, and for the first reading of the topic after a start."""
 BEHIND_SECONDS = 1.0
-"""Seconds to wait for results that are written but not yet counted. It paces those who ask until there are no more."""
+"""Seconds to wait for results that are written but not yet counted. Clients ask again after it."""
 _LINES: dict[str, Any] = {
     "description": "one Result on each line, as on the topic `results`",
     "content": {NDJSON: {"schema": {"type": "string"}}},

@@ -101,7 +101,7 @@ def create_app(
 
     app = paths(release, lifespan=life)
     problem.handle(app, measured)
-    app.add_middleware(Threshold, alone=callers.open, metrics=measured)
+    app.add_middleware(RequestGuard, alone=callers.open, metrics=measured)
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, bool]:
@@ -150,7 +150,7 @@ def _withholding(live: LiveState) -> Values:
     return {FACTS_WITHHOLDING: {(whom,): n for whom, n in counts.items()}}
 
 
-class Threshold:
+class RequestGuard:
     """ASGI middleware: headers of every answer, and no pages of other sites in a browser of this machine.
 
     Its refusals are counted as those of pages are.

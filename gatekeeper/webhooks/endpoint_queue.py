@@ -98,7 +98,7 @@ class Lane:
         log.log(40 if dead else 30, "webhook_dead" if dead else "webhook_failed", **about)
 
     async def _bury(self, now: int) -> bool:
-        """Gives a part of what is owed up; True if there was any. Other lanes go on between two parts."""
+        """Moves a part of the waiting events to the dead letters; True if there was any."""
         n = await self._noted(lambda: self._outbox.give_up(self._endpoint, GONE, now=now))
         if n:
             log.error("webhook_gone", endpoint=self._endpoint, n=n)

@@ -1,4 +1,4 @@
-"""One question at a time, for all who ask it."""
+"""Coalesces callers: one request is in flight, and callers that come later share the next one."""
 
 from __future__ import annotations
 

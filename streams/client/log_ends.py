@@ -18,7 +18,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from streams.client.brokers import RETRY_MS, Brokers, UnansweredError
 from streams.client.leaders import NOBODY, Answer, Leader, Leaders, needed, newest, partitions
-from streams.client.requests import Metadata, beliefs, believed, list_offsets
+from streams.client.requests import Metadata, as_answer, list_offsets, metadata_requests
 
 log = structlog.get_logger(__name__)
 
@@ -263,12 +263,12 @@ class Ends:
         raise UnsureError("no broker answers")
 
     async def _believes(self, node: int, topics: tuple[str, ...]) -> Answer:
-        metadata, configs = await self._brokers.ask(node, *beliefs(topics, self._beside))
+        metadata, configs = await self._brokers.ask(node, *metadata_requests(topics, self._beside))
         for topic, error in metadata.errors.items():
             if error == TopicAuthorizationFailedError.errno:
                 raise TopicAuthorizationFailedError(topic)
         self._leaders.meet(metadata.addresses)
-        answer = believed(metadata, configs)
+        answer = as_answer(metadata, configs)
         if self._told.get((node, topics)) is not answer:  # the same bytes are the same object
             self._told[node, topics] = answer
             self._note(answer)

@@ -39,7 +39,7 @@ _MORE = ("tags", TaggedFields)
 
 
 @lru_cache(maxsize=64)
-def beliefs(topics: tuple[str, ...], beside: tuple[str, ...] = ()) -> tuple[Any, Any]:
+def metadata_requests(topics: tuple[str, ...], beside: tuple[str, ...] = ()) -> tuple[Any, Any]:
     """The requests for a broker's view of these topics: their leaders, their settings.
 
     `beside`: topics whose leaders alone are asked for, too.
@@ -48,7 +48,7 @@ def beliefs(topics: tuple[str, ...], beside: tuple[str, ...] = ()) -> tuple[Any,
 
 
 @lru_cache(maxsize=64)
-def believed(metadata: Any, configs: Any) -> Answer:
+def as_answer(metadata: Any, configs: Any) -> Answer:
     """A broker's answer to these requests."""
     topics = configs.min_insync.keys()
     own = {tp: leader for tp, leader in metadata.leaders.items() if tp.topic in topics}

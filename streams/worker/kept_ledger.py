@@ -148,7 +148,7 @@ class KeptLedger:
             raise RestartError("error.copy_damaged", folder=self.tables.folder)
 
     def heed_broker(self, appended: int) -> None:
-        """Gives the copy up if it was too old after all. The worker's clock may have been wrong before.
+        """Discards the copy if the broker's time shows it older than half of `delete.retention.ms`.
 
         `appended`: the broker's time of the first write of a turn. Nothing may be written to the copy before this call.
         Raises RestartError (70) as `demand_sound` does.

@@ -135,7 +135,7 @@ class System:
         assert not failed, failed
 
     def records(self, topic: str) -> list[Record]:
-        """Returns what stands on a topic, with a commit just acknowledged; the signatures of `reference` are left out."""
+        """Returns what stands on a topic after all that was acknowledged, without the signatures of `reference`."""
         with Reader(self.settings) as reader:
             records = reader.read(topic, before=reader.settled(topic))
             return [one for one in records if not (one.key or b"").startswith(b"signature/")]

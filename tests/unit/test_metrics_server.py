@@ -17,7 +17,7 @@ from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ground.settings import Settings, load
 from gatekeeper.http import metrics_server
 from gatekeeper.http.http_server import MeasuredRequests
-from gatekeeper.service.service import Threshold
+from gatekeeper.service.service import RequestGuard
 
 
 def test_no_place_is_set_then_it_listens_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_a_request_that_the_threshold_refuses_then_it_is_counted() -> None:
     app, metrics = FastAPI(), Metrics()
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(Threshold(app, alone=True, metrics=metrics))
+        transport = httpx.ASGITransport(RequestGuard(app, alone=True, metrics=metrics))
         async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
             return await client.get("/v1/sends")
 
