@@ -39,7 +39,7 @@ from streams.client.connection import reached
 from streams.worker.chunks import CREDIT_RECORDS, Credit, Schema, Transport
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
-from streams.worker.commit_pacing import Departures
+from streams.worker.commit_pacing import CommitPacing
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate, OnFailure
 from streams.worker.intake import Pace
@@ -166,7 +166,7 @@ def create_app(
             tokens={number: fingerprint(key, "token") for number, key in token_keys.items()},
             writers=keys.public("worker"),
             pace=Pace(),
-            departures=Departures(),
+            commit_pacing=CommitPacing(),
             ledgers=ledgers,
             metrics=measured,
         ),

@@ -13,7 +13,7 @@ AT_ONCE = 5
 """Transactions that may follow each other without a pause, after fewer than A_SECOND."""
 
 
-class Departures:
+class CommitPacing:
     """Times at which transactions may leave, in the order in which `next` was called."""
 
     def __init__(self) -> None:

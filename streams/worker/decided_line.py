@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
 from gatekeeper.policy.reasons import VERDICTS
-
-if TYPE_CHECKING:
-    from streams.worker.gate import Gate
 
 LINE_SECONDS = 10.0
 IDLE_SECONDS = 3_600.0
@@ -61,15 +58,17 @@ class DecidedLine:
         return found
 
 
-async def tell(gate: Gate) -> None:
-    """Writes the lines until it is cancelled, and then the last one if anything was decided since."""
-    line = gate.context.line
+async def tell(line: DecidedLine, lag: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
+    """Writes the lines until it is cancelled, and then the last one if anything was decided since.
+
+    `lag`: asks for the lag, as fields of the line.
+    """
     try:
         while True:
             await asyncio.sleep(LINE_SECONDS)
             if line.due:
-                lag = await gate.lag()  # before the numbers are taken: a stop may cancel it
-                log.info("decided", **line.take(), **lag)
+                behind = await lag()  # before the numbers are taken: a stop may cancel it
+                log.info("decided", **line.take(), **behind)
     finally:
         if line.decided:
             log.info("decided", **line.take())

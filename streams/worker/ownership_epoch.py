@@ -243,7 +243,7 @@ class Turn:
             self._demand_topics()
             await self._prove()
             if self._waiting:
-                await self._context.departures.next()  # chunks that come meanwhile are judged together
+                await self._context.commit_pacing.next()  # chunks that come meanwhile are judged together
             sends, acts, alone = await (self._one_record() if self._careful else self._next_records())
             touched = [] if alone else self._touched.take(min(TOUCHED, max(2, self._context.pace.records)))
             batch = BatchInput(sends, acts, touched, await self._waiting_of(touched))

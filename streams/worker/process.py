@@ -108,7 +108,7 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
         kept.tell_unheld()
     if settings.mode == "shadow":
         log.warning("shadow_nothing_goes_out", worker=settings.worker, mode=settings.mode)
-    telling = asyncio.create_task(decided_line.tell(app.gate), name="decided-line")
+    telling = asyncio.create_task(decided_line.tell(app.gate.context.line, app.gate.lag), name="decided-line")
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
         running.result()

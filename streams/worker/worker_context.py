@@ -17,7 +17,7 @@ from gatekeeper.policy.policy import Policy
 from streams.worker.chunks import Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
-from streams.worker.commit_pacing import Departures
+from streams.worker.commit_pacing import CommitPacing
 from streams.worker.decided_line import DecidedLine
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
@@ -45,7 +45,7 @@ class WorkerContext:
     writers: Sequence[Vkey]
     """The available public keys of workers; if there are none, every record on `manifests` counts."""
     pace: Pace
-    departures: Departures
+    commit_pacing: CommitPacing
     tokens: Mapping[int, str] = field(default_factory=dict)
     """Fingerprints of the available token keys, by number."""
     ledgers: KeptLedgers | None = None

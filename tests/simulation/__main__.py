@@ -28,9 +28,9 @@ MODULES = tuple(
             "batch",
             "batch_input",
             "clock",
+            "commit_pacing",
             "commits",
             "dead_facts",
-            "departures",
             "facts",
             "gate",
             "group_offsets",
@@ -41,18 +41,18 @@ MODULES = tuple(
             "ledger",
             "ledger_reader",
             "offsets",
+            "ownership_epoch",
             "partition",
             "reevaluation",
-            "settling",
             "takeover",
+            "torn_transaction_reader",
             "transaction",
-            "turn",
         ),
         *("unread_facts", "worker_context"),
     )
 )
 """The modules that a simulated worker runs. It leaves out those between it and Faust, the process, the network or the
-disk: `app`, `chunks`, `clients`, `health`, `holders`, `kept_facts`, `process`, `supervisor` and `workers`."""
+disk: `app`, `chunks`, `clients`, `health`, `kept_facts`, `open_transactions`, `process`, `supervisor` and `workers`."""
 LAST = 60
 
 

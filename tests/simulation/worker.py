@@ -29,7 +29,7 @@ from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import Packs
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
-from streams.worker.commit_pacing import Departures
+from streams.worker.commit_pacing import CommitPacing
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate
 from streams.worker.intake import Pace
@@ -197,7 +197,7 @@ class Worker:
                 signer=SIGNER,
                 masters={number: fingerprint(key) for number, key in MASTERS.items()},
                 pace=Pace(),
-                departures=Departures(),
+                commit_pacing=CommitPacing(),
                 writers=[parse_vkey(SIGNER.verifier)],
                 ledgers=self._ledgers,
                 metrics=measured,

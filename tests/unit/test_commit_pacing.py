@@ -3,7 +3,7 @@
 import asyncio
 from random import Random
 
-from streams.worker.commit_pacing import A_SECOND, AT_ONCE, Departures
+from streams.worker.commit_pacing import A_SECOND, AT_ONCE, CommitPacing
 from tests.simulation.loop import run
 
 
@@ -11,12 +11,12 @@ def departed(pauses: list[float], partitions: int) -> list[float]:
     """Returns when the transactions of so many partitions left, each `pauses` after its last one."""
 
     async def work() -> list[float]:
-        loop, departures, times = asyncio.get_running_loop(), Departures(), list[float]()
+        loop, commit_pacing, times = asyncio.get_running_loop(), CommitPacing(), list[float]()
 
         async def partition() -> None:
             for pause in pauses:
                 await asyncio.sleep(pause)
-                await departures.next()
+                await commit_pacing.next()
                 times.append(loop.time())
 
         await asyncio.gather(*(partition() for _ in range(partitions)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,9 +57,9 @@ def test_a_stop_while_the_lag_is_asked_then_the_last_line_has_the_numbers(monkey
             asked.set()
             return await asyncio.Future()
 
-        gate: Any = SimpleNamespace(context=SimpleNamespace(line=DecidedLine()), lag=lag)
-        gate.context.line.add({("clear", "", "", ""): 3}, [0.5])
-        telling = asyncio.create_task(decided_line.tell(gate))
+        line = DecidedLine()
+        line.add({("clear", "", "", ""): 3}, [0.5])
+        telling = asyncio.create_task(decided_line.tell(line, lag))
         await asked.wait()
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
