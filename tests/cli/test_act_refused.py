@@ -93,7 +93,7 @@ def test_an_act_that_the_worker_records_then_exit_0_says_so(run: Run, signed: Wo
     assert (told.code, told.json["outcome"]) == (0, "recorded")
 
 
-def test_a_withdrawal_of_somebody_who_may_not_enter_it_then_it_binds_and_exit_1_says_so(
+def test_withdrawal_entered_by_somebody_who_may_not_then_it_binds_and_exit_is_1(
     run: Run, signed: World, as_: Any
 ) -> None:
     as_("ami")

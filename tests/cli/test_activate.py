@@ -145,7 +145,7 @@ def test_nobody_to_ask_then_nothing_is_written(run, system, file) -> None:
     assert system.records("reference") == []
 
 
-def test_unreadable_record_of_a_policy_then_status_and_list_tell_and_a_new_version_ends_it(run, system, file) -> None:
+def test_unreadable_policy_record_then_status_and_list_tell_until_a_new_version(run, system, file) -> None:
     bad = policy_record(text(3), sha256="0" * 64, effective_from="2026-01-01")
     system.put("reference", json.dumps(bad).encode(), key=b"policy/jp-pmark")
     rows = run("policy", "list", "--live", "--json").json

@@ -40,7 +40,7 @@ def cards(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_cards_good_and_bad_then_consents_of_those_asked_and_every_wrong_code_with_its_line(
+def test_cards_good_and_bad_then_consents_of_those_asked_and_each_wrong_code_by_line(
     run, system, tmp_path: Path
 ) -> None:
     remember(system, "Q-1", "P-1", YES)

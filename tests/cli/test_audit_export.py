@@ -77,7 +77,7 @@ def seal(run, world: World) -> str:
     return Path(world.keys, "witness-1.pub").read_text("ascii").strip()
 
 
-def test_a_worker_s_decisions_then_sealed_ones_are_proven_and_verify_here_and_on_a_bare_machine_and_others_not(
+def test_a_worker_s_decisions_then_the_sealed_ones_verify_here_and_on_a_bare_machine(
     world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = run("audit", "export", "--out", str(tmp_path / "unsealed"))
@@ -134,7 +134,7 @@ def test_no_broker_then_one_sentence_and_nothing_is_written(nowhere: str, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exported_and_verifies(
+def test_manifests_slipped_in_by_others_then_they_are_told_and_the_rest_verifies(
     world: World, tmp_path: Path, run
 ) -> None:
     with LiveTrail(load()) as live:
@@ -157,7 +157,7 @@ def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exp
     assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
 
 
-def test_records_on_audit_that_no_worker_wrote_then_each_is_named_and_all_that_is_a_worker_s_is_read(
+def test_audit_records_of_no_worker_then_each_is_named_and_all_of_a_worker_is_read(
     world: World, tmp_path: Path, run
 ) -> None:
     last = world.read("audit")[-1]
@@ -245,7 +245,7 @@ def finished(folder: Path) -> dict[Path, int]:
     return {file.relative_to(folder): file.stat().st_ino for file in folder.glob("days/*/*/*")}
 
 
-def test_interrupted_and_called_again_day_after_day_then_no_finished_day_is_written_again_and_it_is_one_export(
+def test_interrupted_day_after_day_then_no_finished_day_is_written_again(
     past: Past, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, call = tmp_path / "out", ("audit", "export", "--out", str(tmp_path / "out"), "--json")
@@ -297,7 +297,7 @@ def test_another_call_on_an_export_then_exit_2_and_it_stays_as_it_was(
     assert (bytes_of(out) == before, out.with_name("out.part").exists()) == (True, False)
 
 
-def test_what_follows_the_finished_days_has_expired_then_exit_5_and_the_export_stays_as_it_was(
+def test_what_follows_the_finished_days_expired_then_exit_5_and_the_export_stays(
     past: Past, tmp_path: Path, run
 ) -> None:
     out, number = tmp_path / "out", TopicPartition(past.world.topic("manifests"), 1)

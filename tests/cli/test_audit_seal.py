@@ -75,7 +75,7 @@ def sealed(folder: Path, keys: Keys) -> list[bytes]:
     return found
 
 
-def test_given_manifests_then_each_is_one_leaf_in_its_partitions_order_and_a_second_run_adds_nothing(
+def test_manifests_then_each_is_one_leaf_in_order_and_a_second_run_adds_nothing(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     values = [[put(system, p, writers[p].next(n)) for n in (0, 3, 2)] for p in (0, 1)]
@@ -106,7 +106,7 @@ def test_given_a_forged_manifest_then_it_is_named_and_exit_1_and_the_rest_is_sea
     assert run("audit", "seal", "--once").code == 0
 
 
-def test_given_a_stolen_worker_key_then_the_ledger_s_branch_is_sealed_and_the_fork_is_a_leaf(
+def test_stolen_worker_key_then_the_ledger_s_branch_is_sealed_and_the_fork_is_a_leaf(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     def head(partition: int) -> None:
@@ -141,7 +141,7 @@ def test_given_a_stolen_worker_key_then_the_ledger_s_branch_is_sealed_and_the_fo
     assert [one["offset"] for one in report["says"] if one["code"] == "forked"] == [1, 2]
 
 
-def test_given_a_forged_manifest_that_the_ledger_named_then_its_partition_waits_until_a_statement_chooses(
+def test_forged_manifest_that_the_ledger_named_then_its_partition_waits_for_a_choice(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GATEKEEPER_USER_KEY")  # nobody is registered, and the choice names its author all the same
@@ -222,7 +222,7 @@ def test_given_a_forged_manifest_that_the_ledger_named_then_its_partition_waits_
     assert (branch["by"], branch["reason"], branch["manifests"]) == ("pm-7", "a stolen key", 2)
 
 
-def test_given_a_dropped_manifest_then_it_is_named_at_every_run_and_only_that_partition_stands_still(
+def test_dropped_manifest_then_each_run_names_it_and_its_partition_alone_is_held(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     first = put(system, 0, writers[0].next())
@@ -275,7 +275,7 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_given_a_state_that_is_not_its_checkpoints_then_4_with_one_sentence_and_nothing_is_written(
+def test_state_that_is_not_its_checkpoints_then_exit_4_and_nothing_is_written(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     for _ in range(2):
@@ -350,7 +350,7 @@ def test_given_a_running_sealer_then_a_second_is_refused_and_the_first_ends_in_o
         assert first.wait(20) == 0
 
 
-def test_given_what_cannot_be_sealed_then_the_sealer_s_metrics_count_it_and_its_end_is_1(
+def test_what_cannot_be_sealed_then_the_sealer_s_metrics_count_it_and_it_ends_with_1(
     system: System, writers: list[Writer], keys: Keys
 ) -> None:
     put(system, 0, writers[0].next())
@@ -367,7 +367,7 @@ def test_given_what_cannot_be_sealed_then_the_sealer_s_metrics_count_it_and_its_
         assert first.wait(20) == 1
 
 
-def test_given_a_full_disk_then_3_with_one_sentence_and_with_room_again_all_is_sealed(
+def test_full_disk_then_3_with_one_sentence_and_with_room_again_all_is_sealed(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     values = [put(system, 0, writers[0].next())]
@@ -458,7 +458,7 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
         assert w.wait(20) == 0
 
 
-def test_given_what_is_no_file_of_a_witness_in_its_folder_then_the_sealer_goes_on_and_takes_what_is(
+def test_what_is_no_witness_s_file_in_its_folder_then_the_sealer_takes_what_is_one(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     (key,) = keys.public("witness")
@@ -516,7 +516,7 @@ def test_given_the_time_for_coverage_then_its_report_is_a_leaf_and_only_then(
     assert len(reports(tmp_path / "log", keys)) == 1
 
 
-def test_given_a_state_that_says_coverage_was_reported_after_now_then_it_is_due_all_the_same(
+def test_state_says_coverage_was_reported_after_now_then_it_is_due_all_the_same(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     put(system, 0, writers[0].next(0))
@@ -527,7 +527,7 @@ def test_given_a_state_that_says_coverage_was_reported_after_now_then_it_is_due_
     assert len(reports(tmp_path / "log", keys)) == 1
 
 
-def test_given_an_input_without_record_then_the_sealer_says_so_goes_on_and_ends_with_1(
+def test_input_without_record_then_the_sealer_says_so_goes_on_and_ends_with_1(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     put(system, 0, writers[0].next(0))

@@ -98,7 +98,7 @@ def flipped(file: Path, place: int) -> Callable[[], object]:
     return lambda: file.write_bytes(raw)
 
 
-def test_given_a_lost_cluster_then_a_restore_knows_who_withdrew_what_was_cleared_and_what_was_sealed(
+def test_lost_cluster_restored_then_withdrawals_clearances_and_seals_are_known(
     world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.people([*CLEARED, "w", "late"])
@@ -207,7 +207,7 @@ def places(world: World) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_pieces_handed_over_before_the_loss_then_they_are_not_handed_over_again_wherever_they_stand(
+def test_pieces_handed_over_before_the_loss_then_they_are_not_handed_over_again(
     world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known, later = ("a", "autumn"), ("b", "winter")
@@ -263,7 +263,7 @@ OTHER: list[tuple[str, dict[str, Any]]] = [
 """A second company, with a form of its own."""
 
 
-def test_nobody_answered_for_a_feed_then_its_company_gets_nothing_cleared_until_two_managers_say_so(
+def test_nobody_answered_for_a_feed_then_its_company_waits_for_two_managers(
     world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sent(event: str, *names: str) -> list[tuple[str, dict[str, Any]]]:

@@ -108,7 +108,7 @@ def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
     return said[-1]
 
 
-def test_given_no_network_a_port_and_a_dead_brokers_file_then_it_runs_alone_there_until_ctrl_c(tmp_path: Path) -> None:
+def test_no_network_a_port_and_a_dead_brokers_file_then_it_runs_alone_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / ".gatekeeper").mkdir()
     stale = {"bootstrap": "127.0.0.1:1", "pid": os.getpid()}  # a number may live again, as another program's
     (tmp_path / ".gatekeeper/broker.json").write_text(json.dumps(stale))

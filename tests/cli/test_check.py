@@ -252,7 +252,7 @@ def test_same_send_twice_then_only_the_first_is_clear(run, tmp_path: Path, facts
     }
 
 
-def test_a_long_campaign_on_two_cores_then_the_same_as_on_one_with_duplicates_far_apart(
+def test_a_campaign_with_duplicates_far_apart_then_two_cores_tell_the_same_as_one(
     run, tmp_path: Path, facts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [("yes", "no", f"stranger-{n}")[n % 3] for n in range(2 * TOGETHER)]
@@ -284,9 +284,7 @@ def test_fact_that_cannot_be_read_then_its_person_is_withheld_and_it_is_told(run
     assert [one["where"] for one in done.json["unreadable_facts"]] == [f"{more}:{line}" for line in (1, 2, 3)]
 
 
-def test_only_a_fact_that_names_nobody_cannot_be_read_then_everybody_is_withheld_and_exit_1(
-    run, tmp_path: Path, facts: str
-) -> None:
+def test_an_unreadable_fact_that_names_nobody_then_all_are_withheld_and_exit_1(run, tmp_path: Path, facts: str) -> None:
     more = jsonl(tmp_path / "more.jsonl", ["???"])
     done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--facts", more, "--at", AT)
     assert done.code == 1

@@ -94,7 +94,7 @@ def test_another_address_without_users_then_2_and_it_does_not_listen(run: Run) -
     assert "gatekeeper user add" in run("console", "--host", "0.0.0.0").says(2)
 
 
-def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_needs_no_user_file(
+def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_is_enough(
     run: Run, add, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = provider_file(tmp_path, "https://login.midori.example")

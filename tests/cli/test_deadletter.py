@@ -39,7 +39,7 @@ def test_dead_letters_then_the_list_says_why_and_never_what(run, system) -> None
     assert "hanako" not in listed.out + json.dumps(rows)
 
 
-def test_dead_letters_of_campaigns_then_event_and_campaign_are_told_as_far_as_they_are_ids(run, system) -> None:
+def test_dead_letters_of_campaigns_then_event_and_campaign_are_told_if_they_are_ids(run, system) -> None:
     broken = b'{"event_id": "e-2", "campaign_id" : "autumn", "delivery":{"name":"hanako'
     for offset, value in enumerate(
         (
@@ -123,7 +123,7 @@ def test_an_unreadable_fact_then_its_resolution_is_written_once_for_all(run, sys
     assert "resolved by hanako" in run("deadletter", "list").out
 
 
-def test_an_unreadable_fact_whose_dead_letter_has_expired_then_it_can_still_be_resolved_by_who_the_setting_names(
+def test_an_unreadable_fact_whose_dead_letter_expired_then_it_can_still_be_resolved(
     run, system, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system.put("consents", SECRET, key=b"r1")

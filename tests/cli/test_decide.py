@@ -48,7 +48,7 @@ def test_clear_case_decided_then_json_and_exit_0(decided: Decided) -> None:
     assert (done.code, json.loads(done.out)["verdict"], done.err) == (0, "clear", "")
 
 
-def test_number_beyond_64_bits_then_the_case_is_withheld_as_the_worker_would_and_the_place_is_told(
+def test_number_beyond_64_bits_then_withheld_as_by_the_worker_and_the_place_is_told(
     decided: Decided,
 ) -> None:
     fact = {"topic": "sources", "key": "P-1", "value": {**invented.source()[1], "v": 2**64}}

@@ -100,7 +100,7 @@ def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_pat
     }
 
 
-def test_given_a_withdrawal_elsewhere_then_the_next_piece_is_withheld_until_the_worker_dies(
+def test_a_withdrawal_elsewhere_then_withheld_and_a_dead_worker_ends_the_demo(
     tmp_path: Path,
 ) -> None:
     with _demo(tmp_path=tmp_path, lang="ja") as demo:

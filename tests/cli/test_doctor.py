@@ -48,7 +48,7 @@ def ends(settings: Settings) -> dict[str, int]:
     return {name: sum(world.ends(name)) for name in ("acts", "consents", "reference", "sends", "audit")}
 
 
-def test_a_system_that_is_well_then_nothing_is_wrong_and_each_cause_made_for_real_is_found(
+def test_a_system_that_is_well_then_nothing_is_wrong_and_each_real_cause_is_found(
     run: Run, people: System, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = people.settings
@@ -108,7 +108,7 @@ def test_nobody_registered_and_no_topic_then_both_are_told_with_the_command(
     assert "gatekeeper init" in told(done, "people")
 
 
-def test_no_broker_then_the_checks_of_this_machine_are_made_and_no_other_is_called_ok(
+def test_no_broker_then_this_machine_is_checked_and_no_other_check_is_called_ok(
     run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))

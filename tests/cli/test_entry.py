@@ -18,7 +18,7 @@ HOUSE = Path(__file__).parents[2]
 ENTRY = [sys.executable, "-m", "gatekeeper"]
 
 
-def test_a_terminal_that_has_no_japanese_then_it_is_escaped_and_the_command_does_its_work(tmp_path: Path) -> None:
+def test_a_terminal_without_japanese_then_it_is_escaped_and_the_command_works(tmp_path: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "GATEKEEPER_LANG": "ja"}
     environment = os.environ | plain | {"GATEKEEPER_KEYS": str(tmp_path / "keys")}
     for words in (("keys", "init"), ("keys", "list")):
@@ -41,7 +41,7 @@ SIGNALLED = [
 ]
 
 
-def test_given_signals_while_kafka_is_waited_for_then_the_codes_are_theirs_and_nothing_is_said(tmp_path: Path) -> None:
+def test_signals_while_kafka_is_waited_for_then_their_exit_codes_and_no_words(tmp_path: Path) -> None:
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         silent.settimeout(60)

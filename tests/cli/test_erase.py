@@ -11,7 +11,7 @@ from tests.cli.conftest import Run, System
 from tests.support.world import TOKEN, source_of
 
 
-def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_the_act(run: Run, system: System) -> None:
+def test_erased_then_person_and_addresses_are_stopped_and_each_partition_has_the_act(run: Run, system: System) -> None:
     point = {"id": "cp-1", "token": TOKEN}
     system.put("sources", json.dumps(source_of("p-1", contact_points=[point])).encode(), key=b"p-1")
     system.put("sources", json.dumps(source_of("p-2", contact_points=[{**point, "id": "cp-2"}])).encode(), key=b"p-2")

@@ -88,7 +88,7 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     assert not (tmp_path / "erased.html").exists()
 
 
-def test_a_worker_key_that_is_missing_here_then_nobody_is_told_that_there_is_no_letter(
+def test_a_worker_key_missing_here_then_nobody_is_told_that_there_is_no_letter(
     run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=1, keys=own_keys(tmp_path / "keys"))

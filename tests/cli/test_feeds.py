@@ -59,7 +59,7 @@ def test_records_then_each_feed_has_the_name_that_they_tell_and_their_companies(
 
 
 @pytest.mark.parametrize("scope", [{}, {"controller": "*"}, {"controller": "C-77"}, {"group": "G-77"}])
-def test_a_stop_of_everybody_or_of_a_name_that_nobody_registered_then_its_feed_is_all_companies(
+def test_a_stop_of_everybody_or_of_an_unknown_name_then_its_feed_is_all_companies(
     system: System, scope: dict[str, str]
 ) -> None:
     written(system, invented.controller(id="C1"))

@@ -43,7 +43,7 @@ def withdrawn(world: World, names: list[str]) -> None:
     world.put("consents", ((name, consent_of(name, **no)) for name in names))
 
 
-def test_some_withdrew_then_the_file_has_the_others_once_and_a_second_run_adds_nothing(
+def test_some_withdrew_then_the_file_has_the_others_and_a_second_run_adds_nothing(
     run: Run, world: World, campaign: str, tmp_path: Path
 ) -> None:
     names = cleared(world, campaign, 20)
@@ -141,7 +141,7 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
     assert shown.json["decided"] == 6
 
 
-def test_records_refused_then_the_campaign_is_not_done_and_says_why_from_topics_and_from_a_console(
+def test_records_refused_then_topics_and_console_say_why_the_campaign_is_not_done(
     run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (name,) = cleared(world, campaign, 1)
@@ -195,7 +195,7 @@ def test_delivered_rows_then_each_that_is_not_right_is_told(
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_commit_without_an_answer_then_the_same_run_has_its_act_once_and_the_file_is_whole(
+def test_commit_without_an_answer_then_the_same_run_acts_once_and_the_file_is_whole(
     run: Run, world: World, campaign: str, tmp_path: Path, committed: bool
 ) -> None:
     names = cleared(world, campaign, 4)
@@ -239,7 +239,7 @@ def test_worker_down_then_it_waits_says_so_and_the_same_run_goes_on_to_the_end(
     assert sorted(m.partition() for m in acts) == [0, 1]
 
 
-def test_cancelled_while_no_worker_runs_then_the_hand_off_before_it_gives_nothing_and_says_why(
+def test_cancelled_while_no_worker_runs_then_the_hand_off_before_it_gives_nothing(
     run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
 ) -> None:
     worker, names = office[1], cleared(world, campaign, 4)
@@ -256,7 +256,7 @@ def test_cancelled_while_no_worker_runs_then_the_hand_off_before_it_gives_nothin
     assert Counter(m.key().decode() for m in of(world, "recalls", campaign)) == dict.fromkeys(names, 1)
 
 
-def test_an_answered_run_again_then_its_file_holds_whom_the_worker_still_lets_through(
+def test_an_answered_run_again_then_its_file_holds_whom_the_worker_still_lets_go(
     run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
 ) -> None:
     worker = office[1]

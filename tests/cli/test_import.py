@@ -50,7 +50,7 @@ def rejects(path: str) -> list[tuple[str, str, str]]:
     return [(row["line"], row["column"], row["cause"]) for row in rows]
 
 
-def test_list_with_bad_rows_then_the_good_ones_are_published_and_no_name_or_address_is_anywhere(
+def test_list_with_bad_rows_then_the_good_are_published_without_a_name_or_address(
     run, system, key, members, tmp_path: Path
 ) -> None:
     done = run("import", "sources", *members, "--list-date", "2026-11-01", "--json")
@@ -204,7 +204,7 @@ def test_rejects_of_another_kind_then_going_on_does_not_overwrite_them(run, key,
     assert other.read_text() == "a,b\n1,2\n"
 
 
-def test_a_broker_that_dies_midway_then_the_line_to_go_on_from_is_told_and_nothing_is_lost(
+def test_a_broker_that_dies_midway_then_the_line_to_go_on_from_is_told(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [f"R{number},I{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]

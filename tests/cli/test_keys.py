@@ -45,9 +45,7 @@ def test_given_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone(run:
     assert (told.code, told.json) == (0, made)
 
 
-def test_given_a_copied_token_key_then_both_folders_show_one_fingerprint_and_a_key_made_there_another(
-    run: Run, folder: Path
-) -> None:
+def test_a_copied_token_key_then_one_fingerprint_and_a_key_made_there_has_another(run: Run, folder: Path) -> None:
     def shown() -> str:
         (key,) = run("keys", "list", "--json").json
         assert key["fingerprint"] in run("keys", "list").out
@@ -62,7 +60,7 @@ def test_given_a_copied_token_key_then_both_folders_show_one_fingerprint_and_a_k
     assert shown() == first
 
 
-def test_given_the_keys_of_all_roles_at_once_then_it_says_that_a_witness_is_elsewhere(run: Run, folder: Path) -> None:
+def test_the_keys_of_all_roles_at_once_then_it_says_that_a_witness_is_elsewhere(run: Run, folder: Path) -> None:
     assert "A witness is another machine" not in run("keys", "init", "--role", "witness").err
     assert "A witness is another machine" not in run("keys", "init").err
     for file in folder.iterdir():
@@ -78,9 +76,7 @@ def test_given_keys_then_init_changes_none_and_refuses_one_that_is_asked_for(run
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_given_another_machines_public_key_then_init_makes_no_secret_of_that_role_unasked(
-    run: Run, folder: Path
-) -> None:
+def test_another_machines_public_key_then_init_makes_no_secret_of_that_role_unasked(run: Run, folder: Path) -> None:
     run("keys", "init")
     (folder / "worker-1.key").unlink()
     assert run("keys", "init", "--json").json == []
@@ -143,7 +139,7 @@ def test_given_a_folder_that_others_may_write_to_then_no_key_is_put_into_it(run:
     ],
     ids=" ".join,
 )
-def test_given_a_folder_that_others_may_write_to_then_2_of_whatever_trusts_its_keys_and_nothing_is_written(
+def test_a_folder_that_others_may_write_to_then_whatever_trusts_its_keys_ends_with_2(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nowhere: str, words: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -233,7 +229,7 @@ def test_given_no_keys_then_list_says_so(run: Run, folder: Path) -> None:
     assert (told.code, told.json) == (0, [])
 
 
-def test_given_no_key_of_the_log_then_a_witness_is_told_to_copy_it_and_not_to_make_one(run: Run, folder: Path) -> None:
+def test_no_key_of_the_log_then_a_witness_is_told_to_copy_it_and_not_to_make_one(run: Run, folder: Path) -> None:
     run("keys", "init", "--role", "witness")
     said = run("audit", "witness", "--once").says(2)
     assert ("Copy log-*.pub there" in said, "keys init" in said) == (True, False)
@@ -261,7 +257,7 @@ def test_given_a_full_disk_then_3_and_nothing_of_the_key_is_left(folder: Path, f
     assert list(folder.iterdir()) == []
 
 
-def test_given_room_for_the_public_key_alone_then_none_is_left_that_nothing_will_be_signed_with(
+def test_room_for_the_public_key_alone_then_none_is_left_that_signs_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = os.fdopen

@@ -90,7 +90,7 @@ def both_say_that_it_is_back(run: Any, number: int) -> None:
 
 
 @pytest.mark.parametrize("how", SET)
-def test_a_stop_that_settings_by_hand_deleted_then_a_worker_that_reads_from_nothing_decides_nobody_and_says_so(
+def test_a_stop_deleted_by_hand_made_settings_then_a_new_worker_decides_nobody(
     run, world: World, tmp_path: Path, how: str
 ) -> None:
     whole = run("topics", "verify", "--read")
@@ -115,7 +115,7 @@ def test_a_stop_that_settings_by_hand_deleted_then_a_worker_that_reads_from_noth
     assert run("topics", "verify", "--read").code == 0
 
 
-def test_settings_of_facts_that_are_repaired_then_workers_read_all_anew_and_nobody_is_decided(
+def test_settings_of_facts_repaired_then_workers_read_all_anew_and_decide_nobody(
     run, world: World, tmp_path: Path
 ) -> None:
     forget(world, "compaction")
@@ -137,9 +137,7 @@ def test_settings_of_facts_that_are_repaired_then_workers_read_all_anew_and_nobo
     assert "e-1" not in world.verdicts()
 
 
-def test_a_worker_that_reads_all_facts_again_then_it_finds_what_is_gone_and_decides_nobody(
-    run, world: World, tmp_path: Path
-) -> None:
+def test_a_worker_that_reads_all_facts_again_then_it_finds_what_is_gone(run, world: World, tmp_path: Path) -> None:
     with world.process(tmp_path / "rereading.log", REREADING) as worker:
         until(lambda: len(worker.events("facts_reread")) > 1, "readings without a finding")
         forget(world, "compaction")

@@ -47,7 +47,7 @@ def test_policy_shown_then_by_version_and_else_the_one_in_force() -> None:
         run("show", "nobody's")
 
 
-def test_policy_of_before_a_reason_then_show_and_lint_say_that_this_release_cites_for_it(
+def test_policy_older_than_a_reason_then_show_and_lint_say_what_this_release_cites(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "mine.toml"

@@ -57,7 +57,7 @@ def test_a_log_that_was_read_then_it_is_the_same_and_else_another(
     assert said == []
 
 
-def test_the_record_has_expired_then_the_position_is_believed_and_the_log_says_that_nothing_proves_it(
+def test_the_record_has_expired_then_the_position_is_believed_and_the_log_says_so(
     system: System, at: ProvenPosition
 ) -> None:
     system.put("recalls", b"later", key=b"r")
@@ -68,7 +68,7 @@ def test_the_record_has_expired_then_the_position_is_believed_and_the_log_says_t
     assert [(one["event"], one["position"]) for one in said] == [("position_unproven", 4), ("position_unproven", 3)]
 
 
-def test_positions_that_are_moved_record_by_record_then_they_are_those_that_the_log_proves(
+def test_positions_moved_record_by_record_then_they_are_those_that_the_log_proves(
     system: System, at: ProvenPosition
 ) -> None:
     with Reader(system.settings) as reader:

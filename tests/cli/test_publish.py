@@ -81,7 +81,7 @@ def test_campaigns_then_it_says_which_are_new_and_how_to_follow_them(
     assert "seems new: none of the latest 4" in run("publish", str(write(file, a_send(0, campaign_id="spring")))).out
 
 
-def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_others_published(
+def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_rest_published(
     run, system, a_send, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
@@ -169,7 +169,7 @@ def test_facts_of_which_one_cannot_be_read_then_the_others_are_published(run, sy
     assert system.records("reference")[-1].key == b"controller/C7"
 
 
-def test_bad_lines_that_are_allowed_then_all_are_published_under_the_key_they_seem_to_have(
+def test_bad_lines_that_are_allowed_then_all_are_published_under_their_apparent_key(
     run, system, a_send, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "c.jsonl", a_send(0), a_send(1, channel="owl"), "no json")
@@ -203,7 +203,7 @@ def test_no_topic_then_one_sentence_says_how_to_make_it(run, environment: Settin
     assert "topics create" in says
 
 
-def test_a_broker_that_dies_midway_then_the_acknowledged_lines_and_the_way_on_are_told(
+def test_a_broker_dies_midway_then_the_acknowledged_lines_and_the_way_on_are_told(
     run, a_send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path / "c.jsonl", *(a_send(number) for number in range(30)))

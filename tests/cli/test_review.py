@@ -90,9 +90,7 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
     assert run("review", "list", "--filter", f"campaign={campaign}").out == ""
 
 
-def test_a_hard_item_then_its_release_is_refused_with_the_sentence_and_nothing_is_written(
-    run: Run, world: World, campaign: str
-) -> None:
+def test_a_hard_item_then_its_release_is_refused_and_nothing_is_written(run: Run, world: World, campaign: str) -> None:
     (id_,) = publish(world, [campaign], campaign)
     before = world.ends("acts")
     done = run("review", "release", id_, *REASON)
@@ -169,7 +167,7 @@ def test_fifty_items_by_filter_then_each_is_told_and_what_cannot_be_is_said_befo
     assert len(cleared(world, campaign)) == len({*cleared(world, campaign)}) == 50
 
 
-def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_its_run_at_once(
+def test_a_bulk_above_the_threshold_then_another_person_approves_all_of_it_at_once(
     run: Run, world: World, campaign: str
 ) -> None:
     ids = young(world, campaign, 120)

@@ -101,7 +101,7 @@ def as_(world: World, users: dict[str, dict[str, str]], run: Run, monkeypatch: p
     return ran
 
 
-def test_each_part_with_its_own_rights_then_all_of_it_works_and_the_auditor_changes_nothing(
+def test_each_part_with_its_own_rights_then_all_works_and_an_auditor_changes_nothing(
     world: World, worker: None, as_: As, tmp_path: Path
 ) -> None:
     campaign = tmp_path / "campaign.jsonl"
@@ -284,7 +284,7 @@ def test_webhooks_with_their_own_user_then_everything_is_looked_at(
         until(lambda: watch.look(reader) and outbox.backlog("all").waiting, "the campaign is decided")
 
 
-def test_each_part_and_topic_then_it_reads_and_writes_what_the_registry_says_and_no_more(
+def test_each_part_and_topic_then_it_may_do_what_the_registry_says_and_no_more(
     kafka: Secured, users: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
     own = World(kafka.plain, f"t{uuid.uuid4().hex}.", partitions=1, keys=str(tmp_path)).create()
@@ -402,16 +402,14 @@ def told(done: Outcome) -> dict[str, dict[str, str]]:
     return {row["check"]: row for row in map(json.loads, done.out.splitlines())}
 
 
-def test_a_worker_that_lacks_a_right_then_it_ends_and_says_so_instead_of_starting_over(
-    kafka: Secured, world: World, tmp_path: Path
-) -> None:
+def test_a_worker_that_lacks_a_right_then_it_ends_and_says_so(kafka: Secured, world: World, tmp_path: Path) -> None:
     lacking = [right for right in rights(world.settings, "worker") if right.resource != "transactional-id"]
     with world.process(tmp_path / "worker.log", **kafka.user("lacking", lacking)) as worker:
         assert worker.wait() == 2
         assert "gatekeeper topics rights worker" in worker.tail()
 
 
-def test_a_user_or_a_broker_that_is_not_believed_then_one_sentence_says_what_to_change(
+def test_a_user_or_a_broker_that_is_not_believed_then_it_is_said_what_to_change(
     as_: As, kafka: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broker_access, "CONNECT_MS", 500)

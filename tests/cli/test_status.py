@@ -119,7 +119,7 @@ def test_an_aborted_transaction_alone_then_offsets_lag_and_no_send_waits(
     assert (found["lag"], found["waiting_age_ms"]) == (2, None)
 
 
-def test_a_foreign_transaction_left_open_then_status_names_its_client_and_the_call_that_ends_it(
+def test_a_foreign_transaction_left_open_then_status_names_its_client_and_the_cure(
     run, system, kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=2)
@@ -234,7 +234,7 @@ def test_misplaced_keys_then_exit_1_and_the_setting_to_change(run, system) -> No
     assert "partitioner=murmur2_random" in spoken.out
 
 
-def test_a_producer_with_librdkafkas_own_partitioner_then_what_is_misplaced_is_refused_and_counted(
+def test_librdkafkas_own_partitioner_then_misplaced_records_are_refused_and_counted(
     run, environment: Settings, kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=2).create()
@@ -280,7 +280,7 @@ def test_a_manifest_that_cannot_be_read_then_exit_4_names_its_place(run, system)
     assert "manifests/1/0" in run("status").says(4)
 
 
-def test_a_head_that_nobody_of_ours_wrote_then_its_partition_is_refused_and_the_others_are_told(run, system) -> None:
+def test_a_head_that_nobody_of_ours_wrote_then_its_partition_alone_is_refused(run, system) -> None:
     system.put("ledger", b"{}", key=b"head")
     system.put("ledger", head(0), key=b"head", partition=1)
     found = run("status", "--json")

@@ -118,9 +118,7 @@ def test_a_batch_then_it_is_quarantined_and_its_check_stays(run: Run, system: Sy
     assert (act.kind, act.subject, act.evidence_ref) == ("quarantine", "batch/B1", "report-1")
 
 
-def test_a_batch_that_only_sources_name_then_it_is_quarantined_and_one_that_nothing_names_is_not(
-    run: Run, system: System
-) -> None:
+def test_a_batch_that_only_sources_name_then_quarantined_and_an_unknown_one_is_not(run: Run, system: System) -> None:
     system.put("sources", json.dumps(source_of("r1", batch_id="B2")).encode(), key=b"r1")
     assert run("source", "quarantine", "B2", "--reason", "stolen").code == 0
     assert system.decoded("reference")[0].state == "quarantined"
@@ -191,9 +189,7 @@ def test_suspended_then_the_next_send_is_withheld_and_after_resuming_it_is_clear
     assert Counter(a.act.outcome for a in world.acted().values()) == {"recorded": 2, "cleared": 1}
 
 
-def test_a_dry_run_then_people_and_what_can_be_recalled_are_told_and_nothing_is_written(
-    run: Run, system: System
-) -> None:
+def test_a_dry_run_then_people_and_recalls_are_told_and_nothing_is_written(run: Run, system: System) -> None:
     for name in ("r1", "r2"):
         system.put("sources", json.dumps(source_of(name, batch_id="B2")).encode(), key=name.encode())
     value = json.dumps(send_to("r1", 0)).encode()

@@ -48,7 +48,7 @@ def test_a_bare_broker_then_create_makes_all_and_verify_is_content(run, environm
     assert environment.broker in verified.out
 
 
-def test_brokers_that_let_transactions_be_open_for_longer_then_verify_advises_and_refuses_nothing(
+def test_brokers_that_let_transactions_be_open_longer_then_verify_only_advises(
     run, environment: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("topics", "create").code == 0
@@ -143,7 +143,7 @@ def test_a_host_that_can_be_none_then_it_says_so(run, nowhere: str, monkeypatch)
     assert "no such host name" in run("topics", "verify").says(3)
 
 
-def test_facts_copied_to_another_prefix_then_their_first_arrivals_hold_once_a_manager_signs(
+def test_facts_copied_to_another_prefix_then_arrivals_hold_once_a_manager_signs(
     run, environment: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("topics", "create").code == 0
@@ -192,7 +192,7 @@ def test_facts_copied_to_another_prefix_then_their_first_arrivals_hold_once_a_ma
 
 
 @pytest.mark.parametrize("topics", [("sends",), ("acts", "audit", "ledger"), ("reference",)], ids=lambda one: one[0])
-def test_a_partition_added_to_a_topic_of_fixed_number_then_the_former_ones_go_on_and_it_is_said_what_to_do(
+def test_a_partition_added_to_a_topic_of_fixed_number_then_the_former_ones_go_on(
     run, kafka: Broker, prefix: str, topics: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = group_keys(tmp_path / "keys", f"{prefix}gk")

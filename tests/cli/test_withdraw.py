@@ -51,7 +51,7 @@ def test_without_json_then_it_says_binding_and_where_it_stands(run, system) -> N
     assert f"{system.settings.topic('consents')}/" in done.out
 
 
-def test_a_controller_or_a_purpose_that_nobody_registered_then_it_is_written_and_said(run, system) -> None:
+def test_an_unregistered_controller_or_purpose_then_it_is_written_and_said(run, system) -> None:
     name_controllers(system, "midori")
     done = run("withdraw", "r7", "--controller", "midori", "--controller", "midroi", "--purpose", "mkt.dm.won")
     assert done.code == 0

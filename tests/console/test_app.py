@@ -54,7 +54,7 @@ def test_a_sign_in_then_the_same_answer_for_a_wrong_name_and_a_wrong_password(si
     assert "samesite=strict" in cookie.lower()
 
 
-def test_a_password_guessed_again_and_again_then_429_also_where_all_guesses_come_at_once(site: Site) -> None:
+def test_a_password_guessed_again_and_again_then_429_also_for_guesses_at_once(site: Site) -> None:
     def guess(n: int) -> int:
         return site.anonymous().post("/signin", data={"user": "guessed", "password": f"{n}"}).status_code
 
@@ -252,9 +252,7 @@ def test_threads_that_ask_at_once_then_each_is_answered(site: Site) -> None:
     assert found == [200] * 20
 
 
-def test_the_command_then_metrics_on_a_port_of_their_own_tell_of_pages_queue_and_model(
-    site: Site, tmp_path: Path
-) -> None:
+def test_the_command_then_metrics_on_another_port_tell_of_pages_queue_and_model(site: Site, tmp_path: Path) -> None:
     site.withheld(2, mail_date=day(30))
     ours = {"GATEKEEPER_CONSOLE_DATA": str(tmp_path), "GATEKEEPER_LANG": "en", "GATEKEEPER_USER_KEY": ""}
     with Command("console", "--port", "0", "--json", env=os.environ | site.world.environment | ours | ANYWHERE) as run:

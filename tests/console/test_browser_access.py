@@ -124,7 +124,7 @@ def cut_off(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("locale", "scheme"), [("ja-JP", "light"), ("en-US", "dark")])
-def test_any_page_then_axe_finds_nothing_no_backtick_is_raw_and_on_a_phone_nothing_is_cut_off_or_small(
+def test_any_page_then_axe_finds_nothing_and_on_a_phone_nothing_is_cut_off_or_small(
     signed_in: SignIn, addresses: list[str], locale: str, scheme: str
 ) -> None:
     page = signed_in("manager", locale)
@@ -155,9 +155,7 @@ def test_a_guide_of_the_manual_then_it_prints_on_at_most_two_sheets(page: Page, 
         assert 1 <= len(sheets) <= 2, guide
 
 
-def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_filter_too(
-    plain: Page, site: Site
-) -> None:
+def test_without_javascript_then_sends_are_released_upheld_and_decided_by_filter(plain: Page, site: Site) -> None:
     campaign = site.withheld(4)
     first, second, *rest = [item["id"] for item in site.items(campaign)]
     plain.goto(f"/items?campaign={campaign}")
@@ -200,7 +198,7 @@ def test_the_other_language_then_the_same_page_in_it_from_then_on(page: Page, si
     expect(page.locator("h2").first).to_have_text("保留の理由と、送れるようになる条件")
 
 
-def test_a_sign_in_at_another_site_then_it_leads_back_to_the_page_and_the_sign_out_too(
+def test_a_sign_in_at_another_site_then_it_and_the_sign_out_lead_back_to_the_page(
     browser: Browser, site: Site, tmp_path: Path
 ) -> None:
     with socket.socket() as free:

@@ -14,7 +14,7 @@ BULK = int(os.environ.get("BULK", "150"))
 """Items that are released at once; 1,000 on demand."""
 
 
-def test_a_bulk_act_then_it_is_previewed_confirmed_by_its_number_and_told_item_by_item(page: Page, site: Site) -> None:
+def test_a_bulk_act_then_it_is_previewed_confirmed_and_told_item_by_item(page: Page, site: Site) -> None:
     campaign = site.withheld(101)
     site.publish(["unheard-of"], campaign_id=campaign)
     page.goto(f"/items?campaign={campaign}")
@@ -39,7 +39,7 @@ def test_a_bulk_act_then_it_is_previewed_confirmed_by_its_number_and_told_item_b
 
 
 @pytest.mark.timeout(240 + BULK)
-def test_many_released_at_once_then_another_person_approves_them_at_once_and_a_bar_shows_how_far_it_is(
+def test_many_released_at_once_then_another_approves_them_and_a_bar_shows_how_far(
     signed_in: Callable[..., Page], site: Site
 ) -> None:
     campaign = site.withheld(BULK)

@@ -73,9 +73,7 @@ def announced(page: Page, said: str) -> None:
     expect(page.get_by_role("status").filter(has_text=said)).to_have_count(1)
 
 
-def test_a_cause_judged_piece_by_piece_then_three_keys_a_piece_once_a_reason_was_written(
-    page: Page, site: Site
-) -> None:
+def test_a_cause_judged_piece_by_piece_then_three_keys_a_piece_after_one_reason(page: Page, site: Site) -> None:
     campaign = site.withheld(PIECES)
     page.goto(f"/?campaign={campaign}")
     with counted(page, f"judge {PIECES} pieces one by one") as job:

@@ -125,9 +125,7 @@ def test_the_key_that_asks_then_the_person_is_asked_once_it_is_confirmed(page: P
     until(lambda: site.state(id_) == "asked", "the answer")
 
 
-def test_the_keys_of_a_selection_then_the_range_is_acted_on_and_what_is_left_stays_selected(
-    page: Page, site: Site
-) -> None:
+def test_the_keys_of_a_selection_then_the_range_is_acted_on_and_the_rest_stays(page: Page, site: Site) -> None:
     campaign = site.withheld(3)
     site.publish(["nobody-knows-them"], campaign_id=campaign)  # a HARD reason, which nobody releases
     ids = listed(page, campaign)

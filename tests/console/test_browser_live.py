@@ -82,9 +82,7 @@ def test_contact_details_then_the_page_masks_them_when_their_time_is_over(
     expect(page.locator("#contact")).not_to_contain_text("例 花子")
 
 
-def test_many_pages_open_then_those_out_of_sight_leave_the_console_to_the_one_that_is_seen(
-    page: Page, site: Site
-) -> None:
+def test_many_pages_open_then_those_out_of_sight_leave_the_console_to_the_seen_one(page: Page, site: Site) -> None:
     campaign = site.withheld(1)
     page.goto(f"/items?campaign={campaign}")
     see(page, False)
@@ -187,7 +185,7 @@ def test_a_console_that_is_restarted_then_the_page_comes_back_with_what_was_type
             expect(page.locator("#reason")).to_have_value("")
 
 
-def test_a_session_that_has_run_out_then_the_act_is_not_done_and_its_words_are_not_lost(page: Page, site: Site) -> None:
+def test_a_session_that_has_run_out_then_the_act_is_not_done_and_its_words_are_kept(page: Page, site: Site) -> None:
     (item,) = site.items(site.withheld(1))
     page.goto(f"/items/{item['id']}")
     page.fill("#reason", "申込書を確認")

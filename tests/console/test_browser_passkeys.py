@@ -21,7 +21,7 @@ def confirmed(page: Page, kind: str, campaign: str, state: str) -> None:
     page.wait_for_url("**/runs/*")
 
 
-def test_a_passkey_made_in_the_browser_then_one_touch_approves_a_bulk_and_the_record_says_so(
+def test_a_passkey_made_in_the_browser_then_one_touch_signs_the_approval_of_a_bulk(
     signed_in: Callable[..., Page], site: Site
 ) -> None:
     campaign = site.publish([torn(site) for _ in range(3)])

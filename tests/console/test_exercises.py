@@ -148,9 +148,7 @@ def test_solution_3_then_a_release_needs_evidence_and_can_be_taken_back(site: Si
 
 
 @LANGUAGES
-def test_solution_4_then_the_code_tells_where_the_data_came_from_and_what_was_agreed_to(
-    site: Site, lang: str, run: Callable[..., Result]
-) -> None:
+def test_solution_4_then_the_code_tells_source_and_consent(site: Site, lang: str, run: Callable[..., Result]) -> None:
     _, code = cleared(site)
     play = Play(site, lang, 4)
     play.look("/people")

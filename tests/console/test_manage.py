@@ -155,7 +155,7 @@ def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_with
     assert f"/manage/quarantine?subject={batch}" in client.get(f"/items/{item['id']}").text
 
 
-def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_and_no_page_names_them(site: Site) -> None:
+def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_without_names(site: Site) -> None:
     name = f"p-{uuid.uuid4().hex[:6]}"
     site.world.people([name])
     client = site.client("approver")
@@ -177,7 +177,7 @@ def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_and_no_page_na
     assert [one.state for one in records(site, "suppressions") if one.recipient_id == name][-1] == "corrected"
 
 
-def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_takes_two_managers(site: Site) -> None:
+def test_a_policy_then_its_differences_are_shown_and_a_looser_one_takes_two_managers(site: Site) -> None:
     client, passkey = site.client("manager"), site.passkey("manager")
     assert "must be the strictest" in looked(client, "activate", "jp-appi@2", since="now").text
     page = looked(client, "activate", "strictest@2", since="now").text

@@ -104,7 +104,7 @@ def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(si
         assert "{" not in page.partition("<main")[2].partition("</main")[0]
 
 
-def test_an_act_then_the_overview_tells_who_and_why_and_how_often_the_rule_is_overturned(site: Site) -> None:
+def test_an_act_then_the_overview_tells_who_why_and_how_often_the_rule_is_overturned(site: Site) -> None:
     campaign, client = site.withheld(2), site.client("reviewer2")
     reason = f"birth date seen {uuid.uuid4().hex[:6]}"
     for item, kind in zip(site.items(campaign), ("release", "uphold"), strict=True):

@@ -27,7 +27,7 @@ def stopped(client: httpx.Client, name: str, **more: str) -> httpx.Response:
     return client.post(f"/people/{name}/stop", data=more)
 
 
-def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_nothing_private(site: Site) -> None:
+def test_a_code_then_the_page_tells_source_form_decision_stop_and_nothing_private(site: Site) -> None:
     name, code = cleared(site)
     client = site.client("viewer")
     typed = client.post("/people", data={"code": code.lower().replace("-", " ")})
@@ -175,7 +175,7 @@ def test_what_is_typed_wrong_then_clear_words_and_it_is_not_repeated(site: Site)
         assert re.findall(r'<input id="(\w+)"[^>]*aria-invalid', answer.text) == [at_fault]
 
 
-def test_an_id_of_which_nothing_is_known_then_it_says_so_and_can_be_stopped_all_the_same(site: Site) -> None:
+def test_an_id_of_which_nothing_is_known_then_it_says_so_and_can_be_stopped(site: Site) -> None:
     client, name = site.client(), f"u-{uuid.uuid4().hex[:8]}"
     page = client.get(f"/people/{name}")
     assert (page.status_code, "Nothing is on record of this id" in page.text) == (404, True)
@@ -192,7 +192,7 @@ def test_records_that_are_no_longer_kept_then_the_page_says_expired(site: Site) 
     assert (page.status_code, "no longer kept" in page.text) == (404, True)
 
 
-def test_a_released_piece_then_any_of_its_codes_tells_who_let_it_go_and_the_person_is_found(site: Site) -> None:
+def test_a_released_piece_then_any_of_its_codes_tells_who_let_it_go(site: Site) -> None:
     campaign, client = site.withheld(1), site.client()
     (item,) = site.items(campaign)
     assert "<h1>Why this letter was not sent</h1>" in client.get(f"/letters/{item['id']}").text
@@ -232,7 +232,7 @@ def test_a_stop_by_the_address_then_the_person_has_it_too(site: Site) -> None:
     assert token not in client.get(f"/people/{name}").text
 
 
-def test_an_erased_person_then_nothing_ties_the_letter_to_them_also_after_the_model_is_made_anew(
+def test_an_erased_person_then_nothing_ties_the_letter_to_them_in_a_new_model_either(
     site: Site, tmp_path: Path
 ) -> None:
     name, code = cleared(site)

@@ -94,7 +94,7 @@ def test_two_languages_then_the_address_decides_before_the_cookie_and_the_browse
     assert "sends to look at</h1>" in client.get("/?lang=en").text
 
 
-def test_all_that_waits_then_one_send_leads_to_the_next_and_a_claim_is_shown_while_it_lives(
+def test_all_that_waits_then_one_send_leads_to_the_next_and_live_claims_are_shown(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.withheld(2, mail_date=day(1))  # none is more urgent

@@ -81,7 +81,7 @@ def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site
     assert ".report" in client.get("/report.css").text
 
 
-def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_others(site: Site) -> None:
+def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_rest(site: Site) -> None:
     client = site.client("auditor")
     site.withheld(1)
     site.world.put("audit", [("X", site.world.read("audit")[-1].value())], partition=0)
@@ -168,7 +168,7 @@ def test_broker_away_then_the_error_is_told_and_the_next_call_tries_again() -> N
         assert len(tries) == count
 
 
-def test_report_in_a_browser_then_it_appears_by_itself_is_styled_and_axe_finds_nothing_serious(
+def test_report_in_a_browser_then_it_appears_by_itself_and_axe_finds_nothing_serious(
     signed_in: Callable[..., Page], site: Site
 ) -> None:
     site.withheld(2)

@@ -86,7 +86,7 @@ def filled(values: dict[str, str], typed: str) -> dict[str, str]:
     return {key.replace("{}", typed): value.replace("{}", typed) for key, value in values.items()}
 
 
-def test_canary_people_typed_looked_at_and_searched_for_then_nothing_of_them_is_in_log_or_files(
+def test_canary_people_typed_looked_at_and_searched_for_then_no_log_or_file_has_them(
     site: Site, people: Path, tmp_path: Path
 ) -> None:
     campaign = f"K-canary-{send_number()}"

@@ -44,7 +44,7 @@ def test_an_explanation_then_its_figures_are_seen() -> None:
     assert len(figures(PAGES["docs/explanation/how-it-is-fast.md"])) > 20
 
 
-def test_decisions_then_the_index_has_each_by_its_title_and_every_number_up_to_the_last(
+def test_decisions_then_the_index_has_each_by_title_and_every_number_to_the_last(
     table: Callable[[str, str], list[list[str]]],
 ) -> None:
     told = dict(table("docs/adr/README.md", "number"))

@@ -66,7 +66,7 @@ def released(copy: ChangedCopy, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_release_cut_then_its_commit_is_dated_tagged_and_named_and_the_next_one_begins(clone: ChangedCopy) -> None:
+def test_a_release_cut_then_its_commit_is_dated_and_tagged_and_the_next_one_begins(clone: ChangedCopy) -> None:
     version = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     code, said = released(clone, "99.0.0")
     assert code == 0, said

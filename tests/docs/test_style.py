@@ -64,7 +64,7 @@ def test_changes_then_each_is_one_line() -> None:
     assert [line for line in lines if len(line.split()) > 40] == []
 
 
-def test_changes_then_each_version_that_is_out_or_to_come_has_its_four_groups_in_order() -> None:
+def test_changes_then_each_version_out_or_to_come_has_its_four_groups_in_order() -> None:
     for part in PAGES["CHANGELOG.md"].split("\n## ")[1:]:
         version, _, text = part.partition("\n")
         before, *groups = re.split(r"^### (\w+)\n", text, flags=re.M)
@@ -131,6 +131,16 @@ def told(house: Path) -> list[tuple[str, str]]:
     return [
         (path.relative_to(house).as_posix(), text) for path in files for text in docstrings(path.read_text("utf-8"))
     ]
+
+
+def test_a_title_of_a_test_then_it_has_at_most_80_characters(house: Path) -> None:
+    titles = [
+        title
+        for path in (house / "tests").rglob("*.py")
+        for title in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text("utf-8"), re.M)
+    ]
+    assert len(titles) > 2000
+    assert [title for title in titles if len(title) > 80] == []
 
 
 def test_a_docstring_then_it_begins_with_a_statement(told: list[tuple[str, str]]) -> None:

@@ -116,7 +116,7 @@ def test_an_end_that_is_not_sealed_then_it_is_left_out_unless_asked_for(tmp_path
     assert verify(tmp_path / "c").exit_code == 5
 
 
-def test_a_log_of_several_tiles_that_grew_since_its_cosignature_then_the_cosigned_one_is_exported(
+def test_a_log_that_grew_since_its_cosignature_then_the_cosigned_one_is_exported(
     tmp_path: Path,
 ) -> None:
     trail = Trail(seed=3).write(520, 1)
@@ -130,7 +130,7 @@ def test_a_log_of_several_tiles_that_grew_since_its_cosignature_then_the_cosigne
     assert verify(tmp_path / "b", witness=parse_vkey(trail.witness.verifier)).exit_code == 0
 
 
-def test_a_leaf_of_the_log_that_was_changed_then_it_is_not_taken_for_one_that_is_not_sealed(tmp_path: Path) -> None:
+def test_a_changed_leaf_of_the_log_then_it_is_not_taken_for_an_unsealed_one(tmp_path: Path) -> None:
     folder = Trail(seed=3).write(5).export(tmp_path / "a")
     (tile,) = (folder / "log" / "tile" / "entries").rglob("000.p/*")
     tile.write_bytes(tile.read_bytes().replace(b'"writer":"worker-0"', b'"writer":"worker-1"', 1))
@@ -181,9 +181,7 @@ def after(links: int, error: BaseException) -> Callable[[Link], None]:
     return told
 
 
-def test_decided_on_several_days_then_each_is_a_folder_and_it_is_verified_and_read_as_one(
-    tmp_path: Path, days: Trail
-) -> None:
+def test_decided_on_several_days_then_each_is_a_folder_and_all_is_read_as_one(tmp_path: Path, days: Trail) -> None:
     first = days.export(tmp_path / "a")
     again(first, tmp_path / "b")
     for number in range(days.partitions):
@@ -209,7 +207,7 @@ def test_a_part_of_the_days_then_no_other_ones_are_read(tmp_path: Path, days: Tr
 
 @pytest.mark.parametrize("sealed_", [18, 11, 0])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), UnavailableError("error.disk", path="x", detail="x")])
-def test_cut_off_anywhere_then_no_finished_day_is_written_again_and_all_is_what_one_call_writes(
+def test_cut_off_anywhere_then_no_finished_day_is_written_again_and_all_is_the_same(
     tmp_path: Path, days: Trail, sealed_: int, error: BaseException
 ) -> None:
     first = days.export(tmp_path / "a", sealed=sealed_)
@@ -229,9 +227,7 @@ def test_cut_off_anywhere_then_no_finished_day_is_written_again_and_all_is_what_
     assert bool(done) == bool(sealed_)
 
 
-def test_called_again_when_more_was_decided_then_only_that_is_written_and_all_is_what_one_call_writes(
-    tmp_path: Path, days: Trail
-) -> None:
+def test_called_again_when_more_was_decided_then_only_that_is_written(tmp_path: Path, days: Trail) -> None:
     again(days.export(tmp_path / "then"), tmp_path / "b")
     before = finished(tmp_path / "b")
     days.write(9)
@@ -258,7 +254,7 @@ def test_a_call_that_fails_then_the_export_that_is_there_stays_as_it_was(tmp_pat
     assert verify(tmp_path / "b").exit_code == 0
 
 
-def test_killed_while_the_export_is_put_together_then_it_is_none_and_the_same_call_mends_it(
+def test_killed_while_the_export_is_put_together_then_the_same_call_mends_it(
     tmp_path: Path, days: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again(days.export(tmp_path / "then"), tmp_path / "b")
@@ -289,9 +285,7 @@ def test_killed_while_the_export_is_put_together_then_it_is_none_and_the_same_ca
     assert killed > 10
 
 
-def test_a_manifest_that_is_left_aside_for_want_of_its_key_then_its_day_is_not_finished(
-    tmp_path: Path, days: Trail
-) -> None:
+def test_a_manifest_left_aside_for_want_of_its_key_then_its_day_is_not_finished(tmp_path: Path, days: Trail) -> None:
     first, out = days.export(tmp_path / "a"), tmp_path / "b"
     again(first, tmp_path / "whole")
     ours = [step for step in days.steps if step.partition == 0]
@@ -304,7 +298,7 @@ def test_a_manifest_that_is_left_aside_for_want_of_its_key_then_its_day_is_not_f
     assert content(out) == content(tmp_path / "whole")
 
 
-def test_a_clock_that_goes_back_at_midnight_then_the_order_stays_and_each_is_read_on_its_day(tmp_path: Path) -> None:
+def test_a_clock_goes_back_at_midnight_then_the_order_stays_and_each_is_on_its_day(tmp_path: Path) -> None:
     trail, midnight = Trail(seed=3, partitions=1), span("2026-11-25", "UTC").first // 1000
     for at in (-70_000, 0, -70_000, 10_000, DAY_MS):
         trail.set_clock(0, midnight + at)
@@ -319,7 +313,7 @@ def test_a_clock_that_goes_back_at_midnight_then_the_order_stays_and_each_is_rea
     assert [one.offset for one in read if one.manifest["t1"] < "2026-11-25"] == [0, 4]
 
 
-def test_another_log_than_that_of_the_finished_days_then_exit_4_and_nothing_is_written(
+def test_another_log_than_the_finished_days_have_then_exit_4_and_nothing_is_written(
     tmp_path: Path, days: Trail
 ) -> None:
     first = days.export(tmp_path / "a")
@@ -395,9 +389,7 @@ def test_a_key_that_cannot_be_read_then_exit_3(tmp_path: Path) -> None:
         again(first, tmp_path / "b", log=None, unsealed=True)
 
 
-def test_what_an_earlier_call_did_not_finish_then_it_is_taken_away_and_not_what_a_link_leads_to(
-    tmp_path: Path, days: Trail
-) -> None:
+def test_what_a_call_did_not_finish_then_it_is_taken_away_and_no_link_is_followed(tmp_path: Path, days: Trail) -> None:
     first, part, mine = days.export(tmp_path / "a"), tmp_path / "b.part", tmp_path / "mine"
     again(first, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -412,7 +404,7 @@ def test_what_an_earlier_call_did_not_finish_then_it_is_taken_away_and_not_what_
     assert (mine / "x.pub").read_text() == "mine"
 
 
-def test_a_forged_record_with_somebody_in_the_place_of_a_hash_then_nothing_of_them_is_kept(tmp_path: Path) -> None:
+def test_a_forged_record_with_somebody_in_place_of_a_hash_then_nothing_of_them_stays(tmp_path: Path) -> None:
     trail = Trail(seed=3, partitions=1).write(3)
     first = trail.export(tmp_path / "a")
     values = [one for step in trail.steps for one in step.records]
@@ -422,7 +414,7 @@ def test_a_forged_record_with_somebody_in_the_place_of_a_hash_then_nothing_of_th
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b'{"a":[]}', b'{"name":"Narumi"}'])
-def test_a_forged_record_that_names_what_is_no_reference_then_it_is_exported_and_nothing_of_it_is_told(
+def test_a_forged_record_that_names_no_reference_then_it_is_exported_and_not_quoted(
     tmp_path: Path, value: bytes
 ) -> None:
     trail = Trail(seed=3, partitions=1).write(3)
@@ -559,7 +551,7 @@ def test_verified_by_the_command_then_the_same_is_said(tmp_path: Path) -> None:
         (lambda said: canonical(said)[:-1], 5),
     ],
 )
-def test_a_forged_record_explained_then_it_drives_no_terminal_and_one_of_another_form_is_named(
+def test_a_forged_record_explained_then_it_drives_no_terminal_and_its_form_is_named(
     tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes], code: int
 ) -> None:
     trail = Trail(partitions=1, seed=1).write(3)

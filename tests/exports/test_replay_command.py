@@ -86,7 +86,7 @@ def of_other_rules(rules: int = RULES + 1) -> Trail:
         (RULES + 1, {}, f"of a later release, which has version {RULES + 1}"),
     ],
 )
-def test_records_of_other_rules_then_they_are_verified_and_explained_and_replay_names_their_release(
+def test_records_of_other_rules_then_they_verify_and_replay_names_their_release(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: int, release: dict[int, str], says: str
 ) -> None:
     monkeypatch.setattr(replays, "RELEASES", {**RELEASES, **release})
@@ -109,7 +109,7 @@ def test_records_of_other_rules_then_they_are_verified_and_explained_and_replay_
     assert said["releases"] == {str(number): name for number, name in {**RELEASES, **release}.items()}
 
 
-def test_records_of_other_rules_beside_one_that_is_wrong_then_that_decides_the_exit_code(tmp_path: Path) -> None:
+def test_records_of_other_rules_beside_a_wrong_one_then_that_decides_the_exit_code(tmp_path: Path) -> None:
     trail = of_other_rules().write(1)
     (step,) = trail.steps
     ours = forged(step.records[0], engine={"rules": RULES, "schema": "0" * 64})
@@ -142,7 +142,7 @@ def _signed(step: Step, seed: int) -> Step:
         (lambda step, _: _signed(step, 5), ["The signature by the key"]),
     ],
 )
-def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothing_is_sealed_or_written(
+def test_a_forged_record_then_explain_and_prove_say_why_as_check_does(
     tmp_path: Path, change: Callable[[Step, int], Step], says: list[str]
 ) -> None:
     trail = Trail(seed=4, partitions=1).write(3)
@@ -210,7 +210,7 @@ def test_a_worker_key_that_is_not_there_then_explain_and_prove_name_it_and_exit_
         assert (done.exit_code, "Seal: leaf" in done.stdout, trail.worker.kid in done.stderr) == (4, False, True)
 
 
-def test_a_manifest_that_is_not_sealed_yet_then_explain_says_so_and_prove_writes_what_there_is(tmp_path: Path) -> None:
+def test_a_manifest_not_sealed_yet_then_explain_says_so_and_prove_writes_the_rest(tmp_path: Path) -> None:
     trail = Trail(seed=4, partitions=1).write(2)
     did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out", sealed=1)
     done = called("explain", did, folder)
@@ -233,7 +233,7 @@ def test_a_tile_that_is_lost_then_the_page_is_told_without_the_seal_and_says_why
 
 
 @pytest.mark.parametrize("put", [lambda forged_: bytes(32), merkle.leaf_hash])
-def test_a_hash_of_the_log_that_was_changed_then_it_is_damage_and_no_manifest_is_sealed_or_waits_for_its_seal(
+def test_a_changed_hash_of_the_log_then_it_is_damage_and_no_manifest_is_sealed(
     tmp_path: Path, put: Callable[[bytes], bytes]
 ) -> None:
     trail = Trail(seed=4, partitions=1).write(3)
@@ -392,7 +392,7 @@ WHO = {"code": "NO_CONSENT", "facts": [NAME, PHONE], "says": {NAME: "x", "date":
                  | {"outcome": "done", "code": None}), "act.outcome"),
     ],
 )  # fmt: skip
-def test_a_forged_record_with_somebody_in_it_then_its_place_is_named_and_nothing_of_them_is_told(
+def test_a_forged_record_with_somebody_in_it_then_its_place_is_named_and_not_they(
     tmp_path: Path, demo: tuple[list[bytes], Named], change: Callable[[dict[str, Any]], None], place: str
 ) -> None:
     values, names = list(demo[0][:50]), demo[1]
@@ -434,7 +434,7 @@ def test_a_policy_that_is_not_there_then_exit_4_and_records_that_are_not_then_5(
         command(["replay", str(folder)], standalone_mode=False)
 
 
-def test_records_that_are_not_there_then_explain_and_prove_say_what_helps_in_a_folder(tmp_path: Path) -> None:
+def test_records_that_are_not_there_then_explain_and_prove_say_what_helps(tmp_path: Path) -> None:
     trail = Trail(seed=4, partitions=1).write(2)
     folder, last = trail.export(tmp_path / "out"), trail.steps[1]
     lines(folder / "records" / "0.ndjson.gz", [*trail.steps[0].records, *last.records[:-1]])
@@ -645,7 +645,7 @@ def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_pat
         (lambda folder: (folder / "keys/log-1.pub").unlink(), "signed by none of the log's public keys here"),
     ],
 )
-def test_a_log_that_cannot_be_read_then_explain_tells_the_page_without_a_seal_and_does_not_call_it_right(
+def test_a_log_that_cannot_be_read_then_explain_tells_the_page_without_a_seal(
     tmp_path: Path, change: Callable[[Path], object], why: str
 ) -> None:
     trail = Trail(seed=4, partitions=1).write(3)

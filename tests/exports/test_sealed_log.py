@@ -192,7 +192,7 @@ def test_given_a_log_of_any_size_then_its_files_hold_leaves_and_root(
         assert root_from_inclusion(leaf_hash(leaves[index]), index, size, proof) == tree.root()
 
 
-def test_given_leaves_sealed_bit_by_bit_then_only_the_parts_of_two_checkpoints_are_kept(
+def test_leaves_sealed_bit_by_bit_then_only_parts_of_two_checkpoints_are_kept(
     tmp_path: Path, signer: SigningKey
 ) -> None:
     log = opened_log(tmp_path, signer)
@@ -275,7 +275,7 @@ class Disk:
         self.pending[name] = None
 
 
-def test_given_a_crash_at_any_step_then_no_leaf_is_lost_or_doubled_and_the_log_never_forks(signer: SigningKey) -> None:
+def test_a_crash_at_any_step_then_no_leaf_is_lost_or_doubled_and_the_log_never_forks(signer: SigningKey) -> None:
     known = [parse_vkey(signer.verifier)]
     crashes = 0
     for first in range(0, 60):

@@ -303,7 +303,7 @@ def trail_file(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["records", "log", "reference"])
-def test_a_folder_that_may_not_be_read_then_it_says_so_and_nothing_is_told_as_missing(
+def test_a_folder_that_may_not_be_read_then_it_says_so_and_calls_nothing_missing(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trail = Trail(seed=3).write(3)
@@ -366,7 +366,7 @@ def most_memory(trail: Trail, folder: Path, **more: Any) -> tuple[Report, int]:
     return report, most
 
 
-def test_a_manifest_that_claims_more_records_than_there_are_then_memory_is_for_those_that_are_there(
+def test_a_manifest_that_claims_too_many_records_then_memory_is_for_those_there(
     tmp_path: Path,
 ) -> None:
     trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), MAX_RECORDS
@@ -397,7 +397,7 @@ def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_the
 
 
 @pytest.mark.timeout(60)
-def test_records_that_begin_to_name_references_again_and_again_then_it_takes_no_longer_than_others(
+def test_records_that_begin_to_name_references_again_and_again_then_it_is_no_slower(
     tmp_path: Path,
 ) -> None:
     trail = Trail(partitions=1, seed=2).write(3)
@@ -415,7 +415,7 @@ def bomb(file: Path, piece: bytes, times: int) -> None:
             out.write(member)
 
 
-def test_two_gigabytes_of_line_ends_behind_the_records_then_the_check_stops_at_the_first(tmp_path: Path) -> None:
+def test_two_gigabytes_of_line_ends_behind_the_records_then_it_stops_at_the_first(tmp_path: Path) -> None:
     trail, read = Trail(partitions=1, seed=2).write(3), list[int]()
     folder = trail.export(tmp_path / "export")
     whole = sum(file.stat().st_size for file in folder.rglob("*.ndjson.gz"))
@@ -427,7 +427,7 @@ def test_two_gigabytes_of_line_ends_behind_the_records_then_the_check_stops_at_t
     assert read[-1] <= whole + READ_BYTES, "of 2 MB behind them, what is read at once"
 
 
-def test_records_that_inflate_to_gigabytes_in_the_place_of_a_manifests_then_it_gives_up(tmp_path: Path) -> None:
+def test_records_that_inflate_to_gigabytes_in_a_manifests_place_then_it_gives_up(tmp_path: Path) -> None:
     trail, read = Trail(partitions=1, seed=2, acting=0.0).write(3), list[int]()
     said = step_value(trail.steps[-1])
     claims(trail, audit={**said["audit"], "n": MAX_RECORDS})
@@ -526,7 +526,7 @@ def decoy(record: bytes) -> bytes:
         ),
     ],
 )
-def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_signed_and_sealed(
+def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_signed(
     tmp_path: Path, write: Callable[[tuple[bytes, ...]], tuple[bytes, ...]], codes: set[str]
 ) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(6)
@@ -565,7 +565,7 @@ def test_offsets_skipped_by_a_person_then_it_says_who_and_there_is_no_alarm(
     assert any("taro" in line for line in report.lines("ja"))
 
 
-def test_offsets_skipped_by_an_act_that_had_no_turn_yet_then_the_export_is_incomplete(tmp_path: Path) -> None:
+def test_offsets_skipped_by_an_act_before_its_turn_then_the_export_is_incomplete(tmp_path: Path) -> None:
     trail = Trail(seed=3, acting=0).write(6).resume(1, skipped={"sends": 40}, recorded=False).write(6)
     report = check(trail, trail.export(tmp_path / "x"))
     assert (report.exit_code, [one.code for one in report.findings]) == (5, ["skip_unrecorded"])
@@ -604,7 +604,7 @@ def test_a_skip_that_is_not_shaped_like_one_then_the_manifest_is_none(tmp_path: 
     assert [one.code for one in report.findings] == ["manifest"]
 
 
-def test_a_send_of_another_century_in_the_middle_then_it_is_no_alarm_and_hides_nothing(tmp_path: Path) -> None:
+def test_a_send_of_another_century_amid_others_then_no_alarm_and_it_hides_nothing(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(6)
     folder = trail.export(tmp_path / "export")
     number = some(trail, Random(1), records=3)
@@ -705,7 +705,7 @@ def test_a_forged_manifest_then_it_is_told_once(tmp_path: Path) -> None:
     assert told == [("signature", place), ("not_sealed", place)]
 
 
-def test_records_doubled_behind_gaps_that_go_back_then_it_is_found_though_all_is_signed_and_sealed(
+def test_records_doubled_behind_gaps_that_go_back_then_found_though_all_is_sealed(
     tmp_path: Path,
 ) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(4)
@@ -767,7 +767,7 @@ def first_a_forged_record(found: dict[str, Any]) -> bytes:
         lambda found: b"[]",
     ],
 )
-def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_nothing_of_it_is_told(
+def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_is_not_quoted(
     tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]
 ) -> None:
     file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
@@ -978,7 +978,7 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
         assert all(one.text(lang).encode() for one in report.findings)
 
 
-def test_an_object_nested_one_too_deep_then_it_is_refused_where_every_python_still_reads_it() -> None:
+def test_an_object_nested_one_too_deep_then_it_is_refused_though_a_python_reads_it() -> None:
     for depth, stands in ((MAX_DEPTH, True), (MAX_DEPTH + 1, False), (900, False), (100_000, False)):
         value = b'{"a":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b',"b":[[]]}'
         if stands:
@@ -1028,7 +1028,7 @@ def test_fewer_partitions_stated_than_are_sealed_then_what_is_missing_is_named(t
     assert ("strangers", {"count": 2, "file": "manifests/, records/"}) in report.says
 
 
-def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_sealed_is_right(tmp_path: Path) -> None:
+def test_a_policy_that_manifests_name_is_gone_then_incomplete_and_the_rest_is_right(tmp_path: Path) -> None:
     trail = Trail(seed=4).write(3)
     folder = trail.export(tmp_path / "export")
     shutil.rmtree(folder / "policies")
@@ -1040,7 +1040,7 @@ def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_
 
 @pytest.mark.parametrize("name", ["schemas", "reference"])
 @pytest.mark.parametrize("empty", [False, True])
-def test_a_folder_is_gone_that_an_export_has_then_it_is_incomplete_and_what_is_sealed_is_right(
+def test_a_folder_that_an_export_has_is_gone_then_incomplete_and_the_rest_is_right(
     tmp_path: Path, name: str, empty: bool
 ) -> None:
     trail = Trail(seed=4).write(3)
@@ -1076,7 +1076,7 @@ def test_something_behind_a_tile_then_it_is_not_what_the_leaves_come_to(tmp_path
     )
 
 
-def test_files_that_are_none_of_an_export_then_it_says_how_many_and_where_and_not_their_names(tmp_path: Path) -> None:
+def test_files_that_are_none_of_an_export_then_number_and_place_and_not_their_names(tmp_path: Path) -> None:
     trail = Trail(seed=4).write(3)
     folder = trail.export(tmp_path / "export")
     assert "strangers" not in [code for code, _ in check(trail, folder).says]
@@ -1107,7 +1107,7 @@ def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
     assert "policies/ holds all that only records name" in said  # of a piece to nobody knows where, say
 
 
-def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code_and_its_cause_comes_first() -> None:
+def test_more_findings_than_are_kept_then_the_gravest_is_first_and_the_exit_code() -> None:
     report = Report()
     for offset in range(MAX_FINDINGS + 5):
         report.add("unknown_key", (0, offset), kid="k")
@@ -1156,9 +1156,7 @@ def test_intact_without_a_witness_then_the_verdict_says_that_the_keys_came_with_
 
 
 @pytest.mark.parametrize("removed", ["manifest", "manifest and records", "records"])
-def test_one_manifest_removed_then_it_is_one_cause_and_records_that_lack_are_named_beside_their_number(
-    tmp_path: Path, removed: str
-) -> None:
+def test_one_manifest_removed_then_it_is_one_cause_and_lacking_records_are_named(tmp_path: Path, removed: str) -> None:
     trail = Trail(partitions=1, seed=1).write(10, 5).write(1, 400).write(60, 2)
     step = max(trail.steps, key=lambda one: len(one.records))
     after = trail.steps[trail.steps.index(step) + 1]
@@ -1198,7 +1196,7 @@ def test_removed_at_two_places_then_each_partition_has_its_cause(tmp_path: Path)
     ]
 
 
-def test_a_changed_leaf_of_the_log_then_its_root_its_tiles_and_its_chain_are_one_cause(tmp_path: Path) -> None:
+def test_a_changed_leaf_of_the_log_then_its_root_tiles_and_chain_are_one_cause(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=4).write(4)
     folder = trail.export(tmp_path / "export")
     (tile,) = (one for one in (folder / "log" / "tile" / "entries").rglob("*") if one.is_file())
@@ -1238,7 +1236,7 @@ def test_a_certificate_that_cannot_be_written_then_it_is_said(tmp_path: Path) ->
     assert "The output cannot be written" in done.stderr
 
 
-def test_a_manifest_changed_that_nobody_sealed_then_the_chain_behind_it_is_no_second_cause(tmp_path: Path) -> None:
+def test_a_changed_manifest_that_nobody_sealed_then_the_chain_is_no_second_cause(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=4).write(8)
     folder = trail.export(tmp_path / "export", sealed=0)
     value = trail.steps[3].value.replace(b'"writer":"worker-0"', b'"writer":"worker-1"')
@@ -1271,7 +1269,7 @@ NAME = "\x1b[2KYamada Hanako, 1-2-3"
         ({"in": [{"topic": NAME, "from": 0, "to": 5, "n": 3, "gaps": []}]}, "range"),
     ],
 )
-def test_a_forged_manifest_that_holds_what_is_no_id_then_the_finding_says_nothing_of_it(
+def test_a_forged_manifest_that_holds_no_id_then_the_finding_does_not_quote_it(
     tmp_path: Path, fields: dict[str, Any], code: str
 ) -> None:
     trail = Trail(partitions=1, seed=4).write(2)
@@ -1284,7 +1282,7 @@ def test_a_forged_manifest_that_holds_what_is_no_id_then_the_finding_says_nothin
     assert "\x1b" not in told
 
 
-def test_a_record_signed_and_sealed_that_names_what_is_no_topic_then_the_finding_says_nothing_of_it(
+def test_a_signed_and_sealed_record_that_names_no_topic_then_it_is_not_quoted(
     tmp_path: Path,
 ) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(3)
@@ -1315,7 +1313,7 @@ def test_no_folder_or_no_proof_of_that_name_then_it_says_what_to_name(tmp_path: 
         assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
 
 
-def test_all_made_anew_with_other_keys_then_that_is_not_said_to_be_excluded_and_the_witness_tells(
+def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tells(
     tmp_path: Path,
 ) -> None:
     trail, other = Trail(seed=4).write(12), Trail(seed=5).write(12)
@@ -1351,7 +1349,7 @@ def test_reports_of_coverage_in_the_log_then_the_last_one_is_told(tmp_path: Path
         (["Hanako", 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": "?"}),
     ],
 )
-def test_a_report_of_coverage_that_found_something_then_it_is_told_whatever_the_last_one_found(
+def test_a_report_of_coverage_with_findings_then_it_is_told_whatever_the_last_found(
     tmp_path: Path, founds: list[Any], told: dict[str, Any] | None
 ) -> None:
     trail = Trail(seed=4).write(4)
@@ -1393,7 +1391,7 @@ def test_an_end_that_is_not_sealed_then_it_is_incomplete_and_named(tmp_path: Pat
     assert named <= {(step.partition, step.offset) for step in trail.steps[7:]}
 
 
-def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends_and_what_differs_is_still_told(
+def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends(
     tmp_path: Path,
 ) -> None:
     trail = Trail(partitions=1, seed=5).write(10)
@@ -1419,7 +1417,7 @@ def test_a_checkpoint_that_is_a_link_to_nowhere_then_it_is_missing(tmp_path: Pat
     assert verify(folder).exit_code == 4
 
 
-def test_two_inputs_with_more_records_than_can_be_counted_then_the_manifest_is_not_canonical(tmp_path: Path) -> None:
+def test_two_inputs_with_too_many_records_to_count_then_no_canonical_manifest(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=4).write(2)
     folder = trail.export(tmp_path / "export")
     value = step_value(trail.steps[1])
@@ -1429,7 +1427,7 @@ def test_two_inputs_with_more_records_than_can_be_counted_then_the_manifest_is_n
     assert (report.exit_code, [one.code for one in report.findings]) == (4, ["line"])
 
 
-def test_a_witness_that_signs_a_time_which_no_calendar_has_then_its_cosignature_is_wrong(tmp_path: Path) -> None:
+def test_a_witness_signs_a_time_that_no_calendar_has_then_its_cosignature_is_wrong(tmp_path: Path) -> None:
     for number, at in enumerate((MAX_TIME, MAX_TIME + 1, 1 << 63)):
         trail = Trail(seed=5, witnessed_at=at).write(4)
         report = check(trail, trail.export(tmp_path / str(number)))

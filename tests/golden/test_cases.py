@@ -65,7 +65,7 @@ def test_golden_table_then_reaches_every_reason_but_the_defect() -> None:
     assert reached == set(CATALOGUE) - {"DECISION_FAILED"}
 
 
-def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both_languages() -> None:
+def test_golden_case_withheld_then_each_reason_says_clause_and_step_in_two_languages() -> None:
     for name, case in CASES.items():
         reference, facts = events(case)
         store = invented.store(*facts, reference=reference)

@@ -53,7 +53,7 @@ def test_one_case_decided_otherwise_then_the_lock_names_it(now: dict[str, str]) 
     assert kept_rules.changed(now, {}) == list(now)
 
 
-def test_all_that_is_kept_then_nothing_was_changed_and_the_rules_in_force_have_a_folder() -> None:
+def test_all_that_is_kept_then_it_is_unchanged_and_the_rules_in_force_have_a_folder() -> None:
     found = kept_rules.digests()
     assert kept_rules.folder(RULES).name in found, (
         f"no records are kept of version {RULES} of the rules.\n{kept_rules.HOW}"
@@ -154,7 +154,7 @@ def test_reasons_of_a_version_then_clause_and_sentence_are_still_there(rules: in
         assert not more, f"records of rules {rules} do not have {more} for {key}: give the new sentence a case"
 
 
-def test_releases_then_each_version_of_the_rules_has_one_of_its_own_that_is_not_ahead_of_ours() -> None:
+def test_releases_then_each_version_of_the_rules_has_its_own_not_ahead_of_ours() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     numbers = [tuple(map(int, RELEASES[rules].split("."))) for rules in sorted(RELEASES)]
     assert all(one < other for one, other in pairwise(numbers))

@@ -77,6 +77,6 @@ def test_spellings_then_they_are_read_as_by_every_other_python(
     assert (found, all_.hexdigest()) == (count, digest)
 
 
-def test_a_word_of_an_audience_with_a_letter_that_not_all_know_then_it_is_no_word_of_a_policy() -> None:
+def test_a_word_with_a_letter_that_not_all_know_then_it_is_no_word_of_a_policy() -> None:
     raised = "\U0001e030"  # for Unicode 15 another form of the Cyrillic letter
     assert words(f"x.{raised}") == ("x", nfkc(raised)) != ("x", "\u0430")

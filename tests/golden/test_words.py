@@ -295,7 +295,7 @@ GOLDEN = [Case(fields, invented.send(**fields.get("send", {})), *events(fields))
 
 
 @pytest.mark.parametrize("word", AGAINST, ids=lambda word: f"{word[0].__name__}.{word[1]}={word[2]}")
-def test_a_word_against_a_send_then_its_rule_finds_the_reason_and_nothing_does_without_the_word(word: Word) -> None:
+def test_a_word_against_a_send_then_its_rule_finds_the_reason_by_that_word_alone(word: Word) -> None:
     rule, code = AGAINST[word]
     assert callable(rule)
     assert any(
@@ -308,7 +308,7 @@ def test_a_word_against_a_send_then_its_rule_finds_the_reason_and_nothing_does_w
     ), f"no golden case says {word} and has {code} for that alone"
 
 
-def test_listed_values_then_each_speaks_against_a_send_or_was_reviewed_or_changes_a_decision(seen: set[Word]) -> None:
+def test_listed_values_then_each_is_against_a_send_reviewed_or_changes_a_decision(seen: set[Word]) -> None:
     listed = {
         (model, name, value)
         for model in EVERY

@@ -50,7 +50,7 @@ def by_manifest(world: World) -> list[tuple[Manifest, list[AuditRecord]]]:
     return found
 
 
-def test_given_sends_that_flow_when_a_version_is_activated_then_it_decides_from_a_chunk_on(world):
+def test_sends_that_flow_when_a_version_is_activated_then_it_decides_from_a_chunk_on(world):
     world.people(PEOPLE)
     before: set[str] = set()
 
@@ -88,7 +88,7 @@ def test_given_sends_that_flow_when_a_version_is_activated_then_it_decides_from_
     assert named == {b"jp-pmark@3"}
 
 
-def test_given_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a_good_one(world):
+def test_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a_good_one(world):
     world.people(PEOPLE)
 
     async def run() -> None:

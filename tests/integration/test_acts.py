@@ -153,7 +153,7 @@ def test_given_two_clients_racing_on_100_items_then_each_item_has_one_outcome(wo
     world.check(100)
 
 
-def test_given_a_script_of_single_releases_over_six_partitions_then_the_limit_counts_all_of_them(kafka, prefix):
+def test_a_script_of_single_releases_over_six_partitions_then_the_limit_counts_all(kafka, prefix):
     """500 releases, 83 a partition, each saying that it is one alone; and a forger who floods another's name."""
     world = World(kafka.bootstrap, prefix, partitions=6, max_lag=30.0).create()
     names = young(world, 501, campaign_id="K-1")[:-1]
@@ -231,7 +231,7 @@ def test_given_an_undo_then_what_was_released_is_recalled_once(world):
     world.check(1)
 
 
-def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_holes_are_passed(world):
+def test_an_act_beside_its_fact_in_one_transaction_then_both_bind(world):
     world.people(["r1"])
     act = {"v": 1, "kind": "withdraw", "act_id": "w1", "by": "cc-1", "recipient_id": "r1"}
     act["at"] = staff.now()
@@ -268,7 +268,7 @@ ALLOWED = {
 """The answer to each act of somebody who may do it, where there is no such item, and no such piece."""
 
 
-def test_given_every_act_of_every_role_then_the_worker_allows_those_of_the_table_and_no_other(world):
+def test_every_act_of_every_role_then_the_worker_allows_those_of_the_table_alone(world):
     group, expected = world.settings.group, {}
     for said in roles.on_record():
         world.put("reference", staff.signed(said, "hanako", "taro", origin=group))

@@ -138,7 +138,7 @@ class Slow(Followers):
         return fresh
 
 
-def test_given_facts_that_take_longer_than_max_lag_to_read_then_nothing_is_decided_before(world):
+def test_facts_that_take_longer_than_max_lag_to_read_then_nothing_is_decided_before(world):
     world.max_lag = 0.2
 
     async def run() -> None:
@@ -161,7 +161,7 @@ def test_given_facts_that_take_longer_than_max_lag_to_read_then_nothing_is_decid
     assert world.verdicts() == {"e-first": ("clear", None)}
 
 
-def test_given_an_older_copy_of_the_facts_below_a_running_worker_then_it_ends_and_nothing_is_cleared(world, tmp_path):
+def test_an_older_copy_of_the_facts_below_a_worker_then_it_ends_and_clears_nothing(world, tmp_path):
     kept = KeptFacts(tmp_path, origin=world.settings.group, identity=b"one", key=bytes(32))
     file = tmp_path / "0" / "data.mdb"
 
@@ -187,7 +187,7 @@ def test_given_an_older_copy_of_the_facts_below_a_running_worker_then_it_ends_an
     assert world.audits() == []
 
 
-def test_given_a_partition_added_to_a_topic_of_facts_then_what_is_acknowledged_on_it_binds_before_a_send_is_judged(
+def test_a_partition_added_to_facts_then_what_is_on_it_binds_before_a_send_is_judged(
     world,
 ):
     names = [f"p{number}" for number in range(30)]
@@ -213,9 +213,7 @@ def test_given_a_partition_added_to_a_topic_of_facts_then_what_is_acknowledged_o
     assert {*world.verdicts().values()} == {("block", "SUBJECT_OBJECTED")}
 
 
-def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_cleared_once_it_is_aborted(
-    world, monkeypatch
-):
+def test_an_open_foreign_transaction_then_sends_are_withheld_until_it_is_aborted(world, monkeypatch):
     monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.5)
     world.max_lag = 2.0
     stale = [f"p{number}" for number in range(150)]
@@ -254,7 +252,7 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
     world.check(len(stale) + 1)
 
 
-def test_given_facts_that_are_folded_then_the_positions_are_those_of_just_the_applied_ones(world, monkeypatch):
+def test_facts_that_are_folded_then_the_positions_are_of_just_the_applied_ones(world, monkeypatch):
     monkeypatch.setattr(log_follower, "APPLY_SECONDS", 0.0)
     world.people([f"p{i}" for i in range(300)])
     seen = []
@@ -296,7 +294,7 @@ class Jumping(Followers):
         return passed
 
 
-def test_given_a_clock_that_jumps_while_facts_are_waited_for_then_nothing_is_judged_by_it(world, monkeypatch):
+def test_a_clock_that_jumps_while_facts_are_waited_for_then_nothing_is_judged_by_it(world, monkeypatch):
     right = Clock.now
     monkeypatch.setattr(Clock, "now", lambda self: right(self) + Jumping.ahead_ms)
     monkeypatch.setattr(ownership_epoch, "CLOCK_RETRY_SECONDS", 0.1)

@@ -89,7 +89,7 @@ def test_given_an_unknown_topic_then_it_is_not_made(kafka: Broker, prefix: str) 
     assert f"{prefix}typo" not in AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=30).topics
 
 
-def test_given_a_format_cut_short_a_kill_and_an_orderly_stop_then_address_and_committed_records_stay(
+def test_a_format_cut_short_a_kill_and_a_stop_then_address_and_commits_stay(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "データ と空白"
@@ -141,7 +141,7 @@ def test_given_a_busy_port_then_it_says_so_and_leaves_no_process(tmp_path: Path)
     assert caught.value.values == {"port": port}
 
 
-def test_given_a_property_that_kafka_refuses_then_the_error_has_its_words_and_no_process_stays(tmp_path: Path) -> None:
+def test_a_property_that_kafka_refuses_then_its_words_are_told_and_no_process_stays(tmp_path: Path) -> None:
     broker = Broker(tmp_path, settings={"num.io.threads": "many"})
     with pytest.raises(UnavailableError) as caught:
         broker.start()

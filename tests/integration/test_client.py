@@ -78,7 +78,7 @@ def values(settings: Settings, topic: str = "sends") -> list[bytes | None]:
         return [record.value for record in reader.read(topic)]
 
 
-def test_aborted_and_open_transactions_then_only_what_is_committed_before_them_is_read(settings: Settings) -> None:
+def test_aborted_and_open_transactions_then_only_what_is_committed_before_is_read(settings: Settings) -> None:
     for value, outcome in ((b"committed", Foreign.commit), (b"aborted", Foreign.abort)):
         foreign = Foreign(settings)
         foreign.write(value)

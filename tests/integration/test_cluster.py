@@ -78,7 +78,7 @@ def bootstraps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         yield [f"{node.HOST}:{port}" for port in (one, two)]
 
 
-def test_a_broker_that_learns_of_the_topics_later_then_create_ends_when_it_knows_them(bootstraps: list[str]) -> None:
+def test_a_broker_that_learns_of_the_topics_later_then_create_waits_for_it(bootstraps: list[str]) -> None:
     for number in range(4):  # a client asks any broker: once alone, it may happen to ask the late one
         settings = Settings(broker=",".join(bootstraps), prefix=f"late{number}.", partitions=1)
         made = admin.create(settings).created
@@ -157,7 +157,7 @@ def test_a_broker_that_stays_behind_then_3_and_its_id(
     assert (refused.value.key, refused.value.values) == ("error.brokers_behind", {"brokers": "1"})
 
 
-def test_three_brokers_addressed_and_one_there_then_3_and_no_topic_with_too_few_replicas(
+def test_three_brokers_addressed_and_one_there_then_3_and_no_topic_is_made(
     kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, port = kafka.bootstrap.split(":")

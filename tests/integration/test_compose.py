@@ -92,7 +92,7 @@ def features(folder: Path) -> dict[bytes, bytes]:
     return found
 
 
-def test_given_the_compose_file_then_each_variable_is_a_property_and_its_kafka_boots_with_what_we_stand_on(
+def test_the_compose_file_then_each_variable_is_a_property_and_its_kafka_boots(
     tmp_path: Path,
 ) -> None:
     environment, ports = on_loopback(variables())
@@ -112,7 +112,7 @@ def test_given_the_compose_file_then_each_variable_is_a_property_and_its_kafka_b
             assert told["offsets.topic.replication.factor"] == "1"
 
 
-def test_given_kafka_then_its_data_is_on_the_volume_and_its_version_is_the_locked_one() -> None:
+def test_kafka_then_its_data_is_on_the_volume_and_its_version_is_the_locked_one() -> None:
     kafka = SERVICES["kafka"]
     mounted = [volume.split(":")[1] for volume in kafka["volumes"]]
     assert variables()["KAFKA_LOG_DIRS"] in mounted
@@ -129,7 +129,7 @@ def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_what_it_needs(name: str) -> None:
+def test_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_others(name: str) -> None:
     service = OURS[name]
     advertised = dict(re.findall(r"(\w+)://([^,]+)", variables()["KAFKA_ADVERTISED_LISTENERS"]))
     if name != "keys":
@@ -200,7 +200,7 @@ def test_given_the_images_then_each_is_named_by_its_whole_version_and_digest() -
         assert service["build"]["args"] == {"PYTHON_IMAGE": f"${{PYTHON_IMAGE:-{default}}}"}
 
 
-def test_given_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_they_stay(tmp_path: Path) -> None:
+def test_the_keys_then_each_container_has_the_secrets_of_its_own_role_and_they_stay(tmp_path: Path) -> None:
     """The script runs as in its container, in a folder of ours."""
     called = tmp_path / "bin" / "gatekeeper"
     called.parent.mkdir()
@@ -239,7 +239,7 @@ def test_given_the_witness_then_what_it_saw_outlives_it() -> None:
     assert "witness:/home/gatekeeper/witness" in witness["volumes"]
 
 
-def test_given_the_workers_then_each_starts_after_the_topics_under_a_name_and_on_a_disk_of_its_own() -> None:
+def test_the_workers_then_each_starts_after_the_topics_with_its_own_name_and_disk() -> None:
     assert OURS["topics"]["command"] == ["topics", "create"]
     assert OURS["topics"]["restart"] == "no"
     for name in WORKERS:
@@ -250,7 +250,7 @@ def test_given_the_workers_then_each_starts_after_the_topics_under_a_name_and_on
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_given_a_health_check_then_it_fails_where_nothing_answers_and_asks_the_default_port(name: str) -> None:
+def test_a_health_check_then_it_fails_where_nothing_answers_at_the_default_port(name: str) -> None:
     kind, *command = OURS[name]["healthcheck"]["test"]
     assert kind == "CMD"
     port = Settings.model_fields[ASKED[name]].default
@@ -271,7 +271,7 @@ def test_given_a_port_of_the_host_then_only_this_machine_reaches_it(name: str) -
             assert OURS[name]["environment"][f"GATEKEEPER_{name.upper()}_HOST"] == "0.0.0.0"
 
 
-def test_given_the_profile_observe_then_its_images_are_pinned_and_its_files_are_there() -> None:
+def test_the_profile_observe_then_its_images_are_pinned_and_its_files_are_there() -> None:
     observing = {name: service for name, service in SERVICES.items() if service.get("profiles") == ["observe"]}
     assert {*observing} == {"prometheus", "grafana", "kafka-ui"}
     for service in observing.values():
@@ -285,7 +285,7 @@ def test_given_the_profile_observe_then_its_images_are_pinned_and_its_files_are_
     assert observing["kafka-ui"]["environment"]["KAFKA_CLUSTERS_0_READONLY"] == "true"
 
 
-def test_given_prometheus_then_it_asks_each_process_that_it_reaches_and_evaluates_the_alerts() -> None:
+def test_prometheus_then_it_asks_each_process_it_reaches_and_evaluates_the_alerts() -> None:
     told = yaml.safe_load((HOUSE / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
     assert [(HOUSE / "deploy/prometheus" / name).is_file() for name in told["rule_files"]] == [True]
     asked = {
@@ -313,7 +313,7 @@ def test_given_prometheus_then_it_asks_each_process_that_it_reaches_and_evaluate
         assert OURS[name]["environment"]["GATEKEEPER_HTTP_HOST"] == "0.0.0.0"
 
 
-def test_given_grafana_then_it_finds_prometheus_and_the_dashboard_where_compose_puts_them() -> None:
+def test_grafana_then_it_finds_prometheus_and_the_dashboard_where_compose_puts_them() -> None:
     provisioning = HOUSE / "deploy/grafana/provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text("utf-8"))["datasources"]
     assert source["url"] == "http://prometheus:" + SERVICES["prometheus"]["ports"][0].split(":")[2]
@@ -322,7 +322,7 @@ def test_given_grafana_then_it_finds_prometheus_and_the_dashboard_where_compose_
     assert f"{boards['options']['path']}/gatekeeper.json" in mounted
 
 
-def test_given_the_dockerfile_then_it_copies_what_exists_and_all_that_the_build_context_lets_in() -> None:
+def test_the_dockerfile_then_it_copies_what_exists_and_all_that_the_context_lets_in() -> None:
     let_in = {line[1:].rstrip("/") for line in (HOUSE / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
     copied: set[str] = set()
     for line in DOCKERFILE.splitlines():
@@ -332,7 +332,7 @@ def test_given_the_dockerfile_then_it_copies_what_exists_and_all_that_the_build_
     assert [source for source in copied if not (HOUSE / source).exists()] == []
 
 
-def test_given_the_dockerfile_then_dependencies_are_hashed_and_it_runs_as_nobody_special() -> None:
+def test_the_dockerfile_then_dependencies_are_hashed_and_it_runs_as_nobody_special() -> None:
     assert "pip install --require-hashes -r requirements/build.txt -r requirements/runtime.txt" in DOCKERFILE
     assert "pip install --no-deps --no-build-isolation ." in DOCKERFILE
     assert 'ENTRYPOINT ["gatekeeper"]' in DOCKERFILE

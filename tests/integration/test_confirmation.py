@@ -74,7 +74,7 @@ def outcomes(world: World) -> list[str]:
     return sorted(record.act.outcome for record in world.acted().values())
 
 
-def test_given_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good(world):
+def test_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good(world):
     bought(world, "yes", "no")
     world.put("sends", [(name, send_to(name, name)) for name in ("yes", "no")])
 

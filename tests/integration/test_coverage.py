@@ -372,9 +372,7 @@ def test_given_a_last_manifest_that_the_worker_s_key_did_not_sign_then_it_is_nam
     assert last.detail == forger.key.kid
 
 
-def test_given_a_worker_with_a_key_that_is_not_known_here_then_each_manifest_is_named_and_no_more(
-    forger: Forger, tmp_path: Path
-) -> None:
+def test_a_worker_with_an_unknown_key_then_each_manifest_is_named_and_no_more(forger: Forger, tmp_path: Path) -> None:
     stranger = Keys(tmp_path / "stranger")
     stranger.make("worker", "gk/worker")
     forger.key = forger.last = stranger.signer("worker")
@@ -391,7 +389,7 @@ def test_given_transactions_in_another_order_then_the_manifest_out_of_order_is_n
     assert ("manifests", 0, 4) in {(one.topic, one.partition, one.offset) for one in told}
 
 
-def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found_also_while_it_works(
+def test_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found(
     kafka: Broker, prefix: str, tmp_path: Any
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
@@ -425,7 +423,7 @@ def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found
     assert {one.claimed["sends"].to for one in checks[-1]} == {head["sends"] for head in world.heads().values()}
 
 
-def test_given_inputs_deleted_by_their_age_then_the_rest_is_proven_and_the_part_is_named(forger: Forger) -> None:
+def test_inputs_deleted_by_their_age_then_the_rest_is_proven_and_the_part_is_named(forger: Forger) -> None:
     world = forger.world
     forger.write(forger.honest())
     before = {TopicPartition(world.topic(name), 0): offset for name, offset in (("sends", 33), ("cleared", 9))}
@@ -478,7 +476,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, file: Path) -> list[int]:
     return taken
 
 
-def test_interrupted_then_what_is_done_is_kept_and_the_rest_is_checked_and_all_is_told(
+def test_interrupted_then_what_is_done_is_kept_and_the_rest_is_checked(
     two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, expected = tmp_path / "state", told()
@@ -502,7 +500,7 @@ def test_interrupted_then_what_is_done_is_kept_and_the_rest_is_checked_and_all_i
 
 
 @pytest.mark.parametrize(("output", "code"), [("full", 3), ("closed", 141)])
-def test_a_report_that_is_not_read_then_it_is_told_again_and_nothing_is_checked_again(
+def test_a_report_that_is_not_read_then_it_is_told_again_and_nothing_checked_again(
     two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, code: int
 ) -> None:
     file, expected = tmp_path / "state", told()

@@ -20,7 +20,7 @@ def world(kafka, prefix) -> World:
     return World(kafka.bootstrap, prefix).create()
 
 
-def test_given_people_and_strangers_then_each_send_has_one_decision_and_one_audit_record(world):
+def test_people_and_strangers_then_each_send_has_one_decision_and_one_audit_record(world):
     world.people(f"r{i}" for i in range(50))
     names = [f"r{i % 60}" for i in range(300)]
     world.sends(names)
@@ -74,9 +74,7 @@ def test_given_fetches_lost_before_the_chunk_is_built_then_all_are_repaired(worl
     world.check(2_000)
 
 
-def test_given_a_worker_that_joins_and_stops_then_what_stays_is_not_taken_over_and_what_goes_is_handed_over_at_once(
-    world, tmp_path
-):
+def test_a_worker_that_joins_and_stops_then_only_what_goes_is_handed_over(world, tmp_path):
     world.people(f"r{i}" for i in range(50))
     world.sends(f"r{i}" for i in range(60))
     patient = {"session_timeout": "300"}  # nobody is given up for dead while this test runs
@@ -103,7 +101,7 @@ def test_given_a_worker_that_joins_and_stops_then_what_stays_is_not_taken_over_a
     world.check(180)
 
 
-def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the_manifests(world, monkeypatch):
+def test_aborted_and_committed_transactions_of_sends_then_manifests_have_the_holes(world, monkeypatch):
     monkeypatch.setattr(ownership_epoch, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.2)
     world.people(["r1"])
@@ -128,7 +126,7 @@ def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the
     assert sum(gap.n for gap in gaps) == end - 3
 
 
-def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved_and_then_cleared(world):
+def test_an_unreadable_withdrawal_then_its_person_is_withheld_until_it_is_resolved(world):
     world.people(["r1", "r2"])
     world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd')])
     place = next(
@@ -172,9 +170,7 @@ NINE = "t1k9_" + "A" * 43
 """A token under a key that nobody holds."""
 
 
-def test_given_one_record_of_an_attacker_then_it_withholds_whom_it_may_concern_until_two_managers_pass_it(
-    world, tmp_path
-):
+def test_one_record_of_an_attacker_then_whom_it_may_concern_waits_for_two_managers(world, tmp_path):
     port = str(node.free_port())
     world.put("reference", [("controller/C2", {"v": 1, "kind": "controller", "id": "C2", "name": "あおば通販"})])
     world.people(["r1"])
@@ -238,7 +234,7 @@ def test_given_one_record_of_an_attacker_then_it_withholds_whom_it_may_concern_u
     world.check(next(given))
 
 
-def test_given_a_defect_on_some_records_then_those_are_withheld_and_many_alarm_and_stop_nothing(world, monkeypatch):
+def test_a_defect_on_some_records_then_those_are_withheld_and_many_alarm(world, monkeypatch):
     """The defect is planted: a view of the facts that raises for one person."""
     world.people(["r1", "bad"])
     view = FactStore.view

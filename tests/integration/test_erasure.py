@@ -134,9 +134,7 @@ def prove(world: World, folder: Path) -> None:
     assert told["records"] == len(world.read("audit"))
 
 
-def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_lets_them_return(
-    kafka, world, tmp_path
-):
+def test_a_person_erased_then_no_file_has_the_salt_and_only_readmission_returns_them(kafka, world, tmp_path):
     rolled = itertools.count()
     known(world, P, LISTED, **BOUGHT)
     with world.process(tmp_path / "worker.log") as worker:

@@ -61,7 +61,7 @@ async def twenty_cleared(world: World) -> None:
     await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
 
 
-def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_before_it_win_every_time(world):
+def test_withdrawals_at_the_time_of_a_hand_off_then_those_acknowledged_before_it_win(world):
     rounds, size = 8, 30
 
     async def race(number: int) -> None:
@@ -125,7 +125,7 @@ def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(
     world.check(21 + late)
 
 
-def test_given_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campaign_ends_it(world):
+def test_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campaign_ends_it(world):
     world.max_lag = 1.0
 
     async def run() -> None:

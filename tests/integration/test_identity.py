@@ -61,7 +61,7 @@ def written(world: World, topic: str) -> list[bytes]:
     return [part for message in world.read(topic) for part in (message.key(), message.value()) if part]
 
 
-def test_given_addresses_in_many_spellings_then_the_ones_judged_go_out_and_nothing_tells_them(world, tmp_path: Path):
+def test_addresses_in_many_spellings_then_those_judged_go_out_and_nothing_tells_them(world, tmp_path: Path):
     people(world)
     made = sends(world)
     log = tmp_path / "worker.log"
@@ -142,7 +142,7 @@ def writers(world: World) -> set[tuple[int, str]]:
     return {(message.partition(), message.key().decode()) for message in world.read("manifests")}
 
 
-def test_two_pythons_share_the_work_and_one_is_killed_then_all_is_decided_as_by_either(kafka, prefix, tmp_path: Path):
+def test_two_pythons_share_the_work_and_one_is_killed_then_all_is_decided_the_same(kafka, prefix, tmp_path: Path):
     if not other_python.GATEKEEPER.exists():
         pytest.skip("no .venv-other: scripts/test makes it where another Python is on the PATH")
     keys = group_keys(tmp_path / "keys", f"{prefix}gk")

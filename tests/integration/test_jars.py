@@ -102,7 +102,7 @@ def test_given_a_repository_without_the_jar_then_its_status_is_told(mirror: Any,
     "address",
     ["https://ann:secret@127.0.0.1:9/maven", "gopher://127.0.0.1/secret", "secret", "http:///secret", "http://[secret"],
 )
-def test_given_an_address_that_is_no_mirror_then_the_variable_is_named_and_not_its_value(
+def test_an_address_that_is_no_mirror_then_the_variable_is_named_and_not_its_value(
     cold: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("MAVEN_MIRROR_URL", address)

@@ -49,7 +49,7 @@ async def decided(world: World, count: int) -> None:
     await eventually(lambda: sum(world.ends("audit")) >= count and len(world.audits()) == count, f"{count} decisions")
 
 
-def test_given_duplicates_in_a_chunk_in_the_next_and_after_a_restart_then_one_piece_goes_out(world):
+def test_duplicates_in_a_chunk_the_next_and_after_a_restart_then_one_piece_goes_out(world):
     world.put("sends", [again(number) for number in range(3)])
     world.put("sends", [("r1", send_to("r1", "other")), ("r1", send_to("r1", 0, event_id="e-mail", channel="email"))])
 
@@ -71,7 +71,7 @@ def test_given_duplicates_in_a_chunk_in_the_next_and_after_a_restart_then_one_pi
     assert {audit.clearance for audit in world.audits()} == {None, world.audits()[0].did}
 
 
-def test_given_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_knows_every_piece(world, tmp_path):
+def test_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_knows_all(world, tmp_path):
     world.put("sends", (("r1", send_to("r1", number)) for number in range(20)))
     with world.process(tmp_path / "log", data=str(tmp_path / "data")) as worker:
         until(lambda: len(world.audits()) == 20, "20 decisions")
@@ -88,9 +88,7 @@ def test_given_a_killed_worker_then_its_next_life_goes_on_from_its_copy_and_know
     world.check(40)
 
 
-def test_given_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic_and_knows_every_piece(
-    world, tmp_path
-):
+def test_a_damaged_copy_that_ends_the_worker_then_the_next_start_reads_the_topic(world, tmp_path):
     world.put("sends", (("r1", send_to("r1", number)) for number in range(5)))
     data = tmp_path / "data"
     with world.process(tmp_path / "log", data=str(data)) as worker:
@@ -153,9 +151,7 @@ def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
     world.check(4)
 
 
-def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_what_is_over_is_taken_out(
-    world, monkeypatch
-):
+def test_window_and_mail_date_past_then_the_piece_may_go_again_and_its_entry_goes(world, monkeypatch):
     world.people(["r2"])
     right, begun = Clock.now, datetime.now(UTC)
 
@@ -199,7 +195,7 @@ def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_wha
     world.check(11)
 
 
-def test_given_an_entry_of_a_newer_engine_then_its_partition_is_refused_and_the_other_is_decided(world):
+def test_an_entry_of_a_newer_engine_then_its_partition_alone_is_refused(world):
     world.put("ledger", [("sealed/r1/x", {"v": 1, "until": None})])
     refused = next(record.partition() for record in world.read("ledger"))
     world.put("sends", (("r1", send_to("r1", number)) for number in range(2)), partition=1 - refused)

@@ -177,7 +177,7 @@ def _told(said: list[Any], event: str) -> set[str]:
     return {one["topic"] for one in said if one["event"] == event}
 
 
-def test_a_console_that_runs_or_starts_then_its_model_is_built_anew_and_holds_nothing_that_is_gone(
+def test_a_console_that_runs_or_starts_then_its_model_is_new_and_holds_nothing_gone(
     put_back: PutBack,
 ) -> None:
     expected = {"a": (4, 1), "b": None, "c": (9, 3)}
@@ -198,7 +198,7 @@ def test_a_console_that_runs_or_starts_then_its_model_is_built_anew_and_holds_no
     assert _told(said, "console_rebuilt") == set(), "nothing changed since"
 
 
-def test_webhooks_that_run_or_start_then_each_recall_is_queued_once_and_what_was_posted_is_not_posted_again(
+def test_webhooks_that_run_or_start_then_each_recall_is_queued_and_posted_once(
     put_back: PutBack,
 ) -> None:
     new = {"e-b1", *(f"e-c{number}" for number in range(3))}
@@ -243,7 +243,7 @@ def test_the_sealer_then_it_holds_the_partitions_until_somebody_says_how_to_go_o
     assert "hanako" in checked.stdout + checked.stderr
 
 
-def test_a_worker_that_read_no_more_than_the_copy_has_then_it_sees_that_the_rest_of_the_log_is_another(
+def test_a_worker_that_read_no_more_than_the_copy_has_then_it_sees_another_log(
     put_back: PutBack,
 ) -> None:
     world = put_back.world

@@ -73,7 +73,7 @@ def test_given_a_withdrawal_after_the_clearance_then_one_recall_and_the_key_is_f
     world.check(5)
 
 
-def test_given_a_list_quarantined_then_its_50_are_recalled_once_and_facts_of_a_night_without_worker_too(world):
+def test_a_list_quarantined_then_its_50_are_recalled_once_and_for_a_nights_facts_too(world):
     stolen, own, night = ([f"{kind}{number}" for number in range(50)] for kind in ("s", "o", "n"))
     world.people(stolen, batch_id="B1")
     world.people([*own, *night])
@@ -157,7 +157,7 @@ def test_given_whatever_touches_a_clearance_then_it_is_recalled(world, fact):
     world.check(1)
 
 
-def test_given_reference_records_of_nobody_that_cannot_be_read_then_nothing_is_withheld_or_recalled_for_them(world):
+def test_unreadable_reference_records_of_nobody_then_nothing_is_withheld_or_recalled(world):
     world.people(["r1"])
     world.sends(["r1"])
 

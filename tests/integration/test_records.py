@@ -129,9 +129,7 @@ def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept
         }  # fmt: skip
 
 
-def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_hold_and_the_rest_is_decided(
-    world, monkeypatch
-):
+def test_hostile_headers_and_bombs_then_sends_and_acts_are_refused_and_facts_hold(world, monkeypatch):
     monkeypatch.setattr(unread_facts, "UNREAD_KEPT", 5_000)
     world.people(["r1", "r2", "r3"])
     for number, (fault, headers) in enumerate(
@@ -195,9 +193,7 @@ def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_h
     assert set(found.values()) == {None}
 
 
-def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_dead_letter_each_and_memory_stays(
-    world, tmp_path
-):
+def test_thousands_of_hostile_records_then_one_dead_letter_each_and_memory_stays(world, tmp_path):
     world.put("reference", TEMPLATES)
     world.people(["r1"])
     wrong = next(n for n in range(world.partitions) if n != partition_of(b"r1", world.partitions))
@@ -240,7 +236,7 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_d
     assert {one["gate-size"] for one in bombs} == {b"7500000"}
 
 
-def test_given_hostile_records_of_every_kind_with_readable_signatures_then_one_answer_each_and_no_partition_stops(
+def test_hostile_records_readably_signed_then_one_answer_each_and_no_partition_stops(
     world,
 ):
     made, written = Gate(), Counter[str]()
@@ -284,7 +280,7 @@ def nothing_that_is_an_act(act: dict) -> Iterator[bytes | None]:
         yield b'{"a":' * depth + b"1" + b"}" * depth
 
 
-def test_given_acts_that_nobody_can_read_under_readable_signatures_then_one_answer_each_and_no_partition_stops(world):
+def test_unreadable_acts_readably_signed_then_one_answer_each_and_no_partition_stops(world):
     made, random, number = Gate(), Random(2), itertools.count()
     made.at = int(time.time() * 1000)
     attacker, producer = Attacker(random, world.settings.group), world.producer()
@@ -316,9 +312,7 @@ def test_given_acts_that_nobody_can_read_under_readable_signatures_then_one_answ
     assert (len(letters), max(letters.values())) == (answers["unreadable"], 1)
 
 
-def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_two_managers_resolve_it(
-    kafka, world, tmp_path
-):
+def test_a_batch_of_consents_that_a_disk_spoilt_then_all_wait_for_two_managers(kafka, world, tmp_path):
     world.people(["r1", "r2"])
     world.put("consents", [("r3", consent_of("r3", "Withdrawn"))])
     place = next((m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r3")

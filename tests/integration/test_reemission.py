@@ -59,9 +59,7 @@ def reemit(world: World, *more: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-def test_given_150_random_losses_and_a_killed_worker_then_those_come_back_and_who_withdrew_does_not(
-    world: World, tmp_path: Path
-) -> None:
+def test_150_losses_and_a_killed_worker_then_all_come_back_but_who_withdrew(world: World, tmp_path: Path) -> None:
     names = [f"p{number}" for number in range(300)]
     young = [f"y{number}" for number in range(20)]
     world.people(names)
@@ -106,9 +104,7 @@ def test_given_150_random_losses_and_a_killed_worker_then_those_come_back_and_wh
     assert {(f.fault, f.detail) for f in findings} == {("missing_output", f"cleared {did}") for did in withdrew}
 
 
-def test_given_two_who_ask_at_once_then_each_comes_back_once_and_what_has_no_bytes_left_is_told(
-    world: World, tmp_path: Path
-) -> None:
+def test_two_who_ask_at_once_then_each_comes_back_once_and_what_is_gone_is_told(world: World, tmp_path: Path) -> None:
     names = [f"p{number}" for number in range(100)]
     world.people(names)
     with world.process(tmp_path / "log") as worker:

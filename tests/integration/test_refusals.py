@@ -54,9 +54,7 @@ def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         }
 
 
-def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and_without_any_left_exit_4(
-    world, tmp_path
-):
+def test_a_past_that_contradicts_itself_then_refused_and_4_without_a_partition_left(world, tmp_path):
     people = [f"r{number}" for number in range(400)]
     world.sends(people)
     sends = TopicPartition(world.topic("sends"), 1)
@@ -86,9 +84,7 @@ def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and
     assert [a for a in world.audits() if a.src.partition == 1][-1].src.offset < head
 
 
-def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_is_refused_until_it_ends(
-    world, monkeypatch
-):
+def test_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_waits(world, monkeypatch):
     monkeypatch.setattr(takeover, "HANGING_SECONDS", 0.5)
     monkeypatch.setattr(partition, "REFUSED_SECONDS", (0.1, 0.1))
     world.sends(sent := [f"r{number}" for number in range(40)])
@@ -122,7 +118,7 @@ def test_given_a_busy_port_then_exit_3_and_the_port(doomed):
     assert refusal(doomed["busy port"]) == (3, text("error.http_port_busy", "en", host=node.HOST, port=port))
 
 
-def test_given_an_address_of_another_machine_then_exit_3_and_the_setting_and_no_talk_of_another_program():
+def test_an_address_of_another_machine_then_exit_3_names_the_setting():
     settings = Settings(http_host="192.0.2.1")  # for documents only: RFC 5737
     with pytest.raises(UnavailableError) as caught:
         asyncio.run(serve_health(settings, dict))

@@ -12,7 +12,7 @@ from tests.support.rolling import OURS, Release, minor, patch
 
 
 @pytest.mark.skipif(last_release.commit() is None, reason="the last release is not in the history that is here")
-def test_the_last_release_beside_this_one_then_it_decides_or_refuses_and_nothing_is_lost_or_doubled(
+def test_the_last_release_beside_this_one_then_nothing_is_lost_or_doubled(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     source = last_release.unpack(last_release.commit() or "", tmp_path / "source")

@@ -75,7 +75,7 @@ def client(served: tuple[Command, httpx.Client]) -> httpx.Client:
     return served[1]
 
 
-def test_a_new_person_is_stated_and_mailed_and_withdraws_then_each_answer_is_the_gate_s(
+def test_a_new_person_is_stated_mailed_and_withdraws_then_each_answer_is_the_gate_s(
     world: World, client: httpx.Client
 ) -> None:
     """The whole of a caller's life, with one order of events."""
@@ -137,9 +137,7 @@ async def instance(world: World, callers: Path | None = None, **settings: Any) -
         yield client
 
 
-def test_a_request_repeated_across_a_new_key_and_another_instance_then_it_keeps_its_event_id(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_request_repeated_with_a_new_key_or_instance_then_it_keeps_its_event_id(world: World, tmp_path: Path) -> None:
     world.people(["repeated", "later"])
     folders = [Keys(shutil.copytree(world.keys, tmp_path / name)) for name in ("before", "rotated", "beside")]
     before, rotated, beside = folders
@@ -170,9 +168,7 @@ def test_a_request_repeated_across_a_new_key_and_another_instance_then_it_keeps_
     assert sha256(unkeyed.encode()).hexdigest()[:40] not in id_, "whoever holds the list must not find it"
 
 
-def test_no_key_for_event_ids_then_the_service_ends_with_2_and_says_which_command_makes_it(
-    world: World, tmp_path: Path
-) -> None:
+def test_no_key_for_event_ids_then_the_service_ends_with_2_and_says_what_makes_it(world: World, tmp_path: Path) -> None:
     keys = shutil.copytree(world.keys, tmp_path / "keys")
     (keys / "event-1.key").unlink()
     ours = {"GATEKEEPER_KEYS": str(keys), "GATEKEEPER_LANG": "en"}
@@ -210,9 +206,7 @@ FOREIGN: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 
-def test_a_caller_of_one_company_then_it_speaks_for_no_other_and_its_stops_are_counted(
-    world: World, tmp_path: Path
-) -> None:
+def test_a_caller_of_one_company_then_it_speaks_for_no_other_and_its_stops_count(world: World, tmp_path: Path) -> None:
     """An attacker with the key of a small company beside a large one."""
     world.people(["mine"])
     key = new_key()
@@ -308,9 +302,7 @@ def test_what_was_asked_and_refused_then_metrics_on_a_port_of_their_own_count_it
     assert not any("unheard-of" in label or "narumi" in label for key in found for label in key)
 
 
-def test_another_token_key_under_the_number_of_the_workers_then_the_service_ends_with_4(
-    world: World, tmp_path: Path
-) -> None:
+def test_another_token_key_under_the_workers_number_then_the_service_ends_with_4(world: World, tmp_path: Path) -> None:
     keys = Keys(shutil.copytree(world.keys, tmp_path / "keys"))
     (keys.folder / "token-1.key").unlink()
     keys.make("token", "gk/token", secret=b"x" * 32)
@@ -335,9 +327,7 @@ def test_a_thousand_questions_at_once_then_none_is_answered_wrong(client: httpx.
     assert [one["decision"] for one in several.json()["evaluations"]] == found
 
 
-def test_ten_thousand_questions_of_one_caller_then_so_many_wait_and_another_is_answered_amid_them(
-    world: World, tmp_path: Path
-) -> None:
+def test_ten_thousand_questions_of_one_caller_then_another_is_answered_amid_them(world: World, tmp_path: Path) -> None:
     keys = {name: new_key() for name in ("greedy", "other")}
     entries = [
         f'[[callers]]\nid = "{name}"\nscopes = ["access"]\nkey_sha256 = ["{digest(key)}"]\n'
@@ -386,7 +376,7 @@ def test_a_foreign_host_then_no_answer_leads_there(world: World, tmp_path: Path)
                 assert "elsewhere.example" not in answer.text
 
 
-def test_withdrawals_raced_by_questions_and_sends_then_nothing_is_clear_after_an_acknowledged_one(
+def test_withdrawals_raced_by_others_then_nothing_is_clear_after_an_acknowledged_one(
     world: World, client: httpx.Client
 ) -> None:
     """`scripts/race` does it with 10,000 people."""
@@ -395,7 +385,7 @@ def test_withdrawals_raced_by_questions_and_sends_then_nothing_is_clear_after_an
     assert list(raced(client, people)) == []
 
 
-def test_a_client_that_a_generator_made_of_the_openapi_document_then_it_publishes_withdraws_and_asks(
+def test_a_client_generated_of_the_openapi_document_then_it_publishes_and_asks(
     world: World, client: httpx.Client, tmp_path: Path
 ) -> None:
     world.people(["generated"])
@@ -534,7 +524,7 @@ def test_people_in_bodies_paths_and_headers_then_no_answer_repeats_them(client: 
         ("POST", "/v1/sends", {"json": {}, "headers": {"Host": "gate.example"}}, 403, "not_for_browsers"),
     ],
 )
-def test_a_request_that_cannot_be_served_then_a_problem_in_both_languages_and_nothing_of_it_is_repeated(
+def test_a_request_that_cannot_be_served_then_a_problem_that_repeats_nothing_of_it(
     client: httpx.Client, method: str, path: str, given: dict[str, Any], status: int, name: str
 ) -> None:
     answer = client.request(method, path, **given)
@@ -663,9 +653,7 @@ def test_a_campaign_then_its_counts_and_results_are_those_of_the_topic(
             assert {"ja", "en"} <= answer.json().keys()
 
 
-def test_a_transaction_stays_open_on_results_then_all_is_told_that_is_known_and_nothing_is_done(
-    world: World, client: httpx.Client
-) -> None:
+def test_a_transaction_stays_open_on_results_then_what_is_known_is_told(world: World, client: httpx.Client) -> None:
     sends = [send_to(f"open-{number}", f"open-{number}", campaign_id="open") for number in range(4)]
     assert client.post("/v1/sends", content=ndjson(sends), headers=NDJSON, params={"wait": 60}).status_code == 200
     plan = {"expected": len(sends)}
@@ -727,7 +715,7 @@ def test_a_shadow_and_a_forgotten_campaign_then_no_count_is_wrong_and_pages_have
     asyncio.run(work())
 
 
-def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_are_refused(tmp_path: Path) -> None:
+def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_get_429(tmp_path: Path) -> None:
     asked = MAX_UNDER_WAY + 1
 
     async def work(broker: Broker, world: World) -> None:
@@ -762,9 +750,7 @@ def test_kafka_falls_silent_then_who_asks_for_results_hears_so_and_too_many_are_
             os.kill(broker.pid, signal.SIGCONT)
 
 
-def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_afterwards(
-    kafka: Broker, prefix: str
-) -> None:
+def test_a_topic_that_kafka_refuses_then_504_and_others_go_on_and_it_too_afterwards(kafka: Broker, prefix: str) -> None:
     """The refused record leaves a gap in the numbers of its producer, which Kafka would refuse for ever."""
     world, failures = World(kafka.bootstrap, prefix).create(), list[BaseException]()
     app = create_app(world.settings, Callers(None), release="0", url="https://g.example/", on_failure=failures.append)
@@ -802,7 +788,7 @@ def test_a_topic_that_kafka_refuses_then_504_and_the_others_go_on_and_it_too_aft
     asyncio.run(work())
 
 
-def test_a_stop_under_a_key_of_nobody_then_it_is_refused_and_the_sentence_names_the_keys(client: httpx.Client) -> None:
+def test_a_stop_under_a_key_of_nobody_then_it_is_refused_and_the_keys_are_named(client: httpx.Client) -> None:
     stop = {"v": 1, "kind": "objection", "suppression_id": "x9", "received_at": "2026-01-01"}
     tokens = {key: f"{key}_{'A' * 43}" for key in ("t1", "t1k9")}
     known, unknown = ({**stop, "token": tokens[key]} for key in ("t1", "t1k9"))
@@ -816,9 +802,7 @@ def test_a_stop_under_a_key_of_nobody_then_it_is_refused_and_the_sentence_names_
     assert client.get("/readyz").json()["withholding"] == []
 
 
-def test_a_stranger_asks_whether_it_is_ready_then_no_answer_counts_people_records_or_managers(
-    world: World, client: httpx.Client
-) -> None:
+def test_a_stranger_asks_whether_it_is_ready_then_the_answer_counts_nobody(world: World, client: httpx.Client) -> None:
     def ready() -> dict[str, Any]:
         found: dict[str, Any] = client.get("/readyz").json()
         assert {name for name, value in found.items() if type(value) is not bool} == {"facts_as_of", "withholding"}
@@ -854,7 +838,7 @@ def test_a_stranger_asks_whether_it_is_ready_then_no_answer_counts_people_record
 STOP = {"v": 1, "kind": "objection", "suppression_id": "s", "received_at": "2026-01-01", "recipient_id": "r2"}
 
 
-def test_a_topic_made_again_under_the_service_then_it_ends_with_70_and_serves_after_its_next_start(
+def test_a_topic_made_again_under_the_service_then_70_and_its_next_start_serves(
     kafka: Broker, prefix: str, tmp_path: Path
 ) -> None:
     world = World(kafka.bootstrap, prefix).create()

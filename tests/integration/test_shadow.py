@@ -38,7 +38,7 @@ def judge_all(world: World, count: int) -> dict:
     return said
 
 
-def test_given_a_shadow_then_all_is_on_review_and_audit_and_marked_and_nothing_goes_out(world):
+def test_a_shadow_then_all_is_on_review_and_audit_and_marked_and_nothing_goes_out(world):
     world.put("sends", [("r1", b"{")])
     world.put("consents", [("nobody", b"{")])
     assert judge_all(world, 21)["mode"] == "shadow"

@@ -71,7 +71,7 @@ def test_a_process_that_does_not_end_in_order_then_its_code_is_told(run, tmp_pat
 
 
 @pytest.mark.parametrize(("code", "cause"), [(0, "stopped"), (1, "fault"), (3, "unavailable"), (70, "restart")])
-def test_a_process_that_ends_by_itself_then_it_is_started_again_and_counted_and_the_other_goes_on(
+def test_a_process_that_ends_by_itself_then_it_starts_again_and_the_other_goes_on(
     run, tmp_path: Path, code: int, cause: str
 ) -> None:
     process = run((waiting, 0), (ending, code))

@@ -69,9 +69,7 @@ def test_given_a_command_then_it_asks_kafka_about_its_own_topics_alone(cluster: 
     assert any(named)
 
 
-def test_given_a_silent_broker_and_one_that_refuses_once_then_the_end_is_found_before_the_silent_one_is_given_up(
-    cluster: Cluster, prefix: str
-) -> None:
+def test_a_silent_broker_and_one_that_refuses_once_then_the_end_is_found_in_time(cluster: Cluster, prefix: str) -> None:
     world, proxy = World(cluster.bootstrap, prefix, partitions=1).create(), cluster.proxy
     tp = TopicPartition(world.topic("consents"), 0)
     silent, refusing = (number for number in cluster.brokers if number != cluster.leader(tp)[0])
@@ -112,7 +110,7 @@ def transactional(exchange: Exchange) -> bool:
 
 
 @pytest.mark.parametrize("kept", KEPT)
-def test_given_a_commit_that_is_kept_into_the_next_transaction_then_each_send_is_decided_once(
+def test_a_commit_kept_into_the_next_transaction_then_each_send_is_decided_once(
     cluster: Cluster, prefix: str, tmp_path: Path, kept: Kept
 ) -> None:
     world, proxy = World(cluster.bootstrap, prefix, partitions=1, max_lag=60.0).create(), cluster.proxy
@@ -147,7 +145,7 @@ def test_given_a_commit_that_is_kept_into_the_next_transaction_then_each_send_is
     assert (late.told.error_code == 0) == kept.answers, "the broker committed what it had of another transaction"
 
 
-def test_given_each_of_three_brokers_halted_in_turn_then_decisions_come_soon_and_no_worker_ends(
+def test_each_of_three_brokers_halted_in_turn_then_decisions_come_soon(
     cluster: Cluster, prefix: str, tmp_path: Path
 ) -> None:
     world, names = World(cluster.bootstrap, prefix).create(), [f"r{number}" for number in range(40)]
@@ -173,9 +171,7 @@ def test_given_each_of_three_brokers_halted_in_turn_then_decisions_come_soon_and
     assert max(took.values()) < ELECTED_SECONDS, took
 
 
-def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_another_replica(
-    cluster: Cluster, prefix: str
-) -> None:
+def test_a_batch_that_the_leaders_disk_spoilt_then_another_replica_is_read(cluster: Cluster, prefix: str) -> None:
     world = World(cluster.bootstrap, prefix).create()
     world.people(["r1", "r2"])
     world.put("consents", [("r2", consent_of("r2", "Withdrawn"))])

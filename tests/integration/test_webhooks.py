@@ -119,7 +119,7 @@ def events(server: Receiver, name: str) -> list[str]:
 # -- as a process --------------------------------------------------------------------------------------
 
 
-def test_a_recall_then_both_endpoints_get_it_signed_while_one_hangs_and_nobody_is_named(
+def test_a_recall_then_both_endpoints_get_it_signed_though_one_hangs(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
     """The one that hangs is first in the file, and holds more requests than go at once."""
@@ -155,7 +155,7 @@ def test_a_recall_then_both_endpoints_get_it_signed_while_one_hangs_and_nobody_i
     assert sample["data"]["campaign_id"] == "K-hang-7"
 
 
-def test_killed_after_a_delivery_and_before_its_position_then_delivered_again_under_the_same_id(
+def test_killed_between_a_delivery_and_its_position_then_delivered_again_with_one_id(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
     server.answer = server.hang
@@ -173,7 +173,7 @@ def test_killed_after_a_delivery_and_before_its_position_then_delivered_again_un
     assert len(events(server, "killed")) == 2, "it was not delivered once more after it was taken"
 
 
-def test_recalls_while_it_does_not_run_then_they_come_at_its_next_start_and_only_wanted_campaigns(
+def test_recalls_while_it_does_not_run_then_they_come_at_its_next_start(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
     wanted = entry(server, campaigns=["K-night*"])
@@ -267,7 +267,7 @@ class Hooks:
         self.deliver()
 
 
-def test_a_campaign_then_it_is_decided_once_none_came_for_ten_minutes_and_again_after_new_sends(
+def test_a_campaign_then_decided_after_ten_quiet_minutes_and_again_after_new_sends(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
     hooks = Hooks(world, tmp_path, entry(server))
@@ -316,7 +316,7 @@ def test_sends_that_nobody_has_decided_then_their_campaign_is_not_decided(
     )
 
 
-def test_a_mail_date_near_then_the_sends_that_wait_are_counted_and_those_acted_on_are_not(
+def test_a_mail_date_near_then_waiting_sends_are_counted_and_not_those_acted_on(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
     hooks = Hooks(world, tmp_path, entry(server, events=["review.deadline_near"]))
@@ -361,7 +361,7 @@ def test_a_refused_partition_then_it_comes_once_for_each_beginning(
     assert first.id != second.id
 
 
-def test_a_transaction_that_stays_open_on_audit_then_it_holds_up_decided_campaigns_alone(
+def test_a_transaction_open_on_audit_then_it_holds_up_decided_campaigns_alone(
     kafka: Broker, prefix: str, server: Receiver, tmp_path: Path
 ) -> None:
     world = World(kafka.bootstrap, prefix).create()
@@ -432,7 +432,7 @@ def _refuse(world: World, *, since: int) -> None:
         admin.alter_group_offsets(world.settings.group, {sends: OffsetAndMetadata(0, note.encode(), -1)})
 
 
-def test_an_endpoint_that_fails_for_a_day_then_a_dead_letter_that_a_person_sees_and_replays(
+def test_an_endpoint_that_fails_for_a_day_then_a_dead_letter_that_a_person_replays(
     world: World, server: Receiver, tmp_path: Path
 ) -> None:
     hooks = Hooks(world, tmp_path, entry(server))

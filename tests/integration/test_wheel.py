@@ -51,7 +51,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def test_a_wheel_then_it_holds_every_file_of_packages_and_manual_below_one_name_and_nothing_else(wheel: Path) -> None:
+def test_a_wheel_then_it_holds_every_file_of_packages_and_manual_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         held = {name for name in opened.namelist() if ".dist-info/" not in name}
     files = (file for name in PACKAGES for file in (HOUSE / name).rglob("*") if file.is_file())
@@ -61,9 +61,7 @@ def test_a_wheel_then_it_holds_every_file_of_packages_and_manual_below_one_name_
     assert held == {f"{WHOLE}/{name}" for name in ours}
 
 
-def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_peoples_names_are_free(
-    wheel: Path, tmp_path: Path
-) -> None:
+def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_names_are_free(wheel: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GATEKEEPER_"))}
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)

@@ -39,7 +39,7 @@ def judged(verifier: Path, folder: Path, keys: Keys) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 1_000, 65_537])
-def test_given_a_log_sealed_in_steps_then_go_accepts_it_with_both_signatures_and_refuses_a_change(
+def test_a_log_sealed_in_steps_then_go_accepts_its_signatures_and_refuses_a_change(
     verifier: Path, keys: Keys, tmp_path: Path, size: int
 ) -> None:
     files = AtomicStore(tmp_path / "log")

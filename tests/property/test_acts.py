@@ -54,7 +54,7 @@ def reviewable() -> st.SearchStrategy[tuple[list[invented.Event], dict[str, Any]
 
 
 @given(reviewable(), steps())
-def test_any_acts_then_nothing_goes_out_in_the_persons_place_and_no_item_or_key_twice(case: Any, done: Any) -> None:
+def test_any_acts_then_nothing_goes_out_in_the_persons_place_and_nothing_twice(case: Any, done: Any) -> None:
     facts, send = case
     desk = Desk(*[event for event in facts if event[0] != "acts"])
     desk.send(send)

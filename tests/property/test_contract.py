@@ -84,7 +84,7 @@ def test_an_example_with_a_change_then_codec_and_contract_agree(kind: tuple[str,
 
 
 @given(people.people(), people.sends())
-def test_what_is_published_about_anybody_then_the_contract_takes_it_as_it_is_and_as_we_write_it(
+def test_what_is_published_about_anybody_then_the_contract_takes_it_as_we_write_it(
     events: list[invented.Event], send: dict[str, Any]
 ) -> None:
     for topic, value in [*events, ("sends", send)]:

@@ -126,7 +126,7 @@ def test_erased_just_now_then_no_mail_but_what_is_owed(facts: Any, send: Any) ->
     st.sampled_from(("safety_legal", "rights_reply")),
     st.sampled_from(("JP", "GB", None)),
 )
-def test_mail_that_is_owed_then_nothing_withholds_it_but_an_address_where_mail_comes_back(
+def test_mail_that_is_owed_then_only_an_address_where_mail_comes_back_withholds_it(
     facts: Any, stop: Any, message_class: Any, country: Any
 ) -> None:
     stopped = [*facts, invented.suppression(kind=stop, suppression_id="STOP")]
@@ -325,9 +325,7 @@ def _point_named(value: dict[str, Any]) -> str | None:
 
 
 @given(st.just(CLEAR) | people.people(), people.sends())
-def test_consents_for_a_purpose_above_then_they_clear_as_much_and_nothing_unless_it_is_registered(
-    facts: Any, send: Any
-) -> None:
+def test_consents_for_a_purpose_above_then_they_clear_as_much_if_it_is_registered(facts: Any, send: Any) -> None:
     wide = [(topic, _widened(value)) for topic, value in facts]
     registered = invented.purpose(id="mkt.dm")
     assert (decided([*wide, registered], send).verdict == "clear") == (decided(facts, send).verdict == "clear")

@@ -112,7 +112,7 @@ RELEASE = ("release", 0, "hanako", "scan-9", 1)
 @example(CLEAR, [("handoff",), ("send",), ("fact", invented.withdrawn("P-1")), ("weigh",)])
 @example(CLEAR, [("send",)])  # a copy is withheld
 @example(HELD, [("send",), RELEASE, ("redecide", 1, "taro", None, None), ("undo", 0, "hanako", None, None)])
-def test_any_history_then_each_event_stands_at_its_own_instant_and_the_state_is_told_once(case: Any, done: Any) -> None:
+def test_any_history_then_each_event_is_at_its_own_instant_and_the_state_told_once(case: Any, done: Any) -> None:
     desk = told(case, done)
     records = [orjson.loads(value) for value in desk.values]
     outcomes, cleared, recalled, handed = fates(desk)
@@ -190,7 +190,7 @@ def page(piece: list[dict[str, Any]], history: PieceHistory) -> None:
     assert all(before < after for before, after in pairwise(places))
 
 
-def test_an_undo_that_calls_a_piece_back_then_its_record_names_the_piece_and_can_be_derived_again() -> None:
+def test_an_undo_that_calls_a_piece_back_then_its_record_names_it_and_is_derivable() -> None:
     desk = Recorded(*YOUNG)
     desk.send()
     desk.act("release")

@@ -190,7 +190,7 @@ def letters(texts: Iterable[str]) -> list[str]:
 
 @FEW
 @given(NAMES, HOMES, BESIDE, st.integers(0, 3))
-def test_one_name_and_address_then_all_is_accounted_for_and_whatever_else_is_printed_is_not(
+def test_one_name_and_address_then_all_is_accounted_for_and_other_print_is_not(
     name: str, lines: list[str], more: str, place: int
 ) -> None:
     assert identity.accounted(identity.pieces(printed(name, lines)))
@@ -250,7 +250,7 @@ def test_free_text_then_it_is_accounted_for_only_where_a_source_gives_it(
 
 @FEW
 @given(NAMES, TOWNS, NUMBERS, SPELLED, NUMBER)
-def test_building_in_near_spellings_then_it_is_the_same_and_with_a_word_more_it_is_not(
+def test_building_in_near_spellings_then_it_is_the_same_and_with_a_word_more_not(
     name: str, town: str, numbers: list[int], spelled: tuple[str, str], number: str
 ) -> None:
     home = town + "-".join(map(str, numbers))

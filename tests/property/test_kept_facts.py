@@ -162,7 +162,7 @@ def stored(kept: KeptFacts) -> dict[str, dict[str, bytes]]:
     return {name: dict(table.items()) for name, table in kept._tables._tables.items()}
 
 
-def test_rows_that_the_disk_did_not_write_then_a_start_knows_the_facts_of_its_position_or_reads_all_anew(
+def test_rows_that_the_disk_did_not_write_then_a_start_knows_the_facts_or_reads_anew(
     tmp_path: Path,
 ) -> None:
     def begun() -> tuple[KeptFacts, int]:

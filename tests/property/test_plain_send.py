@@ -98,11 +98,11 @@ def test_any_value_that_is_read_plainly_then_the_codec_reads_the_same(
     agrees(data.draw(st.sampled_from([None, b"P-1", b"P-1", b"P-2"])), value)
 
 
-def test_bad_bytes_of_every_kind_then_the_codec_reads_the_same_or_looks_at_them_alone() -> None:
+def test_bad_bytes_of_every_kind_then_the_codec_reads_the_same_or_reads_alone() -> None:
     assert sum(agrees(key, value) for _, key, value, _ in BAD_SENDS) < len(BAD_SENDS) / 2
 
 
-def test_one_odd_value_in_any_field_then_the_codec_reads_the_same_or_looks_at_it_alone() -> None:
+def test_one_odd_value_in_any_field_then_the_codec_reads_the_same_or_reads_alone() -> None:
     texts = [
         "-",
         "=1",

@@ -22,7 +22,7 @@ STEPS = st.lists(REVIEWER_ACTS | st.just(("send",)) | st.just(("bad",)), min_siz
 
 
 @given(st.sampled_from((YOUNG, TWO)), STEPS, st.randoms(use_true_random=False))
-def test_any_acts_then_the_order_of_reading_changes_nothing_and_states_are_the_workers(
+def test_any_acts_then_reading_order_changes_nothing_and_states_are_the_workers(
     facts: tuple[invented.Event, ...], steps: list[Any], chance: random.Random
 ) -> None:
     desk = Watched(*facts)

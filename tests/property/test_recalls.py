@@ -18,7 +18,7 @@ def known() -> st.SearchStrategy[list[invented.Event]]:
 
 
 @given(known(), people.sends() | st.just(invented.send()), st.lists(people.nos() | people.givens(), max_size=4))
-def test_any_facts_after_a_clearance_then_what_is_left_is_clear_now_and_nothing_is_recalled_twice(
+def test_any_facts_after_a_clearance_then_the_rest_is_clear_and_no_recall_is_doubled(
     facts: Any, send: Any, news: Any
 ) -> None:
     desk = Desk(*[event for event in facts if event[0] != "acts"])

@@ -21,7 +21,7 @@ sizes = st.integers(1, 700)
 
 @settings(max_examples=60)
 @given(st.lists(sizes, min_size=1, max_size=4, unique=True).map(sorted), st.data())
-def test_log_sealed_in_steps_then_its_roots_and_proofs_are_those_of_another_implementation(
+def test_log_sealed_in_steps_then_another_implementation_has_its_roots_and_proofs(
     steps: list[int], data: st.DataObject
 ) -> None:
     oracle = InmemoryTree(algorithm="sha256")

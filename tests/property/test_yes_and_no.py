@@ -50,7 +50,7 @@ def spoken(draw: Random, person: str, number: int) -> invented.Event:
     )
 
 
-def test_ten_thousand_people_then_exactly_those_are_clear_whose_yes_came_after_every_no() -> None:
+def test_ten_thousand_people_then_those_are_clear_whose_yes_came_after_every_no() -> None:
     draw, store = Random(18), invented.store()
     heard: dict[str, dict[bytes, Heard]] = defaultdict(dict)
     records = []

@@ -38,7 +38,7 @@ def raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Raises:
     return check
 
 
-def test_more_sends_than_a_slow_machine_and_slow_brokers_decide_then_sends_wait_too_long(raises: Raises) -> None:
+def test_more_sends_than_slow_machine_and_brokers_decide_then_sends_wait_too_long(raises: Raises) -> None:
     async def cause(it: Scraped) -> None:
         processor = Wall.processor
         it.patch.setattr(Wall, "processor", lambda self: processor(self) + it.now())
@@ -57,7 +57,7 @@ def test_sends_behind_a_transaction_that_nobody_ends_then_nothing_is_decided(rai
     raises(cause, "NothingDecided")
 
 
-def test_sends_of_a_transaction_then_they_wait_while_it_is_open_and_no_longer_once_it_is_aborted(
+def test_sends_of_a_transaction_then_they_wait_while_it_is_open_and_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = list[int]()
@@ -97,7 +97,7 @@ def test_a_partition_that_retention_overtook_then_it_is_refused(overtaken: Scrap
     assert not said, said
 
 
-def test_a_partition_refused_for_long_then_its_worker_is_not_ready_and_nothing_is_said_of_a_take_over(
+def test_a_partition_refused_for_long_then_its_worker_is_not_ready(
     overtaken: Scrapes,
 ) -> None:
     said = overtaken.wrong({overtaken.minutes - 1: [REFUSED, NOT_READY]})
@@ -227,7 +227,7 @@ def test_a_witness_that_stands_still_while_the_log_grows_then_it_is_late(raises:
     raises(cause, "WitnessLate")
 
 
-def test_a_witness_and_a_sealer_that_stand_still_and_nothing_is_decided_then_neither_is_late(raises: Raises) -> None:
+def test_witness_and_sealer_stand_still_and_nothing_is_decided_then_neither_is_late(raises: Raises) -> None:
     async def cause(it: Scraped) -> None:
         it.witnessing = it.sealing = False
         await it.minutes(25)

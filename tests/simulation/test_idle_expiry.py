@@ -21,7 +21,7 @@ ENDED = [cleared(until=EPOCH_MS - 2 * DAY_MS, recipient_id=f"E-{number}") for nu
 KEPT = [entries.ask(f"K-{number}", "Q", {"request_id": "Q"}) for number in range(40)]
 
 
-def test_given_ended_entries_and_no_sends_then_the_first_commit_deletes_none_and_all_are_gone_within_a_minute(
+def test_ended_entries_and_no_sends_then_all_go_in_a_minute_but_none_at_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tests.simulation.simulation.WORKERS", 1)

@@ -149,7 +149,7 @@ def damaged_head(world: World) -> None:
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_whatever_became_of_the_logs_then_a_take_over_with_the_copy_knows_what_one_without_knows(
+def test_whatever_became_of_the_logs_then_a_take_over_with_the_copy_knows_the_same(
     tmp_path: Path, change: Change, used: bool
 ) -> None:
     async def work() -> None:
@@ -163,9 +163,7 @@ def test_whatever_became_of_the_logs_then_a_take_over_with_the_copy_knows_what_o
 
 
 @pytest.mark.parametrize("change", [put_back, put_back_to_nothing])
-def test_logs_that_lack_the_copys_decisions_then_it_says_so_at_each_take_over_and_stays_as_it_is(
-    tmp_path: Path, change: Change
-) -> None:
+def test_logs_that_lack_the_copys_decisions_then_each_take_over_says_so(tmp_path: Path, change: Change) -> None:
     async def work() -> None:
         world = World(tmp_path)
         await world.copy(*FIRST)
@@ -179,7 +177,7 @@ def test_logs_that_lack_the_copys_decisions_then_it_says_so_at_each_take_over_an
     run(work, Random(1))
 
 
-def test_a_deletion_that_kafka_forgot_then_the_copy_that_lacks_it_is_too_old_to_be_used(
+def test_a_deletion_that_kafka_forgot_then_the_copy_that_lacks_it_is_too_old(
     tmp_path: Path,
 ) -> None:
     async def work() -> None:

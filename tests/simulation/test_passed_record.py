@@ -23,7 +23,7 @@ TRIED_AGAIN_SECONDS = 130
 
 
 @pytest.mark.parametrize("topic", ["sends", "acts"])
-def test_given_a_record_that_is_a_defect_then_its_partition_alone_stands_there_until_two_people_pass_it(
+def test_a_record_that_is_a_defect_then_its_partition_alone_stands_until_two_pass_it(
     topic: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     poison = b'{"a defect": true}'

@@ -20,7 +20,7 @@ PAUSE_SECONDS = 4.0
 REFUSED_SECONDS = 60
 
 
-def test_given_a_leader_that_refuses_records_and_markers_then_the_other_partition_goes_on_and_all_is_decided(
+def test_a_leader_that_refuses_records_and_markers_then_the_other_partition_goes_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tests.simulation.simulation.WORKERS", 1)

@@ -59,7 +59,7 @@ def test_given_a_seed_then_its_history_is_the_same_in_every_process():
     assert len(said) == 1
 
 
-def test_given_tasks_cancelled_together_then_in_the_same_order_wherever_they_stand_in_memory():
+def test_tasks_cancelled_together_then_their_order_is_the_same_wherever_they_stand():
     async def cancelled() -> list[int]:
         order: list[int] = []
 

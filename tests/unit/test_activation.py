@@ -64,14 +64,14 @@ def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
     assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 3, "sha256": value["sha256"]}
 
 
-def test_shipped_amendment_then_it_takes_over_on_its_day_unless_it_was_activated_earlier() -> None:
+def test_shipped_amendment_then_it_takes_over_on_its_day_unless_activated_earlier() -> None:
     assert names(store(policy_record(text(3))), 0, 600) == ["jp-pmark@3", "jp-pmark@2"]
     strict = policy_record(shipped("strictest", 2))
     known = store(strict, policy_record(shipped("jp-pmark", 2)), policy_record(text(3), invented.T + DAY))
     assert names(known, 0, 1, 600) == ["jp-pmark@2", "jp-pmark@3", "jp-pmark@3"]
 
 
-def test_two_of_one_day_then_the_last_word_holds_and_order_on_the_topic_alone_says_which() -> None:
+def test_two_of_one_day_then_the_last_word_holds_by_order_on_the_topic_alone() -> None:
     first, second = policy_record(text(4)), policy_record(text(3))
     assert names(store(first, second), 0) == ["jp-pmark@3"]
     assert names(store(second, first), 0) == ["jp-pmark@4"]
@@ -81,7 +81,7 @@ def test_two_of_one_day_then_the_last_word_holds_and_order_on_the_topic_alone_sa
     assert names(again, 0) == ["jp-pmark@3"]
 
 
-def test_version_activated_again_with_a_later_day_then_the_former_text_holds_until_then() -> None:
+def test_version_activated_again_for_a_later_day_then_the_former_holds_until_then() -> None:
     strict, changed = text(3), text(3, ("ask_cap = 1", "ask_cap = 2"))
     known = store(policy_record(strict), policy_record(changed, invented.T + DAY))
     held = packs(known)
@@ -135,9 +135,7 @@ UNLAWFUL = {
 
 
 @pytest.mark.parametrize(("content", "line"), UNLAWFUL.values(), ids=UNLAWFUL)
-def test_record_that_takes_away_what_is_law_then_the_version_before_decides_and_it_is_named(
-    content: str, line: str
-) -> None:
+def test_record_that_takes_away_what_is_law_then_the_version_before_decides(content: str, line: str) -> None:
     known = store(policy_record(content))
     assert names(known, 0, 600) == ["jp-pmark@1", "jp-pmark@2"]
     (ignored,) = packs(known).ignored
@@ -226,7 +224,7 @@ def test_two_packs_for_one_country_then_neither_decides() -> None:
     assert names(store(policy_record(again)), 0) == ["jp-pmark@1"], "at home the own pack decides"
 
 
-def test_pack_of_a_country_stricter_than_the_strictest_then_nobody_without_country_is_judged() -> None:
+def test_pack_stricter_than_the_strictest_then_nobody_without_country_is_judged() -> None:
     changes = ('id = "jp-pmark"', 'id = "gb"'), ('jurisdictions = ["JP"]', 'jurisdictions = ["GB"]')
     known = store(policy_record(text(1, *changes, ("minor_age = 15", "minor_age = 18"))))
     assert names(known, 0, country=None) == [None]
@@ -279,7 +277,7 @@ def test_good_record_after_a_bad_one_then_it_ends_the_bar_on_its_day() -> None:
     assert names(store(later, policy_record(text(3)), faults=1), 0, 9) == ["jp-pmark@3", "jp-pmark@3"]
 
 
-def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged_by_the_looser_one() -> None:
+def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged() -> None:
     stricter = policy_record(text(3, ("minor_age = 15", "minor_age = 18")))
     known = store(stricter)
     assert names(known, 0) == ["jp-pmark@3"]
@@ -350,7 +348,7 @@ def earlier_texts() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("content", [*earlier_texts()])
-def test_text_of_an_earlier_release_in_force_then_it_goes_on_deciding_and_each_reason_cites_law(content: str) -> None:
+def test_text_of_an_earlier_release_in_force_then_it_decides_and_reasons_cite_law(content: str) -> None:
     own = text(9, of=content)
     known = store(policy_record(own))
     known.apply(fact("suppressions", 0, 0, None, orjson.dumps(invented.suppression(kind="external")[1])))
@@ -369,7 +367,7 @@ NEWER = (
 )
 
 
-def test_rows_of_a_newer_release_then_both_releases_decide_by_the_text_and_we_name_them() -> None:
+def test_rows_of_a_newer_release_then_both_releases_decide_by_the_text() -> None:
     content = text(3, *NEWER)
     known = store(policy_record(content))
     assert names(known, 0) == ["jp-pmark@3"]

@@ -37,7 +37,7 @@ def test_given_a_key_and_the_name_of_another_then_it_is_refused(hanako: str) -> 
         person(Settings(user_key=hanako), "taro", unnamed=UNNAMED)
 
 
-def test_given_a_telephone_number_as_a_name_then_the_option_is_named_and_the_number_is_not(hanako: str) -> None:
+def test_a_telephone_number_as_a_name_then_the_option_is_named_and_not_the_number(hanako: str) -> None:
     for key in (hanako, ""):
         with pytest.raises(UsageError, match="--by") as told:
             person(Settings(user_key=key), "090-7777-1234")

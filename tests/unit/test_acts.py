@@ -64,7 +64,7 @@ def test_reason_in_words_then_it_is_in_no_record_and_no_entry(desk: Desk) -> Non
     assert "花子".encode() not in b"".join(desk.state._people.values())
 
 
-def test_reason_in_words_then_whoever_guesses_it_cannot_try_it_and_the_signed_hash_proves_it(desk: Desk) -> None:
+def test_reason_in_words_then_no_guess_can_be_tried_and_the_signed_hash_proves_it(desk: Desk) -> None:
     kept, header, sign = list[Record](), list[bytes](), desk.sign
 
     def signed(record: Record) -> list[tuple[str, bytes]]:
@@ -196,7 +196,7 @@ def test_two_persons_needed_then_one_waits_the_same_is_refused_and_another_relea
     assert conflicted.act("approve", by="yuki") == ("refused", "nothing_to_approve")
 
 
-def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_the_records_say_of_how_many(desk: Desk) -> None:
+def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_records_say_so(desk: Desk) -> None:
     assert desk.act("release", bulk=101) == ("waiting", None)
     assert desk.records[-1].act is not None
     assert desk.records[-1].act.bulk == 101
@@ -230,7 +230,7 @@ def test_no_threshold_in_the_policy_then_one_person_releases_any_number() -> Non
     assert desk.act("release", act_id="release-2", bulk=None) == ("cleared", None)
 
 
-def test_threshold_lowered_after_a_release_of_one_person_then_its_word_is_no_longer_enough(desk: Desk) -> None:
+def test_threshold_lowered_after_one_persons_release_then_its_word_is_not_enough(desk: Desk) -> None:
     assert desk.act("release", bulk=80) == ("cleared", None)
     desk.learn(("reference", policies.policy_record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 50")))))
     desk.at += 1
@@ -250,7 +250,7 @@ def test_country_unknown_then_the_threshold_of_the_strictest_pack_counts() -> No
     assert desk.act("approve", by="taro") == ("cleared", None)
 
 
-def test_first_of_two_in_bulk_then_what_has_run_out_or_was_objected_to_has_an_answer_of_its_own() -> None:
+def test_first_of_two_in_bulk_then_what_ran_out_or_met_an_objection_is_told_apart() -> None:
     desk = Desk(*YOUNG)
     for campaign in ("K-1", "K-2"):
         desk.send(campaign_id=campaign)
@@ -289,7 +289,7 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.records[-1].did != cleared
 
 
-def test_undo_of_a_release_that_cleared_nothing_then_the_piece_of_another_item_stands(desk: Desk) -> None:
+def test_undo_of_a_release_that_cleared_nothing_then_another_item_s_piece_stands(desk: Desk) -> None:
     desk.send(event_id="E-2")
     assert desk.act("release", item=0, act_id="first") == ("cleared", None)
     assert desk.act("release", item=1, act_id="second") == ("withheld", None)
@@ -300,7 +300,7 @@ def test_undo_of_a_release_that_cleared_nothing_then_the_piece_of_another_item_s
     desk.check_ledger()
 
 
-def test_undo_of_a_release_on_which_a_later_send_went_out_then_that_piece_is_recalled(desk: Desk) -> None:
+def test_undo_of_a_release_on_which_a_later_send_went_out_then_that_is_recalled(desk: Desk) -> None:
     assert desk.act("release", act_id="first") == ("cleared", None)
     desk.campaign("cancel")
     assert desk.send(event_id="E-2").verdict == "clear"
@@ -393,7 +393,7 @@ def test_topic_shown_with_its_personal_data_then_who_did_it_is_recorded_once(des
     assert desk.judged(value | {"subject": "controller/C1"}) == ("unreadable", "field_invalid")
 
 
-def test_word_that_a_partition_goes_on_then_who_said_so_and_from_where_is_recorded_once(desk: Desk) -> None:
+def test_word_that_a_partition_goes_on_then_who_said_so_and_where_is_recorded_once(desk: Desk) -> None:
     asked = {"refused": "error.sends_expired", "head": "0" * 64, "sends": 25, "acts": 3}
     value = {"v": 1, "kind": "resume_partition", "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "hanako"}
     value |= {"subject": "partition/0", "reason": "looked", **asked}

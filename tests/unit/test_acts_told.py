@@ -97,7 +97,7 @@ def test_a_fact_that_may_be_mended_then_a_page_names_the_button_that_decides_aga
     assert text("page.do_uphold", lang) in told("refused", "awaits_answer", lang)
 
 
-def test_a_template_that_is_missing_then_a_page_tells_of_no_import_and_the_command_line_does() -> None:
+def test_a_template_missing_then_a_page_tells_of_no_import_and_the_command_line_does() -> None:
     reason: dict[str, Any] = {"code": "ASK_TEMPLATE_MISSING", "clause": "", "facts": [], "says": {}}
     desk = Desk(*YOUNG)
     desk.send()

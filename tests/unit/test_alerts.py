@@ -49,7 +49,7 @@ def test_given_what_is_not_promql_then_that_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_given_an_alert_then_it_asks_for_what_is_there_and_says_in_both_languages_what_to_do(name: str) -> None:
+def test_an_alert_then_it_asks_for_what_is_there_and_two_languages_say_what_to_do(name: str) -> None:
     rule = ALERTS[name]
     assert names_of(rule["expr"]).metrics
     assert unknown(rule["expr"]) == []
@@ -68,7 +68,7 @@ def test_given_the_page_then_it_has_a_section_for_each_alert_and_for_no_other() 
         assert re.findall(r"^\* \*\*(\w+):\*\*", section, re.M) == ["People", "Look", "Do"], section
 
 
-def test_given_the_causes_of_alerts_then_each_alert_fires_for_one_and_health_asks_for_all() -> None:
+def test_the_causes_of_alerts_then_each_alert_fires_for_one_and_health_asks_for_all() -> None:
     health = TESTS[0]
     assert [one["exp_samples"] for one in health["promql_expr_test"]] == [[], []]
     shown = {one["series"].partition("{")[0] for one in health["input_series"]}
@@ -82,7 +82,7 @@ IN_TROUBLE = {"gatekeeper_partition_refused", "gatekeeper_sealing_held"}
 """Metrics that have no sample while all is well."""
 
 
-def test_given_prometheus_s_own_tool_then_it_takes_rules_and_configuration_and_all_are_silent_in_health() -> None:
+def test_prometheus_s_own_tool_then_it_takes_all_rules_and_they_are_silent_in_health() -> None:
     demand_promtool()
     checks = (["check", "rules", "alerts.yml"], ["check", "config", "prometheus.yml"])
     for call in (*checks, ["test", "rules", "alerts.test.yml"]):
@@ -91,7 +91,7 @@ def test_given_prometheus_s_own_tool_then_it_takes_rules_and_configuration_and_a
 
 
 @pytest.mark.parametrize("title", PANELS)
-def test_given_a_panel_then_it_asks_for_what_is_there_at_the_source_that_the_reader_chose(title: str) -> None:
+def test_a_panel_then_it_asks_for_what_is_there_at_the_source_that_was_chosen(title: str) -> None:
     panel = PANELS[title]
     source = {"type": "prometheus", "uid": "${datasource}"}
     assert panel["targets"]

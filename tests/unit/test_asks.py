@@ -30,7 +30,7 @@ def asked(desk: Desk, **fields: Any) -> None:
     assert desk.act("ask") == ("asked", None)
 
 
-def test_ask_then_one_request_with_the_linted_letter_and_all_that_the_print_house_needs(desk: Desk) -> None:
+def test_ask_then_one_request_with_the_letter_and_all_that_the_print_house_needs(desk: Desk) -> None:
     asked(desk)
     (ask,) = desk.asks()
     assert ask.request_id == desk.records[-1].did
@@ -43,7 +43,7 @@ def test_ask_then_one_request_with_the_linted_letter_and_all_that_the_print_hous
     assert "さくら名簿センター株式会社から購入した名簿「通販購入者名簿」" in ask.text
 
 
-def test_ask_then_neither_ledger_nor_audit_holds_name_address_letter_or_the_audit_the_code(desk: Desk) -> None:
+def test_ask_then_no_name_address_or_letter_is_on_ledger_or_audit_nor_code_on_audit(desk: Desk) -> None:
     asked(desk)
     (ask,) = desk.asks()
     kept = b"\n".join(desk.ledger.values()).decode()
@@ -80,7 +80,7 @@ def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk:
     assert len(desk.outputs["cleared"]) == 2
 
 
-def test_sends_that_nobody_asked_about_then_a_yes_clears_those_from_before_the_question_and_after_it(
+def test_sends_that_nobody_asked_about_then_a_yes_clears_those_before_and_after_it(
     desk: Desk,
 ) -> None:
     desk.send(campaign_id="K-0", delivery=DELIVERY)
@@ -110,7 +110,7 @@ def test_lapsed_before_the_late_yes_then_it_is_cleared_as_well(desk: Desk) -> No
     assert desk.reconsider() == ["clear", "clear"]
 
 
-def test_sent_or_decided_anew_between_a_yes_and_its_coming_into_force_then_it_goes_out_with_the_others(
+def test_sent_or_decided_anew_between_a_yes_and_its_force_then_it_goes_out_as_well(
     desk: Desk,
 ) -> None:
     asked(desk)
@@ -122,7 +122,7 @@ def test_sent_or_decided_anew_between_a_yes_and_its_coming_into_force_then_it_go
     desk.check_ledger()
 
 
-def test_cancelled_then_a_yes_clears_nothing_of_the_campaign_from_before_but_what_is_sent_later(desk: Desk) -> None:
+def test_cancelled_then_a_yes_clears_of_the_campaign_only_what_is_sent_later(desk: Desk) -> None:
     desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk, campaign_id="K-1")
     desk.campaign("cancel")
@@ -135,7 +135,7 @@ def test_cancelled_then_a_yes_clears_nothing_of_the_campaign_from_before_but_wha
     desk.check_ledger()
 
 
-def test_a_piece_sent_twice_then_a_yes_clears_it_once_and_called_back_the_other_takes_no_place(
+def test_a_piece_sent_twice_then_a_yes_clears_it_once_even_if_it_is_called_back(
     desk: Desk,
 ) -> None:
     asked(desk)
@@ -221,7 +221,7 @@ def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> Non
     assert desk.state.asked == 0
 
 
-def test_colleague_redecides_while_the_answer_is_awaited_then_refused_and_it_waits_on(desk: Desk) -> None:
+def test_colleague_redecides_while_the_answer_is_awaited_then_refused(desk: Desk) -> None:
     asked(desk)
     assert desk.act("redecide") == ("refused", "awaits_answer")
     desk.learn(answered(desk))
@@ -236,7 +236,7 @@ def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
     assert desk.asks() == []
 
 
-def test_no_template_that_may_ask_then_confirm_and_asking_is_refused_until_one_is_registered(desk: Desk) -> None:
+def test_no_template_that_may_ask_then_asking_is_refused_until_one_is_registered(desk: Desk) -> None:
     desk.learn(*(invented.template(id=id_, ask_complete=False) for id_ in ("T-1", "T-FACE")))
     sent = desk.send(delivery=DELIVERY)
     (*_, reason) = rendered(dict(desk.review[-1].headers)["gate-decision"]).reasons
@@ -390,7 +390,7 @@ NO = invented.consent(
 )
 
 
-def test_hard_fact_met_by_the_gate_itself_then_the_release_ends_in_a_record_and_the_item_waits_on(desk: Desk) -> None:
+def test_hard_fact_met_by_the_gate_then_a_record_ends_the_release_and_the_item_waits(desk: Desk) -> None:
     asked(desk)
     released(desk)
     desk.reconsider()

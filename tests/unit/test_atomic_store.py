@@ -173,7 +173,7 @@ def test_given_a_file_that_is_damaged_then_4_and_nothing_is_signed(
 
 
 @pytest.mark.parametrize("name", ["tile/entries/000", "tile/entries/001.p/44", "tile/1/000.p/1"])
-def test_given_entries_that_are_not_what_the_tree_is_over_then_reading_all_leaves_ends_with_4(
+def test_entries_that_the_tree_is_not_over_then_reading_all_leaves_ends_with_4(
     tmp_path: Path, keys: Keys, name: str
 ) -> None:
     log = opened(tmp_path / "log", keys)
@@ -241,7 +241,7 @@ def large(file: Path) -> None:
 
 
 @pytest.mark.parametrize("odd", [Path.mkdir, pipe, bound, endless, linked, huge, large])
-def test_given_something_odd_in_the_place_of_a_foreign_file_then_it_is_refused_at_once_and_nothing_stays_open(
+def test_something_odd_in_the_place_of_a_foreign_file_then_it_is_refused_at_once(
     tmp_path: Path, odd: Callable[[Path], None]
 ) -> None:
     (tmp_path / "good").write_bytes(b"x" * FOREIGN_BYTES)

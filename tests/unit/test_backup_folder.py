@@ -117,7 +117,7 @@ def test_a_new_key_under_an_old_number_then_it_is_refused_and_a_lost_one_is_name
             file.unlink()
 
 
-def test_a_backup_then_it_tells_from_when_on_stops_may_be_missing_by_the_brokers_clocks() -> None:
+def test_a_backup_then_the_brokers_clocks_tell_since_when_stops_may_be_missing() -> None:
     def log(topic: str, newest: int) -> StoredLog:
         return StoredLog(topic=topic, partition=0, start=0, end=1, records=1, newest=newest, file=None)
 

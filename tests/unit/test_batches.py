@@ -151,9 +151,7 @@ def test_a_record_broken_inside_then_its_neighbours_are_read(library: Any, insid
 
 @CLIENTS
 @pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd", "snappy"])
-def test_a_batch_that_inflates_beyond_the_bound_then_no_record_of_it_is_and_the_next_is_read(
-    library: Any, codec: str
-) -> None:
+def test_a_batch_that_inflates_beyond_the_bound_then_only_the_next_is_read(library: Any, codec: str) -> None:
     bomb = batch([record(0, b"K", bytes(3 * MAX_INFLATED)), record(1, b"L", b"V")], codec=codec)
     assert len(bomb) < 2**20 + 2**18
     found = read(library, bomb + batch(THREE, base=9))
@@ -215,7 +213,7 @@ def fetched(data: bytes, *wanted: bytes, aborted: Sequence[Any] = ()) -> Fetched
 
 
 @pytest.mark.parametrize("codec", [None, *CODECS])
-def test_wanted_bytes_then_records_that_contain_them_are_handed_out_and_the_rest_is_passed(codec: str | None) -> None:
+def test_wanted_bytes_then_records_with_them_are_handed_out_and_the_rest_is_passed(codec: str | None) -> None:
     other = [record(0, b"K7", b"no"), record(1, b"K8", None, [(b"h", b"a code")]), record(2, None, b"a code too")]
     data = batch(THREE, codec=codec) + batch(other, base=10, codec=codec) + batch(THREE, base=13, codec=codec)
     for wanted, offsets in (([b"code"], [11, 12]), ([b"K7", b"K2"], [9, 10, 15]), ([b"nowhere"], [])):
@@ -262,7 +260,7 @@ def test_an_aborted_transaction_then_none_of_its_records_is_handed_out() -> None
 
 
 @pytest.mark.parametrize("name", ["aiokafka", "kafka-python", "commands"])
-def test_markers_and_batches_with_any_bit_flipped_then_the_fetcher_goes_on_behind_them(name: str) -> None:
+def test_markers_and_batches_with_any_bit_flipped_then_the_fetcher_goes_on(name: str) -> None:
     marker = batch([MARKER], base=10, control=True)
     whole = batch(THREE) + marker + batch(THREE, base=11)
     expected = [(offset, b"V" * 300) for offset in (7, 8, 9, 11, 12, 13)]

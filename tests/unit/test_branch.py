@@ -113,7 +113,7 @@ def test_given_a_fork_in_the_log_then_the_export_verifies_and_says_so(tmp_path: 
     assert ("forked", told) in report.says
 
 
-def test_given_a_manifest_beside_the_branch_then_it_is_left_out_and_the_rest_is_sealed(tmp_path: Path) -> None:
+def test_a_manifest_beside_the_branch_then_it_is_left_out_and_the_rest_is_sealed(tmp_path: Path) -> None:
     keys = Keys(tmp_path)
     keys.make("worker", "mail.gatekeeper/worker")
     writer, chain = Writer(keys.signer("worker")), Chain({}, keys=lambda: keys.public("worker"))

@@ -214,7 +214,7 @@ def checked(folder: Path) -> tuple[int, list[str]]:
     return found.exit_code, [one.code for one in found.findings]
 
 
-def test_a_choice_in_the_log_then_the_export_verifies_and_says_who_why_and_what_was_left(tmp_path: Path) -> None:
+def test_a_choice_in_the_log_then_the_export_verifies_and_says_who_why_and_what(tmp_path: Path) -> None:
     found: Report = verify(exported(tmp_path, leaf(choice())), witness=parse_vkey(TRAIL.witness.verifier))
     assert (found.exit_code, found.findings) == (0, [])
     told = {"leaf": 2, "partition": 0, "at": AT, "count": 1, "by": "pm-7", "reason": "a stolen key"}

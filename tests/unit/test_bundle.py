@@ -52,7 +52,7 @@ def test_the_modules_of_the_check_then_each_is_a_part_and_the_command_is_the_las
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_then_it_imports_names_of_the_standard_library_cryptography_and_parts_before_it(part: str) -> None:
+def test_a_part_then_it_imports_standard_library_cryptography_and_parts_before_it(part: str) -> None:
     before = {module(one) for one in PARTS[: PARTS.index(part)]}
     for where, name, alias in imports(TREES[part]):
         top = where.partition(".")[0]
@@ -71,7 +71,7 @@ def test_the_names_of_all_parts_then_each_stands_for_one_thing() -> None:
     assert [name for name, modules in origins.items() if len(modules) > 1 or name in own] == []
 
 
-def test_the_one_file_then_it_holds_every_line_of_its_parts_and_only_imports_were_moved() -> None:
+def test_the_one_file_then_it_holds_every_line_of_its_parts_but_for_moved_imports() -> None:
     whole = ast.parse(bundle())
     assert ast.get_docstring(whole) == ast.get_docstring(TREES[PARTS[-1]])
     moved = [node for node in whole.body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -117,7 +117,7 @@ OLD = "import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path(sys.argv
         pytest.param(["-S"], "`cryptography` がありません", "needs the package `cryptography`", id="bare"),
     ],
 )
-def test_a_python_that_cannot_run_it_then_it_says_so_in_both_languages_and_nothing_was_changed(
+def test_a_python_that_cannot_run_it_then_two_languages_say_so_and_nothing_changes(
     tmp_path: Path, run: list[str], ja: str, en: str
 ) -> None:
     (tmp_path / "verify.py").write_text(bundle(), "utf-8")
@@ -131,7 +131,7 @@ def test_a_python_that_cannot_run_it_then_it_says_so_in_both_languages_and_nothi
     assert "Nothing was verified" in second
 
 
-def test_the_one_file_then_python_3_8_can_read_it_far_enough_to_say_that_it_is_too_old() -> None:
+def test_the_one_file_then_python_3_8_can_read_it_enough_to_say_it_is_too_old() -> None:
     ast.parse(bundle(), feature_version=(3, 8))
 
 

@@ -85,7 +85,7 @@ BROKEN = (
 )
 
 
-def test_records_refused_then_they_are_counted_with_their_fault_and_the_campaign_is_not_done() -> None:
+def test_records_refused_then_they_count_by_fault_and_the_campaign_is_not_done() -> None:
     desk = Desk(*consenting("P-2"))
     desk.send(recipient_id="P-2")
     for value in BROKEN:

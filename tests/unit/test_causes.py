@@ -36,7 +36,7 @@ def test_one_kind_at_two_places_then_each_place_is_a_cause() -> None:
     ]
 
 
-def test_a_chain_that_breaks_then_only_a_change_of_the_manifest_just_before_accounts_for_it() -> None:
+def test_a_chain_that_breaks_then_only_a_change_just_before_accounts_for_it() -> None:
     report = Report()
     report.add("signature", (0, 5), kid="k")
     report.add("chain", (0, 7), before=5)
@@ -54,7 +54,7 @@ def test_a_manifest_removed_then_the_records_and_the_chain_it_leaves_are_no_caus
     assert told(report) == [("missing_manifest", 0, 5, 3)]
 
 
-def test_a_manifest_or_a_record_changed_then_what_shows_at_its_place_is_no_second_cause() -> None:
+def test_a_manifest_or_record_changed_then_what_shows_there_is_no_second_cause() -> None:
     report = Report()
     for code in ("signature", "not_sealed", "range"):
         report.add(code, (0, 5), kid="k", topic="mail.sends.v1", first=1, to=2)
@@ -64,7 +64,7 @@ def test_a_manifest_or_a_record_changed_then_what_shows_at_its_place_is_no_secon
     assert told(report) == [("signature", 0, 5, 3), ("root", 0, 9, 3), ("range", 0, 12, 1)]
 
 
-def test_a_log_whose_root_is_wrong_then_its_leaves_and_tiles_are_that_cause_and_without_it_their_own() -> None:
+def test_a_log_whose_root_is_wrong_then_its_leaves_and_tiles_are_that_cause() -> None:
     report = Report()
     report.add("log_chain", leaf=5, partition=0)
     report.add("log_chain", leaf=9, partition=0)

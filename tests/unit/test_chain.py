@@ -81,7 +81,7 @@ def test_given_a_state_taken_up_then_the_chain_goes_on(chain: Chain, keys: Keys,
     assert follow(again, [writer.next()], start=3) == ([3], [])
 
 
-def test_given_the_leaves_that_were_sealed_then_the_chain_ends_there_and_with_any_others_it_does_not(
+def test_the_sealed_leaves_then_the_chain_ends_there_and_with_any_others_it_does_not(
     chain: Chain, writer: Writer
 ) -> None:
     other = Writer(writer.signer, partition=1)
@@ -126,7 +126,7 @@ def test_given_a_new_key_that_is_added_meanwhile_then_it_is_known(chain: Chain, 
 
 
 @pytest.mark.parametrize("kind", ["unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged"])
-def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
+def test_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
     chain: Chain, keys: Keys, writer: Writer, stranger: SigningKey, kind: str
 ) -> None:
     mine = writer.signer
@@ -159,9 +159,7 @@ def test_given_a_key_that_is_no_key_s_name_then_it_is_not_told(chain: Chain, wri
     assert (finding.kind, finding.values) == ("key_unknown", {"kid": "?"})
 
 
-def test_given_what_cannot_be_sealed_but_is_a_worker_s_then_it_is_read_and_a_copy_is_not(
-    keys: Keys, writer: Writer
-) -> None:
+def test_an_unsealable_manifest_of_a_worker_then_it_is_read_and_a_copy_is_not(keys: Keys, writer: Writer) -> None:
     records = [writer.next() for _ in range(6)]
     own = Own(keys.public("worker"))
     seen = [*records[:2], records[1], records[0], *records[3:]]
@@ -176,9 +174,7 @@ def test_given_no_worker_s_key_then_only_what_is_no_manifest_is_left_aside(write
     assert [own.foreign(0, offset, *record) is None for offset, record in enumerate(seen)] == [True, True, False, False]
 
 
-def test_given_one_bit_that_was_changed_then_it_is_forged_and_the_next_one_missing_something(
-    chain: Chain, writer: Writer
-) -> None:
+def test_one_changed_bit_then_it_is_forged_and_the_next_one_misses_something(chain: Chain, writer: Writer) -> None:
     records: Records = [writer.next() for _ in range(3)]
     value, signed = records[1]
     records[1] = (value.replace(b'"n":2', b'"n":3') if value else None), signed
@@ -187,9 +183,7 @@ def test_given_one_bit_that_was_changed_then_it_is_forged_and_the_next_one_missi
     assert kinds(found) == [("forged", 1), ("missing", 2)]
 
 
-def test_given_a_dropped_manifest_then_it_is_told_once_and_nothing_behind_it_is_sealed(
-    chain: Chain, writer: Writer
-) -> None:
+def test_a_dropped_manifest_then_it_is_told_once_and_nothing_behind_it_is_sealed(chain: Chain, writer: Writer) -> None:
     records = [writer.next() for _ in range(6)]
     del records[2]
     sealed, found = follow(chain, records)
@@ -199,9 +193,7 @@ def test_given_a_dropped_manifest_then_it_is_told_once_and_nothing_behind_it_is_
     assert chain.next(0) == 2
 
 
-def test_given_two_that_changed_places_then_it_is_told_and_nothing_is_sealed_out_of_order(
-    chain: Chain, writer: Writer
-) -> None:
+def test_two_that_changed_places_then_it_is_told_and_none_is_sealed_out_of_order(chain: Chain, writer: Writer) -> None:
     records = [writer.next() for _ in range(4)]
     records[1], records[2] = records[2], records[1]
     sealed, found = follow(chain, records)
@@ -210,9 +202,7 @@ def test_given_two_that_changed_places_then_it_is_told_and_nothing_is_sealed_out
     assert found[1].values == {"predecessor": 2}
 
 
-def test_given_an_offset_that_was_skipped_then_it_is_told_and_nothing_behind_it_is_sealed(
-    chain: Chain, writer: Writer
-) -> None:
+def test_an_offset_that_was_skipped_then_it_is_told_and_nothing_behind_is_sealed(chain: Chain, writer: Writer) -> None:
     records = [writer.next()]
     writer.at += 1
     records += [writer.next(), writer.next()]
@@ -284,7 +274,7 @@ def test_given_offsets_that_a_person_skipped_then_the_partition_is_sealed_on(ski
     assert chain.ends(value for value, _ in written)
 
 
-def test_given_offsets_skipped_elsewhere_than_a_person_said_then_nothing_more_is_sealed() -> None:
+def test_offsets_skipped_elsewhere_than_a_person_said_then_nothing_more_is_sealed() -> None:
     trail = Trail(seed=3, partitions=1, acting=1).write(3).resume(0, skipped={"acts": 3})
     step = next(step for step in trail.steps if b'"skipped":' in step.value)
     said = orjson.loads(step.value)

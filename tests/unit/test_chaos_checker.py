@@ -341,7 +341,7 @@ def test_given_no_answer_then_it_is_waited_for(broken):
     assert len(gate.history().unanswered()) == 1
 
 
-def test_given_an_acknowledgement_without_an_offset_then_what_it_is_of_is_found_by_its_id():
+def test_an_acknowledgement_without_an_offset_then_its_record_is_found_by_its_id():
     gate = Gate()
     gate.send("ann")
     gate.audits[-1]["send"] = {"event_id": gate.said[-1].id}

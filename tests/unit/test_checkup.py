@@ -226,7 +226,7 @@ def test_something_to_mend_then_it_says_how(found: Finding) -> None:
     assert found.next or found.key.startswith("error."), "an error says it itself"
 
 
-def test_sentences_of_findings_then_each_is_some_verdict_s_and_fits_its_values_in_both_languages() -> None:
+def test_sentences_of_findings_then_each_is_some_verdict_s_and_fits_its_values() -> None:
     told = {
         key
         for key in catalogue()
@@ -266,7 +266,7 @@ def test_a_machine_of_tests_then_its_own_checks_are_made(tmp_path: Path) -> None
     assert found["keys"] == ("wrong", "error.key_open")
 
 
-def test_a_setting_that_names_nothing_then_its_check_is_wrong_and_the_others_are_made() -> None:
+def test_a_setting_that_names_nothing_then_its_check_is_wrong_and_others_are_made() -> None:
     found = {one.check: one.level for one in local.findings(Settings(policy="none", data=""), None)}
     assert found["time_zones"] == "wrong"
     assert found["data_disk"] == "ok"

@@ -65,7 +65,7 @@ def test_a_batch_then_its_head_says_what_it_said_uncompressed() -> None:
 
 
 @pytest.mark.parametrize("compression", CODECS)
-def test_batches_of_any_bytes_then_the_broker_takes_them_and_a_reader_inflates_no_more(
+def test_batches_of_any_bytes_then_the_broker_takes_them_and_no_reader_inflates_more(
     compression: Compression,
 ) -> None:
     for value in (Random(1).randbytes(70_000), bytes(70_000)):
@@ -85,7 +85,7 @@ def test_bytes_that_do_not_shrink_then_they_stay_as_they_are() -> None:
     assert BatchHeader.of(batch.written(1, 0, 0)).attributes & CODEC == 0
 
 
-def test_topics_then_other_companies_need_no_library_and_the_broker_keeps_what_the_worker_wrote() -> None:
+def test_topics_then_others_need_no_library_and_the_broker_keeps_what_was_written() -> None:
     for topic in TOPICS.values():
         setting = topic.settings(audit_days=1095, replicas=1)["compression.type"]
         assert setting == ("uncompressed" if topic.name in INPUTS else "producer")

@@ -106,7 +106,7 @@ def test_item_without_fact_then_the_lint_names_it(item: str, without: dict[str, 
     assert letter(question(items=items)).missing == (item,)
 
 
-def test_controller_that_tells_nothing_then_all_but_its_name_and_the_route_are_missing() -> None:
+def test_controller_that_tells_nothing_then_all_but_its_name_and_route_are_missing() -> None:
     assert letter(question(items=None)).missing == ("b", "c", "d", "e", "f", "reply")
 
 
@@ -193,7 +193,7 @@ def test_example_of_the_how_to_then_its_letter_passes() -> None:
     assert letter(Question(case, facts.sources[0], asking, CODE, last_day(case))).missing == ()
 
 
-def test_pack_in_another_language_then_the_letter_is_in_that_and_states_the_items_of_the_pack() -> None:
+def test_pack_in_another_language_then_the_letter_states_its_items_in_that() -> None:
     asked = question(country="GB")
     policy = replace(asked.case.policy, language="en", notice_items=frozenset({"a", "route"}))
     assert "取得方法" in letter(asked).text

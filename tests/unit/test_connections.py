@@ -144,7 +144,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 @SERVERS
 @pytest.mark.parametrize("said", [b"", HEAD, FORM], ids=["nothing", "half a head", "half a form"])
-def test_many_connections_that_ask_for_nothing_then_others_are_answered_and_they_are_closed(
+def test_many_connections_that_ask_nothing_then_they_close_and_others_are_answered(
     serve, path: str, said: bytes
 ) -> None:
     with serve(Connections(most=MOST, seconds=SECONDS)) as place, ExitStack() as stack:
@@ -157,9 +157,7 @@ def test_many_connections_that_ask_for_nothing_then_others_are_answered_and_they
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", HEAD], ids=["nothing", "half a greeting", "no TLS"])
-def test_many_connections_that_never_finish_their_handshake_then_others_are_answered_and_they_are_closed(
-    tmp_path: Path, said: bytes
-) -> None:
+def test_many_connections_amid_a_handshake_then_they_close_and_others_are_answered(tmp_path: Path, said: bytes) -> None:
     certify(tmp_path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "server.pem")
@@ -206,7 +204,7 @@ def test_a_client_that_sends_byte_by_byte_then_its_time_is_not_prolonged(serve, 
         assert time.monotonic() - begun < 5 * SECONDS
 
 
-def test_an_answer_that_takes_longer_then_it_comes_and_idle_connections_do_not_push_it_out() -> None:
+def test_an_answer_that_takes_longer_then_it_comes_despite_idle_connections() -> None:
     with console(Connections(most=MOST, seconds=SECONDS)) as place, ExitStack() as stack:
         slow = stack.enter_context(socket.create_connection(place))
         slow.sendall(SLOW)
@@ -278,7 +276,7 @@ def tls_of(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 @pytest.mark.parametrize("sources", [1, 400], ids=["one address", "many addresses"])
 @pytest.mark.parametrize("encrypted", [True, False], ids=["TLS", "plain"])
-def test_a_flood_of_silent_and_dripping_connections_then_little_is_made_for_them_and_a_caller_is_answered(
+def test_a_flood_of_silent_and_dripping_connections_then_a_caller_is_answered(
     tmp_path: Path, encrypted: bool, sources: int
 ) -> None:
     tls, trusting = tls_of(tmp_path) if encrypted else (None, None)
@@ -335,7 +333,7 @@ def test_a_flood_from_the_address_of_somebody_known_then_that_connection_stays(t
 
 
 @pytest.mark.parametrize("encrypted", [True, False], ids=["TLS", "plain"])
-def test_a_flood_from_many_addresses_then_each_new_connection_from_where_somebody_known_asked_before_is_answered(
+def test_a_flood_from_many_addresses_then_callers_from_a_known_address_are_answered(
     tmp_path: Path, encrypted: bool
 ) -> None:
     tls, trusting = tls_of(tmp_path) if encrypted else (None, None)
@@ -353,7 +351,7 @@ def test_a_flood_from_many_addresses_then_each_new_connection_from_where_somebod
             assert [ask() for _ in range(20)] == [200] * 20
 
 
-def test_a_regular_takes_more_than_half_then_they_lose_their_oldest_and_strangers_stay() -> None:
+def test_a_regular_takes_more_than_half_then_it_loses_its_oldest_and_strangers_stay() -> None:
     async def opened() -> list[str]:
         ended, connections = list[str](), Connections(most=8, seconds=60.0)
         connections.regulars.add("r")
@@ -372,7 +370,7 @@ def test_very_many_regular_addresses_then_the_newest_are_kept() -> None:
     assert ("a0" in found, "a1" in found, f"a{REGULARS}" in found) == (True, False, True)
 
 
-def test_those_we_know_take_more_than_half_then_they_lose_the_oldest_and_a_stranger_stays() -> None:
+def test_those_we_know_take_more_than_half_then_they_lose_one_and_a_stranger_stays() -> None:
     async def opened() -> list[str]:
         ended, connections = list[str](), Connections(most=4, seconds=60.0)
 

@@ -211,7 +211,7 @@ def test_a_campaign_of_two_companies_then_it_is_neither_s_alone(tmp_path: Path) 
         assert client.get("/campaigns/K-1").status_code == status, controllers
 
 
-def test_a_record_that_withholds_everybody_then_the_overview_says_which_and_what_to_do(tmp_path: Path) -> None:
+def test_a_record_that_withholds_everybody_then_the_overview_says_what_to_do(tmp_path: Path) -> None:
     desk = Desk(*YOUNG)
     desk.store.apply(fact("consents", 1, 7, None, b"{"))
     desk.send()

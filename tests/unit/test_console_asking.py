@@ -64,7 +64,7 @@ def test_no_template_that_may_ask_then_no_page_offers_it_and_the_item_says_why(f
     assert (answer.status_code, NONE in answer.text) == (422, True)
 
 
-def test_an_answer_due_after_the_mail_date_then_item_and_preview_say_so_before_asking(folder: Path) -> None:
+def test_an_answer_due_after_the_mail_date_then_item_and_preview_say_so_first(folder: Path) -> None:
     desk = asked(5, 59)
     client = browser(folder, desk, template=True)
     soon, later = (client.get(f"/items/{one.did}").text for one in desk.records)

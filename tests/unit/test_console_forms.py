@@ -158,7 +158,7 @@ def test_fields_of_an_act_on_many_then_each_says_whether_it_is_required(
         ({"until": "2026-13-01"}, ["until"]),
     ],
 )
-def test_a_managers_act_that_is_wrong_then_the_page_leads_to_that_field_alone_and_keeps_the_rest(
+def test_a_managers_wrong_act_then_the_page_leads_to_that_field_and_keeps_the_rest(
     client: Browser, typed: Mapping[str, str], field: list[str]
 ) -> None:
     form = {"run": uuid4().hex, "subject": "C1", "typed": "C1", "until": "2099-01-01", **WORDS, **typed}
@@ -168,9 +168,7 @@ def test_a_managers_act_that_is_wrong_then_the_page_leads_to_that_field_alone_an
 
 
 @pytest.mark.parametrize("said", ["みどり小売株式会社", " C1", "Ｃ１"])
-def test_a_controller_by_its_name_or_its_code_then_the_act_is_about_it_and_either_confirms(
-    client: Browser, said: str
-) -> None:
+def test_a_controller_by_name_or_code_then_the_act_is_about_it_and_either_confirms(client: Browser, said: str) -> None:
     page = client.get("/manage/suspend", params={"subject": said, "lang": "ja"}).text
     assert 'name="subject" value="C1"' in page
     assert "確認のため「みどり小売株式会社」と入力してください" in page
@@ -195,7 +193,7 @@ def test_a_list_by_its_name_then_its_preview_is_about_its_code(client: Browser) 
         ("quarantine", "青葉名簿", "No List is registered as “青葉名簿”."),
     ],
 )
-def test_a_subject_that_is_not_registered_or_not_the_only_one_then_nothing_can_be_confirmed(
+def test_a_subject_unregistered_or_not_the_only_one_then_nothing_can_be_confirmed(
     client: Browser, kind: str, said: str, says: str
 ) -> None:
     answer = client.get(f"/manage/{kind}", params={"subject": said, "lang": "en"})
@@ -219,7 +217,7 @@ def test_fields_of_a_managers_act_then_each_says_whether_it_is_required(client: 
 
 
 @pytest.mark.parametrize(("field", "said"), [("code", "例 花子"), ("recipient", "hanako@mail.example")])
-def test_a_look_up_that_is_wrong_then_the_page_leads_to_its_field_and_does_not_repeat_the_text(
+def test_a_wrong_look_up_then_the_page_leads_to_its_field_and_does_not_repeat_it(
     client: Browser, field: str, said: str
 ) -> None:
     answer = client.post("/people", data={field: said})

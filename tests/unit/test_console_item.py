@@ -72,7 +72,7 @@ def picture(house: House) -> Path:
     return file
 
 
-def test_a_registered_form_then_its_words_its_picture_and_whether_it_states_this_purpose(house: House) -> None:
+def test_a_registered_form_then_its_words_picture_and_whether_it_states_this_purpose(house: House) -> None:
     page = house.page(f"/items/{house.items()[0]}")
     shown = page.partition("What the person was shown")[2]
     assert "Point card 2018" in shown
@@ -121,7 +121,7 @@ def test_an_item_of_a_list_then_the_one_before_and_the_one_after_are_a_click_awa
     assert not re.search(r"rel=.(prev|next)", house.page(f"/items/{middle}")), "no list, no neighbours"
 
 
-def test_a_record_that_cannot_be_read_then_each_page_names_who_settles_it_and_no_command(
+def test_a_record_that_cannot_be_read_then_each_page_names_who_settles_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passwords, "LOG_N", 10)
@@ -147,7 +147,7 @@ def offered(page: str) -> list[tuple[str, bool]]:
 
 
 @pytest.mark.parametrize(("user", "first"), [("manager", "uphold"), ("viewer", None)])
-def test_an_item_that_a_colleague_decides_then_one_button_stands_out_and_lets_nothing_out(
+def test_an_item_a_colleague_decides_then_one_button_stands_out_and_lets_nothing_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, first: str | None
 ) -> None:
     monkeypatch.setattr(passwords, "LOG_N", 10)
@@ -160,7 +160,7 @@ def test_an_item_that_a_colleague_decides_then_one_button_stands_out_and_lets_no
     assert not first or acts[0] == (first, True)
 
 
-def test_a_release_taken_back_then_item_and_queue_say_so_and_lead_to_another_decision(
+def test_a_release_taken_back_then_item_and_queue_lead_to_another_decision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passwords, "LOG_N", 10)

@@ -89,7 +89,7 @@ def told(answer: Any) -> tuple[int, bool]:
     return answer.status_code, "could not be verified" in answer.text
 
 
-def test_a_release_that_takes_two_then_the_page_says_what_is_signed_and_writes_nothing_before(
+def test_a_release_that_takes_two_then_the_page_says_what_is_signed_before_it_is(
     console: OfflineConsole,
 ) -> None:
     client = console.client("hanako")
@@ -150,7 +150,7 @@ def test_the_touch_of_another_person_another_key_or_another_act_then_it_is_refus
     assert other.post(first, data={"key": "p1", **Passkey("taro").touched(challenge)}).status_code == 410
 
 
-def test_somebody_without_a_passkey_then_the_page_says_how_to_get_one_and_which_command_does_it(
+def test_somebody_without_a_passkey_then_the_page_and_its_command_say_how_to_get_one(
     console: OfflineConsole,
 ) -> None:
     client = console.client("kenji")

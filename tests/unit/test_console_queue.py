@@ -53,7 +53,7 @@ def test_a_send_that_waits_then_its_campaign_says_how_long_there_is_to_its_mail_
     assert " left<" not in house.client("elsewhere").get("/campaigns?lang=en").text
 
 
-def test_a_cause_that_a_colleague_decides_then_its_card_leads_to_its_first_item_and_lets_nothing_out(
+def test_a_cause_that_a_colleague_decides_then_its_card_leads_to_its_first_item(
     house: OfflineConsole,
 ) -> None:
     page = house.client("manager").get("/").text
@@ -61,7 +61,7 @@ def test_a_cause_that_a_colleague_decides_then_its_card_leads_to_its_first_item_
     assert "kind=release" not in page
 
 
-def test_an_item_that_may_be_released_then_the_button_for_it_is_neither_first_nor_marked(house: OfflineConsole) -> None:
+def test_an_item_that_may_be_released_then_its_button_is_neither_first_nor_marked(house: OfflineConsole) -> None:
     client = house.client("manager")
     address = re.search(r'data-open href="(/items/[A-Z0-9]+)\?', client.get("/items").text)
     assert address
@@ -82,7 +82,7 @@ def test_a_list_then_an_act_on_all_of_it_is_about_the_states_that_it_shows(house
     assert "kind=approve" not in page
 
 
-def test_a_user_of_another_controller_then_no_number_no_name_and_no_act_of_this_one_is_told(
+def test_a_user_of_another_controller_then_no_number_name_or_act_of_this_one_is_told(
     house: OfflineConsole,
 ) -> None:
     client = house.client("elsewhere")
@@ -143,7 +143,7 @@ def test_a_row_then_it_names_the_acts_that_can_succeed_for_it(house: OfflineCons
     assert not {"approve", "undo"} & {*acts.split()}, "nobody has decided yet"
 
 
-def test_a_row_then_a_short_code_of_a_campaign_keeps_to_a_line_and_a_reason_breaks_between_words(
+def test_a_row_then_a_short_code_keeps_to_a_line_and_a_reason_breaks_between_words(
     house: OfflineConsole,
 ) -> None:
     page = house.client("manager").get("/items").text
@@ -170,7 +170,7 @@ def test_people_are_to_be_asked_then_the_letter_is_seen_before(tmp_path: Path) -
     assert 'class="draft"' not in found.client("manager").get("/bulk?kind=uphold&state=open").text
 
 
-def test_a_campaign_with_a_registered_name_then_pages_and_search_call_it_so_and_its_code_is_small(
+def test_a_campaign_with_a_name_then_pages_and_search_use_it_and_its_code_is_small(
     tmp_path: Path,
 ) -> None:
     desk = Desk(*YOUNG)
@@ -198,7 +198,7 @@ def test_a_campaign_with_a_registered_name_then_pages_and_search_call_it_so_and_
     assert "冬のカタログ" not in client.get("/items.csv").text, "programs read codes"
 
 
-def test_names_of_campaigns_that_another_has_or_that_look_like_a_code_then_the_code_follows(
+def test_campaign_names_taken_twice_or_like_a_code_then_the_code_follows(
     house: OfflineConsole,
 ) -> None:
     called = {"K-1": "春&夏 'sale'", "K-2": "春&夏 'sale'", "K-3": "K-1", "K-4": "冬のカタログ"}

@@ -95,13 +95,11 @@ def test_a_request_of_our_own_page_then_it_is_done(headers: dict[str, str]) -> N
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("header", ["origin", "referer"])
-def test_a_console_on_plain_http_or_behind_a_proxy_that_passes_no_scheme_then_both_schemes_are_its_own(
-    header: str, scheme: str
-) -> None:
+def test_a_console_on_http_or_behind_a_proxy_without_scheme_then_both_are_its_own(header: str, scheme: str) -> None:
     assert answer("POST", {header: f"{scheme}://gate.example"}, "http").text == "done"
 
 
-def test_a_scheme_and_an_address_that_were_forwarded_then_they_are_believed_from_the_proxies_alone(
+def test_a_forwarded_scheme_and_address_then_they_are_believed_from_proxies_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said = {"origin": "http://gate.example", "x-forwarded-proto": "https", "x-forwarded-for": "198.51.100.9"}

@@ -48,7 +48,7 @@ def test_ten_wrong_passwords_from_one_place_then_more_wait_there_and_nowhere_els
     assert tried(attacker, "taro", PASSWORD) == 303, "another user, who shares the address"
 
 
-def test_guesses_from_the_same_office_then_a_browser_that_the_user_has_used_is_let_in(house: OfflineConsole) -> None:
+def test_guesses_from_one_office_then_a_browser_that_the_user_has_used_is_let_in(house: OfflineConsole) -> None:
     own = house.client("hanako", address=OFFICE)
     own.post("/signout")
     colleague = house.anonymous(OFFICE)
@@ -61,7 +61,7 @@ def test_guesses_from_the_same_office_then_a_browser_that_the_user_has_used_is_l
     assert [tried(stolen, "hanako") for _ in range(11)][-1] == 429, "the mark is no password"
 
 
-def test_a_stranger_in_the_office_tries_one_id_after_another_then_colleagues_sign_in_there(
+def test_a_stranger_in_the_office_tries_many_ids_then_colleagues_sign_in_there(
     house: OfflineConsole,
 ) -> None:
     stranger = house.anonymous(OFFICE)

@@ -72,9 +72,7 @@ def test_acts_on_an_item_then_its_page_says_who_signed_each_in_both_languages(tm
         ),
     ],
 )
-def test_an_act_about_a_person_then_their_page_says_what_the_worker_answered_and_who_signed(
-    answer: Answered, said: str
-) -> None:
+def test_an_act_about_a_person_then_their_page_tells_its_answer_and_who_signed(answer: Answered, said: str) -> None:
     act = PairedAct.model_validate(
         {"v": 1, "kind": "withdraw", "act_id": "w-1", "by": "rin", "at": "2026-11-24", "recipient_id": "P-1"}
     )

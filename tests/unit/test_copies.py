@@ -58,7 +58,7 @@ def test_another_word_or_nobodys_then_the_copy_arrived_when_it_was_made(more: di
     assert 0 in arrivals(*facts, *founded(facts, **more))
 
 
-def test_a_word_from_before_the_first_person_then_it_counts_for_nothing_until_it_is_signed() -> None:
+def test_a_word_from_before_the_first_person_then_it_counts_once_it_is_signed() -> None:
     facts = copied_records(AHEAD, days=(9,))
     (unsigned,) = copy_word(facts, by=())
     before = reference_records([unsigned, *staff.founding(at=staff.instant(COPIED_AT))])

@@ -38,7 +38,7 @@ def checked(written: list[tuple[bytes, str]], keys: Sequence[Vkey] = ()) -> Cove
     return covered(0, manifests, keys=keys, first=0, settled=9, **none)
 
 
-def test_given_256_partitions_with_many_findings_then_it_fits_a_leaf_and_counts_them_all() -> None:
+def test_256_partitions_with_many_findings_then_it_fits_a_leaf_and_counts_them_all() -> None:
     value = report([partition(number, 50) for number in range(256)], group="mail.gatekeeper", at=AT)
     said = orjson.loads(value)
     assert len(value) <= LEAF_BYTES
@@ -59,9 +59,7 @@ def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() ->
 
 
 @pytest.mark.parametrize(("item", "told"), [("A" * 26, "cleared " + "A" * 26), ("Yamada Hanako, 1-2-3", "cleared")])
-def test_given_a_forged_act_then_the_finding_names_its_item_only_where_it_is_a_decision_id(
-    item: str, told: str
-) -> None:
+def test_a_forged_act_then_the_finding_names_its_item_only_if_it_is_a_decision_id(item: str, told: str) -> None:
     said = {"did": "B" * 26, "at": AT, "stage": "handoff", "verdict": None, "clearance": "C" * 26}
     src = {"topic": "mail.review.v1", "partition": 0, "offset": 0}
     value = orjson.dumps({**said, "src": src, "act": {"kind": "handoff", "outcome": "reemitted", "item": item}})
@@ -70,7 +68,7 @@ def test_given_a_forged_act_then_the_finding_names_its_item_only_where_it_is_a_d
     assert [one.detail for one in outcome.findings if one.fault == "missing_output"] == [told]
 
 
-def test_given_manifests_that_no_known_key_signed_then_each_is_named_and_what_goes_on_behind_it_is_checked() -> None:
+def test_manifests_that_no_known_key_signed_then_each_is_named_and_others_checked() -> None:
     ours, other = signing_key("mail.gatekeeper/worker"), signing_key("mail.gatekeeper/worker", seed=1)
     known, writer = [parse_vkey(ours.verifier)], Writer(ours)
     first = writer.next(0)
@@ -93,7 +91,7 @@ def test_given_manifests_that_no_known_key_signed_then_each_is_named_and_what_go
     assert {one.fault for one in checked(written).findings} == {"reordered_partition"}
 
 
-def test_given_a_manifest_whose_key_is_no_key_s_name_then_the_report_that_is_sealed_does_not_hold_it() -> None:
+def test_a_manifest_whose_key_is_no_key_s_name_then_no_sealed_report_holds_it() -> None:
     ours = signing_key("mail.gatekeeper/worker")
     person = "narumi.kanaria@mail.example"
     found = checked([Writer(ours).next(0), (manifest(person), "AAAA")], [parse_vkey(ours.verifier)])
@@ -109,7 +107,7 @@ def test_given_a_manifest_whose_key_is_no_key_s_name_then_the_report_that_is_sea
         Taken(SENDS, 0, 100_001, 100_001),
     ],
 )
-def test_given_a_manifest_that_claims_more_than_a_transaction_holds_then_memory_is_for_the_others(taken: Taken) -> None:
+def test_a_manifest_that_claims_too_much_then_memory_is_for_the_others(taken: Taken) -> None:
     tracemalloc.start()
     try:
         found = checked([(manifest("k", taken=[taken]), ""), Writer(signing_key("mail.gatekeeper/worker")).next(0)])

@@ -19,7 +19,7 @@ class Clock:
         return self.at
 
 
-def test_what_was_decided_then_the_line_has_it_by_verdict_with_its_times_and_the_next_begins_anew() -> None:
+def test_what_was_decided_then_the_line_has_it_by_verdict_and_the_next_begins_anew() -> None:
     line = DecidedLine(Clock())
     line.add({("clear", "", "postal", "marketing"): 90, ("block", "SUBJECT_OBJECTED", "email", ""): 8}, range(98))
     line.add({("clear", "", "email", "marketing"): 2}, [98, 99.12345])

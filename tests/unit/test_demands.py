@@ -84,7 +84,7 @@ def test_demands_then_what_does_not_meet_them_cannot_be_verified(
     assert codes(verify(whole, **demands)) == found
 
 
-def test_a_test_log_with_a_witness_of_its_own_then_the_name_tells_it_from_the_wanted_one(tmp_path: Path) -> None:
+def test_a_test_log_with_its_own_witness_then_the_name_tells_it_from_the_wanted_one(tmp_path: Path) -> None:
     folder = TRAIL.export(tmp_path / "export", group="trial.gatekeeper")
     assert codes(verify(folder, witness=WITNESS)) == (4, ["other_log"])
 

@@ -80,7 +80,7 @@ def test_a_damaged_page_met_by_a_commit_then_the_next_start_makes_the_file_anew(
         assert len(tables.table("people")) == 0
 
 
-def test_a_page_that_the_disk_did_not_write_then_it_is_found_or_all_is_as_of_one_commit(tmp_path: Path) -> None:
+def test_a_page_that_the_disk_did_not_write_then_found_or_all_is_as_of_one_commit(tmp_path: Path) -> None:
     rounds = [b"%d" % number * 90 for number in range(12)]
     history = written(tmp_path, *rounds)
     file, now = tmp_path / "0" / "data.mdb", history[-1]
@@ -113,7 +113,7 @@ def separators(content: bytes) -> list[int]:
     return found
 
 
-def test_a_flipped_bit_in_a_name_that_leads_to_a_page_then_it_is_found_or_every_look_up_still_finds_its_value(
+def test_a_flipped_bit_in_a_name_that_leads_to_a_page_then_found_or_no_look_up_errs(
     tmp_path: Path,
 ) -> None:
     *_, content = written(tmp_path, *[b"%d" % number * 90 for number in range(6)])
@@ -162,7 +162,7 @@ for one in opened:
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
-def test_a_process_ended_by_a_fault_then_its_files_are_made_anew_and_those_of_a_killed_one_are_not(
+def test_a_process_ended_by_a_fault_then_its_files_are_made_anew_and_not_if_killed(
     tmp_path: Path, how: str, ends: int, kept: bool
 ) -> None:
     homes = [tmp_path / name for name in ("facts", "ledger", "other")]

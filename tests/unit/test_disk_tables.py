@@ -118,9 +118,7 @@ def test_a_file_that_is_none_of_ours_then_it_is_made_anew(tmp_path: Path, conten
 
 
 @pytest.mark.parametrize("bit", [*range(32)])
-def test_a_flipped_bit_in_the_number_of_the_form_then_the_file_is_kept_aside_and_made_anew(
-    tmp_path: Path, bit: int
-) -> None:
+def test_a_flipped_bit_in_the_form_s_number_then_the_file_is_kept_and_made_anew(tmp_path: Path, bit: int) -> None:
     content = bytearray((file := written(tmp_path, P=b"one")).read_bytes())
     number = content.index(0xBEEFC0DE.to_bytes(4, "little")) + 4
     content[number + bit // 8] ^= 1 << bit % 8
@@ -130,7 +128,7 @@ def test_a_flipped_bit_in_the_number_of_the_form_then_the_file_is_kept_aside_and
     assert (tmp_path / "0" / "unopened.mdb").read_bytes() == content
 
 
-def test_a_place_that_cannot_be_written_then_a_sentence_says_so_and_no_file_is_put_aside(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_then_it_is_said_and_no_file_put_aside(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "data.mdb").mkdir()
     with pytest.raises(UnavailableError, match=str(tmp_path)), opened(tmp_path):

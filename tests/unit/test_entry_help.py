@@ -74,7 +74,7 @@ SERVERS = {"faust", "mode", "fastapi", "starlette", "uvicorn", "jinja2", "aiohtt
 """Packages of the worker, the console and the report."""
 
 
-def test_commands_that_people_wait_for_then_they_start_without_what_they_may_not_need() -> None:
+def test_commands_that_people_wait_for_then_they_start_without_what_may_be_unneeded() -> None:
     call = [sys.executable, "-c", START, *STARTED]
     done = subprocess.run(call, cwd=HOUSE, capture_output=True, text=True, timeout=60, check=True)
     packages, models, subjects = map(ast.literal_eval, done.stdout.splitlines())

@@ -60,7 +60,7 @@ def reader(*events: invented.Event, keyed: bool = True) -> Reader:
     return cast("Reader", Topics(*events, keyed=keyed))
 
 
-def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_names_the_pseudonym() -> None:
+def test_erased_then_the_salt_and_all_memory_is_gone_and_the_act_names_the_pseudonym() -> None:
     desk = Desk(*YOUNG)
     desk.send()
     desk.act("uphold")
@@ -183,7 +183,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE)
-def test_an_unreadable_source_without_key_that_names_somebody_anywhere_then_the_erasure_warns_of_it(
+def test_an_unreadable_source_without_key_that_names_somebody_then_the_erasure_warns(
     value: bytes,
 ) -> None:
     records = [Record("sources", 0, 0, invented.T, None, value, ())]
@@ -191,7 +191,7 @@ def test_an_unreadable_source_without_key_that_names_somebody_anywhere_then_the_
     assert found == ([], 1, 1)
 
 
-def test_readmitted_without_a_mark_then_the_salt_stays_and_the_records_go_on_naming_one_person() -> None:
+def test_readmitted_without_a_mark_then_the_salt_stays_and_records_name_one_person() -> None:
     desk = Desk(*CLEAR)
     desk.send(campaign_id="K-9")
     before = desk.records[-1].subj
@@ -207,7 +207,7 @@ def test_readmitted_without_a_mark_then_the_salt_stays_and_the_records_go_on_nam
     assert again != before
 
 
-def test_stops_that_the_erasure_desk_wrote_with_ids_like_ours_then_a_readmission_takes_back_none_of_others() -> None:
+def test_the_desks_stops_with_ids_like_ours_then_readmission_takes_back_no_others() -> None:
     own, other = stop(suppression_id="erase-2026-1"), invented.suppression(token="cp-9", kind="erasure")[1]
     theirs = "suppressions", {**other, "suppression_id": "erase-2026-2"}
     act = "0" * 32
@@ -219,7 +219,7 @@ def test_stops_that_the_erasure_desk_wrote_with_ids_like_ours_then_a_readmission
     assert sorted(one.suppression_id for one in found) == [f"erase-{act}-0", f"erase-{act}-1", "erase-2026-1"]
 
 
-def test_a_correction_that_no_manager_signed_then_the_erasure_still_stands_to_be_taken_back() -> None:
+def test_a_correction_that_no_manager_signed_then_the_erasure_still_stands() -> None:
     own, log = stop(suppression_id="erase-1"), ReferenceLog(staff.ORIGIN)
     back = "suppressions", {**own[1], "state": "corrected"}
     assert erasures.standing(reader(own, back), "P-1", log) == [], "before anybody was registered"

@@ -183,7 +183,7 @@ def test_record_whose_proof_does_not_hold_then_the_page_says_so_and_names_no_sea
     assert [(one["wrong"], one["seal"] is None) for one in plain] == [(["signature"], True), *[([], False)] * 4]
 
 
-def test_record_whose_proof_cannot_be_checked_then_the_page_does_not_say_that_it_does_not_hold() -> None:
+def test_a_proof_that_cannot_be_checked_then_the_page_does_not_say_it_does_not_hold() -> None:
     (found,) = asked(released(), "asked-about")
     piece = [replace(told, wrong=(Finding("unknown_key", 4, 3, 100, {"kid": "K"}),)) for told in found]
     en, ja = page(piece, "en", NewestCheckpoint(9, None)), page(piece, "ja", NewestCheckpoint(9, None))
@@ -244,9 +244,7 @@ def test_reason_that_this_release_does_not_know_then_the_page_quotes_the_record(
     assert f"判断規則の版 {rules}）。記録にある値: case late, date 2023-11-24。" in ja
 
 
-def test_reason_that_this_release_does_not_know_then_nothing_is_quoted_that_may_be_personal_or_steer_a_terminal() -> (
-    None
-):
+def test_reason_that_this_release_does_not_know_then_nothing_of_it_is_quoted() -> None:
     desk, late = Desk(), {"name": "山田太郎 東京都渋谷区1-2-3", "case": "late", "date": "\x1b[2J\x1b[31mCLEARED"}
     desk.send()
     told = PlacedRecord(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3)

@@ -90,7 +90,7 @@ def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
     assert decided(store).verdict == "clear", "read again after its resolution"
 
 
-def test_an_emptied_store_then_it_withholds_the_same_people_and_changes_nothing_of_the_first() -> None:
+def test_an_emptied_store_then_it_withholds_the_same_and_does_not_change_the_first() -> None:
     store = FactStore()
     store.apply(fact("reference", 0, 1, b"batch/B-1", b"no JSON"))
     store.apply(fact("sources", 0, 1, b"R1", b"no JSON"))
@@ -109,7 +109,7 @@ def test_unreadable_fact_of_another_then_withholds_nobody_else() -> None:
 
 
 @pytest.mark.parametrize("key", [None, b"", b"\xff", b"090-0000-0000", b"x" * 65])
-def test_unreadable_fact_that_names_nobody_then_everybody_is_withheld_and_one_of_reference_withholds_nobody(
+def test_unreadable_fact_that_names_nobody_then_all_are_withheld_but_for_reference(
     key: bytes | None,
 ) -> None:
     store = clear_store()
@@ -330,7 +330,7 @@ def test_people_counted_then_once_each() -> None:
     assert store.people == 2
 
 
-def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the_decision_stands_on() -> None:
+def test_company_that_the_data_came_from_then_the_decision_stands_on_its_record_too() -> None:
     taken = {"predecessor": "AOBA", "closed_at": "2023-10-01", "old_purposes": ["mkt.dm.food"]}
     found = invented.store(invented.source(method="indirect.succession", collected_by="AOBA", succession=taken))
     view = invented.view(found, send())
@@ -407,7 +407,7 @@ def held(*events: invented.Event) -> tuple[Held, FactStore]:
 
 
 @pytest.mark.parametrize("table", ["people", "tokens"])
-def test_facts_that_changed_on_the_disk_then_they_withhold_and_nothing_is_added_to_them(table: str) -> None:
+def test_facts_that_changed_on_the_disk_then_they_withhold_and_nothing_is_added(table: str) -> None:
     harmless = invented.suppression(token="cp-1", scope={"controller": "C2"})
     tables, store = held(invented.source(), invented.consent(), harmless)
     assert decided(store).verdict == "clear"
@@ -482,7 +482,7 @@ def seen(store: FactStore, person: str) -> tuple[str, ...]:
     return invented.view(store, send(recipient_id=person)).unreadable
 
 
-def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_is_resolved() -> None:
+def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_until_resolved() -> None:
     store = invented.store(invented.source(), invented.consent())
     faults = [store.apply(fact("consents", 1, offset, None, None, refused(base=7))) for offset in (7, 8, 9)]
     assert faults == ["batch_corrupt", None, None], "one fault, however many records"
@@ -512,7 +512,7 @@ def test_a_record_without_value_then_its_key_names_whom_it_withholds() -> None:
     assert (seen(store, "P-1"), seen(store, "P-2")) == (("consents/0/90",), ())
 
 
-def test_an_unreadable_record_that_names_hundreds_then_the_first_ones_are_withheld_and_beyond_the_bound_everybody(
+def test_an_unreadable_record_naming_hundreds_then_beyond_the_bound_all_are_withheld(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = invented.store()
@@ -527,7 +527,7 @@ def test_an_unreadable_record_that_names_hundreds_then_the_first_ones_are_withhe
     assert seen(store, "somebody") == ("consents/0/92/*",)
 
 
-def test_a_whole_batch_then_the_reason_names_its_place_and_that_it_concerns_everybody() -> None:
+def test_a_whole_batch_then_the_reason_names_its_place_and_everybody() -> None:
     store = clear_store()
     store.apply(fact("consents", 1, 7, None, None, refused(base=7)))
     (reason,) = decided(store).reasons

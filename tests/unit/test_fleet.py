@@ -93,7 +93,7 @@ def test_no_head_then_all_that_is_kept_lags_and_expired_sends_do_not() -> None:
     assert found.lag == 62
 
 
-def test_workers_then_each_with_what_it_owns_and_when_it_wrote_last_also_one_that_is_gone() -> None:
+def test_workers_then_each_with_what_it_owns_and_wrote_last_also_one_that_is_gone() -> None:
     places = (
         InputPartition(0, 0, written=LastWrite("worker-0", 7)),
         InputPartition(0, 0, written=LastWrite("worker-0", 9)),

@@ -37,7 +37,7 @@ def test_an_error_that_does_not_pass_then_it_is_raised_at_once() -> None:
         patiently(asked(GroupAuthorizationFailedError, ["g"]))
 
 
-def test_coordinators_that_never_come_then_the_last_error_is_raised_and_the_last_answer_given(
+def test_coordinators_that_never_come_then_the_last_error_is_raised(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cluster, "SPREAD_SECONDS", -1.0)

@@ -55,7 +55,7 @@ def test_hand_off_then_all_that_stands_is_handed_once_and_a_later_one_adds_nothi
     assert desk.send(recipient_id="P-1").codes == ("DUPLICATE_SEND",), "what is handed off stays cleared"
 
 
-def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reason_and_not_handed(desk: Desk) -> None:
+def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reason(desk: Desk) -> None:
     desk.learn(withdrawn("P-2"), withdrawn("P-5"))
     outcomes = desk.campaign("handoff")
     assert Counter(outcome for outcome, _ in outcomes) == {"handed": 5, "recalled": 2, "done": 1}
@@ -66,7 +66,7 @@ def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reas
     assert {record.act.item for record in fallen if record.act}.isdisjoint(dids(desk))
 
 
-def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recalled_until_it_is_resolved(
+def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recalled(
     desk: Desk,
 ) -> None:
     assert desk.store.apply(fact("consents", 1, 7, None, None, Refusal("batch_corrupt", "00", what="batch", base=7)))
@@ -119,7 +119,7 @@ def test_cancelled_then_all_is_called_back_once_and_a_later_send_is_judged_as_us
         ({"kind": "handoff"}, False),
     ],
 )
-def test_hand_off_with_a_cancellation_behind_it_then_it_ends_there_and_needs_no_facts(
+def test_hand_off_with_a_cancellation_behind_it_then_it_ends_and_needs_no_facts(
     desk: Desk, behind: dict[str, Any], off: bool
 ) -> None:
     record, later = act(kind="handoff", channel="postal"), act(**{"kind": "cancel", **behind}).act
@@ -159,7 +159,7 @@ def test_shadow_then_nothing_is_handed_off_or_called_back() -> None:
     assert "recalls" not in [topic for topic, _ in desk.out]
 
 
-def test_defect_of_ours_on_one_then_that_one_is_called_back_and_the_others_are_handed(
+def test_defect_of_ours_on_one_then_it_is_called_back_and_the_others_are_handed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = desk.store.view
@@ -177,7 +177,7 @@ def test_defect_of_ours_on_one_then_that_one_is_called_back_and_the_others_are_h
     assert fallen.facts is None, "they could not be looked up"
 
 
-def test_defect_of_ours_in_deciding_then_the_record_keeps_the_facts_that_were_looked_up(
+def test_defect_of_ours_in_deciding_then_the_record_keeps_the_facts_looked_up(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gatekeeper.engine.evaluation.decide", lambda *_, **__: 1 // 0)

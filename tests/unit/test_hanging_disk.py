@@ -83,7 +83,7 @@ async def all_done() -> None:
         await asyncio.wait(others)
 
 
-def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another_and_the_first_is_whole_later(
+def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another(
     tmp_path: Path,
 ) -> None:
     async def work() -> None:
@@ -107,7 +107,7 @@ def test_a_write_that_hangs_then_the_turn_ends_and_the_next_copy_is_another_and_
     soon(work)
 
 
-def test_a_disk_that_hangs_while_sends_are_judged_then_what_waits_for_it_is_bounded_and_the_turn_ends(
+def test_a_disk_that_hangs_while_sends_are_judged_then_the_turn_ends_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_ledger, "WAITING_BYTES", 1000)
@@ -149,7 +149,7 @@ def test_a_slow_disk_then_a_turn_waits_for_it_and_goes_on(tmp_path: Path, monkey
     soon(work)
 
 
-def test_a_reading_cancelled_while_it_writes_then_the_copy_is_closed_after_it_and_not_below_it(
+def test_a_reading_cancelled_while_it_writes_then_the_copy_is_closed_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_ledger, "COMMIT_BYTES", 1)

@@ -87,7 +87,7 @@ def test_signature_that_cannot_be_read_then_nobody_signed(desk: Desk, header: An
     ],
     ids=lambda one: getattr(one, "__name__", one),
 )
-def test_defect_in_weighing_or_answering_one_act_then_that_act_fails_on_record_and_the_next_is_done(
+def test_defect_in_one_act_then_that_act_fails_on_record_and_the_next_is_done(
     desk: Desk, where: Any, name: str
 ) -> None:
     before, records = dict(desk.ledger), len(desk.records)
@@ -106,7 +106,7 @@ def test_defect_in_weighing_or_answering_one_act_then_that_act_fails_on_record_a
     assert desk.act("release", **acted_by("kenji", "a-2", evidence_ref="form-1")) == ("cleared", None)
 
 
-def test_defect_in_an_act_about_a_campaign_then_it_ends_after_what_was_done_and_says_so(desk: Desk) -> None:
+def test_defect_in_an_act_about_a_campaign_then_it_fails_after_what_was_done(desk: Desk) -> None:
     assert desk.act("release", **acted_by("kenji", evidence_ref="form-1")) == ("cleared", None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(handoffs, "recall", raises)
@@ -147,7 +147,7 @@ def test_fact_that_nobody_can_read_then_it_is_set_aside_and_the_next_is_applied(
     assert store.apply(learned) is None
 
 
-def test_defect_where_a_faulty_fact_is_set_aside_then_everybody_is_withheld_and_the_next_is_applied() -> None:
+def test_defect_where_a_faulty_fact_is_set_aside_then_all_wait_and_the_next_applies() -> None:
     store = FactStore(staff.ORIGIN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gatekeeper.knowledge.store.named", raises)

@@ -192,7 +192,7 @@ def test_memo_then_it_answers_as_without_it_and_stays_within_its_bound() -> None
     assert 8 <= len(memo) <= 40  # of at least 600 bytes each
 
 
-def test_character_that_unicode_14_does_not_assign_then_it_is_the_same_two_letters_on_every_python() -> None:
+def test_character_that_unicode_14_does_not_assign_then_two_letters_on_every_python() -> None:
     kept = [code for code in range(0x110000) if characters.assigned(code) == code]
     assert 0x110000 - len(kept) == 829_834, "as many as Unicode 14 leaves unassigned"
     assert not [code for code in kept if unicodedata.category(chr(code)) == "Cn"], "no Python knows fewer"

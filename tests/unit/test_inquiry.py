@@ -58,9 +58,7 @@ def test_one_letter_misread_then_it_is_refused(did: str, place: int, letter: str
 
 
 @given(DIDS, st.integers(0, 9))
-def test_two_neighbours_swapped_then_it_is_refused_but_for_the_one_pair_that_the_sum_cannot_tell(
-    did: str, place: int
-) -> None:
+def test_two_neighbours_swapped_then_refused_but_for_the_pair_the_sum_cannot_tell(did: str, place: int) -> None:
     code = inquiry.make(did).replace("-", "")
     first, second = code[place], code[place + 1]
     if first != second and {first, second} != {"A", "7"}:

@@ -118,7 +118,7 @@ def test_another_thread_then_nothing_is_raised_there() -> None:
     assert done == [1]
 
 
-def test_a_signal_whose_exception_a_library_swallowed_then_the_demo_ends_at_its_next_pause() -> None:
+def test_a_signal_whose_exception_was_swallowed_then_the_demo_ends_at_its_next_pause() -> None:
     scene = Scene.__new__(Scene)
     scene._processes = []
     with contextlib.suppress(SystemExit):

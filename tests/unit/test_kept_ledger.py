@@ -99,7 +99,7 @@ def told(state: LedgerState) -> Any:
     )
 
 
-def test_every_kind_of_entry_then_a_restart_knows_it_and_the_items_stand_in_the_order_of_their_places(
+def test_every_kind_of_entry_then_a_restart_knows_it_and_the_items_in_their_order(
     tmp_path: Path,
 ) -> None:
     right = LedgerState()
@@ -132,7 +132,7 @@ def test_the_form_of_the_tables_then_it_is_that_of_the_format(tmp_path: Path) ->
     )
 
 
-def test_changes_after_the_cut_then_a_restart_does_not_know_them_though_the_transaction_before_was_written(
+def test_changes_after_the_cut_then_a_restart_does_not_know_them(
     tmp_path: Path,
 ) -> None:
     with opened(tmp_path) as copy:
@@ -152,7 +152,7 @@ def test_changes_after_the_cut_then_a_restart_does_not_know_them_though_the_tran
         assert list(LedgerState(copy.tables).names()) == ["P-1"]
 
 
-def test_changes_whose_transaction_was_never_acknowledged_then_a_restart_does_not_know_them(tmp_path: Path) -> None:
+def test_changes_of_a_transaction_never_acknowledged_then_no_restart_knows_them(tmp_path: Path) -> None:
     with opened(tmp_path) as copy:
         LedgerState(copy.tables).put(cleared())
         assert copy.cut(0.0) is not None
@@ -184,7 +184,7 @@ def test_a_flipped_byte_of_a_value_then_it_ends_the_turn_and_the_next_one_reads_
         copy.demand_copied()
 
 
-def test_a_value_that_replaces_a_spoilt_one_during_the_reading_then_it_is_not_committed_as_a_sound_one(
+def test_a_value_replaces_a_spoilt_one_while_read_then_it_is_not_committed_as_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.worker.kept_ledger.COMMIT_BYTES", 1)
@@ -254,7 +254,7 @@ def test_a_file_replaced_while_it_is_used_then_nothing_is_written_to_it(tmp_path
             copy.cut(9.0)
 
 
-def test_copies_of_partitions_that_others_own_by_now_then_the_old_ones_are_deleted_and_none_in_use(
+def test_copies_of_partitions_that_others_own_then_old_ones_not_in_use_are_deleted(
     tmp_path: Path,
 ) -> None:
     files = []

@@ -57,7 +57,7 @@ def test_given_an_object_with_a_field_that_is_none_then_the_api_does_not_take_it
         kubernetes_validate.validate(wrong, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_given_the_kustomization_then_it_has_each_file_but_the_look_that_a_person_makes() -> None:
+def test_the_kustomization_then_it_has_each_file_but_the_look_that_a_person_makes() -> None:
     there = {file.name for file in FOLDER.glob("*.yaml")} - {"kustomization.yaml", "witness-first.yaml"}
     assert {*KUSTOMIZATION["resources"]} == there
     assert KUSTOMIZATION["configMapGenerator"] == [{"name": "settings", "envs": ["settings.env"]}]
@@ -134,7 +134,7 @@ def test_given_probes_then_they_ask_our_pages_where_they_are_served(name: str) -
 
 
 @pytest.mark.parametrize("name", ["serve", "console", "sealer", "webhooks", "witness"])
-def test_given_a_part_with_metrics_of_its_own_then_their_port_has_a_name_and_prometheus_reaches_it(name: str) -> None:
+def test_a_part_with_its_own_metrics_then_their_port_has_a_name_and_is_reached(name: str) -> None:
     (program,) = PODS[name]["containers"]
     port = int(environment(name)["GATEKEEPER_METRICS"].rpartition(":")[2])
     assert {"name": "metrics", "containerPort": port} in program["ports"]
@@ -143,7 +143,7 @@ def test_given_a_part_with_metrics_of_its_own_then_their_port_has_a_name_and_pro
 
 
 @pytest.mark.parametrize("name", ["sealer", "witness"])
-def test_given_a_part_without_a_health_page_then_it_lives_while_its_metrics_are_served(name: str) -> None:
+def test_a_part_without_a_health_page_then_it_lives_while_its_metrics_are_served(name: str) -> None:
     (program,) = PODS[name]["containers"]
     asked = program["livenessProbe"]["httpGet"]
     assert asked == {"path": "/metrics?name[]=none", "port": "metrics"}
@@ -163,9 +163,7 @@ def test_given_a_part_that_may_run_once_then_no_second_one_starts_beside_it(name
     assert whole["kind"] == "StatefulSet" or whole["spec"]["strategy"] == {"type": "Recreate"}
 
 
-def test_given_the_policies_then_nothing_passes_that_is_not_named_and_each_names_pods_and_ports_that_are_there() -> (
-    None
-):
+def test_the_policies_then_only_what_is_named_passes_and_each_names_what_is_there() -> None:
     policies = [one["spec"] for one in OBJECTS.values() if one["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
     parts = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in TEMPLATES.values()}
@@ -205,9 +203,7 @@ def test_given_prometheus_in_the_cluster_then_it_asks_each_pod_for_its_metrics_o
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_given_a_secret_s_files_as_kubernetes_lays_them_then_the_pod_makes_files_of_them_that_we_take(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_secret_s_files_as_kubernetes_lays_them_then_the_pod_makes_files_we_take(name: str, tmp_path: Path) -> None:
     """Kubernetes lays links to files that the pod's group may read, and such keys we refuse."""
     laid, held = tmp_path / "given/..2026", tmp_path / "held"
     (tmp_path / "given").mkdir(mode=0o755)

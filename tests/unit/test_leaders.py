@@ -20,7 +20,7 @@ def found(told: dict[int, Leader], min_insync: int = 2, known: Leader | None = N
 
 
 @pytest.mark.parametrize("replicas", range(1, 6))
-def test_given_so_many_answers_then_one_is_of_a_replica_that_knows_of_any_acknowledgement(replicas):
+def test_so_many_answers_then_one_is_of_a_replica_that_knows_any_acknowledgement(replicas):
     for min_insync in range(1, replicas + 1):
         for knowing in combinations(range(replicas), min_insync):
             for asked in combinations(range(replicas), needed(replicas, min_insync)):
@@ -28,7 +28,7 @@ def test_given_so_many_answers_then_one_is_of_a_replica_that_knows_of_any_acknow
 
 
 @pytest.mark.parametrize("brokers", range(1, 6))
-def test_given_enough_brokers_then_a_partition_that_was_just_added_is_among_those_that_they_know(brokers):
+def test_enough_brokers_then_they_know_a_partition_that_was_just_added(brokers):
     everybody, added = frozenset(range(brokers)), TopicPartition("t", 1)
     for min_insync in range(1, brokers + 1):
         for knowing in combinations(everybody, min_insync):
@@ -88,7 +88,7 @@ def test_given_an_election_without_a_winner_then_nobody_leads():
     assert leader.node == NOBODY
 
 
-def test_given_a_topic_made_again_then_its_epochs_count_from_the_first_on_and_all_must_name_it():
+def test_a_topic_made_again_then_its_epochs_start_over_and_all_must_name_it():
     again = Leader(0, 3, THREE, of="again")
     assert found({1: OLD, 2: again}) is None, "one has not heard of it yet"
     assert found({1: OLD, 2: again}, known=OLD) is None
@@ -110,7 +110,7 @@ def metadata(leader: int) -> SimpleNamespace:
     return SimpleNamespace(API_VERSION=1, brokers=brokers, controller_id=1, topics=[(0, "t", False, partitions)])
 
 
-def test_given_a_leader_found_after_any_broker_told_one_then_clients_go_to_it_at_once():
+def test_a_leader_found_after_any_broker_told_one_then_clients_go_to_it_at_once():
     async def run() -> None:
         leaders, now = Leaders(), asyncio.get_running_loop().time()
         cluster = Cluster(leaders)
@@ -127,7 +127,7 @@ def test_given_a_leader_found_after_any_broker_told_one_then_clients_go_to_it_at
     asyncio.run(run())
 
 
-def test_given_brokers_that_answered_lately_then_clients_ask_no_other_what_any_can_tell():
+def test_brokers_that_answered_lately_then_clients_ask_no_other_what_any_can_tell():
     async def run() -> None:
         leaders, now = Leaders(), asyncio.get_running_loop().time()
         cluster = Cluster(leaders)
@@ -141,7 +141,7 @@ def test_given_brokers_that_answered_lately_then_clients_ask_no_other_what_any_c
     asyncio.run(run())
 
 
-def test_given_a_broker_that_the_last_answer_left_out_then_where_it_was_named_before_is_known():
+def test_a_broker_that_the_last_answer_left_out_then_its_former_address_is_known():
     async def run() -> None:
         leaders = Leaders()
         cluster = Cluster(leaders)

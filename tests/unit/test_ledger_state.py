@@ -60,7 +60,7 @@ def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> No
     assert (found.printed, found.released, found.basis, found.src) == (at_point, True, None, SRC)
 
 
-def test_entry_put_in_again_then_it_takes_the_place_of_the_first_and_nothing_takes_it_out() -> None:
+def test_entry_put_in_again_then_it_replaces_the_first_and_an_empty_one_removes_it() -> None:
     found = held(cleared(), cleared(did="D9"))
     clearance = found.about(send(), AT).clearance
     assert clearance is not None
@@ -93,7 +93,7 @@ def test_entries_read_back_then_the_same_is_remembered() -> None:
     assert again.expiry.due(AT + 99 * DAY_MS, 100) == first.expiry.due(AT + 99 * DAY_MS, 100)
 
 
-def test_days_over_then_what_ended_in_them_is_due_at_most_so_many_at_a_time_and_asks_stay() -> None:
+def test_days_over_then_what_ended_is_due_at_most_so_many_at_a_time_and_asks_stay() -> None:
     found = held(*(cleared(recipient_id=f"P-{number}") for number in range(25)), entries.ask("P-1", "Q", {}))
     assert found.expiry.due(AT, 10) == []
     swept = []
@@ -131,7 +131,7 @@ def test_entry_that_this_engine_did_not_write_then_it_stops(key: bytes, value: b
     assert not canaries.found(str(caught.value).encode())
 
 
-def test_clearances_of_a_campaign_then_its_own_are_named_and_a_handed_one_says_by_what_and_stays_the_same() -> None:
+def test_clearances_of_a_campaign_then_its_own_are_named_and_what_handed_one_over() -> None:
     others = (cleared(campaign_id="K-10", did="D2"), cleared(campaign_id="K", did="D3"))
     found = held(cleared(), cleared(channel="email", did="D4"), cleared(recipient_id="P-2", did="D5"), *others)
     mine, post = b"clear/P-1/K-1/postal", [b"clear/P-1/K-1/postal", b"clear/P-2/K-1/postal"]
@@ -172,7 +172,7 @@ def test_a_head_that_names_its_topics_then_it_tells_which_were_made_again(
     assert Head.decode(Head(sends=3).encode()).made_again(ids) == [], "an earlier release named none"
 
 
-def test_a_person_who_answers_for_some_topics_then_the_others_still_count_as_made_again() -> None:
+def test_a_person_who_answers_for_some_topics_then_the_others_count_as_made_again() -> None:
     head = Head(sends=3).with_topics(IDS)
     now = IDS | {"sends": OTHER, "cleared": OTHER}
     assert head.with_topics(now).made_again(now) == ["sends", "cleared"]

@@ -80,7 +80,7 @@ def letter(
     )
 
 
-def test_a_cleared_piece_then_the_letter_says_source_consent_and_how_to_stop_in_the_senders_words() -> None:
+def test_a_cleared_piece_then_the_letter_says_source_consent_and_how_to_stop() -> None:
     record = record_of(invented.source(notice_id="N1"), invented.consent())
     assert record["verdict"] == "clear"
     html = answered(letter(record), whole=True)
@@ -117,7 +117,7 @@ def test_any_letter_then_it_holds_no_id_hash_code_of_a_reason_or_internal_duty(l
         assert [one for one in hidden if one in html] == []
 
 
-def test_a_withheld_piece_then_the_letter_says_that_it_was_not_sent_and_names_no_consent() -> None:
+def test_a_withheld_piece_then_the_letter_says_it_was_not_sent_and_names_no_consent() -> None:
     record = record_of(invented.source(), invented.consent(), invented.suppression())
     found = letter(record)
     assert record["verdict"] == "block"
@@ -158,9 +158,7 @@ def test_a_letter_that_asks_then_it_claims_no_consent_and_says_that_it_asked() -
         ("en", " On 2026-11-24 we arranged to ask you by post whether you agree."),
     ],
 )
-def test_a_piece_whose_person_was_asked_later_then_the_letter_says_when_and_of_no_other_letter(
-    lang: Language, said: str
-) -> None:
+def test_a_piece_whose_person_was_asked_later_then_the_letter_says_when(lang: Language, said: str) -> None:
     desk = Recorded(invented.source(**BROKER))
     desk.send(delivery=DELIVERY)
     desk.send(delivery=DELIVERY, event_id="E-2", campaign_id="K-2")
@@ -197,7 +195,7 @@ def test_what_changed_since_the_decision_then_the_letter_tells_each_at_its_own_d
         assert {"ja": "2026年11月24日", "en": "2026-11-24"}[lang] in letter(first, lang, later=later).paragraph
 
 
-def test_a_newer_consent_for_another_channel_then_the_letter_names_the_one_that_the_decision_used() -> None:
+def test_a_newer_consent_for_another_channel_then_the_letter_names_the_one_used() -> None:
     by_email = invented.consent(record_id="R-2", event_time="2025-05-01", channels=["email"])
     found = letter(record_of(invented.source(), invented.consent(event_time="2024-05-01"), by_email))
     assert [one.partition("に、")[0] for one in found.consents] == ["2024年5月1日"]
@@ -299,7 +297,7 @@ def a_file(folder: Path, *lines: dict[str, Any]) -> Path:
     return folder / "asks.jsonl"
 
 
-def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_word_for_word_and_a_qr_code(
+def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_and_a_qr_code(
     tmp_path: Path,
 ) -> None:
     other = {**ASK, "answer_code": new(b"1234567"), "text": "A question from Midori\n\nMay we write?"}
@@ -323,7 +321,7 @@ def test_records_of_confirmations_then_each_is_a_sheet_with_its_text_word_for_wo
         ("en", ("2026-11-25", "To　", "<p>お客様情報管理室</p>", "Dear reader,", "Yours sincerely")),
     ],
 )
-def test_a_letter_of_the_gates_own_words_then_it_has_letterhead_day_and_frame_and_the_text_stays_word_for_word(
+def test_a_letter_of_the_gates_own_words_then_it_has_a_frame_and_its_exact_text(
     tmp_path: Path, lang: Language, said: tuple[str, ...]
 ) -> None:
     names = [

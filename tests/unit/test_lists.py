@@ -153,7 +153,7 @@ def test_row_without_id_then_nobody_without_the_key_can_make_its_id_from_the_row
     assert theirs["record_id"] != ours["record_id"]
 
 
-def test_list_imported_again_under_a_second_key_then_its_ids_stay_and_both_tokens_are_named() -> None:
+def test_list_imported_again_under_a_second_key_then_ids_stay_with_both_tokens() -> None:
     columns = MAPPED.replace('source_id = "S"\n', "")
     before, after = (values(read(HOMES, columns, tokens=tokens))[0] for tokens in (TOKENS, TWO))
     assert before["source_id"] == after["source_id"]
@@ -164,7 +164,7 @@ def test_list_imported_again_under_a_second_key_then_its_ids_stay_and_both_token
     assert other["source_id"] != before["source_id"]
 
 
-def test_address_without_a_column_for_its_id_then_it_gets_one_and_no_value_is_written() -> None:
+def test_address_without_a_column_for_its_id_then_it_gets_one_that_shows_no_value() -> None:
     one, two = values(read(HOMES + HOMES.splitlines()[1].replace("R1", "R2") + "\n", MAPPED))
     assert one["contact_points"] == two["contact_points"], "one address has one id, whoever lives there"
     assert re.fullmatch(r"cp-[0-9a-f]{40}", one["contact_points"][0]["id"])
@@ -186,7 +186,7 @@ def test_list_with_ids_and_no_key_then_only_a_row_without_one_is_rejected() -> N
     assert [cause for _, _, cause in rejected(found)] == ["row.id_missing"]
 
 
-def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else_of_them() -> None:
+def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else() -> None:
     columns = SOURCE + f'[[contact_points]]\nid = "A"\ntoken = {{ {ADDRESS} }}\n'
     line = "R1,髙橋 一郎様,150-0001,渋谷区神宮前一丁目2番3号,みどりハイツ101"
     (found,) = read(f"番号,氏名,〒,住所,建物\n{line}\n", columns)

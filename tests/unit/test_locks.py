@@ -66,7 +66,7 @@ def test_what_the_product_imports_then_it_is_what_production_installs() -> None:
     ), "only streams/kafka needs the extra"
 
 
-def test_the_locks_then_each_holds_the_one_before_it_and_production_nothing_of_the_extras() -> None:
+def test_the_locks_then_each_holds_the_one_before_and_production_no_extras() -> None:
     runtime, broker, dev = locked("runtime"), locked("broker"), locked("dev")
     assert runtime.items() <= broker.items() <= dev.items()
     assert runtime.keys() >= RUNTIME
@@ -83,7 +83,7 @@ def bounds() -> dict[str, SpecifierSet]:
     return {name: SpecifierSet(bound) for name, bound in rows}
 
 
-def test_the_bounds_that_must_stay_then_the_project_says_them_and_every_lock_keeps_them() -> None:
+def test_the_bounds_that_must_stay_then_the_project_and_every_lock_have_them() -> None:
     wanted = {Requirement(line).name: Requirement(line).specifier for line in PROJECT["dependencies"]}
     found = bounds()
     assert found.keys() >= {"aiohttp", "click", "cryptography", "pydantic", "starlette"}

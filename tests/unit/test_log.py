@@ -56,7 +56,7 @@ cli.main()
 """
 
 
-def test_what_a_command_uses_has_something_to_log_then_neither_its_data_nor_its_messages_have_it() -> None:
+def test_what_a_command_uses_logs_something_then_neither_data_nor_messages_have_it() -> None:
     done = subprocess.run([sys.executable, "-c", MUTTER, "policy", "list", "--json"], capture_output=True, check=True)
     assert json.loads(done.stdout)
     assert done.stderr == b""

@@ -35,7 +35,7 @@ def image(records: list[Stored], compression: Compression = "zstd", *, gapless: 
 
 
 @pytest.mark.parametrize("compression", CODECS)
-def test_records_with_gaps_then_an_image_gives_each_at_its_offset_and_time_byte_for_byte(
+def test_records_with_gaps_then_an_image_gives_each_at_its_offset_byte_for_byte(
     compression: Compression,
 ) -> None:
     batch = ProducerBatch("t", 0, compression)

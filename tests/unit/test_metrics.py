@@ -44,7 +44,7 @@ def test_a_gauge_replaced_then_labels_of_before_are_gone() -> None:
     assert owned == [("gatekeeper_partition_owned", "partition=1")]
 
 
-def test_values_that_are_found_when_somebody_asks_then_the_page_has_them_and_none_that_cannot_be_found() -> None:
+def test_values_looked_for_when_asked_then_the_page_has_those_that_are_found() -> None:
     shown, dead = Metrics(), iter((3.0, 4.0))
     shown.find(lambda: {metrics.WEBHOOKS_DEAD: {("shop",): next(dead)}, metrics.PROCESS_RESTARTS: {("silent",): 2}})
     shown.find(lambda: {metrics.PEOPLE: {(): 1 / 0}})

@@ -35,7 +35,7 @@ def test_a_port_that_is_taken_then_3_names_it_and_the_setting(host: str) -> None
     assert place in str(refused.value)
 
 
-def test_a_client_with_many_idle_connections_then_others_are_answered_and_no_thread_is_added() -> None:
+def test_a_client_with_many_idle_connections_then_no_new_thread_and_others_answered() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as idle:
         metrics_server.serve(Metrics(), listening)
         place = listening.getsockname()[:2]
@@ -81,7 +81,7 @@ def test_a_place_without_host_or_port_then_2_shows_the_form(place: str, monkeypa
     assert "GATEKEEPER_METRICS" in str(refused.value)
 
 
-def test_requests_then_they_are_counted_by_template_and_class_and_never_by_what_a_caller_wrote(tmp_path) -> None:
+def test_requests_then_they_count_by_template_and_class_and_never_by_a_callers_words(tmp_path) -> None:
     app, room, metrics = FastAPI(), APIRouter(prefix="/v1"), Metrics()
 
     @room.get("/people/{id_}")

@@ -136,7 +136,7 @@ DECIDED = {"did": "D-1", "at": "2026-11-24T01:00:00.000Z", "verdict": "review", 
     ],
     ids=str,
 )
-def test_a_record_that_no_worker_wrote_then_it_leaves_nothing_half_and_the_next_one_is_taken(
+def test_a_record_that_no_worker_wrote_then_it_leaves_nothing_and_the_next_is_taken(
     model: Model, odd: dict[str, Any]
 ) -> None:
     def audit(offset: int, value: dict[str, Any]) -> Record:

@@ -114,9 +114,7 @@ def test_signed_record_of_reference_and_its_signature_are_decoded_once(desk: Des
     assert [decodings[value] for _, value in lines] == [1] * 3
 
 
-def test_correction_of_an_erasure_is_decoded_once_however_often_its_signature_is_weighed(
-    desk: Desk, decodings: Decodings
-) -> None:
+def test_correction_of_an_erasure_weighed_often_then_it_is_decoded_once(desk: Desk, decodings: Decodings) -> None:
     at = staff.instant(desk.at)
     said = {"v": 1, "kind": "erasure", "suppression_id": "s-1", "received_at": at, "recipient_id": "P-1"}
     value = orjson.dumps({**said, "state": "corrected"})

@@ -38,7 +38,7 @@ def test_events_handed_off_then_each_piece_is_and_each_is_recalled_by_itself() -
     desk.check_ledger()
 
 
-def test_an_advertisement_of_the_same_key_then_it_is_a_second_piece_and_the_recall_notice_is_not() -> None:
+def test_an_advertisement_of_the_same_key_then_it_is_a_duplicate_and_a_notice_is_not() -> None:
     desk = Desk(invented.source(), invented.consent())
     assert desk.send(**RECALL, event_id="E-1").verdict == "clear"
     assert desk.send(event_id="E-2").codes == ("DUPLICATE_SEND",)

@@ -17,7 +17,7 @@ def test_given_what_a_record_costs_then_a_chunk_takes_a_step_of_the_processor() 
         assert 0.8 * STEP_SECONDS <= paced(cost) * cost <= 1.1 * STEP_SECONDS
 
 
-def test_given_a_fast_machine_or_one_that_is_too_slow_then_a_chunk_is_whole_or_one_record() -> None:
+def test_a_fast_machine_or_one_that_is_too_slow_then_a_chunk_is_whole_or_one_record() -> None:
     assert paced(1e-9) == CHUNK_RECORDS
     assert paced(10.0) == 1
 

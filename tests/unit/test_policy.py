@@ -80,7 +80,7 @@ def test_amendment_shipped_then_in_force_from_its_day_only() -> None:
     assert len({policy.sha256 for policy in packs.home + packs.strictest}) == 4
 
 
-def test_country_asked_for_then_home_decides_its_own_and_the_strictest_what_nobody_knows() -> None:
+def test_country_asked_for_then_home_decides_its_own_and_the_strictest_the_unknown() -> None:
     packs, now = load("jp-appi"), 1_795_482_000_000
     names = [(policy and policy.name) for policy in (packs.deciding(c, now) for c in ("JP", None, "GB"))]
     assert names == ["jp-appi@1", "strictest@1", None]
@@ -127,7 +127,7 @@ def test_policy_changed_then_what_widens_is_told(old: bytes, new: bytes, wider: 
     assert [one.key for one in found if one.widens] == wider
 
 
-def test_time_to_ask_again_shortened_or_added_then_wider_and_lengthened_or_dropped_then_not() -> None:
+def test_time_to_ask_again_shortened_or_added_then_wider_and_the_reverse_not() -> None:
     never = read(SHIPPED, file="a.toml")
     soon, late = (replace(never, ask_again_months=months) for months in (6, 12))
     for old, new in ((never, late), (late, soon), (never, soon)):
@@ -211,7 +211,7 @@ def test_reason_that_came_after_a_shipped_text_then_this_release_has_its_clause(
     assert all(policy.cites(code) == f"{lent[code]} (unverified)" for code in policy.later)
 
 
-def test_text_with_the_row_of_a_later_reason_then_that_is_cited_and_it_owes_all_of_its_time() -> None:
+def test_text_with_the_row_of_a_later_reason_then_it_is_cited_and_owes_all_its_time() -> None:
     row = b'EXTERNAL_PREFERENCE_LISTED = { cite = "Act 7", verified = true }'
     new = read(SHIPPED.replace(b"[clauses]", b"[clauses]\n" + row), file="new.toml")
     assert new.cites("EXTERNAL_PREFERENCE_LISTED") == "Act 7"

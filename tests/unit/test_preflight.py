@@ -149,7 +149,7 @@ def test_campaign_then_the_funnel_counts_every_line_once(preflight: Preflight) -
     }
 
 
-def test_campaign_then_reasons_are_ranked_by_what_they_withhold_and_what_one_cure_recovers(
+def test_campaign_then_reasons_rank_by_what_they_withhold_and_what_one_cure_recovers(
     preflight: Preflight,
 ) -> None:
     assert [(code, weight.withheld, weight.recoverable) for code, weight in preflight.ranked()] == [
@@ -180,7 +180,7 @@ def test_campaign_then_evidence_is_graded_by_data_source(preflight: Preflight) -
 
 
 @pytest.mark.parametrize(("confirmed", "promised"), [(True, ("F",)), (False, ())])
-def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it_clears(
+def test_list_without_its_check_then_the_check_is_promised_only_where_it_clears(
     confirmed: bool, promised: tuple[str, ...]
 ) -> None:
     def decided(**fields: Any) -> Decision:

@@ -69,7 +69,7 @@ def test_given_faust_then_its_tables_still_start_in_two_steps_after_a_second():
 
 
 @pytest.mark.parametrize("prefix", ["", "OURS_"])
-def test_given_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path, prefix):
+def test_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path, prefix):
     keys, precious = Keys(tmp_path / "keys"), tmp_path / "precious"
     for role in ROLES:
         keys.make(role, f"gk/{role}")
@@ -133,7 +133,7 @@ def test_given_aiokafka_then_a_reader_goes_to_the_leader_that_our_cluster_names(
     assert "self.cluster.update_metadata(" in inspect.getsource(aiokafka.AIOKafkaClient.bootstrap)
 
 
-def test_given_aiokafka_then_it_asks_about_the_topics_that_a_client_was_given_without_a_call():
+def test_aiokafka_then_it_asks_about_the_topics_given_to_a_client_without_a_call():
     assert "topics = self._topics" in inspect.getsource(AIOKafkaClient._md_synchronizer), (
         "aiokafka keeps a client's topics elsewhere: streams/client/brokers.py puts one there, or it asks about all."
     )
@@ -202,7 +202,7 @@ def test_given_kafka_python_then_a_request_without_a_method_of_its_own_can_be_se
     )
 
 
-def test_given_uvicorn_then_its_protocol_still_says_whether_a_request_is_whole_and_answered():
+def test_uvicorn_then_its_protocol_says_whether_a_request_is_whole_and_answered():
     source = inspect.getsource(h11_impl)
     for name in ("self.cycle.more_body = False", "self.response_complete = True", "def on_response_complete"):
         assert name in source, (
@@ -211,7 +211,7 @@ def test_given_uvicorn_then_its_protocol_still_says_whether_a_request_is_whole_a
         )
 
 
-def test_given_h11_then_lines_of_heads_and_trailers_are_taken_from_the_buffer_that_is_replaced():
+def test_h11_then_lines_of_heads_and_trailers_come_from_the_buffer_that_is_replaced():
     assert "self._receive_buffer = ReceiveBuffer()" in inspect.getsource(h11.Connection.__init__)
     readers = inspect.getsource(h11._readers)
     assert readers.count("buf.maybe_extract_lines()") == 3, (

@@ -65,7 +65,7 @@ def test_salt_lost_then_nobody_makes_the_same_name_again() -> None:
     assert named(one, state) != named(one, LedgerState())
 
 
-def test_master_key_rotated_then_who_is_known_keeps_the_name_and_who_is_new_has_the_new_key() -> None:
+def test_master_key_rotated_then_the_known_keep_their_name_and_the_new_use_the_new() -> None:
     state = LedgerState()
     before = named(subjects(FIRST), state)
     rotated = subjects(FIRST, SECOND)
@@ -102,17 +102,17 @@ def test_a_record_on_salts_that_we_did_not_write_then_it_stops(key: bytes, value
         Salts().take(key, value)
 
 
-def test_a_ledger_of_before_the_topic_of_salts_then_it_is_refused_with_a_sentence_of_its_own() -> None:
+def test_a_ledger_older_than_the_topic_of_salts_then_its_own_sentence_refuses_it() -> None:
     with pytest.raises(IntegrityError, match="salts"):
         LedgerState().take(b"salt/P-1/", b'{"master":1,"salt":"00","until":null,"v":1}')
 
 
-def test_entries_then_only_salts_go_to_their_topic_which_no_reader_of_the_ledger_reads() -> None:
+def test_entries_then_only_salts_go_to_their_topic_which_no_ledger_reader_reads() -> None:
     made = (entries.salt("P-1", 1, bytes(16)), entries.unsalted(b"P-1"), entries.erased("P-1", 1))
     assert [one.topic for one in made] == ["salts", "salts", "ledger"]
 
 
-def test_a_salt_that_outlives_its_erasure_by_a_lost_write_then_it_is_not_used_and_deleted_once() -> None:
+def test_a_salt_that_outlives_its_erasure_then_it_is_not_used_and_deleted_once() -> None:
     state = LedgerState()
     left = [entries.salt(name, 1, bytes(16)) for name in ("P-1", "P-2", "P-3")]
     for entry in (entries.erased("P-1", 5), entries.erased("P-3", 5), *left):
@@ -153,14 +153,14 @@ def test_acts_recalls_and_hand_off_then_records_name_the_same_person() -> None:
     assert all((one.in_mac is None) == (one.stage == "recall") for one in desk.records if one.subj)
 
 
-def test_a_ledger_that_another_master_key_of_that_number_wrote_then_its_number_is_told() -> None:
+def test_a_ledger_of_another_master_key_of_that_number_then_its_number_is_told() -> None:
     ours, others = {1: fingerprint(FIRST), 2: fingerprint(SECOND)}, {"1": fingerprint(FIRST), "2": fingerprint(FIRST)}
     head = Head.decode(Head(sends=0, masters=others).encode())
     assert head.other_master([1], ours) is None
     assert head.other_master([2, 1], ours) == 2
 
 
-def test_a_ledger_judged_with_another_token_key_of_that_number_then_its_number_is_told() -> None:
+def test_a_ledger_judged_with_another_token_key_of_that_number_then_it_is_told() -> None:
     head = Head.decode(Head(sends=0, tokens={"1": fingerprint(FIRST, "token"), "3": "0" * 16}).encode())
     assert head.other_token({1: fingerprint(FIRST, "token"), 2: fingerprint(SECOND, "token")}) is None
     assert head.other_token({1: fingerprint(SECOND, "token")}) == 1

@@ -107,7 +107,7 @@ def test_place_without_a_policy_then_the_day_is_left_to_the_gate() -> None:
     assert found.fault == "controller_unknown"
 
 
-def test_a_stop_that_no_key_at_hand_can_compare_then_it_is_refused_and_without_a_key_it_is_not() -> None:
+def test_a_stop_that_no_key_at_hand_can_compare_then_refused_and_without_a_key_not() -> None:
     stop = {
         "v": 1,
         "kind": "objection",

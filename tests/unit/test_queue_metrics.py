@@ -42,7 +42,7 @@ def test_items_that_wait_then_each_is_counted_once_by_the_time_left(
     assert {labels[0]: n for labels, n in found.items() if n} == {name: 1, "unknown": 1}
 
 
-def test_items_that_wait_then_their_causes_are_codes_of_the_catalogue_and_others_one_number(held: Console) -> None:
+def test_items_that_wait_then_their_causes_are_codes_and_all_others_one_number(held: Console) -> None:
     with held.model.read() as db, db:
         db.execute("UPDATE item SET \"primary\" = 'narumi' WHERE mail_date IS NULL")
     assert queue_metrics.values(held)[REVIEW_CAUSES] == {("AGE_UNCERTAIN",): 1, ("other",): 1}

@@ -109,7 +109,7 @@ def test_a_head_and_the_logs_as_they_are_then_facts_that_are_gone_are_found(now:
     assert vanished(WAS, Logs(*now), ended=True) == (["suppressions"] if gone else [])
 
 
-def test_a_process_that_did_not_note_the_position_then_it_finds_only_what_bounds_show() -> None:
+def test_a_process_that_did_not_note_the_position_then_it_finds_what_bounds_show() -> None:
     assert vanished(WAS, Logs(read([*RECORDS[1:], replace(RECORDS[0], offset=11)]), read(RECORDS)), ended=True) == []
     assert vanished(WAS, Logs(read(RECORDS[:3]), read(RECORDS)), ended=False) == [], "it may only be behind"
     assert vanished(WAS, Logs(read(RECORDS[:3]), read(RECORDS)), ended=True) == ["suppressions"]

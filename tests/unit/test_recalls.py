@@ -104,7 +104,7 @@ def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gon
         ("reference", b"policy/jp-pmark", 0),
     ],
 )
-def test_a_record_that_cannot_be_read_then_only_one_about_the_person_bars_and_calls_back(
+def test_a_record_that_cannot_be_read_then_only_one_about_the_person_calls_back(
     desk: Desk, topic: str, key: bytes, recalls: int
 ) -> None:
     assert desk.store.apply(fact(topic, 0, 99, key, b"{"))

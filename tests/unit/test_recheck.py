@@ -194,7 +194,7 @@ def test_a_release_that_nobody_wrote_then_no_number_of_rules_excuses_it(
         (RULES + 1, {"by": "saburo"}, "drift", "facts.releases"),
     ],
 )
-def test_facts_that_other_rules_fold_otherwise_then_only_acts_of_people_are_held_against_the_topics(
+def test_facts_that_other_rules_fold_otherwise_then_only_acts_of_people_are_compared(
     released: dict[str, Any], rules: int, changed: dict[str, Any], finding: str, place: str
 ) -> None:
     desk = Told(*YOUNG)
@@ -284,7 +284,7 @@ def test_a_hand_off_then_its_act_is_the_one_that_it_tells_of(
     assert (found.finding, found.place) == ("drift" if place else "same", place)
 
 
-def test_a_send_refused_on_another_partition_then_its_record_follows_from_where_it_stands() -> None:
+def test_a_send_refused_on_another_partition_then_its_record_follows_from_its_place() -> None:
     sent = Record("mail.sends.v1", 4, 1, invented.T, None, orjson.dumps(SENT))
     judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS)
     refused = judge.judge(sent, invented.store(), invented.T)
@@ -297,7 +297,7 @@ def test_a_send_refused_on_another_partition_then_its_record_follows_from_where_
         assert check.replay(canonical(said), AT).replayed.finding == finding
 
 
-def test_a_release_that_the_worker_counted_then_its_record_alone_shows_whether_it_took_two(
+def test_a_release_the_worker_counted_then_its_record_alone_shows_if_it_took_two(
     released: dict[str, Any],
 ) -> None:
     by_hash = ByHash(named())
@@ -332,7 +332,7 @@ UNREAD_NAMES = ["of nobody", "of an unknown key", "of P-1", "of P-2", "a gap of 
 
 
 @pytest.mark.parametrize(("topic", "value", "key"), UNREAD, ids=UNREAD_NAMES)
-def test_given_a_fact_that_cannot_be_read_or_a_gap_then_whom_it_withholds_is_derived_again(
+def test_an_unreadable_fact_or_a_gap_then_whom_it_withholds_is_derived_again(
     topic: str, value: bytes, key: bytes | None
 ) -> None:
     ours = invented.TOKENS.prints

@@ -135,7 +135,7 @@ def test_topics_in_whatever_order_then_only_what_came_after_the_erasure_is_there
         assert (ids, found(model, "RCP-7")) == ([after[1].key.decode() if after[1].key else ""], ["RCP-7"])
 
 
-def test_an_erasure_then_open_pages_are_out_of_date_and_no_reason_about_the_person_is_shown(tmp_path: Path) -> None:
+def test_an_erasure_then_open_pages_are_out_of_date_and_the_person_s_reasons_gone(tmp_path: Path) -> None:
     stopped = act(0, "withdraw", recipient_id="RCP-7")
     done = act(1, "erase", ERASED + 1, recipient_id="RCP-7")
     for number, order in enumerate(([stopped, done, stop("RCP-7", 0)], [stop("RCP-7", 0), stopped, done])):

@@ -76,7 +76,7 @@ STRANGERS: dict[str, Callable[[bytes], tuple[bytes | None, bytes | None]]] = {
 
 @pytest.mark.parametrize("kind", STRANGERS)
 @pytest.mark.parametrize("seed", range(4))
-def test_given_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_records(kind: str, seed: int) -> None:
+def test_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_records(kind: str, seed: int) -> None:
     said, wanted = written()
     own = [(name(value), value) for records in wanted for value in records]
     random = Random(seed)

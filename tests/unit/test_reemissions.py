@@ -74,7 +74,7 @@ def test_still_stands_then_the_very_record_is_written_again(desk: Desk) -> None:
     assert (record.stage, record.verdict, record.clearance) == ("handoff", "clear", desk.records[0].did)
 
 
-def test_asked_twice_of_the_same_loss_then_it_is_written_once_and_after_a_new_loss_again(desk: Desk) -> None:
+def test_asked_twice_of_the_same_loss_then_written_once_and_after_a_new_loss_again(desk: Desk) -> None:
     assert again(desk)[1] == "reemitted"
     found, *refused = again(desk, act_id="re-2")
     assert (refused, found.outputs) == (["refused", "repeated"], ())
@@ -134,7 +134,7 @@ def test_released_before_then_the_record_of_review_is_the_source() -> None:
     assert desk.asked(record, item).outputs == (first,)
 
 
-def test_hard_fact_since_a_release_then_the_refusal_ends_the_release_in_the_ledger_as_well() -> None:
+def test_hard_fact_since_a_release_then_the_refusal_ends_it_in_the_ledger_as_well() -> None:
     desk = Desk(invented.source(may_be_minor=True), invented.consent())
     desk.send()
     assert desk.act("release") == ("cleared", None)
@@ -200,7 +200,7 @@ class Topics:
         {"act": {"outcome": "reemitted", "item": "A" * 26, "act_id": "金糸雀 鳴海"}},
     ],
 )
-def test_a_record_of_audit_that_no_worker_wrote_then_what_is_missing_is_found_beside_it(
+def test_an_audit_record_of_no_worker_then_what_is_missing_is_found_beside_it(
     desk: Desk, wrong: dict[str, Any]
 ) -> None:
     (real,) = (one.audit for one in desk.all)

@@ -140,7 +140,7 @@ def test_a_fact_on_which_few_depend_then_nobody_else_is_looked_at(
     assert {*touched._ledger.looked} <= {found, fact[1].get("token")}
 
 
-def test_a_new_clearance_then_a_stop_of_the_token_that_it_alone_names_touches_its_person(
+def test_a_new_clearance_then_a_stop_of_the_token_it_alone_names_touches_its_person(
     watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
@@ -192,7 +192,7 @@ def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
     assert everybody(touched) == ["P-8"]
 
 
-def test_many_people_whom_a_fact_cannot_concern_then_they_are_passed_in_steps_and_others_run_between(
+def test_many_people_whom_a_fact_cannot_concern_then_they_are_passed_in_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reevaluation, "STEP", 10)
@@ -235,7 +235,7 @@ def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_a
     assert len(everybody(touched)) == len(PEOPLE) - 100 + len(PEOPLE)
 
 
-def test_a_flood_of_facts_about_people_then_a_list_that_was_quarantined_is_found_all_the_same(
+def test_a_flood_of_facts_about_people_then_a_quarantined_list_is_found_all_the_same(
     watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
@@ -258,7 +258,7 @@ def test_stopped_then_no_fact_touches(watched: tuple[ReevaluationQueue, invented
     assert everybody(touched) == ["P-5"]
 
 
-def test_items_that_wait_for_late_facts_then_one_is_looked_at_first_and_all_once_the_facts_are_known(
+def test_items_that_wait_for_late_facts_then_one_is_tried_first_and_then_all(
     watched: tuple[ReevaluationQueue, invented.FactStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.0)
@@ -284,7 +284,7 @@ def test_items_that_wait_for_late_facts_then_one_is_looked_at_first_and_all_once
     asyncio.run(run())
 
 
-def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a_resolution(
+def test_items_that_wait_for_facts_then_a_take_over_and_a_resolution_touch_them(
     watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched
@@ -298,7 +298,7 @@ def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a
     assert everybody(again) == ["W-2"]
 
 
-def test_a_batch_that_withholds_everybody_then_nobody_is_touched_in_vain_until_it_is_resolved(
+def test_a_batch_that_withholds_everybody_then_nobody_is_touched_until_a_resolution(
     watched: tuple[ReevaluationQueue, invented.FactStore],
 ) -> None:
     touched, store = watched

@@ -59,7 +59,7 @@ def by(said: dict[str, Any], *people: str) -> list[Line]:
     return staff.signed(said, *people, at=AT)
 
 
-def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_nothing(console: Console) -> None:
+def test_registered_twice_then_the_newer_counts_and_the_unreadable_changes_nothing(console: Console) -> None:
     first = {"v": 1, "kind": "batch", "id": "B-1"}
     console.put(first, {**first, "state": "quarantined"}, b"{", {"v": 1, "kind": "notice", "id": "N"})
     assert [(one["id"], one["state"]) for one in console.now().of_kind("batch")] == [("B-1", "quarantined")]

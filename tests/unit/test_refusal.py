@@ -33,7 +33,7 @@ def refusal(
     return Refusal(2, Refused(key, values, 5), head, raw, logs, claimed or {}, fresh or {})
 
 
-def test_sends_that_expired_then_it_goes_on_at_the_first_that_is_kept_and_says_what_is_gone() -> None:
+def test_sends_that_expired_then_it_goes_on_at_the_first_kept_and_says_what_is_gone() -> None:
     found = refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1")
     assert (found.topic, found.range, found.suggested) == ("sends", KeptRange(250, 400), 250)
     assert found.position(250) == Position(250, 7)
@@ -53,7 +53,7 @@ def test_both_inputs_expired_then_the_other_goes_on_at_its_first_as_well() -> No
     assert found.position(300) == Position(300, 8)
 
 
-def test_another_log_than_the_one_that_was_read_then_it_goes_on_at_what_nobody_has_decided() -> None:
+def test_another_log_than_was_read_then_it_goes_on_at_what_nobody_has_decided() -> None:
     found = refusal("error.input_replaced", topic="mail.sends.v1", fresh={"sends": 30, "acts": 0})
     assert (found.range, found.suggested) == (KeptRange(0, 400), 30)
     assert found.position(30) == Position(30, 0), "the other input begins anew, too"
@@ -88,7 +88,7 @@ def test_a_clock_that_was_wrong_then_nothing_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("start", [0, 249, 401])
-def test_an_offset_outside_the_log_or_of_what_is_decided_then_it_says_which_are_allowed(start: int) -> None:
+def test_an_offset_outside_the_log_or_decided_then_it_says_which_are_allowed(start: int) -> None:
     with pytest.raises(UsageError) as caught:
         refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1").position(start)
     assert (caught.value.values["first"], caught.value.values["last"]) == (250, 400)

@@ -139,7 +139,7 @@ def test_a_defect_at_one_record_then_the_same_word_of_two_people_passes_it(refus
     assert found(act(3, **said), act(4, by="pm-8", **said), refused=refused) == "a4"
 
 
-def test_one_manager_signs_with_two_keys_or_for_another_then_the_record_is_not_passed() -> None:
+def test_one_manager_signs_with_two_keys_or_for_another_then_it_is_not_passed() -> None:
     log, at, why = ReferenceLog(staff.ORIGIN), staff.instant(T), "error.partition_defect"
     staff.stand(log, at=T)
     keys = [{"id": id_, "method": "key", "public": staff.key("hanako", id_).public} for id_ in ("k1", "k2")]
@@ -169,7 +169,7 @@ def test_one_manager_signs_with_two_keys_or_for_another_then_the_record_is_not_p
     assert passed(mine, word(4, "taro", other))
 
 
-def test_a_defect_then_each_try_writes_a_new_head_and_the_acts_go_on_counting_until_the_position_moves() -> None:
+def test_a_defect_then_each_try_writes_a_new_head_and_acts_count_until_it_moves() -> None:
     refused, head = "error.partition_defect", Head.decode(SEEN)
     again, moved, back = replace(head, prev="0" * 64, at=9), replace(head, sends=11), replace(head, resumed="a-1")
     names = [fingerprint(one.encode(), refused) for one in (head, again, moved, back)]

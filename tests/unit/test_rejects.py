@@ -37,9 +37,7 @@ def test_a_column_that_begins_a_formula_then_its_cell_is_text_in_a_second_run_to
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_a_piece_for_the_print_house_then_no_cell_is_executed_and_every_cell_is_quoted(
-    tmp_path: Path, start: str
-) -> None:
+def test_a_piece_for_the_print_house_then_no_cell_is_executed_and_all_are_quoted(tmp_path: Path, start: str) -> None:
     send = Send.model_validate_json(json.dumps(invented.send())).model_copy(
         update={"delivery": Delivery.model_construct(name=f"{start}A1", postcode=f"{start}1", lines=(f"{start}2",) * 3)}
     )

@@ -46,7 +46,7 @@ def acts(desk: Desk) -> list[tuple[object, str, str | None]]:
     return [(act.by, act.outcome, act.code) for record in desk.records if (act := record.act)]
 
 
-def test_late_facts_then_the_gate_clears_the_send_by_itself_with_one_record_and_its_obligations(desk: Desk) -> None:
+def test_late_facts_then_the_gate_clears_the_send_with_one_record_and_obligations(desk: Desk) -> None:
     late(desk)
     desk.at += HOUR_MS
     assert desk.reconsider() == ["clear"]
@@ -149,7 +149,7 @@ def test_upheld_and_taken_back_then_it_is_a_persons(desk: Desk) -> None:
     desk.check_ledger()
 
 
-def test_the_same_piece_cleared_meanwhile_then_the_item_is_a_duplicate_and_needs_nobody(desk: Desk) -> None:
+def test_the_same_piece_cleared_meanwhile_then_the_item_is_a_duplicate(desk: Desk) -> None:
     late(desk)
     assert desk.send().verdict == "clear"
     assert desk.reconsider() == ["block"]
@@ -192,7 +192,7 @@ def test_late_and_then_unreadable_then_that_is_told_once_as_somebody_must_resolv
     desk.check_ledger()
 
 
-def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_on_without_a_word(desk: Desk) -> None:
+def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_without_a_word(desk: Desk) -> None:
     late(desk)
     desk.store.apply(fact("consents", 1, OFFSET, None, None, Refusal("batch_broken", "0" * 64, "batch", OFFSET)))
     before = len(desk.records)

@@ -75,7 +75,7 @@ def test_bulk_and_reasons_then_what_takes_a_second_person(
     ("arrived", "verdict"), [(invented.T - 3_600_000, "review"), (invented.T - 40 * 3_600_000, "clear")]
 )
 @pytest.mark.parametrize("looked", ["release", "resolved"])
-def test_a_weak_stop_dated_before_somebody_looked_then_only_one_that_had_arrived_is_gone(
+def test_a_weak_stop_dated_before_a_look_then_only_one_that_had_arrived_is_gone(
     looked: str, arrived: int, verdict: str
 ) -> None:
     """A form of the day before, typed after the release: nobody has looked at it."""

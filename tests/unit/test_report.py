@@ -78,7 +78,7 @@ def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
     assert found["policies"][0]["sends"] == 3
 
 
-def test_cleared_then_counted_by_class_ground_and_template_with_the_people_who_had_said_no() -> None:
+def test_cleared_then_counted_by_class_ground_template_and_people_who_had_said_no() -> None:
     owed = desk_of(0, invented.suppression())
     for number, event in enumerate(("E-1", "E-2", "E-1")):
         owed.send(message_class="safety_legal", event_id=event, campaign_id=f"K-{number // 2}")
@@ -168,7 +168,7 @@ def test_releases_in_bulk_then_each_run_with_what_it_said_and_who_approved() -> 
     assert shown.count("(more than confirmed)") == 1
 
 
-def test_acts_then_by_kind_how_people_signed_them_and_who_and_why_others_were_refused() -> None:
+def test_acts_then_by_kind_how_they_were_signed_and_who_and_why_others_were_refused() -> None:
     desk = office()
     desk.act("release", **acted_by("kenji", "r-1", evidence_ref="form-1"))
     for number, person in enumerate(("kenji", "yuki")):
@@ -531,7 +531,7 @@ def test_the_workbook_then_it_has_the_tables_of_the_report_and_no_text_is_a_form
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
-def test_the_workbooks_first_sheet_then_it_says_all_that_the_first_page_says_and_no_code_stands_for_a_source(
+def test_the_workbooks_first_sheet_then_it_says_all_of_the_first_page_without_codes(
     lang: Language,
 ) -> None:
     report = told(chains_of(clear_and_blocked()))
@@ -637,7 +637,7 @@ def test_stops_under_a_token_key_that_is_not_here_then_the_first_page_says_so(
     assert '<section id="token_keys">' in html
 
 
-def test_records_past_their_retention_then_the_first_page_says_that_the_figures_are_too_low() -> None:
+def test_records_past_their_retention_then_the_first_page_says_figures_are_too_low() -> None:
     report = month_tally().told(made=invented.T + DAY_MS, kept=invented.T)
     assert ("kept", "coverage") in [(one["code"], one["shows"]) for one in report["summary"]["todo"]]
     assert "the figures are too low" in page.document(report, "en")
@@ -716,7 +716,7 @@ def test_offsets_that_a_person_skipped_then_the_chain_is_not_broken(skipped: dic
     assert (told["manifests"], told["breaks"], told["torn"]) == (len(trail.steps), 0, 0)
 
 
-def test_a_purpose_in_a_sample_s_reason_then_the_page_calls_it_by_its_registered_name() -> None:
+def test_a_purpose_in_a_sample_s_reason_then_the_page_has_its_registered_name() -> None:
     tally = month_tally()
     desk = Recorded(invented.source())
     desk.send()

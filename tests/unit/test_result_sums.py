@@ -89,7 +89,7 @@ WITHHELD = {"outcome": "withheld", "verdict": "hold", "primary": "A"}
 HANDED = {"outcome": "handed_off", "send": None, "replaces": {"outcome": "cleared"}}
 
 
-def test_sends_of_two_controllers_then_each_is_counted_and_placed_for_whom_it_may_be_told() -> None:
+def test_sends_of_two_controllers_then_each_is_counted_for_whom_it_may_be_told() -> None:
     sums = taken({}, {**WITHHELD, "controller_id": "C2"}, {})
     assert told(sums)["decided"] == 3
     own = told(sums, controllers=("C1",))
@@ -147,7 +147,7 @@ def test_a_shadow_then_its_verdicts_are_counted_and_nothing_is_cleared() -> None
     assert taken({}).of("K-1").shadow == 0  # type: ignore[union-attr]
 
 
-def test_more_campaigns_than_are_kept_then_those_written_longest_ago_are_told_to_be_forgotten() -> None:
+def test_more_campaigns_than_are_kept_then_the_oldest_written_are_told_as_forgotten() -> None:
     names = ("K-1", "K-2", "K-1", "K-3")
     sums = taken(*({"campaign_id": name} for name in names), most=2)
     assert {name: sums.of(name) is None for name in names} == {"K-1": False, "K-2": True, "K-3": False}

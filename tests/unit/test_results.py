@@ -84,7 +84,7 @@ def test_the_same_send_twice_then_the_second_result_leaves_the_first_one_standin
     ],
     ids=["facts late", "controller unknown", "mail date past"],
 )
-def test_a_cleared_send_again_and_withheld_for_another_reason_then_the_clearance_still_stands(
+def test_a_cleared_send_withheld_again_for_another_reason_then_the_clearance_stands(
     why: dict[str, Any],
 ) -> None:
     """A platform repeats a send after a 504, just when facts are late."""
@@ -184,7 +184,7 @@ def traces(desk: Desk, topic: str) -> list[bytes | None]:
     return [dict(one.headers).get("traceparent") for one in desk.outputs[topic]]
 
 
-def test_a_send_with_a_trace_then_what_is_written_about_it_has_it_and_a_release_of_it_too() -> None:
+def test_a_send_with_a_trace_then_its_results_and_a_release_of_it_have_it() -> None:
     desk = Desk(*YOUNG)
     desk.send(headers=(("traceparent", TRACE), ("shop", b"7")))
     desk.send({"v": 1}, headers=(("traceparent", TRACE),))
@@ -213,7 +213,7 @@ def test_a_trace_that_is_not_well_formed_then_its_result_has_none(headers: list[
     assert [name for name, _ in result.headers] == ["gate-decision-id"]
 
 
-def test_a_send_with_and_without_a_trace_then_decision_record_and_result_are_the_same() -> None:
+def test_a_send_with_and_without_a_trace_then_decision_and_result_are_the_same() -> None:
     subjects = Subjects({1: bytes(32)}, bytes)  # no salt of chance
     judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=subjects, judge_misplaced=True)
     one, other = (Desk(*YOUNG, judge=judge).send(headers=headers) for headers in ((("traceparent", TRACE),), ()))

@@ -106,7 +106,7 @@ def test_given_times_then_each_way_to_write_one_occurs(facts: list[Event]) -> No
         assert any(re.fullmatch(form, time) for time in times), form
 
 
-def test_given_all_people_then_doubles_households_minors_and_second_contact_points_in_their_shares(
+def test_all_people_then_doubles_households_minors_and_second_points_in_their_shares(
     crowd: list[Person],
 ) -> None:
     homes = Counter(TOKENS.of("postal", person.delivery) for person in crowd)
@@ -147,7 +147,7 @@ def test_given_all_people_then_six_in_a_hundred_objected_and_some_came_back(fact
     assert 0.008 <= len(back) / 2000 <= 0.022
 
 
-def test_given_the_yes_of_a_form_then_seven_in_ten_of_the_card_and_four_in_ten_online(crowd: list[Person]) -> None:
+def test_the_yes_of_a_form_then_seven_in_ten_of_the_card_and_four_in_ten_online(crowd: list[Person]) -> None:
     asked, agreed = Counter[str](), Counter[str]()
     for person in crowd:
         asked[person.origin.name] += 1
@@ -214,7 +214,7 @@ def test_given_any_number_then_just_as_many_sends(n: int) -> None:
     assert len(list(Retailer(people=40, seed=1, today=TODAY).sends(n))) == n
 
 
-def test_given_sends_then_their_mail_dates_lie_within_the_days_that_clearances_are_kept(retailer: Retailer) -> None:
+def test_sends_then_their_mail_dates_lie_within_the_days_that_clearances_are_kept(retailer: Retailer) -> None:
     for send in retailer.sends(100):
         assert send.mail_date
         assert TODAY < date.fromisoformat(send.mail_date) <= TODAY + timedelta(days=CLEARED_DAYS)

@@ -152,7 +152,7 @@ def test_a_reference_record_that_a_role_signs_then_it_counts_for_managers_alone(
 
 @pytest.mark.parametrize("kind", RECORDS)
 @pytest.mark.parametrize("role", MAY)
-def test_a_reference_record_with_the_word_of_the_console_then_it_counts_where_that_is_enough(
+def test_a_reference_record_on_the_consoles_word_then_it_counts_if_that_is_enough(
     log: Log, role: str, kind: str
 ) -> None:
     line, before = record(kind, PERSON[role]), len(log.counts)

@@ -31,7 +31,7 @@ def hashes(component: dict[str, Any]) -> list[str]:
     return [one["content"] for file in files for one in file["hashes"]]
 
 
-def test_production_then_each_package_of_its_lock_once_with_hashes_and_a_licence_that_we_know() -> None:
+def test_production_then_each_package_of_its_lock_once_with_hashes_and_a_licence() -> None:
     code, found = bill()
     assert (code, found["bomFormat"], found["specVersion"]) == (0, "CycloneDX", "1.6")
     text = (HOUSE / "requirements" / "runtime.txt").read_text("utf-8")

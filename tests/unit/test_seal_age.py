@@ -53,7 +53,7 @@ def test_a_cosignature_by_nobody_we_know_then_it_does_not_count(tmp_path: Path) 
     assert found.witnessed is None
 
 
-def test_a_link_in_the_place_of_a_witness_s_file_then_it_is_named_and_the_seal_s_age_is_told(tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_a_witness_s_file_then_it_is_named_and_the_age_told(tmp_path: Path) -> None:
     place = WitnessedLog(tmp_path)
     place.seal(b"a")
     place.look()
@@ -79,7 +79,7 @@ def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> No
     assert found.error.key == "error.log_checkpoint_wrong"
 
 
-def test_a_log_without_any_of_its_public_keys_here_then_the_missing_file_is_named_and_nothing_is_called_damaged(
+def test_a_log_without_its_public_keys_then_the_missing_file_is_named_and_no_damage(
     tmp_path: Path,
 ) -> None:
     place = WitnessedLog(tmp_path)

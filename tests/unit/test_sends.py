@@ -128,7 +128,7 @@ def sent(delivery: dict[str, Any] | None, **fields: Any) -> Record:
     return send_record(orjson.dumps(invented.send(delivery=delivery, **fields)))
 
 
-def test_delivery_near_a_stop_and_a_source_then_the_record_holds_the_scores_and_replays() -> None:
+def test_delivery_near_a_stop_and_a_source_then_the_record_holds_scores_and_replays() -> None:
     source = invented.source(contact_points=[{"id": "cp-1", "written": FLAT}])
     next_door = {"name": "見本 花子", "lines": ["緑山県若葉市青葉町1-2-3-202"]}
     found = judged(sent(HOUSE), source, invented.consent(), invented.suppression(written=next_door))
@@ -183,7 +183,7 @@ def replayed(found: Judged) -> tuple[str, ...]:
     ).codes
 
 
-def test_controller_suspended_at_the_instant_of_a_clearance_then_the_next_piece_is_withheld() -> None:
+def test_controller_suspended_as_a_clearance_is_made_then_the_next_piece_is_withheld() -> None:
     store = invented.store(*CLEAR)
     first = SEND_JUDGE.judge(send_record(), store, invented.T)
     topic, value = invented.controller(suspended_since="2026-11-01")
@@ -238,7 +238,7 @@ def test_defect_anywhere_then_the_same_fingerprint_for_the_same_place() -> None:
     assert prints[0] == prints[1]
 
 
-def test_recipient_on_another_partition_than_murmur2s_then_refused_unless_settings_judge_it() -> None:
+def test_recipient_on_another_partition_than_murmur2s_then_refused_unless_allowed() -> None:
     there = partition_of(b"P-1", 8)
     assert judged(send_record(partition=there), *CLEAR).misplaced is False
     for key in (b"P-1", None):

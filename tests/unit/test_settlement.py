@@ -79,7 +79,7 @@ def test_whole_transactions_then_nothing_is_to_be_settled(place: int) -> None:
     assert judged(head(steps), manifests(few), audit(records(few)), whole=False) is None
 
 
-def test_records_that_people_let_go_then_none_up_to_there_is_demanded_and_each_after_it() -> None:
+def test_records_that_people_let_go_then_only_each_after_those_is_demanded() -> None:
     steps, gone = STEPS[:6], STEPS[:4]
     anew = replace(head(gone), anew=head(gone).prev)
     assert judged(head(gone), manifests(gone), []) is not None
@@ -128,7 +128,7 @@ def test_records_without_manifest_then_the_next_manifest_takes_them_in() -> None
         ]
 
 
-def test_a_first_part_of_records_without_manifest_then_only_what_they_are_about_counts_as_decided() -> None:
+def test_first_records_without_manifest_then_only_what_they_are_about_is_decided() -> None:
     before, torn = STEPS[:4], STEPS[4]
     last = next(value for value in reversed(torn.records[:-1]) if orjson.loads(value)["stage"] == "intake")
     some = torn.records[: torn.records.index(last) + 1]
@@ -212,7 +212,7 @@ def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guess
         implied(one, InputIndex({}, {}), desk.judge, desk.store, LedgerState())
 
 
-def test_workers_with_a_key_each_then_none_takes_the_other_s_past_for_torn_and_each_finds_what_is() -> None:
+def test_workers_with_a_key_each_then_none_takes_the_other_s_past_for_torn() -> None:
     trail = Trail(partitions=1, seed=11, acting=0.6)
     both = [trail.worker, signing_key("mail.gatekeeper/worker", seed=77)]
     for turn in range(14):

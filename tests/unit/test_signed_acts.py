@@ -28,7 +28,7 @@ def desk() -> Office:
     return found
 
 
-def test_release_that_a_reviewer_signed_then_the_piece_goes_out_and_the_record_names_the_signature(
+def test_release_that_a_reviewer_signed_then_it_goes_and_the_signature_is_recorded(
     desk: Office,
 ) -> None:
     assert desk.act("release", **acted_by("kenji", evidence_ref="form-1")) == ("cleared", None)
@@ -122,7 +122,7 @@ def test_hand_off_of_an_approver_then_it_hands_on_and_a_copy_does_not() -> None:
     assert outcomes == [["handed", "done"], ["refused"]]
 
 
-def test_cancellation_of_nobody_then_it_neither_overtakes_the_facts_nor_ends_a_hand_off() -> None:
+def test_cancellation_of_nobody_then_it_does_not_overtake_facts_or_end_a_hand_off() -> None:
     acts = [campaign_act(kind) for kind in ("handoff", "cancel")]
     for counted in (True, False):
         behind = InputRange(0, 2, tuple(acts))

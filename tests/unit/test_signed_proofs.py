@@ -308,7 +308,7 @@ def swapped(acts: list[dict[str, Any]]) -> None:
         lambda acts: acts[3]["signed"].append(acts[0]["signed"][0]),
     ],
 )
-def test_an_export_signed_and_sealed_anew_by_a_thief_then_the_signatures_of_people_tell(
+def test_an_export_signed_and_sealed_anew_by_a_thief_then_peoples_signatures_tell(
     tmp_path: Path, acted: list[Judged], change: Callable[[list[dict[str, Any]]], object]
 ) -> None:
     records = [orjson.loads(one.audit) for one in acted]

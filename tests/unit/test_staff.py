@@ -47,7 +47,7 @@ def test_the_records_of_the_founding_are_records_of_reference():
         assert f"{decode('reference', name.encode(), value).kind}/{decode('reference', None, value).id}" == name
 
 
-def test_a_record_from_before_the_first_person_counts_unsigned_until_a_manager_signs_it():
+def test_a_record_from_before_the_first_person_then_it_counts_unsigned_until_signed():
     log = ReferenceLog().write([staff.line(CONTROLLER)]).write(staff.founding(at=AT))
     assert log.counts("controller/MIDORI")
     assert [*log.fold.unsigned] == ["controller/MIDORI"]
@@ -249,7 +249,7 @@ def test_the_signed_text_of_an_act_about_a_person_does_not_hold_the_person():
     assert orjson.loads(value)["sha256"] != digest(encode(act))
 
 
-def test_any_bit_of_an_act_or_of_its_signature_is_flipped_then_it_is_the_act_of_nobody(log):
+def test_any_bit_of_an_act_or_its_signature_flipped_then_it_is_the_act_of_nobody(log):
     act = item_act()
     value, (name, header) = encode(act), staff.header(act, at=AT)
     last = header.index(b'"sig":"') + len(b'"sig":"') + 85  # of this character base64 keeps two bits

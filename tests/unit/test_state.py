@@ -44,7 +44,7 @@ def count(file: Path, *, error: BaseException | None = None) -> list[int]:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), UnavailableError("error.disk", path="x", detail="x")])
-def test_interrupted_inside_of_a_step_then_that_one_counts_for_nothing_and_the_same_call_goes_on(
+def test_interrupted_in_a_step_then_that_one_does_not_count_and_the_call_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
     file = tmp_path / "state"
@@ -117,7 +117,7 @@ def _take_away(file: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), IntegrityError("error.trail_order", partition=0, offset=0)])
-def test_a_state_that_cannot_be_written_at_the_end_then_that_is_told_and_the_work_ends_as_it_did(
+def test_a_state_that_cannot_be_written_at_the_end_then_it_is_told_and_the_work_ends(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
     file = tmp_path / "there" / "state"

@@ -61,7 +61,7 @@ def test_a_provisional_policy_then_the_reminder_names_it_and_its_day(capsys: pyt
     assert text("cli.status_policy_provisional", policy="jp-pmark@2", since="2028-07-16") in said
 
 
-def test_policy_of_other_rules_then_the_reminders_name_what_it_lacks_and_what_is_carried(
+def test_policy_of_other_rules_then_reminders_name_what_it_lacks_and_what_is_carried(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     content = policies.text(3, ("[clauses]", '[clauses]\nREASON_TO_COME = { cite = "Act 9", verified = false }'))
@@ -84,7 +84,7 @@ def test_a_stop_of_a_key_that_the_worker_lacks_then_the_action_names_the_key(
     assert [use["key"] for use in status_text.missing_keys(answer)] == ["t1k2"]
 
 
-def test_a_stop_of_another_key_with_the_workers_number_then_the_action_is_to_import_it_again(
+def test_a_stop_of_another_key_with_the_workers_number_then_it_says_import_it_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     use = {"key": "t1x", "stops": 3, "sources": 0, "held": False}
@@ -133,7 +133,7 @@ def test_records_that_lack_a_signature_then_each_is_named_with_what_it_needs(
     assert text("cli.status_acts_unsigned") not in said
 
 
-def test_a_partition_whose_sealing_is_held_then_status_and_readyz_say_which_command_to_run(
+def test_a_partition_whose_sealing_is_held_then_status_and_readyz_name_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path))

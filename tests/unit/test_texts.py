@@ -124,7 +124,7 @@ def test_given_a_setting_that_is_wrong_then_its_variable_and_hint_in_japanese(
         ("Gatekeeper_Jars", "GATEKEEPER_JARS"),
     ],
 )
-def test_given_a_variable_that_no_setting_has_then_the_nearest_known_one_and_the_list(name: str, meant: str) -> None:
+def test_a_variable_that_no_setting_has_then_the_nearest_known_one_and_the_list(name: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
         settings.demand_known(["PATH", "GATEKEEPER_LANG", "GATEKEEPER_JARS", "gatekeeper_mode", name])
     said = str(caught.value)
@@ -188,7 +188,7 @@ def test_clauses_then_japanese_readers_see_no_english_name_of_a_law() -> None:
             assert not re.search(r"Act|Code|APPI|PPC|proviso|Mark|verified", law(clause, "ja")), clause
 
 
-def test_a_clause_that_a_shipped_reason_cites_then_its_every_article_is_told_in_our_own_words() -> None:
+def test_a_clause_that_a_shipped_reason_cites_then_each_article_is_told_in_our_words() -> None:
     every = {one.cite for versions in shipped().values() for policy in versions for one in policy.clauses}
     every |= {kind.own_rule for kind in CATALOGUE.values() if kind.own_rule}
     used = set[str]()
@@ -302,7 +302,7 @@ def test_a_name_between_backticks_then_a_page_shows_it_as_code_and_attributes_st
     assert with_code(html) == shown
 
 
-def test_a_reason_that_names_a_list_then_a_page_has_the_name_and_no_other_word_changes() -> None:
+def test_a_reason_that_names_a_list_then_a_page_has_the_name_and_all_else_stays() -> None:
     said, names = "名簿 B-1 は使用を止めています（B-11、B-1.a）。", {"batch/B-1": r"会員\1", "batch/B-11": "別"}
     assert with_names(said, names, ["S-1", "batch/B-1"]) == r"名簿 会員\1 は使用を止めています（B-11、B-1.a）。"
     assert with_names(said, names) == said, "only lists that are its facts"

@@ -83,7 +83,7 @@ def judged(store: FactStore, state: LedgerState, tokens: Tokens) -> Moment:
     return Moment(Evaluator(load("jp-pmark"), tokens=tokens), store, state, invented.T)
 
 
-def test_a_piece_cleared_before_a_key_was_there_then_a_stop_under_it_holds_the_piece_back() -> None:
+def test_a_piece_cleared_before_a_key_was_there_then_a_stop_under_it_holds_it_back() -> None:
     facts = (source("cp-1", 1), invented.consent())
     state, sent = LedgerState(), parsed(Send.model_validate_json(json.dumps(invented.send())))
     cleared = judged(invented.store(*facts), state, invented.TOKENS).evaluate(sent)
@@ -111,7 +111,7 @@ def test_the_same_print_under_other_keys_then_it_is_alike_and_another_is_not() -
     assert not at("cp-1", 1).is_like(at("cp-1", 2)), "without a common key nobody can tell"
 
 
-def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_which_key() -> None:
+def test_a_stop_of_a_key_that_the_worker_lacks_then_it_is_not_ready_and_says_which() -> None:
     async def readiness(*facts: invented.Event, mark: str = "") -> dict[str, Any]:
         app = create_app(World("127.0.0.1:1", "x.").settings)
         app.scratch.rmdir()
@@ -152,7 +152,7 @@ SENT = parsed(Send.model_validate_json(json.dumps(invented.send())))
 LIVES = ((source("cp-1", 1), header(1)), (invented.consent(), ()))
 
 
-def test_a_stop_list_imported_with_another_key_of_the_same_number_then_nothing_is_cleared_by_it() -> None:
+def test_a_stop_list_with_another_key_of_the_same_number_then_nothing_is_cleared() -> None:
     stranger = (stop("cp-2", 1), header(1, t1=OTHER))
     assert told(*LIVES).evaluate(SENT).decision.verdict == "clear"
     assert told(*LIVES, (stop("cp-2", 1), header(1))).evaluate(SENT).decision.verdict == "clear"
@@ -172,14 +172,14 @@ def test_a_stop_list_imported_with_another_key_of_the_same_number_then_nothing_i
         (["spoilt/facts", "token_key/t1x/*"], "spoilt", "spoilt/facts"),
     ],
 )
-def test_what_cannot_be_compared_beside_other_faults_then_the_reason_names_what_its_cure_mends_and_nothing_else(
+def test_what_cannot_be_compared_beside_other_faults_then_its_own_cure_is_named(
     places: list[str], case: str, what: str
 ) -> None:
     (found,) = golden_cases.decided({"sources": [{}], "consents": [{}], "unavailable": places}).reasons
     assert (found.says, found.facts) == ({"case": case, "what": what}, tuple(places))
 
 
-def test_a_stop_list_imported_with_another_key_then_the_cure_is_to_import_it_again_and_not_to_copy_that_key() -> None:
+def test_a_stop_list_imported_with_another_key_then_the_cure_is_to_import_it_again() -> None:
     (found,) = told(*LIVES, (stop("cp-2", 1), header(1, t1=OTHER))).evaluate(SENT).decision.reasons
     assert "import that list again" in sentence(found, "en")
     assert "取り込み直す" in sentence(found, "ja")
@@ -203,7 +203,7 @@ def test_a_stop_list_imported_with_another_key_then_the_cure_is_to_import_it_aga
         ),
     ],
 )
-def test_faults_with_several_cures_then_the_sentence_names_each_for_the_last_alone_frees_the_send(
+def test_faults_with_several_cures_then_the_sentence_names_each_of_them(
     places: list[str], cases: dict[str, str]
 ) -> None:
     (found,) = golden_cases.decided({"sources": [{}], "consents": [{}], "unavailable": places}).reasons
@@ -213,12 +213,12 @@ def test_faults_with_several_cures_then_the_sentence_names_each_for_the_last_alo
         assert sentence(found, language) == gap.join(each)
 
 
-def test_a_reason_that_former_rules_gave_another_case_then_its_sentence_is_that_of_the_record() -> None:
+def test_a_reason_to_which_former_rules_gave_another_case_then_the_record_s_sentence() -> None:
     found = Found("FACTS_UNAVAILABLE", ("token_key/t1k2/*", "token_key/t1x/*"), {"case": "unreadable", "what": "x"})
     assert sentence(found, "en") == text("reason.FACTS_UNAVAILABLE_unreadable", "en", what="x")
 
 
-def test_match_tokens_under_another_key_than_a_stop_though_no_file_lacks_then_their_cure_is_named() -> None:
+def test_match_tokens_under_another_key_than_a_stop_then_their_cure_is_named() -> None:
     sent = invented.send(match=[{"token": invented.token("cp-3"), "score": 900}])
     held = told(*LIVES, (stop("cp-2", 2), header(2)))
     assert held.evaluate(SENT).decision.verdict == "clear"
@@ -228,7 +228,7 @@ def test_match_tokens_under_another_key_than_a_stop_though_no_file_lacks_then_th
     assert "照合用トークン（match）" in sentence(found, "ja")
 
 
-def test_a_list_imported_again_with_the_right_key_then_all_who_waited_for_that_are_judged_again() -> None:
+def test_a_list_imported_again_with_the_right_key_then_all_who_waited_are_rejudged() -> None:
     store, offsets = invented.store(), count()
     store.token_keys.ours = BOTH.prints
     touched = ReevaluationQueue(store, asyncio.Event())
@@ -265,7 +265,7 @@ def test_a_stop_and_a_source_under_one_foreign_key_then_the_stop_touches_its_per
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])
-def test_the_list_imported_again_with_the_right_key_then_its_stops_count_and_the_others_go_on(
+def test_the_list_imported_again_with_the_right_key_then_its_stops_count(
     order: tuple[int, ...],
 ) -> None:
     both = ((stop("cp-2", 1), header(1, t1=OTHER)), (stop("cp-1", 1), header(1)))
@@ -276,7 +276,7 @@ def test_the_list_imported_again_with_the_right_key_then_its_stops_count_and_the
 
 
 @pytest.mark.parametrize("order", [*permutations(range(2))])
-def test_the_same_stop_with_and_without_the_name_of_another_key_then_it_is_of_the_other_in_any_order(
+def test_a_stop_with_and_without_another_key_s_name_then_it_is_the_other_s(
     order: tuple[int, ...],
 ) -> None:
     both = ((stop("cp-2", 1), ()), (stop("cp-2", 1), header(1, t1=OTHER)))
@@ -287,7 +287,7 @@ def test_the_same_stop_with_and_without_the_name_of_another_key_then_it_is_of_th
     assert again.evaluate(SENT).decision.codes == ("SUBJECT_OBJECTED",)
 
 
-def test_a_source_imported_with_another_key_then_it_is_one_of_a_key_that_nobody_holds() -> None:
+def test_a_source_imported_with_another_key_then_it_is_one_of_a_key_of_nobody() -> None:
     seen = told((source("cp-1", 1), header(1, t1=OTHER)), (invented.consent(), ()))
     assert seen.evaluate(SENT).decision.verdict != "clear"
     assert [tuple(use) for use in seen.store.token_keys.uses()] == [("t1x", 0, 1)]

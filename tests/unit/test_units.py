@@ -60,7 +60,7 @@ def test_given_a_call_with_a_wrong_option_then_it_is_not_taken() -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_given_a_unit_then_it_starts_again_but_not_after_what_a_person_must_see_first(name: str) -> None:
+def test_a_unit_then_it_starts_again_but_not_after_what_a_person_must_see_first(name: str) -> None:
     assert values(name, "Restart") == ["always"]
     kept = {int(code) for line in values(name, "RestartPreventExitStatus") for code in line.split()}
     assert kept == {UsageError.exit_code, IntegrityError.exit_code}

@@ -35,7 +35,7 @@ def test_several_versions_then_the_one_that_had_arrived_is_in_force() -> None:
     assert reference.notice("NOWHERE", None) is None
 
 
-def test_versions_named_by_a_hash_then_they_are_read_back_with_arrivals_and_resolutions() -> None:
+def test_versions_named_by_a_hash_then_they_are_read_back_with_all_that_arrived() -> None:
     reference, named = Reference(), Named()
     events = [invented.notice(complete=False), invented.notice(), invented.resolution(of="notice/OK", version=2)]
     for arrived, event in enumerate((*events, invented.notice(complete=False)), T):

@@ -28,7 +28,7 @@ class Counted(Pace):
         self.records += records
 
 
-def test_from_a_time_on_then_what_was_before_is_passed_and_all_of_it_is_paced_and_shown(tmp_path: Path) -> None:
+def test_from_a_time_on_then_what_was_before_is_passed_and_all_is_paced_and_shown(tmp_path: Path) -> None:
     trail, passed, pace = Trail(seed=4, partitions=1).write(6), list[bytes](), Counted()
     times = [orjson.loads(step.value)["t1"] for step in trail.steps]
     since, to = (span(times[number], "UTC").first // 1000 for number in (2, 4))

@@ -101,7 +101,7 @@ def test_a_file_then_its_endpoints_with_their_secrets(tmp_path: Path) -> None:
     assert not found.wants("seal.late", None)
 
 
-def test_an_endpoint_of_one_company_then_it_hears_of_its_pieces_and_of_campaigns_that_are_wholly_its_own(
+def test_an_endpoint_of_one_company_then_it_hears_of_what_is_wholly_its_own(
     tmp_path: Path,
 ) -> None:
     (ours,) = read(endpoints_file(tmp_path, entry(controllers=["C1"], events=list(WEBHOOK_TYPES))))
@@ -340,7 +340,7 @@ def test_an_answer_that_asks_to_wait_then_for_how_long(server: Receiver) -> None
     assert posted(endpoint(server.url)) == Answer("503", 120.0)
 
 
-def test_an_endpoint_with_a_certificate_of_another_name_or_of_nobody_then_nothing_is_sent(
+def test_an_endpoint_whose_certificate_is_another_s_or_nobody_s_then_nothing_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certify(tmp_path)
@@ -363,7 +363,7 @@ def test_nobody_listens_or_no_http_then_the_answer_is_a_word(server: Receiver) -
 # -- pauses --------------------------------------------------------------------------------------------
 
 
-def test_failures_then_each_pause_is_longer_up_to_a_bound_and_chance_takes_half_off_at_most() -> None:
+def test_failures_then_pauses_grow_to_a_bound_and_chance_takes_half_off_at_most() -> None:
     whole = [pause(n, 0.0) for n in range(1, 2_000)]
     assert whole[:4] == [5.0, 10.0, 20.0, 40.0]
     assert whole == sorted(whole)
@@ -468,7 +468,7 @@ def test_an_endpoint_that_fails_and_recovers_then_the_same_event_after_a_pause(o
     assert outbox.backlog("e1").waiting == 0
 
 
-def test_an_endpoint_that_fails_then_one_event_tries_whether_it_is_back_and_then_all_go(outbox: Outbox) -> None:
+def test_an_endpoint_that_fails_then_one_event_tries_it_and_all_go_once_it_is_back(outbox: Outbox) -> None:
     now, post = Now(), Played(*["503"] * AT_ONCE, "503")
     put(outbox, now(), *range(40))
     lane = lane_of(outbox, post, now)
@@ -592,7 +592,7 @@ def test_an_event_taken_in_twice_then_it_is_owed_once(outbox: Outbox) -> None:
     assert outbox.backlog("e1").waiting == 1
 
 
-def test_an_error_amid_a_transaction_then_neither_the_event_nor_its_position_is_there(outbox: Outbox) -> None:
+def test_an_error_amid_a_transaction_then_neither_event_nor_position_is_there(outbox: Outbox) -> None:
     now = Now()
     event = PartitionRefusedWebhook.model_validate_json(json.dumps(examples()["PartitionRefusedWebhook"]))
 
@@ -678,7 +678,7 @@ def test_many_dead_letters_then_they_are_replayed_in_parts(outbox: Outbox) -> No
     assert (outbox.backlog("e1").waiting, outbox.dead()) == (2 * MOST_ROWS + 1, [])
 
 
-def test_a_file_that_another_process_holds_for_long_then_the_lane_waits_and_posts_nothing_twice(
+def test_a_file_that_another_process_holds_then_the_lane_waits_and_posts_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gatekeeper.webhooks.endpoint_queue.POLL_SECONDS", 0.01)
@@ -723,7 +723,7 @@ def test_numbers_asked_for_often_then_they_are_counted_once_in_a_while(
     }
 
 
-def test_an_outbox_that_cannot_be_read_then_the_metric_says_not_ready_and_is_not_left_out(tmp_path: Path) -> None:
+def test_an_outbox_that_cannot_be_read_then_the_metric_says_not_ready(tmp_path: Path) -> None:
     known = [endpoint("https://hooks.example/")]
     assert ready(True, Backlogs(tmp_path / "whole", known)) == {READY: {(): 1}}
     assert ready(False, Backlogs(tmp_path / "whole", known)) == {READY: {(): 0}}
@@ -754,7 +754,7 @@ def told_of_seals(outbox: Outbox, settings: Settings, *, decided: int, now: int)
     return [json.loads(body)["data"] for (body,) in rows]
 
 
-def test_the_log_s_public_key_is_missing_then_no_seal_is_called_late_and_a_late_or_damaged_one_is_told_once_it_is_back(
+def test_the_log_s_public_key_is_missing_then_a_late_seal_is_told_once_it_is_back(
     outbox: Outbox, tmp_path: Path
 ) -> None:
     settings, key = sealed_log(tmp_path), tmp_path / "keys" / "log-1.pub"
@@ -784,7 +784,7 @@ def test_a_log_without_checkpoint_and_without_its_public_key_then_the_damage_is_
     assert told_of_seals(outbox, settings, decided=SEALED, now=SEALED) == [{"error": "error.log_checkpoint_missing"}]
 
 
-def test_the_metric_of_the_log_then_it_is_0_without_its_key_and_is_shown_where_somebody_wants_to_hear_of_the_seal(
+def test_the_metric_of_the_log_then_it_is_0_without_its_key_and_shown_where_wanted(
     tmp_path: Path,
 ) -> None:
     settings, wanted = sealed_log(tmp_path), [endpoint("https://hooks.example/")]
@@ -795,7 +795,7 @@ def test_the_metric_of_the_log_then_it_is_0_without_its_key_and_is_shown_where_s
     assert log_readable(Settings(log=str(tmp_path / "none")), wanted) == {LOG_READABLE: {(): 1}}, "there is none yet"
 
 
-def test_the_openapi_document_then_it_has_each_webhook_with_an_example_that_its_schema_takes() -> None:
+def test_the_openapi_document_then_each_webhook_has_an_example_its_schema_takes() -> None:
     whole = document(paths("0"))
     assert whole["webhooks"].keys() == WEBHOOKS.keys()
     for kind, one in whole["webhooks"].items():

@@ -87,7 +87,7 @@ LIVES = (invented.source(), invented.consent())
 UNKNOWN = ("FACTS_UNAVAILABLE",)
 
 
-def test_a_stop_of_one_company_under_a_key_of_nobody_then_only_its_sends_are_withheld() -> None:
+def test_a_company_s_stop_under_a_key_of_nobody_then_only_its_sends_are_withheld() -> None:
     log = Log(*LIVES)
     assert log.codes() == ()
     place = log.put(*stop(scope={"controller": "C2"}))
@@ -162,7 +162,7 @@ def test_a_stop_stated_again_under_a_key_of_ours_then_nobody_else_is_withheld() 
 
 
 @pytest.mark.parametrize("key", [None, NINE, "?"])
-def test_an_unreadable_stop_of_nobody_knows_whom_then_everybody_is_withheld_until_two_managers_pass_it(
+def test_an_unreadable_stop_of_nobody_knows_whom_then_all_wait_for_two_managers(
     key: str | None,
 ) -> None:
     log = Log(*LIVES)
@@ -194,7 +194,7 @@ BARRING = ["controller/C1", "purpose/mkt.dm.own", "template/T-1", "policy/jp-pma
 
 
 @pytest.mark.parametrize("name", BARRING)
-def test_two_bytes_of_nobody_on_reference_then_they_bar_nothing_once_people_are_registered(name: str) -> None:
+def test_two_bytes_of_nobody_on_reference_then_they_bar_nothing_once_staff_is_known(name: str) -> None:
     before = Log(*LIVES, registered=False)
     before.put("reference", b"{}", name)
     assert before.codes() != () or before.bars(), "nobody could sign it"
@@ -206,7 +206,7 @@ def test_two_bytes_of_nobody_on_reference_then_they_bar_nothing_once_people_are_
 
 
 @pytest.mark.parametrize("name", BARRING)
-def test_an_unreadable_record_that_a_manager_signed_then_it_bars_what_was_signed_and_nothing_else(name: str) -> None:
+def test_an_unreadable_record_that_a_manager_signed_then_it_bars_what_was_signed(name: str) -> None:
     kind, _, id_ = name.partition("/")
     newer = orjson.dumps({"v": 2, "kind": kind, "id": id_, "newer": True})
     for by, bars in (("hanako", True), ("yuki", False)):
@@ -226,7 +226,7 @@ def test_an_unreadable_record_that_a_manager_signed_then_it_bars_what_was_signed
     assert log.codes() == ()
 
 
-def test_a_batch_of_reference_that_a_disk_spoilt_then_everybody_is_withheld_until_two_managers_pass_it() -> None:
+def test_a_batch_of_reference_that_a_disk_spoilt_then_all_wait_for_two_managers() -> None:
     log = Log(*LIVES)
     refused = Refusal("batch_corrupt", "00" * 32, what="batch", base=500)
     log.put("reference", None, refused=refused)
@@ -237,7 +237,7 @@ def test_a_batch_of_reference_that_a_disk_spoilt_then_everybody_is_withheld_unti
     assert log.codes() == ()
 
 
-def test_a_batch_whose_first_record_names_somebody_then_everybody_is_withheld_in_any_order() -> None:
+def test_a_batch_whose_first_record_names_somebody_then_everybody_is_withheld() -> None:
     batch = {"refused": Refusal("batch_unreadable", "00" * 32, what="batch", base=900)}
     for order in ((0, 1), (1, 0)):
         log = Log(*LIVES)
@@ -270,7 +270,7 @@ KINDS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "u
     succession=st.sampled_from((None, "C2", "C-77", "C1")),
     left=st.booleans(),
 )
-def test_any_stop_under_a_key_of_nobody_then_it_withholds_each_send_that_it_would_stop_if_it_could_be_compared(
+def test_any_stop_under_a_key_of_nobody_then_it_withholds_each_send_it_would_stop(
     scope: dict[str, Any], kind: str, ahead: bool, sender: str, succession: str | None, left: bool
 ) -> None:
     more: dict[str, Any] = {}
@@ -331,9 +331,7 @@ def test_a_gap_that_cannot_be_read_or_is_one_too_many_then_everybody_is_withheld
     assert (log.codes(), log.whom()[0][:2]) == (UNKNOWN, (place, "everybody"))
 
 
-def test_a_gap_then_what_was_cleared_is_neither_recalled_nor_handed_over_and_what_was_withheld_is_judged_again() -> (
-    None
-):
+def test_a_gap_then_the_cleared_is_neither_recalled_nor_handed_and_the_withheld_wait() -> None:
     desk = Desk(*invented.consenting("P-1"), *invented.consenting("P-2"))
     assert desk.send(recipient_id="P-1").verdict == "clear"
     topic, value = invented.gap("method/web", "C1")

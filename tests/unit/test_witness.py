@@ -28,9 +28,7 @@ def test_given_a_log_that_grows_then_each_checkpoint_is_cosigned_once(place: Wit
 
 
 @pytest.mark.parametrize("end", ["\r", "\f", "\x85", "\u2028"])
-def test_given_a_signature_whose_name_holds_another_end_of_line_then_the_sealer_takes_the_witness_s_alone(
-    place: WitnessedLog, end: str
-) -> None:
+def test_a_signature_whose_name_has_another_end_of_line_then_the_witness_s_alone(place: WitnessedLog, end: str) -> None:
     log = place.seal(b"one")
     place.look()
     (file,) = (place.folder / "log/witness").iterdir()
@@ -97,7 +95,7 @@ def test_given_a_crash_between_remembering_and_cosigning_then_the_next_look_cosi
     assert place.look() == (1, True)
 
 
-def test_given_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_first_look(place: WitnessedLog) -> None:
+def test_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_first_look(place: WitnessedLog) -> None:
     place.seal(*(b"%d" % n for n in range(300)))
     tile = place.folder / "log/tile/0/001.p/44"
     tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
@@ -107,7 +105,7 @@ def test_given_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_fir
     assert place.cosigned() == 0
 
 
-def test_given_a_key_of_the_log_that_was_rotated_then_it_is_cosigned_and_one_unknown_is_not(
+def test_a_rotated_key_of_the_log_then_it_is_cosigned_and_an_unknown_one_is_not(
     place: WitnessedLog,
 ) -> None:
     place.seal(b"one")
@@ -130,7 +128,7 @@ def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look
     assert told.value.key == "error.witness_memory"
 
 
-def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still_verified(place: WitnessedLog) -> None:
+def test_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still_verified(place: WitnessedLog) -> None:
     place.seal(b"one")
     former = (place.folder / "log/checkpoint").read_text()
     place.keys.make("log", "gate.example")
@@ -146,7 +144,7 @@ def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still
     assert newest(AtomicStore(place.folder / "log"), [parse_vkey(place.keys.verifiers("log")[0])]) is not None
 
 
-def test_given_a_lost_memory_then_4_and_not_cosigned_until_somebody_says_that_it_is_the_first_look(
+def test_a_lost_memory_then_4_and_not_cosigned_until_it_is_called_the_first_look(
     place: WitnessedLog,
 ) -> None:
     with pytest.raises(IntegrityError) as told:  # also while there is no log: it may be lost together with the memory

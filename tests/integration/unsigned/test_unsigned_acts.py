@@ -36,7 +36,7 @@ def desk() -> Desk:
     return found
 
 
-def test_unsigned_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(desk: Desk) -> None:
+def test_a_wrong_unsigned_release_then_it_is_refused_and_a_right_one_still_goes(desk: Desk) -> None:
     late = {"at": "2026-11-21T09:59:59+09:00"}
     assert desk.judged(invented.item_act("release", desk.told()) | late) == ("refused", "release_expired")
     assert desk.act("release", act_id="right") == ("cleared", None)
