@@ -153,7 +153,7 @@ class FactStore(KnownFacts):
         if isinstance(model, FeedGap):
             return self._gap(record, model)
         line, found = _redacted(record, event.json)
-        tokens = told_apart(record, found, self.token_keys.ours)
+        tokens = told_apart(record, found, self.token_keys.ours) if found else ()  # else its header says nothing
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
         if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
             self._suppressed.corrected(line, record, event.json)

@@ -17,6 +17,7 @@ from gatekeeper.audit.records.record import did
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ground.times import instant
+from gatekeeper.knowledge.token_keys import HEADER
 from gatekeeper.ledger.entries import SALT_BYTES, release, salt
 from gatekeeper.policy.packs import load
 from schemas.audit import Stage
@@ -349,3 +350,27 @@ def test_an_unreadable_fact_or_a_gap_then_whom_it_withholds_is_derived_again(
         assert found.unseen in ((None, "no_key") if held != ours and key and key.startswith(b"t1") else (None,))
     other = recheck(ours=ours).replay(record, known).replayed.finding
     assert other == ("same" if key == b"P-2" else "drift"), "a worker that makes it up is found"
+
+
+HEADERS = {
+    "of no key": ("consents", ((HEADER, b"t4k2=0"),), False),
+    "of another key than ours": ("sources", ((HEADER, b"t1=00112233445566aa"),), False),
+    "of no key beside tokens": ("sources", ((HEADER, b"t1"),), True),
+}
+
+
+@pytest.mark.parametrize(("topic", "headers", "withheld"), HEADERS.values(), ids=HEADERS)
+def test_a_fact_with_a_header_then_its_replay_heeds_it_where_the_worker_did(
+    topic: str, headers: tuple[tuple[str, bytes], ...], withheld: bool
+) -> None:
+    value = next(value for name, value in YOUNG if name == topic)
+    others = tuple(one for one in YOUNG if one != (topic, value))
+    desk, said = Recorded(*others), replace(fact(topic, 1, 600, None, orjson.dumps(value)), headers=headers)
+    desk.store.token_keys.ours = invented.TOKENS.prints
+    desk.store.apply(said)
+    desk.send(SENT)
+    (record,) = desk.values
+    assert (b"FACTS_UNAVAILABLE" in record) == withheld
+    known = {topic: [100, 601] for topic in AT} | {"reference": [100]}
+    found = recheck(facts=others, ours=invented.TOKENS.prints, unread=(said,)).replay(record, known)
+    assert found.replayed.finding == "same", found

@@ -17,6 +17,8 @@ from schemas.record import Record
 
 Positions = Mapping[str, Sequence[int]]
 """Next offset of each fact topic (registry name), by partition. Records below it were known."""
+TOKENED = frozenset(("sources", "suppressions"))
+"""Topics whose records have tokens, and so headers that say of which keys."""
 _KEPT = 8
 _NAMED = 1_000
 """Records that one store tells the names of."""
@@ -41,7 +43,7 @@ class Archive:
 
     def apply(self, record: Record) -> None:
         """Adds one record, as `FactStore.apply` does. Call it in offset order within each partition."""
-        if record.headers and record.topic != "suppressions":  # no rule reads others
+        if record.headers and record.topic not in TOKENED:  # no rule reads others
             record = replace(record, headers=())
         if record.topic == "reference":
             self._reference.append(record)
