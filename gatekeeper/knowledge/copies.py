@@ -89,9 +89,12 @@ class Copies:
         """True if a `copy` record counts."""
         return bool(self._signed)
 
-    def believed(self, place: Partition) -> bool:
-        """True if the run of a partition is over, and a counting `copy` record names it."""
-        run = self.runs.get(place)
+    def believed(self, place: Partition, run: CopiedRun | None = None) -> bool:
+        """True if the run of a partition is over, and a counting `copy` record names it.
+
+        `run`: of the partition, where another reader took its records.
+        """
+        run = run or self.runs.get(place)
         return run is not None and not run.open and (run.count, run.sha256) in self._signed.get(place, ())
 
     def keep(self, record: Record, event: Parsed[Any], arrived: int) -> Record | None:

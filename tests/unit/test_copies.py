@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.knowledge.copies import Copies, header
 from gatekeeper.knowledge.store import FactStore
 from schemas.codec import canonical
@@ -65,6 +66,25 @@ def test_a_word_from_before_the_first_person_then_it_counts_once_it_is_signed() 
     assert arrivals(*facts, *before) == [0]
     signed = reference_records(copy_word(facts)[1:], first=len(before))
     assert arrivals(*facts, *before, *signed) == [9]
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
+def test_copied_facts_and_notices_then_a_replay_derives_what_the_worker_saw(signed: bool) -> None:
+    facts = copied_records(AHEAD, invented.consent(recorded_at="2026-11-20")[1], days=(9, 5))
+    notices = copied_records(invented.notice(complete=False)[1], invented.notice()[1], days=(30, 20), topic="reference")
+    words = [*copy_word(facts), *copy_word(notices, id="y")] if signed else []
+    lines = [*staff.founding(at=staff.instant(COPIED_AT)), *words]
+    records = [*facts, *notices, *reference_records(lines, first=len(notices))]
+    store, archive = FactStore(staff.ORIGIN), Archive(staff.ORIGIN)
+    for record in records:
+        assert store.apply(record) is None
+        archive.apply(record)
+    seen = store.view(SEND, None, at=COPIED_AT, zone="Asia/Tokyo")
+    known = {"consents": [len(facts)], "reference": [100]}
+    again = archive.view(SEND, None, known, instant=COPIED_AT, zone="Asia/Tokyo", asks=b"", releases=b"")
+    assert again.snapshot == seen.snapshot
+    before = (COPIED_AT - 25 * DAY_MS) * 1000
+    assert archive.reference(known).reference.notice("OK", before) == store.reference.notice("OK", before)
 
 
 def test_a_record_behind_the_copies_then_its_header_is_not_believed() -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.redacted import redacted_fields
 from gatekeeper.identity import Identified, Printed
+from gatekeeper.knowledge.copies import CopiedRun, Partition
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.knowledge.token_keys import names_token
 from schemas.codec import Unreadable, parse
 from schemas.events import Send
-from schemas.record import Record
+from schemas.record import Coordinates, Record
 
 Positions = Mapping[str, Sequence[int]]
 """Next offset of each fact topic (registry name), by partition. Records below it were known."""
@@ -37,17 +38,26 @@ class Archive:
         self._special: list[Record] = []
         """Records and batches about people that cannot be read, and so may concern anyone; and gaps."""
         self._keyed: set[str] = set()
+        self._copied: dict[Partition, CopiedRun] = defaultdict(CopiedRun)
+        self._arrivals: dict[Coordinates, int] = {}
+        """First arrivals that copied records of people state, in milliseconds."""
+        self._ends: dict[Partition, int] = {}
+        """The offset after the last of these, by partition."""
         self._stores: dict[tuple[int, ...], FactStore] = {}
         self._naming, self._left = FactStore(ours=ours), 0
         self._heard: list[str] = []
 
     def apply(self, record: Record) -> None:
         """Adds one record, as `FactStore.apply` does. Call it in offset order within each partition."""
-        if record.headers and record.topic not in TOKENED:  # no rule reads others
-            record = replace(record, headers=())
         if record.topic == "reference":
             self._reference.append(record)
             return
+        arrived = self._copied[record.topic, record.partition].take(record)
+        if arrived is not None:
+            self._arrivals[record.topic, record.partition, record.offset] = arrived
+            self._ends[record.topic, record.partition] = record.offset + 1
+        if record.headers and record.topic not in TOKENED:  # no rule reads others
+            record = replace(record, headers=())
         named, anybody = self._concerned(record)
         if anybody:
             self._special.append(record)
@@ -115,12 +125,23 @@ class Archive:
             names |= {*printed.exact, *(token for token, _ in (*printed.readings, *printed.others))}
         for record in ours:
             names |= _tokens(record)
-        store = self.reference(at).emptied()
+        known = self.reference(at)
+        store = known.emptied()
         for name in names - {send.recipient_id}:
             ours += [record for record in self._about.get(name, ()) if _known(record, at)]
-        for record in (*ours, *(record for record in self._special if _known(record, at))):
+        for record in (*ours, *(one for one in self._special if _known(one, at))):
+            store.apply(record)
+        for record in (earlier for one in ours for earlier in self._copies(one, known, at)):
             store.apply(record)
         return store.view(send, printed, at=instant, zone=zone, asks=asks, releases=releases, erased=erased)
+
+    def _copies(self, record: Record, known: FactStore, at: Positions) -> Iterator[Record]:
+        """Yields a fact as it first arrived, if it is a copy that is believed at these positions."""
+        place = record.topic, record.partition
+        arrived = self._arrivals.get((*place, record.offset))
+        whole = self._ends.get(place, 0) <= at[record.topic][record.partition]
+        if arrived is not None and whole and known.copies.believed(place, self._copied[place]):
+            yield replace(record, timestamp=arrived)
 
 
 def _known(record: Record, at: Positions) -> bool:
