@@ -11,8 +11,7 @@ marker. The chunk is judged once the follower has passed each of these ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import structlog
@@ -98,6 +97,8 @@ class Followers(LogFollower):
         self.expected: Sequence[Head] = ()
         """The heads of all partitions. Set them before the start, so that a first reading can be compared."""
         self._logs: dict[TopicPartition, ReadLog] = {}
+        self._proven: dict[TopicPartition, ReadLog] = {}
+        """The logs as they were read before some question that brokers answered without doubt."""
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._wanted = asyncio.Event()
@@ -166,11 +167,8 @@ class Followers(LogFollower):
 
     def logs(self) -> dict[str, list[ReadLog]]:
         """Each log as it was read up to now, by registry topic and partition."""
-        by_topic = self._by_topic()
-        return {
-            topic: [replace(self._logs[tp], position=self._positions[tp]) for tp in of]
-            for topic, of in by_topic.items()
-        }
+        now = self._as_read()
+        return {topic: [now[tp] for tp in of] for topic, of in self._by_topic().items()}
 
     @property
     def reread_at(self) -> int:
@@ -270,6 +268,7 @@ class Followers(LogFollower):
             log.info("facts_begun", people=self.store.people, n=done)
         if not self._continued:
             self.reread(self._begun[0])
+        self._proven = {tp: ReadLog(one.begin, one.position, one.content, one.last) for tp, one in self._logs.items()}
         return found
 
     async def _known(self, kept: KeptFacts, partitions: Sequence[TopicPartition]) -> Mapping[str, ReadLog]:
@@ -288,26 +287,51 @@ class Followers(LogFollower):
 
         Another one may stand in place of a marker, or of what somebody aborted.
         """
-        probe, found = offsets.Probe(reader, self.ends), list[tuple[int, bytes]]()
+        probe = offsets.Probe(reader, self.ends)
         begin, end = await offsets.bounds(probe, tp)
         if end < position:
             return False
-        async for record in offsets.read(probe, tp, max(last[0], begin), position):
-            if not refusal(record.headers):
-                found.append((record.offset, record_hash(record)))
-        return found == ([last] if last[0] >= 0 else [])
+        found = [one async for one in self._readable(probe, tp, max(last[0], begin), position)]
+        return [(one.offset, record_hash(one)) for one in found] == ([last] if last[0] >= 0 else [])
+
+    async def _readable(
+        self, probe: offsets.Probe, tp: TopicPartition, begin: int, end: int
+    ) -> AsyncIterator[ConsumerRecord]:
+        """Yields the records between these offsets that a log as it was read has, too."""
+        async for record in offsets.read(probe, tp, begin, end):
+            (whole,) = await self._whole(tp, [record])
+            if _refusal(whole) is None:
+                yield whole
 
     async def _demand_same(self) -> None:
-        """Raises RestartError (70) if a log is another one than the one that was read so far."""
-        reader = self._clients.reader(value=self._value)
+        """Raises RestartError (70) if a log is another one than the one that was read so far.
+
+        Records that came since the last proof are read again, as some may be of the other log already.
+        """
+        reader, now = self._clients.reader(value=self._value), self._as_read()
         await reader.start()
         try:
-            for tp, one in self._logs.items():
-                offset, _ = one.last
-                if not await self._holds(reader, tp, one.last, self._positions[tp]):
+            for tp, one in now.items():
+                if not await self._same(reader, tp, one):
+                    offset, _ = self._proven[tp].last
                     raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
         finally:
             await reader.stop()
+        self._proven = now
+
+    async def _same(self, reader: Any, tp: TopicPartition, one: ReadLog) -> bool:
+        """Tells whether a log still holds what was read of it up to now."""
+        probe, before = offsets.Probe(reader, self.ends), self._proven[tp]
+        _, end = await offsets.bounds(probe, tp)
+        if end < one.position or not await self._holds(reader, tp, before.last, before.position):
+            return False
+        again = ReadLog(before.begin, before.position, before.content, before.last)
+        async for record in self._readable(probe, tp, before.position, one.position):
+            again.take(record)
+        return again.content == one.content
+
+    def _as_read(self) -> dict[TopicPartition, ReadLog]:
+        return {tp: ReadLog(one.begin, self._positions[tp], one.content, one.last) for tp, one in self._logs.items()}
 
     def _demand_topics(self) -> None:
         """Raises RestartError (70) if a topic of facts was made again."""
@@ -343,9 +367,9 @@ class Followers(LogFollower):
             await asyncio.shield(self._commit)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        topic, refused, value = self._topics[tp.topic], refusal(record.headers), record.value
-        if isinstance(value, LongValue) and (refused is None or refused.what == "headers"):
-            refused, value = Refusal("value_too_long", value.sha256), None  # its content names nobody
+        topic, refused, value = self._topics[tp.topic], _refusal(record), record.value
+        if isinstance(value, LongValue) and refused and refused.fault == "value_too_long":
+            value = None  # its content names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
         if refused is None:
@@ -370,16 +394,19 @@ class Followers(LogFollower):
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()
-        proven = self.ends.doubts
+        proven, proven_at = self.ends.doubts, float("-inf")
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             round_, self._next_round = self._next_round, loop.create_future()
             assert round_ is not None
+            now = self._as_read() if loop.time() - proven_at > PROOF_SECONDS else None
             ends = await self.ends.of_topics(self._topics)  # the chunk waits, unjudged, as long as necessary
             self._demand_topics()
             if grown := sorted(tp.topic for tp in ends.keys() - self._positions.keys()):
                 raise RestartError("error.partitions_grew", topic=grown[0])  # before anybody passes this barrier
+            if now is not None and proven == self.ends.doubts:  # the brokers were there all the time
+                self._proven, proven_at = now, loop.time()
             while proven != self.ends.doubts:
                 doubts = self.ends.doubts
                 try:
@@ -397,6 +424,14 @@ class Followers(LogFollower):
             await asyncio.sleep(WATCH_SECONDS)
             if self.kept is not None:
                 self.kept.demand_there()
+
+
+def _refusal(record: ConsumerRecord) -> Refusal | None:
+    """Why a record cannot be taken, None if it can."""
+    refused, value = refusal(record.headers), record.value
+    if isinstance(value, LongValue) and (refused is None or refused.what == "headers"):
+        return Refusal("value_too_long", value.sha256)
+    return refused
 
 
 def _parts(logs: FactLogs, topic: str) -> int:

@@ -279,7 +279,8 @@ class TakeOver:
         head = head.with_topics(self._ids, ABOUT.get(found.refused, ()))
         if found.refused == "error.facts_made_again":
             followers = self._context.followers
-            head = replace(head, facts=followers.fact_logs(), believed=self._context.clock.now())
+            now = max(self._context.clock.now(), followers.lost_at)  # a clock may have been ahead when they were lost
+            head = replace(head, facts=followers.fact_logs(), believed=now)
         return RestoredState(kept, head, restart, await self._refusal(head))
 
     async def _refusal(self, head: Head) -> IntegrityError | None:

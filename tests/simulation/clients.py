@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
-from uuid import NAMESPACE_DNS, uuid5
 
 import aiokafka.errors as errors
 from aiokafka import ConsumerRecord, TopicPartition
@@ -41,6 +41,7 @@ CODES: dict[str, int] = {
 
 Leaders = dict[TopicPartition, int]
 """By partition, the newest leader epoch that a worker's clients know."""
+Value = Callable[[bytes | None], bytes | None]
 
 
 class Reader:
@@ -49,9 +50,9 @@ class Reader:
     committed = True
     """True if it asks for committed records only; a planted bug sets False."""
 
-    def __init__(self, network: Network, leaders: Leaders) -> None:
-        """`leaders`: what all clients of a worker know of them."""
-        self._network, self._leaders = network, leaders
+    def __init__(self, network: Network, leaders: Leaders, value: Value | None = None) -> None:
+        """`leaders`: what all clients of a worker know of them. `value`: as of `streams.worker.clients.Clients`."""
+        self._network, self._leaders, self._value = network, leaders, value
         self._positions: dict[TopicPartition, int] = {}
 
     async def start(self) -> None:
@@ -126,7 +127,7 @@ class Reader:
             if position != at:
                 self._positions[tp], moved = position, True
             if records:
-                found[tp] = records
+                found[tp] = [replace(one, value=self._value(one.value)) for one in records] if self._value else records
                 most -= len(records)
         return found, moved
 
@@ -138,8 +139,8 @@ class Ends:
         self._network, self._leaders = network, leaders
         self.doubts = 0
         """Number of times that a leader changed or a request failed."""
-        self.topic_ids = {tp.topic: str(uuid5(NAMESPACE_DNS, tp.topic)) for tp in network.kafka.logs}
-        """The id of each topic."""
+        self.topic_ids = dict(network.kafka.ids)
+        """The id of each topic, as a broker told it last."""
 
     async def start(self) -> None:
         """Connects."""
@@ -186,7 +187,9 @@ class Ends:
 
     async def ids(self, topics: Sequence[str]) -> dict[str, str]:
         """Returns the ids of these topics by name."""
-        found: dict[str, str] = await self._sure("Metadata", lambda: {one: self.topic_ids[one] for one in topics})
+        ids = self._network.kafka.ids
+        found: dict[str, str] = await self._sure("Metadata", lambda: {one: ids[one] for one in topics})
+        self.topic_ids |= found
         return found
 
     async def _asked(self, tps: Iterable[TopicPartition], what: str) -> dict[TopicPartition, int]:
@@ -196,6 +199,7 @@ class Ends:
             newest = {tp: logs[tp].leader_epoch for tp in wanted}
             self.doubts += any(self._leaders.get(tp, -1) not in (-1, epoch) for tp, epoch in newest.items())
             self._leaders.update(newest)
+            self.topic_ids |= self._network.kafka.ids
             return {tp: getattr(logs[tp], what) for tp in wanted}
 
         found: dict[TopicPartition, int] = await self._sure("ListOffsets", answer)
@@ -342,9 +346,9 @@ class Clients:
         self._network, self._settings = network, settings
         self._leaders: Leaders = {}
 
-    def reader(self, **_: Any) -> Reader:
+    def reader(self, *, value: Value | None = None, **_: Any) -> Reader:
         """Returns a reader."""
-        return Reader(self._network, self._leaders)
+        return Reader(self._network, self._leaders, value)
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""

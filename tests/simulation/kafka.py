@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+from uuid import NAMESPACE_DNS, uuid5
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from tests.simulation.log import Log, Refusal, Row
@@ -51,12 +52,28 @@ class Kafka:
         self.logs: dict[TopicPartition, Log] = {}
         self.transactions: dict[str, Transaction] = {}
         self.groups: dict[tuple[str, TopicPartition], OffsetAndMetadata] = {}
-        self._pids = 1_000
+        self.ids: dict[str, str] = {}
+        """The id of each topic."""
+        self._pids, self._made = 1_000, 0
 
     def create(self, topic: str, partitions: int) -> None:
         """Makes a topic."""
+        self._name(topic)
         for number in range(partitions):
             self.logs[TopicPartition(topic, number)] = Log(topic, number)
+
+    def make_again(self, topic: str) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Deletes a topic and makes another one of its name; returns the records that are lost."""
+        self._name(topic)
+        lost = {tp: log.put_back(0) for tp, log in self.logs.items() if tp.topic == topic}
+        for tp in lost:
+            self.logs[tp].begin = 0
+            self.logs[tp].writers.clear()
+        return lost
+
+    def _name(self, topic: str) -> None:
+        self._made += 1
+        self.ids[topic] = str(uuid5(NAMESPACE_DNS, f"{topic}/{self._made}"))
 
     def init(self, name: str, timeout: int) -> Identity:
         """Gives a producer its id and a new epoch, and fences whoever had the old one (InitProducerId).

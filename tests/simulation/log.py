@@ -68,6 +68,8 @@ class Log:
         self.writers: dict[int, Writer] = {}
         self.leader_epoch = 0
         self.deposed: Deposed | None = None
+        self.lost_from: int | None = None
+        """The lowest offset from which on the log was put back; None if it never was."""
 
     @property
     def leader(self) -> int:
@@ -173,6 +175,17 @@ class Log:
     def delete(self, upto: int) -> None:
         """Deletes what stands below `upto`, as retention or DeleteRecords does."""
         self.begin = max(self.begin, min(upto, self.end))
+
+    def put_back(self, end: int) -> list[ConsumerRecord]:
+        """Puts the log back to its state when it ended there; returns the records that are lost.
+
+        Nothing tells it: the leader's epoch is the same again, as the broker counts anew.
+        """
+        lost = self.committed(end)
+        del self.entries[end:]
+        self.hear()
+        self.lost_from = end if self.lost_from is None else min(self.lost_from, end)
+        return lost
 
     def depose(self) -> None:
         """Elects another leader; the old one goes on answering from what it has, until `hear`."""
