@@ -14,10 +14,11 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.engine import recalls, signers
 from gatekeeper.engine.handoffs import CampaignActRun
-from gatekeeper.ledger.head import HEAD
+from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
 from streams.client.producer import Producer
-from streams.worker import batch, ledger_reader
+from streams.client.read_log import ReadLog
+from streams.worker import batch, input_marks, ledger_reader
 from streams.worker.batch import PartitionJudge
 from streams.worker.clock import Clock
 from streams.worker.commits import Commits
@@ -190,6 +191,58 @@ def stale_leader(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(Ends, "_asked", asked)
+
+
+@planted
+def another_log_of_facts(patch: pytest.MonkeyPatch) -> None:
+    """A log of facts counts as the one that a head names, whatever its records are."""
+    patch.setattr(ReadLog, "below", lambda *_: None)
+
+
+@planted
+def another_last_fact(patch: pytest.MonkeyPatch) -> None:
+    """Facts from files are continued at their position, whatever record stands before it."""
+
+    async def holds(*_: Any) -> bool:
+        return True
+
+    patch.setattr(Followers, "_holds", holds)
+
+
+@planted
+def new_facts_prove_the_former(patch: pytest.MonkeyPatch) -> None:
+    """After a doubt the last fact is compared, which may have come after it."""
+
+    async def same(self: Followers, reader: Any, tp: TopicPartition, one: Any) -> bool:
+        return await self._holds(reader, tp, one.last, one.position)
+
+    patch.setattr(Followers, "_same", same)
+
+
+@planted
+def another_input(patch: pytest.MonkeyPatch) -> None:
+    """A take-over goes on at the head's position, whatever records stand before it."""
+
+    async def other(*_: Any) -> None:
+        return None
+
+    patch.setattr(input_marks, "other", other)
+
+
+@planted
+def another_input_at_work(patch: pytest.MonkeyPatch) -> None:
+    """Nobody asks whether an input is the log that was read, while its partition is at work."""
+
+    async def prove(self: Turn) -> bool:
+        return False
+
+    patch.setattr(Turn, "_prove", prove)
+
+
+@planted
+def same_era(patch: pytest.MonkeyPatch) -> None:
+    """Decisions about an input that was replaced have the ids of those about the former one."""
+    patch.setattr(Head, "era", lambda self, name: 0)
 
 
 @planted

@@ -139,6 +139,7 @@ class Ends:
         self._network, self._leaders = network, leaders
         self.doubts = 0
         """Number of times that a leader changed or a request failed."""
+        self._restarts = network.restarts
         self.topic_ids = dict(network.kafka.ids)
         """The id of each topic, as a broker told it last."""
 
@@ -198,6 +199,8 @@ class Ends:
         def answer() -> dict[TopicPartition, int]:
             newest = {tp: logs[tp].leader_epoch for tp in wanted}
             self.doubts += any(self._leaders.get(tp, -1) not in (-1, epoch) for tp, epoch in newest.items())
+            self.doubts += self._restarts != self._network.restarts
+            self._restarts = self._network.restarts
             self._leaders.update(newest)
             self.topic_ids |= self._network.kafka.ids
             return {tp: getattr(logs[tp], what) for tp in wanted}

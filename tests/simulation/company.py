@@ -25,7 +25,7 @@ from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint
 from gatekeeper.staff import signatures
 from schemas.codec import decode, encode
-from schemas.topics import FACT_TOPICS
+from schemas.topics import FACT_TOPICS, logical_name
 from tests.simulation.kafka import Identity
 from tests.simulation.log import Refusal, Row
 from tests.simulation.loop import EPOCH_MS, Machine
@@ -43,6 +43,8 @@ SHARES = {"plain": 4, "young": 3, "bought": 2, "stranger": 1}
 OPEN_MS = 15_000
 FORGED = 0.05
 """Share of the acts that nobody signs."""
+GONE, REPLACED = "error.facts_made_again", "error.input_replaced"
+"""The refusals of a partition whose facts are gone, or whose input is another log."""
 SPOILT = (b"{", b"[1]", b'{"v":7}')
 """Values that nobody can read."""
 
@@ -79,6 +81,11 @@ class Company:
         self.people: dict[str, Person] = {}
         self.open: list[_Transaction] = []
         """Transactions of others that are open at the moment."""
+        self.lost: list[tuple[TopicPartition, ConsumerRecord]] = []
+        """Facts that were acknowledged and are gone from their log, until they are written again."""
+        self.unsettled: set[str] = set()
+        """People with facts on a log that was put back: what a manifest knew of them cannot be told any more."""
+        self._returning = False
         self._tell, self._number, self._names = tell, 0, 0
         kinds = ["plain"] * PLAIN + ["young"] * YOUNG + ["bought"] * BOUGHT + ["stranger"] * STRANGERS
         for number, kind in enumerate(kinds):
@@ -270,29 +277,62 @@ class Company:
     def resumption(self, number: int, by: str = "hanako") -> tuple[TopicPartition, Row] | None:
         """Returns the act by which a person lets a partition go on; None for one that no act lets go on.
 
-        That is one that retention has overtaken, or one that stands at a record of which two people must say this.
+        That is one that retention has overtaken, or one that stands at a record of which two people must say this. Or
+        facts are gone, and all of them are back. Or an input was put back: it is taken anew from there.
         """
-        kafka, settings = self.network.kafka, self.settings
+        kafka, settings, note = self.network.kafka, self.settings, self.note(number)
         sends, acts, ledger = (TopicPartition(settings.topic(name), number) for name in ("sends", "acts", "ledger"))
-        known = kafka.offset(settings.group, sends)
-        note = Refused.decode(known.metadata) if known and known.metadata else None
-        if note is None or not (note.record or note.key == "error.sends_expired"):
+        if note is None or not (note.record or note.key in (GONE, REPLACED, "error.sends_expired")):
+            return None
+        if note.key == GONE and self.lost:
             return None
         head = next(one.value for one in reversed(kafka.logs[ledger].committed()) if one.key == b"head")
         at = orjson.loads(head or b"")
         behind = {"sends": max(at["sends"], kafka.logs[sends].begin), "acts": at["acts"]}
         if note.record is not None:
             behind["acts" if note.record[0] == acts.topic else "sends"] = note.record[1] + 1
+        for tp in (sends, acts) if note.key == REPLACED else ():
+            name, log = logical_name(tp.topic), kafka.logs[tp]
+            if len(log.losses) > at.get("eras", {}).get(name, 0):
+                behind[name] = max(log.losses[-1][0], log.begin)
         value = {"v": 1, "kind": "resume_partition", "act_id": f"A-{self.number()}", "at": self.now(), "by": by,
                  "subject": f"partition/{number}", "refused": note.key, "head": fingerprint(head, note.key),
                  **behind}  # fmt: skip
         return acts, self._signed(value["subject"], value)
 
-    def resume(self) -> None:
-        """Lets all partitions go on that retention has overtaken."""
-        for number in range(self.settings.partitions):
-            if act := self.resumption(number):
-                self.put(act[0], [act[1]])
+    def resume(self, number: int) -> bool:
+        """Lets a partition go on, if an act does; two people write it.
+
+        If it says that facts are gone, these are brought back first. True if anything was written.
+        """
+        note = self.note(number)
+        if self.lost and note is not None and note.key == GONE and not self._returning:
+            self.machine.run(self._brought_back())
+        acts = [act for by in ("hanako", "taro") if (act := self.resumption(number, by))]
+        for tp, row in acts:
+            self.put(tp, [row])
+        return bool(acts or self.lost)
+
+    def note(self, number: int) -> Refused | None:
+        """Returns why a partition is refused, None if it is not."""
+        known = self.network.kafka.offset(self.settings.group, TopicPartition(self.settings.topic("sends"), number))
+        return Refused.decode(known.metadata) if known and known.metadata else None
+
+    def lose(self, tp: TopicPartition, records: list[ConsumerRecord]) -> None:
+        """Takes note of facts that are gone from their log, and of whom they are about."""
+        self.lost += [(tp, one) for one in records]
+        self.unsettled |= {orjson.loads(one.value or b"")["recipient_id"] for one in records}
+
+    async def _brought_back(self) -> None:
+        """Writes the facts that are gone once more, in their order, each until it is acknowledged."""
+        self._returning = True
+        while self.lost:
+            tp, one = self.lost[0]
+            with suppress(KafkaError):
+                row = (one.key, one.value, one.headers)
+                await self.network.ask("Produce", self._produced(None, None, tp, [row]))
+                self.lost.remove((tp, one))
+        self._returning = False
 
     def put(self, tp: TopicPartition, rows: list[Row]) -> None:
         """Publishes records to one partition, without a transaction."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 
-from schemas.topics import FACT_TOPICS
+from gatekeeper.ledger.head import Head
+from schemas.topics import FACT_TOPICS, logical_name
 from tests.simulation.company import CAMPAIGNS, SPOILT, Person, Word
+from tests.simulation.log import Log
 from tests.simulation.network import FATES
 from tests.simulation.simulation import Simulation
 from tests.simulation.worker import RETENTION_MS, Worker
@@ -58,6 +61,10 @@ class Driver:
             (self.forget_offsets, 1),
             (self.wait, 8),
         ]
+
+        if simulation.lossy:
+            self.steps += [(self.say_no_and_put_back, 6), (self.make_again, 1), (self.put_input_back, 3)]
+            self.steps += [(self.make_input_again, 1), (self.resume, 8)]
 
     async def drive(self, steps: int) -> None:
         """Takes so many steps, with some time between them."""
@@ -206,19 +213,155 @@ class Driver:
     def overtake(self) -> str:
         number = self.random.randrange(self.it.settings.partitions)
         sends = self.it.kafka.logs[TopicPartition(self.it.settings.topic("sends"), number)]
-        ledger = self.it.kafka.logs[TopicPartition(self.it.settings.topic("ledger"), number)].committed()
-        head = next((orjson.loads(one.value or b"") for one in reversed(ledger) if one.key == b"head"), None)
-        if head is None:
+        head = self.it.heads().get(number)
+        if head is None or not self._goes_on("sends", number, head):
             return ""  # nobody has begun, so nothing is skipped
-        sends.delete(head["sends"] + self.random.randint(1, 3))
+        sends.delete(head.sends + self.random.randint(1, 3))
         return f"sends/{number} begins at {sends.begin}"
+
+    def say_no_and_put_back(self) -> str:
+        """Somebody says no, and a little later that may be lost."""
+
+        def put_back() -> None:
+            if said := self.put_back():
+                self.it.tell(said)
+
+        self.later(self.random.uniform(0.5, 4.0), put_back)
+        return self._say(no=True, person=self.company.willing())
+
+    def put_back(self) -> str:
+        """A broker is put back to an older state, in which a log of facts was shorter, and takes records again.
+
+        Some partition's head names what is gone, and each worker at work has applied it. Before that nobody could know.
+        """
+        tp = self.random.choice(self._fact_logs())
+        log = self.it.kafka.logs[tp]
+        heads = self.it.heads().values()
+        known = [head.facts[logical_name(tp.topic)]["at"][tp.partition] for head in heads if head.facts]
+        last = max(
+            (one.offset for one in log.committed() if _is_no(one) and one.offset < min(known, default=0)), default=-1
+        )
+        cuts = log.ends(log.begin, last)
+        if len(known) < self.it.settings.partitions or not cuts or not self._may_lose([tp], cuts[0]):
+            return ""
+        cut, end = self.random.choice(cuts), log.end
+        self._lose(tp, log.put_back(cut))
+        self.network.restarted()
+        if self.random.random() < 0.7:
+            self._fill(tp, end + self.random.randint(0, 2) - cut)
+        return f"{tp.topic}/{tp.partition} is put back to {cut}"
+
+    def _lose(self, tp: TopicPartition, records: list[ConsumerRecord]) -> None:
+        """Takes note of facts that are gone, and sends something later to whom a no that is gone is about."""
+        self.company.lose(tp, records)
+        for one in records:
+            if _is_no(one):
+                person = orjson.loads(one.value or b"")["recipient_id"]
+                self.later(self.random.uniform(1.0, 20.0), partial(self._send_to, person))
+
+    def _fill(self, tp: TopicPartition, count: int) -> None:
+        """Has people say no until a log has so many more records."""
+        for _ in range(30 * count):
+            person = self.company.willing()
+            topic, key, value = self.company.say(person, no=True)
+            if count and self.company.placed(topic, [(key.encode(), None, ())])[0][0] == tp:
+                word, count = Word(True, self.it.loop.time()), count - 1
+                person.words.append(word)
+                then = partial(self.later, self.random.uniform(1.0, 20.0), partial(self._send_to, person.id))
+                self.company.write(topic, [(key.encode(), orjson.dumps(value), ())], word, then)
+
+    def make_again(self) -> str:
+        """A topic of facts is deleted and made again."""
+        topic = self.random.choice(self._fact_logs()).topic
+        tps = [tp for tp in self.it.kafka.logs if tp.topic == topic]
+        if len(self.it.heads()) < self.it.settings.partitions or not self._may_lose(tps, 0):
+            return ""
+        for tp, records in self.it.kafka.make_again(topic).items():
+            self._lose(tp, records)
+        self.network.restarted()
+        return f"{topic} is made again"
+
+    def put_input_back(self) -> str:
+        """A broker is put back to an older state, in which an input was shorter, and takes records again.
+
+        What was decided last is gone. Before that nobody could know.
+        """
+        name, number = (
+            self.random.choice(("sends", "sends", "acts")),
+            self.random.randrange(self.it.settings.partitions),
+        )
+        log = self.it.kafka.logs[TopicPartition(self.it.settings.topic(name), number)]
+        cuts, end = log.ends(log.begin, self._last_decided(name, number)), log.end
+        if not cuts:
+            return ""
+        cut = self.random.choice(cuts)
+        log.put_back(cut)
+        self.network.restarted()
+        if self.random.random() < 0.7:
+            self._fill_input(log, end + self.random.randint(0, 2) - cut)
+        return f"{name}/{number} is put back to {cut}"
+
+    def make_input_again(self) -> str:
+        """The topic of sends or of acts is deleted and made again."""
+        name = self.random.choice(("sends", "sends", "acts"))
+        if any(self._last_decided(name, number) < 0 for number in range(self.it.settings.partitions)):
+            return ""
+        topic = self.it.settings.topic(name)
+        self.it.kafka.make_again(topic)
+        self.network.restarted()
+        for tp, log in self.it.kafka.logs.items():
+            if tp.topic == topic and self.random.random() < 0.7:
+                self._fill_input(log, log.losses[-1][1][-1].offset + self.random.randint(0, 2))
+        return f"{name} is made again"
+
+    def _last_decided(self, name: str, number: int) -> int:
+        """Returns the last offset of an input by which it is known again; -1 if it cannot be lost now.
+
+        It cannot if the partition is refused, as one act would count for two losses.
+        """
+        log, head = (
+            self.it.kafka.logs[TopicPartition(self.it.settings.topic(name), number)],
+            self.it.heads().get(number),
+        )
+        if head is None or name not in head.last or log.open or self.company.note(number) is not None:
+            return -1
+        return head.last[name][0] if self._goes_on(name, number, head) else -1
+
+    def _goes_on(self, name: str, number: int, head: Head) -> bool:
+        """Tells whether people have said how to go on since an input was lost."""
+        log = self.it.kafka.logs[TopicPartition(self.it.settings.topic(name), number)]
+        return len(log.losses) == head.eras.get(name, 0)
+
+    def _fill_input(self, log: Log, count: int) -> None:
+        """Publishes so many records to a partition of an input."""
+        if logical_name(log.tp.topic) == "sends":
+            rows = dict(self.company.placed("sends", self.company.sends(3 * count))).get(log.tp, [])[:count]
+        else:
+            items = self.it.kafka.logs[TopicPartition(self.it.settings.topic("review"), log.tp.partition)].committed()
+            rows = [self.company.act(self.random.choice(items), "note")[1] for _ in range(count) if items]
+        if rows:
+            self.company.put(log.tp, rows)
+
+    def _fact_logs(self) -> list[TopicPartition]:
+        names = [self.it.settings.topic(name) for name in ("consents", "suppressions")]
+        return [tp for tp in self.it.kafka.logs if tp.topic in names]
+
+    def _may_lose(self, tps: list[TopicPartition], first: int) -> bool:
+        """Tells whether the records from `first` on can be lost: nobody reads them now, or would miss a dead letter.
+
+        What people say of an earlier loss would count for this one, too.
+        """
+        logs = [self.it.kafka.logs[tp] for tp in tps]
+        spoilt = any(one.value in SPOILT for log in logs for one in log.committed(first))
+        booting = any(not (one.machine.dead or one.up) for one in self.it.workers)
+        up = [one.followers._positions for one in self.it.workers if one.up]
+        applied = all(positions.get(log.tp) == log.end for positions in up for log in logs)
+        refused = any(self.company.note(number) for number in range(self.it.settings.partitions))
+        return not spoilt and not booting and not refused and applied and not any(log.open for log in logs)
 
     def resume(self) -> str:
         number = self.random.randrange(self.it.settings.partitions)
-        if (act := self.company.resumption(number)) is None:
-            return ""
-        self.company.put(act[0], [act[1]])
-        return f"partition {number} is to go on"
+        return f"partition {number} is to go on" if self.company.resume(number) else ""
 
     def halt(self) -> str:
         if (worker := self._worker()) is None:
@@ -315,3 +458,11 @@ class Driver:
     def wait(self) -> str:
         self.pause = self.random.choice((1.0, 2.5, 6.0, 12.0))
         return f"nothing for {self.pause} s"
+
+
+def _is_no(fact: ConsumerRecord) -> bool:
+    """Tells whether a readable fact is a person's no."""
+    if fact.value in SPOILT:
+        return False
+    value = orjson.loads(fact.value or b"")
+    return "suppression_id" in value or value.get("state") == "Withdrawn"

@@ -15,6 +15,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 Headers = Sequence[tuple[str, bytes]]
 Row = tuple[bytes | None, bytes | None, Headers]
 """Key, value and headers, as a producer gives them."""
+Place = tuple[int, int]
+"""A record's era and offset: each time that a log is put back, a new era begins."""
 BROKERS = (0, 1, 2)
 NOBODY = -1
 """The producer id of whoever writes without one."""
@@ -68,8 +70,8 @@ class Log:
         self.writers: dict[int, Writer] = {}
         self.leader_epoch = 0
         self.deposed: Deposed | None = None
-        self.lost_from: int | None = None
-        """The lowest offset from which on the log was put back; None if it never was."""
+        self.losses: list[tuple[int, list[ConsumerRecord]]] = []
+        """Each time that the log was put back: to which end, and the records that were lost."""
 
     @property
     def leader(self) -> int:
@@ -176,6 +178,15 @@ class Log:
         """Deletes what stands below `upto`, as retention or DeleteRecords does."""
         self.begin = max(self.begin, min(upto, self.end))
 
+    def ends(self, first: int, last: int) -> list[int]:
+        """Returns the offsets of these to which the log can be put back: no transaction is lost in part."""
+        spans: dict[int, tuple[int, int]] = {}
+        for offset, entry in enumerate(self.entries):
+            if entry is not None and entry.pid != NOBODY:
+                spans[entry.pid] = spans.get(entry.pid, (offset, 0))[0], offset
+        inside = {one for begin, end in spans.values() for one in range(begin + 1, end + 1)}
+        return [one for one in range(first, last + 1) if one not in inside]
+
     def put_back(self, end: int) -> list[ConsumerRecord]:
         """Puts the log back to its state when it ended there; returns the records that are lost.
 
@@ -184,8 +195,20 @@ class Log:
         lost = self.committed(end)
         del self.entries[end:]
         self.hear()
-        self.lost_from = end if self.lost_from is None else min(self.lost_from, end)
+        self.losses.append((end, lost))
         return lost
+
+    def written(self, *, lost: bool = True) -> dict[Place, ConsumerRecord]:
+        """Returns all committed records by their places; `lost`: those that were lost, too."""
+        found: dict[Place, ConsumerRecord] = {}
+        for number, (_, gone) in enumerate(self.losses if lost else ()):
+            found |= {self.place(one, number): one for one in gone}
+        return found | {self.place(one): one for one in self.committed()}
+
+    def place(self, one: ConsumerRecord, losses: int | None = None) -> Place:
+        """Returns the place of a record that is there, or that was there after the first so many losses."""
+        ends = [end for end, _ in self.losses[:losses]]
+        return max((era for era, end in enumerate(ends, 1) if one.offset >= end), default=0), one.offset
 
     def depose(self) -> None:
         """Elects another leader; the old one goes on answering from what it has, until `hear`."""

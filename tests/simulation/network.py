@@ -44,6 +44,8 @@ class Network:
         """By machine and request, the fates of the next ones."""
         self.cut: set[str] = set()
         """Machines that reach nothing."""
+        self.restarts = 0
+        """Number of times that a broker was down for a moment, which broke connections."""
         self.withheld: dict[tuple[str, str], float] = {}
         """By machine and topic, up to when fetches of it are not answered."""
         self.happened: list[str] = []
@@ -128,6 +130,11 @@ class Network:
             for future in self._waiting.pop(tp, ()):
                 if not future.done():
                     future.set_result(None)
+
+    def restarted(self) -> None:
+        """A broker was down for a moment: whoever asks next finds the connection broken."""
+        self.restarts += 1
+        self.everything()
 
     def everything(self) -> None:
         """Wakes whoever waits for anything."""

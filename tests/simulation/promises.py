@@ -21,6 +21,7 @@ from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS
 from tests.simulation.company import SPOILT, Company, Person
 from tests.simulation.kafka import Kafka
+from tests.simulation.log import Log, Place
 from tests.simulation.loop import EPOCH_MS
 from tests.support.ledger_oracle import Implied, Piece
 
@@ -45,8 +46,7 @@ class Told:
     def __init__(self, kafka: Kafka, settings: Settings, number: int) -> None:
         self.number, self.settings = number, settings
         self._kafka = kafka
-        self.sends = {one.offset: one for one in self.of("sends")}
-        self.acts = {one.offset: one for one in self.of("acts")}
+        self.sends, self.acts = self._log("sends").written(), self._log("acts").written()
         self.audits = [AuditRecord.model_validate_json(one.value or b"") for one in self.of("audit")]
         self.proofs = [one.value or b"" for one in self.of("audit")]
         self.outputs = {name: self.of(name) for name in OUTPUTS}
@@ -65,32 +65,47 @@ class Told:
 
     def of(self, topic: str) -> list[ConsumerRecord]:
         """Returns a topic's committed records."""
-        return self._kafka.logs[TopicPartition(self.settings.topic(topic), self.number)].committed()
+        return self._log(topic).committed()
 
-    def undecided(self) -> list[int]:
-        """Returns the offsets of the sends that have no decision."""
-        taken = {audit.src.offset for audit in self.audits if audit.stage == "intake"}
-        return sorted(self.sends.keys() - taken - self.skipped("sends"))
+    def _log(self, topic: str) -> Log:
+        return self._kafka.logs[TopicPartition(self.settings.topic(topic), self.number)]
 
-    def unacted(self) -> list[int]:
-        """Returns the offsets of the acts that have no answer of their own; those of pieces are none."""
+    def undecided(self) -> list[Place]:
+        """Returns the places of the sends that have no decision, and are not lost."""
+        taken = {place(audit) for audit in self.audits if audit.stage == "intake"}
+        return sorted(self._log("sends").written(lost=False).keys() - taken - self.skipped("sends"))
+
+    def unacted(self) -> list[Place]:
+        """Returns the places of the acts that have no answer of their own; those of pieces are none."""
         topic = self.settings.topic("acts")
         answered = {
-            audit.src.offset
+            place(audit)
             for audit in self.audits
             if audit.src.topic == topic
             and (audit.stage in ("act", "release") or (audit.act and audit.act.kind == "reemit"))
         }
-        return sorted(self.acts.keys() - answered - self.skipped("acts"))
+        return sorted(self._log("acts").written(lost=False).keys() - answered - self.skipped("acts"))
 
-    def skipped(self, topic: str) -> set[int]:
-        """Returns the offsets of an input that people had passed over."""
-        found: set[int] = set()
-        for manifest in self.manifests:
-            for range_ in orjson.loads(manifest.value or b"").get("skipped", ()):
-                if range_["topic"] == self.settings.topic(topic):
-                    found |= set(range(range_["from"], range_["to"]))
-        return found
+    def skipped(self, topic: str) -> set[Place]:
+        """Returns the places of an input that people had passed over."""
+        eras, name = Counter[str](), self.settings.topic(topic)
+        return {one for manifest in self.manifests for one in skips(manifest, eras).get(name, ())}
+
+
+def place(audit: AuditRecord) -> Place:
+    """Returns the place of a record's input."""
+    return audit.src.era, audit.src.offset
+
+
+def skips(manifest: ConsumerRecord, eras: Counter[str]) -> dict[str, list[Place]]:
+    """Returns what a manifest says that people passed over, by topic. `eras`: those of the inputs before it."""
+    said = orjson.loads(manifest.value or b"")
+    eras.update({one["topic"]: one.get("era", 0) - eras[one["topic"]] for one in said["in"]})
+    found: dict[str, list[Place]] = defaultdict(list)
+    for range_ in said.get("skipped", ()):
+        topic = range_["topic"]
+        found[topic] += [(eras[topic], offset) for offset in range(range_["from"], range_["to"])]
+    return found
 
 
 class Left:
@@ -100,23 +115,24 @@ class Left:
         self._logs = kafka.logs
         self._topics = [settings.topic(name) for name in ("sends", "acts", "audit", "manifests")]
         self._partitions = settings.partitions
-        self._open: dict[tuple[str, int], set[int]] = {}
+        self._open: dict[tuple[str, int], set[Place]] = {}
         self._at: Counter[tuple[str, int]] = Counter()
+        self._eras = [Counter[str]() for _ in range(self._partitions)]
 
     def places(self) -> list[str]:
         """Returns which sends and acts are left."""
         sends, acts, audit, manifests = self._topics
         for number in range(self._partitions):
             for topic in (sends, acts):
-                found = self._open.setdefault((topic, number), set())
-                found |= {one.offset for one in self._new(topic, number)}
+                found, log = self._open.setdefault((topic, number), set()), self._logs[TopicPartition(topic, number)]
+                found |= {log.place(one) for one in self._new(topic, number)}
             for one in self._new(audit, number):
                 source = orjson.loads(one.value or b"")["src"]
                 if source["topic"] in (sends, acts):
-                    self._open[source["topic"], number].discard(source["offset"])
+                    self._open[source["topic"], number].discard((source.get("era", 0), source["offset"]))
             for one in self._new(manifests, number):
-                for range_ in orjson.loads(one.value or b"").get("skipped", ()):
-                    self._open[range_["topic"], number] -= set(range(range_["from"], range_["to"]))
+                for topic, skipped in skips(one, self._eras[number]).items():
+                    self._open[topic, number] -= set(skipped)
         return [f"{topic}/{number}/{one}" for (topic, number), open_ in self._open.items() for one in sorted(open_)]
 
     def _new(self, topic: str, number: int) -> list[ConsumerRecord]:
@@ -139,7 +155,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         one_decision_and_one_output(told)
         none_cleared_after_a_no(told, company.people)
         manifests_are_contiguous(told)
-        facts_are_those_of_asof(kafka, told)
+        facts_are_those_of_asof(kafka, told, company.unsettled)
         one_recall_a_clearance(told, company.people)
         results_say_what_became(told)
         one_audit_record_an_act(told)
@@ -164,7 +180,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
 def one_decision_and_one_output(told: Told) -> None:
     """Every send has one audit record and one output; nothing else has any."""
     topic = told.settings.topic("sends")
-    decided = Counter(audit.src.offset for audit in told.audits if audit.stage == "intake")
+    decided = Counter(place(audit) for audit in told.audits if audit.stage == "intake")
     demand(all(audit.src.topic == topic for audit in told.audits if audit.stage == "intake"), "a decision of no send")
     twice = [offset for offset, count in decided.items() if count > 1]
     demand(not twice, "decided twice", told.number, twice[:5])
@@ -199,9 +215,9 @@ def none_cleared_after_a_no(told: Told, people: dict[str, Person]) -> None:
         cleared = (one.timestamp - EPOCH_MS) / 1000
         published = cleared
         if audit.src.topic == topic:
-            published = (told.sends[audit.src.offset].timestamp - EPOCH_MS) / 1000
+            published = (told.sends[place(audit)].timestamp - EPOCH_MS) / 1000
         elif audit.act is not None and audit.src.topic == told.settings.topic("acts"):
-            published = (told.acts[audit.src.offset].timestamp - EPOCH_MS) / 1000
+            published = (told.acts[place(audit)].timestamp - EPOCH_MS) / 1000
         else:
             published = 0.0  # the gate's own redecision: it has no instant of which others know
         demand(person.kind != "stranger", "cleared by an absence", person.id)
@@ -284,7 +300,7 @@ def one_audit_record_an_act(told: Told) -> None:
     """Every act has its audit record, and what one act names is done once."""
     topic = told.settings.topic("acts")
     done = Counter(
-        (audit.src.offset, audit.act.item if audit.act.kind in ("handoff", "cancel") else "", audit.act.outcome)
+        (place(audit), audit.act.item if audit.act.kind in ("handoff", "cancel") else "", audit.act.outcome)
         for audit in told.audits
         if audit.src.topic == topic and audit.act is not None
     )
@@ -298,7 +314,7 @@ def nobody_acts_unsigned(told: Told) -> None:
     topic = told.settings.topic("acts")
     for audit in told.audits:
         if audit.src.topic == topic and audit.act is not None and audit.act.outcome != "unreadable":
-            signed = any(name == HEADER for name, _ in told.acts[audit.src.offset].headers)
+            signed = any(name == HEADER for name, _ in told.acts[place(audit)].headers)
             demand(signed or audit.act.outcome == "refused", "an act of nobody", told.number, audit.did)
             known = audit.act.signed is not None or audit.act.code in ("seen_before", "called_off")
             known = known or audit.act.item is not None  # a piece of a campaign, whose act is on record by itself
@@ -320,7 +336,7 @@ def campaigns_are_ended(told: Told) -> None:
         elif act and act.outcome == "handed":
             handed.add(item or "")
         elif act and act.kind in ("handoff", "cancel") and act.outcome == "done" and act.code is None:
-            before = told.acts[audit.src.offset].timestamp
+            before = told.acts[place(audit)].timestamp
             left = {name for name in live if campaigns[name] == audit.campaign and since[name] < before}
             left -= handed if act.kind == "handoff" else set()
             demand(not left, "a campaign is done, and was not", told.number, act.kind, audit.campaign, left)
@@ -381,8 +397,12 @@ def manifests_are_contiguous(told: Told) -> None:
         demand(head["sends"] == taken["sends"], "the head is elsewhere than the manifests", told.number)
 
 
-def facts_are_those_of_asof(kafka: Kafka, told: Told) -> None:
-    """The facts below a manifest's `asof` were seen by its decisions, and no later ones."""
+def facts_are_those_of_asof(kafka: Kafka, told: Told, unsettled: set[str]) -> None:
+    """The facts below a manifest's `asof` were seen by its decisions, and no later ones.
+
+    `unsettled`: people about whom that cannot be told.
+    """
+    unsettled = set(unsettled)
     said: dict[str, list[tuple[str, int, int, bool, str]]] = {}
     for name in ("consents", "suppressions"):
         for tp, log in kafka.logs.items():
@@ -392,6 +412,8 @@ def facts_are_those_of_asof(kafka: Kafka, told: Told) -> None:
                     no = name == "suppressions" or value.get("state") == "Withdrawn"
                     when = value.get("event_time") or value.get("received_at")
                     said.setdefault(value["recipient_id"], []).append((name, tp.partition, one.offset, no, when))
+                    if log.place(one)[0]:
+                        unsettled.add(value["recipient_id"])
     whose = {
         did(one.headers): orjson.loads(one.value or b"")["recipient_id"]
         for name in ("cleared", "review")
@@ -403,6 +425,8 @@ def facts_are_those_of_asof(kafka: Kafka, told: Told) -> None:
         asof = manifest["asof"]
         for audit in [next(audits) for _ in range(manifest["audit"]["n"])]:
             if audit.stage != "intake" or audit.did not in whose or audit.asof is not None:
+                continue
+            if whose[audit.did] in unsettled:
                 continue
             known = [word for word in said.get(whose[audit.did], ()) if word[2] < asof[word[0]][word[1]]]
             nos, yeses = [word[4] for word in known if word[3]], [word[4] for word in known if not word[3]]
@@ -418,7 +442,7 @@ def _range(told: Told, name: str, part: dict[str, Any], taken: dict[str, int], w
     taken[name] = part["to"]
     gaps = {offset for gap in part["gaps"] for offset in range(gap["first"], gap["first"] + gap["n"])}
     there = told.sends if name == "sends" else told.acts
-    inside = {offset for offset in there if part["from"] <= offset < part["to"]}
+    inside = {at for era, at in there if era == part.get("era", 0) and part["from"] <= at < part["to"]}
     demand(not gaps & inside, "a record passed over as a gap", where, name, sorted(gaps & inside)[:5])
     demand(part["n"] == len(inside), "another number of records", where, name, part["n"], len(inside))
     demand(part["n"] + len(gaps) == part["to"] - part["from"], "records and gaps are not the range", where, name)
@@ -446,7 +470,7 @@ def erasures(told: Told) -> dict[str, str]:
     for audit in told.audits:
         act = audit.act
         if audit.src.topic == topic and act and act.kind in ("erase", "readmit") and act.outcome == "recorded":
-            whose = orjson.loads(told.acts[audit.src.offset].value or b"")["recipient_id"]
+            whose = orjson.loads(told.acts[place(audit)].value or b"")["recipient_id"]
             if act.kind == "readmit":
                 erased.discard(whose)
             elif whose not in erased:

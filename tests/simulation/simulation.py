@@ -21,18 +21,19 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import expiry
+from gatekeeper.ledger.head import Head
 from gatekeeper.policy.packs import load
 from gatekeeper.store import disk_table
 from schemas.topics import TOPICS
 from streams.client import admin, coordinators
 from streams.worker import acts, batch, dead_facts, kept_ledger, ownership_epoch, reevaluation, torn_transaction_reader
 from tests.simulation import promises
-from tests.simulation.company import Company
+from tests.simulation.company import GONE, REPLACED, Company
 from tests.simulation.group import Group
 from tests.simulation.kafka import Kafka
 from tests.simulation.loop import KAFKA, Loop, here, run
 from tests.simulation.network import Network
-from tests.simulation.worker import Worker
+from tests.simulation.worker import Worker, heads
 
 MEMORY = Path("/dev/shm")
 """A folder in which a commit costs no wait."""
@@ -55,10 +56,16 @@ SMALL: tuple[tuple[Any, str, Any], ...] = (
 """Bounds of what is done at a time: small ones, that long work takes several transactions here, too."""
 REFUSALS = ("error.sends_expired", "error.clock_before_head")
 """The errors that may refuse a partition here: retention overtook it, or a machine's clock is wrong."""
+LOSSY = 3
+"""Each so manieth world loses acknowledged records."""
+LOST, LOST_ENDS = (GONE, REPLACED), ("error.record_vanished", "error.facts_differ", "error.topic_made_again")
+"""The refusals in such a world until two people say how to go on, and how a process ends that finds a loss."""
 FAILING = "error.partition_failing"
 """The alarm of a partition whose turns all fail: right while the network is bad, and over once it is well again."""
 HEALED_SECONDS = 60.0
 """Within this all must be decided, once nothing is wrong any more."""
+LOST_SECONDS = 200.0
+"""The same in a world that loses records: a refused partition is tried again once a minute."""
 RESUME_SECONDS = 5.0
 """After the faults a person looks this often whether a partition is refused."""
 QUIET_SECONDS = 35.0
@@ -94,8 +101,13 @@ class Simulation:
             count = {"n": PARTITIONS, "one": 1, "any": FACT_PARTITIONS.get(name, 1)}[topic.partitions]
             self.kafka.create(self.settings.topic(name), count)
         self.company = Company(self.settings, self.network, Random(f"{seed}/company"), self.tell)
+        self.lossy, keepers = seed % LOSSY == 0, seed // LOSSY % (WORKERS + 1)
+        """True if records are lost. Then none, one or both workers have files of the facts."""
         self.workers = [
-            Worker(_settings(f"worker-{number}"), self.packs, self.network, disk, self._changed)
+            Worker(
+                *(_settings(f"worker-{number}"), self.packs, self.network, disk, self._changed),
+                keeps=self.lossy and number < keepers,
+            )
             for number in range(WORKERS)
         ]
         self.group = Group(self.workers, PARTITIONS, Random(f"{seed}/group"))
@@ -119,6 +131,10 @@ class Simulation:
         for worker in self.workers:
             worker.boot()
 
+    def heads(self) -> dict[int, Head]:
+        """Returns the newest head of each partition that has one, by its number."""
+        return heads(self.kafka, self.settings)
+
     def _changed(self, worker: Worker) -> None:
         if worker.machine.dead:
             why = worker.ended[-1] if worker.ended else None
@@ -137,14 +153,16 @@ class Simulation:
 
         `well`: nothing has been wrong for a while, so no partition may still fail.
         """
-        allowed = REFUSALS if well else (*REFUSALS, FAILING)
+        refused = (*REFUSALS, *LOST) if self.lossy else REFUSALS
+        ended = (*refused, *LOST_ENDS) if self.lossy else refused
+        allowed = refused if well else (*refused, FAILING)
         for worker in self.workers:
             for partition in () if worker.machine.dead or not worker.up else worker.gate._partitions.values():
                 if partition.refused and partition.refused.key not in allowed:
                     raise promises.Broken(f"refused by {worker.name}: {partition.refused.sentence}")
             for error in worker.ended:
                 unreached = isinstance(error, KafkaError) and not isinstance(error, OffsetOutOfRangeError)
-                if not (unreached or getattr(error, "key", "") in REFUSALS):
+                if not (unreached or getattr(error, "key", "") in ended):
                     raise promises.Broken(f"{worker.name} ended: {said(error)}")
 
     async def healed(self) -> float:
@@ -165,12 +183,13 @@ class Simulation:
                 self.beside(self.group.heard(worker))
         began, open_ = loop.time(), promises.Left(self.kafka, self.settings)
         while (left := open_.places()) or loop.time() - began < RESUME_SECONDS:  # some writes are still on their way
-            if loop.time() - began > HEALED_SECONDS:
-                raise promises.Broken(f"not decided {HEALED_SECONDS:.0f} s after all was well: {left}")
+            if loop.time() - began > (LOST_SECONDS if self.lossy else HEALED_SECONDS):
+                raise promises.Broken(f"not decided {loop.time() - began:.0f} s after all was well: {left}")
             await asyncio.sleep(0.5)
             self.watch()
             if (loop.time() - began) % RESUME_SECONDS < 0.5:
-                self.company.resume()
+                for number in range(PARTITIONS):
+                    self.company.resume(number)
         return loop.time() - began
 
     def check(self) -> dict[str, int]:

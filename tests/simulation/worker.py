@@ -7,7 +7,7 @@ hands the gate chunks of `sends`, now and then loses one, and begins where the g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -27,16 +27,20 @@ from gatekeeper.ground.signing_key import SigningKey
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import Packs
+from schemas.codec import canonical
+from schemas.topics import FACT_TOPICS
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.commit_pacing import CommitPacing
 from streams.worker.facts import Followers
 from streams.worker.gate import Gate
 from streams.worker.intake import Pace
+from streams.worker.kept_facts import KeptFacts
 from streams.worker.kept_ledger import KeptLedger, KeptLedgers
 from streams.worker.releases import Releases
 from streams.worker.worker_context import WorkerContext
 from tests.simulation.clients import Clients
+from tests.simulation.kafka import Kafka
 from tests.simulation.loop import Loop, Machine
 from tests.simulation.network import Network
 from tests.support import invented
@@ -94,9 +98,19 @@ class Worker:
     """One static member of the group, over all lives of its process."""
 
     def __init__(
-        self, settings: Settings, packs: Packs, network: Network, disk: Path, changed: Callable[[Worker], None]
+        self,
+        settings: Settings,
+        packs: Packs,
+        network: Network,
+        disk: Path,
+        changed: Callable[[Worker], None],
+        *,
+        keeps: bool = False,
     ) -> None:
-        """`disk`: outlives its processes. `changed`: hears that this worker has come up, or has ended."""
+        """`disk`: outlives its processes. `changed`: hears that this worker has come up, or has ended.
+
+        `keeps`: it has the facts on its disk.
+        """
         self.settings, self.name = settings, settings.worker
         self.machine = Machine(self.name)
         self.machine.dead = True
@@ -109,6 +123,7 @@ class Worker:
         """The share of its chunks that is lost on the way to the gate."""
         self._packs, self._network, self._changed = packs, network, changed
         self._lives = 0
+        self._facts, self._kept = disk / self.name / "facts" if keeps else None, list[KeptFacts]()
         self._ledgers = Ledgers(disk / self.name, identity=b"", key=invented.KEY, keep_ms=RETENTION_MS // 2)
 
     def boot(self) -> None:
@@ -156,6 +171,8 @@ class Worker:
         """Ends the process at once, from outside."""
         self.machine.kill()
         self._ledgers.kill()
+        while self._kept:
+            self._kept.pop().close()
         self.up = False
         self._changed(self)
 
@@ -172,7 +189,8 @@ class Worker:
                 return sha256(f"{self.name}/{self._lives}/{next(salts)}".encode()).digest()[:size]
 
             measured = Metrics()
-            self.followers = Followers(settings, FactStore(settings.group), clients, clock, measured=measured)
+            store = None if self._facts else FactStore(settings.group)
+            self.followers = Followers(settings, store, clients, clock, self._kept_facts(), measured)
             judge = Judge(
                 self._packs,
                 settings.partitions,
@@ -203,7 +221,7 @@ class Worker:
                 metrics=measured,
             )
             self.gate = Gate(self, context, self.failed)
-            self.followers.expected = list(self._heads())
+            self.followers.expected = [*heads(self._network.kafka, self.settings).values()]
             await self.followers.start(self.failed)
             self.up = True
             self._changed(self)
@@ -212,12 +230,12 @@ class Worker:
         except Exception as error:
             self.failed(error)
 
-    def _heads(self) -> Iterator[Head]:
-        """Yields the newest head of each partition that has one."""
-        for number in range(self.settings.partitions):
-            ledger = self._network.kafka.logs[TopicPartition(self.settings.topic("ledger"), number)].committed()
-            if (newest := next((one.value for one in reversed(ledger) if one.key == HEAD), None)) is not None:
-                yield Head.decode(newest)
+    def _kept_facts(self) -> KeptFacts | None:
+        if self._facts is not None:
+            ids = self._network.kafka.ids
+            identity = canonical([ids[self.settings.topic(name)] for name in FACT_TOPICS])
+            self._kept.append(KeptFacts(self._facts, origin=self.settings.group, identity=identity, key=invented.KEY))
+        return self._kept[-1] if self._kept else None
 
     async def _scraped(self) -> None:
         """Is Prometheus, which asks for the pages: they must not raise, nor change what is decided."""
@@ -255,3 +273,14 @@ class Worker:
                     if random.random() < 0.1:
                         await asyncio.sleep(self._network.latency())
                     self.gate.feed(chunk)
+
+
+def heads(kafka: Kafka, settings: Settings) -> dict[int, Head]:
+    """Returns the newest head of each partition that has one, by its number."""
+    found = {}
+    for number in range(settings.partitions):
+        ledger = kafka.logs[TopicPartition(settings.topic("ledger"), number)].committed()
+        newest = next((one.value for one in reversed(ledger) if one.key == HEAD), None)
+        if newest is not None:
+            found[number] = Head.decode(newest)
+    return found

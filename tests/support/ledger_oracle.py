@@ -182,7 +182,7 @@ class Implied:
             "until": until,
             "basis": a.basis,
             "released": "RELEASED_BY_REVIEWER" in a.notes,
-            "src": [a.src.topic, a.src.partition, a.src.offset, a.src.timestamp],
+            "src": [a.src.topic, a.src.partition, a.src.offset, a.src.timestamp, *filter(None, [a.src.era])],
             "handed": None,
         }
 
