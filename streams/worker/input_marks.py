@@ -48,17 +48,20 @@ async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[Record
 
 
 class RecentMarks:
-    """The marks of one input from the last KEPT_SECONDS, one a second, the oldest first."""
+    """The marks of one input from the last KEPT_SECONDS, one a second, the oldest first, and the newest one."""
 
     def __init__(self, first: RecordMark | None) -> None:
+        self._newest = first
         self._kept: deque[tuple[float, RecordMark]] = deque([(float("-inf"), first)] if first else [])
 
     def add(self, one: RecordMark, now: float) -> None:
         """Takes the newest mark; `now`: seconds of the loop's clock."""
+        self._newest = one
         if not self._kept or now - self._kept[-1][0] >= EVERY_SECONDS:
             self._kept.append((now, one))
         while len(self._kept) > 1 and now - self._kept[1][0] > KEPT_SECONDS:
             self._kept.popleft()
 
     def __iter__(self) -> Any:
-        return (one for _, one in self._kept)
+        kept = [one for _, one in self._kept]
+        return iter(kept if self._newest in (None, *kept[-1:]) else [*kept, self._newest])

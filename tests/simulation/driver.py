@@ -63,7 +63,7 @@ class Driver:
         ]
 
         if simulation.lossy:
-            self.steps += [(self.say_no_and_put_back, 6), (self.make_again, 1), (self.put_input_back, 3)]
+            self.steps += [(self.say_no_and_put_back, 6), (self.make_again, 1), (self.put_input_back, 2)]
             self.steps += [(self.make_input_again, 1), (self.resume, 8)]
 
     async def drive(self, steps: int) -> None:
@@ -238,10 +238,8 @@ class Driver:
         log = self.it.kafka.logs[tp]
         heads = self.it.heads().values()
         known = [head.facts[logical_name(tp.topic)]["at"][tp.partition] for head in heads if head.facts]
-        last = max(
-            (one.offset for one in log.committed() if _is_no(one) and one.offset < min(known, default=0)), default=-1
-        )
-        cuts = log.ends(log.begin, last)
+        nos = [one.offset for one in log.committed() if one.offset < min(known, default=0) and self._refuser(one)]
+        cuts = log.ends(log.begin, max(nos, default=-1))[-5:]
         if len(known) < self.it.settings.partitions or not cuts or not self._may_lose([tp], cuts[0]):
             return ""
         cut, end = self.random.choice(cuts), log.end
@@ -254,21 +252,33 @@ class Driver:
     def _lose(self, tp: TopicPartition, records: list[ConsumerRecord]) -> None:
         """Takes note of facts that are gone, and sends something later to whom a no that is gone is about."""
         self.company.lose(tp, records)
-        for one in records:
-            if _is_no(one):
-                person = orjson.loads(one.value or b"")["recipient_id"]
-                self.later(self.random.uniform(1.0, 20.0), partial(self._send_to, person))
+        for person in sorted({person.id for one in records if (person := self._refuser(one))}):
+            self.later(self.random.uniform(1.0, 20.0), partial(self._send_to, person))
+
+    def _refuser(self, fact: ConsumerRecord) -> Person | None:
+        """Returns whose no a fact may be that still binds, if it is of somebody whose mail would be cleared else."""
+        if fact.value in SPOILT:
+            return None
+        value = orjson.loads(fact.value or b"")
+        no, person = (
+            "suppression_id" in value or value.get("state") == "Withdrawn",
+            self.company.people[value["recipient_id"]],
+        )
+        binds = no and person.kind == "plain" and not person.erased and bool(person.words) and person.words[-1].no
+        return person if binds else None
 
     def _fill(self, tp: TopicPartition, count: int) -> None:
-        """Has people say no until a log has so many more records."""
-        for _ in range(30 * count):
-            person = self.company.willing()
-            topic, key, value = self.company.say(person, no=True)
-            if count and self.company.placed(topic, [(key.encode(), None, ())])[0][0] == tp:
-                word, count = Word(True, self.it.loop.time()), count - 1
-                person.words.append(word)
-                then = partial(self.later, self.random.uniform(1.0, 20.0), partial(self._send_to, person.id))
-                self.company.write(topic, [(key.encode(), orjson.dumps(value), ())], word, then)
+        """Has people speak until a log has so many more records: the first says no, and is sent to later."""
+        others = [one for one in self.company.people.values() if one.kind in ("young", "bought")]
+        for person in (self.company.willing(), *others * 3 * count):
+            no = person.kind == "plain" or logical_name(tp.topic) == "suppressions"
+            topic, key, value = self.company.say(person, no=no)
+            if not count or self.company.placed(topic, [(key.encode(), None, ())])[0][0] != tp:
+                continue
+            word, count = Word(no, self.it.loop.time()), count - 1
+            person.words.append(word)
+            then = partial(self.later, self.random.uniform(1.0, 20.0), partial(self._send_to, person.id))
+            self.company.write(topic, [(key.encode(), orjson.dumps(value), ())], word, then)
 
     def make_again(self) -> str:
         """A topic of facts is deleted and made again."""
@@ -357,7 +367,8 @@ class Driver:
         up = [one.followers._positions for one in self.it.workers if one.up]
         applied = all(positions.get(log.tp) == log.end for positions in up for log in logs)
         refused = any(self.company.note(number) for number in range(self.it.settings.partitions))
-        return not spoilt and not booting and not refused and applied and not any(log.open for log in logs)
+        back = not refused and not self.company.lost
+        return back and not spoilt and not booting and applied and not any(log.open for log in logs)
 
     def resume(self) -> str:
         number = self.random.randrange(self.it.settings.partitions)
@@ -458,11 +469,3 @@ class Driver:
     def wait(self) -> str:
         self.pause = self.random.choice((1.0, 2.5, 6.0, 12.0))
         return f"nothing for {self.pause} s"
-
-
-def _is_no(fact: ConsumerRecord) -> bool:
-    """Tells whether a readable fact is a person's no."""
-    if fact.value in SPOILT:
-        return False
-    value = orjson.loads(fact.value or b"")
-    return "suppression_id" in value or value.get("state") == "Withdrawn"

@@ -72,13 +72,13 @@ def test_unreadable_records_then_the_last_readable_one_is_the_mark() -> None:
     assert last_mark([unreadable]) is None
 
 
-def test_marks_of_more_than_a_while_then_one_a_second_stays_and_the_first_until_then() -> None:
+def test_marks_of_more_than_a_while_then_one_a_second_stays_with_the_newest_and_the_first_until_then() -> None:
     marks = RecentMarks((0, "old"))
     for number in range(1, 500):
         marks.add((number, "x"), number / 10)
     kept = [offset for offset, _ in marks]
-    assert kept[-1] > 480
+    assert kept[-1] == 499, "a log may lack the newest record alone"
     assert 499 - kept[0] <= 10 * (KEPT_SECONDS + 2)
-    assert len(kept) <= KEPT_SECONDS + 2
+    assert len(kept) <= KEPT_SECONDS + 3
     assert [*RecentMarks((0, "old"))] == [(0, "old")]
     assert [*RecentMarks(None)] == []
