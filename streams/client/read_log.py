@@ -10,31 +10,52 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from gatekeeper.ledger.fact_logs import Content
 from streams.client.record_hash import HASH_BYTES, record_hash
 
-_ROW = tuple[int, int, int, bytes, int, bytes]
-
 NOTHING = Content(0, bytes(HASH_BYTES))
+
+
+class ReadPart(NamedTuple):
+    """The part of a log below a position. `last`: offset and hash of its last readable record, -1 without one."""
+
+    position: int
+    content: Content = NOTHING
+    last: tuple[int, bytes] = (-1, b"")
+
+
+_ROW = tuple[int, ReadPart, ReadPart]
+_UNSAID = ReadPart(-1)
 
 
 @dataclass(slots=True)
 class ReadLog:
     """One log as it was read. `begin`: its first offset. `position`: the next one to read.
 
-    `last`: offset and hash of the last readable record, -1 without one.
+    `last`: as of `ReadPart`. `proven`: the part that was read before some question that brokers answered without doubt.
+    What was read later may be of another log.
     """
 
     begin: int
     position: int
     content: Content = NOTHING
     last: tuple[int, bytes] = (-1, b"")
+    proven: ReadPart = _UNSAID
     _wanted: deque[int] = field(default_factory=deque)
     _noted: dict[int, Content] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.proven is _UNSAID:
+            self.proven = ReadPart(self.begin)
+
+    @property
+    def part(self) -> ReadPart:
+        """All that was read."""
+        return ReadPart(self.position, self.content, self.last)
 
     def take(self, record: Any) -> None:
         """Takes the next readable record; the caller moves `position`."""
@@ -56,11 +77,11 @@ class ReadLog:
 
     def encode(self) -> bytes:
         """The row that a restart reads, without what was noted."""
-        row: _ROW = (self.begin, self.position, *self.content, *self.last)
+        row: _ROW = (self.begin, self.part, self.proven)
         return msgspec.msgpack.encode(row)
 
     @classmethod
     def decode(cls, row: bytes) -> ReadLog:
         """Reads the row; raises msgspec.DecodeError for another one."""
-        begin, position, count, hash_, offset, own = msgspec.msgpack.decode(row, type=_ROW)
-        return cls(begin, position, Content(count, hash_), (offset, own))
+        begin, part, proven = msgspec.msgpack.decode(row, type=_ROW)
+        return cls(begin, part.position, part.content, part.last, proven)

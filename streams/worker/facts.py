@@ -30,7 +30,7 @@ from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS
 from streams.client import replicas
 from streams.client.batches import refusal
-from streams.client.read_log import ReadLog
+from streams.client.read_log import ReadLog, ReadPart
 from streams.client.record_hash import record_hash
 from streams.worker import offsets
 from streams.worker.clients import Clients
@@ -97,8 +97,6 @@ class Followers(LogFollower):
         self.expected: Sequence[Head] = ()
         """The heads of all partitions. Set them before the start, so that a first reading can be compared."""
         self._logs: dict[TopicPartition, ReadLog] = {}
-        self._proven: dict[TopicPartition, ReadLog] = {}
-        """The logs as they were read before some question that brokers answered without doubt."""
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._wanted = asyncio.Event()
@@ -168,7 +166,7 @@ class Followers(LogFollower):
     def logs(self) -> dict[str, list[ReadLog]]:
         """Each log as it was read up to now, by registry topic and partition."""
         now = self._as_read()
-        return {topic: [now[tp] for tp in of] for topic, of in self._by_topic().items()}
+        return {topic: [ReadLog(self._begin[tp], *now[tp]) for tp in of] for topic, of in self._by_topic().items()}
 
     @property
     def reread_at(self) -> int:
@@ -268,7 +266,6 @@ class Followers(LogFollower):
             log.info("facts_begun", people=self.store.people, n=done)
         if not self._continued:
             self.reread(self._begun[0])
-        self._proven = {tp: ReadLog(one.begin, one.position, one.content, one.last) for tp, one in self._logs.items()}
         return found
 
     async def _known(self, kept: KeptFacts, partitions: Sequence[TopicPartition]) -> Mapping[str, ReadLog]:
@@ -277,22 +274,23 @@ class Followers(LogFollower):
         for name, one in known.items():
             tp = named.get(name)
             there = tp is not None and one.begin == self._begin[tp] and one.position <= self._goal[tp]
-            if tp is None or not there or not await self._holds(self._reader, tp, one.last, one.position):
+            if tp is None or not there or not await self._same(self._reader, tp, one.proven, one.part):
                 kept.lose(name, self._clock.now())
                 return {}
+            one.proven = one.part
         return known
 
-    async def _holds(self, reader: Any, tp: TopicPartition, last: tuple[int, bytes], position: int) -> bool:
-        """Tells whether the last record that was read of a log is still the last one below the position.
+    async def _holds(self, reader: Any, tp: TopicPartition, known: ReadPart) -> bool:
+        """Tells whether the last record of a known part is still the last one below its position.
 
         Another one may stand in place of a marker, or of what somebody aborted.
         """
         probe = offsets.Probe(reader, self.ends)
         begin, end = await offsets.bounds(probe, tp)
-        if end < position:
+        if end < known.position:
             return False
-        found = [one async for one in self._readable(probe, tp, max(last[0], begin), position)]
-        return [(one.offset, record_hash(one)) for one in found] == ([last] if last[0] >= 0 else [])
+        found = [one async for one in self._readable(probe, tp, max(known.last[0], begin), known.position)]
+        return [(one.offset, record_hash(one)) for one in found] == ([known.last] if known.last[0] >= 0 else [])
 
     async def _readable(
         self, probe: offsets.Probe, tp: TopicPartition, begin: int, end: int
@@ -311,27 +309,32 @@ class Followers(LogFollower):
         reader, now = self._clients.reader(value=self._value), self._as_read()
         await reader.start()
         try:
-            for tp, one in now.items():
-                if not await self._same(reader, tp, one):
-                    offset, _ = self._proven[tp].last
+            for tp, part in now.items():
+                proven = self._logs[tp].proven
+                if not await self._same(reader, tp, proven, part):
+                    offset, _ = proven.last
                     raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
         finally:
             await reader.stop()
-        self._proven = now
+        self._prove(now)
 
-    async def _same(self, reader: Any, tp: TopicPartition, one: ReadLog) -> bool:
-        """Tells whether a log still holds what was read of it up to now."""
-        probe, before = offsets.Probe(reader, self.ends), self._proven[tp]
+    async def _same(self, reader: Any, tp: TopicPartition, proven: ReadPart, part: ReadPart) -> bool:
+        """Tells whether a log still holds a part that was read of it, of which a beginning was proven."""
+        probe = offsets.Probe(reader, self.ends)
         _, end = await offsets.bounds(probe, tp)
-        if end < one.position or not await self._holds(reader, tp, before.last, before.position):
+        if end < part.position or not await self._holds(reader, tp, proven):
             return False
-        again = ReadLog(before.begin, before.position, before.content, before.last)
-        async for record in self._readable(probe, tp, before.position, one.position):
+        again = ReadLog(self._begin[tp], *proven)
+        async for record in self._readable(probe, tp, proven.position, part.position):
             again.take(record)
-        return again.content == one.content
+        return again.content == part.content
 
-    def _as_read(self) -> dict[TopicPartition, ReadLog]:
-        return {tp: ReadLog(one.begin, self._positions[tp], one.content, one.last) for tp, one in self._logs.items()}
+    def _as_read(self) -> dict[TopicPartition, ReadPart]:
+        return {tp: ReadPart(self._positions[tp], one.content, one.last) for tp, one in self._logs.items()}
+
+    def _prove(self, parts: Mapping[TopicPartition, ReadPart]) -> None:
+        for tp, part in parts.items():
+            self._logs[tp].proven = part
 
     def _demand_topics(self) -> None:
         """Raises RestartError (70) if a topic of facts was made again."""
@@ -406,7 +409,8 @@ class Followers(LogFollower):
             if grown := sorted(tp.topic for tp in ends.keys() - self._positions.keys()):
                 raise RestartError("error.partitions_grew", topic=grown[0])  # before anybody passes this barrier
             if now is not None and proven == self.ends.doubts:  # the brokers were there all the time
-                self._proven, proven_at = now, loop.time()
+                self._prove(now)
+                proven_at = loop.time()
             while proven != self.ends.doubts:
                 doubts = self.ends.doubts
                 try:

@@ -49,6 +49,11 @@ def _now_and_then(one_in: int) -> Callable[[], bool]:
     return lambda: next(calls) % one_in == 0
 
 
+def _all_lossy(patch: pytest.MonkeyPatch) -> None:
+    """Has each world lose records."""
+    patch.setattr("tests.simulation.simulation.LOSSY", 1)
+
+
 @planted
 def skipped_offset(patch: pytest.MonkeyPatch) -> None:
     """A gap before a chunk is believed, and the log not asked."""
@@ -196,12 +201,14 @@ def stale_leader(patch: pytest.MonkeyPatch) -> None:
 @planted
 def another_log_of_facts(patch: pytest.MonkeyPatch) -> None:
     """A log of facts counts as the one that a head names, whatever its records are."""
+    _all_lossy(patch)
     patch.setattr(ReadLog, "below", lambda *_: None)
 
 
 @planted
 def another_last_fact(patch: pytest.MonkeyPatch) -> None:
-    """Facts from files are continued at their position, whatever record stands before it."""
+    """Facts are continued at their position, whatever record stands before it."""
+    _all_lossy(patch)
 
     async def holds(*_: Any) -> bool:
         return True
@@ -212,9 +219,10 @@ def another_last_fact(patch: pytest.MonkeyPatch) -> None:
 @planted
 def new_facts_prove_the_former(patch: pytest.MonkeyPatch) -> None:
     """After a doubt the last fact is compared, which may have come after it."""
+    _all_lossy(patch)
 
-    async def same(self: Followers, reader: Any, tp: TopicPartition, one: Any) -> bool:
-        return await self._holds(reader, tp, one.last, one.position)
+    async def same(self: Followers, reader: Any, tp: TopicPartition, proven: Any, part: Any) -> bool:
+        return await self._holds(reader, tp, part)
 
     patch.setattr(Followers, "_same", same)
 

@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.ledger.head import Head
 from schemas.topics import FACT_TOPICS, logical_name
 from tests.simulation.company import CAMPAIGNS, SPOILT, Person, Word
-from tests.simulation.log import Log
+from tests.simulation.log import Log, Row
 from tests.simulation.network import FATES
 from tests.simulation.simulation import Simulation
 from tests.simulation.worker import RETENTION_MS, Worker
@@ -275,10 +275,16 @@ class Driver:
             topic, key, value = self.company.say(person, no=no)
             if not count or self.company.placed(topic, [(key.encode(), None, ())])[0][0] != tp:
                 continue
-            word, count = Word(no, self.it.loop.time()), count - 1
-            person.words.append(word)
-            then = partial(self.later, self.random.uniform(1.0, 20.0), partial(self._send_to, person.id))
-            self.company.write(topic, [(key.encode(), orjson.dumps(value), ())], word, then)
+            now, count = self.it.loop.time(), count - 1
+            person.words.append(Word(no, now, acknowledged=now))
+            self._append(tp, [(key.encode(), orjson.dumps(value), ())])
+            self.later(self.random.uniform(1.0, 20.0), partial(self._send_to, person.id))
+
+    def _append(self, tp: TopicPartition, rows: list[Row]) -> None:
+        """Has a broker that was down take records before any worker reaches it."""
+        if rows:
+            self.it.kafka.produce(None, None, tp, rows)
+            self.network.appended(tp)
 
     def make_again(self) -> str:
         """A topic of facts is deleted and made again."""
@@ -349,8 +355,7 @@ class Driver:
         else:
             items = self.it.kafka.logs[TopicPartition(self.it.settings.topic("review"), log.tp.partition)].committed()
             rows = [self.company.act(self.random.choice(items), "note")[1] for _ in range(count) if items]
-        if rows:
-            self.company.put(log.tp, rows)
+        self._append(log.tp, rows)
 
     def _fact_logs(self) -> list[TopicPartition]:
         names = [self.it.settings.topic(name) for name in ("consents", "suppressions")]

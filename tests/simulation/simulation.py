@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ledger import expiry
 from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.topic_ids import INPUTS
 from gatekeeper.policy.packs import load
 from gatekeeper.store import disk_table
 from schemas.topics import TOPICS
@@ -182,7 +184,7 @@ class Simulation:
                 worker.machine.go_on()
                 self.beside(self.group.heard(worker))
         began, open_ = loop.time(), promises.Left(self.kafka, self.settings)
-        while (left := open_.places()) or loop.time() - began < RESUME_SECONDS:  # some writes are still on their way
+        while (left := open_.places() or self._unsettled()) or loop.time() - began < RESUME_SECONDS:
             if loop.time() - began > (LOST_SECONDS if self.lossy else HEALED_SECONDS):
                 raise promises.Broken(f"not decided {loop.time() - began:.0f} s after all was well: {left}")
             await asyncio.sleep(0.5)
@@ -191,6 +193,18 @@ class Simulation:
                 for number in range(PARTITIONS):
                     self.company.resume(number)
         return loop.time() - began
+
+    def _unsettled(self) -> list[str]:
+        """Returns the losses that nobody has noticed, or about which nobody has said how to go on."""
+        if not self.lossy:
+            return []
+        found = [f"{tp.topic}/{tp.partition}/{one.offset} is gone" for tp, one in self.company.lost]
+        for number, head in self.heads().items():
+            found += [f"{number} is refused"] if self.company.note(number) else []
+            for name in INPUTS:
+                log = self.kafka.logs[TopicPartition(self.settings.topic(name), number)]
+                found += [f"{name}/{number} was put back"] if len(log.losses) > head.eras.get(name, 0) else []
+        return found
 
     def check(self) -> dict[str, int]:
         """Checks every promise; returns what there was."""

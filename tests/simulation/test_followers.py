@@ -66,28 +66,43 @@ class World:
             raise failed[0]
 
 
-@pytest.mark.parametrize("read", [True, False], ids=["read", "not read"])
-def test_given_records_of_the_other_log_before_the_doubt_then_they_do_not_hide_what_is_gone(
-    read: bool, tmp_path: Path
-) -> None:
+async def _reads_the_other_log(world: World, followers: Followers) -> None:
+    """Puts the log back, lets it take more records than before, and has a worker read what is behind its position."""
+    world.log.put_back(1)
+    for person in ("P-4", "P-5", "P-6", "P-7"):
+        world.say_no(person)
+    async with asyncio.timeout(9):
+        while followers._positions[world.log.tp] < world.log.end:
+            await asyncio.sleep(0.01)
+
+
+def test_given_records_of_the_other_log_before_the_doubt_then_they_do_not_hide_what_is_gone(tmp_path: Path) -> None:
     async def work() -> None:
         world = World(tmp_path)
         for person in ("P-1", "P-2", "P-3"):
             world.say_no(person)
         async with world.worker() as followers:
-            world.log.put_back(1)
-            for person in ("P-4", "P-5", "P-6", "P-7"):
-                world.say_no(person)
-            if read:
-                async with asyncio.timeout(9):
-                    while followers._positions[world.log.tp] < world.log.end:
-                        await asyncio.sleep(0.01)
+            await _reads_the_other_log(world, followers)
             followers.ends.doubts += 1
             assert not await followers.barrier(9)
 
     with pytest.raises(RestartError) as ended:
         run(work, Random(1))
     assert ended.value.key == "error.record_vanished"
+
+
+def test_given_files_with_records_of_the_other_log_then_the_next_start_sees_what_is_gone(tmp_path: Path) -> None:
+    async def work() -> None:
+        world = World(tmp_path)
+        for person in ("P-1", "P-2", "P-3"):
+            world.say_no(person)
+        async with world.worker() as followers:
+            await _reads_the_other_log(world, followers)
+        async with world.worker() as followers:
+            assert followers.lost_at
+            assert followers.store.people == 5, "those who are told now"
+
+    run(work, Random(1))
 
 
 def test_given_the_same_log_after_a_doubt_or_a_restart_then_whatever_stands_at_its_end_the_worker_goes_on(
