@@ -12,8 +12,8 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from gatekeeper.errors import RestartError
-from gatekeeper.settings import Settings
+from gatekeeper.ground.errors import RestartError
+from gatekeeper.ground.settings import Settings
 from schemas.codec import VALUE_BYTES
 from schemas.topics import FACT_TOPICS
 from streams.worker.facts import PROOF_SECONDS, Followers
