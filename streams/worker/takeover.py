@@ -147,11 +147,14 @@ class TakeOver:
         """Refuses a partition whose logs are others than those with which it worked, or lack what it needs."""
         again = head.made_again(self._ids)
         for name, tp, position in self._inputs(head):
-            begin, end = await offsets.bounds(self._probe, tp)
-            where = {"topic": tp.topic, "partition": tp.partition, "position": position}
-            if await self._is_replaced(head, name):
+            if await self._is_replaced(head, name):  # before what expired: no act counts on a log that is shorter
+                begin, end = await offsets.bounds(self._probe, tp)
+                where = {"topic": tp.topic, "partition": tp.partition, "position": position}
                 raise IntegrityError(REPLACED, begin=begin, end=end, **where)
+        for _, tp, position in self._inputs(head):
+            begin, _ = await offsets.bounds(self._probe, tp)
             if position < begin:
+                where = {"topic": tp.topic, "partition": tp.partition, "position": position}
                 raise IntegrityError("error.sends_expired", begin=begin, **where)
         for key, names in ABOUT.items():
             if gone := [name for name in again if name in names]:

@@ -66,7 +66,7 @@ FAILING = "error.partition_failing"
 """The alarm of a partition whose turns all fail: right while the network is bad, and over once it is well again."""
 HEALED_SECONDS = 60.0
 """Within this all must be decided, once nothing is wrong any more."""
-LOST_SECONDS = 200.0
+LOST_SECONDS = 300.0
 """The same in a world that loses records: a refused partition is tried again once a minute."""
 RESUME_SECONDS = 5.0
 """After the faults a person looks this often whether a partition is refused."""

@@ -76,7 +76,7 @@ async def _reads_the_other_log(world: World, followers: Followers) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_given_records_of_the_other_log_before_the_doubt_then_they_do_not_hide_what_is_gone(tmp_path: Path) -> None:
+def test_given_records_of_another_log_before_a_doubt_then_they_hide_no_loss(tmp_path: Path) -> None:
     async def work() -> None:
         world = World(tmp_path)
         for person in ("P-1", "P-2", "P-3"):
@@ -91,7 +91,7 @@ def test_given_records_of_the_other_log_before_the_doubt_then_they_do_not_hide_w
     assert ended.value.key == "error.record_vanished"
 
 
-def test_given_files_with_records_of_the_other_log_then_the_next_start_sees_what_is_gone(tmp_path: Path) -> None:
+def test_given_files_with_records_of_another_log_then_a_start_sees_the_loss(tmp_path: Path) -> None:
     async def work() -> None:
         world = World(tmp_path)
         for person in ("P-1", "P-2", "P-3"):
@@ -105,9 +105,7 @@ def test_given_files_with_records_of_the_other_log_then_the_next_start_sees_what
     run(work, Random(1))
 
 
-def test_given_the_same_log_after_a_doubt_or_a_restart_then_whatever_stands_at_its_end_the_worker_goes_on(
-    tmp_path: Path,
-) -> None:
+def test_given_the_same_log_after_a_doubt_or_a_start_then_the_worker_goes_on(tmp_path: Path) -> None:
     async def work() -> None:
         world = World(tmp_path)
         for number in range(4):

@@ -72,7 +72,7 @@ def test_unreadable_records_then_the_last_readable_one_is_the_mark() -> None:
     assert last_mark([unreadable]) is None
 
 
-def test_marks_of_more_than_a_while_then_one_a_second_stays_with_the_newest_and_the_first_until_then() -> None:
+def test_marks_of_a_while_then_one_a_second_the_newest_and_the_first_stay() -> None:
     marks = RecentMarks((0, "old"))
     for number in range(1, 500):
         marks.add((number, "x"), number / 10)
