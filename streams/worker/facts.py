@@ -431,7 +431,7 @@ class Followers(LogFollower):
 
 
 def _refusal(record: ConsumerRecord) -> Refusal | None:
-    """Why a record cannot be taken, None if it can."""
+    """The unreadable part of a record, or that its value is too long; None if it can be taken."""
     refused, value = refusal(record.headers), record.value
     if isinstance(value, LongValue) and (refused is None or refused.what == "headers"):
         return Refusal("value_too_long", value.sha256)
