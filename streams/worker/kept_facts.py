@@ -197,7 +197,8 @@ class KeptFacts:
         if (reason := self._tables.fault_in(TABLES)) is not None:  # a position beside older facts would hide facts
             raise SpoiltError(reason)
         self._positions, self._lost = self._tables.table("positions"), self._tables.journal("lost")
-        self.lost_at = int(self._lost.get(_LOST) or 0)
+        self.known()  # a spoilt row is met here, where all can be made anew
+        self.lost_at = int(dict(self._lost.items()).get(_LOST, 0))
         self.store = FactStore(self._origin, self._founder, tables=self._tables, ours=self._ours)
 
 

@@ -46,6 +46,8 @@ CLOSE_SECONDS = 3.0
 OF = ("ledger", "manifests")
 """The topics of which a copy is."""
 TABLES = ("people", "others", "waits", "dead")
+GUARDED = {"people": bool}
+"""Rows whose loss could clear a second piece, each of them. Memory keeps a short hash of each."""
 STATE = "state"
 Cut = Sequence[tuple[DiskTable, Changes]]
 T = TypeVar("T")
@@ -272,6 +274,14 @@ class KeptLedgers:
         def make() -> DiskTables:
             for other in self._home.glob("*"):
                 forget(other, seconds=self._keep_ms / 1000)
-            return DiskTables(home, identity=identity, key=self._key, spoilt=SPOILT, what="ledger", faults=self._faults)
+            return DiskTables(
+                home,
+                identity=identity,
+                key=self._key,
+                spoilt=SPOILT,
+                what="ledger",
+                faults=self._faults,
+                guarded=GUARDED,
+            )
 
         return KeptLedger(number, make, self._keep_ms)
