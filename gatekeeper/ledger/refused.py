@@ -53,16 +53,21 @@ Value = int | str | None
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Refusal of a partition: the error's key in the catalogue, the values of its sentence, its beginning (ms)."""
+    """Refusal of a partition: the error's key in the catalogue, the values of its sentence, its beginning (ms).
+
+    `lost`: the last time (ms) at which a worker of the group found facts gone, 0 if never. Any refusal tells it, so
+    that a worker without files learns of it.
+    """
 
     key: str
     values: Mapping[str, Value]
     since: int
+    lost: int = 0
 
     @classmethod
-    def of(cls, error: GatekeeperError, *, since: int) -> Self:
-        """The note of an error; its values never hold personal data. `since`: milliseconds."""
-        return cls(error.key, {name: _value(value) for name, value in error.values.items()}, since)
+    def of(cls, error: GatekeeperError, *, since: int, lost: int = 0) -> Self:
+        """The note of an error; its values never hold personal data. `since`, `lost`: milliseconds."""
+        return cls(error.key, {name: _value(value) for name, value in error.values.items()}, since, lost)
 
     @property
     def resumable(self) -> bool:
@@ -97,12 +102,13 @@ class Refused:
 
     def encode(self) -> str:
         """The metadata, NOTE_BYTES at most; values that do not fit are cut short."""
+        said = {"v": 1, "refused": self.key, "since": self.since} | ({"lost": self.lost} if self.lost else {})
         for most in (VALUE_CHARS, 60, 0):
             values = {name: value[:most] if isinstance(value, str) else value for name, value in self.values.items()}
-            found = canonical({"v": 1, "refused": self.key, "values": values, "since": self.since})
+            found = canonical(said | {"values": values})
             if len(found) <= NOTE_BYTES:
                 return found.decode()
-        return canonical({"v": 1, "refused": self.key, "values": {}, "since": self.since}).decode()
+        return canonical(said | {"values": {}}).decode()
 
     @classmethod
     def decode(cls, metadata: str) -> Self | None:
@@ -110,9 +116,10 @@ class Refused:
         try:
             found = orjson.loads(metadata)
             key, values, since = found["refused"], found["values"], found["since"]
-            known = found["v"] == 1 and _KEY.fullmatch(key) and type(since) is int
+            lost = found.get("lost", 0)
+            known = found["v"] == 1 and _KEY.fullmatch(key) and type(since) is type(lost) is int
             if known and all(_NAME.fullmatch(name) and _fits(value) for name, value in values.items()):
-                return cls(key, values, since)
+                return cls(key, values, since, lost)
         except (ValueError, LookupError, TypeError, AttributeError):
             pass
         return None

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import aiokafka.errors as errors
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import (
     AddOffsetsToTxnRequest,
@@ -147,6 +148,19 @@ class Producer:
         await self._end()
         self._usable = True
         return places
+
+    async def notes(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, str]:
+        """The notes beside a group's committed offsets of these partitions, those that are not empty."""
+
+        async def once() -> dict[TopicPartition, str]:
+            request = OffsetFetchRequest(group, _by_topic(partitions, lambda tp: tp.partition))
+            answer = await self._coordinators.ask(CoordinationType.GROUP, group, request)
+            rows = [(topic, *row) for topic, rows in answer.topics for row in rows]
+            for code in (answer.error_code, *(code for *_, code in rows)):
+                self._coordinators.demand(code, CoordinationType.GROUP)
+            return {TopicPartition(topic, number): note for topic, number, _, note, _ in rows if note}
+
+        return await patiently(once)
 
     async def _add(self, partitions: set[TopicPartition]) -> None:
         topics = _by_topic(partitions, lambda tp: tp.partition)

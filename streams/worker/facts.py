@@ -19,7 +19,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.ground import metrics
-from gatekeeper.ground.errors import RestartError
+from gatekeeper.ground.errors import GatekeeperError, RestartError
 from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.tables import MemoryTables
@@ -36,7 +36,7 @@ from streams.worker import offsets
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.kept_facts import KeptFacts, name_of
-from streams.worker.log_follower import LogFollower
+from streams.worker.log_follower import VANISHED, LogFollower
 from streams.worker.unread_facts import LongValue, UnreadFacts, cut
 
 log = structlog.get_logger(__name__)
@@ -97,6 +97,9 @@ class Followers(LogFollower):
         self.expected: Sequence[Head] = ()
         """The heads of all partitions. Set them before the start, so that a first reading can be compared."""
         self._logs: dict[TopicPartition, ReadLog] = {}
+        self._lost_at = 0
+        self.vanished: GatekeeperError | None = None
+        """The error of a log that is another one by now; nothing that was read counts any more."""
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._wanted = asyncio.Event()
@@ -104,8 +107,14 @@ class Followers(LogFollower):
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
-        self._fail, self._next_round = on_failure, asyncio.get_running_loop().create_future()
-        await super().start(on_failure)
+
+        def ended(error: BaseException) -> None:
+            if isinstance(error, GatekeeperError) and error.key == VANISHED:
+                self.vanished, self._lost_at = error, max(self.lost_at, self._clock.now())
+            on_failure(error)
+
+        self._fail, self._next_round = ended, asyncio.get_running_loop().create_future()
+        await super().start(ended)
 
     async def stop(self) -> None:
         """Stops reading, and commits what was applied."""
@@ -131,8 +140,15 @@ class Followers(LogFollower):
 
     @property
     def lost_at(self) -> int:
-        """As of `KeptFacts`; 0 for facts in memory."""
-        return self.kept.lost_at if self.kept is not None else 0
+        """The last time (milliseconds) at which applied records were found gone from their log, 0 if never.
+
+        By this process, by its files, or by the notes of other workers.
+        """
+        return max(self._lost_at, self.kept.lost_at if self.kept is not None else 0)
+
+    def heed_loss(self, at: int) -> None:
+        """Takes note that a worker found facts gone at this time (milliseconds)."""
+        self._lost_at = max(self._lost_at, at)
 
     async def missed(self, at: int) -> None:
         """Takes note that facts are gone by which somebody decided before this time (milliseconds).
@@ -155,13 +171,18 @@ class Followers(LogFollower):
     async def lose(self, topic: str, number: int) -> None:
         """Ends the process, as this log no longer holds what was applied; the next one refuses each partition."""
         tp = TopicPartition(self._settings.topic(topic), number)
-        if self.kept is not None:
-            await self._idle()
-            kept, self.kept = self.kept, None
-            kept.lose(name_of(tp), self._clock.now())
-            kept.close()
-        offset = self._positions[tp]
-        self._fail(RestartError("error.record_vanished", topic=tp.topic, partition=number, offset=offset))
+        self._fail(RestartError(VANISHED, topic=tp.topic, partition=number, offset=self._positions[tp]))
+
+    async def keep_loss(self) -> bool:
+        """Keeps in the files that facts are gone, once nobody reads them any more; False without files."""
+        if self.kept is None or self.vanished is None:
+            return False
+        await self._idle()
+        kept, self.kept = self.kept, None
+        tp = TopicPartition(self.vanished.values["topic"], self.vanished.values["partition"])
+        kept.lose(name_of(tp), self._lost_at)
+        kept.close()
+        return True
 
     def logs(self) -> dict[str, list[ReadLog]]:
         """Each log as it was read up to now, by registry topic and partition."""
@@ -215,10 +236,12 @@ class Followers(LogFollower):
         return found
 
     def demand_newest(self) -> None:
-        """Raises RestartError (70) if the facts on the disk are not those that were applied.
+        """Raises RestartError (70) if the facts are not those that were applied: on the disk, or in their log.
 
         A barrier asks it before anything is read. Ask it again before anything that was read counts.
         """
+        if self.vanished is not None:
+            raise RestartError(VANISHED, **self.vanished.values)
         if self.kept is not None:
             self.kept.demand_newest()
 
@@ -228,6 +251,7 @@ class Followers(LogFollower):
         Raises RestartError (70) as `demand_newest` does.
         """
         assert self._next_round is not None
+        self.demand_newest()
         asked_at = self._clock.now()
         behind: list[TopicPartition] = []
         try:
@@ -313,7 +337,7 @@ class Followers(LogFollower):
                 proven = self._logs[tp].proven
                 if not await self._same(reader, tp, proven, part):
                     offset, _ = proven.last
-                    raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=offset)
+                    raise RestartError(VANISHED, topic=tp.topic, partition=tp.partition, offset=offset)
         finally:
             await reader.stop()
         self._prove(now)

@@ -17,7 +17,7 @@ from faust.types import TP
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.branch_files import held
 from gatekeeper.ground import metrics
-from gatekeeper.ground.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.ground.errors import GatekeeperError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.times import day, instant
 from gatekeeper.knowledge.signature_state import signature_state
 from gatekeeper.knowledge.store import FactStore
@@ -27,6 +27,7 @@ from schemas.topics import TOPICS
 from streams.client import admin, group
 from streams.client.coalesced_request import SharedRound
 from streams.worker.chunks import Chunk
+from streams.worker.log_follower import VANISHED
 from streams.worker.partition import Partition
 from streams.worker.send_ends import SendEnds
 from streams.worker.worker_context import WorkerContext
@@ -61,6 +62,7 @@ class Gate:
         self._revoked_at: float | None = None
         self._checking: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._losing: asyncio.Task[None] | None = None
         context.followers.ends.watch([context.settings.topic(name) for name in INPUTS])
         self._ends = SendEnds(context.settings, context.clients, lambda: self._partitions.keys())
         self._pages = SharedRound(self._page)
@@ -113,6 +115,24 @@ class Gate:
         refused = [partition for partition in self._partitions.values() if partition.refused]
         if len(refused) == self.context.settings.partitions:
             self.on_failure(error)
+
+    def facts_ended(self, error: BaseException) -> None:
+        """Ends the process for an error of the facts.
+
+        If facts are gone from their log, its partitions are refused first. The next process could not tell by itself.
+        """
+        if getattr(error, "key", "") != VANISHED:
+            self.on_failure(error)
+        elif self._losing is None:
+            self._losing = asyncio.create_task(self._lose(error), name="loss")
+            self._losing.add_done_callback(self._heed)
+
+    async def _lose(self, error: BaseException) -> None:
+        noted = await asyncio.gather(*(partition.lose() for partition in self._partitions.values()))
+        kept = await self.context.followers.keep_loss()
+        assert isinstance(error, GatekeeperError)
+        # without a note and without files the next process would believe what is left: a person must look
+        self.on_failure(error if kept or any(noted) else IntegrityError(VANISHED, **error.values))
 
     def _check(self) -> None:
         """Compares the topics with the registry again, in the background: Kafka may have been changed."""

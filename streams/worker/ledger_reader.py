@@ -22,6 +22,7 @@ from streams.worker.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
+GONE = "error.decisions_gone"
 HEAD_WITHIN = 500
 """Offsets before the end in which the newest head is searched first. Every transaction writes one."""
 
@@ -30,7 +31,7 @@ class DecisionsGoneError(IntegrityError):
     """Raised if the logs lack decisions that were committed. `written`: the bytes of the head that they have now."""
 
     def __init__(self, written: bytes | None, **values: Any) -> None:
-        super().__init__("error.decisions_gone", **values)
+        super().__init__(GONE, **values)
         self.written = written
 
 
@@ -89,12 +90,17 @@ async def manifest_of(probe: offsets.Probe, settings: Settings, number: int, kno
     found = (await offsets.some(probe, tp, [known.manifest])).get(known.manifest)
     if found is not None and sha256(found.value or b"").hexdigest() == known.head.prev:
         return found
-    written = await _newest_head(probe, TopicPartition(settings.topic("ledger"), number))
-    with suppress(IntegrityError):
-        if written is not None and Head.decode(written).resumed != known.head.resumed:
-            raise Misfit("resumed")
     where = {"topic": settings.topic("sends"), "partition": number}
-    raise DecisionsGoneError(written, **where, decided=known.head.sends, at=instant(known.head.at))
+    gone = await gone_from(probe, settings, number, **where, decided=known.head.sends, at=instant(known.head.at))
+    with suppress(IntegrityError):
+        if gone.written is not None and Head.decode(gone.written).resumed != known.head.resumed:
+            raise Misfit("resumed")
+    raise gone
+
+
+async def gone_from(probe: offsets.Probe, settings: Settings, number: int, **values: Any) -> DecisionsGoneError:
+    """The error that the logs of a partition, as they are now, lack decisions."""
+    return DecisionsGoneError(await _newest_head(probe, TopicPartition(settings.topic("ledger"), number)), **values)
 
 
 async def _newest_head(probe: offsets.Probe, tp: TopicPartition) -> bytes | None:

@@ -15,6 +15,8 @@ from schemas.topics import logical_name
 from streams.client.log_ends import Ends
 from streams.worker.clients import Clients
 
+VANISHED = "error.record_vanished"
+"""The error of a log that is another one than the one that was read."""
 READ_RECORDS = 100
 """Records held at a time, at most, of up to VALUE_BYTES each."""
 POLL_MS = 20
@@ -128,5 +130,5 @@ class LogFollower:
         begin, ends = await self.ends.beginnings(self._positions), await self.ends.stable(self._positions)
         for tp, position in self._positions.items():
             if not begin[tp] <= position <= ends[tp]:
-                raise RestartError("error.record_vanished", topic=tp.topic, partition=tp.partition, offset=position)
+                raise RestartError(VANISHED, topic=tp.topic, partition=tp.partition, offset=position)
             self._reader.seek(tp, position)  # asks the leader that was just found

@@ -112,6 +112,8 @@ class Turn:
         Raises TimeoutError while a topic is missing.
         """
         await started(self._writer, self._probe, self._acts)
+        notes = await self._notes()
+        self._context.followers.heed_loss(max((one.lost for one in notes.values()), default=0))
         self._proven = self._context.followers.ends.doubts
         self._ids = await self._present_ids()
         if self._context.ledgers is not None:
@@ -119,7 +121,9 @@ class Turn:
             await self._copy.open()
         at_work = self._at_work.key if self._at_work else None
         known = self._known[1] if self._known and self._known[0] == kept_of(self._ids) else None
-        taking = TakeOver(self._number, self._context, self._probe, self._ids, self._copy, at_work, known)
+        taking = TakeOver(
+            self._number, self._context, self._probe, self._ids, self._copy, at_work, known, notes.get(self._number)
+        )
         try:
             past = await taking.past()
         finally:
@@ -127,7 +131,7 @@ class Turn:
         self._judge = PartitionJudge(
             self._number, self._context, ledger=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
-        await self._measure_clock(past.restart)
+        await self._measure_clock(past.restart, shown=past.refusal is None)
         if past.refusal is not None:
             raise past.refusal
         if self._context.settings.mode == "live":  # nobody waits for items that a shadow withheld
@@ -219,6 +223,13 @@ class Turn:
         """Writes a note beside the group's offset of `sends`: the reason why the partition is refused."""
         offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
         await self._commits.note({self._sends: offset}, text)
+
+    async def _notes(self) -> dict[int, Refused]:
+        """The refusals that stand beside the group's offsets, by partition."""
+        settings = self._context.settings
+        sends = [TopicPartition(self._sends.topic, number) for number in range(settings.partitions)]
+        notes = await self._writer.notes(settings.group, sends)
+        return {tp.partition: found for tp, text in notes.items() if (found := Refused.decode(text)) is not None}
 
     async def _present_ids(self) -> dict[str, str]:
         """Kafka's ids of all topics by name of the registry."""
@@ -408,15 +419,18 @@ class Turn:
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
-    async def _measure_clock(self, restart: Restart | None = None) -> None:
-        """Writes the head and an empty manifest, which shows the broker's time and proves that writing works."""
+    async def _measure_clock(self, restart: Restart | None = None, *, shown: bool = True) -> None:
+        """Writes the head and an empty manifest, which shows the broker's time and proves that writing works.
+
+        `shown`: with the group's offset, which ends the note of a refusal.
+        """
         head = self._judge.head
         sends: InputRange[ConsumerRecord] = InputRange(head.sends, head.sends)
         acts: InputRange[ActRecord] = InputRange(head.acts, head.acts)
         transaction = self._judge.gathered(sends, acts, [], head.at, self._context.clock.now(), restart=restart)
         self._written_at = asyncio.get_running_loop().time()
         position = {self._sends: sends.to, self._acts.tp: acts.to}
-        if self._at_work and restart is None:
+        if not shown or (self._at_work and restart is None):
             position = {}  # the note of the refusal stays until a record is passed
         await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
         await self._commits.settled()

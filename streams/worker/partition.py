@@ -58,6 +58,8 @@ The cause may have ended, or a person may have let it go on.
 FRUITLESS = 8
 """Turns without a commit after which the failure is reported as a refusal, because it does not end by itself."""
 NOTE_SECONDS = 5.0
+LOSS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each try to write down that facts are gone."""
 SOUND_SECONDS = 10.0
 """Seconds after which a turn is sound, even if there was nothing to commit."""
 
@@ -190,7 +192,7 @@ class Partition:
         half after, so nothing is refused.
         """
         refusal = error if isinstance(error, IntegrityError) else self._defect(error)
-        refused = Refused.of(refusal, since=self._refused.since if self._refused else self._context.clock.now())
+        refused = self._note(refusal)
         if self._turn is not None:
             try:
                 async with asyncio.timeout(NOTE_SECONDS):
@@ -204,6 +206,35 @@ class Partition:
         if refusal.key not in SKIPPABLE:  # that ends with the first commit or a while later, and never the process
             self._on_refusal(refusal)
         return True
+
+    def _note(self, refusal: IntegrityError) -> Refused:
+        since = self._refused.since if self._refused else self._context.clock.now()
+        return Refused.of(refusal, since=since, lost=self._context.followers.lost_at)
+
+    async def lose(self) -> bool:
+        """Releases the partition as facts are gone; True if a refusal beside the group's offset says so."""
+        await self.stop()
+        for pause in LOSS_SECONDS:
+            await asyncio.sleep(pause)
+            turn = Turn(self.number, self._context, known=self._known)
+            try:
+                if await self._noted(turn):
+                    return True
+            except Exception as unwritten:  # the brokers may only just have started
+                log.warning("refusal_unwritten", partition=self.number, error=type(unwritten).__name__)
+            finally:
+                await turn.end()
+        return False
+
+    async def _noted(self, turn: Turn) -> bool:
+        """Writes why a take-over is refused; False if it is not."""
+        try:
+            await turn.begin()
+        except IntegrityError as refusal:
+            async with asyncio.timeout(NOTE_SECONDS):
+                await turn.note(self._note(refusal).encode())
+            return True
+        return False
 
     def _defect(self, error: Exception) -> IntegrityError:
         """Another error in the form of a refusal: its type and place, never its message, which may quote a record."""

@@ -33,7 +33,7 @@ COLLECT = 10_000, 20, 20
 
 async def start(app: faust.App) -> asyncio.Task[None]:
     """Starts the followers and the gate's pages, then Faust. The result is the task that runs until the app stops."""
-    await asyncio.gather(app.followers.start(app.gate.on_failure), app.gate.start())
+    await asyncio.gather(app.followers.start(app.gate.facts_ended), app.gate.start())
     app.telling = asyncio.create_task(open_transactions.tell(app.gate.context.settings, app.followers), name="holders")
     app.rereading = asyncio.create_task(rereading.run(app.gate.context.settings, app.followers), name="rereading")
     app.finalize()

@@ -21,7 +21,7 @@ from gatekeeper.ground.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.fact_logs import vanished
 from gatekeeper.ledger.head import Head
-from gatekeeper.ledger.refused import RESUMABLE, SKIPPABLE
+from gatekeeper.ledger.refused import RESUMABLE, SKIPPABLE, Refused
 from gatekeeper.ledger.resumption import Resumption, resumption
 from gatekeeper.ledger.topic_ids import ABOUT, REPLACED
 from schemas.topics import FACT_TOPICS
@@ -31,6 +31,7 @@ from streams.worker.batch_input import Restart
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.kept_ledger import CopyPosition, KeptLedger, Misfit
 from streams.worker.ledger import Ledger
+from streams.worker.ledger_reader import GONE
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,8 @@ class TakeOver:
     """Reader of one partition's past; `head` is the ledger's head as far as it was read.
 
     `ids`: Kafka's ids of all topics now, by name. `copy`: as of `ledger_reader.read`. `at_work`: the refusal that
-    showed at work, None without one. `known`: the last transaction that this process committed.
+    showed at work, None without one. `known`: the last transaction that this process committed. `noted`: the refusal
+    that stands beside the group's offset, None without one.
     """
 
     def __init__(
@@ -70,9 +72,10 @@ class TakeOver:
         copy: KeptLedger | None = None,
         at_work: str | None = None,
         known: CopyPosition | None = None,
+        noted: Refused | None = None,
     ) -> None:
         self.head: Head | None = None
-        self._at_work, self._ids, self._known = at_work, ids, known
+        self._at_work, self._ids, self._known, self._noted = at_work, ids, known, noted
         self._number, self._context, self._probe, self._copy = number, context, probe, copy
         self._sends, self._acts, self._audit = (
             TopicPartition(context.settings.topic(name), number) for name in ("sends", "acts", "audit")
@@ -106,8 +109,10 @@ class TakeOver:
         return replace(found, head=head.with_topics(self._ids))
 
     async def _kept(self) -> Ledger:
-        """The ledger; raises DecisionsGoneError if the logs lack what this process or its copy knows."""
+        """The ledger; raises DecisionsGoneError if the logs lack what we, our copy or an owner before us knew."""
         settings, now = self._context.settings, self._context.clock.now()
+        if self._noted is not None and self._noted.key == GONE:
+            raise await ledger_reader.gone_from(self._probe, settings, self._number, **self._noted.values)
         if self._known is not None:
             with suppress(Misfit):
                 await ledger_reader.manifest_of(self._probe, settings, self._number, self._known)
@@ -120,7 +125,7 @@ class TakeOver:
         found = await self._resumption(gone.written, gone.key)
         if found is None:
             raise gone
-        self._known = None
+        self._known = self._noted = None
         if self._copy is not None:
             await self._copy.anew("gone")
         kept = await self._kept()
@@ -257,7 +262,7 @@ class TakeOver:
             if found.refused == REPLACED and await self._is_replaced(base, name):
                 eras[name], lowest = base.era(name) + 1, 0
                 last.pop(name, None)
-            elif found.refused == "error.decisions_gone":
+            elif found.refused == GONE:
                 eras[name] = base.era(name) + 1  # else ids of decisions that are gone would come again
             if not max(begin, lowest) <= offset <= end:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
@@ -295,7 +300,8 @@ class TakeOver:
         return None
 
     async def _resumption(self, written: bytes | None, refused: str) -> Resumption | None:
-        if not await self._context.followers.barrier(self._context.policy.max_lag_ms / 1000):
+        followers = self._context.followers
+        if followers.vanished or not await followers.barrier(self._context.policy.max_lag_ms / 1000):
             return None  # nobody can tell yet who may let it go on
         begin, end = await offsets.bounds(self._probe, self._acts)
         acts = [ActRecord.of(as_record(one)) async for one in offsets.read(self._probe, self._acts, begin, end)]

@@ -2,12 +2,15 @@
 
 A leader that was halted answers from its old log (`tests/support/stale_leader.py`). A commit that a middlebox kept
 arrives in the middle of the next transaction: the broker must refuse it. A broker that is halted takes connections and
-answers nothing: the gate leaves it as soon as Kafka does.
+answers nothing: the gate leaves it as soon as Kafka does. All three are put back to an older state together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from kafka.admin import KafkaAdminClient
 from streams.client.leaders import Leaders
 from streams.client.log_ends import Ends
 from streams.client.reader import Reader
+from tests.support import forked, staff
 from tests.support.cluster import Cluster, spoil
 from tests.support.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold, Reset
 from tests.support.stale_leader import TRIALS, trials
@@ -189,3 +193,54 @@ def test_a_batch_that_the_leaders_disk_spoilt_then_another_replica_is_read(clust
 
     asyncio.run(run())
     assert world.verdicts() == {"e-r1": ("clear", None), "e-r2": ("block", "CONSENT_WITHDRAWN")}
+
+
+def test_given_three_brokers_put_back_then_a_worker_without_files_still_knows(
+    cluster: Cluster, prefix: str, tmp_path: Path
+) -> None:
+    world, names = World(cluster.bootstrap, prefix, partitions=1, data="").create(), [f"p{n}" for n in range(30)]
+
+    def said(*words: str, by: str = "hanako") -> Any:
+        environment = os.environ | world.environment | {"GATEKEEPER_USER_KEY": staff.key_file(by)}
+        return json.loads(forked.run(*words, "--json", env=environment).stdout)
+
+    def stop(of: str, *people: str) -> None:
+        value = {"v": 1, "kind": "objection", "received_at": "2026-01-01"}
+        rows = ((name, {**value, "suppression_id": f"{of}-{name}", "recipient_id": name}) for name in people)
+        world.put("suppressions", rows)
+
+    world.people(names)
+    stop("before", "somebody")
+    world.sends(names[:10])
+    with world.process(tmp_path / "worker.log") as worker:
+        world.await_audits(10)
+        cluster.keep(tmp_path / "older")
+        world.sends(names[10:20], 10)
+        world.await_audits(20)
+        stop("lost", *names)
+        cluster.put_back(tmp_path / "older")
+        world = World(cluster.bootstrap, prefix, partitions=1, data="")
+        world.sends(names[20:], 20)
+        stop("other", *(f"other{number}" for number in range(40)))  # where those were that are lost
+        worker.end_refused()
+        for reason in ("error.decisions_gone", "error.facts_made_again"):
+            worker.start()
+            worker.end_refused()
+            refused = said("partition", "show", "0")["refused"]
+            assert (refused["reason"], len(world.verdicts())) == (reason, 10)
+            stop("lost", *names)
+            for who in staff.MANAGERS:
+                said(
+                    *shlex.split(refused["resume"])[1:-4],
+                    "--by",
+                    who,
+                    "--reason",
+                    "back",
+                    "--yes",
+                    "--wait",
+                    "0",
+                    by=who,
+                )
+        worker.start()
+        until(lambda: len(world.verdicts()) == 20, "all sends")
+    assert {world.verdicts()[f"e-{number}"] for number in range(20, 30)} == {("block", "SUBJECT_OBJECTED")}

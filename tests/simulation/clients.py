@@ -294,6 +294,15 @@ class Connections:
             errors=[(topic, [(number, code) for number, *_ in rows]) for topic, rows in request._topics]
         )
 
+    def _OffsetFetch(self, node: int, request: Any) -> Any:
+        kafka, group = self._network.kafka, request._consumer_group
+        none = OffsetAndMetadata(-1, "")
+        topics = []
+        for topic, numbers in request._partitions:
+            found = [(number, kafka.offset(group, TopicPartition(topic, number)) or none) for number in numbers]
+            topics.append((topic, [(number, one.offset, one.metadata, 0) for number, one in found]))
+        return SimpleNamespace(topics=topics, error_code=0)
+
     def _EndTxn(self, node: int, request: Any) -> Any:
         kafka, name = self._network.kafka, request._transactional_id
         code = _code(lambda: kafka.end(name, _who(request), commit=request._transaction_result))

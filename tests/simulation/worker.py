@@ -222,7 +222,7 @@ class Worker:
             )
             self.gate = Gate(self, context, self.failed)
             self.followers.expected = [*heads(self._network.kafka, self.settings).values()]
-            await self.followers.start(self.failed)
+            await self.followers.start(self.gate.facts_ended)
             self.up = True
             self._changed(self)
             machine.run(self._scraped())

@@ -677,6 +677,12 @@ class Supervised:
         self.signal(signal.SIGTERM)
         return self.wait()
 
+    def end_refused(self) -> None:
+        """Starts it again whenever it ends, as a supervisor does, until it ends as a person must look."""
+        while (code := self.wait()) != 4:
+            assert code in (2, 3, 70), self.tail()
+            self.start()
+
     def keep_alive(self) -> int | None:
         """Starts it again if it has ended; returns the exit code it had, None while it runs."""
         assert self.process

@@ -45,8 +45,9 @@ def found(*acts: Record, refused: str = "error.sends_expired", head: bytes | Non
 
 def test_a_refusal_then_its_note_says_the_same_when_it_is_read() -> None:
     error = IntegrityError("error.sends_expired", **EXPIRED)
-    note = Refused.decode(Refused.of(error, since=1_764_000_000_000).encode())
-    assert note == Refused("error.sends_expired", EXPIRED, 1_764_000_000_000)
+    note = Refused.decode(Refused.of(error, since=1_764_000_000_000, lost=1_763_000_000_000).encode())
+    assert note == Refused("error.sends_expired", EXPIRED, 1_764_000_000_000, 1_763_000_000_000)
+    assert "lost" not in Refused.of(error, since=1_764_000_000_000).encode()
     assert note.sentence == str(error)
     assert note.advice == text("partition.do_sends_expired")
 
