@@ -210,7 +210,7 @@ def manifests_in_a_chain(history: History) -> Iterator[str]:
     """I5: manifests are signed, chained, take each offset once, and name the very audit records that there are."""
     for partition, manifests in _by_partition(history.on("manifests")).items():
         audits = iter(_by_partition(history.on("audit")).get(partition, ()))
-        prev, at = None, dict[str, int]()
+        prev, at = None, dict[tuple[str, int], int]()
         for record in manifests:
             value, where = record.value or b"", f"manifests/{partition}/{record.offset}"
             said = record.says
@@ -220,9 +220,10 @@ def manifests_in_a_chain(history: History) -> Iterator[str]:
             if said["prev"] != prev:
                 yield f"{where} does not continue the one before"
             for taken in said["in"]:
-                if at.setdefault(taken["topic"], taken["from"]) != taken["from"]:
-                    yield f"{where} goes on at {taken['from']}, and the one before ended at {at[taken['topic']]}"
-                at[taken["topic"]] = taken["to"]
+                log = taken["topic"], taken.get("era", 0)
+                if at.setdefault(log, taken["from"]) != taken["from"]:
+                    yield f"{where} goes on at {taken['from']}, and the one before ended at {at[log]}"
+                at[log] = taken["to"]
             records = [one for _, one in zip(range(said["audit"]["n"]), audits, strict=False)]
             if _root([one.value or b"" for one in records]).hex() != said["root"]:
                 yield f"{where} names other audit records than there are"

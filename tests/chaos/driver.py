@@ -1,7 +1,8 @@
 """Writes to a gate all that people write to one, many things at once, and keeps a journal of what was acknowledged.
 
-A process of its own: `python -m tests.chaos.driver BOOTSTRAP PREFIX PARTITIONS JOURNAL SEED`. It works until its
-standard input ends, and then ends when Kafka has acknowledged all that it wrote.
+A process of its own: `python -m tests.chaos.driver BOOTSTRAP PREFIX PARTITIONS JOURNAL SEED [FIRST]`. It works until
+its standard input ends, and then ends when Kafka has acknowledged all that it wrote. FIRST: its names and ids begin
+there, so that another driver before it has others.
 """
 
 from __future__ import annotations
@@ -117,10 +118,13 @@ class Hand:
 class Driver:
     """All who write, each in a thread of its own."""
 
-    def __init__(self, bootstrap: str, prefix: str, partitions: int, journal: Journal, seed: int) -> None:
+    def __init__(
+        self, bootstrap: str, prefix: str, partitions: int, journal: Journal, seed: int, first: int = 0
+    ) -> None:
+        self._first = first
         self._bootstrap, self._prefix, self._partitions, self._journal = bootstrap, prefix, partitions, journal
         self._seed, self._over = seed, threading.Event()
-        self._ids = iter(range(10**9))
+        self._ids = iter(range(first, 10**9))
         self._lock = threading.Lock()
         self._crowd = [f"crowd{number}" for number in range(CROWD)]
 
@@ -154,18 +158,18 @@ class Driver:
 
     def _noes(self, chance: random.Random) -> None:
         """People who agree, get something, say no, and are written to all the same."""
-        hand, number = self._hand(**{"linger.ms": 0}), 0
+        hand, number = self._hand(**{"linger.ms": 0}), self._first
         while not self._over.wait(chance.expovariate(8)):
             name = f"no{number}"
             hand.write([*agreed(name), self._send(name)])
-            if (gone := number - PATIENCE) >= 0:
+            if (gone := number - PATIENCE) >= self._first:
                 hand.write([no(f"no{gone}")])
                 hand.write([self._send(f"no{gone}")])
             number += 1
 
     def _reviewers(self, chance: random.Random) -> None:
         """Two people who work the queue of what was withheld, and know nothing of each other."""
-        hand, items, number = self._hand(), self._items(), 0
+        hand, items, number = self._hand(), self._items(), self._first
         while not self._over.wait(chance.expovariate(4)):
             young = f"young{number}"
             hand.write([*agreed(young, may_be_minor=True), self._send(young), self._send(f"silent{number}")])
@@ -218,7 +222,7 @@ class Driver:
 
     def _campaigns(self, chance: random.Random) -> None:
         """Campaigns that are handed off while some of their people say no, before it and after it."""
-        hand, number = self._hand(), 0
+        hand, number = self._hand(), self._first
         while not self._over.wait(chance.uniform(2, 4)):
             id_, names = f"camp{number}", [f"camp{number}-{one}" for one in range(12)]
             hand.write(entry for name in names for entry in (*agreed(name), self._send(name, campaign_id=id_)))
@@ -235,7 +239,7 @@ class Driver:
 
     def _lists(self, chance: random.Random) -> None:
         """Lists that turn out to be wrong, when what they led to has gone out."""
-        hand, number = self._hand(), 0
+        hand, number = self._hand(), self._first
         while not self._over.wait(chance.uniform(4, 8)):
             id_, names = f"L{number}", [f"list{number}-{one}" for one in range(30)]
             hand.write(entry for name in names for entry in (*agreed(name, batch_id=id_), self._send(name)))
@@ -251,7 +255,7 @@ class Driver:
 
     def _poison(self, chance: random.Random) -> None:
         """Writes values that are no JSON, and values of another kind than the topic's."""
-        hand, number = self._hand(), 0
+        hand, number = self._hand(), self._first
         spoilt = (b"", b"no JSON", b"\xff\xfe", b"{}", b'{"v":1}', b'{"v":9,"kind":"consent"}', b"[" * 500)
         while not self._over.wait(chance.expovariate(1.5)):
             topic, id_ = chance.choice(("sends", "consents", "sources", "suppressions", "acts")), f"poison{number}"
@@ -260,7 +264,7 @@ class Driver:
 
     def _foreign(self, chance: random.Random) -> None:
         """Somebody else's transactions: most are aborted, one is committed, some are left open."""
-        number = 0
+        number = self._first
         while not self._over.wait(chance.uniform(6, 12)):
             name, way = f"foreign{number}", chance.choice(("abort", "abort", "commit", "forget"))
             number += 1
@@ -297,5 +301,5 @@ def now() -> str:
 
 
 if __name__ == "__main__":
-    bootstrap, prefix, partitions, path, seed = sys.argv[1:]
-    Driver(bootstrap, prefix, int(partitions), Journal(Path(path)), int(seed)).run()
+    bootstrap, prefix, partitions, path, *numbers = sys.argv[1:]
+    Driver(bootstrap, prefix, int(partitions), Journal(Path(path)), *map(int, numbers)).run()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,7 @@ from typing import Self
 from tests.support.cluster import Cluster
 from tests.support.world import BACK_SOON, Supervised, World, group_keys
 
-WORKERS = {"worker-0": (), "worker-1": ("--processes", "2")}
+WORKERS: Mapping[str, Sequence[str]] = {"worker-0": (), "worker-1": ("--processes", "2")}
 """The options of each worker."""
 MEMBERS = ("worker-0", "worker-1.0", "worker-1.1", "worker-1")
 """All who may be in the workers' group; the last one is only when a script runs in place of the second worker."""
@@ -33,15 +33,26 @@ class Stage:
     """The processes of one round; whoever hurts one claims it, and it is left alone until it is free again.
 
     `script`: what runs in place of `gatekeeper worker`, to see that a worker which does wrong is found out.
+    `workers`: their options, as of WORKERS. `forgetful`: those that keep nothing on a disk.
     """
 
-    def __init__(self, folder: Path, brokers: int, prefix: str, script: Path | None = None) -> None:
-        self.script = script
+    def __init__(
+        self,
+        folder: Path,
+        brokers: int,
+        prefix: str,
+        script: Path | None = None,
+        *,
+        partitions: int = 4,
+        workers: Mapping[str, Sequence[str]] = WORKERS,
+        forgetful: Collection[str] = (),
+    ) -> None:
+        self.script, self._workers, self._forgetful = script, workers, forgetful
         self.folder = folder
         self.cluster = Cluster(folder, brokers, BACK_SOON | ENDED_SOON)
         self.proxy = self.cluster.proxy
         keys = group_keys(folder / "keys", f"{prefix}gk")
-        self.world = World(self.cluster.bootstrap, prefix, partitions=4, keys=keys)
+        self.world = World(self.cluster.bootstrap, prefix, partitions=partitions, keys=keys)
         self.codes: list[tuple[str, int]] = []
         """The processes that ended by themselves, with their exit codes."""
         self.healing = threading.Event()
@@ -54,10 +65,15 @@ class Stage:
             self.workers = [
                 stack.enter_context(
                     self.world.process(
-                        self.folder / f"{name}.log", self.script, *words, worker=name, broker=self.proxy.bootstrap
+                        self.folder / f"{name}.log",
+                        self.script,
+                        *words,
+                        worker=name,
+                        broker=self.proxy.bootstrap,
+                        **({"data": ""} if name in self._forgetful else {}),
                     )
                 )
-                for name, words in WORKERS.items()
+                for name, words in self._workers.items()
             ]
             self.sealer = self.command("audit", "seal", "--interval", "1", "--coverage", "0")
             stack.callback(lambda: self.sealer.kill())

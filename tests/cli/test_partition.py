@@ -370,7 +370,7 @@ def test_sends_made_again_then_none_is_passed_over_and_two_people_let_all_be_dec
         world.remake("sends")
         world.sends(later, 1_000)
         if running:
-            until(lambda: worker.keep_alive() == 4, "all its partitions are refused")
+            worker.end_refused()
     seen = run("status", "--json")
     assert (seen.code, "refused" in seen.json["findings"]) == (1, True)
     assert {row["refused"]["reason"] for row in seen.json["partitions"]} == {"error.input_replaced"}
@@ -429,7 +429,7 @@ def test_acts_made_again_then_each_is_answered_once_two_people_have_said_from_wh
         world.remake("acts")
         noted(100)
         if running:
-            until(lambda: worker.keep_alive() == 4, "its partition is refused")
+            worker.end_refused()
     shown = run("partition", "show", "0", "--json").json["refused"]
     assert (shown["reason"], shown["from"]["topic"]) == ("error.input_replaced", "acts")
     assert len(world.audits()) == 60, "nothing is answered meanwhile"
@@ -449,7 +449,7 @@ def test_an_output_and_an_input_made_again_then_each_takes_two_people(run, world
     with world.process(tmp_path / "before.log") as worker:
         world.await_audits(1)
         world.remake("cleared")
-        until(lambda: worker.keep_alive() == 4, "its partition is refused")
+        worker.end_refused()
     world.remake("sends")
     world.sends(["bea"], 1)
     (tmp_path / "sent.csv").write_text("decision_id\nA\n")
@@ -590,31 +590,3 @@ def test_all_put_back_to_an_older_state_then_nobody_goes_on_without_what_is_gone
             assert worker.stop() == 0
     assert {*world.verdicts().values()} == {("clear", None)}
     assert len({one.did for one in world.audits()[10:]} - lost) == len(world.audits()) - 10, "no id comes again"
-
-
-def test_a_broker_put_back_to_an_older_state_then_who_said_no_since_is_not_cleared(
-    run, alone: tuple[Broker, World], tmp_path: Path
-) -> None:
-    broker, world = alone
-    names = [f"p{number}" for number in range(20)]
-    world.people(names)
-    world.put("suppressions", [stop_of("somebody")])
-    decide(world, ["p0"], 0, tmp_path / "before.log")
-    keep_state(broker, tmp_path / "older")
-    world.put("suppressions", [stop_of(f"other{number}") for number in range(20)])
-    decide(world, ["p1"], 1, tmp_path / "ahead.log")
-    put_back(broker, tmp_path / "older")
-    world = World(broker.bootstrap, world.prefix, partitions=1, data=world.data)
-    world.put("suppressions", [stop_of(name) for name in names])  # where others' stops were
-    world.sends(names, 100)
-    for reason in ("error.decisions_gone", "error.facts_made_again"):
-        with world.process(tmp_path / "after.log") as worker:
-            assert worker.wait() == 4, "all its partitions are refused"
-        shown = run("partition", "show", "0", "--json").json["refused"]
-        assert (shown["reason"], len(world.verdicts())) == (reason, 1), "the log of decisions is older, too"
-        both_say_that_they_are_back(run, shown)
-    assert "facts_vanished" in (tmp_path / "after.log").read_text()
-    with world.process(tmp_path / "again.log"):
-        until(lambda: len(world.verdicts()) == 1 + len(names), "all sends")
-    found = world.verdicts()
-    assert [name for name in found if found[name] != ("block", "SUBJECT_OBJECTED")] == ["e-0"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +19,7 @@ from kafka.admin import KafkaAdminClient
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from tests.support.proxy import Hold, Proxy
-from tests.support.world import World, until
+from tests.support.world import DEADLINE, World, until
 
 NODES = 10
 """Fewer nodes than this has a cluster."""
@@ -88,6 +90,28 @@ class Cluster:
         """Lets a halted node go on."""
         os.kill(self.brokers[number].pid, signal.SIGCONT)
         self._halted.discard(number)
+
+    def keep(self, folder: Path) -> None:
+        """Copies all disks as they are at one instant, at which every node is halted."""
+        for number in self.brokers:
+            self.halt(number)
+        folder.mkdir()
+        for number, broker in self.brokers.items():
+            copy = ("cp", "-r", "--sparse=always", str(broker.folder / "data"), str(folder / str(number)))
+            subprocess.run(copy, check=True)
+        for number in self.brokers:
+            self.resume(number)
+
+    def put_back(self, folder: Path) -> None:
+        """Replaces all disks by the copies of `keep`, between a death of all nodes and their start."""
+        for broker in self.brokers.values():
+            broker.kill()
+        for number, broker in self.brokers.items():
+            shutil.rmtree(broker.folder / "data")
+            (folder / str(number)).rename(broker.folder / "data")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda broker: broker.start(timeout=DEADLINE), self.brokers.values()))
+        until(self.whole, "all replicas in sync")
 
     @contextlib.contextmanager
     def deaf(self, number: int) -> Iterator[None]:
