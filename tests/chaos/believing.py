@@ -3,13 +3,12 @@
 import sys
 from typing import Any
 
-from streams.worker.turn import Turn
-
 from gatekeeper.cli import main
 from streams.worker import ledger_reader
 from streams.worker.facts import Followers
 from streams.worker.kept_ledger import Misfit
 from streams.worker.log_follower import LogFollower
+from streams.worker.ownership_epoch import Turn
 from streams.worker.takeover import TakeOver
 
 
