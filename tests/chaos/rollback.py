@@ -224,8 +224,6 @@ class _Round:
         report.said = dict(Counter(one.kind for one in found.said_and_acknowledged(*FEWEST)))
         report.verdicts = dict(Counter(f"{a['stage']} {a['verdict']}" for a in found.audits))
         report.found += check(found)
-        every = History(self._said(with_lost=True), observer.seen, self._keys)
-        report.found += [f"I3 with lost noes: {one}" for one in itertools.islice(no_clear_after_a_no(every), 5)]
         for wanted in ("intake clear", "intake block"):
             if not report.verdicts.get(wanted):
                 report.found.append(f"invalid: no {wanted}")
@@ -233,14 +231,14 @@ class _Round:
     def _history(self, observer: Observer) -> History:
         return History(self._said(), self._seen(observer.seen), self._keys)
 
-    def _said(self, *, with_lost: bool = False) -> Iterator[Said]:
-        """Yields what is not lost. What is lost of facts and noes was brought back, so it counts at no place."""
+    def _said(self) -> Iterator[Said]:
+        """Yields what is not lost, and each no: a lost one is brought back before anything is decided."""
         for one in read(self._path):
             gone = self._lost(one)
             if self._again and one.topic == self._again:
                 moved = one.offset + (0 if gone or one.offset == UNKNOWN else AGAIN)
                 yield replace(one, offset=moved, acknowledged=None if gone else one.acknowledged)
-            elif not gone or one.kind == "no" or (with_lost and one.topic in FACTS):
+            elif not gone or one.kind == "no":
                 yield one
 
     def _seen(self, seen: Iterable[Seen]) -> Iterator[Seen]:
