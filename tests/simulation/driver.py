@@ -20,6 +20,8 @@ from tests.simulation.simulation import Simulation
 from tests.simulation.worker import RETENTION_MS, Worker
 
 REQUESTS = ("InitProducerId", "AddPartitionsToTxn", "Produce", "TxnOffsetCommit", "EndTxn", "ListOffsets")
+DOWN = 0.4
+"""The share of losses of facts in which the workers' machines go down with the broker."""
 KINDS = ("release", "uphold", "ask", "redecide", "undo", "note", "approve")
 
 
@@ -243,6 +245,10 @@ class Driver:
         if len(known) < self.it.settings.partitions or not cuts or not self._may_lose([tp], cuts[0]):
             return ""
         cut, end = self.random.choice(cuts), log.end
+        if self.random.random() < DOWN:  # the workers' machines went down with it
+            for worker in self.it.workers:
+                if not worker.machine.dead:
+                    worker.kill()
         self._lose(tp, log.put_back(cut))
         self.network.restarted()
         if self.random.random() < 0.7:

@@ -20,7 +20,8 @@ SEEDS = 60
 SEEN = {
     "another_input": 6,
     "another_input_at_work": 15,
-    "another_last_fact": 4,
+    "another_last_fact": 10,
+    "another_log_of_facts": 3,
     "asked_too_early": 17,
     "asof_of_before": 2,
     "barrier_at_the_stable_end": 16,
@@ -30,7 +31,7 @@ SEEN = {
     "ended_by_a_deposed_leader": 4,
     "forgotten_walk": 58,
     "lost_recall": 5,
-    "new_facts_prove_the_former": 4,
+    "new_facts_prove_the_former": 26,
     "retry_of_a_commit": 4,
     "same_era": 6,
     "skipped_offset": 4,
