@@ -19,7 +19,7 @@ from gatekeeper.review.actions import ActRequest
 from gatekeeper.review.review_item import Item
 from schemas.events import Release
 from streams.client.outgoing import Outgoing
-from streams.client.passkey_prompt import TouchedSignatory
+from streams.client.passkey_prompt import PasskeySignatory
 
 
 def needed(
@@ -45,7 +45,7 @@ def ask(
     records: Iterable[Outgoing],
     says: SaidBefore,
     *,
-    write: Callable[[TouchedSignatory], str],
+    write: Callable[[PasskeySignatory], str],
     back: str,
 ) -> Response:
     """A redirect to the page that says what is to be signed; nothing is written before.

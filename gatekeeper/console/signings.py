@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from gatekeeper.review.review_item import Item
 from streams.client.outgoing import Outgoing
-from streams.client.passkey_prompt import Row, Touch, TouchedSignatory, apart, rows
+from streams.client.passkey_prompt import PasskeyPrompt, PasskeySignatory, Row, apart, rows
 
 SECONDS = 9 * 60.0
 """Life of a signing; ten minutes after it was dated, a signature counts for nothing."""
@@ -52,15 +52,15 @@ class Signing:
     by: str
     records: Sequence[Outgoing]
     says: SaidBefore
-    write: Callable[[TouchedSignatory], str]
+    write: Callable[[PasskeySignatory], str]
     back: str
     origin: str
     name: str = field(default_factory=lambda: uuid4().hex)
     until: float = field(default_factory=lambda: monotonic() + SECONDS)
     tables: Sequence[Sequence[Row]] = ()
     """The table that each touch signs, empty where it signs one text."""
-    _taken: list[TouchedSignatory] = field(default_factory=list)
-    _touches: dict[str, Touch] = field(default_factory=dict)
+    _taken: list[PasskeySignatory] = field(default_factory=list)
+    _touches: dict[str, PasskeyPrompt] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tables = [rows(step) for step in apart(self.records)]
@@ -70,14 +70,14 @@ class Signing:
         """The number of the touch that is asked for now, from 0."""
         return len(self._taken)
 
-    def touch(self, key: Mapping[str, Any]) -> Touch:
+    def touch(self, key: Mapping[str, Any]) -> PasskeyPrompt:
         """The touch asked of one of the person's passkeys; the same each time. `key`: its fields in `staff`."""
         if key["id"] not in self._touches:
             step = apart(self.records)[self.step]
-            self._touches[key["id"]] = Touch(step, by=self.by, key=key, origin=self.origin)
+            self._touches[key["id"]] = PasskeyPrompt(step, by=self.by, key=key, origin=self.origin)
         return self._touches[key["id"]]
 
-    def take(self, touched: TouchedSignatory) -> TouchedSignatory | None:
+    def take(self, touched: PasskeySignatory) -> PasskeySignatory | None:
         """Takes a touch. The result signs all records, None while another touch is needed."""
         self._taken.append(touched)
         self._touches.clear()

@@ -25,7 +25,7 @@ from gatekeeper.knowledge.companies import named as named_companies
 from gatekeeper.knowledge.gaps import Gaps
 from gatekeeper.knowledge.person_facts import WORD, PersonFacts, covering, joined, person_of, spellings, weight
 from gatekeeper.knowledge.reference_log import ReferenceLog
-from gatekeeper.knowledge.reverse_index import Mentions
+from gatekeeper.knowledge.reverse_index import ReverseIndex
 from gatekeeper.knowledge.suppressed_tokens import SuppressedTokens
 from gatekeeper.knowledge.token_keys import Lacking, StopScope, TokenKeys, address_of, uncompared
 from gatekeeper.knowledge.unresolved import Unresolved
@@ -56,7 +56,7 @@ class KnownFacts:
         """The feeds that owe withdrawals since a loss."""
         self.token_keys = TokenKeys(tables.table("token_keys"), tables.table("unmatched"), ours)
         """The keys of the tokens that suppressions and sources name."""
-        self.mentions = Mentions(tables.table("mentions"))
+        self.mentions = ReverseIndex(tables.table("mentions"))
         """The people by the names in their facts."""
         self._decoded = Cache(decoded, person_of, weight)
         self._people = tables.table("people")

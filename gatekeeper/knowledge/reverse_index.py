@@ -25,7 +25,7 @@ _TAIL = 12
 """Characters of a token that stand for it: 72 bits."""
 
 
-class Mentions:
+class ReverseIndex:
     """Index of people by the names in their facts. The order of the calls does not matter.
 
     `table`: holds under each name the number of full rows, and the people since the last of them.

@@ -1,4 +1,4 @@
-"""The lane of one endpoint, in which its events are delivered at its own pace. No lane waits for another."""
+"""The queue of one endpoint, in which its events are delivered at its own pace. No queue waits for another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Post(Protocol):
         """The outcome."""
 
 
-class Lane:
+class EndpointQueue:
     """Delivers to one endpoint, and counts that in `metrics`.
 
     `clock`: milliseconds since the epoch; `chance`: a new number from 0 to 1 each time.

@@ -1,4 +1,4 @@
-"""Runs `gatekeeper webhooks run`: one thread looks for events, and the loop delivers them, a lane for each endpoint."""
+"""Runs `gatekeeper webhooks run`: one thread looks for events, and the loop delivers them by a queue each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ground.settings import Settings
 from gatekeeper.http import metrics_server
 from gatekeeper.webhooks.delivery import Deliverer
-from gatekeeper.webhooks.endpoint_queue import Lane
+from gatekeeper.webhooks.endpoint_queue import EndpointQueue
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import KEPT_MS, Backlog, Outbox
 from gatekeeper.webhooks.watch import Watch
@@ -36,7 +36,7 @@ LATE_MS = 60_000
 """Milliseconds since the last complete look up to which /readyz answers 200."""
 FORGET_MS = 3_600_000
 BUSY_SECONDS = 0.1
-"""Seconds for which the loop waits for a transaction of another process. Then lanes wait, and the loop goes on."""
+"""Seconds for which the loop waits for a transaction of another process. Then queues wait, and the loop goes on."""
 TOLD_SECONDS = 5.0
 """Seconds for which pages tell the same numbers, because counting a long queue takes time."""
 log = structlog.get_logger("webhooks")
@@ -200,7 +200,7 @@ async def _deliver(
     metrics: Metrics,
     backlogs: Backlogs,
 ) -> int:
-    """Delivers until a signal comes, and returns its number; raises the error that ended watcher or lane."""
+    """Delivers until a signal comes, and returns its number; raises the error that ended watcher or queue."""
     loop = asyncio.get_running_loop()
     over: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -215,8 +215,11 @@ async def _deliver(
     started(port)
     async with contextlib.AsyncExitStack() as opened:
         posts = {one.id: (await opened.enter_async_context(Deliverer(one))).post for one in endpoints}
-        lanes = [Lane(id_, outbox, post, clock=now_ms, chance=random, metrics=metrics) for id_, post in posts.items()]
-        tasks = [asyncio.create_task(lane.run()) for lane in lanes]
+        deliveries = [
+            EndpointQueue(id_, outbox, post, clock=now_ms, chance=random, metrics=metrics)
+            for id_, post in posts.items()
+        ]
+        tasks = [asyncio.create_task(queue.run()) for queue in deliveries]
         tasks.append(asyncio.create_task(asyncio.to_thread(watcher.join)))
         ended = asyncio.create_task(over.get())
         done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
@@ -226,7 +229,7 @@ async def _deliver(
     await asyncio.to_thread(watcher.stop)
     outbox.close()
     for one in done:
-        one.result()  # raises the error that ended a lane
+        one.result()  # raises the error that ended a queue
     if watcher.end is not None:
         raise watcher.end
     return ended.result()

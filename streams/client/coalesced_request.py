@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class SharedRound(Generic[T]):
+class CoalescedRequest(Generic[T]):
     """Shares the answers to one question, so that a thousand who ask cause no more than two questions.
 
     Nobody gets an answer to a question that was asked before the call.

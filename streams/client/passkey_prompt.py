@@ -46,7 +46,7 @@ def rows(records: Sequence[Outgoing]) -> list[Row]:
     return [Row(*one, len(values)) for one, values in _by_row(_once(records)).items()]
 
 
-class Touch:
+class PasskeyPrompt:
     """The records that one touch of a passkey signs. Many acts are a table with a row for each kind and campaign.
 
     A record that several partitions hold has one signature. The touch is good for 10 minutes from now.
@@ -79,7 +79,7 @@ class Touch:
         """The challenge for the passkey: SHA-256 of the one text, or of the text of the table."""
         return challenge(table_message(self._table) if self._table else next(iter(self._drafts.values())).text)
 
-    def signatory(self, assertion: Mapping[str, str]) -> TouchedSignatory:
+    def signatory(self, assertion: Mapping[str, str]) -> PasskeySignatory:
         """The signatory of these records, once the person has touched the passkey.
 
         `assertion`: `sig`, `authenticator` and `client` in base64. Raises UsageError (2) unless it is this passkey's,
@@ -89,7 +89,7 @@ class Touch:
         first, draft = next(iter(self._drafts.items()))
         if not proven(proofs[first], self._key, draft.text):
             raise UsageError("error.passkey_refused")
-        return TouchedSignatory({value: draft.made(proofs[value]) for value, draft in self._drafts.items()})
+        return PasskeySignatory({value: draft.made(proofs[value]) for value, draft in self._drafts.items()})
 
     def _draft(self, record: Outgoing) -> Draft:
         blind = secrets.token_hex(BLIND_BYTES)
@@ -132,15 +132,15 @@ def _row(record: Outgoing) -> tuple[str, str]:
     return row_of(decode("acts", record.key, record.value).model_dump(mode="json"))
 
 
-class TouchedSignatory:
+class PasskeySignatory:
     """A person who has touched a passkey for certain records, and signs no other. `made`: signatures by record."""
 
     def __init__(self, made: Mapping[bytes, bytes]) -> None:
         self._made = made
 
-    def __or__(self, other: TouchedSignatory) -> TouchedSignatory:
+    def __or__(self, other: PasskeySignatory) -> PasskeySignatory:
         """The same person after both touches."""
-        return TouchedSignatory({**self._made, **other._made})
+        return PasskeySignatory({**self._made, **other._made})
 
     def sign(self, records: Sequence[Outgoing]) -> Signed:
         """The records with the person's signatures; raises UsageError (2) for a record that the touch did not cover."""

@@ -18,7 +18,7 @@ from schemas.topics import FACT_TOPICS, TOPICS, Part
 from streams.client import broker_advice, inspection, progress
 from streams.client.reader import Reader
 from streams.operations import fleet
-from streams.operations.cluster_probe import Visit
+from streams.operations.cluster_probe import ClusterProbe
 
 
 def findings(settings: Settings, part: Part | None, taken: Callable[[], object] = lambda: None) -> Iterator[Finding]:
@@ -26,79 +26,79 @@ def findings(settings: Settings, part: Part | None, taken: Callable[[], object] 
 
     `part`: whose user asks, None if nobody said it. `taken`: called for each record that is read.
     """
-    with closing(Visit(settings, part, taken)) as visit:
+    with closing(ClusterProbe(settings, part, taken)) as probe:
         for name, check in CHECKS.items():
-            yield _found(visit, name, check)
+            yield _found(probe, name, check)
 
 
-def _found(visit: Visit, name: str, check: Callable[[Visit], Finding]) -> Finding:
+def _found(probe: ClusterProbe, name: str, check: Callable[[ClusterProbe], Finding]) -> Finding:
     try:
-        return check(visit)
+        return check(probe)
     except GatekeeperError as error:
-        visit.close()  # what a question left behind delays no other one
+        probe.close()  # what a question left behind delays no other one
         if name == "brokers":
-            visit.lost = error
+            probe.lost = error
             return failed(name, "wrong", error)
-        if error is visit.lost:
+        if error is probe.lost:
             return Finding(name, "unknown", "doctor.unreached")
         return failed(name, "unknown", error)
     except OSError as error:
         return refused(name, error)
 
 
-def _brokers(visit: Visit) -> Finding:
-    silent = sorted(visit.known.keys() - visit.versions.keys())
-    return brokers.brokers(sorted(visit.versions), silent, address=visit.settings.bootstrap)
+def _brokers(probe: ClusterProbe) -> Finding:
+    silent = sorted(probe.known.keys() - probe.versions.keys())
+    return brokers.brokers(sorted(probe.versions), silent, address=probe.settings.bootstrap)
 
 
-def _version(visit: Visit) -> Finding:
-    return brokers.version(visit.versions, visit.asked(inspection.metadata_level))
+def _version(probe: ClusterProbe) -> Finding:
+    return brokers.version(probe.versions, probe.asked(inspection.metadata_level))
 
 
-def _controller(visit: Visit) -> Finding:
-    return brokers.controller(visit.asked(inspection.quorum).leader)
+def _controller(probe: ClusterProbe) -> Finding:
+    return brokers.controller(probe.asked(inspection.quorum).leader)
 
 
-def _clock(visit: Visit) -> Finding:
-    visit.demand()
+def _clock(probe: ClusterProbe) -> Finding:
+    probe.demand()
     off_ms, ahead = None, None
     with suppress(GatekeeperError):  # the cluster's state is not for everybody
-        off_ms = visit.asked(inspection.quorum).off_ms
+        off_ms = probe.asked(inspection.quorum).off_ms
     with suppress(GatekeeperError):
-        seen = {row["name"]: [one["partition_index"] for one in row["partitions"]] for row in visit.rows}
-        newest = visit.asked(lambda client: inspection.newest(client, seen))
+        seen = {row["name"]: [one["partition_index"] for one in row["partitions"]] for row in probe.rows}
+        newest = probe.asked(lambda client: inspection.newest(client, seen))
         ahead = None if newest is None else newest - int(time() * 1000)
-    skew_ms = packs.load(visit.settings.policy).at(visit.now).skew_ms
+    skew_ms = packs.load(probe.settings.policy).at(probe.now).skew_ms
     return brokers.clock(off_ms, newest_ms=ahead, skew_ms=skew_ms)
 
 
-def _broker_disks(visit: Visit) -> Finding:
-    return brokers.disks(visit.asked(lambda client: inspection.disks(client, visit.versions)))
+def _broker_disks(probe: ClusterProbe) -> Finding:
+    return brokers.disks(probe.asked(lambda client: inspection.disks(client, probe.versions)))
 
 
-def _certificates(visit: Visit) -> Finding:
-    if not visit.settings.security_protocol.endswith("SSL"):
+def _certificates(probe: ClusterProbe) -> Finding:
+    if not probe.settings.security_protocol.endswith("SSL"):
         return ok("certificates", "none")
-    ends = inspection.certificates(visit.settings, visit.addresses.values())
+    ends = inspection.certificates(probe.settings, probe.addresses.values())
     return folders.certificate("certificates", ends, now=time())
 
 
-def _topics(visit: Visit) -> Finding:
+def _topics(probe: ClusterProbe) -> Finding:
     return topics.topics(
-        [str(one) for one in visit.differences if one.aspect not in ("setting", "hidden")], count=len(TOPICS)
+        [str(one) for one in probe.differences if one.aspect not in ("setting", "hidden")], count=len(TOPICS)
     )
 
 
-def _topic_settings(visit: Visit) -> Finding:
-    drifted = [str(one) for one in visit.differences if one.aspect == "setting"]
-    missing = [one.topic for one in visit.differences if one.aspect == "missing"]
-    hidden = [one.topic for one in visit.differences if one.aspect == "hidden"]
+def _topic_settings(probe: ClusterProbe) -> Finding:
+    drifted = [str(one) for one in probe.differences if one.aspect == "setting"]
+    missing = [one.topic for one in probe.differences if one.aspect == "missing"]
+    hidden = [one.topic for one in probe.differences if one.aspect == "hidden"]
     return topics.topic_settings(drifted, missing, hidden, count=len(TOPICS))
 
 
-def _replicas(visit: Visit) -> Finding:
+def _replicas(probe: ClusterProbe) -> Finding:
     copies, behind, leaderless = dict[str, int](), list[str](), list[str]()
-    for row in visit.rows:
+    for row in probe.rows:
         for one in row["partitions"]:
             name = f"{row['name']}/{one['partition_index']}"
             copies[row["name"]] = min(len(one["replica_nodes"]), copies.get(row["name"], 99))
@@ -109,71 +109,71 @@ def _replicas(visit: Visit) -> Finding:
     return topics.replicas(copies, behind, leaderless)
 
 
-def _broker_settings(visit: Visit) -> Finding:
-    advice, hidden = broker_advice.asked(visit.demand())
+def _broker_settings(probe: ClusterProbe) -> Finding:
+    advice, hidden = broker_advice.asked(probe.demand())
     return topics.broker_settings([str(one) for one in advice], hidden)
 
 
-def _rights(visit: Visit) -> Finding:
-    granted = visit.granted if visit.part else {}
-    return access.rights(visit.part, visit.needed, granted, user=visit.user or "ANONYMOUS")
+def _rights(probe: ClusterProbe) -> Finding:
+    granted = probe.granted if probe.part else {}
+    return access.rights(probe.part, probe.needed, granted, user=probe.user or "ANONYMOUS")
 
 
-def _surplus(visit: Visit) -> Finding:
-    granted = visit.granted if visit.part and visit.user else {}
-    return access.surplus(visit.part, visit.needed, granted, user=visit.user)
+def _surplus(probe: ClusterProbe) -> Finding:
+    granted = probe.granted if probe.part and probe.user else {}
+    return access.surplus(probe.part, probe.needed, granted, user=probe.user)
 
 
-def _quotas(visit: Visit) -> Finding:
+def _quotas(probe: ClusterProbe) -> Finding:
     return access.quotas(
-        visit.asked(inspection.quotas), writers=TOPICS["sends"].writers, address=visit.settings.bootstrap
+        probe.asked(inspection.quotas), writers=TOPICS["sends"].writers, address=probe.settings.bootstrap
     )
 
 
-def _people(visit: Visit) -> Finding:
-    log = visit.referred.log
-    managers = log.roster.managers(visit.now, None)
+def _people(probe: ClusterProbe) -> Finding:
+    log = probe.referred.log
+    managers = log.roster.managers(probe.now, None)
     return people.people(managers, founder=log.endorsements.first, first=log.roster.first)
 
 
-def _own_key(visit: Visit) -> Finding:
-    settings = visit.settings
-    file = settings.console_key if visit.part == "console" and settings.console_key else settings.user_key
+def _own_key(probe: ClusterProbe) -> Finding:
+    settings = probe.settings
+    file = settings.console_key if probe.part == "console" and settings.console_key else settings.user_key
     if not file:
-        return people.own_key(visit.part, None, None)
+        return people.own_key(probe.part, None, None)
     try:
         found = person_keys.read(Path(file))
     except GatekeeperError as error:
         return failed("own_key", "wrong", error)
-    member = visit.referred.log.roster.member(found.by, visit.now)
-    return people.own_key(visit.part, (found.by, found.key, found.public), member)
+    member = probe.referred.log.roster.member(found.by, probe.now)
+    return people.own_key(probe.part, (found.by, found.key, found.public), member)
 
 
-def _worker_keys(visit: Visit) -> Finding:
-    used = fleet.signing(visit.reader)
-    return people.worker_keys(used, {key.kid for key in Keys(visit.settings.key_folder).public("worker")})
+def _worker_keys(probe: ClusterProbe) -> Finding:
+    used = fleet.signing(probe.reader)
+    return people.worker_keys(used, {key.kid for key in Keys(probe.settings.key_folder).public("worker")})
 
 
-def _policy(visit: Visit) -> Finding:
+def _policy(probe: ClusterProbe) -> Finding:
     try:
-        shipped = packs.load(visit.settings.policy)
+        shipped = packs.load(probe.settings.policy)
     except GatekeeperError as error:
         return failed("policy", "wrong", error)
-    return people.policy(visit.referred.activations.over(shipped), now=visit.now)
+    return people.policy(probe.referred.activations.over(shipped), now=probe.now)
 
 
-def _partitioner(visit: Visit) -> Finding:
-    found = fleet.totals(visit.reader, visit.taken)
+def _partitioner(probe: ClusterProbe) -> Finding:
+    found = fleet.totals(probe.reader, probe.taken)
     decided = sum(found["verdicts"].values())
     return people.partitioner(found["misplaced"], decided=decided, days=found["counted_days"])
 
 
-def _data_need(visit: Visit) -> Finding:
-    if not visit.settings.data:
+def _data_need(probe: ClusterProbe) -> Finding:
+    if not probe.settings.data:
         return ok("data_need", "memory")
-    records = {name: _length(visit.reader, name) for name in (*FACT_TOPICS, "ledger")}
+    records = {name: _length(probe.reader, name) for name in (*FACT_TOPICS, "ledger")}
     clearances = records.pop("ledger")
-    room = measures.space(Path(visit.settings.data))
+    room = measures.space(Path(probe.settings.data))
     return folders.data_need(room, facts=sum(records.values()), clearances=clearances)
 
 
@@ -182,18 +182,18 @@ def _length(reader: Reader, topic: str) -> int:
     return sum(end - starts[number] for number, end in reader.written(topic).items())
 
 
-def _seal(visit: Visit) -> Finding:
-    status = fleet.seal(visit.settings)
+def _seal(probe: ClusterProbe) -> Finding:
+    status = fleet.seal(probe.settings)
     if status is None:
-        return folders.seal(None, decided=None, now=visit.now)
+        return folders.seal(None, decided=None, now=probe.now)
     try:
-        decided = max((head.at for head in progress.read(visit.reader).values()), default=None)
+        decided = max((head.at for head in progress.read(probe.reader).values()), default=None)
     except GatekeeperError:  # the age of the seal is known all the same
         decided = None
-    return folders.seal(status, decided=decided, now=visit.now)
+    return folders.seal(status, decided=decided, now=probe.now)
 
 
-CHECKS: Mapping[str, Callable[[Visit], Finding]] = {
+CHECKS: Mapping[str, Callable[[ClusterProbe], Finding]] = {
     "brokers": _brokers,
     "version": _version,
     "controller": _controller,

@@ -22,7 +22,7 @@ from streams.client.rights import rights
 from streams.operations import management
 
 
-class Visit:
+class ClusterProbe:
     """The cluster as the checks ask it, each question at most once. `taken`: called for each record that is read.
 
     `part`: whose user asks, None if nobody said it. Every question raises GatekeeperError without an answer.

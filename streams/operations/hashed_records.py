@@ -15,7 +15,7 @@ from schemas.topics import subject_key
 from streams.client.reader import Reader
 
 
-class LiveNamed:
+class HashedRecords:
     """The live form of `gatekeeper.audit.checks.trail.Named`: the shipped policies, and what `reference` keeps.
 
     Raises UnavailableError (3) without a broker.

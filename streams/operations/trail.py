@@ -22,7 +22,7 @@ from gatekeeper.knowledge.reference_log import ReferenceLog
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import branches, endorsement
-from streams.operations.hashed_records import LiveNamed
+from streams.operations.hashed_records import HashedRecords
 from streams.operations.trail_range import MARGIN_MS, Bounds, KnownPart, TrailRange
 
 KEPT = 1_000
@@ -61,7 +61,7 @@ class LiveTrail:
             self._audit = stack.enter_context(Reader(self._settings))
             self._range = TrailRange(self._manifests, self._audit, since=self.since, to=self.to, known=self._known)
             self.bounds, self.since = self._range.bounds, self._range.since
-            self._named = LiveNamed(self._manifests, self._settings)
+            self._named = HashedRecords(self._manifests, self._settings)
             self._open = stack.pop_all()
         return self
 

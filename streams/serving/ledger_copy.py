@@ -14,7 +14,7 @@ from gatekeeper.ledger.fact_logs import ReadLogs, vanished
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.state import LedgerState
 from streams.client.batches import refusal
-from streams.client.coalesced_request import SharedRound
+from streams.client.coalesced_request import CoalescedRequest
 from streams.worker.clients import Clients
 from streams.worker.ledger import Ledger
 from streams.worker.log_follower import LogFollower
@@ -41,7 +41,7 @@ class LedgerCopy(LogFollower):
         self._looked: dict[int, tuple[Head, bool]] = {}
         self._ledger = Ledger()
         self._known_at = float("-inf")
-        self._round = SharedRound(self._pass)
+        self._round = CoalescedRequest(self._pass)
 
     @property
     def state(self) -> LedgerState:

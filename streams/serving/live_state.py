@@ -19,7 +19,7 @@ from gatekeeper.policy.packs import load
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS
 from streams.client import admin, progress, topic_settings
-from streams.client.coalesced_request import SharedRound
+from streams.client.coalesced_request import CoalescedRequest
 from streams.client.restore_mark import Mark
 from streams.serving.decision_feed import DecisionFeed
 from streams.serving.ledger_copy import LedgerCopy
@@ -63,8 +63,8 @@ class LiveState:
         self.decisions = DecisionFeed(settings, clients)
         self.results = ResultFeed(settings, clients)
         self.writer = Writer(settings, clients)
-        self._undecided = SharedRound(self._waiting)
-        self._mark = SharedRound(lambda: asyncio.to_thread(topic_settings.mark, settings))
+        self._undecided = CoalescedRequest(self._waiting)
+        self._mark = CoalescedRequest(lambda: asyncio.to_thread(topic_settings.mark, settings))
         self._open = False
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.ground.settings import Settings
 from gatekeeper.management.result_sums import ResultSums, Span
-from streams.client.coalesced_request import SharedRound
+from streams.client.coalesced_request import CoalescedRequest
 from streams.worker.clients import Clients
 from streams.worker.log_follower import LogFollower
 
@@ -22,7 +22,7 @@ class ResultFeed(LogFollower):
         super().__init__(settings, clients, ("results",))
         self.sums = ResultSums()
         self._there: dict[TopicPartition, int] = {}
-        self._ends = SharedRound(lambda: self.ends.ends(list(self._positions)))
+        self._ends = CoalescedRequest(lambda: self.ends.ends(list(self._positions)))
 
     async def stop(self) -> None:
         """Stops reading."""

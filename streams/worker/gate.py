@@ -25,7 +25,7 @@ from gatekeeper.knowledge.unregistered_names import ReadWide
 from gatekeeper.ledger.topic_ids import INPUTS
 from schemas.topics import TOPICS
 from streams.client import admin, group
-from streams.client.coalesced_request import SharedRound
+from streams.client.coalesced_request import CoalescedRequest
 from streams.worker.chunks import Chunk
 from streams.worker.log_follower import VANISHED
 from streams.worker.partition import Partition
@@ -65,7 +65,7 @@ class Gate:
         self._losing: asyncio.Task[None] | None = None
         context.followers.ends.watch([context.settings.topic(name) for name in INPUTS])
         self._ends = SendEnds(context.settings, context.clients, lambda: self._partitions.keys())
-        self._pages = SharedRound(self._page)
+        self._pages = CoalescedRequest(self._page)
         self._shown: tuple[float, bytes] | None = None
 
     async def start(self) -> None:

@@ -61,7 +61,7 @@ CAREFUL_RECORDS = CHUNK_RECORDS
 Known = tuple[str, CopyPosition]
 
 
-class Turn:
+class OwnershipEpoch:
     """Owner's work with a partition: `begin` takes it over, `work` judges it, and `end` releases it."""
 
     def __init__(

@@ -26,7 +26,7 @@ from gatekeeper.ground import metrics
 from gatekeeper.ground.errors import GatekeeperError, IntegrityError, RestartError, UsageError
 from gatekeeper.ledger.refused import SKIPPABLE, Refused
 from streams.worker.chunks import Chunk
-from streams.worker.ownership_epoch import Known, Turn
+from streams.worker.ownership_epoch import Known, OwnershipEpoch
 from streams.worker.worker_context import WorkerContext
 
 log = structlog.get_logger(__name__)
@@ -79,7 +79,7 @@ class Partition:
         self.number = number
         self._context, self._on_failure, self._on_refusal = context, on_failure, on_refusal
         self._refused: Refused | None = None
-        self._turn: Turn | None = None
+        self._turn: OwnershipEpoch | None = None
         self._known: Known | None = None
         self._ending: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +96,7 @@ class Partition:
         return self._turn.waits_for if self._turn is not None else "take_over"
 
     @property
-    def turn(self) -> Turn | None:
+    def turn(self) -> OwnershipEpoch | None:
         """The present turn, None between two."""
         return self._turn
 
@@ -166,14 +166,14 @@ class Partition:
 
     async def _taken_over(self) -> None:
         at_work = self._refused if self._refused and self._refused.key in SKIPPABLE else None
-        self._turn = turn = Turn(self.number, self._context, at_work, self._known)
+        self._turn = turn = OwnershipEpoch(self.number, self._context, at_work, self._known)
         await turn.begin()
         if at_work:
             asyncio.get_running_loop().call_later(SOUND_SECONDS, self._sound, turn)
         else:
             self._refused = None
 
-    def _sound(self, turn: Turn) -> None:
+    def _sound(self, turn: OwnershipEpoch) -> None:
         """Clears a refusal that showed at work, if the turn after it still goes on."""
         if self._turn is turn:
             self._refused = None
@@ -216,7 +216,7 @@ class Partition:
         await self.stop()
         for pause in LOSS_SECONDS:
             await asyncio.sleep(pause)
-            turn = Turn(self.number, self._context, known=self._known)
+            turn = OwnershipEpoch(self.number, self._context, known=self._known)
             try:
                 if await self._noted(turn):
                     return True
@@ -226,7 +226,7 @@ class Partition:
                 await turn.end()
         return False
 
-    async def _noted(self, turn: Turn) -> bool:
+    async def _noted(self, turn: OwnershipEpoch) -> bool:
         """Writes why a take-over is refused; False if it is not."""
         try:
             await turn.begin()

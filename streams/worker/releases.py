@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from gatekeeper.engine.release_count import HOUR_MS, ReleaseCount
 from gatekeeper.ground.settings import Settings
 from streams.client.batches import as_record
-from streams.client.coalesced_request import SharedRound
+from streams.client.coalesced_request import CoalescedRequest
 from streams.client.log_ends import Ends
 from streams.worker import offsets
 from streams.worker.clients import Clients, started
@@ -38,7 +38,7 @@ class Releases:
         self._probe = offsets.Probe(clients.reader(), ends)
         self._positions: dict[TopicPartition, int] = {}
         self._wanted = self._since = 0
-        self._round = SharedRound(self._read)
+        self._round = CoalescedRequest(self._read)
         self._running = False
 
     async def known(self, arrived: int) -> bool:

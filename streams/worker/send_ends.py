@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.settings import Settings
-from streams.client.coalesced_request import SharedRound
+from streams.client.coalesced_request import CoalescedRequest
 from streams.worker.clients import Clients
 
 ENDS_SECONDS = 0.3
@@ -27,7 +27,7 @@ class SendEnds:
     def __init__(self, settings: Settings, clients: Clients, owned: Callable[[], Collection[int]]) -> None:
         self._topic, self._owned = settings.topic("sends"), owned
         self._ends = clients.ends()
-        self._round = SharedRound(self._ask)
+        self._round = CoalescedRequest(self._ask)
         self._started = False
 
     async def start(self) -> None:

@@ -8,7 +8,7 @@ from streams.worker import ledger_reader
 from streams.worker.facts import Followers
 from streams.worker.kept_ledger import Misfit
 from streams.worker.log_follower import LogFollower
-from streams.worker.ownership_epoch import Turn
+from streams.worker.ownership_epoch import OwnershipEpoch
 from streams.worker.takeover import TakeOver
 
 
@@ -36,7 +36,7 @@ Followers._demand_same = nothing  # type: ignore[method-assign]
 Followers._holds = same  # type: ignore[method-assign]
 TakeOver._demand_logs = nothing  # type: ignore[method-assign]
 TakeOver._demand_facts = nothing  # type: ignore[method-assign]
-Turn._prove = nothing  # type: ignore[assignment]
+OwnershipEpoch._prove = nothing  # type: ignore[assignment]
 
 sys.argv = ["gatekeeper", "worker"]
 main()

@@ -35,7 +35,7 @@ from streams.client import broker_access, cluster, inspection
 from streams.client.reader import Reader
 from streams.client.rights import Right, rights
 from streams.operations import checkup
-from streams.operations.cluster_probe import Visit
+from streams.operations.cluster_probe import ClusterProbe
 from tests.cli.conftest import Outcome, Run
 from tests.docs.conftest import PAGES, rows
 from tests.support.invented import KEY, bare
@@ -368,7 +368,7 @@ def test_each_part_asks_the_doctor_then_its_rights_suffice_and_none_is_too_many(
     assert (found["rights"]["level"], "WRITE" in found["rights"]["found"]) == ("wrong", True)
     assert "gatekeeper topics rights console --principal auditor" in found["rights"]["next"]
     ours = world.settings.model_copy(update=users["sealer"])
-    with closing(Visit(ours, "monitor")) as monitor, closing(Visit(ours, "sealer")) as sealer:
+    with closing(ClusterProbe(ours, "monitor")) as monitor, closing(ClusterProbe(ours, "sealer")) as sealer:
         assert monitor.granted[ours.group] == frozenset(), "no right on the workers' group"
         assert sealer.granted[f"{ours.group}.sealer"] >= {"READ"}
     more = [*rights(world.settings, "console"), Right("topic", (world.topic("cleared"),), ("Write",))]

@@ -27,7 +27,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.metrics_page import Metrics
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.webhooks.delivery import Deliverer
-from gatekeeper.webhooks.endpoint_queue import Lane
+from gatekeeper.webhooks.endpoint_queue import EndpointQueue
 from gatekeeper.webhooks.endpoints import read
 from gatekeeper.webhooks.occurrences import QUIET_MS
 from gatekeeper.webhooks.outbox import KEPT_MS, Outbox
@@ -252,7 +252,7 @@ class Hooks:
         async def go() -> None:
             for one in self.endpoints:
                 async with Deliverer(one) as deliverer:
-                    lane = Lane(
+                    lane = EndpointQueue(
                         one.id, self.outbox, deliverer.post, clock=self.now, chance=lambda: 0.0, metrics=Metrics()
                     )
                     for _ in range(rounds):

@@ -27,7 +27,7 @@ from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import Intake
 from streams.worker.kept_ledger import KeptLedger
 from streams.worker.ledger import Ledger
-from streams.worker.ownership_epoch import Turn
+from streams.worker.ownership_epoch import OwnershipEpoch
 from streams.worker.takeover import TakeOver
 from streams.worker.transaction import Transaction
 from tests.simulation.clients import Ends, Reader
@@ -242,10 +242,10 @@ def another_input(patch: pytest.MonkeyPatch) -> None:
 def another_input_at_work(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks whether an input is the log that was read, while its partition is at work."""
 
-    async def prove(self: Turn) -> bool:
+    async def prove(self: OwnershipEpoch) -> bool:
         return False
 
-    patch.setattr(Turn, "_prove", prove)
+    patch.setattr(OwnershipEpoch, "_prove", prove)
 
 
 @planted
@@ -423,7 +423,7 @@ def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
 @planted
 def uncertain_memory(patch: pytest.MonkeyPatch) -> None:
     """Decisions that were not committed stay in memory over a rebalance."""
-    patch.setattr(Turn, "clean", property(lambda self: self.waits_for != "take_over"))
+    patch.setattr(OwnershipEpoch, "clean", property(lambda self: self.waits_for != "take_over"))
 
 
 @planted

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from streams.client.coalesced_request import SharedRound
+from streams.client.coalesced_request import CoalescedRequest
 
 
 class Question:
@@ -33,7 +33,7 @@ async def begun(question: Question, count: int) -> None:
 def test_many_ask_then_two_questions_and_each_answer_is_younger_than_its_call() -> None:
     async def work() -> None:
         question = Question()
-        shared = SharedRound(question)
+        shared = CoalescedRequest(question)
         early = [asyncio.create_task(shared.answer()) for _ in range(100)]
         await begun(question, 1)
         late = [asyncio.create_task(shared.answer()) for _ in range(100)]
@@ -48,7 +48,7 @@ def test_many_ask_then_two_questions_and_each_answer_is_younger_than_its_call() 
 def test_nobody_waits_any_more_then_the_question_is_not_asked_twice_at_once() -> None:
     async def work() -> None:
         question = Question()
-        shared = SharedRound(question)
+        shared = CoalescedRequest(question)
         for _ in range(5):
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(shared.answer(), 0.001)
@@ -68,7 +68,7 @@ def test_a_question_that_fails_then_those_who_ask_hear_it_and_the_next_one_is_as
                 raise answer
             return answer
 
-        shared = SharedRound(ask)
+        shared = CoalescedRequest(ask)
         with pytest.raises(LookupError):
             await shared.answer()
         assert await shared.answer() == 7

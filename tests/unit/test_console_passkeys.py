@@ -26,7 +26,7 @@ from schemas.record import Headers, Record
 from schemas.topics import subject_key
 from streams.client import broker_access
 from streams.client.outgoing import Outgoing
-from streams.client.passkey_prompt import Touch, apart
+from streams.client.passkey_prompt import PasskeyPrompt, apart
 from streams.client.proven_position import ProvenPosition
 from streams.operations.endorsement import Endorsable
 from tests.support import staff
@@ -307,9 +307,9 @@ def test_a_touch_of_a_policy_and_one_of_its_act_then_both_count() -> None:
     name, value = staff.line(said)
     records = [Outgoing("reference", name.encode(), value), outgoing(act), replace(outgoing(act), partition=1)]
     with pytest.raises(ValueError, match="alone"):
-        Touch(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
+        PasskeyPrompt(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
     passkey = Passkey("hanako")
-    touches = [Touch(some, by="hanako", key=passkey.key, origin=staff.ORIGIN) for some in apart(records)]
+    touches = [PasskeyPrompt(some, by="hanako", key=passkey.key, origin=staff.ORIGIN) for some in apart(records)]
     assert len(touches) == 2
     both = reduce(or_, (one.signatory(passkey.touched(one.challenge)) for one in touches))
     signed = both.sign(records)
@@ -341,7 +341,7 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
         v=1, kind="erasure", suppression_id="erase-1", received_at=now, recipient_id="R1", state="corrected"
     )
     records = [Outgoing("suppressions", b"R1", encode(stop)), outgoing(act)]
-    touch = Touch(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
+    touch = PasskeyPrompt(records, by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
     signatory = touch.signatory(Passkey("hanako").touched(touch.challenge))
     correction, made = signatory.sign(records).records
     for headers, counts in ((correction.headers, True), (made.headers, False)):
@@ -353,7 +353,7 @@ def test_one_touch_of_a_readmission_then_the_correction_counts() -> None:
 
 def test_a_touch_of_one_act_then_it_needs_no_table() -> None:
     act = act_of("readmit", "hanako", at=staff.now())
-    touch = Touch([outgoing(act)], by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
+    touch = PasskeyPrompt([outgoing(act)], by="hanako", key=Passkey("hanako").key, origin=staff.ORIGIN)
     ((_, header),) = (
         touch.signatory(Passkey("hanako").touched(touch.challenge)).sign([outgoing(act)]).records[0].headers
     )

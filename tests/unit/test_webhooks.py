@@ -32,7 +32,7 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.service.openapi import document, paths
 from gatekeeper.webhooks import occurrences, retries
 from gatekeeper.webhooks.delivery import Answer, Deliverer
-from gatekeeper.webhooks.endpoint_queue import AT_ONCE, Lane
+from gatekeeper.webhooks.endpoint_queue import AT_ONCE, EndpointQueue
 from gatekeeper.webhooks.endpoints import Endpoint, read
 from gatekeeper.webhooks.outbox import KEPT_MS, MOST_ROWS, Outbox, event_id
 from gatekeeper.webhooks.retries import GIVE_UP_SECONDS, MOST_SECONDS, asked_pause, pause
@@ -439,7 +439,7 @@ def outbox(tmp_path: Path) -> Outbox:
     return Outbox(tmp_path / "outbox")
 
 
-def rounds(lane: Lane, count: int = 1) -> None:
+def rounds(lane: EndpointQueue, count: int = 1) -> None:
     async def go() -> None:
         for _ in range(count):
             await lane.round()
@@ -447,8 +447,8 @@ def rounds(lane: Lane, count: int = 1) -> None:
     asyncio.run(go())
 
 
-def lane_of(outbox: Outbox, post: Played, now: Now, name: str = "e1") -> Lane:
-    return Lane(name, outbox, post, clock=now, chance=lambda: 0.0, metrics=Metrics())
+def lane_of(outbox: Outbox, post: Played, now: Now, name: str = "e1") -> EndpointQueue:
+    return EndpointQueue(name, outbox, post, clock=now, chance=lambda: 0.0, metrics=Metrics())
 
 
 def test_an_endpoint_that_fails_and_recovers_then_the_same_event_after_a_pause(outbox: Outbox) -> None:
@@ -560,8 +560,10 @@ def test_one_endpoint_that_hangs_then_another_gets_everything(outbox: Outbox) ->
         raise AssertionError
 
     async def both() -> None:
-        stuck = asyncio.create_task(Lane("e1", outbox, hangs, clock=now, chance=lambda: 0.0, metrics=Metrics()).run())
-        other = Lane("e2", outbox, works, clock=now, chance=lambda: 0.0, metrics=Metrics())
+        stuck = asyncio.create_task(
+            EndpointQueue("e1", outbox, hangs, clock=now, chance=lambda: 0.0, metrics=Metrics()).run()
+        )
+        other = EndpointQueue("e2", outbox, works, clock=now, chance=lambda: 0.0, metrics=Metrics())
         while outbox.backlog("e2").waiting:
             await other.round()
         stuck.cancel()

@@ -25,7 +25,7 @@ from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
 from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
 from gatekeeper.review.review_item import Item
-from streams.client.passkey_prompt import TouchedSignatory
+from streams.client.passkey_prompt import PasskeySignatory
 from streams.client.signatory import Signatory
 from streams.operations import reviews
 
@@ -83,7 +83,7 @@ def asking(
     held = console(request)
     acts = [call.dated(instant(held.now())).act(item) for call, item in calls]
 
-    def signed(signatory: TouchedSignatory) -> str:
+    def signed(signatory: PasskeySignatory) -> str:
         _write(held, acts, signatory)
         return after()
 

@@ -29,7 +29,7 @@ from gatekeeper.ground.texts import text
 from gatekeeper.management.policy_change import every
 from schemas.values import ID_PATTERN
 from streams.client.fact_with_act import FactsWithAct
-from streams.client.passkey_prompt import TouchedSignatory
+from streams.client.passkey_prompt import PasskeySignatory
 from streams.operations.management import Changed
 
 Manager = Annotated[Session, Depends(may(*KINDS))]
@@ -167,7 +167,7 @@ def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct, 
     if task.by != session.user:
         raise Denied("page.run_unknown", 404)
 
-    def signed(signatory: TouchedSignatory) -> str:
+    def signed(signatory: PasskeySignatory) -> str:
         if task.result is planned:
             task.result = planned.write(held.settings, signatory)
         return address

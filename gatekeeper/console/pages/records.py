@@ -15,7 +15,7 @@ from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page
 from gatekeeper.staff import roles
-from streams.client.passkey_prompt import TouchedSignatory
+from streams.client.passkey_prompt import PasskeySignatory
 from streams.operations import endorsement
 from streams.operations.endorsement import Endorsable, Endorsed
 
@@ -46,7 +46,7 @@ def sign(request: Request, session: PolicyManager, form: Form) -> Response:
         raise Denied("page.record_signed", 409)
     record = row.outgoing
 
-    def write(signatory: TouchedSignatory) -> str:
+    def write(signatory: PasskeySignatory) -> str:
         endorsement.add(held.settings, signatory.endorsement(record))
         return f"/records?signed={name}"
 
