@@ -66,6 +66,13 @@ class World:
             raise failed[0]
 
 
+def _three_said_no(folder: Path) -> World:
+    world = World(folder)
+    for person in ("P-1", "P-2", "P-3"):
+        world.say_no(person)
+    return world
+
+
 async def _reads_the_other_log(world: World, followers: Followers) -> None:
     """Puts the log back, lets it take more records than before, and has a worker read what is behind its position."""
     world.log.put_back(1)
@@ -78,9 +85,7 @@ async def _reads_the_other_log(world: World, followers: Followers) -> None:
 
 def test_given_records_of_another_log_before_a_doubt_then_they_hide_no_loss(tmp_path: Path) -> None:
     async def work() -> None:
-        world = World(tmp_path)
-        for person in ("P-1", "P-2", "P-3"):
-            world.say_no(person)
+        world = _three_said_no(tmp_path)
         async with world.worker() as followers:
             await _reads_the_other_log(world, followers)
             followers.ends.doubts += 1
@@ -93,9 +98,7 @@ def test_given_records_of_another_log_before_a_doubt_then_they_hide_no_loss(tmp_
 
 def test_given_files_with_records_of_another_log_then_a_start_sees_the_loss(tmp_path: Path) -> None:
     async def work() -> None:
-        world = World(tmp_path)
-        for person in ("P-1", "P-2", "P-3"):
-            world.say_no(person)
+        world = _three_said_no(tmp_path)
         async with world.worker() as followers:
             await _reads_the_other_log(world, followers)
         async with world.worker() as followers:
