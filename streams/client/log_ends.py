@@ -237,13 +237,16 @@ class Ends:
 
         `read` is given the answers and those partitions; None lets more brokers answer.
         """
-        nodes, answers = self._brokers.everybody(), dict[int, Answer]()
-        asked = {asyncio.create_task(self._believes(node, tuple(topics))): node for node in nodes}
+        nodes, begun = self._brokers.everybody(), set[int]()
+        answers, asked = dict[int, Answer](), dict[asyncio.Task[Answer], int]()
         try:
-            while asked:
+            while asked or nodes - begun:
+                asked |= {asyncio.create_task(self._believes(node, tuple(topics))): node for node in nodes - begun}
+                begun |= nodes
                 done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
                 told = {asked.pop(task): _answer(task) for task in done}
                 answers |= {node: answer for node, answer in told.items() if answer}
+                nodes = nodes.union(*(answer.brokers for answer in answers.values()))  # some may have come later
                 there = self._there(answers)
                 if there is not None and (found := read(answers, there)) is not None:
                     return found

@@ -95,6 +95,28 @@ def test_a_silent_broker_and_one_that_refuses_once_then_the_end_is_found_in_time
     asyncio.run(run())
 
 
+def test_after_a_restart_one_broker_is_known_then_those_it_names_are_asked_too(
+    cluster: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(cluster.bootstrap, prefix).create()
+    names = [world.topic(name) for name in ("sends", "acts")]
+    known = min(cluster.brokers)
+    monkeypatch.setattr(
+        "streams.client.leaders.Cluster.everybody", lambda self: {known}
+    )  # as it was when the others came later
+
+    async def run() -> None:
+        ends = Ends(Leaders(), names[0], bootstrap_servers=world.bootstrap)
+        await ends.start()
+        try:
+            assert (await asyncio.wait_for(ends.ids(names), DEADLINE)).keys() == {*names}
+            assert {tp.topic for tp in await asyncio.wait_for(ends.partitions(names), DEADLINE)} == {*names}
+        finally:
+            await ends.stop()
+
+    asyncio.run(run())
+
+
 @dataclass
 class Kept:
     """A way in which the proxy delays a commit."""
