@@ -10,7 +10,7 @@ from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.rules.system import unread
 from gatekeeper.ground.texts import Language, placed, text
 from gatekeeper.ground.times import instant
-from gatekeeper.policy.reasons import CATALOGUE, Found
+from gatekeeper.policy.reasons import CATALOGUE, FORMER, Found
 from schemas import decision as forms
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
@@ -88,7 +88,7 @@ def _fields(decision: Decision, reasons: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def _told(reason: Found, clause: str, place: str = "") -> dict[str, Any]:
-    kind = CATALOGUE.get(reason.code)
+    kind = CATALOGUE.get(reason.code) or FORMER.get(reason.code)
     try:
         said: dict[str, str] = {lang: sentence(reason, lang, place) for lang in LANGUAGES}
     except KeyError:  # of a newer release

@@ -181,7 +181,7 @@ def _owed(case: Case, found: list[Found], clearance: Cleared | None) -> Decision
 
 def _status(case: Case, basis: Basis, consents: Consents) -> Iterable[Found]:
     found = (*person.age(case, basis.standing), *person.unaccounted(case))
-    return (*found, *person.reached(case), *person.ambiguous(case, consents)) if case.facts.suppressions else found
+    return (*found, *person.reached(case), *person.near(case, consents)) if case.facts.suppressions else found
 
 
 def _decided(

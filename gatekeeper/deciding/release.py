@@ -16,7 +16,8 @@ TWO_PERSONS = ("SOURCE_CONFLICT", "ART14_DEADLINE_MISSED")
 """Reasons that two different people must release."""
 EVIDENCED = (
     "AGE_UNCERTAIN",
-    "IDENTITY_AMBIGUOUS",
+    "NAME_NEAR_STOP",
+    "PRINT_UNACCOUNTED",
     "SOURCE_CONFLICT",
     "CREATIVE_PERSON_UNRELEASED",
     "JURISDICTION_UNKNOWN",
@@ -96,7 +97,7 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
 def _later(case: Case, alive: Sequence[HeldRelease], reason: Found) -> bool:
     """True if a reason stands on a stop of which too few of its releases can have known."""
     stops = [hit.stop for hit in case.facts.suppressions if hit.stop.suppression_id in reason.facts]
-    if reason.code != "IDENTITY_AMBIGUOUS" or not stops:
+    if reason.code != "NAME_NEAR_STOP" or not stops:
         return False
     known = max(case.known_since(first_word(case, stop)) for stop in stops)
     return reason.code not in _named([one for one in alive if case.span(one.at).first > known], case.policy)

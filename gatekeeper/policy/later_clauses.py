@@ -16,5 +16,7 @@ CLAUSES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "jp-appi": "APPI 35(5)(6)",
             "strictest": "APPI 35(5)(6); J.10",
         },
+        "NAME_NEAR_STOP": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
+        "PRINT_UNACCOUNTED": dict.fromkeys(("jp-pmark", "jp-appi", "strictest"), "APPI 22"),
     }
 )

@@ -18,7 +18,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, near, text, wrong
 from gatekeeper.ground.times import span
 from gatekeeper.policy.clauses import CODE, Clause, Rows, cited, clauses, lent, listed, uncited, written_for
-from gatekeeper.policy.reasons import CATALOGUE, NATIONAL
+from gatekeeper.policy.reasons import CATALOGUE, FORMER, NATIONAL
 from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Any_, AudienceWord, Channel, Code, Id, Line, Model, ZonedTime
 
@@ -148,7 +148,7 @@ class Policy:
     def unknown(self) -> tuple[str, ...]:
         """The rows of the text about reasons that this release does not have, as a newer one may."""
         named = {clause.name for clause in self.clauses if CODE.fullmatch(clause.name)} | self.off
-        return tuple(sorted(named - CATALOGUE.keys()))
+        return tuple(sorted(named - CATALOGUE.keys() - FORMER.keys()))
 
     def needs_consent(self, channel: str) -> bool:
         """Tells whether sends by `channel` need consent."""

@@ -85,7 +85,8 @@ CATALOGUE: Mapping[str, ReasonKind] = MappingProxyType(
             ReasonKind("RECIPIENT_DECEASED", "person", "HARD", ("F",)),
             ReasonKind("MINOR_NO_GUARDIAN", "person", "HARD", ("F",)),
             ReasonKind("AGE_UNCERTAIN", "person", "SOFT", ("R", "C")),
-            ReasonKind("IDENTITY_AMBIGUOUS", "person", "SOFT", ("R", "F")),
+            ReasonKind("NAME_NEAR_STOP", "person", "SOFT", ("R", "F"), since=7),
+            ReasonKind("PRINT_UNACCOUNTED", "person", "SOFT", ("R", "F"), since=7),
             ReasonKind("CONTACT_UNDELIVERABLE", "person", "HARD", ("F",)),
             ReasonKind("THIRD_PARTY_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
             ReasonKind("PUBLIC_SOURCE_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
@@ -136,6 +137,11 @@ CATALOGUE: Mapping[str, ReasonKind] = MappingProxyType(
         )
     }
 )
+
+FORMER: Mapping[str, ReasonKind] = MappingProxyType(
+    {"IDENTITY_AMBIGUOUS": ReasonKind("IDENTITY_AMBIGUOUS", "person", "SOFT", ("R", "F"))}
+)
+"""Reasons in records of rules 3 to 6 that no rule finds any more."""
 
 WORST = {code: VERDICTS.index(kind.verdict) for code, kind in CATALOGUE.items()}
 """Verdict of each reason, as an index of VERDICTS."""

@@ -49,7 +49,7 @@ CHECKS = (
     {"name": "A"},
 )
 STOPS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external")
-RELEASED = ("AGE_UNCERTAIN", "IDENTITY_AMBIGUOUS", "SOURCE_CONFLICT", "CREATIVE_PERSON_UNRELEASED", "CONSENT_MISSING")
+RELEASED = ("AGE_UNCERTAIN", "NAME_NEAR_STOP", "SOURCE_CONFLICT", "CREATIVE_PERSON_UNRELEASED", "CONSENT_MISSING")
 SOURCES, CONSENTS, ASKS = (0, *[1] * 24, *[2] * 5), (0, 0, *[1] * 8, 2, 2), (*[0] * 12, 1, 1, 2)
 """Possible numbers of facts of each kind that one person has."""
 PACKS = (*["jp-pmark"] * 40, *["jp-appi"] * 20, *["aging", "lenient"] * 2, "unreadable", "looser", "not yet")

@@ -320,7 +320,7 @@ def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None
         value = {**invented.suppression(suppression_id=f"X-{n}", token=f"t-{n}")[1], "readings": [near]}
         assert store.apply(fact("suppressions", 0, n, None, orjson.dumps(value))) is None
         if n == 0:
-            assert decided(store).codes == ("IDENTITY_AMBIGUOUS",)
+            assert decided(store).codes == ("NAME_NEAR_STOP",)
     assert decided(store).codes == ("FACTS_UNAVAILABLE",)
 
 

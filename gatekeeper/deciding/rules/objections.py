@@ -26,7 +26,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
 
     With the notes of lifting.
 
-    A stop that matches the person only below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py).
+    A stop that matches the person only below the policy's floor is NAME_NEAR_STOP instead (rules/person.py).
     """
     left, notes = _unlifted(case, consents)
     return [_said(case, CODES[kind], nos) for kind, nos in left.items()], notes

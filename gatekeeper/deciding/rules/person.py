@@ -26,8 +26,8 @@ def reached(case: Case) -> Iterator[Found]:
             yield Found(CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
 
 
-def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
-    """IDENTITY_AMBIGUOUS: a stop that would withhold the send, but matches this person below the policy's floor."""
+def near(case: Case, consents: Consents) -> Iterator[Found]:
+    """NAME_NEAR_STOP: a stop that would withhold the send, but matches this person below the policy's floor."""
     for hit in case.stops:
         if hit.score < case.policy.match_floor:
             no, _ = consents.stop(hit.stop)
@@ -35,14 +35,14 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
             if said and not _resolved(
                 case, Span(said.first, max(said.last, case.known_since(first_word(case, hit.stop))))
             ):
-                yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
+                yield Found("NAME_NEAR_STOP", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
 
 def unaccounted(case: Case) -> tuple[Found, ...]:
-    """IDENTITY_AMBIGUOUS: more is printed than one name and one address, so it may reach another one (rule 7.4.19)."""
+    """PRINT_UNACCOUNTED: more is printed than one name and one address, so it may reach another one (rule 7.4.19)."""
     if case.facts.printed != "unaccounted":
         return ()
-    return (Found("IDENTITY_AMBIGUOUS", (), {"case": "printed"}),)
+    return (Found("PRINT_UNACCOUNTED"),)
 
 
 def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:

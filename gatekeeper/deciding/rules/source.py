@@ -56,12 +56,12 @@ def state(case: Case, source: Source) -> list[Found]:
 def uncovered(case: Case, sources: Sequence[Source]) -> Found:
     """CONTACT_POINT_NOT_COVERED: the sources name another contact point, or the printed value is no address.
 
-    IDENTITY_AMBIGUOUS instead, if all sources name a spelling that may be the same, but score below the policy's floor.
+    PRINT_UNACCOUNTED instead, if all sources name a spelling that may be the same, but score below the policy's floor.
     """
     facts = tuple(source.source_id for source in sources)
     scores = [case.facts.contact_point_near.get(id_, 0) for id_ in facts]
     if all(scores):
-        return Found("IDENTITY_AMBIGUOUS", facts, {"case": "address", "source": facts[0], "score": str(max(scores))})
+        return Found("PRINT_UNACCOUNTED", facts, {"case": "address", "source": facts[0], "score": str(max(scores))})
     if case.facts.printed in UNREAD:
         return Found("CONTACT_POINT_NOT_COVERED", facts, {"case": "printed", "channel": case.send.channel})
     return Found("CONTACT_POINT_NOT_COVERED", facts, {"source": facts[0]})
