@@ -10,11 +10,11 @@ import click
 from gatekeeper.cli.actor import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
-from gatekeeper.console import flow
-from gatekeeper.console.current_model import current
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import text
+from gatekeeper.index import flow
+from gatekeeper.index.current import current
 from gatekeeper.management.campaign import Campaign
 from schemas.topics import DAY_MS
 from streams.client.reader import Reader

@@ -13,12 +13,12 @@ from gatekeeper.cli.audit.found_pieces import found_pieces
 from gatekeeper.cli.audit.reading import keys_of, opened, tell_unproven
 from gatekeeper.cli.output import json_option, note, show_json, whole
 from gatekeeper.cli.pdf import FONTS, pdf
-from gatekeeper.console import record_places
-from gatekeeper.console.current_model import current
 from gatekeeper.ground.errors import IntegrityError, UsageError
 from gatekeeper.ground.settings import Settings, load
 from gatekeeper.ground.texts import language, text
 from gatekeeper.ground.times import today
+from gatekeeper.index import record_places
+from gatekeeper.index.current import current
 from gatekeeper.letters.answer import Answer, answer, erased, grounds
 from gatekeeper.letters.asking import AskingLetter, asking
 from gatekeeper.letters.paper import answered, asked

@@ -10,14 +10,15 @@ import click
 
 from gatekeeper.cli import acts
 from gatekeeper.cli.output import age, lines_option, note, reading, show_json, show_table
-from gatekeeper.console import given_reasons, items
-from gatekeeper.console.current_model import current
-from gatekeeper.console.item_search import ItemSearch
+from gatekeeper.console import given_reasons
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import language, text
 from gatekeeper.ground.times import instant
+from gatekeeper.index import items
+from gatekeeper.index.current import current
+from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.review.actions import remedies, sentence
 from gatekeeper.review.filter import KEYS, parse
 from gatekeeper.review.queue import Queue, urgent

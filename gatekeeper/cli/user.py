@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from gatekeeper.cli.output import json_option, show_json, show_table
 from gatekeeper.console import passwords, users
-from gatekeeper.console.access import ROLES, Grant, Role
 from gatekeeper.console.users import User
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import text
+from gatekeeper.index.access import ROLES, Grant, Role
 from schemas.values import ID_PATTERN
 
 FILE = ".gatekeeper/users.json"

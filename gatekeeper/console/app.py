@@ -21,10 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatekeeper import person_keys
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import DEFECT, Feed
-from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
-from gatekeeper.console.parts import PARTS
-from gatekeeper.console.reference_view import Registrations
 from gatekeeper.console.security import SecurityMiddleware
 from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded
 from gatekeeper.console.state import Console, console
@@ -34,6 +31,9 @@ from gatekeeper.engine.failures import fingerprint
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.http.http_server import LOOPBACK, recognised
+from gatekeeper.index.model import Model
+from gatekeeper.index.parts import PARTS
+from gatekeeper.index.reference_view import Registrations
 from gatekeeper.policy import packs
 from streams.client.signatory import own_key
 

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
-from gatekeeper.console.item_search import ItemSearch
-from gatekeeper.console.typed import narrow
 from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import FROM
+from gatekeeper.ground.words import narrow
+from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.filter import ANY, Query
 

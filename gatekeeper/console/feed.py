@@ -9,10 +9,10 @@ from time import time
 import structlog
 
 from gatekeeper.console.change_signal import ChangeSignal
-from gatekeeper.console.model import Model
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
+from gatekeeper.index.model import Model
 from streams.client import admin
 from streams.client.proven_position import differing
 from streams.client.reader import Reader

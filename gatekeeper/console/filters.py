@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 
-from gatekeeper.console.access import Access
-from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.state import console
-from gatekeeper.console.typed import narrow
 from gatekeeper.engine.item import WAITING
+from gatekeeper.ground.words import narrow
+from gatekeeper.index.access import Access
+from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.review.actions import states
 from gatekeeper.review.filter import parse
 

@@ -26,7 +26,6 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from requests import RequestException
 
-from gatekeeper.console.access import Access
 from gatekeeper.console.provider_file import BACK, PENDING_SECONDS, ProviderFile, claim, read
 from gatekeeper.console.session import Denied
 from gatekeeper.ground.errors import UnavailableError, UsageError
@@ -40,6 +39,7 @@ from gatekeeper.http.provider_keys import (
     Published,
     is_safe,
 )
+from gatekeeper.index.access import Access
 from schemas.values import ID_PATTERN
 
 log = structlog.get_logger("console")

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.console.orders import KINDS
-from gatekeeper.console.reference_view import Registered
-from gatekeeper.console.typed import UNFIT, Wrong, narrow
+from gatekeeper.console.typed import UNFIT, Wrong
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, text
+from gatekeeper.ground.words import narrow
+from gatekeeper.index.reference_view import Registered
 from schemas.events import PairedAct
 from schemas.values import Time
 from streams.client import fact_with_act

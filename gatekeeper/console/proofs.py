@@ -10,11 +10,11 @@ from gatekeeper.audit.explanation.placed_record import NewestCheckpoint, proven
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.merkle import leaf_hash
-from gatekeeper.console import record_places
 from gatekeeper.console.state import Console
 from gatekeeper.ground.errors import IncompleteError
 from gatekeeper.ground.texts import Language
 from gatekeeper.ground.times import clock, instant
+from gatekeeper.index import record_places
 from gatekeeper.keys import Keys
 from streams.client.reader import Reader
 from streams.operations import trail_places

@@ -12,10 +12,10 @@ import orjson
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gatekeeper.console.access import Access, Grant, merged
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import wrong
 from gatekeeper.http.provider_keys import is_safe
+from gatekeeper.index.access import Access, Grant, merged
 from schemas.values import Model
 
 BACK = "/signin/back"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gatekeeper.console.items import WAITS
 from gatekeeper.console.state import Console
 from gatekeeper.ground.metrics import MODEL_AGE, REVIEW_CAUSES, REVIEW_ITEMS, Labels, Metric, Values
+from gatekeeper.index.items import WAITS
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.topics import DAY_MS
 

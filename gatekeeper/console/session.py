@@ -12,8 +12,8 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
-from gatekeeper.console.access import Access, ActsBarred, everything
 from gatekeeper.http.connections import client
+from gatekeeper.index.access import Access, ActsBarred, everything
 from gatekeeper.staff.roles import ACTS, VIEWS
 from schemas.events.staff import SignIn
 

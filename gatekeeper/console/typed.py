@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from unicodedata import normalize
 
 UNFIT = {"--reason": ("page.unfit_reason", "reason"), "--evidence": ("page.unfit_evidence_ref", "evidence")}
 """Options of an act, each with the text on a wrong value, and the id of the form's field."""
@@ -15,8 +14,3 @@ class Wrong:
 
     says: str
     field: str = ""
-
-
-def narrow(said: str) -> str:
-    """The text with letters and digits in their usual width (NFKC), without spaces around it."""
-    return normalize("NFKC", said).strip()

@@ -23,8 +23,8 @@ import structlog
 from pydantic import Field, StringConstraints, ValidationError
 
 from gatekeeper.console import passwords
-from gatekeeper.console.access import Access, Grant
 from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.index.access import Access, Grant
 from schemas.values import Id, Model
 
 log = structlog.get_logger("console")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 from markupsafe import Markup
 
@@ -190,3 +191,8 @@ class Words:
         if hasattr(reason, "key"):
             return self.t(reason.key, **getattr(reason, "values", {}))
         return with_names(str(getattr(reason, self._lang)), names or {}, getattr(reason, "facts", ()))
+
+
+def narrow(said: str) -> str:
+    """The text with letters and digits in their usual width (NFKC), without spaces around it."""
+    return normalize("NFKC", said).strip()

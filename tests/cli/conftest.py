@@ -21,9 +21,9 @@ import pytest
 from confluent_kafka import Producer
 
 from gatekeeper import cli
-from gatekeeper.console.model import Model
-from gatekeeper.console.parts import PARTS
 from gatekeeper.ground.settings import Settings
+from gatekeeper.index.model import Model
+from gatekeeper.index.parts import PARTS
 from schemas.codec import decode
 from schemas.record import Record
 from streams.client import admin, broker_access, publisher

@@ -24,14 +24,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from playwright.sync_api import Error as PlaywrightError
 
 from gatekeeper.audit.records import inquiry
-from gatekeeper.console import record_places
-from gatekeeper.console.access import ROLES
 from gatekeeper.console.app import create_app
 from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.passwords import hashed
 from gatekeeper.console.users import File, User, Users, written
 from gatekeeper.ground.settings import Settings
 from gatekeeper.http.http_server import Server, listening
+from gatekeeper.index import record_places
+from gatekeeper.index.access import ROLES
 from streams.kafka.broker import Broker
 from tests.support import staff
 from tests.support.authenticator import Passkey, base64_text

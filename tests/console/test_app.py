@@ -16,11 +16,11 @@ from gatekeeper.console.app import create_app
 from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed, Progress
 from gatekeeper.console.limits import Limit
-from gatekeeper.console.model import Model
-from gatekeeper.console.model_part import Part, Writing
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
 from gatekeeper.ground.settings import Settings
+from gatekeeper.index.model import Model
+from gatekeeper.index.part import Part, Writing
 from schemas.record import Record
 from streams.kafka.broker import Broker
 from tests.console.conftest import BROWSER, PASSWORD, Site, day, served

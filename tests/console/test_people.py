@@ -12,8 +12,8 @@ import httpx
 from playwright.sync_api import Page
 
 from gatekeeper.audit.records import inquiry
-from gatekeeper.console.access import Access, Grant
 from gatekeeper.console.session import COOKIE
+from gatekeeper.index.access import Access, Grant
 from streams.client import fact_with_act
 from streams.operations import erasures
 from tests.console.conftest import Site, cleared, field_of, known

@@ -17,13 +17,13 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from gatekeeper.console import flow
 from gatekeeper.console.change_signal import ChangeSignal
-from gatekeeper.console.current_model import current
 from gatekeeper.console.feed import Feed
-from gatekeeper.console.model import Model
-from gatekeeper.console.parts import PARTS
 from gatekeeper.ground.settings import Settings
+from gatekeeper.index import flow
+from gatekeeper.index.current import current
+from gatekeeper.index.model import Model
+from gatekeeper.index.parts import PARTS
 from gatekeeper.webhooks.endpoints import Endpoint
 from gatekeeper.webhooks.outbox import Outbox
 from gatekeeper.webhooks.runner import now_ms

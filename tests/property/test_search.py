@@ -12,10 +12,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.console import items
-from gatekeeper.console.item_search import ItemSearch
-from gatekeeper.console.model import Model
 from gatekeeper.engine.item import WAITING
+from gatekeeper.index import items
+from gatekeeper.index.item_search import ItemSearch
+from gatekeeper.index.model import Model
 from gatekeeper.review.filter import parse
 from gatekeeper.review.queue import urgent
 from schemas.record import Record

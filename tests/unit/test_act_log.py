@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console import act_log, given_reasons, items
-from gatekeeper.console.act_log import Answered
-from gatekeeper.console.model import Model
+from gatekeeper.console import given_reasons
+from gatekeeper.index import act_log, items
+from gatekeeper.index.act_log import Answered
+from gatekeeper.index.model import Model
 from gatekeeper.review.review_item import ActProof
 from schemas.record import Record
 from schemas.topics import DAY_MS

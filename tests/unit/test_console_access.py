@@ -13,14 +13,15 @@ from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.console import items, passwords
-from gatekeeper.console.access import ROLES, Access, Grant, everything
+from gatekeeper.console import passwords
 from gatekeeper.console.bulk_runs import BulkRun
-from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.pages import PAGES
 from gatekeeper.console.tasks import Task
 from gatekeeper.console.users import Users
 from gatekeeper.ground.words import headline
+from gatekeeper.index import items
+from gatekeeper.index.access import ROLES, Access, Grant, everything
+from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.review.actions import ActResult
 from gatekeeper.review.filter import parse
 from tests.support import invented, staff

@@ -17,10 +17,10 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from gatekeeper.console import provider_file as files
-from gatekeeper.console.access import Access, Grant
 from gatekeeper.console.identity_provider import Provider
 from gatekeeper.console.session import COOKIE, PROVIDER_SECONDS
 from gatekeeper.ground.errors import UsageError
+from gatekeeper.index.access import Access, Grant
 from tests.support.offline_console import Browser, OfflineConsole, offline_console
 from tests.support.provider import CLIENT, StubProvider, provider, provider_file, provider_key
 

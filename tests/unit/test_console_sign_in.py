@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.console import passwords
-from gatekeeper.console.access import Grant
 from gatekeeper.console.limits import MAX_NAMES, Attempts, Limit, Slots
 from gatekeeper.console.session import COOKIE, Denied
 from gatekeeper.console.users import User, Users, browser_mark, change, is_marked
+from gatekeeper.index.access import Grant
 from tests.support.offline_console import PASSWORD, Browser, OfflineConsole, offline_console, user_file
 from tests.support.world import until
 

@@ -8,10 +8,10 @@ import pytest
 
 from gatekeeper.audit.explanation.wording import Wording
 from gatekeeper.console import passwords
-from gatekeeper.console.act_log import Answered
 from gatekeeper.console.inquiries import act_line
 from gatekeeper.console.users import Users
 from gatekeeper.engine.reconsideration import ITSELF
+from gatekeeper.index.act_log import Answered
 from gatekeeper.review.review_item import ActOnItem, ActProof
 from gatekeeper.review.signer_words import proof_of
 from schemas.events import PairedAct

@@ -8,11 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.console import flow
-from gatekeeper.console.access import Access, Grant
-from gatekeeper.console.model import Model
 from gatekeeper.console.pages.overview import buckets, over
 from gatekeeper.engine.manifest import Taken
+from gatekeeper.index import flow
+from gatekeeper.index.access import Access, Grant
+from gatekeeper.index.model import Model
 from gatekeeper.management.campaign import Campaign, Counts
 from gatekeeper.report import chart
 from schemas.record import Record

@@ -14,11 +14,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console import flow, items
-from gatekeeper.console.item_search import ItemSearch
-from gatekeeper.console.model import Model
-from gatekeeper.console.parts import PARTS
 from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.index import flow, items
+from gatekeeper.index.item_search import ItemSearch
+from gatekeeper.index.model import Model
+from gatekeeper.index.parts import PARTS
 from gatekeeper.review.filter import parse
 from schemas.record import Record
 from tests.support import invented

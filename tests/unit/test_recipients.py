@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console import act_log, given_reasons, items, recipients, record_places
-from gatekeeper.console.item_search import ItemSearch
-from gatekeeper.console.model import Model
-from gatekeeper.console.parts import PARTS
+from gatekeeper.console import given_reasons
+from gatekeeper.index import act_log, items, recipients, record_places
+from gatekeeper.index.item_search import ItemSearch
+from gatekeeper.index.model import Model
+from gatekeeper.index.parts import PARTS
 from gatekeeper.review.filter import parse
 from schemas.codec import encode
 from schemas.record import Record
@@ -100,7 +101,7 @@ def test_people_erased_among_many_then_no_byte_of_the_files_names_them(tmp_path:
 def test_a_page_that_reads_meanwhile_then_the_log_is_emptied_as_soon_as_it_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gatekeeper.console.model.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("gatekeeper.index.model.BUSY_SECONDS", 0.01)
     model = Model(tmp_path, PARTS, zone="Asia/Tokyo")
     model.take(of(7, "RCP-7"))
     with closing(sqlite3.connect(model.path)) as other:

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.console import recipients, record_places
-from gatekeeper.console.model import Model
+from gatekeeper.index import recipients, record_places
+from gatekeeper.index.model import Model
 from schemas.codec import encode
 from schemas.events import Suppression
 from schemas.record import Record

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console.model import Model
-from gatekeeper.console.reference_view import PART, Registered, Registrations
+from gatekeeper.index.model import Model
+from gatekeeper.index.reference_view import PART, Registered, Registrations
 from schemas.record import Record
 from schemas.topics import DAY_MS
 from tests.support import invented, policies, staff

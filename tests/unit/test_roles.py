@@ -9,7 +9,7 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from gatekeeper.console import access
+from gatekeeper.index import access
 from gatekeeper.staff import roles
 from gatekeeper.staff.endorsements import Endorsements, Referred
 from gatekeeper.staff.signed_acts import Signer, weigh

@@ -12,11 +12,11 @@ from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.cli.audit.reading import log_of
 from gatekeeper.cli.output import note, progress_bar
-from gatekeeper.console import record_places
-from gatekeeper.console.current_model import current
 from gatekeeper.ground.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.texts import text
+from gatekeeper.index import record_places
+from gatekeeper.index.current import current
 from gatekeeper.keys import Keys
 from streams.client.reader import Reader
 from streams.operations import trail_places

@@ -1,8 +1,8 @@
 """The pages of the console, in the order of the navigation.
 
 To add a page, add a module here with its routes, and a line below. Add a template, and its sentences in
-`texts/page.toml` (with `nav_NAME`). Data from topics comes from a `gatekeeper.console.model_part.Part`, which
-`gatekeeper.console.parts.PARTS` lists.
+`texts/page.toml` (with `nav_NAME`). Data from topics comes from a `gatekeeper.index.part.Part`, which
+`gatekeeper.index.parts.PARTS` lists.
 """
 
 from __future__ import annotations

@@ -11,18 +11,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.console import filters, items, own_signature
-from gatekeeper.console.item_search import ItemSearch
+from gatekeeper.console import filters, own_signature
 from gatekeeper.console.pages.item import KEYS, item_page, visible
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.typed import Wrong, narrow
+from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, told
 from gatekeeper.engine.release_count import HOUR_MS
 from gatekeeper.ground.errors import IncompleteError
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
+from gatekeeper.ground.words import narrow
+from gatekeeper.index import items
+from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
 from gatekeeper.review.review_item import Item
 from streams.client.passkey_prompt import PasskeySignatory

@@ -10,18 +10,20 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import ask_draft, filters, items, own_signature
+from gatekeeper.console import ask_draft, filters, own_signature
 from gatekeeper.console.bulk_runs import BulkRun
 from gatekeeper.console.pages.acts import Actor, asking, call_of, field, refused, unfitting, write
 from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, Viewer
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import console
-from gatekeeper.console.typed import Wrong, narrow
+from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.release_count import HOUR_MS
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
+from gatekeeper.ground.words import narrow
+from gatekeeper.index import items
 from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
 from gatekeeper.review.review_item import ActOnItem, Item
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper.console import flow
-from gatekeeper.console.access import Access
-from gatekeeper.console.items import WAITS
 from gatekeeper.console.session import Denied, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.ground.words import fault
+from gatekeeper.index import flow
+from gatekeeper.index.access import Access
+from gatekeeper.index.items import WAITS
 from gatekeeper.report import chart
 
 router = APIRouter()

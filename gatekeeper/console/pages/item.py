@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from gatekeeper.audit.explanation.wording import FactLine, Wording
 from gatekeeper.audit.tlog import merkle
-from gatekeeper.console import filters, forms, given_reasons, items
+from gatekeeper.console import filters, forms, given_reasons
 from gatekeeper.console.inquiries import by_time
 from gatekeeper.console.session import Denied, Session, Viewer
 from gatekeeper.console.state import Console, console
@@ -21,6 +21,7 @@ from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.item import FROM
 from gatekeeper.ground import times
 from gatekeeper.ground.times import clock, instant
+from gatekeeper.index import items
 from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
 from gatekeeper.review.review_item import Item
 from gatekeeper.review.signer_words import proof_of

@@ -11,9 +11,9 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from gatekeeper.console import filters
-from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.session import COOKIE, Denied
 from gatekeeper.console.state import Console, console
+from gatekeeper.index.item_search import ItemSearch
 
 router = APIRouter()
 MAX_LIVE_PAGES = 100

@@ -15,17 +15,19 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import act_log, filters, given_reasons, order_form, own_signature
+from gatekeeper.console import filters, given_reasons, order_form, own_signature
 from gatekeeper.console.orders import KINDS, LOOKS, OWN, WRITES
 from gatekeeper.console.pages.acts import field
 from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.tasks import Task
-from gatekeeper.console.typed import Wrong, narrow
+from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page, told
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.texts import text
+from gatekeeper.ground.words import narrow
+from gatekeeper.index import act_log
 from gatekeeper.management.policy_change import every
 from schemas.values import ID_PATTERN
 from streams.client.fact_with_act import FactsWithAct

@@ -11,8 +11,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper.console import act_log, flow, given_reasons
-from gatekeeper.console.items import WAITS
+from gatekeeper.console import given_reasons
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
@@ -20,6 +19,8 @@ from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.deciding.rules.system import GAP, TOKEN_KEY
 from gatekeeper.ground import times as spans
 from gatekeeper.ground.times import local
+from gatekeeper.index import act_log, flow
+from gatekeeper.index.items import WAITS
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from schemas.topics import DAY_MS
@@ -100,7 +101,7 @@ def over(
 
 
 Within = tuple[str, list[str]]
-"""SQL condition for the items that are counted, with its values (gatekeeper.console.access.Access.where)."""
+"""SQL condition for the items that are counted, with its values (gatekeeper.index.access.Access.where)."""
 
 
 def waiting(db: sqlite3.Connection, within: Within) -> list[sqlite3.Row]:

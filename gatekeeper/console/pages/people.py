@@ -12,16 +12,16 @@ from pydantic import TypeAdapter, ValidationError
 from gatekeeper.audit.explanation.trail_search import SearchTerm
 from gatekeeper.audit.records import inquiry
 from gatekeeper.console import inquiries
-from gatekeeper.console import record_places as index
 from gatekeeper.console.pages.acts import field
 from gatekeeper.console.proofs import proven_chapters
 from gatekeeper.console.session import Denied, Form, Session, Viewer, may
 from gatekeeper.console.state import console
-from gatekeeper.console.typed import UNFIT, Wrong, narrow
+from gatekeeper.console.typed import UNFIT, Wrong
 from gatekeeper.console.view import language, page
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import text
-from gatekeeper.ground.words import Words
+from gatekeeper.ground.words import Words, narrow
+from gatekeeper.index import record_places as index
 from gatekeeper.letters.paper import answered, css
 from schemas.values import RecipientId
 from streams.client.reader import Reader

@@ -12,16 +12,16 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from gatekeeper.console import choices, filters, items
-from gatekeeper.console.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
+from gatekeeper.console import choices, filters
 from gatekeeper.console.pages.item import CURES, KEYS, claimed, possible
 from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
-from gatekeeper.console.typed import narrow
 from gatekeeper.console.view import language, page
 from gatekeeper.engine.item import State
 from gatekeeper.ground import times
-from gatekeeper.ground.words import Words
+from gatekeeper.ground.words import Words, narrow
+from gatekeeper.index import items
+from gatekeeper.index.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
 from gatekeeper.management.spreadsheet import SpreadsheetRows
 from gatekeeper.review.review_item import Item
 from schemas.decision import Reason

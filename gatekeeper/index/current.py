@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from gatekeeper.console import model
-from gatekeeper.console.parts import PARTS
 from gatekeeper.ground import interruption
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
+from gatekeeper.index import model
+from gatekeeper.index.parts import PARTS
 from streams.client import admin
 from streams.client.proven_position import differing
 from streams.client.reader import Reader

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, get_args
 
 import orjson
 
-from gatekeeper.console.access import SEE_ALL, Access
-from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.ground.times import instant
+from gatekeeper.index.access import SEE_ALL, Access
+from gatekeeper.index.part import Incoming, Part, Writing
 from gatekeeper.review.review_item import ActProof
 from schemas.events import PairedAct
 from schemas.topics import TOPICS

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeeper.console.access import SEE_ALL, Access
-from gatekeeper.console.items import ITEMS, PENDING, WAITS, item_of
 from gatekeeper.engine.item import WAITING
 from gatekeeper.ground import times
+from gatekeeper.index.access import SEE_ALL, Access
+from gatekeeper.index.items import ITEMS, PENDING, WAITS, item_of
 from gatekeeper.review.filter import ANY, FIELDS, Query, older_than
 from gatekeeper.review.review_item import Item
 from schemas.topics import DAY_MS

@@ -18,10 +18,10 @@ from typing import Any
 from gatekeeper.audit.checks.trail import PersonLine
 from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.reference_signers import ReferenceSigners
-from gatekeeper.console.model import Model
-from gatekeeper.console.model_part import Incoming, Part, Writing
-from gatekeeper.console.typed import narrow
 from gatekeeper.ground.texts import Language
+from gatekeeper.ground.words import narrow
+from gatekeeper.index.model import Model
+from gatekeeper.index.part import Incoming, Part, Writing
 from gatekeeper.knowledge.reference_log import ReferenceLog
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.management.policy_change import KnownPolicies

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.console.access import Access
-from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.deciding.answer import rendered
 from gatekeeper.engine.item import FROM, KEPT_MS, WAITING
 from gatekeeper.ground import times
+from gatekeeper.index.access import Access
+from gatekeeper.index.part import Incoming, Part, Writing
 from gatekeeper.review.data_origin import origin
 from gatekeeper.review.review_item import ActOnItem, ActProof, Item, answered, asked, held, standing
 from schemas.decision import Decision

@@ -3,7 +3,7 @@
 One transaction writes the rows of a record together with the position in its topic. The file is rebuilt when the schema
 changes, or when it was built from other topics. The file holds no contact details.
 
-An erased person is gone from the file and its log with the next checkpoint (gatekeeper.console.recipients).
+An erased person is gone from the file and its log with the next checkpoint (gatekeeper.index.recipients).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from uuid import uuid4
 
 import structlog
 
-from gatekeeper.console import recipients
-from gatekeeper.console.model_part import Incoming, Part, Taker, Writing
 from gatekeeper.ground.errors import UnavailableError
+from gatekeeper.index import recipients
+from gatekeeper.index.part import Incoming, Part, Taker, Writing
 from schemas.record import Record
 from streams.client.proven_position import Place, ProvenPosition
 

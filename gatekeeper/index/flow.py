@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gatekeeper.console.access import SEE_ALL, Access
-from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.ground.times import span
+from gatekeeper.index.access import SEE_ALL, Access
+from gatekeeper.index.part import Incoming, Part, Writing
 from gatekeeper.management.campaign import Counts, campaign_of, read_refused, refusing
 from schemas.codec import Unreadable, decode
 from schemas.topics import DAY_MS, logical_name

@@ -12,8 +12,8 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from gatekeeper.console.model_part import Incoming, Part, Writing
 from gatekeeper.engine.item import KEPT_MS
+from gatekeeper.index.part import Incoming, Part, Writing
 from schemas.events import PairedAct
 
 SCHEMA = """

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.console import recipients
+from gatekeeper.index import recipients
 from schemas.codec import Unreadable, decode
 from schemas.events import Act, Suppression
 from schemas.record import Record
@@ -86,7 +86,7 @@ class Part:
 
     Takers see topics in any order, and may see a record twice.
     `forget`: deletes old rows; called about once an hour with the instant in milliseconds.
-    `naming`: its tables whose column `recipient` holds a number of gatekeeper.console.recipients.
+    `naming`: its tables whose column `recipient` holds a number of gatekeeper.index.recipients.
     `erase`: removes what records up to an instant (milliseconds) say about the recipient of a number.
     """
 
