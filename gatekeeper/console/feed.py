@@ -12,12 +12,11 @@ from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
+from gatekeeper.index import follower
 from gatekeeper.index.model import Model
 from streams.client import admin
-from streams.client.proven_position import differing
 from streams.client.reader import Reader
 
-TICK_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
 FORGET_SECONDS = 3_600.0
 DEFECT = "page.feed_defect"
@@ -77,19 +76,16 @@ class Feed(threading.Thread):
             self._model.reset()
         self._model.begin(admin.identity(self._settings))
         with Reader(self._settings) as reader, Reader(self._settings) as prover:
-            ends, starts = self._between(prover)
+            ends, starts = follower.span(self._settings, self._model, prover)
             begun = sum(starts.values())
             ready = self.progress.ready and bool(self._model.positions())
             self.progress = replace(self.progress, done=0, total=sum(ends.values()) - begun, ready=ready)
-            by_topic: dict[str, dict[int, int]] = {}
-            for (topic, number), offset in starts.items():
-                by_topic.setdefault(topic, {})[number] = offset
             forgotten, asked, proven = 0.0, int(time() * 1000), (-1, -1)
-            for records in reader.following(by_topic, seconds=TICK_SECONDS):
+            for records in reader.following(follower.by_topic(starts), seconds=follower.TICK_SECONDS):
                 if self._over.is_set() or self._model.lost:
                     return
                 if (connections := reader.connections) != proven:
-                    if self._rebuilt(prover):
+                    if follower.rebuilt(self._model, prover):
                         return
                     proven = connections
                 if records:
@@ -110,21 +106,3 @@ class Feed(threading.Thread):
                 if time() - forgotten > FORGET_SECONDS:
                     self._model.forget(int(time() * 1000))
                     forgotten = time()
-
-    def _between(self, reader: Reader) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
-        """The end offset of each partition, and the offset to read from."""
-        ends = {(topic, n): end for topic in self._model.topics for n, end in reader.ends(topic).items()}
-        starts = {(topic, n): start for topic in self._model.topics for n, start in reader.starts(topic).items()}
-        if self._rebuilt(reader):
-            self._model.begin(admin.identity(self._settings))
-        known = {place: one.next for place, one in self._model.positions().items()}
-        return ends, {place: max(start, known.get(place, 0)) for place, start in starts.items()}
-
-    def _rebuilt(self, prover: Reader) -> bool:
-        """Empties the model if the records that it was built from are gone; True if it did."""
-        if not (others := differing(prover, self._model.positions())):
-            return False
-        for topic, number in others:
-            log.error("console_rebuilt", topic=topic, partition=number)
-        self._model.reset()
-        return True

@@ -1,6 +1,6 @@
-"""The read model of this machine's console, for commands that answer about one letter, one campaign or one list.
+"""The index of this machine, for commands that answer about one letter, one campaign or one list.
 
-A command only reads the file. The console writes it, and may be restarted, or its file deleted, at any time.
+A console keeps it up to date. Where none runs, the command reads on from where the last one ended.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.ground import interruption
 from gatekeeper.ground.errors import GatekeeperError
 from gatekeeper.ground.settings import Settings
-from gatekeeper.index import model
+from gatekeeper.index import follower, model
 from gatekeeper.index.parts import PARTS
+from gatekeeper.policy.packs import load
 from streams.client import admin
 from streams.client.proven_position import differing
 from streams.client.reader import Reader
@@ -24,16 +26,19 @@ from streams.client.reader import Reader
 WAIT_SECONDS = 1.0
 """Seconds that a console is given to take in the records that it has not read yet."""
 NEAR = 10_000
-"""Distance of offsets up to which it is worth waiting."""
+"""Distance of offsets up to which it is worth waiting for a console."""
+FAR = 200_000
+"""Distance of offsets from which a command reads the topics that it needs instead of continuing the index."""
 _STEP_SECONDS = 0.05
 
 
 @contextmanager
 def current(settings: Settings, reader: Reader, *topics: str) -> Iterator[sqlite3.Connection | None]:
-    """Yields the model as one snapshot if it holds all records of these topics at the call, else None.
+    """Yields the index as one snapshot that holds all records of these topics at the call, or None.
 
-    None also stands for a missing file, or one of another release or of other topics. So it does where the topics hold
-    other records by now. So it does for a file that this user may not read. Raises as `Reader` does.
+    Without a console it is continued, if this user may read all of its topics and is not FAR behind. None also stands
+    for a missing file, or one of another release or of other topics. So it does where the topics hold other records by
+    now. So it does for a file that this user may not read. Raises as `Reader` does.
     """
     path = Path(settings.console_data) / model.FILE
     try:
@@ -44,7 +49,9 @@ def current(settings: Settings, reader: Reader, *topics: str) -> Iterator[sqlite
         yield None
         return
     with closing(opened) as db:
-        yield db if _ours(db, settings) and _same(db, reader, topics) and _reaches(db, reader, topics) else None
+        yield (
+            db if _ours(db, settings) and _same(db, reader, topics) and _reaches(db, settings, reader, topics) else None
+        )
 
 
 def _opened(path: Path) -> sqlite3.Connection | None:
@@ -76,10 +83,10 @@ def _same(db: sqlite3.Connection, reader: Reader, topics: tuple[str, ...]) -> bo
     return not differing(reader, known)
 
 
-def _reaches(db: sqlite3.Connection, reader: Reader, topics: tuple[str, ...]) -> bool:
-    """Begins a snapshot, and tells whether it holds the records; waits for a console that is nearly there."""
+def _reaches(db: sqlite3.Connection, settings: Settings, reader: Reader, topics: tuple[str, ...]) -> bool:
+    """Begins a snapshot, and tells whether it holds the records; reads on, or waits for a console that does."""
     ends = {(topic, number): end for topic in topics for number, end in reader.ends(topic).items()}
-    give_up = monotonic() + WAIT_SECONDS
+    give_up, continued = monotonic() + WAIT_SECONDS, False
     while True:
         db.execute("BEGIN")
         known = {place: one.next for place, one in model.positions(db).items()}
@@ -87,9 +94,24 @@ def _reaches(db: sqlite3.Connection, reader: Reader, topics: tuple[str, ...]) ->
         if not ahead or not _left(reader, topics, known):
             return True
         db.execute("ROLLBACK")
+        if continued or ahead > FAR:
+            return False
+        if continued := _continued(settings):
+            continue
         if ahead > NEAR or monotonic() > give_up:
             return False
         interruption.wait(_STEP_SECONDS)
+
+
+def _continued(settings: Settings) -> bool:
+    """Reads on; False if a console or another command does, or this user may not read all topics of the index."""
+    folder = Path(settings.console_data)
+    try:
+        with AtomicStore(folder).alone():
+            follower.catch_up(settings, model.Model(folder, PARTS, zone=load(settings.policy).home[0].timezone))
+    except GatekeeperError:
+        return False
+    return True
 
 
 def _left(reader: Reader, topics: tuple[str, ...], known: dict[tuple[str, int], int]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.ground.settings import load
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run, never, read_model
@@ -85,9 +86,17 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
     told = [run("review", *words) for words in views]
     monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
     read_model(load())  # a console has read all of this, and the topics are not read for it again
+    whole = reviews.read
     monkeypatch.setattr(reviews, "read", never)
     assert [run("review", *words) for words in views] == told
     assert run("review", "list", "--filter", f"campaign={campaign}").out == ""
+
+    (late,) = young(world, f"{campaign}-late")  # no console reads it, so the command does
+    assert one(run("review", "list", "--filter", f"campaign={campaign}-late"))["decision_id"] == late
+    with AtomicStore(tmp_path).alone():  # a console that is far behind
+        monkeypatch.setattr(reviews, "read", whole)
+        (later,) = young(world, f"{campaign}-later")
+        assert one(run("review", "list", "--filter", f"campaign={campaign}-later"))["decision_id"] == later
 
 
 def test_a_hard_item_then_its_release_is_refused_and_nothing_is_written(run: Run, world: World, campaign: str) -> None:
