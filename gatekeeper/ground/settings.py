@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         "", description="address of the console in people's browsers, for their passkeys; empty: localhost only"
     )
     console_key: str = Field("", description="file of the key with which the console vouches for who signed in")
-    console_data: str = Field(".gatekeeper/console", description="folder of the console's read model, which may go")
+    console_data: str = Field(".gatekeeper/console", description="folder of the index of console and commands, which may go")
     handoff_data: str = Field(
         ".gatekeeper/handoff", description="folder of the ids of handed-off pieces, which a lost cluster does not take"
     )

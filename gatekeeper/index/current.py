@@ -104,7 +104,7 @@ def _reaches(db: sqlite3.Connection, settings: Settings, reader: Reader, topics:
 
 
 def _continued(settings: Settings) -> bool:
-    """Reads on; False if a console or another command does, or this user may not read all topics of the index."""
+    """Reads on; False if another process does, or this user may not read all topics of the index."""
     folder = Path(settings.console_data)
     try:
         with AtomicStore(folder).alone():
