@@ -97,7 +97,7 @@ class Office:
                     (f"{key.decode()}L", to["name"], to.get("postcode", ""), "".join(to["lines"]), "2024-05-01")
                 )
         more = {"GATEKEEPER_LOG": str(self.file("log")), "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}
-        more |= {"GATEKEEPER_CONSOLE_DATA": str(self.file("console"))}
+        more |= {"GATEKEEPER_DATA": str(self.file("console"))}
         self._console: subprocess.Popen[bytes] | None = None
         self.environment = os.environ | self.world.environment | more
         self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # people's commands do not compile at every start

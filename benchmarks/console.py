@@ -56,7 +56,7 @@ async def measured(count: int) -> dict[str, float]:
     medians = {}
     with tempfile.TemporaryDirectory() as folder:
         # the feed is not started: the pages show the records put in here
-        settings = Settings(console_data=folder, broker="127.0.0.1:1", log=str(Path(folder) / "log"))
+        settings = Settings(data=folder, broker="127.0.0.1:1", log=str(Path(folder) / "log"))
         app = create_app(settings)
         held = app.state.console
         made = records(count, held.now())

@@ -55,7 +55,7 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
     """
     signal = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone
-    model = Model(Path(settings.console_data), PARTS, zone=zone)
+    model = Model(settings.index, PARTS, zone=zone)
     feed = Feed(settings, model, signal)
     open_ = users is None and provider is None
     key = person_keys.read(Path(settings.console_key)) if settings.console_key else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatekeeper.audit.log.atomic_store import AtomicStore
@@ -34,7 +33,7 @@ def serve(
     metrics = metrics_server.measured(settings)
     with Reader(settings) as reader:
         reader.ends("review")  # report an unreachable broker before anybody opens a page
-    with AtomicStore(Path(settings.console_data)).alone(), http_server.listening(host, port) as found:
+    with AtomicStore(settings.index).alone(), http_server.listening(host, port) as found:
         url = http_server.address(found, host)
         app = create_app(settings, users=users, provider=provider)
         metrics.find(lambda: queue_metrics.values(app.state.console))

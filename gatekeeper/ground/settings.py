@@ -95,7 +95,8 @@ class Settings(BaseSettings):
         ".gatekeeper/keys", description="folder of the keys: of signatures, of tokens, and of pseudonyms in proofs"
     )
     data: str = Field(
-        ".gatekeeper/data", description="folder of the facts that workers read, which may go; empty: in memory only"
+        ".gatekeeper/data",
+        description="folder of facts, ledger and index, which may go; empty: workers keep all in memory",
     )
     log: str = Field(".gatekeeper/log", description="folder of the sealed log")
     http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")
@@ -125,7 +126,6 @@ class Settings(BaseSettings):
         "", description="address of the console in people's browsers, for their passkeys; empty: localhost only"
     )
     console_key: str = Field("", description="file of the key with which the console vouches for who signed in")
-    console_data: str = Field(".gatekeeper/console", description="folder of the index of console and commands, which may go")
     handoff_data: str = Field(
         ".gatekeeper/handoff", description="folder of the ids of handed-off pieces, which a lost cluster does not take"
     )
@@ -167,6 +167,11 @@ class Settings(BaseSettings):
     def key_folder(self) -> Path:
         """The folder of the keys."""
         return Path(self.keys)
+
+    @property
+    def index(self) -> Path:
+        """The folder of the index of console and commands."""
+        return Path(self.data or ".gatekeeper/data") / "index"
 
     @property
     def log_folder(self) -> Path:

@@ -40,7 +40,7 @@ def current(settings: Settings, reader: Reader, *topics: str) -> Iterator[sqlite
     for a missing file, or one of another release or of other topics. So it does where the topics hold other records by
     now. So it does for a file that this user may not read. Raises as `Reader` does.
     """
-    path = Path(settings.console_data) / model.FILE
+    path = settings.index / model.FILE
     try:
         opened = _opened(path) if path.exists() else None
     except (OSError, sqlite3.Error):
@@ -105,7 +105,7 @@ def _reaches(db: sqlite3.Connection, settings: Settings, reader: Reader, topics:
 
 def _continued(settings: Settings) -> bool:
     """Reads on; False if another process does, or this user may not read all topics of the index."""
-    folder = Path(settings.console_data)
+    folder = settings.index
     try:
         with AtomicStore(folder).alone():
             follower.catch_up(settings, model.Model(folder, PARTS, zone=load(settings.policy).home[0].timezone))

@@ -28,7 +28,7 @@ from streams.client.proven_position import Place, ProvenPosition
 
 log = structlog.get_logger("console")
 BUSY_SECONDS = 10.0
-FILE = "queue.sqlite"
+FILE = "index.sqlite"
 """Name of the file in the console's data folder."""
 _OWN = (
     """

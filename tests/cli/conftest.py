@@ -233,7 +233,7 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> It
 
 def read_model(settings: Settings) -> None:
     """Brings the read model of a console in this folder up to date, as the console's feed does."""
-    model = Model(Path(settings.console_data), PARTS, zone="Asia/Tokyo")
+    model = Model(settings.index, PARTS, zone="Asia/Tokyo")
     model.begin(admin.identity(settings))
     with Reader(settings) as reader:
         for topic in model.topics:

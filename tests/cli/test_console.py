@@ -99,7 +99,7 @@ def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_is_enough(
 ) -> None:
     file = provider_file(tmp_path, "https://login.midori.example")
     monkeypatch.setenv("GATEKEEPER_CONSOLE_PROVIDER", str(file))
-    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
+    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path))
     assert nowhere in run("console", "--host", "0.0.0.0", "--port", "0").says(3), "it would listen to everybody"
     add("hanako", "viewer")
     both = run("console", "--users", str(tmp_path / "users.json")).says(2)
@@ -111,13 +111,13 @@ def test_a_provider_beside_a_user_file_then_2_and_a_provider_alone_is_enough(
 def test_another_console_with_the_same_folder_then_3_and_it_says_which(
     run: Run, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
-    with AtomicStore(tmp_path).alone():
+    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path))
+    with AtomicStore(tmp_path / "index").alone():
         assert str(tmp_path) in run("console", "--port", "0").says(3)
 
 
 def test_no_broker_then_3(run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
+    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path))
     assert nowhere in run("console", "--port", "0").says(3)
 
 
@@ -140,4 +140,4 @@ def test_a_full_disk_at_its_start_then_3_with_one_sentence_and_nothing_torn(syst
     )
     (said,) = started.stderr.splitlines()
     assert (started.returncode, started.stdout) == (3, "")
-    assert re.match(r"error: \S*queue\.sqlite cannot be written", said)
+    assert re.match(r"error: \S*index\.sqlite cannot be written", said)

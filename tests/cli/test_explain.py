@@ -48,7 +48,7 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     assert pages[0] == pages[1] == pages[2]
     assert "purpose News" in pages[0]
     assert pages[0].replace("purpose News", "purpose mkt.dm.own") == pages[3], "an export has codes in place of names"
-    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path / "console"))
+    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path / "console"))
     read_model(load())  # a console has read all of this: its places replace the walk through the trail
     walk = TrailSearch.found
     monkeypatch.setattr(TrailSearch, "found", never)

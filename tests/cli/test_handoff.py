@@ -130,7 +130,7 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
     assert campaign in again.err
     shown = run("campaign", "show", campaign, "--json")
     assert (shown.code, shown.json["recalled_after_hand_off"], shown.json["done"]) == (0, 5, True)
-    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path / "console"))
+    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path / "console"))
     read_model(load())  # a console has read all of this, and the topics are not read for it again
     with monkeypatch.context() as patched:
         patched.setattr("gatekeeper.cli.campaign.read", never)
@@ -156,7 +156,7 @@ def test_records_refused_then_topics_and_console_say_why_the_campaign_is_not_don
     assert told["faults"] == {"controller_unknown": 1, "field_invalid": 1}
     assert f"gatekeeper deadletter list --campaign {campaign}" in shown.err
     assert run("campaign", "show", campaign, "--expected", "1").code == 0
-    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path / "console"))
+    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path / "console"))
     read_model(load())
     with monkeypatch.context() as patched:
         patched.setattr("gatekeeper.cli.campaign.read", never)

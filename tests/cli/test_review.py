@@ -84,7 +84,7 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
 
     views = (("show", id_), ("show", id_, "--table"), released)
     told = [run("review", *words) for words in views]
-    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
+    monkeypatch.setenv("GATEKEEPER_DATA", str(tmp_path))
     read_model(load())  # a console has read all of this, and the topics are not read for it again
     whole = reviews.read
     monkeypatch.setattr(reviews, "read", never)
@@ -93,7 +93,7 @@ def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_wh
 
     (late,) = young(world, f"{campaign}-late")  # no console reads it, so the command does
     assert one(run("review", "list", "--filter", f"campaign={campaign}-late"))["decision_id"] == late
-    with AtomicStore(tmp_path).alone():  # a console that is far behind
+    with AtomicStore(tmp_path / "index").alone():  # a console that is far behind
         monkeypatch.setattr(reviews, "read", whole)
         (later,) = young(world, f"{campaign}-later")
         assert one(run("review", "list", "--filter", f"campaign={campaign}-later"))["decision_id"] == later

@@ -171,7 +171,7 @@ def site(kafka: Broker, people: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("site")
     prefix = f"t{uuid.uuid4().hex}."
     world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create().may_ask()
-    settings = world.settings.model_copy(update={"console_data": str(folder / "data")})
+    settings = world.settings.model_copy(update={"data": str(folder / "data")})
     with ExitStack() as stack:
         stack.enter_context(world.process(folder / "worker.log"))
         console = stack.enter_context(served(settings, Users(people)))

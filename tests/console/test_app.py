@@ -67,7 +67,7 @@ def test_a_password_guessed_again_and_again_then_429_also_for_guesses_at_once(si
 def test_very_many_forms_of_nobody_then_nobody_else_at_their_address_has_to_wait(
     site: Site, people: Path, tmp_path: Path
 ) -> None:
-    app = create_app(site.settings.model_copy(update={"console_data": str(tmp_path)}), users=Users(people))
+    app = create_app(site.settings.model_copy(update={"data": str(tmp_path)}), users=Users(people))
     app.state.console = replace(app.state.console, posts=Limit(1, 60.0))
 
     async def post() -> int:
@@ -84,7 +84,7 @@ def test_somebody_removed_from_the_file_then_they_are_out_at_the_next_click(
     file = tmp_path / "users.json"
     file.touch(0o600)
     file.write_bytes(people.read_bytes())
-    settings = site.settings.model_copy(update={"console_data": str(tmp_path / "data")})
+    settings = site.settings.model_copy(update={"data": str(tmp_path / "data")})
     with served(settings, Users(file)) as console:
         client = console.client("viewer")
         assert client.get("/").status_code == 200
@@ -127,7 +127,7 @@ def test_an_address_with_two_slashes_then_the_language_is_that_of_our_own_page(s
 
 
 def test_without_a_user_file_then_only_this_machines_names_are_answered_to(site: Site, tmp_path: Path) -> None:
-    settings = site.settings.model_copy(update={"console_data": str(tmp_path), "user": "hanako"})
+    settings = site.settings.model_copy(update={"data": str(tmp_path), "user": "hanako"})
     with served(settings) as console:
         client = console.client()
         page = client.get("/")
@@ -139,7 +139,7 @@ def test_without_a_user_file_then_only_this_machines_names_are_answered_to(site:
 
 
 def test_a_model_that_is_not_there_yet_then_pages_show_how_far_it_is(site: Site, tmp_path: Path) -> None:
-    settings = site.settings.model_copy(update={"console_data": str(tmp_path), "broker": "127.0.0.1:1"})
+    settings = site.settings.model_copy(update={"data": str(tmp_path), "broker": "127.0.0.1:1"})
     with served(settings, site.users, wait=False) as console:
         answer = console.client().get("/")
         assert answer.status_code == 503
@@ -149,7 +149,7 @@ def test_a_model_that_is_not_there_yet_then_pages_show_how_far_it_is(site: Site,
 
 def test_the_model_deleted_then_it_comes_back_from_the_topics(site: Site, tmp_path: Path) -> None:
     campaign = site.withheld(2)
-    settings = site.settings.model_copy(update={"console_data": str(tmp_path)})
+    settings = site.settings.model_copy(update={"data": str(tmp_path)})
     with served(settings, site.users) as console:
         client = console.client()
         before = client.get("/items.jsonl", params={"campaign": campaign}).text
@@ -197,7 +197,7 @@ def first_event(client: httpx.Client, path: str, headers: dict[str, str] | None 
 def test_the_broker_restarted_then_pages_say_so_and_the_queue_goes_on(people: Path, tmp_path: Path) -> None:
     with Broker(tmp_path / "kafka", settings=BACK_SOON) as broker:
         world = World(broker.bootstrap, "t.", partitions=1).create()
-        settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data")})
+        settings = world.settings.model_copy(update={"data": str(tmp_path / "data")})
         with served(settings, Users(people)) as console:
             client = console.client()
             broker.stop()
@@ -221,7 +221,7 @@ def test_a_defect_while_it_reads_then_pages_say_so_and_it_is_tried_again(site: S
     )
     feed.start()
     until(lambda: feed.progress.trouble, "the trouble")
-    settings = site.settings.model_copy(update={"console_data": str(tmp_path)})
+    settings = site.settings.model_copy(update={"data": str(tmp_path)})
     assert "A defect keeps the console from reading" in answer(settings, feed.progress, "/").text
     assert answer(settings, feed.progress, "/healthz").json() == {"ready": False, "broker": True}
     broken.clear()
@@ -254,7 +254,7 @@ def test_threads_that_ask_at_once_then_each_is_answered(site: Site) -> None:
 
 def test_the_command_then_metrics_on_another_port_tell_of_pages_queue_and_model(site: Site, tmp_path: Path) -> None:
     site.withheld(2, mail_date=day(30))
-    ours = {"GATEKEEPER_CONSOLE_DATA": str(tmp_path), "GATEKEEPER_LANG": "en", "GATEKEEPER_USER_KEY": ""}
+    ours = {"GATEKEEPER_DATA": str(tmp_path), "GATEKEEPER_LANG": "en", "GATEKEEPER_USER_KEY": ""}
     with Command("console", "--port", "0", "--json", env=os.environ | site.world.environment | ours | ANYWHERE) as run:
         with httpx.Client(base_url=json.loads(run.line())["url"], headers=BROWSER) as client:
             until(lambda: client.get("/healthz").json()["ready"], "a model")

@@ -204,7 +204,7 @@ def test_a_sign_in_at_another_site_then_it_and_the_sign_out_lead_back_to_the_pag
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = site.settings.model_copy(update={"console_data": str(tmp_path / "data")})
+    settings = site.settings.model_copy(update={"data": str(tmp_path / "data")})
     with provider() as stub:
         file = provider_file(tmp_path, stub.issuer, address=f"http://127.0.0.1:{port}")
         with served(settings, provider=Provider(file), port=port) as console, browser.new_context() as context:

@@ -166,7 +166,7 @@ def test_a_console_that_is_restarted_then_the_page_comes_back_with_what_was_type
     browser: Browser, site: Site, tmp_path: Path
 ) -> None:
     (item,) = site.items(site.withheld(1))
-    settings = site.settings.model_copy(update={"console_data": str(tmp_path)})
+    settings = site.settings.model_copy(update={"data": str(tmp_path)})
     with browser.new_context(locale="ja-JP") as context:
         page = context.new_page()
         with served(settings, site.users) as console:

@@ -84,7 +84,7 @@ def test_acts_before_the_worker_decides_then_they_wait_and_the_undo_is_in_time(
     world = World(site.world.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1, max_lag=30.0).create()
     world.people(["y"], may_be_minor=True)
     world.put("sends", [("y", send_to("y", 0))])
-    settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data"), "user": "hanako"})
+    settings = world.settings.model_copy(update={"data": str(tmp_path / "data"), "user": "hanako"})
     with ExitStack() as stack:
         with world.process(tmp_path / "worker.log"):
             console = stack.enter_context(served(settings))

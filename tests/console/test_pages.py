@@ -137,7 +137,7 @@ def test_nothing_left_to_decide_then_the_lag_is_none(site: Site) -> None:
 def test_a_sealed_log_then_the_overview_says_how_old_seal_and_witness_are(site: Site, tmp_path: Path) -> None:
     place = WitnessedLog(tmp_path)
     settings = site.settings.model_copy(
-        update={"console_data": str(tmp_path / "data"), "log": str(tmp_path / "log"), "keys": str(tmp_path / "keys")}
+        update={"data": str(tmp_path / "data"), "log": str(tmp_path / "log"), "keys": str(tmp_path / "keys")}
     )
     with served(settings, site.users) as console:
         client = console.client("viewer")

@@ -65,7 +65,7 @@ FORMS = (
 @contextmanager
 def console(site: Site, people: Path, folder: Path) -> Iterator[str]:
     """Yields the address of a console of its own, as it is run: its log goes to a file."""
-    settings = {"CONSOLE_DATA": str(folder / "data"), "CONSOLE_USERS": str(people), "LOG_LEVEL": "debug"}
+    settings = {"DATA": str(folder / "data"), "CONSOLE_USERS": str(people), "LOG_LEVEL": "debug"}
     environment = os.environ | site.world.environment | {f"GATEKEEPER_{key}": value for key, value in settings.items()}
     command = [sys.executable, "-m", "gatekeeper", "console", "--port", "0", "--json"]
     with (folder / "log").open("wb") as log:
@@ -132,9 +132,9 @@ def test_canary_people_typed_looked_at_and_searched_for_then_no_log_or_file_has_
         until(lambda: why in client.get("/overview").text, "what was said, in the overview")
         for page in ("/", "/items", "/overview", "/manage", "/people/r-canary", f"/items/{item}"):
             assert client.get(page).status_code == 200
-    for folder in (tmp_path, Path(site.settings.console_data)):
+    for folder in (tmp_path, site.settings.index):
         written = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        assert any(path.endswith("queue.sqlite") for path in written)
+        assert any(path.endswith("index.sqlite") for path in written)
         assert {name: canaries.found(data) for name, data in written.items() if canaries.found(data)} == {}
         assert [name for name, data in written.items() if BORN.encode() in data] == []
     assert b"canary" in b"".join(written.values()), "the search finds what is there"

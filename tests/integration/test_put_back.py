@@ -67,7 +67,7 @@ class PutBack:
 
 
 def _settings(world: World, folder: Path) -> Settings:
-    where = {"console_data": str(folder / "console"), "webhooks_data": str(folder / "webhooks")}
+    where = {"data": str(folder / "console"), "webhooks_data": str(folder / "webhooks")}
     return world.settings.model_copy(update={**where, "log": str(folder / "none")})
 
 
@@ -145,7 +145,7 @@ def put_back(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutBack]:
             until(worker.owned, "it has read what there is")
             worker.stop()
         _decided(world, folder, LOST)
-        model = Model(Path(settings.console_data), PARTS, zone="Asia/Tokyo")
+        model = Model(settings.index, PARTS, zone="Asia/Tokyo")
         with _fed(settings, model), Reader(settings) as reader, capture_logs() as said:
             watch.begin(reader)
             until(lambda: watch.look(reader), "all is read")
@@ -184,7 +184,7 @@ def test_a_console_that_runs_or_starts_then_its_model_is_new_and_holds_nothing_g
     until(lambda: _counts(put_back.model) == expected, "the console that ran has the present records alone")
     assert "audit" in _told(put_back.said, "console_rebuilt")
     settings = put_back.settings("console")
-    model = Model(Path(settings.console_data), PARTS, zone="Asia/Tokyo")
+    model = Model(settings.index, PARTS, zone="Asia/Tokyo")
     assert _counts(model)["b"] == (6, 2), "the file is that of before"
     with Reader(settings) as reader, current(settings, reader, "audit") as found:
         assert found is None, "no command answers by a model of records that are gone"

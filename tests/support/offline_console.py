@@ -119,7 +119,7 @@ def offline_console(
     keys = {"console_key": written_key(folder, key)} if users or more else {"user_key": written_key(folder, "hanako")}
     if on_record is EVERYBODY:
         on_record = users.file().users if users else {}
-    plain = {"broker": NO_BROKER, "console_data": str(folder / "data"), "log": str(folder / "log"), "acts": acts}
+    plain = {"broker": NO_BROKER, "data": str(folder / "data"), "log": str(folder / "log"), "acts": acts}
     app = create_app(Settings(**{**plain, **keys, **(settings or {})}), users=users, **more)
     held: Console = app.state.console
     away = UnavailableError("error.broker_unreachable", broker=NO_BROKER, detail="-")

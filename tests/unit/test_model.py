@@ -53,7 +53,7 @@ def test_a_full_disk_at_the_start_then_3_and_with_room_again_it_is_made(
     small(room)
     with pytest.raises(UnavailableError) as told:
         Model(tmp_path, PARTS, zone="Asia/Tokyo")
-    assert (told.value.key, told.value.values["path"]) == ("error.disk", tmp_path / "queue.sqlite")
+    assert (told.value.key, told.value.values["path"]) == ("error.disk", tmp_path / "index.sqlite")
     small(resource.RLIM_INFINITY)
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
 
@@ -69,12 +69,12 @@ def test_a_full_disk_when_there_is_a_model_then_3_and_that_stays(tmp_path: Path,
 
 @pytest.mark.parametrize("content", [b"no database" * 100, b""])
 def test_a_file_that_is_no_model_then_one_is_made_in_its_place(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "queue.sqlite").write_bytes(content)
+    (tmp_path / "index.sqlite").write_bytes(content)
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
 
 
 def test_a_database_of_somebody_else_then_a_model_is_made_in_its_place(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "queue.sqlite")) as db:
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as db:
         db.execute("CREATE TABLE theirs (a)")
     assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
 
