@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
+import orjson
+
 from gatekeeper.audit.checks.sealed_ends import UNSEALED, SealedEnds, SealPosition
 from gatekeeper.audit.log.writer import LEAF_BYTES
+from gatekeeper.audit.tlog.manifest_chain import ManifestChain, SignatureFault, Step, signature_fault
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.audit.tlog.ranges import adds_up
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 
@@ -137,20 +138,19 @@ class Chain:
         if hash_ in beside:
             self._ends.forks[partition].add(hash_)
             return False, [ChainFinding("forked", partition, offset, {"kid": told_kid(manifest.kid)})]
-        if finding := self._discontinued(at, offset, manifest, hash_):
+        chain = ManifestChain(at.head, at.taken)
+        step = chain.step(orjson.loads(value), hash_)
+        if finding := _discontinued(step, at, partition, offset):
             self._aside[partition, manifest.prev or ""] = offset
             if finding.kind not in ("missing", "skipped"):
                 return False, [finding]
             told = [] if partition in self._broken else [finding]
             self._broken.add(partition)
             return False, told
-        late = at.head is None and manifest.prev is not None
         self._broken.discard(partition)
         self._ends.forks[partition].discard(hash_)
-        inputs = {taken.topic: taken.to for taken in manifest.in_}
-        inputs |= {one.topic: one.to for one in manifest.skipped}
-        self._sealed[partition] = SealPosition(next=offset + 1, head=hash_, taken=at.taken | inputs)
-        found = [ChainFinding("begins_late", partition, offset)] if late else []
+        self._sealed[partition] = SealPosition(next=offset + 1, head=hash_, taken=chain.taken)
+        found = [ChainFinding(step.link, partition, offset)] if step.link else []
         if (before := self._aside.get((partition, hash_))) is not None:
             found.append(ChainFinding("reordered", partition, before, {"predecessor": offset}))
         return True, found
@@ -181,43 +181,27 @@ class Chain:
             self._keys = {key.kid: key for key in self._listed()}
         return self._keys.get(kid)
 
-    def _discontinued(self, at: SealPosition, offset: int, manifest: Manifest, hash_: str) -> ChainFinding | None:
-        def wrong(kind: ChainFault, **values: Any) -> ChainFinding:
-            return ChainFinding(kind, manifest.partition, offset, values)
 
-        for taken in manifest.in_:
-            where = {"topic": taken.topic, "first": taken.first, "to": taken.to}
-            if not adds_up(taken.first, taken.to, taken.n, [(gap.first, gap.n) for gap in taken.gaps]):
-                return wrong("miscounted", **where)
-            if taken.first < at.taken.get(taken.topic, 0):
-                return wrong("repeated", **where)
-        if at.head is not None and manifest.prev != at.head:
-            return wrong("twice") if hash_ == at.head else wrong("missing", sealed=at.next - 1)
-        for taken in manifest.in_:
-            if taken.first > (expected := at.taken.get(taken.topic, taken.first)):
-                return wrong("skipped", topic=taken.topic, first=expected, to=taken.first)
-        # offsets that a person skipped are accounted for; verify and coverage look for the act
-        stands = at.taken | {taken.topic: taken.to for taken in manifest.in_}
-        for one in manifest.skipped:
-            if one.first != (expected := stands.get(one.topic, one.first)):
-                return wrong("skipped", topic=one.topic, first=expected, to=one.first)
-        return None
+def _discontinued(step: Step, at: SealPosition, partition: int, offset: int) -> ChainFinding | None:
+    """The finding for which a manifest is not sealed. Offsets that a person skipped are accounted for.
 
-
-def not_signed(value: bytes, signature: str, key: Vkey | None) -> ChainFault | None:
-    """The fault of a signature, None if the signature is valid.
-
-    `signature`: as in the header `gate-sig`. `key`: the key named by the manifest, None if unknown.
+    A copy or a fork takes inputs again, which says more than that it does not follow.
     """
-    if not signature:
-        return "unsigned"
-    if key is None:
-        return "key_unknown"
+    for one in sorted(step.ranges, key=lambda one: one.fault == "skipped"):
+        if one.fault != "skipped" or step.joined:
+            return ChainFinding(one.fault, partition, offset, {"topic": one.topic, "first": one.first, "to": one.to})
+    if step.joined or step.link is None:
+        return None
+    return ChainFinding(step.link, partition, offset, {"sealed": at.next - 1} if step.link == "missing" else {})
+
+
+def not_signed(value: bytes, signature: str, key: Vkey | None) -> SignatureFault | None:
+    """The result of `signature_fault` for a signature as in the header `gate-sig`."""
     try:
         raw = base64.b64decode(signature, validate=True)
-    except binascii.Error:
-        raw = b""
-    return None if key.verifies(raw, value) else "forged"
+    except ValueError:
+        raw = b"\0"  # no key's
+    return signature_fault(value, raw, key)
 
 
 def told_kid(kid: str) -> str:

@@ -21,6 +21,7 @@ from gatekeeper.audit.checks.chain import not_signed, told_kid
 from gatekeeper.audit.checks.coverage_report import Covered, End, Fault, ForkedBranch, Range, SkippedRange, plain
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Records, Signed
 from gatekeeper.audit.tlog.branch_statement import Statement
+from gatekeeper.audit.tlog.manifest_chain import ManifestChain, Step
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import MAX_RECORDS
 from schemas.codec import Unreadable, decode
@@ -80,7 +81,7 @@ class _Check:
         self._accounts = Accounts(self._found, records, outputs, cut=cut)
         self._inputs, self._outputs, self._head, self._eras = inputs, outputs, head, eras
         self._cut = cut or records.start > 0
-        self._prev: str | None = None
+        self._chain = ManifestChain(name=logical_name)
         self._hashes: set[str] = set()
         self._absent: dict[str, int] = {}
         """Missing manifests that another names as predecessor, with the index of the finding."""
@@ -111,15 +112,19 @@ class _Check:
         except Unreadable as fault:
             self._found.find("foreign_manifest", "manifests", manifest.offset, str(fault))
             return
-        if self._unsigned(manifest, read.kid) and read.prev != self._prev:
+        if self._unsigned(manifest, read.kid) and read.prev != self._chain.head:
             return
         hash_ = sha256(manifest.value).hexdigest()
         if hash_ in self._beside:
             self._fork(manifest.offset, said, hash_)
             return
-        joined = self._chain(manifest.offset, said["prev"], hash_)
+        step = self._chain.step(said, hash_)
+        joined = self._joined(manifest.offset, step, said["prev"], hash_)
+        for one in step.apart:
+            again = one.fault == "repeated"
+            self._found.find("reordered_partition" if again else "skipped_offset", one.topic, one.first, f"to {one.to}")
         for taken in said["in"]:
-            self._range(manifest.offset, taken, joined=joined, demanded=demanded)
+            self._range(manifest.offset, taken, demanded=demanded)
         for skipped in said.get("skipped", ()):
             self._skip(manifest.offset, skipped)
         self._accounts.take(manifest.offset, said, joined=joined, demanded=demanded)
@@ -166,9 +171,9 @@ class _Check:
         self._branches[hash_] = branch
         self._accounts.fork(said, branch)
 
-    def _chain(self, offset: int, prev: str | None, hash_: str) -> bool:
+    def _joined(self, offset: int, step: Step, prev: str | None, hash_: str) -> bool:
         """Tells whether the manifest follows the last one, and reports a break."""
-        joined = prev == self._prev or (self._found.manifests == 0 and self._cut)
+        joined = step.link is None or (step.link == "begins_late" and self._cut)
         if not joined and (prev is None or prev in self._hashes):
             self._found.find("reordered_partition", "manifests", offset)
         elif not joined and prev is not None:
@@ -177,22 +182,15 @@ class _Check:
         if (place := self._absent.pop(hash_, None)) is not None:
             self._found.findings[place] = self._found.findings[place]._replace(fault="reordered_partition")
         self._hashes.add(hash_)
-        self._prev = hash_
         return joined
 
-    def _range(self, offset: int, taken: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
+    def _range(self, offset: int, taken: Mapping[str, Any], *, demanded: bool) -> None:
         topic, start, to, era = logical_name(taken["topic"]), taken["from"], taken["to"], taken.get("era", 0)
         claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
         behind = start < claimed.to
         if start > claimed.to:
             self._accounts.told.append((topic, era, claimed.to, start))
-            if joined:
-                self._found.find("skipped_offset", topic, claimed.to, f"to {start}")
-        elif behind and joined:
-            self._found.find("reordered_partition", topic, start, f"after {claimed.to}")
         held = [*chain.from_iterable(_outside(taken["gaps"], start, to))]
-        if len(held) != taken["n"]:
-            self._found.find("skipped_offset", topic, start, f"{taken['n']} of {len(held)} to {to}")
         claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
         for each in held:
             self._accounts.claim((topic, era, each), offset if demanded else None)
@@ -211,10 +209,7 @@ class _Check:
     def _skip(self, offset: int, said: Mapping[str, Any]) -> None:
         """Moves an input on to the offset that a person chose. Offsets between need no record."""
         topic, start, to = logical_name(said["topic"]), said["from"], said["to"]
-        claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
-        if claimed.to != start:
-            self._found.find("skipped_offset", topic, claimed.to, f"to {start}")
-        claimed.to = to
+        self._found.claimed.setdefault(topic, Range(start, start, 0)).to = to
         self._accounts.told.append((topic, None, start, to))
         who = {name: plain(said[name]) for name in ("act", "by", "refused")}
         self._found.skipped.append(SkippedRange(topic, start, to, **who, place=said["offset"], manifest=offset))

@@ -8,9 +8,9 @@ from hashlib import sha256
 from itertools import islice
 
 from gatekeeper.audit.tlog.canonical_json import MALFORMED
+from gatekeeper.audit.tlog.manifest_chain import ManifestChain, signature_fault
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.audit.tlog.ranges import adds_up
 from gatekeeper.audit.verify.export_folder import HASHED
 from gatekeeper.audit.verify.exported_log import ExportedLog
 from gatekeeper.audit.verify.findings import Report, Trouble
@@ -51,10 +51,9 @@ class PartitionManifests:
         self._unknown: set[str] = set()
         """The unknown keys that were reported already."""
         self._place = number, -1
-        self._prev: str | None = None
+        self._chain = ManifestChain()
         self._before: int | None = None
-        """The offset of the manifest before, whose SHA-256 is `_prev`."""
-        self._next: dict[str, int] = {}
+        """The offset of the manifest before, the head of the chain."""
 
     def check(self, manifests: Lines) -> None:
         """Adds all findings to the report; raises Trouble for a line that is no manifest."""
@@ -94,7 +93,7 @@ class PartitionManifests:
             if kid not in self._unknown:
                 self._unknown.add(kid)
                 self._report.add("unknown_key", one.place, kid=kid)
-        elif not self._workers[kid].verifies(one.sig, one.value):
+        elif signature_fault(one.value, one.sig, self._workers[kid]):
             self._report.add("signature", one.place, kid=kid)
         if not self._log.there:
             return
@@ -118,26 +117,22 @@ class PartitionManifests:
         said = one.said
         if said["partition"] != self._number:
             self._report.add("other_partition", one.place, partition_said=said["partition"])
-        if said["prev"] != self._prev:
-            self._next = {}
+        for skipped in said.get("skipped", ()):
+            self._skips.add(one.place, skipped)
+        begins, step = self._chain.head is None, self._chain.step(said, sha256(one.value).hexdigest())
+        if step.link:
             # a sealed manifest follows in the log; one after a manifest beyond the period has no predecessor here
             sealed, beyond = leaf_hash(one.value) in self._sealed, said["prev"] in self._log.beyond
-            if not (beyond or (sealed if self._prev else not self._whole)):
+            if not (beyond or (not self._whole if begins else sealed)):
                 self._report.add("chain", one.place, before=self._before)
-            elif sealed and not (beyond or self._prev):  # the time of its predecessor is unknown
+            elif sealed and begins and not beyond:  # the time of its predecessor is unknown
                 self._report.add("begins_late", one.place)
-        self._prev, self._before = sha256(one.value).hexdigest(), one.place[1]
-        for taken in said["in"]:
-            topic, first, to = taken["topic"], taken["from"], taken["to"]
-            if (expected := self._next.get(topic, first)) != first:
-                self._report.add("skipped", one.place, topic=topic, first=first, expected=expected)
-            self._next[topic] = to
-            if not adds_up(first, to, taken["n"], [(gap["first"], gap["n"]) for gap in taken["gaps"]]):
-                self._report.add("range", one.place, topic=topic, first=first, to=to)
-        for skipped in said.get("skipped", ()):
-            topic, first, to = self._skips.add(one.place, skipped)
-            if (expected := self._next.get(topic, first)) != first:
-                self._report.add("skipped", one.place, topic=topic, first=first, expected=expected)
-            self._next[topic] = to
+        self._before = one.place[1]
+        for wrong in step.apart:
+            first, to = sorted((wrong.first, wrong.to), reverse=wrong.fault == "skipped")
+            if wrong.fault == "miscounted":
+                self._report.add("range", one.place, topic=wrong.topic, first=first, to=to)
+            else:
+                self._report.add("skipped", one.place, topic=wrong.topic, first=first, expected=to)
         policy = f"policies/{said['policy']['sha256']}.toml"
         self._needed.add(policy if HASHED.fullmatch(policy) else "policies/?.toml")
