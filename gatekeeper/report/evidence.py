@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from heapq import heappush, heapreplace
 from typing import Any
@@ -18,6 +18,7 @@ from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.manifest_chain import ManifestChain
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.verify import sentences
 from gatekeeper.audit.verify.proof_check import check_content
@@ -88,7 +89,7 @@ class ProvingLog:
 
 @dataclass(slots=True)
 class _Chain:
-    """The manifest chain of one partition: its counts and the hash of its last manifest."""
+    """The counts of one partition, and the end of its manifests' chain."""
 
     partition: int
     manifests: int = 0
@@ -97,7 +98,7 @@ class _Chain:
     sealed: int = 0
     breaks: int = 0
     torn: int = 0
-    prev: str | None = None
+    end: ManifestChain = field(default_factory=lambda: ManifestChain(name=logical_name))
 
 
 class Chains:
@@ -109,27 +110,17 @@ class Chains:
     def __init__(self, sealed: Callable[[Link], bool]) -> None:
         self._sealed = sealed
         self._chains: dict[int, _Chain] = {}
-        self._ends: dict[tuple[int, str], int] = {}
 
     def take(self, link: Link, said: Mapping[str, Any]) -> None:
         """Adds a manifest with its records."""
         chain = self._chains.setdefault(link.partition, _Chain(link.partition))
-        broken = chain.manifests > 0 and said["prev"] != chain.prev
-        for taken in said["in"]:
-            topic = logical_name(taken["topic"])
-            broken |= self._ends.get((link.partition, topic), taken["from"]) != taken["from"]
-            self._ends[link.partition, topic] = taken["to"]
-            chain.sends += taken["n"] if topic == "sends" else 0
-        for skipped in said.get("skipped", ()):  # a person skipped these offsets, on record
-            place = link.partition, logical_name(skipped["topic"])
-            broken |= self._ends.get(place, skipped["from"]) != skipped["from"]
-            self._ends[place] = skipped["to"]
-        chain.breaks += broken
+        step = chain.end.step(said, sha256(link.value).hexdigest())
+        chain.sends += sum(taken["n"] for taken in said["in"] if logical_name(taken["topic"]) == "sends")
+        chain.breaks += not step.joined or bool(step.ranges)
         chain.torn += merkle.root(link.records).hex() != said["root"]
         chain.manifests += 1
         chain.records += len(link.records)
         chain.sealed += self._sealed(link)
-        chain.prev = sha256(link.value).hexdigest()
 
     def told(self) -> list[dict[str, int]]:
         """The report's section `coverage`: one row for each partition."""

@@ -244,7 +244,7 @@ class Sealer:
         where = record.partition, record.offset, record.value, record.header("gate-sig")
         sealed, findings = self._chain.take(*where, beside)
         for finding in findings:
-            if finding.kind == "forked":
+            if finding.fault == "forked_manifest":
                 if not self._chain.tell(record.partition, _hash(record)):
                     continue  # an earlier run has sealed and reported it
                 self._log.append(_fork(finding, record.value or b""))

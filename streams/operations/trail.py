@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import orjson
 
-from gatekeeper.audit.checks.chain import ChainFinding, Own
+from gatekeeper.audit.checks.chain import Chain, ChainFinding
 from gatekeeper.audit.checks.record_matching import RecordMatcher
 from gatekeeper.audit.checks.trail import Link, PersonLine, link
 from gatekeeper.ground.errors import IncompleteError, IntegrityError
@@ -114,7 +114,7 @@ class LiveTrail:
         """The findings about foreign records, ready for JSON."""
         return [
             {
-                "finding": one.kind,
+                "finding": one.fault,
                 "topic": one.topic,
                 "partition": one.partition,
                 "offset": one.offset,
@@ -165,9 +165,9 @@ class LiveTrail:
 
     def _own(self, partition: int) -> Iterator[Record]:
         """Yields the manifests that workers of ours wrote."""
-        own, beside = Own(self._workers), self._beside(partition)
+        chain, beside = Chain({}, keys=lambda: self._workers), self._beside(partition)
         for manifest in self._of(partition):
-            finding = own.foreign(partition, manifest.offset, manifest.value, manifest.header("gate-sig"), beside)
+            finding = chain.foreign(partition, manifest.offset, manifest.value, manifest.header("gate-sig"), beside)
             if finding is None:
                 yield manifest
             else:
@@ -199,7 +199,7 @@ class LiveTrail:
 
     def _strays(self, partition: int, matcher: RecordMatcher) -> None:
         for offset, count in matcher.strays.items():
-            self._leave_aside(ChainFinding("stray", partition, offset, {"count": count}, topic="audit"))
+            self._leave_aside(ChainFinding("stray_record", partition, offset, {"count": count}, topic="audit"))
         matcher.strays.clear()
 
     def _leave_aside(self, finding: ChainFinding) -> None:

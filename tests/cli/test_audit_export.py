@@ -149,9 +149,9 @@ def test_manifests_slipped_in_by_others_then_they_are_told_and_the_rest_verifies
     done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
     assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done
     assert [(one["finding"], one["partition"]) for one in done.json["aside"]] == [
-        ("unreadable", 0),
-        ("unsigned", 0),
-        ("unreadable", 0),
+        ("unreadable_manifest", 0),
+        ("unsigned_manifest", 0),
+        ("unreadable_manifest", 0),
     ]
     assert all(str(one["offset"]) in done.err for one in done.json["aside"])
     assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
@@ -176,7 +176,7 @@ def test_audit_records_of_no_worker_then_each_is_named_and_all_of_a_worker_is_re
     done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
     assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done
     aside = done.json["aside"]
-    assert {(one["finding"], one["topic"], one["partition"]) for one in aside} == {("stray", "audit", 0)}
+    assert {(one["finding"], one["topic"], one["partition"]) for one in aside} == {("stray_record", "audit", 0)}
     assert sum(one["count"] for one in aside) == len(strangers) + 1
     assert aside[0]["offset"] == before[0]
     assert f"offset {before[0]}" in done.err

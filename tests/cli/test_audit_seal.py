@@ -100,7 +100,12 @@ def test_given_a_forged_manifest_then_it_is_named_and_exit_1_and_the_rest_is_sea
     told = run("audit", "seal", "--once", "--json")
     assert told.code == 1
     found = [json.loads(line) for line in told.out.splitlines()]
-    assert {"finding": "forged", "partition": 0, "offset": 1, "values": {"kid": writers[0].signer.kid}} in found
+    assert {
+        "finding": "forged_manifest",
+        "partition": 0,
+        "offset": 1,
+        "values": {"kid": writers[0].signer.kid},
+    } in found
     assert "partition 0, offset 1" in told.err
     assert sealed(tmp_path / "log", keys) == [first, last]
     assert run("audit", "seal", "--once").code == 0
@@ -357,7 +362,7 @@ def test_what_cannot_be_sealed_then_the_sealer_s_metrics_count_it_and_it_ends_wi
     with beside("audit", "seal") as first:
         assert "sealed 1 " in first.line()
         put(system, 0, (b"{}", "AAAA"))
-        finding = ("gatekeeper_seal_findings_total", "finding=unreadable")
+        finding = ("gatekeeper_seal_findings_total", "finding=unreadable_manifest")
         until(lambda: own_metrics(first, "seal").get(finding), "it has read what cannot be sealed")
         found = own_metrics(first, "seal")
         assert (found[("gatekeeper_log_entries",)], found[("gatekeeper_manifests_unsealed",)]) == (1, 0)

@@ -13,6 +13,8 @@ from typing import get_args
 import click
 from click.testing import CliRunner
 
+from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.verify.sentences import SAYS
 from gatekeeper.checkup import local
 from gatekeeper.cli import gatekeeper
 from gatekeeper.cli.decide import command
@@ -20,7 +22,7 @@ from gatekeeper.engine.outputs import TRACE
 from gatekeeper.ground import errors
 from gatekeeper.ground.metrics import METRICS, Process
 from gatekeeper.ground.settings import Settings
-from gatekeeper.ground.texts import text
+from gatekeeper.ground.texts import catalogue, text
 from gatekeeper.knowledge import copies, token_keys
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
@@ -77,6 +79,25 @@ def test_commands_then_the_page_on_rights_says_once_which_user_each_needs(table:
     told = {part: names.split(", ") if names else [] for part, _, names in table(RIGHTS, "part")}
     assert sorted(itertools.chain(*told.values())) == sorted(leaves(gatekeeper))
     assert [*told] == [*PARTS, "administrator of the cluster", "no user"]
+
+
+def test_findings_then_the_page_names_each_with_who_finds_it(table: Table) -> None:
+    texts, told = catalogue(), []
+    for fault in get_args(Fault):
+        finders = [("seal", f"finding.{fault}"), ("coverage", f"finding.name_{fault}")]
+        verify = [f"verify ({SAYS[fault][0]})"] if fault in SAYS else []
+        told.append([fault, ", ".join([*(who for who, key in finders if key in texts), *verify])])
+    assert [[fault, who] for fault, _, who in table("docs/reference/findings.md", "finding")] == told
+    assert all(who for _, who in told), "nobody finds it"
+    of_catalogue = {key.removeprefix("finding.").removeprefix("name_") for key in texts if key.startswith("finding.")}
+    assert of_catalogue - {"unknown_key_sealer"} <= {*get_args(Fault)}
+
+
+def test_words_of_earlier_releases_then_each_stands_for_words_of_the_list(table: Table) -> None:
+    former = table("docs/reference/findings.md", "former word")
+    assert {word for *_, now in former for word in now.split(", ")} < {*get_args(Fault)}
+    words = [(word, of) for then, of, _ in former for word in then.split(", ")]
+    assert (len(words), len({*words})) == (29, 29)
 
 
 def test_topic_settings_then_the_page_names_each_with_its_value(table: Table) -> None:

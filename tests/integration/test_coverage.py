@@ -315,11 +315,11 @@ LIES: dict[Callable[[Forger], list[Chunk]], list[tuple[str, str, int | None]]] =
     torn_in_the_middle: [("torn_transaction", "manifests", 4)],
     altered: [("torn_transaction", "manifests", 4)],
     skipped: [("skipped_offset", "sends", 30)],
-    miscounted: [("skipped_offset", "sends", 30), ("omitted_record", "sends", 35)],
+    miscounted: [("miscounted_range", "sends", 30), ("omitted_record", "sends", 35)],
     false_gap: [("false_gap", "sends", 35)],
     nothing_there: [("claimed_nothing", "sends", 25)],
-    without_manifest: [("dropped_manifest", "manifests", 4)],
-    last_without_manifest: [("dropped_manifest", "manifests", 11)],
+    without_manifest: [("broken_chain", "manifests", 4)],
+    last_without_manifest: [("missing_manifest", "manifests", 11)],
     omitted: [("omitted_record", "sends", 24)],
     doubled: [("doubled_record", "audit", None), ("missing_output", "audit", None)],
     elsewhere: [("foreign_record", "audit", None)],
@@ -367,7 +367,7 @@ def test_given_a_last_manifest_that_the_worker_s_key_did_not_sign_then_it_is_nam
     forger.last = stranger.signer("worker")
     forger.write(forger.honest())
     (last,) = found(forger.world)
-    assert (last.fault, last.topic, last.partition) == ("unsigned_manifest", "manifests", 0)
+    assert (last.fault, last.topic, last.partition) == ("forged_manifest", "manifests", 0)
     assert last.offset == forger.world.read("manifests")[-1].offset()
     assert last.detail == forger.key.kid
 
@@ -385,7 +385,7 @@ def test_a_worker_with_an_unknown_key_then_each_manifest_is_named_and_no_more(fo
 def test_given_transactions_in_another_order_then_the_manifest_out_of_order_is_named(forger: Forger) -> None:
     forger.write(forger.honest(), order=[0, 1, 3, 2, 4, 5, 6])
     told = found(forger.world)
-    assert {one.fault for one in told} == {"reordered_partition"}, told
+    assert {one.fault for one in told} == {"reordered_manifest"}, told
     assert ("manifests", 0, 4) in {(one.topic, one.partition, one.offset) for one in told}
 
 

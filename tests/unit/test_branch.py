@@ -124,6 +124,6 @@ def test_a_manifest_beside_the_branch_then_it_is_left_out_and_the_rest_is_sealed
     beside = {sha256(stolen[0]).hexdigest()}
     taken = [chain.take(0, offset, *one, beside) for offset, one in enumerate((first, stolen, right))]
     assert [sealed for sealed, _ in taken] == [True, False, True]
-    assert [(one.kind, one.offset) for _, found in taken for one in found] == [("forked", 1)]
+    assert [(one.fault, one.offset) for _, found in taken for one in found] == [("forked_manifest", 1)]
     leaf = canonical({"v": 1, "kind": "fork", "partition": 0, "offset": 1, "sha256": "0" * 64})
     assert chain.ends([first[0], leaf, right[0]])

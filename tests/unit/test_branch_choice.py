@@ -178,7 +178,7 @@ def test_a_choice_then_the_chain_goes_back_and_takes_the_branch_that_it_refused(
 
     def take(step: Step) -> tuple[bool, list[str]]:
         sealed, found = chain.take(0, step.offset, step.value, b64encode(step.sig).decode())
-        return sealed, [one.kind for one in found]
+        return sealed, [one.fault for one in found]
 
     assert take(RIGHT[0])[0] is False
     chain.choose(0, choice(), digest(RIGHT[-1].value), position(FIRST), {digest(forged().value)})
@@ -272,7 +272,7 @@ def test_a_choice_between_two_first_manifests_then_the_chain_begins_anew(tmp_pat
         seal(sealed, folder / "log", TRAIL.log, TRAIL.witness, at=1)
         steps = [step for step in (FIRST, *RIGHT) if step.value in sealed]
         TRAIL.put(folder, [replace(step, index=sealed.index(step.value)) for step in steps])
-        assert [code for code in checked(folder)[1] if code != "chain"] == found
+        assert [code for code in checked(folder)[1] if code != "broken_chain"] == found
 
 
 def test_a_choice_before_anything_was_sealed_then_the_log_may_begin_late(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_signature_of_another_choice_then_it_does_not_fit(tmp_path: Path) -> N
 
 def test_an_export_from_before_the_choice_then_what_was_left_is_found_in_it(tmp_path: Path) -> None:
     code, found = checked(exported(tmp_path, leaf(choice()), with_forged=True))
-    assert (code, "abandoned" in found) == (1, True)
+    assert (code, "forked_manifest" in found) == (1, True)
 
 
 # coverage
@@ -335,4 +335,4 @@ def test_a_manifest_beside_the_branch_then_it_is_named_and_nothing_of_it_is_coun
     said = orjson.loads(report([found], group=GROUP, at=AT))
     assert said["branches"][0]["sha256"] == digest(thief.value)
     counted = {one.fault for one in coverage(set(), thief).findings}
-    assert counted & {"doubled_record", "torn_transaction", "reordered_partition"}, "without that it is counted"
+    assert counted & {"doubled_record", "torn_transaction", "reordered_manifest"}, "without that it is counted"

@@ -14,23 +14,23 @@ def told(report: Report) -> list[Told]:
     return [(one.first.code, one.first.partition, one.first.offset, one.count) for one in causes_of(report.findings)]
 
 
-@pytest.mark.parametrize("code", ["act_signature", "signature", "missing_manifest", "no_record"])
+@pytest.mark.parametrize("code", ["act_signature", "forged_manifest", "missing_manifest", "omitted_record"])
 def test_a_flipped_bit_beside_a_second_attack_then_both_are_causes(code: str) -> None:
     report = Report()
-    report.add("root", (0, 5), count=3)
+    report.add("torn_transaction", (0, 5), count=3)
     report.add(code, (0, 5), kid="k", leaf=4, topic="mail.sends.v1", input=7)
-    assert told(report) == [("root", 0, 5, 1), (code, 0, 5, 1)]
+    assert told(report) == [("torn_transaction", 0, 5, 1), (code, 0, 5, 1)]
 
 
 def test_one_kind_at_two_places_then_each_place_is_a_cause() -> None:
     report = Report()
     for offset in (5, 9, 9):
-        report.add("root", (0, offset), count=3)
+        report.add("torn_transaction", (0, offset), count=3)
     report.add("content", file="policies/a.toml")
     report.add("content", file="policies/b.toml")
     assert told(report) == [
-        ("root", 0, 5, 1),
-        ("root", 0, 9, 2),
+        ("torn_transaction", 0, 5, 1),
+        ("torn_transaction", 0, 9, 2),
         ("content", None, None, 1),
         ("content", None, None, 1),
     ]
@@ -38,30 +38,35 @@ def test_one_kind_at_two_places_then_each_place_is_a_cause() -> None:
 
 def test_a_chain_that_breaks_then_only_a_change_just_before_accounts_for_it() -> None:
     report = Report()
-    report.add("signature", (0, 5), kid="k")
-    report.add("chain", (0, 7), before=5)
-    report.add("chain", (0, 400), before=398)
-    report.add("root", (1, 5), count=3)
-    report.add("chain", (1, 7), before=5)
-    assert sorted(told(report)) == [("chain", 0, 400, 1), ("chain", 1, 7, 1), ("root", 1, 5, 1), ("signature", 0, 5, 2)]
+    report.add("forged_manifest", (0, 5), kid="k")
+    report.add("broken_chain", (0, 7), before=5)
+    report.add("broken_chain", (0, 400), before=398)
+    report.add("torn_transaction", (1, 5), count=3)
+    report.add("broken_chain", (1, 7), before=5)
+    assert sorted(told(report)) == [
+        ("broken_chain", 0, 400, 1),
+        ("broken_chain", 1, 7, 1),
+        ("forged_manifest", 0, 5, 2),
+        ("torn_transaction", 1, 5, 1),
+    ]
 
 
 def test_a_manifest_removed_then_the_records_and_the_chain_it_leaves_are_no_causes() -> None:
     report = Report()
-    report.add("chain", (0, 5), before=None)
+    report.add("broken_chain", (0, 5), before=None)
     report.add("missing_manifest", (0, 5), leaf=1)
-    report.add("strays", (0, 5), count=7)
+    report.add("stray_record", (0, 5), count=7)
     assert told(report) == [("missing_manifest", 0, 5, 3)]
 
 
 def test_a_manifest_or_record_changed_then_what_shows_there_is_no_second_cause() -> None:
     report = Report()
-    for code in ("signature", "not_sealed", "range"):
+    for code in ("forged_manifest", "not_sealed", "miscounted_range"):
         report.add(code, (0, 5), kid="k", topic="mail.sends.v1", first=1, to=2)
-    for code in ("root", "record", "not_taken"):
+    for code in ("torn_transaction", "unreadable_record", "foreign_record"):
         report.add(code, (0, 9), count=3, record=1, topic="mail.sends.v1", input=7)
-    report.add("range", (0, 12), topic="mail.sends.v1", first=1, to=2)
-    assert told(report) == [("signature", 0, 5, 3), ("root", 0, 9, 3), ("range", 0, 12, 1)]
+    report.add("miscounted_range", (0, 12), topic="mail.sends.v1", first=1, to=2)
+    assert told(report) == [("forged_manifest", 0, 5, 3), ("torn_transaction", 0, 9, 3), ("miscounted_range", 0, 12, 1)]
 
 
 def test_a_log_whose_root_is_wrong_then_its_leaves_and_tiles_are_that_cause() -> None:

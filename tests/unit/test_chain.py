@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.chain import Chain, ChainFinding, Own
+from gatekeeper.audit.checks.chain import Chain, ChainFinding
 from gatekeeper.audit.checks.sealed_ends import SealPosition
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.manifest import Taken
@@ -63,10 +63,10 @@ def follow(chain: Chain, records: Records, partition: int = 0, start: int = 0) -
 
 def kinds(findings: list[ChainFinding]) -> list[tuple[str, int]]:
     for finding in findings:
-        for sentence in catalogue()[f"finding.{finding.kind}"].values():
+        for sentence in catalogue()[f"finding.{finding.fault}"].values():
             said = sentence.format(partition=finding.partition, offset=finding.offset, **finding.values)
             assert str(finding.offset) in said
-    return [(finding.kind, finding.offset) for finding in findings]
+    return [(finding.fault, finding.offset) for finding in findings]
 
 
 def test_given_what_workers_write_then_all_is_sealed_also_where_nothing_was_taken(chain: Chain, writer: Writer) -> None:
@@ -125,9 +125,12 @@ def test_given_a_new_key_that_is_added_meanwhile_then_it_is_known(chain: Chain, 
     assert follow(chain, [writer.next()], start=1) == ([1], [])
 
 
-@pytest.mark.parametrize("kind", ["unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged"])
+@pytest.mark.parametrize(
+    "slip",
+    ["unreadable_manifest", "too long", "moved_manifest", "unsigned_manifest", "unknown_key", "forged_manifest"],
+)
 def test_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
-    chain: Chain, keys: Keys, writer: Writer, stranger: SigningKey, kind: str
+    chain: Chain, keys: Keys, writer: Writer, stranger: SigningKey, slip: str
 ) -> None:
     mine = writer.signer
 
@@ -136,18 +139,18 @@ def test_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sea
 
     first = writer.next()
     slipped: dict[str, Callable[[], tuple[bytes, str]]] = {
-        "unreadable": lambda: signed_by(mine, b'{"v":1}'),
-        "too_long": lambda: signed_by(mine, b"x" * 65_536),
-        "moved": lambda: signed_by(mine, manifest(mine.kid, partition=3, prev=writer.prev)),
-        "unsigned": lambda: (manifest(mine.kid, prev=writer.prev), ""),
-        "key_unknown": lambda: signed_by(stranger, manifest(stranger.kid, prev=writer.prev)),
-        "forged": lambda: signed_by(stranger, manifest(mine.kid, prev=writer.prev)),
+        "unreadable_manifest": lambda: signed_by(mine, b'{"v":1}'),
+        "too long": lambda: signed_by(mine, b"x" * 65_536),
+        "moved_manifest": lambda: signed_by(mine, manifest(mine.kid, partition=3, prev=writer.prev)),
+        "unsigned_manifest": lambda: (manifest(mine.kid, prev=writer.prev), ""),
+        "unknown_key": lambda: signed_by(stranger, manifest(stranger.kid, prev=writer.prev)),
+        "forged_manifest": lambda: signed_by(stranger, manifest(mine.kid, prev=writer.prev)),
     }
-    records = [first, slipped[kind](), writer.next()]
+    records = [first, slipped[slip](), writer.next()]
     sealed, found = follow(chain, records)
     assert sealed == [0, 2]
-    assert kinds(found) == [(kind, 1)]
-    own = Own(keys.public("worker"))
+    assert kinds(found) == [("unreadable_manifest" if slip == "too long" else slip, 1)]
+    own = Chain({}, keys=lambda: keys.public("worker"))
     assert [own.foreign(0, offset, *record) for offset, record in enumerate(records)] == [None, *found, None]
 
 
@@ -156,20 +159,20 @@ def test_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sea
 )
 def test_given_a_key_that_is_no_key_s_name_then_it_is_not_told(chain: Chain, writer: Writer, kid: str) -> None:
     _, (finding,) = chain.take(0, 0, manifest(kid), manifest_signature(writer.signer, manifest(kid)))
-    assert (finding.kind, finding.values) == ("key_unknown", {"kid": "?"})
+    assert (finding.fault, finding.values) == ("unknown_key", {"kid": "?"})
 
 
 def test_an_unsealable_manifest_of_a_worker_then_it_is_read_and_a_copy_is_not(keys: Keys, writer: Writer) -> None:
     records = [writer.next() for _ in range(6)]
-    own = Own(keys.public("worker"))
+    own = Chain({}, keys=lambda: keys.public("worker"))
     seen = [*records[:2], records[1], records[0], *records[3:]]
     findings = [own.foreign(0, offset, *record) for offset, record in enumerate(seen)]
-    kinds = [finding and finding.kind for finding in findings]
-    assert kinds == [None, None, "repeated", "repeated", None, None, None]
+    kinds = [finding and finding.fault for finding in findings]
+    assert kinds == [None, None, "repeated_manifest", "repeated_offset", None, None, None]
 
 
 def test_given_no_worker_s_key_then_only_what_is_no_manifest_is_left_aside(writer: Writer) -> None:
-    own = Own(())
+    own = Chain({}, keys=list)
     seen = [writer.next(), (writer.next()[0], ""), (b"{", ""), (None, "")]
     assert [own.foreign(0, offset, *record) is None for offset, record in enumerate(seen)] == [True, True, False, False]
 
@@ -180,7 +183,7 @@ def test_one_changed_bit_then_it_is_forged_and_the_next_one_misses_something(cha
     records[1] = (value.replace(b'"n":2', b'"n":3') if value else None), signed
     sealed, found = follow(chain, records)
     assert sealed == [0]
-    assert kinds(found) == [("forged", 1), ("missing", 2)]
+    assert kinds(found) == [("forged_manifest", 1), ("broken_chain", 2)]
 
 
 def test_a_dropped_manifest_then_it_is_told_once_and_nothing_behind_it_is_sealed(chain: Chain, writer: Writer) -> None:
@@ -188,7 +191,7 @@ def test_a_dropped_manifest_then_it_is_told_once_and_nothing_behind_it_is_sealed
     del records[2]
     sealed, found = follow(chain, records)
     assert sealed == [0, 1]
-    assert kinds(found) == [("missing", 2)]
+    assert kinds(found) == [("broken_chain", 2)]
     assert found[0].values == {"sealed": 1}
     assert chain.next(0) == 2
 
@@ -198,7 +201,7 @@ def test_two_that_changed_places_then_it_is_told_and_none_is_sealed_out_of_order
     records[1], records[2] = records[2], records[1]
     sealed, found = follow(chain, records)
     assert sealed == [0, 2]
-    assert kinds(found) == [("missing", 1), ("reordered", 1), ("missing", 3)]
+    assert kinds(found) == [("broken_chain", 1), ("reordered_manifest", 1), ("broken_chain", 3)]
     assert found[1].values == {"predecessor": 2}
 
 
@@ -208,13 +211,13 @@ def test_an_offset_that_was_skipped_then_it_is_told_and_nothing_behind_is_sealed
     records += [writer.next(), writer.next()]
     sealed, found = follow(chain, records)
     assert sealed == [0]
-    assert kinds(found) == [("skipped", 1)]
+    assert kinds(found) == [("skipped_offset", 1)]
     assert found[0].values == {"topic": SENDS, "first": 2, "to": 3}
 
 
 def test_given_a_count_that_does_not_fit_its_gaps_then_it_is_told(chain: Chain, writer: Writer) -> None:
     records = [writer.next(taken=[Taken(SENDS, 0, 4, 3)])]
-    assert kinds(follow(chain, records)[1]) == [("miscounted", 0)]
+    assert kinds(follow(chain, records)[1]) == [("miscounted_range", 0)]
     fine = Writer(writer.signer)
     assert follow(chain, [fine.next(4, taken=[Taken(SENDS, 0, 4, 3, [(1, 1)])])]) == ([0], [])
 
@@ -224,7 +227,7 @@ def test_given_gaps_that_name_an_offset_twice_or_none_then_it_is_told(
     chain: Chain, writer: Writer, gaps: list[tuple[int, int]]
 ) -> None:
     n = 4 - sum(length for _, length in gaps)
-    assert kinds(follow(chain, [writer.next(taken=[Taken(SENDS, 0, 4, n, gaps)])])[1]) == [("miscounted", 0)]
+    assert kinds(follow(chain, [writer.next(taken=[Taken(SENDS, 0, 4, n, gaps)])])[1]) == [("miscounted_range", 0)]
 
 
 def test_given_a_fork_then_only_its_first_branch_is_sealed(chain: Chain, writer: Writer) -> None:
@@ -236,14 +239,14 @@ def test_given_a_fork_then_only_its_first_branch_is_sealed(chain: Chain, writer:
     other.prev, other.at = prev, at
     sealed, found = follow(chain, [first, one, other.next(3), after, other.next()])
     assert sealed == [0, 1, 3]
-    assert kinds(found) == [("repeated", 2), ("repeated", 4)]
+    assert kinds(found) == [("repeated_offset", 2), ("repeated_offset", 4)]
 
 
 def test_given_the_same_once_more_then_it_is_not_sealed_twice(chain: Chain, writer: Writer) -> None:
     empty, some = writer.next(0), writer.next()
     sealed, found = follow(chain, [empty, empty, some, some, writer.next()])
     assert sealed == [0, 2, 4]
-    assert kinds(found) == [("twice", 1), ("repeated", 3)]
+    assert kinds(found) == [("repeated_manifest", 1), ("repeated_manifest", 3)]
 
 
 def test_given_a_log_that_begins_when_manifests_are_gone_then_it_says_so_and_goes_on(
@@ -260,7 +263,7 @@ def test_given_trouble_in_one_partition_then_the_others_are_sealed(chain: Chain,
     writer.next()
     follow(chain, [writer.next()])
     writer.next()
-    assert kinds(follow(chain, [writer.next()], start=1)[1]) == [("missing", 1)]
+    assert kinds(follow(chain, [writer.next()], start=1)[1]) == [("broken_chain", 1)]
     assert follow(chain, [other.next(), other.next()], partition=1) == ([0, 1], [])
     assert chain.next(1) == 2
 
@@ -282,4 +285,4 @@ def test_offsets_skipped_elsewhere_than_a_person_said_then_nothing_more_is_seale
     value, chain = canonical(said), Chain({}, keys=lambda: [parse_vkey(trail.worker.verifier)])
     signed = [*trail.steps[:3], replace(step, value=value, sig=trail.worker.sign(value))]
     sealed, found = follow(chain, [(one.value, base64.b64encode(one.sig).decode()) for one in signed])
-    assert (sealed, [one.kind for one in found]) == ([0, 1, 2], ["skipped"])
+    assert (sealed, [one.fault for one in found]) == ([0, 1, 2], ["skipped_offset"])

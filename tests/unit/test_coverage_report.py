@@ -53,8 +53,8 @@ def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() ->
     values = [b"\xff", b"{}", b"", other, manifest("k", partition=1)]
     outcome = checked([(value, "") for value in values])
     assert [(one.fault, one.topic, one.offset) for one in outcome.findings] == [
-        ("foreign_manifest", "manifests", offset) for offset in range(5)
-    ]
+        ("unreadable_manifest", "manifests", offset) for offset in range(4)
+    ] + [("moved_manifest", "manifests", 4)]
     assert all(one.detail.isprintable() for one in outcome.findings)
 
 
@@ -83,12 +83,12 @@ def test_manifests_that_no_known_key_signed_then_each_is_named_and_others_checke
     assert [(one.fault, one.offset) for one in found.findings] == [
         ("unknown_key", 1),
         ("unsigned_manifest", 2),
-        ("unsigned_manifest", 3),
-        ("unsigned_manifest", 4),
+        ("forged_manifest", 3),
+        ("forged_manifest", 4),
         ("unknown_key", 6),
     ]
     assert found.findings[-1].detail == other.kid
-    assert {one.fault for one in checked(written).findings} == {"reordered_partition"}
+    assert {one.fault for one in checked(written).findings} == {"reordered_manifest", "repeated_manifest"}
 
 
 def test_a_manifest_whose_key_is_no_key_s_name_then_no_sealed_report_holds_it() -> None:
@@ -115,7 +115,7 @@ def test_a_manifest_that_claims_too_much_then_memory_is_for_the_others(taken: Ta
     finally:
         tracemalloc.stop()
     assert [(one.fault, one.offset, one.detail) for one in found.findings] == [
-        ("foreign_manifest", 0, "field_invalid at n")
+        ("unreadable_manifest", 0, "field_invalid at n")
     ]
     assert (found.manifests, most < 1 << 20) == (1, True)
 

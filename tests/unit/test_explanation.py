@@ -175,12 +175,12 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
 def test_record_whose_proof_does_not_hold_then_the_page_says_so_and_names_no_seal() -> None:
     (found,) = asked(released(), "asked-about")
     piece = [replace(told, leaf=7) for told in found]
-    piece[0] = replace(piece[0], wrong=(Finding("signature", 1, 3, 100, {"kid": "K"}),))
+    piece[0] = replace(piece[0], wrong=(Finding("forged_manifest", 1, 3, 100, {"kid": "K"}),))
     en = page(piece, "en", NewestCheckpoint(9, "2026-11-24T01:05:00.000Z"))
     assert (en.count("The proof of this record does not hold"), en.count("leaf 7"), en.count("cosigned")) == (1, 4, 4)
     assert page(piece, "ja", NewestCheckpoint(9, None)).count("証明は成り立ちません") == 1
     plain = Explanation(piece, NewestCheckpoint(9, None), local=str).plain()
-    assert [(one["wrong"], one["seal"] is None) for one in plain] == [(["signature"], True), *[([], False)] * 4]
+    assert [(one["wrong"], one["seal"] is None) for one in plain] == [(["forged_manifest"], True), *[([], False)] * 4]
 
 
 def test_a_proof_that_cannot_be_checked_then_the_page_does_not_say_it_does_not_hold() -> None:

@@ -596,7 +596,7 @@ def test_cleared_more_from_day_to_day_then_the_trend_says_so() -> None:
 
 def test_more_to_do_than_three_then_the_gravest_stand_on_the_first_page() -> None:
     report = told(chains_of(clear_and_blocked()))
-    foreign = [{"finding": "unsigned", "topic": "audit", "partition": 0, "offset": 3, "count": 2}]
+    foreign = [{"finding": "stray_record", "topic": "audit", "partition": 0, "offset": 3, "count": 2}]
     report |= {"foreign": foreign, "recalls": [{"cause": "X", "in_time": 1, "late": 4, "undated": 0}]}
     todo = summary(report, wrong=True)["todo"]
     assert [(one["code"], one["count"]) for one in todo] == [("changed", 0), ("foreign", 2), ("late", 4)]

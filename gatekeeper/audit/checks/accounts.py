@@ -9,11 +9,12 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.coverage_report import Covered, Fault, ForkedBranch
+from gatekeeper.audit.checks.coverage_report import Covered, ForkedBranch
 from gatekeeper.audit.checks.pairing import Outgoing, Placed, Records
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.records.record import did as derived
 from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.faults import Fault
 from schemas.decision import DID_PATTERN
 from schemas.topics import logical_name
 
@@ -125,7 +126,7 @@ class Accounts:
         records = self._without_forks(records)
         expired = self._cut and not self._claiming
         if records and not (self._loose or expired) and joined:
-            self._found.find("foreign_record", "audit", records[0].offset, f"{len(records)} without manifest")
+            self._found.find("stray_record", "audit", records[0].offset, f"{len(records)} without manifest")
             self._loose = True
         for record in records:
             self._record(record, demanded=demanded, counted=not (expired or self._loose) or not joined)
@@ -173,7 +174,7 @@ class Accounts:
             era = int(src.get("era", 0))
             id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "", era)
         except FOREIGN:
-            self._found.find("foreign_record", "audit", record.offset, "unreadable")
+            self._found.find("unreadable_record", "audit", record.offset)
             return
         self._found.records += 1
         if topic == "acts" and (said.get("act") or {}).get("kind") == "resume_partition":

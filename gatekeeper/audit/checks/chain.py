@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,26 +12,23 @@ import orjson
 
 from gatekeeper.audit.checks.sealed_ends import UNSEALED, SealedEnds, SealPosition
 from gatekeeper.audit.log.writer import LEAF_BYTES
-from gatekeeper.audit.tlog.manifest_chain import ManifestChain, SignatureFault, Step, signature_fault
-from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.tlog.manifest_chain import ManifestChain, Step, signature_fault
+from gatekeeper.audit.tlog.notes import KEY_ID, Vkey
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 
-ChainFault = Literal[
-    "unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged", "miscounted",
-    "repeated", "twice", "forked", "missing", "skipped", "reordered", "begins_late", "stray",
-    "held", "branched", "unjoined",
-]  # fmt: skip
-FOREIGN: frozenset[ChainFault] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice", "forked"))
-NO_MANIFEST: frozenset[ChainFault] = frozenset(("unreadable", "too_long", "moved"))
-_KID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
+FOREIGN: frozenset[Fault] = frozenset(
+    ("unsigned_manifest", "unknown_key", "forged_manifest", "repeated_offset", "repeated_manifest", "forked_manifest")
+)
+NO_MANIFEST: frozenset[Fault] = frozenset(("unreadable_manifest", "moved_manifest"))
 
 
 @dataclass(frozen=True, slots=True)
 class ChainFinding:
-    """A fault of one record of `topic`, with its place. `values` fill the sentence of its kind."""
+    """A fault of one record of `topic`, with its place. `values` fill the sentence of its fault."""
 
-    kind: ChainFault
+    fault: Fault
     partition: int
     offset: int
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -137,12 +133,12 @@ class Chain:
         hash_ = sha256(value).hexdigest()
         if hash_ in beside:
             self._ends.forks[partition].add(hash_)
-            return False, [ChainFinding("forked", partition, offset, {"kid": told_kid(manifest.kid)})]
+            return False, [ChainFinding("forked_manifest", partition, offset, {"kid": told_kid(manifest.kid)})]
         chain = ManifestChain(at.head, at.taken)
         step = chain.step(orjson.loads(value), hash_)
         if finding := _discontinued(step, at, partition, offset):
             self._aside[partition, manifest.prev or ""] = offset
-            if finding.kind not in ("missing", "skipped"):
+            if finding.fault not in ("broken_chain", "skipped_offset"):
                 return False, [finding]
             told = [] if partition in self._broken else [finding]
             self._broken.add(partition)
@@ -152,8 +148,20 @@ class Chain:
         self._sealed[partition] = SealPosition(next=offset + 1, head=hash_, taken=chain.taken)
         found = [ChainFinding(step.link, partition, offset)] if step.link else []
         if (before := self._aside.get((partition, hash_))) is not None:
-            found.append(ChainFinding("reordered", partition, before, {"predecessor": offset}))
+            found.append(ChainFinding("reordered_manifest", partition, before, {"predecessor": offset}))
         return True, found
+
+    def foreign(
+        self, partition: int, offset: int, value: bytes | None, signature: str, beside: Container[str] = ()
+    ) -> ChainFinding | None:
+        """The finding if the next manifest is no worker's; None for a worker's own, even after a gap.
+
+        Takes it as `take` does. Anyone with write access can add records to the topic, and reading must go on. Without
+        any key, signatures cannot be checked. Then only records that are no manifest of their partition are foreign.
+        """
+        _, findings = self.take(partition, offset, value, signature, beside)
+        foreign = NO_MANIFEST | FOREIGN if self._listed() else NO_MANIFEST
+        return next((finding for finding in findings if finding.fault in foreign), None)
 
     def _at(self, partition: int) -> SealPosition:
         return self._sealed.setdefault(partition, UNSEALED)
@@ -161,19 +169,19 @@ class Chain:
     def _signed(
         self, partition: int, offset: int, value: bytes | None, signature: str
     ) -> tuple[Manifest | None, ChainFinding | None]:
-        def wrong(kind: ChainFault, **values: Any) -> tuple[None, ChainFinding]:
-            return None, ChainFinding(kind, partition, offset, values)
+        def wrong(fault: Fault, **values: Any) -> tuple[None, ChainFinding]:
+            return None, ChainFinding(fault, partition, offset, values)
 
         if value is not None and len(value) > LEAF_BYTES:
-            return wrong("too_long", most=LEAF_BYTES)
+            return wrong("unreadable_manifest", most=LEAF_BYTES)
         try:
             manifest: Manifest = decode("manifests", None, value)
         except Unreadable:
-            return wrong("unreadable")
+            return wrong("unreadable_manifest", most=LEAF_BYTES)
         if manifest.partition != partition:
-            return wrong("moved", own=manifest.partition)
+            return wrong("moved_manifest", own=manifest.partition)
         if unsigned := not_signed(value or b"", signature, self._key(manifest.kid)):
-            return wrong(unsigned, **({} if unsigned == "unsigned" else {"kid": told_kid(manifest.kid)}))
+            return wrong(unsigned, **({} if unsigned == "unsigned_manifest" else {"kid": told_kid(manifest.kid)}))
         return manifest, None
 
     def _key(self, kid: str) -> Vkey | None:
@@ -185,17 +193,18 @@ class Chain:
 def _discontinued(step: Step, at: SealPosition, partition: int, offset: int) -> ChainFinding | None:
     """The finding for which a manifest is not sealed. Offsets that a person skipped are accounted for.
 
-    A copy or a fork takes inputs again, which says more than that it does not follow.
+    A fork takes inputs again, which says more than that it does not follow.
     """
-    for one in sorted(step.ranges, key=lambda one: one.fault == "skipped"):
-        if one.fault != "skipped" or step.joined:
+    ranges = [] if step.link == "repeated_manifest" else step.ranges
+    for one in sorted(ranges, key=lambda one: one.fault == "skipped_offset"):
+        if one.fault != "skipped_offset" or step.joined:
             return ChainFinding(one.fault, partition, offset, {"topic": one.topic, "first": one.first, "to": one.to})
-    if step.joined or step.link is None:
+    if step.link is None or step.joined:
         return None
-    return ChainFinding(step.link, partition, offset, {"sealed": at.next - 1} if step.link == "missing" else {})
+    return ChainFinding(step.link, partition, offset, {"sealed": at.next - 1} if step.link == "broken_chain" else {})
 
 
-def not_signed(value: bytes, signature: str, key: Vkey | None) -> SignatureFault | None:
+def not_signed(value: bytes, signature: str, key: Vkey | None) -> Fault | None:
     """The result of `signature_fault` for a signature as in the header `gate-sig`."""
     try:
         raw = base64.b64decode(signature, validate=True)
@@ -209,27 +218,4 @@ def told_kid(kid: str) -> str:
 
     The id goes into logs, and into a report that is sealed for ever.
     """
-    return kid if _KID.fullmatch(kid) else "?"
-
-
-class Own:
-    """Separates a system's own manifests from foreign records, with the fault of each foreign one.
-
-    Anyone with write access can add records to the topic, and reading must go on. If no worker's key is known,
-    signatures cannot be checked. Then only records that are no manifest of their partition are set aside.
-    """
-
-    def __init__(self, keys: Sequence[Vkey]) -> None:
-        """`keys`: the public keys of the workers."""
-        self._chain = Chain({}, keys=lambda: keys)
-        self._foreign = NO_MANIFEST | FOREIGN if keys else NO_MANIFEST
-
-    def foreign(
-        self, partition: int, offset: int, value: bytes | None, signature: str, beside: Container[str] = ()
-    ) -> ChainFinding | None:
-        """The finding if the next manifest of a partition is foreign; None for an own one, even after a gap.
-
-        `beside`: as `Chain.take` takes it.
-        """
-        _, findings = self._chain.take(partition, offset, value, signature, beside)
-        return next((finding for finding in findings if finding.kind in self._foreign), None)
+    return kid if KEY_ID.fullmatch(kid) else "?"

@@ -8,9 +8,8 @@ reported as expired.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import sha256
-from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -18,12 +17,12 @@ import orjson
 
 from gatekeeper.audit.checks.accounts import OWN, Accounts
 from gatekeeper.audit.checks.chain import not_signed, told_kid
-from gatekeeper.audit.checks.coverage_report import Covered, End, Fault, ForkedBranch, Range, SkippedRange, plain
+from gatekeeper.audit.checks.coverage_report import Covered, End, ForkedBranch, Range, SkippedRange, plain
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Records, Signed
 from gatekeeper.audit.tlog.branch_statement import Statement
 from gatekeeper.audit.tlog.manifest_chain import ManifestChain, Step
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.audit.tlog.ranges import MAX_RECORDS
+from gatekeeper.audit.tlog.ranges import MAX_RECORDS, offsets, spans
 from schemas.codec import Unreadable, decode
 from schemas.manifests import Manifest
 from schemas.topics import logical_name
@@ -56,8 +55,7 @@ def covered(
     """
     if head is not None and head.prev is not None and head.prev in beside:
         head = None  # a thief wrote it
-    check = _Check(partition, records, inputs, outputs, head, eras, keys=keys, cut=first > 0)
-    check.leave(beside, statement)
+    check = _Check(partition, records, inputs, outputs, head, eras, beside, statement, keys=keys, cut=first > 0)
     for manifest in manifests:
         check.take(manifest, demanded=manifest.offset < settled)
     return check.end()
@@ -72,6 +70,8 @@ class _Check:
         outputs: Mapping[str, Outgoing],
         head: End | None,
         eras: Mapping[str, int],
+        beside: Container[str],
+        statement: Statement | None,
         *,
         keys: Sequence[Vkey],
         cut: bool,
@@ -80,54 +80,50 @@ class _Check:
         self._keys = {key.kid: key for key in keys}
         self._accounts = Accounts(self._found, records, outputs, cut=cut)
         self._inputs, self._outputs, self._head, self._eras = inputs, outputs, head, eras
-        self._cut = cut or records.start > 0
-        self._chain = ManifestChain(name=logical_name)
+        self._chain = ManifestChain(name=logical_name, whole=not (cut or records.start > 0))
         self._hashes: set[str] = set()
         self._absent: dict[str, int] = {}
         """Missing manifests that another names as predecessor, with the index of the finding."""
         self._reached = head is None or head.prev is None
         self._last = 0
-        self._beside: Container[str] = ()
-        self._statement: Statement | None = None
+        self._beside, self._statement = beside, statement
         self._branches: dict[str, ForkedBranch] = {}
         """The branches that do not count, by the SHA-256 (hex) of each of their manifests."""
-
-    def leave(self, beside: Container[str], statement: Statement | None) -> None:
-        """Leaves out these manifests; `statement`: says who chose so."""
-        self._beside, self._statement = beside, statement
 
     def take(self, manifest: Signed, *, demanded: bool) -> None:
         """Checks a manifest and its claims. One without valid signature counts only if it continues the chain."""
         self._last = manifest.offset
         try:
             read: Manifest = decode("manifests", None, manifest.value)
-            if read.partition != self._found.partition:
-                raise Unreadable("field_invalid", "partition")
             if not {logical_name(one.topic) for one in read.in_} <= OWN.keys():
                 raise Unreadable("field_invalid", "in")
             said = orjson.loads(manifest.value)
-            held = sum(len(some) for one in said["in"] for some in _outside(one["gaps"], one["from"], one["to"]))
+            held = sum(len(some) for one in said["in"] for some in spans(one))
             if max(held, said["audit"]["n"]) > MAX_RECORDS:
                 raise Unreadable("field_invalid", "n")  # else anyone who may write a manifest could fill the memory
         except Unreadable as fault:
-            self._found.find("foreign_manifest", "manifests", manifest.offset, str(fault))
+            self._found.find("unreadable_manifest", "manifests", manifest.offset, str(fault))
             return
-        if self._unsigned(manifest, read.kid) and read.prev != self._chain.head:
+        if read.partition != self._found.partition:
+            self._found.find("moved_manifest", "manifests", manifest.offset, f"partition {read.partition}")
             return
+        if self._keys and (wrong := not_signed(manifest.value, manifest.signature, self._keys.get(read.kid))):
+            self._found.find(wrong, "manifests", manifest.offset, told_kid(read.kid))
+            if read.prev != self._chain.head:
+                return
         hash_ = sha256(manifest.value).hexdigest()
         if hash_ in self._beside:
             self._fork(manifest.offset, said, hash_)
             return
         step = self._chain.step(said, hash_)
-        joined = self._joined(manifest.offset, step, said["prev"], hash_)
+        self._broken(manifest.offset, step, said["prev"], hash_)
         for one in step.apart:
-            again = one.fault == "repeated"
-            self._found.find("reordered_partition" if again else "skipped_offset", one.topic, one.first, f"to {one.to}")
+            self._found.find(one.fault, one.topic, one.first, f"to {one.to}")
         for taken in said["in"]:
             self._range(manifest.offset, taken, demanded=demanded)
         for skipped in said.get("skipped", ()):
             self._skip(manifest.offset, skipped)
-        self._accounts.take(manifest.offset, said, joined=joined, demanded=demanded)
+        self._accounts.take(manifest.offset, said, joined=step.joined, demanded=demanded)
         for outgoing in self._outputs.values():
             outgoing.pull(max(said["audit"]["n"], 1))
         self._found.manifests += 1
@@ -141,7 +137,7 @@ class _Check:
     def end(self) -> Covered:
         """The result, after all manifests were taken."""
         if not self._reached and self._head is not None:
-            self._found.find("dropped_manifest", "manifests", self._last + 1, f"head {self._head.prev}")
+            self._found.find("missing_manifest", "manifests", self._last + 1, f"head {self._head.prev}")
             for topic, position in (("sends", self._head.sends), ("acts", self._head.acts)):
                 claimed = self._found.claimed.get(topic)
                 self._accounts.told.append((topic, None, claimed.to if claimed else 0, position))
@@ -151,15 +147,6 @@ class _Check:
                 self._found.find("unsaid_skip", "manifests", skip.manifest, f"{skip.topic} {skip.start} to {skip.to}")
         self._accounts.unaccounted()
         return self._found
-
-    def _unsigned(self, manifest: Signed, kid: str) -> bool:
-        """Tells whether no known worker's key has signed the manifest, and reports that."""
-        wrong = not_signed(manifest.value, manifest.signature, self._keys.get(kid)) if self._keys else None
-        if wrong is None:
-            return False
-        fault: Fault = "unknown_key" if wrong == "key_unknown" else "unsigned_manifest"
-        self._found.find(fault, "manifests", manifest.offset, told_kid(kid))
-        return True
 
     def _fork(self, offset: int, said: Mapping[str, Any], hash_: str) -> None:
         """Reports a manifest that is not on the branch that counts; nothing that it claims is counted."""
@@ -171,18 +158,15 @@ class _Check:
         self._branches[hash_] = branch
         self._accounts.fork(said, branch)
 
-    def _joined(self, offset: int, step: Step, prev: str | None, hash_: str) -> bool:
-        """Tells whether the manifest follows the last one, and reports a break."""
-        joined = step.link is None or (step.link == "begins_late" and self._cut)
-        if not joined and (prev is None or prev in self._hashes):
-            self._found.find("reordered_partition", "manifests", offset)
-        elif not joined and prev is not None:
-            self._absent[prev] = len(self._found.findings)
-            self._found.find("dropped_manifest", "manifests", offset, f"prev {prev}")
+    def _broken(self, offset: int, step: Step, prev: str | None, hash_: str) -> None:
+        """Reports a manifest that does not follow the last one."""
+        if step.link and not step.joined:
+            back = step.link == "broken_chain" and (prev is None or prev in self._hashes)
+            self._absent[str(prev)] = len(self._found.findings)
+            self._found.find("reordered_manifest" if back else step.link, "manifests", offset, f"prev {prev}")
         if (place := self._absent.pop(hash_, None)) is not None:
-            self._found.findings[place] = self._found.findings[place]._replace(fault="reordered_partition")
+            self._found.findings[place] = self._found.findings[place]._replace(fault="reordered_manifest")
         self._hashes.add(hash_)
-        return joined
 
     def _range(self, offset: int, taken: Mapping[str, Any], *, demanded: bool) -> None:
         topic, start, to, era = logical_name(taken["topic"]), taken["from"], taken["to"], taken.get("era", 0)
@@ -190,7 +174,7 @@ class _Check:
         behind = start < claimed.to
         if start > claimed.to:
             self._accounts.told.append((topic, era, claimed.to, start))
-        held = [*chain.from_iterable(_outside(taken["gaps"], start, to))]
+        held = [*offsets(taken)]
         claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
         for each in held:
             self._accounts.claim((topic, era, each), offset if demanded else None)
@@ -223,12 +207,3 @@ class _Check:
         resumed = act.get("resumed") or {}
         said = act.get("act_id"), act.get("by"), resumed.get("refused"), resumed.get(skip.topic)
         return said != (skip.act, skip.by, skip.refused, skip.to)
-
-
-def _outside(gaps: Iterable[Mapping[str, int]], start: int, to: int) -> Iterator[range]:
-    """Yields the offsets of a range that are in no gap."""
-    at = start
-    for gap in sorted(gaps, key=lambda gap: gap["first"]):
-        yield range(at, min(gap["first"], to))
-        at = max(at, gap["first"] + gap["n"])
-    yield range(at, to)

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.branch_statement import Statement
+from gatekeeper.audit.tlog.faults import Fault
 from schemas.codec import canonical
 
-Fault = Literal[
-    "torn_transaction",
-    "skipped_offset",
-    "false_gap",
-    "claimed_nothing",
-    "dropped_manifest",
-    "reordered_partition",
-    "foreign_manifest",
-    "unsigned_manifest",
-    "unknown_key",
-    "forked_manifest",
-    "omitted_record",
-    "doubled_record",
-    "foreign_record",
-    "missing_output",
-    "output_without_record",
-    "unsaid_skip",
-    "replaced",
-]
 TOLD = 100
 """Most findings that a report lists; it counts all of them."""
 BRANCHES = 20
@@ -152,7 +134,7 @@ def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
         "in": {name: [_claimed(one, name) for one in found] for name in claimed},
         "expired": {name: [one.expired.get(name, 0) for one in found] for name in expired},
     }
-    said = {"v": 1, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
+    said = {"v": 2, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
     if skipped := [{"partition": one.partition, **skip._asdict()} for one in found for skip in one.skipped]:
         said["skipped"] = skipped[:TOLD]
     if branches := [{"partition": one.partition, **asdict(branch)} for one in found for branch in one.branches]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from gatekeeper.audit.tlog.faults import Fault
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import adds_up
-
-LinkFault = Literal["begins_late", "twice", "missing"]
-RangeFault = Literal["miscounted", "repeated", "skipped"]
-SignatureFault = Literal["unsigned", "key_unknown", "forged"]
 
 
 class FaultyRange(NamedTuple):
     """Offsets of an input that a manifest counts wrongly, takes again or skips: from `first` to before `to`."""
 
-    fault: RangeFault
+    fault: Fault
     topic: str
     first: int
     to: int
@@ -25,7 +22,7 @@ class FaultyRange(NamedTuple):
 class Step(NamedTuple):
     """The faults of one manifest after those before it. `link`: None if it continues the chain."""
 
-    link: LinkFault | None
+    link: Fault | None
     ranges: list[FaultyRange]
 
     @property
@@ -36,7 +33,7 @@ class Step(NamedTuple):
     @property
     def apart(self) -> list[FaultyRange]:
         """The ranges that are wrong by themselves: offsets say nothing where the chain is broken."""
-        return [one for one in self.ranges if self.joined or one.fault == "miscounted"]
+        return [one for one in self.ranges if self.joined or one.fault == "miscounted_range"]
 
 
 class ManifestChain:
@@ -46,10 +43,15 @@ class ManifestChain:
     """
 
     def __init__(
-        self, head: str | None = None, taken: Mapping[str, int] | None = None, name: Callable[[str], str] = str
+        self,
+        head: str | None = None,
+        taken: Mapping[str, int] | None = None,
+        *,
+        name: Callable[[str], str] = str,
+        whole: bool = False,
     ) -> None:
-        """`name`: the name under which an input is known, by its topic on the broker."""
-        self.head, self.taken, self._name = head, dict(taken or {}), name
+        """`name`: the name of an input by its topic on the broker. `whole`: nothing before the first one is gone."""
+        self.head, self.taken, self._name, self._whole = head, dict(taken or {}), name, whole
 
     def step(self, said: Mapping[str, Any], hash_: str) -> Step:
         """Moves on to the next manifest, whatever its faults. `said`, `hash_`: the manifest, and its SHA-256 (hex).
@@ -58,35 +60,35 @@ class ManifestChain:
         value of another shape.
         """
         step, stands = Step(self._link(said["prev"], hash_), []), self.taken
-        self.head, self.taken = hash_, dict(stands) if step.joined or step.link == "twice" else {}
+        self.head, self.taken = hash_, dict(stands) if step.joined or step.link == "repeated_manifest" else {}
         for one in said["in"]:
             topic, first, to = self._name(one["topic"]), one["from"], one["to"]
-            if not adds_up(first, to, one["n"], [(gap["first"], gap["n"]) for gap in one["gaps"]]):
-                step.ranges.append(FaultyRange("miscounted", topic, first, to))
+            if not adds_up(one):
+                step.ranges.append(FaultyRange("miscounted_range", topic, first, to))
             if first < (expected := self.taken.get(topic, stands.get(topic, first))):
-                step.ranges.append(FaultyRange("repeated", topic, first, min(to, expected)))
+                step.ranges.append(FaultyRange("repeated_offset", topic, first, min(to, expected)))
             elif first > expected:
-                step.ranges.append(FaultyRange("skipped", topic, expected, first))
+                step.ranges.append(FaultyRange("skipped_offset", topic, expected, first))
             self.taken[topic] = max(self.taken.get(topic, to), to)
         for one in said.get("skipped", ()):  # a person chose where to go on
             topic, first = self._name(one["topic"]), one["from"]
             if first != (expected := self.taken.get(topic, stands.get(topic, first))):
-                step.ranges.append(FaultyRange("skipped", topic, expected, first))
+                step.ranges.append(FaultyRange("skipped_offset", topic, expected, first))
             self.taken[topic] = one["to"]
         return step
 
-    def _link(self, prev: str | None, hash_: str) -> LinkFault | None:
+    def _link(self, prev: str | None, hash_: str) -> Fault | None:
         if prev == self.head:
             return None
-        if self.head is None:
+        if self.head is None and not self._whole:
             return "begins_late"
-        return "twice" if hash_ == self.head else "missing"
+        return "repeated_manifest" if hash_ == self.head else "broken_chain"
 
 
-def signature_fault(value: bytes, signature: bytes, key: Vkey | None) -> SignatureFault | None:
+def signature_fault(value: bytes, signature: bytes, key: Vkey | None) -> Fault | None:
     """The fault of a manifest's signature, None if it is valid. `key`: the one that the manifest names, if known."""
     if not signature:
-        return "unsigned"
+        return "unsigned_manifest"
     if key is None:
-        return "key_unknown"
-    return None if key.verifies(signature, value) else "forged"
+        return "unknown_key"
+    return None if key.verifies(signature, value) else "forged_manifest"

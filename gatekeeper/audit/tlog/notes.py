@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ED25519, COSIGNATURE = 1, 4
 """Kinds of a key: of a log or a worker, and of a witness, whose signature holds its time."""
+KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
+"""Form of a key id that may be shown; anything else may be a forger's, or personal."""
 MAX_TIME = 253_402_300_799
 """The last second of the year 9999; no witness signs later."""
 

@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatekeeper.audit.tlog.canonical_json import MAX_INTEGER
+from gatekeeper.audit.tlog.notes import KEY_ID
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, language, say
 
 MAX_FINDINGS = 1_000
 """More findings are counted, not kept. The first of each kind in each partition is always kept."""
 _DETAILS = ("acts_signed", "coverage", "elsewhere", "not_looked_at")
 """Statements that only the whole report holds."""
+_SIGNATURE, _RECORDS = ("forged_manifest", "unsigned_manifest"), ("torn_transaction",)
 _SHOWN_BY = {
     **dict.fromkeys(("tile", "log_chain"), ("log_root",)),
-    **dict.fromkeys(("not_sealed", "index", "order", "other_partition", "range", "skipped"), ("signature",)),
-    **dict.fromkeys(
-        ("from_id", "record", "of_partition", "twice", "out_of_order", "not_taken"), ("root", "record_count")
-    ),
-    "chain": ("missing_manifest",),
-    **dict.fromkeys(("strays", "surplus"), ("missing_manifest", "chain")),
+    **dict.fromkeys(("not_sealed", "wrong_leaf", "reordered_manifest", "moved_manifest"), _SIGNATURE),
+    **dict.fromkeys(("miscounted_range", "skipped_offset", "repeated_offset"), _SIGNATURE),
+    **dict.fromkeys(("unreadable_record", "foreign_record", "doubled_record", "reordered_record"), _RECORDS),
+    "broken_chain": ("missing_manifest",),
+    "stray_record": ("missing_manifest", "broken_chain"),
 }
 """Findings that another one at the same place accounts for. No other finding is put down to another one."""
 Said = tuple[str, dict[str, Any]]
@@ -88,9 +89,9 @@ def causes_of(findings: Iterable[Finding]) -> list[Cause]:
     found: dict[Hashable, Cause] = {}
     for one in some:
         behind: list[Hashable] = [(at, code) for code in _SHOWN_BY.get(one.code, ()) for at in (_place(one), None)]
-        if one.code == "chain":
+        if one.code == "broken_chain":
             before = one.partition, one.values.get("before")
-            behind += [(before, "signature"), (before, "not_sealed")]
+            behind += [(before, code) for code in (*_SIGNATURE, "not_sealed")]
         cause = next((other for other in behind if other in known), (_place(one), one.code))
         found.setdefault(cause, Cause(one)).count += 1
     return sorted(found.values(), key=lambda cause: cause.first.exit)
@@ -205,7 +206,7 @@ class Report:
 
 _NAME = r"[A-Za-z0-9._-]{1,200}"
 _SHAPES = {
-    "kid": re.compile(rf"{_NAME}(/[a-z]+)?\+[0-9a-f]{{8}}"),
+    "kid": KEY_ID,
     "topic": re.compile(rf"{_NAME}\.v[0-9]{{1,3}}"),
     "did": re.compile(r"[A-Z2-7]{26}"),
     **dict.fromkeys(("origin", "group", "wanted_log"), re.compile(rf"{_NAME}\.gatekeeper")),

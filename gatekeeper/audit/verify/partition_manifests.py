@@ -43,7 +43,7 @@ class PartitionManifests:
         `whole`: the export begins with the very first manifest.
         """
         self._number, self._records, self._skips, self._report = number, records, skips, report
-        self._log, self._workers, self._needed, self._whole = log, workers, needed, whole
+        self._log, self._workers, self._needed = log, workers, needed
         self._sealed = log.sealed.pop(number, {})
         self._coming = deque(self._sealed.values())
         """The leaf numbers that are still to come."""
@@ -51,7 +51,7 @@ class PartitionManifests:
         self._unknown: set[str] = set()
         """The unknown keys that were reported already."""
         self._place = number, -1
-        self._chain = ManifestChain()
+        self._chain = ManifestChain(whole=whole)
         self._before: int | None = None
         """The offset of the manifest before, the head of the chain."""
 
@@ -64,18 +64,18 @@ class PartitionManifests:
             ahead.extend(islice(coming, LOOKAHEAD - len(ahead)))
             self._report.manifests += 1
             if one.place <= self._place:
-                self._report.add("order", one.place)
+                self._report.add("reordered_manifest", one.place)
             self._place, left = one.place, self._log.branches.abandoned.get(leaf_hash(one.value))
             try:
                 if left is not None and leaf_hash(one.value) not in self._sealed:
-                    self._report.add("abandoned", one.place, leaf=left)
+                    self._report.add("forked_manifest", one.place, leaf=left)
                     self._records.take(one, ahead)
                     continue
                 self._signed(one)
                 self._follows(one)
                 self._records.take(one, ahead)
             except MALFORMED:
-                raise Trouble("manifest", partition=self._number, offset=one.place[1]) from None
+                raise Trouble("unreadable_manifest", partition=self._number, offset=one.place[1]) from None
         behind = self._number, self._place[1] + 1
         for leaf in self._coming:
             self._report.add("missing_manifest", behind, leaf=leaf)
@@ -84,7 +84,7 @@ class PartitionManifests:
             self._report.unsealed += len(self._unsealed)
             self._report.add("unsealed", self._unsealed[0], size=self._report.leaves, count=len(self._unsealed))
         if self._records.rest():
-            self._report.add("surplus", behind)
+            self._report.add("stray_record", behind, count=None)
 
     def _signed(self, one: ManifestLine) -> None:
         """Checks a manifest's signature, and its place in the log."""
@@ -93,8 +93,8 @@ class PartitionManifests:
             if kid not in self._unknown:
                 self._unknown.add(kid)
                 self._report.add("unknown_key", one.place, kid=kid)
-        elif signature_fault(one.value, one.sig, self._workers[kid]):
-            self._report.add("signature", one.place, kid=kid)
+        elif fault := signature_fault(one.value, one.sig, self._workers[kid]):
+            self._report.add(fault, one.place, kid=kid)
         if not self._log.there:
             return
         if index is None and not self._coming and (one.index is None or one.index >= self._report.leaves):
@@ -104,35 +104,30 @@ class PartitionManifests:
             if self._coming and self._coming[0] == one.index:
                 self._coming.popleft()
         elif not self._coming or index < self._coming[0]:
-            self._report.add("again", one.place, leaf=index)
+            self._report.add("repeated_manifest", one.place, leaf=index)
         else:
             while (leaf := self._coming.popleft()) != index:
                 self._report.add("missing_manifest", one.place, leaf=leaf)
                 self._records.left_behind(self._log.leaf(leaf), one.place)
             if one.index != index:
-                self._report.add("index", one.place, leaf=index, said=one.index)
+                self._report.add("wrong_leaf", one.place, leaf=index, said=one.index)
 
     def _follows(self, one: ManifestLine) -> None:
         """Checks that a manifest continues the one before, and that its ranges add up."""
         said = one.said
         if said["partition"] != self._number:
-            self._report.add("other_partition", one.place, partition_said=said["partition"])
+            self._report.add("moved_manifest", one.place, partition_said=said["partition"])
         for skipped in said.get("skipped", ()):
             self._skips.add(one.place, skipped)
         begins, step = self._chain.head is None, self._chain.step(said, sha256(one.value).hexdigest())
-        if step.link:
-            # a sealed manifest follows in the log; one after a manifest beyond the period has no predecessor here
-            sealed, beyond = leaf_hash(one.value) in self._sealed, said["prev"] in self._log.beyond
-            if not (beyond or (not self._whole if begins else sealed)):
-                self._report.add("chain", one.place, before=self._before)
-            elif sealed and begins and not beyond:  # the time of its predecessor is unknown
-                self._report.add("begins_late", one.place)
+        if step.link and said["prev"] not in self._log.beyond:  # a manifest beyond the period is not here
+            sealed = leaf_hash(one.value) in self._sealed
+            if step.joined and sealed:  # the time of its predecessor is unknown
+                self._report.add(step.link, one.place)
+            elif not step.joined and (begins or not sealed):  # a sealed manifest follows in the log
+                self._report.add(step.link, one.place, before=self._before)
         self._before = one.place[1]
         for wrong in step.apart:
-            first, to = sorted((wrong.first, wrong.to), reverse=wrong.fault == "skipped")
-            if wrong.fault == "miscounted":
-                self._report.add("range", one.place, topic=wrong.topic, first=first, to=to)
-            else:
-                self._report.add("skipped", one.place, topic=wrong.topic, first=first, expected=to)
+            self._report.add(wrong.fault, one.place, topic=wrong.topic, first=wrong.first, to=wrong.to)
         policy = f"policies/{said['policy']['sha256']}.toml"
         self._needed.add(policy if HASHED.fullmatch(policy) else "policies/?.toml")

@@ -56,7 +56,7 @@ class PartitionRecords:
         spans, leaves, odd, whole = self._walk(count, said)
         fits = _fits(leaves, said)
         if fits and count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
-            self._report.add("from_id", one.place)
+            self._report.add("torn_transaction", one.place, count=count, wanted=count)
         if not (fits and whole):
             records, whole = _cut(spans) if fits else self._own(one, _cut(spans), ahead), False
             count = len(records)
@@ -81,7 +81,7 @@ class PartitionRecords:
         except MALFORMED:
             return
         if _fits(leaves, said):
-            self._report.add("strays", place, count=count)
+            self._report.add("stray_record", place, count=count)
         else:
             self._lines.back(_cut(spans))
 
@@ -152,13 +152,13 @@ class PartitionRecords:
             if did == own and begin is None:
                 begin = place
         if begin and _fits([leaf_hash(record) for record in taken[begin : begin + count]], one.said):
-            self._report.add("strays", one.place, count=begin)
+            self._report.add("stray_record", one.place, count=begin)
             end = begin + count
         else:
             if end is None:  # the records after it are damaged too, or missing
                 end = count if starts else len(taken)
-            begin, there = 0, len(taken[:end])
-            self._report.add("root" if there == count else "record_count", one.place, count=there, wanted=count)
+            begin = 0
+            self._report.add("torn_transaction", one.place, count=len(taken[:end]), wanted=count)
         self._lines.back(taken[end:])
         return taken[begin:end]
 
@@ -178,32 +178,32 @@ class PartitionRecords:
         left, latest, known = {} if whole else dict(sends), -1, None
         for place, did, tail in odd:
             if did is None or tail is None:
-                self._report.add("record", one.place, record=place)
+                self._report.add("unreadable_record", one.place, record=place)
                 continue
             if tail is not known:
                 known, offset, of, topic, stage = tail, int(tail[1]), int(tail[2]), tail[3].decode(), tail[4]
                 input_ = topic, offset
             wrong = None
             if of != one.said["partition"]:
-                wrong = "of_partition"
+                wrong = "foreign_record"
             elif stage != b"intake":
                 others.pop(input_, None)
                 if self._skips.awaits(topic, offset):
                     self._skips.take(offset, _line_of(tail))
-                wrong = "twice" if did[1] in self._seen else None
+                wrong = "doubled_record" if did[1] in self._seen else None
                 self._seen.add(did[1])
                 if of_person(stage.decode(), topic):
                     self._signers.take(_line_of(tail), one.place)
             elif input_ not in left:
-                wrong = "twice" if input_ in sends else "not_taken"
+                wrong = "doubled_record" if input_ in sends else "foreign_record"
             else:
                 del left[input_]
-                wrong = "out_of_order" if offset < latest else None
+                wrong = "reordered_record" if offset < latest else None
                 latest = offset
             if wrong:
                 self._report.add(wrong, one.place, topic=topic, input=offset, record=place, of=of)
         for topic, offset in chain(left, others):
-            self._report.add("no_record", one.place, topic=topic, input=offset)
+            self._report.add("omitted_record", one.place, topic=topic, input=offset)
 
 
 def _line_of(tail: re.Match[bytes]) -> bytes:

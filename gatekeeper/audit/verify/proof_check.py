@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatekeeper.audit.tlog.canonical_json import MALFORMED, is_place, read_json_once, with_keys
+from gatekeeper.audit.tlog.manifest_chain import signature_fault
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
 from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint, parse_vkey
 from gatekeeper.audit.verify.act_signatures import Signers, of_person
@@ -75,8 +76,8 @@ def _check_one(proof: dict[str, Any], report: Report, demands: Demands) -> None:
         report.add("not_in_manifest", place)
     if kid not in keys:
         report.add("unknown_key", place, kid=kid)
-    elif not keys[kid].verifies(base64.b64decode(manifest["sig"], validate=True), value):
-        report.add("signature", place, kid=kid)
+    elif fault := signature_fault(value, base64.b64decode(manifest["sig"], validate=True), keys[kid]):
+        report.add(fault, place, kid=kid)
     report.manifests = report.records = 1
     signers = Signers(report, str(kid).partition("/")[0])
     signers.learn(proof.get("people", ()))

@@ -57,12 +57,12 @@ class Skips:
             if said == wanted and to.get(topic_name(skip.said["topic"])) == skip.said["to"]:
                 self._report.skips.append({"partition": self._partition, **skip.told})
             else:
-                self._report.add("skip_unsaid", skip.place, **skip.told)
+                self._report.add("unsaid_skip", skip.place, **skip.told)
 
     def end(self) -> None:
         """Reports each skip whose act has no record."""
         for skip in chain.from_iterable(self._asked.values()):
-            self._report.add("skip_unrecorded", skip.place, **skip.told)
+            self._report.add("unrecorded_skip", skip.place, **skip.told)
 
 
 def topic_name(topic: str) -> str:

@@ -122,7 +122,7 @@ def _show(found: Sequence[Covered], findings: Sequence[CoverageFinding], *, expi
             said = {"at": chosen.at, "by": chosen.by, "reason": chosen.reason}
             click.echo(text("cli.audit_coverage_chosen", partition=one.partition, **said))
     if findings:
-        rows = [(text(f"cli.fault_{one.fault}"), one.place, one.detail) for one in findings[:TOLD]]
+        rows = [(text(f"finding.name_{one.fault}"), one.place, one.detail) for one in findings[:TOLD]]
         show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
     elif not expired:
         click.echo(text("cli.audit_coverage_right"))

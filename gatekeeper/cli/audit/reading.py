@@ -119,9 +119,9 @@ def tell_aside(trail: LiveTrail) -> None:
         note("cli.audit_unkeyed", folder=trail.keys.folder)
     told: dict[object, ChainFinding] = {}
     for place, finding in trail.aside.items():
-        told.setdefault(finding.values.get("kid") if finding.kind == "key_unknown" else place, finding)
+        told.setdefault(finding.values.get("kid") if finding.fault == "unknown_key" else place, finding)
     for finding in islice(told.values(), SHOWN):
-        note(f"finding.{finding.kind}", partition=finding.partition, offset=finding.offset, **finding.values)
+        note(f"finding.{finding.fault}", partition=finding.partition, offset=finding.offset, **finding.values)
     if trail.aside:
         note("cli.audit_aside", count=f"{sum(one['count'] for one in trail.strangers):,}")
 

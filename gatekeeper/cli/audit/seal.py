@@ -56,11 +56,11 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
     def finding(one: ChainFinding) -> None:
         nonlocal found
         found += 1
-        metrics.count(SEAL_FINDINGS, one.kind)
+        metrics.count(SEAL_FINDINGS, one.fault)
         place = {"partition": one.partition, "offset": one.offset}
         if as_json:
-            show_json({"finding": one.kind, **place, "values": dict(one.values)})
-        sentence = "key_unknown_sealer" if one.kind == "key_unknown" else one.kind
+            show_json({"finding": one.fault, **place, "values": dict(one.values)})
+        sentence = "unknown_key_sealer" if one.fault == "unknown_key" else one.fault
         note(f"finding.{sentence}", **place, **one.values)
 
     def sealed(checkpoint: Checkpoint) -> None:
@@ -78,7 +78,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         if as_json:
             show_json({"coverage": {"leaf": leaf, "found": len(findings)}})
         for one in findings[:SHOWN]:
-            fault = text(f"cli.fault_{one.fault}")
+            fault = text(f"finding.name_{one.fault}")
             note("cli.audit_seal_uncovered", fault=fault, place=one.place, detail=one.detail)
         note("cli.audit_seal_covered", leaf=leaf, count=f"{len(findings):,}")
 
