@@ -1337,10 +1337,13 @@ def test_all_made_anew_with_other_keys_then_it_is_not_excluded_but_a_witness_tel
     assert not any("--witness" in line for line in report.lines("en"))  # it was given
 
 
-def test_reports_of_coverage_in_the_log_then_the_last_one_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("v", "fault"), [(1, "dropped_manifest"), (2, "broken_chain")])
+def test_reports_of_coverage_in_the_log_then_the_last_one_is_told(tmp_path: Path, v: int, fault: str) -> None:
     trail = Trail(seed=4).write(4)
     folder = trail.export(tmp_path / "export")
-    a_leaf(canonical({"v": 1, "kind": "coverage", "at": "2026-11-24T03:00:00.000Z", "found": 2}))(trail, folder)
+    findings = [{"fault": fault, "topic": "manifests", "partition": 0, "offset": 4, "detail": ""}] * 2
+    said = {"v": v, "kind": "coverage", "at": "2026-11-24T03:00:00.000Z", "found": 2, "findings": findings}
+    a_leaf(canonical(said))(trail, folder)
     report = check(trail, folder)
     assert report.exit_code == 0
     assert (
