@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gatekeeper.audit.tlog.faults import Fault
@@ -36,22 +37,18 @@ class Step(NamedTuple):
         return [one for one in self.ranges if self.joined or one.fault == "miscounted_range"]
 
 
+@dataclass
 class ManifestChain:
     """The end of a partition's chain.
 
-    `head`: SHA-256 (hex) of its last manifest, None without one. `taken`: next offset of each input.
+    `head`: SHA-256 (hex) of its last manifest, None without one. `taken`: next offset of each input. `name`: an input's
+    name by its topic on the broker. `whole`: nothing before the first manifest is gone.
     """
 
-    def __init__(
-        self,
-        head: str | None = None,
-        taken: Mapping[str, int] | None = None,
-        *,
-        name: Callable[[str], str] = str,
-        whole: bool = False,
-    ) -> None:
-        """`name`: the name of an input by its topic on the broker. `whole`: nothing before the first one is gone."""
-        self.head, self.taken, self._name, self._whole = head, dict(taken or {}), name, whole
+    head: str | None = None
+    taken: dict[str, int] = field(default_factory=dict)
+    name: Callable[[str], str] = str
+    whole: bool = False
 
     def step(self, said: Mapping[str, Any], hash_: str) -> Step:
         """Moves on to the next manifest, whatever its faults. `said`, `hash_`: the manifest, and its SHA-256 (hex).
@@ -62,7 +59,7 @@ class ManifestChain:
         step, stands = Step(self._link(said["prev"], hash_), []), self.taken
         self.head, self.taken = hash_, dict(stands) if step.joined or step.link == "repeated_manifest" else {}
         for one in said["in"]:
-            topic, first, to = self._name(one["topic"]), one["from"], one["to"]
+            topic, first, to = self.name(one["topic"]), one["from"], one["to"]
             if not adds_up(one):
                 step.ranges.append(FaultyRange("miscounted_range", topic, first, to))
             if first < (expected := self.taken.get(topic, stands.get(topic, first))):
@@ -71,7 +68,7 @@ class ManifestChain:
                 step.ranges.append(FaultyRange("skipped_offset", topic, expected, first))
             self.taken[topic] = max(self.taken.get(topic, to), to)
         for one in said.get("skipped", ()):  # a person chose where to go on
-            topic, first = self._name(one["topic"]), one["from"]
+            topic, first = self.name(one["topic"]), one["from"]
             if first != (expected := self.taken.get(topic, stands.get(topic, first))):
                 step.ranges.append(FaultyRange("skipped_offset", topic, expected, first))
             self.taken[topic] = one["to"]
@@ -80,7 +77,7 @@ class ManifestChain:
     def _link(self, prev: str | None, hash_: str) -> Fault | None:
         if prev == self.head:
             return None
-        if self.head is None and not self._whole:
+        if self.head is None and not self.whole:
             return "begins_late"
         return "repeated_manifest" if hash_ == self.head else "broken_chain"
 

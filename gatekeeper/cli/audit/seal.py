@@ -60,8 +60,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         place = {"partition": one.partition, "offset": one.offset}
         if as_json:
             show_json({"finding": one.fault, **place, "values": dict(one.values)})
-        sentence = "unknown_key_sealer" if one.fault == "unknown_key" else one.fault
-        note(f"finding.{sentence}", **place, **one.values)
+        note(f"finding.{one.fault}", **place, **one.values)
 
     def sealed(checkpoint: Checkpoint) -> None:
         told = {"size": checkpoint.size, "root": checkpoint.root.hex()}
