@@ -189,7 +189,8 @@ def read(content: bytes, *, file: str) -> Policy:
     cites = clauses(found.clauses)
     later = uncited(cites, off) if cites else []  # texts of before release 0.3.0 have no clauses
     if missing := next((code for code in later if CATALOGUE[code].since <= written_for(cites)), None):
-        misspelt = next((one.name for one in cites if CODE.fullmatch(one.name) and one.name not in CATALOGUE), None)
+        known = {**CATALOGUE, **FORMER}
+        misspelt = next((one.name for one in cites if CODE.fullmatch(one.name) and one.name not in known), None)
         hint = text("wrong.rule", near=near(misspelt, CATALOGUE)) if misspelt else text("wrong.clause_missing")
         raise UsageError("error.policy_wrong", file=file, place=f"clauses.{misspelt or missing}", hint=hint)
     numbers = found.parameters.model_dump(exclude={"confirm_days"})

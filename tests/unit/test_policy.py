@@ -212,8 +212,10 @@ def test_reason_that_came_after_a_shipped_text_then_this_release_has_its_clause(
 
 
 def test_text_with_the_row_of_a_later_reason_then_it_is_cited_and_owes_all_its_time() -> None:
-    row = b'EXTERNAL_PREFERENCE_LISTED = { cite = "Act 7", verified = true }'
-    new = read(SHIPPED.replace(b"[clauses]", b"[clauses]\n" + row), file="new.toml")
+    rows = [b'%s = { cite = "Act 7", verified = true }' % code.encode() for code in load("jp-pmark").home[0].later]
+    with pytest.raises(UsageError, match="clauses"):
+        read(SHIPPED.replace(b"[clauses]", b"[clauses]\n" + rows[0]), file="new.toml")
+    new = read(SHIPPED.replace(b"[clauses]", b"[clauses]\n" + b"\n".join(rows)), file="new.toml")
     assert new.cites("EXTERNAL_PREFERENCE_LISTED") == "Act 7"
     assert [code for code in new.later if CATALOGUE[code].since <= 7] == []
 

@@ -312,7 +312,6 @@ def test_given_everybody_judged_then_each_story_of_the_retailer_has_its_reason(t
         "CONSENT_INVALIDATED",
         "SUBJECT_ERASED",
         "MINOR_NO_GUARDIAN",
-        "NAME_NEAR_STOP",
         "PRINT_UNACCOUNTED",
         "CONTACT_POINT_NOT_COVERED",
     }

@@ -134,11 +134,11 @@ def test_delivery_near_a_stop_and_a_source_then_the_record_holds_scores_and_repl
     found = judged(sent(HOUSE), source, invented.consent(), invented.suppression(written=next_door))
     read = AuditRecord.model_validate_json(found.audit)
 
-    assert found.codes == ("IDENTITY_AMBIGUOUS",)
+    assert found.codes == ("NAME_NEAR_STOP", "PRINT_UNACCOUNTED")
     assert read.facts is not None
     assert (read.facts.contact_point_from, read.facts.contact_point_near) == ((), {"S-1": 800})
     assert [stop.score for stop in read.facts.suppressions] == [800]
-    assert read.reasons[0].facts == ("S-1", "X-1")
+    assert [reason.facts for reason in read.reasons] == [("X-1",), ("S-1",)]
     assert b"t1_" not in found.audit
     assert replayed(found) == found.codes
 
@@ -147,8 +147,8 @@ def test_delivery_near_a_stop_and_a_source_then_the_record_holds_scores_and_repl
     ("delivery", "key", "codes", "printed"),
     [
         (FLAT, True, (), "tokenised"),
-        (HOUSE, True, ("IDENTITY_AMBIGUOUS",), "tokenised"),
-        ({**FLAT, "lines": [*FLAT["lines"], "転送先 手本町4-5-6"]}, True, ("IDENTITY_AMBIGUOUS",), "unaccounted"),
+        (HOUSE, True, ("PRINT_UNACCOUNTED",), "tokenised"),
+        ({**FLAT, "lines": [*FLAT["lines"], "転送先 手本町4-5-6"]}, True, ("PRINT_UNACCOUNTED",), "unaccounted"),
         ({"name": "見本 花子"}, True, ("EVENT_INVALID",), "missing"),
         ({**FLAT, "name": "・"}, True, ("CONTACT_POINT_NOT_COVERED",), "not_an_address"),
         (FLAT, False, ("FACTS_UNAVAILABLE",), "no_key"),
