@@ -8,7 +8,7 @@ from time import time
 
 import click
 
-from gatekeeper.cli.actor import by_option, confirmed, person, yes_option
+from gatekeeper.cli.actor import act_options, confirmed, person, yes_option
 from gatekeeper.cli.actor import named as named_id
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
@@ -26,7 +26,7 @@ from streams.operations import management
 
 @click.command("activate", help=text("cli.policy_activate"))
 @click.argument("policy")
-@by_option
+@act_options("activate")
 @click.option("--from", "since", help=text("cli.policy_from"))
 @click.option("--and-by", help=text("cli.policy_and_by"))
 @yes_option
@@ -36,6 +36,8 @@ from streams.operations import management
 def command(
     context: click.Context,
     policy: str,
+    reason: str,
+    evidence: str | None,
     by: str | None,
     since: str | None,
     and_by: str | None,
@@ -70,7 +72,7 @@ def command(
         note("cli.policy_widening_refused", new=new.name, lines=", ".join(found.widening))
         context.exit(1)
     confirmed(text("cli.policy_sure", new=new.name, since=begins), 1, yes=yes)
-    act = fact_with_act.act("activate", by=who, subject=f"policy/{new.id}")
+    act = fact_with_act.act("activate", by=who, subject=f"policy/{new.id}", reason=reason, evidence_ref=evidence)
     question = Question(settings, wait=wait, no_wait=no_wait)
     pair = management.activate(settings, found, act=act)
     (place,), answer = pair.facts, question.answer(pair)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +15,7 @@ from gatekeeper.ground.settings import Settings
 from gatekeeper.ground.texts import text
 from gatekeeper.review.actions import TYPED_ABOVE
 from gatekeeper.staff import roles
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.values import ID_PATTERN, Surrogate
 from streams.client import signatory
 
@@ -24,13 +27,30 @@ def _said(context: click.Context, parameter: click.Parameter, value: str | None)
     return value
 
 
+F = TypeVar("F", bound=Callable[..., Any])
 _ID = TypeAdapter[str](Surrogate)
 
-reason_option = click.option("--reason", required=True, callback=_said, help=text("cli.act_reason"))
 reason_if_done_option = click.option("--reason", callback=_said, help=text("cli.act_reason"))
 by_option = click.option("--by", help=text("cli.by"))
 evidence_option = click.option("--evidence", help=text("cli.evidence"))
 yes_option = click.option("--yes", is_flag=True, help=text("cli.yes"))
+
+
+def act_options(kind: str, *, previews: bool = False) -> Callable[[F], F]:
+    """The options for the fields of a kind of act, as its row says: `--reason` and `--evidence`, and always `--by`.
+
+    `previews`: the command may show a preview alone. It then demands a reason by itself where it acts.
+    """
+    row = ACT_KINDS[kind]
+    needed: dict[str, Any] = {"required": not previews, "callback": _said} if row.needs_reason else {"default": ""}
+    known = {"evidence": evidence_option, "reason": click.option("--reason", help=text("cli.act_reason"), **needed)}
+
+    def add(function: F) -> F:
+        for option in (by_option, *(option for field, option in known.items() if field in row.fields)):
+            function = option(function)
+        return function
+
+    return add
 
 
 def person(settings: Settings, by: str | None, *, unnamed: str | None = None) -> str:

@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from time import time
-from typing import Any
 from uuid import uuid4
 
 import click
 
-from gatekeeper.cli.actor import by_option, confirmed, evidence_option, named, person, yes_option
+from gatekeeper.cli.actor import act_options, confirmed, named, person, yes_option
 from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.usage import Number
 from gatekeeper.ground.errors import UnavailableError, UsageError
@@ -22,10 +21,11 @@ from gatekeeper.ground.settings import Settings, load
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
 from gatekeeper.policy import packs
-from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, ActRequest, ActResult, UnfitValue, sentence, states
+from gatekeeper.review.actions import GOOD, SAMPLES, ActRequest, ActResult, UnfitValue, sentence, states
 from gatekeeper.review.filter import Query, parse
 from gatekeeper.review.queue import Queue
 from gatekeeper.review.review_item import Item
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.decision import DID_PATTERN
 from streams.client.reader import Reader
 from streams.operations import endorsement, management, reviews
@@ -45,14 +45,11 @@ def timezone(settings: Settings, now: int) -> str:
 
 def _verb(kind: str) -> None:
     """Adds the sub-command of one kind of act."""
-    needed: dict[str, Any] = {"required": True} if kind in REASONED else {"default": ""}
 
     @command.command(kind, help=text(f"cli.review_{kind}"))
     @click.argument("ids", nargs=-1, metavar="[ID]...")
     @click.option("--filter", "filters", multiple=True, help=text("cli.filter"))
-    @click.option("--reason", help=text("cli.act_reason"), **needed)
-    @evidence_option
-    @by_option
+    @act_options(kind)
     @yes_option
     @click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
     @click.option("--no-wait", is_flag=True, help=text("cli.no_wait"))
@@ -74,8 +71,6 @@ def _verb(kind: str) -> None:
     ) -> None:
         if bool(ids) == bool(filters) and not (run and not ids):
             raise UsageError("error.items_or_filter")
-        if kind in REASONED and not reason.strip():
-            raise UsageError("error.option_invalid", option="--reason")
         for id_ in ids:
             named(id_, "ID", DID_PATTERN)
         query, settings = parse(*filters), load()
@@ -170,7 +165,7 @@ def _preview(settings: Settings, call: ActRequest, todo: Sequence[Item], rows: d
         note("cli.act_sample", id=item.id, reasons=", ".join(item.codes), campaign=item.campaign, state=item.state)
     for code, count in sorted(refused.items(), key=str):
         note("cli.act_cannot", count=f"{count:,}", sentence=sentence("refused", code))
-    if call.kind == "release" and len(todo) > 1:
+    if ACT_KINDS[call.kind].signers > 1 and len(todo) > 1:
         now = int(time() * 1000)
         most = management.policies(settings).over(settings.policy).at(now).four_eyes_bulk
         if most is not None and (call.bulk or 0) > most:
@@ -210,5 +205,6 @@ def _print(rows: Sequence[ActResult], *, as_json: bool) -> None:
     )
 
 
-for _kind in ("release", "uphold", "ask", "redecide", "undo", "note", "approve"):
-    _verb(_kind)
+for _kind, _row in ACT_KINDS.items():
+    if _row.preview == "items":
+        _verb(_kind)

@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from gatekeeper.cli.actor import by_option, confirmed, evidence_option, named, person, yes_option
+from gatekeeper.cli.actor import act_options, confirmed, named, person, yes_option
 from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
 from gatekeeper.cli.output import json_option, note, reading, show_json, show_table
-from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import load
 from gatekeeper.ground.texts import text
 from gatekeeper.index import flow
@@ -72,9 +71,7 @@ def show(campaign: str, expected: int | None, as_json: bool) -> None:
 
 @command.command("cancel", help=text("cli.campaign_cancel"))
 @click.argument("campaign")
-@click.option("--reason", required=True, help=text("cli.act_reason"))
-@evidence_option
-@by_option
+@act_options("cancel")
 @yes_option
 @run_option
 @wait_option
@@ -95,8 +92,6 @@ def cancel(
     """
     settings = load()
     who = person(settings, by)
-    if not reason.strip():
-        raise UsageError("error.option_invalid", option="--reason")
     act = campaign_act("cancel", campaign, who, run_id, reason=reason, evidence_ref=evidence)
     with Reader(settings) as reader:
         if run_id is None:

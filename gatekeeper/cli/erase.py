@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.cli.actor import by_option, confirmed, evidence_option, person, reason_option, yes_option
+from gatekeeper.cli.actor import act_options, confirmed, person, yes_option
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, reading, show_json
 from gatekeeper.ground.settings import load
@@ -20,10 +20,8 @@ KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
 
 @click.command("erase", help=text("cli.erase"))
 @click.argument("recipient")
-@reason_option
-@evidence_option
+@act_options("erase")
 @yes_option
-@by_option
 @wait_options
 @json_option
 def command(

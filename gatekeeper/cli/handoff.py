@@ -13,7 +13,7 @@ import click
 from pydantic import ValidationError
 
 from gatekeeper.audit.records import inquiry
-from gatekeeper.cli.actor import by_option, person
+from gatekeeper.cli.actor import act_options, person
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.usage import Number
 from gatekeeper.ground.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
@@ -57,7 +57,7 @@ run_option = click.option("--run", "run_id", help=text("cli.run"))
 @click.argument("campaign")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("cli.handoff_out"))
 @click.option("--again", is_flag=True, help=text("cli.handoff_again"))
-@by_option
+@act_options("handoff")
 @run_option
 @wait_option
 @json_option

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import click
 
-from gatekeeper.cli.actor import by_option, confirmed, person, reason_option, yes_option
+from gatekeeper.cli.actor import act_options, confirmed, person, yes_option
 from gatekeeper.cli.output import age, json_option, note, show_json, show_table
 from gatekeeper.cli.usage import Number
 from gatekeeper.ground.errors import UsageError
@@ -88,8 +88,7 @@ def show(number: int, as_json: bool) -> None:
 @click.argument("number", metavar=NAMED, type=click.IntRange(min=0))
 @click.option("--from", "start", type=click.IntRange(min=0), help=text("cli.partition_from"))
 @click.option("--skip", metavar="TOPIC/OFFSET", help=text("cli.partition_skip"))
-@by_option
-@reason_option
+@act_options("resume_partition")
 @yes_option
 @click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.partition_wait"))
 @json_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.cli.actor import by_option, evidence_option, person, reason_option
+from gatekeeper.cli.actor import act_options, person
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, show_json
 from gatekeeper.ground.settings import load
@@ -16,9 +16,7 @@ from streams.operations import erasures
 
 @click.command("readmit", help=text("cli.readmit"))
 @click.argument("recipient")
-@reason_option
-@evidence_option
-@by_option
+@act_options("readmit")
 @wait_options
 @json_option
 def command(

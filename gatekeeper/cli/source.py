@@ -7,7 +7,7 @@ from time import time
 
 import click
 
-from gatekeeper.cli.actor import by_option, evidence_option, named, person, reason_if_done_option
+from gatekeeper.cli.actor import act_options, named, person
 from gatekeeper.cli.answer import wait_options
 from gatekeeper.cli.output import json_option, reading, show_json, show_table
 from gatekeeper.cli.suspend import show_change
@@ -26,9 +26,7 @@ def command() -> None:
 
 @command.command("quarantine", help=text("cli.source_quarantine"))
 @click.argument("batch")
-@reason_if_done_option
-@evidence_option
-@by_option
+@act_options("quarantine", previews=True)
 @click.option("--dry-run", is_flag=True, help=text("cli.quarantine_dry_run"))
 @wait_options
 @json_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.cli.actor import by_option, person, reason_option
+from gatekeeper.cli.actor import act_options, person
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.staff import told_waiting, waiting_row
@@ -17,15 +17,15 @@ from streams.operations.management import Change
 
 @click.command("suspend", help=text("cli.suspend"))
 @click.argument("controller")
-@reason_option
+@act_options("suspend")
 @click.option("--from", "since", help=text("cli.suspend_from"))
 @click.option("--until", help=text("cli.suspend_until"))
-@by_option
 @wait_options
 @json_option
 def command(
     controller: str,
     reason: str,
+    evidence: str | None,
     since: str | None,
     until: str | None,
     by: str | None,
@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Writes the controller's record with the suspension, and the act; exit 1 if somebody else changed it too."""
     settings = load()
-    act = fact_with_act.act("suspend", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
+    who, subject = person(settings, by), f"controller/{controller}"
+    act = fact_with_act.act("suspend", by=who, subject=subject, reason=reason, evidence_ref=evidence)
     change = management.suspension(settings, act, since=since, until=until)
     show_change(settings, change, wait=wait, no_wait=no_wait, as_json=as_json)
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 import click
 
-from gatekeeper.cli.actor import by_option, evidence_option, person
+from gatekeeper.cli.actor import act_options, person
 from gatekeeper.cli.answer import Question, wait_options
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.ground.settings import load
@@ -26,9 +26,7 @@ UNNAMED = "unnamed"
     "--channel", "channels", multiple=True, type=click.Choice(get_args(Channel)), help=text("cli.withdraw_channel")
 )
 @click.option("--at", help=text("cli.withdraw_at"))
-@click.option("--reason", default="", help=text("cli.act_reason"))
-@evidence_option
-@by_option
+@act_options("withdraw")
 @wait_options
 @json_option
 def command(

@@ -12,6 +12,7 @@ from gatekeeper.ground.words import narrow
 from gatekeeper.index.item_search import ItemSearch
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.filter import ANY, Query
+from gatekeeper.staff.act_kinds import ACT_KINDS
 
 CHOSEN = ("primary", "origin", "campaign", "channel")
 """Keys of the filter whose values are counted."""
@@ -21,9 +22,7 @@ FOUND = 20
 """Values that are found by a name, at most."""
 MOST = 200
 """Values of a key that are offered, at most: the most frequent ones."""
-IN_TIME = ("uphold", "undo", "note")
-"""Acts that make sense after the mail date, too."""
-ACTS = ("ask", "uphold", "undo", "note", "redecide", "release", "approve")
+ACTS = tuple(kind for kind, row in ACT_KINDS.items() if row.preview == "items")
 """Acts on many items, in the order of their buttons: none that lets mail out comes first."""
 AGES = ("1d", "3d", "7d", "14d", "30d")
 """Ages that are offered."""
@@ -89,7 +88,7 @@ def _possible(search: ItemSearch, db: sqlite3.Connection, kind: str) -> bool:
     states = possible_states(kind, search)
     wanted = {**search.query.wanted, "state": frozenset(states)}
     where, arguments = replace(search, query=Query(wanted), rights=("see", kind)).where()
-    if kind not in IN_TIME:
+    if not ACT_KINDS[kind].late:
         where += f" AND (due IS NULL OR due > {search.now:d})"
     if kind == "ask":
         where += " AND verdict = 'confirm'"

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper.console.orders import KINDS
 from gatekeeper.console.typed import UNFIT, Wrong
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, text
 from gatekeeper.ground.words import narrow
 from gatekeeper.index.reference_view import Registered
+from gatekeeper.staff.act_kinds import ACT_KINDS, Field
 from schemas.events import PairedAct
 from schemas.values import Time
 from streams.client import fact_with_act
 
-UNREASONED = ("activate",)
-"""Kinds of acts that need no reason."""
-EXTRA = ("since", "until", "and_by")
-"""Fields that only some kinds of acts have."""
-FIELDS = ("reason", "evidence", *EXTRA, "typed")
-DATES: Mapping[str, tuple[str, ...]] = {"suspend": ("since", "until")}
-"""Fields with a date or a time, by kind of act."""
+FIELDS = (*get_args(Field), "typed")
+"""Every field; an act has those of its row, and `typed`, which confirms its subject."""
+DATES: tuple[Field, ...] = ("since", "until")
+"""Fields with a date or a time; a preview has already read them."""
 _TIME = TypeAdapter[str | None](Time | None)
 
 
@@ -34,13 +32,14 @@ def read(
     `values`: the text in each field of FIELDS. `subject`: an id. `run`: the act's id. The subject is confirmed by its
     id or its registered name.
     """
-    what, confirmed = KINDS[kind], narrow(values["typed"])
+    row, confirmed = ACT_KINDS[kind], narrow(values["typed"])
+    what = row.about
     if confirmed != subject and subject not in registered.called(what, confirmed):
         name = registered.names(lang).get(f"{what}/{subject}", subject)
         return Wrong(text("page.manage_type", lang, subject=name), "typed")
-    if kind not in UNREASONED and not values["reason"]:
+    if row.needs_reason and not values["reason"]:
         return Wrong(text("page.needs_reason", lang), "reason")
-    for date in DATES.get(kind, ()):
+    for date in [name for name in DATES if name in row.fields and not row.preview]:
         try:
             _TIME.validate_python(values[date] or None)
         except ValidationError:

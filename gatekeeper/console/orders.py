@@ -1,4 +1,4 @@
-"""The privacy manager's acts on facts, each with its preview and its writer; both run as background tasks."""
+"""The privacy manager's acts on facts, each with its preview and its plan; both run as background tasks."""
 
 from __future__ import annotations
 
@@ -10,23 +10,13 @@ from gatekeeper.console.session import Denied
 from gatekeeper.console.state import Console
 from gatekeeper.console.tasks import Task
 from gatekeeper.management.policy_change import PolicyChange, named, propose
+from gatekeeper.staff.act_kinds import ACT_KINDS, About, Preview
 from schemas.events import PairedAct
 from streams.client import fact_with_act
-from streams.client.fact_with_act import FactsWithAct, Pair
+from streams.client.fact_with_act import FactsWithAct
 from streams.client.reader import Reader
-from streams.client.signatory import Signatory
 from streams.operations import erasures, management
-from streams.operations.management import Changed
-
-KINDS: Mapping[str, str] = {
-    "suspend": "controller",
-    "resume": "controller",
-    "quarantine": "batch",
-    "erase": "person",
-    "readmit": "person",
-    "activate": "policy",
-}
-"""Kinds of acts, each with the kind of its subject."""
+from streams.operations.management import Change
 
 
 def _reach(held: Console, subject: str, since: str, task: Task) -> dict[str, Any]:
@@ -53,32 +43,30 @@ def _proposal(held: Console, subject: str, since: str, task: Task) -> PolicyChan
     return found
 
 
-LOOKS: Mapping[str, Callable[[Console, str, str, Task], Any]] = {
-    "quarantine": _reach,
-    "erase": _erasure,
-    "activate": _proposal,
+PREVIEWS: Mapping[Preview, Callable[[Console, str, str, Task], Any]] = {
+    "reach": _reach,
+    "erasure": _erasure,
+    "proposal": _proposal,
 }
+"""Each preview of a subject, by its name in the table of acts. It runs as a task."""
 
 
-def _suspend(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Changed:
+def _suspension(held: Console, act: PairedAct, extra: Mapping[str, str]) -> Change:
     since, until = extra["since"] or None, extra["until"] or None
-    return management.change(
-        held.settings, management.suspension(held.settings, act, since=since, until=until), signatory
-    )
+    return management.suspension(held.settings, act, since=since, until=until)
 
 
-def _resume(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Changed:
-    return management.change(held.settings, management.resumption(held.settings, act), signatory)
+def _resumption(held: Console, act: PairedAct, extra: Mapping[str, str]) -> Change:
+    return management.resumption(held.settings, act)
 
 
-def _quarantine(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Changed:
-    return management.change(held.settings, management.quarantine(held.settings, act), signatory)
+def _quarantine(held: Console, act: PairedAct, extra: Mapping[str, str]) -> Change:
+    return management.quarantine(held.settings, act)
 
 
-def _erase(held: Console, act: PairedAct, extra: Mapping[str, str], signatory: Signatory | None) -> Pair:
+def _erasing(held: Console, act: PairedAct, extra: Mapping[str, str]) -> FactsWithAct:
     with Reader(held.settings) as reader:
-        found = erasures.erasure(reader, act)
-    return found.dated(fact_with_act.now()).write(held.settings, signatory)
+        return erasures.erasure(reader, act).dated(fact_with_act.now()).planned
 
 
 def _readmission(held: Console, act: PairedAct, extra: Mapping[str, str]) -> FactsWithAct:
@@ -98,17 +86,15 @@ def _activation(held: Console, act: PairedAct, extra: Mapping[str, str]) -> Fact
     return management.activation(found, act)
 
 
-OWN: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str]], FactsWithAct]] = {
+PLANS: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str]], Change | FactsWithAct]] = {
+    "suspend": _suspension,
+    "resume": _resumption,
+    "quarantine": _quarantine,
+    "erase": _erasing,
     "readmit": _readmission,
     "activate": _activation,
 }
-"""Kinds of acts that need the person's own signature; each gives what is to be signed, and then written."""
+"""The acts of the page `/manage`; each plan is what is to be written, or signed first."""
 
-
-WRITES: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str], Signatory | None], Any]] = {
-    "suspend": _suspend,
-    "resume": _resume,
-    "quarantine": _quarantine,
-    "erase": _erase,
-}
-"""The other kinds, for which the console's word is enough."""
+KINDS: Mapping[str, About] = {kind: ACT_KINDS[kind].about for kind in PLANS}
+"""These acts, each with the kind of its subject."""

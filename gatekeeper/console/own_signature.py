@@ -17,6 +17,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.policy import Policy
 from gatekeeper.review.actions import ActRequest
 from gatekeeper.review.review_item import Item
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.events import Release
 from streams.client.outgoing import Outgoing
 from streams.client.passkey_prompt import PasskeySignatory
@@ -29,7 +30,7 @@ def needed(
 
     `released`: the items of each campaign that the user released within the last hour. The worker counts them, too.
     """
-    if call.kind != "release" or not session.vouched:
+    if ACT_KINDS[call.kind].signers == 1 or not session.vouched:
         return bool(items) and session.needs_key(call.kind)
     now = Counter(item.campaign for item in items)
     for act in map(call.act, items):

@@ -14,7 +14,8 @@ from starlette.datastructures import FormData
 
 from gatekeeper.http.connections import client
 from gatekeeper.index.access import Access, ActsBarred, everything
-from gatekeeper.staff.roles import ACTS, VIEWS
+from gatekeeper.staff.act_kinds import ACT_KINDS
+from gatekeeper.staff.roles import VIEWS
 from schemas.events.staff import SignIn
 
 COOKIE = "gatekeeper-session"
@@ -25,15 +26,6 @@ PROVIDER_SECONDS = 3_600.0
 MAX_SESSIONS = 1_000
 FIELDS = 2_000
 """The largest number of fields in a form."""
-
-
-COMMANDS = {
-    "approve": "gatekeeper review approve",
-    "release": "gatekeeper review release",
-    "readmit": "gatekeeper readmit",
-    "activate": "gatekeeper policy activate",
-}
-"""The command that signs with a key file, for each act for which the console's word may not be enough."""
 
 
 class SignInNeeded(Exception):
@@ -100,7 +92,7 @@ class Session:
 
     def needs_key(self, kind: str) -> bool:
         """True when an act of this kind needs the person's own signature, and the console can only vouch."""
-        return self.vouched and not ACTS[kind].vouched
+        return self.vouched and not ACT_KINDS[kind].vouched
 
     def demand(self, kind: str) -> None:
         """Raises Denied (403) for an act of a kind that this user cannot do here."""

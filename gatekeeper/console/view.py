@@ -15,6 +15,7 @@ from gatekeeper.console.state import console
 from gatekeeper.ground.texts import Language
 from gatekeeper.ground.words import Words, with_code
 from gatekeeper.review.actions import sentence
+from gatekeeper.staff.act_kinds import ACT_KINDS
 
 ROOM = Path(__file__).parent
 LANGUAGE = "lang"
@@ -60,6 +61,7 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
         help=help_of(request.url.path),
         other_language=f"/{path.lstrip('/')}?{urlencode([*rest, (LANGUAGE, other)])}",
         address=address if request.method == "POST" else None,
+        act_keys=[(row.key, f"act_kind.name_{kind}") for kind, row in ACT_KINDS.items() if row.key],
         trouble=held.feed.progress.trouble,
         **{"cursor": None, "refresh": None, **values},
     )

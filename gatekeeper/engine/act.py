@@ -11,14 +11,12 @@ from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.ledger.entries import Clearance, Entry
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from gatekeeper.staff.signed_acts import Signer
 from schemas.audit import Outcome, Stage
 from schemas.codec import Unreadable, parsed, read
 from schemas.events import Act, CampaignAct, ItemAct, PairedAct, PartitionAct, Reemission, Release
 from schemas.record import Output, Record
-
-RECORDED = ("note", "reveal", "claim")
-"""Kinds of acts that are kept in the audit trail and change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class ActRecord(Record):
         act = self.act
         if isinstance(act, Reemission):
             return act.source.topic, act.source.partition, act.source.offset
-        if isinstance(act, Release | ItemAct) and act.kind not in RECORDED:
+        if isinstance(act, Release | ItemAct) and ACT_KINDS[act.kind].states is not None:
             return "review", act.review.partition, act.review.offset
         return None
 
@@ -79,7 +77,7 @@ class ActRecord(Record):
     @property
     def cause(self) -> Cause:
         """The act as the cause of its own audit record."""
-        stage: Stage = "release" if self.act and self.act.kind in ("release", "approve") else "act"
+        stage: Stage = "release" if self.act and ACT_KINDS[self.act.kind].lets_out else "act"
         return Cause.of(self, stage)
 
 

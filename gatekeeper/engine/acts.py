@@ -16,16 +16,7 @@ from gatekeeper.engine.signers import ActHandling, Handler, Handling
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.state import LedgerState
-from schemas.events import (
-    Act,
-    CampaignAct,
-    ItemAct,
-    PairedAct,
-    PartitionAct,
-    Reemission,
-    Release,
-    TopicAct,
-)
+from schemas.events import Act
 
 
 class AtOnce:
@@ -46,12 +37,11 @@ def recorded(now: Moment, asked: ActRecord) -> Answer:
     return Answer("recorded")
 
 
-def paired(now: Moment, asked: ActRecord) -> Answer:
-    """Answers an act that accompanies a fact. The fact decides; an erasure also destroys the person's salt."""
-    if asked.act and asked.recipient_id and asked.act.kind in ("erase", "readmit"):
-        kept = erased(now.ledger, asked.recipient_id, now.at, readmitted=asked.act.kind == "readmit")
-        return Answer("recorded", entries=kept)
-    return Answer("recorded")
+def erasing(now: Moment, asked: ActRecord) -> Answer:
+    """Answers an act about an erasure. Its stops decide; it destroys the person's salt, or allows a new one."""
+    act, whom = asked.act, asked.recipient_id
+    kept = erased(now.ledger, whom, now.at, readmitted=act.kind == "readmit") if act and whom else ()
+    return Answer("recorded", entries=kept)
 
 
 def unread(now: Moment, asked: ActRecord) -> Answer:
@@ -80,19 +70,19 @@ def erased(ledger: LedgerState, recipient_id: str, at: int, *, readmitted: bool)
     return (*ledger.forgotten(recipient_id), entries.erased(recipient_id, at), *salt)
 
 
-HANDLERS: Mapping[type, Handler] = {
-    CampaignAct: CampaignActRun,
-    ItemAct: partial(AtOnce, on_item),
-    PairedAct: partial(AtOnce, paired),
-    PartitionAct: partial(AtOnce, recorded),
-    Reemission: partial(AtOnce, reemitted),
-    Release: partial(AtOnce, on_item),
-    TopicAct: partial(AtOnce, recorded),
-    type(None): partial(AtOnce, unread),
+HANDLERS: Mapping[str | None, Handler] = {
+    **dict.fromkeys(("uphold", "ask", "redecide", "undo", "release", "approve"), partial(AtOnce, on_item)),
+    **dict.fromkeys(("note", "claim", "reveal"), partial(AtOnce, on_item)),
+    **dict.fromkeys(("withdraw", "suspend", "resume", "quarantine", "activate"), partial(AtOnce, recorded)),
+    **dict.fromkeys(("reveal_topic", "resume_partition"), partial(AtOnce, recorded)),
+    **dict.fromkeys(("erase", "readmit"), partial(AtOnce, erasing)),
+    **dict.fromkeys(("handoff", "cancel"), CampaignActRun),
+    "reemit": partial(AtOnce, reemitted),
+    None: partial(AtOnce, unread),
 }
-"""Handler by the type of the act; None stands for an act that cannot be read."""
+"""Handler by the kind of act; None stands for an act that cannot be read. The fact with a recorded act decides."""
 
 
 def handling(asked: ActRecord) -> Handling:
     """Begins to handle an act."""
-    return ActHandling(HANDLERS[type(asked.act)], asked)
+    return ActHandling(HANDLERS[asked.act.kind if asked.act else None], asked)

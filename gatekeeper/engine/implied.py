@@ -26,6 +26,7 @@ from gatekeeper.ledger.entries import Clearance, Entry, ItemState
 from gatekeeper.ledger.state import LedgerState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
+from gatekeeper.staff.act_kinds import ERASURES, State
 from gatekeeper.staff.message import WINDOW_MS, milliseconds
 from schemas.codec import Parsed, Unreadable, parse, parsed, read
 from schemas.events import CampaignAct, ItemAct, PairedAct, Release, Send
@@ -144,7 +145,7 @@ class _Implying:
         return (entries.cancelled(act.campaign, act.channel, self._at, until=self._at + review.KEPT_MS),)
 
     def _recorded(self) -> tuple[Entry, ...]:
-        if self._act.get("kind") not in ("erase", "readmit"):
+        if self._act.get("kind") not in ERASURES:
             return ()
         act = self._read()
         if not isinstance(act, PairedAct) or act.recipient_id is None:
@@ -210,7 +211,7 @@ class _Implying:
     def _closed(
         self,
         found: review.ReviewRecord,
-        state: review.State,
+        state: State,
         form: dict[str, Any] | None,
         last: ItemState | None,
         place: int,

@@ -19,24 +19,15 @@ from gatekeeper.ground import times
 from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
+from gatekeeper.staff.act_kinds import ACT_KINDS, State
 from gatekeeper.staff.roles import person
 from schemas.codec import Parsed, Unreadable, parse, parsed
 from schemas.decision import CodedDecision
 from schemas.events import ItemAct, Release, Send
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
-State = Literal["open", "proposed", "upheld", "asked", "released", "redecided", "undone"]
-"""`proposed`: one of two required people released the item. `undone`: its release was taken back."""
-
-FROM: Mapping[str, frozenset[State]] = {
-    "release": frozenset(("open", "asked")),
-    "approve": frozenset(("proposed",)),
-    "uphold": frozenset(("open", "asked", "proposed")),
-    "ask": frozenset(("open",)),
-    "redecide": frozenset(("open", "asked", "proposed", "undone")),
-    "undo": frozenset(("proposed", "upheld", "released")),
-}
-"""The states in which each act is allowed. An item is released at most once."""
+FROM: Mapping[str, frozenset[State]] = {kind: row.states for kind, row in ACT_KINDS.items() if row.states is not None}
+"""The states in which each judged act is allowed, as its row says. An item is released at most once."""
 
 AFTER: Mapping[str, State] = {
     "waiting": "proposed",
@@ -104,7 +95,7 @@ def refusal_in_state(kind: str, state: str) -> str | None:
     """The code of the refusal of an act in this state; None if it is allowed there."""
     if state in FROM.get(kind, ()):
         return None
-    return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(kind, "closed")
+    return ACT_KINDS[kind].closed if kind in ACT_KINDS else "closed"
 
 
 def after(kind: str, outcome: str | None) -> State | None:
@@ -143,7 +134,7 @@ def weigh(
         return Consequence(None, refused)
     if at >= found.until:
         return Consequence(None, "item_expired")
-    if act.kind not in ("uphold", "undo") and _too_late(found, at, policy):
+    if not ACT_KINDS[act.kind].late and _too_late(found, at, policy):
         return Consequence(None, "mail_date_past")
     if isinstance(act, Release):
         return _release(act, found, at, policy, counted)

@@ -11,7 +11,7 @@ import msgspec
 from gatekeeper.audit.records.record import judged_send
 from gatekeeper.engine import asks, results
 from gatekeeper.engine import item as review
-from gatekeeper.engine.act import RECORDED, ActRecord, Answer
+from gatekeeper.engine.act import ActRecord, Answer
 from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.item import Consequence, ReviewRecord
 from gatekeeper.engine.judged import Cause
@@ -20,6 +20,7 @@ from gatekeeper.engine.recalls import recall, stands
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Clearance, Entry, ItemState
 from gatekeeper.policy.policy import Policy
+from gatekeeper.staff.act_kinds import ACT_KINDS, State
 from schemas.audit import Outcome
 from schemas.events import ItemAct, Release
 from schemas.record import Record
@@ -45,7 +46,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
     act, item = asked.act, asked.about
     if not isinstance(act, Release | ItemAct):
         raise TypeError("an act about no item")
-    if act.kind in RECORDED:
+    if ACT_KINDS[act.kind].states is None:
         return Answer("recorded")
     if now.mode == "shadow":
         return Answer("refused", "shadow")  # nobody acts on items that a shadow withheld
@@ -120,7 +121,7 @@ class _AllowedAct:
         kept = evaluation.remembered(self.cause)
         if call.said is not None and "RELEASE_SUPERSEDED" not in decision.codes:
             kept += (entries.release(found.send, found.did, dict(call.said), until=now.at + review.KEPT_MS),)
-        state: review.State = "redecided" if call.said is None else "released"
+        state: State = "redecided" if call.said is None else "released"
         kept += (self.closed(state, did=self.cause.id, said=call.said),)
         outcome: Outcome = "cleared" if evaluation.stands else "withheld"
         before = None if standing and standing.state == "undone" else found  # its release has replaced it already
@@ -152,7 +153,7 @@ class _AllowedAct:
         kept.append(forgotten)
         return Answer("recalled", outputs=(output,), entries=tuple(kept), clearance=clearance.did, result=result)
 
-    def closed(self, state: review.State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
+    def closed(self, state: State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
         """The entry with the item's state after the act."""
         act, found, last = self.act, self.found, self.standing
         standing = ItemState(

@@ -1,6 +1,6 @@
 """The rights in the console: roles, and the controllers and campaigns that they hold for.
 
-A right is an act or a view. `gatekeeper.staff.roles` says which roles have it, for the worker and the console alike.
+A right is an act or a view. `gatekeeper.staff.act_kinds` says which roles may do an act, for worker and console alike.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, StringConstraints
 
 from gatekeeper.person_keys import PersonKey
-from gatekeeper.staff.roles import VIEWS, having
+from gatekeeper.staff.act_kinds import having
+from gatekeeper.staff.roles import VIEWS
 from gatekeeper.staff.roster import Member, Roster
 from schemas.audit import Acts
 from schemas.values import Id, Model

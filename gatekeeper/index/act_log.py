@@ -17,6 +17,7 @@ from gatekeeper.ground.times import instant
 from gatekeeper.index.access import SEE_ALL, Access
 from gatekeeper.index.part import Incoming, Part, Writing
 from gatekeeper.review.review_item import ActProof
+from gatekeeper.staff.act_kinds import ERASURES
 from schemas.events import PairedAct
 from schemas.topics import TOPICS
 
@@ -30,8 +31,6 @@ CREATE INDEX paired_of_recipient ON paired (recipient) WHERE recipient IS NOT NU
 """
 KINDS = frozenset(get_args(PairedAct.model_fields["kind"].annotation))
 """Kinds of acts that come with a fact."""
-ABOUT_ERASURES = ("erase", "readmit")
-"""Kinds of acts whose person is not stored at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def _acts(writing: Writing, record: Incoming) -> None:
     if isinstance(act, PairedAct):
         person = None
         words: tuple[int | None, int | None] = (record.partition, record.offset) if act.reason else (None, None)
-        if act.recipient_id is not None and act.kind not in ABOUT_ERASURES:
+        if act.recipient_id is not None and act.kind not in ERASURES:
             person = writing.recipient(act.recipient_id, record.timestamp)
             words = words if person is not None else (None, None)
         row = (act.act_id, act.kind, act.subject, act.by, act.at, act.evidence_ref, *words, person, record.timestamp)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gatekeeper.engine.item import KEPT_MS
 from gatekeeper.index.part import Incoming, Part, Writing
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.events import PairedAct
 
 SCHEMA = """
@@ -34,7 +35,6 @@ Places = set[tuple[int, int]]
 """Partitions and offsets on one topic."""
 _PSEUDONYM = re.compile("s1_([A-Za-z0-9_-]{12})")
 """The pseudonym's first 12 characters, enough for an index; readers of the records compare the whole."""
-_ABOUT_PEOPLE = ("withdraw", "erase", "readmit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _suppression(writing: Writing, record: Incoming) -> None:
 
 
 def _act(writing: Writing, record: Incoming) -> None:
-    if isinstance(record.act, PairedAct) and record.act.kind in _ABOUT_PEOPLE:
+    if isinstance(record.act, PairedAct) and ACT_KINDS[record.act.kind].about == "person":
         _put(writing, record, {_name(record)})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.audit.checks.accounts import put_out
-from gatekeeper.engine.item import State, after
+from gatekeeper.engine.item import after
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.engine.rejudging import STALE, UNAVAILABLE
@@ -16,6 +16,7 @@ from gatekeeper.ground.times import span
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
 from gatekeeper.review.review_item import ActOnItem, answered
+from gatekeeper.staff.act_kinds import State
 
 _BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}
 """Remedy that a person applied, by the act that cleared the item."""

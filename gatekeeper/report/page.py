@@ -18,6 +18,7 @@ from gatekeeper.report import chart
 from gatekeeper.report.authorship import PROOFS
 from gatekeeper.report.summary import trend_line
 from gatekeeper.report.tally import foreign
+from gatekeeper.staff.act_kinds import act_name
 
 LEFT, ABOVE, BELOW = 64, 12, 24
 """Margins of a plot for its labels, in the plot's units."""
@@ -60,11 +61,6 @@ def route(one: str, words: Words) -> str:
     return words.t("page.origin_none") if one == "none" else words.word(f"method.{one}")
 
 
-def act(kind: str, lang: Language) -> str:
-    """An act in words; its own name if the catalogue has none."""
-    return text(f"explanation.kind_{kind}", lang) if f"explanation.kind_{kind}" in catalogue() else kind
-
-
 def per_cent(share: int | None) -> str:
     """A share in per mille as a percentage with one decimal; '-' of nothing."""
     return "-" if share is None else f"{share // 10}.{share % 10} %"
@@ -100,7 +96,7 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         "r": report,
         "foreign": foreign(report),
         "when": lambda written: words.clock(written) or "-",
-        "act": lambda kind: act(kind, lang),
+        "act": lambda kind: act_name(kind, lang),
         "origin": lambda one: origin(one, words, report["names"]),
         "route": lambda one: route(one, words),
         "refusal": lambda code: (

@@ -11,7 +11,8 @@ import xlsxwriter
 from gatekeeper.ground.texts import Language, text
 from gatekeeper.ground.words import Words
 from gatekeeper.policy.reasons import VERDICTS
-from gatekeeper.report.page import act, origin, per_cent, route
+from gatekeeper.report.page import origin, per_cent, route
+from gatekeeper.staff.act_kinds import act_name
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 """Media type of a workbook."""
@@ -87,7 +88,7 @@ def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
     pieces = ("column_class", "column_ground", "column_template", "column_pieces", "column_said_no")
     yield "cleared", pieces, cleared
     recalls = [
-        (words.headline(cause) if words.meaning(cause) else act(cause, lang), *counts)
+        (words.headline(cause) if words.meaning(cause) else act_name(cause, lang), *counts)
         for cause, *counts in ((one["cause"], one["in_time"], one["late"], one["undated"]) for one in report["recalls"])
     ]
     yield "recalls", ("column_cause", "recall_in_time", "recall_late", "recall_undated"), recalls

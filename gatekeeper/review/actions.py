@@ -13,18 +13,17 @@ from pydantic import ValidationError
 
 from gatekeeper.deciding import release as releases
 from gatekeeper.engine.asks import PENDING
-from gatekeeper.engine.item import FROM, WAITING, State, refusal_in_state
+from gatekeeper.engine.item import FROM, WAITING, refusal_in_state
 from gatekeeper.ground.texts import Language, catalogue, placed, text
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.review_item import Item
+from gatekeeper.staff.act_kinds import State
 from gatekeeper.staff.roles import person
 from schemas.decision import Reason
 from schemas.events import ItemAct, Release
 
 GOOD = frozenset(("recorded", "cleared", "waiting", "upheld", "asked", "reopened", "recalled", "undone"))
 """Outcomes in which the act succeeded."""
-REASONED = ("release", "uphold", "undo", "note")
-"""Kinds of act that need a reason."""
 SAMPLES = 5
 """Number of items shown before an act on many."""
 TYPED_ABOVE = 100

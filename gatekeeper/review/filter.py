@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl
 
 from pydantic import TypeAdapter
 
-from gatekeeper.engine.item import WAITING, State
+from gatekeeper.engine.item import WAITING
 from gatekeeper.ground import times
 from gatekeeper.ground.errors import UsageError
 from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
 from gatekeeper.review.data_origin import is_origin
 from gatekeeper.review.review_item import Item
+from gatekeeper.staff.act_kinds import State
 from schemas.values import ID_PATTERN, Channel, Time
 
 ANY = "any"

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from gatekeeper.confirmation.notice import answer_day
 from gatekeeper.deciding.release import releasable
-from gatekeeper.engine.item import State, after
+from gatekeeper.engine.item import after
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.ground import times
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
+from gatekeeper.staff.act_kinds import ACT_KINDS, State
 from schemas.audit import Acted
 from schemas.decision import CodedDecision
 from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
@@ -210,8 +211,9 @@ def answered(found: Mapping[str, Any]) -> ActOnItem | None:
         did = str(found["did"])
     except (LookupError, TypeError, ValidationError):
         return None
-    if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
-        return None  # these acts are about a clearance, not about an item
+    kind = ACT_KINDS.get(acted.kind or "")
+    if acted.item is None or acted.act_id is None or (kind and kind.about == "campaign"):
+        return None  # an act about a campaign names clearances, no item
     return ActOnItem(
         acted.act_id,
         acted.item,

@@ -1,35 +1,9 @@
-"""The acts that each role may do, in one table for worker and console. With the rules for records of `reference`."""
+"""The roles of people, the views of each role, and the rules for records of `reference`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-
-
-class Power(NamedTuple):
-    """The roles that may do an act; one of `roles` is needed. `vouched`: the console's word is enough."""
-
-    roles: frozenset[str]
-    vouched: bool = True
-
-
-DESK = frozenset(("reviewer", "approver", "manager"))
-SECOND = frozenset(("approver", "manager"))
-MANAGER = frozenset(("manager",))
-
-ACTS: Mapping[str, Power] = {
-    **dict.fromkeys(("claim", "note", "reveal", "release", "uphold", "ask", "redecide", "undo"), Power(DESK)),
-    "approve": Power(SECOND, vouched=False),
-    "withdraw": Power(DESK),
-    "reveal_topic": Power(SECOND),
-    "erase": Power(SECOND),
-    "handoff": Power(SECOND),
-    "cancel": Power(SECOND),
-    **dict.fromkeys(("suspend", "quarantine", "reemit"), Power(MANAGER)),
-    "resume": Power(MANAGER),
-    **dict.fromkeys(("activate", "readmit", "resume_partition"), Power(MANAGER, vouched=False)),
-}
-"""Every kind of act. A release that needs a second person also needs the person's own signature."""
+from typing import Any
 
 PEOPLE = frozenset(("viewer", "reviewer", "approver", "manager", "auditor"))
 """The roles of people."""
@@ -42,11 +16,6 @@ PERSONAL = frozenset(("policy", "staff", "resolution", "purpose"))
 
 NEVER_UNSIGNED = frozenset(("copy",))
 """Kinds of `reference` that count only signed, also where they are older than the first person."""
-
-
-def having(right: str) -> frozenset[str]:
-    """The roles that have a right: an act of ACTS, or a view of VIEWS; raises LookupError for anything else."""
-    return VIEWS[right] if right in VIEWS else ACTS[right].roles
 
 
 def wanted(record: Mapping[str, Any]) -> frozenset[str]:

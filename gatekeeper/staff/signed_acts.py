@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from gatekeeper.staff import roles
+from gatekeeper.staff.act_kinds import ACT_KINDS, ActKind
 from gatekeeper.staff.message import act_subject, digest, row_of, timely
 from gatekeeper.staff.roster import Roster
 from gatekeeper.staff.signatures import HEADER
@@ -69,11 +70,11 @@ def weigh(record: Record, act: Mapping[str, Any], *, roster: Roster, origin: str
     `record`: the act's. `act`: the JSON of its value. The signer must be the act's `by`. Signature and act must be
     dated within 10 minutes of the arrival.
     """
-    power = roles.ACTS.get(act["kind"])
+    kind = ACT_KINDS.get(act["kind"])
     found = [one for one in signatures(record.headers) if roles.person(one.by) == roles.person(act["by"])]
-    if not found or power is None:
+    if not found or kind is None:
         return "unsigned"
-    codes = [_weighed(record, act, one, power, roster=roster, origin=origin) for one in found]
+    codes = [_weighed(record, act, one, kind, roster=roster, origin=origin) for one in found]
     return next((one for one in codes if isinstance(one, Signer)), codes[0])
 
 
@@ -86,15 +87,14 @@ def readmits(record: Record, said: Mapping[str, Any], *, roster: Roster, origin:
     if roster.began is None or record.timestamp < roster.began:
         return True
     fact = {"kind": "readmit", "act_id": said["suppression_id"], "at": said["received_at"]}
-    power = roles.ACTS["readmit"]
     return any(
-        isinstance(_weighed(record, fact, one, power, roster=roster, origin=origin), Signer)
+        isinstance(_weighed(record, fact, one, ACT_KINDS["readmit"], roster=roster, origin=origin), Signer)
         for one in signatures(record.headers)
     )
 
 
 def _weighed(
-    record: Record, act: Mapping[str, Any], signed: ActSignature, power: roles.Power, *, roster: Roster, origin: str
+    record: Record, act: Mapping[str, Any], signed: ActSignature, kind: ActKind, *, roster: Roster, origin: str
 ) -> Signer | Refused:
     said, arrived = signed.model_dump(mode="json", exclude_none=True), record.timestamp
     subject = act_subject(act)
@@ -112,10 +112,10 @@ def _weighed(
     if row is not None and row_of(row.model_dump()) != row_of(act):
         return "row_differs"
     person = roster.member(signed.by, arrived)
-    if person is None or not person.roles & power.roles:
+    if person is None or not person.roles & kind.roles:
         return "role"
     vouched = signed.method == "vouched"
-    if vouched and not power.vouched:
+    if vouched and not kind.vouched:
         return "vouched_not_enough"
     kept = {**{name: said[name] for name in _KEPT if name in said}, "subject": subject}
     return Signer(signed.by, person.controllers, vouched, kept, row.count if row else 1)

@@ -18,6 +18,7 @@ from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.person_keys import PersonKey
 from gatekeeper.staff import roles, signatures
+from gatekeeper.staff.act_kinds import ERASURES
 from gatekeeper.staff.message import milliseconds, timely
 from schemas.codec import decode
 from schemas.events import Act, Suppression
@@ -165,7 +166,7 @@ def own(settings: Settings) -> PersonSignatory:
 
 
 def _erases(record: Outgoing) -> bool:
-    return record.topic == "acts" and decode("acts", record.key, record.value).kind in ("erase", "readmit")
+    return record.topic == "acts" and decode("acts", record.key, record.value).kind in ERASURES
 
 
 def _now() -> str:

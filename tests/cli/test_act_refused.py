@@ -87,7 +87,7 @@ def test_an_act_that_the_worker_records_then_exit_0_says_so(run: Run, signed: Wo
     as_("taro")
     assert run("readmit", "r2", "--reason", "joined again", answered=True).code == 0
     assert run("suspend", "C1", "--reason", "incident 7", "--json", answered=True).json["outcome"] == "recorded"
-    assert run("resume", "C1", answered=True).code == 0
+    assert run("resume", "C1", "--reason", "incident 7 closed", answered=True).code == 0
     as_("kenji")
     told = run("withdraw", "r1", "--json", answered=True)
     assert (told.code, told.json["outcome"]) == (0, "recorded")

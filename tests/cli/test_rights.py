@@ -161,7 +161,7 @@ def test_each_command_with_the_user_that_the_page_names_then_no_right_is_missing
         "erase": ("zoe", "--reason", "a test", "--yes"),
         "readmit": ("zoe", "--reason", "a test"),
         "suspend": ("C1", "--reason", "a test"),
-        "resume": ("C1",),
+        "resume": ("C1", "--reason", "a test"),
         "source quarantine": ("B-1", "--reason", "a test"),
         "policy activate": ("jp-appi", "--from", "now", "--yes"),
         "policy show": ("jp-pmark", "--live"),

@@ -33,7 +33,7 @@ def test_suspended_then_resumed_then_the_other_fields_stay_and_each_has_its_act(
     controller(system)
     done = run("suspend", "midori", "--reason", "mark suspended", "--until", "2026-12-31", "--json")
     assert (done.code, done.err) == (0, "")
-    assert run("resume", "midori", "--by", "taro").code == 0
+    assert run("resume", "midori", "--reason", "mark is back", "--by", "taro").code == 0
     _, suspended, resumed = system.decoded("reference")
     assert (suspended.name, suspended.group) == (resumed.name, resumed.group) == ("みどり小売", "midori-holdings")
     assert suspended.suspended_until == "2026-12-31"
@@ -41,9 +41,10 @@ def test_suspended_then_resumed_then_the_other_fields_stay_and_each_has_its_act(
     assert (resumed.suspended_since, resumed.suspended_until) == (None, None)
     assert [(act.kind, act.by, act.subject, act.reason) for act in system.decoded("acts")] == [
         ("suspend", "hanako", "controller/midori", "mark suspended"),
-        ("resume", "taro", "controller/midori", ""),
+        ("resume", "taro", "controller/midori", "mark is back"),
     ]
-    assert "not suspended" in run("resume", "midori").says(2)
+    assert "not suspended" in run("resume", "midori", "--reason", "again").says(2)
+    assert "--reason" in run("resume", "midori").says(2)
 
 
 def test_a_controller_nobody_knows_then_the_known_ones_are_named(run: Run, system: System) -> None:
@@ -181,7 +182,7 @@ def test_suspended_then_the_next_send_is_withheld_and_after_resuming_it_is_clear
     assert verdict(1) == ("clear", None)
     assert run("suspend", "C1", "--reason", "incident 7").code == 0
     assert verdict(2) == ("block", "SENDING_SUSPENDED")
-    assert run("resume", "C1").code == 0
+    assert run("resume", "C1", "--reason", "incident 7 closed").code == 0
     assert verdict(3) == ("clear", None)
     again = run("review", "redecide", "--filter", "reason=SENDING_SUSPENDED", "--yes")
     assert (again.code, again.json["outcome"]) == (0, "cleared")

@@ -11,15 +11,14 @@ import orjson
 import pytest
 
 from gatekeeper.audit.explanation.wording import Wording
-from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.view import told
 from gatekeeper.deciding.answer import rendered
-from gatekeeper.engine.item import State
 from gatekeeper.ground.texts import Language, catalogue, placed, text
 from gatekeeper.ground.words import Words
 from gatekeeper.policy.reasons import Remedy
 from gatekeeper.review.actions import ActRequest, remedies, sentence
 from gatekeeper.review.queue import Queue
+from gatekeeper.staff.act_kinds import ACT_KINDS, State
 from gatekeeper.staff.signed_acts import Refused
 from schemas.audit import Outcome
 from tests.support.desk import YOUNG, Desk
@@ -34,7 +33,7 @@ REFUSALS = {
     "no_staff",
     *("closed", "repeated", "nothing_to_approve", "nothing_to_undo", "notice_lacks"),
 } - {"waits_along"}
-VERBS = "|".join(KEYS)
+VERBS = "|".join(kind for kind, row in ACT_KINDS.items() if row.key)
 COMMAND: dict[Language, re.Pattern[str]] = {
     "ja": re.compile(rf"gatekeeper|--[a-z]|(?<![a-z_])({VERBS})(?![a-z_])"),
     "en": re.compile(rf"gatekeeper|--[a-z]|redecide|\(({VERBS})\)"),  # else the verbs are words of the language
@@ -93,8 +92,8 @@ def test_a_remedy_an_outcome_or_a_reason_on_a_page_then_it_names_no_command(lang
 
 @pytest.mark.parametrize("lang", get_args(Language))
 def test_a_fact_that_may_be_mended_then_a_page_names_the_button_that_decides_again(lang: Language) -> None:
-    assert text("page.do_redecide", lang) in Words(lang, "Asia/Tokyo").t("act.remedy_F")
-    assert text("page.do_uphold", lang) in told("refused", "awaits_answer", lang)
+    assert text("act_kind.do_redecide", lang) in Words(lang, "Asia/Tokyo").t("act.remedy_F")
+    assert text("act_kind.do_uphold", lang) in told("refused", "awaits_answer", lang)
 
 
 def test_a_template_missing_then_a_page_tells_of_no_import_and_the_command_line_does() -> None:

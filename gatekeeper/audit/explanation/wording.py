@@ -18,6 +18,7 @@ from gatekeeper.ground.texts import text as worded
 from gatekeeper.ground.words import headline, law, with_names
 from gatekeeper.policy.reasons import Found
 from gatekeeper.review.signer_words import signer_words
+from gatekeeper.staff.act_kinds import act_name
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000
@@ -131,7 +132,7 @@ class Wording:
     def act(self, act: Mapping[str, Any], signed: Iterable[Mapping[str, Any] | None] = ()) -> FactLine:
         """An act: actor, kind, outcome, evidence, and who signed it. `signed`: as `signer_words` takes each."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
-        kind = self.known("kind", act["kind"] or "-")
+        kind = act_name(act["kind"] or "-", self.lang)
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
         refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
         refs += [signer_words(one, self.lang) for one in signed]

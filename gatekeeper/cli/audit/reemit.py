@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import click
 
-from gatekeeper.cli.actor import by_option, person
+from gatekeeper.cli.actor import act_options, person
 from gatekeeper.cli.output import json_option, note, progress_bar, reading, show_json, show_table
 from gatekeeper.cli.usage import Number
 from gatekeeper.ground.errors import IncompleteError, UsageError
@@ -29,8 +29,7 @@ RATE = 1_000
 @click.option("--topic", required=True, help=text("cli.audit_reemit_topic"))
 @click.option("--dry-run", is_flag=True, help=text("cli.audit_reemit_dry_run"))
 @click.option("--rate", type=click.IntRange(min=1), default=RATE, show_default=True, help=text("cli.audit_rate"))
-@click.option("--reason", default="", help=text("cli.act_reason"))
-@by_option
+@act_options("reemit")
 @click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
 @json_option
 def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, wait: float, as_json: bool) -> None:

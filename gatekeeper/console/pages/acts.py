@@ -12,8 +12,8 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
 from gatekeeper.console import filters, own_signature
-from gatekeeper.console.pages.item import KEYS, item_page, visible
-from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
+from gatekeeper.console.pages.item import item_page, visible
+from gatekeeper.console.session import Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.typed import Wrong
@@ -25,16 +25,15 @@ from gatekeeper.ground.times import instant
 from gatekeeper.ground.words import narrow
 from gatekeeper.index import items
 from gatekeeper.index.item_search import ItemSearch
-from gatekeeper.review.actions import REASONED, ActRequest, ReviewAct, UnfitValue
+from gatekeeper.review.actions import ActRequest, ReviewAct, UnfitValue
 from gatekeeper.review.review_item import Item
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from streams.client.passkey_prompt import PasskeySignatory
 from streams.client.signatory import Signatory
 from streams.operations import reviews
 
 router = APIRouter()
-KINDS = frozenset((*KEYS, "reveal"))
-STAYS = ("claim", "note", "reveal")
-"""Acts after which the page stays on the item."""
+KINDS = frozenset(kind for kind, row in ACT_KINDS.items() if row.about == "item")
 FIELDS = {"reason": "reason", "evidence_ref": "evidence"}
 """Fields of an act, each with the id of the form's field for it."""
 Actor = Annotated[Session, Depends(may(*KINDS))]
@@ -63,7 +62,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
             return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
         if own_signature.needed(session, call, [item], policy, released):
-            says = SaidBefore(call.kind, items=[item], command=COMMANDS[call.kind])
+            says = SaidBefore(call.kind, items=[item], command=f"gatekeeper {ACT_KINDS[call.kind].command}")
             back = f"/items/{id_}?{written}"
             return asking(request, session, [(call, item)], says, lambda: _after(request, call, item, written), back)
         write(held, session, [(call, item)])
@@ -99,7 +98,7 @@ def _after(request: Request, call: ActRequest, item: Item, written: str) -> str:
     held, act_id = console(request), call.act_id(item.id)
     if call.kind == "reveal":
         return _address(item.id, written, reveal=act_id)
-    if call.kind in STAYS:
+    if ACT_KINDS[call.kind].states is None:  # it leaves the item as it is
         return _address(item.id, written, after=act_id)
     following = _next(held, filters.search(request, written), item) if written else None
     return _address(following or item.id, written, after=act_id)
@@ -126,7 +125,7 @@ def field(form: FormData, name: str) -> str:
 
 def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> Wrong | None:
     """The fault of an act about this item now, None when the worker may accept it."""
-    if call.kind in REASONED and not call.reason:
+    if ACT_KINDS[call.kind].needs_reason and not call.reason:
         return Wrong(text("page.needs_reason", lang), "reason")
     try:
         code = call.refusal(item, under_way=under_way)

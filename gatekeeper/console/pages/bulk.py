@@ -10,11 +10,10 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import ask_draft, filters, own_signature
+from gatekeeper.console import ask_draft, choices, filters, own_signature
 from gatekeeper.console.bulk_runs import BulkRun
 from gatekeeper.console.pages.acts import Actor, asking, call_of, field, refused, unfitting, write
-from gatekeeper.console.pages.item import KEYS
-from gatekeeper.console.session import COMMANDS, Denied, Form, Session, Viewer
+from gatekeeper.console.session import Denied, Form, Session, Viewer
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import console
 from gatekeeper.console.typed import Wrong
@@ -24,8 +23,9 @@ from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
 from gatekeeper.ground.words import narrow
 from gatekeeper.index import items
-from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
+from gatekeeper.review.actions import GOOD, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
 from gatekeeper.review.review_item import ActOnItem, Item
+from gatekeeper.staff.act_kinds import ACT_KINDS
 
 router = APIRouter()
 MAX_ITEMS = 20_000
@@ -37,7 +37,7 @@ SHOWN = 500
 @router.get("/bulk")
 def ask(request: Request, session: Actor, kind: str = "") -> Response:
     """The preview: number of items, samples, refusals, and the form to confirm."""
-    if kind not in KEYS:
+    if kind not in choices.ACTS:
         raise Denied("page.request_bad", 400)
     session.demand(kind)
     return _preview(request, session, kind, filters.written(request), console(request).model.cursor())
@@ -48,7 +48,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     """Writes the acts about the items shown; items that arrived after the preview are not included."""
     held, lang = console(request), language(request)
     call, written, shown = call_of(held, session, form), field(form, "filter"), field(form, "until")
-    if call.kind not in KEYS:
+    if call.kind not in choices.ACTS:
         raise Denied("page.request_bad", 400)
     generation, _, until = shown.partition("-")
     if generation != held.model.generation or not until.isdecimal():
@@ -66,7 +66,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
             call.act(todo[0])
     except UnfitValue as unfit:
         wrong = unfitting(unfit, lang)
-    if call.kind in REASONED and not call.reason:
+    if ACT_KINDS[call.kind].needs_reason and not call.reason:
         wrong = Wrong(text("page.needs_reason", lang), "reason")
     elif any(row.code == "evidence" for row in rows.values()):
         wrong = refused("evidence", lang)
@@ -91,7 +91,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         return f"/runs/{call.run}"
 
     if own_signature.needed(session, call, left, policy, released):
-        says = SaidBefore(call.kind, count=len(left), items=left, command=COMMANDS[call.kind])
+        says = SaidBefore(call.kind, count=len(left), items=left, command=f"gatekeeper {ACT_KINDS[call.kind].command}")
         return asking(request, session, calls, says, after, _address(written, call.kind))
     address = after()  # the run is there before its acts, so that nobody who follows it is told that it is unknown
     write(held, session, calls)
@@ -181,10 +181,10 @@ def _preview(
         cannot=cannot.most_common(),
         filter=written,
         until=until,
-        needs_reason=kind in REASONED,
+        needs_reason=ACT_KINDS[kind].needs_reason,
         needs_evidence=kind == "release" and any(replace(call, evidence=None).refusal(item) for item in todo),
         needs_typing=len(todo) > TYPED_ABOVE,
-        most=most if kind == "release" and most is not None and len(todo) > most else None,
+        most=most if ACT_KINDS[kind].signers > 1 and most is not None and len(todo) > most else None,
         partly=sum(bool(item.staying) for item in todo) if kind == "release" else 0,
         run=run or uuid4().hex[:12],
         wrong=wrong,

@@ -18,13 +18,13 @@ from gatekeeper.console.session import Denied, Session, Viewer
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page, told
-from gatekeeper.engine.item import FROM
 from gatekeeper.ground import times
 from gatekeeper.ground.times import clock, instant
 from gatekeeper.index import items
-from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
+from gatekeeper.review.actions import GOOD, ActRequest, remedies
 from gatekeeper.review.review_item import Item
 from gatekeeper.review.signer_words import proof_of
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.events import Send
 from streams.client.reader import Reader
 
@@ -33,26 +33,11 @@ CLAIM_MS = 15 * 60_000
 """Time for which a claim is shown; a claim is a soft lease and keeps nobody from acting."""
 REVEAL_MS = 5 * 60_000
 """Time for which one reveal shows contact details."""
-KEYS = {
-    "release": "r",
-    "approve": "p",
-    "uphold": "u",
-    "ask": "a",
-    "redecide": "d",
-    "undo": "z",
-    "note": "n",
-    "claim": "c",
-}
-
-
+KEYS = {kind: row.key for kind, row in ACT_KINDS.items() if row.key}
 CURES = {"confirm": "ask", "review": "release", "block": "uphold"}
 """The act that ends most items with a verdict."""
-LETS_OUT = ("release", "approve")
-"""Acts that let mail out: their buttons never stand out, and never come first."""
 SAFE = ("uphold", "claim")
 """Acts that let nothing out: the button of the first possible one stands out where no other cures the item."""
-UNDONE = ("release", "approve", "uphold")
-"""Acts that an undo can reverse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +124,7 @@ def item_page(
         before=before,
         before_says=told(before[1].outcome, before[1].code, lang) if before and before[1] else None,
         good=GOOD,
-        undone=UNDONE,
+        undone=[kind for kind, row in ACT_KINDS.items() if row.undoable],
         after=after,
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},
@@ -185,17 +170,18 @@ def _history(facts: dict[str, Any], item: Item, tell: Wording) -> list[FactLine]
 def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool, template: bool) -> list[Offer]:
     """The acts offered to this user; evidence and reason are assumed, since they are not typed yet."""
     offers = []
-    for kind, key in KEYS.items():
-        if not session.may(kind, item):
-            continue
-        if kind in ("approve", "undo") and item.state not in FROM[kind] and not (kind == "undo" and under_way):
+    for kind, row in ACT_KINDS.items():
+        if not row.key or not session.may(kind, item):
             continue
         call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1, template=template)
         code = call.refusal(item, under_way=under_way)
+        if code == row.closed != "closed":
+            continue  # there is nothing to undo or to approve
         evidence = kind == "release" and replace(call, evidence=None).refusal(item) == "evidence"
-        offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED, evidence))
+        why_not = told("refused", code, lang) if code else None
+        offers.append(Offer(kind, row.key, why_not, row.needs_reason, evidence))
     first = _first(item, offers)
-    return sorted(offers, key=lambda offer: (offer.kind != first, offer.kind in LETS_OUT))
+    return sorted(offers, key=lambda offer: (offer.kind != first, ACT_KINDS[offer.kind].lets_out))
 
 
 def possible(item: Item, session: Session, now: int, *, template: bool) -> list[str]:
@@ -203,7 +189,7 @@ def possible(item: Item, session: Session, now: int, *, template: bool) -> list[
     found = []
     for kind in KEYS:
         call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1, template=template)
-        if session.may(kind, item) and (kind not in FROM or item.state in FROM[kind]) and call.refusal(item) is None:
+        if session.may(kind, item) and call.refusal(item) is None:
             found.append(kind)
     return found
 
@@ -211,7 +197,7 @@ def possible(item: Item, session: Session, now: int, *, template: bool) -> list[
 def _first(item: Item, offers: list[Offer]) -> str | None:
     """The act whose button stands out: what cures the item, else a safe one; never one that lets mail out."""
     wanted = ("redecide",) if item.state == "undone" else (CURES.get(item.verdict), *SAFE)
-    ready = {offer.kind for offer in offers if not offer.why_not} - {*LETS_OUT}
+    ready = {offer.kind for offer in offers if not offer.why_not and not ACT_KINDS[offer.kind].lets_out}
     return next((kind for kind in wanted if kind in ready), None)
 
 

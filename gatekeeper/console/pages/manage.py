@@ -16,9 +16,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from gatekeeper.console import filters, given_reasons, order_form, own_signature
-from gatekeeper.console.orders import KINDS, LOOKS, OWN, WRITES
+from gatekeeper.console.orders import KINDS, PLANS, PREVIEWS
 from gatekeeper.console.pages.acts import field
-from gatekeeper.console.session import COMMANDS, Denied, Form, Session, may
+from gatekeeper.console.session import Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.tasks import Task
@@ -29,10 +29,12 @@ from gatekeeper.ground.texts import text
 from gatekeeper.ground.words import narrow
 from gatekeeper.index import act_log
 from gatekeeper.management.policy_change import every
+from gatekeeper.staff.act_kinds import ACT_KINDS
 from schemas.values import ID_PATTERN
 from streams.client.fact_with_act import FactsWithAct
 from streams.client.passkey_prompt import PasskeySignatory
-from streams.operations.management import Changed
+from streams.operations import management
+from streams.operations.management import Change, Changed
 
 Manager = Annotated[Session, Depends(may(*KINDS))]
 router = APIRouter()
@@ -59,7 +61,6 @@ def _overview(request: Request, session: Session, *, wrong: Wrong | None = None,
     holds = now.packs(held.settings.policy).at(held.now()).name
     if mine is not None:
         known = {"controller": [one for one in known["controller"] if one["id"] in mine], "batch": [], "policy": []}
-    kinds = {kind: what for kind, what in KINDS.items() if _for_something(session, kind)}
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
@@ -71,7 +72,7 @@ def _overview(request: Request, session: Session, *, wrong: Wrong | None = None,
         typed={"subject": subject},
         known=known,
         alone={what: now.alone(what) for what in NAMED},
-        kinds=kinds,
+        kinds={kind: ACT_KINDS[kind] for kind in KINDS if _for_something(session, kind)},
         acts=[(act, told(act.outcome, act.code, language(request))) for act in done],
         names=now.names(language(request)),
         words=words,
@@ -94,7 +95,7 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
     _demand(session, kind, subject)
     if len(found) > 1 or (not found and not _may_exist(KINDS[kind], said)):
         return _overview(request, session, wrong=_unknown(request, kind, said, found), subject=said)
-    if kind in LOOKS and not _RUN.fullmatch(look):
+    if ACT_KINDS[kind].preview and not _RUN.fullmatch(look):
         query = filters.joined((("subject", subject), ("since", since), ("look", uuid4().hex)))
         return RedirectResponse(f"/manage/{kind}?{query}", 303)
     return _form(request, session, kind, subject, look, typed={"since": since})
@@ -116,13 +117,13 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     if isinstance(act, Wrong):
         return _form(request, session, kind, subject, field(form, "look"), typed=values, wrong=act, run=run)
     if not known.written:
-        extra = {"version": subject, **{name: values[name] for name in order_form.EXTRA}}
+        extra = {**values, "version": subject}
         signatory = held.signatory(session)
 
         def work(_: Task) -> Any:
-            if kind in WRITES:
-                return WRITES[kind](held, act, extra, signatory)
-            planned = OWN[kind](held, act, extra)
+            planned = PLANS[kind](held, act, extra)
+            if isinstance(planned, Change):
+                return management.change(held.settings, planned, signatory)
             return planned if session.needs_key(kind) else planned.write(held.settings, signatory)
 
         held.tasks.start(run, session.user, "act", work)
@@ -183,7 +184,7 @@ def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct, 
         fields=[(name, "-", str(value)) for record in records for name, value in record.items()],
         reason=act.reason or "",
         evidence=act.evidence_ref or "",
-        command=COMMANDS[act.kind],
+        command=f"gatekeeper {ACT_KINDS[act.kind].command}",
     )
     return own_signature.ask(held, session, planned.records, says, write=signed, back="/manage")
 
@@ -242,33 +243,33 @@ def _form(
     wrong: Wrong | None = None,
     run: str = "",
 ) -> Response:
-    held = console(request)
+    held, row = console(request), ACT_KINDS[kind]
     task = None
-    if kind in LOOKS and _RUN.fullmatch(look):
+    if row.preview and _RUN.fullmatch(look):
+        preview = PREVIEWS[row.preview]
         since = typed.get("since", "")
         task = held.tasks.start(
             f"{kind}-{look}-{since}-{subject}",
             session.user,
             "preview",
-            lambda task: LOOKS[kind](held, subject, since, task),
+            lambda task: preview(held, subject, since, task),
         )
         if task.by != session.user:
             raise Denied("page.may_not")
     with held.model.read() as db:
         now = held.registrations.now(db)
-    known = now.of_kind(KINDS[kind])
+    known = now.of_kind(row.about)
     return page(
         request,
         "manage_one",
         status=422 if wrong else 200,
         names=now.names(language(request)),
         kind=kind,
-        what=KINDS[kind],
+        row=row,
         subject=subject,
         look=look,
         task=task,
         found=next((one for one in known if one["id"] == subject), None),
-        needs_reason=kind not in order_form.UNREASONED,
         run=run or uuid4().hex,
         wrong=wrong,
         typed={name: typed.get(name, "") for name in order_form.FIELDS},

@@ -17,13 +17,13 @@ from gatekeeper.console.pages.item import CURES, KEYS, claimed, possible
 from gatekeeper.console.session import Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
-from gatekeeper.engine.item import State
 from gatekeeper.ground import times
 from gatekeeper.ground.words import Words, narrow
 from gatekeeper.index import items
 from gatekeeper.index.item_search import ORDERS, PAGE, CauseGroup, ItemSearch
 from gatekeeper.management.spreadsheet import SpreadsheetRows
 from gatekeeper.review.review_item import Item
+from gatekeeper.staff.act_kinds import State
 from schemas.decision import Reason
 
 router = APIRouter()
@@ -133,7 +133,9 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
         found = [] if said else list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
         pending = search.pending(db, [item.id for item in found])
         values = choices.values(search, db)
-        allowed = [kind for kind in KEYS if session.may(kind) and not said and (kind != "ask" or registered.may_ask)]
+        allowed = [
+            kind for kind in choices.ACTS if session.may(kind) and not said and (kind != "ask" or registered.may_ask)
+        ]
         kinds = {kind: _bulk(search, kind, written) for kind in choices.acts(search, db, allowed)}
         cursor = held.model.cursor()
     return page(
