@@ -21,7 +21,7 @@ from gatekeeper.ground.settings import Settings, load
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
 from gatekeeper.policy import packs
-from gatekeeper.review.actions import GOOD, SAMPLES, ActRequest, ActResult, UnfitValue, sentence, states
+from gatekeeper.review.actions import GOOD, SAMPLES, ActRequest, ActResult, sentence, states
 from gatekeeper.review.filter import Query, parse
 from gatekeeper.review.queue import Queue
 from gatekeeper.review.review_item import Item
@@ -140,21 +140,12 @@ def _foreseen(call: ActRequest, queue: Queue, rows: dict[str, ActResult], *, wri
         if row.id in written:
             continue
         item = queue.item(row.id)
-        code = "item_unknown" if item is None else _refusal(call, item)
+        code = "item_unknown" if item is None else call.refusal(item)
         if item is None or code:
             row.outcome, row.code = "refused", code
         else:
             todo.append(item)
     return todo
-
-
-def _refusal(call: ActRequest, item: Item) -> str | None:
-    """The result of `ActRequest.refusal`; raises UsageError (2) that names the option with a wrong value."""
-    try:
-        return call.refusal(item)
-    except UnfitValue as unfit:
-        names = {"reason": "--reason", "evidence_ref": "--evidence", "by": "--by", "act_id": "--run"}
-        raise UsageError("error.option_invalid", option=names.get(unfit.field, unfit.field)) from None
 
 
 def _preview(settings: Settings, call: ActRequest, todo: Sequence[Item], rows: dict[str, ActResult]) -> None:

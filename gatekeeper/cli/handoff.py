@@ -10,7 +10,6 @@ from typing import IO, Any
 from uuid import uuid4
 
 import click
-from pydantic import ValidationError
 
 from gatekeeper.audit.records import inquiry
 from gatekeeper.cli.actor import act_options, person
@@ -47,7 +46,6 @@ COLUMNS = (
     "obligations",
     "again",
 )
-_OPTIONS = {"act_id": "--run", "by": "--by", "reason": "--reason", "subject": "CAMPAIGN"}
 
 wait_option = click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
 run_option = click.option("--run", "run_id", help=text("cli.run"))
@@ -101,12 +99,8 @@ def command(
 
 def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: Any) -> CampaignAct:
     """A new act about a campaign; raises UsageError (2) that names the option with a wrong value."""
-    said = {"v": 1, "kind": kind, "act_id": run_id or uuid4().hex[:12], "at": fact_with_act.now(), "by": by}
-    try:
-        return CampaignAct.model_validate({**said, "subject": f"campaign/{campaign}", **more})
-    except ValidationError as error:
-        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-    raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))
+    id_ = run_id or uuid4().hex[:12]
+    return fact_with_act.made(CampaignAct, kind, by=by, act_id=id_, subject=f"campaign/{campaign}", **more)
 
 
 def carried_out(

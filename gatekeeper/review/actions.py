@@ -9,15 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from gatekeeper.deciding import release as releases
 from gatekeeper.engine.asks import PENDING
 from gatekeeper.engine.item import FROM, WAITING, refusal_in_state
 from gatekeeper.ground.texts import Language, catalogue, placed, text
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.review.review_item import Item
-from gatekeeper.staff.act_kinds import State
+from gatekeeper.staff.act_kinds import State, valid
 from gatekeeper.staff.roles import person
 from schemas.decision import Reason
 from schemas.events import ItemAct, Release
@@ -30,14 +28,6 @@ TYPED_ABOVE = 100
 """Acts on more items are confirmed by typing the number, because people answer "yes" too easily."""
 
 ReviewAct = Release | ItemAct
-
-
-class UnfitValue(ValueError):
-    """Error for a value that an act does not allow; `field` is its name."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +57,7 @@ class ActRequest:
         return f"{self.run}.{item}"
 
     def act(self, item: Item) -> ReviewAct:
-        """The act on an item; raises UnfitValue that names the field with a wrong value."""
+        """The act on an item; raises UsageError (2) that names the option with a wrong value."""
         said: dict[str, Any] = {
             "v": 1,
             "kind": self.kind,
@@ -82,19 +72,15 @@ class ActRequest:
             "reason": self.reason,
             "evidence_ref": self.evidence,
         }
-        try:
-            if self.kind == "release":
-                return Release(**said, reasons=item.releasable, had=item.codes, bulk=self.bulk)
-            return ItemAct(**said)
-        except ValidationError as error:
-            place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-        raise UnfitValue(place)
+        if self.kind == "release":
+            return valid(Release, {**said, "reasons": item.releasable, "had": item.codes, "bulk": self.bulk})
+        return valid(ItemAct, said)
 
     def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
         """The reason why this act is not possible on an item in its present state. None if the worker may accept it.
 
         `under_way`: an earlier act on the item has no answer yet, and may be undone before the answer comes.
-        Raises UnfitValue for a value that an act does not allow.
+        Raises UsageError (2) for a value that an act does not allow.
         """
         act = self.act(item)
         if self.kind == "undo" and under_way:

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from pydantic import ValidationError
+
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import Language, catalogue, text
 from gatekeeper.staff.roles import VIEWS
+from schemas.values import Model
+
+AnyAct = TypeVar("AnyAct", bound=Model)
 
 About = Literal["item", "person", "controller", "batch", "policy", "clearance", "campaign", "topic", "partition"]
 State = Literal["open", "proposed", "upheld", "asked", "released", "redecided", "undone"]
@@ -24,6 +30,8 @@ Preview = Literal["items", "reach", "erasure", "proposal"]
 DESK = frozenset(("reviewer", "approver", "manager"))
 SECOND = frozenset(("approver", "manager"))
 MANAGER = frozenset(("manager",))
+OPTIONS = {"act_id": "--run", "by": "--by", "reason": "--reason", "evidence_ref": "--evidence"}
+"""Options of commands, by the field of the act."""
 NO_PROPOSAL, NOT_DONE = "nothing_to_approve", "nothing_to_undo"
 WHY: tuple[Field, ...] = ("reason", "evidence")
 
@@ -105,6 +113,19 @@ ERASURES = frozenset(kind for kind, row in ACT_KINDS.items() if row.erasure)
 def having(right: str) -> frozenset[str]:
     """The roles that have a right: an act, or a view of VIEWS; raises LookupError for anything else."""
     return VIEWS[right] if right in VIEWS else ACT_KINDS[right].roles
+
+
+def valid(model: type[AnyAct], said: Mapping[str, Any]) -> AnyAct:
+    """The act with these fields; raises UsageError (2) with the option or the argument at fault, never its value."""
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False)[0]
+        place = str(first["loc"][0]) if first["loc"] else "subject"
+    if place == "recipient_id":
+        raise UsageError("error.recipient_invalid")
+    options = {**OPTIONS, "subject": ACT_KINDS[said["kind"]].about.upper()}
+    raise UsageError("error.option_invalid", option=options.get(place, place))
 
 
 def act_name(kind: str, lang: Language | None = None) -> str:

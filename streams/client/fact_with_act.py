@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from gatekeeper.ground.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.ground.settings import Settings
 from gatekeeper.knowledge.reference_log import ReferenceLog
+from gatekeeper.staff.act_kinds import OPTIONS, AnyAct, valid
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Batch, Controller, PairedAct
 from schemas.record import Record
@@ -28,13 +29,7 @@ from streams.client.signatory import Signatory
 
 Referred = TypeVar("Referred", bound=Controller | Batch)
 Referred_co = TypeVar("Referred_co", bound=Controller | Batch, covariant=True)
-_OPTIONS = {
-    "by": "--by",
-    "reason": "--reason",
-    "evidence_ref": "--evidence",
-    "suspended_since": "--from",
-    "suspended_until": "--until",
-}
+_OPTIONS = {**OPTIONS, "suspended_since": "--from", "suspended_until": "--until"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +95,13 @@ def now() -> str:
 
 
 def act(kind: str, *, by: str, **more: Any) -> PairedAct:
-    """An act of now with an id of its own; `more`: recipient_id or subject, reason, evidence_ref.
+    """An act that comes with a fact; `more`, and the errors, as of `made`."""
+    return made(PairedAct, kind, by=by, **more)
 
-    Raises UsageError (2) with the option, never its value.
-    """
-    try:
-        return PairedAct.model_validate({"v": 1, "kind": kind, "act_id": uuid4().hex, "at": now(), "by": by, **more})
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_context=False)[0]
-        place = str(first["loc"][0]) if first["loc"] else "subject"
-    if place == "recipient_id":
-        raise UsageError("error.recipient_invalid")
-    raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))
+
+def made(model: type[AnyAct], kind: str, *, by: str, **more: Any) -> AnyAct:
+    """An act of now with an id of its own; `more`: its other fields. Raises as `valid` does."""
+    return valid(model, {"v": 1, "kind": kind, "act_id": uuid4().hex, "at": now(), "by": by, **more})
 
 
 def write(

@@ -11,11 +11,10 @@ from time import monotonic, sleep
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
 from gatekeeper.audit.checks.accounts import put_out
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.decision import DID_PATTERN
@@ -141,14 +140,7 @@ def demand(*, by: str, reason: str) -> None:
     """Raises UsageError (2) with the option whose value no act may hold, never with the value."""
     place = SourcePlace(topic="sends", partition=0, offset=0)
     named = {"recipient_id": "any", "campaign_id": "any", "channel": "postal", "decision_id": "any"}
-    said = {"v": 1, "kind": "reemit", "act_id": "any", "at": fact_with_act.now(), "by": by, "reason": reason}
-    try:
-        Reemission.model_validate({**said, **named, "source": place})
-    except ValidationError as error:
-        option = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-    else:
-        return
-    raise UsageError("error.option_invalid", option=f"--{option}")
+    fact_with_act.made(Reemission, "reemit", by=by, reason=reason, source=place, **named)
 
 
 def acts(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
-from pydantic import ValidationError
-
-from gatekeeper.ground.errors import UnavailableError, UsageError
+from gatekeeper.ground.errors import UnavailableError
 from gatekeeper.ground.settings import Settings
 from schemas.codec import encode
 from schemas.events import TopicAct
 from schemas.topics import subject_key
-from streams.client.fact_with_act import Pair, now
+from streams.client.fact_with_act import Pair, made
 from streams.client.publisher import Publisher
 
 
@@ -21,10 +17,7 @@ def write(settings: Settings, topic: str, *, by: str) -> Pair:
     `by`: the id of that person. Raises UnavailableError (3) without an acknowledgement. Raises UsageError (2) for a
     `by` that is no staff id, or without the right to write acts. Then nothing may be shown.
     """
-    try:
-        act = TopicAct(v=1, kind="reveal_topic", act_id=uuid4().hex, at=now(), by=by, subject=f"topic/{topic}")
-    except ValidationError:
-        raise UsageError("error.option_invalid", option="--by") from None
+    act = made(TopicAct, "reveal_topic", by=by, subject=f"topic/{topic}")
     with Publisher(settings, "acts") as out:
         (place,) = out.write([(subject_key("acts", act).encode(), encode(act))])
     if place is None:

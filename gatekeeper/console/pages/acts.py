@@ -16,16 +16,16 @@ from gatekeeper.console.pages.item import item_page, visible
 from gatekeeper.console.session import Denied, Form, Session, may
 from gatekeeper.console.signings import SaidBefore
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.typed import Wrong
+from gatekeeper.console.typed import UNFIT, Wrong
 from gatekeeper.console.view import language, told
 from gatekeeper.engine.release_count import HOUR_MS
-from gatekeeper.ground.errors import IncompleteError
+from gatekeeper.ground.errors import IncompleteError, UsageError
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
 from gatekeeper.ground.words import narrow
 from gatekeeper.index import items
 from gatekeeper.index.item_search import ItemSearch
-from gatekeeper.review.actions import ActRequest, ReviewAct, UnfitValue
+from gatekeeper.review.actions import ActRequest, ReviewAct
 from gatekeeper.review.review_item import Item
 from gatekeeper.staff.act_kinds import ACT_KINDS
 from streams.client.passkey_prompt import PasskeySignatory
@@ -34,8 +34,6 @@ from streams.operations import reviews
 
 router = APIRouter()
 KINDS = frozenset(kind for kind, row in ACT_KINDS.items() if row.about == "item")
-FIELDS = {"reason": "reason", "evidence_ref": "evidence"}
-"""Fields of an act, each with the id of the form's field for it."""
 Actor = Annotated[Session, Depends(may(*KINDS))]
 """A user who may do some act about an item."""
 _RUN = re.compile(r"[A-Za-z0-9]{1,24}")
@@ -129,8 +127,8 @@ def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> Wron
         return Wrong(text("page.needs_reason", lang), "reason")
     try:
         code = call.refusal(item, under_way=under_way)
-    except UnfitValue as unfit:
-        return unfitting(unfit, lang)
+    except UsageError as error:
+        return unfitting(error, lang)
     return refused(code, lang) if code else None
 
 
@@ -139,10 +137,10 @@ def refused(code: str, lang: Any) -> Wrong:
     return Wrong(told("refused", code, lang), "evidence" if code == "evidence" else "")
 
 
-def unfitting(unfit: UnfitValue, lang: Any) -> Wrong:
+def unfitting(error: UsageError, lang: Any) -> Wrong:
     """The fault when an act does not allow the value of a field."""
-    known = unfit.field if unfit.field in FIELDS else "other"
-    return Wrong(text(f"page.unfit_{known}", lang), FIELDS.get(known, ""))
+    key, name = UNFIT.get(str(error.values.get("option")), ("page.unfit_other", ""))
+    return Wrong(text(key, lang), name)
 
 
 def write(held: Console, session: Session, calls: list[tuple[ActRequest, Item]]) -> None:

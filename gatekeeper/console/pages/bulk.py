@@ -19,11 +19,12 @@ from gatekeeper.console.state import console
 from gatekeeper.console.typed import Wrong
 from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.release_count import HOUR_MS
+from gatekeeper.ground.errors import UsageError
 from gatekeeper.ground.texts import text
 from gatekeeper.ground.times import instant
 from gatekeeper.ground.words import narrow
 from gatekeeper.index import items
-from gatekeeper.review.actions import GOOD, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
+from gatekeeper.review.actions import GOOD, SAMPLES, TYPED_ABOVE, ActRequest, ActResult
 from gatekeeper.review.review_item import ActOnItem, Item
 from gatekeeper.staff.act_kinds import ACT_KINDS
 
@@ -64,8 +65,8 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     try:
         if todo:
             call.act(todo[0])
-    except UnfitValue as unfit:
-        wrong = unfitting(unfit, lang)
+    except UsageError as error:
+        wrong = unfitting(error, lang)
     if ACT_KINDS[call.kind].needs_reason and not call.reason:
         wrong = Wrong(text("page.needs_reason", lang), "reason")
     elif any(row.code == "evidence" for row in rows.values()):
@@ -208,7 +209,7 @@ def _split(request: Request, call: ActRequest, written: str, until: int) -> tupl
         row = rows[item.id] = ActResult(item.id, call.act_id(item.id))
         try:
             code = call.refusal(item)
-        except UnfitValue:
+        except UsageError:
             code = None  # the form is wrong, not the item: the caller reports it
         if code:
             row.outcome, row.code = "refused", code
