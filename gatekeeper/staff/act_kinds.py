@@ -24,8 +24,11 @@ About = Literal["item", "person", "controller", "batch", "policy", "clearance", 
 State = Literal["open", "proposed", "upheld", "asked", "released", "redecided", "undone"]
 """State of an item. `proposed`: one of two required people released it. `undone`: its release was taken back."""
 Field = Literal["reason", "evidence", "since", "until", "and_by"]
-Preview = Literal["items", "reach", "erasure", "proposal"]
-"""The view before an act. It shows items of a filter, the reach of a list, stops of a person, or a changed policy."""
+Preview = Literal["items", "reach", "erasure", "proposal", "clearances", "losses", "skips"]
+"""The view before an act. It shows items of a filter, the reach of a list, stops of a person, or a changed policy.
+
+Commands alone show the clearances of a campaign, the lost pieces, and the records that a partition skips.
+"""
 
 DESK = frozenset(("reviewer", "approver", "manager"))
 SECOND = frozenset(("approver", "manager"))
@@ -97,11 +100,18 @@ ACT_KINDS: Mapping[str, ActKind] = {
         "policy", MANAGER, "policy activate", (*WHY, "since", "and_by"), signers=2, vouched=False, preview="proposal"
     ),
     "handoff": ActKind("campaign", SECOND, "handoff", ()),
-    "cancel": ActKind("campaign", SECOND, "campaign cancel", needs_reason=True),
-    "reemit": ActKind("clearance", MANAGER, "audit reemit", ("reason",)),
+    "cancel": ActKind("campaign", SECOND, "campaign cancel", needs_reason=True, preview="clearances"),
+    "reemit": ActKind("clearance", MANAGER, "audit reemit", ("reason",), preview="losses"),
     "reveal_topic": ActKind("topic", SECOND, "tail", ()),
     "resume_partition": ActKind(
-        "partition", MANAGER, "partition resume", ("reason",), signers=2, vouched=False, needs_reason=True
+        "partition",
+        MANAGER,
+        "partition resume",
+        ("reason",),
+        signers=2,
+        vouched=False,
+        needs_reason=True,
+        preview="skips",
     ),
 }
 """Every kind of act, in the order of buttons. Where two people sign, each also needs a signature of their own."""
