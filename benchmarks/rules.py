@@ -65,7 +65,7 @@ def main() -> None:
         "source: basis": (lambda one: basis.choose(*one), both),
         "will": (lambda one: objections.stopped(*one), both),
         "person": (
-            lambda one: [*person.age(one[0], one[1]), *person.reached(one[0]), *person.ambiguous(one[0], one[2])],
+            lambda one: [*person.age(one[0], one[1]), *person.reached(one[0]), *person.near(one[0], one[2])],
             list(zip(cases, standings, read, strict=True)),
         ),
         "channel and display": (

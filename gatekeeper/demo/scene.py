@@ -131,7 +131,7 @@ class Scene:
 
         `users`: the user file; without one no sign-in is needed and everybody acts as VISITOR.
         """
-        alone = {"HOST": "127.0.0.1", "PORT": "0", "USERS": str(users or ""), "DATA": str(self.folder / "console")}
+        alone = {"HOST": "127.0.0.1", "PORT": "0", "USERS": str(users or "")}
         settings = {f"GATEKEEPER_CONSOLE_{name}": value for name, value in alone.items()}
         log = self._beside("console", "--json", GATEKEEPER_USER=VISITOR, **settings).log
         said: list[bytes] = []

@@ -147,9 +147,9 @@ def test_facts_that_take_longer_than_max_lag_to_read_then_nothing_is_decided_bef
         async with world.worker(followers=Slow) as app:
             await eventually(lambda: Slow.vain > 5, "barriers that end in vain")
             assert world.audits() == []
+            await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "it says for what it waits")
             said = app.gate.readiness()
             assert not said["ready"]
-            assert "facts" in said["waiting"].values()
             reading = said["facts_reading"]
             assert (reading["people"], reading["done"], reading["until"]) == (0, 0, None)
             assert reading["of"] >= 4, "two sources, two consents, and reference data"
