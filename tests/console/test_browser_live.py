@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from gatekeeper.console.pages import item
 from tests.console.conftest import PASSWORD, Site, day, served
@@ -183,6 +183,20 @@ def test_a_console_that_is_restarted_then_the_page_comes_back_with_what_was_type
             expect(page.locator("#standing")).to_contain_text("送らない")
             page.reload()
             expect(page.locator("#reason")).to_have_value("")
+
+
+def test_words_typed_before_the_script_came_then_they_stay_too(page: Page, site: Site) -> None:
+    (item,) = site.items(site.withheld(1))
+    held: list[Route] = []
+    page.route("**/console.js*", lambda route: held.append(route))
+    page.goto(f"/items/{item['id']}", wait_until="commit")
+    page.locator("#reason").press_sequentially("申込書を確認")
+    assert held
+    held[0].continue_()
+    page.unroute("**/console.js*")
+    page.wait_for_load_state()
+    page.reload()
+    expect(page.locator("#reason")).to_have_value("申込書を確認")
 
 
 def test_a_session_that_has_run_out_then_the_act_is_not_done_and_its_words_are_kept(page: Page, site: Site) -> None:

@@ -21,9 +21,10 @@ const over = document.querySelector("#progress") ? "draft /bulk " : written ? `d
 for (const key of Object.keys(sessionStorage)) if (over && key.startsWith(over)) sessionStorage.removeItem(key);
 const drafted = JSON.parse(sessionStorage.getItem(draft) ?? "{}");
 for (const box of boxes) box.value ||= drafted[box.name] ?? "";
-typed?.addEventListener("input", () => {
+const keepDraft = () =>
   sessionStorage.setItem(draft, JSON.stringify(Object.fromEntries(boxes.map((box) => [box.name, box.value]))));
-});
+if (boxes.some((box) => box.value)) keepDraft(); // typed before this file was here
+typed?.addEventListener("input", keepDraft);
 
 // reasons written before in this session for the same act are offered first; what lets a letter out takes new words
 const FRESH = ["release", "approve"];
