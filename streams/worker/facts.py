@@ -156,7 +156,10 @@ class Followers(LogFollower):
         The files may know facts that are gone. So if they were continued, the process ends. The next one reads all
         facts anew before it says so again. Else the loss is kept on the disk, as a restart would not see it.
         """
-        if self.kept is None or self.kept.lost_at >= at:
+        if self.kept is None:
+            self.heed_loss(at)
+            return
+        if self.kept.lost_at >= at:
             return
         if self._continued:
             self.kept.distrust()

@@ -33,7 +33,7 @@ LONG = b"{" + b" " * VALUE_BYTES
 class World:
     """The topics of facts, and a worker's process that has them on its disk."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path | None) -> None:
         self.kafka = Kafka(lambda: invented.T)
         for topic in FACT_TOPICS:
             self.kafka.create(SETTINGS.topic(topic), 1)
@@ -51,7 +51,7 @@ class World:
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[Followers]:
         """A worker's process that has read all facts."""
-        kept = KeptFacts(self._home, origin=SETTINGS.group, identity=b"", key=invented.KEY)
+        kept = self._home and KeptFacts(self._home, origin=SETTINGS.group, identity=b"", key=invented.KEY)
         random = Random(1)
         followers = Followers(SETTINGS, None, Clients(self._network, SETTINGS), Wall(Machine("w"), random), kept)
         failed: list[BaseException] = []
@@ -104,6 +104,15 @@ def test_given_files_with_records_of_another_log_then_a_start_sees_the_loss(tmp_
         async with world.worker() as followers:
             assert followers.lost_at
             assert followers.store.people == 5, "those who are told now"
+
+    run(work, Random(1))
+
+
+def test_given_no_files_and_a_head_that_names_lost_facts_then_its_note_will_say_so() -> None:
+    async def work() -> None:
+        async with World(None).worker() as followers:
+            await followers.missed(5)
+            assert followers.lost_at == 5, "what the refusal's note says"
 
     run(work, Random(1))
 
