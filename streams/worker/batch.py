@@ -290,7 +290,8 @@ class PartitionJudge:
         self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked, anew=anew)
         marks = {"sends": last_mark(sends.records), "acts": last_mark(acts.records)}
         last = self.head.last | {name: one for name, one in marks.items() if one}
-        self.head = replace(self.head, facts=context.followers.fact_logs(), last=last)
+        facts = restart.facts if restart else None  # what is gone from them is not forgotten by a refused partition
+        self.head = replace(self.head, facts=context.followers.fact_logs() if facts is None else facts, last=last)
         transaction.add("ledger", HEAD, self.head.encode())
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
             for one in judged:

@@ -12,6 +12,7 @@ from gatekeeper.engine.handoffs import decides
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.fact_logs import FactLogs
 from schemas.events import CampaignAct
 from schemas.manifests import Skipped
 from streams.worker.intake import InputRange
@@ -49,13 +50,15 @@ class Restart:
 
     `took`: the position of each input, with the offsets of records without a manifest; those `records` are already
     written. `entries`: entries that the ledger lacks according to the audit records. `skipped`: the ranges after these
-    that a person leaves undecided.
+    that a person leaves undecided. `facts`: the topics of facts that the head names further while another refusal follows,
+    None without one.
     """
 
     took: Sequence[Taken]
     records: Sequence[Judged]
     entries: Sequence[Entry]
     skipped: Sequence[Skipped]
+    facts: FactLogs | None = None
 
 
 def cancels(acts: InputRange[ActRecord], counts: Callable[[ActRecord], bool]) -> bool:

@@ -289,7 +289,8 @@ class TakeOver:
             followers = self._context.followers
             now = max(self._context.clock.now(), followers.lost_at)  # a clock may have been ahead when they were lost
             head = replace(head, facts=followers.fact_logs(), believed=now)
-        return RestoredState(kept, head, restart, await self._refusal(head))
+        refusal = await self._refusal(head)
+        return RestoredState(kept, head, replace(restart, facts=head.facts if refusal else None), refusal)
 
     async def _refusal(self, head: Head) -> IntegrityError | None:
         """The next refusal of a partition that a person lets go on; None without one."""

@@ -670,7 +670,7 @@ class Supervised:
         """Waits until it ends by itself, and returns its exit code."""
         assert self.process
         self.process.join(DEADLINE)
-        assert self.process.exitcode is not None, "the worker does not end"
+        assert self.process.exitcode is not None, f"the worker does not end: {self.tail()}"
         return self.process.exitcode
 
     def stop(self) -> int:
