@@ -184,7 +184,7 @@ def create_app(
             on_failure(error)
         else:
             if not app.should_stop:
-                on_failure(RestartError("error.faust_stopped"))
+                app.gate.transport_ended(RestartError("error.faust_stopped"))
 
     @app.on_partitions_assigned.connect
     async def assigned(_: Any, assigned: set[TP], **__: Any) -> None:

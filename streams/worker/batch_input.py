@@ -50,8 +50,8 @@ class Restart:
 
     `took`: the position of each input, with the offsets of records without a manifest; those `records` are already
     written. `entries`: entries that the ledger lacks according to the audit records. `skipped`: the ranges after these
-    that a person leaves undecided. `facts`: the topics of facts that the head names further while another refusal follows,
-    None without one.
+    that a person leaves undecided. `facts`: the topics of facts that the head names further while another refusal
+    follows, None without one.
     """
 
     took: Sequence[Taken]

@@ -206,7 +206,7 @@ class Consumer(driver.Consumer):
             return await self._fetch(active_partitions, timeout)
         except Exception as error:  # Faust would continue without a fetcher, and look alive
             if not self.should_stop:
-                self.app.gate.on_failure(error)
+                self.app.gate.transport_ended(error)
             raise
 
     async def _fetch(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_ChunkAsRun]]:

@@ -38,6 +38,8 @@ CHECK_SECONDS = 5.0
 """Seconds between attempts to compare the topics with the registry after a failed attempt."""
 LOOK_SECONDS = 5.0
 """Seconds between two looks whether a topic was made again, and for one look."""
+LAST_LOOK_SECONDS = 60.0
+"""Seconds in which a worker whose transport ended still looks whether facts are gone. Brokers may be starting."""
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this many milliseconds ago."""
 PAGE_SECONDS = 1.0
@@ -63,6 +65,8 @@ class Gate:
         self._checking: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._losing: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
         context.followers.ends.watch([context.settings.topic(name) for name in INPUTS])
         self._ends = SendEnds(context.settings, context.clients, lambda: self._partitions.keys())
         self._pages = CoalescedRequest(self._page)
@@ -126,6 +130,30 @@ class Gate:
         elif self._losing is None:
             self._losing = asyncio.create_task(self._lose(error), name="loss")
             self._losing.add_done_callback(self._heed)
+            self._lost.set()
+
+    def transport_ended(self, error: BaseException) -> asyncio.Task[None]:
+        """Ends the process in a task, for an error of the transport, which hands on no sends any more.
+
+        Judging stops, and the facts are compared with their log once more. Brokers that were put back to an older state
+        may be the cause. The next process could not tell that by itself.
+        """
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(error), name="end")
+            self._ending.add_done_callback(self._heed)
+        return self._ending
+
+    async def _end(self, error: BaseException) -> None:
+        await self.revoked()
+        looks = [self.context.followers.barrier(LAST_LOOK_SECONDS), self._lost.wait()]
+        tasks = [asyncio.ensure_future(look) for look in looks]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._losing is not None:
+            await asyncio.wait({self._losing})
+        self.on_failure(error)
 
     async def _lose(self, error: BaseException) -> None:
         noted = await asyncio.gather(*(partition.lose() for partition in self._partitions.values()))

@@ -111,8 +111,7 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     telling = asyncio.create_task(decided_line.tell(app.gate.context.line, app.gate.lag), name="decided-line")
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
-        running.result()
-        raise RestartError("error.faust_stopped")
+        await app.gate.transport_ended(running.exception() or RestartError("error.faust_stopped"))
     await stop(app)
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)
