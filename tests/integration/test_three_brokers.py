@@ -24,7 +24,7 @@ from kafka.admin import KafkaAdminClient
 from streams.client.leaders import Leaders
 from streams.client.log_ends import Ends
 from streams.client.reader import Reader
-from tests.support import forked, staff
+from tests.support import forked, fragile, staff
 from tests.support.cluster import Cluster, spoil
 from tests.support.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold, Reset
 from tests.support.stale_leader import TRIALS, trials
@@ -234,12 +234,13 @@ def test_given_three_brokers_put_back_then_a_worker_without_files_still_knows(
     world.people(names)
     stop("before", "somebody")
     world.sends(names[:10])
-    with world.process(tmp_path / "worker.log") as worker:
+    with world.process(tmp_path / "worker.log", Path(fragile.__file__)) as worker:
         world.await_audits(10)
         cluster.keep(tmp_path / "older")
         world.sends(names[10:20], 10)
         world.await_audits(20)
         stop("lost", *names)
+        (tmp_path / fragile.WORD).touch()
         cluster.put_back(tmp_path / "older")
         world = World(cluster.bootstrap, prefix, partitions=1, data="")
         world.sends(names[20:], 20)
