@@ -11,7 +11,7 @@ marker. The chunk is judged once the follower has passed each of these ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import structlog
@@ -26,18 +26,18 @@ from gatekeeper.ground.tables import MemoryTables
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.fact_logs import Content, FactLogs, combined
 from gatekeeper.ledger.head import Head
-from schemas.record import Record, Refusal
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS
 from streams.client import replicas
 from streams.client.batches import refusal
 from streams.client.read_log import ReadLog, ReadPart
-from streams.client.record_hash import record_hash
 from streams.worker import offsets
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.kept_facts import KeptFacts, name_of
 from streams.worker.log_follower import VANISHED, LogFollower
-from streams.worker.unread_facts import LongValue, UnreadFacts, cut
+from streams.worker.log_proof import LogProof
+from streams.worker.unread_facts import LongValue, UnreadFacts, cut, unreadable_part
 
 log = structlog.get_logger(__name__)
 
@@ -301,32 +301,11 @@ class Followers(LogFollower):
         for name, one in known.items():
             tp = named.get(name)
             there = tp is not None and one.begin == self._begin[tp] and one.position <= self._goal[tp]
-            if tp is None or not there or not await self._same(self._reader, tp, one.proven, one.part):
+            if tp is None or not there or not await self._proof(self._reader).holds(tp, one.part, one.proven):
                 kept.lose(name, self._clock.now())
                 return {}
             one.proven = one.part
         return known
-
-    async def _holds(self, reader: Any, tp: TopicPartition, known: ReadPart) -> bool:
-        """Tells whether the last record of a known part is still the last one below its position.
-
-        Another one may stand in place of a marker, or of what somebody aborted.
-        """
-        probe = offsets.Probe(reader, self.ends)
-        begin, end = await offsets.bounds(probe, tp)
-        if end < known.position:
-            return False
-        found = [one async for one in self._readable(probe, tp, max(known.last[0], begin), known.position)]
-        return [(one.offset, record_hash(one)) for one in found] == ([known.last] if known.last[0] >= 0 else [])
-
-    async def _readable(
-        self, probe: offsets.Probe, tp: TopicPartition, begin: int, end: int
-    ) -> AsyncIterator[ConsumerRecord]:
-        """Yields the records between these offsets that a log as it was read has, too."""
-        async for record in offsets.read(probe, tp, begin, end):
-            (whole,) = await self._whole(tp, [record])
-            if _refusal(whole) is None:
-                yield whole
 
     async def _demand_same(self) -> None:
         """Raises RestartError (70) if a log is another one than the one that was read so far.
@@ -338,23 +317,15 @@ class Followers(LogFollower):
         try:
             for tp, part in now.items():
                 proven = self._logs[tp].proven
-                if not await self._same(reader, tp, proven, part):
+                if not await self._proof(reader).holds(tp, part, proven):
                     offset, _ = proven.last
                     raise RestartError(VANISHED, topic=tp.topic, partition=tp.partition, offset=offset)
         finally:
             await reader.stop()
         self._prove(now)
 
-    async def _same(self, reader: Any, tp: TopicPartition, proven: ReadPart, part: ReadPart) -> bool:
-        """Tells whether a log still holds a part that was read of it, of which a beginning was proven."""
-        probe = offsets.Probe(reader, self.ends)
-        _, end = await offsets.bounds(probe, tp)
-        if end < part.position or not await self._holds(reader, tp, proven):
-            return False
-        again = ReadLog(self._begin[tp], *proven)
-        async for record in self._readable(probe, tp, proven.position, part.position):
-            again.take(record)
-        return again.content == part.content
+    def _proof(self, reader: Any) -> LogProof:
+        return LogProof(offsets.Probe(reader, self.ends), self._whole)
 
     def _as_read(self) -> dict[TopicPartition, ReadPart]:
         return {tp: ReadPart(self._positions[tp], one.content, one.last) for tp, one in self._logs.items()}
@@ -397,7 +368,7 @@ class Followers(LogFollower):
             await asyncio.shield(self._commit)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        topic, refused, value = self._topics[tp.topic], _refusal(record), record.value
+        topic, refused, value = self._topics[tp.topic], unreadable_part(record), record.value
         if isinstance(value, LongValue) and refused and refused.fault == "value_too_long":
             value = None  # its content names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
@@ -455,14 +426,6 @@ class Followers(LogFollower):
             await asyncio.sleep(WATCH_SECONDS)
             if self.kept is not None:
                 self.kept.demand_there()
-
-
-def _refusal(record: ConsumerRecord) -> Refusal | None:
-    """The unreadable part of a record, or that its value is too long; None if it can be taken."""
-    refused, value = refusal(record.headers), record.value
-    if isinstance(value, LongValue) and (refused is None or refused.what == "headers"):
-        return Refusal("value_too_long", value.sha256)
-    return refused
 
 
 def _parts(logs: FactLogs, topic: str) -> int:

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 from gatekeeper.ground.tables import Table
 from schemas.codec import KEY_BYTES, VALUE_BYTES
 from schemas.record import Coordinates, Refusal
+from streams.client.batches import refusal
 
 UNREAD_BYTES = 4 * 1024
 """Bytes kept of an unreadable fact, at most."""
@@ -80,3 +81,11 @@ class UnreadFacts(dict[Coordinates, Unread]):
     def _take(self, place: Coordinates, one: Unread) -> None:
         self._kept += len(one.value or b"")
         self[place] = one
+
+
+def unreadable_part(record: ConsumerRecord) -> Refusal | None:
+    """The unreadable part of a record, or that its value is too long; None if it can be taken."""
+    refused, value = refusal(record.headers), record.value
+    if isinstance(value, LongValue) and (refused is None or refused.what == "headers"):
+        return Refusal("value_too_long", value.sha256)
+    return refused

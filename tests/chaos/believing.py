@@ -8,6 +8,7 @@ from streams.worker import ledger_reader
 from streams.worker.facts import Followers
 from streams.worker.kept_ledger import Misfit
 from streams.worker.log_follower import LogFollower
+from streams.worker.log_proof import LogProof
 from streams.worker.ownership_epoch import OwnershipEpoch
 from streams.worker.takeover import TakeOver
 
@@ -33,7 +34,7 @@ async def same(*_: Any) -> bool:
 ledger_reader.manifest_of = unproven
 LogFollower._demand_there = there  # type: ignore[method-assign]
 Followers._demand_same = nothing  # type: ignore[method-assign]
-Followers._holds = same  # type: ignore[method-assign]
+LogProof.holds = same  # type: ignore[method-assign]
 TakeOver._demand_logs = nothing  # type: ignore[method-assign]
 TakeOver._demand_facts = nothing  # type: ignore[method-assign]
 OwnershipEpoch._prove = nothing  # type: ignore[assignment]

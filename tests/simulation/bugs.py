@@ -27,6 +27,7 @@ from streams.worker.group_offsets import GroupOffsets
 from streams.worker.intake import Intake
 from streams.worker.kept_ledger import KeptLedger
 from streams.worker.ledger import Ledger
+from streams.worker.log_proof import LogProof
 from streams.worker.ownership_epoch import OwnershipEpoch
 from streams.worker.takeover import TakeOver
 from streams.worker.transaction import Transaction
@@ -214,7 +215,7 @@ def another_last_fact(patch: pytest.MonkeyPatch) -> None:
     async def holds(*_: Any) -> bool:
         return True
 
-    patch.setattr(Followers, "_holds", holds)
+    patch.setattr(LogProof, "_ends_alike", holds)
 
 
 @planted
@@ -222,10 +223,12 @@ def new_facts_prove_the_former(patch: pytest.MonkeyPatch) -> None:
     """After a doubt the last fact is compared, which may have come after it."""
     _all_lossy(patch)
 
-    async def same(self: Followers, reader: Any, tp: TopicPartition, proven: Any, part: Any) -> bool:
-        return await self._holds(reader, tp, part)
+    holds = LogProof.holds
 
-    patch.setattr(Followers, "_same", same)
+    async def newest(self: LogProof, tp: TopicPartition, part: Any, proven: Any) -> bool:
+        return await holds(self, tp, part, part)
+
+    patch.setattr(LogProof, "holds", newest)
 
 
 @planted
