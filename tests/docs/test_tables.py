@@ -13,7 +13,7 @@ from typing import get_args
 import click
 from click.testing import CliRunner
 
-from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.tlog.log_faults import Fault
 from gatekeeper.audit.verify.sentences import SAYS
 from gatekeeper.checkup import local
 from gatekeeper.cli import gatekeeper

@@ -1555,7 +1555,7 @@ def test_sentences_then_each_is_there_in_both_languages_with_the_same_blanks() -
         assert ja != en, code
         blanks = [sorted(set(re.findall(r"\{(\w+)", text))) for text in (ja, en)]
         assert blanks[0] == blanks[1], code
-    source = bundle().replace((ROOMS / "audit/tlog/faults.py").read_text("utf-8").partition("Fault = ")[2], "")
+    source = bundle().replace((ROOMS / "audit/tlog/log_faults.py").read_text("utf-8").partition("Fault = ")[2], "")
     assert set(re.findall(r'(?:add|Trouble|say)\("(\w+)"', source)) <= SAYS.keys()
     assert SAYS.keys() <= set(re.findall(r'"(\w+)"(?!: \()', source)), "a sentence that nothing says"
 

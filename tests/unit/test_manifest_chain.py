@@ -15,7 +15,7 @@ import pytest
 from gatekeeper.audit.checks.chain import Chain
 from gatekeeper.audit.checks.coverage import covered
 from gatekeeper.audit.checks.pairing import Placed, Records, Signed
-from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.tlog.log_faults import Fault
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.export_check import verify
 from schemas.codec import canonical

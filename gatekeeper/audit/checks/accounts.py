@@ -14,7 +14,7 @@ from gatekeeper.audit.checks.pairing import Outgoing, Placed, Records
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.records.record import did as derived
 from gatekeeper.audit.tlog import merkle
-from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.tlog.log_faults import Fault
 from schemas.decision import DID_PATTERN
 from schemas.topics import logical_name
 

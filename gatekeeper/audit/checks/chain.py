@@ -12,7 +12,7 @@ import orjson
 
 from gatekeeper.audit.checks.sealed_ends import UNSEALED, SealedEnds, SealPosition
 from gatekeeper.audit.log.writer import LEAF_BYTES
-from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.tlog.log_faults import Fault
 from gatekeeper.audit.tlog.manifest_chain import ManifestChain, Step, signature_fault
 from gatekeeper.audit.tlog.notes import KEY_ID, Vkey
 from schemas.codec import Unreadable, decode

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.branch_statement import Statement
-from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.tlog.log_faults import Fault
 from schemas.codec import canonical
 
 TOLD = 100

@@ -22,7 +22,7 @@ PARTS = (
     "audit/tlog/canonical_json.py",
     "audit/tlog/branch_statement.py",
     "audit/tlog/ranges.py",
-    "audit/tlog/faults.py",
+    "audit/tlog/log_faults.py",
     "audit/tlog/manifest_chain.py",
     "staff/message.py",
     "staff/signature_check.py",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gatekeeper.audit.tlog.faults import Fault
+from gatekeeper.audit.tlog.log_faults import Fault
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.tlog.ranges import adds_up
 
