@@ -87,8 +87,8 @@ class Keys:
         except OSError as error:
             kind = IntegrityError if self._handed else UsageError
             raise kind("error.key_folder_unreadable", folder=self.folder, detail=error) from None
-        found = map(_FILE.fullmatch, names)
-        return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
+        matches = map(_FILE.fullmatch, names)
+        return sorted(int(m[2]) for m in matches if m and m[1] == role and m[3] == ending)
 
     def signer(self, role: str) -> SigningKey:
         """The key in use of a role; raises UsageError (2) if it is missing, readable by others, or no key.
@@ -182,7 +182,7 @@ class Keys:
 
     def known(self) -> list[Key]:
         """Every key of the folder, by role and number, whatever the folder's mode."""
-        found = []
+        keys = []
         for role in ROLES:
             secret, public = self.numbers(role), self.numbers(role, "pub")
             for number in sorted({*secret, *public}):
@@ -201,8 +201,8 @@ class Keys:
                         verifier = public_text(self._path(role, number, "pub"))
                 except UsageError as fault:
                     faults.append(fault)
-                found.append(Key(role, number, state, verifier, tuple(faults), mark))
-        return found
+                keys.append(Key(role, number, state, verifier, tuple(faults), mark))
+        return keys
 
     def open_folder(self) -> UsageError | None:
         """The fault of the folder's mode if others can put keys into it, else None."""
@@ -217,28 +217,28 @@ class Keys:
             raise fault
 
     def _signer(self, role: str, number: int) -> SigningKey:
-        found = read_signing_key(self._secret(role, number))
-        if found is None:
+        signer = read_signing_key(self._secret(role, number))
+        if signer is None:
             raise self._unreadable(role, number, "key")
-        self._of_role(role, number, "key", found.name, found.kind)
-        return found
+        self._of_role(role, number, "key", signer.name, signer.kind)
+        return signer
 
     def _random(self, role: str, number: int) -> bytes:
         try:
-            found = bytes.fromhex(self._secret(role, number))
+            secret = bytes.fromhex(self._secret(role, number))
         except ValueError:
-            found = b""
-        if len(found) != SECRET_BYTES:
+            secret = b""
+        if len(secret) != SECRET_BYTES:
             raise self._unreadable(role, number, "key")
-        return found
+        return secret
 
     def _vkey(self, role: str, number: int) -> Vkey:
         try:
-            found = parse_vkey(public_text(self._path(role, number, "pub")))
+            vkey = parse_vkey(public_text(self._path(role, number, "pub")))
         except (OSError, ValueError):
             raise self._unreadable(role, number, "pub") from None
-        self._of_role(role, number, "pub", found.name, bytes([found.kind]))
-        return found
+        self._of_role(role, number, "pub", vkey.name, bytes([vkey.kind]))
+        return vkey
 
     def _of_role(self, role: str, number: int, ending: str, name: str, kind: bytes) -> None:
         calls_itself = name.rpartition("/")[2]

@@ -37,7 +37,11 @@ def surplus(part: Part | None, needed: Operations, granted: Operations, *, user:
     if part is None:
         return unknown("surplus", "unasked")
     none = frozenset[str]()
-    more = [f"{one} {name}" for name in granted for one in sorted(granted[name] - needed.get(name, none) - IMPLIED)]
+    more = [
+        f"{operation} {name}"
+        for name in granted
+        for operation in sorted(granted[name] - needed.get(name, none) - IMPLIED)
+    ]
     return warning("surplus", "more", part=part, user=user, shown=shown(more)) if more else ok("surplus", user=user)
 
 
@@ -51,7 +55,7 @@ def quotas(
     """
     limited = [whom["user"] for whom, values in entries if whom.keys() == {"user"} and RATE in values]
     named = shown(sorted(user for user in limited if user is not None))
-    told: dict[str, Any] = {"writers": ", ".join(writers), "named": named, "address": address}
+    words: dict[str, Any] = {"writers": ", ".join(writers), "named": named, "address": address}
     if None in limited:
-        return ok("quotas", **told)
-    return warning("quotas", "some" if limited else "none", **told)
+        return ok("quotas", **words)
+    return warning("quotas", "some" if limited else "none", **words)

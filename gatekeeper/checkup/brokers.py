@@ -20,23 +20,26 @@ OFF_MS = 1_000
 
 def brokers(answering: Sequence[int], silent: Sequence[int], *, address: str) -> Finding:
     """Tells whether all brokers answer, and are enough. `silent`: those that are in the cluster and do not answer."""
-    told: dict[str, Any] = {"count": len(answering), "address": address, "silent": _list(silent)}
+    values: dict[str, Any] = {"count": len(answering), "address": address, "silent": _list(silent)}
     if silent:
-        return warning("brokers", "silent", **told)
-    return warning("brokers", "few", **told) if len(answering) < REPLICAS else ok("brokers", **told)
+        return warning("brokers", "silent", **values)
+    return warning("brokers", "few", **values) if len(answering) < REPLICAS else ok("brokers", **values)
 
 
 def version(versions: Mapping[int, tuple[int, ...]], level: int | None) -> Finding:
     """Tells whether the brokers are of the version that was tried. `level`: the newest `metadata.version` they know."""
-    found = sorted(set(versions.values()))
-    told = {"found": ", ".join(".".join(map(str, one)) for one in found) or "-", "tried": ".".join(map(str, TRIED))}
-    if not found:
+    distinct = sorted(set(versions.values()))
+    values = {
+        "found": ", ".join(".".join(map(str, numbers)) for numbers in distinct) or "-",
+        "tried": ".".join(map(str, TRIED)),
+    }
+    if not distinct:
         return unknown("version", "untold")
-    if found[0] < LEAST:
-        return wrong("version", "old", **told, least=".".join(map(str, LEAST)))
+    if distinct[0] < LEAST:
+        return wrong("version", "old", **values, least=".".join(map(str, LEAST)))
     if level is not None and level > TRIED_LEVEL:
-        return warning("version", "newer", **told)
-    return ok("version", **told) if set(found) == {TRIED} else warning("version", "other", **told)
+        return warning("version", "newer", **values)
+    return ok("version", **values) if set(distinct) == {TRIED} else warning("version", "other", **values)
 
 
 def controller(leader: int) -> Finding:
@@ -53,12 +56,12 @@ def clock(off_ms: int | None, *, newest_ms: int | None, skew_ms: int) -> Finding
     """
     ahead = max(0, newest_ms or 0)
     off = ahead if off_ms is None else max(off_ms, ahead)
-    told = {"off": f"{off / 1000:,.1f}", "limit": f"{skew_ms / 1000:,.0f}"}
+    values = {"off": f"{off / 1000:,.1f}", "limit": f"{skew_ms / 1000:,.0f}"}
     if off > skew_ms:
-        return wrong("clock", "off", **told)
+        return wrong("clock", "off", **values)
     if off > OFF_MS:
-        return warning("clock", "off", **told)
-    return unknown("clock", "unasked") if off_ms is None else ok("clock", **told)
+        return warning("clock", "off", **values)
+    return unknown("clock", "unasked") if off_ms is None else ok("clock", **values)
 
 
 def disks(found: Mapping[int, Sequence[tuple[bool, int, int]]]) -> Finding:
@@ -69,10 +72,10 @@ def disks(found: Mapping[int, Sequence[tuple[bool, int, int]]]) -> Finding:
     every = [(broker, *disk) for broker, disks in found.items() for disk in disks]
     if broken := sorted({broker for broker, works, _, _ in every if not works}):
         return wrong("broker_disks", "broken", brokers=_list(broken))
-    told = [(free / total, free, broker) for broker, _, free, total in every if total > 0 and free >= 0]
-    if not told or any(not disks for disks in found.values()):
+    shares = [(free / total, free, broker) for broker, _, free, total in every if total > 0 and free >= 0]
+    if not shares or any(not disks for disks in found.values()):
         return unknown("broker_disks", "untold")
-    share, free, broker = min(told)
+    share, free, broker = min(shares)
     values = {"broker": broker, "free": f"{free >> 20:,}", "share": f"{100 * share:.0f}"}
     return ok("broker_disks", **values) if share >= FREE_SHARE else warning("broker_disks", "low", **values)
 

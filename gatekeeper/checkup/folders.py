@@ -49,21 +49,21 @@ class Space:
 
 def disk(check: str, space: Space) -> Finding:
     """Tells whether the disk has room. A folder that is made anew needs as much again as it has."""
-    told = _told(space)
+    values = _told(space)
     if space.inodes is not None and space.inodes < FEW_INODES:
-        return wrong(check, "inodes", **told)
+        return wrong(check, "inodes", **values)
     if space.free < FULL:
-        return wrong(check, "full", **told)
+        return wrong(check, "full", **values)
     if space.free < max(LOW, space.used):
-        return warning(check, "low", **told)
-    return ok(check, **told)
+        return warning(check, "low", **values)
+    return ok(check, **values)
 
 
 def data_need(space: Space, *, facts: int, clearances: int) -> Finding:
     """Tells whether facts and ledger fit on the disk. `facts`, `clearances`: at most so many, for one process."""
     need = max(0, FACT_BYTES * facts + CLEARANCE_BYTES * clearances - space.used)
-    told = {**_told(space), "need": f"{need // MIB:,}", "facts": f"{facts:,}", "clearances": f"{clearances:,}"}
-    return warning("data_need", "short", **told) if need > space.free else ok("data_need", **told)
+    values = {**_told(space), "need": f"{need // MIB:,}", "facts": f"{facts:,}", "clearances": f"{clearances:,}"}
+    return warning("data_need", "short", **values) if need > space.free else ok("data_need", **values)
 
 
 def keys(part: Part | None, known: Sequence[Key], faults: Sequence[GatekeeperError], *, days: int | None) -> Finding:
@@ -73,9 +73,9 @@ def keys(part: Part | None, known: Sequence[Key], faults: Sequence[GatekeeperErr
     """
     if faults:
         return failed("keys", "wrong", faults[0])
-    secret = {one.role for one in known if one.state != "public only"}
-    public = {one.role for one in known if one.verifier}
-    named = ", ".join(f"{one.role}-{one.number}" for one in known) or "-"
+    secret = {key.role for key in known if key.state != "public only"}
+    public = {key.role for key in known if key.verifier}
+    named = ", ".join(f"{key.role}-{key.number}" for key in known) or "-"
     if part is None:
         return unknown("keys", "unasked", named=named)
     if missing := [role for role in SECRETS.get(part, ()) if role not in secret]:
@@ -98,7 +98,7 @@ def certificate(check: str, ends: Mapping[str, float | str | None], *, now: floa
     shown = {name: end for name, end in ends.items() if isinstance(end, float | int)}
     if not shown:
         return unknown(check, "unseen")
-    name, end = min(shown.items(), key=lambda one: one[1])
+    name, end = min(shown.items(), key=lambda pair: pair[1])
     days = int((end - now) // 86_400)
     if end <= now:
         return wrong(check, "ended", name=name)

@@ -18,10 +18,10 @@ SMALL = 256 * MIB
 
 def python(version: tuple[int, int, int]) -> Finding:
     """Tells whether the tests run on this version of Python."""
-    told = ".".join(map(str, version))
+    dotted = ".".join(map(str, version))
     if not OLDEST <= version[:2] <= NEWEST:
-        return wrong("python", "other", version=told)
-    return ok("python", version=told)
+        return wrong("python", "other", version=dotted)
+    return ok("python", version=dotted)
 
 
 def time_zones(zone: str, *, known: bool) -> Finding:
@@ -48,5 +48,5 @@ def memory(available: int | None, part: Part | None) -> Finding:
     if available is None:
         return unknown("memory", "untold")
     needed = MEMORY.get(part or "", SMALL)
-    told = {"available": f"{available // MIB:,}", "needed": f"{needed // MIB:,}"}
-    return warning("memory", "short", **told) if available < needed else ok("memory", **told)
+    values = {"available": f"{available // MIB:,}", "needed": f"{needed // MIB:,}"}
+    return warning("memory", "short", **values) if available < needed else ok("memory", **values)

@@ -19,10 +19,10 @@ _LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.c
 
 def space(folder: Path) -> Space:
     """The space on the disk of a folder, or of the nearest folder above it. Raises OSError without an answer."""
-    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-    found = os.statvfs(there)
-    inodes = found.f_favail if found.f_files else None
-    return Space(str(folder), found.f_bavail * found.f_frsize, inodes, _used(folder))
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    disk = os.statvfs(there)
+    inodes = disk.f_favail if disk.f_files else None
+    return Space(str(folder), disk.f_bavail * disk.f_frsize, inodes, _used(folder))
 
 
 def open_files() -> int | None:

@@ -43,10 +43,10 @@ def own_key(part: Part | None, key: tuple[str, str, str] | None, member: Member 
             return ok("own_key", "unneeded", part=part)
         return warning("own_key", "vouchless") if part == "console" else warning("own_key", "unset", part=part)
     by, id_, public = key
-    known: Mapping[str, Any] = member.keys.get(id_, {}) if member else {}
-    if member is None or not known:
+    registered: Mapping[str, Any] = member.keys.get(id_, {}) if member else {}
+    if member is None or not registered:
         return wrong("own_key", "unregistered", by=by, key=id_)
-    if known.get("public") != public:
+    if registered.get("public") != public:
         return wrong("own_key", "other", by=by, key=id_)
     return ok("own_key", by=by, key=id_)
 
@@ -68,14 +68,14 @@ def policy(packs: Packs, *, now: int) -> Finding:
     home = in_force(packs.home, now * 1000)
     if home is None:
         return wrong("policy", "none", id=packs.home[0].id)
-    told = {"policy": f"{home.id}@{home.version}"}
+    values = {"policy": f"{home.id}@{home.version}"}
     if bars := packs.barring(now):
-        return wrong("policy", "barred", **told, barred=bars[0].id, what=bars[0].what)
+        return wrong("policy", "barred", **values, barred=bars[0].id, what=bars[0].what)
     if packs.ignored:
-        return warning("policy", "ignored", **told, place=packs.ignored[0].place, what=packs.ignored[0].what)
+        return warning("policy", "ignored", **values, place=packs.ignored[0].place, what=packs.ignored[0].what)
     if home in packs.provisional(now):
-        return warning("policy", "provisional", **told)
-    return ok("policy", **told)
+        return warning("policy", "provisional", **values)
+    return ok("policy", **values)
 
 
 def partitioner(misplaced: int, *, decided: int, days: int) -> Finding:
@@ -83,7 +83,7 @@ def partitioner(misplaced: int, *, decided: int, days: int) -> Finding:
 
     `decided`: all that were decided in these days.
     """
-    told: dict[str, Any] = {"count": f"{misplaced:,}", "days": days}
+    values: dict[str, Any] = {"count": f"{misplaced:,}", "days": days}
     if misplaced:
-        return warning("partitioner", "other", **told)
-    return ok("partitioner", **told) if decided else unknown("partitioner", "idle", **told)
+        return warning("partitioner", "other", **values)
+    return ok("partitioner", **values) if decided else unknown("partitioner", "idle", **values)

@@ -151,22 +151,22 @@ def _outcome(
 
 
 def _said(row: Mapping[str, str]) -> bool:
-    found = _SAID.get(unicodedata.normalize("NFKC", row.get("answer", "")).strip().lower())
-    if found is None:
+    answer = _SAID.get(unicodedata.normalize("NFKC", row.get("answer", "")).strip().lower())
+    if answer is None:
         raise Unanswerable("answer_unclear", "answer")
-    return found
+    return answer
 
 
 def _possible(written: str, ask: Ask, *, now: str, zone: str) -> str:
     """A written date as ISO 8601; raises Unanswerable for a date before the question or in the future."""
     try:
         date = dates.time(written)
-        said, asked, recorded = span(date, zone), span(ask.at, zone), span(now, zone)
+        answered, asked, recorded = span(date, zone), span(ask.at, zone), span(now, zone)
     except ValueError:
         raise Unanswerable("answer_date_unclear", "date") from None
-    if said.last < asked.first:
+    if answered.last < asked.first:
         raise Unanswerable("answer_before_question", "date")
-    if said.first > recorded.last:
+    if answered.first > recorded.last:
         raise Unanswerable("answer_ahead", "date")
     return date
 

@@ -29,11 +29,11 @@ def new(entropy: bytes) -> str:
 
 def read(written: str) -> str | None:
     """The code in a text of any case, width and grouping; None if the check fails."""
-    found = unicodedata.normalize("NFKC", written).strip().upper().translate(_WRITTEN)
-    digits = [ALPHABET.find(char) for char in found]
+    code = unicodedata.normalize("NFKC", written).strip().upper().translate(_WRITTEN)
+    digits = [ALPHABET.find(char) for char in code]
     if len(digits) != LENGTH or -1 in digits or _sum(digits[:-1]) != digits[-1]:
         return None
-    return found
+    return code
 
 
 def shown(code: str) -> str:

@@ -73,8 +73,8 @@ def letter(question: Question) -> Letter:
 def read(written: str) -> tuple[Language, dict[str, str]] | None:
     """The language of a finished text, and its words by name as `stated` gave them; None for another wording."""
     for language in get_args(Language):
-        if found := _pattern(language).fullmatch(written.strip()):
-            return language, found.groupdict()
+        if match := _pattern(language).fullmatch(written.strip()):
+            return language, match.groupdict()
     return None
 
 
@@ -136,8 +136,8 @@ def route(case: Case, source: Source, language: Language) -> str:
     if source.acquired_at:
         day = today(case.span(source.acquired_at).first, case.policy.timezone)
         values["acquired"] = text("notice.acquired", language, year=day.year, month=day.month)
-    wanted = {name for _, name, _, _ in Formatter().parse(sentence[language]) if name}
-    if not all(_concrete(name, values[name]) for name in wanted.difference(_OPTIONAL)):
+    names = {name for _, name, _, _ in Formatter().parse(sentence[language]) if name}
+    if not all(_concrete(name, values[name]) for name in names.difference(_OPTIONAL)):
         return ""
     return sentence[language].format(**values)
 
@@ -155,13 +155,13 @@ def answer_day(policy: Policy, channel: str, at: int) -> date:
 @cache
 def _pattern(language: Language) -> re.Pattern[str]:
     """The pattern of every letter: each name's first place takes its words, and the others repeat them."""
-    found, seen = "", set[str]()
+    pattern, seen = "", set[str]()
     for literal, name, _, _ in Formatter().parse(catalogue()["notice.letter"][language].strip()):
-        found += re.escape(literal)
+        pattern += re.escape(literal)
         if name:
-            found += f"(?P={name})" if name in seen else f"(?P<{name}>[^\n]*?)"
+            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>[^\n]*?)"
             seen.add(name)
-    return re.compile(found)
+    return re.compile(pattern)
 
 
 def _concrete(name: str, value: str) -> bool:
@@ -202,8 +202,8 @@ def _outsourcing(planned: bool | None, language: Language) -> str:
 
 
 def _name(case: Case, party: str | None) -> str:
-    found = case.reference.controllers.get(party) if party else None
-    return (found.name if found else None) or ""
+    controller = case.reference.controllers.get(party) if party else None
+    return (controller.name if controller else None) or ""
 
 
 def _day(day: date, language: Language) -> str:

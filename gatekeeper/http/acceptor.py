@@ -72,8 +72,8 @@ class Acceptor:
         for handle in (self._retry, self._turn):
             if handle is not None:
                 handle.cancel()
-        for one in list(self.greeters):
-            one.abort()
+        for greeter in list(self.greeters):
+            greeter.abort()
         self._said.close()
 
     def listens(self, number: int, greeter: Greeter) -> None:
@@ -168,17 +168,17 @@ class Greeter:
     def look(self) -> None:
         """Looks whether its first record, or byte, is there as a whole, and then takes its place among those heard."""
         try:
-            said = self._socket.recv(_HEADER + _RECORD, socket.MSG_PEEK)
+            peeked = self._socket.recv(_HEADER + _RECORD, socket.MSG_PEEK)
         except BlockingIOError:
             return
         except OSError:
-            said = b""
+            peeked = b""
         whole = self._wanted
-        if self._acceptor.tls and len(said) >= _HEADER and said[0] == _HANDSHAKE:
-            whole = _HEADER + min(int.from_bytes(said[3:_HEADER]), _RECORD)
-        if len(said) < self._wanted or (self._acceptor.tls and said[0] != _HANDSHAKE):
+        if self._acceptor.tls and len(peeked) >= _HEADER and peeked[0] == _HANDSHAKE:
+            whole = _HEADER + min(int.from_bytes(peeked[3:_HEADER]), _RECORD)
+        if len(peeked) < self._wanted or (self._acceptor.tls and peeked[0] != _HANDSHAKE):
             self.abort()  # it has ended, or speaks no TLS
-        elif len(said) < whole:
+        elif len(peeked) < whole:
             self._want(whole)
         else:
             self._acceptor.listened(self._socket.fileno(), closed=False)

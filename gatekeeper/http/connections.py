@@ -23,12 +23,12 @@ def client(address: str) -> str:
     Of an IPv6 address these are the first 64 bits, as a client has all the rest.
     """
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:
         return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return f"{IPv6Address(int(found) >> 64 << 64)}/64"
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is None:
+        return f"{IPv6Address(int(ip) >> 64 << 64)}/64"
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
 
 
 class Regulars:

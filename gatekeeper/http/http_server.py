@@ -63,8 +63,8 @@ def give_back() -> None:
 
 def recognised(scope: Scope) -> None:
     """Tells the server that a request's sender is somebody known: strangers then cannot push out the connection."""
-    if told := scope.get("state", {}).get(RECOGNISED):
-        told()
+    if recognise := scope.get("state", {}).get(RECOGNISED):
+        recognise()
 
 
 class MeasuredRequests:
@@ -131,8 +131,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to serve on these sockets, then calls `on_start`."""
         await super().startup([])
-        for one in sockets or ():
-            self._acceptors.append(Acceptor(one, self._protocol, greeting=self._greeting, tls=self._tls))
+        for listener in sockets or ():
+            self._acceptors.append(Acceptor(listener, self._protocol, greeting=self._greeting, tls=self._tls))
         if self.started:
             self._on_start()
 
@@ -146,8 +146,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts no more, and ends when the answers under way are given."""
-        for one in self._acceptors:
-            one.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
@@ -168,11 +168,11 @@ class BoundedProtocol(H11Protocol):
         """Admits the connection, whose handshake is over."""
         self._connection = Connection.from_peer(transport.get_extra_info("peername"), transport.abort)
         self._bounded.opened(self._connection)
-        told: dict[str, Any] = {RECOGNISED: partial(self._bounded.recognised, self._connection)}
+        state: dict[str, Any] = {RECOGNISED: partial(self._bounded.recognised, self._connection)}
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and (shown := tls.getpeercert(binary_form=True)):
-            told[CERTIFICATE] = sha256(shown).hexdigest()
-        self.app_state = {**self.app_state, **told}
+            state[CERTIFICATE] = sha256(shown).hexdigest()
+        self.app_state = {**self.app_state, **state}
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -220,10 +220,10 @@ class StrictHttp(h11.Connection):
 
     def next_event(self) -> Any:
         """The next event of the client; raises RemoteProtocolError for one that it must not send."""
-        found = super().next_event()
-        if isinstance(found, h11.Request) and {b"content-length", b"transfer-encoding"} <= dict(found.headers).keys():
+        event = super().next_event()
+        if isinstance(event, h11.Request) and {b"content-length", b"transfer-encoding"} <= dict(event.headers).keys():
             raise h11.RemoteProtocolError("two lengths of one body")
-        return found
+        return event
 
 
 class StrictLines(ReceiveBuffer):

@@ -25,18 +25,18 @@ def measured(settings: Settings) -> Metrics:
 
     The log names the port. Raises UnavailableError (3) if it cannot listen there.
     """
-    found = Metrics()
+    metrics = Metrics()
     if not settings.metrics:
-        return found
+        return metrics
     written, _, port = settings.metrics.rpartition(":")
     host = written.strip("[]")
     try:
         listening = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise UnavailableError("error.metrics_port", host=written, port=port, detail=error) from None
-    serve(found, listening)
+    serve(metrics, listening)
     log.info("metrics_served", port=listening.getsockname()[1])
-    return found
+    return metrics
 
 
 def serve(metrics: Metrics, listening: socket.socket) -> None:

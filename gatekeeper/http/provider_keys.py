@@ -47,8 +47,8 @@ class Published:
             metadata = _json(f"{issuer.rstrip('/')}/.well-known/openid-configuration", ca_file)
             if metadata.get("issuer") != issuer or not is_safe(str(metadata.get("jwks_uri"))):
                 raise ValueError("issuer")
-            found = _json(metadata["jwks_uri"], ca_file)
-            keys = KeySet.import_key_set({"keys": [key for key in found["keys"] if key.get("kty") in KEY_TYPES]})
+            jwks = _json(metadata["jwks_uri"], ca_file)
+            keys = KeySet.import_key_set({"keys": [key for key in jwks["keys"] if key.get("kty") in KEY_TYPES]})
         except (requests.RequestException, JoseError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise ProviderAwayError(type(error).__name__) from None
         return cls(metadata, keys)
@@ -64,7 +64,7 @@ def _json(address: str, ca_file: Path | None) -> dict[str, Any]:
     verify = str(ca_file) if ca_file else True
     answer = requests.get(address, timeout=ANSWER_SECONDS, verify=verify, allow_redirects=False)
     answer.raise_for_status()
-    found = answer.json()
-    if answer.status_code != 200 or not isinstance(found, dict):
+    content = answer.json()
+    if answer.status_code != 200 or not isinstance(content, dict):
         raise ValueError("no JSON object")
-    return found
+    return content

@@ -69,18 +69,18 @@ class EndpointQueue:
         if now < self._rests_until:
             return False
         due = await self._noted(lambda: outbox.due(self._endpoint, now, 1 if self._failures else AT_ONCE))
-        answers = await asyncio.gather(*(self._post(one.id, one.body, now=now) for one in due))
+        answers = await asyncio.gather(*(self._post(owed.id, owed.body, now=now) for owed in due))
         asked = 0.0
-        for one, answer in zip(due, answers, strict=True):
+        for owed, answer in zip(due, answers, strict=True):
             self._metrics.count(WEBHOOKS_DELIVERED if answer.delivered else WEBHOOKS_FAILED, self._endpoint)
             if answer.delivered:
-                await self._noted(partial(outbox.delivered, one))
+                await self._noted(partial(outbox.delivered, owed))
             elif answer.said == GONE:
                 await self._noted(lambda: outbox.leave(self._endpoint, now=self._clock()))
                 return await self._bury(self._clock())
             else:
                 asked = max(asked, answer.asked_seconds)
-                await self._fail(one, answer)
+                await self._fail(owed, answer)
         if any(answer.delivered for answer in answers):
             self._failures, self._rests_until = 0, 0
         elif due:
@@ -110,12 +110,12 @@ class EndpointQueue:
 
         So an event that the endpoint has taken is not posted once more.
         """
-        told = False
+        logged = False
         while True:
             try:
                 return act()
             except UnavailableError as error:
-                if not told:
+                if not logged:
                     log.warning("webhooks_wait", endpoint=self._endpoint, error=error.key)
-                told = True
+                logged = True
                 await asyncio.sleep(POLL_SECONDS)

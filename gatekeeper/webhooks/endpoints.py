@@ -81,7 +81,7 @@ class Endpoint:
         if campaign is None or not self.campaigns:
             return True
         return campaign in self.campaigns or campaign.startswith(
-            tuple(one[:-1] for one in self.campaigns if one.endswith("*"))
+            tuple(pattern[:-1] for pattern in self.campaigns if pattern.endswith("*"))
         )
 
 
@@ -90,20 +90,20 @@ def read(path: Path) -> tuple[Endpoint, ...]:
 
     Raises UsageError (2), which names file, place and fault, for a file that is missing, invalid or open to others.
     """
-    found = _content(path)
+    content = _content(path)
     try:
-        file = EndpointsFile.model_validate_json(orjson.dumps(found))
+        file = EndpointsFile.model_validate_json(orjson.dumps(content))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise _invalid(path, _place(found, first["loc"]), _fault(first)) from None
-    if twice := next((name for name, n in Counter(one.id for one in file.endpoints).items() if n > 1), None):
+        raise _invalid(path, _place(content, first["loc"]), _fault(first)) from None
+    if twice := next((name for name, n in Counter(entry.id for entry in file.endpoints).items() if n > 1), None):
         raise _invalid(path, f"endpoints.{twice}", text("wrong.id_twice"))
-    return tuple(_endpoint(path, one) for one in file.endpoints)
+    return tuple(_endpoint(path, entry) for entry in file.endpoints)
 
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        mode, found = path.stat().st_mode, tomllib.loads(path.read_text("utf-8"))
+        mode, content = path.stat().st_mode, tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError("error.webhooks_missing", path=path, detail=error) from None
     except ValueError as error:
@@ -111,7 +111,7 @@ def _content(path: Path) -> dict[str, Any]:
         raise _invalid(path, place, wrong({"type": "toml"})) from None
     if mode & 0o022:
         raise UsageError("error.webhooks_open", path=path, mode=f"{mode & 0o777:03o}")
-    return found
+    return content
 
 
 def _place(found: Mapping[str, Any], loc: tuple[int | str, ...]) -> str:
@@ -126,19 +126,19 @@ def _place(found: Mapping[str, Any], loc: tuple[int | str, ...]) -> str:
 
 def _fault(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
-        known = EndpointEntry if len(error["loc"]) > 1 else EndpointsFile
-        return text("wrong.key", near=near(str(error["loc"][-1]), known.model_fields))
+        model = EndpointEntry if len(error["loc"]) > 1 else EndpointsFile
+        return text("wrong.key", near=near(str(error["loc"][-1]), model.model_fields))
     if error["type"] == "literal_error":
         return text("wrong.literal_error", expected=", ".join(WEBHOOK_TYPES))
     return wrong(error)
 
 
-def _endpoint(path: Path, one: EndpointEntry) -> Endpoint:
-    place = f"endpoints.{one.id}"
-    if fault := _of_url(one):
+def _endpoint(path: Path, entry: EndpointEntry) -> Endpoint:
+    place = f"endpoints.{entry.id}"
+    if fault := _of_url(entry):
         raise _invalid(path, f"{place}.url", text(f"wrong.url_{fault}"))
-    secrets = tuple(_secret(path.parent / name, place=f"{place}.secrets", file=path) for name in one.secrets)
-    return Endpoint(one.id, one.url, one.events, one.campaigns, secrets, one.allow_private, one.controllers)
+    secrets = tuple(_secret(path.parent / name, place=f"{place}.secrets", file=path) for name in entry.secrets)
+    return Endpoint(entry.id, entry.url, entry.events, entry.campaigns, secrets, entry.allow_private, entry.controllers)
 
 
 def _of_url(one: EndpointEntry) -> Literal["form", "https", "user"] | None:

@@ -79,57 +79,62 @@ _READER = msgspec.json.Decoder(_DecidedSend)
 def recalled(outbox: Outbox, record: Record, endpoints: Sequence[Endpoint], *, now: int) -> None:
     """Queues the event of a record of `recalls`; an unreadable one is passed over."""
     try:
-        found = decode("recalls", record.key, record.value)
+        recall = decode("recalls", record.key, record.value)
     except Unreadable:
         return
-    assert isinstance(found, Recall)
+    assert isinstance(recall, Recall)
     names = RecalledPiece.model_fields
-    data = RecalledPiece(**{name: getattr(found, name) for name in names})
-    at = times.instant(times.span(found.at, "UTC").first // 1000)
+    data = RecalledPiece(**{name: getattr(recall, name) for name in names})
+    at = times.instant(times.span(recall.at, "UTC").first // 1000)
     event = RecallWebhook(type="recall", timestamp=at, data=data)
     outbox.put(
         event,
-        event_id("recall", found.recall_id, found.event_id),  # a place on `sends` may have had another send before
+        event_id("recall", recall.recall_id, recall.event_id),  # a place on `sends` may have had another send before
         endpoints,
         now=now,
-        campaign=found.campaign_id,
-        companies=(found.controller_id,),
+        campaign=recall.campaign_id,
+        companies=(recall.controller_id,),
     )
 
 
 def audited(outbox: Outbox, record: Record, *, zone: str, now: int) -> None:
     """Counts a record of `audit`: the newest send of its campaign, and the items that wait for people."""
     try:
-        found = _READER.decode(record.value or b"")
-        due = _due(found, zone)
+        decision = _READER.decode(record.value or b"")
+        due = _due(decision, zone)
     except (*FOREIGN, msgspec.MsgspecError):  # not a worker's record
         return
-    if found.campaign is None or found.mode != "live":
+    if decision.campaign is None or decision.mode != "live":
         return
-    if found.stage == "intake":
-        place = found.src
+    if decision.stage == "intake":
+        place = decision.src
         outbox.db.execute(
             "INSERT INTO campaign VALUES (?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET last = excluded.last,"
             " part = excluded.part, offset = excluded.offset"
             " WHERE (excluded.last, excluded.part, excluded.offset) > (last, part, offset)",
-            (found.campaign, place.timestamp, place.partition, place.offset),
+            (decision.campaign, place.timestamp, place.partition, place.offset),
         )
-        outbox.db.execute("INSERT OR IGNORE INTO company VALUES (?, ?)", (found.campaign, found.controller or ""))
-    if found.act is not None and found.act.outcome in CLOSED:
-        outbox.db.execute("DELETE FROM item WHERE id = ?", (found.act.item,))
-    if due is not None and due > now and found.send is not None:
-        row = (found.did, found.campaign, found.send.mail_date, due)
+        outbox.db.execute("INSERT OR IGNORE INTO company VALUES (?, ?)", (decision.campaign, decision.controller or ""))
+    if decision.act is not None and decision.act.outcome in CLOSED:
+        outbox.db.execute("DELETE FROM item WHERE id = ?", (decision.act.item,))
+    if due is not None and due > now and decision.send is not None:
+        row = (decision.did, decision.campaign, decision.send.mail_date, due)
         outbox.db.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?)", row)
 
 
-def _due(found: _DecidedSend, zone: str) -> int | None:
+def _due(decision: _DecidedSend, zone: str) -> int | None:
     """The time after which a withheld send is too late. None without one, or if nobody can act on it."""
-    new = found.stage == "intake" or (found.act is not None and found.act.outcome == "withheld")
-    if not new or found.verdict not in ("confirm", "review") or found.send is None or found.send.mail_date is None:
+    new = decision.stage == "intake" or (decision.act is not None and decision.act.outcome == "withheld")
+    if (
+        not new
+        or decision.verdict not in ("confirm", "review")
+        or decision.send is None
+        or decision.send.mail_date is None
+    ):
         return None
-    if tuple(one.code for one in found.reasons) == INFORMATIONAL:
+    if tuple(reason.code for reason in decision.reasons) == INFORMATIONAL:
         return None
-    return times.span(found.send.mail_date, zone).last // 1000 + 1
+    return times.span(decision.send.mail_date, zone).last // 1000 + 1
 
 
 def quiet(outbox: Outbox, *, begun: int, now: int) -> bool:

@@ -88,11 +88,11 @@ class Outbox(OutboxFile):
         """The position in each partition of a topic."""
         query = "SELECT part, next, last, hash FROM position WHERE topic = ?"
         with self.disk():
-            return {part: ProvenPosition(*one) for part, *one in self.db.execute(query, (topic,))}
+            return {part: ProvenPosition(*position) for part, *position in self.db.execute(query, (topic,))}
 
     def reach(self, topic: str, positions: Mapping[int, ProvenPosition]) -> None:
         """Moves the positions in a topic, inside of `change`."""
-        rows = [(topic, part, *one) for part, one in positions.items()]
+        rows = [(topic, part, *position) for part, position in positions.items()]
         self.db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", rows)
 
     def unread(self) -> None:
@@ -121,15 +121,15 @@ class Outbox(OutboxFile):
         kind: str = event.type  # type: ignore[attr-defined]
         if not self.db.execute("INSERT OR IGNORE INTO queued VALUES (?, ?)", (id_, now)).rowcount:
             return
-        wanted = [one.id for one in endpoints if one.wants(kind, campaign, companies)]
-        if not wanted:
+        takers = [endpoint.id for endpoint in endpoints if endpoint.wants(kind, campaign, companies)]
+        if not takers:
             return
         row = self.db.execute(
             "INSERT INTO event (id, type, at, body) VALUES (?, ?, ?, ?) RETURNING number",
             (id_, kind, now, encode(event)),
         ).fetchone()
         self.db.executemany(
-            "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL, NULL)", [(name, row[0], now, now) for name in wanted]
+            "INSERT INTO owed VALUES (?, ?, ?, ?, 0, NULL, NULL)", [(name, row[0], now, now) for name in takers]
         )
 
     def companies(self, campaign: str) -> set[str]:
@@ -157,17 +157,17 @@ class Outbox(OutboxFile):
 
         It is the last one if the first failed GIVE_UP_SECONDS ago or more.
         """
-        place = one.endpoint, one.event
+        key = one.endpoint, one.event
         with self.change() as db:
             row = db.execute(
                 "UPDATE owed SET tries = tries + 1, answer = ?, next = ?, failed = coalesce(failed, ?)"
                 " WHERE endpoint = ? AND event = ? RETURNING failed, tries",
-                (answer, next_, now, *place),
+                (answer, next_, now, *key),
             ).fetchone()
             if row is None or now - row[0] < GIVE_UP_SECONDS * 1000:
                 return False
-            db.execute("DELETE FROM owed WHERE endpoint = ? AND event = ?", place)
-            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?)", (*place, now, row[1], answer))
+            db.execute("DELETE FROM owed WHERE endpoint = ? AND event = ?", key)
+            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?)", (*key, now, row[1], answer))
             return True
 
     def is_gone(self, endpoint: str) -> bool:
@@ -213,18 +213,18 @@ class Outbox(OutboxFile):
         """
         query = "SELECT event, id FROM dead JOIN event ON number = event WHERE endpoint = ?"
         with self.disk():
-            found = self.db.execute(query, (endpoint,)).fetchall()
-        places = [(endpoint, event) for event, id_ in found if not ids or id_ in ids]
+            rows = self.db.execute(query, (endpoint,)).fetchall()
+        keys = [(endpoint, event) for event, id_ in rows if not ids or id_ in ids]
         with self.change() as db:
             db.execute("DELETE FROM gone WHERE endpoint = ?", (endpoint,))
         n = 0
-        for first in range(0, len(places), MOST_ROWS):
-            some = places[first : first + MOST_ROWS]
+        for first in range(0, len(keys), MOST_ROWS):
+            some = keys[first : first + MOST_ROWS]
             with self.change() as db:
                 db.executemany(
                     "INSERT OR IGNORE INTO owed SELECT endpoint, event, ?, ?, 0, NULL, NULL FROM dead"
                     " WHERE endpoint = ? AND event = ?",
-                    [(now, now, *place) for place in some],
+                    [(now, now, *key) for key in some],
                 )
                 n += db.executemany("DELETE FROM dead WHERE endpoint = ? AND event = ?", some).rowcount
         return n
@@ -242,7 +242,7 @@ class Outbox(OutboxFile):
             ).fetchone() or (None, None)
             dead = self.db.execute("SELECT count(*) FROM dead WHERE endpoint = ?", (endpoint,)).fetchone()[0]
             gone = self.db.execute("SELECT at FROM gone WHERE endpoint = ?", (endpoint,)).fetchone()
-        types, tried = {kind: n for kind, n, _ in owed}, sum(int(one) for *_, one in owed)
+        types, tried = {kind: n for kind, n, _ in owed}, sum(int(retried) for *_, retried in owed)
         return Backlog(sum(types.values()), tried, since, answer, dead, gone[0] if gone else None, types)
 
     def forget(self, now: int, known: Sequence[str]) -> bool:

@@ -24,9 +24,9 @@ def asked_pause(retry_after: str | None, now: float) -> float:
 
     `now`: seconds since the epoch, because the header may hold a date.
     """
-    said = (retry_after or "").strip()
+    header = (retry_after or "").strip()
     try:
-        seconds: float = float(said) if said.isdecimal() else parsedate_to_datetime(said).timestamp() - now
+        seconds: float = float(header) if header.isdecimal() else parsedate_to_datetime(header).timestamp() - now
     except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), float(GIVE_UP_SECONDS))

@@ -92,11 +92,11 @@ class Watcher(threading.Thread):
         """Forgets what is old, a part after each look until nothing is left, and then again after FORGET_MS."""
         if now - self._forgot_at < FORGET_MS:
             return
-        for one in self._endpoints:
-            if n := self._outbox.give_up(one.id, now=now, before=now - KEPT_MS):
-                log.error("webhook_old", endpoint=one.id, n=n)
+        for endpoint in self._endpoints:
+            if n := self._outbox.give_up(endpoint.id, now=now, before=now - KEPT_MS):
+                log.error("webhook_old", endpoint=endpoint.id, n=n)
                 return
-        if self._outbox.forget(now, [one.id for one in self._endpoints]):
+        if self._outbox.forget(now, [endpoint.id for endpoint in self._endpoints]):
             self._forgot_at = now
 
     @property
@@ -120,7 +120,7 @@ class Backlogs:
             if monotonic() >= self._until:
                 outbox = Outbox(self._folder)
                 try:
-                    self._found = {one.id: outbox.backlog(one.id) for one in self._endpoints}
+                    self._found = {endpoint.id: outbox.backlog(endpoint.id) for endpoint in self._endpoints}
                 finally:
                     outbox.close()
                 self._until = monotonic() + TOLD_SECONDS
@@ -129,8 +129,13 @@ class Backlogs:
     def told(self) -> Mapping[str, Any]:
         """The part of /readyz about each endpoint; raises as `Outbox` does."""
         return {
-            id_: {"waiting": one.waiting, "tried": one.tried, "dead": one.dead, "gone": one.gone is not None}
-            for id_, one in self.read().items()
+            id_: {
+                "waiting": backlog.waiting,
+                "tried": backlog.tried,
+                "dead": backlog.dead,
+                "gone": backlog.gone is not None,
+            }
+            for id_, backlog in self.read().items()
         }
 
 
@@ -172,7 +177,7 @@ def ready(looks: bool, backlogs: Backlogs) -> Values:
 
 def log_readable(settings: Settings, endpoints: Sequence[Endpoint]) -> Values:
     """The metric of the sealed log, 0 if it cannot be read here. None if no endpoint asks about its seal."""
-    if not any(one.wants("seal.late", None) for one in endpoints):
+    if not any(endpoint.wants("seal.late", None) for endpoint in endpoints):
         return {}
     seal = fleet.seal(settings)
     return {LOG_READABLE: {(): float(seal is None or seal.error is None)}}
@@ -180,15 +185,17 @@ def log_readable(settings: Settings, endpoints: Sequence[Endpoint]) -> Values:
 
 def queues(endpoints: Sequence[Endpoint], backlogs: Backlogs) -> Values:
     """The metrics of the queues; any thread may ask. Raises as `Backlogs.read` does."""
-    now, found = now_ms(), backlogs.read()
+    now, states = now_ms(), backlogs.read()
     return {
         WEBHOOKS_WAITING: {
-            (one.id, kind): float(found[one.id].types.get(kind, 0))
-            for one in endpoints
-            for kind in {*one.events, *found[one.id].types}
+            (endpoint.id, kind): float(states[endpoint.id].types.get(kind, 0))
+            for endpoint in endpoints
+            for kind in {*endpoint.events, *states[endpoint.id].types}
         },
-        WEBHOOKS_OLDEST: {(id_,): (now - one.oldest) / 1000 for id_, one in found.items() if one.oldest is not None},
-        WEBHOOKS_DEAD: {(id_,): float(one.dead) for id_, one in found.items()},
+        WEBHOOKS_OLDEST: {
+            (id_,): (now - backlog.oldest) / 1000 for id_, backlog in states.items() if backlog.oldest is not None
+        },
+        WEBHOOKS_DEAD: {(id_,): float(backlog.dead) for id_, backlog in states.items()},
     }
 
 
@@ -214,7 +221,7 @@ async def _deliver(
     watcher.start()
     started(port)
     async with contextlib.AsyncExitStack() as opened:
-        posts = {one.id: (await opened.enter_async_context(Deliverer(one))).post for one in endpoints}
+        posts = {endpoint.id: (await opened.enter_async_context(Deliverer(endpoint))).post for endpoint in endpoints}
         deliveries = [
             EndpointQueue(id_, outbox, post, clock=now_ms, chance=random, metrics=metrics)
             for id_, post in posts.items()
@@ -228,8 +235,8 @@ async def _deliver(
         await asyncio.gather(*tasks, ended, return_exceptions=True)
     await asyncio.to_thread(watcher.stop)
     outbox.close()
-    for one in done:
-        one.result()  # raises the error that ended a queue
+    for task in done:
+        task.result()  # raises the error that ended a queue
     if watcher.end is not None:
         raise watcher.end
     return ended.result()

@@ -83,8 +83,12 @@ class Watch:
         Every event that was queued stays known: it is neither queued nor posted again.
         """
         self._proven = reader.connections
-        known = {(topic, number): one for topic in TOPICS_READ for number, one in self._outbox.positions(topic).items()}
-        if others := differing(reader, known):
+        positions = {
+            (topic, number): position
+            for topic in TOPICS_READ
+            for number, position in self._outbox.positions(topic).items()
+        }
+        if others := differing(reader, positions):
             starts, self._goal, self._audit = _starts(reader, self._begun), None, None
             with self._outbox.change():
                 self._outbox.unread()
@@ -102,8 +106,8 @@ class Watch:
         outbox = self._outbox
         if reader.connections != self._proven:
             self._prove(reader)
-        every = self._take(reader, "recalls", lambda one: occurrences.recalled(outbox, one, endpoints, now=now))
-        read = self._take(reader, "audit", lambda one: occurrences.audited(outbox, one, zone=self._zone, now=now))
+        every = self._take(reader, "recalls", lambda record: occurrences.recalled(outbox, record, endpoints, now=now))
+        read = self._take(reader, "audit", lambda record: occurrences.audited(outbox, record, zone=self._zone, now=now))
         if read and (horizon := self._horizon(reader, now)):
             self._goal = self._audit = None
             with outbox.change():
@@ -177,14 +181,14 @@ class Watch:
 
     def _seal(self) -> SealStatus | None:
         """The seal, None if no endpoint asks about it. A new reason why it cannot be read goes to the process's log."""
-        if not any(one.wants("seal.late", None) for one in self._endpoints):
+        if not any(endpoint.wants("seal.late", None) for endpoint in self._endpoints):
             return None
-        found = fleet.seal(self._settings)
-        unread = str(found.error) if found and found.error else None
+        seal = fleet.seal(self._settings)
+        unread = str(seal.error) if seal and seal.error else None
         if unread is not None and unread != self._unread:
             log.error("log_unreadable", error=unread)
         self._unread = unread
-        return found
+        return seal
 
 
 def _starts(reader: Reader, begun: int) -> dict[str, dict[int, ProvenPosition]]:
@@ -194,7 +198,7 @@ def _starts(reader: Reader, begun: int) -> dict[str, dict[int, ProvenPosition]]:
 
 
 def _nexts(positions: Mapping[int, ProvenPosition]) -> dict[int, int]:
-    return {number: one.next for number, one in positions.items()}
+    return {number: position.next for number, position in positions.items()}
 
 
 def _passed(positions: Mapping[int, int], ends: Mapping[int, int]) -> bool:
