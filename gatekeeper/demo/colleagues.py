@@ -59,15 +59,17 @@ class Colleagues:
 
     def sign(self, records: Sequence[Outgoing]) -> Signed:
         """The records of `reference`, with the signatures that they need behind them: of both managers, or of one."""
-        return Signed(list(records), [one.endorse(record) for record in records for one in self._needed(record)])
+        return Signed(
+            list(records), [manager.endorse(record) for record in records for manager in self._needed(record)]
+        )
 
     def _needed(self, record: Outgoing) -> Sequence[PersonSignatory]:
-        said = orjson.loads(record.value)
-        return self._managers if said["kind"] == "staff" or wanted(said) else self._managers[:1]
+        entry = orjson.loads(record.value)
+        return self._managers if entry["kind"] == "staff" or wanted(entry) else self._managers[:1]
 
 
 def _record(id_: str, key: PersonKey) -> Outgoing:
     method = "console" if id_ == CONSOLE else "key"
-    known = StaffKey.model_validate({"id": key.key, "method": method, "public": key.public})
-    one = Staff(v=1, kind="staff", id=id_, roles=ROLES[id_], keys=(known,))
-    return Outgoing("reference", f"staff/{id_}".encode(), encode(one))
+    staff_key = StaffKey.model_validate({"id": key.key, "method": method, "public": key.public})
+    member = Staff(v=1, kind="staff", id=id_, roles=ROLES[id_], keys=(staff_key,))
+    return Outgoing("reference", f"staff/{id_}".encode(), encode(member))

@@ -125,12 +125,12 @@ class Life:
         contacts = [
             SourceContactPoint(
                 id=contact_id(self.ids, mark),
-                token=known.token,
-                readings=_readings(known),
-                beside=tuple(chain(*known.beside)),
+                token=contact.token,
+                readings=_readings(contact),
+                beside=tuple(chain(*contact.beside)),
             )
-            for mark, known in (("A", self.contacts.home), ("E", self.contacts.mail))
-            if known
+            for mark, contact in (("A", self.contacts.home), ("E", self.contacts.mail))
+            if contact
         ]
         fields: dict[str, Any] = {"collected_by": RETAILER, **self.origin.told}
         return "sources", Source(

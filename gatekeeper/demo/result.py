@@ -62,5 +62,5 @@ class DemoResult:
 
 def _fits(verdict: Verdict, places: Iterable[str]) -> bool:
     """True for at most one output, which is `cleared` exactly when the verdict is clear."""
-    found = list(places)
-    return len(found) <= 1 and all((place == "cleared") == (verdict == "clear") for place in found)
+    outputs = list(places)
+    return len(outputs) <= 1 and all((output == "cleared") == (verdict == "clear") for output in outputs)

@@ -107,9 +107,9 @@ class Retailer:
         return self._mailbox(number - 1) if self._shares(number) else number
 
     def _known_by(self, channel: Channel, delivery: Delivery) -> Identified:
-        found = self._tokens.of(channel, delivery)
-        assert found is not None, "the demo's people can all be written to"
-        return found
+        identified = self._tokens.of(channel, delivery)
+        assert identified is not None, "the demo's people can all be written to"
+        return identified
 
     def reference(self) -> Iterator[Event]:
         """Yields the reference records: legal entities, forms with their pictures, lists, templates and campaigns."""
@@ -154,11 +154,11 @@ class Retailer:
         for wave, first in enumerate(range(0, n, self.people), start=1):
             size = min(n - first, self.people)
             numbers = [*range(1, len(CAST) + 1), *rng.sample(others, max(size - len(CAST), 0))]
-            for place, number in enumerate(numbers[:size], start=1):
-                _, name, days = next(one for one in CAMPAIGNS if place <= one[0] * size)
+            for rank, number in enumerate(numbers[:size], start=1):
+                _, name, days = next(row for row in CAMPAIGNS if rank <= row[0] * size)
                 kind = None
-                if place % OTHERS_EVERY == 0:
-                    name = kind = list(OTHER_MAIL)[place // OTHERS_EVERY % len(OTHER_MAIL)]
+                if rank % OTHERS_EVERY == 0:
+                    name = kind = list(OTHER_MAIL)[rank // OTHERS_EVERY % len(OTHER_MAIL)]
                 campaign = self.campaign(name, wave).id
                 mail_date = self.today + timedelta(days=days)
                 yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date, kind=kind)
@@ -176,11 +176,13 @@ class Retailer:
             delivery = person.address.written(rng)
         elif luck < RESPELLED + MISTAKEN and not cast:
             delivery = person.address.mistaken(rng)
-        said: Mapping[str, str] = OTHER_MAIL[kind] if kind else {}
+        fields: Mapping[str, str] = OTHER_MAIL[kind] if kind else {}
         if kind == "questions":
             source = next((value.source_id for _, value in person.facts if isinstance(value, Source)), None)
-            said = (
-                {**said, "source_id": source, "request_id": f"Q-{campaign}"} if source else OTHER_MAIL["order-notices"]
+            fields = (
+                {**fields, "source_id": source, "request_id": f"Q-{campaign}"}
+                if source
+                else OTHER_MAIL["order-notices"]
             )
         piece = Send(
             v=1,
@@ -196,7 +198,7 @@ class Retailer:
             mail_date=(mail_date or self.today + timedelta(days=CAMPAIGNS[0][-1])).isoformat(),
             delivery=delivery,
         )
-        return piece.model_copy(update=said)
+        return piece.model_copy(update=fields)
 
     def _random(self, of: int | str) -> Random:
         """A random generator for one use, so that the uses do not affect each other."""

@@ -134,14 +134,14 @@ class Scene:
         alone = {"HOST": "127.0.0.1", "PORT": "0", "USERS": str(users or "")}
         settings = {f"GATEKEEPER_CONSOLE_{name}": value for name, value in alone.items()}
         log = self._beside("console", "--json", GATEKEEPER_USER=VISITOR, **settings).log
-        said: list[bytes] = []
+        lines: list[bytes] = []
 
         def answers() -> int:
-            said[:] = [line for line in log.read_bytes().splitlines(keepends=True) if line.startswith(b'{"url":')]
-            return int(bool(said) and said[0].endswith(b"\n"))
+            lines[:] = [line for line in log.read_bytes().splitlines(keepends=True) if line.startswith(b'{"url":')]
+            return int(bool(lines) and lines[0].endswith(b"\n"))
 
         self._until(answers, 1)
-        return str(orjson.loads(said[0])["url"])
+        return str(orjson.loads(lines[0])["url"])
 
     def _beside(self, *words: str, **more: str) -> Process:
         """Starts a `gatekeeper` command as a process that ends with the demo."""
@@ -187,19 +187,19 @@ class Scene:
                 tally.output(topic, did)
                 if record.key in cast:
                     headers[did] = (cast[record.key], _decision(record))
-        told: dict[Verdict, ExplainedDecision] = {}
+        decisions: dict[Verdict, ExplainedDecision] = {}
         for record in self._read("audit"):
-            found = AuditRecord.model_validate_json(record.value or b"")
-            tally.audit(found)
-            if found.did in headers:
-                verdict, decision = headers[found.did]
-                told.setdefault(verdict, ExplainedDecision(found, decision))
+            audit = AuditRecord.model_validate_json(record.value or b"")
+            tally.audit(audit)
+            if audit.did in headers:
+                verdict, decision = headers[audit.did]
+                decisions.setdefault(verdict, ExplainedDecision(audit, decision))
             advance(1)
-        return tally, told
+        return tally, decisions
 
     def await_seal(self, advance: Advance) -> int:
         """The number of leaves in the log, once it includes every present manifest and the witness has cosigned it."""
-        wanted = sum(1 for _ in self._read("manifests"))
+        manifests = sum(1 for _ in self._read("manifests"))
         files, keys = AtomicStore(self.settings.log_folder), Keys(self.settings.key_folder)
         log, (witness,) = keys.public("log"), keys.public("witness")
 
@@ -207,8 +207,8 @@ class Scene:
             standing = newest(files, log)
             return standing[0].size if standing and standing[0].note.signed(witness) else 0
 
-        self._until(cosigned, wanted, advance)
-        return cosigned() or wanted
+        self._until(cosigned, manifests, advance)
+        return cosigned() or manifests
 
     def send_again(self, person: Person) -> ExplainedDecision:
         """Sends this person one more piece, in a separate campaign, and returns the decision.
@@ -224,9 +224,9 @@ class Scene:
         deadline = time.monotonic() + STALL_SECONDS
         while time.monotonic() < deadline:
             for record in self._read("audit", last=RECENT):
-                found = AuditRecord.model_validate_json(record.value or b"")
-                if (found.src.partition, found.src.offset) == (place.partition, place.offset):
-                    return ExplainedDecision(found, self._said(found))
+                audit = AuditRecord.model_validate_json(record.value or b"")
+                if (audit.src.partition, audit.src.offset) == (place.partition, place.offset):
+                    return ExplainedDecision(audit, self._said(audit))
             self.pause(LOOK_SECONDS)
         raise IncompleteError("demo.stalled", done=0, total=1, seconds=int(STALL_SECONDS), log=self._worker.log)
 
@@ -234,9 +234,9 @@ class Scene:
         """Yields at once, and again after each time that more was told about people."""
         with Reader(self.settings) as reader:
             while True:
-                known = [reader.ends(topic) for topic in PERSONAL]
+                ends = [reader.ends(topic) for topic in PERSONAL]
                 yield
-                while [reader.ends(topic) for topic in PERSONAL] == known:
+                while [reader.ends(topic) for topic in PERSONAL] == ends:
                     self.pause(NEWS_SECONDS)
 
     def pause(self, seconds: float) -> None:
@@ -252,9 +252,9 @@ class Scene:
         with Reader(self.settings) as reader:
             yield from reader.read(topic, last=last)
 
-    def _said(self, found: AuditRecord) -> Decision | None:
+    def _said(self, audit: AuditRecord) -> Decision | None:
         records = self._read("review", last=RECENT)
-        return next((_decision(one) for one in records if one.header("gate-decision-id") == found.did), None)
+        return next((_decision(record) for record in records if record.header("gate-decision-id") == audit.did), None)
 
     def _until(self, look: Callable[[], int], total: int, advance: Advance = lambda _: None) -> None:
         """Waits until `look` counts `total`; raises IncompleteError (5) after STALL_SECONDS without progress."""
@@ -272,16 +272,16 @@ class Scene:
 
 
 def _decision(record: Record) -> Decision | None:
-    said = record.header("gate-decision")
-    return rendered(said) if said else None
+    header = record.header("gate-decision")
+    return rendered(header) if header else None
 
 
 def _write(publisher: Publisher, topic: str, values: Sequence[BaseModel]) -> list[RecordMetadata]:
     places = publisher.write([(subject_key(topic, value).encode(), encode(value)) for value in values])
-    found = [place for place in places if place is not None]
-    if len(found) < len(values):
-        raise IncompleteError("demo.unacknowledged", topic=topic, count=len(values) - len(found))
-    return found
+    acknowledged = [place for place in places if place is not None]
+    if len(acknowledged) < len(values):
+        raise IncompleteError("demo.unacknowledged", topic=topic, count=len(values) - len(acknowledged))
+    return acknowledged
 
 
 def _windows(values: Iterable[_T]) -> Iterator[list[_T]]:

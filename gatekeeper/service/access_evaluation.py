@@ -141,15 +141,15 @@ async def evaluation(request: Request, parts: PartsOf) -> JSONResponse:
     """Judges as the gate would now, by the same facts; `decision` is true only for `clear`."""
     caller = await parts.callers.caller(request, "access")
     with caller.busy(), parts.bodies.room(caller.id, request, QUESTION_BYTES):
-        asked = _read(AccessRequest, await one(request, QUESTION_BYTES))
+        question = _read(AccessRequest, await one(request, QUESTION_BYTES))
         caller.bring(1)
-        _demand_theirs(caller, [asked])
-        await not_before_met(parts.live, asked.context.at_least)
+        _demand_theirs(caller, [question])
+        await not_before_met(parts.live, question.context.at_least)
         async with caller.judging:
-            (found,) = _answered(parts, await parts.live.moment(), [asked])
-    if error := found["context"].get("error"):
+            (response,) = _answered(parts, await parts.live.moment(), [question])
+    if error := response["context"].get("error"):
         return JSONResponse(error, 400, media_type=MEDIA)
-    return _identified(request, found)
+    return _identified(request, response)
 
 
 @router.post("/access/v1/evaluations", response_model=AccessAnswers, responses=PROBLEMS)
@@ -157,17 +157,19 @@ async def evaluations(request: Request, parts: PartsOf) -> JSONResponse:
     """Judges several; each by all facts that were acknowledged before the request, at least."""
     caller = await parts.callers.caller(request, "access")
     with caller.busy(), parts.bodies.room(caller.id, request, QUESTIONS_BYTES):
-        asked = _read(AccessRequests, await one(request, QUESTIONS_BYTES))
-        questions = [_whole(asked, each) for each in asked.evaluations or [AccessPartial()]]
+        batch = _read(AccessRequests, await one(request, QUESTIONS_BYTES))
+        questions = [_whole(batch, partial) for partial in batch.evaluations or [AccessPartial()]]
         caller.bring(len(questions))
         _demand_theirs(caller, questions)
-        await not_before_met(parts.live, list(dict.fromkeys(p for each in questions for p in each.context.at_least)))
-        found, end = list[dict[str, Any]](), _END[asked.options.evaluations_semantic]
-        while len(found) < len(questions) and (not found or found[-1]["decision"] is not end):
+        await not_before_met(
+            parts.live, list(dict.fromkeys(p for question in questions for p in question.context.at_least))
+        )
+        responses, end = list[dict[str, Any]](), _END[batch.options.evaluations_semantic]
+        while len(responses) < len(questions) and (not responses or responses[-1]["decision"] is not end):
             async with caller.judging:
                 now = await parts.live.moment()  # for each part anew: no answer may rest on facts that have grown old
-                found += _answered(parts, now, questions[len(found) :], end)
-    return _identified(request, {"evaluations": found} if asked.evaluations else found[0])
+                responses += _answered(parts, now, questions[len(responses) :], end)
+    return _identified(request, {"evaluations": responses} if batch.evaluations else responses[0])
 
 
 _END: Mapping[str, bool | None] = {
@@ -185,14 +187,14 @@ def _answered(
     `end`: the decision that ends the list.
     """
     until = monotonic() + TURN_SECONDS
-    positions, found = parts.live.facts.positions(), list[dict[str, Any]]()
-    for asked in questions:
-        found.append(judged(now, asked, positions=positions))
-        decision, context = found[-1]["decision"], found[-1]["context"]
+    positions, responses = parts.live.facts.positions(), list[dict[str, Any]]()
+    for question in questions:
+        responses.append(judged(now, question, positions=positions))
+        decision, context = responses[-1]["decision"], responses[-1]["context"]
         parts.metrics.count(EVALUATIONS, str(decision).lower(), context.get("primary", "invalid") or "")
-        if found[-1]["decision"] is end or monotonic() >= until:
+        if responses[-1]["decision"] is end or monotonic() >= until:
             break
-    return found
+    return responses
 
 
 def judged(now: Moment, asked: AccessRequest, *, positions: Mapping[str, list[int]]) -> dict[str, Any]:
@@ -202,15 +204,14 @@ def judged(now: Moment, asked: AccessRequest, *, positions: Mapping[str, list[in
     except Problem as refused:
         return {"decision": False, "context": {"error": refused.body}}
     if isinstance(send, LineFault):
-        said = {str(lang): send.sentence(lang) for lang in LANGUAGES}
-        wrong = {"type": f"{TYPE}{send.fault}", "status": 400, "title": said["en"], "field": send.field} | said
-        return {"decision": False, "context": {"error": wrong}}
+        sentences = {str(lang): send.sentence(lang) for lang in LANGUAGES}
+        wrong = {"type": f"{TYPE}{send.fault}", "status": 400, "title": sentences["en"], "field": send.field}
+        return {"decision": False, "context": {"error": wrong | sentences}}
     decision = now.evaluate(parsed(send)).decision
-    told = answer(decision, send.channel)
     return {
         "decision": decision.verdict == "clear",
         "context": {
-            **told,
+            **answer(decision, send.channel),
             "mode": now.mode,
             "asking": decision.verdict == "confirm",
             "positions": positions,
@@ -225,36 +226,40 @@ def sent(asked: AccessRequest) -> Send | LineFault:
     Without a campaign of its own it gets a new id, so no earlier piece is the same.
     """
     action, resource = asked.action.properties, asked.resource.properties
-    for given, allowed in ((action, OF_ACTION), (resource, OF_RESOURCE), (asked.subject.properties, frozenset[str]())):
-        if unknown := sorted(given.keys() - allowed):
+    for properties, allowed in (
+        (action, OF_ACTION),
+        (resource, OF_RESOURCE),
+        (asked.subject.properties, frozenset[str]()),
+    ):
+        if unknown := sorted(properties.keys() - allowed):
             raise Problem(400, "property_unknown", name=_shown(unknown[0]), allowed=", ".join(sorted(allowed)) or "-")
     id_ = f"evaluation-{uuid4().hex}"
     value = {"v": 1, "event_id": id_, "campaign_id": id_, "controller_id": asked.subject.id}
     value |= {**action, "recipient_id": asked.resource.id, **resource}
-    found: Send | LineFault = Publication("sends").read(
+    send: Send | LineFault = Publication("sends").read(
         json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
     )
-    return found
+    return send
 
 
 def _demand_theirs(caller: Caller, questions: Sequence[AccessRequest]) -> None:
     """Raises Problem (403) for a question about mail of a company for which the caller does not speak."""
     ours = caller.entry.controllers
-    for number, each in enumerate(questions, 1):
-        if ours is not None and each.subject.id not in ours:
+    for number, question in enumerate(questions, 1):
+        if ours is not None and question.subject.id not in ours:
             raise of_line(403, "controller_not_yours", number, "subject.id", caller=caller.id)
 
 
-def _whole(asked: AccessRequests, each: AccessPartial) -> AccessRequest:
+def _whole(batch: AccessRequests, partial: AccessPartial) -> AccessRequest:
     """One of several questions, with what it takes from the whole request."""
-    found = {
-        name: getattr(each, name) or getattr(asked, name)
+    fields = {
+        name: getattr(partial, name) or getattr(batch, name)
         for name in ("subject", "action", "resource", "context")
-        if getattr(each, name) or getattr(asked, name)
+        if getattr(partial, name) or getattr(batch, name)
     }
-    if lacking := next((name for name in ("subject", "action", "resource") if name not in found), None):
+    if lacking := next((name for name in ("subject", "action", "resource") if name not in fields), None):
         raise Problem(400, "question_lacks", name=lacking)
-    return AccessRequest(**found)
+    return AccessRequest(**fields)
 
 
 def _read(model: type[M], content: bytes) -> M:

@@ -170,13 +170,13 @@ class Callers:
             self._look()
         except UsageError as error:
             raise Problem(503, "callers_away") from error
-        found = await self._found(request)
-        if found is None:
+        caller = await self._found(request)
+        if caller is None:
             raise Problem(401, "caller_unknown", headers={"WWW-Authenticate": "Bearer"})
         recognised(request.scope)
-        if scope not in found.entry.scopes:
-            raise Problem(403, "scope_missing", caller=found.id, scope=scope)
-        return found
+        if scope not in caller.entry.scopes:
+            raise Problem(403, "scope_missing", caller=caller.id, scope=scope)
+        return caller
 
     async def _found(self, request: Request) -> Caller | None:
         shown = request.scope.get("state", {}).get(CERTIFICATE)
@@ -190,10 +190,10 @@ class Callers:
         if self._tokens is None:
             return None
         client, subject = await self._tokens.client(bearer) or ("", "")
-        found = self._by_client.get(client)
-        if found is None or subject != (found.entry.subject or client):
+        caller = self._by_client.get(client)
+        if caller is None or subject != (caller.entry.subject or client):
             return None  # a person may have signed in by way of the program
-        return found
+        return caller
 
     def _look(self) -> None:
         assert self._path is not None
@@ -205,11 +205,11 @@ class Callers:
         if seen == self._seen:
             return
         file = read(self._path)
-        self._callers = {one: self._callers.get(one) or Caller(one) for one in file.callers}
+        self._callers = {entry: self._callers.get(entry) or Caller(entry) for entry in file.callers}
         every = self._callers.values()
-        self._by_key = {key: one for one in every for key in one.entry.key_sha256}
-        self._by_certificate = {key: one for one in every for key in one.entry.certificate_sha256}
-        self._by_client = {one.entry.client_id: one for one in every if one.entry.client_id is not None}
+        self._by_key = {key: caller for caller in every for key in caller.entry.key_sha256}
+        self._by_certificate = {key: caller for caller in every for key in caller.entry.certificate_sha256}
+        self._by_client = {caller.entry.client_id: caller for caller in every if caller.entry.client_id is not None}
         self._tokens = ProviderTokens(file.provider) if file.provider is not None else None
         self._seen = seen
 
@@ -226,7 +226,7 @@ def read(path: Path) -> CallersFile:
     """
     try:
         mode = path.stat().st_mode & 0o777
-        found = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError("error.callers_missing", path=path, detail=error) from None
     except ValueError as error:
@@ -235,13 +235,13 @@ def read(path: Path) -> CallersFile:
     if mode & 0o022:
         raise UsageError("error.callers_open", path=path, mode=f"{mode:03o}")
     try:
-        file = CallersFile.model_validate_json(orjson.dumps(found))
+        file = CallersFile.model_validate_json(orjson.dumps(content))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError("error.callers_invalid", path=path, place=place or "-", detail=wrong(first)) from None
-    named = [name for one in file.callers for name in (one.id, *one.key_sha256, *one.certificate_sha256)]
-    named += [f"client_id {one.client_id}" for one in file.callers if one.client_id]
+    named = [name for entry in file.callers for name in (entry.id, *entry.key_sha256, *entry.certificate_sha256)]
+    named += [f"client_id {entry.client_id}" for entry in file.callers if entry.client_id]
     if twice := next((name for name, times in Counter(named).items() if times > 1), None):
         raise UsageError("error.callers_twice", path=path, name=twice)
     return file

@@ -58,21 +58,21 @@ async def campaign(
         async with _in_time():
             undecided = await parts.live.undecided()  # first: what is decided by now is counted below
             behind = await parts.live.results.behind(BEHIND_SECONDS)
-    found = parts.live.results.sums.of(campaign, caller.entry.controllers)
-    if found is None:
+    sums = parts.live.results.sums.of(campaign, caller.entry.controllers)
+    if sums is None:
         raise Problem(503, "results_forgotten", most=f"{MOST:,}")
-    told = found.counts(campaign, undecided=undecided, stray=parts.live.results.sums.stray).told(expected)
+    counts = sums.counts(campaign, undecided=undecided, stray=parts.live.results.sums.stray).told(expected)
     more = {
-        "mode": "shadow" if found.shadow else "live",
-        "pieces": found.verdicts.total() - found.copies,
-        "verdicts": dict(found.verdicts),
+        "mode": "shadow" if sums.shadow else "live",
+        "pieces": sums.verdicts.total() - sums.copies,
+        "verdicts": dict(sums.verdicts),
         "undecided": undecided,
-        "done": told["done"] and not behind and not found.incomplete,
-        "incomplete": found.incomplete,
+        "done": counts["done"] and not behind and not sums.incomplete,
+        "incomplete": sums.incomplete,
         "behind": behind,
         "positions": parts.live.results.positions(),
     }
-    return JSONResponse({**told, **more})
+    return JSONResponse({**counts, **more})
 
 
 @router.get("/{campaign}/results", response_class=Response, responses={200: _LINES, **PROBLEMS})
@@ -97,7 +97,7 @@ async def campaign_results(
         with caller.busy(MAX_PAGES), _readable():
             async with parts.pages:
                 view = await asyncio.to_thread(result_pages.view, parts.live.settings, caller.entry.controllers)
-                found = await asyncio.to_thread(
+                page = await asyncio.to_thread(
                     result_pages.page,
                     parts.live.settings,
                     _begun(cursor, Cursor(view, campaign, {})),
@@ -105,9 +105,9 @@ async def campaign_results(
                     most=limit,
                     controllers=caller.entry.controllers,
                 )
-        caller.searched(found.searched)
-    told = {"Gate-Cursor": found.cursor.encode(), "Gate-More": str(found.more or bool(behind)).lower()}
-    return Response(b"".join(value + b"\n" for value in found.values), media_type=NDJSON, headers=told)
+        caller.searched(page.searched)
+    headers = {"Gate-Cursor": page.cursor.encode(), "Gate-More": str(page.more or bool(behind)).lower()}
+    return Response(b"".join(value + b"\n" for value in page.values), media_type=NDJSON, headers=headers)
 
 
 def _begun(text: str | None, first: Cursor) -> Cursor:
@@ -119,14 +119,14 @@ def _begun(text: str | None, first: Cursor) -> Cursor:
     if text is None:
         return first
     try:
-        found = Cursor.decode(text)
+        cursor = Cursor.decode(text)
     except ValueError:
         raise Problem(400, "cursor_wrong") from None
-    if found.campaign != first.campaign:
+    if cursor.campaign != first.campaign:
         raise Problem(400, "cursor_wrong")
-    if found.topic != first.topic:
+    if cursor.topic != first.topic:
         raise Problem(410, "cursor_gone")
-    return found
+    return cursor
 
 
 @asynccontextmanager

@@ -30,8 +30,8 @@ class EventIds:
     def of(self, caller: str, key: str, send: Mapping[str, Any]) -> list[str]:
         """The ids of a send under all keys, that of the newest key first. `send`: its JSON, without an event id."""
         plain = json.dumps(send, ensure_ascii=False, sort_keys=True)  # a number may be too large for other writers
-        said = f"gate/event/1\0{caller}\0{key}\0{plain}".encode("utf-8", "surrogatepass")
+        message = f"gate/event/1\0{caller}\0{key}\0{plain}".encode("utf-8", "surrogatepass")
         return [
-            f"i{number}-{ended(inner.copy(), outer.copy(), said).hexdigest()[:DIGITS]}"
+            f"i{number}-{ended(inner.copy(), outer.copy(), message).hexdigest()[:DIGITS]}"
             for number, inner, outer in self._begun
         ]

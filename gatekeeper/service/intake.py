@@ -137,26 +137,26 @@ class _Intake:
         except Problem as refused:
             outcome["problem"] = refused.body
             return
-        found = self._publication.read(value)
-        if isinstance(found, LineFault):
-            said = {str(lang): found.sentence(lang) for lang in LANGUAGES}
-            kind = {"type": f"{TYPE}{found.fault}", "status": 422, "title": said["en"]}
-            outcome["problem"] = {**kind, "field": found.field, **said}
+        parsed = self._publication.read(value)
+        if isinstance(parsed, LineFault):
+            sentences = {str(lang): parsed.sentence(lang) for lang in LANGUAGES}
+            kind = {"type": f"{TYPE}{parsed.fault}", "status": 422, "title": sentences["en"]}
+            outcome["problem"] = {**kind, "field": parsed.field, **sentences}
             return
-        self._demand_theirs(line, found)
-        if before := self._live.cleared_as(found, named[1:]) if len(named) > 1 else None:
-            found = found.model_copy(update={"event_id": before})
+        self._demand_theirs(line, parsed)
+        if before := self._live.cleared_as(parsed, named[1:]) if len(named) > 1 else None:
+            parsed = parsed.model_copy(update={"event_id": before})
         if self._topic == "sends":
-            outcome["event_id"] = found.event_id
-        key = subject_key(self._topic, found).encode()
-        self._records.append((outcome, Outgoing(self._topic, key, encode(found), headers=self._headers)))
+            outcome["event_id"] = parsed.event_id
+        key = subject_key(self._topic, parsed).encode()
+        self._records.append((outcome, Outgoing(self._topic, key, encode(parsed), headers=self._headers)))
 
     def _demand_theirs(self, line: int, value: Send | Fact) -> None:
         ours, store = self._caller.entry.controllers, self._live.facts.store
-        if ours is None or (found := beyond(value, ours, store.companies)) is None:
+        if ours is None or (excess := beyond(value, ours, store.companies)) is None:
             return
-        if found.problem is not None:
-            raise of_line(403, found.problem, line, found.field, caller=self._caller.id)
+        if excess.problem is not None:
+            raise of_line(403, excess.problem, line, excess.field, caller=self._caller.id)
         self._stops += 1
 
     async def write(self) -> None:
@@ -178,18 +178,18 @@ class _Intake:
     def answer(self, *, many: bool, decided: dict[tuple[int, int], CommittedDecision], waited: bool) -> JSONResponse:
         """The answer to the request. `decided`: decisions by partition and offset. `waited`: they were waited for."""
         for outcome, place in self._placed:
-            if one := decided.get((place.partition, place.offset)):
-                outcome["decision"] = decision(one)
+            if committed := decided.get((place.partition, place.offset)):
+                outcome["decision"] = decision(committed)
         if not self._placed:
-            status = max(one["problem"]["status"] for one in self._outcomes)
+            status = max(outcome["problem"]["status"] for outcome in self._outcomes)
         elif self._topic == "sends" and not (waited and len(decided) == len(self._placed)):
             status = 202
         else:
             status = 200
         if many:
             name = "facts" if self._topic != "sends" else "sends"
-            found = {"acknowledged": len(self._placed), "refused": len(self._outcomes) - len(self._placed)}
-            return JSONResponse({**found, name: self._outcomes}, status)
+            counts = {"acknowledged": len(self._placed), "refused": len(self._outcomes) - len(self._placed)}
+            return JSONResponse({**counts, name: self._outcomes}, status)
         (alone,) = self._outcomes
         if problem := alone.pop("problem", None):
             return JSONResponse({**alone, **problem}, status, media_type=MEDIA)
@@ -219,7 +219,7 @@ def decision(found: CommittedDecision) -> dict[str, Any]:
 async def _decided(
     live: LiveState, places: Sequence[RecordMetadata], seconds: float
 ) -> dict[tuple[int, int], CommittedDecision]:
-    return await live.decisions.decisions([(one.partition, one.offset) for one in places], seconds=seconds)
+    return await live.decisions.decisions([(place.partition, place.offset) for place in places], seconds=seconds)
 
 
 def _named(value: bytes, ids: Callable[[Mapping[str, Any]], Sequence[str]]) -> tuple[bytes, Sequence[str]]:
@@ -228,12 +228,12 @@ def _named(value: bytes, ids: Callable[[Mapping[str, Any]], Sequence[str]]) -> t
     Other values stay as they are, for the contract to refuse. Raises Problem (422) for a send that has its own id.
     """
     try:
-        found = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
+        content = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError:
         return value, ()
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         return value, ()
-    if "event_id" in found:
+    if "event_id" in content:
         raise Problem(422, "event_id_twice")
-    named = ids(found)
-    return json.dumps({**found, "event_id": named[0]}, ensure_ascii=False).encode("utf-8", "surrogatepass"), named
+    named = ids(content)
+    return json.dumps({**content, "event_id": named[0]}, ensure_ascii=False).encode("utf-8", "surrogatepass"), named

@@ -35,8 +35,8 @@ def paths(release: str, **more: Any) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         **more,
     )
-    for one in (access_evaluation, campaign_results, intake):
-        app.include_router(one.router)
+    for module in (access_evaluation, campaign_results, intake):
+        app.include_router(module.router)
     app.openapi = partial(document, app)  # type: ignore[method-assign]
     return app
 
@@ -44,8 +44,8 @@ def paths(release: str, **more: Any) -> FastAPI:
 def document(app: FastAPI) -> dict[str, Any]:
     """The document, made once. Bodies of sends and facts are those of the contract, as JSON or one on each line."""
     if app.openapi_schema is None:
-        found = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        schemas = found["components"]["schemas"]
+        api = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        schemas = api["components"]["schemas"]
         names = dict[str, dict[str, Any]]()
         for topic in ("sends", *STATED):
             model = Send if topic == "sends" else TOPICS[topic].model
@@ -60,22 +60,22 @@ def document(app: FastAPI) -> dict[str, Any]:
             schemas.update(own.pop("$defs", {}))
             schemas[model.__name__] = own
             body = {"required": True, "content": {JSON: {"schema": {"$ref": _REF.format(model=model.__name__)}}}}
-            found["paths"][f"/access/v1/{name}"]["post"]["requestBody"] = body
-        found["paths"]["/v1/sends"]["post"]["requestBody"] = _body(names["sends"])
-        facts = found["paths"].pop("/v1/facts/{topic}")["post"]
+            api["paths"][f"/access/v1/{name}"]["post"]["requestBody"] = body
+        api["paths"]["/v1/sends"]["post"]["requestBody"] = _body(names["sends"])
+        facts = api["paths"].pop("/v1/facts/{topic}")["post"]
         for topic in STATED:
             ours = {**facts, "operationId": f"state_{topic}", "requestBody": _body(names[topic])}
-            ours["parameters"] = [one for one in facts.get("parameters", ()) if one["in"] != "path"]
-            found["paths"][f"/v1/facts/{topic}"] = {"post": ours}
-        for path in found["paths"].values():
-            for one in path.values():
-                for status, answer in one["responses"].items():
+            ours["parameters"] = [parameter for parameter in facts.get("parameters", ()) if parameter["in"] != "path"]
+            api["paths"][f"/v1/facts/{topic}"] = {"post": ours}
+        for path in api["paths"].values():
+            for operation in path.values():
+                for status, answer in operation["responses"].items():
                     if status >= "400" or status == "default":
                         answer["content"] = {MEDIA: {"schema": {"$ref": _REF.format(model="ProblemAnswer")}}}
-        found["components"]["securitySchemes"] = _SECURITY
-        found["security"] = [{"bearer": []}, {"certificate": []}]
-        found["webhooks"] = {kind: {"post": _webhook(kind, model, schemas)} for kind, model in WEBHOOKS.items()}
-        app.openapi_schema = found
+        api["components"]["securitySchemes"] = _SECURITY
+        api["security"] = [{"bearer": []}, {"certificate": []}]
+        api["webhooks"] = {kind: {"post": _webhook(kind, model, schemas)} for kind, model in WEBHOOKS.items()}
+        app.openapi_schema = api
     return app.openapi_schema
 
 
@@ -84,12 +84,14 @@ def _webhook(kind: str, model: type[Model], schemas: dict[str, Any]) -> dict[str
     own = TypeAdapter(model).json_schema(ref_template=_REF, schema_generator=Published)
     schemas.update(own.pop("$defs", {}))
     schemas[model.__name__] = own
-    given = [{"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in WEBHOOK_HEADERS]
+    parameters = [
+        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in WEBHOOK_HEADERS
+    ]
     content = {JSON: {"schema": {"$ref": _REF.format(model=model.__name__)}, "example": examples()[model.__name__]}}
     return {
         "operationId": f"webhook_{kind.replace('.', '_')}",
         "summary": own["description"],
-        "parameters": given,
+        "parameters": parameters,
         "requestBody": {"required": True, "content": content},
         "responses": {"2XX": {"description": "taken"}, "410": {"description": "no more events"}},
         "security": [],

@@ -49,11 +49,11 @@ class Problem(Exception):
     @property
     def body(self) -> dict[str, Any]:
         """The answer's JSON."""
-        said = {
+        sentences = {
             lang: text(f"problem.{self.name}", lang, **{name: _in(value, lang) for name, value in self.values.items()})
             for lang in LANGUAGES
         }
-        return _body(self.status, self.name, said) | self.more
+        return _body(self.status, self.name, sentences) | self.more
 
 
 class Detail(NamedTuple):
@@ -82,22 +82,22 @@ def handle(app: FastAPI, metrics: Metrics) -> None:
 def _told(error: Exception) -> tuple[JSONResponse, str]:
     """The answer to an error, and the name of the problem."""
     if isinstance(error, GatekeeperError):
-        said = {lang: text(error.key, lang, **error.values) for lang in LANGUAGES}
+        sentences = {lang: text(error.key, lang, **error.values) for lang in LANGUAGES}
         name = error.key.rpartition(".")[2]
-        return JSONResponse(_body(error.http_status, name, said), error.http_status, media_type=MEDIA), name
-    found = error if isinstance(error, Problem) else _of_others(error)
-    return JSONResponse(found.body, found.status, headers=found.headers, media_type=MEDIA), found.name
+        return JSONResponse(_body(error.http_status, name, sentences), error.http_status, media_type=MEDIA), name
+    problem = error if isinstance(error, Problem) else _of_others(error)
+    return JSONResponse(problem.body, problem.status, headers=problem.headers, media_type=MEDIA), problem.name
 
 
 def _of_others(error: Exception) -> Problem:
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         # the name of a foreign field comes from outside, and may be a person's
-        known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
-        return Problem(400, "request_wrong", place=".".join(map(str, known)), detail=Detail(first))
+        names = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        return Problem(400, "request_wrong", place=".".join(map(str, names)), detail=Detail(first))
     if isinstance(error, HTTPException):
-        known = {404: "no_such_path", 405: "no_such_method"}
-        return Problem(error.status_code, known.get(error.status_code, "request_strange"))
+        names = {404: "no_such_path", 405: "no_such_method"}
+        return Problem(error.status_code, names.get(error.status_code, "request_strange"))
     log.error("request_failed", error=type(error).__name__, code=fingerprint(error), frames=frames(error))
     return Problem(500, "defect")
 

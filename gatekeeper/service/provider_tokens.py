@@ -63,12 +63,12 @@ class ProviderTokens:
         """
         if self._age > KNOWN_SECONDS:
             await self._look()
-        found = self._claims(token)
-        if found is None and await self._look():
-            found = self._claims(token)
-        if found is None or not self._counts(found):
+        claims = self._claims(token)
+        if claims is None and await self._look():
+            claims = self._claims(token)
+        if claims is None or not self._counts(claims):
             return None
-        name, subject = found.get(self._provider.client_claim), found.get("sub")
+        name, subject = claims.get(self._provider.client_claim), claims.get("sub")
         return (name, subject) if isinstance(name, str) and isinstance(subject, str) else None
 
     @property
@@ -77,11 +77,11 @@ class ProviderTokens:
 
     def _claims(self, token: str) -> Mapping[str, Any] | None:
         try:
-            found = jwt.decode(token, self._keys, algorithms=list(ALGORITHMS))
+            decoded = jwt.decode(token, self._keys, algorithms=list(ALGORITHMS))
         except (JoseError, ValueError, TypeError, AttributeError):
             return None
-        type_ = str(found.header.get("typ", "")).lower().removeprefix("application/")
-        return dict(found.claims) if type_ == self._provider.token_type.lower() else None
+        type_ = str(decoded.header.get("typ", "")).lower().removeprefix("application/")
+        return dict(decoded.claims) if type_ == self._provider.token_type.lower() else None
 
     def _counts(self, claims: Mapping[str, Any]) -> bool:
         audience, now = claims.get("aud"), time()
@@ -105,13 +105,13 @@ class ProviderTokens:
                 raise _away()
             self._looked = monotonic()
             try:
-                found = await asyncio.to_thread(Published.of, self._provider.issuer, self._provider.ca_file)
+                published = await asyncio.to_thread(Published.of, self._provider.issuer, self._provider.ca_file)
             except ProviderAwayError as error:
                 log.error("serve_provider_away", error=str(error))
                 if usable:
                     return False
                 raise _away() from None
-            self._keys, self._fetched_at = found.keys, monotonic()
+            self._keys, self._fetched_at = published.keys, monotonic()
             return True
 
 

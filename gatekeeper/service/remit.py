@@ -40,10 +40,10 @@ def beyond(value: Send | Fact, ours: Collection[str], companies: Companies) -> B
         return None if within else Beyond(None, "scope.controller")
     if isinstance(value, Consent):
         voided = companies(value.recipient_id, value.voids) if value.voids else ()
-        found = _not_ours(value.controller_id, ours, "controller_id") or _named(voided, ours, "voids")
+        excess = _not_ours(value.controller_id, ours, "controller_id") or _named(voided, ours, "voids")
         if value.state in NO_STATES:
-            return found and Beyond(None, found.field)
-        return found or _named(companies(value.recipient_id, value.record_id), ours, "record_id")
+            return excess and Beyond(None, excess.field)
+        return excess or _named(companies(value.recipient_id, value.record_id), ours, "record_id")
     return Beyond("all_companies_needed", "kind")
 
 

@@ -52,12 +52,12 @@ class Bodies:
 
 async def body(request: Request, most: int = MAX_BYTES) -> bytes:
     """The body; raises Problem (413) for more bytes than `most`."""
-    found = bytearray()
+    content = bytearray()
     async for chunk in request.stream():
-        found += chunk
-        if len(found) > most:
+        content += chunk
+        if len(content) > most:
             raise _too_long(most)
-    return bytes(found)
+    return bytes(content)
 
 
 async def one(request: Request, most: int) -> bytes:
@@ -84,10 +84,10 @@ async def lines(request: Request) -> tuple[list[tuple[int, bytes]], bool]:
     if content.count(b"\n") > MAX_LINES:
         raise Problem(413, "too_many_lines", most=f"{MAX_LINES:,}")
     values = content.split(b"\n") if kind == NDJSON else [content]
-    found = [(number, value) for number, value in enumerate(values, 1) if value.strip()]
-    if not found:
+    numbered = [(number, value) for number, value in enumerate(values, 1) if value.strip()]
+    if not numbered:
         raise Problem(400, "body_empty")
-    return found, kind == NDJSON
+    return numbered, kind == NDJSON
 
 
 def _too_long(most: int) -> Problem:

@@ -61,11 +61,11 @@ def serve(settings: Settings, *, release: str, started: Callable[[str, bool], No
     with Reader(settings) as reader:
         reader.ends("audit")  # report an unreachable broker before anybody calls
     people.demand(settings)
-    with http_server.listening(host, port) as found:
-        url = http_server.address(found, host, scheme="https" if tls else "http")
+    with http_server.listening(host, port) as socket:
+        url = http_server.address(socket, host, scheme="https" if tls else "http")
         app = create_app(settings, callers, release=release, url=settings.serve_url or url, metrics=metrics)
         counted = http_server.MeasuredRequests(app, metrics)
-        http_server.Server(counted, lambda: started(url, callers.open), tls=tls).run(sockets=[found])
+        http_server.Server(counted, lambda: started(url, callers.open), tls=tls).run(sockets=[socket])
 
 
 def create_app(
@@ -112,9 +112,9 @@ def create_app(
     async def readyz(parts: PartsOf) -> JSONResponse:
         """Tells whether it answers, and up to when it knows all facts."""
         live = parts.live
-        known = times.instant(live.facts.as_of) if live.facts.as_of else None
-        found = {"ready": live.ready, "facts_as_of": known, "withholding": _widest(live.facts.store)}
-        return JSONResponse(found, 200 if live.ready else 503)
+        as_of = times.instant(live.facts.as_of) if live.facts.as_of else None
+        state = {"ready": live.ready, "facts_as_of": as_of, "withholding": _widest(live.facts.store)}
+        return JSONResponse(state, 200 if live.ready else 503)
 
     return app
 
@@ -126,16 +126,16 @@ def _widest(store: KnownFacts) -> list[dict[str, str]]:
     """
     if not (store.withhold_everybody or store.token_keys.unmatched or any(True for _ in store.gaps)):
         return []
-    found = [one for one in store.withholding(WITHHOLDING) if one.withholds in ("everybody", "companies")]
-    oldest = {one.withholds: one for one in reversed(found)}
+    records = [record for record in store.withholding(WITHHOLDING) if record.withholds in ("everybody", "companies")]
+    oldest = {record.withholds: record for record in reversed(records)}
     return [
         {
-            "record": one.record,
-            "since": times.instant(one.since),
+            "record": record.record,
+            "since": times.instant(record.since),
             "withholds": whom,
-            "do": f"gatekeeper deadletter resolve {one.record}",
+            "do": f"gatekeeper deadletter resolve {record.record}",
         }
-        for whom, one in sorted(oldest.items(), reverse=True)
+        for whom, record in sorted(oldest.items(), reverse=True)
     ]
 
 
@@ -169,9 +169,9 @@ class RequestGuard:
 
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                found = MutableHeaders(scope=message)
+                headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    found[name] = value
+                    headers[name] = value
             await send(message)
 
         answer: ASGIApp = self._app

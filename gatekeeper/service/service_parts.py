@@ -73,18 +73,18 @@ async def not_before_met(live: LiveState, places: Sequence[str]) -> None:
         return
     if len(places) > MAX_PLACES:
         raise Problem(400, "too_many_places", most=MAX_PLACES)
-    wanted = [_place(text) for text in places]
+    parsed = [_place(text) for text in places]
     if not await live.confirmed():
         raise Problem(503, "facts_late", headers={"Retry-After": "1"})
     reached = live.facts.positions()
-    for text, (topic, partition, offset) in zip(places, wanted, strict=True):
-        known = reached[topic]
-        if partition >= len(known) or offset >= known[partition]:
+    for text, (topic, partition, offset) in zip(places, parsed, strict=True):
+        positions = reached[topic]
+        if partition >= len(positions) or offset >= positions[partition]:
             raise Problem(409, "place_ahead", place=text)
 
 
 def _place(text: str) -> tuple[str, int, int]:
-    found = _PLACE.fullmatch(text)
-    if found is None or found[1] not in FACT_TOPICS:
+    match = _PLACE.fullmatch(text)
+    if match is None or match[1] not in FACT_TOPICS:
         raise Problem(400, "place_wrong", allowed=", ".join(FACT_TOPICS))
-    return found[1], int(found[2]), int(found[3])
+    return match[1], int(match[2]), int(match[3])

@@ -89,12 +89,12 @@ class EndpointQueue:
             self._rests_until = self._clock() + int(seconds * 1000)
         return bool(due)
 
-    async def _fail(self, one: Owed, answer: Answer) -> None:
+    async def _fail(self, owed: Owed, answer: Answer) -> None:
         now = self._clock()
-        seconds = max(pause(one.tries + 1, self._chance()), answer.asked_seconds)
+        seconds = max(pause(owed.tries + 1, self._chance()), answer.asked_seconds)
         next_ = now + int(seconds * 1000)
-        dead = await self._noted(lambda: self._outbox.failed(one, answer.said, now=now, next_=next_))
-        about = {"endpoint": self._endpoint, "webhook": one.id, "answer": answer.said, "tries": one.tries + 1}
+        dead = await self._noted(lambda: self._outbox.failed(owed, answer.said, now=now, next_=next_))
+        about = {"endpoint": self._endpoint, "webhook": owed.id, "answer": answer.said, "tries": owed.tries + 1}
         log.log(40 if dead else 30, "webhook_dead" if dead else "webhook_failed", **about)
 
     async def _bury(self, now: int) -> bool:

@@ -141,9 +141,9 @@ def _endpoint(path: Path, entry: EndpointEntry) -> Endpoint:
     return Endpoint(entry.id, entry.url, entry.events, entry.campaigns, secrets, entry.allow_private, entry.controllers)
 
 
-def _of_url(one: EndpointEntry) -> Literal["form", "https", "user"] | None:
+def _of_url(entry: EndpointEntry) -> Literal["form", "https", "user"] | None:
     try:
-        parts = urlsplit(one.url)
+        parts = urlsplit(entry.url)
         port, host = parts.port, parts.hostname
     except ValueError:
         return "form"
@@ -151,7 +151,7 @@ def _of_url(one: EndpointEntry) -> Literal["form", "https", "user"] | None:
         return "form"
     if parts.username is not None or parts.password is not None:
         return "user"
-    return "https" if parts.scheme == "http" and not one.allow_http else None
+    return "https" if parts.scheme == "http" and not entry.allow_http else None
 
 
 def _secret(path: Path, *, place: str, file: Path) -> str:
