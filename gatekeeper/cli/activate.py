@@ -57,43 +57,43 @@ def command(
     who = person(settings, by)
     both = (who, named_id(and_by, "--and-by")) if and_by else who
     with reading() as taken:
-        known = management.policies(settings, taken)
-    new = given or named(policy, known, at=int(time() * 1000))
-    content = Path(policy).read_bytes().decode() if from_file else known.text(new)
-    found = propose(known, new, content, by=both, since=since, now=int(time() * 1000), home=settings.policy)
-    old, begins = found.old.name if found.old else None, instant(found.begins)
-    told = [one._asdict() for one in found.differences]
+        policies = management.policies(settings, taken)
+    new = given or named(policy, policies, at=int(time() * 1000))
+    content = Path(policy).read_bytes().decode() if from_file else policies.text(new)
+    change = propose(policies, new, content, by=both, since=since, now=int(time() * 1000), home=settings.policy)
+    old, begins = change.old.name if change.old else None, instant(change.begins)
+    differences = [difference._asdict() for difference in change.differences]
     if not as_json:
-        show_differences(found.differences)
+        show_differences(change.differences)
         note("cli.policy_change", new=new.name, old=old or "-", since=begins)
-    if not found.binds:
+    if not change.binds:
         if as_json:
-            show_json({**new.ref, "activated": False, "over": old, "differences": told})
-        note("cli.policy_widening_refused", new=new.name, lines=", ".join(found.widening))
+            show_json({**new.ref, "activated": False, "over": old, "differences": differences})
+        note("cli.policy_widening_refused", new=new.name, lines=", ".join(change.widening))
         context.exit(1)
     confirmed(text("cli.policy_sure", new=new.name, since=begins), 1, yes=yes)
     act = fact_with_act.act("activate", by=who, subject=f"policy/{new.id}", reason=reason, evidence_ref=evidence)
     question = Question(settings, wait=wait, no_wait=no_wait)
-    pair = management.activate(settings, found, act=act)
+    pair = management.activate(settings, change, act=act)
     (place,), answer = pair.facts, question.answer(pair)
     row = waiting_row(settings, f"policy/{new.id}", place.offset)
     if as_json:
-        said = {
+        result = {
             **new.ref,
             "activated": row is None and not answer.refused,
-            "effective_from": found.record.effective_from,
+            "effective_from": change.record.effective_from,
             "by": both,
         }
         where = {"topic": settings.topic(place.topic), "partition": place.partition, "offset": place.offset}
-        show_json({**said, "over": old, "differences": told, **where, **answer.plain()})
+        show_json({**result, "over": old, "differences": differences, **where, **answer.plain()})
     elif row:
         told_waiting(row._replace(fault=None) if answer.refused else row)  # the refusal says the same
     elif not answer.refused:
         where_ = f"{place.topic}/{place.partition}/{place.offset}"
         click.echo(text("cli.policy_activated", new=new.name, since=begins, place=where_))
-    for bar in found.after.barring(found.begins):
+    for bar in change.after.barring(change.begins):
         note("cli.policy_still_barred", policy=bar.id, what=bar.what)
-    for later in found.later:
+    for later in change.later:
         note("cli.policy_follows", later=later.name, since=instant(later.since // 1000))
     answer.conclude()
     if row:
@@ -113,8 +113,11 @@ def file_policy(file: str) -> Policy:
         raise UsageError("error.file_unreadable", file=file, detail=error) from None
 
 
-def show_differences(found: Iterable[Difference]) -> None:
+def show_differences(differences: Iterable[Difference]) -> None:
     """Prints the differences as a table."""
     widens = text("cli.policy_widens")
-    rows = [(one.key, one.old, one.new, widens if one.widens else "") for one in found]
+    rows = [
+        (difference.key, difference.old, difference.new, widens if difference.widens else "")
+        for difference in differences
+    ]
     show_table([f"cli.column_{name}" for name in ("key", "old", "new", "effect")], rows)

@@ -43,10 +43,10 @@ def act_options(kind: str, *, previews: bool = False) -> Callable[[F], F]:
     """
     row = ACT_KINDS[kind]
     needed: dict[str, Any] = {"required": not previews, "callback": _said} if row.needs_reason else {"default": ""}
-    known = {"evidence": evidence_option, "reason": click.option("--reason", help=text("cli.act_reason"), **needed)}
+    options = {"evidence": evidence_option, "reason": click.option("--reason", help=text("cli.act_reason"), **needed)}
 
     def add(function: F) -> F:
-        for option in (by_option, *(option for field, option in known.items() if field in row.fields)):
+        for option in (by_option, *(option for field, option in options.items() if field in row.fields)):
             function = option(function)
         return function
 
@@ -59,10 +59,10 @@ def person(settings: Settings, by: str | None, *, unnamed: str | None = None) ->
     Raises UsageError (2) if it is missing or malformed, or names another person than the key.
     """
     key = signatory.own_key(settings)
-    if not (found := by or (key.by if key else settings.user or unnamed)):
+    if not (name := by or (key.by if key else settings.user or unnamed)):
         raise UsageError("error.user_missing")
     try:
-        id_ = _ID.validate_python(found)
+        id_ = _ID.validate_python(name)
     except ValidationError:
         raise UsageError("error.option_invalid", option="--by") from None  # it may be a telephone number
     if key and roles.person(key.by) != roles.person(id_):

@@ -109,9 +109,9 @@ def _done(
             waiting = {row.act_id: row.id for row in rows.values() if row.outcome is None}
             with progress_bar() as bar:
                 task = bar.add_task(text("cli.act_waiting"), total=len(waiting))
-                for told in reviews.answers(reader, queue, ends, waiting, seconds=seconds):
-                    row = rows[told.item]
-                    row.outcome, row.code, row.decision_id = told.outcome, told.code, told.did
+                for answer in reviews.answers(reader, queue, ends, waiting, seconds=seconds):
+                    row = rows[answer.item]
+                    row.outcome, row.code, row.decision_id = answer.outcome, answer.code, answer.did
                     bar.advance(task)
         except (UnavailableError, KeyboardInterrupt):
             note("cli.act_unanswered", run=call.run, verb=call.kind)
@@ -125,9 +125,9 @@ def _chosen(settings: Settings, call: ActRequest, queue: Queue, query: Query | N
         return []
     now = int(time() * 1000)
     zone = timezone(settings, now)
-    found = [item for item in queue.items() if query.matches(item, now=now, zone=zone, states=states(call.kind))]
+    items = [item for item in queue.items() if query.matches(item, now=now, zone=zone, states=states(call.kind))]
     already = set(also)
-    return [item.id for item in sorted(found, key=lambda item: (item.seen, item.id)) if item.id not in already]
+    return [item.id for item in sorted(items, key=lambda item: (item.seen, item.id)) if item.id not in already]
 
 
 def _foreseen(call: ActRequest, queue: Queue, rows: dict[str, ActResult], *, written: Iterable[str]) -> list[Item]:

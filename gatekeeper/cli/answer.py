@@ -50,23 +50,23 @@ class Answer:
 
     def plain(self) -> dict[str, Any]:
         """The answer for programs: `recorded`, `refused` with its code and sentence, or None = not known."""
-        found = self.outcome
-        if found is None or (found.waiting and not found.refused):
+        outcome = self.outcome
+        if outcome is None or (outcome.waiting and not outcome.refused):
             return {"outcome": None, "code": None, "message": sentence(None, None)}
-        if found.refused:
-            return {"outcome": "refused", "code": found.refused, "message": sentence("refused", found.refused)}
+        if outcome.refused:
+            return {"outcome": "refused", "code": outcome.refused, "message": sentence("refused", outcome.refused)}
         return {"outcome": outcomes.GOOD, "code": None, "message": sentence(outcomes.GOOD, None)}
 
     def conclude(self) -> None:
         """Ends the command for a refused act (exit 1), and for one without an answer in time: UnavailableError (3)."""
-        found = self.outcome
-        if found is None:
+        outcome = self.outcome
+        if outcome is None:
             return
-        if found.refused:
-            note("cli.act_refused", sentence=sentence("refused", found.refused))
+        if outcome.refused:
+            note("cli.act_refused", sentence=sentence("refused", outcome.refused))
             click.get_current_context().exit(1)
-        if found.waiting:
-            raise UnavailableError("error.act_unanswered", seconds=f"{self.seconds:g}", did=found.id)
+        if outcome.waiting:
+            raise UnavailableError("error.act_unanswered", seconds=f"{self.seconds:g}", did=outcome.id)
 
 
 class Question:
@@ -80,5 +80,5 @@ class Question:
         """The answer to the act of an acknowledged pair."""
         if not self._waits:
             return Answer(None, 0.0)
-        found = outcomes.of(self._settings, list(pair.acts), self._starts, seconds=self._seconds)
-        return Answer(found, self._seconds)
+        outcome = outcomes.of(self._settings, list(pair.acts), self._starts, seconds=self._seconds)
+        return Answer(outcome, self._seconds)

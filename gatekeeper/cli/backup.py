@@ -21,30 +21,30 @@ from streams.backup import saving
 def command(folder: Path, as_json: bool) -> None:
     """Writes a whole backup, or none; says what it holds."""
     settings = load()
-    with bar("cli.backup_writing") as told:
-        found = saving.take(settings, folder, told=told)
-    size = sum(one.bytes for one in (*found.files, *(log.file for log in found.logs if log.file)))
-    newest = instant(found.newest) if found.records else None
-    unset = [f"GATEKEEPER_{name.upper()}" for name in saving.NAMED if f"settings/{name}" not in found.settings]
+    with bar("cli.backup_writing") as advance:
+        backup = saving.take(settings, folder, told=advance)
+    size = sum(file.bytes for file in (*backup.files, *(log.file for log in backup.logs if log.file)))
+    newest = instant(backup.newest) if backup.records else None
+    unset = [f"GATEKEEPER_{name.upper()}" for name in saving.NAMED if f"settings/{name}" not in backup.settings]
     if as_json:
         show_json(
             {
                 "folder": str(folder),
-                "records": found.records,
-                "logs": len(found.logs),
-                "files": len(found.files),
+                "records": backup.records,
+                "logs": len(backup.logs),
+                "files": len(backup.files),
                 "bytes": size,
-                "begun": found.begun,
+                "begun": backup.begun,
                 "newest": newest,
                 "not_set": unset,
             }
         )
         return
-    click.echo(text("cli.backup_done", folder=folder, records=f"{found.records:,}", mb=f"{size / 1e6:,.1f}"))
+    click.echo(text("cli.backup_done", folder=folder, records=f"{backup.records:,}", mb=f"{size / 1e6:,.1f}"))
     note("cli.backup_keys")
     for name in unset:
         note("cli.backup_unset", name=name)
-    if not any(one.path.startswith("log/") for one in found.files):
+    if not any(file.path.startswith("log/") for file in backup.files):
         note("cli.backup_no_log", folder=settings.log_folder)
 
 

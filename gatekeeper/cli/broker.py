@@ -68,8 +68,8 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 def _already_runs() -> UnavailableError:
     try:
-        told = json.loads(BROKER_FILE.read_text("utf-8"))
-        return UnavailableError("error.broker_runs", bootstrap=told["bootstrap"], pid=told["pid"])
+        running = json.loads(BROKER_FILE.read_text("utf-8"))
+        return UnavailableError("error.broker_runs", bootstrap=running["bootstrap"], pid=running["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return UnavailableError("error.broker_starting")
 

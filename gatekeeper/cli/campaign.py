@@ -48,25 +48,25 @@ def show(campaign: str, expected: int | None, as_json: bool) -> None:
     settings, id_ = load(), named(campaign, "CAMPAIGN")
     with Reader(settings) as reader, current(settings, reader, "sends", "audit", "results", "recalls") as db:
         # the console does not count the different pieces, which only a plan is compared with
-        known = flow.campaign(db, id_) if db is not None and expected is None else None
-        told = (known or read(reader, id_).counts()).told(expected)
+        counted = flow.campaign(db, id_) if db is not None and expected is None else None
+        counts = (counted or read(reader, id_).counts()).told(expected)
     if as_json:
-        show_json(told)
+        show_json(counts)
     else:
-        shown = [name for name in _SHOWN if name in told]
-        rows: list[tuple[str, Any]] = [(text(f"cli.campaign_{name}_"), told[name]) for name in shown]
+        shown = [name for name in _SHOWN if name in counts]
+        rows: list[tuple[str, Any]] = [(text(f"cli.campaign_{name}_"), counts[name]) for name in shown]
         for name, parts in (("withheld", "reasons"), ("refused", "faults")):
-            place = shown.index(name) + 1
-            rows[place:place] = [(f"  {code}", count) for code, count in told[parts].items()]
-        rows.append((text("cli.campaign_done_"), text("cli.yes_word" if told["done"] else "cli.no_word")))
+            index = shown.index(name) + 1
+            rows[index:index] = [(f"  {code}", count) for code, count in counts[parts].items()]
+        rows.append((text("cli.campaign_done_"), text("cli.yes_word" if counts["done"] else "cli.no_word")))
         show_table(("cli.column_what", "cli.column_sends"), rows, numbers=(1,))
-    if not told["decided"]:
+    if not counts["decided"]:
         note("cli.campaign_unknown", campaign=campaign)
-    if told["refused"]:
-        note("cli.campaign_refused_note", campaign=campaign, count=f"{told['refused']:,}")
-    if told["refused_of_no_campaign"]:
-        note("cli.campaign_stray", count=f"{told['refused_of_no_campaign']:,}")
-    click.get_current_context().exit(0 if told["done"] else 1)
+    if counts["refused"]:
+        note("cli.campaign_refused_note", campaign=campaign, count=f"{counts['refused']:,}")
+    if counts["refused_of_no_campaign"]:
+        note("cli.campaign_stray", count=f"{counts['refused_of_no_campaign']:,}")
+    click.get_current_context().exit(0 if counts["done"] else 1)
 
 
 @command.command("cancel", help=text("cli.campaign_cancel"))
@@ -95,24 +95,24 @@ def cancel(
     act = campaign_act("cancel", campaign, who, run_id, reason=reason, evidence_ref=evidence)
     with Reader(settings) as reader:
         if run_id is None:
-            found = read(reader, campaign)
-            if live := len(found.cleared - found.recalled):
+            state = read(reader, campaign)
+            if live := len(state.cleared - state.recalled):
                 confirmed(text("cli.cancel_sure", campaign=campaign, count=f"{live:,}"), live, yes=yes)
         run = carried_out(settings, reader, act, resumed=run_id is not None, seconds=wait)
-    told = {"campaign": campaign, "run": run.act.act_id, "recalled": len(run.recalled)}
+    result = {"campaign": campaign, "run": run.act.act_id, "recalled": len(run.recalled)}
     if as_json:
-        show_json(told)
+        show_json(result)
     else:
-        click.echo(text("cli.cancel_done", **told))
+        click.echo(text("cli.cancel_done", **result))
     if not run.recalled:
         note("cli.cancel_nothing", campaign=campaign)
 
 
 def read(reader: Reader, id_: str) -> Campaign:
     """The state of a campaign, read from the gate's topics."""
-    found = Campaign(id_)
+    campaign = Campaign(id_)
     since = int(time() * 1000) - KEPT_DAYS * DAY_MS
-    takes = {"recalls": found.recall, "audit": found.audit, "results": found.result, "sends": found.send}
+    takes = {"recalls": campaign.recall, "audit": campaign.audit, "results": campaign.result, "sends": campaign.send}
     # workers write no escapes; of a platform's sends each must be read
     named = {"recalls": [f'"campaign_id":"{id_}"'.encode()], "audit": [f'"campaign":"{id_}"'.encode()]}
     named["results"] = [b'"fault":']
@@ -121,4 +121,4 @@ def read(reader: Reader, id_: str) -> Campaign:
             for record in reader.read(topic, since=since, containing=named.get(topic, ())):
                 take(record.value)
                 taken()
-    return found
+    return campaign

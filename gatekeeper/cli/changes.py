@@ -11,7 +11,7 @@ from gatekeeper.policy.reasons import VERDICTS
 
 def rows(changes: Changes) -> dict[str, Any]:
     """The counts as JSON values, without anybody's id: all verdicts, and the changed ones by each grouping."""
-    told = {
+    counts = {
         by: [
             {**({} if by == "verdict" else {by: change.name}), "old": change.old, "new": change.new}
             | {"sends": cell.sends, "people": len(cell.people)}
@@ -20,7 +20,7 @@ def rows(changes: Changes) -> dict[str, Any]:
         for by in get_args(By)
     }
     totals = {"widened": changes.widened, "narrowed": changes.narrowed}
-    return told | {name: {"sends": cell.sends, "people": len(cell.people)} for name, cell in totals.items()}
+    return counts | {name: {"sends": cell.sends, "people": len(cell.people)} for name, cell in totals.items()}
 
 
 def show(changes: Changes) -> None:
@@ -30,7 +30,9 @@ def show(changes: Changes) -> None:
         changes.rows("verdict", changed=False),
         key=lambda row: (VERDICTS.index(row[0].old), VERDICTS.index(row[0].new)),
     )
-    show_table(columns, [(one.old, one.new, cell.sends, len(cell.people)) for one, cell in verdicts], numbers=(2, 3))
+    show_table(
+        columns, [(change.old, change.new, cell.sends, len(cell.people)) for change, cell in verdicts], numbers=(2, 3)
+    )
     named: dict[By, str] = {
         "reason": "cli.column_primary",
         "source": "check.column_method",
@@ -39,5 +41,5 @@ def show(changes: Changes) -> None:
     for by, column in named.items():
         if changed := list(changes.rows(by)):
             show_heading(f"what_if.by_{by}")
-            rows_of = [(one.name, one.old, one.new, cell.sends, len(cell.people)) for one, cell in changed]
+            rows_of = [(change.name, change.old, change.new, cell.sends, len(cell.people)) for change, cell in changed]
             show_table([column, *columns], rows_of, numbers=(3, 4))

@@ -74,9 +74,9 @@ def command(
 ) -> None:
     """Prints the predicted decisions on a campaign; exit 1 if a send is withheld or a fact cannot be read."""
     settings = load()
-    known = packs.load(policy or settings.policy)
+    loaded = packs.load(policy or settings.policy)
     tokens = open_tokens(Keys(settings.key_folder).tokens())
-    at = _milliseconds(written_at, known)
+    at = _milliseconds(written_at, loaded)
     inputs = (campaign, *paths, *((before,) if before else ()))
     if out and any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
         raise UsageError("error.out_is_input", file=out)
@@ -91,14 +91,14 @@ def command(
         store = FactStore(ours=ours) if paths else FactStore(settings.group, settings.founder, ours=ours)
         ledger = Ledger()
         unread_facts = (
-            _from_files(paths, store, at=at, zone=known.home[0].timezone)
+            _from_files(paths, store, at=at, zone=loaded.home[0].timezone)
             if paths
             else _from_system(settings, store, ledger)
         )
         with written(out) if out else nullcontext() as write:
-            judge = CampaignJudge(Moment(Evaluator(known, tokens=tokens, trusting=True), store, ledger.state, at))
+            judge = CampaignJudge(Moment(Evaluator(loaded, tokens=tokens, trusting=True), store, ledger.state, at))
             preflight, changes, unread_sends = _judge(chain((first,), lines), judge, write, earlier)
-    told = {
+    result = {
         "campaign": str(campaign),
         "facts": [str(path) for path in paths] or settings.bootstrap,
         "policy": judge.now.policy.ref,
@@ -114,7 +114,7 @@ def command(
         "changes": changes_told(changes) if before else None,
     }
     if as_json:
-        show_json(told)
+        show_json(result)
     else:
         show(preflight)
         if before:
@@ -130,7 +130,7 @@ def command(
     context.exit(1 if preflight.withheld or unread_facts else 0)
 
 
-def _milliseconds(written_at: str | None, known: Packs) -> int:
+def _milliseconds(written_at: str | None, loaded: Packs) -> int:
     """The instant to judge at, in milliseconds; a day counts from its first moment in the policy's time zone."""
     if written_at is None:
         return (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
@@ -138,18 +138,18 @@ def _milliseconds(written_at: str | None, known: Packs) -> int:
         TypeAdapter(ZonedTime).validate_python(written_at)
     except ValidationError:
         raise UsageError("error.option_invalid", option="--at") from None
-    return times.span(written_at, known.home[0].timezone).first // 1000
+    return times.span(written_at, loaded.home[0].timezone).first // 1000
 
 
 def _from_files(paths: tuple[Path, ...], store: FactStore, *, at: int, zone: str) -> list[Fault]:
-    found = []
+    faults = []
     with progress_bar() as bar:
         task = bar.add_task(text("check.reading"), total=None)
         for fault in files.fold(paths, store, at=at, zone=zone):
             bar.advance(task)
             if fault:
-                found.append(Fault(f"{fault.file}:{fault.line}", fault.fault))
-    return found
+                faults.append(Fault(f"{fault.file}:{fault.line}", fault.fault))
+    return faults
 
 
 def _from_system(settings: Settings, store: FactStore, ledger: Ledger) -> list[Fault]:
@@ -205,7 +205,7 @@ def _tell(preflight: Preflight, sends: list[Fault], facts: list[Fault], *, out: 
     """Notes on stderr the faults of the input, and the file with the withheld sends."""
     for key, faults in (("check.unreadable_sends", sends), ("check.unreadable_facts", facts)):
         if faults:
-            shown = "; ".join(f"{one.where} ({_fault(one.fault)})" for one in faults[:SHOWN])
+            shown = "; ".join(f"{fault.where} ({_fault(fault.fault)})" for fault in faults[:SHOWN])
             note(key, count=f"{len(faults):,}", shown=shown)
     if preflight.duplicates:
         note("check.duplicates", count=f"{preflight.duplicates:,}")
@@ -216,5 +216,5 @@ def _tell(preflight: Preflight, sends: list[Fault], facts: list[Fault], *, out: 
 def _fault(fault: str) -> str:
     name, _, place = fault.partition(" at ")
     key = next(key for key in (f"fault.{name}", f"row.{name}", "fault.failed") if key in catalogue())
-    said = text(key)
-    return f"{said}: {place}" if place else said
+    sentence = text(key)
+    return f"{sentence}: {place}" if place else sentence

@@ -60,11 +60,11 @@ class CheckedFile:
                 bar.advance(task)
                 if number < self._from:
                     continue
-                found = self._publication.read(value)
-                if not isinstance(found, LineFault) or self._all:
-                    self._take(value, found)
+                parsed = self._publication.read(value)
+                if not isinstance(parsed, LineFault) or self._all:
+                    self._take(value, parsed)
                 else:
-                    self._reject(found, writing)
+                    self._reject(parsed, writing)
         if self._from > self.last:
             raise UsageError("error.publish_beyond", file=self._file, line=self._from, last=self.last)
         if self.rejected and writing:
@@ -78,9 +78,9 @@ class CheckedFile:
         handle.seek(0)
         for number, value in lines(handle, self._file):
             if self._from <= number <= self.last:
-                found = self._publication.read(value)
-                if not isinstance(found, LineFault):
-                    yield number, subject_key(self._publication.topic, found).encode(), value
+                parsed = self._publication.read(value)
+                if not isinstance(parsed, LineFault):
+                    yield number, subject_key(self._publication.topic, parsed).encode(), value
                 elif self._all:
                     yield number, _seeming_key(value), value
 
@@ -107,33 +107,33 @@ class CheckedFile:
             ],
         }
 
-    def _take(self, value: bytes, found: Any) -> None:
+    def _take(self, value: bytes, parsed: Any) -> None:
         if self._all and len(value) >= LINE_BYTES - 1:
             raise UsageError("error.line_too_long", file=self._file, line=self.last, limit=LINE_BYTES)
         self.right += 1
-        if self._publication.topic == "sends" and not isinstance(found, LineFault):
-            if found.campaign_id in self.campaigns or len(self.campaigns) < CAMPAIGNS:
-                self.campaigns[found.campaign_id] += 1
+        if self._publication.topic == "sends" and not isinstance(parsed, LineFault):
+            if parsed.campaign_id in self.campaigns or len(self.campaigns) < CAMPAIGNS:
+                self.campaigns[parsed.campaign_id] += 1
             else:
                 self.others += 1
 
-    def _reject(self, found: LineFault, writing: Rejects | None) -> None:
-        sentence = found.sentence()
+    def _reject(self, fault: LineFault, writing: Rejects | None) -> None:
+        sentence = fault.sentence()
         if self.rejected < SHOWN:
-            key = "publish.rejected_field" if found.field else "publish.rejected_line"
-            note(key, file=self._file, line=self.last, field=found.field, sentence=sentence)
+            key = "publish.rejected_field" if fault.field else "publish.rejected_line"
+            note(key, file=self._file, line=self.last, field=fault.field, sentence=sentence)
         if self.rejected < TOLD:
-            told = {"line": self.last, "field": found.field, "cause": found.fault, "sentence": sentence}
-            self._lines.append(told)
-        self._causes[found.fault] += 1
+            rejected = {"line": self.last, "field": fault.field, "cause": fault.fault, "sentence": sentence}
+            self._lines.append(rejected)
+        self._causes[fault.fault] += 1
         if writing:
-            writing.add(Rejected(self.last, self.last, "", found.field, f"fault.{found.fault}"), sentence)
+            writing.add(Rejected(self.last, self.last, "", fault.field, f"fault.{fault.fault}"), sentence)
 
 
 def _seeming_key(value: bytes) -> bytes | None:
     """The recipient id that an unreadable line seems to name."""
     try:
-        found = jiter.from_json(value)["recipient_id"].encode()
+        recipient = jiter.from_json(value)["recipient_id"].encode()
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
-    return found if len(found) <= KEY_BYTES else None
+    return recipient if len(recipient) <= KEY_BYTES else None

@@ -16,10 +16,13 @@ from gatekeeper.ground.texts import text
 @json_option
 def command(as_json: bool) -> None:
     """Prints each setting with its value and origin; what differs from the default is marked. Needs no broker."""
-    found = given(load(), os.environ)
+    settings = given(load(), os.environ)
     if as_json:
-        for one in found:
-            show_json({**asdict(one), "changed": one.changed})
+        for setting in settings:
+            show_json({**asdict(setting), "changed": setting.changed})
         return
-    rows = [("*" if one.changed else "", one.name, one.value, text(f"cli.config_{one.origin}")) for one in found]
+    rows = [
+        ("*" if setting.changed else "", setting.name, setting.value, text(f"cli.config_{setting.origin}"))
+        for setting in settings
+    ]
     show_table([f"cli.column_{name}" for name in ("changed", "setting", "value", "origin")], rows, whole=(0, 1))

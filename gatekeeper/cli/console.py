@@ -29,13 +29,13 @@ def command(host: str | None, port: int | None, users: Path | None, as_json: boo
     log.configure(settings.log_level)
     if settings.console_users and settings.console_provider:
         raise UsageError("error.console_two_ways")
-    known = Users(Path(settings.console_users)) if settings.console_users else None
+    people = Users(Path(settings.console_users)) if settings.console_users else None
     provider = None
     if settings.console_provider:
         from gatekeeper.console.identity_provider import Provider
 
         provider = Provider(Path(settings.console_provider))
-    signs_in = known is not None or provider is not None
+    signs_in = people is not None or provider is not None
 
     def started(url: str) -> None:
         if as_json:
@@ -45,4 +45,4 @@ def command(host: str | None, port: int | None, users: Path | None, as_json: boo
         if not signs_in:
             note("cli.console_everybody", user=settings.user or EVERYBODY)
 
-    serve(settings, users=known, provider=provider, started=started)
+    serve(settings, users=people, provider=provider, started=started)

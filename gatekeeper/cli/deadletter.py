@@ -48,7 +48,7 @@ def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
     if campaign is not None:
         named(campaign, "--campaign")
     with Reader(settings) as reader, reading() as taken:
-        letters = [one for one in deadletters.read(reader, taken) if campaign in (None, one.campaign_id)]
+        letters = [letter for letter in deadletters.read(reader, taken) if campaign in (None, letter.campaign_id)]
     if as_json:
         for letter in letters:
             show_json(_plain(letter))
@@ -83,9 +83,9 @@ def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
 @json_option
 def show(source: str, raw: bool, as_json: bool) -> None:
     """Prints everything known of one dead letter; its bytes only when asked, as they may hold personal data."""
-    wanted = _source(source)
+    coordinates = _source(source)
     with Reader(load()) as reader, reading() as taken:
-        letter = next((each for each in deadletters.read(reader, taken) if each.source == wanted), None)
+        letter = next((letter for letter in deadletters.read(reader, taken) if letter.source == coordinates), None)
     if letter is None:
         raise UsageError("error.deadletter_absent", source=source)
     if raw:
@@ -127,24 +127,24 @@ def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
     It then withholds nobody. Exit 1 while a second manager must resolve it, too.
     """
     settings = load()
-    found = _source(source)
-    resolution = _resolution(found, by=person(settings, by), reason=reason)
+    coordinates = _source(source)
+    resolution = _resolution(coordinates, by=person(settings, by), reason=reason)
     with Reader(settings) as reader, reading() as taken:
-        letter = next((one for one in deadletters.read(reader, taken) if one.source == found), None)
-        needed = letter.needed if letter else _needed(reader, found)
+        letter = next((letter for letter in deadletters.read(reader, taken) if letter.source == coordinates), None)
+        needed = letter.needed if letter else _needed(reader, coordinates)
     if not needed:
         raise UsageError("error.deadletter_readable", source=source)
     key = f"resolution/{resolution.id}"
     (place,) = transact(settings, [Outgoing("reference", key.encode(), encode(resolution))])
     row = waiting_row(settings, key, place.offset)
     with Reader(settings) as reader:
-        resolved = deadletters.resolved(reader)[1].resolved_by(found)
+        resolved = deadletters.resolved(reader)[1].resolved_by(coordinates)
     if as_json:
         where = {"topic": settings.topic("reference"), "key": key, "offset": place.offset}
         show_json({"source": source, **where, "waiting": row is not None, "resolved": resolved, "needed": needed})
     elif row is None:
-        said = "resolved" if resolved >= needed else "second"
-        click.echo(text(f"cli.deadletter_{said}", source=source, key=key))
+        state = "resolved" if resolved >= needed else "second"
+        click.echo(text(f"cli.deadletter_{state}", source=source, key=key))
     if row:
         told_waiting(row)
     if row or resolved < needed:
@@ -190,11 +190,11 @@ def _needed(reader: Reader, source: Source) -> int:
     record = reader.at(topic, partition=partition, offset=offset)
     if record is None:
         raise UsageError("error.record_absent", source="{}/{}/{}".format(*source))
-    said = _decoded(record)
-    if isinstance(said, Suppression) and said.token:
+    fact = _decoded(record)
+    if isinstance(fact, Suppression) and fact.token:
         return BY_TWO  # its key may be one that no worker has
-    if isinstance(said, FeedGap):
-        return 0 if said.evidence_ref else BY_TWO  # with evidence its feed has answered
+    if isinstance(fact, FeedGap):
+        return 0 if fact.evidence_ref else BY_TWO  # with evidence its feed has answered
     if FactStore().apply(record) is None:
         return 0
     return BY_TWO if topic == "suppressions" else 1

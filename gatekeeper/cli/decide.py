@@ -92,14 +92,14 @@ def command(context: click.Context, case: Path, as_json: bool) -> None:
     """Prints the decision as JSON; exit 0 if clear, 1 if withheld, 2 for a file that is no case."""
     with opened(case) as handle:
         content = handle.read()
-    said = _read(content, file=str(case))
-    decision = judge(said, file=str(case))
-    channel = said.send.get("channel")
-    found = answer(decision, channel if isinstance(channel, str) else None)
+    case_file = _read(content, file=str(case))
+    decision = judge(case_file, file=str(case))
+    channel = case_file.send.get("channel")
+    result = answer(decision, channel if isinstance(channel, str) else None)
     if as_json:
-        show_json(found)
+        show_json(result)
     else:
-        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
     context.exit(0 if decision.verdict == "clear" else 1)
 
 
@@ -109,7 +109,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     Without a token key, a send with a delivery is judged by the token that it names. It gets the note
     TOKEN_NOT_CHECKED. The worker does not do so. A case is written by hand, and no piece goes out because of it.
     """
-    known = packs.load(case.policy)
+    loaded = packs.load(case.policy)
     at = _milliseconds(case.at)
     store = FactStore()
     events = [*(_reference(value, index, file=file) for index, value in enumerate(case.reference))]
@@ -120,7 +120,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
         if topic in SAID_OF_SENDS or topic in FACT_TOPICS:
             value = None if event.value is None else _written(_whose(topic, event, case.send))
             key = None if event.key is None else event.key.encode()
-            if fault := store.apply(filed((topic, 0, offset), key, value, at=at, zone=known.home[0].timezone)):
+            if fault := store.apply(filed((topic, 0, offset), key, value, at=at, zone=loaded.home[0].timezone)):
                 unread.append(f"{place}: {fault}")
         elif topic in TOPICS:
             unread.append(f"{place}: {topic}")
@@ -129,24 +129,24 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     try:
         send: Send = decode("sends", None, _written(case.send))
     except Unreadable as fault:
-        return only(known.at(at), at, [invalid(fault)])
+        return only(loaded.at(at), at, [invalid(fault)])
     clearance: Cleared | None = None
     for index, written in enumerate(case.clearances):
         try:
-            said = written.get("send")
-            found = _Clearance.model_validate((said if isinstance(said, dict) else {}) | written)
+            fields = written.get("send")
+            earlier = _Clearance.model_validate((fields if isinstance(fields, dict) else {}) | written)
         except ValidationError as error:
             unread.append(f"clearances.{index}: {error.errors()[0]['type']}")
             continue
-        if found.of(send):
-            did = found.did or found.decision_id or f"clearances/{index}"
+        if earlier.of(send):
+            did = earlier.did or earlier.decision_id or f"clearances/{index}"
             if clearance is None or clearance.event_id != send.event_id:
-                clearance = Cleared(did, found.event_id)
+                clearance = Cleared(did, earlier.event_id)
     delivered = printed(open_tokens(Keys(settings.load().key_folder).tokens()), send, trusting=True)
     if delivered == "not_checked":
         note("cli.decide_no_key")
-    known = store.activations.over(known)
-    plan = Plans(store.reference, known, at).of(send, case.checkpoint)
+    loaded = store.activations.over(loaded)
+    plan = Plans(store.reference, loaded, at).of(send, case.checkpoint)
     facts = store.view(send, delivered, at=at, zone=plan.policy.timezone)
     # a case is about one person, so an unreadable part counts as theirs, whatever it names
     facts = msgspec.structs.replace(facts, unreadable=tuple(unread) or facts.unreadable)

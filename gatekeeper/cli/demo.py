@@ -42,12 +42,12 @@ def command(people: int, sends: int, seed: int, once: bool, browser: bool, keep:
     with Scene(load(), people=people, seed=seed, keep=keep) as scene:
         if keep:
             note("demo.kept", folder=scene.folder)
-        tally, told, sealed = _play(scene, sends)
+        tally, decisions, sealed = _play(scene, sends)
         console = None if once else scene.open_console()
         if as_json:
-            show_json({**_summary(scene, tally, told, sealed, people=people), "console": console})
+            show_json({**_summary(scene, tally, decisions, sealed, people=people), "console": console})
         else:
-            _show(scene, tally, told, sealed)
+            _show(scene, tally, decisions, sealed)
         if tally.wrong():
             raise IntegrityError("demo.wrong", count=tally.wrong())
         if tally.missing():
@@ -77,9 +77,9 @@ def _play(scene: Scene, sends: int) -> tuple[DemoResult, dict[Verdict, Explained
         scene.await_decisions(sends, bar.advance)
     note("demo.counting")
     with _bar("demo.bar_audit", sends) as bar:
-        tally, told = scene.count(places, bar.advance)
+        tally, decisions = scene.count(places, bar.advance)
     with _bar("demo.bar_sealed", None) as bar:
-        return tally, told, scene.await_seal(bar.advance)
+        return tally, decisions, scene.await_seal(bar.advance)
 
 
 class _ProgressRow:
@@ -101,14 +101,14 @@ def _bar(key: str, total: int | None) -> Iterator[_ProgressRow]:
         yield _ProgressRow(bar, bar.add_task(text(key), total=total))
 
 
-def _show(scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision], sealed: int) -> None:
+def _show(scene: Scene, tally: DemoResult, decisions: dict[Verdict, ExplainedDecision], sealed: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     show_heading("demo.heading_funnel")
     show_funnel(tally.funnel)
     show_heading("demo.heading_explained")
     for verdict, person in scene.retailer.cast.items():
-        if verdict in told:
-            _explain(console, verdict, person, told[verdict])
+        if verdict in decisions:
+            _explain(console, verdict, person, decisions[verdict])
     show_heading("demo.heading_count")
     went = tally.by_output()
     counts = {topic: f"{went[topic]:,}" for topic in OUTPUTS}
@@ -117,11 +117,11 @@ def _show(scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision
     console.print(Text(text("demo.sealed", size=f"{sealed:,}")))
 
 
-def _explain(console: Console, expected: Verdict, person: Person, told: ExplainedDecision) -> None:
-    verdict = told.record.verdict or "block"
+def _explain(console: Console, expected: Verdict, person: Person, explained: ExplainedDecision) -> None:
+    verdict = explained.record.verdict or "block"
     head = Text(f"{verdict:<8}", style=f"bold {STYLE[verdict]}")
     console.print(head.append(f"{person.delivery.name} ({person.recipient_id})", style="default"))
-    for lang, sentence in _explained(expected, told.record, told.decision):
+    for lang, sentence in _explained(expected, explained.record, explained.decision):
         if console.is_terminal:
             row = Table.grid(Column(width=6), Column(overflow="fold"))
             row.add_row(f"  {lang}", Text(sentence))
@@ -152,16 +152,16 @@ def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
         console.print(Text(text("demo.next_end")))
         console.print()
     for _ in scene.await_news():
-        told = scene.send_again(person)
+        explained = scene.send_again(person)
         if as_json:
-            show_json(_told(told))
+            show_json(_told(explained))
         else:
-            _report(console, person, told)
+            _report(console, person, explained)
 
 
-def _report(console: Console, person: Person, told: ExplainedDecision) -> None:
-    verdict, decision = told.record.verdict or "block", told.decision
-    decided = datetime.fromisoformat(told.record.at).astimezone()
+def _report(console: Console, person: Person, explained: ExplainedDecision) -> None:
+    verdict, decision = explained.record.verdict or "block", explained.decision
+    decided = datetime.fromisoformat(explained.record.at).astimezone()
     line = Text(f"{decided:%H:%M:%S}  {person.recipient_id}  ")
     line.append(f"{verdict:<8}", style=STYLE[verdict])
     if decision is not None and decision.reasons:
@@ -172,7 +172,7 @@ def _report(console: Console, person: Person, told: ExplainedDecision) -> None:
 
 
 def _summary(
-    scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision], sealed: int, *, people: int
+    scene: Scene, tally: DemoResult, decisions: dict[Verdict, ExplainedDecision], sealed: int, *, people: int
 ) -> dict[str, Any]:
     withdraw = scene.premises.command("withdraw", "--by", VISITOR, scene.retailer.cast["clear"].recipient_id)
     return {
@@ -186,14 +186,14 @@ def _summary(
         "sealed": sealed,
         "missing": tally.missing(),
         "wrong": tally.wrong(),
-        "cast": {verdict: _told(one) for verdict, one in told.items()},
+        "cast": {verdict: _told(explained) for verdict, explained in decisions.items()},
         "colleagues": ROLES,
         "withdraw": f"{scene.premises.exports()} && {withdraw}",
     }
 
 
-def _told(told: ExplainedDecision) -> dict[str, Any]:
-    record = told.record
+def _told(explained: ExplainedDecision) -> dict[str, Any]:
+    record = explained.record
     return {"verdict": record.verdict, "reasons": [reason.code for reason in record.reasons], "decision": record.did}
 
 
@@ -214,8 +214,8 @@ def _explained(verdict: Verdict, record: AuditRecord, decision: Decision | None)
 def _basis(record: AuditRecord, lang: Language) -> str:
     """The sentence about the basis of a cleared send, from its audit record alone."""
     facts = record.facts
-    source = next((one for one in facts.sources if one["source_id"] == record.basis), {}) if facts else {}
-    yes = next((one for one in facts.consents if one["state"] == "Given"), {}) if facts else {}
+    source = next((source for source in facts.sources if source["source_id"] == record.basis), {}) if facts else {}
+    yes = next((consent for consent in facts.consents if consent["state"] == "Given"), {}) if facts else {}
     return text(
         "demo.basis",
         lang,

@@ -21,21 +21,24 @@ from streams.operations import checkup
 @json_option
 def command(part: Part | None, as_json: bool) -> None:
     """Prints the finding of each check; exit 1 if one is wrong."""
-    settings, found = load(), list[Finding]()
+    settings, findings = load(), list[Finding]()
     with reading("cli.doctor_looking") as taken:
-        for one in chain(local.findings(settings, part), checkup.findings(settings, part, taken)):
-            found.append(one)
+        for finding in chain(local.findings(settings, part), checkup.findings(settings, part, taken)):
+            findings.append(finding)
             taken()
     if as_json:
-        for one in found:
-            show_json({"check": one.check, "level": one.level, "found": one.found, "next": one.next})
+        for finding in findings:
+            show_json({"check": finding.check, "level": finding.level, "found": finding.found, "next": finding.next})
     else:
-        rows = [(text(f"doctor.level_{one.level}"), text(f"doctor.name_{one.check}"), _told(one)) for one in found]
+        rows = [
+            (text(f"doctor.level_{finding.level}"), text(f"doctor.name_{finding.check}"), _told(finding))
+            for finding in findings
+        ]
         show_table([f"cli.column_{name}" for name in ("level", "check", "found")], rows, whole=(0, 1))
-        counts = Counter(one.level for one in found)
+        counts = Counter(finding.level for finding in findings)
         note("cli.doctor_counts", **{level: counts[level] for level in ("ok", "warning", "wrong", "unknown")})
-    click.get_current_context().exit(1 if any(one.level == "wrong" for one in found) else 0)
+    click.get_current_context().exit(1 if any(finding.level == "wrong" for finding in findings) else 0)
 
 
-def _told(one: Finding) -> str:
-    return " ".join(part for part in (one.found, one.next) if part)
+def _told(finding: Finding) -> str:
+    return " ".join(part for part in (finding.found, finding.next) if part)

@@ -66,13 +66,13 @@ def command(
     settings = load()
     if out.exists():
         raise UsageError("error.file_exists", file=out)
-    said = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
+    act = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
     with Reader(settings) as reader, whole(out) as handle:
-        run = carried_out(settings, reader, said, resumed=run_id is not None, seconds=wait)
+        run = carried_out(settings, reader, act, resumed=run_id is not None, seconds=wait)
         known = set(run.handed) if run.resumed else set[str]()
         if run.resumed and not run.called_off:  # the answer may be old: the worker confirms the current state
-            anew = said.model_copy(update={"act_id": f"{said.act_id}.{uuid4().hex[:6]}", "again": True})
-            run.confirm(carried_out(settings, reader, anew, resumed=False, seconds=wait, name=said.act_id))
+            anew = act.model_copy(update={"act_id": f"{act.act_id}.{uuid4().hex[:6]}", "again": True})
+            run.confirm(carried_out(settings, reader, anew, resumed=False, seconds=wait, name=act.act_id))
         pieces = {} if run.called_off else _pieces(reader, run)
         memory = HandedPieces(Path(settings.handoff_data), log_of(reader))
         before = memory.before(pieces.keys() - known)
@@ -81,14 +81,14 @@ def command(
             before = {}
         fallen, written = len(run.handed) - len(pieces), [did for did in pieces if did not in before]
         _write(handle, run, {did: pieces[did] for did in written})
-        memory.add(written, run=said.act_id, at=int(time() * 1000))  # before the file is there
-    told = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": len(written),
-            "again": sum(run.handed.values()), "handed_before": len(before), "recalled": len(run.recalled),
-            "recalled_since": fallen, "called_off": run.called_off}  # fmt: skip
+        memory.add(written, run=act.act_id, at=int(time() * 1000))  # before the file is there
+    result = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": len(written),
+              "again": sum(run.handed.values()), "handed_before": len(before), "recalled": len(run.recalled),
+              "recalled_since": fallen, "called_off": run.called_off}  # fmt: skip
     if as_json:
-        show_json(told)
+        show_json(result)
     else:
-        click.echo(text("cli.handoff_done", **told))
+        click.echo(text("cli.handoff_done", **result))
     if run.called_off:
         note("cli.handoff_called_off", campaign=campaign)
     elif not run.handed:
@@ -120,8 +120,8 @@ def carried_out(
         with progress_bar() as bar:
             task = bar.add_task(text("cli.handoff_waiting"), total=len(run.waiting))
             total = len(run.waiting)
-            for told in handoffs.answers(reader, run, seconds=seconds):
-                bar.update(task, completed=total - len(told.waiting))
+            for state in handoffs.answers(reader, run, seconds=seconds):
+                bar.update(task, completed=total - len(state.waiting))
     if run.waiting:
         numbers = ", ".join(map(str, sorted(number for number, _ in run.waiting)))
         raise IncompleteError("error.campaign_unanswered", partitions=numbers, run=name or act.act_id)
@@ -144,20 +144,20 @@ def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
 
 def _pieces(reader: Reader, run: Run) -> dict[str, Record]:
     """The cleared records that were handed off and not recalled since, in the order of their ids."""
-    found = {}
+    records = {}
     with progress_bar() as bar:
         task = bar.add_task(text("cli.handoff_reading"), total=len(run.handed))
         for record in reader.read("cleared"):
             did = record.header("gate-decision-id")
             if did in run.handed:
-                found[did] = record
+                records[did] = record
                 bar.advance(task)
-    if missing := run.handed.keys() - found.keys():
+    if missing := run.handed.keys() - records.keys():
         raise IntegrityError("error.handed_missing", count=len(missing), example=min(missing))
     campaign = run.act.campaign.encode()
     recalled = (decode("recalls", r.key, r.value) for r in reader.read("recalls") if campaign in (r.value or b""))
     since = {recall.decision_id for recall in recalled}
-    return {did: found[did] for did in sorted(found) if did not in since}
+    return {did: records[did] for did in sorted(records) if did not in since}
 
 
 def _write(handle: IO[str], run: Run, pieces: dict[str, Record]) -> None:

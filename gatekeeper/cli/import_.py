@@ -81,41 +81,41 @@ def _run(
     with reading(file):
         handle = file.open("rb")
     with handle:
-        found = kind(settings, topic, file, handle, **given)
+        imported = kind(settings, topic, file, handle, **given)
         if dry_run or topic in WHOLE:
-            right = found.check()
-        if not dry_run and not found.causes:
+            right = imported.check()
+        if not dry_run and not imported.causes:
             if topic in WHOLE:
-                found = kind(settings, topic, file, handle, **given)
-            right = found.publish()
-    written = 0 if dry_run or (topic in WHOLE and found.causes) else right
-    told = {
+                imported = kind(settings, topic, file, handle, **given)
+            right = imported.publish()
+    written = 0 if dry_run or (topic in WHOLE and imported.causes) else right
+    result = {
         "file": str(file),
         "topic": settings.topic(topic),
         "published": written,
         "right": right,
-        "silent": found.silent,
-        "rejected": found.causes.total(),
-        "causes": dict(found.causes),
-        "rejects": str(found.rejects.path) if found.causes else None,
-        "encoding": found.encoding,
-        "list_date": found.date,
+        "silent": imported.silent,
+        "rejected": imported.causes.total(),
+        "causes": dict(imported.causes),
+        "rejects": str(imported.rejects.path) if imported.causes else None,
+        "encoding": imported.encoding,
+        "list_date": imported.date,
         "seconds": round(monotonic() - started, 3),
     }
     if as_json:
-        show_json(told)
+        show_json(result)
     else:
-        shown = {name: f"{told[name]:,}" for name in ("right", "silent", "rejected")}
+        shown = {name: f"{result[name]:,}" for name in ("right", "silent", "rejected")}
         key = "cli.import_checked" if dry_run or not written else "cli.import_done"
-        click.echo(text(key, file=file, topic=told["topic"], seconds=f"{told['seconds']:.1f}", **shown))
-    if found.causes:
-        note("cli.import_rejected", path=found.rejects.path)
-    if found.causes and topic in WHOLE:
-        for line, cause in found.faults:
+        click.echo(text(key, file=file, topic=result["topic"], seconds=f"{result['seconds']:.1f}", **shown))
+    if imported.causes:
+        note("cli.import_rejected", path=imported.rejects.path)
+    if imported.causes and topic in WHOLE:
+        for line, cause in imported.faults:
             note("cli.import_rejected_line", file=file, line=line, sentence=text(cause))
         if not dry_run:
             note("cli.import_nothing")
-    context.exit(1 if found.causes else 0)
+    context.exit(1 if imported.causes else 0)
 
 
 for _topic in FACT_TOPICS:
@@ -157,8 +157,8 @@ class _List:
         self._settings, self._topic, self._file, self._handle, self._first = settings, topic, file, handle, from_line
         is_json = file.suffix.lower() in self.lines_of_json
         path = rejects or file.with_name(f"{file.name}.{topic}.rejected.{'jsonl' if is_json else 'csv'}")
-        for given in (file, map_file):
-            if given is not None and given.resolve() == path.resolve():
+        for source in (file, map_file):
+            if source is not None and source.resolve() == path.resolve():
                 raise UsageError("error.rejects_overwrites", path=path)
         with reading(file):
             form = survey(handle)
@@ -271,10 +271,10 @@ class _Answers(_List):
 def _said(record: Record) -> Consent | PersonEvent | None:
     """The event of a record, None for one that cannot be read."""
     try:
-        found: Consent | PersonEvent = decode("consents", record.key, record.value)
+        event: Consent | PersonEvent = decode("consents", record.key, record.value)
     except Unreadable:
         return None  # it withholds its person until it is resolved
-    return found
+    return event
 
 
 def _date(written: str) -> str:

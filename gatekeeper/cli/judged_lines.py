@@ -27,7 +27,7 @@ from schemas.record import Record
 
 ReadLine = tuple[int, bytes | Unreadable]
 """A line's number, and its value."""
-_Said = tuple[frozenset[str], bytes | None, tuple[str, str, str] | None, str | None]
+_OfSend = tuple[frozenset[str], bytes | None, tuple[str, str, str] | None, str | None]
 
 
 class JudgedLine(msgspec.Struct, frozen=True):
@@ -68,24 +68,24 @@ class CampaignJudge:
     def line(self, read: ReadLine, clearance: Cleared | None = None) -> JudgedLine:
         """The judged line; `clearance`: of the same piece, by an earlier line of the file. Never raises."""
         number, value = read
-        found, fault = None, None
-        said: _Said = (frozenset(), None, None, None)
+        evaluated, fault = None, None
+        of_send: _OfSend = (frozenset(), None, None, None)
         try:
             if isinstance(value, Unreadable):
                 raise value
             sent = taken(Record("sends", 0, number, 0, None, value), None)
             send = sent.model
             piece = (send.recipient_id, send.channel, send.campaign_id)
-            said = self._unlisted(send), clear_key(send), piece, send.event_id
-            found = self.now.evaluate(sent, before=clearance)
-            decision = found.decision
+            of_send = self._unlisted(send), clear_key(send), piece, send.event_id
+            evaluated = self.now.evaluate(sent, before=clearance)
+            decision = evaluated.decision
         except Unreadable as unreadable:
             fault = str(unreadable)
             decision = self._only(invalid(unreadable))
         except Exception as error:  # a defect of ours on one line must not stop the rest
             decision = self._only(defect(error))
-        facts = found.facts if found else None
-        checked = Checked(number, decision, found.sent.model if found else None, facts)
+        facts = evaluated.facts if evaluated else None
+        checked = Checked(number, decision, evaluated.sent.model if evaluated else None, facts)
         weighed = weigh(checked, self.now.store.reference)
         return JudgedLine(
             weighed,
@@ -93,16 +93,16 @@ class CampaignJudge:
             row_of(checked, weighed.returned) if decision.verdict != "clear" else None,
             fault,
             method(decision, facts),
-            found is not None and found.printed in ("no_key", "not_checked"),
-            *said,
-            unread=frozenset(unread(found.sent.model, facts)) if found else frozenset(),
+            evaluated is not None and evaluated.printed in ("no_key", "not_checked"),
+            *of_send,
+            unread=frozenset(unread(evaluated.sent.model, facts)) if evaluated else frozenset(),
         )
 
     def _unlisted(self, send: Send) -> frozenset[str]:
         """The words of the audience that no list of the policy knows; a person looks at them."""
         policy = self.now.policy
-        unknown = (one for one in send.audience if not audience.sensitive(one, policy))
-        return frozenset(word for one in unknown for word in audience.words(one))
+        unknown = (label for label in send.audience if not audience.sensitive(label, policy))
+        return frozenset(word for label in unknown for word in audience.words(label))
 
     def _only(self, reason: Found) -> Decision:
         return only(self.now.policy, self.now.at, [reason])
@@ -115,13 +115,12 @@ def judged(lines: Iterator[ReadLine], judge: CampaignJudge) -> Iterator[tuple[in
     cleared: dict[tuple[str, str, str], dict[str, Cleared]] = {}
 
     def read() -> Iterator[ReadLine]:
-        for one in lines:
-            ahead.append(one)
-            yield one
+        for line in lines:
+            ahead.append(line)
+            yield line
 
-    for found in mapped(judge.line, read()):
+    for line in mapped(judge.line, read()):
         number, value = ahead.popleft()
-        line = found
         if line.piece and line.event_id and (here := cleared.get(line.piece)):
             line = judge.line((number, value), here.get(line.event_id) or next(reversed(here.values())))
         if line.twin and (earlier := first.setdefault(line.twin, number)) != number:

@@ -65,10 +65,10 @@ def list_(as_json: bool) -> None:
     _show(known, as_json=as_json)
     if not known:
         note("cli.keys_none", folder=keys.folder)
-    found = [fault for fault in (keys.open_folder(), *(fault for key in known for fault in key.faults)) if fault]
-    for fault in found:
+    faults = [fault for fault in (keys.open_folder(), *(fault for key in known for fault in key.faults)) if fault]
+    for fault in faults:
         note("cli.error", message=fault)
-    click.get_current_context().exit(1 if found else 0)
+    click.get_current_context().exit(1 if faults else 0)
 
 
 @command.command("caller", help=text("cli.keys_caller"))
@@ -82,12 +82,12 @@ def caller(id_: str, scopes: tuple[str, ...], as_json: bool) -> None:
     if not re.fullmatch(ID_PATTERN, id_):
         raise UsageError("error.option_invalid", option="ID")
     key = new_key()
-    told = {"id": id_, "scopes": list(scopes), "key_sha256": [digest(key)]}
+    entry = {"id": id_, "scopes": list(scopes), "key_sha256": [digest(key)]}
     if as_json:
-        show_json({"key": key, "entry": told})
+        show_json({"key": key, "entry": entry})
         return
     note("cli.keys_caller_made")
-    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items())
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in entry.items())
     click.echo(f"key: {key}\n\n[[callers]]\n{lines}", nl=False)
 
 

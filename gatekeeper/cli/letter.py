@@ -49,8 +49,8 @@ def command(code: str | None, file: Path | None, out: Path, as_json: bool) -> No
         letters = _asking(file, packs.load(load().policy).at(int(time() * 1000)).timezone)
         html, count = asked(letters, fonts=fonts), len(letters)
     else:
-        found = _answer(load(), SearchTerm.read(code or ""))
-        html, lacking = answered(found, whole=True, fonts=fonts), list(found.lacking)
+        reply = _answer(load(), SearchTerm.read(code or ""))
+        html, lacking = answered(reply, whole=True, fonts=fonts), list(reply.lacking)
     data = pdf(html) if out.suffix == ".pdf" else html.encode()
     with whole(out, "wb") as handle:
         handle.write(data)
@@ -67,28 +67,28 @@ def _answer(settings: Settings, term: SearchTerm) -> Answer:
     """The answer about the piece that a term names, from the running system; its proof holds."""
     keys = keys_of(settings, None)
     with opened(settings, None, live=True, since=None, to=None) as trail:
-        found = found_pieces(trail, term, settings, keys)
-    found.demand_any(settings, text("cli.audit_running"))
-    if len(found.pieces) > 1:
-        dids = ", ".join(one[0].did for one in found.pieces)
-        raise UsageError("error.letter_several", count=len(found.pieces), dids=dids)
-    (piece,) = found.pieces
-    if wrong := [finding for told in piece for finding in told.wrong]:
+        matches = found_pieces(trail, term, settings, keys)
+    matches.demand_any(settings, text("cli.audit_running"))
+    if len(matches.pieces) > 1:
+        dids = ", ".join(piece[0].did for piece in matches.pieces)
+        raise UsageError("error.letter_several", count=len(matches.pieces), dids=dids)
+    (piece,) = matches.pieces
+    if wrong := [finding for placed in piece for finding in placed.wrong]:
         tell_unproven(wrong, keys.folder)
         raise IntegrityError("error.letter_unproven")
-    if erased([one.record for one in piece]) or _blanked(settings, piece[0].did):
+    if erased([placed.record for placed in piece]) or _blanked(settings, piece[0].did):
         raise UsageError("error.letter_erased")
-    place, now, lang = grounds([one.record for one in piece]), int(time() * 1000), language()
-    told, later = piece[place], [one.record for one in piece[place + 1 :]]
+    index, now, lang = grounds([placed.record for placed in piece]), int(time() * 1000), language()
+    decisive, later = piece[index], [placed.record for placed in piece[index + 1 :]]
     with Reader(settings) as reader:
         known_now = endorsement.read(reader)
     senders = known_now.of_kind("controller")
-    sender = next((one for one in senders if one["id"] == piece[0].record["controller"]), {})
+    sender = next((controller for controller in senders if controller["id"] == piece[0].record["controller"]), {})
     zone = packs.load(settings.policy).at(now).timezone
     names = known_now.names(lang)
     return answer(
-        told.record,
-        inquiry.make(told.did),
+        decisive.record,
+        inquiry.make(decisive.did),
         sender,
         names,
         trail,
@@ -102,7 +102,7 @@ def _answer(settings: Settings, term: SearchTerm) -> Answer:
 def _blanked(settings: Settings, did: str) -> bool:
     """True if this machine's console knows that the person of a decision was erased."""
     with Reader(settings) as reader, current(settings, reader, "audit") as db:
-        return db is not None and record_places.whose(db, [one.did for one in record_places.piece(db, [did])])[1]
+        return db is not None and record_places.whose(db, [row.did for row in record_places.piece(db, [did])])[1]
 
 
 def _asking(file: Path, zone: str) -> list[AskingLetter]:
@@ -111,7 +111,7 @@ def _asking(file: Path, zone: str) -> list[AskingLetter]:
         lines = file.read_bytes().splitlines()
     except OSError as error:
         raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
-    found = list[AskingLetter]()
+    letters = list[AskingLetter]()
     for number, line in enumerate(lines, 1):
         try:
             ask = decode("confirmations", None, line)
@@ -119,7 +119,7 @@ def _asking(file: Path, zone: str) -> list[AskingLetter]:
             raise UsageError("error.letter_line", file=file, line=number) from None
         if not isinstance(ask, Ask):
             raise UsageError("error.letter_line", file=file, line=number)
-        found.append(asking(ask, zone))
-    if not found:
+        letters.append(asking(ask, zone))
+    if not letters:
         raise UsageError("error.letter_line", file=file, line=1)
-    return found
+    return letters

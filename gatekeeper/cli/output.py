@@ -61,9 +61,9 @@ def show_table(
     if not console.is_terminal:
         console.width = 100_000
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        side: Literal["right", "left"] = "right" if place in numbers else "left"
-        table.add_column(text(column), justify=side, overflow="fold", no_wrap=place in whole)
+    for index, column in enumerate(columns):
+        side: Literal["right", "left"] = "right" if index in numbers else "left"
+        table.add_column(text(column), justify=side, overflow="fold", no_wrap=index in whole)
     for row in rows:
         table.add_row(*(Text(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
     console.print(table)
@@ -120,11 +120,11 @@ def whole(file: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
             with file.open(mode, **how) as handle:
                 yield handle
             return
-        place = Path(os.path.realpath(file))
-        with NamedTemporaryFile(mode, dir=place.parent, delete=False, **how) as handle:
+        target = Path(os.path.realpath(file))
+        with NamedTemporaryFile(mode, dir=target.parent, delete=False, **how) as handle:
             part = Path(handle.name)
             yield handle
-        part.replace(place)
+        part.replace(target)
     except OSError as error:
         raise UnavailableError("error.disk", path=file, detail=error) from None
     finally:
@@ -147,8 +147,8 @@ class _ThrottledProgress(Progress):
         self._told[task_id] += advance  # type: ignore[assignment]
         if (now := monotonic()) - self._at > _DRAWN_SECONDS:
             self._at = now
-            told, self._told = self._told, Counter()
-            for task, count in told.items():
+            counts, self._told = self._told, Counter()
+            for task, count in counts.items():
                 super().advance(task, count)
 
 

@@ -37,7 +37,7 @@ def list_(as_json: bool) -> None:
     settings = load()
     with Reader(settings) as reader:
         seen = fleet.read(settings, reader)
-    rows = [_row(seen, each) for each in seen.partitions]
+    rows = [_row(seen, partition) for partition in seen.partitions]
     if as_json:
         show_json(rows)
     else:
@@ -57,8 +57,8 @@ def list_(as_json: bool) -> None:
             ],
             numbers=(0, 3, 4, 5),
         )
-        for each in seen.refused:
-            note("cli.partition_look", partition=each.number)
+        for partition in seen.refused:
+            note("cli.partition_look", partition=partition.number)
     if seen.refused:
         click.get_current_context().exit(1)
 
@@ -70,16 +70,16 @@ def show(number: int, as_json: bool) -> None:
     """Prints the state of a partition, and the way to resume a refused one (exit 1)."""
     settings = load()
     with Reader(settings) as reader:
-        seen, each = _partition(settings, reader, number)
-        row, told = {**_row(seen, each), **_logs(reader, number), "refused": None}, list[str]()
-        if (reason := each.place.refused) is not None:
+        seen, partition = _partition(settings, reader, number)
+        row, sentences = {**_row(seen, partition), **_logs(reader, number), "refused": None}, list[str]()
+        if (reason := partition.place.refused) is not None:
             refusal = partitions.read(settings, reader, number, reason)
             row["refused"] = _refused(seen, refusal, _foreseen(reader, refusal))
-            told = row["refused"].pop("told")
+            sentences = row["refused"].pop("told")
     if as_json:
         show_json(row)
     else:
-        _print(row, told)
+        _print(row, sentences)
     if row["refused"]:
         click.get_current_context().exit(1)
 
@@ -102,14 +102,14 @@ def resume(
     settings = load()
     who = person(settings, by)
     with Reader(settings) as reader:
-        _, each = _partition(settings, reader, number)
-        if each.place.refused is None:
+        _, partition = _partition(settings, reader, number)
+        if partition.place.refused is None:
             raise UsageError("error.partition_not_refused", partition=number)
-        if record is None and not each.place.refused.resumable:
-            raise UsageError("error.partition_not_so", partition=number, advice=each.place.refused.advice)
-        refusal = partitions.read(settings, reader, number, each.place.refused)
+        if record is None and not partition.place.refused.resumable:
+            raise UsageError("error.partition_not_so", partition=number, advice=partition.place.refused.advice)
+        refusal = partitions.read(settings, reader, number, partition.place.refused)
         position = refusal.position(start or 0) if record is None else refusal.behind(record)
-        if each.place.refused.by_two:
+        if partition.place.refused.by_two:
             partitions.demand_two(reader)
         skips = partitions.lost(reader, number, refusal.skips(position))
         for line in _said(refusal, skips):
@@ -117,15 +117,15 @@ def resume(
         question = text(
             "cli.partition_sure", partition=number, topic=refusal.topic, start=getattr(position, refusal.topic)
         )
-        confirmed(question, max([1, *(abs(one.skip.to - one.skip.start) for one in skips)]), yes=yes)
+        confirmed(question, max([1, *(abs(lost.skip.to - lost.skip.start) for lost in skips)]), yes=yes)
         act = refusal.act(position, act_id=uuid4().hex, at=now(), by=who, reason=reason)
         offset = partitions.write(settings, act)
-        alone = each.place.refused.by_two and not partitions.seconded(reader, act)
+        alone = partition.place.refused.by_two and not partitions.seconded(reader, act)
         done = not alone and partitions.gone_on(settings, reader, act, seconds=wait)
     if as_json:
-        said = act.model_dump(mode="json", include={"act_id", "by", "refused", "head", "sends", "acts"})
+        fields = act.model_dump(mode="json", include={"act_id", "by", "refused", "head", "sends", "acts"})
         show_json(
-            {"partition": number, **said, "offset": offset, "skipped": [_skip(one) for one in skips], "done": done}
+            {"partition": number, **fields, "offset": offset, "skipped": [_skip(lost) for lost in skips], "done": done}
         )
     else:
         click.echo(text("cli.partition_resumed" if done else "cli.partition_asked", partition=number, act=act.act_id))
@@ -157,20 +157,20 @@ def _call(refusal: Refusal) -> str | None:
 
 def _partition(settings: Settings, reader: Reader, number: int) -> tuple[Fleet, Partition]:
     seen = fleet.read(settings, reader)
-    for each in seen.partitions:
-        if each.number == number:
-            return seen, each
+    for partition in seen.partitions:
+        if partition.number == number:
+            return seen, partition
     raise UsageError("error.partition_unknown", partition=number, last=len(seen.partitions) - 1)
 
 
-def _row(seen: Fleet, each: Partition) -> dict[str, Any]:
-    place = each.place
-    state = "unowned" if each.owner is None else "silent" if each in seen.undecided else "decided"
+def _row(seen: Fleet, partition: Partition) -> dict[str, Any]:
+    place = partition.place
+    state = "unowned" if partition.owner is None else "silent" if partition in seen.undecided else "decided"
     return {
-        "partition": each.number,
+        "partition": partition.number,
         "state": "refused" if place.refused else state,
         "reason": place.refused.key if place.refused else None,
-        "owner": each.owner.name if each.owner else None,
+        "owner": partition.owner.name if partition.owner else None,
         "position": place.head.sends if place.head else None,
         "acts": place.head.acts if place.head else None,
         "end": place.end,
@@ -208,42 +208,44 @@ def _refused(seen: Fleet, refusal: Refusal, skips: list[SkippedRecords]) -> dict
         "advice": reason.advice,
         "resume": _call(refusal),
         "from": {"topic": refusal.topic, "first": first, "last": last} if reason.resumable else None,
-        "skipped": [_skip(one) for one in skips],
+        "skipped": [_skip(lost) for lost in skips],
         "told": _said(refusal, skips),
     }
 
 
-def _skip(one: SkippedRecords) -> dict[str, Any]:
+def _skip(lost: SkippedRecords) -> dict[str, Any]:
     return {
-        "topic": one.skip.topic,
-        "from": one.skip.start,
-        "to": one.skip.to,
-        "expired": one.expired,
-        "records": one.records,
-        "since": None if one.since is None else instant(one.since),
-        "until": None if one.until is None else instant(one.until),
+        "topic": lost.skip.topic,
+        "from": lost.skip.start,
+        "to": lost.skip.to,
+        "expired": lost.expired,
+        "records": lost.records,
+        "since": None if lost.since is None else instant(lost.since),
+        "until": None if lost.until is None else instant(lost.until),
     }
 
 
 def _said(refusal: Refusal, skips: list[SkippedRecords]) -> list[str]:
     """The offsets that would be skipped or judged again, in words, with sentences for each input."""
     before = refusal.before._asdict()
-    found = [
+    sentences = [
         text("partition.begins_anew", topic=topic, before=before[topic], start=start)
         for topic, start in refusal.fresh.items()
     ]
-    for one in skips:
-        topic, start, to = one.skip
+    for lost in skips:
+        topic, start, to = lost.skip
         if to < start:
-            found.append(text("partition.judged_again", topic=topic, start=start, to=to, records=one.records))
+            sentences.append(text("partition.judged_again", topic=topic, start=start, to=to, records=lost.records))
             continue
-        found.append(text("partition.skips", topic=topic, start=start, to=to, expired=one.expired, records=one.records))
-        if one.since is not None and one.until is not None:
-            found.append(text("partition.skips_kept", since=instant(one.since), until=instant(one.until)))
-    return found if skips else [*found, text("partition.skips_nothing")]
+        sentences.append(
+            text("partition.skips", topic=topic, start=start, to=to, expired=lost.expired, records=lost.records)
+        )
+        if lost.since is not None and lost.until is not None:
+            sentences.append(text("partition.skips_kept", since=instant(lost.since), until=instant(lost.until)))
+    return sentences if skips else [*sentences, text("partition.skips_nothing")]
 
 
-def _print(row: dict[str, Any], told: list[str]) -> None:
+def _print(row: dict[str, Any], sentences: list[str]) -> None:
     show_table(
         ("cli.column_partition", "cli.column_state", "cli.column_owner", "cli.column_lag"),
         [(row["partition"], text(f"partition.state_{row['state']}"), row["owner"] or "-", row["lag"])],
@@ -260,15 +262,17 @@ def _print(row: dict[str, Any], told: list[str]) -> None:
     )
     if row["written"]:
         click.echo(text("partition.written", **row["written"]))
-    if (said := row["refused"]) is None:
+    if (refusal := row["refused"]) is None:
         click.echo(text("partition.not_refused"))
         return
     click.echo(
-        text("partition.refused", age=age(said["age_ms"] / 1000), since=said["since"], sentence=said["sentence"])
+        text(
+            "partition.refused", age=age(refusal["age_ms"] / 1000), since=refusal["since"], sentence=refusal["sentence"]
+        )
     )
-    click.echo(said["advice"])
-    if said["resume"]:
-        for line in told:
+    click.echo(refusal["advice"])
+    if refusal["resume"]:
+        for line in sentences:
             click.echo(line)
-        click.echo(text("partition.resume", **said["from"]) if said["from"] else text("partition.skip"))
-        click.echo(f"  {said['resume']}")
+        click.echo(text("partition.resume", **refusal["from"]) if refusal["from"] else text("partition.skip"))
+        click.echo(f"  {refusal['resume']}")

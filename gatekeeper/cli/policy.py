@@ -61,28 +61,30 @@ def _live() -> list[dict[str, Any]]:
     """
     settings = load()
     with reading() as taken:
-        known = management.policies(settings, taken)
+        policies = management.policies(settings, taken)
     now = _now()
     rows: list[dict[str, Any]] = []
-    ids = [*packs.shipped(), *sorted(known.store.activations.ids - packs.shipped().keys())]
+    ids = [*packs.shipped(), *sorted(policies.store.activations.ids - packs.shipped().keys())]
     for id_ in ids:
-        held, line = known.over(id_ if id_ in packs.shipped() else settings.policy), known.line(id_)
+        held, line = policies.over(id_ if id_ in packs.shipped() else settings.policy), policies.line(id_)
         barring = [bar for bar in held.barring(now) if bar.id == id_]
-        places = {policy: order for order, policy in known.store.activations.of(id_)}
+        places = {policy: order for order, policy in policies.store.activations.of(id_)}
         for policy in line:
             state = "scheduled" if policy.since > now * 1000 else "past"
             if policy == packs.in_force(line, now * 1000):
                 state = "barred" if barring else "in_force"
             order = places.get(policy)
-            by = known.records[order].by if order else None
+            by = policies.records[order].by if order else None
             place = "reference/{}/{}".format(*order) if order else None
             rows.append({**_plainly(policy), "state": state, "by": by, "place": place})
         for bar in held.bars:
             if bar.id == id_ and bar.until > now * 1000:
                 rows.append({"id": id_, "state": bar.case, "place": bar.what, "effective_from": None})
-    for one in known.over(settings.policy).ignored:
-        id_, _, version = one.name.rpartition("@")
-        rows.append({"id": id_, "version": int(version), "state": one.case, "place": one.place, "what": one.what})
+    for ignored in policies.over(settings.policy).ignored:
+        id_, _, version = ignored.name.rpartition("@")
+        rows.append(
+            {"id": id_, "version": int(version), "state": ignored.case, "place": ignored.place, "what": ignored.what}
+        )
     return rows
 
 
@@ -92,8 +94,8 @@ def _cell(row: dict[str, Any], column: str) -> str:
     if column == "state":
         return text(f"cli.policy_{row['state']}")
     name = {"since": "effective_from", "countries": "jurisdictions"}.get(column, column)
-    found = row.get(name)
-    return " ".join(found) if isinstance(found, list | tuple) else found or "-"
+    value = row.get(name)
+    return " ".join(value) if isinstance(value, list | tuple) else value or "-"
 
 
 @command.command("show", help=text("cli.policy_show"))
@@ -109,20 +111,20 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
     With --text, prints its text. With --clause, prints the rows that cite a clause, found by its former number as well.
     With --live, reads the versions that were put in force.
     """
-    known = management.policies(load()) if live else None
-    found = version_of(policy if version is None else f"{policy}@{version}", known)
+    policies = management.policies(load()) if live else None
+    chosen = version_of(policy if version is None else f"{policy}@{version}", policies)
     if as_text:
         content = (
-            Path(policy).read_text("utf-8") if policy.endswith(".toml") else (known or KnownPolicies()).text(found)
+            Path(policy).read_text("utf-8") if policy.endswith(".toml") else (policies or KnownPolicies()).text(chosen)
         )
-        show_json({**found.ref, "text": content}) if as_json else click.echo(content, nl=False)
+        show_json({**chosen.ref, "text": content}) if as_json else click.echo(content, nl=False)
         return
-    plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name not in _APART}
-    plain |= {"effective_from": _since(found), "later": list(found.later), "unknown": list(found.unknown)}
-    named = found.citing(clause) if clause else found.clauses
+    plain = {field.name: _plain(getattr(chosen, field.name)) for field in fields(Policy) if field.name not in _APART}
+    plain |= {"effective_from": _since(chosen), "later": list(chosen.later), "unknown": list(chosen.unknown)}
+    named = chosen.citing(clause) if clause else chosen.clauses
     plain["clauses"] = {
-        name: [{**one._asdict(), "channels": sorted(one.channels)} for one in rows]
-        for name, rows in groupby(named, key=lambda one: one.name)
+        name: [{**row._asdict(), "channels": sorted(row.channels)} for row in rows]
+        for name, rows in groupby(named, key=lambda row: row.name)
     }
     if clause:
         plain = {"clauses": plain["clauses"]}
@@ -130,9 +132,9 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
         show_json(plain)
         return
     lines = [(key, _told(value)) for key, value in plain.items() if key != "clauses"]
-    cites = [(f"clauses.{one.name}", _cited(one)) for one in named]
+    cites = [(f"clauses.{row.name}", _cited(row)) for row in named]
     show_table([f"cli.column_{name}" for name in ("key", "set_to")], [*lines, *cites])
-    _note_other_rules(found)
+    _note_other_rules(chosen)
 
 
 @command.command("lint", help=text("cli.policy_lint"))
@@ -140,10 +142,10 @@ def show(policy: str, version: int | None, clause: str | None, as_text: bool, li
 @json_option
 def lint(files: tuple[str, ...], as_json: bool) -> None:
     """Checks policy files as `activate` does; exit 2 with file, key path and hint for the first wrong one."""
-    found = {file: _checked(file) for file in files}
+    policies = {file: _checked(file) for file in files}
     if as_json:
-        show_json([{"file": file, **policy.ref} for file, policy in found.items()])
-    for file, policy in found.items():
+        show_json([{"file": file, **policy.ref} for file, policy in policies.items()])
+    for file, policy in policies.items():
         note("cli.policy_right", file=file, name=policy.name)
         _note_other_rules(policy)
 
@@ -161,12 +163,12 @@ def diff(context: click.Context, old: str, new: str, as_json: bool) -> None:
     for file in (old, new):
         if file.endswith(".toml"):
             _checked(file)
-    found = differences(version_of(old), version_of(new))
+    changes = differences(version_of(old), version_of(new))
     if as_json:
-        show_json([one._asdict() for one in found])
+        show_json([difference._asdict() for difference in changes])
     else:
-        show_differences(found)
-    context.exit(1 if any(one.widens for one in found) else 0)
+        show_differences(changes)
+    context.exit(1 if any(difference.widens for difference in changes) else 0)
 
 
 def _checked(file: str) -> Policy:
@@ -178,9 +180,9 @@ def _checked(file: str) -> Policy:
 
 def _note_other_rules(policy: Policy) -> None:
     """Notes the reasons that came after the text of a policy, and the rows that this release does not know."""
-    for said, rows in (("later", policy.later), ("carried", policy.unknown)):
+    for key, rows in (("later", policy.later), ("carried", policy.unknown)):
         if rows:
-            note(f"cli.policy_{said}", policy=policy.name, rows=", ".join(rows))
+            note(f"cli.policy_{key}", policy=policy.name, rows=", ".join(rows))
 
 
 def _now() -> int:

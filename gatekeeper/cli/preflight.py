@@ -53,7 +53,9 @@ def show(preflight: Preflight) -> None:
     if reasons := preflight.ranked():
         show_heading("check.reasons")
         columns = ("cli.column_reason", "check.column_withheld", "check.column_recoverable", "check.column_remedy")
-        rows = [(code, one.withheld, one.recoverable, _remedies(code), one.withheld) for code, one in reasons]
+        rows = [
+            (code, weight.withheld, weight.recoverable, _remedies(code), weight.withheld) for code, weight in reasons
+        ]
         show_bars(columns, rows, total=total, numbers=(1, 2))
     if preflight.cured:
         show_heading("check.cures")

@@ -63,17 +63,17 @@ def command(
         _first(handle, file, topic=topic, allow_invalid=allow_invalid)
         looked = CheckedFile(_publication(settings, topic, allow_invalid=allow_invalid), file, from_line, allow_invalid)
         looked.read(handle, rejects)
-        told = looked.told(_earlier(settings, list(looked.campaigns)) if looked.campaigns else None)
+        summary = looked.told(_earlier(settings, list(looked.campaigns)) if looked.campaigns else None)
         published = 0
         if looked.right:
             with Publisher(settings, topic) as publisher:
                 published = _publish(publisher, looked.records(handle), first=from_line, last=looked.last)
     seconds, name = monotonic() - started, settings.topic(topic)
     if as_json:
-        show_json({"file": str(file), "topic": name, "published": published, **told, "seconds": round(seconds, 3)})
+        show_json({"file": str(file), "topic": name, "published": published, **summary, "seconds": round(seconds, 3)})
     elif published:
         click.echo(text("cli.publish_done", published=f"{published:,}", topic=name, seconds=f"{seconds:.1f}"))
-        _say_campaigns(told["campaigns"], looked)
+        _say_campaigns(summary["campaigns"], looked)
     else:
         click.echo(text("publish.nothing", seconds=f"{seconds:.1f}"))
     context.exit(1 if looked.rejected else 0)
@@ -112,11 +112,11 @@ def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publ
     if topic != "sends" or allow_invalid:
         tokens = open_tokens(Keys(settings.key_folder).tokens()) if topic == "suppressions" else None
         return Publication(topic, keys=tokens.keys if tokens else ())
-    known = packs.load(settings.policy)
+    loaded = packs.load(settings.policy)
     with Reader(settings) as reader, progress_bar() as bar:
         bar.add_task(text("publish.reading"), total=None)
         store = publishing.registered(reader)
-    held = store.activations.over(known)
+    held = store.activations.over(loaded)
     return Publication(topic, reference=store.reference, packs=held, at=int(time() * 1000))
 
 
@@ -152,9 +152,9 @@ def _publish(publisher: Publisher, records: Iterator[FromLine], *, first: int, l
 
 def _say_campaigns(campaigns: list[dict[str, Any]], looked: CheckedFile) -> None:
     """Prints for each campaign its number of sends, whether its id is new, and how to follow it."""
-    for one in campaigns:
-        known = {None: "unseen", True: "new" if one["among_all"] else "seems_new", False: "known"}[one["new"]]
-        said = {"campaign": one["campaign"], "count": f"{one['sends']:,}", "among": f"{one['among'] or 0:,}"}
-        click.echo(text(f"publish.campaign_{known}", days=KEPT_DAYS, **said))
+    for row in campaigns:
+        state = {None: "unseen", True: "new" if row["among_all"] else "seems_new", False: "known"}[row["new"]]
+        values = {"campaign": row["campaign"], "count": f"{row['sends']:,}", "among": f"{row['among'] or 0:,}"}
+        click.echo(text(f"publish.campaign_{state}", days=KEPT_DAYS, **values))
     if looked.others:
         click.echo(text("publish.campaigns_more", count=f"{looked.others:,}"))

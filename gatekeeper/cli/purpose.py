@@ -78,12 +78,12 @@ def list_purposes(as_json: bool) -> None:
     """Prints one row a registered purpose; exit 1 if a record is not read."""
     settings = load()
     with Reader(settings) as reader:
-        found = endorsement.read(reader).log.reference.purposes
-    rows = [found.registered[code] for code in sorted(found.registered)]
+        purposes = endorsement.read(reader).log.reference.purposes
+    rows = [purposes.registered[code] for code in sorted(purposes.registered)]
     if as_json:
         for row in rows:
             show_json(_plain(row))
-        for code in found.unread:
+        for code in purposes.unread:
             show_json({"id": code, "unread": True})
     elif rows:
         show_table(
@@ -101,9 +101,9 @@ def list_purposes(as_json: bool) -> None:
         )
     else:
         note("cli.purpose_none")
-    for code in found.unread:
+    for code in purposes.unread:
         note("cli.purpose_unread", purpose=code)
-    if found.unread:
+    if purposes.unread:
         raise click.exceptions.Exit(1)
 
 

@@ -43,24 +43,24 @@ def command(delivered: Path, out: Path | None, as_json: bool) -> None:
         raise UsageError("error.file_empty", file=delivered)
     books = _books(settings)
     right: set[str] = set()
-    found = []
+    findings = []
     for row, did, kind in books.compare(rows):
         if kind is None:
             right.add(did)
         else:
             # an unreadable row may be anything, a person's name included
-            found.append(Discrepancy(Delivered(row.line) if kind == "unreadable" else row, kind, did))
+            findings.append(Discrepancy(Delivered(row.line) if kind == "unreadable" else row, kind, did))
     missing = _missing(books, rows, right)
     if out is not None:
-        _write(out, found)
-    counts = counted(found)
+        _write(out, findings)
+    counts = counted(findings)
     if as_json:
-        listed = [_plain(one) for one in found]
-        show_json({"file": str(delivered), "rows": len(rows), "right": len(rows) - len(found),
+        listed = [_plain(finding) for finding in findings]
+        show_json({"file": str(delivered), "rows": len(rows), "right": len(rows) - len(findings),
                    "findings": counts, "handed_and_not_sent": missing, "found": listed})  # fmt: skip
     else:
-        _print(found, len(rows), counts, missing)
-    click.get_current_context().exit(1 if found else 0)
+        _print(findings, len(rows), counts, missing)
+    click.get_current_context().exit(1 if findings else 0)
 
 
 def _rows(file: Path) -> Iterator[Delivered]:
@@ -85,8 +85,8 @@ def _rows(file: Path) -> Iterator[Delivered]:
                 yield Delivered(line)
                 continue
             if any(cells):
-                said = {name: cells[place].strip() for name, place in places.items() if place < len(cells)}
-                yield Delivered(line, **said)
+                fields = {name: cells[index].strip() for name, index in places.items() if index < len(cells)}
+                yield Delivered(line, **fields)
 
 
 def _books(settings: Settings) -> Books:
@@ -110,8 +110,8 @@ def _books(settings: Settings) -> Books:
         for record in reader.read("audit", since=now - KEPT_DAYS * DAY_MS):
             taken()
             with suppress(*FOREIGN):
-                said = orjson.loads(record.value or b"")
-                act = said["act"] if said["stage"] == "handoff" else None
+                audit = orjson.loads(record.value or b"")
+                act = audit["act"] if audit["stage"] == "handoff" else None
                 if act and act["outcome"] == "handed":
                     books.handed.add(act["item"])
     return books
@@ -134,27 +134,32 @@ def _plain(finding: Discrepancy) -> dict[str, Any]:
     }
 
 
-def _write(file: Path, found: list[Discrepancy]) -> None:
+def _write(file: Path, findings: list[Discrepancy]) -> None:
     with whole(file) as handle:
         rows = SpreadsheetRows(handle, COLUMNS)
-        for one in found:
-            rows.write(_plain(one))
+        for finding in findings:
+            rows.write(_plain(finding))
 
 
-def _print(found: list[Discrepancy], rows: int, counts: Any, missing: int) -> None:
-    click.echo(text("cli.reconcile_right", right=f"{rows - len(found):,}", rows=f"{rows:,}"))
+def _print(findings: list[Discrepancy], rows: int, counts: Any, missing: int) -> None:
+    click.echo(text("cli.reconcile_right", right=f"{rows - len(findings):,}", rows=f"{rows:,}"))
     for kind, count in counts.items():
         click.echo(f"{count:>7,}  {kind:<11} {text(f'cli.reconcile_{kind}')}")
     if missing:
         note("cli.reconcile_missing", count=f"{missing:,}")
-    if found:
+    if findings:
         show_table(
             ["cli.column_line", "cli.column_finding", "cli.column_decision_id", "cli.column_recipient"],
             [
-                (one.row.line, one.kind, one.decision or one.row.decision_id or "-", one.row.recipient_id or "-")
-                for one in found[:SHOWN]
+                (
+                    finding.row.line,
+                    finding.kind,
+                    finding.decision or finding.row.decision_id or "-",
+                    finding.row.recipient_id or "-",
+                )
+                for finding in findings[:SHOWN]
             ],
             numbers=(0,),
         )
-        if len(found) > SHOWN:
-            note("cli.reconcile_more", count=f"{len(found) - SHOWN:,}")
+        if len(findings) > SHOWN:
+            note("cli.reconcile_more", count=f"{len(findings) - SHOWN:,}")

@@ -26,15 +26,15 @@ def list_records(as_json: bool) -> None:
     """Prints each record that a manager may sign, and each signature that counts for nothing; exit 1 if one waits."""
     settings = load()
     with Reader(settings) as reader:
-        found = endorsement.read(reader)
-    rows, refused = found.endorsable(), found.log.endorsements.refused
+        endorsed = endorsement.read(reader)
+    rows, refused = endorsed.endorsable(), endorsed.log.endorsements.refused
     if as_json:
         for row in rows:
             show_json(
                 {"name": row.name, "state": row.state, "offset": row.offset, "signed_by": row.signers, "by": row.named}
             )
-        for one in refused:
-            show_json({"name": one.of, "state": "refused", "offset": one.order[1], "code": one.code})
+        for refusal in refused:
+            show_json({"name": refusal.of, "state": "refused", "offset": refusal.order[1], "code": refusal.code})
     elif rows:
         show_table(
             [f"cli.column_{name}" for name in ("record", "state", "place", "signed_by", "named")],
@@ -43,8 +43,13 @@ def list_records(as_json: bool) -> None:
     else:
         note("cli.reference_signed")
     if not as_json:
-        for one in refused:
-            note("cli.signature_refused", name=one.of, place=one.order[1], says=text(f"act.refused_{one.code}"))
+        for refusal in refused:
+            note(
+                "cli.signature_refused",
+                name=refusal.of,
+                place=refusal.order[1],
+                says=text(f"act.refused_{refusal.code}"),
+            )
     if any(row.state == "waiting" for row in rows):
         raise click.exceptions.Exit(1)
 
@@ -71,8 +76,8 @@ def _sign(settings: Settings, record: str, *, as_json: bool) -> None:
     chosen = (waiting or about)[-1]
     place = endorsement.endorse(settings, chosen)
     with Reader(settings) as reader:
-        found = endorsement.read(reader)
-    left, fault = found.waiting(chosen.name, chosen.offset), found.fault(chosen.name, place.offset)
+        endorsed = endorsement.read(reader)
+    left, fault = endorsed.waiting(chosen.name, chosen.offset), endorsed.fault(chosen.name, place.offset)
     if as_json:
         signed = {"name": chosen.name, "offset": chosen.offset, "by": person, "signature": place.offset}
         show_json({**signed, "waiting": left is not None, "code": fault})

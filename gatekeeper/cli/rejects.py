@@ -66,8 +66,8 @@ class Rejects:
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as handle:
                 rows = map(orjson.loads, handle) if self._as_json else csv.DictReader(handle)
-                found = [{name: row[name] for name in _COLUMNS} for row in rows]
-            return [row for row in found if int(row["line"]) < self._first]
+                earlier = [{name: row[name] for name in _COLUMNS} for row in rows]
+            return [row for row in earlier if int(row["line"]) < self._first]
         except (ValueError, LookupError, TypeError, csv.Error):
             raise UsageError("error.rejects_foreign", path=self.path) from None
 

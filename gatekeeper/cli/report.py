@@ -33,14 +33,14 @@ from streams.operations.reports import read, token_keys
 def command(since: str, to: str, out: Path | None, sample: int, seed: str, as_json: bool) -> None:
     """Prints the report or writes the page; exit 1 for changed or foreign records, 5 if old records are gone."""
     settings, draw = load(), Draw(sample, seed)
-    found = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
+    days = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
     with beside(lambda: token_keys(settings)) as keys, progress_bar() as bar:
         task = bar.add_task(text("cli.report_reading"), total=None)
 
         def passed(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        report = read(settings, found, passed, keys=keys, draw=draw)
+        report = read(settings, days, passed, keys=keys, draw=draw)
     if out is not None:
         with whole(out, "wb") as file:
             file.write(
@@ -80,9 +80,9 @@ def _show(report: Mapping[str, Any]) -> None:
         *((f"  {text(f'report.latency_{name}')} (ms)", _shown(latency[name])) for name in ("p50", "p99")),
         (
             text("report.recalls"),
-            sum(one[name] for one in report["recalls"] for name in ("in_time", "late", "undated")),
+            sum(row[name] for row in report["recalls"] for name in ("in_time", "late", "undated")),
         ),
-        (f"  {text('report.recall_late')}", sum(one["late"] for one in report["recalls"])),
+        (f"  {text('report.recall_late')}", sum(row["late"] for row in report["recalls"])),
         (text("report.review"), review["items"]),
         *((f"  {text(f'report.item_{name}')}", review[name]) for name in ("decided", "open")),
         *((f"{text('report.acts')}: {text(f'report.signed_{name}')}", count) for name, count in _proofs(report)),
@@ -91,16 +91,16 @@ def _show(report: Mapping[str, Any]) -> None:
     ]
     show_table(("cli.column_what", "cli.column_count"), rows, numbers=(1,))
     show_heading("report.cleared")
-    pieces = [tuple("-" if value is None else value for value in one.values()) for one in report["cleared"]]
+    pieces = [tuple("-" if value is None else value for value in row.values()) for row in report["cleared"]]
     columns = ("class", "ground", "template", "pieces", "said_no")
     show_table([f"report.column_{name}" for name in columns], pieces, numbers=(3, 4))
     show_heading("report.reasons")
     cured = ("reason", "withheld", "primary", "released", "answered", "mended", "waited")
-    found = [(one["code"], one["withheld"], one["primary"], *one["cured"].values()) for one in report["reasons"]]
-    show_table([f"report.column_{name}" for name in cured], found, numbers=range(1, 7))
+    reasons = [(row["code"], row["withheld"], row["primary"], *row["cured"].values()) for row in report["reasons"]]
+    show_table([f"report.column_{name}" for name in cured], reasons, numbers=range(1, 7))
     show_heading("report.samples")
     lines = [
-        (one["inquiry"], one["did"], one["verdict"], text(f"report.proof_{one['state']}")) for one in report["samples"]
+        (row["inquiry"], row["did"], row["verdict"], text(f"report.proof_{row['state']}")) for row in report["samples"]
     ]
     names = ("cli.column_inquiry_code", "cli.column_decision_id", "cli.column_verdict", "report.sample_proof")
     show_table(names, lines)
@@ -108,7 +108,7 @@ def _show(report: Mapping[str, Any]) -> None:
 
 def _proofs(report: Mapping[str, Any]) -> list[tuple[str, int]]:
     """The number of acts by proof, and of those that were refused."""
-    return [(name, sum(one[name]["acts"] for one in report["acts"]["signed"])) for name in (*PROOFS, "refused")]
+    return [(name, sum(row[name]["acts"] for row in report["acts"]["signed"])) for name in (*PROOFS, "refused")]
 
 
 def _shown(value: Any) -> Any:

@@ -38,47 +38,47 @@ def command(
     if opening:
         if complete or lost is not None:
             raise UsageError("error.restore_open_alone")
-        _open(settings, folder, [FeedAnswer.of(one) for one in answers], as_json=as_json)
+        _open(settings, folder, [FeedAnswer.of(answer) for answer in answers], as_json=as_json)
         return
     if answers:
         raise UsageError("error.restore_answered_open")
     began = monotonic()
-    with bar("cli.restore_checking") as told:
-        restore.check(settings, folder, told=told)
-    with bar("cli.restore_writing") as told:
-        done = restore.restore(settings, folder, shut=not complete, told=told)
-    seconds, found = monotonic() - began, done.backup
-    behind = max(0, (lost or int(time() * 1000)) - found.newest) / 1000 if found.records else None
+    with bar("cli.restore_checking") as advance:
+        restore.check(settings, folder, told=advance)
+    with bar("cli.restore_writing") as advance:
+        done = restore.restore(settings, folder, shut=not complete, told=advance)
+    seconds, backup = monotonic() - began, done.backup
+    behind = max(0, (lost or int(time() * 1000)) - backup.newest) / 1000 if backup.records else None
     if as_json:
         show_json(
             {
                 "folder": str(folder),
-                "records": found.records,
-                "begun": found.begun,
-                "since": found.since,
-                "newest": instant(found.newest) if found.records else None,
+                "records": backup.records,
+                "begun": backup.begun,
+                "since": backup.since,
+                "newest": instant(backup.newest) if backup.records else None,
                 "rpo_seconds": behind,
                 "rto_seconds": round(seconds, 1),
                 "open": complete,
                 "feeds": [_plain(feed) for feed in done.feeds],
                 "kept": done.kept,
                 "keys_missing": done.keys,
-                "differences": [str(each) for each in done.differences],
+                "differences": [str(difference) for difference in done.differences],
             }
         )
     else:
-        click.echo(text("cli.restore_done", records=f"{found.records:,}", seconds=f"{seconds:,.1f}"))
+        click.echo(text("cli.restore_done", records=f"{backup.records:,}", seconds=f"{seconds:,.1f}"))
         if behind is not None:
-            click.echo(text("cli.restore_behind", newest=instant(found.newest), age=age(behind, up=True)))
-        for each in done.differences:
-            click.echo(str(each))
+            click.echo(text("cli.restore_behind", newest=instant(backup.newest), age=age(behind, up=True)))
+        for difference in done.differences:
+            click.echo(str(difference))
         _show(done.feeds)
-    for place in done.kept:
-        note("cli.restore_kept", path=place)
+    for path in done.kept:
+        note("cli.restore_kept", path=path)
     for name in done.keys:
         note("cli.restore_key", name=name, folder=settings.keys)
     if not complete:
-        note("cli.restore_shut", since=found.since, folder=folder)
+        note("cli.restore_shut", since=backup.since, folder=folder)
     click.get_current_context().exit(1 if done.differences or done.keys else 0)
 
 
@@ -86,8 +86,8 @@ def _open(settings: Settings, folder: Path, answers: list[FeedAnswer], *, as_jso
     with reading() as taken:
         backup, feeds = restore.open_gate(settings, folder, answers, taken=taken)
     if as_json:
-        told = {"folder": str(folder), "open": True, "since": backup.since}
-        show_json({**told, "feeds": [_plain(feed) for feed in feeds]})
+        result = {"folder": str(folder), "open": True, "since": backup.since}
+        show_json({**result, "feeds": [_plain(feed) for feed in feeds]})
     else:
         _show(feeds)
         click.echo(text("cli.restore_opened"))

@@ -48,22 +48,22 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
     with Reader(settings) as reader, current(settings, reader, *_TOPICS) as db:
         if db is not None:
             search = ItemSearch(query, now, zone)
-            found = [one if query.of_origin else _plain(one) for one in search.items(db, most=most)]
+            listed = [item if query.of_origin else _plain(item) for item in search.items(db, most=most)]
             count, unread = search.count(db), items.unread(db)
         else:
             queue = _read(reader, origins=query.of_origin)
-            found = urgent((item for item in queue.items() if query.matches(item, now=now, zone=zone)), zone)
-            count, unread = len(found), queue.unread
+            listed = urgent((item for item in queue.items() if query.matches(item, now=now, zone=zone)), zone)
+            count, unread = len(listed), queue.unread
     if unread:
         note("cli.review_unread", count=unread)
     if as_json:
-        for item in found:
+        for item in listed:
             show_json(item.plain())
         return
-    if not found:
+    if not listed:
         note("cli.review_none")
         return
-    shown = found if everything else found[:SHOWN]
+    shown = listed if everything else listed[:SHOWN]
     names = ("decision_id", "state", "verdict", "reason", "campaign", "channel", "recipient", "mail_date", "age", "who")
     show_table(
         [f"cli.column_{name}" for name in names],
@@ -96,8 +96,8 @@ def show(id_: str, as_json: bool) -> None:
     with Reader(settings) as reader:
         with current(settings, reader, *_TOPICS) as db:
             if db is not None:
-                known, doings = items.one(db, id_), _with_reasons(db, reader, items.doings(db, id_))
-                item = _plain(known) if known else None
+                row, doings = items.one(db, id_), _with_reasons(db, reader, items.doings(db, id_))
+                item = _plain(row) if row else None
             else:
                 queue = _read(reader, item=id_)
                 item, doings = queue.item(id_), queue.doings(id_)
@@ -158,11 +158,11 @@ def left(item: Item, now: int, zone: str) -> str:
 
 
 def _told(doing: ActOnItem) -> str:
-    said = [doing.at, ", ".join(doing.by), doing.kind, sentence(doing.outcome, doing.code)]
+    parts = [doing.at, ", ".join(doing.by), doing.kind, sentence(doing.outcome, doing.code)]
     if proof := proof_of(doing):
-        said.append(f"[{proof}]")
+        parts.append(f"[{proof}]")
     if doing.evidence:
-        said.append(f"({doing.evidence})")
+        parts.append(f"({doing.evidence})")
     if doing.reason:
-        said.append(f"“{doing.reason}”")
-    return " ".join(said)
+        parts.append(f"“{doing.reason}”")
+    return " ".join(parts)

@@ -48,10 +48,10 @@ def command(name: str | None, headers: bool, asyncapi: bool, openapi: bool, fold
 
 
 def _schema(name: str, *, headers: bool) -> str:
-    topic, known = logical_name(name), _HEADERS if headers else _VALUES
-    if topic not in known:
+    topic, topics = logical_name(name), _HEADERS if headers else _VALUES
+    if topic not in topics:
         key = "error.schema_none" if topic in TOPICS else "error.topic_unknown"
-        raise UsageError(key, topic=name, topics=", ".join(known))
+        raise UsageError(key, topic=name, topics=", ".join(topics))
     from schemas.json_schema import headers_schema, value_schema, written
 
     return written((headers_schema if headers else value_schema)(TOPICS[topic]))
@@ -67,14 +67,14 @@ def _openapi() -> str:
 def _write(folder: Path) -> int:
     from schemas.asyncapi import files
 
-    found = files() | {"openapi.json": _openapi()}
+    documents = files() | {"openapi.json": _openapi()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, content in found.items():
+        for file, content in documents.items():
             (folder / file).write_text(content, "utf-8")
     except OSError as error:
         raise UnavailableError("error.disk", path=error.filename or folder, detail=error) from None
-    return len(found)
+    return len(documents)
 
 
 def _list(*, as_json: bool) -> None:

@@ -60,13 +60,13 @@ def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
     named(batch, "BATCH")
     now = int(time() * 1000)
     with Reader(settings) as reader, reading() as taken:
-        known, reach = management.reach(reader, batch, taken=taken)
+        entry, reach = management.reach(reader, batch, taken=taken)
     rows = reach.campaigns(now, packs.load(settings.policy).at(now).timezone)
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
     if as_json:
-        told = [asdict(row) for row in rows]
+        campaigns = [asdict(row) for row in rows]
         people = {"people": reach.people, "recipients": reach.recipients}
-        show_json({"batch": batch, "state": known.state, **people, **totals, "campaigns": told})
+        show_json({"batch": batch, "state": entry.state, **people, **totals, "campaigns": campaigns})
         return
     numbers = {name: f"{n:,}" for name, n in totals.items()}
     click.echo(text("cli.quarantine_foretold", batch=batch, people=f"{reach.people:,}", **numbers))

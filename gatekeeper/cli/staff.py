@@ -80,21 +80,21 @@ def add(
         raise UsageError("error.option_invalid", option="--passkey")
     settings = load()
     with Reader(settings) as reader:
-        known = endorsement.read(reader).person(named(id_, "ID"))
-    if not (roles or known):
+        member = endorsement.read(reader).person(named(id_, "ID"))
+    if not (roles or member):
         raise click.MissingParameter(param_hint="'--role'", param_type="option")
-    kept = known.keys if known else ()
+    kept = member.keys if member else ()
     key_id = named(key_id or _next(kept), "--key-id")
-    method = "console" if "console" in (roles or (known.roles if known else ())) else "key"
+    method = "console" if "console" in (roles or (member.roles if member else ())) else "key"
     path, new = None, _passkey(passkey) if passkey is not None else {"method": method, "public": public}
     if passkey is None and public is None:
         made, path = person_keys.make(folder, id_, key_id)
         new["public"] = made.public
     fields = {
-        "roles": tuple(dict.fromkeys(roles)) or (known.roles if known else ()),
-        "controllers": controllers or (known.controllers if known else None),
+        "roles": tuple(dict.fromkeys(roles)) or (member.roles if member else ()),
+        "controllers": controllers or (member.controllers if member else None),
         "keys": [
-            *(one.model_dump(exclude_none=True) for one in kept),
+            *(staff_key.model_dump(exclude_none=True) for staff_key in kept),
             {"id": key_id, **new},
         ],
         "from": since,
@@ -117,16 +117,18 @@ def revoke(id_: str, key_id: str | None, as_json: bool) -> None:
     """Writes the person's record without this key; without `--key-id` the person has no role and no key any more."""
     settings = load()
     with Reader(settings) as reader:
-        found = endorsement.read(reader)
-    known = found.person(named(id_, "ID"))
-    if known is None:
-        raise UsageError("error.staff_unknown", id=id_, known=", ".join(one.id for one in found.everybody) or "-")
-    ids = [one.id for one in known.keys]
+        endorsed = endorsement.read(reader)
+    member = endorsed.person(named(id_, "ID"))
+    if member is None:
+        raise UsageError(
+            "error.staff_unknown", id=id_, known=", ".join(member.id for member in endorsed.everybody) or "-"
+        )
+    ids = [staff_key.id for staff_key in member.keys]
     if key_id is not None and key_id not in ids:
         raise UsageError("error.staff_key_unknown", id=id_, known=", ".join(ids) or "-")
-    kept = [one for one in known.keys if key_id and one.id != key_id]
+    kept = [staff_key for staff_key in member.keys if key_id and staff_key.id != key_id]
     _write(
-        settings, known.model_copy(update={"keys": tuple(kept), **({} if key_id else {"roles": ()})}), as_json=as_json
+        settings, member.model_copy(update={"keys": tuple(kept), **({} if key_id else {"roles": ()})}), as_json=as_json
     )
 
 
@@ -136,30 +138,30 @@ def list_staff(as_json: bool) -> None:
     """Prints one row a person; a record that waits for a signature is named behind them."""
     settings = load()
     with Reader(settings) as reader:
-        found = endorsement.read(reader)
-    waiting = [row for row in found.endorsable() if row.name.startswith("staff/")]
+        endorsed = endorsement.read(reader)
+    waiting = [row for row in endorsed.endorsable() if row.name.startswith("staff/")]
     if as_json:
-        for one in found.everybody:
-            show_json({**one.model_dump(mode="json", by_alias=True, exclude={"v", "kind"}), "waiting": False})
+        for member in endorsed.everybody:
+            show_json({**member.model_dump(mode="json", by_alias=True, exclude={"v", "kind"}), "waiting": False})
         for row in waiting:
             show_json({"id": row.name.partition("/")[2], "waiting": True, "signed_by": row.signers})
         return
-    if found.everybody:
+    if endorsed.everybody:
         show_table(
             [f"cli.column_{name}" for name in ("user", "roles", "controller", "keys", "until")],
-            [_cells(one) for one in found.everybody],
+            [_cells(member) for member in endorsed.everybody],
         )
     else:
         note("cli.staff_none")
     for row in waiting:
         note("cli.staff_waits", name=row.name, signers=", ".join(row.signers) or "-")
-    for refused in found.log.endorsements.refused:
+    for refused in endorsed.log.endorsements.refused:
         if refused.of.startswith("staff/"):
             place = "reference/{}/{}".format(*refused.order)
             why = text(f"act.refused_{refused.code}")
             note("cli.status_signature_refused", record=refused.of, place=place, why=why)
-    if found.log.endorsements.first:
-        note("cli.staff_founder", founder=found.log.endorsements.first)
+    if endorsed.log.endorsements.first:
+        note("cli.staff_founder", founder=endorsed.log.endorsements.first)
 
 
 def staff_of(id_: str, **fields: Any) -> Staff:
@@ -168,8 +170,8 @@ def staff_of(id_: str, **fields: Any) -> Staff:
     try:
         return Staff.model_validate_json(canonical({"v": 1, "kind": "staff", "id": id_, **given}))
     except ValidationError as error:
-        place = [str(part) for part in error.errors(include_input=False, include_context=False)[0]["loc"]]
-        name = place[-1] if place else "roles"
+        loc = [str(part) for part in error.errors(include_input=False, include_context=False)[0]["loc"]]
+        name = loc[-1] if loc else "roles"
         raise UsageError(
             "error.option_invalid", option=_OPTIONS.get(name, f"--{name.replace('roles', 'role')}")
         ) from None
@@ -179,7 +181,12 @@ def _write(settings: Settings, staff: Staff, path: Path | None = None, *, as_jso
     place = endorsement.put(settings, staff)
     row = waiting_row(settings, f"staff/{staff.id}", place.offset)
     if as_json:
-        shown = {"id": staff.id, "roles": staff.roles, "keys": [one.id for one in staff.keys], "offset": place.offset}
+        shown = {
+            "id": staff.id,
+            "roles": staff.roles,
+            "keys": [staff_key.id for staff_key in staff.keys],
+            "offset": place.offset,
+        }
         show_json({**shown, "file": str(path) if path else None, "waiting": row is not None})
     else:
         click.echo(text("cli.staff_written", id=staff.id, roles=", ".join(staff.roles) or "-"))
@@ -216,19 +223,19 @@ def told_refused(name: str, code: str) -> None:
 def _passkey(line: str) -> dict[str, Any]:
     """The fields of a passkey in the text that the console shows; raises UsageError (2) for any other text."""
     try:
-        said = orjson.loads(base64.urlsafe_b64decode(line + "=" * (-len(line) % 4)))
-        key = StaffKey.model_validate_json(canonical({**said, "id": "k1", "method": "passkey"}))
+        fields = orjson.loads(base64.urlsafe_b64decode(line + "=" * (-len(line) % 4)))
+        key = StaffKey.model_validate_json(canonical({**fields, "id": "k1", "method": "passkey"}))
     except (ValueError, TypeError):
         raise UsageError("error.option_invalid", option="--passkey") from None
     return key.model_dump(mode="json", exclude={"id"}, exclude_none=True)
 
 
 def _next(kept: tuple[StaffKey, ...]) -> str:
-    numbers = [int(found[1]) for one in kept if (found := _KEY_ID.fullmatch(one.id))]
+    numbers = [int(match[1]) for staff_key in kept if (match := _KEY_ID.fullmatch(staff_key.id))]
     return f"k{max(numbers, default=0) + 1}"
 
 
-def _cells(one: Staff) -> tuple[str, ...]:
-    keys = ", ".join(f"{key.id} ({text(f'cli.staff_method_{key.method}')})" for key in one.keys)
-    who = one.id, ", ".join(one.roles) or "-", ", ".join(one.controllers or ("*",))
-    return (*who, keys or "-", str(one.until or "-"))
+def _cells(member: Staff) -> tuple[str, ...]:
+    keys = ", ".join(f"{key.id} ({text(f'cli.staff_method_{key.method}')})" for key in member.keys)
+    who = member.id, ", ".join(member.roles) or "-", ", ".join(member.controllers or ("*",))
+    return (*who, keys or "-", str(member.until or "-"))

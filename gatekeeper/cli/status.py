@@ -42,14 +42,18 @@ def command(as_json: bool) -> None:
             totals = fleet.totals(reader, taken)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
         referred = management.referred(reader)
-        held = [each for topic in INPUTS for each in reader.held(topic)]
-    hanging = [_transaction(settings, one) for one in transactions.opened(settings, held) if one.age_ms >= OPEN_MS]
-    worker, purposes = _worker(settings), referred.reference.purposes
-    answer = worker["answer"] or {}
+        held = [transaction for topic in INPUTS for transaction in reader.held(topic)]
+    hanging = [
+        _transaction(settings, transaction)
+        for transaction in transactions.opened(settings, held)
+        if transaction.age_ms >= OPEN_MS
+    ]
+    health, purposes = _worker(settings), referred.reference.purposes
+    answer = health["answer"] or {}
     signatures = signature_state(referred.log, settings.acts) | _acts(answer)
     # facts are kept for ever, dead letters are not; the worker still knows its unreadable facts
     withholding = answer.get("withholding", [])
-    unreadable.update(one["record"] for one in withholding if not one["fault"].startswith((GAP, TOKEN_KEY)))
+    unreadable.update(row["record"] for row in withholding if not row["fault"].startswith((GAP, TOKEN_KEY)))
     others = {
         "transaction_open": hanging,
         "facts_reading": answer.get("facts_reading"),
@@ -62,29 +66,29 @@ def command(as_json: bool) -> None:
         "reference_waits": signatures["waiting"],
         "other_founder": signatures["acts"] == "other_founder",
     }
-    heads = [each.place.head for each in seen.partitions if each.place.head]
+    heads = [partition.place.head for partition in seen.partitions if partition.place.head]
     state: dict[str, Any] = {
         "at": instant(seen.at),
-        "findings": [*seen.troubles, *(name for name, found in others.items() if found)],
+        "findings": [*seen.troubles, *(name for name, value in others.items() if value)],
         "broker": settings.bootstrap,
         "mode": next((head.mode for head in heads), settings.mode),
         "group": seen.state,
-        "partitions": [_row(seen, each) for each in seen.partitions],
+        "partitions": [_row(seen, partition) for partition in seen.partitions],
         "lag": seen.lag,
         "workers": [
             {
-                "worker": each.name,
-                "host": each.host,
-                "partitions": each.partitions,
-                "written_age_ms": _since(seen, each.written_at),
+                "worker": worker.name,
+                "host": worker.host,
+                "partitions": worker.partitions,
+                "written_age_ms": _since(seen, worker.written_at),
             }
-            for each in seen.workers
+            for worker in seen.workers
         ],
-        "worker": worker,
+        "worker": health,
         "asked": sum(head.asked for head in heads),
         "transactions": hanging,
         "partitions_added": [
-            {"topic": one.topic, "partitions": [*one.partitions], "records": one.records} for one in seen.added
+            {"topic": added.topic, "partitions": [*added.partitions], "records": added.records} for added in seen.added
         ],
         **totals,
         "unreadable_facts": sorted(unreadable),
@@ -101,15 +105,15 @@ def command(as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _row(seen: Fleet, each: Partition) -> dict[str, Any]:
-    place = each.place
+def _row(seen: Fleet, partition: Partition) -> dict[str, Any]:
+    place = partition.place
     return {
-        "partition": each.number,
+        "partition": partition.number,
         "end": place.end,
         "position": place.head.sends if place.head else None,
         "lag": place.lag,
         "waiting_age_ms": _since(seen, place.waiting_since),
-        "owner": each.owner.name if each.owner else None,
+        "owner": partition.owner.name if partition.owner else None,
         "written_by": place.written.writer if place.written else None,
         "written_age_ms": _since(seen, place.written.at if place.written else None),
         "refused": _refused(seen, place.refused) if place.refused else None,
@@ -117,12 +121,12 @@ def _row(seen: Fleet, each: Partition) -> dict[str, Any]:
 
 
 def _refused(seen: Fleet, reason: Refused) -> dict[str, Any]:
-    said = {"reason": reason.key, "age_ms": _since(seen, reason.since), "resumable": reason.resumable}
-    return {**said, "sentence": reason.sentence, "advice": reason.advice}
+    fields = {"reason": reason.key, "age_ms": _since(seen, reason.since), "resumable": reason.resumable}
+    return {**fields, "sentence": reason.sentence, "advice": reason.advice}
 
 
-def _transaction(settings: Settings, one: transactions.OpenTransaction) -> dict[str, Any]:
-    return {**asdict(one), "topic": logical_name(one.topic), "abort": one.abort(settings)}
+def _transaction(settings: Settings, transaction: transactions.OpenTransaction) -> dict[str, Any]:
+    return {**asdict(transaction), "topic": logical_name(transaction.topic), "abort": transaction.abort(settings)}
 
 
 def _since(seen: Fleet, at: int | None) -> int | None:
@@ -136,12 +140,12 @@ def _seal(seen: Fleet) -> dict[str, Any] | None:
         return None
     if seal.error:
         return {"error": str(seal.error)}
-    decided = max((each.place.head.at for each in seen.partitions if each.place.head), default=None)
+    decided = max((partition.place.head.at for partition in seen.partitions if partition.place.head), default=None)
     return {
         "error": None,
         "size": seal.size,
         "age_ms": _since(seen, seal.at),
-        "held": [one.model_dump() for one in seal.held],
+        "held": [held.model_dump() for held in seal.held],
         "late": seal.late(decided=decided, now=seen.at),
         "witnessed": seal.witnessed and {"size": seal.witnessed[0], "age_ms": _since(seen, seal.witnessed[1])},
     }
@@ -163,8 +167,8 @@ def _worker(settings: Settings) -> dict[str, Any]:
 
 def _acts(answer: Mapping[str, Any]) -> dict[str, Any]:
     """The word of a worker whether acts need signatures, as its settings decide that and not ours; {} without one."""
-    said = answer.get("signatures") or {}
-    return {"acts": said["acts"]} if "acts" in said else {}
+    signatures = answer.get("signatures") or {}
+    return {"acts": signatures["acts"]} if "acts" in signatures else {}
 
 
 def _json(body: bytes) -> Any:

@@ -21,10 +21,10 @@ MAX_ROWS = 5
 
 def show(state: dict[str, Any], seen: Fleet) -> None:
     """Prints actions, then owners, then counts. `state`: the value that --json prints about the fleet."""
-    said = list(_actions(state, seen))
-    for action in said:
+    actions = list(_actions(state, seen))
+    for action in actions:
         click.echo(text("cli.status_action", action=action))
-    if not said:
+    if not actions:
         click.echo(text("cli.status_well"))
     if state["mode"] == "shadow":
         click.echo(text("cli.status_shadow"))
@@ -63,9 +63,9 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
     click.echo(text(ready, address=worker["address"]))
     for row in (worker["answer"] or {}).get("processes", ()):
         if not row["ready"]:
-            found = "unready" if row["ready"] is False else "silent" if row["pid"] else "ended"
+            condition = "unready" if row["ready"] is False else "silent" if row["pid"] else "ended"
             numbers = {name: row[name] for name in ("process", "pid", "code")}
-            click.echo(text(f"cli.status_process_{found}", address=worker["address"], **numbers))
+            click.echo(text(f"cli.status_process_{condition}", address=worker["address"], **numbers))
     if "policy" in (worker["answer"] or {}):
         click.echo(text("cli.status_policy", policy=worker["answer"]["policy"]))
     for wide in (worker["answer"] or {}).get("read_wide", ()):
@@ -89,39 +89,41 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
             key = "cli.status_sharing_out"
         else:
             key = (
-                "cli.status_no_owner" if any(each.host is not None for each in seen.workers) else "cli.status_no_worker"
+                "cli.status_no_owner"
+                if any(worker.host is not None for worker in seen.workers)
+                else "cli.status_no_worker"
             )
-        lag = sum(each.place.lag for each in seen.unowned)
-        yield text(key, partitions=_numbers([each.number for each in seen.unowned]), lag=f"{lag:,}")
-    for each in seen.refused:
-        assert each.place.refused is not None
-        reason = each.place.refused
-        said = {"sentence": reason.sentence, "advice": reason.advice, "age": _age(max(0, seen.at - reason.since))}
-        yield text("cli.status_refused", partition=each.number, **said)
-    silent = sorted(seen.undecided, key=lambda each: each.owner.name if each.owner else "")
-    for owner, theirs in groupby(silent, key=lambda each: each.owner.name if each.owner else ""):
+        lag = sum(partition.place.lag for partition in seen.unowned)
+        yield text(key, partitions=_numbers([partition.number for partition in seen.unowned]), lag=f"{lag:,}")
+    for partition in seen.refused:
+        assert partition.place.refused is not None
+        reason = partition.place.refused
+        values = {"sentence": reason.sentence, "advice": reason.advice, "age": _age(max(0, seen.at - reason.since))}
+        yield text("cli.status_refused", partition=partition.number, **values)
+    silent = sorted(seen.undecided, key=lambda partition: partition.owner.name if partition.owner else "")
+    for owner, theirs in groupby(silent, key=lambda partition: partition.owner.name if partition.owner else ""):
         partitions = list(theirs)
-        waited = seen.at - min(each.silent_since or seen.at for each in partitions)
-        numbers = _numbers([each.number for each in partitions])
+        waited = seen.at - min(partition.silent_since or seen.at for partition in partitions)
+        numbers = _numbers([partition.number for partition in partitions])
         yield text("cli.status_not_deciding", worker=owner, partitions=numbers, age=_age(waited))
-    for one in state["partitions_added"]:
-        key = "cli.status_facts_added" if one["topic"] in FACT_TOPICS else "cli.status_partitions_added"
-        yield text(key, topic=one["topic"], partitions=_numbers(one["partitions"]), records=f"{one['records']:,}")
-    for one in state["transactions"]:
-        where = {name: one[name] for name in ("topic", "partition", "producer")}
-        said = {"transaction": one["transaction"] or "-", "age": _age(one["age_ms"]), "command": one["abort"]}
-        yield text("cli.status_transaction_open", **where, **said)
+    for added in state["partitions_added"]:
+        key = "cli.status_facts_added" if added["topic"] in FACT_TOPICS else "cli.status_partitions_added"
+        yield text(key, topic=added["topic"], partitions=_numbers(added["partitions"]), records=f"{added['records']:,}")
+    for row in state["transactions"]:
+        where = {name: row[name] for name in ("topic", "partition", "producer")}
+        values = {"transaction": row["transaction"] or "-", "age": _age(row["age_ms"]), "command": row["abort"]}
+        yield text("cli.status_transaction_open", **where, **values)
     if seen.seal and seen.seal.error:
         yield str(seen.seal.error)
     for held in seen.seal.held if seen.seal else ():
         yield text("cli.status_sealing_held", partition=held.partition, offset=held.offset)
-    for one in wide(state["withholding"])[:MAX_ROWS]:
-        kind = "gap" if one["fault"].startswith(GAP) else one["withholds"]
-        yield text(f"cli.status_withholds_{kind}", **_withheld(one, seen.at))
-    told = {one["record"]: one["withholds"] for one in state["withholding"]}
-    if facts := [name for name in state["unreadable_facts"] if told.get(name) == "nobody"]:
+    for row in wide(state["withholding"])[:MAX_ROWS]:
+        kind = "gap" if row["fault"].startswith(GAP) else row["withholds"]
+        yield text(f"cli.status_withholds_{kind}", **_withheld(row, seen.at))
+    withholds = {row["record"]: row["withholds"] for row in state["withholding"]}
+    if facts := [name for name in state["unreadable_facts"] if withholds.get(name) == "nobody"]:
         yield text("cli.status_unsigned_unreadable", count=len(facts), shown=", ".join(facts[:MAX_ROWS]))
-    if facts := [name for name in state["unreadable_facts"] if told.get(name, "named") == "named"]:
+    if facts := [name for name in state["unreadable_facts"] if withholds.get(name, "named") == "named"]:
         yield text("cli.status_unreadable", count=len(facts), shown=", ".join(facts[:MAX_ROWS]))
     for purpose in state["purposes"]["unread"]:
         yield text("cli.purpose_unread", purpose=purpose)
@@ -134,8 +136,8 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
     for policy, what in (answer.get("policy_unknown") or {}).items():
         yield text("cli.status_policy_unknown", policy=policy, what=what)
     for use in missing_keys(answer):
-        found = "other" if use["key"].endswith(FOREIGN) else "missing"
-        yield text(f"cli.status_token_key_{found}", **_counted(use))
+        case = "other" if use["key"].endswith(FOREIGN) else "missing"
+        yield text(f"cli.status_token_key_{case}", **_counted(use))
     for place, what in (answer.get("policy_ignored") or {}).items():
         yield text("cli.status_policy_ignored", place=place, what=what)
     yield from _signatures(state["signatures"])
@@ -148,16 +150,16 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         yield text("cli.status_policy_provisional", policy=policy, since=since)
 
 
-def _signatures(found: Mapping[str, Any]) -> Iterator[str]:
+def _signatures(signatures: Mapping[str, Any]) -> Iterator[str]:
     """Yields that acts need no signature, and the records of `reference` that lack one."""
-    if found["acts"] != "signed":
-        yield text(f"cli.status_acts_{found['acts']}", founder=found.get("founder") or "-")
-    for one in found["waiting"]:
-        yield text("cli.status_reference_waits", **{**one, "signed_by": ", ".join(one["signed_by"]) or "-"})
-    if names := found["unsigned"]:
+    if signatures["acts"] != "signed":
+        yield text(f"cli.status_acts_{signatures['acts']}", founder=signatures.get("founder") or "-")
+    for row in signatures["waiting"]:
+        yield text("cli.status_reference_waits", **{**row, "signed_by": ", ".join(row["signed_by"]) or "-"})
+    if names := signatures["unsigned"]:
         yield text("cli.status_reference_unsigned", count=len(names), shown=", ".join(names[:5]))
-    for one in found["refused"]:
-        yield text("cli.status_signature_refused", **{**one, "why": text(f"act.refused_{_known(one['code'])}")})
+    for refusal in signatures["refused"]:
+        yield text("cli.status_signature_refused", **{**refusal, "why": text(f"act.refused_{_known(refusal['code'])}")})
 
 
 def _known(code: str) -> str:
@@ -166,20 +168,20 @@ def _known(code: str) -> str:
 
 def wide(withholding: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The records that withhold everybody, or the sends of a company, from a readiness report."""
-    return [one for one in withholding if one["withholds"] in ("everybody", "companies")]
+    return [row for row in withholding if row["withholds"] in ("everybody", "companies")]
 
 
-def _withheld(one: Mapping[str, Any], now: int) -> dict[str, str]:
+def _withheld(row: Mapping[str, Any], now: int) -> dict[str, str]:
     """The values for the sentence about a record that withholds many."""
-    left = one["needed"] - one["resolved"]
+    left = row["needed"] - row["resolved"]
     return {
-        "record": one["record"],
-        "feed": one["fault"].removeprefix(GAP),
-        "companies": ", ".join(one["companies"]) or text("cli.status_withholds_everyone"),
-        "since": local(span(one["since"], "UTC").first, "UTC"),
-        "age": _age(max(0, now - span(one["since"], "UTC").first // 1000)),
+        "record": row["record"],
+        "feed": row["fault"].removeprefix(GAP),
+        "companies": ", ".join(row["companies"]) or text("cli.status_withholds_everyone"),
+        "since": local(span(row["since"], "UTC").first, "UTC"),
+        "age": _age(max(0, now - span(row["since"], "UTC").first // 1000)),
         "left": str(left),
-        "command": f"gatekeeper deadletter resolve {one['record']}",
+        "command": f"gatekeeper deadletter resolve {row['record']}",
     }
 
 

@@ -102,28 +102,28 @@ def _said(record: Record) -> tuple[str, str]:
     For a result: outcome and primary reason. For a dead letter: reason and fault. For an act: kind and id. For an act's
     audit record without a verdict: the outcome and kind of the act.
     """
-    found: tuple[Any, Any] = (None, None)
+    words: tuple[Any, Any] = (None, None)
     try:
         if record.topic in ("cleared", "review"):
             decision = record.header("gate-decision")
-            found = record.header("gate-verdict"), decision and orjson.loads(decision)["reasons"][0]["code"]
+            words = record.header("gate-verdict"), decision and orjson.loads(decision)["reasons"][0]["code"]
         elif record.topic == "deadletter":
-            found = record.header("gate-reason"), record.header("gate-fault")
+            words = record.header("gate-reason"), record.header("gate-fault")
         elif record.topic == "audit":
-            said = orjson.loads(record.value or b"")
-            act, reasons = said["act"] or {}, said["reasons"]
-            found = said["verdict"] or act.get("outcome"), reasons[0]["code"] if reasons else act.get("kind")
+            content = orjson.loads(record.value or b"")
+            act, reasons = content["act"] or {}, content["reasons"]
+            words = content["verdict"] or act.get("outcome"), reasons[0]["code"] if reasons else act.get("kind")
         elif record.topic == "results":
-            said = orjson.loads(record.value or b"")
-            found = said["outcome"], said.get("primary")
+            content = orjson.loads(record.value or b"")
+            words = content["outcome"], content.get("primary")
         elif record.topic == "recalls":
-            found = None, orjson.loads(record.value or b"")["reasons"][0]
+            words = None, orjson.loads(record.value or b"")["reasons"][0]
         elif record.topic == "acts":
-            said = orjson.loads(record.value or b"")
-            found = said["kind"], said["act_id"]
+            content = orjson.loads(record.value or b"")
+            words = content["kind"], content["act_id"]
     except (ValueError, LookupError, TypeError, AttributeError):
         pass
-    verdict, reason = (masking.word(one) if one else "-" for one in found)
+    verdict, reason = (masking.word(word) if word else "-" for word in words)
     return verdict, reason
 
 

@@ -58,10 +58,10 @@ def verify(whole: bool, as_json: bool) -> None:
     """Prints each difference, and advice about the brokers; exit 1 if there is a difference."""
     settings = load()
     differences, advice = admin.verify(settings), advise(settings)
-    read = _read(settings) if whole and not any(each.aspect == "missing" for each in differences) else None
+    read = _read(settings) if whole and not any(difference.aspect == "missing" for difference in differences) else None
     if as_json:
-        said = {"differences": _plain(differences), "advice": _plain(advice)}
-        show_json({"broker": settings.bootstrap, **said, **({"facts": read._asdict()} if read else {})})
+        plain = {"differences": _plain(differences), "advice": _plain(advice)}
+        show_json({"broker": settings.bootstrap, **plain, **({"facts": read._asdict()} if read else {})})
     else:
         _print(differences)
         if not differences:
@@ -70,8 +70,8 @@ def verify(whole: bool, as_json: bool) -> None:
             click.echo(text("cli.topics_gone", topic=settings.topic(topic)))
         if read and not read.gone:
             click.echo(text("cli.topics_whole", count=f"{read.records:,}"))
-        for each in advice:
-            click.echo(str(each), err=True)
+        for hint in advice:
+            click.echo(str(hint), err=True)
     _exit([*differences, *(read.gone if read else ())])
 
 
@@ -86,8 +86,8 @@ def _read(settings: Settings) -> _Read:
     with Reader(settings) as reader, progress_bar() as bar:
         held = sum(sum(reader.ends(topic).values()) - sum(reader.starts(topic).values()) for topic in FACT_TOPICS)
         task = bar.add_task(text("cli.topics_reading"), total=held)
-        found, gone = fact_reading.gone(reader, lambda count: bar.advance(task, count))
-    return _Read(found.records, tuple(gone))
+        reading, gone = fact_reading.gone(reader, lambda count: bar.advance(task, count))
+    return _Read(reading.records, tuple(gone))
 
 
 @command.command("copy", help=text("cli.topics_copy"))
@@ -100,7 +100,7 @@ def copy(prefix: str, as_json: bool) -> None:
     with progress_bar() as bar:
         task = bar.add_task(text("cli.topics_copying"), total=None)
         done = copying.copy(old, new, taken=lambda: bar.advance(task))
-    names = [f"copy/{one.id}" for one in done.ranges]
+    names = [f"copy/{copied.id}" for copied in done.ranges]
     if as_json:
         show_json({"from": prefix, "copied": done.counts, "unreadable": done.unreadable, "to_sign": names})
     else:
@@ -115,12 +115,12 @@ def copy(prefix: str, as_json: bool) -> None:
 def former(settings: Settings, prefix: str) -> Settings:
     """The same settings with another prefix; raises UsageError (2) for a prefix of another form, or the same."""
     try:
-        found = Settings.model_validate({**settings.model_dump(), "prefix": prefix})
+        other = Settings.model_validate({**settings.model_dump(), "prefix": prefix})
     except ValidationError:
-        found = settings
-    if found.prefix == settings.prefix:
+        other = settings
+    if other.prefix == settings.prefix:
         raise UsageError("error.option_invalid", option="--from")
-    return found
+    return other
 
 
 @command.command("list", help=text("cli.topics_list"))
@@ -192,12 +192,12 @@ def _kept(topic: Topic, settings: Settings) -> str:
 
 
 def _plain(differences: Sequence[admin.Difference | Advice]) -> list[dict[str, Any]]:
-    return [{**asdict(each), "message": str(each)} for each in differences]
+    return [{**asdict(difference), "message": str(difference)} for difference in differences]
 
 
 def _print(differences: Sequence[admin.Difference]) -> None:
-    for each in differences:
-        click.echo(str(each))
+    for difference in differences:
+        click.echo(str(difference))
 
 
 def _exit(differences: Sequence[object]) -> None:

@@ -17,10 +17,10 @@ class Number(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number; raises click.BadParameter (2) for anything else."""
-        found = float(super().convert(value, param, ctx))
-        if not isfinite(found):
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
             self.fail("not finite", param, ctx)
-        return found
+        return number
 
 
 def sentence(error: click.UsageError) -> str:
@@ -33,8 +33,8 @@ def sentence(error: click.UsageError) -> str:
 def _what(error: click.UsageError, context: click.Context | None) -> str:
     command = context.command if context else None
     if isinstance(error, click.NoSuchOption):
-        known = [name for one in command.params for name in one.opts] if command else []
-        return _unknown("usage.no_such_option", error.option_name, known)
+        options = [name for parameter in command.params for name in parameter.opts] if command else []
+        return _unknown("usage.no_such_option", error.option_name, options)
     if isinstance(error, click.BadOptionUsage):
         return text("usage.option", name=error.option_name)
     if isinstance(error, click.BadParameter):
@@ -43,13 +43,13 @@ def _what(error: click.UsageError, context: click.Context | None) -> str:
             return text("usage.missing", name=name.strip("'"))
         return text("usage.value", name=name.strip("'")) + _wanted(error.param.type if error.param else None)
     if isinstance(command, click.Group) and context:
-        typed = found[1] if (found := re.search("'(.*)'", error.message)) else ""
+        typed = match[1] if (match := re.search("'(.*)'", error.message)) else ""
         return _unknown("usage.no_such_command", typed, command.list_commands(context))
     return text("usage.too_many")
 
 
-def _unknown(key: str, name: str, known: list[str]) -> str:
-    return text(key, name=printable(name.encode()), near=near(name, known) or text("usage.alone"))
+def _unknown(key: str, name: str, names: list[str]) -> str:
+    return text(key, name=printable(name.encode()), near=near(name, names) or text("usage.alone"))
 
 
 def _wanted(kind: click.ParamType | None) -> str:

@@ -53,13 +53,13 @@ def add(
     try:
         limits = Grant(roles=tuple(dict.fromkeys(roles)), controllers=controllers or None, campaigns=campaigns or None)
     except ValidationError as error:
-        place = error.errors(include_input=False)[0]["loc"][0]
+        field = error.errors(include_input=False)[0]["loc"][0]
         raise UsageError(
-            "error.option_invalid", option="--controller" if place == "controllers" else "--campaign"
+            "error.option_invalid", option="--controller" if field == "controllers" else "--campaign"
         ) from None
     secret = passwords.hashed(_password(from_stdin=password_stdin))
     person = User(password=secret, **limits.model_dump())
-    users.change(file, lambda found: {**found, name: person})
+    users.change(file, lambda people: {**people, name: person})
     if as_json:
         show_json({"user": name, **_limits(person), "file": str(file)})
     else:
@@ -71,12 +71,12 @@ def add(
 @json_option
 def list_users(path: Path | None, as_json: bool) -> None:
     """Prints the people in the file, without hashes."""
-    found = sorted(users.read(_file(path)).users.items())
+    people = sorted(users.read(_file(path)).users.items())
     if as_json:
-        show_json([{"user": name, **_limits(person)} for name, person in found])
+        show_json([{"user": name, **_limits(person)} for name, person in people])
     else:
         columns = ["cli.column_user", "cli.column_roles", "cli.column_controllers", "cli.column_campaigns"]
-        rows = [(name, one.roles, one.controllers or "*", one.campaigns or "*") for name, one in found]
+        rows = [(name, person.roles, person.controllers or "*", person.campaigns or "*") for name, person in people]
         show_table(columns, [(name, *(", ".join(part) for part in rest)) for name, *rest in rows])
 
 
@@ -89,10 +89,10 @@ def remove(name: str, path: Path | None, as_json: bool) -> None:
     file = _file(path)
     users.read(file)
 
-    def without(found: Mapping[str, User]) -> dict[str, User]:
-        if name not in found:
+    def without(people: Mapping[str, User]) -> dict[str, User]:
+        if name not in people:
             raise UsageError("error.user_unknown", name=name if re.fullmatch(ID_PATTERN, name) else "?", path=file)
-        return {key: person for key, person in found.items() if key != name}
+        return {key: person for key, person in people.items() if key != name}
 
     users.change(file, without)
     if as_json:
@@ -114,7 +114,7 @@ def _password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
         raise UsageError("error.password_needed")
-    asked: str = click.prompt(
+    password: str = click.prompt(
         text("cli.user_password"), hide_input=True, confirmation_prompt=text("cli.user_password_again"), err=True
     )
-    return asked
+    return password

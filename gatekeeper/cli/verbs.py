@@ -44,5 +44,5 @@ class Verbs(click.Group):
 
     def _summary(self, ctx: click.Context, verb: str) -> str:
         command = self.get_command(ctx, verb)
-        found = _FIRST_SENTENCE.match(command.help or "") if command else None
-        return found[0] if found else ""
+        match = _FIRST_SENTENCE.match(command.help or "") if command else None
+        return match[0] if match else ""

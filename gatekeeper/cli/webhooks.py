@@ -39,19 +39,19 @@ def run(file: Path | None, since: str | None, as_json: bool) -> None:
     from gatekeeper.webhooks import runner
 
     settings = load()
-    known = _endpoints(settings, file)
+    endpoints = _endpoints(settings, file)
     log.configure(settings.log_level)
 
     def started(port: int) -> None:
         url = f"http://{settings.http_host}:{port}/readyz"
         if as_json:
-            show_json({"health": url, "endpoints": [one.id for one in known]})
+            show_json({"health": url, "endpoints": [endpoint.id for endpoint in endpoints]})
         else:
-            click.echo(text("cli.webhooks_runs", count=len(known), url=url))
-        if any("seal.late" in one.events for one in known) and not settings.log_folder.exists():
+            click.echo(text("cli.webhooks_runs", count=len(endpoints), url=url))
+        if any("seal.late" in endpoint.events for endpoint in endpoints) and not settings.log_folder.exists():
             note("cli.webhooks_no_log", folder=settings.log_folder)
 
-    runner.run(settings, known, since=_instant(since), started=started)
+    runner.run(settings, endpoints, since=_instant(since), started=started)
 
 
 @command.command("list", help=text("cli.webhooks_list"))
@@ -60,29 +60,34 @@ def run(file: Path | None, since: str | None, as_json: bool) -> None:
 def list_(file: Path | None, as_json: bool) -> None:
     """Prints the backlog of each endpoint; exit 1 if one has dead letters, or wants no more events."""
     settings = load()
-    known, outbox = _endpoints(settings, file), _outbox(settings)
-    now, found = _now(), {one.id: outbox.backlog(one.id) for one in known}
+    endpoints, outbox = _endpoints(settings, file), _outbox(settings)
+    now, backlogs = _now(), {endpoint.id: outbox.backlog(endpoint.id) for endpoint in endpoints}
     if as_json:
-        for id_, one in found.items():
-            told: dict[str, Any] = {"endpoint": id_, "waiting": one.waiting, "tried": one.tried, "answer": one.answer}
-            show_json(told | {"oldest": _when(one.oldest), "dead": one.dead, "gone": _when(one.gone)})
+        for id_, backlog in backlogs.items():
+            row: dict[str, Any] = {
+                "endpoint": id_,
+                "waiting": backlog.waiting,
+                "tried": backlog.tried,
+                "answer": backlog.answer,
+            }
+            show_json(row | {"oldest": _when(backlog.oldest), "dead": backlog.dead, "gone": _when(backlog.gone)})
     else:
         show_table(
             [f"cli.column_{name}" for name in ("endpoint", "waiting_events", "oldest", "answer", "dead", "state")],
             [
                 (
                     id_,
-                    one.waiting,
-                    age((now - one.oldest) / 1000) if one.oldest else "-",
-                    _answer(one.answer),
-                    one.dead,
-                    text(f"cli.webhooks_{'gone' if one.gone else 'open'}"),
+                    backlog.waiting,
+                    age((now - backlog.oldest) / 1000) if backlog.oldest else "-",
+                    _answer(backlog.answer),
+                    backlog.dead,
+                    text(f"cli.webhooks_{'gone' if backlog.gone else 'open'}"),
                 )
-                for id_, one in found.items()
+                for id_, backlog in backlogs.items()
             ],
             numbers=(1, 2, 4),
         )
-    click.get_current_context().exit(1 if any(one.dead or one.gone for one in found.values()) else 0)
+    click.get_current_context().exit(1 if any(backlog.dead or backlog.gone for backlog in backlogs.values()) else 0)
 
 
 @command.command("dead", help=text("cli.webhooks_dead"))
@@ -90,23 +95,31 @@ def list_(file: Path | None, as_json: bool) -> None:
 @json_option
 def dead(endpoint: str | None, as_json: bool) -> None:
     """Prints the dead letters, of one endpoint or all; exit 1 if there are any."""
-    found = _outbox(load()).dead(endpoint)
+    letters = _outbox(load()).dead(endpoint)
     if as_json:
-        for one in found:
-            told = {"endpoint": one.endpoint, "id": one.id, "type": one.type, "at": instant(one.at)}
-            show_json(told | {"dead": instant(one.since), "tries": one.tries, "answer": one.answer})
-    elif found:
+        for letter in letters:
+            row = {"endpoint": letter.endpoint, "id": letter.id, "type": letter.type, "at": instant(letter.at)}
+            show_json(row | {"dead": instant(letter.since), "tries": letter.tries, "answer": letter.answer})
+    elif letters:
         show_table(
             [f"cli.column_{name}" for name in ("endpoint", "id", "webhook", "at", "dead", "tries", "answer")],
             [
-                (one.endpoint, one.id, one.type, instant(one.at), instant(one.since), one.tries, _answer(one.answer))
-                for one in found
+                (
+                    letter.endpoint,
+                    letter.id,
+                    letter.type,
+                    instant(letter.at),
+                    instant(letter.since),
+                    letter.tries,
+                    _answer(letter.answer),
+                )
+                for letter in letters
             ],
             numbers=(5,),
         )
     else:
         note("cli.webhooks_none_dead")
-    click.get_current_context().exit(1 if found else 0)
+    click.get_current_context().exit(1 if letters else 0)
 
 
 @command.command("replay", help=text("cli.webhooks_replay"))
@@ -136,12 +149,12 @@ def try_(endpoint: str, file: Path | None, as_json: bool) -> None:
     from schemas.codec import encode
     from schemas.webhooks import TrialWebhook, TriedEndpoint
 
-    found, now = _known(_endpoints(load(), file), endpoint), _now()
+    entry, now = _known(_endpoints(load(), file), endpoint), _now()
     event = TrialWebhook(type="trial", timestamp=instant(now), data=TriedEndpoint(endpoint=endpoint))
     id_ = event_id("trial", endpoint, now)
 
     async def post() -> Answer:
-        async with Deliverer(found) as deliverer:
+        async with Deliverer(entry) as deliverer:
             return await deliverer.post(id_, encode(event), now=now)
 
     answer = asyncio.run(post())
@@ -162,10 +175,10 @@ def _endpoints(settings: Settings, file: Path | None) -> tuple[Endpoint, ...]:
 
 
 def _known(endpoints: Sequence[Endpoint], id_: str) -> Endpoint:
-    for one in endpoints:
-        if one.id == id_:
-            return one
-    names = [one.id for one in endpoints]
+    for endpoint in endpoints:
+        if endpoint.id == id_:
+            return endpoint
+    names = [endpoint.id for endpoint in endpoints]
     raise UsageError("error.webhooks_unknown", near=near(id_, names), known=", ".join(names))
 
 
@@ -175,10 +188,10 @@ def _outbox(settings: Settings) -> Outbox:
     return Outbox(Path(settings.webhooks_data), demand=True)
 
 
-def _answer(said: str | None) -> str:
+def _answer(answer: str | None) -> str:
     """An answer in words: the status as it is, or why there was none."""
-    key = f"cli.webhooks_answer_{said}"
-    return text(key) if key in catalogue() else said or "-"
+    key = f"cli.webhooks_answer_{answer}"
+    return text(key) if key in catalogue() else answer or "-"
 
 
 def _instant(written: str | None) -> int | None:

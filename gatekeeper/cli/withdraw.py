@@ -67,8 +67,8 @@ def command(
     if not done.covers:
         note("cli.withdraw_unknown_purpose", purpose=purpose)
     if as_json:
-        told = {"recipient_id": recipient, "purpose": purpose, "channels": channels or "*", "acknowledged": rows}
-        show_json({**told, "act_id": done.pair.act_id, "by": done.act.by, "unknown": done.unknown, **answer.plain()})
+        result = {"recipient_id": recipient, "purpose": purpose, "channels": channels or "*", "acknowledged": rows}
+        show_json({**result, "act_id": done.pair.act_id, "by": done.act.by, "unknown": done.unknown, **answer.plain()})
     else:
         click.echo(text("cli.withdraw_done", count=len(rows)))
         show_table(

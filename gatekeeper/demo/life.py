@@ -258,5 +258,5 @@ class Life:
         return min(at, yesterday).isoformat(timespec="seconds")
 
 
-def _readings(known: Identified) -> tuple[Match, ...]:
-    return tuple(Match(token=token, score=score) for token, score in known.readings)
+def _readings(contact: Identified) -> tuple[Match, ...]:
+    return tuple(Match(token=token, score=score) for token, score in contact.readings)

@@ -45,13 +45,8 @@ class Process:
         if self._process is not None and self._process.poll() is not None:
             lines = self.log.read_text("utf-8", "replace").splitlines()
             tail = "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
-            values = {
-                "verb": " ".join(self._words[:2]),
-                "code": self._process.returncode,
-                "log": self.log,
-                "tail": tail,
-            }
-            raise IncompleteError("demo.process_ended", **values)
+            verb, code = " ".join(self._words[:2]), self._process.returncode
+            raise IncompleteError("demo.process_ended", verb=verb, code=code, log=self.log, tail=tail)
 
     def stop(self) -> None:
         """Terminates the process, kills it after STOP_SECONDS, and waits until it has ended."""

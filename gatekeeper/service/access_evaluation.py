@@ -226,12 +226,8 @@ def sent(asked: AccessRequest) -> Send | LineFault:
     Without a campaign of its own it gets a new id, so no earlier piece is the same.
     """
     action, resource = asked.action.properties, asked.resource.properties
-    for properties, allowed in (
-        (action, OF_ACTION),
-        (resource, OF_RESOURCE),
-        (asked.subject.properties, frozenset[str]()),
-    ):
-        if unknown := sorted(properties.keys() - allowed):
+    for given, allowed in ((action, OF_ACTION), (resource, OF_RESOURCE), (asked.subject.properties, frozenset[str]())):
+        if unknown := sorted(given.keys() - allowed):
             raise Problem(400, "property_unknown", name=_shown(unknown[0]), allowed=", ".join(sorted(allowed)) or "-")
     id_ = f"evaluation-{uuid4().hex}"
     value = {"v": 1, "event_id": id_, "campaign_id": id_, "controller_id": asked.subject.id}
@@ -277,7 +273,7 @@ def _shown(name: str) -> str:
     return name if name.isascii() and name.isidentifier() and len(name) <= 32 else "…"
 
 
-def _identified(request: Request, found: Mapping[str, Any]) -> JSONResponse:
+def _identified(request: Request, response: Mapping[str, Any]) -> JSONResponse:
     """The answer, with the caller's own id of the request (AuthZEN, X-Request-ID)."""
     id_ = request.headers.get("x-request-id", "")
-    return JSONResponse(found, headers={"X-Request-ID": id_} if id_ and id_.isprintable() and id_.isascii() else {})
+    return JSONResponse(response, headers={"X-Request-ID": id_} if id_ and id_.isprintable() and id_.isascii() else {})

@@ -106,5 +106,11 @@ def _in(value: Any, lang: Language) -> Any:
     return wrong(value.error, lang) if isinstance(value, Detail) else value
 
 
-def _body(status: int, name: str, said: Mapping[Language, str]) -> dict[str, Any]:
-    return {"type": TYPE + name, "status": status, "title": said["en"], "ja": said["ja"], "en": said["en"]}
+def _body(status: int, name: str, sentences: Mapping[Language, str]) -> dict[str, Any]:
+    return {
+        "type": TYPE + name,
+        "status": status,
+        "title": sentences["en"],
+        "ja": sentences["ja"],
+        "en": sentences["en"],
+    }

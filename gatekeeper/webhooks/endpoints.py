@@ -114,11 +114,11 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _place(found: Mapping[str, Any], loc: tuple[int | str, ...]) -> str:
+def _place(content: Mapping[str, Any], loc: tuple[int | str, ...]) -> str:
     """The place of a fault; an entry is named by its id if that can be read."""
     names = [str(part) for part in loc]
     if len(loc) > 1 and isinstance(loc[1], int):
-        id_ = found["endpoints"][loc[1]]
+        id_ = content["endpoints"][loc[1]]
         id_ = id_.get("id") if isinstance(id_, dict) else None
         names[1] = id_ if isinstance(id_, str) and re.fullmatch(r"[A-Za-z0-9._:\-]{1,64}", id_) else str(loc[1] + 1)
     return ".".join(names)

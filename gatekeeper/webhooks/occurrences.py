@@ -100,41 +100,36 @@ def recalled(outbox: Outbox, record: Record, endpoints: Sequence[Endpoint], *, n
 def audited(outbox: Outbox, record: Record, *, zone: str, now: int) -> None:
     """Counts a record of `audit`: the newest send of its campaign, and the items that wait for people."""
     try:
-        decision = _READER.decode(record.value or b"")
-        due = _due(decision, zone)
+        audit = _READER.decode(record.value or b"")
+        due = _due(audit, zone)
     except (*FOREIGN, msgspec.MsgspecError):  # not a worker's record
         return
-    if decision.campaign is None or decision.mode != "live":
+    if audit.campaign is None or audit.mode != "live":
         return
-    if decision.stage == "intake":
-        place = decision.src
+    if audit.stage == "intake":
+        place = audit.src
         outbox.db.execute(
             "INSERT INTO campaign VALUES (?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET last = excluded.last,"
             " part = excluded.part, offset = excluded.offset"
             " WHERE (excluded.last, excluded.part, excluded.offset) > (last, part, offset)",
-            (decision.campaign, place.timestamp, place.partition, place.offset),
+            (audit.campaign, place.timestamp, place.partition, place.offset),
         )
-        outbox.db.execute("INSERT OR IGNORE INTO company VALUES (?, ?)", (decision.campaign, decision.controller or ""))
-    if decision.act is not None and decision.act.outcome in CLOSED:
-        outbox.db.execute("DELETE FROM item WHERE id = ?", (decision.act.item,))
-    if due is not None and due > now and decision.send is not None:
-        row = (decision.did, decision.campaign, decision.send.mail_date, due)
+        outbox.db.execute("INSERT OR IGNORE INTO company VALUES (?, ?)", (audit.campaign, audit.controller or ""))
+    if audit.act is not None and audit.act.outcome in CLOSED:
+        outbox.db.execute("DELETE FROM item WHERE id = ?", (audit.act.item,))
+    if due is not None and due > now and audit.send is not None:
+        row = (audit.did, audit.campaign, audit.send.mail_date, due)
         outbox.db.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?)", row)
 
 
-def _due(decision: _DecidedSend, zone: str) -> int | None:
+def _due(audit: _DecidedSend, zone: str) -> int | None:
     """The time after which a withheld send is too late. None without one, or if nobody can act on it."""
-    new = decision.stage == "intake" or (decision.act is not None and decision.act.outcome == "withheld")
-    if (
-        not new
-        or decision.verdict not in ("confirm", "review")
-        or decision.send is None
-        or decision.send.mail_date is None
-    ):
+    new = audit.stage == "intake" or (audit.act is not None and audit.act.outcome == "withheld")
+    if not new or audit.verdict not in ("confirm", "review") or audit.send is None or audit.send.mail_date is None:
         return None
-    if tuple(reason.code for reason in decision.reasons) == INFORMATIONAL:
+    if tuple(reason.code for reason in audit.reasons) == INFORMATIONAL:
         return None
-    return times.span(decision.send.mail_date, zone).last // 1000 + 1
+    return times.span(audit.send.mail_date, zone).last // 1000 + 1
 
 
 def quiet(outbox: Outbox, *, begun: int, now: int) -> bool:

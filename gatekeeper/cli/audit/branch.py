@@ -46,17 +46,17 @@ def command(number: int, hash_: str | None, by: str | None, reason: str | None, 
     branch_choice.demand_choice(seen, number, hash_)
     others = len(seen.found) - 1
     confirmed(text("cli.audit_branch_sure", partition=number, sha256=hash_[:SHOWN], others=others), others, yes=yes)
-    found = branch_choice.choose(settings, number, hash_, by=who, reason=reason)
+    statement = branch_choice.choose(settings, number, hash_, by=who, reason=reason)
     if as_json:
-        show_json(_said(found))
+        show_json(_said(statement))
     else:
         click.echo(text("cli.audit_branch_chosen", partition=number, sha256=hash_, by=who))
-    if found.signed is None:
+    if statement.signed is None:
         note("cli.audit_branch_unsigned", by=who)
 
 
 def _show(number: int, seen: Branches, *, as_json: bool) -> None:
-    rows = [one._asdict() for one in seen.found]
+    rows = [branch._asdict() for branch in seen.found]
     if as_json:
         chosen = _said(seen.chosen) if seen.chosen else None
         show_json({"partition": number, "held": seen.held, "chosen": chosen, "branches": rows})
@@ -65,8 +65,8 @@ def _show(number: int, seen: Branches, *, as_json: bool) -> None:
         fields = ("start", "offset", "manifests", "kid", "at")
         lines = [(f"{row['sha256'][:SHOWN]}…", *(row[name] for name in fields), _marks(row)) for row in rows]
         show_table([f"cli.column_{name}" for name in columns], lines, numbers=(1, 2, 3))
-        for one in seen.found if len(seen.found) > 1 or seen.lost else ():
-            click.echo(f'gatekeeper audit branch {number} --choose {one.sha256} --reason "TEXT" --by ID')
+        for branch in seen.found if len(seen.found) > 1 or seen.lost else ():
+            click.echo(f'gatekeeper audit branch {number} --choose {branch.sha256} --reason "TEXT" --by ID')
         if seen.chosen:
             click.echo(text("cli.audit_branch_stated", **_said(seen.chosen)))
         key = "cli.audit_branch_held" if seen.held else "cli.audit_branch_open"
@@ -79,6 +79,6 @@ def _marks(row: dict[str, Any]) -> str:
     return " ".join(text(f"cli.audit_branch_{name}") for name in ("sealed", "ledger") if row[name]) or "-"
 
 
-def _said(one: Statement) -> dict[str, Any]:
-    said = {name: getattr(one, name) for name in ("partition", "sha256", "by", "reason", "at")}
-    return {**said, "signed": one.signed is not None}
+def _said(statement: Statement) -> dict[str, Any]:
+    fields = {name: getattr(statement, name) for name in ("partition", "sha256", "by", "reason", "at")}
+    return {**fields, "signed": statement.signed is not None}

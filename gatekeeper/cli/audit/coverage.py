@@ -59,19 +59,19 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
                 bar.advance(task, count)
                 pace.done(count)
 
-            for one in check(settings, passed, without=frozenset(done)):
+            for covered in check(settings, passed, without=frozenset(done)):
                 with step():
-                    done[one.partition] = Checked(at=int(time() * 1000), covered=one)
-        found = [done[number].covered for number in sorted(done)]
-        findings = [finding for one in found for finding in one.findings]
-        expired = any(one.expired for one in found)
+                    done[covered.partition] = Checked(at=int(time() * 1000), covered=covered)
+        results = [done[number].covered for number in sorted(done)]
+        findings = [finding for covered in results for finding in covered.findings]
+        expired = any(covered.expired for covered in results)
         if as_json:
-            click.echo(report(found, group=settings.group, at=_since(done)))
+            click.echo(report(results, group=settings.group, at=_since(done)))
         else:
-            _show(found, findings, expired=expired)
+            _show(results, findings, expired=expired)
     if not keys:
         note("cli.audit_unkeyed", folder=settings.key_folder)
-    if findings and all(one.fault == "unknown_key" for one in findings):
+    if findings and all(finding.fault == "unknown_key" for finding in findings):
         note("cli.audit_coverage_keys_unknown", count=f"{len(findings):,}", folder=settings.key_folder)
     elif findings:
         note("cli.audit_coverage_found", count=f"{len(findings):,}")
@@ -82,10 +82,10 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
 
 def _taken_up(settings: Settings, kept: CoverageState, file: Path | None) -> dict[int, Checked]:
     """Earlier results by partition, with a note of their time; raises UsageError (2) if they do not fit the topic."""
-    done = {one.covered.partition: one for one in kept.found}
+    done = {checked.covered.partition: checked for checked in kept.found}
     with Reader(settings) as reader:
-        known = {tp.partition for topic in ("manifests", "sends", "acts") for tp in reader.partitions(topic)}
-    if len(done) < len(kept.found) or not done.keys() <= known:
+        numbers = {tp.partition for topic in ("manifests", "sends", "acts") for tp in reader.partitions(topic)}
+    if len(done) < len(kept.found) or not done.keys() <= numbers:
         raise UsageError("error.state_unreadable", file=file)
     if done:
         note("state.goes_on_checked", file=file, count=len(done), at=_since(done))
@@ -94,35 +94,35 @@ def _taken_up(settings: Settings, kept: CoverageState, file: Path | None) -> dic
 
 def _since(done: Mapping[int, Checked]) -> str:
     """The time at which the first partition was checked. Inputs that came later may be missing in the report."""
-    return instant(min(one.at for one in done.values()))
+    return instant(min(checked.at for checked in done.values()))
 
 
-def _show(found: Sequence[Covered], findings: Sequence[CoverageFinding], *, expired: bool) -> None:
+def _show(results: Sequence[Covered], findings: Sequence[CoverageFinding], *, expired: bool) -> None:
     show_table(
         [f"cli.column_{name}" for name in ("partition", "manifests", "records", "claimed", "expired")],
         [
             (
-                one.partition,
-                one.manifests,
-                one.records,
-                " ".join(f"{topic} {_span(each)}" for topic, each in sorted(one.claimed.items())) or "-",
-                " ".join(f"{topic} {count}" for topic, count in sorted(one.expired.items())) or "-",
+                covered.partition,
+                covered.manifests,
+                covered.records,
+                " ".join(f"{topic} {_span(span)}" for topic, span in sorted(covered.claimed.items())) or "-",
+                " ".join(f"{topic} {count}" for topic, count in sorted(covered.expired.items())) or "-",
             )
-            for one in found
+            for covered in results
         ],
         numbers=(0, 1, 2),
     )
-    for one in found:
-        for skip in one.skipped:
+    for covered in results:
+        for skip in covered.skipped:
             key = "partition.skipped_by" if skip.start < skip.to else "partition.back_by"
-            click.echo(text(key, partition=one.partition, **skip._asdict()))
-        for branch in one.branches:
-            click.echo(text("cli.audit_coverage_branch", partition=one.partition, **asdict(branch)))
-        if one.branches and (chosen := one.branches[0]).by:
-            said = {"at": chosen.at, "by": chosen.by, "reason": chosen.reason}
-            click.echo(text("cli.audit_coverage_chosen", partition=one.partition, **said))
+            click.echo(text(key, partition=covered.partition, **skip._asdict()))
+        for branch in covered.branches:
+            click.echo(text("cli.audit_coverage_branch", partition=covered.partition, **asdict(branch)))
+        if covered.branches and (chosen := covered.branches[0]).by:
+            values = {"at": chosen.at, "by": chosen.by, "reason": chosen.reason}
+            click.echo(text("cli.audit_coverage_chosen", partition=covered.partition, **values))
     if findings:
-        rows = [(text(f"finding.name_{one.fault}"), one.place, one.detail) for one in findings[:TOLD]]
+        rows = [(text(f"finding.name_{finding.fault}"), finding.place, finding.detail) for finding in findings[:TOLD]]
         show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
     elif not expired:
         click.echo(text("cli.audit_coverage_right"))

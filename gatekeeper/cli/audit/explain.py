@@ -42,22 +42,22 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     term, settings, where = SearchTerm.read(asked), of_folder(load(), folder), str(folder or "live")
     keys = keys_of(settings, folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail:
-        found = found_pieces(trail, term, settings, keys)
-        seal = _seal(found.log, keys) if found.readable else UNREADABLE
+        matches = found_pieces(trail, term, settings, keys)
+        seal = _seal(matches.log, keys) if matches.readable else UNREADABLE
         citations = Citations(trail.policy)
         group = trail.about["group"] if isinstance(trail, ExportReader) else settings.group
         named = trail.names(language()) if isinstance(trail, LiveTrail) else {}
         signers = ReferenceSigners(trail.people(), str(group), trail.reference)
         explanations = [
             Explanation(piece, seal, local=_clock(trail, piece), names=named, citations=citations, signers=signers)
-            for piece in found.pieces
+            for piece in matches.pieces
         ]
-    for trouble in found.troubles:
+    for trouble in matches.troubles:
         note("cli.audit_explain_part", trouble=trouble)
-    found.demand_any(settings, folder or text("cli.audit_running"))
+    matches.demand_any(settings, folder or text("cli.audit_running"))
     if as_json:
-        states = [asdict(one.state) for one in explanations]
-        pieces = [one.plain() for one in explanations]
+        states = [asdict(explanation.state) for explanation in explanations]
+        pieces = [explanation.plain() for explanation in explanations]
         show_json({"asked": term.text, "where": where, "states": states, "pieces": pieces})
     elif len(explanations) > 1:
         note("cli.audit_explain_several", count=len(explanations))
@@ -65,12 +65,12 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         show_table([f"cli.column_{name}" for name in names], [explanation.row() for explanation in explanations])
     else:
         click.echo("\n".join(printable(line.encode()) for line in explanations[0].page().split("\n")))
-    wrong = [finding for piece in found.pieces for told in piece for finding in told.wrong]
+    wrong = [finding for piece in matches.pieces for placed in piece for finding in placed.wrong]
     tell_unproven(wrong, None if folder else keys.folder)
-    codes = {one.exit for one in wrong}
-    if not found.readable:
+    codes = {finding.exit for finding in wrong}
+    if not matches.readable:
         codes.add(UNVERIFIABLE)
-    if found.troubles:
+    if matches.troubles:
         codes.add(INCOMPLETE)
     click.get_current_context().exit(min(codes, default=0))
 

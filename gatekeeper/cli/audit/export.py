@@ -56,16 +56,16 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
         with Reader(settings) as reader:
             progress.demand_same(reader, ("audit", "manifests"))
         _demand_there(settings, out, finished)
-        known = {number: KnownPart(one.offset, _day(one.day) + DAY_MS) for number, one in finished.items()}
-        trail = stack.enter_context(LiveTrail(settings, since=since, to=to, known=known))
+        parts = {number: KnownPart(done.offset, _day(done.day) + DAY_MS) for number, done in finished.items()}
+        trail = stack.enter_context(LiveTrail(settings, since=since, to=to, known=parts))
         if about and trail.since != since:
             raise IncompleteError("error.export_lost", folder=out, part=part)
         if finished:
-            note("cli.audit_export_goes_on", out=out, day=max(one.day for one in finished.values()))
+            note("cli.audit_export_goes_on", out=out, day=max(done.day for done in finished.values()))
         first, last = (None if moment is None else instant(moment) for moment in (trail.since, to))
-        told = _told(stack.enter_context(progress_bar()), trail, Pace(rate))
+        passed = _told(stack.enter_context(progress_bar()), trail, Pace(rate))
         try:
-            found = export.write(
+            exported = export.write(
                 out,
                 part,
                 trail,
@@ -74,7 +74,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
                 keys=keys.folder,
                 finished=finished,
                 unsealed=unsealed,
-                told=told,
+                told=passed,
             )
         except (KeyboardInterrupt, GatekeeperError):
             if any(part.glob(f"{DAYS}/*")):
@@ -86,15 +86,17 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
         note("cli.audit_export_no_log", folder=settings.log_folder)
     elif not log.witnessed:
         note("cli.audit_export_no_witness")
-    if found.left:
-        note("cli.audit_export_left", count=f"{found.left:,}")
-    if found.absent:
-        note("cli.audit_export_absent", count=len(found.absent), example=found.absent[0])
+    if exported.left:
+        note("cli.audit_export_left", count=f"{exported.left:,}")
+    if exported.absent:
+        note("cli.audit_export_absent", count=len(exported.absent), example=exported.absent[0])
     tell_aside(trail)
     if as_json:
-        show_json({"out": str(out), **asdict(found), "aside": trail.strangers})
+        show_json({"out": str(out), **asdict(exported), "aside": trail.strangers})
     else:
-        click.echo(text("cli.audit_exported", out=out, manifests=f"{found.manifests:,}", records=f"{found.records:,}"))
+        click.echo(
+            text("cli.audit_exported", out=out, manifests=f"{exported.manifests:,}", records=f"{exported.records:,}")
+        )
     click.get_current_context().exit(1 if trail.aside else 0)
 
 
@@ -129,8 +131,8 @@ def _demand_same(
         return since
     first, end = about["from"], "~" if to is None else instant(to)
     same = about["group"] == settings.group and (since is None or instant(since) == first)
-    if not same or any(end[: len(one.day)] <= one.day for one in finished.values()):
-        days = max((one.day for one in finished.values()), default="-")
+    if not same or any(end[: len(done.day)] <= done.day for done in finished.values()):
+        days = max((done.day for done in finished.values()), default="-")
         raise UsageError("error.export_other", folder=out, group=about["group"], since=first or "-", day=days)
     return None if first is None else span(first, "UTC").first // 1000
 
@@ -138,11 +140,11 @@ def _demand_same(
 def _demand_there(settings: Settings, out: Path, finished: Mapping[int, Finished]) -> None:
     """Raises IntegrityError (4) if the broker has lost a manifest of the finished days: it was put back since."""
     with Reader(settings) as reader:
-        for number, one in finished.items():
-            digest = sha256(one.value).hexdigest()
-            if not stands(reader, "manifests", partition=number, offset=one.offset, digest=digest):
-                where = {"topic": settings.topic("manifests"), "partition": number, "offset": one.offset}
-                raise IntegrityError("error.export_lost_manifest", folder=out, day=one.day, **where)
+        for number, done in finished.items():
+            digest = sha256(done.value).hexdigest()
+            if not stands(reader, "manifests", partition=number, offset=done.offset, digest=digest):
+                where = {"topic": settings.topic("manifests"), "partition": number, "offset": done.offset}
+                raise IntegrityError("error.export_lost_manifest", folder=out, day=done.day, **where)
 
 
 def _day(day: str) -> int:

@@ -55,11 +55,11 @@ def found_pieces(trail: Trail, term: SearchTerm, settings: Settings, keys: Keys)
         task = bar.add_task(text("cli.audit_reading"), total=None)
         kept, readable = _sealed_log(settings, keys)
         search = TrailSearch(trail, lambda: bar.advance(task))
-        known = [*keys.verifiers("worker"), *keys.verifiers("log")]
+        verifiers = [*keys.verifiers("worker"), *keys.verifiers("log")]
         near = _at_once(settings, trail, search, term, kept) if isinstance(trail, LiveTrail) else []
-        found, log = _proven(near or search.found(term), kept, known, trail.people())
+        matching, log = _proven(near or search.found(term), kept, verifiers, trail.people())
     aside = isinstance(trail, LiveTrail) and bool(trail.aside)
-    return FoundPieces(found, log, readable and log is kept, search.troubles, aside)
+    return FoundPieces(matching, log, readable and log is kept, search.troubles, aside)
 
 
 def _at_once(
@@ -68,10 +68,10 @@ def _at_once(
     """The matching pieces by the places of their records on `audit`; [] if the trail must be read for them."""
     with Reader(settings) as reader:
         places = _of_console(settings, reader, term) or trail_places.searched(reader, term, search.passed)
-        told = places and trail_places.found(
+        records = places and trail_places.found(
             trail, reader, places, sealed=lambda link: log is not None and leaf_hash(link.value) in log.indexes
         )
-    return [piece for piece in pieces(told or ()) if any(map(term.meant, piece))]
+    return [piece for piece in pieces(records or ()) if any(map(term.meant, piece))]
 
 
 def _of_console(settings: Settings, reader: Reader, term: SearchTerm) -> list[tuple[int, int]]:
@@ -82,7 +82,7 @@ def _of_console(settings: Settings, reader: Reader, term: SearchTerm) -> list[tu
         dids = [*(record_places.beginning(db, term.beginning) if term.beginning else ())]
         dids += record_places.of_send(db, term.text)
         places = record_places.piece(db, dids)
-    return [(one.part, one.place) for one in places] if len(places) < record_places.MAX_RECORDS else []
+    return [(row.part, row.place) for row in places] if len(places) < record_places.MAX_RECORDS else []
 
 
 def _sealed_log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
@@ -95,11 +95,11 @@ def _sealed_log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
 
 
 def _proven(
-    found: list[list[PlacedRecord]], log: Sealed | None, keys: list[str], people: Sequence[PersonLine]
+    matching: list[list[PlacedRecord]], log: Sealed | None, keys: list[str], people: Sequence[PersonLine]
 ) -> tuple[list[list[PlacedRecord]], Sealed | None]:
     """The pieces with the findings on each record's proof, and the log; without the log if it cannot be read."""
     try:
-        return [[proven(told, log, keys, people) for told in piece] for piece in found], log
+        return [[proven(placed, log, keys, people) for placed in piece] for piece in matching], log
     except IntegrityError as error:
         note("cli.audit_explain_unsealed", trouble=error)
-        return _proven(found, None, keys, people)
+        return _proven(matching, None, keys, people)

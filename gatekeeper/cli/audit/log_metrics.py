@@ -34,19 +34,19 @@ def values(files: AtomicStore, keys: Keys) -> Values:
 
 
 def _told(files: AtomicStore, keys: Keys) -> Values:
-    found = seal_status.read(files, log=keys.public("log"), witnesses=keys.public("witness"))
-    if found is None:
+    seal = seal_status.read(files, log=keys.public("log"), witnesses=keys.public("witness"))
+    if seal is None:
         return {}
 
     def age(at: int) -> dict[Labels, float]:
         return {(): max(0.0, time() - at / 1000)}
 
-    told: dict[Metric, dict[Labels, float]] = {
-        LOG_ENTRIES: {(): float(found.size)},
-        SEAL_AGE: age(found.at),
-        SEALING_HELD: {(str(one.partition),): 1.0 for one in found.held},
+    figures: dict[Metric, dict[Labels, float]] = {
+        LOG_ENTRIES: {(): float(seal.size)},
+        SEAL_AGE: age(seal.at),
+        SEALING_HELD: {(str(held.partition),): 1.0 for held in seal.held},
     }
-    if found.witnessed is not None:
-        size, at = found.witnessed
-        told |= {WITNESSED_ENTRIES: {(): float(size)}, WITNESSED_AGE: age(at)}
-    return told
+    if seal.witnessed is not None:
+        size, at = seal.witnessed
+        figures |= {WITNESSED_ENTRIES: {(): float(size)}, WITNESSED_AGE: age(at)}
+    return figures

@@ -36,18 +36,18 @@ def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool)
     log = log_of(keys, settings.log_folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_searching"), total=None)
-        known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-        found = prove(trail, did, log, keys=known, told=lambda link: bar.advance(task))
-    if found is None and isinstance(trail, LiveTrail) and trail.aside:
+        verifiers = [*keys.verifiers("worker"), *keys.verifiers("log")]
+        proof = prove(trail, did, log, keys=verifiers, told=lambda link: bar.advance(task))
+    if proof is None and isinstance(trail, LiveTrail) and trail.aside:
         raise IncompleteError("error.not_among_read", where=text("cli.audit_running"))
-    if found is None:
+    if proof is None:
         raise UsageError("error.decision_absent", did=did)
-    report = check_content(found, out.name)
+    report = check_content(proof, out.name)
     if report.exit_code not in (0, INCOMPLETE):
         tell_unproven(report.findings, None if folder else keys.folder)
         click.get_current_context().exit(report.exit_code)
     with whole(out) as file:
-        file.write(found.decode())
+        file.write(proof.decode())
     if as_json:
         show_json({"did": did, "out": str(out), "sealed": not report.unsealed})
     else:

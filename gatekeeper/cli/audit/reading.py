@@ -117,26 +117,29 @@ def tell_aside(trail: LiveTrail) -> None:
     """
     if not trail.keys.numbers("worker", "pub"):
         note("cli.audit_unkeyed", folder=trail.keys.folder)
-    told: dict[object, ChainFinding] = {}
+    findings: dict[object, ChainFinding] = {}
     for place, finding in trail.aside.items():
-        told.setdefault(finding.values.get("kid") if finding.fault == "unknown_key" else place, finding)
-    for finding in islice(told.values(), SHOWN):
+        findings.setdefault(finding.values.get("kid") if finding.fault == "unknown_key" else place, finding)
+    for finding in islice(findings.values(), SHOWN):
         note(f"finding.{finding.fault}", partition=finding.partition, offset=finding.offset, **finding.values)
     if trail.aside:
-        note("cli.audit_aside", count=f"{sum(one['count'] for one in trail.strangers):,}")
+        note("cli.audit_aside", count=f"{sum(stranger['count'] for stranger in trail.strangers):,}")
 
 
 def tell_unproven(findings: Iterable[Unproven], folder: Path | None) -> None:
     """Notes once each why proofs fail or cannot be checked. `folder`: the system's keys, None for an export."""
-    said: dict[tuple[str, str], dict[str, object]] = {}
-    for one in findings:
-        if one.code == "unknown_key" and folder is not None:
-            said["cli.audit_unchecked_key", str(one.values["kid"])] = {"kid": one.values["kid"], "folder": folder}
+    notes: dict[tuple[str, str], dict[str, object]] = {}
+    for finding in findings:
+        if finding.code == "unknown_key" and folder is not None:
+            notes["cli.audit_unchecked_key", str(finding.values["kid"])] = {
+                "kid": finding.values["kid"],
+                "folder": folder,
+            }
         else:
-            sentence = one.text(language())
-            key = "cli.audit_unproven" if one.exit == CHANGED else "cli.audit_unchecked"
-            said[key, sentence] = {"finding": sentence}
-    for (key, _), values in said.items():
+            sentence = finding.text(language())
+            key = "cli.audit_unproven" if finding.exit == CHANGED else "cli.audit_unchecked"
+            notes[key, sentence] = {"finding": sentence}
+    for (key, _), values in notes.items():
         note(key, **values)
 
 

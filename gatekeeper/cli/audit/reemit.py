@@ -48,8 +48,8 @@ def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, w
         acts = reemissions.acts(lost, by=who, run=uuid4().hex[:12], reason=reason)
         with progress_bar() as bar:
             task = bar.add_task(text("cli.audit_reemit_waiting"), total=asked)
-            for told in reemissions.answers(settings, reader, acts, rate=rate, seconds=wait) if asked else ():
-                outcomes[told] += 1
+            for answer in reemissions.answers(settings, reader, acts, rate=rate, seconds=wait) if asked else ():
+                outcomes[answer] += 1
                 bar.advance(task)
     gone, unanswered = lost.gone, asked - outcomes.total()
     counts = {"present": lost.present, "missing": len(lost.missing), "gone": len(gone), "unanswered": unanswered}

@@ -54,7 +54,7 @@ class Report:
 
     def begin(self, link: Link) -> None:
         """Adds the offsets that a person skipped, as a link's manifest states them; they have no decision to derive."""
-        self.skipped += [{"partition": link.partition, **one} for one in link.manifest.get("skipped", ())]
+        self.skipped += [{"partition": link.partition, **skip} for skip in link.manifest.get("skipped", ())]
 
     def add(self, link: Link, number: int, one: Rechecked, *, live: bool) -> None:
         """Adds the result for record `number` of a link."""
@@ -121,8 +121,8 @@ def command(
         else:
             report, walk = Report(), TrailWalk(trail, since, to, Pace(rate or 0))
             with walk.bar:
-                for link, number, one in _exported(walk, report, ByHash(trail)):
-                    report.add(link, number, one, live=False)
+                for link, number, rechecked in _exported(walk, report, ByHash(trail)):
+                    report.add(link, number, rechecked, live=False)
     if as_json:
         releases = {str(rules): release for rules, release in RELEASES.items()}
         show_json({**report.plain, "rules": RULES, "releases": releases})
@@ -143,7 +143,7 @@ def _links(walk: TrailWalk, report: Report, partitions: Sequence[int]) -> Iterat
 
 def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | None, rate: float | None) -> Report:
     """The report on the running system, its partitions on all cores. Within one, later records need earlier ones."""
-    tokens, known = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
+    tokens, loaded = open_tokens(Keys(settings.key_folder).tokens()), packs.load(settings.policy)
     with Reader(settings) as reader:
         progress.demand_same(reader, (*INPUTS, *FACT_TOPICS, "review", "audit", "manifests"))
         heads = progress.read(reader)
@@ -160,7 +160,7 @@ def _live(settings: Settings, trail: LiveTrail, since: int | None, to: int | Non
                 by_hash,
                 archive,
                 kept,
-                known,
+                loaded,
                 tokens=tokens,
                 partitions=settings.partitions,
                 releases=RELEASES,
@@ -195,8 +195,8 @@ def _exported(walk: TrailWalk, report: Report, by_hash: ByHash) -> Iterator[tupl
                 places.append((link, number))
                 yield value
 
-    for one in mapped(lambda value: replay(value, by_hash, releases=RELEASES), values()):
-        yield *places.popleft(), Rechecked(one)
+    for replayed in mapped(lambda value: replay(value, by_hash, releases=RELEASES), values()):
+        yield *places.popleft(), Rechecked(replayed)
 
 
 def _archive(settings: Settings, reader: Reader, tokens: Tokens | None) -> Archive:
@@ -227,19 +227,19 @@ def _show(report: Report, *, live: bool) -> None:
         if report.findings[name]
     ]
     show_table([f"cli.column_{name}" for name in ("finding", "records", "meaning")], rows, numbers=(1,))
-    causes = Counter(one["why"] for one in report.found)
-    for one in report.found:
-        shown, alike = {name: str(one[name])[:_LONGEST] for name in ("recorded", "derived")}, 0
-        if one["why"]:
-            shown["why"], named = _why(one["why"])
-            if named and not (alike := causes.pop(one["why"], 0)):
+    causes = Counter(row["why"] for row in report.found)
+    for skip in report.found:
+        shown, alike = {name: str(skip[name])[:_LONGEST] for name in ("recorded", "derived")}, 0
+        if skip["why"]:
+            shown["why"], named = _why(skip["why"])
+            if named and not (alike := causes.pop(skip["why"], 0)):
                 continue  # one missing thing is reported once
-        click.echo(text(f"replay.found_{one['finding']}", **{**one, **shown}))
+        click.echo(text(f"replay.found_{skip['finding']}", **{**skip, **shown}))
         if alike > 1:
             click.echo(text("replay.alike"))
-    for one in report.skipped:
-        key = "partition.skipped_by" if one["from"] < one["to"] else "partition.back_by"
-        click.echo(text(key, **{**one, "start": one["from"]}))
+    for skip in report.skipped:
+        key = "partition.skipped_by" if skip["from"] < skip["to"] else "partition.back_by"
+        click.echo(text(key, **{**skip, "start": skip["from"]}))
     if live:
         counts = {name: f"{report.facts[name]:,}" for name in ("folded", "expired", "no_key")}
         click.echo(text("replay.facts_told", **counts))

@@ -49,36 +49,36 @@ SHOWN = 10
 @json_option
 def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
     """Seals until it is stopped; exit 1 if something could not be sealed, or is not accounted for."""
-    found = 0
+    total = 0
     unchecked = 0
     """Exit code of the last coverage check if it failed."""
 
-    def finding(one: ChainFinding) -> None:
-        nonlocal found
-        found += 1
-        metrics.count(SEAL_FINDINGS, one.fault)
-        place = {"partition": one.partition, "offset": one.offset}
+    def finding(fault: ChainFinding) -> None:
+        nonlocal total
+        total += 1
+        metrics.count(SEAL_FINDINGS, fault.fault)
+        place = {"partition": fault.partition, "offset": fault.offset}
         if as_json:
-            show_json({"finding": one.fault, **place, "values": dict(one.values)})
-        note(f"finding.{one.fault}", **place, **one.values)
+            show_json({"finding": fault.fault, **place, "values": dict(fault.values)})
+        note(f"finding.{fault.fault}", **place, **fault.values)
 
     def sealed(checkpoint: Checkpoint) -> None:
-        told = {"size": checkpoint.size, "root": checkpoint.root.hex()}
+        values = {"size": checkpoint.size, "root": checkpoint.root.hex()}
         if as_json:
-            show_json({"sealed": told})
+            show_json({"sealed": values})
         else:
-            click.echo(text("cli.audit_sealed", **told))
+            click.echo(text("cli.audit_sealed", **values))
 
     def covered(partitions: list[Covered], leaf: int) -> None:
-        nonlocal found, unchecked
-        findings = [one for each in partitions for one in each.findings]
-        found, unchecked = found + len(findings), 0
+        nonlocal total, unchecked
+        findings = [uncovered for part in partitions for uncovered in part.findings]
+        total, unchecked = total + len(findings), 0
         metrics.count(SEAL_FINDINGS, "uncovered", n=len(findings))
         if as_json:
             show_json({"coverage": {"leaf": leaf, "found": len(findings)}})
-        for one in findings[:SHOWN]:
-            fault = text(f"finding.name_{one.fault}")
-            note("cli.audit_seal_uncovered", fault=fault, place=one.place, detail=one.detail)
+        for uncovered in findings[:SHOWN]:
+            fault = text(f"finding.name_{uncovered.fault}")
+            note("cli.audit_seal_uncovered", fault=fault, place=uncovered.place, detail=uncovered.detail)
         note("cli.audit_seal_covered", leaf=leaf, count=f"{len(findings):,}")
 
     def failed(error: Exception) -> None:
@@ -96,7 +96,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         metrics.find(lambda: log_metrics.values(AtomicStore(settings.log_folder), Keys(settings.key_folder)))
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
-        told = SealerCallbacks(
+        calls = SealerCallbacks(
             finding,
             sealed,
             taken=lambda: bar.advance(task),
@@ -107,7 +107,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         )
         check = (lambda: list(coverage.check(settings, Pace(None).done))) if hours else None
         try:
-            Sealer(settings, told=told, seconds=interval, check=check, every_ms=int(hours * HOUR_MS)).run(once=once)
+            Sealer(settings, told=calls, seconds=interval, check=check, every_ms=int(hours * HOUR_MS)).run(once=once)
         except SystemExit:  # an orderly stop: the next start takes unsealed manifests again
             pass
-    click.get_current_context().exit(1 if found else unchecked)
+    click.get_current_context().exit(1 if total else unchecked)

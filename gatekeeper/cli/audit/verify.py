@@ -64,10 +64,10 @@ def check_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def gathered(**given: Any) -> None:
-        mine = {one.name: given.pop(one.name) for one in fields(CheckOptions)}
+        mine = {field.name: given.pop(field.name) for field in fields(CheckOptions)}
         command(**given, options=CheckOptions(**mine))
 
-    found: Callable[..., None] = gathered
+    decorated: Callable[..., None] = gathered
     for decorate in (
         json_option,
         click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.audit_certificate")),
@@ -77,8 +77,8 @@ def check_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--witness", metavar="KEY", help=text("cli.audit_trusted")),
         click.option("--log", metavar="NAME", help=text("cli.audit_wanted_log")),
     ):
-        found = decorate(found)
-    return found
+        decorated = decorate(decorated)
+    return decorated
 
 
 @click.command("verify", help=text("cli.audit_verify"))

@@ -45,39 +45,39 @@ def command(
     settings = load()
     new = given or named(policy, management.policies(settings) if live else None, at=int(time() * 1000))
     with opened(settings, folder, live=live, since=since, to=to) as trail:
-        found = WhatIf(new, ByHash(trail))
+        what_if = WhatIf(new, ByHash(trail))
         walk = TrailWalk(trail, since, to, Pace(rate if live or rate else 0))
         with walk.bar:
             for partition in trail.partitions():
                 for link in walk.links(partition):
                     for value in link.records:
-                        found.add(value)
+                        what_if.add(value)
     if as_json:
-        show_json(_told(found))
+        show_json(_told(what_if))
     else:
-        show(found.changes)
-    widened = found.changes.widened
+        show(what_if.changes)
+    widened = what_if.changes.widened
     if widened.sends:
         key = "what_if.widened_allowed" if allow_widening else "what_if.widened"
         note(key, policy=new.name, sends=f"{widened.sends:,}", people=_people(widened.people, widened.sends))
-    if found.left_out:
-        note("what_if.left_out", count=f"{found.left_out:,}")
-    if found.other_rules:
-        note("what_if.other_rules", count=f"{found.other_rules:,}")
-    if found.unknown:
-        note("what_if.unknown", count=f"{found.unknown:,}")
-    incomplete = 4 if found.unknown else 5 if found.other_rules else 0
+    if what_if.left_out:
+        note("what_if.left_out", count=f"{what_if.left_out:,}")
+    if what_if.other_rules:
+        note("what_if.other_rules", count=f"{what_if.other_rules:,}")
+    if what_if.unknown:
+        note("what_if.unknown", count=f"{what_if.unknown:,}")
+    incomplete = 4 if what_if.unknown else 5 if what_if.other_rules else 0
     context.exit(1 if widened.sends and not allow_widening else incomplete)
 
 
-def _told(found: WhatIf) -> dict[str, object]:
+def _told(what_if: WhatIf) -> dict[str, object]:
     return {
-        "policy": found.new.ref,
-        "decisions": found.changes.sends,
-        "left_out": found.left_out,
-        "other_rules": found.other_rules,
-        "unknown": found.unknown,
-        **rows(found.changes),
+        "policy": what_if.new.ref,
+        "decisions": what_if.changes.sends,
+        "left_out": what_if.left_out,
+        "other_rules": what_if.other_rules,
+        "unknown": what_if.unknown,
+        **rows(what_if.changes),
     }
 
 

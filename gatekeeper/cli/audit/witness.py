@@ -60,20 +60,20 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, f
             if first and witness.remembers:
                 raise UsageError("error.witness_not_first", folder=memory.folder)
             with interruption.held():
-                found = witness.look(now=int(time()), first=first)
-            looked_at = monotonic() if found else looked_at
-            first = first and found is None
-            if found is None and once:
+                look = witness.look(now=int(time()), first=first)
+            looked_at = monotonic() if look else looked_at
+            first = first and look is None
+            if look is None and once:
                 raise IncompleteError("error.witness_nothing", folder=files.folder)
-            if found is None and not waiting:
+            if look is None and not waiting:
                 note("cli.audit_witness_waits")
                 waiting = True
-            if found is not None and (found[1] or once):
-                told = {"size": found[0].size, "root": found[0].root.hex()}
+            if look is not None and (look[1] or once):
+                values = {"size": look[0].size, "root": look[0].root.hex()}
                 if as_json:
-                    show_json({"cosigned": told})
+                    show_json({"cosigned": values})
                 else:
-                    click.echo(text("cli.audit_witnessed", **told))
+                    click.echo(text("cli.audit_witnessed", **values))
             if once:
                 return
             interruption.wait(interval)
