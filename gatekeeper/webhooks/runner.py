@@ -110,7 +110,7 @@ class Backlogs:
 
     def __init__(self, folder: Path, endpoints: Sequence[Endpoint]) -> None:
         self._folder, self._endpoints = folder, endpoints
-        self._found: Mapping[str, Backlog] = {}
+        self._backlogs: Mapping[str, Backlog] = {}
         self._until = 0.0
         self._lock = threading.Lock()
 
@@ -120,11 +120,11 @@ class Backlogs:
             if monotonic() >= self._until:
                 outbox = Outbox(self._folder)
                 try:
-                    self._found = {endpoint.id: outbox.backlog(endpoint.id) for endpoint in self._endpoints}
+                    self._backlogs = {endpoint.id: outbox.backlog(endpoint.id) for endpoint in self._endpoints}
                 finally:
                     outbox.close()
                 self._until = monotonic() + TOLD_SECONDS
-            return self._found
+            return self._backlogs
 
     def told(self) -> Mapping[str, Any]:
         """The part of /readyz about each endpoint; raises as `Outbox` does."""
