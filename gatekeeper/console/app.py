@@ -76,8 +76,8 @@ def create_app(settings: Settings, *, users: Users | None = None, provider: Prov
     app.state.console = Console(
         settings, model, signal, feed, sessions, users, provider, PAGES, registrations, key=key, own=own
     )
-    for one in PAGES:
-        app.include_router(one.router)
+    for console_page in PAGES:
+        app.include_router(console_page.router)
     app.mount("/static", StaticFiles(directory=ROOM / "static"), name="static")
     app.add_middleware(Door)
     app.add_middleware(SecurityMiddleware, hosts=LOOPBACK if open_ else None, told=_told)
@@ -110,14 +110,14 @@ class Door:
         held = console(request)
         looked = "x-live" not in request.headers  # a page's automatic requests do not keep a session alive
         try:
-            found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
+            existing = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
         except GatekeeperError as error:
             await _told(request, error)(scope, receive, send)
             return
-        if found:
+        if existing:
             recognised(scope)
-        begun = None if found else held.sessions.anybody()
-        session = found or begun
+        begun = None if existing else held.sessions.anybody()
+        session = existing or begun
         if session and held.feed.progress.ready:
             try:
                 session = await run_in_threadpool(held.judged, session)
@@ -143,8 +143,8 @@ class Door:
 
 def _sign_in(request: Request, _: Exception) -> Response:
     asked = str(request.url) if request.method == "GET" else request.headers.get("referer", "/")
-    place = urlsplit(asked)  # for a form, the page that contains it
-    back = f"{place.path}?{place.query}" if place.query else place.path
+    address = urlsplit(asked)  # for a form, the page that contains it
+    back = f"{address.path}?{address.query}" if address.query else address.path
     lost = "&lost=1" if request.method == "POST" else ""
     return RedirectResponse(f"/signin?next={quote(back, safe='')}{lost}", 303)
 

@@ -36,7 +36,7 @@ def drafted(
         facts = read_snapshot(canonical(record["facts"]))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
-    source = next((one for one in facts.sources if one.source_id == record.get("basis")), None)
+    source = next((source for source in facts.sources if source.source_id == record.get("basis")), None)
     if source is None:
         return None
     case = Case.of(send, facts, reference, policy, at * 1000)

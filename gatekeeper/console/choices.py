@@ -34,11 +34,11 @@ def values(search: ItemSearch, db: sqlite3.Connection) -> Mapping[str, list[tupl
 
     The most frequent come first. A value that the filter names is there even if no item has it.
     """
-    found, wanted = {}, search.query.wanted
+    by_key, wanted = {}, search.query.wanted
     for key in CHOSEN:
         counted = dict(_counted(search, db, key, MOST))
-        found[key] = [*counted.items(), *((value, 0) for value in sorted(wanted.get(key, ())) if value not in counted)]
-    return found
+        by_key[key] = [*counted.items(), *((value, 0) for value in sorted(wanted.get(key, ())) if value not in counted)]
+    return by_key
 
 
 def named(
@@ -74,8 +74,8 @@ def _counted(search: ItemSearch, db: sqlite3.Connection, key: str, most: int = -
     return ((row[0], row[1]) for row in rows if row[0] is not None)
 
 
-def _folded(said: str) -> str:
-    return narrow(said).casefold()
+def _folded(words: str) -> str:
+    return narrow(words).casefold()
 
 
 def possible_states(kind: str, search: ItemSearch) -> Collection[str]:
@@ -95,5 +95,5 @@ def _possible(search: ItemSearch, db: sqlite3.Connection, kind: str) -> bool:
     elif kind == "release":
         where += f""" AND (verdict = 'review' OR "primary" IN ({", ".join("?" * len(_RELEASABLE))}))"""
         arguments = [*arguments, *_RELEASABLE]
-    found = states and db.execute(f"SELECT 1 FROM item WHERE {where} LIMIT 1", arguments).fetchone()
-    return bool(found)
+    item = states and db.execute(f"SELECT 1 FROM item WHERE {where} LIMIT 1", arguments).fetchone()
+    return bool(item)

@@ -92,7 +92,7 @@ class Feed(threading.Thread):
                     self._model.take(records)
                 if self.progress.ready:
                     # nothing came: all of before that is there; else what came is, and all that is older
-                    self.current_at = max(self.current_at, min((one.timestamp for one in records), default=asked))
+                    self.current_at = max(self.current_at, min((record.timestamp for record in records), default=asked))
                 asked = int(time() * 1000)
                 self._model.scrub()
                 reached = reader.reached() if not self.progress.ready else {}

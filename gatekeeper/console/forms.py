@@ -41,12 +41,12 @@ def shown(
     `notices`: the registered ones. `purpose`: of the send. `folder`: GATEKEEPER_FORMS, '' without pictures.
     """
     records = [*facts.get("sources", ()), *facts.get("consents", ())]
-    registered = {one["id"]: one for one in notices}
-    for id_ in dict.fromkeys(one["notice_id"] for one in records if one.get("notice_id")):
-        known = registered.get(id_)
-        named = (known or {}).get("image_sha256")
+    registered = {notice["id"]: notice for notice in notices}
+    for id_ in dict.fromkeys(record["notice_id"] for record in records if record.get("notice_id")):
+        notice = registered.get(id_)
+        named = (notice or {}).get("image_sha256")
         there = named is not None and picture(folder, named) is not None
-        yield ShownForm(id_, known, purpose in known["purposes"] if known else False, named if there else None)
+        yield ShownForm(id_, notice, purpose in notice["purposes"] if notice else False, named if there else None)
 
 
 def picture(folder: str, hash_: str) -> tuple[bytes, str] | None:
@@ -55,6 +55,6 @@ def picture(folder: str, hash_: str) -> tuple[bytes, str] | None:
         return None
     for end, kind in TYPES.items():
         with suppress(OSError), Path(folder, hash_ + end).open("rb") as opened:
-            found = opened.read(MAX_BYTES + 1)
-            return (found, kind) if sha256(found).hexdigest() == hash_ else None
+            content = opened.read(MAX_BYTES + 1)
+            return (content, kind) if sha256(content).hexdigest() == hash_ else None
     return None

@@ -21,10 +21,10 @@ PartitionOffset = tuple[int, int]
 def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, PartitionOffset]:
     """The places on `acts` of those acts that have a written reason, by act id; none about an erased person."""
     marks = ", ".join("?" * len(act_ids))
-    known = {"asked": "AND item IN (SELECT id FROM item)", "paired": ""}
+    conditions = {"asked": "AND item IN (SELECT id FROM item)", "paired": ""}
     tables = " UNION ALL ".join(
         f"SELECT act_id, part, place FROM {table} WHERE part IS NOT NULL AND act_id IN ({marks}) {among}"
-        for table, among in known.items()
+        for table, among in conditions.items()
     )
     return {id_: (part, place) for id_, part, place in db.execute(tables, (*act_ids, *act_ids))}
 
@@ -41,9 +41,9 @@ class GivenReasons:
         with self._lock:
             missing = [place for place in wanted.values() if place not in self._words]
         if missing:
-            found = _read(settings, missing)
+            reasons = _read(settings, missing)
             with self._lock:
-                self._words |= found
+                self._words |= reasons
                 for place in list(self._words)[: max(0, len(self._words) - KEPT)]:
                     del self._words[place]
         with self._lock:
@@ -51,14 +51,14 @@ class GivenReasons:
 
 
 def _read(settings: Settings, wanted: Collection[PartitionOffset]) -> dict[PartitionOffset, str]:
-    found = {}
+    reasons = {}
     try:
         with Reader(settings) as reader:
             for record in reader.some("acts", wanted):
                 try:
-                    found[record.partition, record.offset] = decode("acts", record.key, record.value).reason
+                    reasons[record.partition, record.offset] = decode("acts", record.key, record.value).reason
                 except (Unreadable, AttributeError):
                     continue
     except UnavailableError:  # the page reports this and shows the acts without their reasons
         pass
-    return found
+    return reasons

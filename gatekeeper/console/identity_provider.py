@@ -138,10 +138,10 @@ class Provider:
 
     def _pending(self, cookie: str) -> dict[str, str]:
         try:
-            found: dict[str, str] = orjson.loads(self._cookies.decrypt(cookie.encode(), ttl=PENDING_SECONDS))
+            pending: dict[str, str] = orjson.loads(self._cookies.decrypt(cookie.encode(), ttl=PENDING_SECONDS))
         except InvalidToken:
             raise _refused("cookie") from None
-        return found
+        return pending
 
     def _token(self, code: str, verifier: str) -> dict[str, Any]:
         address = self._address("token_endpoint")
@@ -161,12 +161,12 @@ class Provider:
     def _claims(self, file: ProviderFile, token: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
         try:
             try:
-                found = jwt.decode(token["id_token"], self._look().keys, algorithms=ALGORITHMS)
+                decoded = jwt.decode(token["id_token"], self._look().keys, algorithms=ALGORITHMS)
             except (JoseError, ValueError):
-                found = jwt.decode(token["id_token"], self._look(new_keys=True).keys, algorithms=ALGORITHMS)
+                decoded = jwt.decode(token["id_token"], self._look(new_keys=True).keys, algorithms=ALGORITHMS)
             claims = CodeIDToken(
-                found.claims,
-                found.header,
+                decoded.claims,
+                decoded.header,
                 options={
                     "iss": {"essential": True, "value": file.issuer},
                     "aud": {"essential": True, "value": file.client_id},
@@ -183,12 +183,12 @@ class Provider:
         end = self._look().metadata.get("end_session_endpoint")
         if not isinstance(end, str) or not is_safe(end):
             return None
-        said = {
+        query = {
             "client_id": file.client_id,
             "id_token_hint": id_token,
             "post_logout_redirect_uri": f"{file.address.rstrip('/')}/signin",
         }
-        return f"{end}{'&' if urlsplit(end).query else '?'}{urlencode(said)}"
+        return f"{end}{'&' if urlsplit(end).query else '?'}{urlencode(query)}"
 
     def _session(self) -> OAuth2Session:
         file = self._now()
@@ -212,11 +212,11 @@ class Provider:
 
     def _address(self, name: str) -> str:
         """An address of the provider's own metadata."""
-        found = self._look().metadata.get(name)
-        if not isinstance(found, str) or not is_safe(found):
+        address = self._look().metadata.get(name)
+        if not isinstance(address, str) or not is_safe(address):
             self._known = None  # ask again, as whoever runs the provider may mend this
             raise _away(name)
-        return found
+        return address
 
     def _look(self, *, new_keys: bool = False) -> Published:
         """Asks the provider again unless its last answer is fresh. `new_keys`: for a key that is not there."""

@@ -65,7 +65,7 @@ class PieceHistory:
     @property
     def because(self) -> list[FactLine]:
         """The reasons for the present state; [] if the record that led to it states none."""
-        return next((one.because for one in self.chapters if one.did == self.state.did), [])
+        return next((chapter.because for chapter in self.chapters if chapter.did == self.state.did), [])
 
     @property
     def heading(self) -> str:
@@ -76,9 +76,11 @@ class PieceHistory:
 
     def lines(self, name: str) -> Iterator[FactLine]:
         """Yields what changed the piece, each at the instant of its own record. `name`: the campaign's."""
-        for one in self.chapters:
-            if one.changed:
-                yield FactLine("letters", one.instant, f"{name}: {one.said}", f"{self.campaign or '-'}, {one.code}")
+        for chapter in self.chapters:
+            if chapter.changed:
+                yield FactLine(
+                    "letters", chapter.instant, f"{name}: {chapter.said}", f"{self.campaign or '-'}, {chapter.code}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +104,19 @@ class PersonHistory:
 def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[PieceHistory], int]:
     """The pieces of these decisions, oldest first, and the number of their records that are no longer kept."""
     with held.model.read() as db:
-        places, known = record_places.piece(db, dids), held.registrations.now(db)
-    told = _told(reader, places)
+        places, registered = record_places.piece(db, dids), held.registrations.now(db)
+    records = _told(reader, places)
     today = times.today(held.now() * 1000, held.zone())
-    return worded(told, known, lang=lang, zone=held.zone(), today=today), len(places) - len(told)
+    return worded(records, registered, lang=lang, zone=held.zone(), today=today), len(places) - len(records)
 
 
 def worded(
-    told: Iterable[PlacedRecord], known: Registered, *, lang: Language, zone: str, today: date
+    records: Iterable[PlacedRecord], registered: Registered, *, lang: Language, zone: str, today: date
 ) -> list[PieceHistory]:
     """The pieces of these records, oldest first. The records of a partition come in its order."""
-    names, senders, citations = known.names(lang), known.of_kind("controller"), known.citations()
-    found = []
-    for piece in pieces(told):
+    names, senders, citations = registered.names(lang), registered.of_kind("controller"), registered.citations()
+    histories = []
+    for piece in pieces(records):
         explained = Explanation(
             piece,
             None,
@@ -122,31 +124,31 @@ def worded(
             lang=lang,
             names=names,
             citations=citations,
-            signers=known.signers,
+            signers=registered.signers,
             place="page",
         )
         chapters = explained.chapters()
-        place = grounds([one.record for one in piece])
+        place = grounds([placed.record for placed in piece])
         basis, evidence = piece[place].record, chapters[place]
         first = piece[0].record
-        sender = next((one for one in senders if one["id"] == first["controller"]), {})
+        sender = next((sender for sender in senders if sender["id"] == first["controller"]), {})
         letter = partial(
             answer,
             basis,
             evidence.code,
             sender,
             names,
-            known,
-            later=[one.record for one in piece[place + 1 :]],
+            registered,
+            later=[placed.record for placed in piece[place + 1 :]],
             lang=lang,
             zone=zone,
             today=today,
         )
-        gone = erased([one.record for one in piece])
+        gone = erased([placed.record for placed in piece])
         scope = first["at"], first["campaign"], first["controller"]
         now = explained.state, explained.now()
-        found.append(PieceHistory(chapters, evidence, *now, *scope, sender, gone, letter))
-    return sorted(found, key=attrgetter("at"))
+        histories.append(PieceHistory(chapters, evidence, *now, *scope, sender, gone, letter))
+    return sorted(histories, key=attrgetter("at"))
 
 
 def person(held: Console, reader: Reader, recipient: str, lang: Language) -> PersonHistory:
@@ -163,11 +165,12 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
         acts = _acts(held, reader, own, tell)
         return PersonHistory(recipient, True, erased_at, by_time(acts, zone), [], [])
     snapshot = _snapshot(held, reader, recipient, own)
-    found, _ = letters(held, reader, dids, lang)
-    sent = [one for one in found if one.first.piece]  # records that belong to no piece appear among the acts
-    line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(held, reader, own, tell)
-    for one in sent:
-        line += one.lines(tell.name("campaign", one.campaign or "-"))
+    histories, _ = letters(held, reader, dids, lang)
+    # records that belong to no piece appear among the acts
+    sent = [history for history in histories if history.first.piece]
+    line = [fact for fact in tell.facts(snapshot) if snapshot.get(fact.kind)] + _acts(held, reader, own, tell)
+    for history in sent:
+        line += history.lines(tell.name("campaign", history.campaign or "-"))
     return PersonHistory(
         recipient=recipient,
         known=bool(own or dids),
@@ -181,8 +184,8 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
 
 def by_time(lines: Collection[FactLine], zone: str) -> list[tuple[str, FactLine]]:
     """Lines by time, each with its local time; lines without a time come first."""
-    known = sorted(lines, key=lambda one: times.span(one.at, zone).first if one.at else 0)
-    return [(clock(one.at, zone), one) for one in known]
+    ordered = sorted(lines, key=lambda line: times.span(line.at, zone).first if line.at else 0)
+    return [(clock(line.at, zone), line) for line in ordered]
 
 
 def stop(reader: Reader, recipient: str, partition: int, offset: int) -> PairedAct | None:
@@ -204,38 +207,38 @@ def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, r
         by_token = record_places.facts(db, tokens).get("suppressions", ())
     for record in reader.some("suppressions", by_token):
         store.apply(record)
-    found: dict[str, Any] = orjson.loads(store.person(recipient))
-    return found
+    snapshot: dict[str, Any] = orjson.loads(store.person(recipient))
+    return snapshot
 
 
 def _told(reader: Reader, places: list[record_places.RecordPlace]) -> list[PlacedRecord]:
-    wanted = {(one.part, one.place): one.did for one in places}
-    found = []
+    wanted = {(place.part, place.place): place.did for place in places}
+    records = []
     for record in reader.some("audit", wanted):
         value = record.value or b""
         if holds(value, wanted[record.partition, record.offset]):
             with suppress(ValueError):  # a record not signed by a worker
-                found.append(PlacedRecord(read_record(value), record.partition))
-    return found
+                records.append(PlacedRecord(read_record(value), record.partition))
+    return records
 
 
 def _acts(held: Console, reader: Reader, own: Mapping[str, record_places.Places], tell: Wording) -> list[FactLine]:
-    found: dict[str, PairedAct] = {}
+    acts: dict[str, PairedAct] = {}
     for record in reader.some("acts", own.get("acts", ())):
         if act := _paired(record):
-            found[act.act_id] = act  # an erasure stands on every partition
+            acts[act.act_id] = act  # an erasure stands on every partition
     with held.model.read() as db:
-        answers = {act_id: act_log.answered(db, act_id) for act_id in found}
-    return [act_line(act, answers[act.act_id], tell) for act in sorted(found.values(), key=attrgetter("at"))]
+        answers = {act_id: act_log.answered(db, act_id) for act_id in acts}
+    return [act_line(act, answers[act.act_id], tell) for act in sorted(acts.values(), key=attrgetter("at"))]
 
 
 def act_line(act: PairedAct, answer: act_log.Answered, tell: Wording) -> FactLine:
     """An act with the worker's answer, and with the signer if it was done."""
-    said = {"by": act.by, "kind": act.kind, "at": act.at, "evidence_ref": act.evidence_ref}
     signed = asdict(answer.signed) if answer.signed else None
     done = answer.outcome not in (None, "refused", "unreadable")
-    told = {**said, "outcome": answer.outcome or "unanswered", "code": None}
-    return tell.act(told, (signed,) if done or signed else ())
+    fields = {"by": act.by, "kind": act.kind, "at": act.at, "evidence_ref": act.evidence_ref}
+    fields |= {"outcome": answer.outcome or "unanswered", "code": None}
+    return tell.act(fields, (signed,) if done or signed else ())
 
 
 def _paired(record: Record) -> PairedAct | None:

@@ -117,8 +117,8 @@ class Slots:
 
     def _next(self) -> None:
         while self._waiting:
-            one = self._waiting.take()
-            if not one.done():  # else it was cancelled
-                one.set_result(None)  # it runs in our place
+            future = self._waiting.take()
+            if not future.done():  # else it was cancelled
+                future.set_result(None)  # it runs in our place
                 return
         self._running -= 1

@@ -73,7 +73,7 @@ def picture(name: str) -> Path | None:
 def names() -> frozenset[str]:
     """The names of all pages, in whatever language they are."""
     files = (file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md"))
-    return frozenset(found for file in files if (found := _name(file)))
+    return frozenset(name for file in files if (name := _name(file)))
 
 
 def document(name: str, lang: Language) -> Document | None:
@@ -133,5 +133,5 @@ def _lead(link: Token, file: str) -> None:
 
 
 def _name(file: str) -> str | None:
-    found = _PLACE.fullmatch(file)
-    return "/".join(filter(None, found.groups())) if found else None
+    match = _PLACE.fullmatch(file)
+    return "/".join(filter(None, match.groups())) if match else None

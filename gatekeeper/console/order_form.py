@@ -45,9 +45,9 @@ def read(
         except ValidationError:
             return Wrong(text("page.unfit_date", lang), date)
     about = {"recipient_id": subject} if what == "person" else {"subject": f"{what}/{subject.partition('@')[0]}"}
-    said = {"reason": values["reason"], "evidence_ref": values["evidence"] or None}
+    fields = {"reason": values["reason"], "evidence_ref": values["evidence"] or None}
     try:
-        return fact_with_act.act(kind, by=by, act_id=run, **said, **about)
+        return fact_with_act.act(kind, by=by, act_id=run, **fields, **about)
     except UsageError as error:
         key, field = UNFIT.get(str(error.values.get("option")), ("page.manage_unfit", ""))
         return Wrong(text(key, lang), field)

@@ -21,26 +21,25 @@ from streams.operations.management import Change
 
 def _reach(held: Console, subject: str, since: str, task: Task) -> dict[str, Any]:
     with Reader(held.settings) as reader:
-        known, reach = management.reach(reader, subject, taken=task.advance)
+        batch, reach = management.reach(reader, subject, taken=task.advance)
     rows = reach.campaigns(held.now(), held.zone())
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
-    return {"state": known.state, "people": reach.people, **totals, "campaigns": [asdict(row) for row in rows]}
+    return {"state": batch.state, "people": reach.people, **totals, "campaigns": [asdict(row) for row in rows]}
 
 
 def _erasure(held: Console, subject: str, since: str, task: Task) -> dict[str, Any]:
     act = fact_with_act.act("erase", by=task.by, recipient_id=subject)
     with Reader(held.settings) as reader:
-        found = erasures.erasure(reader, act)
-    return {"stops": len(found.stops) - 1, "unreadable": found.unreadable}
+        erasure = erasures.erasure(reader, act)
+    return {"stops": len(erasure.stops) - 1, "unreadable": erasure.unreadable}
 
 
 def _proposal(held: Console, subject: str, since: str, task: Task) -> PolicyChange:
-    known = management.policies(held.settings)
-    new = named(subject, known, at=held.now())
-    found = propose(
-        known, new, known.text(new), by=task.by, since=since or None, now=held.now(), home=held.settings.policy
+    policies = management.policies(held.settings)
+    new = named(subject, policies, at=held.now())
+    return propose(
+        policies, new, policies.text(new), by=task.by, since=since or None, now=held.now(), home=held.settings.policy
     )
-    return found
 
 
 PREVIEWS: Mapping[Preview, Callable[[Console, str, str, Task], Any]] = {
@@ -75,15 +74,21 @@ def _readmission(held: Console, act: PairedAct, extra: Mapping[str, str]) -> Fac
 
 
 def _activation(held: Console, act: PairedAct, extra: Mapping[str, str]) -> FactsWithAct:
-    known = management.policies(held.settings)
-    new = named(extra["version"], known, at=held.now())
+    policies = management.policies(held.settings)
+    new = named(extra["version"], policies, at=held.now())
     by = (act.by, extra["and_by"]) if extra["and_by"] else act.by
-    found = propose(
-        known, new, known.text(new), by=by, since=extra["since"] or None, now=held.now(), home=held.settings.policy
+    change = propose(
+        policies,
+        new,
+        policies.text(new),
+        by=by,
+        since=extra["since"] or None,
+        now=held.now(),
+        home=held.settings.policy,
     )
-    if not found.binds:
+    if not change.binds:
         raise Denied("page.manage_widens", 409)
-    return management.activation(found, act)
+    return management.activation(change, act)
 
 
 PLANS: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str]], Change | FactsWithAct]] = {

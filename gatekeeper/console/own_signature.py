@@ -54,8 +54,8 @@ def ask(
     `write`: writes the records with the signatures, and gives the address of the next page. `back`: the page before.
     """
     try:
-        one = Signing(session.user, list(records), says, write, back, held.settings.group)
+        signing = Signing(session.user, list(records), says, write, back, held.settings.group)
     except UsageError:
         raise Denied("page.sign_rows", 400) from None
-    held.signings.put(one)
-    return RedirectResponse(f"/sign/{one.name}", 303)
+    held.signings.put(signing)
+    return RedirectResponse(f"/sign/{signing.name}", 303)

@@ -65,11 +65,12 @@ def invitation(form: Mapping[str, str], *, site: Site, challenge: bytes) -> str:
         client, data, public, credential = (
             base64.b64decode(form[name], validate=True) for name in ("client", "authenticator", "public", "credential")
         )
-        said, wanted = json.loads(client), base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()
+        client_data, wanted = json.loads(client), base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()
         key = load_der_public_key(public)
         good = (
-            (said["type"], said["challenge"], said["origin"]) == ("webauthn.create", wanted, site.origin)
-            and not said.get("crossOrigin")
+            (client_data["type"], client_data["challenge"], client_data["origin"])
+            == ("webauthn.create", wanted, site.origin)
+            and not client_data.get("crossOrigin")
             and data[:32] == sha256(site.id.encode()).digest()
             and data[32] & MADE == MADE
             and data[55 : 55 + int.from_bytes(data[53:55])] == credential != b""

@@ -22,14 +22,14 @@ def hashed(password: str) -> str:
     if len(password) < LENGTH:
         raise UsageError("error.password_short", length=LENGTH)
     salt = token_bytes(16)
-    found = _scrypt(password, salt, LOG_N)
-    return f"scrypt${LOG_N}${_R}${_P}${b64encode(salt).decode()}${b64encode(found).decode()}"
+    digest = _scrypt(password, salt, LOG_N)
+    return f"scrypt${LOG_N}${_R}${_P}${b64encode(salt).decode()}${b64encode(digest).decode()}"
 
 
 def right(kept: str, password: str) -> bool:
     """True when the hash is that of this password."""
-    _, log_n, _, _, salt, found = kept.split("$")
-    return hmac.compare_digest(_scrypt(password, b64decode(salt), int(log_n)), b64decode(found))
+    _, log_n, _, _, salt, digest = kept.split("$")
+    return hmac.compare_digest(_scrypt(password, b64decode(salt), int(log_n)), b64decode(digest))
 
 
 def outdated(kept: str) -> bool:

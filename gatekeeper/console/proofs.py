@@ -40,16 +40,16 @@ def proven_chapters(held: Console, dids: Collection[str], lang: Language) -> lis
     keys = Keys(settings.key_folder)
     log = sealed(AtomicStore(settings.log_folder), keys.public("log"), keys.public("witness"))
     with held.model.read() as db:
-        places = [(one.part, one.place) for one in record_places.piece(db, dids)]
-        known = held.registrations.now(db)
+        places = [(place.part, place.place) for place in record_places.piece(db, dids)]
+        registered = held.registrations.now(db)
     with Reader(settings) as reader, LiveTrail(settings) as trail:
         indexes = log.indexes if log else {}
-        told = trail_places.found(trail, reader, places, sealed=lambda link: leaf_hash(link.value) in indexes)
+        placed = trail_places.found(trail, reader, places, sealed=lambda link: leaf_hash(link.value) in indexes)
         people = trail.people()
-    if told is None:
+    if placed is None:
         raise IncompleteError("page.letter_seal_unknown")
     public = [*keys.verifiers("worker"), *keys.verifiers("log")]
-    piece = [proven(one, log, public, people) for one in told]
+    piece = [proven(record, log, public, people) for record in placed]
     at = log.cosigned_at(keys.public("witness")) if log else None
     seal = NewestCheckpoint(log.checkpoint.size, None if at is None else instant(at * 1000)) if log else None
     explained = Explanation(
@@ -57,11 +57,11 @@ def proven_chapters(held: Console, dids: Collection[str], lang: Language) -> lis
         seal,
         local=lambda written: clock(written, zone),
         lang=lang,
-        names=known.names(lang),
-        citations=known.citations(),
-        signers=known.signers,
+        names=registered.names(lang),
+        citations=registered.citations(),
+        signers=registered.signers,
     )
     return [
-        ProvenChapter(chapter, explained.standing(one), [finding.text(lang) for finding in one.wrong])
-        for one, chapter in zip(piece, explained.chapters(), strict=True)
+        ProvenChapter(chapter, explained.standing(record), [finding.text(lang) for finding in record.wrong])
+        for record, chapter in zip(piece, explained.chapters(), strict=True)
     ]

@@ -63,24 +63,24 @@ class ProviderFile(Model):
     def access(self, claims: Mapping[str, Any]) -> Access | None:
         """The access that these claims give, None if no grant names one of them."""
         return merged(
-            Grant(roles=one.roles, controllers=one.controllers, campaigns=one.campaigns)
-            for one in self.grants
-            if one.value in _values(claim(claims, one.claim))
+            Grant(roles=grant.roles, controllers=grant.controllers, campaigns=grant.campaigns)
+            for grant in self.grants
+            if grant.value in _values(claim(claims, grant.claim))
         )
 
     def mapped(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the claims that grants name; a session keeps no others."""
-        return {one.claim: claim(claims, one.claim) for one in self.grants}
+        return {grant.claim: claim(claims, grant.claim) for grant in self.grants}
 
 
 def claim(claims: Mapping[str, Any], name: str) -> Any:
     """A claim by its name, or by its path with dots, such as `realm_access.roles`; None for a missing one."""
     if name in claims:
         return claims[name]
-    found: Any = claims
+    value: Any = claims
     for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def read(path: Path) -> ProviderFile:
@@ -90,7 +90,7 @@ def read(path: Path) -> ProviderFile:
     """
     try:
         mode = path.stat().st_mode & 0o777
-        found = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError("error.provider_missing", path=path, detail=error) from None
     except ValueError as error:  # of the text's encoding, or of TOML, which ends with the place
@@ -99,12 +99,12 @@ def read(path: Path) -> ProviderFile:
     if mode & 0o022:
         raise UsageError("error.provider_open", path=path, mode=f"{mode:03o}")
     try:
-        return ProviderFile.model_validate_json(orjson.dumps(found))
+        return ProviderFile.model_validate_json(orjson.dumps(content))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError("error.provider_invalid", path=path, place=place or "-", detail=wrong(first)) from None
 
 
-def _values(found: Any) -> list[Any]:
-    return found if isinstance(found, list) else [found]
+def _values(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -26,10 +26,10 @@ def values(held: Console) -> Values:
         causes = Counter[str]()
         for code, n in db.execute(_BY_CAUSE):
             causes[code if code in CATALOGUE else "other"] += n
-    found: dict[Metric, dict[Labels, float]] = {
+    gauges: dict[Metric, dict[Labels, float]] = {
         REVIEW_ITEMS: {(name,): float(n) for name, n in due.items()},
         REVIEW_CAUSES: {(code,): float(n) for code, n in causes.items()},
     }
     if current_at:
-        found[MODEL_AGE] = {(): max(0, now - current_at) / 1000}
-    return found
+        gauges[MODEL_AGE] = {(): max(0, now - current_at) / 1000}
+    return gauges

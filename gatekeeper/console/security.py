@@ -51,12 +51,12 @@ class SecurityMiddleware:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                found = MutableHeaders(scope=message)
+                response_headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    found[name] = value
+                    response_headers[name] = value
                 if scope["scheme"] == "https":
-                    found["Strict-Transport-Security"] = "max-age=31536000"
-                found.setdefault("Cache-Control", _cached(scope["path"], message["status"]))
+                    response_headers["Strict-Transport-Security"] = "max-age=31536000"
+                response_headers.setdefault("Cache-Control", _cached(scope["path"], message["status"]))
             await send(message)
 
         async def bounded() -> Message:

@@ -33,9 +33,9 @@ def serve(
     metrics = metrics_server.measured(settings)
     with Reader(settings) as reader:
         reader.ends("review")  # report an unreachable broker before anybody opens a page
-    with AtomicStore(settings.index).alone(), http_server.listening(host, port) as found:
-        url = http_server.address(found, host)
+    with AtomicStore(settings.index).alone(), http_server.listening(host, port) as socket:
+        url = http_server.address(socket, host)
         app = create_app(settings, users=users, provider=provider)
         metrics.find(lambda: queue_metrics.values(app.state.console))
         counted = http_server.MeasuredRequests(app, metrics)
-        http_server.Server(counted, lambda: started(url), proxies=settings.proxies).run(sockets=[found])
+        http_server.Server(counted, lambda: started(url), proxies=settings.proxies).run(sockets=[socket])

@@ -151,7 +151,7 @@ class Sessions:
         session = Session(user, access, method, now, now + seconds, ground, stood_on, leave)
         with self._lock:
             while len(self._by_token) >= MAX_SESSIONS:
-                del self._by_token[min(self._by_token.values(), key=lambda one: one.seen).token]
+                del self._by_token[min(self._by_token.values(), key=lambda other: other.seen).token]
             self._by_token[session.token] = session
         return session
 

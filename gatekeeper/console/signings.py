@@ -92,24 +92,24 @@ class Signings:
         self._lock = threading.Lock()
         self._open: dict[str, Signing] = {}
 
-    def put(self, one: Signing) -> None:
+    def put(self, signing: Signing) -> None:
         """Keeps a signing."""
         with self._lock:
             kept = [name for name, known in self._open.items() if known.until > self._clock()]
-            mine = [name for name in kept if self._open[name].by == one.by]
+            mine = [name for name in kept if self._open[name].by == signing.by]
             gone = {*self._open.keys() - set(kept), *mine[: len(mine) + 1 - MAX_OF_ONE]}
             left = [name for name in kept if name not in gone]
             for name in (*gone, *left[: max(0, len(left) + 1 - MAX_OPEN)]):
                 del self._open[name]
-            self._open[one.name] = one
+            self._open[signing.name] = signing
 
     def get(self, name: str, by: str) -> Signing | None:
         """The open signing of this person, None where it is over."""
         with self._lock:
-            found = self._open.get(name)
-        return found if found and found.by == by and found.until > self._clock() else None
+            signing = self._open.get(name)
+        return signing if signing and signing.by == by and signing.until > self._clock() else None
 
-    def close(self, one: Signing) -> bool:
+    def close(self, signing: Signing) -> bool:
         """Ends a signing; False where somebody has ended it already."""
         with self._lock:
-            return self._open.pop(one.name, None) is not None
+            return self._open.pop(signing.name, None) is not None

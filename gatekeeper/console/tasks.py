@@ -61,7 +61,7 @@ class Tasks:
     def drop(self, name: str) -> None:
         """Forgets a finished task, so that it can start anew."""
         with self._lock:
-            if (found := self._tasks.get(name)) and found.over:
+            if (task := self._tasks.get(name)) and task.over:
                 del self._tasks[name]
 
     def start(self, name: str, by: str, kind: Kind, work: Callable[[Task], Any]) -> Task:
@@ -70,8 +70,8 @@ class Tasks:
         Raises Denied (429) when AT_ONCE tasks of its kind are already running.
         """
         with self._lock:
-            if found := self._tasks.get(name):
-                return found
+            if task := self._tasks.get(name):
+                return task
             if sum(task.kind == kind and not task.over for task in self._tasks.values()) >= AT_ONCE[kind]:
                 raise Denied("page.too_many", 429)
             for old in [task.name for task in self._tasks.values() if task.over][

@@ -74,19 +74,19 @@ def change(path: Path, changed: Callable[[Mapping[str, User]], Mapping[str, User
     A missing file counts as empty. `changed` gets the present users and returns the new ones; its errors change
     nothing. Raises UsageError (2) as `read` does, and UnavailableError (3) when the file cannot be written.
     """
-    place = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path))
     part = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with place.with_name(f".{place.name}.lock").open("a") as lock:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with target.with_name(f".{target.name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             users = changed(read(path).users if path.exists() else {})
-            with NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as handle:
+            with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as handle:
                 part = Path(handle.name)
                 handle.write(written(File(users=dict(users))))
                 handle.flush()
                 os.fsync(handle.fileno())
-            part.replace(place)
+            part.replace(target)
     except OSError as error:
         raise UnavailableError("error.disk", path=path, detail=error) from None
     finally:
@@ -158,8 +158,8 @@ def browser_mark(user: str, kept: str) -> str:
 
 def is_marked(user: str, kept: str, mark: str) -> bool:
     """True for a mark of `browser_mark` for this user and this hash."""
-    nonce, _, found = mark.partition(".")
-    return hmac.compare_digest(_signature(user, kept, nonce).encode(), found.encode())
+    nonce, _, signature = mark.partition(".")
+    return hmac.compare_digest(_signature(user, kept, nonce).encode(), signature.encode())
 
 
 def _signature(user: str, kept: str, nonce: str) -> str:

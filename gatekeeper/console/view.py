@@ -51,12 +51,12 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
     other: Language = "en" if lang == "ja" else "ja"
     _, _, path, query, _ = urlsplit(address or str(request.url))
     rest = [(key, value) for key, value in parse_qsl(query) if key != LANGUAGE]
-    found = _ENVIRONMENT.get_template(f"{name}.html").render(
+    html = _ENVIRONMENT.get_template(f"{name}.html").render(
         **Words(lang, held.zone(), minor_age=held.policy().minor_age).names(),
         lang=lang,
         session=session,
         sign_in=held.signs_in,
-        nav=[(one.path, one.name) for one in held.pages if one.path and session and one.shown_to(session)],
+        nav=[(tab.path, tab.name) for tab in held.pages if tab.path and session and tab.shown_to(session)],
         here=request.url.path,
         help=help_of(request.url.path),
         other_language=f"/{path.lstrip('/')}?{urlencode([*rest, (LANGUAGE, other)])}",
@@ -65,7 +65,7 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
         trouble=held.feed.progress.trouble,
         **{"cursor": None, "refresh": None, **values},
     )
-    answer = HTMLResponse(with_code(found), status)
+    answer = HTMLResponse(with_code(html), status)
     if request.query_params.get(LANGUAGE) in ("ja", "en"):
         answer.set_cookie(LANGUAGE, lang, max_age=31_536_000, httponly=True, samesite="strict")
     return answer

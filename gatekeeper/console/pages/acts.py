@@ -46,7 +46,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
     call = call_of(held, session, form)
     with held.model.read() as db:
         item = visible(db, session, id_)
-        known = items.answer(db, id_, call.act_id(id_))
+        answer = items.answer(db, id_, call.act_id(id_))
         under_way = items.under_way(items.doings(db, id_))
         registered = held.registrations.now(db)
         released = items.released(db, session.user, instant(held.now() - HOUR_MS))
@@ -54,7 +54,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
     policy = registered.packs(held.settings.policy).at(held.now())
     if not session.may(call.kind, item):
         raise session.denied(call.kind)
-    if known is None:
+    if answer is None:
         wrong = why_not(call, item, language(request), under_way=under_way)
         if wrong:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
@@ -87,8 +87,8 @@ def asking(
         return after()
 
     call = calls[0][0]
-    said = replace(says, reason=call.reason, evidence=call.evidence or "")
-    return own_signature.ask(held, session, map(reviews.outgoing, acts), said, write=signed, back=back)
+    says = replace(says, reason=call.reason, evidence=call.evidence or "")
+    return own_signature.ask(held, session, map(reviews.outgoing, acts), says, write=signed, back=back)
 
 
 def _after(request: Request, call: ActRequest, item: Item, written: str) -> str:
@@ -117,8 +117,8 @@ def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
 
 def field(form: FormData, name: str) -> str:
     """A field of a form, '' for a missing field."""
-    found = form.get(name, "")
-    return found if isinstance(found, str) else ""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
 
 
 def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> Wrong | None:

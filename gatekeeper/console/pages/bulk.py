@@ -203,9 +203,9 @@ def _split(request: Request, call: ActRequest, written: str, until: int) -> tupl
     with console(request).model.read() as db:
         if search.count(db) > MAX_ITEMS:
             raise Denied("page.bulk_large", 400)
-        found = list(search.items(db))
+        matching = list(search.items(db))
     todo, rows = [], {}
-    for item in found:
+    for item in matching:
         row = rows[item.id] = ActResult(item.id, call.act_id(item.id))
         try:
             code = call.refusal(item)

@@ -28,12 +28,12 @@ def listed(request: Request, session: Viewer) -> Response:
     """The most recently active campaigns."""
     held = console(request)
     with held.model.read() as db:
-        found = [
+        campaigns = [
             (counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS, access=session.access)
         ]
         due = dues(db, session.access)
         names = held.registrations.now(db).names(language(request))
-    return page(request, "campaigns", campaigns=found, dues=due, now=held.now(), names=names)
+    return page(request, "campaigns", campaigns=campaigns, dues=due, now=held.now(), names=names)
 
 
 @router.get("/campaigns/{id_}")
@@ -41,19 +41,19 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
     """The counts of one campaign, the same as from `gatekeeper campaign show`."""
     held = console(request)
     with held.model.read() as db:
-        found = flow.campaign(db, id_, session.access)
+        campaign = flow.campaign(db, id_, session.access)
         due = dues(db, session.access).get(id_)
         names = held.registrations.now(db).names(language(request))
-    if found is None:
+    if campaign is None:
         raise Denied("page.campaign_unknown", 404)
-    told = found.told()
+    figures = campaign.told()
     return page(
         request,
         "campaign",
-        told=told,
-        faults={code: fault(code, language(request)) for code in told["faults"]},
+        told=figures,
+        faults={code: fault(code, language(request)) for code in figures["faults"]},
         rest=REST,
-        funnel=_funnel(told),
+        funnel=_funnel(figures),
         due=due,
         now=held.now(),
         names=names,
@@ -64,10 +64,10 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
 def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
     """The counts of one campaign as JSON."""
     with console(request).model.read() as db:
-        found = flow.campaign(db, id_, session.access)
-    if found is None:
+        campaign = flow.campaign(db, id_, session.access)
+    if campaign is None:
         raise Denied("page.campaign_unknown", 404)
-    return found.told()
+    return campaign.told()
 
 
 def dues(db: sqlite3.Connection, access: Access) -> dict[str, int | None]:
@@ -81,7 +81,7 @@ def dues(db: sqlite3.Connection, access: Access) -> dict[str, int | None]:
     return {row["campaign"]: row["due"] for row in rows}
 
 
-def _funnel(told: dict[str, Any]) -> list[tuple[str, int, float]]:
+def _funnel(figures: dict[str, Any]) -> list[tuple[str, int, float]]:
     """Each step with its number and the width of its bar."""
-    top = max((told[step] for step in STEPS), default=0) or 1
-    return [(step, told[step], round(told[step] * chart.WIDTH / top, 2)) for step in STEPS]
+    top = max((figures[step] for step in STEPS), default=0) or 1
+    return [(step, figures[step], round(figures[step] * chart.WIDTH / top, 2)) for step in STEPS]

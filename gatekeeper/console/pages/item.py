@@ -143,28 +143,28 @@ def visible(db: sqlite3.Connection, session: Session, id_: str) -> Item:
 @router.get("/forms/{hash_}")
 def form(request: Request, session: Viewer, hash_: str) -> Response:
     """The picture of a form by its hash."""
-    found = forms.picture(console(request).settings.forms, hash_)
-    if found is None:
+    picture = forms.picture(console(request).settings.forms, hash_)
+    if picture is None:
         raise Denied("page.form_missing", 404)
-    return Response(found[0], media_type=found[1])
+    return Response(picture[0], media_type=picture[1])
 
 
 @router.get("/items/{id_}/audit.json")
 def proof(request: Request, session: Viewer, id_: str) -> Response:
     """The exact bytes of the audit record, which are a leaf of its manifest's tree."""
     with console(request).model.read() as db:
-        found = items.record(db, id_)
-    about = orjson.loads(found["value"]) if found else {}
-    if found is None or not session.access.covers("see", about.get("controller"), about.get("campaign")):
+        record = items.record(db, id_)
+    about = orjson.loads(record["value"]) if record else {}
+    if record is None or not session.access.covers("see", about.get("controller"), about.get("campaign")):
         raise Denied("error.item_unknown", 404)
-    headers = {"Content-Disposition": f'attachment; filename="{found["did"]}.json"'}
-    return Response(found["value"], media_type="application/json", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{record["did"]}.json"'}
+    return Response(record["value"], media_type="application/json", headers=headers)
 
 
 def _history(facts: dict[str, Any], item: Item, tell: Wording) -> list[FactLine]:
     """The facts known of the person at the decision, then the decision itself."""
-    known = [one for one in tell.facts(facts, item.source) if facts.get(one.kind)] if facts else []
-    return [*known, FactLine("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
+    lines = [line for line in tell.facts(facts, item.source) if facts.get(line.kind)] if facts else []
+    return [*lines, FactLine("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
 
 
 def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool, template: bool) -> list[Offer]:
@@ -186,12 +186,12 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
 
 def possible(item: Item, session: Session, now: int, *, template: bool) -> list[str]:
     """The acts that this user may do about an item now, and that its state allows. `template`: as of ActRequest."""
-    found = []
+    kinds = []
     for kind in KEYS:
         call = ActRequest(kind, session.user, "-", "x", "run", instant(now), bulk=1, template=template)
         if session.may(kind, item) and call.refusal(item) is None:
-            found.append(kind)
-    return found
+            kinds.append(kind)
+    return kinds
 
 
 def _first(item: Item, offers: list[Offer]) -> str | None:

@@ -33,13 +33,13 @@ async def events(request: Request, since: str = "") -> Response:
     if len(held.signal) >= MAX_LIVE_PAGES:
         raise Denied("page.too_many", 429)
     search = filters.search(request, filters.written(request))
-    told = request.headers.get("last-event-id") or since
-    stream = _stream(held, search, told, request.cookies.get(COOKIE, ""))
+    cursor = request.headers.get("last-event-id") or since
+    stream = _stream(held, search, cursor, request.cookies.get(COOKIE, ""))
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _stream(held: Console, search: ItemSearch, told: str, token: str) -> AsyncIterator[bytes]:
-    generation, _, number = told.partition("-")
+async def _stream(held: Console, search: ItemSearch, cursor: str, token: str) -> AsyncIterator[bytes]:
+    generation, _, number = cursor.partition("-")
     change = int(number) if number.isdecimal() else 0
     troubled = False
     yield b"retry: 1000\n\n"

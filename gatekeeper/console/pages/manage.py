@@ -57,12 +57,16 @@ def _overview(request: Request, session: Session, *, wrong: Wrong | None = None,
         now = held.registrations.now(db)
         done = act_log.recent(db, most=SHOWN, facts_only=True, access=session.access)
         words = held.words(given_reasons.places(db, [act.act_id for act in done]))
-    known = {"controller": now.of_kind("controller"), "batch": now.of_kind("batch"), "policy": now.activated()}
+    registered = {"controller": now.of_kind("controller"), "batch": now.of_kind("batch"), "policy": now.activated()}
     holds = now.packs(held.settings.policy).at(held.now()).name
     if mine is not None:
-        known = {"controller": [one for one in known["controller"] if one["id"] in mine], "batch": [], "policy": []}
+        registered = {
+            "controller": [controller for controller in registered["controller"] if controller["id"] in mine],
+            "batch": [],
+            "policy": [],
+        }
     versions = sorted(
-        {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
+        {policy.name for policy in every()} | {f"{record['id']}@{record['version']}" for record in registered["policy"]}
     )
     return page(
         request,
@@ -70,7 +74,7 @@ def _overview(request: Request, session: Session, *, wrong: Wrong | None = None,
         status=422 if wrong else 200,
         wrong=wrong,
         typed={"subject": subject},
-        known=known,
+        known=registered,
         alone={what: now.alone(what) for what in NAMED},
         kinds={kind: ACT_KINDS[kind] for kind in KINDS if _for_something(session, kind)},
         acts=[(act, told(act.outcome, act.code, language(request))) for act in done],
@@ -87,14 +91,14 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
     """The preview of an act, with the form to confirm it; nothing is written. `look`: id of the preview's task."""
     if kind not in KINDS:
         raise Denied("page.no_such_page", 404)
-    said = narrow(subject)
-    if not said:
+    typed = narrow(subject)
+    if not typed:
         raise Denied("page.manage_nothing", 400)
-    found = _called(request, session, kind, said)
-    subject = found[0] if len(found) == 1 else said
+    ids = _called(request, session, kind, typed)
+    subject = ids[0] if len(ids) == 1 else typed
     _demand(session, kind, subject)
-    if len(found) > 1 or (not found and not _may_exist(KINDS[kind], said)):
-        return _overview(request, session, wrong=_unknown(request, kind, said, found), subject=said)
+    if len(ids) > 1 or (not ids and not _may_exist(KINDS[kind], typed)):
+        return _overview(request, session, wrong=_unknown(request, kind, typed, ids), subject=typed)
     if ACT_KINDS[kind].preview and not _RUN.fullmatch(look):
         query = filters.joined((("subject", subject), ("since", since), ("look", uuid4().hex)))
         return RedirectResponse(f"/manage/{kind}?{query}", 303)
@@ -112,11 +116,11 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     values = {name: narrow(field(form, name)) for name in order_form.FIELDS if name != "reason"}
     values["reason"] = field(form, "reason").strip()
     with held.model.read() as db:
-        now, known = held.registrations.now(db), act_log.answered(db, run)
+        now, answer = held.registrations.now(db), act_log.answered(db, run)
     act = order_form.read(kind, values, now, by=session.user, subject=subject, run=run, lang=lang)
     if isinstance(act, Wrong):
         return _form(request, session, kind, subject, field(form, "look"), typed=values, wrong=act, run=run)
-    if not known.written:
+    if not answer.written:
         extra = {**values, "version": subject}
         signatory = held.signatory(session)
 
@@ -176,7 +180,7 @@ def _asking(held: Console, session: Session, task: Task, planned: FactsWithAct, 
         return address
 
     about = act.recipient_id or (act.subject or "").partition("/")[2]
-    records = [orjson.loads(one.value) for one in planned.facts if one.topic == "reference"]
+    records = [orjson.loads(fact.value) for fact in planned.facts if fact.topic == "reference"]
     says = SaidBefore(
         act.kind,
         about,
@@ -208,28 +212,28 @@ def _demand(session: Session, kind: str, subject: str) -> None:
         raise Denied("page.may_not_everywhere")
 
 
-def _called(request: Request, session: Session, kind: str, said: str) -> list[str]:
+def _called(request: Request, session: Session, kind: str, typed: str) -> list[str]:
     """The ids of the subjects that are called so, among those on which the user may act."""
     held = console(request)
     with held.model.read() as db:
-        found = held.registrations.now(db).called(KINDS[kind], said)
-    return [id_ for id_ in found if _manages(session, kind, f"{KINDS[kind]}/{id_}")]
+        ids = held.registrations.now(db).called(KINDS[kind], typed)
+    return [id_ for id_ in ids if _manages(session, kind, f"{KINDS[kind]}/{id_}")]
 
 
-def _may_exist(what: str, said: str) -> bool:
+def _may_exist(what: str, typed: str) -> bool:
     """Tells whether something of this kind may have this id, although it is not registered.
 
     A list that only sources name can be frozen, too. The preview looks for it there.
     """
-    return what not in NAMED or (what == "batch" and re.fullmatch(ID_PATTERN, said) is not None)
+    return what not in NAMED or (what == "batch" and re.fullmatch(ID_PATTERN, typed) is not None)
 
 
-def _unknown(request: Request, kind: str, said: str, found: list[str]) -> Wrong:
+def _unknown(request: Request, kind: str, typed: str, ids: list[str]) -> Wrong:
     """The fault of a subject that nothing registered is called, or several."""
     lang = language(request)
     what = text(f"page.subject_{KINDS[kind]}", lang)
-    key = "page.manage_ambiguous" if found else "page.manage_unknown"
-    return Wrong(text(key, lang, subject=said, what=what, codes=", ".join(found)), kind)
+    key = "page.manage_ambiguous" if ids else "page.manage_unknown"
+    return Wrong(text(key, lang, subject=typed, what=what, codes=", ".join(ids)), kind)
 
 
 def _form(
@@ -258,7 +262,7 @@ def _form(
             raise Denied("page.may_not")
     with held.model.read() as db:
         now = held.registrations.now(db)
-    known = now.of_kind(row.about)
+    records = now.of_kind(row.about)
     return page(
         request,
         "manage_one",
@@ -269,7 +273,7 @@ def _form(
         subject=subject,
         look=look,
         task=task,
-        found=next((one for one in known if one["id"] == subject), None),
+        found=next((record for record in records if record["id"] == subject), None),
         run=run or uuid4().hex,
         wrong=wrong,
         typed={name: typed.get(name, "") for name in order_form.FIELDS},

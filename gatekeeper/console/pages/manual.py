@@ -25,7 +25,7 @@ def image(name: str) -> Response:
 @router.get("/manual/{name:path}")
 def shown(request: Request, name: str = "index") -> Response:
     """One page of the manual; raises Denied (404) for an unknown one."""
-    found = document(name, language(request))
-    if found is None:
+    manual_page = document(name, language(request))
+    if manual_page is None:
         raise Denied("page.no_such_page", 404)
-    return page(request, "manual", document=found, contents=name == "index")
+    return page(request, "manual", document=manual_page, contents=name == "index")

@@ -92,12 +92,12 @@ def over(
     rows: Sequence[tuple[int, str, str, int]], frame: Sequence[str], zone: str, column: int | None
 ) -> list[tuple[str, Mapping[str, int]]]:
     """Counts by bucket, split by the value in a column of the rows (None: not split)."""
-    found: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     hourly = bool(frame) and ":" in frame[0]
     for row in rows:
         kind = "all" if column is None else str(row[column])
-        found[_name(row[0], 1 if hourly else 2, zone)][kind] += row[3]
-    return [(name, found[name]) for name in frame]
+        counts[_name(row[0], 1 if hourly else 2, zone)][kind] += row[3]
+    return [(name, counts[name]) for name in frame]
 
 
 Within = tuple[str, list[str]]
@@ -130,15 +130,15 @@ def widely(db: sqlite3.Connection, within: Within) -> list[tuple[str, str, int]]
     are looked at.
     """
     where = f"\"primary\" = 'FACTS_UNAVAILABLE' AND {WAITS} AND NOT informational AND {within[0]}"
-    found: dict[str, int] = {}
+    arrivals: dict[str, int] = {}
     for order in ("seen", "seen DESC"):
         for value, seen in db.execute(
             f"SELECT value, seen FROM item JOIN record ON record.did = item.id WHERE {where} ORDER BY {order} LIMIT ?",
             (*within[1], LOOKED_AT),
         ):
             for place in _of_many(value):
-                found[place] = min(seen, found.get(place, seen))
-    rows = [(*_case(place), seen) for place, seen in found.items()]
+                arrivals[place] = min(seen, arrivals.get(place, seen))
+    rows = [(*_case(place), seen) for place, seen in arrivals.items()]
     return sorted(rows, key=lambda row: (row[2], row))[:SHOWN]
 
 
@@ -153,7 +153,7 @@ def _case(place: str) -> tuple[str, str]:
 def _of_many(value: bytes) -> list[str]:
     """The places in an audit record's FACTS_UNAVAILABLE that concern more than the person."""
     reasons = orjson.loads(value)["reasons"]
-    places = [fact for one in reasons if one["code"] == "FACTS_UNAVAILABLE" for fact in one["facts"]]
+    places = [fact for reason in reasons if reason["code"] == "FACTS_UNAVAILABLE" for fact in reason["facts"]]
     return [place.removesuffix(f"/{WHOLE_BATCH}") for place in places if place.endswith(f"/{WHOLE_BATCH}")]
 
 
@@ -174,7 +174,7 @@ def times(db: sqlite3.Connection, within: Within) -> dict[str, Any] | None:
 def lags(positions: ProvenPositions, heads: Sequence[flow.PartitionProgress]) -> list[tuple[int, int]]:
     """Undecided sends by partition: sends that the model has read, minus decided sends."""
     next_ = {head.partition: head.next or 0 for head in heads}
-    ends = {number: one.next for (topic, number), one in sorted(positions.items()) if topic == "sends"}
+    ends = {number: position.next for (topic, number), position in sorted(positions.items()) if topic == "sends"}
     return [(number, max(0, end - next_.get(number, 0))) for number, end in ends.items()]
 
 
@@ -182,20 +182,20 @@ def _reasons(
     rows: Sequence[tuple[int, str, str, int]], frame: Sequence[str], zone: str
 ) -> list[tuple[str, int, chart.Plot]]:
     """The most frequent reasons, each with its number and its plot."""
-    found = []
+    reasons = []
     for reason, n in flow.reasons_over(rows)[:SHOWN]:
         mine = over([row for row in rows if row[2] == reason], frame, zone, None)
-        found.append((reason, n, chart.stacked(mine, ("all",), height=SMALL)))
-    return found
+        reasons.append((reason, n, chart.stacked(mine, ("all",), height=SMALL)))
+    return reasons
 
 
 def _totals(rows: Sequence[tuple[int, str, str, int]]) -> dict[str, int]:
-    found: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     for _, verdict, _, n in rows:
-        found[verdict] += n
-    return {verdict: found[verdict] for verdict in VERDICTS}
+        totals[verdict] += n
+    return {verdict: totals[verdict] for verdict in VERDICTS}
 
 
 def _name(at: int, days: int, zone: str) -> str:
-    told = local(at * 1000, zone)
-    return told[5:13].replace("T", " ") + ":00" if days == 1 else told[:10]
+    local_time = local(at * 1000, zone)
+    return local_time[5:13].replace("T", " ") + ":00" if days == 1 else local_time[:10]

@@ -58,11 +58,11 @@ def sought(request: Request, session: Looking, form: Form) -> Response:
     """Redirects to the letter or person typed. The text enters an address only after it proves a code or an id."""
     code, recipient = field(form, "code").strip(), field(form, "recipient").strip()
     try:
-        found = f"/letters/{_printed(_start(code))}" if code else f"/people/{_named(recipient)}"
+        address = f"/letters/{_printed(_start(code))}" if code else f"/people/{_named(recipient)}"
     except UsageError as error:
-        said = Words(language(request), console(request).zone()).said(error)
-        return page(request, "people", status=422, wrong=Wrong(said, "code" if code else "recipient"))
-    return RedirectResponse(found, 303)
+        sentence = Words(language(request), console(request).zone()).said(error)
+        return page(request, "people", status=422, wrong=Wrong(sentence, "code" if code else "recipient"))
+    return RedirectResponse(address, 303)
 
 
 @router.get("/letters/{code}")
@@ -108,7 +108,7 @@ def proof(request: Request, session: Looking, code: str) -> Response:
     mine, _, _ = _mine(request, session, code)
     if len(mine) > 1:
         return page(request, "letters", letters=mine, now=console(request).now())
-    dids = [one.did for one in mine[0].chapters]
+    dids = [chapter.did for chapter in mine[0].chapters]
     proven = proven_chapters(console(request), dids, language(request))
     return page(request, "proof", letter=mine[0], proven=proven)
 
@@ -131,8 +131,8 @@ def _mine(request: Request, session: Session, code: str) -> tuple[list[inquiries
     if not dids:
         raise Denied("page.letter_unknown", 404)
     with Reader(held.settings) as reader:
-        found, gone = inquiries.letters(held, reader, dids, language(request))
-    mine = [one for one in found if session.access.covers("see", one.controller, one.campaign)]
+        histories, gone = inquiries.letters(held, reader, dids, language(request))
+    mine = [history for history in histories if session.access.covers("see", history.controller, history.campaign)]
     if not mine:
         raise Denied("page.letter_expired" if session.may_everywhere("see") else "page.letter_unknown", 404)
     return mine, gone, dids
@@ -141,7 +141,7 @@ def _mine(request: Request, session: Session, code: str) -> tuple[list[inquiries
 def _whose(request: Request, letter: inquiries.PieceHistory, dids: list[str]) -> tuple[str | None, bool]:
     """The recipient of a letter, None for an unknown one; and True for an erased recipient."""
     with console(request).model.read() as db:
-        recipient, erased = index.whose(db, [one.did for one in index.piece(db, dids)])
+        recipient, erased = index.whose(db, [place.did for place in index.piece(db, dids)])
     return recipient, erased or letter.erased
 
 
@@ -185,14 +185,14 @@ def _person(
     held = console(request)
     cursor = held.model.cursor()  # before anything is read, so that an erasure meanwhile shows the page anew
     with Reader(held.settings) as reader:
-        found = inquiries.person(held, reader, recipient, language(request))
-        place = _PLACE.fullmatch(stopped)
-        stop = inquiries.stop(reader, recipient, int(place[1]), int(place[2])) if place else None
+        history = inquiries.person(held, reader, recipient, language(request))
+        match = _PLACE.fullmatch(stopped)
+        stop = inquiries.stop(reader, recipient, int(match[1]), int(match[2])) if match else None
     return page(
         request,
         "person",
-        status=422 if wrong else 200 if found.known or stop else 404,
-        person=found,
+        status=422 if wrong else 200 if history.known or stop else 404,
+        person=history,
         stop=stop,
         recipient=recipient,
         now=held.now(),

@@ -74,10 +74,10 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
     rest = filters.joined(pair for pair in pairs if pair[0] not in ("verdict", "state"))
     every = replace(filters.search(request, rest), states=TO_DO)
     with held.model.read() as db:
-        found = search.groups(db)
-        last = -(-len(found) // CARDS) or 1
+        causes = search.groups(db)
+        last = -(-len(causes) // CARDS) or 1
         number = min(number, last)
-        shown = found[(number - 1) * CARDS : number * CARDS]
+        shown = causes[(number - 1) * CARDS : number * CARDS]
         registered = held.registrations.now(db)
         cards = [_card(request, db, group, search, template=registered.may_ask) for group in shown]
         verdicts = every.verdicts(db)
@@ -91,8 +91,8 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
         "groups",
         names=names,
         cards=cards,
-        causes=len(found),
-        top=sum(group.n for group in found[:TOP] if group.verdict != "block"),
+        causes=len(causes),
+        top=sum(group.n for group in causes[:TOP] if group.verdict != "block"),
         verdicts={verdict: verdicts.get(verdict, 0) for verdict in CURES},
         chosen=search.query.wanted.get("verdict", frozenset()),
         nearest=nearest,
@@ -102,7 +102,7 @@ def groups(request: Request, session: Viewer, number: Number = 1) -> Response:
         now=search.now,
         filter=written,
         cursor=cursor,
-        total=sum(group.n for group in found),
+        total=sum(group.n for group in causes),
         informational=informational,
         number=number,
         last=last,
@@ -116,25 +116,25 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
     `find`: a part of the name of a campaign, list or form. One match is added to the filter; of several, each is
     offered; and none shows no send.
     """
-    held, said, written = console(request), narrow(find), filters.written(request)
+    held, typed, written = console(request), narrow(find), filters.written(request)
     search = filters.search(request, written)
     with held.model.read() as db:
         registered = held.registrations.now(db)
         names = registered.names(language(request))
         matches = [
             (key, value, n, filters.joined([*((k, v) for k, v in filters.pairs(written) if k != key), (key, value)]))
-            for key, value, n in (choices.named(search, db, said, _name(names, request)) if said else ())
+            for key, value, n in (choices.named(search, db, typed, _name(names, request)) if typed else ())
         ]
         if len(matches) == 1:
             return RedirectResponse(f"/items?{matches[0][-1]}&sort={sort}", 303)
         total = search.count(db)
         last = -(-total // PAGE) or 1
         number = min(number, last)
-        found = [] if said else list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
-        pending = search.pending(db, [item.id for item in found])
+        shown = [] if typed else list(search.items(db, most=PAGE, skip=(number - 1) * PAGE, order=sort))
+        pending = search.pending(db, [item.id for item in shown])
         values = choices.values(search, db)
         allowed = [
-            kind for kind in choices.ACTS if session.may(kind) and not said and (kind != "ask" or registered.may_ask)
+            kind for kind in choices.ACTS if session.may(kind) and not typed and (kind != "ask" or registered.may_ask)
         ]
         kinds = {kind: _bulk(search, kind, written) for kind in choices.acts(search, db, allowed)}
         cursor = held.model.cursor()
@@ -142,17 +142,17 @@ def listed(request: Request, session: Viewer, number: Number = 1, sort: Sort = "
         request,
         "items",
         names=names,
-        find=said,
+        find=typed,
         matches=matches,
-        possible={item.id: possible(item, session, search.now, template=registered.may_ask) for item in found},
-        items=found,
-        dues={item.id: item.due(search.zone) for item in found},
+        possible={item.id: possible(item, session, search.now, template=registered.may_ask) for item in shown},
+        items=shown,
+        dues={item.id: item.due(search.zone) for item in shown},
         pending=pending,
         total=total,
         now=search.now,
         filter=written,
         opened=written or f"state={','.join(search.states)}",  # without a filter, too, each item leads to the next
-        claimed={item.id: claimed(item, search.now) for item in found},
+        claimed={item.id: claimed(item, search.now) for item in shown},
         wanted={key: sorted(values) for key, values in search.query.wanted.items()},
         without=_without(written),
         values=values,
@@ -199,11 +199,11 @@ def _all(request: Request, search: ItemSearch) -> Iterator[Item]:
     skip = 0
     while True:
         with console(request).model.read() as db:
-            found = list(search.items(db, most=1_000, skip=skip))
-        yield from found
-        if len(found) < 1_000:
+            batch = list(search.items(db, most=1_000, skip=skip))
+        yield from batch
+        if len(batch) < 1_000:
             return
-        skip += len(found)
+        skip += len(batch)
 
 
 def _as_file(name: str) -> dict[str, str]:
@@ -266,5 +266,5 @@ def _without(written: str) -> dict[str, str]:
 def _informational(db: sqlite3.Connection, session: Session) -> int:
     within, limits = session.access.where("see")
     wanted = f"{items.WAITS} AND informational AND state = 'open' AND {within}"
-    found = db.execute(f"SELECT count(*) FROM item WHERE {wanted}", limits)
-    return int(found.fetchone()[0])
+    row = db.execute(f"SELECT count(*) FROM item WHERE {wanted}", limits).fetchone()
+    return int(row[0])

@@ -31,10 +31,10 @@ def listed(request: Request, session: Viewer, clause: Clause = "") -> Response:
     lang, held = language(request), console(request)
     with held.model.read() as db:
         policy = held.registrations.now(db).packs(held.settings.policy).at(held.now())
-    found = citing(policy, clause.strip()) if clause.strip() else [*CATALOGUE.values()]
+    reasons = citing(policy, clause.strip()) if clause.strip() else [*CATALOGUE.values()]
     groups = [
         (group, [(kind, list(_sentences(kind.code, lang))) for kind in kinds])
-        for group, kinds in groupby(sorted(found, key=_group), key=lambda kind: kind.group)
+        for group, kinds in groupby(sorted(reasons, key=_group), key=lambda kind: kind.group)
     ]
     shown: dict[str, Any] = {"cites": policy.cites, "policy": policy, "releasable": releasable}
     return page(request, "reasons", groups=groups, clause=clause.strip(), **shown)

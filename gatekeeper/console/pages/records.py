@@ -27,21 +27,22 @@ PolicyManager = Annotated[Session, Depends(may("activate"))]
 @router.get("/records")
 def shown(request: Request, session: PolicyManager, signed: str = "") -> Response:
     """The records that somebody may sign, and the signatures that count for nothing. `signed`: the one just signed."""
-    found = _endorsed(console(request))
-    mine = [row for row in found.endorsable() if _theirs(session, row.value)]
+    endorsed = _endorsed(console(request))
+    mine = [row for row in endorsed.endorsable() if _theirs(session, row.value)]
     rows = [(row, roles.person(session.user) not in row.signers) for row in mine]
-    refused = found.log.endorsements.refused if session.may_everywhere("activate") else []
-    known = found.newest.get(signed)
-    done = found.names(language(request)).get(signed) if known and _theirs(session, known.record.value or b"") else None
-    return page(request, "records", rows=rows, refused=refused, founded=found.founded, signed=done or signed)
+    refused = endorsed.log.endorsements.refused if session.may_everywhere("activate") else []
+    known = endorsed.newest.get(signed)
+    theirs = known is not None and _theirs(session, known.record.value or b"")
+    done = endorsed.names(language(request)).get(signed) if theirs else None
+    return page(request, "records", rows=rows, refused=refused, founded=endorsed.founded, signed=done or signed)
 
 
 @router.post("/records")
 def sign(request: Request, session: PolicyManager, form: Form) -> Response:
     """Leads to the page that shows a record and takes the signature."""
     held, lang = console(request), language(request)
-    found, name, offset = _endorsed(held), field(form, "name"), field(form, "offset")
-    row = next((one for one in found.endorsable() if (one.name, str(one.offset)) == (name, offset)), None)
+    endorsed, name, offset = _endorsed(held), field(form, "name"), field(form, "offset")
+    row = next((row for row in endorsed.endorsable() if (row.name, str(row.offset)) == (name, offset)), None)
     if row is None or not _theirs(session, row.value) or roles.person(session.user) in row.signers:
         raise Denied("page.record_signed", 409)
     record = row.outgoing
@@ -51,7 +52,7 @@ def sign(request: Request, session: PolicyManager, form: Form) -> Response:
         return f"/records?signed={name}"
 
     command = f"gatekeeper reference sign {name}"
-    says = SaidBefore("endorse", name, row.called(lang), fields=_changes(found, row), command=command)
+    says = SaidBefore("endorse", name, row.called(lang), fields=_changes(endorsed, row), command=command)
     return own_signature.ask(held, session, [record], says, write=write, back="/records")
 
 
@@ -66,9 +67,9 @@ def _theirs(session: Session, value: bytes) -> bool:
     return mine is None or (about is not None and about <= mine)
 
 
-def _changes(found: Endorsed, row: Endorsable) -> list[tuple[str, str, str]]:
+def _changes(endorsed: Endorsed, row: Endorsable) -> list[tuple[str, str, str]]:
     """Each field of a record with its value in force and its new value, the changed ones first."""
-    new, known = orjson.loads(row.value), found.newest.get(row.name)
+    new, known = orjson.loads(row.value), endorsed.newest.get(row.name)
     old = orjson.loads(known.record.value or b"{}") if known and row.state == "waiting" else {}
     lines = [(name, _text(old.get(name)), _text(new.get(name))) for name in dict.fromkeys([*new, *old])]
     return sorted(lines, key=lambda line: line[1] == line[2])

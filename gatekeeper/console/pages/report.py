@@ -35,7 +35,7 @@ Seed = Annotated[str, Query(max_length=200)]
 Make = Callable[[Passed], Mapping[str, Any]]
 FILES: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Language], str | bytes]]] = {
     "html": ("text/html", report.document),
-    "json": ("application/json", lambda found, _: orjson.dumps(found)),
+    "json": ("application/json", lambda figures, _: orjson.dumps(figures)),
     "xlsx": (WORKBOOK, workbook),
 }
 """The report as a file, by its ending: media type and content. JSON is what `gatekeeper report --json` prints."""

@@ -33,7 +33,7 @@ def sign(request: Request, session: Viewer, form: Form, name: str) -> Response:
     """Writes the records with the signature, or says why the passkey's answer is refused."""
     held = console(request)
     signing = _open(held, session, name)
-    key = next((one for one in _keys(request, held, session) if one["id"] == field(form, "key")), None)
+    key = next((key for key in _keys(request, held, session) if key["id"] == field(form, "key")), None)
     try:
         if key is None:
             raise UsageError("error.passkey_refused")
@@ -48,10 +48,10 @@ def sign(request: Request, session: Viewer, form: Form, name: str) -> Response:
 
 
 def _open(held: Console, session: Session, name: str) -> Signing:
-    found = held.signings.get(name, session.user)
-    if found is None:
+    signing = held.signings.get(name, session.user)
+    if signing is None:
         raise Denied("page.sign_over", 410)
-    return found
+    return signing
 
 
 def _keys(request: Request, held: Console, session: Session) -> list[passkeys.Fields]:

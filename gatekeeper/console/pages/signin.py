@@ -57,18 +57,18 @@ async def back(request: Request) -> Response:
     if pending is None:
         raise Denied("page.signin_failed")
     query = dict(request.query_params)
-    found = await held.providing.run(lambda: provider.finish(pending, query), asker(request))
+    person = await held.providing.run(lambda: provider.finish(pending, query), asker(request))
     held.sessions.end(request.cookies.get(COOKIE))
     session = held.sessions.begin(
-        found.user,
-        found.access,
+        person.user,
+        person.access,
         "oidc",
-        ground=lambda: provider.access(found.claims),
-        stood_on=found.access,
+        ground=lambda: provider.access(person.claims),
+        stood_on=person.access,
         seconds=PROVIDER_SECONDS,
-        leave=found.leave,
+        leave=person.leave,
     )
-    answer = page(request, "signed_in", to=_inside(found.next))
+    answer = page(request, "signed_in", to=_inside(person.next))
     _set(request, answer, COOKIE, session.token)
     answer.delete_cookie(PENDING, path="/signin")
     return answer
@@ -95,25 +95,25 @@ async def sign_in(
         raise Denied("page.too_many", 429)
     slots = held.known_passwords if mark else held.passwords
     try:
-        found = await slots.run(lambda: people.admitted(user, password), asker(request))
+        account = await slots.run(lambda: people.admitted(user, password), asker(request))
     except Denied:
         held.attempts.take_back(*tried)  # nothing was checked
         raise
-    if found is None:
+    if account is None:
         return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True, provider=False)
     held.attempts.take_back(*tried)
     held.sessions.end(request.cookies.get(COOKIE))  # sign-in never reuses an earlier token
     session = held.sessions.begin(
         user,
-        found.access,
+        account.access,
         "password",
         ground=lambda: people.get(user),
-        stood_on=found,
+        stood_on=account,
         seconds=WHOLE_SECONDS,
     )
     answer = RedirectResponse(_inside(next), 303)
     _set(request, answer, COOKIE, session.token)
-    _set(request, answer, MARK, browser_mark(user, found.password), path="/signin", max_age=MARKED_SECONDS)
+    _set(request, answer, MARK, browser_mark(user, account.password), path="/signin", max_age=MARKED_SECONDS)
     return answer
 
 
@@ -131,8 +131,8 @@ def sign_out(request: Request) -> Response:
 
 def _mark(people: Users, user: str, cookie: str | None) -> str | None:
     """The mark of a browser in which this user has signed in before, else None."""
-    known = people.get(user)
-    return cookie if known and cookie and is_marked(user, known.password, cookie) else None
+    account = people.get(user)
+    return cookie if account and cookie and is_marked(user, account.password, cookie) else None
 
 
 def _set(request: Request, answer: Response, name: str, value: str, **more: Any) -> None:
