@@ -38,7 +38,7 @@ class Authorship:
         self._kinds: dict[str, _Kind] = defaultdict(_Kind)
         self._faults = Report()
         self._signers = Signers(self._faults, group)
-        self._signers.learn(one.plain for one in people)
+        self._signers.learn(line.plain for line in people)
 
     def take(self, record: Mapping[str, Any], value: bytes, place: tuple[int, int]) -> None:
         """Adds an audit record. `value`: its bytes. `place`: partition and offset of its manifest."""
@@ -54,7 +54,7 @@ class Authorship:
         proof = signed[0]["method"] if signed else "unsigned"
         kind.acts[proof] += 1
         named = (act["by"],) if isinstance(act["by"], str) else act["by"] or ()
-        kind.people[proof].update([one["by"] for one in signed] or named)
+        kind.people[proof].update([signature["by"] for signature in signed] or named)
 
     def told(self) -> dict[str, Any]:
         """The members `signed` and `unproven` of the report's section `acts`."""

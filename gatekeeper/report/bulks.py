@@ -62,17 +62,17 @@ class Bulks:
 
     def busiest(self) -> dict[str, int]:
         """The number of items that each person released in their busiest clock hour."""
-        found: dict[str, int] = {}
+        busiest: dict[str, int] = {}
         for (by, _), n in self._hours.items():
-            found[by] = max(n, found.get(by, 0))
-        return found
+            busiest[by] = max(n, busiest.get(by, 0))
+        return busiest
 
     def told(self) -> list[dict[str, Any]]:
         """The runs of more than one item, the largest first.
 
         `said` is less than `acts` where a run stated fewer items than it released.
         """
-        found = [(name, run) for name, run in self._runs.items() if max(run.said, run.acts) > 1]
+        runs = [(name, run) for name, run in self._runs.items() if max(run.said, run.acts) > 1]
         return [
             {
                 "run": name,
@@ -83,5 +83,5 @@ class Bulks:
                 "acts": run.acts,
                 **{outcome: run.outcomes[outcome] for outcome in OUTCOMES},
             }
-            for name, run in sorted(found, key=lambda one: (-one[1].acts, one[1].since, one[0]))
+            for name, run in sorted(runs, key=lambda pair: (-pair[1].acts, pair[1].since, pair[0]))
         ]

@@ -44,17 +44,17 @@ def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[st
     Its kinds are stacked in order from the bottom up.
     """
     top = max((sum(numbers.get(kind, 0) for kind in kinds) for _, numbers in buckets), default=0)
-    room, found = WIDTH / max(1, len(buckets)), []
-    for place, (label, numbers) in enumerate(buckets):
+    room, segments = WIDTH / max(1, len(buckets)), []
+    for index, (label, numbers) in enumerate(buckets):
         y = float(height)
         for kind in kinds:
             n = numbers.get(kind, 0)
             if n:
                 tall = n * height / top
                 y -= tall
-                x, width = place * room + room * GAP / 2, room * (1 - GAP)
-                found.append(Segment(round(x, 2), round(y, 2), round(width, 2), round(tall, 2), kind, label, n))
-    return Plot(tuple(found), top, tuple(label for label, _ in buckets), height=height)
+                x, width = index * room + room * GAP / 2, room * (1 - GAP)
+                segments.append(Segment(round(x, 2), round(y, 2), round(width, 2), round(tall, 2), kind, label, n))
+    return Plot(tuple(segments), top, tuple(label for label, _ in buckets), height=height)
 
 
 def line(numbers: Sequence[int]) -> str:
@@ -63,4 +63,4 @@ def line(numbers: Sequence[int]) -> str:
     x runs from 0 to 100, y from 20 (zero) up to 0 (the highest number).
     """
     top, step = max(1, *numbers), 100 / (len(numbers) - 1)
-    return " ".join(f"{place * step:.1f},{20 - 20 * n / top:.1f}" for place, n in enumerate(numbers))
+    return " ".join(f"{index * step:.1f},{20 - 20 * n / top:.1f}" for index, n in enumerate(numbers))

@@ -42,7 +42,7 @@ class ClearedPieces:
 
     def told(self) -> list[dict[str, Any]]:
         """The report's section `cleared`, the largest count first."""
-        ranked = sorted(self._pieces.items(), key=lambda one: (-one[1], one[0]))
+        ranked = sorted(self._pieces.items(), key=lambda pair: (-pair[1], pair[0]))
         return [
             {
                 "class": kind.message_class,

@@ -66,12 +66,12 @@ class Desk:
         R: released by a person. C: cleared by the person's answer. F: decided again.
         W: cleared by the gate itself, once late or unreadable facts were known.
         """
-        found: dict[str, Counter[str]] = defaultdict(Counter)
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
         for item in self._items.values():
             if item.cured:
                 for code in item.codes:
-                    found[code][item.cured] += 1
-        return found
+                    counts[code][item.cured] += 1
+        return counts
 
     def told(self) -> dict[str, Any]:
         """The report's sections `review` and `acts`."""
@@ -132,5 +132,5 @@ def _overturned(items: list[_Item]) -> list[dict[str, Any]]:
             counts[item.codes[0]][item.state] += 1
     return [
         {"code": code, "released": n["released"], "upheld": n["upheld"], "per_mille": 1000 * n["released"] // n.total()}
-        for code, n in sorted(counts.items(), key=lambda one: (-one[1].total(), one[0]))
+        for code, n in sorted(counts.items(), key=lambda pair: (-pair[1].total(), pair[0]))
     ]

@@ -69,8 +69,8 @@ class ProvingLog:
     @property
     def witnessed(self) -> int | None:
         """The time of a witness's cosignature, in milliseconds; None without one."""
-        found = self.log.cosigned_at(self.witnesses) if self.log else None
-        return None if found is None else found * 1000
+        cosigned = self.log.cosigned_at(self.witnesses) if self.log else None
+        return None if cosigned is None else cosigned * 1000
 
     def told(self, now: int) -> dict[str, Any] | None:
         """The report's section `seal`; None without a log. `now`: in milliseconds."""
@@ -111,13 +111,13 @@ class Chains:
         self._sealed = sealed
         self._chains: dict[int, _Chain] = {}
 
-    def take(self, link: Link, said: Mapping[str, Any]) -> None:
+    def take(self, link: Link, manifest: Mapping[str, Any]) -> None:
         """Adds a manifest with its records."""
         chain = self._chains.setdefault(link.partition, _Chain(link.partition))
-        step = chain.end.step(said, sha256(link.value).hexdigest())
-        chain.sends += sum(taken["n"] for taken in said["in"] if logical_name(taken["topic"]) == "sends")
+        step = chain.end.step(manifest, sha256(link.value).hexdigest())
+        chain.sends += sum(taken["n"] for taken in manifest["in"] if logical_name(taken["topic"]) == "sends")
         chain.breaks += not step.joined or bool(step.ranges)
-        chain.torn += merkle.root(link.records).hex() != said["root"]
+        chain.torn += merkle.root(link.records).hex() != manifest["root"]
         chain.manifests += 1
         chain.records += len(link.records)
         chain.sealed += self._sealed(link)

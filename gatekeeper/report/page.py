@@ -48,17 +48,17 @@ def css() -> str:
     return files("gatekeeper.report").joinpath("report.css").read_text("utf-8")
 
 
-def origin(one: str, words: Words, names: Mapping[str, str]) -> str:
-    """A list or form as people call it; '-' for data that came by neither. `one`: the origin of a report's source."""
-    kind, _, id_ = one.partition("/")
+def origin(key: str, words: Words, names: Mapping[str, str]) -> str:
+    """A list or form as people call it; '-' for data that came by neither. `key`: the origin of a report's source."""
+    kind, _, id_ = key.partition("/")
     if kind == "method":
         return "-"
-    return words.t("page.origin_none") if one == "none" else words.t(f"page.origin_{kind}", id=names.get(one, id_))
+    return words.t("page.origin_none") if key == "none" else words.t(f"page.origin_{kind}", id=names.get(key, id_))
 
 
-def route(one: str, words: Words) -> str:
-    """A method of acquisition in words. `one`: its name, or `none`."""
-    return words.t("page.origin_none") if one == "none" else words.word(f"method.{one}")
+def route(method: str, words: Words) -> str:
+    """A method of acquisition in words. `method`: its name, or `none`."""
+    return words.t("page.origin_none") if method == "none" else words.word(f"method.{method}")
 
 
 def per_cent(share: int | None) -> str:
@@ -73,14 +73,14 @@ def labelled(table: str) -> Markup:
     """
     heads = _HEAD.findall(table)
 
-    def row(found: re.Match[str]) -> str:
+    def row(match: re.Match[str]) -> str:
         names = iter(heads)
 
-        def cell(one: re.Match[str]) -> str:
-            name, bare = next(names), one[0].startswith("<th") and "number" not in one[1]
-            return one[0] if bare or "colspan" in one[1] else f'{one[0][:-1]} data-label="{name}">'
+        def cell(tag: re.Match[str]) -> str:
+            name, bare = next(names), tag[0].startswith("<th") and "number" not in tag[1]
+            return tag[0] if bare or "colspan" in tag[1] else f'{tag[0][:-1]} data-label="{name}">'
 
-        return _CELL.sub(cell, found[0])
+        return _CELL.sub(cell, match[0])
 
     head, end, rows = str(table).partition("</thead>")
     return Markup(head + end + _ROW.sub(row, rows))  # noqa: S704 - as escaped as it came
@@ -97,14 +97,14 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         "foreign": foreign(report),
         "when": lambda written: words.clock(written) or "-",
         "act": lambda kind: act_name(kind, lang),
-        "origin": lambda one: origin(one, words, report["names"]),
-        "route": lambda one: route(one, words),
+        "origin": lambda key: origin(key, words, report["names"]),
+        "route": lambda method: route(method, words),
         "refusal": lambda code: (
             text(f"report.refused_{code}", lang) if f"report.refused_{code}" in catalogue() else code
         ),
         "proofs": PROOFS,
         "n": lambda number: "-" if number is None else f"{number:,}",
-        "plot": chart.stacked([(one["from"], one["verdicts"]) for one in steps], VERDICTS),
+        "plot": chart.stacked([(step["from"], step["verdicts"]) for step in steps], VERDICTS),
         "per_cent": per_cent,
         "trend": trend_line(report),
         "named": range(0, len(steps), -(-len(steps) // LABELS)),

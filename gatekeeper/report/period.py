@@ -36,7 +36,7 @@ class Period:
 
     def steps(self) -> list[str]:
         """The name of each step, `2026-11-24` or `2026-11`, including steps without records."""
-        first, last = (date.fromisoformat(one) for one in self.days)
+        first, last = (date.fromisoformat(end) for end in self.days)
         every = (first + timedelta(days=n) for n in range((last - first).days + 1))
         return list(dict.fromkeys(self._named(one.isoformat()) for one in every))
 
@@ -64,10 +64,10 @@ def read(since: str, to: str, zone: str) -> Period:
         except (ValueError, OverflowError):
             raise UsageError("error.period_time", name=name) from None
     last = ends[1].last + 1 if ends[1].last > ends[1].first else ends[1].first
-    found = Period(ends[0].first // 1000, last // 1000, zone)
-    if not 0 < found.to - found.since <= YEARS_MS or found.since < 0:
+    period = Period(ends[0].first // 1000, last // 1000, zone)
+    if not 0 < period.to - period.since <= YEARS_MS or period.since < 0:
         raise UsageError("error.period_empty")
-    return found
+    return period
 
 
 def last_month(at: int, zone: str) -> tuple[str, str]:
@@ -76,6 +76,6 @@ def last_month(at: int, zone: str) -> tuple[str, str]:
     return end.replace(day=1).isoformat(), end.isoformat()
 
 
-def percentile(found: Sequence[int], per_cent: int) -> int | None:
+def percentile(numbers: Sequence[int], per_cent: int) -> int | None:
     """The nearest-rank percentile of numbers in ascending order; None if there are none."""
-    return found[-(-len(found) * per_cent // 100) - 1] if found else None
+    return numbers[-(-len(numbers) * per_cent // 100) - 1] if numbers else None

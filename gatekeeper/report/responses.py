@@ -65,12 +65,12 @@ class People:
         """Adds the mail date of a record of `recalls`; `did` is the decision or act that recalled the piece."""
         self._dates[did] = mail_date
 
-    def manifest(self, said: Mapping[str, Any]) -> None:
+    def manifest(self, manifest: Mapping[str, Any]) -> None:
         """Adds a manifest: its worker had read the withdrawals of its people up to `asof` when it decided."""
-        for partition, to in enumerate(said["asof"].get("consents", ())):
-            pending = self._pending.get((said["partition"], partition))
+        for partition, to in enumerate(manifest["asof"].get("consents", ())):
+            pending = self._pending.get((manifest["partition"], partition))
             while pending and pending[0].offset < to:
-                self._bound.append(max(0, span(said["t1"], "UTC").first // 1000 - pending.popleft().at))
+                self._bound.append(max(0, span(manifest["t1"], "UTC").first // 1000 - pending.popleft().at))
 
     def record(self, record: Mapping[str, Any], window: int | None, zone: str) -> None:
         """Adds an audit record; `window` is the time to wait for an answer, in milliseconds; None = not known."""
@@ -107,9 +107,9 @@ class People:
             },
             "recalls": [
                 {"cause": cause, **{name: counts[name] for name in ("in_time", "late", "undated")}}
-                for cause, counts in sorted(self._recalls.items(), key=lambda one: (-one[1].total(), one[0]))
+                for cause, counts in sorted(self._recalls.items(), key=lambda pair: (-pair[1].total(), pair[0]))
             ],
         }
 
     def _answer(self, request: str, answer: str) -> None:
-        self._answers[request] = min(answer, self._answers.get(request, answer), key=lambda one: _WEIGHT[one])
+        self._answers[request] = min(answer, self._answers.get(request, answer), key=lambda word: _WEIGHT[word])

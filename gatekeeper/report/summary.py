@@ -35,7 +35,7 @@ def trend_line(report: Mapping[str, Any]) -> str | None:
 def _cleared(report: Mapping[str, Any]) -> list[tuple[str, int, int]]:
     """The name of each step with sends, the number of its sends that were cleared, and of all."""
     steps = report["time"]["steps"]
-    counted = ((one["from"], one["verdicts"]["clear"], sum(one["verdicts"].values())) for one in steps)
+    counted = ((step["from"], step["verdicts"]["clear"], sum(step["verdicts"].values())) for step in steps)
     return [(name, clear, of) for name, clear, of in counted if of]
 
 
@@ -55,16 +55,16 @@ def _trend(steps: list[tuple[str, int, int]]) -> dict[str, Any] | None:
 def _todo(report: Mapping[str, Any], *, wrong: bool) -> Iterator[dict[str, Any]]:
     """Yields the things to do, the most urgent first, each with the section that shows it."""
     seal, review, asked = report["seal"], report["review"], report["confirmations"]
-    withheld = max(report["reasons"], key=lambda one: one["primary"], default=None)
-    overturned = [one for one in review["overturned"] if one["released"] >= OFTEN]
-    often = max(overturned, key=lambda one: one["per_mille"], default=None)
+    withheld = max(report["reasons"], key=lambda reason: reason["primary"], default=None)
+    overturned = [reason for reason in review["overturned"] if reason["released"] >= OFTEN]
+    often = max(overturned, key=lambda reason: reason["per_mille"], default=None)
     if wrong:
         yield _thing("changed", "coverage")
     if report["foreign"]:
-        yield _thing("foreign", "coverage", count=sum(one["count"] for one in report["foreign"]))
+        yield _thing("foreign", "coverage", count=sum(finding["count"] for finding in report["foreign"]))
     if late := _late(report):
         yield _thing("late", "recalls", count=late)
-    if unheld := sum(one["stops"] for one in report["token_keys"] if one["held"] is False):
+    if unheld := sum(key["stops"] for key in report["token_keys"] if key["held"] is False):
         yield _thing("unheld", "token_keys", count=unheld)
     if report["kept_from"]:
         yield _thing("kept", "coverage")
@@ -89,7 +89,7 @@ def _thing(code: str, shows: str, *, count: int = 0, reason: str | None = None) 
 
 
 def _late(report: Mapping[str, Any]) -> int:
-    return sum(one["late"] for one in report["recalls"])
+    return sum(recall["late"] for recall in report["recalls"])
 
 
 def _share(part: int, of: int) -> int | None:

@@ -75,9 +75,9 @@ class Tally:
 
         Raises IntegrityError (4) for a record that was changed and cannot be read any more.
         """
-        said = link.manifest
-        self._chains.take(link, said)
-        self.people.manifest(said)
+        manifest = link.manifest
+        self._chains.take(link, manifest)
+        self.people.manifest(manifest)
         for place, value in enumerate(link.records):
             try:
                 self._record(link, place, value)
@@ -121,7 +121,7 @@ class Tally:
         first, last = self.period.days
         desk = self._desk.told()
         desk["acts"] |= self._authorship.told()
-        found = {
+        report = {
             "v": 1,
             "group": self._group,
             "from": instant(self.period.since),
@@ -138,28 +138,28 @@ class Tally:
             "seal": self._seal.told(made),
             "coverage": self._chains.told(),
             "foreign": list(foreign),
-            "ignored": [asdict(one) for one in ignored],
-            "token_keys": [{**one._asdict(), "held": None if held is None else one.key in held} for one in token_keys],
+            "ignored": [asdict(record) for record in ignored],
+            "token_keys": [{**use._asdict(), "held": None if held is None else use.key in held} for use in token_keys],
             "draw": asdict(self._draw),
             "samples": self._samples.told(self._seal),
         }
-        found["names"] = {key: names[key] for key in _shown(found) if key in names}
-        return found | {"summary": summary(found, wrong=wrong(found))}
+        report["names"] = {key: names[key] for key in _shown(report) if key in names}
+        return report | {"summary": summary(report, wrong=wrong(report))}
 
 
 def _shown(report: Mapping[str, Any]) -> list[str]:
     """The lists, forms, campaigns and purposes that a report shows, as kind/id."""
     samples = report["samples"]
-    shown = {one["origin"] for one in (*report["sources"], *samples)}
-    shown |= {f"campaign/{one['campaign']}" for one in samples}
-    said = (reason["en"] for one in samples for reason in one["reasons"])
-    return sorted(shown | {f"purpose/{code}" for sentence in said for code in purposes(sentence)})
+    shown = {row["origin"] for row in (*report["sources"], *samples)}
+    shown |= {f"campaign/{sample['campaign']}" for sample in samples}
+    sentences = (reason["en"] for sample in samples for reason in sample["reasons"])
+    return sorted(shown | {f"purpose/{code}" for sentence in sentences for code in purposes(sentence)})
 
 
 def wrong(report: Mapping[str, Any]) -> bool:
     """Tells whether a report shows a change. A chain is broken or torn, or a proof or signature does not hold."""
-    broken = any(one["breaks"] or one["torn"] for one in report["coverage"])
-    return broken or bool(report["acts"]["unproven"]) or any(one["state"] == "wrong" for one in report["samples"])
+    broken = any(chain["breaks"] or chain["torn"] for chain in report["coverage"])
+    return broken or bool(report["acts"]["unproven"]) or any(sample["state"] == "wrong" for sample in report["samples"])
 
 
 def foreign(report: Mapping[str, Any]) -> dict[str, str] | None:
@@ -167,9 +167,9 @@ def foreign(report: Mapping[str, Any]) -> dict[str, str] | None:
 
     A range of such records is listed by its first offset.
     """
-    found = report["foreign"]
-    if not found:
+    findings = report["foreign"]
+    if not findings:
         return None
-    places = [f"{one['topic']}/{one['partition']}/{one['offset']}" for one in found]
+    places = [f"{finding['topic']}/{finding['partition']}/{finding['offset']}" for finding in findings]
     more = ["…"] if len(places) > PLACES else []
-    return {"count": f"{sum(one['count'] for one in found):,}", "places": ", ".join(places[:PLACES] + more)}
+    return {"count": f"{sum(finding['count'] for finding in findings):,}", "places": ", ".join(places[:PLACES] + more)}

@@ -82,7 +82,9 @@ class Sends:
             "sends": {"total": self.total, "verdicts": _plain(self._verdicts)},
             "sources": [
                 {"route": route, "origin": origin, "sends": counts.total(), "verdicts": _plain(counts)}
-                for (route, origin), counts in sorted(self._sources.items(), key=lambda one: (-one[1].total(), one[0]))
+                for (route, origin), counts in sorted(
+                    self._sources.items(), key=lambda pair: (-pair[1].total(), pair[0])
+                )
             ],
             "time": {
                 "step": self._period.step,

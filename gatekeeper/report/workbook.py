@@ -35,14 +35,14 @@ def workbook(report: Mapping[str, Any], lang: Language) -> bytes:
         for name, columns, rows in _tables(report, lang):
             sheet = book.add_worksheet(text(f"report.{name}", lang)[:_NAME_LETTERS].translate(_BARRED))
             sheet.freeze_panes(1, 0)
-            for place, column in enumerate(columns):
-                sheet.write_string(0, place, text(f"report.{column}", lang), head)
+            for index, column in enumerate(columns):
+                sheet.write_string(0, index, text(f"report.{column}", lang), head)
             for line, row in enumerate(rows, 1):
-                for place, cell in enumerate(row):
+                for index, cell in enumerate(row):
                     if isinstance(cell, int):
-                        sheet.write_number(line, place, cell, number)
+                        sheet.write_number(line, index, cell, number)
                     else:
-                        sheet.write_string(line, place, "-" if cell is None else str(cell), words)
+                        sheet.write_string(line, index, "-" if cell is None else str(cell), words)
             sheet.autofit(_WIDEST)
     return made.getvalue()
 
@@ -59,74 +59,78 @@ def _tables(report: Mapping[str, Any], lang: Language) -> Iterator[Table]:
         return [of[verdict] for verdict in VERDICTS]
 
     yield "summary", ("column_subject", "column_figure", "column_share_of_all"), list(_summary(report, words))
-    steps = [(one["from"], *verdicts(one["verdicts"])) for one in report["time"]["steps"]]
+    steps = [(step["from"], *verdicts(step["verdicts"])) for step in report["time"]["steps"]]
     yield "sends", (f"column_{report['time']['step']}", *counted), steps
     sources = [
         (
-            route(one["route"], words),
-            origin(one["origin"], words, names),
-            one["sends"],
-            *verdicts(one["verdicts"]),
+            route(source["route"], words),
+            origin(source["origin"], words, names),
+            source["sends"],
+            *verdicts(source["verdicts"]),
         )
-        for one in report["sources"]
+        for source in report["sources"]
     ]
     yield "sources", ("column_route", "column_list", "total", *counted), sources
     cured = ("column_released", "column_answered", "column_mended", "column_waited")
     reasons = [
-        (*_reason(one, words), one["withheld"], one["primary"], *one["cured"].values()) for one in report["reasons"]
+        (*_reason(reason, words), reason["withheld"], reason["primary"], *reason["cured"].values())
+        for reason in report["reasons"]
     ]
     columns = ("column_reason", "column_subject", "column_clause", "column_withheld", "column_primary", *cured)
     yield "reasons", columns, reasons
     clauses = [
-        (one["clause"], text(f"report.clause_{one['clause']}", lang), one["withheld"]) for one in report["clauses"]
+        (clause["clause"], text(f"report.clause_{clause['clause']}", lang), clause["withheld"])
+        for clause in report["clauses"]
     ]
     yield "clauses", ("column_clause", "column_subject", "column_withheld"), clauses
     cleared = [
-        (words.word(f"class.{one['class']}"), one["ground"], one["template"], one["pieces"], one["said_no"])
-        for one in report["cleared"]
+        (words.word(f"class.{row['class']}"), row["ground"], row["template"], row["pieces"], row["said_no"])
+        for row in report["cleared"]
     ]
     pieces = ("column_class", "column_ground", "column_template", "column_pieces", "column_said_no")
     yield "cleared", pieces, cleared
     recalls = [
         (words.headline(cause) if words.meaning(cause) else act_name(cause, lang), *counts)
-        for cause, *counts in ((one["cause"], one["in_time"], one["late"], one["undated"]) for one in report["recalls"])
+        for cause, *counts in (
+            (recall["cause"], recall["in_time"], recall["late"], recall["undated"]) for recall in report["recalls"]
+        )
     ]
     yield "recalls", ("column_cause", "recall_in_time", "recall_late", "recall_undated"), recalls
     samples = [
         (
-            one["inquiry"],
-            one["did"],
-            words.clock(one["at"]),
-            names.get(f"campaign/{one['campaign']}", one["campaign"]),
-            text(f"report.proof_{one['state']}", lang),
+            sample["inquiry"],
+            sample["did"],
+            words.clock(sample["at"]),
+            names.get(f"campaign/{sample['campaign']}", sample["campaign"]),
+            text(f"report.proof_{sample['state']}", lang),
         )
-        for one in report["samples"]
+        for sample in report["samples"]
     ]
     samples_of = ("sample_code", "sample_id", "sample_at", "sample_campaign", "sample_proof")
     yield "samples", samples_of, samples
 
 
-def _reason(one: Mapping[str, Any], words: Words) -> tuple[str, str, str]:
-    return one["code"], words.meaning(one["code"]), words.law(one["clause"])
+def _reason(reason: Mapping[str, Any], words: Words) -> tuple[str, str, str]:
+    return reason["code"], words.meaning(reason["code"]), words.law(reason["clause"])
 
 
 def _summary(report: Mapping[str, Any], words: Words) -> Iterator[tuple[str, str | int | None, str]]:
     """The rows of the first page: a subject, a figure or a sentence, and the share of all sends."""
-    t, found, sends, withdrawals = words.t, report["summary"], report["sends"], report["withdrawals"]
-    p99, trend = found["withdrawals_p99_ms"], found["trend"]
+    t, summary, sends, withdrawals = words.t, report["summary"], report["sends"], report["withdrawals"]
+    p99, trend = summary["withdrawals_p99_ms"], summary["trend"]
     yield (
         t("summary_cleared", total=f"{sends['total']:,}"),
         sends["verdicts"]["clear"],
-        per_cent(found["cleared_per_mille"]),
+        per_cent(summary["cleared_per_mille"]),
     )
     yield t("summary_withdrawals", total=f"{withdrawals['total']:,}"), None if p99 is None else words.span(p99), ""
-    yield t("summary_late"), found["late"], ""
+    yield t("summary_late"), summary["late"], ""
     shares = trend and {**trend, "before": per_cent(trend["before"]), "after": per_cent(trend["after"])}
     yield t("summary_trend"), t("summary_change", **shares) if shares else t("summary_short"), ""
-    for one in found["todo"]:
-        reason = words.meaning(one["reason"]) or one["reason"] if one["reason"] else ""
-        yield t("summary_todo"), t(f"todo_{one['code']}", count=f"{one['count']:,}", reason=reason), ""
-    if not found["todo"]:
+    for todo in summary["todo"]:
+        reason = words.meaning(todo["reason"]) or todo["reason"] if todo["reason"] else ""
+        yield t("summary_todo"), t(f"todo_{todo['code']}", count=f"{todo['count']:,}", reason=reason), ""
+    if not summary["todo"]:
         yield t("summary_todo"), t("todo_none"), ""
     yield t("total"), sends["total"], ""
     for verdict in VERDICTS:
