@@ -87,7 +87,7 @@ def answer(
     advertised = (record["verdict"], record["message_class"]) == ("clear", "marketing")
     consent = consent_used(record, ByHash(named)) if advertised else None
     tell = _Words(record, names, lang, zone, consent)
-    items = {name: said for name in ITEMS if (said := (sender.get("notice_items") or {}).get(name))}
+    items = {name: item for name in ITEMS if (item := (sender.get("notice_items") or {}).get(name))}
     lacking = (*(() if sender.get("name") else ("name",)), *(name for name in ITEMS if name not in items))
     return Answer(
         lang=lang,
@@ -118,15 +118,15 @@ class _Words:
     def paragraph(self) -> str:
         """The paragraph: the piece, its purpose, and what was checked on the day of its decision."""
         record, class_ = self._record, self._record["message_class"]
-        said = {"channel": self._word("channel", record["channel"]), "day": self.day(record["at"])}
+        values = {"channel": self._word("channel", record["channel"]), "day": self.day(record["at"])}
         if record["verdict"] != "clear":
-            return self._say("withheld" if record["verdict"] == "block" else "held", **said)
+            return self._say("withheld" if record["verdict"] == "block" else "held", **values)
         key, checked = "owed", "checked"
         if class_ in ("marketing", "confirmation"):
             key = "asked" if class_ == "confirmation" else "agreed" if self._used else "cleared"
             checked = "checked" if SUPERSEDED in record["notes"] else "checked_stop"
-        why = self._say(key, **said, purpose=self._purpose(record["purpose"]), class_=self._word("class", class_))
-        return why + self._say(checked, **said)
+        why = self._say(key, **values, purpose=self._purpose(record["purpose"]), class_=self._word("class", class_))
+        return why + self._say(checked, **values)
 
     def since(self, later: Sequence[Mapping[str, Any]]) -> str:
         """The later events that a customer should know, each at its own day; '' for none."""
@@ -141,8 +141,8 @@ class _Words:
 
         An item that waits for the answer to an earlier letter is no letter of its own.
         """
-        acts = ((one, one.get("act") or {}) for one in later)
-        asks = [one for one, act in acts if act.get("outcome") == "asked" and act["code"] != "waits_along"]
+        acts = ((record, record.get("act") or {}) for record in later)
+        asks = [record for record, act in acts if act.get("outcome") == "asked" and act["code"] != "waits_along"]
         if not asks:
             return ""
         last = asks[-1]
@@ -150,41 +150,43 @@ class _Words:
 
     def sources(self) -> tuple[str, ...]:
         """A sentence on the source on which the decision rests, else on each source."""
-        basis = [one for one in self._facts["sources"] if one["source_id"] == self._record["basis"]]
-        told = [self._source(one) for one in basis or self._facts["sources"]]
-        return tuple(dict.fromkeys(told)) or (self._say("source_none"),)
+        basis = [source for source in self._facts["sources"] if source["source_id"] == self._record["basis"]]
+        sentences = [self._source(source) for source in basis or self._facts["sources"]]
+        return tuple(dict.fromkeys(sentences)) or (self._say("source_none"),)
 
     def consents(self) -> tuple[str, ...]:
         """A sentence on the consent that the decision used."""
-        used = [one for one in self._facts["consents"] if one["record_id"] == self._used]
+        used = [consent for consent in self._facts["consents"] if consent["record_id"] == self._used]
         return tuple(map(self._consent, used[:1]))
 
-    def _source(self, one: Mapping[str, Any]) -> str:
+    def _source(self, source: Mapping[str, Any]) -> str:
         named = {
-            "by": self._name("controller", one["collected_by"]),
-            "from": self._name("controller", one.get("provided_by")),
-            "form": self._name("notice", one.get("notice_id")),
+            "by": self._name("controller", source["collected_by"]),
+            "from": self._name("controller", source.get("provided_by")),
+            "form": self._name("notice", source.get("notice_id")),
         }
-        more = [self._say(f"source_{name}", name=said) for name, said in named.items() if said]
-        day = self.day(one.get("acquired_at"))
-        said = self._say("source" if day else "source_undated", day=day, method=self._word("method", one["method"]))
-        return said + (self._say("more", more=self._say("between").join(more)) if more else "")
+        more = [self._say(f"source_{key}", name=name) for key, name in named.items() if name]
+        day = self.day(source.get("acquired_at"))
+        sentence = self._say(
+            "source" if day else "source_undated", day=day, method=self._word("method", source["method"])
+        )
+        return sentence + (self._say("more", more=self._say("between").join(more)) if more else "")
 
-    def _consent(self, one: Mapping[str, Any]) -> str:
-        by = f"letter.by_{one['expressed_by']}"
-        method = f"explanation.method_{one['method']}"
-        form = self._name("notice", one.get("notice_id"))
+    def _consent(self, consent: Mapping[str, Any]) -> str:
+        by = f"letter.by_{consent['expressed_by']}"
+        method = f"explanation.method_{consent['method']}"
+        form = self._name("notice", consent.get("notice_id"))
         return self._say(
             "consent",
-            day=self.day(one.get("event_time") or one["recorded_at"]),
+            day=self.day(consent.get("event_time") or consent["recorded_at"]),
             by=text(by if by in catalogue() else "letter.by_subject", self._lang),
-            purpose=self._purpose(one.get("purpose") or "*"),
+            purpose=self._purpose(consent.get("purpose") or "*"),
             how=form or (text(method, self._lang) if method in catalogue() else self._say("how")),
         )
 
     def _purpose(self, code: str | None) -> str:
-        known = self._names.get(f"purpose/{code}") or self._names.get(f"purpose/{self._record['controller']}/{code}")
-        return known or self._say("purpose")
+        name = self._names.get(f"purpose/{code}") or self._names.get(f"purpose/{self._record['controller']}/{code}")
+        return name or self._say("purpose")
 
     def _name(self, kind: str, id_: str | None) -> str | None:
         return self._names.get(f"{kind}/{id_}")

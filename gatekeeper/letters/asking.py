@@ -48,6 +48,6 @@ def asking(ask: Ask, zone: str) -> AskingLetter:
     japanese = any("\u3040" <= char <= "\u30ff" for char in ask.text)
     lang, words = notice.read(ask.text) or ("ja" if japanese else "en", {})
     day = today(span(ask.at, zone).first, zone)
-    said = words_of("letter.date_3", lang, year=day.year, month=day.month, day=day.day)
+    date = words_of("letter.date_3", lang, year=day.year, month=day.month, day=day.day)
     sender = tuple(words[name] for name in _LETTERHEAD if words.get(name))
-    return AskingLetter(lang, said, sender, title, text.strip(), code, drawn)
+    return AskingLetter(lang, date, sender, title, text.strip(), code, drawn)

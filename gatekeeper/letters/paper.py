@@ -27,8 +27,8 @@ def asked(letters: Sequence[AskingLetter], *, fonts: str | None = None) -> str:
 
 def _paper(name: str, lang: Language, *, whole: bool, **values: Any) -> str:
     style = Markup(css()) if whole else None  # noqa: S704 - our own file
-    said = {"lang": lang, "t": lambda key, **said: text(f"letter.{key}", lang, **said), "style": style}
-    return _environment().get_template(f"{name}.html").render(**said, **values)
+    shared = {"lang": lang, "t": lambda key, **fields: text(f"letter.{key}", lang, **fields), "style": style}
+    return _environment().get_template(f"{name}.html").render(**shared, **values)
 
 
 @cache
