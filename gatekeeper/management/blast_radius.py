@@ -48,11 +48,11 @@ class BlastRadius:
     def source(self, key: bytes | None, value: bytes | None) -> None:
         """Adds a record of `sources`; an unreadable one belongs to no list."""
         try:
-            found = decode("sources", key, value)
+            source = decode("sources", key, value)
         except Unreadable:
             return
-        if found.batch_id == self._batch:
-            self._sources.setdefault(found.recipient_id.encode(), set()).add(found.source_id)
+        if source.batch_id == self._batch:
+            self._sources.setdefault(source.recipient_id.encode(), set()).add(source.source_id)
 
     def entry(self, partition: int, key: bytes | None, value: bytes | None) -> None:
         """Adds a record of `ledger`, in the order of its partition; raises IntegrityError (4) as a worker does."""
@@ -65,11 +65,11 @@ class BlastRadius:
 
         `timezone`: the zone of mail dates that name none.
         """
-        found: dict[tuple[str, str], AffectedCampaign] = {}
+        campaigns: dict[tuple[str, str], AffectedCampaign] = {}
         for ledger in self._ledgers.values():
             for clearance in ledger.clearances(at):
                 send = clearance.send
-                row = found.setdefault(
+                row = campaigns.setdefault(
                     (send.campaign_id, send.channel), AffectedCampaign(send.campaign_id, send.channel)
                 )
                 row.clearances += 1
@@ -82,4 +82,4 @@ class BlastRadius:
                 elif times.span(date, timezone).last >= at * 1000:
                     row.ahead += 1
                     row.next = min(row.next or date, date, key=lambda day: times.span(day, timezone).first)
-        return [found[key] for key in sorted(found)]
+        return [campaigns[key] for key in sorted(campaigns)]

@@ -67,7 +67,7 @@ class Counts:
 
 
 def _by_number(counts: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 class _Reason(msgspec.Struct, gc=False):
@@ -145,28 +145,28 @@ class Campaign:
     def result(self, value: bytes | None) -> None:
         """Adds a record of `results`, of which only dead letters count here."""
         with suppress(msgspec.DecodeError):
-            found = read_refused(value or b"")
-            if found.fault is None or found.mode != "live":
+            refused = read_refused(value or b"")
+            if refused.fault is None or refused.mode != "live":
                 return
-            if found.campaign_id is None:
+            if refused.campaign_id is None:
                 self.stray += 1
-            elif found.campaign_id == self.id:
-                self.refused[found.fault] += 1
+            elif refused.campaign_id == self.id:
+                self.refused[refused.fault] += 1
 
     def audit(self, value: bytes | None) -> None:
         """Adds a record of `audit`."""
         with suppress(*FOREIGN):
             self._audit(_read(value or b""))
 
-    def _audit(self, found: _CountedFields) -> None:
-        if found.campaign != self.id or found.mode != "live":
+    def _audit(self, record: _CountedFields) -> None:
+        if record.campaign != self.id or record.mode != "live":
             return
-        did, act = found.did, found.act
-        if found.stage == "intake":
-            if refusing([reason.code for reason in found.reasons]):
+        did, act = record.did, record.act
+        if record.stage == "intake":
+            if refusing([reason.code for reason in record.reasons]):
                 return
             self.decided += 1
-            self.pieces.add((found.subj or did, found.channel or ""))
+            self.pieces.add((record.subj or did, record.channel or ""))
         elif act is None:
             return
         elif act.outcome == "handed":
@@ -176,17 +176,17 @@ class Campaign:
             self.withheld.pop(act.item or "", None)
         else:
             return
-        if found.verdict == "clear":
+        if record.verdict == "clear":
             self.cleared.add(did)
         else:
-            self.withheld[did] = found.reasons[0].code if found.reasons else ""
+            self.withheld[did] = record.reasons[0].code if record.reasons else ""
 
     def recall(self, value: bytes | None) -> None:
         """Adds a record of `recalls`."""
         with suppress(*FOREIGN):
-            found = orjson.loads(value or b"")
-            if found["campaign_id"] == self.id:
-                self.recalled.add(found["decision_id"])
+            recall = orjson.loads(value or b"")
+            if recall["campaign_id"] == self.id:
+                self.recalled.add(recall["decision_id"])
 
     def counts(self) -> Counts:
         """The counts so far."""

@@ -91,7 +91,7 @@ def fold(paths: Iterable[Path], store: FactStore, *, at: int, zone: str) -> Iter
     `at`, `zone`: as for `filed`.
     Raises UsageError (2) for a missing file, because missing facts must never clear a send.
     """
-    for number, (file, topic) in enumerate([found for path in paths for found in _fact_files(path)]):
+    for number, (file, topic) in enumerate([pair for path in paths for pair in _fact_files(path)]):
         with opened(file) as handle:
             for line, value in lines(handle, file):
                 event = _Event(topic, None, value) if topic else _event(value)
@@ -168,32 +168,32 @@ def _columns(columns: list[str], file: Path) -> list[str]:
     wanted = [name for name, field in Send.model_fields.items() if field.is_required() and name != "v"]
     if missing := [name for name in wanted if name not in tops]:
         raise UsageError("error.columns_missing", file=file, columns=", ".join(missing))
-    for place, column in enumerate(columns):
-        others = (*columns[:place], *columns[place + 1 :])
+    for index, column in enumerate(columns):
+        others = (*columns[:index], *columns[index + 1 :])
         taken = any(other == column or other.startswith(f"{column}.") for other in others)
         if taken or column.partition(".")[0] not in Send.model_fields:
             # a column's name may be anything, even personal data, so the error gives its number
-            raise UsageError("error.column_wrong", file=file, column=place + 1)
+            raise UsageError("error.column_wrong", file=file, column=index + 1)
     return columns
 
 
 def _nested(row: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    found: dict[str, Any] = {"v": 1}
+    event: dict[str, Any] = {"v": 1}
     for column, cell in row:
         if cell:
             *path, name = column.split(".")
-            inner = found
+            inner = event
             for part in path:
                 inner = inner.setdefault(part, {})
             inner[name] = int(cell) if name in ("v", "score") and cell.isdecimal() else cell
-    return {name: _listed(value) for name, value in found.items()}
+    return {name: _listed(value) for name, value in event.items()}
 
 
 def _listed(value: Any) -> Any:
     """The value with a list in place of each object whose names are all numbers."""
     if not isinstance(value, dict):
         return value
-    inner = {name: _listed(each) for name, each in value.items()}
+    inner = {name: _listed(part) for name, part in value.items()}
     if all(name.isdecimal() for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner

@@ -141,7 +141,7 @@ class Fleet:
     @property
     def lag(self) -> int:
         """The highest possible number of undecided sends."""
-        return sum(each.place.lag for each in self.partitions)
+        return sum(partition.place.lag for partition in self.partitions)
 
     @property
     def sharing_out(self) -> bool:
@@ -151,12 +151,12 @@ class Fleet:
     @property
     def unowned(self) -> tuple[Partition, ...]:
         """The partitions that no member owns."""
-        return tuple(each for each in self.partitions if each.owner is None)
+        return tuple(partition for partition in self.partitions if partition.owner is None)
 
     @property
     def refused(self) -> tuple[Partition, ...]:
         """The refused partitions, which wait for a person."""
-        return tuple(each for each in self.partitions if each.place.refused)
+        return tuple(partition for partition in self.partitions if partition.place.refused)
 
     @property
     def undecided(self) -> tuple[Partition, ...]:
@@ -165,16 +165,18 @@ class Fleet:
         Refused partitions are left out, because their owner has stated the cause.
         """
         return tuple(
-            each
-            for each in self.partitions
-            if each.owner and each.silent_since is not None and self.at - each.silent_since > self.patience_ms
-            if each.place.refused is None
+            partition
+            for partition in self.partitions
+            if partition.owner
+            and partition.silent_since is not None
+            and self.at - partition.silent_since > self.patience_ms
+            if partition.place.refused is None
         )
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
         """The troubles that need a person, the gravest first; empty if the fleet is well."""
-        found: list[tuple[Trouble, object]] = [
+        troubles: list[tuple[Trouble, object]] = [
             ("no_owner", self.unowned),
             ("refused", self.refused),
             ("not_deciding", self.undecided),
@@ -182,7 +184,7 @@ class Fleet:
             ("log_unreadable", self.seal and self.seal.error),
             ("sealing_held", self.seal and self.seal.held),
         ]
-        return tuple(trouble for trouble, there in found if there)
+        return tuple(trouble for trouble, there in troubles if there)
 
 
 def fleet(
@@ -211,16 +213,16 @@ def _workers(members: Sequence[Member], places: Mapping[int, InputPartition]) ->
             member.host,
             member.partitions,
             # members without a name all write under "", so only their own partitions count
-            _last((one for n, one in written.items() if member.worker or n in member.partitions), member.worker),
+            _last((write for n, write in written.items() if member.worker or n in member.partitions), member.worker),
         )
         for member in members
     ]
-    gone = {each.writer for each in written.values()} - {member.worker for member in members} - {""}
+    gone = {write.writer for write in written.values()} - {member.worker for member in members} - {""}
     return (
-        *sorted(there, key=lambda each: each.name),
+        *sorted(there, key=lambda worker: worker.name),
         *(Worker(name, None, (), _last(written.values(), name)) for name in sorted(gone)),
     )
 
 
 def _last(written: Iterable[LastWrite], writer: str) -> int | None:
-    return max((each.at for each in written if each.writer == writer), default=None)
+    return max((write.at for write in written if write.writer == writer), default=None)

@@ -112,8 +112,8 @@ def propose(
     old = in_force(before, begins * 1000) or next(iter(before), None)
     after = _checked(known, record, begins=begins, home=home)
     line = known.line(new.id)
-    found = tuple(differences(old, new)) if old else ()
-    return PolicyChange(new, old, begins, record, after, line, found, tuple(widening(before, line, begins * 1000)))
+    changes = tuple(differences(old, new)) if old else ()
+    return PolicyChange(new, old, begins, record, after, line, changes, tuple(widening(before, line, begins * 1000)))
 
 
 def check(new: Policy, content: str) -> None:
@@ -129,12 +129,12 @@ def check(new: Policy, content: str) -> None:
 
 def every(known: KnownPolicies | None = None) -> list[Policy]:
     """The shipped versions and the activated ones."""
-    found = [policy for versions in packs.shipped().values() for policy in versions]
+    policies = [policy for versions in packs.shipped().values() for policy in versions]
     if known is not None:
-        found += [
+        policies += [
             policy for id_ in sorted(known.store.activations.ids) for _, policy in known.store.activations.of(id_)
         ]
-    return found
+    return policies
 
 
 def named(name: str, known: KnownPolicies | None = None, *, at: int) -> Policy:
@@ -144,10 +144,10 @@ def named(name: str, known: KnownPolicies | None = None, *, at: int) -> Policy:
     """
     if line := (known or KnownPolicies()).line(name):
         return in_force(line, at * 1000) or line[0]
-    found = {policy.name: policy for policy in every(known)}
-    if name not in found:
-        raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted(found)))
-    return found[name]
+    by_name = {policy.name: policy for policy in every(known)}
+    if name not in by_name:
+        raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted(by_name)))
+    return by_name[name]
 
 
 def _untaken(known: KnownPolicies, new: Policy) -> None:
@@ -175,11 +175,11 @@ def _begins(new: Policy, since: str | None, *, now: int, skew_ms: int) -> int:
         begins = now if since == "now" else new.since // 1000
         if since not in (None, "now"):
             begins = span(since, new.timezone).first // 1000
-        told = local(begins * 1000, new.timezone)[:16].replace("T", " ")
+        local_time = local(begins * 1000, new.timezone)[:16].replace("T", " ")
     except (ValueError, OverflowError):
         raise UsageError("error.option_invalid", option="--from") from None
     if begins < now - skew_ms:
-        raise UsageError("error.policy_past", name=new.name, since=told)
+        raise UsageError("error.policy_past", name=new.name, since=local_time)
     return begins
 
 
@@ -197,8 +197,8 @@ def _record(new: Policy, content: str, *, begins: int, by: str | tuple[str, str]
             by=by,
         )
     except ValidationError as error:
-        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-        if place == "by":
+        option = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+        if option == "by":
             raise UsageError("error.option_invalid", option="--by") from None
         raise UsageError("error.policy_too_long", name=new.name) from None
     if len(encode(record)) > VALUE_BYTES:
@@ -228,12 +228,12 @@ def _checked(known: KnownPolicies, record: PolicyVersion, *, begins: int, home: 
                 raise UsageError(
                     "error.policy_not_strictest", lines=bar.what, name=id_, since=instant(bar.since // 1000)
                 )
-    found = known.over(home if home in packs.shipped() else next(iter(packs.shipped())))
-    lines = (found.home, *found.others)
+    after = known.over(home if home in packs.shipped() else next(iter(packs.shipped())))
+    lines = (after.home, *after.others)
     rivals = {line[0].id for line in lines if line[0].id != new.id and _share(new, line)}
     if rivals and new.id not in packs.shipped():
         raise UsageError("error.policy_country_taken", name=name, other=", ".join(sorted(rivals)))
-    return found
+    return after
 
 
 def _share(new: Policy, line: Iterable[Policy]) -> bool:

@@ -147,22 +147,22 @@ class Preflight:
             weight.recoverable += bool(remedies)
             weight.by.update(remedies)
         if line.evidence:
-            acquired, found = line.evidence
-            self.evidence[acquired][found] += 1
+            acquired, best = line.evidence
+            self.evidence[acquired][best] += 1
         if (back := line.returned) and line.recipient_id:
             self.returned[back.left, back.method, back.batch].add(line.recipient_id)
 
     def ranked(self) -> list[tuple[str, Weight]]:
         """The reasons with their weights: those that withhold most first, then those whose cure clears most."""
-        return sorted(self._weights.items(), key=lambda one: (-one[1].withheld, -one[1].recoverable, one[0]))
+        return sorted(self._weights.items(), key=lambda pair: (-pair[1].withheld, -pair[1].recoverable, pair[0]))
 
     def sources(self) -> list[tuple[str, Counter[Grade]]]:
         """The grades of the sends' evidence by acquisition method, the most frequent method first."""
-        return sorted(self.evidence.items(), key=lambda one: (-one[1].total(), one[0]))
+        return sorted(self.evidence.items(), key=lambda pair: (-pair[1].total(), pair[0]))
 
     def returners(self) -> list[tuple[tuple[str, str, str | None], set[str]]]:
         """Recipient ids of returned people by (reason for leaving, acquisition method, batch), most people first."""
-        return sorted(self.returned.items(), key=lambda one: (-len(one[1]), one[0][:2], one[0][2] or ""))
+        return sorted(self.returned.items(), key=lambda pair: (-len(pair[1]), pair[0][:2], pair[0][2] or ""))
 
 
 def cures(decision: Decision) -> Mapping[str, tuple[Remedy, ...]]:
@@ -188,7 +188,7 @@ def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
     and those that only such an act cures. R: a release removes each reason that a reviewer may release.
     F: a corrected record removes the reasons that depend on it. W: waiting removes `code` alone.
     """
-    kinds = [CATALOGUE[each] for each in decision.codes]
+    kinds = [CATALOGUE[reason] for reason in decision.codes]
     match remedy:
         case "C" if decision.verdict != "block":  # a condition for asking failed, or a reason forbids it
             return frozenset(kind.code for kind in kinds if "C" in kind.remedy)
@@ -206,12 +206,12 @@ def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
 def grade(case: Case) -> Grade:
     """The best grade of the person's consents to the send's purpose and channel, with any controller."""
     consents = Consents(case)
-    found = [
+    grades = [
         _grade(case, event, consents)
         for event in consents.proof.yeses
         if event.purpose == case.send.purpose and case.send.channel in event.channels
     ]
-    return min(found, key=GRADES.index, default="-")
+    return min(grades, key=GRADES.index, default="-")
 
 
 def _grade(case: Case, event: HeldConsent, consents: Consents) -> Grade:
@@ -241,7 +241,7 @@ def came_back(case: Case, decision: Decision) -> Return | None:
     erased = any(reason.code == "SUBJECT_ERASED" for reason in left)
     if not later and not erased:
         return None
-    source = max(later, key=lambda one: (case.span(str(one.acquired_at)), one.source_id)) if later else None
+    source = max(later, key=lambda source: (case.span(str(source.acquired_at)), source.source_id)) if later else None
     return Return(
         left="SUBJECT_ERASED" if erased else left[0].code,
         method=source.method if source else method(decision, case.facts),
@@ -258,4 +258,4 @@ def _nos(case: Case) -> Iterator[No]:
 def method(decision: Decision, facts: Facts | None) -> str:
     """The acquisition method of a decision's basis."""
     sources = facts.sources if facts else ()
-    return next((one.method for one in sources if one.source_id == decision.basis), NO_SOURCE)
+    return next((source.method for source in sources if source.source_id == decision.basis), NO_SOURCE)

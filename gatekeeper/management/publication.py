@@ -92,8 +92,8 @@ class Publication:
         except Unreadable as fault:
             return LineFault(fault.fault, fault.place, _by_contract(fault) if self.topic == "sends" else None)
         if isinstance(model, Suppression) and (lacks := self._lacking(model)):
-            known = {"written": ", ".join(lacks), "values": ", ".join(sorted(self._keys))}
-            return LineFault("token_key_unknown", "token", Hint("publish.allowed", known))
+            values = {"written": ", ".join(lacks), "values": ", ".join(sorted(self._keys))}
+            return LineFault("token_key_unknown", "token", Hint("publish.allowed", values))
         if self._reference is None or self._packs is None:
             return model
         return self._refused(model, self._reference, self._packs) or model
@@ -101,7 +101,7 @@ class Publication:
     def _lacking(self, stop: Suppression) -> list[str]:
         if not self._keys or stop.token is None:
             return []
-        same = [one.token for one in stop.readings if one.score == CERTAIN]
+        same = [reading.token for reading in stop.readings if reading.score == CERTAIN]
         return uncompared(Counter(map(key_of, (stop.token, *same))), self._keys)
 
     def _refused(self, send: Send, reference: Reference, packs: Packs) -> LineFault | None:
@@ -109,8 +109,8 @@ class Publication:
         at_point = printed(None, send)  # without a key, only what the delivery lacks can be told
         facts = msgspec.structs.replace(_NO_FACTS, printed=None if isinstance(at_point, Identified) else at_point)
         case = Case.of(send, facts, reference, governing or packs.at(self._at), self._at * 1000)
-        for found in system.invalid(case) or system.undelivered(case):
-            kind = found.says["case"]
+        for reason in system.invalid(case) or system.undelivered(case):
+            kind = reason.says["case"]
             unregistered = kind == "class_not_registered" and case.template(send.template_id) is None
             if (governing is not None or kind not in _BY_POLICY) and not unregistered:
                 return LineFault(*INVALID[kind], self._hint(kind, case))
@@ -130,8 +130,8 @@ class Publication:
         if kind == "purpose_not_of_controller":
             ours = [
                 code
-                for code, one in reference.purposes.registered.items()
-                if one.purpose.controllers is None or send.controller_id in one.purpose.controllers
+                for code, entry in reference.purposes.registered.items()
+                if entry.purpose.controllers is None or send.controller_id in entry.purpose.controllers
             ]
             return _instead(send.purpose, ours)
         if kind == "class_not_registered":

@@ -60,18 +60,18 @@ class Books:
         If a row has several discrepancies, the first of this order is given: unreadable, unknown, differs, withheld,
         recalled, not_handed, twice.
         """
-        known: dict[Key, str] = {}
+        dids: dict[Key, str] = {}
         for decisions in (self.withheld, self.recalled, self.cleared):
             for did in decisions:
                 key = self.cleared.get(did) or self.withheld.get(did)
                 if key and not (decisions is self.cleared and did in self.recalled):
-                    known[key] = did  # a live clearance overrides a recalled one, which overrides a refusal
+                    dids[key] = did  # a live clearance overrides a recalled one, which overrides a refusal
         seen: set[str] = set()
         for row in rows:
             if not _readable(row, self.zone):
                 yield row, "", "unreadable"
                 continue
-            did = row.decision_id or known.get(row.key, "")
+            did = row.decision_id or dids.get(row.key, "")
             yield row, did, self._wrong(row, did, seen)
             seen.add(did)
 
@@ -79,7 +79,7 @@ class Books:
         key = self.cleared.get(did) or self.withheld.get(did)
         if key is None:
             return "unknown"
-        if any(said and said != held for said, held in zip(row.key, key, strict=True)):
+        if any(stated and stated != held for stated, held in zip(row.key, key, strict=True)):
             return "differs"
         if did not in self.cleared:
             return "withheld"
@@ -99,13 +99,13 @@ class Books:
 
 def counted(findings: Iterable[Discrepancy]) -> Mapping[str, int]:
     """The number of discrepancies of each kind, the most frequent first."""
-    return dict(Counter(one.kind for one in findings).most_common())
+    return dict(Counter(finding.kind for finding in findings).most_common())
 
 
 def _readable(row: Delivered, zone: str) -> bool:
     if not (row.decision_id or all(row.key)):
         return False
-    if any(said and not re.fullmatch(ID_PATTERN, said) for said in (row.decision_id, *row.key)):
+    if any(id_ and not re.fullmatch(ID_PATTERN, id_) for id_ in (row.decision_id, *row.key)):
         return False
     try:
         return not row.date or bool(times.span(row.date, zone))

@@ -92,11 +92,11 @@ class Refusal:
         first, last = self.range
         if not first <= start <= last:
             raise UsageError("error.partition_from", partition=self.partition, topic=self.topic, first=first, last=last)
-        found = dict(zip(("sends", "acts"), self.before, strict=True))
+        offsets = dict(zip(("sends", "acts"), self.before, strict=True))
         for name, log in self.logs.items():  # records of the other input may have expired as well
-            at = self.fresh.get(name, self._settled(name, found[name]))
-            found[name] = min(max(at, log.start), log.end)
-        return Position(**{**found, self.topic: start})
+            at = self.fresh.get(name, self._settled(name, offsets[name]))
+            offsets[name] = min(max(at, log.start), log.end)
+        return Position(**{**offsets, self.topic: start})
 
     @property
     def record(self) -> tuple[InputTopic, int] | None:
@@ -123,19 +123,19 @@ class Refusal:
         decided = self.note.values.get("sends") if self.note.key == "error.torn" else None
         sends = decided if type(decided) is int else sends
         sends, acts = self.fresh.get("sends", sends), self.fresh.get("acts", acts)
-        found = ProposedSkip("sends", sends, position.sends), ProposedSkip("acts", acts, position.acts)
-        return [one for one in found if one.start != one.to]
+        skips = ProposedSkip("sends", sends, position.sends), ProposedSkip("acts", acts, position.acts)
+        return [skip for skip in skips if skip.start != skip.to]
 
     def act(self, position: Position, *, act_id: str, at: str, by: str, reason: str) -> PartitionAct:
         """The act that resumes the partition; raises UsageError (2) that names the option with an invalid value."""
-        said: dict[str, Any] = {"v": 1, "kind": "resume_partition", "act_id": act_id, "at": at, "by": by}
-        said |= {"subject": f"partition/{self.partition}", "reason": reason, **position._asdict()}
-        said |= {"refused": self.note.key, "head": fingerprint(self.raw, self.note.key)}
+        fields: dict[str, Any] = {"v": 1, "kind": "resume_partition", "act_id": act_id, "at": at, "by": by}
+        fields |= {"subject": f"partition/{self.partition}", "reason": reason, **position._asdict()}
+        fields |= {"refused": self.note.key, "head": fingerprint(self.raw, self.note.key)}
         try:
-            return PartitionAct.model_validate(said)
+            return PartitionAct.model_validate(fields)
         except ValidationError as error:
-            place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-        raise UsageError("error.option_invalid", option=f"--{place}")
+            option = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+        raise UsageError("error.option_invalid", option=f"--{option}")
 
     def _settled(self, name: str, otherwise: int) -> int:
         """The next offset of an input after a torn transaction is settled, from the note; else `otherwise`."""

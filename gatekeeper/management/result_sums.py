@@ -114,29 +114,29 @@ class CampaignSum:
             pieces=self.verdicts.total() - self.copies,
         )
 
-    def _take(self, found: _ResultFields, partition: int, offset: int) -> None:
-        before, shadow = found.replaces, found.mode != "live"
+    def _take(self, result: _ResultFields, partition: int, offset: int) -> None:
+        before, shadow = result.replaces, result.mode != "live"
         if partition not in self.spans:
-            self.torn = self.torn or found.send is None
+            self.torn = self.torn or result.send is None
             self.spans[partition] = Span(offset, offset)
         self.spans[partition] = Span(self.spans[partition].first, offset + 1)
-        if found.fault is not None:
+        if result.fault is not None:
             if not shadow:
-                self.refused[found.fault] += 1
+                self.refused[result.fault] += 1
             return
-        if found.send is not None:
-            self.verdicts[found.verdict] += 1
-            self.copies += found.duplicate_of is not None
+        if result.send is not None:
+            self.verdicts[result.verdict] += 1
+            self.copies += result.duplicate_of is not None
             self.shadow += shadow
         if before is not None and before.outcome == "withheld" and (before.primary or not shadow):
             self.withheld[before.primary or ""] -= 1
-        if found.outcome == "cleared":
+        if result.outcome == "cleared":
             self.cleared += 1
-        elif found.outcome == "withheld" and (found.primary or not shadow):
-            self.withheld[found.primary] += 1
-        elif found.outcome == "handed_off":
+        elif result.outcome == "withheld" and (result.primary or not shadow):
+            self.withheld[result.primary] += 1
+        elif result.outcome == "handed_off":
             self.handed += 1
-        elif found.outcome == "recalled":
+        elif result.outcome == "recalled":
             self.recalled += 1
             self.late += before is not None and before.outcome == "handed_off"
 
@@ -154,18 +154,18 @@ class ResultSums:
     def take(self, value: bytes | None, *, partition: int, offset: int) -> None:
         """Adds the result at this place. A record that belongs to no campaign changes nothing."""
         try:
-            found = _read(value or b"")
+            result = _read(value or b"")
         except msgspec.DecodeError:
             return
-        if found.campaign_id is None:
-            self.stray += found.fault is not None and found.mode == "live"
+        if result.campaign_id is None:
+            self.stray += result.fault is not None and result.mode == "live"
             return
-        sums = self._campaigns.setdefault(found.campaign_id, {})
-        self._campaigns.move_to_end(found.campaign_id)
-        if found.controller_id not in sums:
-            sums[found.controller_id] = CampaignSum()
+        sums = self._campaigns.setdefault(result.campaign_id, {})
+        self._campaigns.move_to_end(result.campaign_id)
+        if result.controller_id not in sums:
+            sums[result.controller_id] = CampaignSum()
             self._kept += 1
-        sums[found.controller_id]._take(found, partition, offset)
+        sums[result.controller_id]._take(result, partition, offset)
         while self._kept > self._most:
             self._forget()
 
@@ -176,11 +176,11 @@ class ResultSums:
         """
         if any(self._has_bit(campaign, name) for name in ((None,) if controllers is None else controllers)):
             return None
-        found = CampaignSum()
+        total = CampaignSum()
         for controller, sums in self._campaigns.get(campaign, {}).items():
             if controllers is None or controller in controllers:
-                found.add(sums)
-        return found
+                total.add(sums)
+        return total
 
     def _forget(self) -> None:
         """Forgets the campaign that was written longest ago, but not that it was there."""

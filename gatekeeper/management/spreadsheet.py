@@ -38,7 +38,7 @@ class SpreadsheetRows:
 
 def _cell(value: object) -> object:
     """A cell as written: lists are joined by blanks, numbers stay numbers."""
-    found = " ".join(map(str, value)) if isinstance(value, tuple | list) else value
+    written = " ".join(map(str, value)) if isinstance(value, tuple | list) else value
     # a spreadsheet may drop blanks and an invisible mark at the start before it looks for a formula
-    executed = isinstance(found, str) and found.lstrip(" \u3000\u00a0\ufeff\0").startswith(FORMULA)
-    return f"{_AS_TEXT}{found}" if executed else found
+    executed = isinstance(written, str) and written.lstrip(" \u3000\u00a0\ufeff\0").startswith(FORMULA)
+    return f"{_AS_TEXT}{written}" if executed else written
