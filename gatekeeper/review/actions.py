@@ -58,7 +58,7 @@ class ActRequest:
 
     def act(self, item: Item) -> ReviewAct:
         """The act on an item; raises UsageError (2) that names the option with a wrong value."""
-        said: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "v": 1,
             "kind": self.kind,
             "act_id": self.act_id(item.id),
@@ -73,8 +73,8 @@ class ActRequest:
             "evidence_ref": self.evidence,
         }
         if self.kind == "release":
-            return valid(Release, {**said, "reasons": item.releasable, "had": item.codes, "bulk": self.bulk})
-        return valid(ItemAct, said)
+            return valid(Release, {**fields, "reasons": item.releasable, "had": item.codes, "bulk": self.bulk})
+        return valid(ItemAct, fields)
 
     def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
         """The reason why this act is not possible on an item in its present state. None if the worker may accept it.
@@ -120,11 +120,11 @@ class ActResult:
 
 def remedies(reason: Reason, item: Item) -> list[str]:
     """Text keys of the remedies for a reason of an item."""
-    found = CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
-    if releases.releasable(reason.code) and "R" not in found:
-        found = ("R", *found)
+    ways = CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
+    if releases.releasable(reason.code) and "R" not in ways:
+        ways = ("R", *ways)
     later = () if _askable(item) else ("C",)
-    return [f"act.remedy_{one}_later" if one in later else f"act.remedy_{one.replace('-', 'never')}" for one in found]
+    return [f"act.remedy_{way}_later" if way in later else f"act.remedy_{way.replace('-', 'never')}" for way in ways]
 
 
 def _askable(item: Item) -> bool:

@@ -38,7 +38,7 @@ def route(record: Mapping[str, Any]) -> str:
 
 def _source(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     sources: Sequence[Mapping[str, Any]] = (record.get("facts") or {}).get("sources") or ()
-    based = [one for one in sources if one.get("source_id") == record.get("basis")]
+    based = [source for source in sources if source.get("source_id") == record.get("basis")]
     return based[-1] if based else sources[0] if len(sources) == 1 else None
 
 

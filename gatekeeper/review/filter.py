@@ -100,7 +100,7 @@ def parse(*queries: str) -> Query:
 
     Raises UsageError (2) for an unknown key, with the known ones, and for a value that no item can have.
     """
-    found: dict[str, set[str]] = {}
+    wanted: dict[str, set[str]] = {}
     for query in queries:
         text = query.removeprefix("?")
         try:
@@ -117,8 +117,8 @@ def parse(*queries: str) -> Query:
             for value in values.split(","):
                 if not _VALID[key](value):
                     raise UsageError("error.filter_value", name=key, form=_FORMS.get(key, "ID"))
-                found.setdefault(key, set()).add(value)
-    return Query({key: frozenset(values) for key, values in found.items()})
+                wanted.setdefault(key, set()).add(value)
+    return Query({key: frozenset(values) for key, values in wanted.items()})
 
 
 def older_than(age: str) -> int:

@@ -54,12 +54,12 @@ class Queue:
         `origins`: also keep the data origin, which the audit record of an item's decision holds.
         """
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # not written by a worker
-            found = orjson.loads(value or b"")
-            if doing := answered(found):
+            record = orjson.loads(value or b"")
+            if doing := answered(record):
                 # an item's acts are judged in the order of its partition, and their audit records stand in it
                 self._answers.setdefault(doing.item, {})[partition, offset] = doing
             if origins:
-                self._origins[found["did"]] = origin(found)
+                self._origins[record["did"]] = origin(record)
 
     def items(self) -> Iterator[Item]:
         """Yields every item with its state, in no particular order."""
@@ -67,24 +67,24 @@ class Queue:
 
     def item(self, id_: str) -> Item | None:
         """One item with its state; None where `review` has no item with this decision id."""
-        found = self._items.get(id_)
-        return self._standing(found) if found else None
+        item = self._items.get(id_)
+        return self._standing(item) if item else None
 
     def doings(self, id_: str) -> list[ActOnItem]:
         """The acts on an item in the order of judgement, unanswered ones last."""
         answered = [self._with_reason(doing) for _, doing in sorted(self._answers.get(id_, {}).items())]
-        told = {doing.act_id for doing in answered}
-        waiting = [one for one in self._asked.values() if one.item == id_ and one.act_id not in told]
+        act_ids = {doing.act_id for doing in answered}
+        waiting = [doing for doing in self._asked.values() if doing.item == id_ and doing.act_id not in act_ids]
         return answered + sorted(waiting, key=lambda doing: (doing.at, doing.act_id))
 
     def run(self, prefix: str) -> dict[str, ActOnItem]:
         """The requests by item whose act ids begin with a prefix, answered or not."""
-        return {one.item: one for act_id, one in self._asked.items() if act_id.startswith(prefix)}
+        return {doing.item: doing for act_id, doing in self._asked.items() if act_id.startswith(prefix)}
 
     def answer(self, item: str, act_id: str) -> ActOnItem | None:
         """The worker's answer to an act, None until there is one; the first answer counts."""
-        found = [one for _, one in sorted(self._answers.get(item, {}).items()) if one.act_id == act_id]
-        return next((one for one in found if one.code != "repeated"), found[0] if found else None)
+        answers = [doing for _, doing in sorted(self._answers.get(item, {}).items()) if doing.act_id == act_id]
+        return next((doing for doing in answers if doing.code != "repeated"), answers[0] if answers else None)
 
     def _with_reason(self, doing: ActOnItem) -> ActOnItem:
         asked = self._asked.get(doing.act_id)
@@ -93,5 +93,5 @@ class Queue:
     def _standing(self, item: Item) -> Item:
         if answers := self._answers.get(item.id):
             item = standing(item, (doing for _, doing in sorted(answers.items())))
-        found = self._origins.get(item.id)
-        return replace(item, origin=found) if found else item
+        data_origin = self._origins.get(item.id)
+        return replace(item, origin=data_origin) if data_origin else item

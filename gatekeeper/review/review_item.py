@@ -134,8 +134,10 @@ class ActProof:
         """The first of an act's signatures in an audit record, None without one; raises LookupError for others."""
         if not signed:
             return None
-        one = signed[0]
-        return cls(one["by"], one["key"], one["method"], one.get("console"), one.get("signin"))
+        signature = signed[0]
+        return cls(
+            signature["by"], signature["key"], signature["method"], signature.get("console"), signature.get("signin")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +171,10 @@ def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tup
 
     Raises ValueError for a record that holds no item.
     """
-    told = dict(headers)
-    if told.get("gate-mode") == b"shadow":
+    by_name = dict(headers)
+    if by_name.get("gate-mode") == b"shadow":
         return None
-    decision = CodedDecision.model_validate_json(told.get("gate-decision", b""))
+    decision = CodedDecision.model_validate_json(by_name.get("gate-decision", b""))
     send = read_plain(None, value) or Send.model_validate_json(value or b"")
     return Item(
         id=decision.id,
@@ -202,13 +204,13 @@ def asked(act: Act | None) -> ActOnItem | None:
     )
 
 
-def answered(found: Mapping[str, Any]) -> ActOnItem | None:
+def answered(record: Mapping[str, Any]) -> ActOnItem | None:
     """The answer of an audit record (parsed JSON) to an act about an item; None for any other record."""
     try:
-        if found.get("act") is None:
+        if record.get("act") is None:
             return None
-        acted = Acted.model_validate_json(orjson.dumps(found["act"]))
-        did = str(found["did"])
+        acted = Acted.model_validate_json(orjson.dumps(record["act"]))
+        did = str(record["did"])
     except (LookupError, TypeError, ValidationError):
         return None
     kind = ACT_KINDS.get(acted.kind or "")
@@ -225,7 +227,7 @@ def answered(found: Mapping[str, Any]) -> ActOnItem | None:
         acted.outcome,
         acted.code,
         did,
-        ActProof.of(found["act"].get("signed")),
+        ActProof.of(record["act"].get("signed")),
     )
 
 
