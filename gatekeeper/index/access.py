@@ -58,20 +58,24 @@ class Access:
 
     def may(self, right: str) -> bool:
         """True when the user has this right for something."""
-        return any(grant.gives(right) for grant in self.grants) and all(one.gives(right) for one in self._limit(right))
+        return any(grant.gives(right) for grant in self.grants) and all(
+            limit.gives(right) for limit in self._limit(right)
+        )
 
     def covers(self, right: str, controller: str | None = None, campaign: str | None = None) -> bool:
         """True when the user has this right for that controller and campaign; None as in `Grant.covers`."""
-        found = any(grant.gives(right) and grant.covers(controller, campaign) for grant in self.grants)
-        return found and all(one.gives(right) and one.covers(controller, campaign) for one in self._limit(right))
+        granted = any(grant.gives(right) and grant.covers(controller, campaign) for grant in self.grants)
+        return granted and all(
+            limit.gives(right) and limit.covers(controller, campaign) for limit in self._limit(right)
+        )
 
     def controllers(self, right: str) -> frozenset[str] | None:
         """The controllers for which the user has this right in all campaigns; None: all controllers."""
-        found = _controllers([one for one in self.grants if one.gives(right) and one.campaigns is None])
+        controllers = _controllers([grant for grant in self.grants if grant.gives(right) and grant.campaigns is None])
         for limit in self._limit(right):
             most = _controllers([limit] if limit.gives(right) else [])
-            found = most if found is None else found if most is None else found & most
-        return found
+            controllers = most if controllers is None else controllers if most is None else controllers & most
+        return controllers
 
     def where(self, right: str, *, campaign: str = "campaign") -> tuple[str, list[str]]:
         """The SQL condition for rows that `covers` allows, with its values.
@@ -118,8 +122,8 @@ def everything(*roles: Role) -> Access:
 
 def merged(grants: Iterable[Grant]) -> Access | None:
     """The access of all these grants together, None without any."""
-    found = tuple(dict.fromkeys(grants))
-    return Access(found) if found else None
+    distinct = tuple(dict.fromkeys(grants))
+    return Access(distinct) if distinct else None
 
 
 SEE_ALL = everything("viewer")

@@ -152,5 +152,5 @@ def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False, acces
 
 def _recent(row: sqlite3.Row) -> Recent:
     by = tuple(orjson.loads(row["who"])) if row["item"] else (row["who"],)
-    said = (row["at"], row["outcome"], row["code"])
-    return Recent(row["act_id"], row["kind"], row["item"], row["subject"], by, *said, row["cause"], row["campaign"])
+    answer = (row["at"], row["outcome"], row["code"])
+    return Recent(row["act_id"], row["kind"], row["item"], row["subject"], by, *answer, row["cause"], row["campaign"])

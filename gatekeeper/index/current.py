@@ -79,8 +79,8 @@ def _ours(db: sqlite3.Connection, settings: Settings) -> bool:
 
 def _same(db: sqlite3.Connection, reader: Reader, topics: tuple[str, ...]) -> bool:
     """Tells whether these topics still hold the records that the model has read."""
-    known = {place: one for place, one in model.positions(db).items() if place[0] in topics}
-    return not differing(reader, known)
+    positions = {place: position for place, position in model.positions(db).items() if place[0] in topics}
+    return not differing(reader, positions)
 
 
 def _reaches(db: sqlite3.Connection, settings: Settings, reader: Reader, topics: tuple[str, ...]) -> bool:
@@ -89,9 +89,9 @@ def _reaches(db: sqlite3.Connection, settings: Settings, reader: Reader, topics:
     give_up, continued = monotonic() + WAIT_SECONDS, False
     while True:
         db.execute("BEGIN")
-        known = {place: one.next for place, one in model.positions(db).items()}
-        ahead = sum(max(0, end - known.get(place, 0)) for place, end in ends.items())
-        if not ahead or not _left(reader, topics, known):
+        offsets = {place: position.next for place, position in model.positions(db).items()}
+        ahead = sum(max(0, end - offsets.get(place, 0)) for place, end in ends.items())
+        if not ahead or not _left(reader, topics, offsets):
             return True
         db.execute("ROLLBACK")
         if continued or ahead > FAR:
@@ -114,10 +114,10 @@ def _continued(settings: Settings) -> bool:
     return True
 
 
-def _left(reader: Reader, topics: tuple[str, ...], known: dict[tuple[str, int], int]) -> bool:
+def _left(reader: Reader, topics: tuple[str, ...], offsets: dict[tuple[str, int], int]) -> bool:
     """Tells whether a committed record stands behind these positions; the ends of transactions are no records."""
     for topic in topics:
-        behind = {number: next_ for (name, number), next_ in known.items() if name == topic}
+        behind = {number: next_ for (name, number), next_ in offsets.items() if name == topic}
         if next(reader.read(topic, behind=behind), None) is not None:
             return True
     return False

@@ -55,13 +55,13 @@ def _sends(writing: Writing, record: Incoming) -> None:
 def _audit(writing: Writing, record: Incoming) -> None:
     db, at = writing.db, record.timestamp
     try:
-        found = record.json
-        stage, act, did, campaign = found["stage"], found.get("act"), found["did"], found["campaign"]
-        verdict, codes = found["verdict"], [reason["code"] for reason in found["reasons"]]
-        controller = found.get("controller")
+        value = record.json
+        stage, act, did, campaign = value["stage"], value.get("act"), value["did"], value["campaign"]
+        verdict, codes = value["verdict"], [reason["code"] for reason in value["reasons"]]
+        controller = value.get("controller")
     except (ValueError, LookupError, TypeError):
         return
-    if found.get("mode", "live") != "live":
+    if value.get("mode", "live") != "live":
         return
     if stage == "intake":
         reason = codes[0] if codes else ""
@@ -92,36 +92,36 @@ def _audit(writing: Writing, record: Incoming) -> None:
 def _results(writing: Writing, record: Incoming) -> None:
     """Counts a dead letter by its fault; one that states no campaign has the campaign ''."""
     try:
-        found = read_refused(record.value or b"")
+        refused = read_refused(record.value or b"")
     except msgspec.DecodeError:
         return
-    if found.fault is None or found.mode != "live":
+    if refused.fault is None or refused.mode != "live":
         return
     writing.db.execute(
         "INSERT INTO refused VALUES (?, ?, 1, ?) ON CONFLICT DO UPDATE SET n = n + 1, at = max(at, excluded.at)",
-        (found.campaign_id or "", found.fault, record.timestamp),
+        (refused.campaign_id or "", refused.fault, record.timestamp),
     )
-    _count(writing.db, found.campaign_id, record.timestamp, "refused")
+    _count(writing.db, refused.campaign_id, record.timestamp, "refused")
 
 
 def _recalls(writing: Writing, record: Incoming) -> None:
     try:
-        found = decode("recalls", record.key, record.value)
+        recall = decode("recalls", record.key, record.value)
     except Unreadable:
         return
-    _move(writing.db, found.campaign_id, found.decision_id, record.timestamp, "recalled")
+    _move(writing.db, recall.campaign_id, recall.decision_id, record.timestamp, "recalled")
 
 
 def _manifests(writing: Writing, record: Incoming) -> None:
     try:
-        found = decode("manifests", None, record.value)
+        manifest = decode("manifests", None, record.value)
     except Unreadable:
         return  # the checks of the log report an unreadable manifest
-    sends = next((one.to for one in found.in_ if logical_name(one.topic) == "sends"), None)
+    sends = next((taken.to for taken in manifest.in_ if logical_name(taken.topic) == "sends"), None)
     writing.db.execute(
         "INSERT INTO head VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
         " SET sends = ifnull(excluded.sends, sends), at = excluded.at",
-        (record.partition, sends, span(found.t1, "UTC").first // 1000),
+        (record.partition, sends, span(manifest.t1, "UTC").first // 1000),
     )
 
 
@@ -231,7 +231,7 @@ def _whole_campaigns(access: Access) -> tuple[str, list[str]]:
 
 
 def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:
-    found = db.execute("SELECT reason, count(*) FROM held_back WHERE campaign = ? GROUP BY reason", (row["id"],))
+    withheld = db.execute("SELECT reason, count(*) FROM held_back WHERE campaign = ? GROUP BY reason", (row["id"],))
     faults = db.execute("SELECT fault, n FROM refused WHERE campaign = ?", (row["id"],)).fetchall()
     stray = db.execute("SELECT ifnull(sum(n), 0) FROM refused WHERE campaign = ''").fetchone()[0]
     numbers = {name: row[name] for name in ("published", "decided", "cleared", "recalled", "handed", "late")}
@@ -239,7 +239,7 @@ def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:
     return Counts(
         row["id"],
         **numbers,
-        withheld=Counter(dict(map(tuple, found))),
+        withheld=Counter(dict(map(tuple, withheld))),
         waiting=waiting,
         refused=dict(map(tuple, faults)),
         stray=stray,
@@ -248,8 +248,8 @@ def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:
 
 def reasons_over(rows: Sequence[tuple[int, str, str, int]]) -> list[tuple[str, int]]:
     """The reasons in the rows of `decided`, each with its number of sends, the most frequent first."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for _, _, reason, n in rows:
         if reason:
-            found[reason] += n
-    return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+            counts[reason] += n
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

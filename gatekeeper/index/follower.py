@@ -22,8 +22,8 @@ def span(settings: Settings, index: Model, reader: Reader) -> tuple[dict[Place, 
     starts = {(topic, n): start for topic in index.topics for n, start in reader.starts(topic).items()}
     if rebuilt(index, reader):
         index.begin(admin.identity(settings))
-    known = {place: one.next for place, one in index.positions().items()}
-    return ends, {place: max(start, known.get(place, 0)) for place, start in starts.items()}
+    offsets = {place: position.next for place, position in index.positions().items()}
+    return ends, {place: max(start, offsets.get(place, 0)) for place, start in starts.items()}
 
 
 def rebuilt(index: Model, reader: Reader) -> bool:
@@ -38,10 +38,10 @@ def rebuilt(index: Model, reader: Reader) -> bool:
 
 def by_topic(starts: Mapping[Place, int]) -> dict[str, dict[int, int]]:
     """The offsets as `Reader.following` takes them."""
-    found: dict[str, dict[int, int]] = {}
+    offsets: dict[str, dict[int, int]] = {}
     for (topic, number), offset in starts.items():
-        found.setdefault(topic, {})[number] = offset
-    return found
+        offsets.setdefault(topic, {})[number] = offset
+    return offsets
 
 
 def catch_up(settings: Settings, index: Model) -> None:

@@ -48,8 +48,8 @@ class ItemSearch:
     def items(self, db: sqlite3.Connection, *, most: int = -1, skip: int = 0, order: str = "due") -> Iterator[Item]:
         """Yields the items found in an order of ORDERS: skips `skip`, then yields at most `most` (-1: all)."""
         where, values = self.where()
-        found = db.execute(f"{ITEMS} WHERE {where} {ORDERS[order]} LIMIT ? OFFSET ?", (*values, most, skip))
-        return (item_of(row) for row in found)
+        rows = db.execute(f"{ITEMS} WHERE {where} {ORDERS[order]} LIMIT ? OFFSET ?", (*values, most, skip))
+        return (item_of(row) for row in rows)
 
     def groups(self, db: sqlite3.Connection) -> list[CauseGroup]:
         """The items found, grouped by cause and verdict.
@@ -97,8 +97,8 @@ class ItemSearch:
         free = f"SELECT id FROM item WHERE {where} AND id <> ? AND NOT {PENDING}"
         place = "(due IS NULL, ifnull(due, 0), seen, id) > (?, ?, ?, ?)"
         due = item.due(self.zone)
-        here = (due is None, due or 0, item.seen, item.id)
-        row = db.execute(f"{free} AND {place} {ORDER} LIMIT 1", (*values, item.id, *here)).fetchone()
+        position = (due is None, due or 0, item.seen, item.id)
+        row = db.execute(f"{free} AND {place} {ORDER} LIMIT 1", (*values, item.id, *position)).fetchone()
         row = row or db.execute(f"{free} {ORDER} LIMIT 1", (*values, item.id)).fetchone()
         return row[0] if row else None
 
@@ -106,16 +106,17 @@ class ItemSearch:
         """The ids of the items before and after this one in this order, None at an end."""
         where, values = self.where()
         due = item.due(self.zone)
-        here = (due is None, due or 0, item.seen, item.id)
-        place = "(due IS NULL, ifnull(due, 0), seen, id)"
+        position = (due is None, due or 0, item.seen, item.id)
+        columns = "(due IS NULL, ifnull(due, 0), seen, id)"
         back = "ORDER BY due IS NULL DESC, due DESC, seen DESC, id DESC"
-        found = (
+        cursors = (
             db.execute(
-                f"SELECT id FROM item WHERE {where} AND {place} {side} (?, ?, ?, ?) {order} LIMIT 1", (*values, *here)
+                f"SELECT id FROM item WHERE {where} AND {columns} {side} (?, ?, ?, ?) {order} LIMIT 1",
+                (*values, *position),
             )
             for side, order in (("<", back), (">", ORDER))
         )
-        earlier, later = (row[0] if (row := rows.fetchone()) else None for rows in found)
+        earlier, later = (row[0] if (row := rows.fetchone()) else None for rows in cursors)
         return earlier, later
 
     def pending(self, db: sqlite3.Connection, ids: Collection[str]) -> set[str]:
@@ -129,9 +130,9 @@ class ItemSearch:
         parts: list[str] = []
         values: list[Any] = []
 
-        def among(column: str, found: Collection[str]) -> None:
-            parts.append(f"{column} IN ({', '.join('?' * len(found))})")
-            values.extend(sorted(found))
+        def among(column: str, accepted: Collection[str]) -> None:
+            parts.append(f"{column} IN ({', '.join('?' * len(accepted))})")
+            values.extend(sorted(accepted))
 
         for key in FIELDS:
             if key == "recipient" and key in wanted:
@@ -149,13 +150,13 @@ class ItemSearch:
         if days := wanted.get("before"):
             parts.append("mailed < ?")
             values.append(max(times.span(day, self.zone).first for day in days))
-        found = wanted.get("state", frozenset(() if "id" in wanted else self.states))
-        if found and ANY not in found:
-            waiting = {*WAITING}.intersection(found)
-            if len(waiting) in (0, len(set(found))):  # all of them wait, or none does: an index has these alone
+        states = wanted.get("state", frozenset(() if "id" in wanted else self.states))
+        if states and ANY not in states:
+            waiting = {*WAITING}.intersection(states)
+            if len(waiting) in (0, len(set(states))):  # all of them wait, or none does: an index has these alone
                 parts.append(WAITS if waiting else f"NOT {WAITS}")
-            if {*found} != {*WAITING}:
-                among("state", found)
+            if {*states} != {*WAITING}:
+                among("state", states)
         if "id" not in wanted and "DUPLICATE_SEND" not in {*wanted.get("reason", ()), *wanted.get("primary", ())}:
             parts.append("NOT informational")
         if self.until is not None:

@@ -71,14 +71,14 @@ def _review(writing: Writing, record: Incoming) -> None:
     if (recipient := writing.recipient(item.recipient, record.timestamp)) is None:
         return
     db = writing.db
-    known = db.execute("SELECT origin FROM record WHERE did = ?", (item.id,)).fetchone()
+    kept = db.execute("SELECT origin FROM record WHERE did = ?", (item.id,)).fetchone()
     mailed = times.span(item.mail_date, writing.zone).first if item.mail_date else None
     number = writing.tick()
     db.execute(
         f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 26)})",
         (
             *(item.id, item.place.partition, item.place.offset, recipient, item.campaign, item.channel),
-            *(item.purpose, item.controller, item.source, known[0] if known else None, item.verdict, item.primary),
+            *(item.purpose, item.controller, item.source, kept[0] if kept else None, item.verdict, item.primary),
             *(orjson.dumps(item.codes).decode(), item.informational, item.mail_date, mailed, item.due(writing.zone)),
             *(item.seen, item.state, item.by, item.at, item.run, record.header("gate-decision"), number, number),
             record.timestamp,
@@ -104,9 +104,9 @@ def _audit(writing: Writing, record: Incoming) -> None:
     doing = answered(record.json)
     if doing is None:
         return
-    said = (doing.act_id, doing.item, doing.kind, orjson.dumps(doing.by).decode(), doing.at, doing.evidence)
+    fields = (doing.act_id, doing.item, doing.kind, orjson.dumps(doing.by).decode(), doing.at, doing.evidence)
     signed = orjson.dumps(doing.signed).decode() if doing.signed else None
-    row = (*place, *said, doing.outcome, doing.code, doing.did, signed)
+    row = (*place, *fields, doing.outcome, doing.code, doing.did, signed)
     db.execute(f"INSERT OR REPLACE INTO answer VALUES ({', '.join('?' * 12)})", row)
     if item := one(db, doing.item):
         _stand(db, item)
@@ -115,14 +115,14 @@ def _audit(writing: Writing, record: Incoming) -> None:
 
 def _decided(writing: Writing, record: Incoming) -> None:
     """Keeps the audit record of a decision to withhold, with the origin of the data."""
-    found = record.json
-    if found.get("verdict") in ("clear", None):
+    value = record.json
+    if value.get("verdict") in ("clear", None):
         return
     try:
-        did, at, came = str(found["did"]), times.span(found["at"], "UTC").first // 1000, origin(found)
+        did, at, came = str(value["did"]), times.span(value["at"], "UTC").first // 1000, origin(value)
     except (ValueError, LookupError, TypeError, AttributeError):
         return
-    if found.get("mode", "live") != "live":
+    if value.get("mode", "live") != "live":
         return
     row = (did, record.partition, record.offset, at, came, record.value)
     writing.db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -130,8 +130,8 @@ def _decided(writing: Writing, record: Incoming) -> None:
 
 
 def _stand(db: sqlite3.Connection, item: Item) -> None:
-    found = standing(item, _answers(db, item.id))
-    row = (found.state, found.by, found.at, found.run, item.id)
+    item = standing(item, _answers(db, item.id))
+    row = (item.state, item.by, item.at, item.run, item.id)
     db.execute("UPDATE item SET state = ?, who = ?, at = ?, run = ? WHERE id = ?", row)
 
 
@@ -199,8 +199,8 @@ def decision(db: sqlite3.Connection, id_: str) -> Decision:
 
 def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:
     """The audit record of an item's decision (`part`, `place`, `value`), None before the record arrives."""
-    found: sqlite3.Row | None = db.execute("SELECT * FROM record WHERE did = ?", (id_,)).fetchone()
-    return found
+    row: sqlite3.Row | None = db.execute("SELECT * FROM record WHERE did = ?", (id_,)).fetchone()
+    return row
 
 
 def doings(db: sqlite3.Connection, id_: str) -> list[ActOnItem]:
@@ -208,10 +208,10 @@ def doings(db: sqlite3.Connection, id_: str) -> list[ActOnItem]:
 
     The written reasons of acts are in `gatekeeper.console.given_reasons`.
     """
-    found = list(_answers(db, id_))
-    told = {doing.act_id for doing in found}
+    answers = list(_answers(db, id_))
+    act_ids = {doing.act_id for doing in answers}
     waiting = db.execute("SELECT * FROM asked WHERE item = ? ORDER BY at, act_id", (id_,))
-    return found + [_asked(row) for row in waiting if row["act_id"] not in told]
+    return answers + [_asked(row) for row in waiting if row["act_id"] not in act_ids]
 
 
 def answer(db: sqlite3.Connection, item: str, act_id: str) -> ActOnItem | None:
@@ -219,8 +219,8 @@ def answer(db: sqlite3.Connection, item: str, act_id: str) -> ActOnItem | None:
 
     The first answer counts, because an act written twice is answered twice.
     """
-    said = [doing for doing in doings(db, item) if doing.act_id == act_id]
-    return next((doing for doing in said if doing.code != "repeated"), said[0] if said else None)
+    same = [doing for doing in doings(db, item) if doing.act_id == act_id]
+    return next((doing for doing in same if doing.code != "repeated"), same[0] if same else None)
 
 
 def under_way(doings: Iterable[ActOnItem]) -> bool:
@@ -243,8 +243,8 @@ def seen(db: sqlite3.Connection, access: Access, ids: Iterable[str]) -> set[str]
 def run(db: sqlite3.Connection, name: str) -> dict[str, ActOnItem]:
     """The acts of one run by item id, each with its outcome."""
     rows = db.execute("SELECT item, act_id FROM asked WHERE act_id >= ? AND act_id < ?", (f"{name}.", f"{name}/"))
-    found = {row["item"]: answer(db, row["item"], row["act_id"]) for row in rows.fetchall()}
-    return {item: doing for item, doing in found.items() if doing}
+    acts = {row["item"]: answer(db, row["item"], row["act_id"]) for row in rows.fetchall()}
+    return {item: doing for item, doing in acts.items() if doing}
 
 
 def released(db: sqlite3.Connection, by: str, since: str) -> dict[str, int]:
@@ -267,6 +267,6 @@ def _answered(row: sqlite3.Row) -> ActOnItem:
     return _asked(row, outcome=row["outcome"], code=row["code"], did=row["did"], signed=signed)
 
 
-def _asked(row: sqlite3.Row, **told: Any) -> ActOnItem:
+def _asked(row: sqlite3.Row, **outcome: Any) -> ActOnItem:
     by = tuple(orjson.loads(row["who"]))
-    return ActOnItem(row["act_id"], row["item"], row["kind"], by, row["at"], None, row["evidence"], **told)
+    return ActOnItem(row["act_id"], row["item"], row["kind"], by, row["at"], None, row["evidence"], **outcome)

@@ -139,16 +139,16 @@ class Model:
                 for part in self._parts:
                     if taker := part.takers.get(record.topic):
                         self._put(taker, writing, incoming)
-                if record.topic == "suppressions" and (found := recipients.erasing(incoming.stop)):
-                    self._erase(writing, found, record.timestamp)
+                if record.topic == "suppressions" and (erasure := recipients.erasing(incoming.stop)):
+                    self._erase(writing, erasure, record.timestamp)
                 reached[place] = before.behind(record)
-            rows = [(*place, *one) for place, one in reached.items()]
+            rows = [(*place, *position) for place, position in reached.items()]
             db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", rows)
             db.execute("INSERT OR REPLACE INTO about VALUES ('changes', ?)", (str(writing.changes),))
         self.scrub()
 
-    def _erase(self, writing: Writing, found: recipients.Erasing, at: int) -> None:
-        person = recipients.mark(writing.db, found, at)
+    def _erase(self, writing: Writing, erasure: recipients.Erasing, at: int) -> None:
+        person = recipients.mark(writing.db, erasure, at)
         if person is not None:
             for part in self._parts:
                 if part.erase:
@@ -218,8 +218,8 @@ class Model:
         """True for a file that is no database or has another schema; errors of the disk are raised instead."""
         with closing(self._connect()) as db:
             try:
-                known = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-                return bool(known) and about(db, "version") != self._version
+                count = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+                return bool(count) and about(db, "version") != self._version
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                     raise
@@ -258,7 +258,7 @@ def hidden(key: bytes, name: str) -> bytes:
 
 def positions(db: sqlite3.Connection) -> dict[Place, ProvenPosition]:
     """The position in each topic and partition that a file has read."""
-    return {(topic, part): ProvenPosition(*one) for topic, part, *one in db.execute("SELECT * FROM position")}
+    return {(topic, part): ProvenPosition(*columns) for topic, part, *columns in db.execute("SELECT * FROM position")}
 
 
 def about(db: sqlite3.Connection, name: str) -> str:

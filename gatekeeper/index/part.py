@@ -47,34 +47,34 @@ class Incoming(Record):
     @classmethod
     def of(cls, record: Record) -> Incoming:
         """The record in the form that the parts take."""
-        return cls(*(getattr(record, one.name) for one in fields(Record)))
+        return cls(*(getattr(record, field.name) for field in fields(Record)))
 
     @cached_property
     def json(self) -> dict[str, Any]:
         """The value's JSON object, {} for a value that is no JSON object."""
         try:
-            found = orjson.loads(self.value or b"")
+            value = orjson.loads(self.value or b"")
         except ValueError:
             return {}
-        return found if isinstance(found, dict) else {}
+        return value if isinstance(value, dict) else {}
 
     @cached_property
     def act(self) -> Act | None:
         """The act in a record of `acts`, None for an unreadable record."""
         try:
-            found: Act = decode("acts", self.key, self.value)
+            act: Act = decode("acts", self.key, self.value)
         except Unreadable:
             return None
-        return found
+        return act
 
     @cached_property
     def stop(self) -> Suppression | None:
         """The suppression in a record of `suppressions`, None for an unreadable record."""
         try:
-            found: Suppression = decode("suppressions", self.key, self.value)
+            stop: Suppression = decode("suppressions", self.key, self.value)
         except Unreadable:
             return None
-        return found
+        return stop
 
 
 Taker = Callable[[Writing, Incoming], None]

@@ -51,13 +51,13 @@ def number(db: sqlite3.Connection, recipient: str, at: int) -> int | None:
     return int(row["number"])
 
 
-def mark(db: sqlite3.Connection, found: Erasing, at: int) -> int | None:
+def mark(db: sqlite3.Connection, erasure: Erasing, at: int) -> int | None:
     """Writes down an erasure or readmission of that instant; the number of the person to erase, None for none."""
-    if not found.standing:
-        db.execute("UPDATE erased SET standing = 0 WHERE hash = hidden(?)", (found.recipient,))
+    if not erasure.standing:
+        db.execute("UPDATE erased SET standing = 0 WHERE hash = hidden(?)", (erasure.recipient,))
         return None
-    db.execute("INSERT OR REPLACE INTO erased VALUES (hidden(?), ?, 1)", (found.recipient, at))
-    row = db.execute("SELECT number FROM person WHERE hash = hidden(?)", (found.recipient,)).fetchone()
+    db.execute("INSERT OR REPLACE INTO erased VALUES (hidden(?), ?, 1)", (erasure.recipient, at))
+    row = db.execute("SELECT number FROM person WHERE hash = hidden(?)", (erasure.recipient,)).fetchone()
     return row["number"] if row else None
 
 

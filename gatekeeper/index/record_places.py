@@ -47,15 +47,15 @@ class RecordPlace:
 
 
 def _audit(writing: Writing, record: Incoming) -> None:
-    told, did = record.json, (record.key or b"").decode("utf-8", "replace")
-    found = _PSEUDONYM.match(str(told.get("subj")))
-    send = told.get("send")
+    value, did = record.json, (record.key or b"").decode("utf-8", "replace")
+    match = _PSEUDONYM.match(str(value.get("subj")))
+    send = value.get("send")
     sent = send.get("event_id") if isinstance(send, dict) else None
     sent = sent if isinstance(sent, str) else None
-    row = (did, record.partition, record.offset, found[1] if found else None, sent)
+    row = (did, record.partition, record.offset, match[1] if match else None, sent)
     writing.db.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?, hidden(?))", row)
-    act = told.get("act")
-    others = {told.get("clearance"), act.get("item") if isinstance(act, dict) else None} - {None, did}
+    act = value.get("act")
+    others = {value.get("clearance"), act.get("item") if isinstance(act, dict) else None} - {None, did}
     pairs = [pair for other in others for pair in ((did, other), (other, did))]
     writing.db.executemany("INSERT OR IGNORE INTO linked VALUES (?, ?)", pairs)
 
@@ -132,18 +132,18 @@ def of_send(db: sqlite3.Connection, event_id: str) -> list[str]:
 
 def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[RecordPlace]:
     """The audit records of all pieces of these decisions, by partition and offset; beyond MAX_RECORDS the newest."""
-    found: dict[str, RecordPlace] = {}
+    places: dict[str, RecordPlace] = {}
     for did in dids:
-        if did not in found:
+        if did not in places:
             rows = db.execute(
                 "WITH RECURSIVE piece(id) AS (VALUES (?) UNION SELECT other FROM linked JOIN piece ON one = id)"
                 " SELECT did, part, place FROM piece JOIN decided ON did = id ORDER BY part, place DESC LIMIT ?",
                 (did, MAX_RECORDS),
             )
-            found.update({row["did"]: RecordPlace(*row) for row in rows})
-        if len(found) >= MAX_RECORDS:
+            places.update({row["did"]: RecordPlace(*row) for row in rows})
+        if len(places) >= MAX_RECORDS:
             break
-    return sorted(found.values(), key=lambda one: (one.part, one.place))
+    return sorted(places.values(), key=lambda place: (place.part, place.place))
 
 
 def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
@@ -166,15 +166,15 @@ def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bo
         f" JOIN decided USING (did) WHERE subj IN (SELECT subj FROM decided WHERE did IN ({marks}))",
         (*dids, *dids),
     )
-    found = [row[0] for row in rows]
-    known = next((name for name in found if name is not None), None)
-    return known, known is None and bool(found)
+    names = [row[0] for row in rows]
+    recipient = next((name for name in names if name is not None), None)
+    return recipient, recipient is None and bool(names)
 
 
 def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
     """The places of records about these recipient ids or tokens, by topic."""
-    found: dict[str, Places] = {}
+    places: dict[str, Places] = {}
     for name in names:
         for row in db.execute("SELECT topic, part, place FROM fact WHERE hash = hidden(?)", (name,)):
-            found.setdefault(row["topic"], set()).add((row["part"], row["place"]))
-    return found
+            places.setdefault(row["topic"], set()).add((row["part"], row["place"]))
+    return places

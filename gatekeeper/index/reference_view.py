@@ -42,8 +42,8 @@ _CAMPAIGN = "campaign"
 
 
 def _reference(writing: Writing, record: Incoming) -> None:
-    said = record.json
-    about = str(said.get("of" if said.get("kind") == "signature" else "kind")).partition("/")[0]
+    value = record.json
+    about = str(value.get("of" if value.get("kind") == "signature" else "kind")).partition("/")[0]
     if about == _RESOLVES:
         return
     row = (record.partition, record.offset, record.key, record.value, record.timestamp, about == _CAMPAIGN)
@@ -108,13 +108,13 @@ class Registered:
 
         Several records may have one name. Width of letters does not matter.
         """
-        names = {one["id"]: narrow(one.get("name") or "") for one in self.of_kind(kind)}
+        names = {record["id"]: narrow(record.get("name") or "") for record in self.of_kind(kind)}
         wanted = narrow(said)
         return [wanted] if wanted in names else [id_ for id_, name in names.items() if name == wanted != ""]
 
     def alone(self, kind: str) -> dict[str, str]:
         """The text that means each record of one kind and no other, by id: its name, else its id."""
-        names = {one["id"]: one.get("name") or "" for one in self.of_kind(kind)}
+        names = {record["id"]: record.get("name") or "" for record in self.of_kind(kind)}
         times = Counter(map(narrow, names.values()))
         return {
             id_: name if name and times[narrow(name)] == 1 and narrow(name) not in names else id_
