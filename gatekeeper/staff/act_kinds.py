@@ -125,17 +125,17 @@ def having(right: str) -> frozenset[str]:
     return VIEWS[right] if right in VIEWS else ACT_KINDS[right].roles
 
 
-def valid(model: type[AnyAct], said: Mapping[str, Any]) -> AnyAct:
+def valid(model: type[AnyAct], fields: Mapping[str, Any]) -> AnyAct:
     """The act with these fields; raises UsageError (2) with the option or the argument at fault, never its value."""
     try:
-        return model.model_validate(said)
+        return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False)[0]
-        place = str(first["loc"][0]) if first["loc"] else "subject"
-    if place == "recipient_id":
+        field = str(first["loc"][0]) if first["loc"] else "subject"
+    if field == "recipient_id":
         raise UsageError("error.recipient_invalid")
-    options = {**OPTIONS, "subject": ACT_KINDS[said["kind"]].about.upper()}
-    raise UsageError("error.option_invalid", option=options.get(place, place))
+    options = {**OPTIONS, "subject": ACT_KINDS[fields["kind"]].about.upper()}
+    raise UsageError("error.option_invalid", option=options.get(field, field))
 
 
 def act_name(kind: str, lang: Language | None = None) -> str:

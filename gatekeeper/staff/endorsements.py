@@ -89,8 +89,11 @@ class Endorsements(Generic[P]):
     @property
     def waiting(self) -> list[tuple[str, Order, tuple[str, ...]]]:
         """The records that wait for a signature: name, place, and who signed so far, in the order of arrival."""
-        found = [(one.record.name, one.record.order, tuple(sorted(one.signers))) for one in self._waiting.values()]
-        return sorted(found, key=lambda one: one[1])
+        records = [
+            (waiting.record.name, waiting.record.order, tuple(sorted(waiting.signers)))
+            for waiting in self._waiting.values()
+        ]
+        return sorted(records, key=lambda record: record[1])
 
     def take(self, record: Referred[P]) -> EffectiveRecord[P] | None:
         """Takes the next record. The result is the record that counts from now on: this one, or one signed by it."""
@@ -126,22 +129,22 @@ class Endorsements(Generic[P]):
         return False
 
     def _sign(self, record: Referred[P]) -> EffectiveRecord[P] | None:
-        said, name = record.said, (record.said["of"], record.said["sha256"])
+        signature, name = record.said, (record.said["of"], record.said["sha256"])
         before, waiting = self._before.get(name), self._waiting.get(name)
         about = waiting or before
-        unread = None if about else self._unread.get(said["sha256"])
-        known = about is not None or (unread is not None and said["of"] in unread[1])
-        code = self._fault(said, record.arrived, about) if known else "unknown_record"
+        unread = None if about else self._unread.get(signature["sha256"])
+        known = about is not None or (unread is not None and signature["of"] in unread[1])
+        code = self._fault(signature, record.arrived, about) if known else "unknown_record"
         if code:
-            self._refuse(record.order, str(said["of"]), code)
+            self._refuse(record.order, str(signature["of"]), code)
             return None
-        self._seen.add(said["id"])
+        self._seen.add(signature["id"])
         if about is None:
             if unread is not None:
-                self.unread_signed[unread[0]] = said["of"]
+                self.unread_signed[unread[0]] = signature["of"]
             return None
-        about.signers.add(person(said["by"]))
-        about.vouched |= said["method"] == "vouched"
+        about.signers.add(person(signature["by"]))
+        about.vouched |= signature["method"] == "vouched"
         if not self._enough(about, record.arrived):
             return None
         if waiting is None:
@@ -168,29 +171,29 @@ class Endorsements(Generic[P]):
         if len(self.refused) < MAX_NAMED:
             self.refused.append(RefusedRecord(order, of, code))
 
-    def _fault(self, said: Mapping[str, Any], arrived: int, about: _Waiting[P] | None) -> str | None:
+    def _fault(self, signature: Mapping[str, Any], arrived: int, about: _Waiting[P] | None) -> str | None:
         """The code for which a signature of a record counts for nothing; the codes are those of an act.
 
         `about`: the record, None if it is unreadable.
         """
-        if said["origin"] != self.origin:
+        if signature["origin"] != self.origin:
             return "origin"
-        if said.get("tree") or said.get("table"):
+        if signature.get("tree") or signature.get("table"):
             return "not_alone"
-        if said["id"] in self._seen:
+        if signature["id"] in self._seen:
             return "seen_before"
-        if not timely(said["at"], arrived):
+        if not timely(signature["at"], arrived):
             return "too_old"
-        if fault := self.roster.fault(said, subject=said["of"], origin=self.origin, arrived=arrived):
+        if fault := self.roster.fault(signature, subject=signature["of"], origin=self.origin, arrived=arrived):
             return fault
-        signer = self.roster.member(said["by"], arrived)
+        signer = self.roster.member(signature["by"], arrived)
         if signer is None or "manager" not in signer.roles:
             return "role"
         if about is None:
             return None
         if not signer.acts_for(self._scope(about.record)):
             return "role"
-        if said["method"] == "vouched" and (
+        if signature["method"] == "vouched" and (
             about.record.said["kind"] in PERSONAL or self._needed(about.record, arrived) > 1
         ):
             return "vouched_not_enough"

@@ -52,8 +52,8 @@ def own_row(table: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row of a place in a table; raises ValueError where the table has none."""
     if not 0 <= table["row"] < len(table["rows"]):
         raise ValueError("no such row")
-    found: Mapping[str, Any] = table["rows"][table["row"]]
-    return found
+    row: Mapping[str, Any] = table["rows"][table["row"]]
+    return row
 
 
 def tree_message(size: int, root: bytes) -> bytes:
@@ -71,7 +71,7 @@ def act_subject(act: Mapping[str, Any]) -> str:
 
 def fingerprint(sha256_: str) -> str:
     """The fingerprint of a record that people read aloud: the first half of its SHA-256 in eight groups of four."""
-    return "-".join(sha256_[place : place + 4] for place in range(0, 32, 4))
+    return "-".join(sha256_[start : start + 4] for start in range(0, 32, 4))
 
 
 def digest(value: bytes, blind: str = "") -> str:
@@ -84,8 +84,8 @@ def milliseconds(text: str) -> int:
 
     Raises ValueError for other text.
     """
-    found = datetime.fromisoformat(text)
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+    moment = datetime.fromisoformat(text)
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def timely(text: str, arrived: int) -> bool:

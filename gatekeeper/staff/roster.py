@@ -56,21 +56,21 @@ class Roster:
         self._versions: dict[str, list[Member]] = {}
         self._owners: dict[bytes, str] = {}
 
-    def put(self, one: Member) -> None:
+    def put(self, version: Member) -> None:
         """Adds a version, after those that came before it."""
-        self.begin(one.arrived)
-        self._versions.setdefault(person(one.id), []).append(one)
-        for mark in _marks(one):
-            self._owners.setdefault(mark, one.id)
+        self.begin(version.arrived)
+        self._versions.setdefault(person(version.id), []).append(version)
+        for mark in _marks(version):
+            self._owners.setdefault(mark, version.id)
 
     def begin(self, arrived: int) -> None:
         """Lets acts count only with a signature from this arrival on, if they do not already."""
         self.began = arrived if self.began is None else self.began
 
-    def other_owner(self, one: Member) -> str | None:
+    def other_owner(self, version: Member) -> str | None:
         """The id of another person who has, or ever had, a key of this version; None if nobody else did."""
-        owners = (self._owners.get(mark) for mark in _marks(one))
-        return next((owner for owner in owners if owner and person(owner) != person(one.id)), None)
+        owners = (self._owners.get(mark) for mark in _marks(version))
+        return next((owner for owner in owners if owner and person(owner) != person(version.id)), None)
 
     @property
     def first(self) -> str | None:
@@ -79,10 +79,10 @@ class Roster:
 
     def member(self, id_: str, when: int) -> Member | None:
         """The person as of an arrival, None if nobody with this id is in force then."""
-        known = [one for one in self._versions.get(person(id_), ()) if one.arrived <= when]
-        if not known:
+        versions = [version for version in self._versions.get(person(id_), ()) if version.arrived <= when]
+        if not versions:
             return None
-        last = known[-1]
+        last = versions[-1]
         early, late = last.since is not None and when < last.since, last.until is not None and last.until <= when
         return None if early or late else last
 
@@ -90,13 +90,15 @@ class Roster:
         """The ids of the managers who may act for these controllers as of an arrival, and have a key."""
         everybody = (self.member(id_, when) for id_ in self._versions)
         return sorted(
-            one.id for one in everybody if one and "manager" in one.roles and one.keys and one.acts_for(controllers)
+            member.id
+            for member in everybody
+            if member and "manager" in member.roles and member.keys and member.acts_for(controllers)
         )
 
     def everybody(self, when: int) -> Iterable[Member]:
         """Everybody in force at an arrival, by id."""
-        found = (self.member(id_, when) for id_ in sorted(self._versions))
-        return [one for one in found if one is not None]
+        people = (self.member(id_, when) for id_ in sorted(self._versions))
+        return [member for member in people if member is not None]
 
     def fault(self, said: Mapping[str, Any], *, subject: str, origin: str, arrived: int) -> str | None:
         """The fault of a signature, None if it is good: `not_staff` or `bad_signature`.
@@ -113,5 +115,5 @@ class Roster:
         return None if proven(said, key, message(said, origin=origin, subject=subject)) else "bad_signature"
 
 
-def _marks(one: Member) -> list[bytes]:
-    return sorted(mark for key in one.keys.values() for mark in marks(key))
+def _marks(version: Member) -> list[bytes]:
+    return sorted(mark for key in version.keys.values() for mark in marks(key))

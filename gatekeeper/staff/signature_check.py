@@ -51,10 +51,10 @@ def marks(key: Mapping[str, Any]) -> frozenset[bytes]:
 
     Another spelling of the same key, in base64 or in DER, has the same marks. `key`: as for `proven`. Never raises.
     """
-    found = {b"key " + _same(key["public"])}
+    key_marks = {b"key " + _same(key["public"])}
     if credential := key.get("credential"):
-        found.add(b"credential " + _decoded(credential))
-    return frozenset(found)
+        key_marks.add(b"credential " + _decoded(credential))
+    return frozenset(key_marks)
 
 
 def challenge(message: bytes) -> bytes:
@@ -75,7 +75,7 @@ def _whole(message: bytes, said: Mapping[str, Any]) -> bytes:
 
 
 def _root(message: bytes, place: Mapping[str, Any], size: int) -> bytes:
-    path = [bytes.fromhex(one) for one in place["path"]]
+    path = [bytes.fromhex(digest) for digest in place["path"]]
     root = root_from_inclusion(leaf_hash(message), place["index"], size, path)
     if root is None:
         raise ValueError("the path leads to no root")
@@ -83,10 +83,10 @@ def _root(message: bytes, place: Mapping[str, Any], size: int) -> bytes:
 
 
 def _of_this_page(client: bytes, party: Mapping[str, Any], message: bytes) -> bool:
-    said = json.loads(client)
+    data = json.loads(client)
     asked = base64.urlsafe_b64encode(challenge(message)).rstrip(b"=").decode()
-    page = said["origin"] in party["origins"] and not said.get("crossOrigin")
-    return bool(said["type"] == "webauthn.get" and said["challenge"] == asked and page)
+    page = data["origin"] in party["origins"] and not data.get("crossOrigin")
+    return bool(data["type"] == "webauthn.get" and data["challenge"] == asked and page)
 
 
 def _by_the_user(authenticator: bytes, party: Mapping[str, Any]) -> bool:

@@ -71,8 +71,8 @@ def act_draft(act: Act, actor: Actor, *, origin: str, at: str, blind: str) -> Dr
 
     `origin`: the name of the log (`Settings.group`). `at`: now, an instant of UTC. `blind`: 16 random bytes in hex.
     """
-    said = _said(act.act_id, encode(act), actor, origin=origin, at=at, blind=blind)
-    return Draft({**said, "blind": blind}, act_subject(act.model_dump(mode="json")))
+    fields = _said(act.act_id, encode(act), actor, origin=origin, at=at, blind=blind)
+    return Draft({**fields, "blind": blind}, act_subject(act.model_dump(mode="json")))
 
 
 def correction_draft(stop: Suppression, actor: Actor, *, origin: str, at: str, blind: str) -> Draft:
@@ -80,8 +80,8 @@ def correction_draft(stop: Suppression, actor: Actor, *, origin: str, at: str, b
 
     The arguments are those of `act_draft`; the signature stands beside the suppression, under its id.
     """
-    said = _said(stop.suppression_id, encode(stop), actor, origin=origin, at=at, blind=blind)
-    return Draft({**said, "blind": blind}, f"readmit/{PERSON}")
+    fields = _said(stop.suppression_id, encode(stop), actor, origin=origin, at=at, blind=blind)
+    return Draft({**fields, "blind": blind}, f"readmit/{PERSON}")
 
 
 def reference_draft(of: str, value: bytes, actor: Actor, *, origin: str, at: str, id_: str) -> Draft:

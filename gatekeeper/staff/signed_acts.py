@@ -54,14 +54,14 @@ class Signer(NamedTuple):
 
 def signatures(headers: Iterable[tuple[str, bytes]]) -> list[ActSignature]:
     """The readable signatures among a record's headers; others are passed over."""
-    found = list[ActSignature]()
+    readable = list[ActSignature]()
     for name, value in headers:
-        if name == HEADER and len(found) < MAX_SIGNATURES:
+        if name == HEADER and len(readable) < MAX_SIGNATURES:
             try:
-                found.append(ActSignature.model_validate_json(value))
+                readable.append(ActSignature.model_validate_json(value))
             except ValidationError:
                 continue
-    return found
+    return readable
 
 
 def weigh(record: Record, act: Mapping[str, Any], *, roster: Roster, origin: str) -> Signer | Refused:
@@ -71,11 +71,13 @@ def weigh(record: Record, act: Mapping[str, Any], *, roster: Roster, origin: str
     dated within 10 minutes of the arrival.
     """
     kind = ACT_KINDS.get(act["kind"])
-    found = [one for one in signatures(record.headers) if roles.person(one.by) == roles.person(act["by"])]
-    if not found or kind is None:
+    own = [
+        signature for signature in signatures(record.headers) if roles.person(signature.by) == roles.person(act["by"])
+    ]
+    if not own or kind is None:
         return "unsigned"
-    codes = [_weighed(record, act, one, kind, roster=roster, origin=origin) for one in found]
-    return next((one for one in codes if isinstance(one, Signer)), codes[0])
+    codes = [_weighed(record, act, signature, kind, roster=roster, origin=origin) for signature in own]
+    return next((code for code in codes if isinstance(code, Signer)), codes[0])
 
 
 def readmits(record: Record, said: Mapping[str, Any], *, roster: Roster, origin: str) -> bool:
@@ -88,15 +90,15 @@ def readmits(record: Record, said: Mapping[str, Any], *, roster: Roster, origin:
         return True
     fact = {"kind": "readmit", "act_id": said["suppression_id"], "at": said["received_at"]}
     return any(
-        isinstance(_weighed(record, fact, one, ACT_KINDS["readmit"], roster=roster, origin=origin), Signer)
-        for one in signatures(record.headers)
+        isinstance(_weighed(record, fact, signature, ACT_KINDS["readmit"], roster=roster, origin=origin), Signer)
+        for signature in signatures(record.headers)
     )
 
 
 def _weighed(
     record: Record, act: Mapping[str, Any], signed: ActSignature, kind: ActKind, *, roster: Roster, origin: str
 ) -> Signer | Refused:
-    said, arrived = signed.model_dump(mode="json", exclude_none=True), record.timestamp
+    fields, arrived = signed.model_dump(mode="json", exclude_none=True), record.timestamp
     subject = act_subject(act)
     if signed.origin != origin:
         return "origin"
@@ -106,7 +108,7 @@ def _weighed(
         return "old_form"
     if signed.id != act["act_id"] or signed.sha256 != digest(record.value or b"", signed.blind):
         return "bad_signature"
-    if fault := roster.fault(said, subject=subject, origin=origin, arrived=arrived):
+    if fault := roster.fault(fields, subject=subject, origin=origin, arrived=arrived):
         return "not_staff" if fault == "not_staff" else "bad_signature"
     row = signed.table.own if signed.table else None
     if row is not None and row_of(row.model_dump()) != row_of(act):
@@ -117,5 +119,5 @@ def _weighed(
     vouched = signed.method == "vouched"
     if vouched and not kind.vouched:
         return "vouched_not_enough"
-    kept = {**{name: said[name] for name in _KEPT if name in said}, "subject": subject}
+    kept = {**{name: fields[name] for name in _KEPT if name in fields}, "subject": subject}
     return Signer(signed.by, person.controllers, vouched, kept, row.count if row else 1)
