@@ -51,8 +51,8 @@ def alternatives(hint: Hint) -> Iterator[Hint]:
     elif _origin(hint) is Annotated:
         yield from alternatives(get_args(hint)[0])
     elif _origin(hint) in (Union, UnionType):
-        for each in get_args(hint):
-            yield from alternatives(each)
+        for alternative in get_args(hint):
+            yield from alternatives(alternative)
     else:
         yield hint
 
@@ -85,7 +85,7 @@ def _origin(hint: Hint) -> Any:
 
 def _has_parts(kind: Hint) -> bool:
     if _origin(kind) is tuple:
-        return any(_has_parts(each) for each in alternatives(get_args(kind)[0]))
+        return any(_has_parts(alternative) for alternative in alternatives(get_args(kind)[0]))
     return _origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Model))
 
 

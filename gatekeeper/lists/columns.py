@@ -49,7 +49,7 @@ class Contact:
     @property
     def places(self) -> tuple[str, ...]:
         """The columns of the contact value, without the name; if all are empty, the row has no contact value."""
-        return tuple(each for each in (*self.lines, self.postcode, self.email, self.phone) if each)
+        return tuple(column for column in (*self.lines, self.postcode, self.email, self.phone) if column)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def leaves(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
     """Yields the leaves of a map (constants, cells and contacts), each with the path of its field."""
     if isinstance(node, dict | list):
         inner = node.items() if isinstance(node, dict) else enumerate(node)
-        for key, each in inner:
-            yield from leaves(each, f"{path}.{key}" if path else str(key))
+        for key, child in inner:
+            yield from leaves(child, f"{path}.{key}" if path else str(key))
     else:
         yield path, node

@@ -76,16 +76,16 @@ def _parts(text: str) -> tuple[tuple[int, ...], str]:
     plain = _WITHIN.sub("", _WEEKDAY.sub(" ", normalize("NFKC", text)).strip())
     day, *clock = _BETWEEN.split(plain, maxsplit=1)
     for pattern in _DATES:
-        if found := pattern.fullmatch(day):
-            return _day(found.groupdict()), "".join(clock)
+        if match := pattern.fullmatch(day):
+            return _day(match.groupdict()), "".join(clock)
     raise ValueError("is no date")
 
 
-def _day(found: dict[str, str | None]) -> tuple[int, ...]:
-    era, of_era = found.get("era"), found.get("of_era")
-    rest = [int(part) for part in (found.get("month"), found.get("day")) if part]
+def _day(groups: dict[str, str | None]) -> tuple[int, ...]:
+    era, of_era = groups.get("era"), groups.get("of_era")
+    rest = [int(part) for part in (groups.get("month"), groups.get("day")) if part]
     if era is None or of_era is None:
-        return (int(found["year"] or 0), *rest)
+        return (int(groups["year"] or 0), *rest)
     first = ERAS[_LETTERS.get(era, era)]
     year = 0 if of_era == "元" else int(of_era) - 1
     day = (first.year + year, *rest)
@@ -95,15 +95,15 @@ def _day(found: dict[str, str | None]) -> tuple[int, ...]:
 
 
 def _at(on: date, clock: str) -> str:
-    found = _TIME.fullmatch(clock)
-    if not found:
+    match = _TIME.fullmatch(clock)
+    if not match:
         raise ValueError("is no time of day")
-    hour, minute = int(found["hour"]), int(found["minute"] or found["minutes"] or 0)
-    second, _, fraction = (found["second"] or found["seconds"] or "0").partition(".")
+    hour, minute = int(match["hour"]), int(match["minute"] or match["minutes"] or 0)
+    second, _, fraction = (match["second"] or match["seconds"] or "0").partition(".")
     if hour == 24 and not minute and not int(second) and not int(fraction or 0):
         try:
             on, hour = on + timedelta(days=1), 0
         except OverflowError:
             raise ValueError("is beyond the calendar") from None
-    written = f"{on.isoformat()}T{hour:02}:{minute:02}:{int(second):02}.{fraction:0<6}{found['zone'] or ''}"
+    written = f"{on.isoformat()}T{hour:02}:{minute:02}:{int(second):02}.{fraction:0<6}{match['zone'] or ''}"
     return datetime.fromisoformat(written).isoformat()

@@ -83,13 +83,13 @@ class EventMaker:
     def _of_any_key(self, node: Any) -> Any:
         """A part of the event without readings and texts beside, with tokens that do not depend on the token keys."""
         if isinstance(node, list):
-            return [self._of_any_key(each) for each in node]
+            return [self._of_any_key(part) for part in node]
         if not isinstance(node, Mapping):
             return node
         made = node.get("token") in self._under_id_key
         of_key = ("readings", "beside") if made else ()
-        found = {name: self._of_any_key(each) for name, each in node.items() if name not in of_key}
-        return {**found, "token": self._under_id_key[node["token"]]} if made else found
+        parts = {name: self._of_any_key(part) for name, part in node.items() if name not in of_key}
+        return {**parts, "token": self._under_id_key[node["token"]]} if made else parts
 
     def _point_id(self, token: str) -> str:
         """The id of a contact point without one: the same for the same contact value (rule 7.4.18)."""
@@ -107,7 +107,7 @@ class EventMaker:
         if isinstance(node, Cell):
             return _cell(node, cells[node.column])
         if isinstance(node, list):
-            parts = [self._filled(each, cells) for each in node]
+            parts = [self._filled(child, cells) for child in node]
             return [part for part in parts if part is not _ABSENT] or _ABSENT
         if isinstance(node, dict):
             return self._object(node, cells) or _ABSENT
@@ -115,22 +115,22 @@ class EventMaker:
 
     def _object(self, node: dict[str, Node], cells: Mapping[str, str]) -> dict[str, Any]:
         """The part of the event with its values from the row. Empty if the row has no value or no contact for it."""
-        found: dict[str, Any] = {}
-        said = False
-        for key, each in node.items():
-            if isinstance(each, Contact):
-                known = self._known(each, cells)
-                if known is None and node is not self._map.root:
+        fields: dict[str, Any] = {}
+        filled = False
+        for key, child in node.items():
+            if isinstance(child, Contact):
+                contact = self._known(child, cells)
+                if contact is None and node is not self._map.root:
                     return {}
-                found.update(known or {})
-                if known and node is not self._map.root and "id" not in node:
-                    found["id"] = self._point_id(known["token"])
-            elif (value := self._filled(each, cells)) is not _ABSENT:
-                found[key] = value
+                fields.update(contact or {})
+                if contact and node is not self._map.root and "id" not in node:
+                    fields["id"] = self._point_id(contact["token"])
+            elif (value := self._filled(child, cells)) is not _ABSENT:
+                fields[key] = value
             else:
                 continue
-            said = said or not isinstance(each, Constant)
-        return found if said or node is self._map.root else {}
+            filled = filled or not isinstance(child, Constant)
+        return fields if filled or node is self._map.root else {}
 
     def _known(self, contact: Contact, cells: Mapping[str, str]) -> dict[str, Any] | None:
         """The token of a contact value with its readings; None if the row has no contact value."""
@@ -149,16 +149,16 @@ class EventMaker:
             email=parts.get(contact.email or "") or None,
             phone=parts.get(contact.phone or "") or None,
         )
-        known = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
-        if known is None:
+        tokens = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
+        if tokens is None:
             raise UnfitRow("contact_unreadable", contact.places[0])
-        same = [(token, SURE) for token in known.same]
-        readings = [{"token": token, "score": score} for token, score in (*same, *known.readings)]
+        same = [(token, SURE) for token in tokens.same]
+        readings = [{"token": token, "score": score} for token, score in (*same, *tokens.readings)]
         if self._id_tokens is not None and (named := self._id_tokens.of(contact.channel, delivery)):
-            self._under_id_key[known.token] = named.token
-        beside = [*chain(*known.beside)] if self._map.topic == "sources" else []
+            self._under_id_key[tokens.token] = named.token
+        beside = [*chain(*tokens.beside)] if self._map.topic == "sources" else []
         more = {"readings": readings, "beside": beside}
-        return {"token": known.token, **{name: found for name, found in more.items() if found}}
+        return {"token": tokens.token, **{name: values for name, values in more.items() if values}}
 
 
 def _cell(node: Cell, text: str) -> Any:

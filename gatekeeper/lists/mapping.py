@@ -114,7 +114,7 @@ class _Reading:
 
     def map(self, table: dict[str, Any]) -> ColumnMap:
         """The column map of a table."""
-        kinds = [each for each in alternatives(self.shape) if table.get("kind") in _kinds(each)]
+        kinds = [kind for kind in alternatives(self.shape) if table.get("kind") in _kinds(kind)]
         self.shape = kinds[0] if kinds else self.shape
         root = self._table(table, self.shape, ())
         fed = list(leaves(root))
@@ -143,19 +143,19 @@ class _Reading:
             if isinstance(value, dict):
                 return self._table(value, hint, path)
             return [
-                self._node(each, inside(hint, str(number)), (*path, str(number))) for number, each in enumerate(value)
+                self._node(part, inside(hint, str(number)), (*path, str(number))) for number, part in enumerate(value)
             ]
         return self._constant(value, hint, path)
 
     def _table(self, value: dict[str, Any], hint: Hint, path: tuple[str, ...]) -> dict[str, Node]:
-        found: dict[str, Node] = {}
-        for key, each in value.items():
+        nodes: dict[str, Node] = {}
+        for key, part in value.items():
             within = inside(hint, key)
             if within is None:
                 names = [name for kind in alternatives(hint) for name in getattr(kind, "model_fields", ())]
                 raise self._wrong((*path, key), "map.field_unknown", near=near(key, names))
-            found[key] = self._node(each, within, (*path, key))
-        return found
+            nodes[key] = self._node(part, within, (*path, key))
+        return nodes
 
     def _cell(self, value: dict[str, Any], hint: Hint, path: tuple[str, ...]) -> Cell:
         table = self._checked(_CellTable, value, path)
@@ -201,11 +201,11 @@ class _Reading:
         try:
             return model.model_validate_json(orjson.dumps(_plain(value)))
         except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False)
+            faults = error.errors(include_url=False, include_input=False)
         except TypeError:
             raise self._wrong(path, "wrong.value") from None
         # a mistyped key is also a missing one; the mistyped one tells more
-        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         key = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             raise self._wrong((*path, key), "wrong.key", near=near(key, model.model_fields))
@@ -220,8 +220,8 @@ class _Reading:
 def _feeds(value: Any) -> bool:
     """Tells whether any value in a part of the map comes from a row."""
     if isinstance(value, dict):
-        return "column" in value or "channel" in value or any(_feeds(each) for each in value.values())
-    return isinstance(value, list) and any(_feeds(each) for each in value)
+        return "column" in value or "channel" in value or any(_feeds(part) for part in value.values())
+    return isinstance(value, list) and any(_feeds(part) for part in value)
 
 
 def _kinds(shape: Hint) -> tuple[Any, ...]:
@@ -234,9 +234,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):  # includes datetime
         return value.isoformat()
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(part) for part in value]
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(part) for key, part in value.items()}
     return value
 
 
