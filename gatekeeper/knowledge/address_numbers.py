@@ -48,11 +48,11 @@ def known_as(given: Iterable[Given]) -> Mapping[str, str] | None:
 
     None also for tokens of several keys, as two of them may be one address.
     """
-    pairs = {(one.point, one.token) for one in given if one.score == CERTAIN}
-    found = dict(pairs)
-    if len({key_of(token) for token in found.values()}) > 1:
+    pairs = {(naming.point, naming.token) for naming in given if naming.score == CERTAIN}
+    tokens = dict(pairs)
+    if len({key_of(token) for token in tokens.values()}) > 1:
         return None
-    return found if len(pairs) == len(found) == len({*found.values()}) else None
+    return tokens if len(pairs) == len(tokens) == len({*tokens.values()}) else None
 
 
 def addresses(
@@ -67,25 +67,25 @@ def addresses(
         return ()
     given = _without_copies(given, at)
     here = {**at.readings, **dict.fromkeys(at.exact, CERTAIN)}
-    tokens = sorted({one.token for one in given if one.score == CERTAIN})
+    tokens = sorted({naming.token for naming in given if naming.score == CERTAIN})
     number = {token: n for n, token in enumerate(tokens)}
     number.update(dict.fromkeys(at.exact, min((number[token] for token in at.exact if token in number), default=0)))
     read_as: dict[tuple[str, str, str | None], int] = {}
-    for one in given:
-        if one.score < CERTAIN and one.token in at.exact:
-            read_as[one.point, one.source, one.acquired_at] = one.score
-    found = {
+    for naming in given:
+        if naming.score < CERTAIN and naming.token in at.exact:
+            read_as[naming.point, naming.source, naming.acquired_at] = naming.score
+    rows = {
         (
-            one.point,
-            number[one.token],
-            one.acquired_at,
-            max(here.get(one.token, 0), read_as.get((one.point, one.source, one.acquired_at), 0)),
-            at.keys is not None and key_of(one.token) not in at.keys,
+            naming.point,
+            number[naming.token],
+            naming.acquired_at,
+            max(here.get(naming.token, 0), read_as.get((naming.point, naming.source, naming.acquired_at), 0)),
+            at.keys is not None and key_of(naming.token) not in at.keys,
         )
-        for one in given
-        if one.score == CERTAIN
+        for naming in given
+        if naming.score == CERTAIN
     }
-    ordered = sorted(found, key=lambda one: (one[0], one[1], one[2] or "", one[3]))
+    ordered = sorted(rows, key=lambda row: (row[0], row[1], row[2] or "", row[3]))
     return tuple(
         Address(id=id_, n=n, acquired_at=when, here=near, unknown=unknown) for id_, n, when, near, unknown in ordered
     )
@@ -101,11 +101,11 @@ def _on_file(known: Mapping[str, str], point: SendContactPoint, at: SendAddress)
 
 def _without_copies(given: Sequence[Given], at: SendAddress) -> Sequence[Given]:
     """The tokens without those of an address that a token of a better key stands for, in the same source."""
-    if len({key_of(one.token) for one in given}) < 2:
+    if len({key_of(naming.token) for naming in given}) < 2:
         return given
     tokens: dict[tuple[str, str, str | None], set[str]] = {}
-    for one in given:
-        if one.score == CERTAIN:
-            tokens.setdefault(one.fact, set()).add(one.token)
-    kept = {fact: comparable(at.keys or (), found) for fact, found in tokens.items()}
-    return [one for one in given if key_of(one.token) in kept.get(one.fact, (key_of(one.token),))]
+    for naming in given:
+        if naming.score == CERTAIN:
+            tokens.setdefault(naming.fact, set()).add(naming.token)
+    kept = {fact: comparable(at.keys or (), named) for fact, named in tokens.items()}
+    return [naming for naming in given if key_of(naming.token) in kept.get(naming.fact, (key_of(naming.token),))]

@@ -13,21 +13,21 @@ from schemas.events import GIVEN_STATES, Source
 
 def named(reference: Reference, consents: Iterable[HeldConsent], hits: Iterable[Hit]) -> Mapping[str, int | None]:
     """The companies that refusals name, alone or by their group, each with the earliest arrival (milliseconds)."""
-    found: dict[str, int | None] = {}
+    arrivals: dict[str, int | None] = {}
     for company, arrived in _named(reference, consents, hits):
-        had = found.get(company, arrived)
-        found[company] = None if had is None or arrived is None else min(had, arrived)
-    return found
+        had = arrivals.get(company, arrived)
+        arrivals[company] = None if had is None or arrived is None else min(had, arrived)
+    return arrivals
 
 
 def late(reference: Reference, companies: Mapping[str, int | None]) -> dict[str, int]:
     """The arrivals of companies registered after a refusal that names them, without the word of two managers."""
-    found = {}
+    arrivals = {}
     for company, arrived in companies.items():
         since = reference.companies.get(company)
         if since and not since.by_two and (arrived is None or since.arrived > arrived):
-            found[company] = since.arrived
-    return found
+            arrivals[company] = since.arrived
+    return arrivals
 
 
 def left(reference: Reference, hits: Iterable[Hit], companies: Iterable[str]) -> dict[str, dict[str, int]]:
@@ -35,10 +35,11 @@ def left(reference: Reference, hits: Iterable[Hit], companies: Iterable[str]) ->
     groups = {hit.stop.scope.group for hit in hits if hit.stop.kind in WILL_KINDS}
     if not groups or not reference.left:
         return {}
-    found = {
-        one: {group: at for group, at in reference.left.get(one, {}).items() if group in groups} for one in companies
+    by_company = {
+        company: {group: at for group, at in reference.left.get(company, {}).items() if group in groups}
+        for company in companies
     }
-    return {company: those for company, those in found.items() if those}
+    return {company: those for company, those in by_company.items() if those}
 
 
 def may_bind(reference: Reference, scope: StopScope, arrived: int, companies: Iterable[str]) -> bool:
@@ -48,11 +49,12 @@ def may_bind(reference: Reference, scope: StopScope, arrived: int, companies: It
     """
     if scope == EVERYBODY or (scope.company and not _registered(reference, scope.company, arrived)):
         return True
-    members = {one.id for one in reference.controllers.values() if scope.group and one.group == scope.group}
-    if scope.group and not any(_registered(reference, one, arrived) for one in members):
+    members = {company.id for company in reference.controllers.values() if scope.group and company.group == scope.group}
+    if scope.group and not any(_registered(reference, member, arrived) for member in members):
         return True
     return any(
-        one == scope.company or one in members or scope.group in reference.left.get(one, ()) for one in companies
+        company == scope.company or company in members or scope.group in reference.left.get(company, ())
+        for company in companies
     )
 
 

@@ -56,15 +56,15 @@ class CopiedRun:
             return None
         self.end = record.offset + 1
         stated = next((value or b"" for name, value in record.headers if name == HEADER), b"") if self.open else b""
-        found = _STATED.fullmatch(stated)
-        if found is None or int(found[1]) > record.timestamp:
+        match = _STATED.fullmatch(stated)
+        if match is None or int(match[1]) > record.timestamp:
             self.open = False
             return None
         parts = record.key or b"", record.value or b"", stated
         leaf = b"".join(b"%d:%b" % (len(part), part) for part in parts)
         self.digest = sha256(self.digest + leaf).digest()
-        self.count, self.open = self.count + 1, found[2] is None
-        return int(found[1])
+        self.count, self.open = self.count + 1, match[2] is None
+        return int(match[1])
 
 
 class Copies:
@@ -132,11 +132,11 @@ class Copies:
         """
         if not (self._reference and record.topic == "reference" and self.believed((record.topic, record.partition))):
             return {}
-        found, self._reference = self._reference, {}
-        return found
+        arrivals, self._reference = self._reference, {}
+        return arrivals
 
 
-def _differs(record: Record, said: Mapping[str, Any], arrived: int) -> bool:
+def _differs(record: Record, fields: Mapping[str, Any], arrived: int) -> bool:
     """True if the record says something else at its first arrival than at its own."""
-    first, own = (redacted_fields(record.topic, said, at)[0] for at in (arrived, record.timestamp))
+    first, own = (redacted_fields(record.topic, fields, at)[0] for at in (arrived, record.timestamp))
     return first != own

@@ -30,8 +30,8 @@ def filed(place: Coordinates, key: bytes | None, value: bytes | None, *, at: int
     """
     arrived = at
     with suppress(ValueError, LookupError, TypeError, OverflowError):
-        said = orjson.loads(value or b"")
-        if place[0] == "reference" and said["kind"] in ("purpose", "controller"):
+        fact = orjson.loads(value or b"")
+        if place[0] == "reference" and fact["kind"] in ("purpose", "controller"):
             arrived = ALWAYS
-        arrived = span(said["recorded_at"], zone).last // 1000
+        arrived = span(fact["recorded_at"], zone).last // 1000
     return Record(*place, arrived, key, value)

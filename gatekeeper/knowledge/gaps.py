@@ -33,9 +33,9 @@ class Gaps:
 
     def over(self, unresolved: Unresolved) -> Gaps:
         """The same gaps, under other resolutions."""
-        found = Gaps(unresolved)
-        found._stated = dict(self._stated)
-        return found
+        gaps = Gaps(unresolved)
+        gaps._stated = dict(self._stated)
+        return gaps
 
     def add(self, gap: StatedGap) -> bool:
         """Takes in a gap; False if there are too many."""
@@ -46,24 +46,24 @@ class Gaps:
 
     def __iter__(self) -> Iterator[StatedGap]:
         """Yields the gaps that not enough managers have resolved."""
-        return (one for one in self._stated.values() if self._unresolved.resolved_by(one.place) < BY_TWO)
+        return (gap for gap in self._stated.values() if self._unresolved.resolved_by(gap.place) < BY_TWO)
 
     def binding(self, companies: Collection[str]) -> list[str]:
         """The gaps that withhold the mail of one of these companies, as faults of facts."""
         if not self._stated:
             return []
-        ours = (one for one in self if not one.controllers or not set(one.controllers).isdisjoint(companies))
-        return ["/".join((f"{GAP}{one.feed}", *map(str, one.place), WHOLE_BATCH)) for one in ours]
+        ours = (gap for gap in self if not gap.controllers or not set(gap.controllers).isdisjoint(companies))
+        return ["/".join((f"{GAP}{gap.feed}", *map(str, gap.place), WHOLE_BATCH)) for gap in ours]
 
     @property
     def withhold_everybody(self) -> bool:
         """True if a gap withholds everybody's mail."""
-        return any(not one.controllers for one in self)
+        return any(not gap.controllers for gap in self)
 
     def withholding(self) -> Iterator[Withholding]:
         """Yields the gaps as records that withhold."""
-        for one in self:
-            whom: Whom = "companies" if one.controllers else "everybody"
-            name = "/".join(map(str, one.place))
-            by = self._unresolved.resolved_by(one.place)
-            yield Withholding(name, f"{GAP}{one.feed}", one.arrived, whom, one.controllers, by, BY_TWO)
+        for gap in self:
+            whom: Whom = "companies" if gap.controllers else "everybody"
+            name = "/".join(map(str, gap.place))
+            by = self._unresolved.resolved_by(gap.place)
+            yield Withholding(name, f"{GAP}{gap.feed}", gap.arrived, whom, gap.controllers, by, BY_TWO)

@@ -60,18 +60,18 @@ class Journals:
         self._corrections, self._waiting = tables.journal("corrections"), tables.journal("waiting")
         self._counted, self._gaps = tables.journal("counted"), tables.journal("gaps")
 
-    def unread(self, one: Unread) -> None:
+    def unread(self, record: Unread) -> None:
         """Writes an unreadable record."""
-        if one.place[0] != "reference":
-            self._unread["/".join(map(str, one.place))] = _PACK.encode(one)
+        if record.place[0] != "reference":
+            self._unread["/".join(map(str, record.place))] = _PACK.encode(record)
 
-    def gap(self, one: StatedGap) -> None:
+    def gap(self, gap: StatedGap) -> None:
         """Writes a gap."""
-        self._gaps["/".join(map(str, one.place))] = _PACK.encode(one)
+        self._gaps["/".join(map(str, gap.place))] = _PACK.encode(gap)
 
-    def refused(self, one: NamedInRefusal) -> None:
+    def refused(self, name: NamedInRefusal) -> None:
         """Writes a name in a refusal."""
-        self._refused[f"{one.kind} {one.code} {one.whom}"] = _PACK.encode(one)
+        self._refused[f"{name.kind} {name.code} {name.whom}"] = _PACK.encode(name)
 
     def corrected(self, record: Record) -> None:
         """Writes the record of a correction whose signature decides."""
@@ -88,14 +88,14 @@ class Journals:
     def count(self, keys: TokenKeys, runs: dict[Partition, CopiedRun]) -> None:
         """Writes the counts so far."""
         stops = [(counts, scope, n) for (counts, scope), n in keys.alike.items()]
-        told = [(place, run) for place, run in runs.items() if place[0] != "reference"]
-        self._counted[_COUNTED] = _PACK.encode(FactCounts(stops, list(keys.since.items()), dict(keys.sources), told))
+        copied = [(place, run) for place, run in runs.items() if place[0] != "reference"]
+        self._counted[_COUNTED] = _PACK.encode(FactCounts(stops, list(keys.since.items()), dict(keys.sources), copied))
 
     @property
     def counted(self) -> FactCounts:
         """The counts that were written last."""
-        said = self._counted.get(_COUNTED)
-        return msgspec.msgpack.decode(said, type=FactCounts) if said else FactCounts()
+        packed = self._counted.get(_COUNTED)
+        return msgspec.msgpack.decode(packed, type=FactCounts) if packed else FactCounts()
 
     def unread_records(self) -> Iterator[Unread]:
         """Yields the unreadable records."""

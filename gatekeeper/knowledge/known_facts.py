@@ -85,8 +85,8 @@ class KnownFacts:
     def companies(self, recipient_id: str, id_: str) -> set[str]:
         """The companies of the sources and consents of a person with this id."""
         person = self._decoded(self._people.get(recipient_id) or b"")
-        collected = {one.collected_by for one in person.sources if one.source_id == id_}
-        return collected | {one.controller_id for one in person.consents if one.record_id == id_}
+        collected = {source.collected_by for source in person.sources if source.source_id == id_}
+        return collected | {consent.controller_id for consent in person.consents if consent.record_id == id_}
 
     def unnamed(self, recipient_id: str, tokens: Iterable[bytes]) -> list[bytes]:
         """Those of the tokens that no source of the person names."""
@@ -115,19 +115,19 @@ class KnownFacts:
         person = self._decoded(self._people.get(send.recipient_id) or b"")
         if asks or releases:
             person = joined(person, asks, releases)
-        place = printed if isinstance(printed, Identified) else None
+        identified = printed if isinstance(printed, Identified) else None
         stated = printed in (None, "not_checked")
-        address = address_of(send, place)
-        given_by, near = covering(person, send.contact_point, address) if place or stated else (frozenset(), {})
+        address = address_of(send, identified)
+        given_by, near = covering(person, send.contact_point, address) if identified or stated else (frozenset(), {})
         where = addresses(person.given, person.known_as, send.contact_point, address)
-        tokens, readings, here = spellings(person, send, place, near)
+        tokens, readings, here = spellings(person, send, identified, near)
         stops, elsewhere, overfull = self._suppressed.stops(person, tokens, readings, here, self.log)
         unread = self.unresolved.naming(_names(send, person, tokens, readings))
         unread += self.gaps.binding((send.controller_id, *predecessors(person.sources)))
         if printed not in ("token_differs", "several"):  # invalid, whatever the facts say
             unread += self._uncompared(self.token_keys.lacking(address), send, person)
         unreadable = tuple(sorted({*person.overfull, *overfull, *unread}))
-        known = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
+        known_ages = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
         stopped = hits(stops, elsewhere) if stops else ()
         companies = named_companies(self.reference, person.consents, stopped)
         registered_late = late(self.reference, companies)
@@ -152,7 +152,7 @@ class KnownFacts:
             ask_lines=person.ask_lines,
             release_lines=person.release_lines,
             erased=erased,
-            ages=known,
+            ages=known_ages,
         )
         if len(recorded) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
             return self._overfull(send, unreadable, printed=how, erased=erased)
@@ -173,7 +173,7 @@ class KnownFacts:
             asks=person.asks,
             releases=person.releases,
             erased=erased,
-            ages=known,
+            ages=known_ages,
         )
 
     def _uncompared(self, lacking: Iterable[Lacking], send: Send, person: PersonFacts) -> list[str]:
@@ -181,7 +181,7 @@ class KnownFacts:
         if not lacking:
             return []
         senders = send.controller_id, *predecessors(person.sources)
-        keys = {one.key for one in lacking if self._may_bind(one.scope, senders)}
+        keys = {stop.key for stop in lacking if self._may_bind(stop.scope, senders)}
         return [f"{TOKEN_KEY}{key}/{WHOLE_BATCH}" for key in keys]
 
     def _may_bind(self, scope: StopScope, companies: Iterable[str]) -> bool:
@@ -195,20 +195,20 @@ class KnownFacts:
     @property
     def key_missing(self) -> bool:
         """True if a stop that no key of ours can compare may concern anybody."""
-        return any(self._may_bind(one.scope, ()) for one in self.token_keys.unmatched)
+        return any(self._may_bind(stop.scope, ()) for stop in self.token_keys.unmatched)
 
     @property
     def withholding_counts(self) -> dict[Whom, int]:
         """The number of unreadable records, gaps, and stops that cannot be compared, by whom they withhold."""
-        found = Counter(self.unresolved.counts)
-        found.update(one.withholds for one in self.gaps.withholding())
+        counts = Counter(self.unresolved.counts)
+        counts.update(gap.withholds for gap in self.gaps.withholding())
         for scope, n in self.token_keys.stops_by_scope:
-            found["everybody" if self._may_bind(scope, ()) else "companies"] += n
-        return {whom: found[whom] for whom in WHOM}
+            counts["everybody" if self._may_bind(scope, ()) else "companies"] += n
+        return {whom: counts[whom] for whom in WHOM}
 
     def withholding(self, most: int) -> list[Withholding]:
         """Up to `most` unreadable records, as many gaps, and as many stops that cannot be compared."""
-        found = [*islice(self.unresolved.withholding(), most), *islice(self.gaps.withholding(), most)]
+        rows = [*islice(self.unresolved.withholding(), most), *islice(self.gaps.withholding(), most)]
         for place, stop in islice(self.token_keys.stops_unmatched(), most):
             topic, partition, offset = place.split("/")
             wide = self._may_bind(stop.scope, ())
@@ -216,8 +216,8 @@ class KnownFacts:
             companies = () if wide else tuple(filter(None, stop.scope))
             by = self.unresolved.resolved_by((topic, int(partition), int(offset)))
             keys = " ".join(uncompared(dict(stop.counts), self.token_keys.ours))
-            found.append(Withholding(place, f"{TOKEN_KEY}{keys}", stop.since, whom, companies, by, BY_TWO))
-        return sorted(found, key=lambda one: (WHOM.index(one.withholds), one.since, one.record))
+            rows.append(Withholding(place, f"{TOKEN_KEY}{keys}", stop.since, whom, companies, by, BY_TWO))
+        return sorted(rows, key=lambda row: (WHOM.index(row.withholds), row.since, row.record))
 
     def _overfull(
         self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None

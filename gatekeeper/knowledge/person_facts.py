@@ -101,16 +101,16 @@ def person_of(lines: bytes) -> PersonFacts:
     kinds: dict[bytes, list[bytes]] = {kind: [] for kind in CAPS}
     for line in lines.split(b"\n") if lines else ():
         kinds[line[:1]].append(line[1:])
-    overfull = [kind.decode() for kind, found in kinds.items() if _OVERFULL in found]
-    clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
+    overfull = [kind.decode() for kind, of_kind in kinds.items() if _OVERFULL in of_kind]
+    clean = {kind: b"\n".join(line for line in of_kind if line != _OVERFULL) for kind, of_kind in kinds.items()}
     (sources, points), consents = redacted.sources(clean[b"s"]), redacted.consents(clean[b"c"])
     asks = redacted.asks(clean[b"a"])
     read = {source.source_id for source in sources}
     given = [Given.read(line) for line in clean[b"t"].splitlines()]
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
     births = (Birth(*line.decode().split(" ")) for line in clean[b"b"].splitlines())
-    named = (one for one in given if one.source in read and one.score != redacted.BESIDE)
-    tokens = tuple(sorted(named, key=lambda one: one.score))
+    named = (naming for naming in given if naming.source in read and naming.score != redacted.BESIDE)
+    tokens = tuple(sorted(named, key=lambda naming: naming.score))
     return PersonFacts(
         sources=sources,
         consents=consents,
@@ -124,9 +124,9 @@ def person_of(lines: bytes) -> PersonFacts:
         given=tuple(given),
         known_as=known_as(given),
         points=points,
-        exact={one.token: CERTAIN for one in tokens if one.score == CERTAIN},
-        less={one.token: one.score for one in tokens if one.score < CERTAIN},
-        beside=frozenset(one.token for one in given if one.score == redacted.BESIDE and one.source in read),
+        exact={naming.token: CERTAIN for naming in tokens if naming.score == CERTAIN},
+        less={naming.token: naming.score for naming in tokens if naming.score < CERTAIN},
+        beside=frozenset(naming.token for naming in given if naming.score == redacted.BESIDE and naming.source in read),
         refs=tuple(sorted(_referred(sources, consents, asks))),
         overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
         source_lines=clean[b"s"],
@@ -156,15 +156,15 @@ def covering(person: PersonFacts, point: SendContactPoint, at: SendAddress) -> t
         return frozenset(), {}
     given_by: set[str] = set()
     near: dict[str, int] = {}
-    for one in person.tokens:
-        if one.point != point.id and one.token not in at.exact:
+    for naming in person.tokens:
+        if naming.point != point.id and naming.token not in at.exact:
             continue
-        whole = one.score == CERTAIN
-        score = one.score if one.token in at.exact else at.readings.get(one.token, 0) if whole else 0
+        whole = naming.score == CERTAIN
+        score = naming.score if naming.token in at.exact else at.readings.get(naming.token, 0) if whole else 0
         if score == CERTAIN:
-            given_by.add(one.source)
+            given_by.add(naming.source)
         elif score:
-            near[one.source] = max(score, near.get(one.source, 0))
+            near[naming.source] = max(score, near.get(naming.source, 0))
     return frozenset(given_by), {source: score for source, score in near.items() if source not in given_by}
 
 
@@ -181,14 +181,14 @@ def spellings(
         tokens.update(dict.fromkeys(at.exact, CERTAIN))
         here.update(at.exact)
         for token, score in (*at.readings, *at.others):
-            found = tokens if score == CERTAIN else readings
-            found[token] = max(score, found.get(token, 0))
+            scores = tokens if score == CERTAIN else readings
+            scores[token] = max(score, scores.get(token, 0))
             here.add(token)
     for match in send.match:
         tokens[match.token] = max(match.score, tokens.get(match.token, 0))
         here.add(match.token)
     if near:
-        here.update(one.token for one in person.tokens if one.point == point.id and one.source in near)
+        here.update(naming.token for naming in person.tokens if naming.point == point.id and naming.source in near)
     return tokens, readings, here
 
 
@@ -210,27 +210,27 @@ def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> Perso
 def _referred(sources: Collection[Source], consents: Collection[Consent], asks: Collection[Ask]) -> set[str]:
     """The reference data that a person's facts name, as kind/id."""
     notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
-    found = {f"notice/{id_}" for id_ in notices if id_}
-    found.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
-    found.update(f"joint_use_terms/{source.terms_id}" for source in sources if source.terms_id)
-    found.update(f"template/{ask.template_id}" for ask in asks)
+    names = {f"notice/{id_}" for id_ in notices if id_}
+    names.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
+    names.update(f"joint_use_terms/{source.terms_id}" for source in sources if source.terms_id)
+    names.update(f"template/{ask.template_id}" for ask in asks)
     companies = {source.collected_by for source in sources} | {event.controller_id for event in consents}
     companies |= {source.succession.predecessor for source in sources if source.succession}
     companies |= {source.entrustment.entruster for source in sources if source.entrustment}
-    found.update(f"controller/{id_}" for id_ in companies - {"*"})
-    return found
+    names.update(f"controller/{id_}" for id_ in companies - {"*"})
+    return names
 
 
-def add(found: Table, name: str, lines: list[bytes]) -> bytes:
-    """Adds lines to those in `found` under a name, a recipient id or a token; CAPS apply. The result is those before.
+def add(table: Table, name: str, lines: list[bytes]) -> bytes:
+    """Adds lines to those in `table` under a name, a recipient id or a token; CAPS apply. The result is those before.
 
     Of several copies of an event the earliest arrival holds. Spoilt lines stay spoilt.
     """
-    had = found.get(name)
+    had = table.get(name)
     if had == SPOILT:
         return had
     if had is None and len(lines) == 1:
-        found[name] = lines[0]
+        table[name] = lines[0]
         return b""
     union = set(lines)
     if had is not None:
@@ -241,5 +241,5 @@ def add(found: Table, name: str, lines: list[bytes]) -> bytes:
             of_kind = {line for line in union if line[:1] == kind}
             if len(of_kind) > cap or kind + _OVERFULL in of_kind:
                 union = union - of_kind | {kind + _OVERFULL}
-    found[name] = b"\n".join(sorted(union))
+    table[name] = b"\n".join(sorted(union))
     return had or b""

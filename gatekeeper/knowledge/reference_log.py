@@ -76,10 +76,10 @@ class ReferenceLog:
             self.activations.demand(model)
         self._taken.append((record, model))
         payload: tuple[Referred | OtherRecord, bytes] = (model, value)  # type: ignore[assignment]
-        said = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+        fields = model.model_dump(mode="json", by_alias=True, exclude_none=True)
         name = f"{model.kind}/{model.id}"
         place = record.partition, record.offset
-        taken = Taken(place, record.timestamp, name, sha256(value).hexdigest(), said, payload)
+        taken = Taken(place, record.timestamp, name, sha256(value).hexdigest(), fields, payload)
         standing = self.endorsements.take(taken)
         if standing is None:
             return None
@@ -107,26 +107,26 @@ class ReferenceLog:
 
         `named`: by the person's facts, as kind/id. The result is canonical JSON.
         """
-        found = self._digests.get((send.controller_id, send.template_id, named))
-        if found is None:
+        digests = self._digests.get((send.controller_id, send.template_id, named))
+        if digests is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
             keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
-            found = canonical({key: self.reference.digests.get(key) for key in keys})
+            digests = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._digests) >= DIGESTS:
                 self._digests.clear()
-            self._digests[send.controller_id, send.template_id, named] = found
-        return found
+            self._digests[send.controller_id, send.template_id, named] = digests
+        return digests
 
     def arrived(self, first: Mapping[int, int]) -> ReferenceLog:
         """The same log, its copied records at their first arrivals. `first`: arrivals in milliseconds by offset."""
-        found = ReferenceLog(self.origin, self.endorsements.founder)
-        for record, said in sorted(
-            (*self._taken, *self._unread.values()), key=lambda one: (one[0].partition, one[0].offset)
+        log = ReferenceLog(self.origin, self.endorsements.founder)
+        for record, content in sorted(
+            (*self._taken, *self._unread.values()), key=lambda pair: (pair[0].partition, pair[0].offset)
         ):
-            known = replace(record, timestamp=first.get(record.offset, record.timestamp))
-            if isinstance(said, frozenset):
-                found.unread(known, said)
+            dated = replace(record, timestamp=first.get(record.offset, record.timestamp))
+            if isinstance(content, frozenset):
+                log.unread(dated, content)
             else:
-                found.take(known, said)
-        found.activations.follow(self.activations)
-        return found
+                log.take(dated, content)
+        log.activations.follow(self.activations)
+        return log

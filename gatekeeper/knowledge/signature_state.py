@@ -29,8 +29,8 @@ def signature_state(log: ReferenceLog, acts: Acts) -> dict[str, Any]:
         "waiting": waiting,
         "unsigned": sorted(state.unsigned)[:MAX_ROWS] if began else [],
         "refused": [
-            {"record": one.of, "place": "reference/{}/{}".format(*one.order), "code": one.code}
-            for one in state.refused[:MAX_ROWS]
+            {"record": refused.of, "place": "reference/{}/{}".format(*refused.order), "code": refused.code}
+            for refused in state.refused[:MAX_ROWS]
         ],
     }
 

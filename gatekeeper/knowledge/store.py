@@ -60,11 +60,11 @@ class FactStore(KnownFacts):
 
     def emptied(self) -> FactStore:
         """A store with the same reference data, and nothing known of people."""
-        found = FactStore(ours=self.token_keys.ours)
-        found.log, found.unresolved = self.log, self.unresolved.copy()
-        found.gaps = self.gaps.over(found.unresolved)
-        found.token_keys.passed = self.token_keys.passed
-        return found
+        store = FactStore(ours=self.token_keys.ours)
+        store.log, store.unresolved = self.log, self.unresolved.copy()
+        store.gaps = self.gaps.over(store.unresolved)
+        store.token_keys.passed = self.token_keys.passed
+        return store
 
     def save(self) -> None:
         """Puts facts that only memory holds into the tables. Call it before these are written."""
@@ -82,11 +82,11 @@ class FactStore(KnownFacts):
                 self.unresolved.add(unread.place, unread.fault, unread.names, unread.arrived)
         for gap in self._journals.gaps():
             self.gaps.add(gap)
-        for one in self._journals.refusals():
-            self.named_by_refusals.take(one)
+        for name in self._journals.refusals():
+            self.named_by_refusals.take(name)
         for record in self._journals.corrections():
-            said = parse(record.topic, record.key, record.value).json
-            self._suppressed.corrected(_redacted(record, said)[0], record, said)
+            fields = parse(record.topic, record.key, record.value).json
+            self._suppressed.corrected(_redacted(record, fields)[0], record, fields)
         for record in self._journals.waiting():
             self.copies.wait(record, parse(record.topic, record.key, record.value))
 
@@ -152,15 +152,15 @@ class FactStore(KnownFacts):
             return self._refer(record, model)
         if isinstance(model, FeedGap):
             return self._gap(record, model)
-        line, found = _redacted(record, event.json)
-        tokens = told_apart(record, found, self.token_keys.ours) if found else ()  # else its header says nothing
+        line, stated = _redacted(record, event.json)
+        tokens = told_apart(record, stated, self.token_keys.ours) if stated else ()  # else its header says nothing
         whom = tokens[0].token if topic == "suppressions" and tokens else model.recipient_id
         if isinstance(model, Suppression) and model.kind == "erasure" and model.state == "corrected":
             self._suppressed.corrected(line, record, event.json)
             self._journals.corrected(record)
         place = f"{topic}/{record.partition}/{record.offset}"
-        for one in self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp):
-            self._journals.refused(one)
+        for name in self.named_by_refusals.add(model, whom=whom, record=place, arrived=record.timestamp):
+            self._journals.refused(name)
         if topic == "sources":
             lines = [b"s" + line]
             lines += [f"b{model.birth_date} {model.source_id}".encode()] if model.birth_date else []
@@ -169,7 +169,7 @@ class FactStore(KnownFacts):
                 lines.append(b"t" + given.written)
             before = add(self._people, model.recipient_id, lines)
             self.token_keys.given(before, self._people.get(model.recipient_id) or b"")
-            self.mentions.put(model.recipient_id, model, [one for one in tokens if one.score != BESIDE], before)
+            self.mentions.put(model.recipient_id, model, [token for token in tokens if token.score != BESIDE], before)
         elif topic == "suppressions" and tokens:
             self._stop(record, model, tokens, line)
             return [token.token for token in tokens]
@@ -218,8 +218,8 @@ class FactStore(KnownFacts):
         self._journals.unread(Unread(place, fault, None, record.timestamp, batch=True))
         return True
 
-    def _resolve(self, said: Resolution, by: str) -> None:
-        place = logical_name(said.topic), said.partition, said.offset
+    def _resolve(self, resolution: Resolution, by: str) -> None:
+        place = logical_name(resolution.topic), resolution.partition, resolution.offset
         if self.unresolved.resolve(place, by) and place[0] == "reference":
             self.activations.free(place[1:])
         if self.unresolved.resolved_by(place) >= BY_TWO:
@@ -227,13 +227,13 @@ class FactStore(KnownFacts):
 
     def _signed(self) -> list[str]:
         """Withholds by the unreadable records of `reference` that a manager signed; the result is their names."""
-        found = []
+        names = []
         for record, name in self.log.signed_unread:
             place = record.topic, record.partition, record.offset
             if (fault := self.unresolved.faults.get(place)) is not None:
                 self._withhold(record, fault, frozenset((name,)))
-                found.append(name)
-        return found
+                names.append(name)
+        return names
 
     def _concerned(self, record: Record, names: frozenset[str]) -> frozenset[str] | None:
         """The names by which an unreadable record withholds, None if it withholds everybody."""
@@ -255,5 +255,5 @@ class FactStore(KnownFacts):
             self.activations.bar((record.partition, record.offset), policies, record.value or b"")
 
 
-def _redacted(record: Record, said: Mapping[str, Any]) -> tuple[bytes, list[Token]]:
-    return redacted(record.topic, said, record.timestamp, value=record.value)
+def _redacted(record: Record, fields: Mapping[str, Any]) -> tuple[bytes, list[Token]]:
+    return redacted(record.topic, fields, record.timestamp, value=record.value)

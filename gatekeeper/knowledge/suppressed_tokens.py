@@ -29,14 +29,14 @@ class SuppressedTokens:
         self._taken_back: dict[bytes, list[tuple[Record, Mapping[str, Any]]]] = {}
         """The corrections of erasures, which need a signature, with the JSON of their values."""
 
-    def add(self, one: Token, line: bytes, suppression_id: str) -> bool:
+    def add(self, token: Token, line: bytes, suppression_id: str) -> bool:
         """Adds a suppression to a token that it names; `line`: its redacted form.
 
         The result is True for a whole token that this suppression did not name before.
         """
-        whole = one.score == CERTAIN
-        new = whole and not self.names(one.token, suppression_id)
-        add(self._by_token, one.token, [b"x" + line if whole else b"w%d %b" % (one.score, line)])
+        whole = token.score == CERTAIN
+        new = whole and not self.names(token.token, suppression_id)
+        add(self._by_token, token.token, [b"x" + line if whole else b"w%d %b" % (token.score, line)])
         return new
 
     def corrected(self, line: bytes, record: Record, said: Mapping[str, Any]) -> None:
@@ -70,15 +70,15 @@ class SuppressedTokens:
             stops[line] = max(score, stops.get(line, 0))
             (at_hand if token in here else elsewhere).add(line)
 
-        for found in (tokens, readings):
-            for token, score in found.items():
+        for scores in (tokens, readings):
+            for token, score in scores.items():
                 if (lines := self._by_token.get(token)) is None:
                     continue
                 stopped = self._decoded(lines)
                 overfull += stopped.overfull
                 for line in stopped.stops:
                     match(token, line, score)
-                for weaker, line in stopped.near if found is tokens else ():
+                for weaker, line in stopped.near if scores is tokens else ():
                     match(token, line, score * weaker // CERTAIN)
         if self._taken_back:
             stops = {line: score for line, score in stops.items() if self._stands(line, log)}
@@ -92,7 +92,7 @@ class SuppressedTokens:
         """
         records = self._taken_back.get(line)
         return records is None or any(
-            readmits(one, said, roster=log.roster, origin=log.origin) for one, said in records
+            readmits(record, fields, roster=log.roster, origin=log.origin) for record, fields in records
         )
 
     def names(self, token: str, suppression_id: str) -> bool:

@@ -181,18 +181,18 @@ class TokenKeys:
         A suppression that has as many tokens of one of the address's keys is compared by these.
         """
         asked = address.keys, address.matched
-        found = self._lacking.get(asked)
-        if found is None:
+        lacking = self._lacking.get(asked)
+        if lacking is None:
             held = [keys for keys in asked if keys is not None]
-            found = frozenset(
+            lacking = frozenset(
                 Lacking(key, scope)
                 for counts, scope in self.alike
                 for keys in held
                 for key in uncompared(dict(counts), keys)
             )
             if len(self._lacking) < _ASKED:
-                self._lacking[asked] = found
-        return found
+                self._lacking[asked] = lacking
+        return lacking
 
     @property
     def unmatched(self) -> frozenset[Lacking]:
@@ -257,7 +257,7 @@ def told_apart(record: Record, tokens: Sequence[Token], ours: Mapping[str, str])
     Raises Unreadable for a header that names no fingerprints.
     """
     others = _others(record, ours)
-    return [one._replace(token=twin_of(one.token)) if key_of(one.token) in others else one for one in tokens]
+    return [token._replace(token=twin_of(token.token)) if key_of(token.token) in others else token for token in tokens]
 
 
 def names_token(names: Iterable[str]) -> bool:
@@ -278,11 +278,11 @@ def _others(record: Record, ours: Mapping[str, str]) -> set[str]:
     """The names of the record's keys that are other ones than ours."""
     if not any(name == HEADER for name, _ in record.headers):
         return set()
-    said = record.header(HEADER)
-    if not _HEADER.fullmatch(said):
+    header = record.header(HEADER)
+    if not _HEADER.fullmatch(header):
         raise Unreadable("header_invalid", HEADER)
-    prints = dict(one.split("=") for one in said.split(","))
-    return {key for key, found in prints.items() if ours.get(key, found) != found}
+    prints = dict(part.split("=") for part in header.split(","))
+    return {key for key, fingerprint in prints.items() if ours.get(key, fingerprint) != fingerprint}
 
 
 def is_foreign(token: str) -> bool:
@@ -302,8 +302,8 @@ def named_by(prints: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
 
 
 def _order(key: str) -> tuple[int, int]:
-    found = _NUMBERS.fullmatch(key)
-    return (int(found[1]), int(found[2] or 1)) if found else (0, 0)
+    match = _NUMBERS.fullmatch(key)
+    return (int(match[1]), int(match[2] or 1)) if match else (0, 0)
 
 
 def _needed(counts: Mapping[str, int]) -> list[str]:
@@ -314,13 +314,13 @@ def _needed(counts: Mapping[str, int]) -> list[str]:
 
 def _sources_by_key(lines: bytes) -> Mapping[str, int]:
     """The number of sources in a person's lines that hang on each key."""
-    found = _GIVEN.findall(lines)
-    if len(keys := {key for key, *_ in found}) == 1:  # as nearly everywhere
-        return {keys.pop().decode(): len({source for _, _, source, _ in found})}
+    given = _GIVEN.findall(lines)
+    if len(keys := {key for key, *_ in given}) == 1:  # as nearly everywhere
+        return {keys.pop().decode(): len({source for _, _, source, _ in given})}
     counts: dict[tuple[bytes, bytes, bytes], Counter[str]] = defaultdict(Counter)
-    for key, place, source, acquired in found:
-        counts[place, source, acquired][key.decode()] += 1
-    return Counter(key for key, _ in {(key, place[1]) for place, found in counts.items() for key in _needed(found)})
+    for key, point, source, acquired in given:
+        counts[point, source, acquired][key.decode()] += 1
+    return Counter(key for key, _ in {(key, fact[1]) for fact, by_key in counts.items() for key in _needed(by_key)})
 
 
 def comparable(keys: Collection[str], tokens: Iterable[str]) -> frozenset[str]:

@@ -34,12 +34,12 @@ def named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
     if len(value) <= VALUE_BYTES:
         with suppress(ValueError):
             read = orjson.loads(value)
-        found = [name.decode() for name in _NAMES_SOMEBODY.findall(value)]
+        mentioned = [name.decode() for name in _NAMES_SOMEBODY.findall(value)]
         if isinstance(read, dict):
             names.update(_text(read.get(name)) for name in _FIELDS)
             if topic == "reference" and (id_ := _text(read.get("id")) or _text(read.get("terms_id"))):
                 names.add(f"{_text(read.get('kind'))}/{id_}")
-        names.update(islice(dict.fromkeys((*found, *_names(read))), NAMES))
+        names.update(islice(dict.fromkeys((*mentioned, *_names(read))), NAMES))
     if topic == "reference":
         return frozenset(name for name in names if _NAMES_REFERENCE.fullmatch(name))
     return frozenset(filter(_is_id, names))

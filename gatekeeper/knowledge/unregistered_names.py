@@ -39,28 +39,28 @@ class NamedByRefusals:
         `arrived`: in milliseconds.
         """
         for kind, code in _names(model):
-            if self.take(one := NamedInRefusal(kind, code, whom, arrived, record)):
-                yield one
+            if self.take(name := NamedInRefusal(kind, code, whom, arrived, record)):
+                yield name
 
-    def take(self, one: NamedInRefusal) -> bool:
+    def take(self, name: NamedInRefusal) -> bool:
         """Takes in a name in a refusal. The result tells whether it is new and kept."""
-        name = one.kind, one.code
-        if name not in self._held and len(self._held) >= NAMES:
+        key = name.kind, name.code
+        if key not in self._held and len(self._held) >= NAMES:
             return False
-        people = self._held.setdefault(name, {})
-        if len(people) >= PEOPLE or one.whom in people:
+        people = self._held.setdefault(key, {})
+        if len(people) >= PEOPLE or name.whom in people:
             return False
-        people[one.whom] = one.arrived, one.record
+        people[name.whom] = name.arrived, name.record
         return True
 
     def unregistered(self, reference: Reference) -> list[ReadWide]:
         """The names without a record that may narrow the refusals, most people first."""
-        found = []
+        names = []
         for (kind, code), people in self._held.items():
             wide = [record for arrived, record in people.values() if not _known(reference, kind, code, arrived)]
             if wide:
-                found.append(ReadWide(f"{kind}/{code}", len(wide), wide[0]))
-        return sorted(found, key=lambda one: (-one.people, one.name))
+                names.append(ReadWide(f"{kind}/{code}", len(wide), wide[0]))
+        return sorted(names, key=lambda name: (-name.people, name.name))
 
 
 def _names(model: Any) -> Iterator[tuple[str, str]]:

@@ -37,11 +37,11 @@ class Unresolved:
 
     def copy(self) -> Unresolved:
         """The same records and people; a later call on one changes nothing of the other."""
-        found = Unresolved()
+        copied = Unresolved()
         for name, value in vars(self).items():
-            setattr(found, name, value if isinstance(value, int) else value.copy())
-        found._by_name = {name: set(places) for name, places in self._by_name.items()}
-        return found
+            setattr(copied, name, value if isinstance(value, int) else value.copy())
+        copied._by_name = {name: set(places) for name, places in self._by_name.items()}
+        return copied
 
     @property
     def withhold_everybody(self) -> bool:
@@ -141,7 +141,7 @@ class Unresolved:
             "everybody": self._of_everybody, "named": named, "nobody": self._of_nobody,
         }  # fmt: skip
         for whom, places in by_whom.items():
-            for place in sorted(places, key=lambda one: (self._arrived[one], one)):
+            for place in sorted(places, key=lambda place: (self._arrived[place], place)):
                 name, needed = "/".join(map(str, place)), _needed(self._names[place])
                 yield Withholding(
                     name, self.faults[place], self._arrived[place], whom, (), self.resolved_by(place), needed
