@@ -76,11 +76,11 @@ class DiskTable:
 
     def pop(self, name: str, default: None, /) -> bytes | None:
         """Removes a name, if it is there."""
-        found = self.get(name)
-        if found is not None:
+        value = self.get(name)
+        if value is not None:
             self._changed[name] = default
             self.changed_bytes += len(name)
-        return found
+        return value
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Yields all names with their values; raises SpoiltError if one is not as it was written, or is missing."""
@@ -149,10 +149,10 @@ class DiskTable:
 
     def __len__(self) -> int:
         with self._env.begin(self._db) as read:
-            known: int = read.stat(self._db)["entries"]
+            count: int = read.stat(self._db)["entries"]
             for name, value in {**self._committing, **self._changed}.items():
-                known += (value is not None) - (read.get(name.encode()) is not None)
-        return known
+                count += (value is not None) - (read.get(name.encode()) is not None)
+        return count
 
     def cut(self) -> Changes:
         """Ends the changes that the next commit has; later ones wait for the one after it."""

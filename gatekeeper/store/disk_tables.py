@@ -162,27 +162,27 @@ class DiskTables:
 
         Each commit writes a generation that memory knows. Call it before and after what is read counts.
         """
-        known = {self._generation, self._committing}
+        generations = {self._generation, self._committing}
         try:
             with self._env.begin() as read:
-                found = read.get(_GENERATION)
+                generation = read.get(_GENERATION)
         except lmdb.Error:
-            found = None
-        if found not in known | {self._generation, self._committing}:  # a commit may have ended meanwhile
+            generation = None
+        if generation not in generations | {self._generation, self._committing}:  # a commit may have ended meanwhile
             self.give_up("generation")
             raise RestartError("error.facts_replaced", folder=self.folder)
 
     def unheld(self) -> dict[Path, int]:
         """The bytes of each folder that no process has now. Only the process with the first folder knows of any."""
-        found: dict[Path, int] = {}
+        sizes: dict[Path, int] = {}
         if self.folder.name != "0":
-            return found
+            return sizes
         for folder in (self.folder.parent / str(number) for number in range(1, FOLDERS)):
             with suppress(OSError):  # deleted meanwhile
                 if (handle := _locked(folder)) is not None:
                     os.close(handle)
-                    found[folder] = sum(file.stat().st_size for file in folder.iterdir())
-        return found
+                    sizes[folder] = sum(file.stat().st_size for file in folder.iterdir())
+        return sizes
 
     def give_up(self, reason: str) -> None:
         """Sees to it that the next start makes all tables anew. `reason`: a table's name, or why else, for the log."""
@@ -311,7 +311,7 @@ def _locked(folder: Path) -> int | None:
 
 def _inode(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -31,13 +31,13 @@ def demand_local(folder: Path, mounts: str | None = None) -> None:
 def _kind(folder: Path, mounts: str | None) -> str:
     """The kind of the file system that is mounted nearest above a folder, of several the last."""
     try:
-        said = _MOUNTS.read_text("utf-8", "replace") if mounts is None else mounts
+        text = _MOUNTS.read_text("utf-8", "replace") if mounts is None else mounts
     except OSError:
         return ""
-    depth, found = -1, ""
-    for line in said.splitlines():
+    depth, kind = -1, ""
+    for line in text.splitlines():
         mount, _, source = line.partition(" - ")
         at = Path(_ESCAPED.sub(lambda code: chr(int(code[1], 8)), mount.split(" ")[4]))
         if folder.is_relative_to(at) and len(at.parts) >= depth:
-            depth, found = len(at.parts), source.split(" ")[0]
-    return found
+            depth, kind = len(at.parts), source.split(" ")[0]
+    return kind
