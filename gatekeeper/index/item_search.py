@@ -95,10 +95,10 @@ class ItemSearch:
         """The id of the next item in this order without a pending act; at the end, the first such item."""
         where, values = self.where()
         free = f"SELECT id FROM item WHERE {where} AND id <> ? AND NOT {PENDING}"
-        place = "(due IS NULL, ifnull(due, 0), seen, id) > (?, ?, ?, ?)"
+        behind = "(due IS NULL, ifnull(due, 0), seen, id) > (?, ?, ?, ?)"
         due = item.due(self.zone)
         position = (due is None, due or 0, item.seen, item.id)
-        row = db.execute(f"{free} AND {place} {ORDER} LIMIT 1", (*values, item.id, *position)).fetchone()
+        row = db.execute(f"{free} AND {behind} {ORDER} LIMIT 1", (*values, item.id, *position)).fetchone()
         row = row or db.execute(f"{free} {ORDER} LIMIT 1", (*values, item.id)).fetchone()
         return row[0] if row else None
 
