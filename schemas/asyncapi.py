@@ -18,19 +18,19 @@ _ABOUT = (
 
 def files() -> dict[str, str]:
     """All files of the published contract by name, `asyncapi.json` among them, with their content."""
-    return {f"{name}.json": written(one) for name, one in (documents() | {"asyncapi": document()}).items()}
+    return {f"{name}.json": written(content) for name, content in (documents() | {"asyncapi": document()}).items()}
 
 
 def document() -> Document:
     """The whole contract in one document; the schemas in it are those of `schemas.json_schema`."""
     parts = {f"{name}.value": topic.model for name, topic in TOPICS.items() if topic.model is not None}
     parts |= {f"{name}.headers": topic.headers for name, topic in TOPICS.items() if topic.headers is not None}
-    found, definitions = TypeAdapter.json_schemas(
+    by_mode, definitions = TypeAdapter.json_schemas(
         [(name, "validation", TypeAdapter(model)) for name, model in parts.items()],
         ref_template=_REFERENCE,
         schema_generator=Published,
     )
-    schemas = {name: schema for (name, _), schema in found.items()}
+    schemas = {name: schema for (name, _), schema in by_mode.items()}
     public = {name: topic for name, topic in TOPICS.items() if topic.model is not None or topic.headers is not None}
     return {
         "asyncapi": "3.0.0",
@@ -74,12 +74,12 @@ def _channel(topic: Topic, schemas: dict[str, Any]) -> Document:
 
 def _message(topic: Topic, kind: Document, schemas: dict[str, Any]) -> Document:
     name, example = title(kind), {}
-    found: Document = {"name": name, "contentType": "application/json"}
+    message: Document = {"name": name, "contentType": "application/json"}
     if headers := schemas.get(f"{topic.name}.headers"):
-        found["headers"] = headers
+        message["headers"] = headers
         example["headers"] = examples()[title(headers)]
     if topic.model is not None:
-        found["payload"] = kind
+        message["payload"] = kind
         example["payload"] = examples()[name]
     key = {"type": "string", "description": topic.key}
-    return {**found, "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}}, "examples": [example]}
+    return {**message, "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}}, "examples": [example]}

@@ -113,14 +113,14 @@ def parse(
     if adapter is None:
         raise LookupError(f"topic {topic} carries no model of its own")
     # a key that stands twice is refused: a value that reads differently elsewhere must not pass
-    found = _json(value)
+    content = _json(value)
     try:
-        model = adapter.validate_python(found)
+        model = adapter.validate_python(content)
     except ValidationError as error:
-        raise Unreadable("nested_too_deep") if _is_deep(found) else _unreadable(topic, error) from None
+        raise Unreadable("nested_too_deep") if _is_deep(content) else _unreadable(topic, error) from None
     if key is not None and key != subject_key(topic, model).encode():
         raise Unreadable("key_differs", "key")
-    return Parsed(model, found)
+    return Parsed(model, content)
 
 
 def _json(value: bytes) -> Any:
@@ -132,11 +132,11 @@ def _json(value: bytes) -> Any:
         raise Unreadable("nested_too_deep" if "recursion limit" in str(error) else "not_json") from None
 
 
-def _is_deep(found: Any) -> bool:
+def _is_deep(value: Any) -> bool:
     """True if a value holds more than MAX_DEPTH objects and lists within each other."""
-    level = [found]
+    level = [value]
     for _ in range(MAX_DEPTH):
-        level = [each for node in level for each in _inside(node)]
+        level = [inner for node in level for inner in _inside(node)]
     return any(isinstance(node, dict | list) for node in level)
 
 
@@ -162,12 +162,12 @@ def _unreadable(topic: str, error: ValidationError) -> Unreadable:
 @cache
 def _names(topic: str) -> frozenset[str]:
     """The names of all fields that a topic's values can have, and of their kinds."""
-    found: set[str] = set()
+    names: set[str] = set()
     adapter = TOPICS[topic].adapter
     inside = [adapter.json_schema()] if adapter else []
     while inside:
         node = inside.pop()
         if isinstance(node, dict):
-            found.update(node.get("properties", ()), node.get("discriminator", {}).get("mapping", ()))
+            names.update(node.get("properties", ()), node.get("discriminator", {}).get("mapping", ()))
         inside.extend(_inside(node))
-    return frozenset(found)
+    return frozenset(names)

@@ -36,16 +36,20 @@ class Published(GenerateJsonSchema):
 
     def default_schema(self, schema: Any) -> JsonSchemaValue:
         """The schema with its default, unless that is null or an object of defaults."""
-        found = super().default_schema(schema)
-        return {name: one for name, one in found.items() if name != "default" or not isinstance(one, dict | None)}
+        json_schema = super().default_schema(schema)
+        return {
+            name: value
+            for name, value in json_schema.items()
+            if name != "default" or not isinstance(value, dict | None)
+        }
 
     def tuple_schema(self, schema: Any) -> JsonSchemaValue:
         """The schema of a list; a pair of equals is said in words that drafts before 2020-12 know, too."""
-        found = super().tuple_schema(schema)
-        members = found.get("prefixItems", [])
-        if not members or any(one != members[0] for one in members):
-            return found
-        return {name: one for name, one in found.items() if name != "prefixItems"} | {"items": members[0]}
+        json_schema = super().tuple_schema(schema)
+        members = json_schema.get("prefixItems", [])
+        if not members or any(member != members[0] for member in members):
+            return json_schema
+        return {name: value for name, value in json_schema.items() if name != "prefixItems"} | {"items": members[0]}
 
     def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         """The schema without `discriminator`; the constants of its members tell them apart."""
@@ -53,13 +57,13 @@ class Published(GenerateJsonSchema):
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         """The schema with a description of each field that the docstring describes, or that of a base."""
-        found = super().model_schema(schema)
-        fields = found.get("properties", {})
-        for base in (one for one in reversed(schema["cls"].__mro__) if issubclass(one, Model)):
-            found["description"], of_fields = described(base.__doc__ or "", fields)
+        json_schema = super().model_schema(schema)
+        fields = json_schema.get("properties", {})
+        for base in (cls for cls in reversed(schema["cls"].__mro__) if issubclass(cls, Model)):
+            json_schema["description"], of_fields = described(base.__doc__ or "", fields)
             for name, text in of_fields.items():
                 fields[name] = {**fields[name], "description": text}
-        return found
+        return json_schema
 
 
 def described(docstring: str, fields: Collection[str]) -> tuple[str, dict[str, str]]:
@@ -69,9 +73,9 @@ def described(docstring: str, fields: Collection[str]) -> tuple[str, dict[str, s
         kept = ""
         for part in _SENTENCES.split(" ".join(paragraph.split())):
             begun = _FIELDS.match(part)
-            found = re.findall(r"[\w-]+", begun[1]) if begun else []
-            if begun and all(name in fields for name in found):
-                of_fields.update(dict.fromkeys(found, _capital(part[begun.end() :])))
+            names = re.findall(r"[\w-]+", begun[1]) if begun else []
+            if begun and all(name in fields for name in names):
+                of_fields.update(dict.fromkeys(names, _capital(part[begun.end() :])))
             else:
                 kept = f"{kept} {part}"
         general.append(kept.strip())
@@ -100,23 +104,23 @@ def headers_schema(topic: Topic) -> Document:
 
 def documents() -> dict[str, Document]:
     """Each JSON Schema by the name of its file without `.json`: `sends`, `sends.headers`, `webhook.recall`."""
-    found = {}
+    schemas = {}
     for name, topic in TOPICS.items():
         if topic.model is not None:
-            found[name] = value_schema(topic)
+            schemas[name] = value_schema(topic)
         if topic.headers is not None:
-            found[f"{name}.headers"] = headers_schema(topic)
+            schemas[f"{name}.headers"] = headers_schema(topic)
     for kind, model in WEBHOOKS.items():
-        found[f"webhook.{kind}"] = _document(f"webhook.{kind}", model, f"The body of the webhook {kind}.")
-    return found
+        schemas[f"webhook.{kind}"] = _document(f"webhook.{kind}", model, f"The body of the webhook {kind}.")
+    return schemas
 
 
 def kinds(schema: Document) -> Iterator[Document]:
     """Each member of a union, and of the unions in it; any other schema itself. `schema` may have `oneOf`."""
     if "oneOf" not in schema:
         yield schema
-    for one in schema.get("oneOf", ()):
-        yield from kinds(one)
+    for member in schema.get("oneOf", ()):
+        yield from kinds(member)
 
 
 def title(schema: Document) -> str:

@@ -31,7 +31,7 @@ from schemas.values import (
 _MAX_TEXT = 200
 """Characters of a printed text, at most."""
 _MAX_LINES = 8
-_ALIKE = re.compile("\n".join(each.strip("^$") for each in (*[ID_PATTERN] * 6, CODE_PATTERN))).fullmatch
+_ALIKE = re.compile("\n".join(pattern.strip("^$") for pattern in (*[ID_PATTERN] * 6, CODE_PATTERN))).fullmatch
 _TOKEN = re.compile(TOKEN_PATTERN.strip("^$")).fullmatch
 _SIGN = re.compile(r"(?m)^\s*[=+\-@]").search
 """A line that may begin like a formula."""
@@ -101,8 +101,8 @@ class PlainSend(_Plain, frozen=True, gc=False):
     @property
     def published(self) -> Mapping[str, Any]:
         """Its JSON as published, with tuples for lists: no value that is a default was written out."""
-        found: Mapping[str, Any] = msgspec.to_builtins(self)
-        return found
+        fields: Mapping[str, Any] = msgspec.to_builtins(self)
+        return fields
 
 
 _decode = msgspec.json.Decoder(PlainSend).decode

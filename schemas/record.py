@@ -46,8 +46,8 @@ class Record:
 
     def header(self, name: str) -> str:
         """The last header of this name, '' without one or for one that is null."""
-        found = next((value for key, value in reversed(self.headers) if key == name), b"")
-        return (found or b"").decode("utf-8", "replace")
+        last = next((value for key, value in reversed(self.headers) if key == name), b"")
+        return (last or b"").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ CLEARED_DAYS = 60
 def beside(topic: str) -> tuple[str, ...]:
     """The topics with the same number of partitions as this one that each of its writers may see."""
     writers = {*TOPICS[topic].writers}
-    fixed = (one for one in TOPICS.values() if one.partitions == TOPICS[topic].partitions == "n")
+    fixed = (other for other in TOPICS.values() if other.partitions == TOPICS[topic].partitions == "n")
     return tuple(one.name for one in fixed if writers <= {*one.writers, *one.readers})
 
 
@@ -190,8 +190,8 @@ def added(counts: Mapping[str, int]) -> dict[str, range]:
     `counts`: the number of partitions of topics. Kafka never takes one away, so the least number is the right one.
     """
     right = {"one": 1, "n": min((n for name, n in counts.items() if TOPICS[name].partitions == "n"), default=0)}
-    found = {name: range(right.get(TOPICS[name].partitions, count), count) for name, count in counts.items()}
-    return {name: numbers for name, numbers in found.items() if numbers}
+    surplus = {name: range(right.get(TOPICS[name].partitions, count), count) for name, count in counts.items()}
+    return {name: numbers for name, numbers in surplus.items() if numbers}
 
 
 def logical_name(topic: str) -> str:

@@ -27,7 +27,7 @@ MAX_ROWS = 64
 
 def two_managers(by: tuple[str, ...] | None) -> bool:
     """True if two different people are named; equal ids after casefold are one person."""
-    return by is not None and len({one.casefold() for one in by}) > 1
+    return by is not None and len({manager.casefold() for manager in by}) > 1
 
 
 class RelyingParty(Model):
