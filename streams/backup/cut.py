@@ -50,7 +50,9 @@ class BackupCut:
             if later:
                 self.ends["manifests"][partition] = later[0].offset
                 self._cut_outputs(partition, later)
-            self._cut("deadletter", partition, lambda one: not _did(one) and one.header("gate-source") not in dead)
+            self._cut(
+                "deadletter", partition, lambda record: not _did(record) and record.header("gate-source") not in dead
+            )
 
     def _end(self, topic: str) -> dict[int, int]:
         """The ends of a topic. Others may keep a transaction open on what the worker reads: it begins behind them."""
@@ -65,31 +67,31 @@ class BackupCut:
 
     def _later(self, partition: int, newest: str | None) -> list[Record]:
         """The manifests that follow the one that the head names, each chained to the one before."""
-        found = list[Record]()
+        chain = list[Record]()
         for record in self._tail("manifests", partition):
-            said = _said(record)
-            if "prev" in said and said["prev"] == newest:
-                found.append(record)
+            manifest = _said(record)
+            if "prev" in manifest and manifest["prev"] == newest:
+                chain.append(record)
                 newest = sha256(record.value or b"").hexdigest()
-        return found
+        return chain
 
     def _cut_outputs(self, partition: int, later: list[Record]) -> None:
         firsts = (_said(record)["audit"]["from_id"] for record in later)
         first = next((did for did in firsts if did), None)
-        pairs, found = set[tuple[str, str]](), False
+        pairs, reached = set[tuple[str, str]](), False
         for record in self._tail("audit", partition):
             did = (record.key or b"").decode("utf-8", "replace")
-            if did == first and not found:
-                self.ends["audit"][partition], found = record.offset, True
-            if found and "did" in (said := _said(record)):
-                pairs.update(_written(said))
+            if did == first and not reached:
+                self.ends["audit"][partition], reached = record.offset, True
+            if reached and "did" in (audited := _said(record)):
+                pairs.update(_written(audited))
         for topic in OUTPUTS if pairs else ():
             dids = {did for name, did in pairs if name == topic}
             self._cut(topic, partition, partial(_is_of, dids))
 
     def _cut(self, topic: str, partition: int, later: Callable[[Record], bool]) -> None:
         """Moves an end before the first record of the tail for which `later` is true."""
-        ahead = (one.offset for one in self._tail(topic, partition) if later(one))
+        ahead = (record.offset for record in self._tail(topic, partition) if later(record))
         self.ends[topic][partition] = next(ahead, self.ends[topic][partition])
 
     def _tail(self, topic: str, partition: int) -> Iterator[Record]:
@@ -123,7 +125,7 @@ def _did(record: Record) -> str | None:
 
 def _said(record: Record) -> dict[str, Any]:
     try:
-        found = orjson.loads(record.value or b"")
+        content = orjson.loads(record.value or b"")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -55,8 +55,8 @@ class Feed:
     @property
     def withholds(self) -> tuple[str, ...]:
         """The companies whose mail its gap withholds; none for everybody's."""
-        found = sorted(self.controllers or ())
-        return tuple(found) if len(found) <= _COMPANIES else ()
+        companies = sorted(self.controllers or ())
+        return tuple(companies) if len(companies) <= _COMPANIES else ()
 
 
 class FeedAnswer(NamedTuple):
@@ -93,22 +93,22 @@ def found(reader: Reader, backup: Backup, taken: Callable[[], object] = lambda: 
             taken()
             if (of := _of(record, store.reference)) is not None:
                 feeds.setdefault(of[0], Feed(of[0])).take(of[1], record.timestamp)
-    told = [feed.controllers for feed in feeds.values()]
-    if None not in told:
-        for company in store.reference.controllers.keys() - set().union(*(each or () for each in told)):
+    concerned = [feed.controllers for feed in feeds.values()]
+    if None not in concerned:
+        for company in store.reference.controllers.keys() - set().union(*(companies or () for companies in concerned)):
             feeds[f"controller/{company}"] = Feed(f"controller/{company}", {company})
     return [feeds[name] for name in sorted(feeds)]
 
 
 def answer(feeds: Sequence[Feed], answers: Collection[FeedAnswer]) -> None:
     """Gives each feed its answer; raises UsageError (2) for an answer that names none, with the known feeds."""
-    for one in answers:
-        if not (meant := [feed for feed in feeds if one.meant(feed)]):
+    for feed_answer in answers:
+        if not (meant := [feed for feed in feeds if feed_answer.meant(feed)]):
             raise UsageError(
-                "error.restore_no_feed", feed=one.feed, known=", ".join(feed.name for feed in feeds) or "-"
+                "error.restore_no_feed", feed=feed_answer.feed, known=", ".join(feed.name for feed in feeds) or "-"
             )
         for feed in meant:
-            feed.evidence = one.evidence
+            feed.evidence = feed_answer.evidence
 
 
 def state(settings: Settings, reader: Reader, backup: Backup, feeds: Sequence[Feed]) -> None:
@@ -129,16 +129,16 @@ def state(settings: Settings, reader: Reader, backup: Backup, feeds: Sequence[Fe
 def _of(record: Record, reference: Reference) -> tuple[str, Collection[str] | None] | None:
     """The feed that stated a record, and the companies that the record names; None for another kind of record."""
     try:
-        said = decode(record.topic, record.key, record.value)
+        fact = decode(record.topic, record.key, record.value)
     except Unreadable:
         return None  # it withholds by itself
     caller = record.header("gate-caller")
     named = f"caller/{caller}" if re.fullmatch(ID_PATTERN, caller) else None
-    if isinstance(said, Consent):
-        return named or f"method/{said.method}", _companies(reference, said.controller_id, None)
-    if isinstance(said, Suppression):
-        by = f"register/{said.register_id}" if said.register_id else f"suppression/{said.kind}"
-        return named or by, _companies(reference, said.scope.controller, said.scope.group)
+    if isinstance(fact, Consent):
+        return named or f"method/{fact.method}", _companies(reference, fact.controller_id, None)
+    if isinstance(fact, Suppression):
+        by = f"register/{fact.register_id}" if fact.register_id else f"suppression/{fact.kind}"
+        return named or by, _companies(reference, fact.scope.controller, fact.scope.group)
     return None
 
 
@@ -146,8 +146,8 @@ def _companies(reference: Reference, company: str | None, group: str | None) -> 
     """The registered companies of a scope, None for all. A name that nobody registered may be anybody's."""
     if company in reference.controllers and group is None:
         return (str(company),)
-    members = {one.id for one in reference.controllers.values() if one.group == group} if group else set()
-    left = {one for one, groups in reference.left.items() if group in groups}
+    members = {member.id for member in reference.controllers.values() if member.group == group} if group else set()
+    left = {member for member, groups in reference.left.items() if group in groups}
     return members | left if members and company is None else None
 
 
@@ -172,15 +172,15 @@ def _mark(backup: Backup) -> str:
 def _stated(reader: Reader, backup: Backup) -> dict[str, str]:
     """The places of the gaps that stand there already, by feed."""
     behind = {log.partition: log.end for log in backup.logs if log.topic == "consents"}
-    known, mark = dict[str, str](), _mark(backup)
+    places, mark = dict[str, str](), _mark(backup)
     for record in reader.read("consents", behind=behind):
         try:
-            said = decode("consents", record.key, record.value)
+            fact = decode("consents", record.key, record.value)
         except Unreadable:
             continue
-        if isinstance(said, FeedGap) and said.gap_id.startswith(mark):
-            known[said.feed] = f"{record.topic}/{record.partition}/{record.offset}"
-    return known
+        if isinstance(fact, FeedGap) and fact.gap_id.startswith(mark):
+            places[fact.feed] = f"{record.topic}/{record.partition}/{record.offset}"
+    return places
 
 
 def _place(place: RecordMetadata) -> str:

@@ -33,10 +33,10 @@ def growing(out: Path) -> Iterator[Path]:
                 raise UsageError("error.backup_there", folder=folder)
         part.mkdir(mode=0o700, parents=True)
         yield part
-        for place, _, names in os.walk(part):
+        for root, _, names in os.walk(part):
             for name in names:
-                sync(Path(place, name))
-            sync(Path(place))
+                sync(Path(root, name))
+            sync(Path(root))
         part.rename(out)
         sync(out.absolute().parent)
 
@@ -85,9 +85,9 @@ class HashedReader:
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, empty at the end."""
-        found = self._file.read(size)
-        self._hash.update(found)
-        return found
+        content = self._file.read(size)
+        self._hash.update(content)
+        return content
 
     def sha256(self) -> str:
         """The SHA-256 of what was read."""

@@ -39,29 +39,29 @@ def positions(settings: Settings) -> list[GroupPosition]:
     """Every position that the user may see, in order; raises UnavailableError (3) without a broker."""
     ours = {settings.topic(name) for name in TOPICS}
     with cluster.connected(settings) as admin:
-        groups = [one["group_id"] for one in patiently(admin.list_groups)]
-        found = patiently(partial(admin.list_group_offsets, groups)) if groups else {}
+        groups = [row["group_id"] for row in patiently(admin.list_groups)]
+        by_group = patiently(partial(admin.list_group_offsets, groups)) if groups else {}
     return sorted(
-        GroupPosition(group, logical_name(tp.topic), tp.partition, said.offset, said.metadata or "")
-        for group, offsets in found.items()
-        for tp, said in offsets.items()
-        if tp.topic in ours and said.offset >= 0
+        GroupPosition(group, logical_name(tp.topic), tp.partition, committed.offset, committed.metadata or "")
+        for group, offsets in by_group.items()
+        for tp, committed in offsets.items()
+        if tp.topic in ours and committed.offset >= 0
     )
 
 
 def at_work(settings: Settings, groups: Collection[str]) -> list[str]:
     """Those of these groups that have a member, in order; raises UnavailableError (3) without a broker."""
     with cluster.connected(settings) as admin:
-        found = {one["group_id"] for one in patiently(admin.list_groups) if one["group_state"] not in _MEMBERLESS}
-    return sorted(found.intersection(groups))
+        active = {row["group_id"] for row in patiently(admin.list_groups) if row["group_state"] not in _MEMBERLESS}
+    return sorted(active.intersection(groups))
 
 
 def commit(settings: Settings, wanted: Iterable[GroupPosition]) -> None:
     """Commits these positions for their groups, of which none may have a member; raises UnavailableError (3) else."""
     groups = defaultdict[str, dict[TopicPartition, OffsetAndMetadata]](dict)
-    for one in wanted:
-        tp = TopicPartition(settings.topic(one.topic), one.partition)
-        groups[one.group][tp] = OffsetAndMetadata(one.offset, one.note, -1)
+    for position in wanted:
+        tp = TopicPartition(settings.topic(position.topic), position.partition)
+        groups[position.group][tp] = OffsetAndMetadata(position.offset, position.note, -1)
     with cluster.connected(settings) as admin:
         for group, offsets in groups.items():
             for error in patiently(partial(admin.alter_group_offsets, group, offsets), _unready).values():

@@ -13,22 +13,22 @@ from streams.backup.list import Backup, NamedKey
 
 def named(keys: Keys, heads: Iterable[Head]) -> list[NamedKey]:
     """The keys of this machine and those that workers used, as heads of the ledger name them."""
-    found = {(one.role, one.number): one for one in map(_named, keys.known())}
+    named_keys = {(key.role, key.number): key for key in map(_named, keys.known())}
     for head in heads:
         for role, marks in (("master", head.masters), ("token", head.tokens)):
             for number, mark in marks.items():
-                found[role, int(number)] = NamedKey(role=role, number=int(number), sha256=None, mark=mark)
-    return [found[place] for place in sorted(found)]
+                named_keys[role, int(number)] = NamedKey(role=role, number=int(number), sha256=None, mark=mark)
+    return [named_keys[place] for place in sorted(named_keys)]
 
 
 def missing(backup: Backup, keys: Keys) -> list[str]:
     """The keys of the backup that are not here, as ROLE-N; raises UsageError (2) if one here is another key."""
-    here, gone = {(one.role, one.number): _named(one) for one in keys.known()}, []
-    for one in backup.keys:
-        name, ours = f"{one.role}-{one.number}", here.get((one.role, one.number))
+    here, gone = {(key.role, key.number): _named(key) for key in keys.known()}, []
+    for key in backup.keys:
+        name, ours = f"{key.role}-{key.number}", here.get((key.role, key.number))
         if ours is None:
             gone.append(name)
-        elif (one.mark and ours.mark and one.mark != ours.mark) or (one.sha256 and one.sha256 != ours.sha256):
+        elif (key.mark and ours.mark and key.mark != ours.mark) or (key.sha256 and key.sha256 != ours.sha256):
             raise UsageError("error.backup_key_differs", name=name, folder=keys.folder)
     return gone
 

@@ -131,23 +131,23 @@ def opened(folder: Path, keys: Keys, *, group: str) -> Backup:
         raise UsageError("error.backup_missing", folder=folder, name=NOTE) from None
     except (OSError, ValueError):
         raise IntegrityError("error.backup_damaged", file=NOTE, place=0) from None
-    known = keys.public("backup")
-    if not known:
+    public = keys.public("backup")
+    if not public:
         raise UsageError("error.key_missing", role="backup", folder=keys.folder)
-    if not any(note.signed(key) for key in known):
+    if not any(note.signed(key) for key in public):
         raise IntegrityError("error.backup_unsigned", folder=folder, keys=keys.folder)
     try:
-        said = orjson.loads(raw)
-        if said["v"] != FORM:
-            raise IntegrityError("error.backup_form", folder=folder, found=said["v"], known=FORM)
-        found = Backup.model_validate_json(raw)
+        content = orjson.loads(raw)
+        if content["v"] != FORM:
+            raise IntegrityError("error.backup_form", folder=folder, found=content["v"], known=FORM)
+        backup = Backup.model_validate_json(raw)
     except (ValueError, LookupError, TypeError, ValidationError):
         raise IntegrityError("error.backup_damaged", file=LIST, place=0) from None
-    if note.body != _text(found.group, raw):
+    if note.body != _text(backup.group, raw):
         raise IntegrityError("error.backup_damaged", file=LIST, place=0)
-    if found.group != group:
-        raise UsageError("error.backup_other", folder=folder, found=found.group, wanted=group)
-    return found
+    if backup.group != group:
+        raise UsageError("error.backup_other", folder=folder, found=backup.group, wanted=group)
+    return backup
 
 
 def _text(group: str, raw: bytes) -> str:

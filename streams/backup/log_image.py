@@ -56,15 +56,15 @@ class ImageWriter:
         self._size = 0
         self.records, self.end, self.newest = 0, 0, -1
 
-    def add(self, one: Stored) -> None:
+    def add(self, record: Stored) -> None:
         """Takes the next record of the log."""
         if self._gapless:
-            one = one._replace(offset=self.records)
-        if self._held and (one.offset != self.end or self._size + len(one.body) > BATCH_BYTES):
+            record = record._replace(offset=self.records)
+        if self._held and (record.offset != self.end or self._size + len(record.body) > BATCH_BYTES):
             self.flush()
-        self._held.append(one)
-        self._size += len(one.body) + _SPARE
-        self.records, self.end, self.newest = self.records + 1, one.offset + 1, max(self.newest, one.timestamp)
+        self._held.append(record)
+        self._size += len(record.body) + _SPARE
+        self.records, self.end, self.newest = self.records + 1, record.offset + 1, max(self.newest, record.timestamp)
 
     def flush(self) -> None:
         """Writes what is held; call it at the end."""
@@ -93,9 +93,9 @@ def frames(file: Readable, name: str) -> Iterator[Frame]:
 def _batch(records: list[Stored]) -> bytes:
     first = records[0]
     parts = []
-    for delta, one in enumerate(records):
-        opening = b"\0" + _varint(one.timestamp - first.timestamp) + _varint(delta)
-        parts += [_varint(len(opening) + len(one.body)), opening, one.body]
+    for delta, record in enumerate(records):
+        opening = b"\0" + _varint(record.timestamp - first.timestamp) + _varint(delta)
+        parts += [_varint(len(opening) + len(record.body)), opening, record.body]
     content = b"".join(parts)
     head = BatchHeader(
         base_offset=first.offset,
@@ -106,7 +106,7 @@ def _batch(records: list[Stored]) -> bytes:
         attributes=0,
         last_delta=len(records) - 1,
         first_timestamp=first.timestamp,
-        max_timestamp=max(one.timestamp for one in records),
+        max_timestamp=max(record.timestamp for record in records),
         producer_id=-1,
         producer_epoch=-1,
         base_sequence=-1,
@@ -119,9 +119,9 @@ def _batch(records: list[Stored]) -> bytes:
 def _varint(number: int) -> bytes:
     """A number in Kafka's zigzag encoding."""
     left = (number << 1) ^ (number >> 63)
-    found = bytearray()
+    encoded = bytearray()
     while left > 0x7F:
-        found.append(left & 0x7F | 0x80)
+        encoded.append(left & 0x7F | 0x80)
         left >>= 7
-    found.append(left)
-    return bytes(found)
+    encoded.append(left)
+    return bytes(encoded)

@@ -56,10 +56,10 @@ def disturbed(tp: TopicPartition, offset: int) -> IncompleteError:
 
 
 def _fillers(tp: TopicPartition, count: int, at: int) -> list[ProducerBatch]:
-    found = list[ProducerBatch]()
+    batches = list[ProducerBatch]()
     for first in range(0, count, FILLER):
         batch = ProducerBatch(tp.topic, tp.partition, "gzip")  # inflates to below what the broker takes
         for _ in range(min(FILLER, count - first)):
             batch.append(b"", None, timestamp=at)
-        found.append(batch)
-    return found
+        batches.append(batch)
+    return batches

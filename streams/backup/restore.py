@@ -73,26 +73,26 @@ def check(settings: Settings, folder: Path, *, told: Told = lambda done, total: 
     for a backup of another system, or if settings or a key differ from it. A sealed log that is there is refused, too.
     So are members at work in its groups, before a byte is read. Raises UnavailableError (3) without a broker.
     """
-    found = opened(folder, Keys(settings.key_folder), group=settings.group)
+    backup = opened(folder, Keys(settings.key_folder), group=settings.group)
     for name, ours, theirs in (
-        ("GATEKEEPER_PARTITIONS", settings.partitions, found.partitions),
-        ("GATEKEEPER_MODE", settings.mode, found.mode),
+        ("GATEKEEPER_PARTITIONS", settings.partitions, backup.partitions),
+        ("GATEKEEPER_MODE", settings.mode, backup.mode),
     ):
         if ours != theirs:
             raise UsageError("error.backup_setting", name=name, found=ours, wanted=theirs)
-    missing(found, Keys(settings.key_folder))
-    _log_files(settings, found)
-    _demand_idle(settings, found)
+    missing(backup, Keys(settings.key_folder))
+    _log_files(settings, backup)
+    _demand_idle(settings, backup)
     done = 0
-    for log in found.logs:
+    for log in backup.logs:
         if log.file:
             for frame in _frames(folder, log):
                 if not log.start <= frame.base < frame.end <= log.end:
                     raise IntegrityError("error.backup_differs", folder=folder, file=log.file.path)
-                told(done := done + frame.end - frame.base, found.records)
-    for file in found.files:
+                told(done := done + frame.end - frame.base, backup.records)
+    for file in backup.files:
         demand_whole(folder, file)
-    return found
+    return backup
 
 
 def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda done, total: None) -> Restored:
@@ -116,17 +116,17 @@ def restore(settings: Settings, folder: Path, *, shut: bool, told: Told = lambda
         raise IntegrityError("error.backup_changed", file=error.values["file"]) from None
     _demand_ends(settings, backup)
     admin.forget(settings, {(log.topic, log.partition): log.start for log in backup.logs if log.start})
-    group_positions.commit(settings, (GroupPosition(**one.model_dump()) for one in backup.positions))
+    group_positions.commit(settings, (GroupPosition(**position.model_dump()) for position in backup.positions))
     topic_settings.alter(settings, TOPICS, {TIMES: "LogAppendTime", SETTING: SHUT})
-    found = list[Feed]()
+    backup_feeds = list[Feed]()
     if shut:
         with Reader(settings) as reader:
-            found = feeds.found(reader, backup)
+            backup_feeds = feeds.found(reader, backup)
     else:
         topic_settings.alter(settings, TOPICS, {SETTING: OPEN})
     gone = missing(backup, Keys(settings.key_folder))
-    differences = (one for one in admin.verify(settings) if one.aspect != "shut")
-    return Restored(backup, kept, tuple(gone), tuple(differences), tuple(found))
+    differences = (difference for difference in admin.verify(settings) if difference.aspect != "shut")
+    return Restored(backup, kept, tuple(gone), tuple(differences), tuple(backup_feeds))
 
 
 def open_gate(
@@ -144,9 +144,9 @@ def open_gate(
     IncompleteError (5) if a topic lacks records of the backup.
     """
     backup, differences = opened(folder, Keys(settings.key_folder), group=settings.group), admin.verify(settings)
-    if half := [each.topic for each in differences if each.aspect == "restoring"]:
+    if half := [difference.topic for difference in differences if difference.aspect == "restoring"]:
         raise UsageError("error.topic_restoring_differs", topic=half[0])
-    if not any(each.aspect == "shut" for each in differences):
+    if not any(difference.aspect == "shut" for difference in differences):
         raise UsageError("error.restore_is_open")
     wanted = {(log.topic, log.partition): log.end for log in backup.logs}
     with Reader(settings) as reader:
@@ -155,23 +155,23 @@ def open_gate(
             if ends.get((name, number), 0) < end:
                 where = {"topic": settings.topic(name), "partition": number, "offset": ends.get((name, number), 0)}
                 raise IncompleteError("error.restore_short", folder=folder, wanted=end, **where)
-        found = feeds.found(reader, backup, taken)
-        feeds.answer(found, answers)
-        feeds.state(settings, reader, backup, found)
+        backup_feeds = feeds.found(reader, backup, taken)
+        feeds.answer(backup_feeds, answers)
+        feeds.state(settings, reader, backup, backup_feeds)
     topic_settings.alter(settings, TOPICS, {SETTING: OPEN})
-    return backup, found
+    return backup, backup_feeds
 
 
 def _demand_idle(settings: Settings, backup: Backup) -> None:
     """Refuses groups with members: their positions could not be set at the end, and they do not see the mark."""
-    groups = {settings.group, *(one.group for one in backup.positions)}
+    groups = {settings.group, *(position.group for position in backup.positions)}
     if busy := group_positions.at_work(settings, groups):
         raise UsageError("error.restore_at_work", groups=", ".join(busy))
 
 
 def _prepare(settings: Settings, backup: Backup) -> None:
     numbers = {name: len([log for log in backup.logs if log.topic == name]) for name in TOPICS}
-    absent = {each.topic for each in admin.verify(settings) if each.aspect == "missing"}
+    absent = {difference.topic for difference in admin.verify(settings) if difference.aspect == "missing"}
     _demand_empty(settings, {name: n for name, n in numbers.items() if settings.topic(name) not in absent})
     _demand_idle(settings, backup)  # again, as the check takes long
     admin.create(settings, partitions={name: numbers[name] for name in FACT_TOPICS}, configs=BEGUN)
@@ -278,12 +278,12 @@ def _log_files(settings: Settings, backup: Backup) -> dict[StoredFile, Path]:
 
     Raises UsageError (2) if the folder is not empty.
     """
-    files = [one for one in backup.files if one.path.startswith("log/")]
+    files = [file for file in backup.files if file.path.startswith("log/")]
     with disk(settings.log_folder):
         if files and settings.log_folder.is_dir() and any(settings.log_folder.iterdir()):
             raise UsageError("error.restore_log_there", folder=settings.log_folder)
-    files.sort(key=lambda one: one.path == f"log/{CHECKPOINT}")
-    return {one: settings.log_folder / one.path.removeprefix("log/") for one in files}
+    files.sort(key=lambda file: file.path == f"log/{CHECKPOINT}")
+    return {file: settings.log_folder / file.path.removeprefix("log/") for file in files}
 
 
 def _files(settings: Settings, folder: Path, backup: Backup) -> Iterable[str]:

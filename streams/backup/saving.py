@@ -45,7 +45,9 @@ def take(settings: Settings, out: Path, *, told: Told = lambda done, total: None
     with growing(out) as part:
         begun = _now()
         # positions are older than the logs' ends, and the sealed log has no leaf that `manifests` lacks
-        known = [StoredPosition(**one._asdict()) for one in positions(settings) if TOPICS[one.topic].keep_ms]
+        committed = [
+            StoredPosition(**position._asdict()) for position in positions(settings) if TOPICS[position.topic].keep_ms
+        ]
         files = _sealed_log(settings.log_folder, part)
         paths = {name: path for name in NAMED if (path := getattr(settings, name))}
         files += [copied(Path(path), part, f"settings/{name}") for name, path in paths.items()]
@@ -53,7 +55,7 @@ def take(settings: Settings, out: Path, *, told: Told = lambda done, total: None
             reader.pass_over(reader.added(TOPICS))
             logs, heads = _Logs(reader, stored, part, told).all()
         ends = {(log.topic, log.partition): log.end for log in logs}
-        found = Backup(
+        backup = Backup(
             v=1,
             group=settings.group,
             prefix=settings.prefix,
@@ -64,11 +66,11 @@ def take(settings: Settings, out: Path, *, told: Told = lambda done, total: None
             logs=tuple(logs),
             files=tuple(files),
             settings={f"settings/{name}": path for name, path in paths.items()},
-            positions=tuple(_within(one, ends) for one in known),
+            positions=tuple(_within(position, ends) for position in committed),
             keys=tuple(named(keys, heads)),
         )
-        seal(part, found, keys)
-    return found
+        seal(part, backup, keys)
+    return backup
 
 
 class _Logs:
@@ -84,10 +86,10 @@ class _Logs:
 
     def all(self) -> tuple[list[StoredLog], list[Head]]:
         """Writes every log, the ledger first: its heads tell where the others end. The heads are handed out, too."""
-        found = [self._written("ledger", partition) for partition in self._cut.ends["ledger"]]
+        ledgers = [self._written("ledger", partition) for partition in self._cut.ends["ledger"]]
         self._cut.behind(self._heads, self._dead)
         others = [(topic, number) for topic in ORDER if topic != "ledger" for number in self._cut.ends[topic]]
-        logs = [*found, *(self._written(topic, number) for topic, number in others)]
+        logs = [*ledgers, *(self._written(topic, number) for topic, number in others)]
         return logs, [head for raw in self._heads.values() if (head := decoded(raw))]
 
     def _written(self, topic: str, partition: int) -> StoredLog:
@@ -95,14 +97,14 @@ class _Logs:
         start, end = self._starts[topic][partition], self._cut.ends[topic][partition]
         file = HashingFile(self._part, f"topics/{topic}/{partition}.log")
         image = ImageWriter(file, "gzip" if TOPICS[topic].compression == "gzip" else "zstd", gapless=gapless)
-        for one in self._stored.stored(topic, partition=partition, start=start, end=end):
-            image.add(one)
-            if topic == "ledger" and one.key == HEAD and (value := one.value) is not None:
+        for record in self._stored.stored(topic, partition=partition, start=start, end=end):
+            image.add(record)
+            if topic == "ledger" and record.key == HEAD and (value := record.value) is not None:
                 self._heads[partition] = value
-            elif topic == "ledger" and one.key and one.key.startswith(DEAD):
-                self._dead.add(one.key.removeprefix(DEAD).decode("utf-8", "replace"))
+            elif topic == "ledger" and record.key and record.key.startswith(DEAD):
+                self._dead.add(record.key.removeprefix(DEAD).decode("utf-8", "replace"))
             if not image.records % 1_000:
-                self._told(self._done + one.offset - start, self._total())
+                self._told(self._done + record.offset - start, self._total())
         image.flush()
         whole = file.close()
         self._done += max(0, end - start)
@@ -124,20 +126,20 @@ class _Logs:
 
 def _sealed_log(folder: Path, part: Path) -> list[StoredFile]:
     """A copy of the sealed log at one checkpoint; raises IncompleteError (5) if it never stands still."""
-    found: dict[str, StoredFile] = {}
+    copies: dict[str, StoredFile] = {}
     for _ in range(LOOKS):
         before = _checkpoint(folder)
-        for name in [name for name in found if not _lasting(name)]:
-            (part / found.pop(name).path).unlink()
+        for name in [name for name in copies if not _lasting(name)]:
+            (part / copies.pop(name).path).unlink()
         try:
             for file in sorted(folder.rglob("*")) if before else ():
                 name = file.relative_to(folder).as_posix()
-                if name not in found and "/." not in f"/{name}" and file.is_file() and not file.is_symlink():
-                    found[name] = copied(file, part, f"log/{name}")
+                if name not in copies and "/." not in f"/{name}" and file.is_file() and not file.is_symlink():
+                    copies[name] = copied(file, part, f"log/{name}")
         except FileNotFoundError:
             continue  # the sealer tidied up
         if _checkpoint(folder) == before:
-            return list(found.values())
+            return list(copies.values())
     raise IncompleteError("error.backup_log_moves", folder=folder)
 
 
