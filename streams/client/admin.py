@@ -106,15 +106,15 @@ def verify(settings: Settings) -> list[Difference]:
         described = _describe(admin, settings)
         plans = _plans(admin, settings, described)
         present = [plan for plan in plans if plan.name in described]
-        found = topic_settings.configs(admin, [plan.name for plan in present])
+        by_topic = topic_settings.configs(admin, [plan.name for plan in present])
         drifted = [
-            Difference(plan.name, "setting", found[plan.name].get(key, ""), value, key)
+            Difference(plan.name, "setting", by_topic[plan.name].get(key, ""), value, key)
             for plan in present
             for key, value in plan.configs.items()
-            if found[plan.name] and found[plan.name].get(key) != value
+            if by_topic[plan.name] and by_topic[plan.name].get(key) != value
         ]
-        hidden = [Difference(plan.name, "hidden", "", "") for plan in present if not found[plan.name]]
-        return [*_marked(found), *_layout_differences(plans, described), *drifted, *hidden]
+        hidden = [Difference(plan.name, "hidden", "", "") for plan in present if not by_topic[plan.name]]
+        return [*_marked(by_topic), *_layout_differences(plans, described), *drifted, *hidden]
 
 
 def demand(settings: Settings) -> list[Difference]:
@@ -123,7 +123,7 @@ def demand(settings: Settings) -> list[Difference]:
     The result are the topics to which somebody added partitions: the gate goes on with the others.
     """
     differences = verify(settings)
-    if serious := [each for each in differences if each.aspect != "added"]:
+    if serious := [difference for difference in differences if difference.aspect != "added"]:
         raise _refusal(serious)
     return differences
 
@@ -136,18 +136,18 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> list[str]:
     Raises UsageError (2) if the broker refuses a value, or a restore left the gate shut. Raises UnavailableError (3)
     without a broker.
     """
-    if any(each.aspect in ("restoring", "shut") for each in differences):
+    if any(difference.aspect in ("restoring", "shut") for difference in differences):
         raise _refusal(differences)
     wanted: dict[str, dict[str, str]] = {}
-    for each in differences:
-        if each.aspect == "setting":
-            wanted.setdefault(each.topic, {})[each.setting] = each.expected
+    for difference in differences:
+        if difference.aspect == "setting":
+            wanted.setdefault(difference.topic, {})[difference.setting] = difference.expected
     facts = {settings.topic(name) for name in FACT_TOPICS}
-    lossy = [name for name, said in wanted.items() if name in facts and said.keys() & {*topic_settings.LOSING}]
+    lossy = [name for name, values in wanted.items() if name in facts and values.keys() & {*topic_settings.LOSING}]
     if wanted:
         with cluster.connected(settings) as admin:
-            for name, said in topic_settings.configs(admin, lossy).items():
-                wanted[name][topic_settings.REPAIRS] = str(int(said[topic_settings.REPAIRS]) + 1)
+            for name, values in topic_settings.configs(admin, lossy).items():
+                wanted[name][topic_settings.REPAIRS] = str(int(values[topic_settings.REPAIRS]) + 1)
             topic_settings.enforce(admin, settings, wanted)
     return lossy
 
@@ -159,8 +159,8 @@ def forget(settings: Settings, starts: Mapping[tuple[str, int], int]) -> None:
     """
     if starts:
         with cluster.connected(settings) as admin:
-            found = {TopicPartition(settings.topic(topic), number): at for (topic, number), at in starts.items()}
-            admin.delete_records(found)
+            offsets = {TopicPartition(settings.topic(topic), number): at for (topic, number), at in starts.items()}
+            admin.delete_records(offsets)
 
 
 def identity(settings: Settings, topics: Sequence[str] = ("review",)) -> str:
@@ -185,7 +185,7 @@ def _create(admin: Any, settings: Settings, partitions: Mapping[str, int], confi
     if len(described) < len(TOPICS):
         cluster.demand_whole(admin, settings)
     plans = _plans(admin, settings, described)
-    wrong = [each for each in _layout_differences(plans, described) if each.aspect == "partitions"]
+    wrong = [difference for difference in _layout_differences(plans, described) if difference.aspect == "partitions"]
     if wrong:
         raise _refusal(wrong)
     wanted = {
@@ -230,7 +230,8 @@ def _ready(admin: Any, names: list[str]) -> bool:
     """True if a broker knows these topics, and the leader of each of their partitions."""
     rows = admin.describe_topics(names)
     return all(
-        not row["error_code"] and all(not one["error_code"] and one["leader_id"] >= 0 for one in row["partitions"])
+        not row["error_code"]
+        and all(not partition["error_code"] and partition["leader_id"] >= 0 for partition in row["partitions"])
         for row in rows
     )
 
@@ -256,23 +257,23 @@ def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> l
 
 
 def _layout_differences(plans: list[_Plan], described: dict[str, list[Any]]) -> list[Difference]:
-    found, names = [], {plan.name: plan.topic.name for plan in plans}
+    differences, names = [], {plan.name: plan.topic.name for plan in plans}
     more = added({names[name]: len(partitions) for name, partitions in described.items()})
     for plan in plans:
         partitions = described.get(plan.name)
         if partitions is None:
-            found.append(Difference(plan.name, "missing", "0", str(plan.partitions)))
+            differences.append(Difference(plan.name, "missing", "0", str(plan.partitions)))
             continue
         if plan.topic.partitions != "any" and len(partitions) != plan.partitions:
             beyond = more.get(plan.topic.name)
             aspect: Literal["added", "partitions"] = (
                 "added" if beyond and beyond.start == plan.partitions else "partitions"
             )
-            found.append(Difference(plan.name, aspect, str(len(partitions)), str(plan.partitions)))
+            differences.append(Difference(plan.name, aspect, str(len(partitions)), str(plan.partitions)))
         fewest = min(len(replicas) for replicas in partitions)
         if fewest < plan.replication:
-            found.append(Difference(plan.name, "replication", str(fewest), str(plan.replication)))
-    return found
+            differences.append(Difference(plan.name, "replication", str(fewest), str(plan.replication)))
+    return differences
 
 
 def _accepted(answer: dict[str, Any]) -> list[str]:
@@ -286,17 +287,17 @@ def _accepted(answer: dict[str, Any]) -> list[str]:
     return names
 
 
-def _marked(found: dict[str, dict[str, str]]) -> list[Difference]:
+def _marked(by_topic: dict[str, dict[str, str]]) -> list[Difference]:
     """The mark of a restore as a difference of one topic: what to do is the same for all."""
-    if (mark := mark_of(found)) is None:
+    if (mark := mark_of(by_topic)) is None:
         return []
-    name = next(name for name, said in found.items() if mark_of({name: said}) == mark)
-    return [Difference(name, mark, found[name][SETTING], OPEN, SETTING)]
+    name = next(name for name, values in by_topic.items() if mark_of({name: values}) == mark)
+    return [Difference(name, mark, by_topic[name][SETTING], OPEN, SETTING)]
 
 
 def _refusal(differences: Sequence[Difference]) -> UsageError:
-    for each in differences:
-        if each.aspect in ("restoring", "shut"):
-            return UsageError(f"error.topic_{each.aspect}_differs", topic=each.topic)
-    shown = " ".join(str(each) for each in differences[:SHOWN])
+    for difference in differences:
+        if difference.aspect in ("restoring", "shut"):
+            return UsageError(f"error.topic_{difference.aspect}_differs", topic=difference.topic)
+    shown = " ".join(str(difference) for difference in differences[:SHOWN])
     return UsageError("error.topics_differ", count=len(differences), shown=shown)

@@ -39,11 +39,11 @@ class Manager(KafkaConnectionManager):
 
     def get_connection(self, node_id: Any, **how: Any) -> Any:
         """The connection to a broker, which is counted when it is begun."""
-        found = super().get_connection(node_id, **how)
-        if self._known.get(node_id) is not found:
-            self._known[node_id] = found
+        connection = super().get_connection(node_id, **how)
+        if self._known.get(node_id) is not connection:
+            self._known[node_id] = connection
             self.made += 1
-        return found
+        return connection
 
     def least_loaded_node(self) -> Any:
         """The broker for requests that any broker can answer, None for no broker.
@@ -73,10 +73,10 @@ def answering(settings: Settings) -> str:
 
     Raises as `reached` does. Not for a running loop.
     """
-    found = addresses(settings)
-    if len(found) == 1:
+    servers = addresses(settings)
+    if len(servers) == 1:
         return settings.bootstrap
-    return asyncio.run(_first(settings, found)) or settings.bootstrap
+    return asyncio.run(_first(settings, servers)) or settings.bootstrap
 
 
 async def _first(settings: Settings, found: list[tuple[str, int]]) -> str | None:
@@ -96,7 +96,9 @@ async def _first(settings: Settings, found: list[tuple[str, int]]) -> str | None
 async def _answers(host: str, port: int, how: dict[str, Any]) -> str | None:
     """The address once that server has told its versions, and has accepted our password if it requires one."""
     with contextlib.suppress(KafkaError, OSError):
-        found: AIOKafkaConnection = await create_conn(host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **how)
-        found.close()
+        connection: AIOKafkaConnection = await create_conn(
+            host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **how
+        )
+        connection.close()
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return None

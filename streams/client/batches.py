@@ -153,7 +153,7 @@ class FetchedBatch:
 
     def contains(self, wanted: Iterable[bytes]) -> bool:
         """True if one of these is among its inflated bytes, or if it is unreadable."""
-        return bool(self._fault) or any(one in self._plain for one in wanted)
+        return bool(self._fault) or any(term in self._plain for term in wanted)
 
     def __next__(self) -> Any:
         """The only record of a marker."""
@@ -180,8 +180,8 @@ class FetchedBatch:
         """The offset after the batch. If two counts differ, the one that the records confirm counts."""
         extent = self._head.last_delta + 1
         if self._fault == "batch_corrupt" and extent != self._head.records:
-            found = framed(self._raw)
-            extent = found if found in (extent, self._head.records) else min(extent, self._head.records)
+            confirmed = framed(self._raw)
+            extent = confirmed if confirmed in (extent, self._head.records) else min(extent, self._head.records)
             extent = min(max(extent, 1), MAX_RECORDS)
         end = self._head.base_offset + extent
         return end if self._following is None else max(min(end, self._following), self._head.base_offset + 1)

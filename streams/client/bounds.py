@@ -45,10 +45,10 @@ class LogBounds:
 
         Only these topics are asked about; kafka-python would ask for all topics of the cluster.
         """
-        found: dict[str, list[int]] = {}
+        numbers: dict[str, list[int]] = {}
         for tp in self._asked(topics[0], lambda ends: ends.listed(*topics)):
-            found.setdefault(tp.topic, []).append(tp.partition)
-        return found
+            numbers.setdefault(tp.topic, []).append(tp.partition)
+        return numbers
 
     def ends(self, partitions: Sequence[Any]) -> Offsets:
         """The end of each log, uncommitted records included."""
@@ -64,8 +64,8 @@ class LogBounds:
 
     def kept(self, partitions: Sequence[Any]) -> tuple[Offsets, Offsets]:
         """The first offset that each log keeps, and its stable end."""
-        found = self._bounds(partitions, lambda ends: ends.kept)
-        return {tp: first for tp, (first, _) in found.items()}, {tp: stable for tp, (_, stable) in found.items()}
+        bounds = self._bounds(partitions, lambda ends: ends.kept)
+        return {tp: first for tp, (first, _) in bounds.items()}, {tp: stable for tp, (_, stable) in bounds.items()}
 
     def since(self, partitions: Sequence[Any], at: int) -> Offsets:
         """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
@@ -89,8 +89,8 @@ class LogBounds:
         wanted = [TopicPartition(*tp) for tp in partitions]
         if not wanted:
             return {}
-        found = self._asked(wanted[0].topic, lambda ends: question(ends)(wanted))
-        return {tp: found[tp] for tp in partitions}  # kafka-python accepts only its own type
+        answers = self._asked(wanted[0].topic, lambda ends: question(ends)(wanted))
+        return {tp: answers[tp] for tp in partitions}  # kafka-python accepts only its own type
 
     def _asked(self, topic: str, question: Callable[[Ends], Awaitable[T]]) -> T:
         how = self._how() if self._found is None else {}

@@ -47,20 +47,20 @@ def advise(settings: Settings) -> list[Advice]:
 def asked(settings: Settings) -> tuple[list[Advice], list[int]]:
     """The recommended changes, and the brokers that do not answer or hide their settings; raises as `advise`."""
     with cluster.connected(settings) as admin:
-        found, hidden = list[Advice](), list[int]()
+        advice, hidden = list[Advice](), list[int]()
         nodes = sorted(row["broker_id"] for row in admin.describe_cluster()["brokers"])
         advised = [setting for setting in ADVISED if setting != SILENT_CONTROLLER or len(nodes) > 1]
         for node in nodes:
             try:
                 resource = ConfigResource(ConfigResourceType.BROKER, str(node), advised)
-                told = admin.describe_configs([resource], config_filter="all")["broker"][str(node)]
-                values = {setting: told[setting]["value"] for setting in advised}
+                configs = admin.describe_configs([resource], config_filter="all")["broker"][str(node)]
+                values = {setting: configs[setting]["value"] for setting in advised}
             except (KafkaError, KeyError):
                 hidden.append(node)
                 continue
-            found += [
+            advice += [
                 Advice(node, setting, value, str(ADVISED[setting]))
                 for setting, value in values.items()
                 if int(value) > ADVISED[setting]
             ]
-        return found, hidden
+        return advice, hidden

@@ -55,9 +55,9 @@ def demand_whole(admin: Any, settings: Settings) -> None:
     if settings.replication or len(set(addresses(settings))) < REPLICAS:
         return
     deadline = monotonic() + SPREAD_SECONDS
-    while (found := len(admin.describe_cluster()["brokers"])) < REPLICAS:
+    while (joined := len(admin.describe_cluster()["brokers"])) < REPLICAS:
         if monotonic() > deadline:
-            raise UnavailableError("error.brokers_missing", broker=settings.bootstrap, found=found, replicas=REPLICAS)
+            raise UnavailableError("error.brokers_missing", broker=settings.bootstrap, found=joined, replicas=REPLICAS)
         interruption.wait(LOOK_SECONDS)
 
 

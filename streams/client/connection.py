@@ -22,33 +22,33 @@ def reached(settings: Settings) -> dict[str, Any]:
     read.
     """
     addresses(settings)
-    found: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}
+    how: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}
     if context := _tls(settings):
-        found["ssl_context"] = context
+        how["ssl_context"] = context
     if user := _user(settings):
-        found["sasl_mechanism"] = settings.sasl_mechanism
-        found["sasl_plain_username"], found["sasl_plain_password"] = user
-    return found
+        how["sasl_mechanism"] = settings.sasl_mechanism
+        how["sasl_plain_username"], how["sasl_plain_password"] = user
+    return how
 
 
 def addresses(settings: Settings) -> list[tuple[str, int]]:
     """The bootstrap servers as host and port; raises UsageError (2) for one that is not `host:port`."""
-    found = []
+    servers = []
     for server in settings.bootstrap.split(","):
         host, colon, port = server.strip().rpartition(":")
         if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
             raise UsageError("error.broker_address", broker=server.strip())
-        found.append((host.strip("[]"), int(port)))
-    return found
+        servers.append((host.strip("[]"), int(port)))
+    return servers
 
 
 def _user(settings: Settings) -> tuple[str, str] | None:
     """The user name and password for the broker; None if it requires none."""
-    given = {"SASL_USERNAME": settings.sasl_username, "SASL_PASSWORD_FILE": settings.sasl_password_file}
+    credentials = {"SASL_USERNAME": settings.sasl_username, "SASL_PASSWORD_FILE": settings.sasl_password_file}
     if not settings.security_protocol.startswith("SASL_"):
-        _none_of(settings, given)
+        _none_of(settings, credentials)
         return None
-    for name, value in given.items():
+    for name, value in credentials.items():
         if not value:
             raise UsageError("error.setting_needed", name=f"GATEKEEPER_{name}", protocol=settings.security_protocol)
     return settings.sasl_username, _password(Path(settings.sasl_password_file))
@@ -85,10 +85,10 @@ def _password(path: Path) -> str:
         if mode := status.st_mode & 0o077:
             raise UsageError("error.password_open", path=path, mode=f"{mode:03o}")
         with path.open("rb") as file:
-            found = file.read(_PASSWORD_BYTES).decode().rstrip("\r\n")
+            password = file.read(_PASSWORD_BYTES).decode().rstrip("\r\n")
     except (OSError, ValueError) as error:
         detail = error if isinstance(error, OSError) else type(error).__name__
         raise UsageError("error.password_unreadable", path=path, detail=detail) from None
-    if not found:
+    if not password:
         raise UsageError("error.password_empty", path=path)
-    return found
+    return password

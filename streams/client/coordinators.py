@@ -100,5 +100,5 @@ def error_of(code: int) -> errors.KafkaError:
     kind = errors.for_code(code)
     if kind is errors.InvalidProducerEpoch or code == PRODUCER_FENCED:
         return errors.ProducerFenced()
-    found: errors.KafkaError = kind()
-    return found
+    error: errors.KafkaError = kind()
+    return error

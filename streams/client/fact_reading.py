@@ -28,8 +28,8 @@ class FactReading:
 
     def below(self, topic: str, positions: Sequence[int]) -> Sequence[Content] | None:
         """The content of each partition below its position; None if that was not asked for."""
-        found = [log.below(at) for log, at in zip(self._logs[topic], positions, strict=False)]
-        return None if None in found else [one for one in found if one is not None]
+        contents = [log.below(at) for log, at in zip(self._logs[topic], positions, strict=False)]
+        return None if None in contents else [content for content in contents if content is not None]
 
     def short_of(self, topic: str, positions: Sequence[int]) -> bool:
         """Tells whether a partition ends below its position."""
@@ -42,7 +42,7 @@ class FactReading:
 
     def gone(self, known: Iterable[FactLogs]) -> list[str]:
         """The topics that no longer hold what they held when these were written."""
-        return sorted({topic for one in known for topic in vanished(one, self, ended=True)})
+        return sorted({topic for logs in known for topic in vanished(logs, self, ended=True)})
 
 
 def read(
@@ -76,10 +76,10 @@ def gone(reader: Reader, passed: Callable[[int], None] = lambda _: None) -> tupl
     ours = admin.topic_ids(reader.settings, (*FACT_TOPICS, "ledger"))
     known = [head.facts for head in heads if not head.of_another_ledger(ours)]
     again = {topic for head in heads for topic in head.made_again(ours)}
-    at = {topic: [one[topic]["at"] for one in known if topic in one] for topic in FACT_TOPICS}
+    at = {topic: [logs[topic]["at"] for logs in known if topic in logs] for topic in FACT_TOPICS}
     positions = {topic: [[*filter(_there, some)] for some in zip_longest(*of)] for topic, of in at.items()}
-    found = read(reader, positions, passed)
-    return found, sorted({*found.gone(known), *again.intersection(FACT_TOPICS)})
+    reading = read(reader, positions, passed)
+    return reading, sorted({*reading.gone(known), *again.intersection(FACT_TOPICS)})
 
 
 def _there(position: int | None) -> bool:
@@ -88,10 +88,10 @@ def _there(position: int | None) -> bool:
 
 def _whole(reader: Reader, record: Record) -> Any:
     """The record as it was read at first: from another replica if the leader's copy is spoilt; None if unreadable."""
-    found: Any = record
+    copy: Any = record
     if (refused := record.refused) is not None:
         if refused.what != "batch":
             return None
         name = reader.settings.topic(record.topic)
-        found = replicas.read(reader.settings, name, record.partition, [record.offset]).get(record.offset)
-    return None if found is None or len(found.value or b"") > VALUE_BYTES else found
+        copy = replicas.read(reader.settings, name, record.partition, [record.offset]).get(record.offset)
+    return None if copy is None or len(copy.value or b"") > VALUE_BYTES else copy

@@ -130,7 +130,7 @@ def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[R
     key, log = f"{kind}/{id_}", ReferenceLog(reader.settings.group, reader.settings.founder)
     last: Record | None = None
     fault: Unreadable | None = None
-    found: Referred | None = None
+    current: Referred | None = None
     for record in reader.read("reference"):
         if named := _key(record) == key.encode():
             last, fault = record, None
@@ -140,11 +140,11 @@ def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[R
             fault = unreadable if named else fault
             continue
         if counted is not None and isinstance(counted.model, model) and counted.model.id == id_:
-            found = counted.model
+            current = counted.model
     if last is not None and fault is not None:
         place = f"reference/{last.partition}/{last.offset}"
         raise IntegrityError("error.reference_unreadable", place=place, fault=fault.fault)
-    return NewestReference(found, last) if found else None
+    return NewestReference(current, last) if current else None
 
 
 def amend(
@@ -163,8 +163,8 @@ def amend(
     try:
         new = type(old.model).model_validate_json(value)
     except ValidationError as error:
-        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-        raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place)) from None
+        field = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+        raise UsageError("error.option_invalid", option=_OPTIONS.get(field, field)) from None
     record = Outgoing("reference", subject_key("reference", new).encode(), encode(new))
     return write(settings, [record], act, signatory=signatory)
 
@@ -177,14 +177,14 @@ def rival(reader: Reader, old: NewestReference[Controller | Batch], pair: Pair) 
     before = old.record.offset if old.record else -1
     (ours,) = pair.facts
     key = f"{old.model.kind}/{old.model.id}"
-    others = [found for found in _records(reader, key) if found.offset > before and found.offset != ours.offset]
+    others = [record for record in _records(reader, key) if record.offset > before and record.offset != ours.offset]
     if not others:
         return None
     since = old.record.timestamp if old.record else 0
     by = None
-    for found in reader.read("acts", since=since):
+    for record in reader.read("acts", since=since):
         try:
-            other = decode("acts", found.key, found.value)
+            other = decode("acts", record.key, record.value)
         except Unreadable:
             continue
         if isinstance(other, PairedAct) and other.subject == key and other.act_id != pair.act_id:

@@ -48,10 +48,10 @@ class FetchedRecords(Fetcher.PartitionRecords):
 
     def _records(self, batch: FetchedBatch, topic: str, partition: int) -> Iterator[Any]:
         search = self._search
-        for one in batch if not search.wanted or batch.contains(search.wanted) else ():
-            self.next_fetch_offset = one.offset + 1
-            headers, refused = _headers(one.headers) if one.headers else ((), None)
-            record = Record(topic, partition, one.offset, one.timestamp, one.key, one.value, headers, refused)
+        for taken in batch if not search.wanted or batch.contains(search.wanted) else ():
+            self.next_fetch_offset = taken.offset + 1
+            headers, refused = _headers(taken.headers) if taken.headers else ((), None)
+            record = Record(topic, partition, taken.offset, taken.timestamp, taken.key, taken.value, headers, refused)
             wanted = search.wanted  # the rest of a batch may be handed out to another read
             if not wanted or refused or _contains(record, wanted):
                 self.bytes_read += len(record.value or b"")
@@ -74,10 +74,10 @@ class StoredRecords(FetchedRecords):
 
     def _records(self, batch: FetchedBatch, topic: str, partition: int) -> Iterator[Stored]:
         try:
-            for one in batch.stored():
-                self.next_fetch_offset = one.offset + 1
-                self.bytes_read += len(one.body)
-                yield one
+            for record in batch.stored():
+                self.next_fetch_offset = record.offset + 1
+                self.bytes_read += len(record.body)
+                yield record
         except Fault as fault:
             where = {"topic": topic, "partition": partition, "offset": batch.base_offset}
             raise IntegrityError("error.backup_unreadable", **where, detail=fault) from None
@@ -91,4 +91,4 @@ def _headers(found: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Refusa
 
 def _contains(record: Record, wanted: Collection[bytes]) -> bool:
     held = (record.key, record.value, *(value for _, value in record.headers))
-    return any(one in part for part in held if part for one in wanted)
+    return any(term in part for part in held if part for term in wanted)

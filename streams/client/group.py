@@ -22,8 +22,8 @@ def leave(settings: Settings) -> None:
         return
     try:
         with KafkaAdminClient(**connection(settings)) as admin:
-            told = admin.remove_group_members(settings.group, [MemberToRemove(group_instance_id=settings.worker)])
-        for error in {one for one in told.values() if one is not NoError} - {UnknownMemberIdError}:
+            answers = admin.remove_group_members(settings.group, [MemberToRemove(group_instance_id=settings.worker)])
+        for error in {outcome for outcome in answers.values() if outcome is not NoError} - {UnknownMemberIdError}:
             log.warning("group_not_left", worker=settings.worker, error=error.__name__)
     except (KafkaError, OSError) as error:
         log.warning("group_not_left", worker=settings.worker, error=type(error).__name__)

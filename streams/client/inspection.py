@@ -52,19 +52,19 @@ def brokers(admin: Any) -> dict[int, tuple[str, int] | None]:
 
 def versions(admin: Any, nodes: Iterable[int]) -> dict[int, tuple[int, ...]]:
     """The version of each broker that answers, from the requests that it takes."""
-    found = {}
+    by_broker = {}
     for node in nodes:
         try:
-            found[node] = tuple(admin.get_broker_version_data(node).broker_version)
+            by_broker[node] = tuple(admin.get_broker_version_data(node).broker_version)
         except (KafkaError, OSError):
             continue
-    return found
+    return by_broker
 
 
 def metadata_level(admin: Any) -> int | None:
     """The newest `metadata.version` that the asked broker knows, None if it tells none."""
-    known = admin.describe_features().get("metadata.version", {}).get("supported")
-    return None if known is None else int(known[1])
+    supported = admin.describe_features().get("metadata.version", {}).get("supported")
+    return None if supported is None else int(supported[1])
 
 
 def quorum(admin: Any) -> Quorum:
@@ -73,36 +73,38 @@ def quorum(admin: Any) -> Quorum:
     row = admin.describe_metadata_quorum()["topics"][0]["partitions"][0]
     after = time()
     leader = row["leader_id"]
-    told = (one["last_fetch_timestamp"] for one in row["current_voters"] if one["replica_id"] == leader)
-    at = next((one for one in told if one and one > 0), None)
+    stamps = (voter["last_fetch_timestamp"] for voter in row["current_voters"] if voter["replica_id"] == leader)
+    at = next((stamp for stamp in stamps if stamp and stamp > 0), None)
     off = 0 if at is None else max(int(before * 1000) - at, at - int(after * 1000) - 1, 0)
     return Quorum(leader, off)
 
 
 def newest(admin: Any, partitions: Mapping[str, Sequence[int]]) -> int | None:
     """The newest time stamp on these partitions by topic, in milliseconds; None without a record."""
-    wanted = {TopicPartition(topic, one): OffsetSpec.MAX_TIMESTAMP for topic in partitions for one in partitions[topic]}
-    told = admin.list_partition_offsets(wanted).values() if wanted else ()
-    return max((one.timestamp for one in told if one.timestamp >= 0), default=None)
+    wanted = {
+        TopicPartition(topic, number): OffsetSpec.MAX_TIMESTAMP for topic in partitions for number in partitions[topic]
+    }
+    answers = admin.list_partition_offsets(wanted).values() if wanted else ()
+    return max((answer.timestamp for answer in answers if answer.timestamp >= 0), default=None)
 
 
 def disks(admin: Any, nodes: Iterable[int]) -> dict[int, list[tuple[bool, int, int]]]:
     """The disks of each broker: whether it works, its free and all its bytes; [] where the user may not ask."""
     return {
-        row["broker"]: [(not one["error_code"], one["usable_bytes"], one["total_bytes"]) for one in row["log_dirs"]]
+        row["broker"]: [(not disk["error_code"], disk["usable_bytes"], disk["total_bytes"]) for disk in row["log_dirs"]]
         for row in admin.describe_log_dirs([], list(nodes))
     }
 
 
 def topic_rights(rows: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
     """The operations that the user may do on each topic that exists. `rows`: of `describe_topics`."""
-    found = {}
+    rights = {}
     for row in rows:
         if for_code(row["error_code"]) is TopicAuthorizationFailedError:
-            found[row["name"]] = frozenset[str]()
+            rights[row["name"]] = frozenset[str]()
         elif not row["error_code"]:
-            found[row["name"]] = frozenset(row["authorized_operations"])
-    return found
+            rights[row["name"]] = frozenset(row["authorized_operations"])
+    return rights
 
 
 def group_rights(admin: Any, groups: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -125,12 +127,12 @@ def _group_rights(admin: Any, group: str) -> frozenset[str]:
     give_up = monotonic() + REQUEST_MS / 1000
     while True:
         try:
-            told = admin.describe_groups([group])[group]
-            if told["authorized_operations"] is not None:
-                return frozenset(told["authorized_operations"])
-            if "GroupAuthorizationFailed" in told["error"]:
+            row = admin.describe_groups([group])[group]
+            if row["authorized_operations"] is not None:
+                return frozenset(row["authorized_operations"])
+            if "GroupAuthorizationFailed" in row["error"]:
                 return frozenset()
-            error: KafkaError = CoordinatorNotAvailableError(told["error"])  # kafka-python keeps only the sentence
+            error: KafkaError = CoordinatorNotAvailableError(row["error"])  # kafka-python keeps only the sentence
         except GroupAuthorizationFailedError:
             return frozenset()
         except KafkaError as raised:
@@ -151,8 +153,8 @@ def quotas(admin: Any) -> list[Quota]:
     if answer.error_code:
         raise for_code(answer.error_code)(answer.error_message)
     return [
-        ({of.entity_type: of.entity_name for of in one.entity}, {limit.key: limit.value for limit in one.values})
-        for one in answer.entries or ()
+        ({of.entity_type: of.entity_name for of in entry.entity}, {limit.key: limit.value for limit in entry.values})
+        for entry in answer.entries or ()
     ]
 
 

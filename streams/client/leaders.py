@@ -58,22 +58,22 @@ def newest(
 
     `answers`: by broker, all asked after the moment that must be covered. `known`: the newest leaders found before.
     """
-    told = dict(answers)
-    return tuple(_newest(tp, told, leader) for tp, leader in zip(tps, known, strict=True))
+    by_node = dict(answers)
+    return tuple(_newest(tp, by_node, leader) for tp, leader in zip(tps, known, strict=True))
 
 
 def _newest(tp: TopicPartition, answers: Mapping[int, Answer], known: Leader | None) -> Leader | None:
-    told = {node: answer.leaders[tp] for node, answer in answers.items() if tp in answer.leaders}
-    topics = {leader.of for leader in told.values()}
+    by_node = {node: answer.leaders[tp] for node, answer in answers.items() if tp in answer.leaders}
+    topics = {leader.of for leader in by_node.values()}
     if len(topics) != 1:  # nobody knows it, or a broker has not heard yet that the topic was made again
         return None
-    believed = [*told.values(), *([known] if known and known.of in topics else ())]
+    believed = [*by_node.values(), *([known] if known and known.of in topics else ())]
     epoch = max(leader.epoch for leader in believed)
     latest = [leader for leader in believed if leader.epoch == epoch]
     # while a reassignment runs, one broker knows of replicas that another does not know yet: all of them count
     replicas = frozenset[int]().union(*(leader.replicas for leader in latest))
     fewest = min(answer.min_insync.get(tp.topic, 1) for answer in answers.values())
-    if len(replicas & told.keys()) < (asked := needed(len(replicas), fewest)):
+    if len(replicas & by_node.keys()) < (asked := needed(len(replicas), fewest)):
         return None
     return Leader(epoch, max(leader.node for leader in latest), replicas, latest[0].of, asked)
 
@@ -166,9 +166,9 @@ class Cluster(ClusterMetadata):
 
     def brokers(self) -> Any:
         """The brokers that may be asked for information that all of them have."""
-        known = super().brokers()
+        brokers = super().brokers()
         answering = self._leaders.answering(asyncio.get_running_loop().time())
-        return {broker for broker in known if broker.nodeId in answering} or known
+        return {broker for broker in brokers if broker.nodeId in answering} or brokers
 
     def everybody(self) -> set[int]:
         """The ids of all brokers, those that do not answer included."""
@@ -179,10 +179,10 @@ class Cluster(ClusterMetadata):
 
         The last answer may have left it out, as it may have come back since.
         """
-        found = super().broker_metadata(broker_id)
-        if found is None and (address := self._leaders.address(broker_id)):
+        broker = super().broker_metadata(broker_id)
+        if broker is None and (address := self._leaders.address(broker_id)):
             return BrokerMetadata(broker_id, *address, None)
-        return found
+        return broker
 
     def leader_for_partition(self, tp: TopicPartition) -> Any:
         """The id of the leader, -1 if there is none, None if it is not known."""

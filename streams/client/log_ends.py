@@ -98,8 +98,8 @@ class Ends:
     async def since(self, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
         """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
         ends = await self.stable(tps)  # asked before, as records in between are later
-        (found,) = await self._found(tps, (at, True))
-        return {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in found}
+        (offsets,) = await self._found(tps, (at, True))
+        return {tp: offsets[tp] if offsets[tp] >= 0 else ends[tp] for tp in offsets}
 
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """The partitions of these topics, in order: all that may hold an acknowledged record."""
@@ -124,8 +124,8 @@ class Ends:
     async def _of_topics(self, topics: tuple[str, ...]) -> dict[TopicPartition, int]:
         if topics not in self._of:
             self._of[topics] = tuple(await self._partitions(topics))
-        (found,) = await self._round(self._of[topics], ((LATEST, False),), whole=True)
-        return found
+        (ends,) = await self._round(self._of[topics], ((LATEST, False),), whole=True)
+        return ends
 
     async def _sure(self, ask: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
@@ -156,45 +156,45 @@ class Ends:
                     asking.cancel()
                     asked, asking = leaders, asyncio.create_task(self._answers(leaders, questions))
                 done, _ = await asyncio.wait([asking], timeout=SILENT_SECONDS)
-            found = asking.result()
+            answers = asking.result()
         finally:
             asking.cancel()
-        if missing := [tp for tp in tps for answer in found if tp not in answer]:
+        if missing := [tp for tp in tps for answer in answers if tp not in answer]:
             raise UnsureError(f"{missing[0].topic}/{missing[0].partition}: the leader does not answer")
-        return found
+        return answers
 
     async def _newest(self, tps: Sequence[TopicPartition], *, whole: bool) -> dict[TopicPartition, Leader]:
         topics, known = tuple(sorted({tp.topic for tp in tps})), tuple(map(self._leaders.get, tps))
         nodes = self._suffice(known, whole=whole)
         asked = dict[asyncio.Task[Answer], int]()
-        answers, failed, found = dict[int, Answer](), set[int](), tuple[Leader | None, ...]()
+        answers, failed, now = dict[int, Answer](), set[int](), tuple[Leader | None, ...]()
         try:
             while True:
                 for node in nodes - answers.keys() - set(asked.values()):  # again, if it failed: others may stay silent
                     asked[asyncio.create_task(self._believes(node, topics))] = node
                 done, late = await asyncio.wait(asked, timeout=LATE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                told = {asked.pop(task): _answer(task) for task in done}
-                answers |= {node: answer for node, answer in told.items() if answer}
-                failed |= told.keys() - answers.keys()
+                replies = {asked.pop(task): _answer(task) for task in done}
+                answers |= {node: answer for node, answer in replies.items() if answer}
+                failed |= replies.keys() - answers.keys()
                 self._late |= failed
                 self.doubts += bool(failed)
-                found = newest(tps, frozenset(answers.items()), known)
-                leaders = {tp: one for tp, one in zip(tps, found, strict=True) if one and one.node != NOBODY}
+                now = newest(tps, frozenset(answers.items()), known)
+                leaders = {tp: leader for tp, leader in zip(tps, now, strict=True) if leader and leader.node != NOBODY}
                 there = self._there(answers) if whole else frozenset(tps)
                 if len(leaders) == len(tps) and there is not None:
                     if there - set(tps):
                         self._of.clear()
                         raise UnsureError("a topic has new partitions")
-                    self.doubts += any(known_ and known_ != one for known_, one in zip(known, found, strict=True))
+                    self.doubts += any(known_ and known_ != leader for known_, leader in zip(known, now, strict=True))
                     self._leaders.learn(leaders, asyncio.get_running_loop().time())
                     self._late.difference_update(answers)
                     return leaders
                 if not (done and late):
                     self._late.update(asked[task] for task in late)
-                    nodes |= self._brokers.everybody() | {node for one in found if one for node in one.replicas}
+                    nodes |= self._brokers.everybody() | {node for leader in now if leader for node in leader.replicas}
                     nodes = nodes.union(*(answer.brokers for answer in answers.values()))
                 if failed >= nodes - answers.keys():
-                    behind = [f"{tp.topic}/{tp.partition}" for tp, one in zip(tps, found, strict=True) if not one]
+                    behind = [f"{tp.topic}/{tp.partition}" for tp, leader in zip(tps, now, strict=True) if not leader]
                     raise UnsureError(f"too few replicas answer: {', '.join(behind[:1])}")
         finally:
             for task in asked:
@@ -224,9 +224,11 @@ class Ends:
         return await self._views(topics, read)
 
     async def _ids(self, topics: Sequence[str]) -> dict[str, str]:
-        def read(answers: Mapping[int, Answer], found: Set[TopicPartition]) -> dict[str, str] | None:
-            told = {topic: {one.ids[topic] for one in answers.values() if topic in one.ids} for topic in topics}
-            return {topic: min(ids) for topic, ids in told.items()} if {*map(len, told.values())} == {1} else None
+        def read(answers: Mapping[int, Answer], there: Set[TopicPartition]) -> dict[str, str] | None:
+            seen = {
+                topic: {answer.ids[topic] for answer in answers.values() if topic in answer.ids} for topic in topics
+            }
+            return {topic: min(ids) for topic, ids in seen.items()} if {*map(len, seen.values())} == {1} else None
 
         return await self._views(topics, read)
 
@@ -244,12 +246,12 @@ class Ends:
                 asked |= {asyncio.create_task(self._believes(node, tuple(topics))): node for node in nodes - begun}
                 begun |= nodes
                 done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-                told = {asked.pop(task): _answer(task) for task in done}
-                answers |= {node: answer for node, answer in told.items() if answer}
+                replies = {asked.pop(task): _answer(task) for task in done}
+                answers |= {node: answer for node, answer in replies.items() if answer}
                 nodes = nodes.union(*(answer.brokers for answer in answers.values()))  # some may have come later
                 there = self._there(answers)
-                if there is not None and (found := read(answers, there)) is not None:
-                    return found
+                if there is not None and (view := read(answers, there)) is not None:
+                    return view
         finally:
             for task in asked:
                 task.cancel()
@@ -302,7 +304,7 @@ class Ends:
             self._brokers.ask(node, list_offsets(tuple(of.items()), at, committed=committed))
             for node, of in epochs.items()
         ]
-        found = {}
+        offsets = {}
         for answer in await asyncio.gather(*questions, return_exceptions=True):
             if isinstance(answer, UnansweredError):
                 self.doubts += 1
@@ -313,8 +315,8 @@ class Ends:
                 if error == TopicAuthorizationFailedError.errno:
                     raise TopicAuthorizationFailedError(tp.topic)
                 if not error:
-                    found[tp] = offset
-        return found
+                    offsets[tp] = offset
+        return offsets
 
 
 def _answer(task: asyncio.Task[Answer]) -> Answer | None:

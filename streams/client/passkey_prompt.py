@@ -43,7 +43,7 @@ def rows(records: Sequence[Outgoing]) -> list[Row]:
 
     A record that several partitions hold counts once.
     """
-    return [Row(*one, len(values)) for one, values in _by_row(_once(records)).items()]
+    return [Row(*row, len(values)) for row, values in _by_row(_once(records)).items()]
 
 
 class PasskeyPrompt:
@@ -110,12 +110,12 @@ def _once(records: Sequence[Outgoing]) -> dict[bytes, Outgoing]:
 
 def _by_row(once: Mapping[bytes, Outgoing]) -> dict[tuple[str, str], list[bytes]]:
     """The records of each row of the table, in order; {} where there is one text and so no table."""
-    found = defaultdict[tuple[str, str], list[bytes]](list)
+    trees = defaultdict[tuple[str, str], list[bytes]](list)
     for value, record in once.items():
-        found[_row(record)].append(value)
-    if len(found) > MAX_ROWS:
-        raise UsageError("error.touch_rows", count=len(found), most=MAX_ROWS)
-    return dict(sorted(found.items())) if len(once) > 1 else {}
+        trees[_row(record)].append(value)
+    if len(trees) > MAX_ROWS:
+        raise UsageError("error.touch_rows", count=len(trees), most=MAX_ROWS)
+    return dict(sorted(trees.items())) if len(once) > 1 else {}
 
 
 def _signed(record: Outgoing) -> bool:

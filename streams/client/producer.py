@@ -269,7 +269,7 @@ async def _together(*work: Awaitable[Any]) -> list[Any]:
     tasks = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_awaited(one)) for one in work]
+            tasks = [group.create_task(_awaited(awaitable)) for awaitable in work]
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return [task.result() for task in tasks]

@@ -21,14 +21,14 @@ def read(reader: Reader, *, unreadable: dict[int, IntegrityError] | None = None)
 
     `unreadable`: receives the errors of unreadable heads, by partition.
     """
-    found = {}
+    heads = {}
     for number, value in _newest(reader).items():
         try:
-            found[number] = Head.decode(value)
+            heads[number] = Head.decode(value)
         except IntegrityError as error:
             if unreadable is not None:
                 unreadable[number] = error
-    return found
+    return heads
 
 
 def raw(reader: Reader, partition: int) -> bytes | None:
@@ -38,16 +38,16 @@ def raw(reader: Reader, partition: int) -> bytes | None:
 
 def replaced(reader: Reader, partition: int, head: Head) -> list[str]:
     """The inputs that are other logs than those which were read up to this head, whatever their topics' ids say."""
-    found = []
+    names = []
     for name, position in zip(INPUTS, (head.sends, head.acts), strict=True):
         offset, hash_ = head.last.get(name, (-1, ""))
         if reader.ends(name)[partition] < position:
-            found.append(name)
+            names.append(name)
         elif offset >= reader.starts(name)[partition]:
             record = reader.at(name, partition=partition, offset=offset)
             if record is None or mark(record) != (offset, hash_):
-                found.append(name)
-    return found
+                names.append(name)
+    return names
 
 
 def demand_same(reader: Reader, topics: Iterable[str]) -> None:
@@ -65,15 +65,15 @@ def demand_same(reader: Reader, topics: Iterable[str]) -> None:
 
 def _newest(reader: Reader, partition: int | None = None) -> dict[int, bytes]:
     wanted = {tp.partition for tp in reader.partitions("ledger") if partition in (None, tp.partition)}
-    found: dict[int, bytes] = {}
+    values: dict[int, bytes] = {}
     for last in (*HEAD_WITHIN, None):
-        found = {}
+        values = {}
         for record in reader.read("ledger", last=last, partition=partition):
             if record.key == HEAD and record.value is not None:
-                found[record.partition] = record.value
-        if found.keys() == wanted:
+                values[record.partition] = record.value
+        if values.keys() == wanted:
             break
-    return found
+    return values
 
 
 def of_mode(settings: Settings) -> list[Head]:
@@ -82,9 +82,9 @@ def of_mode(settings: Settings) -> list[Head]:
     Raises IntegrityError (4) if the ledger is of another mode.
     """
     with Reader(settings) as reader:
-        found = read(reader)
-        for number, head in sorted(found.items()):
+        heads = read(reader)
+        for number, head in sorted(heads.items()):
             if head.mode != settings.mode:
                 where = {"topic": settings.topic("ledger"), "partition": number}
                 raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **where)
-    return list(found.values())
+    return list(heads.values())

@@ -60,12 +60,12 @@ def differing(reader: Reader, known: ProvenPositions) -> list[Place]:
     that record, nothing can be proven, and the process's log says so.
     """
     while True:
-        connections, told = reader.connections, _told(reader, known)
+        connections, verdicts = reader.connections, _told(reader, known)
         if connections == reader.connections:  # else a part was read from a broker that was there before
             break
-    for topic, number in (place for place, holds in told.items() if holds is None):
+    for topic, number in (place for place, holds in verdicts.items() if holds is None):
         log.warning("position_unproven", topic=topic, partition=number, position=known[topic, number].next)
-    return sorted(place for place, holds in told.items() if holds is False)
+    return sorted(place for place, holds in verdicts.items() if holds is False)
 
 
 def stands(reader: Reader, topic: str, *, partition: int, offset: int, digest: str) -> bool:
@@ -83,14 +83,15 @@ def stands(reader: Reader, topic: str, *, partition: int, offset: int, digest: s
 def _told(reader: Reader, known: ProvenPositions) -> dict[Place, bool | None]:
     """Tells of each log whether it is the same, None if nothing tells."""
     kept = reader.kept({topic for topic, _ in known})
-    there = {place: one for place, one in known.items() if place in kept and kept[place][1] >= one.next}
+    there = {place: position for place, position in known.items() if place in kept and kept[place][1] >= position.next}
     tails: dict[Place, list[Record]] = {place: [] for place in there}
-    spans = {place: (max(one.last, kept[place][0]), one.next) for place, one in there.items()}
+    spans = {place: (max(position.last, kept[place][0]), position.next) for place, position in there.items()}
     for record in reader.spans(spans):
         if record.refused is None:
             tails[record.topic, record.partition].append(record)
     return {
-        place: place in there and _holds(place[0], one, tails[place], kept[place][0]) for place, one in known.items()
+        place: place in there and _holds(place[0], position, tails[place], kept[place][0])
+        for place, position in known.items()
     }
 
 
@@ -108,7 +109,9 @@ def _proven(reader: Reader, topic: str, number: int, next_: int) -> ProvenPositi
     start, size = reader.starts(topic)[number], NEAR
     while True:
         begin = max(start, next_ - size)
-        records = [one for one in reader.between(topic, partition=number, start=begin, end=next_) if not one.refused]
+        records = [
+            record for record in reader.between(topic, partition=number, start=begin, end=next_) if not record.refused
+        ]
         if records:
             return ProvenPosition(next_, records[-1].offset, record_hash(records[-1]))
         if begin <= start:

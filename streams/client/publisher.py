@@ -220,8 +220,8 @@ def _counts(settings: Settings, topics: Set[str]) -> dict[str, int]:
     wait for it until its time-out.
     """
     with Reader(settings) as reader:
-        found = {topic: len(reader.numbers(topic)) for topic in topics}
-    return {topic: count for topic, count in found.items() if TOPICS[topic].partitions != "any"}
+        counts = {topic: len(reader.numbers(topic)) for topic in topics}
+    return {topic: count for topic, count in counts.items() if TOPICS[topic].partitions != "any"}
 
 
 def _producer(settings: Settings, **more: Any) -> Any:
@@ -237,8 +237,8 @@ def _producer(settings: Settings, **more: Any) -> Any:
 
 
 def _place(topic: str, future: Any) -> RecordMetadata:
-    found = future.get(timeout=0)
-    return RecordMetadata(topic, found.partition, found.offset)
+    metadata = future.get(timeout=0)
+    return RecordMetadata(topic, metadata.partition, metadata.offset)
 
 
 def _close(producer: Any) -> None:

@@ -67,7 +67,7 @@ class ReadLog:
 
     def note(self, positions: Iterable[int]) -> None:
         """Keeps the content below these positions on the way. Those that were passed before are left out."""
-        self._wanted = deque(sorted({one for one in positions if one >= self.position}))
+        self._wanted = deque(sorted({position for position in positions if position >= self.position}))
 
     def below(self, position: int) -> Content | None:
         """The content below a position; None if it was neither noted nor is the present one."""

@@ -77,8 +77,8 @@ class Reader:
             self._consumer.close(autocommit=False, timeout_ms=1_000)
 
     def _client(self, **configs: Any) -> KafkaNetClient:
-        found, self._manager = answering.managed(**configs)
-        return found
+        client, self._manager = answering.managed(**configs)
+        return client
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic, in order."""
@@ -90,9 +90,9 @@ class Reader:
             where = {"broker": self.settings.bootstrap, "user": self.settings.sasl_username}
             raise UsageError(key, topic=name, **where)
         passed = self._passed.get(topic, ())
-        found = [TopicPartition(name, number) for number in numbers if number not in passed]
-        self._listed.update(found)
-        return found
+        partitions = [TopicPartition(name, number) for number in numbers if number not in passed]
+        self._listed.update(partitions)
+        return partitions
 
     def added(self, topics: Iterable[str]) -> dict[str, range]:
         """The partitions that somebody added to topics of a fixed number, as `schemas.topics.added` tells them.
@@ -117,22 +117,22 @@ class Reader:
         """The end of each partition for readers of committed records: the first offset not yet stable."""
         partitions = self.partitions(topic)
         with reaching(self.settings):
-            found = self._bounds.stable(partitions)
-        return {tp.partition: found[tp] for tp in partitions}
+            ends = self._bounds.stable(partitions)
+        return {tp.partition: ends[tp] for tp in partitions}
 
     def written(self, topic: str) -> dict[int, int]:
         """The end of each partition with the records of open transactions; `ends` passes it once those have ended."""
         partitions = self.partitions(topic)
         with reaching(self.settings):
-            found = self._bounds.ends(partitions)
-        return {tp.partition: found[tp] for tp in partitions}
+            ends = self._bounds.ends(partitions)
+        return {tp.partition: ends[tp] for tp in partitions}
 
     def starts(self, topic: str) -> dict[int, int]:
         """The first offset that each partition still keeps."""
         partitions = self.partitions(topic)
         with reaching(self.settings):
-            found = self._bounds.beginnings(partitions)
-        return {tp.partition: found[tp] for tp in partitions}
+            starts = self._bounds.beginnings(partitions)
+        return {tp.partition: starts[tp] for tp in partitions}
 
     def kept(self, topics: Iterable[str]) -> dict[tuple[str, int], tuple[int, int]]:
         """The first offset that each partition of these topics keeps, and its end for readers of committed records."""
@@ -145,8 +145,8 @@ class Reader:
         """The first offset of each partition received at that time (milliseconds) or later, or its end."""
         partitions = self.partitions(topic)
         with reaching(self.settings):
-            found = self._bounds.since(partitions, at)
-        return {tp.partition: found[tp] for tp in partitions}
+            offsets = self._bounds.since(partitions, at)
+        return {tp.partition: offsets[tp] for tp in partitions}
 
     def settled(self, topic: str) -> dict[int, int]:
         """An end of each partition below which no transaction is open, and above which everything begins after now.
@@ -276,11 +276,11 @@ class Reader:
     def reached(self) -> dict[tuple[str, int], int]:
         """The next offset of each topic and partition that is followed; it passes commit markers too."""
         with reaching(self.settings):
-            found = {
+            positions = {
                 tp: self._consumer.position(tp, timeout_ms=broker_access.REQUEST_MS) or 0
                 for tp in self._consumer.assignment()
             }
-        return {(logical_name(tp.topic), tp.partition): offset for tp, offset in found.items()}
+        return {(logical_name(tp.topic), tp.partition): offset for tp, offset in positions.items()}
 
     def _coming(self, partitions: list[TopicPartition], seconds: float) -> Iterator[list[Record]]:
         while True:
@@ -314,7 +314,9 @@ class Reader:
                 fetched = self._consumer.poll(timeout_ms=200)
             for tp, records in fetched.items():
                 end = ends[tp]
-                yield from records if records[-1].offset < end else (one for one in records if one.offset < end)
+                yield from (
+                    records if records[-1].offset < end else (record for record in records if record.offset < end)
+                )
             with reaching(self.settings):
                 for tp in tuple(left):
                     # the position also passes commit markers, which are never handed out
@@ -336,5 +338,5 @@ class StoredReader(Reader):
 
     def stored(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Stored]:
         """Yields the records as `between` does; raises IntegrityError (4) for a batch that cannot be read."""
-        found: Iterator[Any] = self.between(topic, partition=partition, start=start, end=end)
-        yield from found
+        records: Iterator[Any] = self.between(topic, partition=partition, start=start, end=end)
+        yield from records

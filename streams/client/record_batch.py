@@ -124,8 +124,8 @@ def length_at(data: memoryview, at: int) -> int:
 def marker(raw: bytes) -> Taken | None:
     """The record of a batch that looks like a transaction's marker, whatever its checksum; else None."""
     head = BatchHeader.of(raw)
-    found = list(read(raw, head)) if head.records == 1 and not head.last_delta else []
-    return found[0] if found and found[0].key in (ABORT, _COMMIT) else None
+    records = list(read(raw, head)) if head.records == 1 and not head.last_delta else []
+    return records[0] if records and records[0].key in (ABORT, _COMMIT) else None
 
 
 def framed(raw: bytes) -> int:
@@ -196,7 +196,7 @@ def _opening(plain: bytes, at: int) -> tuple[int, int, int]:
 
 def _headers(plain: bytes, at: int, end: int, value: bytes | None) -> Sequence[tuple[str, bytes | None]]:
     """A record's headers, or the single header that names their fault."""
-    found: list[tuple[str, bytes | None]] = []
+    headers: list[tuple[str, bytes | None]] = []
     try:
         count, at = _varint(plain, at)
         if count > MAX_HEADERS:
@@ -204,10 +204,10 @@ def _headers(plain: bytes, at: int, end: int, value: bytes | None) -> Sequence[t
         for _ in range(count):
             name, at = _bytes(plain, at, end)
             held, at = _bytes(plain, at, end)
-            found.append(((name or b"").decode(), held))
+            headers.append(((name or b"").decode(), held))
     except (Fault, IndexError, ValueError):
         return _said(Headerwide("header_not_text"), value or b"")
-    return found
+    return headers
 
 
 def _said(fault: RefusedHeader, of: bytes) -> Sequence[tuple[str, bytes | None]]:

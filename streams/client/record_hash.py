@@ -13,11 +13,11 @@ def record_hash(record: Any) -> bytes:
     """The hash of a readable record: of its offset, its broker's time, its key and its value."""
     key, value = record.key, record.value
     whole = getattr(value, "sha256", "")  # a value that is too long was cut
-    found = blake2b(b"%d %d %b" % (record.offset, record.timestamp, whole.encode()), digest_size=HASH_BYTES)
+    hasher = blake2b(b"%d %d %b" % (record.offset, record.timestamp, whole.encode()), digest_size=HASH_BYTES)
     for part in (key, value):
-        found.update(b"-" if part is None else b"%d:" % len(part))
-        found.update(part or b"")
-    return found.digest()
+        hasher.update(b"-" if part is None else b"%d:" % len(part))
+        hasher.update(part or b"")
+    return hasher.digest()
 
 
 def mark(record: Any) -> tuple[int, str]:

@@ -27,17 +27,17 @@ def read(settings: Settings, topic: str, partition: int, offsets: Collection[int
     `topic`: the broker's name. A replica that cannot be asked has none. Never raises for an error of Kafka.
     Private names used: `KafkaConsumer._subscription`, and of its state `update_preferred_read_replica` (KIP-392).
     """
-    found: dict[int, Any] = {}
+    copies: dict[int, Any] = {}
     try:
         with KafkaAdminClient(**connection(settings)) as admin:
             (described,) = admin.describe_topics([topic])
-        one = next(row for row in described["partitions"] if row["partition_index"] == partition)
-        for node in sorted({*one["replica_nodes"]} - {one["leader_id"]}):
-            found |= _of(settings, node, TopicPartition(topic, partition), set(offsets) - found.keys())
-            log.warning("replica_asked", topic=topic, partition=partition, broker=node, n=len(found))
+        row = next(row for row in described["partitions"] if row["partition_index"] == partition)
+        for node in sorted({*row["replica_nodes"]} - {row["leader_id"]}):
+            copies |= _of(settings, node, TopicPartition(topic, partition), set(offsets) - copies.keys())
+            log.warning("replica_asked", topic=topic, partition=partition, broker=node, n=len(copies))
     except (KafkaError, StopIteration) as error:
         log.warning("replicas_unreachable", topic=topic, partition=partition, error=type(error).__name__)
-    return found
+    return copies
 
 
 def _of(settings: Settings, node: int, tp: TopicPartition, wanted: set[int]) -> dict[int, Any]:
@@ -54,14 +54,16 @@ def _of(settings: Settings, node: int, tp: TopicPartition, wanted: set[int]) -> 
     try:
         consumer.assign([tp])
         consumer.beginning_offsets([tp])  # a replica that the client does not know cannot be used
-        give_up, found = monotonic() + ANSWER_SECONDS, dict[int, Any]()
-        while (left := wanted - found.keys()) and monotonic() < give_up:
+        give_up, copies = monotonic() + ANSWER_SECONDS, dict[int, Any]()
+        while (left := wanted - copies.keys()) and monotonic() < give_up:
             consumer.seek(tp, min(left))  # anew each time: after an empty answer the next fetch goes to the leader
             consumer._subscription.assignment[tp].update_preferred_read_replica(node, give_up)
             records = consumer.poll(timeout_ms=500).get(tp, ())
-            whole = {one.offset: one for one in records if one.offset in left and not refusal(one.headers)}
-            found |= whole
+            whole = {
+                record.offset: record for record in records if record.offset in left and not refusal(record.headers)
+            }
+            copies |= whole
             give_up = monotonic() + ANSWER_SECONDS if whole else give_up
-        return found
+        return copies
     finally:
         consumer.close()

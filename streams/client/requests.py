@@ -217,11 +217,11 @@ class _ConfigsResponse(_DecodedOnce, Response):
     @cached_property
     def min_insync(self) -> dict[str, int]:
         """Min.insync.replicas by topic; 1 if the broker does not tell it, which requires the most answers."""
-        found = {}
+        fewest = {}
         for error, _, _, topic, entries in self.resources:
-            told = [] if error else [int(value) for name, value, *_ in entries if name == MIN_INSYNC]
-            found[topic] = told[0] if told else 1
-        return found
+            values = [] if error else [int(value) for name, value, *_ in entries if name == MIN_INSYNC]
+            fewest[topic] = values[0] if values else 1
+        return fewest
 
 
 class _ConfigsRequest(_EncodedOnce, RequestStruct):

@@ -19,5 +19,5 @@ Mark = Literal["restoring", "shut"]
 
 def mark_of(topics: Mapping[str, Mapping[str, str]]) -> Mark | None:
     """The mark of these topics, by their settings; None for an open gate. The least finished topic counts."""
-    found = {said.get(SETTING) for said in topics.values()}
-    return "restoring" if RESTORING in found else "shut" if SHUT in found else None
+    marks = {values.get(SETTING) for values in topics.values()}
+    return "restoring" if RESTORING in marks else "shut" if SHUT in marks else None

@@ -38,31 +38,31 @@ COMMITS: tuple[Part, ...] = ("office", "console", "manager", "handoff")
 
 def rights(settings: Settings, part: Part) -> list[Right]:
     """The rights that a part needs, and no more; `topics create` is for the cluster's own administrators."""
-    found = list[Right]()
+    needed = list[Right]()
     if part in COMPARES:
-        found.append(Right("topic", _names(settings, TOPICS), ("Describe", "DescribeConfigs")))
+        needed.append(Right("topic", _names(settings, TOPICS), ("Describe", "DescribeConfigs")))
     read = [topic.name for topic in TOPICS.values() if part in topic.readers]
     written = [topic.name for topic in TOPICS.values() if part in topic.writers]
     for operation, named in (("Read", read), ("Write", written)):
         if named:
-            found.append(Right("topic", _names(settings, named), (operation,)))
+            needed.append(Right("topic", _names(settings, named), (operation,)))
     if part in SEES_WORKERS:
-        found.append(Right("group", (settings.group,), ("Describe",)))
+        needed.append(Right("group", (settings.group,), ("Describe",)))
     if part in COMMITS:
-        found.append(Right("transactional-id", (f"{settings.application}-cli-",), ("Write",), prefixed=True))
+        needed.append(Right("transactional-id", (f"{settings.application}-cli-",), ("Write",), prefixed=True))
     if part == "worker":
-        found.append(Right("group", (settings.group,), ("Read",)))
-        found.append(Right("transactional-id", (f"{settings.group}-",), ("Write",), prefixed=True))
+        needed.append(Right("group", (settings.group,), ("Read",)))
+        needed.append(Right("transactional-id", (f"{settings.group}-",), ("Write",), prefixed=True))
     elif part == "serve":  # the mark of a restore
-        found.append(Right("topic", _names(settings, FACT_TOPICS), ("DescribeConfigs",)))
+        needed.append(Right("topic", _names(settings, FACT_TOPICS), ("DescribeConfigs",)))
     elif part == "webhooks":  # how many sends there are, and none of them
-        found.append(Right("topic", _names(settings, ("sends",)), ("Describe",)))
+        needed.append(Right("topic", _names(settings, ("sends",)), ("Describe",)))
     elif part == "backup":  # the positions of other programs' groups, too
-        found.append(Right("group", ("*",), ("Describe",)))
+        needed.append(Right("group", ("*",), ("Describe",)))
     elif part == "sealer":
-        found.append(Right("group", (f"{settings.group}.sealer",), ("Read",)))
-        found.append(Right("transactional-id", (f"{settings.group}.sealer",), ("Write",)))
-    return found
+        needed.append(Right("group", (f"{settings.group}.sealer",), ("Read",)))
+        needed.append(Right("transactional-id", (f"{settings.group}.sealer",), ("Write",)))
+    return needed
 
 
 def _names(settings: Settings, topics: Iterable[str]) -> tuple[str, ...]:

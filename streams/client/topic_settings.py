@@ -39,7 +39,7 @@ def repairs(settings: Settings) -> list[str]:
     """
     names = [settings.topic(name) for name in FACT_TOPICS]
     with cluster.connected(settings) as admin:
-        return [said.get(REPAIRS, "") for said in configs(admin, names).values()]
+        return [values.get(REPAIRS, "") for values in configs(admin, names).values()]
 
 
 def alter(settings: Settings, topics: Iterable[str], wanted: Mapping[str, str]) -> None:
@@ -55,14 +55,14 @@ def mark(settings: Settings) -> Mark | None:
     """
     names = [settings.topic(name) for name in FACT_TOPICS]
     with cluster.connected(settings) as admin:
-        found = configs(admin, names)
+        by_topic = configs(admin, names)
         for name in names:
-            if SETTING not in found.get(name, {}):
+            if SETTING not in by_topic.get(name, {}):
                 for row in admin.describe_topics([name]):
                     if row["error_code"]:
                         raise for_code(row["error_code"])(name)
                 raise TopicAuthorizationFailedError(name)
-        return mark_of(found)
+        return mark_of(by_topic)
 
 
 def configs(admin: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -79,7 +79,7 @@ def enforce(admin: Any, settings: Settings, wanted: Mapping[str, Mapping[str, st
 
     Raises UsageError (2) if the broker refuses a value, UnavailableError (3) if a broker does not learn it in time.
     """
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict(said)) for name, said in wanted.items()]
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict(values)) for name, values in wanted.items()]
     for name, answer in admin.alter_configs(resources)["topic"].items():
         if answer != "OK":
             raise UsageError("error.topic_refused", topic=name, detail=answer)
@@ -88,5 +88,5 @@ def enforce(admin: Any, settings: Settings, wanted: Mapping[str, Mapping[str, st
 
 def _in_force(admin: Any, wanted: Mapping[str, Mapping[str, str]]) -> bool:
     """True if a broker knows these settings, by topic."""
-    found = configs(admin, list(wanted))
-    return all(said.items() <= found[name].items() for name, said in wanted.items())
+    by_topic = configs(admin, list(wanted))
+    return all(values.items() <= by_topic[name].items() for name, values in wanted.items())

@@ -51,21 +51,21 @@ def opened(settings: Settings, partitions: Iterable[tuple[str, int]]) -> list[Op
     if not wanted:
         return []
     with cluster.connected(settings) as admin:
-        found = [
+        producers = [
             (tp, producer)
             for tp, state in admin.describe_producers(wanted).items()
             for producer in state.active_producers
             if producer.current_transaction_start_offset != NONE
         ]
-        told = _told(admin, {producer.producer_id for _, producer in found})
+        transactions = _told(admin, {producer.producer_id for _, producer in producers})
     now = int(time() * 1000)
     rows = []
-    for tp, producer in found:
-        name, began = told.get(producer.producer_id, (None, NONE))
+    for tp, producer in producers:
+        name, began = transactions.get(producer.producer_id, (None, NONE))
         age = max(0, now - (began if began != NONE else producer.last_timestamp))
         offset = producer.current_transaction_start_offset
         rows.append(OpenTransaction(tp.topic, tp.partition, offset, producer.producer_id, name, age))
-    return sorted(rows, key=lambda one: -one.age_ms)
+    return sorted(rows, key=lambda row: -row.age_ms)
 
 
 def _told(admin: Any, producers: set[int]) -> dict[int, tuple[str, int]]:
@@ -73,11 +73,11 @@ def _told(admin: Any, producers: set[int]) -> dict[int, tuple[str, int]]:
     if not producers:
         return {}
     try:
-        listed = [one for each in admin.list_transactions(producer_id_filters=producers).values() for one in each]
-        described = admin.describe_transactions([one.transactional_id for one in listed])
+        listed = [row for rows in admin.list_transactions(producer_id_filters=producers).values() for row in rows]
+        described = admin.describe_transactions([row.transactional_id for row in listed])
     except KafkaError:
         return {}
     return {
-        one.producer_id: (one.transactional_id, described[one.transactional_id].transaction_start_time_ms)
-        for one in listed
+        row.producer_id: (row.transactional_id, described[row.transactional_id].transaction_start_time_ms)
+        for row in listed
     }
