@@ -228,14 +228,14 @@ class Broker:
             return log.read().decode("utf-8", "replace")
 
     def _failure(self) -> UnavailableError:
-        said = self._said()
-        if "Address already in use" in said:
+        output = self._said()
+        if "Address already in use" in output:
             return UnavailableError("error.port_busy", port=self._port)
-        if "No space left on device" in said or shutil.disk_usage(self.folder).free < ROOM // 16:
+        if "No space left on device" in output or shutil.disk_usage(self.folder).free < ROOM // 16:
             return UnavailableError(
                 "error.disk", path=self.folder, detail=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             )
-        clues = [line for line in said.splitlines() if " ERROR " in line or "Exception" in line] or [""]
+        clues = [line for line in output.splitlines() if " ERROR " in line or "Exception" in line] or [""]
         return UnavailableError("error.broker_ended", log=self.log, detail=clues[-1][:200])
 
 

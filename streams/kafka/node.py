@@ -33,7 +33,7 @@ logger.server.level=info
 
 def properties(port: int, controller: int) -> dict[str, str]:
     """The properties of a single node: nothing is replicated, and no topic is created automatically."""
-    one = dict.fromkeys(
+    replication = dict.fromkeys(
         (
             "offsets.topic.replication.factor",
             "transaction.state.log.replication.factor",
@@ -69,15 +69,15 @@ def properties(port: int, controller: int) -> dict[str, str]:
         "log.cleaner.dedupe.buffer.size": str(16 * 2**20),
         "num.network.threads": "2",
         "num.io.threads": "4",
-        **one,
+        **replication,
         **few,
     }
 
 
 def ports_in(text: str) -> tuple[int, int]:
     """The client and controller ports in the text of a properties file of ours, 0 if it has none."""
-    found = re.search(r"^listeners=CLIENT://[\d.]+:(\d+),CONTROLLER://[\d.]+:(\d+)$", text, re.MULTILINE)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    match = re.search(r"^listeners=CLIENT://[\d.]+:(\d+),CONTROLLER://[\d.]+:(\d+)$", text, re.MULTILINE)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def is_free(port: int) -> bool:

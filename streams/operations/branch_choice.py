@@ -81,23 +81,23 @@ def read(settings: Settings, reader: Reader, partition: int) -> Branches:
             ends.take(leaf)
     except ValueError:
         raise IntegrityError("error.log_tree_differs", size=log[0].size) from None
-    manifests = {hash_: (offset, one) for hash_, offset, one in _signed(reader, keys, partition)}
-    links = {hash_: one.prev for hash_, (_, one) in manifests.items()}
+    manifests = {hash_: (offset, manifest) for hash_, offset, manifest in _signed(reader, keys, partition)}
+    links = {hash_: manifest.prev for hash_, (_, manifest) in manifests.items()}
     sealed, followers = ends.head(partition), Counter(links.values())
-    found = []
+    branches = []
     for tip in (hash_ for hash_ in links if not followers[hash_]):
         own = [tip]
         while (before := links[own[-1]]) in links and followers[before] == 1:
             own.append(before)
-        offset, one = manifests[tip]
+        offset, manifest = manifests[tip]
         start = manifests[own[-1]][0]
-        found.append(Branch(tip, start, offset, len(own), one.kid, one.t1, sealed in own, head in own))
-    held = any(one.partition == partition for one in branch_files.held(files))
+        branches.append(Branch(tip, start, offset, len(own), manifest.kid, manifest.t1, sealed in own, head in own))
+    held = any(held_partition.partition == partition for held_partition in branch_files.held(files))
     stated = branch_files.statements(files, keys.public("log"), origin=settings.group)
     lost = sealed is not None and sealed not in links
     known = sealed_links(tree.every_leaf(), partition) | links if lost else links
     passed = frozenset(lineage(known, sealed)) if sealed is not None else frozenset()
-    return Branches(found, links, sealed, held, stated.get(partition), passed, lost)
+    return Branches(branches, links, sealed, held, stated.get(partition), passed, lost)
 
 
 def demand_choice(branches: Branches, partition: int, hash_: str) -> None:
@@ -118,17 +118,17 @@ def choose(settings: Settings, partition: int, hash_: str, *, by: str, reason: s
     """
     at = instant(int(datetime.now(UTC).timestamp() * 1000))
     keys, origin, person = Keys(settings.key_folder), settings.group, signatory.own_key(settings)
-    said = {"v": 1, "origin": origin, "partition": partition, "sha256": hash_, "by": by, "reason": reason, "at": at}
-    choice, subject, own = canonical(said), statement_subject(partition), None
+    content = {"v": 1, "origin": origin, "partition": partition, "sha256": hash_, "by": by, "reason": reason, "at": at}
+    choice, subject, own = canonical(content), statement_subject(partition), None
     if person is not None:
         own = signatures.of_choice(choice, person, subject=subject, origin=origin, at=at, id_=uuid4().hex)
     note = signed(statement_text(choice, own), keys.signer("log"))
     try:
-        found = read_statement(note, keys.public("log"), origin=origin)
+        statement = read_statement(note, keys.public("log"), origin=origin)
     except ValueError:
         raise UsageError("error.option_invalid", option="--reason") from None
     branch_files.state_choice(AtomicStore(settings.log_folder), partition, note)
-    return found
+    return statement
 
 
 def _signed(reader: Reader, keys: Keys, partition: int) -> Iterator[tuple[str, int, Manifest]]:
@@ -137,8 +137,11 @@ def _signed(reader: Reader, keys: Keys, partition: int) -> Iterator[tuple[str, i
     for record in reader.read("manifests", partition=partition):
         value = record.value or b""
         try:
-            one: Manifest = decode("manifests", None, value)
+            manifest: Manifest = decode("manifests", None, value)
         except Unreadable:
             continue
-        if one.partition == partition and not_signed(value, record.header("gate-sig"), workers.get(one.kid)) is None:
-            yield sha256(value).hexdigest(), record.offset, one
+        if (
+            manifest.partition == partition
+            and not_signed(value, record.header("gate-sig"), workers.get(manifest.kid)) is None
+        ):
+            yield sha256(value).hexdigest(), record.offset, manifest

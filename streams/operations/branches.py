@@ -45,7 +45,7 @@ def forked(
     newest = named_by_head(reader, partition)
     if newest is None:
         return NO_FORK
-    links = {hash_: one.prev for hash_, one in written(reader, partition, start=start).items()}
+    links = {hash_: manifest.prev for hash_, manifest in written(reader, partition, start=start).items()}
     if sealed is not None:
         links.setdefault(sealed, "")
     return fork(links, newest, sealed=sealed, chosen=chosen, known=known)
@@ -63,17 +63,17 @@ def named_by_head(reader: Reader, partition: int) -> str | None:
 
 def written(reader: Reader, partition: int, *, start: int = 0) -> dict[str, Written]:
     """The manifests of a partition from an offset on, by SHA-256 (hex), in order; other records are left out."""
-    found: dict[str, Written] = {}
+    manifests: dict[str, Written] = {}
     end = reader.ends("manifests")[partition]
     for record in reader.between("manifests", partition=partition, start=start, end=end):
         try:
-            said = orjson.loads(record.value or b"")
-            before = said["prev"]
+            manifest = orjson.loads(record.value or b"")
+            before = manifest["prev"]
         except (ValueError, LookupError, TypeError):
             continue
         if before is None or isinstance(before, str):
-            found.setdefault(sha256(record.value or b"").hexdigest(), Written(before, record.offset))
-    return found
+            manifests.setdefault(sha256(record.value or b"").hexdigest(), Written(before, record.offset))
+    return manifests
 
 
 def stated(settings: Settings) -> dict[int, Statement]:

@@ -65,7 +65,7 @@ def _clock(probe: ClusterProbe) -> Finding:
     with suppress(GatekeeperError):  # the cluster's state is not for everybody
         off_ms = probe.asked(inspection.quorum).off_ms
     with suppress(GatekeeperError):
-        seen = {row["name"]: [one["partition_index"] for one in row["partitions"]] for row in probe.rows}
+        seen = {row["name"]: [partition["partition_index"] for partition in row["partitions"]] for row in probe.rows}
         newest = probe.asked(lambda client: inspection.newest(client, seen))
         ahead = None if newest is None else newest - int(time() * 1000)
     skew_ms = packs.load(probe.settings.policy).at(probe.now).skew_ms
@@ -85,33 +85,34 @@ def _certificates(probe: ClusterProbe) -> Finding:
 
 def _topics(probe: ClusterProbe) -> Finding:
     return topics.topics(
-        [str(one) for one in probe.differences if one.aspect not in ("setting", "hidden")], count=len(TOPICS)
+        [str(difference) for difference in probe.differences if difference.aspect not in ("setting", "hidden")],
+        count=len(TOPICS),
     )
 
 
 def _topic_settings(probe: ClusterProbe) -> Finding:
-    drifted = [str(one) for one in probe.differences if one.aspect == "setting"]
-    missing = [one.topic for one in probe.differences if one.aspect == "missing"]
-    hidden = [one.topic for one in probe.differences if one.aspect == "hidden"]
+    drifted = [str(difference) for difference in probe.differences if difference.aspect == "setting"]
+    missing = [difference.topic for difference in probe.differences if difference.aspect == "missing"]
+    hidden = [difference.topic for difference in probe.differences if difference.aspect == "hidden"]
     return topics.topic_settings(drifted, missing, hidden, count=len(TOPICS))
 
 
 def _replicas(probe: ClusterProbe) -> Finding:
     copies, behind, leaderless = dict[str, int](), list[str](), list[str]()
     for row in probe.rows:
-        for one in row["partitions"]:
-            name = f"{row['name']}/{one['partition_index']}"
-            copies[row["name"]] = min(len(one["replica_nodes"]), copies.get(row["name"], 99))
-            if one["leader_id"] < 0:
+        for partition in row["partitions"]:
+            name = f"{row['name']}/{partition['partition_index']}"
+            copies[row["name"]] = min(len(partition["replica_nodes"]), copies.get(row["name"], 99))
+            if partition["leader_id"] < 0:
                 leaderless.append(name)
-            elif len(one["isr_nodes"]) < len(one["replica_nodes"]):
+            elif len(partition["isr_nodes"]) < len(partition["replica_nodes"]):
                 behind.append(name)
     return topics.replicas(copies, behind, leaderless)
 
 
 def _broker_settings(probe: ClusterProbe) -> Finding:
     advice, hidden = broker_advice.asked(probe.demand())
-    return topics.broker_settings([str(one) for one in advice], hidden)
+    return topics.broker_settings([str(change) for change in advice], hidden)
 
 
 def _rights(probe: ClusterProbe) -> Finding:
@@ -142,11 +143,11 @@ def _own_key(probe: ClusterProbe) -> Finding:
     if not file:
         return people.own_key(probe.part, None, None)
     try:
-        found = person_keys.read(Path(file))
+        own = person_keys.read(Path(file))
     except GatekeeperError as error:
         return failed("own_key", "wrong", error)
-    member = probe.referred.log.roster.member(found.by, probe.now)
-    return people.own_key(probe.part, (found.by, found.key, found.public), member)
+    member = probe.referred.log.roster.member(own.by, probe.now)
+    return people.own_key(probe.part, (own.by, own.key, own.public), member)
 
 
 def _worker_keys(probe: ClusterProbe) -> Finding:
@@ -163,9 +164,9 @@ def _policy(probe: ClusterProbe) -> Finding:
 
 
 def _partitioner(probe: ClusterProbe) -> Finding:
-    found = fleet.totals(probe.reader, probe.taken)
-    decided = sum(found["verdicts"].values())
-    return people.partitioner(found["misplaced"], decided=decided, days=found["counted_days"])
+    totals = fleet.totals(probe.reader, probe.taken)
+    decided = sum(totals["verdicts"].values())
+    return people.partitioner(totals["misplaced"], decided=decided, days=totals["counted_days"])
 
 
 def _data_need(probe: ClusterProbe) -> Finding:

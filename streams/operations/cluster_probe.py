@@ -70,8 +70,8 @@ class ClusterProbe:
     @cached_property
     def known(self) -> dict[int, tuple[str, int] | None]:
         """Host and port of each broker, None for one that the controller has given up."""
-        found: dict[int, tuple[str, int] | None] = self.asked(inspection.brokers)
-        return found
+        brokers: dict[int, tuple[str, int] | None] = self.asked(inspection.brokers)
+        return brokers
 
     @property
     def addresses(self) -> dict[int, tuple[str, int]]:
@@ -81,15 +81,15 @@ class ClusterProbe:
     @cached_property
     def versions(self) -> dict[int, tuple[int, ...]]:
         """The version of each broker that answers."""
-        found: dict[int, tuple[int, ...]] = self.asked(lambda client: inspection.versions(client, self.addresses))
-        return found
+        versions: dict[int, tuple[int, ...]] = self.asked(lambda client: inspection.versions(client, self.addresses))
+        return versions
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """The topics of the registry as Kafka describes them to this user."""
         names = [self.settings.topic(name) for name in TOPICS]
-        found: list[dict[str, Any]] = self.asked(lambda client: client.describe_topics(names))
-        return found
+        rows: list[dict[str, Any]] = self.asked(lambda client: client.describe_topics(names))
+        return rows
 
     @cached_property
     def differences(self) -> list[admin.Difference]:
@@ -99,19 +99,21 @@ class ClusterProbe:
     @cached_property
     def needed(self) -> dict[str, frozenset[str]]:
         """The operations that the part needs, by Kafka's names, on each topic and group."""
-        found: dict[str, set[str]] = defaultdict(set)
+        needed: dict[str, set[str]] = defaultdict(set)
         for right in rights(self.settings, self.part) if self.part else ():
             if right.resource != "transactional-id":  # Kafka tells nobody what it grants there
                 for name in right.names:
-                    found[name].update(one.replace("Configs", "_Configs").upper() for one in right.operations)
-        return {name: frozenset(operations) for name, operations in found.items()}
+                    needed[name].update(
+                        operation.replace("Configs", "_Configs").upper() for operation in right.operations
+                    )
+        return {name: frozenset(operations) for name, operations in needed.items()}
 
     @cached_property
     def granted(self) -> dict[str, frozenset[str]]:
         """The user's operations on the topics, and on the groups that the part needs, as Kafka tells them."""
         groups = self.needed.keys() - {self.settings.topic(name) for name in TOPICS}
-        told: dict[str, frozenset[str]] = self.asked(lambda client: inspection.group_rights(client, groups))
-        return inspection.topic_rights(self.rows) | told
+        group_rights: dict[str, frozenset[str]] = self.asked(lambda client: inspection.group_rights(client, groups))
+        return inspection.topic_rights(self.rows) | group_rights
 
     @cached_property
     def referred(self) -> FactStore:

@@ -64,16 +64,16 @@ def copy(old: Settings, new: Settings, *, taken: Callable[[], object] = lambda: 
                 raise UsageError("error.copy_not_empty", topic=new.topic(topic))
         believed, written = _believed(source), Copies()
         for topic in FACT_TOPICS:
-            found = _readable(source, topic, believed, done, taken)
+            readable = _readable(source, topic, believed, done, taken)
             with Publisher(new, topic, Unsigned()) as out:
-                for window in _windows(_marked(topic, found, len(target.partitions(topic)))):
+                for window in _windows(_marked(topic, readable, len(target.partitions(topic)))):
                     if None in out.send(window):
                         raise IncompleteError("error.copy_incomplete", topic=new.topic(topic))
-                    for one in window:
-                        written.take(_as_written(one, done.counts[topic]))
+                    for record in window:
+                        written.take(_as_written(record, done.counts[topic]))
                         done.counts[topic] += 1
     done.ranges = list(_ranges(written, old))
-    records = [Outgoing("reference", f"copy/{one.id}".encode(), encode(one)) for one in done.ranges]
+    records = [Outgoing("reference", f"copy/{span.id}".encode(), encode(span)) for span in done.ranges]
     if records:
         transact(new, records, signatory=Unsigned())
     return done
@@ -107,20 +107,20 @@ def _readable(
         if topic != "reference" or not isinstance(model, LEFT_OUT):
             first = stated if stated is not None and known.copies.believed((topic, record.partition)) else None
             key = record.key or subject_key(topic, model).encode()
-            kept = tuple(one for one in record.headers if one[0] == token_keys.HEADER)
+            kept = tuple(pair for pair in record.headers if pair[0] == token_keys.HEADER)
             yield Copying(key, record.value or b"", record.timestamp if first is None else first, kept)
 
 
-def _marked(topic: str, found: Iterable[Copying], partitions: int) -> Iterator[Outgoing]:
+def _marked(topic: str, readable: Iterable[Copying], partitions: int) -> Iterator[Outgoing]:
     """Yields the copies with their headers; the last one of each partition is marked, and so comes at the end."""
     held = dict[int, Copying]()
-    for one in found:
-        number = partition_of(one.key, partitions)
+    for copying in readable:
+        number = partition_of(copying.key, partitions)
         if before := held.get(number):
             yield _outgoing(topic, number, before, last=False)
-        held[number] = one
-    for number, one in held.items():
-        yield _outgoing(topic, number, one, last=True)
+        held[number] = copying
+    for number, copying in held.items():
+        yield _outgoing(topic, number, copying, last=True)
 
 
 def _outgoing(topic: str, number: int, one: Copying, *, last: bool) -> Outgoing:

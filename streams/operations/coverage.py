@@ -41,7 +41,7 @@ def check(
         for number in topics.demanded:
             if number not in without:
                 yield topics.partition(number)
-        yield from (one for number, one in topics.beyond.items() if number not in without)
+        yield from (result for number, result in topics.beyond.items() if number not in without)
 
 
 class _Topics:
@@ -72,20 +72,22 @@ class _Topics:
 
     def _beyond(self, added: Mapping[str, range]) -> dict[int, Covered]:
         """The results for partitions that somebody added, and that have inputs; passes over all such partitions."""
-        found = dict[int, Covered]()
+        results = dict[int, Covered]()
         for topic in [topic for topic in OWN if topic in added]:
             starts, ends = self._asker.starts(topic), self._asker.ends(topic)
             for number in [number for number in added[topic] if ends[number] > starts[number]]:
-                one = found.setdefault(number, Covered(number, 0, 0, {}, {}, [], [], []))
-                one.find("skipped_offset", topic, starts[number], f"to {ends[number]}")
+                result = results.setdefault(number, Covered(number, 0, 0, {}, {}, [], [], []))
+                result.find("skipped_offset", topic, starts[number], f"to {ends[number]}")
         self._asker.pass_over(added)
-        return found
+        return results
 
     def partition(self, number: int) -> Covered:
-        head, starts = self._heads.get(number), {topic: found[number] for topic, found in self._starts.items()}
-        one = self._stated.get(number)
-        apart = branches.forked(self._asker, number, start=starts["manifests"], chosen=one.sha256 if one else None)
-        found = covered(
+        head, starts = self._heads.get(number), {topic: offsets[number] for topic, offsets in self._starts.items()}
+        statement = self._stated.get(number)
+        apart = branches.forked(
+            self._asker, number, start=starts["manifests"], chosen=statement.sha256 if statement else None
+        )
+        result = covered(
             number,
             self._manifests(number),
             keys=self._keys,
@@ -97,15 +99,15 @@ class _Topics:
             head=End(head.sends, head.acts, head.prev) if head else None,
             eras=head.eras if head else {},
             beside=apart.beside,
-            statement=one,
+            statement=statement,
         )
         for topic in self._replaced(number, head) if head else ():
-            found.find("replaced", topic, {"sends": head.sends, "acts": head.acts}.get(topic, 0) if head else 0)
+            result.find("replaced", topic, {"sends": head.sends, "acts": head.acts}.get(topic, 0) if head else 0)
         moved = {
             topic: again for topic in (*OWN, *OUTPUTS) if (again := self._asker.starts(topic)[number]) > starts[topic]
         }
-        found.findings[:] = [finding for finding in found.findings if not _expired_since(finding, moved)]
-        return found
+        result.findings[:] = [finding for finding in result.findings if not _expired_since(finding, moved)]
+        return result
 
     def _replaced(self, number: int, head: Head) -> list[str]:
         """The topics that are other logs than those with which the partition's worker worked."""

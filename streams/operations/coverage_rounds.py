@@ -35,24 +35,24 @@ class CoverageRounds:
             return None
         checking, self._checking = self._checking, None
         try:
-            found = checking.result()
+            results = checking.result()
         except BaseException:
             self._due = now() + min(self._every_ms, AGAIN_MS)
             raise
         self.reported = now()
         self._due = self.reported + self._every_ms
-        return found
+        return results
 
 
 def _threaded(check: Check) -> Future[list[Covered]]:
     """Makes a check in a thread for which the end of the process does not wait."""
-    found: Future[list[Covered]] = Future()
+    future: Future[list[Covered]] = Future()
 
     def work() -> None:
         try:
-            found.set_result(check())
+            future.set_result(check())
         except Exception as error:
-            found.set_exception(error)
+            future.set_exception(error)
 
     Thread(target=work, daemon=True).start()
-    return found
+    return future

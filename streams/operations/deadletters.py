@@ -82,15 +82,15 @@ def parse_source(name: str) -> Source:
 def read(reader: Reader, taken: Callable[[], object] = lambda: None) -> list[DeadLetter]:
     """The dead letters that are still kept, oldest first, one per source. `taken`: called for each record."""
     resolutions, unresolved = resolved(reader, taken)
-    found: dict[Source, DeadLetter] = {}
+    letters: dict[Source, DeadLetter] = {}
     for record in reader.read("deadletter"):
         taken()
         try:
             source = parse_source(record.header("gate-source"))
         except ValueError:
             source = ("deadletter", record.partition, record.offset)  # not ours, but must be listed
-        found[source] = DeadLetter(source, record, resolutions.get(source), unresolved.resolved_by(source))
-    return sorted(found.values(), key=lambda letter: letter.record.timestamp)
+        letters[source] = DeadLetter(source, record, resolutions.get(source), unresolved.resolved_by(source))
+    return sorted(letters.values(), key=lambda letter: letter.record.timestamp)
 
 
 def resolution_id(source: Source) -> str:
@@ -100,7 +100,7 @@ def resolution_id(source: Source) -> str:
 
 def resolved(reader: Reader, taken: Callable[[], object] = lambda: None) -> tuple[dict[Source, Resolution], Unresolved]:
     """The newest resolution of each record, and who resolved it, by the signatures that count."""
-    found, store = dict[Source, Resolution](), FactStore(reader.settings.group, reader.settings.founder)
+    resolutions, store = dict[Source, Resolution](), FactStore(reader.settings.group, reader.settings.founder)
     for record in reader.read("reference"):
         taken()
         store.apply(record)
@@ -109,5 +109,5 @@ def resolved(reader: Reader, taken: Callable[[], object] = lambda: None) -> tupl
         except Unreadable:
             continue  # has a dead letter of its own
         if isinstance(value, Resolution):
-            found[(logical_name(value.topic), value.partition, value.offset)] = value
-    return found, store.unresolved
+            resolutions[(logical_name(value.topic), value.partition, value.offset)] = value
+    return resolutions, store.unresolved

@@ -55,8 +55,8 @@ class Endorsable(NamedTuple):
 
     def called(self, lang: Language) -> str:
         """The name in words that the record gives; KIND/ID without one."""
-        said = orjson.loads(self.value)
-        return str(said.get("name") or said.get(f"name_{lang}") or self.name)
+        content = orjson.loads(self.value)
+        return str(content.get("name") or content.get(f"name_{lang}") or self.name)
 
 
 class Counting(NamedTuple):
@@ -96,8 +96,8 @@ class Endorsed:
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         """The records of one kind that count, by id: a controller, batch, campaign, notice or purpose."""
         models = (counting.model for counting in self.newest.values())
-        found = (model.model_dump(mode="json") for model in models if model.kind == kind)
-        return sorted(found, key=lambda one: str(one["id"]))
+        records = (model.model_dump(mode="json") for model in models if model.kind == kind)
+        return sorted(records, key=lambda record: str(record["id"]))
 
     def names(self, lang: Language) -> dict[str, str]:
         """The names of controllers, lists, forms, campaigns and purposes by kind/id; of purposes in that language.
@@ -105,7 +105,7 @@ class Endorsed:
         The words of a controller's notices for a purpose are named purpose/controller/code. A campaign's code follows a
         name that another one has, or that may be the code of another one.
         """
-        return names((one.model for one in self.newest.values()), lang)
+        return names((counting.model for counting in self.newest.values()), lang)
 
     @property
     def founded(self) -> bool:
@@ -115,16 +115,20 @@ class Endorsed:
     @property
     def everybody(self) -> list[Staff]:
         """The newest record that counts about each person, and about the console, by id."""
-        found = (counting.model for counting in self.newest.values())
-        return sorted((one for one in found if isinstance(one, Staff)), key=lambda one: one.id)
+        models = (counting.model for counting in self.newest.values())
+        return sorted((model for model in models if isinstance(model, Staff)), key=lambda one: one.id)
 
     def person(self, id_: str) -> Staff | None:
         """The newest record that counts about a person or the console, None without one."""
-        return next((one for one in self.everybody if roles.person(one.id) == roles.person(id_)), None)
+        return next((staff for staff in self.everybody if roles.person(staff.id) == roles.person(id_)), None)
 
     def fault(self, name: str, since: int) -> str | None:
         """The code of the newest signature of a record, from an offset on, that counts for nothing; else None."""
-        codes = [one.code for one in self.log.endorsements.refused if one.of == name and one.order[1] >= since]
+        codes = [
+            signature.code
+            for signature in self.log.endorsements.refused
+            if signature.of == name and signature.order[1] >= since
+        ]
         return codes[-1] if codes else None
 
     def waiting(self, name: str, offset: int) -> Endorsable | None:
@@ -134,44 +138,46 @@ class Endorsed:
         """
         written = self._by_offset.get(offset)  # a broker under load shows a committed record a little later
         value = written.record.value if written else None
-        found = (row for row in self.endorsable() if (row.name, row.state, row.value) == (name, "waiting", value))
-        return next((row._replace(fault=self.fault(name, offset)) for row in found), None)
+        rows = (row for row in self.endorsable() if (row.name, row.state, row.value) == (name, "waiting", value))
+        return next((row._replace(fault=self.fault(name, offset)) for row in rows), None)
 
     def endorsable(self) -> list[Endorsable]:
         """The records that wait for a signature, then those that count unsigned, each by offset."""
         states, rows = self.log.endorsements, list[Endorsable]()
         for _, (_, offset), signers in states.waiting:
             rows.append(_row(self._by_offset[offset], "waiting", signers))
-        older = [_row(self._by_content[place], "unsigned", ()) for place in states.unsigned.items()]
+        older = [_row(self._by_content[content], "unsigned", ()) for content in states.unsigned.items()]
         return rows + sorted(older, key=lambda row: row.offset)
 
 
 def names(models: Iterable[Any], lang: Language) -> dict[str, str]:
     """The names that these records give, as `Endorsed` tells them."""
-    found, campaigns = dict[str, str](), list[Campaign]()
+    by_id, campaigns = dict[str, str](), list[Campaign]()
     for model in models:
         if isinstance(model, Batch | Controller | Notice) and model.name:
-            found[f"{model.kind}/{model.id}"] = model.name
+            by_id[f"{model.kind}/{model.id}"] = model.name
         if isinstance(model, Controller) and model.notice_items:
-            said = model.notice_items.purposes.items()
-            found |= {f"purpose/{model.id}/{code}": words for code, words in said}
+            purposes = model.notice_items.purposes.items()
+            by_id |= {f"purpose/{model.id}/{code}": words for code, words in purposes}
         if isinstance(model, Purpose):
-            found[f"purpose/{model.id}"] = model.name_ja if lang == "ja" else model.name_en
+            by_id[f"purpose/{model.id}"] = model.name_ja if lang == "ja" else model.name_en
         if isinstance(model, Campaign):
             campaigns.append(model)
-    times = Counter(one.name for one in campaigns)
-    for one in campaigns:
-        alone = times[one.name] == 1 and not re.match(ID_PATTERN, one.name)
-        found[f"campaign/{one.id}"] = one.name if alone else text("page.campaign_coded", lang, name=one.name, id=one.id)
-    return found
+    times = Counter(campaign.name for campaign in campaigns)
+    for campaign in campaigns:
+        alone = times[campaign.name] == 1 and not re.match(ID_PATTERN, campaign.name)
+        by_id[f"campaign/{campaign.id}"] = (
+            campaign.name if alone else text("page.campaign_coded", lang, name=campaign.name, id=campaign.id)
+        )
+    return by_id
 
 
 def read(reader: Reader) -> Endorsed:
     """Reads all of `reference`."""
-    found = Endorsed(ReferenceLog(reader.settings.group, reader.settings.founder))
+    endorsed = Endorsed(ReferenceLog(reader.settings.group, reader.settings.founder))
     for record in reader.read("reference"):
-        found.take(record)
-    return found
+        endorsed.take(record)
+    return endorsed
 
 
 def begin(settings: Settings, first: Staff) -> RecordMetadata:

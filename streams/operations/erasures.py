@@ -69,10 +69,10 @@ def erasure(reader: Reader, act: PairedAct, taken: Callable[[], object] = lambda
 
 def readmission(reader: Reader, act: PairedAct) -> Erasure:
     """The reversal of a person's erasure; raises UsageError (2) for a person who was never erased."""
-    found = standing(reader, act.recipient_id or "", endorsement.read(reader).log)
-    if not found:
+    erasures = standing(reader, act.recipient_id or "", endorsement.read(reader).log)
+    if not erasures:
         raise UsageError("error.never_erased")
-    return Erasure(act, taken_back(found, at=act.at), reader.numbers("acts"))
+    return Erasure(act, taken_back(erasures, at=act.at), reader.numbers("acts"))
 
 
 def addresses(
@@ -83,7 +83,7 @@ def addresses(
     An unreadable record counts if its key is the person's, or if their id occurs anywhere in it.
     If several records give readings of one token, the most certain are kept, up to the limit of a stop.
     """
-    found: dict[Token, dict[Token, int]] = {}
+    by_token: dict[Token, dict[Token, int]] = {}
     sources = unreadable = 0
     owner = recipient_id.encode()
     for record in reader.read("sources"):
@@ -102,10 +102,10 @@ def addresses(
             continue
         sources += 1
         for point in source.contact_points:
-            less = found.setdefault(point.token, {})
-            for one in point.readings:
-                less[one.token] = max(one.score, less.get(one.token, 0))
-    return [(token, _surest(less)) for token, less in sorted(found.items())], sources, unreadable
+            less = by_token.setdefault(point.token, {})
+            for reading in point.readings:
+                less[reading.token] = max(reading.score, less.get(reading.token, 0))
+    return [(token, _surest(less)) for token, less in sorted(by_token.items())], sources, unreadable
 
 
 def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) -> list[Suppression]:
@@ -134,13 +134,13 @@ def standing(reader: Reader, recipient_id: str, log: ReferenceLog) -> list[Suppr
     newest: dict[str, Suppression] = {}
     for record in reader.read("suppressions"):
         try:
-            found: Parsed[Suppression] = parse("suppressions", record.key, record.value)
+            parsed: Parsed[Suppression] = parse("suppressions", record.key, record.value)
         except Unreadable:
             continue
-        stop = found.model
+        stop = parsed.model
         if stop.kind != "erasure":
             continue
-        if stop.state != "corrected" or readmits(record, found.json, roster=log.roster, origin=log.origin):
+        if stop.state != "corrected" or readmits(record, parsed.json, roster=log.roster, origin=log.origin):
             newest[stop.suppression_id] = stop
     own = [stop for stop in newest.values() if stop.recipient_id == recipient_id and stop.state != "corrected"]
     acts = {_act(stop) for stop in own} - {None}
@@ -159,11 +159,11 @@ def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
 
 
 def _surest(readings: Mapping[Token, int]) -> tuple[Match, ...]:
-    found = sorted(readings.items(), key=lambda one: (-one[1], one[0]))[:CARRIED]
-    return tuple(Match(token=token, score=score) for token, score in found)
+    surest = sorted(readings.items(), key=lambda reading: (-reading[1], reading[0]))[:CARRIED]
+    return tuple(Match(token=token, score=score) for token, score in surest)
 
 
 def _act(stop: Suppression) -> str | None:
     """The id of the act that wrote a stop. None for a stop of others, whose ids may begin like ours."""
-    found = _OURS.fullmatch(stop.suppression_id)
-    return found[1] if found else None
+    match = _OURS.fullmatch(stop.suppression_id)
+    return match[1] if match else None

@@ -73,8 +73,7 @@ def read(settings: Settings, reader: Reader) -> Fleet:
         for number, end in ends.items()
     }
     session_ms = int(settings.session_timeout * 1000)
-    found = fleet(group, places, at=at, session_ms=session_ms, seal=seal(settings))
-    return replace(found, added=more)
+    return replace(fleet(group, places, at=at, session_ms=session_ms, seal=seal(settings)), added=more)
 
 
 def _made_again(settings: Settings, reader: Reader, heads: Mapping[int, Head]) -> dict[int, IntegrityError]:
@@ -82,7 +81,7 @@ def _made_again(settings: Settings, reader: Reader, heads: Mapping[int, Head]) -
 
     A topic that this user may not see is not compared.
     """
-    ids, found = admin.topic_ids(settings, ORDER), dict[int, IntegrityError]()
+    ids, errors = admin.topic_ids(settings, ORDER), dict[int, IntegrityError]()
     for number, head in heads.items():
         again = head.made_again(ids)
         key = next((key for key, names in ABOUT.items() if not {*names}.isdisjoint(again)), None)
@@ -92,8 +91,8 @@ def _made_again(settings: Settings, reader: Reader, heads: Mapping[int, Head]) -
         where: dict[str, Any] = {"topic": settings.topic(name), "partition": number}
         if key == REPLACED:
             where |= {"position": position, "begin": reader.starts(name)[number], "end": reader.ends(name)[number]}
-        found[number] = IntegrityError(key, topics=", ".join(one for one in again if one in ABOUT[key]), **where)
-    return found
+        errors[number] = IntegrityError(key, topics=", ".join(topic for topic in again if topic in ABOUT[key]), **where)
+    return errors
 
 
 def seal(settings: Settings) -> SealStatus | None:
@@ -110,11 +109,11 @@ def seal(settings: Settings) -> SealStatus | None:
 def manifest(record: Record) -> Manifest:
     """The manifest in this record; raises IntegrityError (4) with its place if it is unreadable."""
     try:
-        found: Manifest = decode("manifests", None, record.value)
+        content: Manifest = decode("manifests", None, record.value)
     except Unreadable as fault:
         place = f"{record.topic}/{record.partition}/{record.offset}"
         raise IntegrityError("error.manifest_unreadable", place=place, fault=fault.fault) from None
-    return found
+    return content
 
 
 def totals(reader: Reader, taken: Callable[[], object] = lambda: None) -> dict[str, Any]:
@@ -124,10 +123,10 @@ def totals(reader: Reader, taken: Callable[[], object] = lambda: None) -> dict[s
     """
     verdicts, outputs, misplaced = Counter[str](), Counter[str](), 0
     for record in reader.read("manifests", since=int(time() * 1000) - COUNTED_DAYS * DAY_MS):
-        one = manifest(record)
-        verdicts.update(one.verdicts)
-        outputs.update(one.out.model_dump())
-        misplaced += one.misplaced
+        content = manifest(record)
+        verdicts.update(content.verdicts)
+        outputs.update(content.out.model_dump())
+        misplaced += content.misplaced
         taken()
     return {
         "counted_days": COUNTED_DAYS,
@@ -161,12 +160,12 @@ def newest_manifests(reader: Reader) -> dict[int, Record]:
     """The newest manifest of each partition that has one."""
     starts, ends = reader.starts("manifests"), reader.ends("manifests")
     wanted = {number for number, end in ends.items() if end > starts[number]}
-    found: dict[int, Record] = {}
+    newest: dict[int, Record] = {}
     for last in NEWEST_WITHIN:
-        found = {record.partition: record for record in reader.read("manifests", last=last)}
-        if found.keys() >= wanted:
+        newest = {record.partition: record for record in reader.read("manifests", last=last)}
+        if newest.keys() >= wanted:
             break
-    return found
+    return newest
 
 
 def _group(settings: Settings, partitions: Iterable[int]) -> tuple[ConsumerGroup, dict[int, Refused]]:
@@ -179,15 +178,15 @@ def _group(settings: Settings, partitions: Iterable[int]) -> tuple[ConsumerGroup
     with reaching(settings), KafkaAdminClient(**connection(settings)) as client:
         while True:
             try:
-                found = client.describe_groups([name])[name]
-                if not found["error"] or found["group_state"] == NO_GROUP:
-                    members = (_member(row, settings.topic("sends")) for row in found["members"])
+                description = client.describe_groups([name])[name]
+                if not description["error"] or description["group_state"] == NO_GROUP:
+                    members = (_member(row, settings.topic("sends")) for row in description["members"])
                     offsets = client.list_group_offsets({name: ours})[name]
                     notes = {tp.partition: Refused.decode(mirror.metadata) for tp, mirror in offsets.items()}
                     refused = {number: note for number, note in notes.items() if note}
-                    return ConsumerGroup(found["group_state"], tuple(members)), refused
+                    return ConsumerGroup(description["group_state"], tuple(members)), refused
                 # kafka-python keeps only the sentence
-                error: KafkaError = CoordinatorNotAvailableError(found["error"])
+                error: KafkaError = CoordinatorNotAvailableError(description["error"])
             except KafkaError as raised:
                 error = raised
             if not error.retriable or monotonic() > give_up:
@@ -200,9 +199,9 @@ def _member(row: dict[str, Any], topic: str) -> Member:
     assignment = row["member_assignment"] if isinstance(row["member_assignment"], dict) else {}
     partitions = (
         number
-        for each in assignment.get("assigned_partitions", ())
-        if each["topic"] == topic
-        for number in each["partitions"]
+        for assigned in assignment.get("assigned_partitions", ())
+        if assigned["topic"] == topic
+        for number in assigned["partitions"]
     )
     worker, host = row["group_instance_id"] or "", row["client_host"].removeprefix("/")
     return Member(worker, row["member_id"], host, tuple(sorted(partitions)))

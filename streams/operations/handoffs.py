@@ -49,9 +49,9 @@ class Run:
     def take(self, value: bytes | None) -> None:
         """Takes in a record of `audit`."""
         with suppress(*audit.FOREIGN):
-            found = orjson.loads(value or b"")
-            if (act := found.get("act")) and act["act_id"] == self.act.act_id:
-                self._take(act, outcomes.answered(found))
+            record = orjson.loads(value or b"")
+            if (act := record.get("act")) and act["act_id"] == self.act.act_id:
+                self._take(act, outcomes.answered(record))
 
     def _take(self, act: dict[str, Any], place: tuple[int, int] | None) -> None:
         if place in self.waiting:

@@ -34,11 +34,11 @@ class HashedRecords:
             value = record.value or b""
             self._reference[sha256(value).hexdigest()] = value
             try:
-                found = decode("reference", record.key, value)
-                if isinstance(found, PolicyVersion) and found.toml is not None:
-                    self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
-                counted = self.log.take(record, found)
-                if isinstance(found, Staff | Signature | PolicyVersion):
+                model = decode("reference", record.key, value)
+                if isinstance(model, PolicyVersion) and model.toml is not None:
+                    self._policies[sha256(model.toml.encode()).hexdigest()] = model.toml.encode()
+                counted = self.log.take(record, model)
+                if isinstance(model, Staff | Signature | PolicyVersion):
                     self.people.append(PersonLine(record.partition, record.offset, record.timestamp, value))
             except Unreadable:
                 continue

@@ -31,8 +31,8 @@ class KeptInputs:
         """The committed record of a topic (registry name) at this place, None if there is none."""
         if topic not in self._names or self._is_former(topic, partition, era):
             return None
-        found = self._stretch(topic, partition, offset // STRETCH).get(offset)
-        return None if found is None else replace(found, topic=self._names[topic])
+        record = self._stretch(topic, partition, offset // STRETCH).get(offset)
+        return None if record is None else replace(record, topic=self._names[topic])
 
     def expired(self, topic: str, partition: int, offset: int, era: int = 0) -> bool:
         """True if the record at this place is no longer kept."""
@@ -46,15 +46,15 @@ class KeptInputs:
         return head is not None and era < head.era(topic)
 
     def _stretch(self, topic: str, partition: int, number: int) -> dict[int, Record]:
-        found = self._stretches.get((topic, partition, number))
-        if found is None:
+        stretch = self._stretches.get((topic, partition, number))
+        if stretch is None:
             start = number * STRETCH
             records = self._reader.between(topic, partition=partition, start=start, end=start + STRETCH)
-            found = {record.offset: record for record in records}
+            stretch = {record.offset: record for record in records}
             if len(self._stretches) >= _KEPT:
                 del self._stretches[next(iter(self._stretches))]
-            self._stretches[topic, partition, number] = found
-        return found
+            self._stretches[topic, partition, number] = stretch
+        return stretch
 
 
 def facts(reader: Reader) -> Iterator[Record]:

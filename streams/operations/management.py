@@ -51,10 +51,10 @@ def suspension(settings: Settings, act: PairedAct, *, since: str | None, until: 
 def resumption(settings: Settings, act: PairedAct) -> Change:
     """The change that ends a suspension; raises UsageError (2) if the controller is not suspended."""
     with Reader(settings) as reader:
-        found = controller(reader, _id(act))
-    if found.model.suspended_since is None and found.model.suspended_until is None:
-        raise UsageError("error.not_suspended", controller=found.model.id)
-    return Change(found, act, {"suspended_since": None, "suspended_until": None})
+        newest = controller(reader, _id(act))
+    if newest.model.suspended_since is None and newest.model.suspended_until is None:
+        raise UsageError("error.not_suspended", controller=newest.model.id)
+    return Change(newest, act, {"suspended_since": None, "suspended_until": None})
 
 
 def quarantine(settings: Settings, act: PairedAct) -> Change:
@@ -72,26 +72,26 @@ def change(settings: Settings, wanted: Change, signatory: Signatory | None = Non
 
 def controller(reader: Reader, id_: str) -> NewestReference[Controller]:
     """The newest record of a controller; raises UsageError (2) with the known controllers."""
-    found = fact_with_act.newest(reader, Controller, id_)
-    if found is None:
+    newest = fact_with_act.newest(reader, Controller, id_)
+    if newest is None:
         raise UsageError("error.controller_absent", controller=id_, known=", ".join(controllers(reader)) or "-")
-    return found
+    return newest
 
 
 def controllers(reader: Reader) -> list[str]:
     """Every controller that `reference` names, also one whose record cannot be read."""
-    found = set()
+    ids = set()
     for record in reader.read("reference"):
         try:
             value = decode("reference", record.key, record.value)
         except Unreadable:
             kind, _, name = (record.key or b"").decode("utf-8", "replace").partition("/")
             if kind == "controller" and name:
-                found.add(name)
+                ids.add(name)
         else:
             if isinstance(value, Controller):
-                found.add(value.id)
-    return sorted(found)
+                ids.add(value.id)
+    return sorted(ids)
 
 
 def purposes(reader: Reader) -> Purposes:
@@ -117,9 +117,9 @@ def batch(reader: Reader, id_: str) -> NewestReference[Batch]:
 
     Raises UsageError (2) for a batch that nothing names.
     """
-    found = fact_with_act.newest(reader, Batch, id_)
-    if found is not None:
-        return found
+    newest = fact_with_act.newest(reader, Batch, id_)
+    if newest is not None:
+        return newest
     for record in reader.read("sources"):
         try:
             if decode("sources", record.key, record.value).batch_id == id_:
@@ -134,22 +134,22 @@ def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: Non
 
     `taken`: called for each record. Raises UsageError (2) for a list that nothing names.
     """
-    known, found = batch(reader, id_).model, BlastRadius(id_)
+    model, radius = batch(reader, id_).model, BlastRadius(id_)
     for record in reader.read("sources"):
-        found.source(record.key, record.value)
+        radius.source(record.key, record.value)
         taken()
     for record in reader.read("ledger"):
-        found.entry(record.partition, record.key, record.value)
+        radius.entry(record.partition, record.key, record.value)
         taken()
-    return known, found
+    return model, radius
 
 
 def policies(settings: Settings, taken: Callable[[], object] = lambda: None) -> KnownPolicies:
     """The policies according to `reference`. `taken`: called for each record."""
     known = KnownPolicies(FactStore(settings.group, settings.founder))
     with Reader(settings) as reader:
-        for found in reader.read("reference"):
-            known.take(found)
+        for record in reader.read("reference"):
+            known.take(record)
             taken()
     return known
 

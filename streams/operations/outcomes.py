@@ -38,14 +38,14 @@ class Outcome:
     def take(self, value: bytes | None) -> None:
         """Takes in a record of `audit`."""
         with suppress(*audit.FOREIGN):
-            found = orjson.loads(value or b"")
-            act, place = found["act"], answered(found)
+            record = orjson.loads(value or b"")
+            act, place = record["act"], answered(record)
             if place in self.waiting:
                 self.waiting.remove(place)
                 self.seen.add(act["outcome"])
-                self.id = self.id or found["did"]
+                self.id = self.id or record["did"]
                 if act["outcome"] != GOOD:
-                    self.refused, self.id = str(act["code"]), found["did"]
+                    self.refused, self.id = str(act["code"]), record["did"]
 
 
 def answered(record: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -66,20 +66,20 @@ def of(settings: Settings, places: list[RecordMetadata], starts: Mapping[int, in
 
     `starts`: the result of `ends` before the act was written.
     """
-    found = Outcome({(one.partition, one.offset) for one in places})
+    outcome = Outcome({(place.partition, place.offset) for place in places})
     told_at = monotonic()
     with Reader(settings) as reader:
         for records in reader.coming("audit", starts, seconds=TICK_SECONDS):
-            before = len(found.waiting)
+            before = len(outcome.waiting)
             for record in records:
-                found.take(record.value)
-            if len(found.waiting) != before:
+                outcome.take(record.value)
+            if len(outcome.waiting) != before:
                 told_at = monotonic()
-            if not found.waiting or monotonic() - told_at > seconds:
+            if not outcome.waiting or monotonic() - told_at > seconds:
                 break
-        if found.waiting and not found.id:
-            number, offset = min(found.waiting)
+        if outcome.waiting and not outcome.id:
+            number, offset = min(outcome.waiting)
             head = progress.read(reader).get(number)
             era = head.era("acts") if head else 0
-            found.id = audit.did(settings.topic("acts"), number, offset, "act", era=era)
-    return found
+            outcome.id = audit.did(settings.topic("acts"), number, offset, "act", era=era)
+    return outcome

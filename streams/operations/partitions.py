@@ -66,7 +66,7 @@ def read(settings: Settings, reader: Reader, number: int, note: Refused) -> Refu
 
 def lost(reader: Reader, number: int, skips: list[ProposedSkip]) -> list[SkippedRecords]:
     """The kept and expired records of each skip; reads the records that would be skipped, or judged again."""
-    found = []
+    skipped = []
     for skip in skips:
         start, count, times = reader.starts(skip.topic)[number], 0, list[int]()
         first, last = sorted((skip.start, skip.to))
@@ -74,8 +74,8 @@ def lost(reader: Reader, number: int, skips: list[ProposedSkip]) -> list[Skipped
             count += 1
             times = [times[0] if times else record.timestamp, record.timestamp]
         expired = max(0, min(start, skip.to) - skip.start)
-        found.append(SkippedRecords(skip, expired, count, *(times or (None, None))))
-    return found
+        skipped.append(SkippedRecords(skip, expired, count, *(times or (None, None))))
+    return skipped
 
 
 def write(settings: Settings, act: PartitionAct) -> int:
@@ -96,11 +96,11 @@ def demand_two(reader: Reader) -> None:
 
 def seconded(reader: Reader, act: PartitionAct) -> bool:
     """True if another person has written the same act; the worker checks both signatures."""
-    said = act.model_dump(include={"refused", "head", "sends", "acts", "subject"})
+    fields = act.model_dump(include={"refused", "head", "sends", "acts", "subject"})
     for record in reader.read("acts", partition=act.partition):
         with suppress(Unreadable):
             other = decode("acts", record.key, record.value)
-            same = isinstance(other, PartitionAct) and other.model_dump(include={*said}) == said
+            same = isinstance(other, PartitionAct) and other.model_dump(include={*fields}) == fields
             if same and other.by.casefold() != act.by.casefold():
                 return True
     return False
@@ -126,14 +126,14 @@ def _fresh(
     settings: Settings, reader: Reader, number: int, head: Head, logs: Mapping[InputTopic, KeptRange]
 ) -> dict[InputTopic, int]:
     """The inputs that have another log than the one that was read, each with the first offset to decide there."""
-    again, found = head.made_again(admin.topic_ids(settings, ORDER)), dict[InputTopic, int]()
+    again, firsts = head.made_again(admin.topic_ids(settings, ORDER)), dict[InputTopic, int]()
     back = progress.replaced(reader, number, head)
     for name, log in logs.items():
         if name in again:
-            found[name] = log.start
+            firsts[name] = log.start
         elif name in back:
-            found[name] = _first_undecided(reader, number, name, log)
-    return found
+            firsts[name] = _first_undecided(reader, number, name, log)
+    return firsts
 
 
 def _first_undecided(reader: Reader, number: int, topic: InputTopic, log: KeptRange) -> int:
@@ -148,8 +148,8 @@ def _first_undecided(reader: Reader, number: int, topic: InputTopic, log: KeptRa
     left = dict(times)
     for record in reader.read("audit", since=min(times.values()) - CLOCKS_MS, partition=number):
         with suppress(*FOREIGN):
-            said = orjson.loads(record.value or b"")
-            src, own = said["src"], said["stage"] in OWN[topic]
+            audited = orjson.loads(record.value or b"")
+            src, own = audited["src"], audited["stage"] in OWN[topic]
             if own and logical_name(src["topic"]) == topic and times.get(src["offset"]) == src["timestamp"]:
                 left.pop(src["offset"], None)
     return min(left, default=log.end)
@@ -157,13 +157,13 @@ def _first_undecided(reader: Reader, number: int, topic: InputTopic, log: KeptRa
 
 def _claimed(reader: Reader, number: int) -> dict[str, int]:
     """The next offsets of inputs according to the newest readable manifests of a partition."""
-    found: dict[str, int] = {}
+    offsets: dict[str, int] = {}
     for last in NEWEST_WITHIN:
         for record in _readable(reader.read("manifests", last=last, partition=number), number):
-            found |= record
-        if found.keys() >= set(INPUTS):
+            offsets |= record
+        if offsets.keys() >= set(INPUTS):
             break
-    return found
+    return offsets
 
 
 def _readable(records: Iterator[Record], number: int) -> Iterator[dict[str, int]]:
@@ -171,4 +171,4 @@ def _readable(records: Iterator[Record], number: int) -> Iterator[dict[str, int]
         with suppress(Unreadable):
             manifest = decode("manifests", None, record.value)
             if manifest.partition == number:
-                yield {logical_name(one.topic): one.to for one in (*manifest.in_, *manifest.skipped)}
+                yield {logical_name(stretch.topic): stretch.to for stretch in (*manifest.in_, *manifest.skipped)}

@@ -30,7 +30,7 @@ def registered(reader: Reader) -> FactStore:
         store.apply(record)
     if store.unresolved.withhold_everybody:
         raise IntegrityError(
-            "error.reference_spoilt", places=", ".join("{}/{}/{}".format(*one) for one in store.unresolved.faults)
+            "error.reference_spoilt", places=", ".join("{}/{}/{}".format(*fault) for fault in store.unresolved.faults)
         )
     return store
 

@@ -57,12 +57,12 @@ class LostRecords:
     @property
     def gone(self) -> list[str]:
         """The decision ids whose bytes are nowhere any more."""
-        return sorted(did for did, one in self.missing.items() if one.source is None)
+        return sorted(did for did, piece in self.missing.items() if piece.source is None)
 
     @property
     def askable(self) -> int:
         """The number of pieces that can be written again."""
-        return sum(one.source is not None and one.send is not None for one in self.missing.values())
+        return sum(piece.source is not None and piece.send is not None for piece in self.missing.values())
 
 
 def find(reader: Reader, *, now: int, taken: Callable[[], object] = lambda: None) -> LostRecords:
@@ -121,19 +121,19 @@ def _demand(form: str, value: Any) -> None:
 
 def _sources(reader: Reader, lost: LostRecords) -> None:
     """Looks for the bytes of missing pieces."""
-    by_place = {(one.partition, one.offset): one for one in lost.missing.values() if one.offset is not None}
-    by_item = {one.item: one for one in lost.missing.values() if one.offset is None}
+    by_place = {(piece.partition, piece.offset): piece for piece in lost.missing.values() if piece.offset is not None}
+    by_item = {piece.item: piece for piece in lost.missing.values() if piece.offset is None}
     for topic in ("sends", "review") if by_item else ("sends",) if by_place else ():
         for record in reader.read(topic):
             place, item = (record.partition, record.offset), record.header("gate-decision-id")
-            one = by_place.get(place) if topic == "sends" else by_item.get(item)
-            if one is None or one.partition != record.partition:
+            piece = by_place.get(place) if topic == "sends" else by_item.get(item)
+            if piece is None or piece.partition != record.partition:
                 continue
             try:
-                one.send = decode(topic, record.key, record.value)
+                piece.send = decode(topic, record.key, record.value)
             except Unreadable:
                 continue
-            one.source = SourcePlace(topic=topic, partition=record.partition, offset=record.offset)
+            piece.source = SourcePlace(topic=topic, partition=record.partition, offset=record.offset)
 
 
 def demand(*, by: str, reason: str) -> None:
@@ -151,8 +151,8 @@ def acts(
     Each act is dated when it is taken, because the gate refuses one that arrives ten minutes after its date. `clock`:
     gives the present instant.
     """
-    for number, (did, one) in enumerate(sorted(lost.missing.items())):
-        if one.source is None or one.send is None:
+    for number, (did, piece) in enumerate(sorted(lost.missing.items())):
+        if piece.source is None or piece.send is None:
             continue
         yield Reemission(
             v=1,
@@ -160,12 +160,12 @@ def acts(
             act_id=f"{run}.{number}",
             at=clock(),
             by=by,
-            recipient_id=one.send.recipient_id,
-            campaign_id=one.send.campaign_id,
-            channel=one.send.channel,
+            recipient_id=piece.send.recipient_id,
+            campaign_id=piece.send.campaign_id,
+            channel=piece.send.channel,
             decision_id=did,
-            source=one.source,
-            after=one.after,
+            source=piece.source,
+            after=piece.after,
             reason=reason,
         )
 
@@ -197,12 +197,12 @@ def answers(
             try:
                 act = orjson.loads(record.value or b"")["act"]
                 ours = act["kind"] == "reemit" and act["act_id"] in waiting
-                id_, told = act["act_id"], (act["outcome"], act["code"])
+                id_, answer = act["act_id"], (act["outcome"], act["code"])
             except FOREIGN:
                 continue
             if ours:
                 waiting.remove(id_)
                 told_at = monotonic()
-                yield told
+                yield answer
         if not waiting or monotonic() - told_at > seconds:
             return

@@ -77,8 +77,8 @@ def read(
                 tally.people.consent(*place, record.key, record.value)
         for record in reader.read("recalls", since=period.since):
             with suppress(*FOREIGN):
-                said = orjson.loads(record.value or b"{}")
-                tally.people.recall(record.header("gate-decision-id"), said.get("mail_date"))
+                recall = orjson.loads(record.value or b"{}")
+                tally.people.recall(record.header("gate-decision-id"), recall.get("mail_date"))
         before = 0
         for partition in trail.partitions():
             at = before
@@ -122,7 +122,7 @@ def _seal(settings: Settings) -> ProvingLog:
     keys, shelf = Keys(settings.key_folder), AtomicStore(settings.log_folder)
     witnesses = keys.public("witness")
     log = sealed(shelf, keys.public("log"), witnesses)
-    known = [*keys.verifiers("worker"), *keys.verifiers("log")]
+    verifiers = [*keys.verifiers("worker"), *keys.verifiers("log")]
     # a cosignature rewrites the checkpoint's file; the state beside it is written once
     state = shelf.written_at(f"state/{log.checkpoint.size}") if log else None
-    return ProvingLog(log, known, witnesses, state or shelf.written_at(CHECKPOINT))
+    return ProvingLog(log, verifiers, witnesses, state or shelf.written_at(CHECKPOINT))

@@ -39,8 +39,8 @@ def read(
     which far more of `audit` is read.
     """
     queue, first = Queue(), None
-    one = [item.encode()] if item else []
-    for record in reader.read("review", containing=one):
+    terms = [item.encode()] if item else []
+    for record in reader.read("review", containing=terms):
         taken()
         queue.review(record.partition, record.offset, record.value, record.headers)
         if origins:
@@ -53,7 +53,7 @@ def read(
         first = record.timestamp if first is None else min(first, record.timestamp)
     if first is not None:
         # an answer comes after its act, and `audit` is long
-        for record in reader.read("audit", since=first, containing=() if origins else one or [ACT]):
+        for record in reader.read("audit", since=first, containing=() if origins else terms or [ACT]):
             taken()
             queue.audit(record.partition, record.offset, record.value, origins=origins)
     return queue
@@ -93,10 +93,10 @@ def answers(
     coming = reader.coming("audit", ends, seconds=TICK_SECONDS)
     while True:
         for act_id in list(left):
-            if found := queue.answer(left[act_id], act_id):
+            if answer := queue.answer(left[act_id], act_id):
                 del left[act_id]
                 told_at = monotonic()
-                yield found
+                yield answer
         if not left or monotonic() - told_at > seconds:
             return
         for record in next(coming):

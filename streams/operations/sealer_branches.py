@@ -35,8 +35,8 @@ class SealerBranches:
         self._refused: set[str] = set()
         self._whole: set[tuple[int, str]] = set()
         """Partitions that are not held at this sealed manifest, as the ledger's branch does not part from it."""
-        for one in branch_files.held(files):
-            branch_files.release(files, one.partition)
+        for held_partition in branch_files.held(files):
+            branch_files.release(files, held_partition.partition)
 
     def is_held(self, partition: int) -> bool:
         """Tells whether the partition waits for a statement."""
@@ -64,56 +64,63 @@ class SealerBranches:
 
         `at`: now, an instant. The result: the offset from which each partition that was held or goes back goes on.
         """
-        found = {}
-        for one in statements:
-            if not self._chain.is_stated(one.note) and one.note not in self._refused:
-                start = self._followed(one, written(reader, one.partition), at=at)
+        starts = {}
+        for statement in statements:
+            if not self._chain.is_stated(statement.note) and statement.note not in self._refused:
+                start = self._followed(statement, written(reader, statement.partition), at=at)
                 if start is not None:
-                    found[one.partition] = start
-        return found
+                    starts[statement.partition] = start
+        return starts
 
-    def _followed(self, one: Statement, manifests: dict[str, Written], *, at: str) -> int | None:
-        number, sealed = one.partition, self._chain.head(one.partition)
+    def _followed(self, statement: Statement, manifests: dict[str, Written], *, at: str) -> int | None:
+        number, sealed = statement.partition, self._chain.head(statement.partition)
         links = self._links(number, sealed, manifests)
-        joint = self._joint(one, links) if one.sha256 in manifests else None
+        joint = self._joint(statement, links) if statement.sha256 in manifests else None
         after = joint[0] if joint else None
         place = SealedPlace(-1, {}) if after is None else self._place(number, after)
         if joint is None or (place is None and self._log.size == self._log.sealed.size):
-            self._refused.add(one.note)
-            where = manifests[one.sha256].offset if one.sha256 in manifests else 0
-            self._told(ChainFinding("unjoined", number, where, {"sha256": one.sha256}))
+            self._refused.add(statement.note)
+            where = manifests[statement.sha256].offset if statement.sha256 in manifests else 0
+            self._told(ChainFinding("unjoined", number, where, {"sha256": statement.sha256}))
             return None
         if place is None:
             return None  # its leaf is not on the disk yet
-        forks = fork(links, one.sha256).beside
-        leaf = {"v": 1, "kind": "branch", "at": at, "partition": number, "statement": one.note, "taken": place.taken}
+        forks = fork(links, statement.sha256).beside
+        leaf = {
+            "v": 1,
+            "kind": "branch",
+            "at": at,
+            "partition": number,
+            "statement": statement.note,
+            "taken": place.taken,
+        }
         leaf |= {"after": after, "leaf": None if after is None else place.leaf, "forks": sorted(forks)[:NAMED]}
         self._log.append(canonical(leaf))
         start, back = self._held.pop(number, None), None
         if after != sealed:
-            start = min(each.offset for each in manifests.values() if each.prev == after)
+            start = min(manifest.offset for manifest in manifests.values() if manifest.prev == after)
             back = SealPosition(next=0 if after is None else start, head=after, taken=place.taken)
-        self._chain.choose(number, one.note, one.sha256, back, forks)
+        self._chain.choose(number, statement.note, statement.sha256, back, forks)
         branch_files.release(self._files, number)
-        said = {"by": one.by, "reason": one.reason, "sha256": one.sha256}
-        self._told(ChainFinding("branched", number, manifests[one.sha256].offset, said))
+        values = {"by": statement.by, "reason": statement.reason, "sha256": statement.sha256}
+        self._told(ChainFinding("branched", number, manifests[statement.sha256].offset, values))
         return start
 
     def _links(self, partition: int, sealed: str | None, manifests: Mapping[str, Written]) -> dict[str, str | None]:
         """The links of a partition's manifests, and of the sealed ones that the broker has lost."""
-        links = {hash_: one.prev for hash_, one in manifests.items()}
+        links = {hash_: manifest.prev for hash_, manifest in manifests.items()}
         if sealed is not None and sealed not in links:
             links = sealed_links(Tree(self._files, self._log.sealed.size).every_leaf(), partition) | links
         return links
 
-    def _joint(self, one: Statement, links: Links) -> tuple[str | None] | None:
+    def _joint(self, statement: Statement, links: Links) -> tuple[str | None] | None:
         """The sealed manifest from which the chosen branch goes on; None if it does not, or is sealed already."""
-        sealed = self._chain.head(one.partition)
-        if one.sha256 not in links or (sealed is not None and one.sha256 in lineage(links, sealed)):
+        sealed = self._chain.head(statement.partition)
+        if statement.sha256 not in links or (sealed is not None and statement.sha256 in lineage(links, sealed)):
             return None
-        if sealed is None or sealed in (one.sha256, *lineage(links, one.sha256)):
+        if sealed is None or sealed in (statement.sha256, *lineage(links, statement.sha256)):
             return (sealed,)
-        return parting(links, one.sha256, sealed)
+        return parting(links, statement.sha256, sealed)
 
     def _place(self, partition: int, hash_: str) -> SealedPlace | None:
         return sealed_place(Tree(self._files, self._log.sealed.size).every_leaf(), partition, hash_)

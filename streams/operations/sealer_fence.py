@@ -67,12 +67,12 @@ class SealerFence:
         with reaching(self._settings):
             consumer = KafkaConsumer(**connection(self._settings), group_id=self._group, enable_auto_commit=False)
             try:
-                known = consumer.committed(self._place, metadata=True, timeout_ms=REQUEST_MS)
+                committed = consumer.committed(self._place, metadata=True, timeout_ms=REQUEST_MS)
             finally:
                 consumer.close(autocommit=False, timeout_ms=1_000)
-        if known is None:
+        if committed is None:
             return
-        if known.offset > self._log.size:
-            raise IntegrityError("error.log_behind", size=self._log.size, sealed=known.offset)
-        if Tree(self._files, known.offset).root().hex() != known.metadata:
-            raise IntegrityError("error.log_forked", size=known.offset)
+        if committed.offset > self._log.size:
+            raise IntegrityError("error.log_behind", size=self._log.size, sealed=committed.offset)
+        if Tree(self._files, committed.offset).root().hex() != committed.metadata:
+            raise IntegrityError("error.log_forked", size=committed.offset)

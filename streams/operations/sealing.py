@@ -66,7 +66,7 @@ class SealerCallbacks:
     finding: Callable[[ChainFinding], None]
     sealed: Callable[[Checkpoint], None]
     taken: Callable[[], None] = lambda: None
-    covered: Callable[[list[Covered], int], None] = lambda found, leaf: None
+    covered: Callable[[list[Covered], int], None] = lambda results, leaf: None
     unchecked: Callable[[Exception], None] = lambda error: None
     passed: Callable[[GatekeeperError], None] = lambda error: None
     unsealed: Callable[[int], None] = lambda count: None
@@ -159,16 +159,16 @@ class Sealer:
         Raises IntegrityError (4) if nothing tells how it could go on.
         """
         starts, ends = reader.starts("manifests"), reader.ends("manifests")
-        found = {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
+        positions = {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
         for partition in self._lost(heads):
             if self._branches.hold(heads, partition, starts[partition]):
-                found[partition] = ends[partition]
+                positions[partition] = ends[partition]
             else:
                 raise self._ahead(partition, ends[partition])
         for partition, end in ends.items():
-            if found[partition] > end:
+            if positions[partition] > end:
                 raise self._ahead(partition, end)
-        return found
+        return positions
 
     def _ahead(self, partition: int, end: int) -> IntegrityError:
         """The error for a partition that does not have what is sealed."""
@@ -184,14 +184,14 @@ class Sealer:
 
     def _lost(self, reader: Reader) -> list[int]:
         """The partitions whose manifest that was sealed last is not on the broker, nor before all that it keeps."""
-        found = []
+        lost = []
         for partition in reader.ends("manifests"):
             sealed, last = self._chain.head(partition), self._chain.next(partition) - 1
             if sealed is None or stands(reader, "manifests", partition=partition, offset=last, digest=sealed):
                 continue
             if sealed not in written(reader, partition):  # after a choice it stands further back
-                found.append(partition)
-        return found
+                lost.append(partition)
+        return lost
 
     def _wait(self, record: Record) -> None:
         self._waiting[record.partition].append(record)
@@ -201,9 +201,10 @@ class Sealer:
         """Follows the statements that came, and takes the manifests that were read."""
         keys, origin = self._keys.public("log"), self._settings.group
         stated = branch_files.statements(self._files, keys, origin=origin, passed=self._pass)
-        known = [one for number, one in stated.items() if number in self._read]
-        for number, start in self._branches.follow(heads, known, at=instant(_now())).items():
-            self._waiting[number], self._forks = [], {each: of for each, of in self._forks.items() if each != number}
+        statements = [statement for number, statement in stated.items() if number in self._read]
+        for number, start in self._branches.follow(heads, statements, at=instant(_now())).items():
+            self._waiting[number] = []
+            self._forks = {partition: of for partition, of in self._forks.items() if partition != number}
             for first in range(start, self._read[number], WAITING):
                 end = min(first + WAITING, self._read[number])
                 self._waiting[number] += heads.between("manifests", partition=number, start=first, end=end)
@@ -218,27 +219,27 @@ class Sealer:
         with `once` that is an error. If the head is on another branch than the sealed manifests, the partition is held.
         """
         records = self._waiting[number]
-        known, found = self._forks.get(number, (0, NO_FORK))
+        known, fork = self._forks.get(number, (0, NO_FORK))
         if records and not self._branches.is_held(number) and records[-1].offset >= known:
             try:
                 known = heads.ends("manifests")[number]
                 start, sealed = records[0].offset, self._chain.head(number)
                 chosen, forks = self._chain.chosen(number), self._chain.forks(number)
-                found = forked(heads, number, start=start, sealed=sealed, chosen=chosen, known=forks)
-                if found.apart:
+                fork = forked(heads, number, start=start, sealed=sealed, chosen=chosen, known=forks)
+                if fork.apart:
                     self._branches.hold(heads, number, start)
             except IncompleteError:
                 if once:
                     raise
                 return
-            self._forks[number] = (0 if found.ahead else known), found
+            self._forks[number] = (0 if fork.ahead else known), fork
         if self._branches.is_held(number):
             self._waiting[number] = []
             return
-        self._waiting[number] = [one for one in records if _hash(one) in found.ahead]
+        self._waiting[number] = [record for record in records if _hash(record) in fork.ahead]
         for record in records:
-            if _hash(record) not in found.ahead:
-                self._take(record, found.beside)
+            if _hash(record) not in fork.ahead:
+                self._take(record, fork.beside)
 
     def _take(self, record: Record, beside: Container[str]) -> None:
         where = record.partition, record.offset, record.value, record.header("gate-sig")
@@ -284,14 +285,14 @@ class Sealer:
     def _cover_in_time(self, *, wait: bool = False) -> None:
         """Makes the report of a finished coverage check a leaf; the manifests are sealed whatever the check's error."""
         try:
-            found = self._rounds.step(_now, wait=wait)
+            results = self._rounds.step(_now, wait=wait)
         except Exception as error:
             self._told.unchecked(error)
             return
-        if found is not None:
+        if results is not None:
             at = instant(self._rounds.reported)
-            leaf = self._log.append(coverage_report.report(found, group=self._settings.group, at=at))
-            self._told.covered(found, leaf)
+            leaf = self._log.append(coverage_report.report(results, group=self._settings.group, at=at))
+            self._told.covered(results, leaf)
 
     def _state(self) -> bytes:
         return canonical(

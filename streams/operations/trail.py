@@ -74,22 +74,22 @@ class LiveTrail:
         A transaction whose records or manifest lie farther apart is not in it. `forks`: False also gives manifests that
         are not on the branch that counts; then nothing after the part is read. Valid as long as this trail is open.
         """
-        found = copy(self)
-        found._margin, found._forks = margin, forks
-        found._range = TrailRange(
+        trail = copy(self)
+        trail._margin, trail._forks = margin, forks
+        trail._range = TrailRange(
             self._manifests, self._audit, since=at - margin, to=at + margin, known={}, margin=margin
         )
-        found.bounds, found.since, found.to = found._range.bounds, found._range.since, at + margin
-        return found
+        trail.bounds, trail.since, trail.to = trail._range.bounds, trail._range.since, at + margin
+        return trail
 
     @contextmanager
     def apart(self) -> Iterator[LiveTrail]:
         """Yields an open trail through consumers of its own, with the same bounds, for another process."""
         with Reader(self._settings) as manifests, Reader(self._settings) as audit:
-            found = copy(self)
-            found._manifests, found._audit, found.aside = manifests, audit, {}
-            found._range = self._range.through(manifests, audit)
-            yield found
+            trail = copy(self)
+            trail._manifests, trail._audit, trail.aside = manifests, audit, {}
+            trail._range = self._range.through(manifests, audit)
+            yield trail
 
     def partitions(self) -> list[int]:
         """The numbers of all partitions."""
@@ -114,13 +114,13 @@ class LiveTrail:
         """The findings about foreign records, ready for JSON."""
         return [
             {
-                "finding": one.fault,
-                "topic": one.topic,
-                "partition": one.partition,
-                "offset": one.offset,
-                "count": one.values.get("count", 1),
+                "finding": finding.fault,
+                "topic": finding.topic,
+                "partition": finding.partition,
+                "offset": finding.offset,
+                "count": finding.values.get("count", 1),
             }
-            for one in self.aside.values()
+            for finding in self.aside.values()
         ]
 
     @property
@@ -149,16 +149,16 @@ class LiveTrail:
         matcher, offset = RecordMatcher(self._records(partition), floor=self._range.floor(partition)), 0
         for manifest, following in _with_next(self._own(partition)):
             offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
-            said = orjson.loads(value)
-            if said["audit"]["n"]:
-                taken = matcher.take(said, following)
+            content = orjson.loads(value)
+            if content["audit"]["n"]:
+                taken = matcher.take(content, following)
                 if taken is None:
                     raise IntegrityError("error.trail_order", partition=partition, offset=offset)
                 records = taken
-            found = link(partition, offset, value, _signature(manifest), iter(records))
+            linked = link(partition, offset, value, _signature(manifest), iter(records))
             self._strays(partition, matcher)
-            if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
-                yield found
+            if (first is None or content["t1"] >= first) and (last is None or content["t1"] < last):
+                yield linked
         if not matcher.rest(self.bounds.covered[partition]):
             raise IntegrityError("error.trail_order", partition=partition, offset=offset)
         self._strays(partition, matcher)
@@ -178,9 +178,11 @@ class LiveTrail:
         start, end = self.bounds.manifests[partition]
         if start >= end or not self._forks:
             return frozenset()
-        one = branches.stated(self._settings).get(partition)
+        statement = branches.stated(self._settings).get(partition)
         try:
-            return branches.forked(self._manifests, partition, start=start, chosen=one.sha256 if one else None).beside
+            return branches.forked(
+                self._manifests, partition, start=start, chosen=statement.sha256 if statement else None
+            ).beside
         except IncompleteError:  # somebody holds a transaction open, and the branch is not known
             return frozenset()
 

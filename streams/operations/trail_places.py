@@ -51,8 +51,8 @@ def searched(reader: Reader, term: SearchTerm, passed: Callable[[], object]) -> 
     return sorted(found) or None if len(found) <= MAX_RECORDS else None
 
 
-def _names(found: Places) -> set[str]:
-    return {name for told in found.values() for name in told.names}
+def _names(places: Places) -> set[str]:
+    return {name for told in places.values() for name in told.names}
 
 
 def _containing(
@@ -73,13 +73,13 @@ def found(
     `sealed`: tells whether a link is in the sealed log. Of another link it is also read whether its manifest is on the
     branch that counts. Raises as `LiveTrail` does.
     """
-    told = []
+    records = []
     for record in reader.some("audit", places):
-        one = _one(trail, record, sealed)
-        if one is None:
+        placed = _one(trail, record, sealed)
+        if placed is None:
             return None
-        told.append(one)
-    return told
+        records.append(placed)
+    return records
 
 
 def _one(trail: LiveTrail, record: Record, sealed: Callable[[Link], bool]) -> PlacedRecord | None:
@@ -87,11 +87,11 @@ def _one(trail: LiveTrail, record: Record, sealed: Callable[[Link], bool]) -> Pl
         at = span(orjson.loads(record.value or b"")["at"], "UTC").first // 1000
         apart = abs(record.timestamp - at)
         for margin in MARGINS_MS:
-            one = _near(trail, record, at, margin + apart, forks=False)
-            if one and one.link and not sealed(one.link):
-                one = _near(trail, record, at, margin + apart, forks=True)
-            if one:
-                return one
+            placed = _near(trail, record, at, margin + apart, forks=False)
+            if placed and placed.link and not sealed(placed.link):
+                placed = _near(trail, record, at, margin + apart, forks=True)
+            if placed:
+                return placed
     return None
 
 
@@ -99,6 +99,6 @@ def _near(trail: LiveTrail, record: Record, at: int, margin: int, *, forks: bool
     # a part may begin or end within a transaction, so that records seem to be missing; a wider part has them
     with suppress(IntegrityError, IncompleteError):
         for link in trail.around(at, margin, forks=forks).links(record.partition):
-            for one in of(link, lambda value: value == record.value):
-                return one
+            for placed in of(link, lambda value: value == record.value):
+                return placed
     return None

@@ -58,9 +58,9 @@ class TrailRange:
 
     def through(self, manifests: Reader, audit: Reader) -> TrailRange:
         """The same range, read by other consumers."""
-        found = copy(self)
-        found._manifests, found._audit = manifests, audit
-        return found
+        clone = copy(self)
+        clone._manifests, clone._audit = manifests, audit
+        return clone
 
     def demand_kept(self, partition: int) -> None:
         """Raises IncompleteError (5) if the broker no longer keeps everything within the bounds."""
@@ -103,9 +103,9 @@ class TrailRange:
         else:
             manifests, audit = self._firsts_of(self.since)
         for before in {known.before for known in self._known.values()}:
-            found = self._firsts_of(before)
+            firsts = self._firsts_of(before)
             for number in (number for number, known in self._known.items() if known.before == before):
-                manifests[number], audit[number] = (each[number] for each in found)
+                manifests[number], audit[number] = (offsets[number] for offsets in firsts)
         return manifests, audit
 
     def _firsts_of(self, since: int) -> tuple[dict[int, int], dict[int, int]]:

@@ -72,17 +72,17 @@ def write(
     recipient, purpose = stated.recipient, stated.purpose
     act = fact_with_act.act("withdraw", by=by, recipient_id=recipient, reason=reason, evidence_ref=evidence)
     scope: dict[str, Any] = {"method": stated.method, "purpose": purpose, "channels": stated.channels}
-    said = {**scope, "event_time": stated.at, "recorded_at": act.at}
-    _event(recipient, next(iter(stated.controllers), "any"), **said)  # refused before any broker is asked
+    fields = {**scope, "event_time": stated.at, "recorded_at": act.at}
+    _event(recipient, next(iter(stated.controllers), "any"), **fields)  # refused before any broker is asked
     with Reader(settings) as reader:
         known = management.controllers(reader)
-        covers = purpose == "*" or any(below(one, purpose) for one in management.purposes(reader).registered)
+        covers = purpose == "*" or any(below(code, purpose) for code in management.purposes(reader).registered)
     named = sorted(set(stated.controllers)) or known
     if not named:
         raise UsageError("error.controller_unknown", topic=settings.topic("reference"))
-    events = tuple(_event(recipient, one, **said) for one in named)
+    events = tuple(_event(recipient, controller, **fields) for controller in named)
     facts = [Outgoing("consents", recipient.encode(), encode(event)) for event in events]
-    unknown = tuple(one for one in named if one not in known)
+    unknown = tuple(controller for controller in named if controller not in known)
     return Withdrawal(events, act, fact_with_act.write(settings, facts, act, signatory=signatory), unknown, covers)
 
 
@@ -99,8 +99,8 @@ def _event(recipient: str, controller: str, **said: Any) -> Consent:
             **said,
         )
     except ValidationError as error:
-        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+        field = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
     # a refused id may be an address or a number, so it is not quoted
-    if place == "recipient_id":
+    if field == "recipient_id":
         raise UsageError("error.recipient_invalid")
-    raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))
+    raise UsageError("error.option_invalid", option=_OPTIONS.get(field, field))
