@@ -94,8 +94,8 @@ class DecisionFeed(LogFollower):
         """The decisions on these sends that are committed within so many seconds; call it inside of `kept`."""
         wait = _Wait(places)
         for place in places:
-            if (known := self._recent.pop(place, None)) is not None:
-                wait.take(place, known)
+            if (decision := self._recent.pop(place, None)) is not None:
+                wait.take(place, decision)
             else:
                 self._waits[place] = wait
         try:
@@ -116,16 +116,16 @@ class DecisionFeed(LogFollower):
         if not self._writing:
             return
         try:
-            found = _READER.decode(record.value or b"")
+            decision = _READER.decode(record.value or b"")
         except msgspec.DecodeError:
             log.warning("audit_record_strange", partition=tp.partition, offset=record.offset)
             return
-        if found.stage != "intake" or logical_name(found.src.topic) != "sends":
+        if decision.stage != "intake" or logical_name(decision.src.topic) != "sends":
             return
-        place = found.src.partition, found.src.offset
+        place = decision.src.partition, decision.src.offset
         if (wait := self._waits.pop(place, None)) is not None:
-            wait.take(place, found)
+            wait.take(place, decision)
         else:
-            self._recent[place] = found
+            self._recent[place] = decision
             if len(self._recent) > MAX_RECENT:
                 del self._recent[next(iter(self._recent))]

@@ -78,7 +78,7 @@ class LiveState:
         self.ledger.topics = await asyncio.to_thread(admin.topic_ids, self.settings, (*FACT_TOPICS, "ledger"))
         self.facts.expected = await asyncio.to_thread(progress.of_mode, self.settings)
         await started(self.writer)
-        await asyncio.gather(*(one.start(on_failure) for one in self._followers))
+        await asyncio.gather(*(follower.start(on_failure) for follower in self._followers))
         if self.settings.acts == "unsigned":
             self._end_with_people(on_failure)
 
@@ -96,7 +96,7 @@ class LiveState:
     async def stop(self) -> None:
         """Stops reading and writing."""
         await asyncio.gather(self._undecided.stop(), self._mark.stop())
-        await asyncio.gather(*(one.stop() for one in self._followers), self.writer.stop())
+        await asyncio.gather(*(follower.stop() for follower in self._followers), self.writer.stop())
 
     @property
     def _followers(self) -> tuple[LogFollower, ...]:
@@ -154,9 +154,9 @@ class LiveState:
 
     async def _shut(self) -> Mark | None:
         """The mark that a restore left; it is looked for until the gate was seen open."""
-        found = None if self._open else await self._mark.answer()
-        self._open = found is None
-        return found
+        mark = None if self._open else await self._mark.answer()
+        self._open = mark is None
+        return mark
 
     def demand_ready(self) -> None:
         """Raises UnavailableError (3) before `ready`."""

@@ -31,8 +31,8 @@ class ResultFeed(LogFollower):
 
     def spans(self, campaign: str, controllers: Collection[str] | None) -> Mapping[int, Span]:
         """The places of a campaign by partition, as of now: the whole log, if the campaign was forgotten."""
-        if (found := self.sums.of(campaign, controllers)) is not None:
-            return found.spans
+        if (sums := self.sums.of(campaign, controllers)) is not None:
+            return sums.spans
         return {tp.partition: Span(self._begin[tp], position) for tp, position in self._positions.items()}
 
     async def behind(self, seconds: float) -> list[int]:

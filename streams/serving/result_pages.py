@@ -34,15 +34,15 @@ class Cursor:
 
     def encode(self) -> str:
         """The cursor as text for a URL."""
-        said = orjson.dumps([self.topic, self.campaign, sorted(self.next.items())])
-        return base64.urlsafe_b64encode(said).rstrip(b"=").decode()
+        content = orjson.dumps([self.topic, self.campaign, sorted(self.next.items())])
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
     @classmethod
     def decode(cls, text: str) -> Cursor:
         """Decodes the text; raises ValueError for what `encode` did not make."""
         try:
-            said = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            topic, campaign, next_ = said
+            content = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            topic, campaign, next_ = content
             places = dict(next_)
             whole = all(type(n) is int and 0 <= n < 2**53 for place in places.items() for n in place)
         except (binascii.Error, ValueError, TypeError):
@@ -105,7 +105,7 @@ def page(
 
 def _is_of(value: bytes | None, campaign: str, controllers: Collection[str] | None) -> bool:
     try:
-        found: dict[str, Any] = orjson.loads(value or b"")
-        return found["campaign_id"] == campaign and (controllers is None or found["controller_id"] in controllers)
+        result: dict[str, Any] = orjson.loads(value or b"")
+        return result["campaign_id"] == campaign and (controllers is None or result["controller_id"] in controllers)
     except FOREIGN:
         return False

@@ -66,7 +66,7 @@ class Writer:
                 self._uses[producer].discard(over)
 
     async def _written(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[RecordMetadata | None]:
-        found = list[RecordMetadata | None]([None] * len(records))
+        acknowledged = list[RecordMetadata | None]([None] * len(records))
         loop = asyncio.get_running_loop()
         end = loop.time() + WRITE_SECONDS
         lanes = defaultdict[tuple[str, int], list[int]](list)
@@ -76,7 +76,7 @@ class Writer:
                     lanes[record.topic, await self._partition(producer, record)].append(number)
             except (KafkaError, TimeoutError) as error:
                 log.error("not_acknowledged", topic=record.topic, error=type(error).__name__)
-                return found
+                return acknowledged
 
         async def lane(topic: str, partition: int, numbers: Sequence[int]) -> None:
             under_way = [await self._begun(producer, partition, records[number]) for number in numbers]
@@ -85,13 +85,13 @@ class Writer:
             for number, place in zip(numbers, places, strict=True):
                 # Kafka tells no offset of a batch that it had long before
                 if not isinstance(place, BaseException) and place.offset >= 0:
-                    found[number] = RecordMetadata(topic, partition, place.offset)
+                    acknowledged[number] = RecordMetadata(topic, partition, place.offset)
             if failed := next((place for place in places if isinstance(place, BaseException)), None):
                 raise failed
 
         tasks = {asyncio.create_task(lane(*where, numbers)): where for where, numbers in lanes.items()}
         if not tasks:
-            return found
+            return acknowledged
         done, late = await asyncio.wait(tasks, timeout=max(0.0, end - loop.time()))
         for task in late:
             task.cancel()
@@ -105,20 +105,20 @@ class Writer:
                     "not_acknowledged", topic=tasks[task][0], partition=tasks[task][1], error=type(failed).__name__
                 )
                 await self._renewed(producer)
-        return found
+        return acknowledged
 
     async def _partition(self, producer: AIOKafkaProducer, record: Outgoing) -> int:
         if record.partition is not None:
             return record.partition
-        known = await producer.partitions_for(self._settings.topic(record.topic))
-        return partition_of(record.key or b"", len(known))
+        partitions = await producer.partitions_for(self._settings.topic(record.topic))
+        return partition_of(record.key or b"", len(partitions))
 
     async def _begun(self, producer: AIOKafkaProducer, partition: int, record: Outgoing) -> asyncio.Future[Any]:
         name, headers = self._settings.topic(record.topic), list(record.headers)
-        found: asyncio.Future[Any] = await producer.send(
+        future: asyncio.Future[Any] = await producer.send(
             name, record.value, record.key, partition=partition, headers=headers
         )
-        return found
+        return future
 
     async def _renewed(self, spoilt: AIOKafkaProducer) -> None:
         """Replaces a producer that Kafka refused: if it left a number out, all later ones are refused, too."""

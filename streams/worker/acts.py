@@ -71,9 +71,9 @@ class Acts:
                 await self.credit.regained.wait()
             self._moved = self.busy = False
             fetched = await self._reader.getmany(self.tp, timeout_ms=WAIT_MS, max_records=READ_RECORDS)
-            found = fetched.get(self.tp, [])
-            self.busy = bool(found)
-            acts = await self._with_items([ActRecord.of(as_record(one, self.era), _entropy()) for one in found])
+            records = fetched.get(self.tp, [])
+            self.busy = bool(records)
+            acts = await self._with_items([ActRecord.of(as_record(record, self.era), _entropy()) for record in records])
             if self._moved:  # a seek came meanwhile; these records may be from before or after it
                 self._reader.seek(self.tp, self._from)
                 continue
@@ -94,8 +94,8 @@ class Acts:
         about = dict[int, Record]()
         for topic, places in wanted.items():
             tp = TopicPartition(self._settings.topic(topic), self.tp.partition)
-            found = await offsets.some(self._looker, tp, places.values())
-            about |= {act: as_record(found[offset]) for act, offset in places.items() if offset in found}
+            records = await offsets.some(self._looker, tp, places.values())
+            about |= {act: as_record(records[offset]) for act, offset in places.items() if offset in records}
         return [replace(act, about=about.get(act.offset)) for act in acts]
 
 

@@ -110,7 +110,7 @@ class PartitionJudge:
         at = max(t0, self.head.at)
         as_of = None if fresh else min(context.followers.as_of, at - context.packs.at(at).max_lag_ms - 1)
         now = Moment(context.judge, context.followers.store, self.ledger, at, as_of)
-        found = self._recalls(batch.touched, now) if fresh else []
+        judged = self._recalls(batch.touched, now) if fresh else []
         if fresh:
             self._touched.fresh()
         else:
@@ -118,24 +118,25 @@ class PartitionJudge:
         decided = Counter[tuple[str, str, str, str]]()
         era, store = self.head.era("sends"), context.followers.store
         for send in sends.records:
-            one = context.judge.judge(as_record(send, era), store, at, as_of=as_of, ledger=self.ledger)
-            found.append(self._remembered(one))
-            decided[one.verdict or "", one.codes[0] if one.codes else "", one.channel, one.message_class] += 1
-            if not TIMELY.isdisjoint(one.codes):
-                for name in waiting(one.entries):
+            decision = context.judge.judge(as_record(send, era), store, at, as_of=as_of, ledger=self.ledger)
+            judged.append(self._remembered(decision))
+            code = decision.codes[0] if decision.codes else ""
+            decided[decision.verdict or "", code, decision.channel, decision.message_class] += 1
+            if not TIMELY.isdisjoint(decision.codes):
+                for name in waiting(decision.entries):
                     self._touched.later(name)
-            if STALE in one.codes:
-                for name in waiting(one.entries):
+            if STALE in decision.codes:
+                for name in waiting(decision.entries):
                     self._touched.stale(name)
         done, acts, left = self._acted(acts, now, asked=fresh is not None, counted=batch.counted)
-        found += done
-        found += self._reconsidered(batch.waiting, now) if fresh else []
-        self._count_failures(found)
-        if not (found or sends.records or acts.records or left or due):
+        judged += done
+        judged += self._reconsidered(batch.waiting, now) if fresh else []
+        self._count_failures(judged)
+        if not (judged or sends.records or acts.records or left or due):
             return None, acts, left
-        transaction = self.gathered(sends, acts, found, at, t0, ended=self.ledger.expiry.due(at, TOMBSTONES))
+        transaction = self.gathered(sends, acts, judged, at, t0, ended=self.ledger.expiry.due(at, TOMBSTONES))
         transaction.decided, transaction.published = decided, [send.timestamp for send in sends.records]
-        context.pace.observe(len(found) + len(batch.touched), context.clock.processor() - begun)
+        context.pace.observe(len(judged) + len(batch.touched), context.clock.processor() - begun)
         return transaction, acts, left
 
     def something_ended(self) -> bool:
@@ -150,21 +151,21 @@ class PartitionJudge:
     def _count_failures(self, judged: list[Judged]) -> None:
         """Raises an alarm once when many decisions fail: a defect of ours, whose sends are withheld one by one."""
         before = self.failing
-        self._failures.extend(one.failed for one in judged)
+        self._failures.extend(decision.failed for decision in judged)
         if self.failing and not before:
             log.error("decisions_failing", partition=self._number, failures=FAILURES, of_last=OF_LAST)
 
     def _recalls(self, touched: list[str], now: Moment) -> list[Judged]:
         """The recalls of people's clearances that no longer stand."""
-        found, most = list[Judged](), min(RECALLS, max(FEWEST, self._context.pace.records))
-        for place, name in enumerate(touched):
+        recalls, most = list[Judged](), min(RECALLS, max(FEWEST, self._context.pace.records))
+        for index, name in enumerate(touched):
             for clearance in list(self.ledger.clearances(now.at, name)):
-                if len(found) >= most:
-                    self._touched.again(touched[place:])
-                    return found
-                if one := weighed(now, clearance):
-                    found.append(self._remembered(one))
-        return found
+                if len(recalls) >= most:
+                    self._touched.again(touched[index:])
+                    return recalls
+                if recall := weighed(now, clearance):
+                    recalls.append(self._remembered(recall))
+        return recalls
 
     def _acted(
         self, acts: InputRange[ActRecord], now: Moment, *, asked: bool, counted: bool
@@ -174,38 +175,38 @@ class PartitionJudge:
         `asked`: True if the barrier was asked for the facts; if not, only acts that need no facts are judged.
         `counted`: as of `BatchInput`.
         """
-        found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._context.pace.records))
+        judged, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._context.pace.records))
         counts, signed = self._context.counts, self._context.signed
-        known = [record.act if bears(record, counts) else None for record in acts.records]
-        for place, record in enumerate(acts.records):
-            behind = known[place + 1 :]
+        bearing = [record.act if bears(record, counts) else None for record in acts.records]
+        for index, record in enumerate(acts.records):
+            behind = bearing[index + 1 :]
             # a revoked key is a fact, too
             late = now.as_of is not None and signed and self._handling is None
-            if (not asked or late) and decides(known[place], behind):
-                return found, *acts.cut(record.offset)
+            if (not asked or late) and decides(bearing[index], behind):
+                return judged, *acts.cut(record.offset)
             if self._handling is None:
                 number = self._context.releases.count.around(record, counts) if counted else 0
                 self._handling = handling(replace(record, counted=number))
-            for one in self._handling.step(now, behind, most):
-                found.append(self._remembered(one))
+            for decision in self._handling.step(now, behind, most):
+                judged.append(self._remembered(decision))
                 most = max(0, most - 1)
-                if left_open := waiting(one.entries):
+                if left_open := waiting(decision.entries):
                     self._touched.again(left_open)  # a person who answered before is not touched any more
             if not self._handling.done:
-                return found, *acts.cut(record.offset)
+                return judged, *acts.cut(record.offset)
             self._handling = None
-        return found, acts, None
+        return judged, acts, None
 
     def _reconsidered(self, waiting: list[ConsumerRecord], now: Moment) -> list[Judged]:
         """The results of judging waiting items again, now that more is known about their people."""
-        found = []
+        judged = []
         for item in waiting:
             again = reconsider(now, as_record(item))
             if again.judged is not None:
-                found.append(self._remembered(again.judged))
+                judged.append(self._remembered(again.judged))
             if not TIMELY.isdisjoint(again.codes):
                 self._touched.later((item.key or b"").decode())
-        return found
+        return judged
 
     def _remembered(self, judged: Judged) -> Judged:
         """Puts the entries into the ledger for the next record. If they are not written, it is discarded."""
@@ -234,11 +235,11 @@ class PartitionJudge:
         """
         context, settings = self._context, self._context.settings
         transaction = Transaction(settings, self._writer, self._number)
-        for one in judged:
-            for output in one.written:
+        for decision in judged:
+            for output in decision.written:
                 transaction.add(output.topic, output.key, output.value, output.headers)
-            transaction.add("audit", one.did.encode(), one.audit)
-            for entry in one.entries:
+            transaction.add("audit", decision.did.encode(), decision.audit)
+            for entry in decision.entries:
                 transaction.add(entry.topic, entry.key, entry.value)
         for entry in restart.entries if restart else ():
             transaction.add(entry.topic, entry.key, entry.value)
@@ -289,19 +290,19 @@ class PartitionJudge:
         anew = self.head.anew if not judged else None
         self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked, anew=anew)
         marks = {"sends": last_mark(sends.records), "acts": last_mark(acts.records)}
-        last = self.head.last | {name: one for name, one in marks.items() if one}
+        last = self.head.last | {name: mark for name, mark in marks.items() if mark}
         facts = restart.facts if restart else None  # what is gone from them is not forgotten by a refused partition
         self.head = replace(self.head, facts=context.followers.fact_logs() if facts is None else facts, last=last)
         transaction.add("ledger", HEAD, self.head.encode())
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
-            for one in judged:
-                if one.verdict not in (None, "clear"):
-                    log.debug("send_withheld", partition=self._number, decision=one.did, codes=one.codes)
-        verdicts = Counter(one.verdict for one in judged if one.verdict)
+            for decision in judged:
+                if decision.verdict not in (None, "clear"):
+                    log.debug("send_withheld", partition=self._number, decision=decision.did, codes=decision.codes)
+        verdicts = Counter(decision.verdict for decision in judged if decision.verdict)
         log.debug("chunk_judged", partition=self._number, first=sends.start, next=sends.to, n=len(judged), **verdicts)
         return transaction
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:
     """Recipient ids of the items that these entries leave open, and that the gate itself may clear."""
-    return [whom for one in entries if (whom := left_open(one))]
+    return [whom for entry in entries if (whom := left_open(entry))]

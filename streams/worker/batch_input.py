@@ -68,7 +68,7 @@ def cancels(acts: InputRange[ActRecord], counts: Callable[[ActRecord], bool]) ->
 
     `counts`: tells whether an act has a signer by the people known so far. Only such acts need no facts.
     """
-    first, *behind = [one.act if bears(one, counts) else None for one in acts.records] or [None]
+    first, *behind = [record.act if bears(record, counts) else None for record in acts.records] or [None]
     return not decides(first, behind)
 
 

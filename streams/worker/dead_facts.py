@@ -24,14 +24,14 @@ class DeadFacts:
     def due(self) -> list[Coordinates]:
         """The unreadable facts to set aside next, as many as fit one transaction; the ledger knows those done."""
         partitions = self._context.settings.partitions
-        found, size = [], 0
+        places, size = [], 0
         for place, fact in self._context.followers.unreadable.items():
             if place[1] % partitions == self._number and dead_key(*place) not in self._ledger.dead:
-                found.append(place)
+                places.append(place)
                 size += len(fact.key or b"") + len(fact.value or b"")
-                if len(found) >= DEAD_FACTS or size > CHUNK_BYTES:
+                if len(places) >= DEAD_FACTS or size > CHUNK_BYTES:
                     break  # the rest goes with the next transactions
-        return found
+        return places
 
     def add(self, transaction: Transaction) -> int:
         """Adds those that are due with their ledger entries, and returns their number."""

@@ -52,10 +52,10 @@ class DecidedLine:
         verdicts, times = self._verdicts, sorted(self._seconds)
         self._verdicts, self._told_at = Counter(), self._clock()
         self._seconds.clear()
-        found: dict[str, Any] = {"n": verdicts.total(), **{verdict: verdicts[verdict] for verdict in VERDICTS}}
+        fields: dict[str, Any] = {"n": verdicts.total(), **{verdict: verdicts[verdict] for verdict in VERDICTS}}
         if times:
-            found["p50_seconds"], found["p99_seconds"] = (round(times[len(times) * of // 100], 3) for of in (50, 99))
-        return found
+            fields["p50_seconds"], fields["p99_seconds"] = (round(times[len(times) * of // 100], 3) for of in (50, 99))
+        return fields
 
 
 async def tell(line: DecidedLine, lag: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:

@@ -220,23 +220,23 @@ class Followers(LogFollower):
 
     def below(self, topic: str, positions: Sequence[int]) -> Sequence[Content] | None:
         """The content of each partition below its position, None if it was not noted when it was read."""
-        found = []
+        contents = []
         for tp, position in zip(self._by_topic()[topic], positions, strict=False):
             self._logs[tp].position = self._positions[tp]
-            if (one := self._logs[tp].below(position)) is None:
+            if (content := self._logs[tp].below(position)) is None:
                 return None
-            found.append(one)
-        return found
+            contents.append(content)
+        return contents
 
     def short_of(self, topic: str, positions: Sequence[int]) -> bool:
         """Tells whether a partition was read to an end below its position. Call it after a barrier."""
         return any(self._positions[tp] < at for tp, at in zip(self._by_topic()[topic], positions, strict=False))
 
     def _by_topic(self) -> dict[str, list[TopicPartition]]:
-        found: dict[str, list[TopicPartition]] = {topic: [] for topic in self._topics.values()}
+        partitions: dict[str, list[TopicPartition]] = {topic: [] for topic in self._topics.values()}
         for tp in sorted(self._positions):
-            found[self._topics[tp.topic]].append(tp)
-        return found
+            partitions[self._topics[tp.topic]].append(tp)
+        return partitions
 
     def demand_newest(self) -> None:
         """Raises RestartError (70) if the facts are not those that were applied: on the disk, or in their log.
@@ -281,30 +281,30 @@ class Followers(LogFollower):
         self._ids = {topic: self.ends.topic_ids.get(topic) for topic in self._topics}
         known = await self._known(self.kept, partitions) if self.kept else {}
         for tp in partitions:
-            one = known.get(name_of(tp)) or ReadLog(self._begin[tp], self._begin[tp])
-            topic, self._logs[tp] = self._topics[tp.topic], one
+            read_log = known.get(name_of(tp)) or ReadLog(self._begin[tp], self._begin[tp])
+            topic, self._logs[tp] = self._topics[tp.topic], read_log
             named = [head.facts for head in self.expected if tp.partition < _parts(head.facts, topic)]
-            one.note(logs[topic]["at"][tp.partition] for logs in named)
-        found = {tp: one.position for tp, one in self._logs.items()}
+            read_log.note(logs[topic]["at"][tp.partition] for logs in named)
+        positions = {tp: read_log.position for tp, read_log in self._logs.items()}
         if self.kept is not None:
             self.store, self.unreadable = self.kept.store, UnreadFacts(self.kept.journal("dead"))
-            done = sum(found[tp] - self._begin[tp] for tp in partitions)
+            done = sum(positions[tp] - self._begin[tp] for tp in partitions)
             self._begun, self._continued = (self._begun[0], done), done > 0
             log.info("facts_begun", people=self.store.people, n=done)
         if not self._continued:
             self.reread(self._begun[0])
-        return found
+        return positions
 
     async def _known(self, kept: KeptFacts, partitions: Sequence[TopicPartition]) -> Mapping[str, ReadLog]:
         """The logs as they were read before; none if one is another log by now, which is then on record."""
         known, named = kept.known(), {name_of(tp): tp for tp in partitions}
-        for name, one in known.items():
+        for name, read_log in known.items():
             tp = named.get(name)
-            there = tp is not None and one.begin == self._begin[tp] and one.position <= self._goal[tp]
-            if tp is None or not there or not await self._proof(self._reader).holds(tp, one.part, one.proven):
+            there = tp is not None and read_log.begin == self._begin[tp] and read_log.position <= self._goal[tp]
+            if tp is None or not there or not await self._proof(self._reader).holds(tp, read_log.part, read_log.proven):
                 kept.lose(name, self._clock.now())
                 return {}
-            one.proven = one.part
+            read_log.proven = read_log.part
         return known
 
     async def _demand_same(self) -> None:
@@ -328,7 +328,9 @@ class Followers(LogFollower):
         return LogProof(offsets.Probe(reader, self.ends), self._whole)
 
     def _as_read(self) -> dict[TopicPartition, ReadPart]:
-        return {tp: ReadPart(self._positions[tp], one.content, one.last) for tp, one in self._logs.items()}
+        return {
+            tp: ReadPart(self._positions[tp], read_log.content, read_log.last) for tp, read_log in self._logs.items()
+        }
 
     def _prove(self, parts: Mapping[TopicPartition, ReadPart]) -> None:
         for tp, part in parts.items():
@@ -386,12 +388,12 @@ class Followers(LogFollower):
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
         """The records; those of a spoilt batch come from another replica, if one has them whole."""
         refusals = [(record, refusal(record.headers)) for record in records]
-        spoilt = {one.offset: why.base for one, why in refusals if why and why.what == "batch"}
-        found: dict[int, Any] = {}
+        spoilt = {record.offset: why.base for record, why in refusals if why and why.what == "batch"}
+        copies: dict[int, Any] = {}
         if lost := {offset for offset, base in spoilt.items() if (tp, base) not in self._lost}:
-            found = await asyncio.to_thread(replicas.read, self._settings, tp.topic, tp.partition, lost)
-            self._lost |= {(tp, spoilt[offset]) for offset in lost - found.keys()}
-        return [found.get(record.offset, record) for record in records] if found else records
+            copies = await asyncio.to_thread(replicas.read, self._settings, tp.topic, tp.partition, lost)
+            self._lost |= {(tp, spoilt[offset]) for offset in lost - copies.keys()}
+        return [copies.get(record.offset, record) for record in records] if copies else records
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()

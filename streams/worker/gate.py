@@ -177,8 +177,8 @@ class Gate:
                     await asyncio.to_thread(group.leave, self.context.settings)
                     raise
                 else:
-                    for each in added:
-                        log.error("partitions_added", topic=each.topic, reason=str(each))
+                    for difference in added:
+                        log.error("partitions_added", topic=difference.topic, reason=str(difference))
                     return
 
         if self._checking is not None:
@@ -241,21 +241,25 @@ class Gate:
             "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
             "people": followers.store.people,
             "facts_spoilt": followers.kept.spoilt if followers.kept else [],
-            "withholding": [one.told for one in followers.store.withholding(UNREADABLE)],
+            "withholding": [withholding.told for withholding in followers.store.withholding(UNREADABLE)],
             "read_wide": [wide._asdict() for wide in _read_wide(followers.store)],
             "token_keys": keys,
             "signatures": signature_state(followers.store.log, self.context.settings.acts),
             "policy": self.context.policy.name,
             "policy_unknown": barred,
-            "policy_ignored": {one.place: f"{one.name}: {one.what}" for one in packs.ignored},
-            "policy_later": {one.name: list(one.later) for one in packs.of_other_rules(now) if one.later},
-            "policy_carried": {one.name: list(one.unknown) for one in packs.of_other_rules(now) if one.unknown},
-            "policy_provisional": {one.name: day(one.since, one.timezone) for one in packs.provisional(now)},
+            "policy_ignored": {ignored.place: f"{ignored.name}: {ignored.what}" for ignored in packs.ignored},
+            "policy_later": {policy.name: list(policy.later) for policy in packs.of_other_rules(now) if policy.later},
+            "policy_carried": {
+                policy.name: list(policy.unknown) for policy in packs.of_other_rules(now) if policy.unknown
+            },
+            "policy_provisional": {
+                policy.name: day(policy.since, policy.timezone) for policy in packs.provisional(now)
+            },
         }
 
     def _first_reading(self) -> dict[str, Any] | None:
-        found = self.context.followers.first_reading
-        return found._asdict() | {"until": found.until and instant(found.until)} if found else None
+        reading = self.context.followers.first_reading
+        return reading._asdict() | {"until": reading.until and instant(reading.until)} if reading else None
 
     async def measured(self) -> bytes:
         """The page of the worker's metrics, at most PAGE_SECONDS old.
@@ -271,7 +275,7 @@ class Gate:
         context, followers, partitions = self.context, self.context.followers, self._partitions
         own, now = context.metrics, context.clock.now()
         records, seconds = await self._lags()
-        turns = {str(number): one.turn for number, one in partitions.items() if one.turn is not None}
+        turns = {str(number): partition.turn for number, partition in partitions.items() if partition.turn is not None}
         own.set(metrics.READY, self.readiness()["ready"])
         own.set(metrics.FACTS_AGE, (now - followers.as_of) / 1000 if followers.as_of else math.inf)
         own.replace(metrics.FACTS_WITHHOLDING, {(whom,): n for whom, n in followers.store.withholding_counts.items()})
@@ -297,16 +301,18 @@ class Gate:
         Without a lag if no broker tells the ends of `sends` in time.
         """
         records, seconds = await self._lags()
-        found: dict[str, Any] = {"partitions": sorted(self._partitions), "people": self.context.followers.store.people}
+        fields: dict[str, Any] = {"partitions": sorted(self._partitions), "people": self.context.followers.store.people}
         if records:
-            found["lag_records"] = sum(records.values())
-        return found | ({"lag_seconds": round(max(seconds.values()), 3)} if seconds else {})
+            fields["lag_records"] = sum(records.values())
+        return fields | ({"lag_seconds": round(max(seconds.values()), 3)} if seconds else {})
 
     async def _lags(self) -> tuple[dict[str, int], dict[str, float]]:
         """By partition, the sends that wait, and the age of the oldest one in the worker in seconds."""
         ends = await self._ends.read()  # a turn can end meanwhile, so the turns are looked at after it
         now = self.context.clock.now()
-        turns = {str(number): one.turn for number, one in self._partitions.items() if one.turn is not None}
+        turns = {
+            str(number): partition.turn for number, partition in self._partitions.items() if partition.turn is not None
+        }
         reached = {number: turn.head.sends + turn.passed for number, turn in turns.items() if turn.head is not None}
         records = {number: max(0, ends[number] - offset) for number, offset in reached.items() if number in ends}
         seconds = {
@@ -319,10 +325,10 @@ class Gate:
     def _sealing_held(self) -> dict[str, str]:
         """The partitions whose sealing waits for a person, if the log is on this machine, and the command to run."""
         try:
-            found = held(AtomicStore(self.context.settings.log_folder))
+            waiting = held(AtomicStore(self.context.settings.log_folder))
         except UnavailableError:
             return {}
-        return {str(one.partition): f"gatekeeper audit branch {one.partition}" for one in found}
+        return {str(hold.partition): f"gatekeeper audit branch {hold.partition}" for hold in waiting}
 
     def _token_keys(self) -> list[dict[str, Any]]:
         """The token keys that facts name, with the number of these facts; `held`: the worker has the key."""

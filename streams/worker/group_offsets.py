@@ -29,10 +29,10 @@ class GroupOffsets:
         """The offsets to write now, since the last ones were written a second ago or more."""
         if self._time() < self._due_at:
             return {}
-        found, self._left = self._left, {}
-        if found:
+        offsets, self._left = self._left, {}
+        if offsets:
             self._due_at = self._time() + EVERY_SECONDS
-        return found
+        return offsets
 
     @property
     def seconds(self) -> float | None:

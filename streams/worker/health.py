@@ -44,8 +44,8 @@ async def serve_health(
         return _told({"alive": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        found = await readiness()
-        return _told(found, status=200 if found["ready"] else 503)
+        report = await readiness()
+        return _told(report, status=200 if report["ready"] else 503)
 
     pages = web.Application()
     pages.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
@@ -62,10 +62,10 @@ async def serve_health(
     await runner.setup()
     assert runner.server is not None
     make: Callable[[], asyncio.Protocol] = runner.server
-    found = listening or await listen(settings)
-    for one in found:
-        Acceptor(one, lambda: OneAnswer(make(), bounded), greeting=greeting)
-    return port_of(found)
+    sockets = listening or await listen(settings)
+    for listener in sockets:
+        Acceptor(listener, lambda: OneAnswer(make(), bounded), greeting=greeting)
+    return port_of(sockets)
 
 
 async def listen(settings: Settings) -> list[socket.socket]:
@@ -75,15 +75,15 @@ async def listen(settings: Settings) -> list[socket.socket]:
         server = await asyncio.get_running_loop().create_server(
             asyncio.Protocol, settings.http_host, settings.http_port, start_serving=False
         )
-        found = [one.dup() for one in server.sockets]
+        sockets = [listener.dup() for listener in server.sockets]
         server.close()
-        for one in found:
-            one.listen(BACKLOG)
+        for listener in sockets:
+            listener.listen(BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UnavailableError("error.http_port_busy", **where) from None
         raise UnavailableError("error.http_unusable", detail=error, **where) from None
-    return found
+    return sockets
 
 
 def port_of(listening: Sequence[socket.socket]) -> int:
@@ -92,8 +92,8 @@ def port_of(listening: Sequence[socket.socket]) -> int:
     return port
 
 
-def _told(found: Mapping[str, Any], *, status: int = 200) -> web.Response:
-    answer = web.json_response(found, status=status)
+def _told(report: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    answer = web.json_response(report, status=status)
     answer.force_close()
     return answer
 

@@ -29,9 +29,11 @@ RecordMark = tuple[int, str]
 
 def last_mark(records: Sequence[Any]) -> RecordMark | None:
     """The mark of the last readable record, None without one."""
-    readable = (one for one in reversed(records) if not (getattr(one, "refused", None) or refusal(one.headers)))
-    found = next(readable, None)
-    return None if found is None else mark(found)
+    readable = (
+        record for record in reversed(records) if not (getattr(record, "refused", None) or refusal(record.headers))
+    )
+    last = next(readable, None)
+    return None if last is None else mark(last)
 
 
 async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[RecordMark]) -> RecordMark | None:
@@ -41,10 +43,10 @@ async def other(probe: offsets.Probe, tp: TopicPartition, marks: Iterable[Record
     if not kept:
         log.info("input_unproven", topic=tp.topic, partition=tp.partition, offset=begin)
         return None
-    found = await offsets.some(probe, tp, kept)
-    lacked = [one for one in sorted(kept.items()) if one[0] not in found or mark(found[one[0]]) != one]
+    records = await offsets.some(probe, tp, kept)
+    lacked = [noted for noted in sorted(kept.items()) if noted[0] not in records or mark(records[noted[0]]) != noted]
     begin, _ = await offsets.bounds(probe, tp) if lacked else (begin, 0)  # retention goes on meanwhile
-    return next((one for one in lacked if one[0] >= begin), None)
+    return next((noted for noted in lacked if noted[0] >= begin), None)
 
 
 class RecentMarks:
@@ -54,14 +56,14 @@ class RecentMarks:
         self._newest = first
         self._kept: deque[tuple[float, RecordMark]] = deque([(float("-inf"), first)] if first else [])
 
-    def add(self, one: RecordMark, now: float) -> None:
+    def add(self, noted: RecordMark, now: float) -> None:
         """Takes the newest mark; `now`: seconds of the loop's clock."""
-        self._newest = one
+        self._newest = noted
         if not self._kept or now - self._kept[-1][0] >= EVERY_SECONDS:
-            self._kept.append((now, one))
+            self._kept.append((now, noted))
         while len(self._kept) > 1 and now - self._kept[1][0] > KEPT_SECONDS:
             self._kept.popleft()
 
     def __iter__(self) -> Any:
-        kept = [one for _, one in self._kept]
+        kept = [noted for _, noted in self._kept]
         return iter(kept if self._newest in (None, *kept[-1:]) else [*kept, self._newest])

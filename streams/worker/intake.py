@@ -199,12 +199,12 @@ class Intake(Generic[R]):
 
     async def _is_hole(self, offset: int) -> bool:
         """Reads the log before `offset`: True if nothing readable is there, else steps back to it."""
-        found = await offsets.first_readable(self._probe, self._tp, self._next, offset + 1)
-        if found is None:
+        readable = await offsets.first_readable(self._probe, self._tp, self._next, offset + 1)
+        if readable is None:
             raise RestartError(
                 "error.record_vanished", topic=self._tp.topic, partition=self._tp.partition, offset=offset
             )
-        if found < offset:
+        if readable < offset:
             await self._step_back()
             return False
         self._pass(offset)

@@ -86,7 +86,7 @@ class KeptFacts:
         masters, tokens = keys.masters(), open_tokens(keys.tokens())
         ours = tokens.prints if tokens is not None else {}
         key = blake2b(masters[max(masters)], digest_size=32, person=b"gate/facts/key/1").digest()
-        said = {
+        fields = {
             "format": FORMAT,
             "rules": RULES,
             "topics": admin.identity(settings, FACT_TOPICS),
@@ -96,7 +96,7 @@ class KeptFacts:
             "key": blake2b(key, digest_size=16).hexdigest(),
             "token_keys": ours,
         }
-        home, identity = Path(settings.data), canonical(said)
+        home, identity = Path(settings.data), canonical(fields)
         whose = {"origin": settings.group, "founder": settings.founder}
         return cls(home, **whose, identity=identity, key=key, faults=faults, ours=ours)
 
@@ -111,10 +111,10 @@ class KeptFacts:
 
     def known(self) -> dict[str, ReadLog]:
         """The logs as far as they were read and applied, by name: topic of the registry and partition."""
-        found = {}
+        logs = {}
         for name, row in self._positions.items():
-            found[name] = ReadLog.decode(row)
-        return found
+            logs[name] = ReadLog.decode(row)
+        return logs
 
     def lose(self, name: str, now: int) -> None:
         """Deletes all facts, as the log of this name no longer holds what was applied; `store` is anew.

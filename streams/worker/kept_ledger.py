@@ -73,8 +73,8 @@ class CopyPosition:
     def decode(cls, row: bytes | None) -> CopyPosition | None:
         """Decodes the row; None for a copy that is not complete, and for a damaged row."""
         try:
-            found = orjson.loads(row or b"")
-            return cls(Head.decode(found["head"]), found["ledger"], found["manifest"])
+            content = orjson.loads(row or b"")
+            return cls(Head.decode(content["head"]), content["ledger"], content["manifest"])
         except (ValueError, TypeError, KeyError, IntegrityError):
             return None
 
@@ -254,7 +254,7 @@ class KeptLedgers:
         """
         masters = Keys(settings.key_folder).masters()
         key = blake2b(masters[max(masters)], digest_size=32, person=b"gate/ledger/k/1").digest()
-        said = {
+        fields = {
             "format": FORMAT,
             "prefix": settings.prefix,
             "group": settings.group,
@@ -262,7 +262,7 @@ class KeptLedgers:
         }
         # Kafka forgets a deletion after that time, and the copy would revive the entry
         keep_ms = int(topic_settings.setting(settings, "ledger", "delete.retention.ms")) // 2
-        return cls(Path(settings.data) / "ledger", identity=canonical(said), key=key, keep_ms=keep_ms, faults=faults)
+        return cls(Path(settings.data) / "ledger", identity=canonical(fields), key=key, keep_ms=keep_ms, faults=faults)
 
     def of_partition(self, number: int, ids: Mapping[str, str]) -> KeptLedger:
         """The copy of a partition, not open yet. Its `open` deletes copies that are too old, and that nobody uses.

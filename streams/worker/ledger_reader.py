@@ -44,12 +44,12 @@ async def read(
     Raises IntegrityError (4) for a record that this engine did not write. Raises DecisionsGoneError if the copy knows
     decisions that the logs lack. The copy stays as it is then.
     """
-    found = await _continued(probe, settings, number, copy, now) if copy else None
-    if found is None:
-        found = Ledger(copy.tables if copy else None)
-        await _read(probe, TopicPartition(settings.topic("ledger"), number), 0, found.apply, copy)
-    await _read(probe, TopicPartition(settings.topic("salts"), number), 0, found.state.salts.take)
-    return found
+    ledger = await _continued(probe, settings, number, copy, now) if copy else None
+    if ledger is None:
+        ledger = Ledger(copy.tables if copy else None)
+        await _read(probe, TopicPartition(settings.topic("ledger"), number), 0, ledger.apply, copy)
+    await _read(probe, TopicPartition(settings.topic("salts"), number), 0, ledger.state.salts.take)
+    return ledger
 
 
 async def _continued(
@@ -59,22 +59,22 @@ async def _continued(
     tp = TopicPartition(settings.topic("ledger"), number)
     try:
         copied = copy.demand_copied()
-        known = await manifest_of(probe, settings, number, copied)
+        manifest = await manifest_of(probe, settings, number, copied)
         begin, end = await offsets.bounds(probe, tp)
         if not begin <= copied.ledger < end:
             raise Misfit("positions")
-        copy.demand_young(known.timestamp, now)
+        copy.demand_young(manifest.timestamp, now)
         await copy.demand_whole()
-        found = Ledger(copy.tables)
-        await _read(probe, tp, copied.ledger, found.apply, copy)
-        _demand_same_history(found.written, copied.head)
+        ledger = Ledger(copy.tables)
+        await _read(probe, tp, copied.ledger, ledger.apply, copy)
+        _demand_same_history(ledger.written, copied.head)
         if copy.tables.spoilt:
             raise Misfit("spoilt")
     except (Misfit, SpoiltError) as why:
         await copy.anew(str(why))
         return None
     log.info("ledger_continued", partition=number, first=copied.ledger)
-    return found
+    return ledger
 
 
 async def manifest_of(probe: offsets.Probe, settings: Settings, number: int, known: CopyPosition) -> ConsumerRecord:
@@ -87,9 +87,9 @@ async def manifest_of(probe: offsets.Probe, settings: Settings, number: int, kno
     begin, _ = await offsets.bounds(probe, tp)
     if known.manifest < begin:
         raise Misfit("expired")
-    found = (await offsets.some(probe, tp, [known.manifest])).get(known.manifest)
-    if found is not None and sha256(found.value or b"").hexdigest() == known.head.prev:
-        return found
+    manifest = (await offsets.some(probe, tp, [known.manifest])).get(known.manifest)
+    if manifest is not None and sha256(manifest.value or b"").hexdigest() == known.head.prev:
+        return manifest
     where = {"topic": settings.topic("sends"), "partition": number}
     gone = await gone_from(probe, settings, number, **where, decided=known.head.sends, at=instant(known.head.at))
     with suppress(IntegrityError):
@@ -107,9 +107,9 @@ async def _newest_head(probe: offsets.Probe, tp: TopicPartition) -> bytes | None
     """The bytes of the newest head on a partition of `ledger`, None without one."""
     begin, end = await offsets.bounds(probe, tp)
     for start in (max(begin, end - HEAD_WITHIN), begin):
-        found = [one.value async for one in offsets.read(probe, tp, start, end) if one.key == HEAD]
-        if found or start == begin:
-            return found[-1] if found else None
+        heads = [record.value async for record in offsets.read(probe, tp, start, end) if record.key == HEAD]
+        if heads or start == begin:
+            return heads[-1] if heads else None
     return None
 
 

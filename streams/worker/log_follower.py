@@ -71,10 +71,10 @@ class LogFollower:
 
     def positions(self) -> dict[str, list[int]]:
         """The next offset to apply, by registry topic and partition."""
-        found: dict[str, list[int]] = {name: [] for name in self._topics.values()}
+        offsets: dict[str, list[int]] = {name: [] for name in self._topics.values()}
         for tp in sorted(self._positions):
-            found[logical_name(tp.topic)].append(self._positions[tp])
-        return found
+            offsets[logical_name(tp.topic)].append(self._positions[tp])
+        return offsets
 
     async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """The offsets at which reading begins."""

@@ -106,7 +106,7 @@ async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[
     """
     begin, end = await bounds(probe, tp)
     left = deque(sorted({offset for offset in wanted if begin <= offset < end}))
-    found: dict[int, ConsumerRecord] = {}
+    records: dict[int, ConsumerRecord] = {}
     while left:
         first = last = left[0]
         stretch = set()
@@ -115,8 +115,8 @@ async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[
             stretch.add(last)
         async for record in read(probe, tp, first, last + 1):
             if record.offset in stretch and not batches.refusal(record.headers):
-                found[record.offset] = record
-    return found
+                records[record.offset] = record
+    return records
 
 
 async def named(probe: Probe, tp: TopicPartition, header: str, wanted: Mapping[str, int]) -> list[ConsumerRecord]:
@@ -126,19 +126,19 @@ async def named(probe: Probe, tp: TopicPartition, header: str, wanted: Mapping[s
     """
     begin, end = await bounds(probe, tp)
     left = {name.encode(): offset for name, offset in sorted(wanted.items(), key=itemgetter(1))}
-    found: list[ConsumerRecord] = []
+    matching: list[ConsumerRecord] = []
     while left:
         async with aclosing(read(probe, tp, max(begin, next(iter(left.values()))), end)) as records:
             async for record in records:
                 if left.pop(dict(record.headers).get(header) or b"", None) is not None:
-                    found.append(record)
+                    matching.append(record)
                 while left and next(iter(left.values())) + REACH < record.offset:
                     del left[next(iter(left))]
                 if not left or next(iter(left.values())) > record.offset + NEAR:
                     break
             else:
-                return found
-    return found
+                return matching
+    return matching
 
 
 async def first_readable(probe: Probe, tp: TopicPartition, begin: int, end: int) -> int | None:

@@ -21,27 +21,27 @@ AGAIN_SECONDS = 60.0
 async def tell(settings: Settings, followers: Followers) -> None:
     """Logs open transactions from time to time, until cancelled; asks Kafka only while facts are behind."""
     loop = asyncio.get_running_loop()
-    told: dict[tuple[str, int, int, int], float] = {}
+    told_at: dict[tuple[str, int, int, int], float] = {}
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         if not followers.behind:
             continue
         try:
-            found = await asyncio.to_thread(transactions.opened, settings, followers.behind)
+            opened = await asyncio.to_thread(transactions.opened, settings, followers.behind)
         except GatekeeperError as error:
             log.warning("holders_unknown", reason=str(error))
             continue
-        for one in found:
-            key = (one.topic, one.partition, one.offset, one.producer)
-            if loop.time() - told.get(key, float("-inf")) >= AGAIN_SECONDS:
-                told[key] = loop.time()
+        for transaction in opened:
+            key = (transaction.topic, transaction.partition, transaction.offset, transaction.producer)
+            if loop.time() - told_at.get(key, float("-inf")) >= AGAIN_SECONDS:
+                told_at[key] = loop.time()
                 log.warning(
                     "transaction_open",
-                    topic=one.topic,
-                    partition=one.partition,
-                    offset=one.offset,
-                    producer=one.producer,
-                    transaction=one.transaction,
-                    seconds=one.age_ms // 1000,
-                    command=one.abort(settings),
+                    topic=transaction.topic,
+                    partition=transaction.partition,
+                    offset=transaction.offset,
+                    producer=transaction.producer,
+                    transaction=transaction.transaction,
+                    seconds=transaction.age_ms // 1000,
+                    command=transaction.abort(settings),
                 )

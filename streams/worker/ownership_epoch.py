@@ -113,7 +113,7 @@ class OwnershipEpoch:
         """
         await started(self._writer, self._probe, self._acts)
         notes = await self._notes()
-        self._context.followers.heed_loss(max((one.lost for one in notes.values()), default=0))
+        self._context.followers.heed_loss(max((note.lost for note in notes.values()), default=0))
         self._proven = self._context.followers.ends.doubts
         self._ids = await self._present_ids()
         if self._context.ledgers is not None:
@@ -196,9 +196,9 @@ class OwnershipEpoch:
         try:
             await asyncio.wait({*tasks, failed}, return_when=asyncio.FIRST_COMPLETED)
             await self._commits.settled()  # raises the error of a failed commit
-            for one in (*tasks, failed):
-                if one.done():
-                    one.result()
+            for future in (*tasks, failed):
+                if future.done():
+                    future.result()
         finally:
             self.waits_for = "rebalance"
             for task in tasks:
@@ -229,20 +229,20 @@ class OwnershipEpoch:
         settings = self._context.settings
         sends = [TopicPartition(self._sends.topic, number) for number in range(settings.partitions)]
         notes = await self._writer.notes(settings.group, sends)
-        return {tp.partition: found for tp, text in notes.items() if (found := Refused.decode(text)) is not None}
+        return {tp.partition: refused for tp, text in notes.items() if (refused := Refused.decode(text)) is not None}
 
     async def _present_ids(self) -> dict[str, str]:
         """Kafka's ids of all topics by name of the registry."""
         named = {self._context.settings.topic(name): name for name in TOPICS}
         async with asyncio.timeout(offsets.READ_SECONDS):
-            found = await self._context.followers.ends.ids(list(named))
-        return {named[topic]: id_ for topic, id_ in found.items()}
+            ids = await self._context.followers.ends.ids(list(named))
+        return {named[topic]: id_ for topic, id_ in ids.items()}
 
     def _demand_topics(self) -> None:
         """Raises RestartError (70) if a topic is another one than at the take-over. The next take-over refuses it."""
-        told = self._context.followers.ends.topic_ids
+        topic_ids = self._context.followers.ends.topic_ids
         for name, id_ in self._ids.items():
-            if told.get(topic := self._context.settings.topic(name), id_) != id_:
+            if topic_ids.get(topic := self._context.settings.topic(name), id_) != id_:
                 raise RestartError("error.topic_made_again", topic=topic)
 
     async def _judge_batches(self) -> None:
@@ -277,8 +277,8 @@ class OwnershipEpoch:
             transaction.taken_at = taken_at if sends.records else None
             self._intake.written(sends)
             self._act_intake.written(acts)
-            for name, one in self._judge.head.last.items():
-                self._marks[name].add(one, self._written_at)
+            for name, mark in self._judge.head.last.items():
+                self._marks[name].add(mark, self._written_at)
             await self._commits.settled()
             position = {self._sends: sends.to, self._acts.tp: acts.to}
             await self._commits.begin(transaction, position, self._judge.head, self._judge.ledger)
@@ -313,8 +313,8 @@ class OwnershipEpoch:
 
     def _record_of(self, batch: BatchInput) -> tuple[str, int] | None:
         """The topic and offset of the only record of a batch, None if others bear on it."""
-        records = [(self._sends.topic, one.offset) for one in batch.sends.records]
-        records += [(self._acts.tp.topic, one.offset) for one in batch.acts.records]
+        records = [(self._sends.topic, record.offset) for record in batch.sends.records]
+        records += [(self._acts.tp.topic, record.offset) for record in batch.acts.records]
         return records[0] if len(records) == 1 and not batch.touched else None
 
     async def _next_acts(self) -> InputRange[ActRecord]:
@@ -389,7 +389,7 @@ class OwnershipEpoch:
 
     async def _counted(self, acts: InputRange[ActRecord]) -> bool:
         """Reads the releases on all partitions if an act releases something. The facts come after, with the signers."""
-        arrivals = [one.timestamp for one in acts.records if isinstance(one.act, Release)]
+        arrivals = [record.timestamp for record in acts.records if isinstance(record.act, Release)]
         return bool(arrivals) and await self._context.releases.known(min(arrivals))
 
     async def _facts(self) -> bool:
@@ -413,11 +413,11 @@ class OwnershipEpoch:
         if not wanted:
             return []
         await self._commits.settled()
-        found = await offsets.named(self._probe, self._review, ID, wanted)
-        if len(found) < len(wanted):  # the youngest of them may exist, but not be visible yet
+        records = await offsets.named(self._probe, self._review, ID, wanted)
+        if len(records) < len(wanted):  # the youngest of them may exist, but not be visible yet
             await refuse_hanging(self._probe, self._review)
-            found = await offsets.named(self._probe, self._review, ID, wanted)
-        return found
+            records = await offsets.named(self._probe, self._review, ID, wanted)
+        return records
 
     async def _measure_clock(self, restart: Restart | None = None, *, shown: bool = True) -> None:
         """Writes the head and an empty manifest, which shows the broker's time and proves that writing works.

@@ -81,8 +81,8 @@ async def _work(settings: Settings, listening: Sequence[socket.socket]) -> int:
     app.followers.expected = heads
 
     async def readiness() -> Mapping[str, Any]:
-        found: Mapping[str, Any] = app.gate.readiness()
-        return found
+        report: Mapping[str, Any] = app.gate.readiness()
+        return report
 
     port = await serve_health(settings, readiness, metrics=app.gate.measured, listening=listening)
     loop = asyncio.get_running_loop()

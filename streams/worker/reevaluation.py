@@ -108,22 +108,22 @@ class ReevaluationQueue:
                 self._names[name] = None
         room = most - min(len(self._names), most - most // 2)
         walks = self._walk is not None or self._everybody
-        found = self._depending(-(-room // 2) if walks else room)
-        found += self._walked(room - len(found))
-        found += self._known(room - len(found))
-        taken = list(islice(self._names, most - len(found)))
+        people = self._depending(-(-room // 2) if walks else room)
+        people += self._walked(room - len(people))
+        people += self._known(room - len(people))
+        taken = list(islice(self._names, most - len(people)))
         for name in taken:
             del self._names[name]
         left = (self._names, self._named, self._found is not None, self._walk is not None, self._everybody)
         if any(left) or self._rejudged is not None:
             self._arrived.set()
-        return [*taken, *found]
+        return [*taken, *people]
 
     def _depending(self, most: int) -> list[str]:
         """The next people who depend on a fact."""
-        found: list[str] = []
+        people: list[str] = []
         for _ in range(STEP):
-            if len(found) >= most:
+            if len(people) >= most:
                 break
             if self._found is None:
                 if not self._named:
@@ -133,12 +133,12 @@ class ReevaluationQueue:
                 self._found = self._dependents.people(name)
             try:
                 if self._ledger.concerns(person := next(self._found)):
-                    found.append(person)
+                    people.append(person)
             except StopIteration:
                 self._found = None
             except LookupError:
                 self._found, self._everybody = None, True
-        return found
+        return people
 
     def _walked(self, most: int) -> list[str]:
         """The next people of the scan."""
@@ -148,9 +148,9 @@ class ReevaluationQueue:
             self._walk, self._everybody = self._ledger.names(), False
         if self._walk is None:
             return []
-        found: list[str] = []
+        people: list[str] = []
         for _ in range(STEP):
-            if len(found) >= most:
+            if len(people) >= most:
                 break
             try:
                 name = next(self._walk)
@@ -159,8 +159,8 @@ class ReevaluationQueue:
                 break
             if name is not None:
                 self._dependents.note(name)
-                found.append(name)
-        return found
+                people.append(name)
+        return people
 
     def _known(self, most: int) -> list[str]:
         """The next people whose items wait for facts; nobody while an unreadable record withholds everybody."""
@@ -168,10 +168,10 @@ class ReevaluationQueue:
             self._rejudged, self._rejudge = self._ledger.rejudged(), False
         if self._rejudged is None or most <= 0:
             return []
-        found = list(islice(self._rejudged, most))
-        if len(found) < most:
+        people = list(islice(self._rejudged, most))
+        if len(people) < most:
             self._rejudged = None
-        return found
+        return people
 
     def _heed(self, name: str) -> None:
         """Takes note of a fact: about a person, a token, or a record of `reference` (kind/id)."""

@@ -53,7 +53,7 @@ async def run(settings: Settings, followers: Followers) -> None:
                 if other is not None:
                     return await followers.lose(*other)
                 followers.reread(began)
-                log.info("facts_reread", n=sum(one.content.records for of in logs.values() for one in of))
+                log.info("facts_reread", n=sum(read_log.content.records for of in logs.values() for read_log in of))
     finally:
         stopped.set()
 
@@ -69,8 +69,10 @@ def _other(settings: Settings, logs: Mapping[str, Sequence[ReadLog]], stopped: E
             raise _StoppedError
 
     with Reader(settings) as reader:
-        found = fact_reading.read(
-            reader, {topic: [(one.position,) for one in of] for topic, of in logs.items()}, passed
+        reading = fact_reading.read(
+            reader, {topic: [(read_log.position,) for read_log in of] for topic, of in logs.items()}, passed
         )
-    places = ((topic, number, one) for topic, of in logs.items() for number, one in enumerate(of))
-    return next(((topic, number) for topic, number, one in places if not found.holds(topic, number, one)), None)
+    places = ((topic, number, read_log) for topic, of in logs.items() for number, read_log in enumerate(of))
+    return next(
+        ((topic, number) for topic, number, read_log in places if not reading.holds(topic, number, read_log)), None
+    )

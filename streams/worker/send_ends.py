@@ -52,5 +52,5 @@ class SendEnds:
             return {}
 
     async def _ask(self) -> dict[str, int]:
-        found = await self._ends.ends([TopicPartition(self._topic, number) for number in self._owned()])
-        return {str(tp.partition): end for tp, end in found.items()}
+        ends = await self._ends.ends([TopicPartition(self._topic, number) for number in self._owned()])
+        return {str(tp.partition): end for tp, end in ends.items()}

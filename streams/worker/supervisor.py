@@ -80,7 +80,7 @@ class Signs:
 
     def restarts(self, number: int) -> dict[str, int]:
         """The numbers of starts of a process after it ended, by cause; causes that never came are left out."""
-        return {cause: int(found[number]) for cause, found in self._restarts.items() if found[number]}
+        return {cause: int(counts[number]) for cause, counts in self._restarts.items() if counts[number]}
 
     def pid(self, number: int) -> int | None:
         """The id of a process, None while it does not run."""
@@ -88,8 +88,8 @@ class Signs:
 
     def code(self, number: int) -> int | None:
         """The exit code with which a process ended last, negative after a signal; None if it never ended."""
-        found = self._codes[number]
-        return None if found != found else int(found)
+        code = self._codes[number]
+        return None if code != code else int(code)
 
 
 class _Child:

@@ -93,20 +93,20 @@ class TakeOver:
         try:
             self.head = kept.head
             self._demand_keys(kept)
-            found = RestoredState(kept, await self._position(self.head))
-            found = await self._passed(kept, found.head) or found
+            restored = RestoredState(kept, await self._position(self.head))
+            restored = await self._passed(kept, restored.head) or restored
         except IntegrityError as refusal:
-            found = await self._resumed(kept, refusal)
-        return self._ours(found)
+            restored = await self._resumed(kept, refusal)
+        return self._ours(restored)
 
-    def _ours(self, found: RestoredState) -> RestoredState:
+    def _ours(self, restored: RestoredState) -> RestoredState:
         """The state with the keys and the topics that this worker has."""
         masters, tokens = (
             {str(number): print_ for number, print_ in prints.items()}
             for prints in (self._context.masters, self._context.tokens)
         )
-        head = replace(found.head, masters=masters, tokens=found.head.tokens | tokens)
-        return replace(found, head=head.with_topics(self._ids))
+        head = replace(restored.head, masters=masters, tokens=restored.head.tokens | tokens)
+        return replace(restored, head=head.with_topics(self._ids))
 
     async def _kept(self) -> Ledger:
         """The ledger; raises DecisionsGoneError if the logs lack what we, our copy or an owner before us knew."""
@@ -122,15 +122,15 @@ class TakeOver:
         """The state from which people let the partition go on without decisions that are gone; else raises that."""
         with suppress(IntegrityError):
             self.head = None if gone.written is None else Head.decode(gone.written)
-        found = await self._resumption(gone.written, gone.key)
-        if found is None:
+        act = await self._resumption(gone.written, gone.key)
+        if act is None:
             raise gone
         self._known = self._noted = None
         if self._copy is not None:
             await self._copy.anew("gone")
         kept = await self._kept()
         self._demand_keys(kept)
-        restored = await self._from(kept, found)
+        restored = await self._from(kept, act)
         if restored is None:
             raise gone
         return self._ours(restored)
@@ -168,11 +168,11 @@ class TakeOver:
 
     async def _is_replaced(self, head: Head, name: str) -> bool:
         """Tells whether an input is another log than the one that was read."""
-        tp, position = next((tp, position) for one, tp, position in self._inputs(head) if one == name)
+        tp, position = next((tp, position) for input_name, tp, position in self._inputs(head) if input_name == name)
         if name in head.made_again(self._ids) or position > (await offsets.bounds(self._probe, tp))[1]:
             return True
-        known = head.last.get(name)
-        return known is not None and await input_marks.other(self._probe, tp, [(known[0], known[1])]) is not None
+        mark = head.last.get(name)
+        return mark is not None and await input_marks.other(self._probe, tp, [(mark[0], mark[1])]) is not None
 
     def _inputs(self, head: Head) -> Iterator[tuple[str, TopicPartition, int]]:
         """Yields the name, the partition and the next offset of each input."""
@@ -189,17 +189,19 @@ class TakeOver:
         followers, believed = self._context.followers, head.believed if head else 0
         if followers.lost_at > believed:
             raise IntegrityError("error.facts_made_again", topics=", ".join(FACT_TOPICS), **self._where)
-        heads = [one for one in followers.expected if one.at >= believed] + ([head] if head else [])
-        known = [one for one in heads if one.facts and not one.of_another_ledger(self._ids)]
+        heads = [past_head for past_head in followers.expected if past_head.at >= believed] + ([head] if head else [])
+        known = [past_head for past_head in heads if past_head.facts and not past_head.of_another_ledger(self._ids)]
         if not known:
             return
         ended = await followers.barrier(ENDS_SECONDS)
         while not (ended or followers.as_of):
             ended = await followers.barrier(ENDS_SECONDS)
-        found = [(one, gone) for one in known if (gone := vanished(one.facts, followers, ended=ended))]
-        if found:
-            await followers.missed(max(believed, *(one.at for one, _ in found)) + 1)
-            topics = sorted({topic for _, gone in found for topic in gone})
+        lacking = [
+            (past_head, gone) for past_head in known if (gone := vanished(past_head.facts, followers, ended=ended))
+        ]
+        if lacking:
+            await followers.missed(max(believed, *(past_head.at for past_head, _ in lacking)) + 1)
+            topics = sorted({topic for _, gone in lacking for topic in gone})
             raise IntegrityError("error.facts_made_again", topics=", ".join(topics), **self._where)
 
     async def _position(self, head: Head | None) -> Head:
@@ -226,29 +228,29 @@ class TakeOver:
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> RestoredState:
         """The state from which a person lets the partition go on; raises the refusal if there is no valid act."""
-        found = await self._resumption(kept.written, refusal.key) if refusal.key in RESUMABLE else None
-        restored = await self._from(kept, found) if found else None
+        act = await self._resumption(kept.written, refusal.key) if refusal.key in RESUMABLE else None
+        restored = await self._from(kept, act) if act else None
         if restored is None:
             raise refusal
         return restored
 
     async def _passed(self, kept: Ledger, head: Head) -> RestoredState | None:
         """The state behind the one record that refused the partition at work, None if two people do not pass it."""
-        found = await self._resumption(kept.written, self._at_work) if self._at_work in SKIPPABLE else None
-        if found is None:
+        act = await self._resumption(kept.written, self._at_work) if self._at_work in SKIPPABLE else None
+        if act is None:
             return None
         moved = [
             (tp, start, to)
-            for tp, start, to in ((self._sends, head.sends, found.sends), (self._acts, head.acts, found.acts))
+            for tp, start, to in ((self._sends, head.sends, act.sends), (self._acts, head.acts, act.acts))
             if start != to
         ]
         for tp, start, to in moved[:1]:
             if len(moved) == 1 and await offsets.first_readable(self._probe, tp, start, to) == to - 1:
-                return await self._from(kept, found)
-        log.error("resumption_refused", topic=self._sends.topic, partition=self._number, offset=found.sends)
+                return await self._from(kept, act)
+        log.error("resumption_refused", topic=self._sends.topic, partition=self._number, offset=act.sends)
         return None
 
-    async def _from(self, kept: Ledger, found: Resumption) -> RestoredState | None:
+    async def _from(self, kept: Ledger, act: Resumption) -> RestoredState | None:
         """The state at the offsets of an act, None if they do not lie within the logs."""
         bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
         first = Head(bounds[self._sends][0], bounds[self._acts][0], mode=self._context.settings.mode)
@@ -257,12 +259,12 @@ class TakeOver:
         least = settled.least if settled else (0, 0)
         base = settled.head if settled else base
         eras, last = dict(base.eras), dict(base.last)
-        for (name, tp, _), offset, lowest in zip(self._inputs(base), (found.sends, found.acts), least, strict=True):
+        for (name, tp, _), offset, lowest in zip(self._inputs(base), (act.sends, act.acts), least, strict=True):
             begin, end = bounds[tp]
-            if found.refused == REPLACED and await self._is_replaced(base, name):
+            if act.refused == REPLACED and await self._is_replaced(base, name):
                 eras[name], lowest = base.era(name) + 1, 0
                 last.pop(name, None)
-            elif found.refused == GONE:
+            elif act.refused == GONE:
                 eras[name] = base.era(name) + 1  # else ids of decisions that are gone would come again
             if not max(begin, lowest) <= offset <= end:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
@@ -272,20 +274,20 @@ class TakeOver:
         took = {self._sends.topic: Taken(self._sends.topic, base.sends, base.sends, 0, era=base.era("sends"))}
         entries = list[Entry]()
         if settled:
-            took |= {one.topic: one for one in settled.took}
+            took |= {taken.topic: taken for taken in settled.took}
             entries = await torn_transaction_reader.anew(self._probe, self._context, self._number, settled, kept.state)
         restart = Restart(
             [*took.values()],
             torn_transaction_reader.taken_in(settled.records) if settled else (),
             entries,
-            found.skipped(stood),
+            act.skipped(stood),
         )
-        log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=found.refused)
-        head = replace(base, sends=found.sends, acts=found.acts, at=at, resumed=found.act_id, eras=eras, last=last)
-        if "audit" in base.made_again(self._ids) and found.refused == "error.outputs_made_again":
+        log.warning("partition_resumed", partition=self._number, offset=act.sends, reason=act.refused)
+        head = replace(base, sends=act.sends, acts=act.acts, at=at, resumed=act.act_id, eras=eras, last=last)
+        if "audit" in base.made_again(self._ids) and act.refused == "error.outputs_made_again":
             head = replace(head, anew=base.prev)
-        head = head.with_topics(self._ids, ABOUT.get(found.refused, ()))
-        if found.refused == "error.facts_made_again":
+        head = head.with_topics(self._ids, ABOUT.get(act.refused, ()))
+        if act.refused == "error.facts_made_again":
             followers = self._context.followers
             now = max(self._context.clock.now(), followers.lost_at)  # a clock may have been ahead when they were lost
             head = replace(head, facts=followers.fact_logs(), believed=now)
@@ -305,13 +307,13 @@ class TakeOver:
         if followers.vanished or not await followers.barrier(self._context.policy.max_lag_ms / 1000):
             return None  # nobody can tell yet who may let it go on
         begin, end = await offsets.bounds(self._probe, self._acts)
-        acts = [ActRecord.of(as_record(one)) async for one in offsets.read(self._probe, self._acts, begin, end)]
+        acts = [ActRecord.of(as_record(record)) async for record in offsets.read(self._probe, self._acts, begin, end)]
         return resumption(
-            ((one, one.act) for one in acts),
+            ((record, record.act) for record in acts),
             partition=self._number,
             refused=refused,
             head=written,
-            counts=lambda one: isinstance(one, ActRecord) and self._context.counts(one),
+            counts=lambda record: isinstance(record, ActRecord) and self._context.counts(record),
         )
 
 

@@ -46,15 +46,15 @@ async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head
     }
     manifests, audit = await logs["manifests"].more(), said(await logs["audit"].more(), partition=number)
     while True:
-        found = Tail(
+        last = Tail(
             written(manifests, audit, partition=number, keys=keys, head=head),
             audit,
             cut=logs["audit"].begin > 0,
             all_manifests=logs["manifests"].ended or len(manifests) >= ENOUGH["manifests"],
         )
-        more = lacking(head, found)
+        more = lacking(head, last)
         if more is None or logs[more].ended or (more == "audit" and len(audit) >= ENOUGH["audit"]):
-            return found
+            return last
         if more == "manifests":
             manifests = [*await logs[more].more(), *manifests]
         else:
@@ -82,12 +82,12 @@ class _Backwards:
         """The stretch before the last one read, in order."""
         start, end = max(self.begin, self._at - self._step), self._at
         self._at, self._step = start, self._step * 4
-        found = []
+        records = []
         async for record in offsets.read(self._probe, self._tp, start, end):
-            found.append(as_record(record))
-            if len(found) % PAUSE == 0:
+            records.append(as_record(record))
+            if len(records) % PAUSE == 0:
                 await asyncio.sleep(0)
-        return found
+        return records
 
 
 async def anew(
@@ -102,18 +102,18 @@ async def anew(
     records |= await _some(probe, topics, items(records.values()))
     asks = TopicPartition(context.settings.topic("confirmations"), number)
     begin, end = await offsets.bounds(probe, asks)
-    asked = [one.said["did"] for one in settled.again if (one.said.get("act") or {}).get("outcome") == "asked"]
-    found = await offsets.named(probe, asks, ID, dict.fromkeys(asked, max(begin, end - offsets.REACH)))
-    inputs = InputIndex(records, {as_record(one).header(ID): as_record(one) for one in found})
+    asked = [record.said["did"] for record in settled.again if (record.said.get("act") or {}).get("outcome") == "asked"]
+    confirmations = await offsets.named(probe, asks, ID, dict.fromkeys(asked, max(begin, end - offsets.REACH)))
+    inputs = InputIndex(records, {as_record(record).header(ID): as_record(record) for record in confirmations})
     if context.settings.mode == "live":
         begin, end = await offsets.bounds(probe, topics["review"])
         ledger.review = max(begin, end - offsets.REACH // 2)
     made: list[Entry] = []
-    for one in settled.again:
+    for record in settled.again:
         try:
-            entries = implied(one, inputs, context.judge, context.followers.store, ledger)
+            entries = implied(record, inputs, context.judge, context.followers.store, ledger)
         except MissingInput:
-            log.warning("entry_unmade", partition=number, decision=one.said["did"])
+            log.warning("entry_unmade", partition=number, decision=record.said["did"])
             continue
         for entry in entries:
             ledger.put(entry)
@@ -123,24 +123,24 @@ async def anew(
 
 def taken_in(records: Iterable[WrittenRecord]) -> list[Judged]:
     """Audit records without a manifest, as the next manifest counts them; their outputs are not written."""
-    found = []
-    for one in records:
-        out, act = put_out(one.said), one.said.get("act") or {}
-        told = one.said["stage"] == "intake" or act.get("outcome") in ("cleared", "withheld")
-        found.append(
+    judged = []
+    for record in records:
+        out, act = put_out(record.said), record.said.get("act") or {}
+        has_verdict = record.said["stage"] == "intake" or act.get("outcome") in ("cleared", "withheld")
+        judged.append(
             Judged(
                 outputs=(Output(out[0], None, None, ()),) if out else (),
-                audit=one.value,
-                did=one.said["did"],
-                verdict=one.said["verdict"] if told else None,
-                codes=tuple(reason["code"] for reason in one.said["reasons"]),
+                audit=record.value,
+                did=record.said["did"],
+                verdict=record.said["verdict"] if has_verdict else None,
+                codes=tuple(reason["code"] for reason in record.said["reasons"]),
                 dead=out is not None and out[0] == "deadletter",
                 misplaced=False,
                 failed=False,
-                result=Output("results", None, None, ()) if resulted(one.said) else None,
+                result=Output("results", None, None, ()) if resulted(record.said) else None,
             )
         )
-    return found
+    return judged
 
 
 async def _some(

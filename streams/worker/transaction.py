@@ -50,8 +50,8 @@ class Transaction:
         if topic in self._forbidden:
             raise IntegrityError("error.shadow_sends", topic=topic)
         if topic == "deadletter" and len(key or b"") + len(value or b"") > DEAD_LETTER_BYTES:
-            told = [("gate-size", str(len(value or b"")).encode()), ("gate-sha256", _digest(value))]
-            key, value, headers = (key or b"")[:KEY_BYTES], None, [*headers, *told]
+            measures = [("gate-size", str(len(value or b"")).encode()), ("gate-sha256", _digest(value))]
+            key, value, headers = (key or b"")[:KEY_BYTES], None, [*headers, *measures]
         batches = self._batches.setdefault(topic, [])
         for fresh in (False, True):
             if fresh or not batches:

@@ -48,9 +48,9 @@ def cut(value: bytes | None) -> bytes | None:
     """
     if value is None or len(value) <= VALUE_BYTES:
         return value
-    found = LongValue(value[:UNREAD_BYTES])
-    found.size, found.sha256 = len(value), sha256(value).hexdigest()
-    return found
+    beginning = LongValue(value[:UNREAD_BYTES])
+    beginning.size, beginning.sha256 = len(value), sha256(value).hexdigest()
+    return beginning
 
 
 class UnreadFacts(dict[Coordinates, Unread]):
@@ -72,15 +72,15 @@ class UnreadFacts(dict[Coordinates, Unread]):
         digest = refused.sha256 if refused else sha256(value).hexdigest()
         key = record.key if len(record.key or b"") <= KEY_BYTES else None
         there = record.value is not None and self._kept + len(kept) <= UNREAD_KEPT
-        one = Unread(fault, key, kept if there else None, size, digest, needed)
-        self._take(place, one)
+        unread = Unread(fault, key, kept if there else None, size, digest, needed)
+        self._take(place, unread)
         if place[0] != "reference":  # a restart reads that topic again
             # without the value, which may hold anything, a name or an address too
-            self._journal["/".join(map(str, place))] = msgspec.msgpack.encode(replace(one, value=None))
+            self._journal["/".join(map(str, place))] = msgspec.msgpack.encode(replace(unread, value=None))
 
-    def _take(self, place: Coordinates, one: Unread) -> None:
-        self._kept += len(one.value or b"")
-        self[place] = one
+    def _take(self, place: Coordinates, unread: Unread) -> None:
+        self._kept += len(unread.value or b"")
+        self[place] = unread
 
 
 def unreadable_part(record: ConsumerRecord) -> Refusal | None:

@@ -40,8 +40,8 @@ def run(settings: Settings, count: int) -> int:
     listening = asyncio.run(listen(settings))
     own = [socket.create_server((LOOPBACK, 0), backlog=BACKLOG) for _ in range(count)]
     signs = Signs(count + 1)
-    works = [partial(_work, settings, signs, number, one) for number, one in enumerate(own)]
-    ports = [port_of([one]) for one in own]
+    works = [partial(_work, settings, signs, number, listener) for number, listener in enumerate(own)]
+    ports = [port_of([listener]) for listener in own]
     log.info("workers_started", n=count, port=port_of(listening))
     return supervise([*works, partial(_answer, signs, listening, ports, settings)], signs)
 
@@ -76,8 +76,8 @@ async def _asked(session: ClientSession, port: int) -> dict[str, Any] | None:
     """The answer of a worker's own page, None without one in time."""
     try:
         async with session.get(f"http://{LOOPBACK}:{port}/readyz") as answer:
-            found: dict[str, Any] = await answer.json()
-            return found
+            report: dict[str, Any] = await answer.json()
+            return report
     except (ClientError, TimeoutError, OSError, ValueError):
         return None
 
@@ -88,7 +88,7 @@ async def joined_metrics(session: ClientSession, ports: Sequence[int], signs: Si
     A worker that does not answer is left out, but for its restarts.
     """
     pages = await asyncio.gather(*(_read(session, port) for port in ports))
-    answered = [(str(number), one) for number, one in enumerate(pages) if one is not None]
+    answered = [(str(number), content) for number, content in enumerate(pages) if content is not None]
     return joined([*answered, *((str(number), _restarts(signs, number)) for number in range(len(ports) + 1))])
 
 
@@ -118,8 +118,8 @@ def summed(
     for number, (answer, pid, code) in enumerate(zip(answers, pids, codes, strict=True)):
         row = {"process": number, "pid": pid, "code": code, "ready": None if answer is None else answer["ready"]}
         rows.append(row if answer is None else row | {name: answer[name] for name in _OWN})
-    found: dict[str, Any] = reduce(_joined, (answer for answer in answers if answer is not None), {})
-    return {**found, "ready": all(row["ready"] for row in rows), "processes": rows}
+    merged: dict[str, Any] = reduce(_joined, (answer for answer in answers if answer is not None), {})
+    return {**merged, "ready": all(row["ready"] for row in rows), "processes": rows}
 
 
 def _joined(one: Any, other: Any) -> Any:
@@ -133,6 +133,6 @@ def _joined(one: Any, other: Any) -> Any:
     if isinstance(one, Mapping):
         return {**one, **{name: _joined(one[name], value) if name in one else value for name, value in other.items()}}
     if isinstance(one, list):
-        found = [*one, *(value for value in other if value not in one)]
-        return found if any(isinstance(value, Mapping) for value in found) else sorted(found)
+        values = [*one, *(value for value in other if value not in one)]
+        return values if any(isinstance(value, Mapping) for value in values) else sorted(values)
     return one
