@@ -181,7 +181,7 @@ def beside(topic: str) -> tuple[str, ...]:
     """The topics with the same number of partitions as this one that each of its writers may see."""
     writers = {*TOPICS[topic].writers}
     fixed = (other for other in TOPICS.values() if other.partitions == TOPICS[topic].partitions == "n")
-    return tuple(one.name for one in fixed if writers <= {*one.writers, *one.readers})
+    return tuple(other.name for other in fixed if writers <= {*other.writers, *other.readers})
 
 
 def added(counts: Mapping[str, int]) -> dict[str, range]:

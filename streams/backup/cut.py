@@ -107,12 +107,12 @@ def decoded(head: bytes | None) -> Head | None:
         return None
 
 
-def _written(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _written(audited: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The outputs of an audit record, each as topic and decision id."""
-    if output := put_out(said):
+    if output := put_out(audited):
         yield output
-    if resulted(said):
-        yield "results", said["did"]
+    if resulted(audited):
+        yield "results", audited["did"]
 
 
 def _is_of(dids: Set[str], record: Record) -> bool:

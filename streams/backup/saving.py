@@ -153,11 +153,13 @@ def _checkpoint(folder: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-def _within(one: StoredPosition, ends: dict[tuple[str, int], int]) -> StoredPosition:
+def _within(position: StoredPosition, ends: dict[tuple[str, int], int]) -> StoredPosition:
     """The position, at most at the end of its log; the sealer's counts leaves, and stays."""
-    if one.group.endswith(".sealer"):
-        return one
-    return one.model_copy(update={"offset": min(one.offset, ends.get((one.topic, one.partition), one.offset))})
+    if position.group.endswith(".sealer"):
+        return position
+    return position.model_copy(
+        update={"offset": min(position.offset, ends.get((position.topic, position.partition), position.offset))}
+    )
 
 
 def _now() -> int:

@@ -79,9 +79,9 @@ def answering(settings: Settings) -> str:
     return asyncio.run(_first(settings, servers)) or settings.bootstrap
 
 
-async def _first(settings: Settings, found: list[tuple[str, int]]) -> str | None:
+async def _first(settings: Settings, servers: list[tuple[str, int]]) -> str | None:
     how = {name: value for name, value in reached(settings).items() if name != "bootstrap_servers"}
-    left = [asyncio.create_task(_answers(host, port, how)) for host, port in found]
+    left = [asyncio.create_task(_answers(host, port, how)) for host, port in servers]
     try:
         for answer in asyncio.as_completed(left):
             if address := await answer:

@@ -83,10 +83,10 @@ class StoredRecords(FetchedRecords):
             raise IntegrityError("error.backup_unreadable", **where, detail=fault) from None
 
 
-def _headers(found: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Refusal | None]:
-    if refused := refusal(found):
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Refusal | None]:
+    if refused := refusal(headers):
         return (), refused
-    return tuple([(name, b"" if value is None else value) for name, value in found]), None
+    return tuple([(name, b"" if value is None else value) for name, value in headers]), None
 
 
 def _contains(record: Record, wanted: Collection[bytes]) -> bool:

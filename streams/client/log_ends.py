@@ -218,8 +218,8 @@ class Ends:
         return chosen
 
     async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
-        def read(answers: Mapping[int, Answer], found: Set[TopicPartition]) -> list[TopicPartition] | None:
-            return sorted(found) if {tp.topic for tp in found} >= set(topics) else None
+        def read(answers: Mapping[int, Answer], there: Set[TopicPartition]) -> list[TopicPartition] | None:
+            return sorted(there) if {tp.topic for tp in there} >= set(topics) else None
 
         return await self._views(topics, read)
 

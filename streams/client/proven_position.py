@@ -95,14 +95,14 @@ def _told(reader: Reader, known: ProvenPositions) -> dict[Place, bool | None]:
     }
 
 
-def _holds(topic: str, one: ProvenPosition, tail: list[Record], start: int) -> bool | None:
+def _holds(topic: str, position: ProvenPosition, tail: list[Record], start: int) -> bool | None:
     """Tells whether a log is the same, by its records from the last known one on; None if nothing tells."""
-    if one.last < 0:
+    if position.last < 0:
         return not tail
     if not tail:
-        return None if start > one.last or TOPICS[topic].keep_ms is None else False
+        return None if start > position.last or TOPICS[topic].keep_ms is None else False
     first, *more = tail
-    return first.offset == one.last and record_hash(first) == one.hash and not more
+    return first.offset == position.last and record_hash(first) == position.hash and not more
 
 
 def _proven(reader: Reader, topic: str, number: int, next_: int) -> ProvenPosition:

@@ -123,8 +123,8 @@ def _marked(topic: str, readable: Iterable[Copying], partitions: int) -> Iterato
         yield _outgoing(topic, number, copying, last=True)
 
 
-def _outgoing(topic: str, number: int, one: Copying, *, last: bool) -> Outgoing:
-    return Outgoing(topic, one.key, one.value, number, (header(one.arrived, last=last), *one.headers))
+def _outgoing(topic: str, number: int, copying: Copying, *, last: bool) -> Outgoing:
+    return Outgoing(topic, copying.key, copying.value, number, (header(copying.arrived, last=last), *copying.headers))
 
 
 def _windows(records: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
@@ -138,8 +138,8 @@ def _windows(records: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
         yield window
 
 
-def _as_written(one: Outgoing, offset: int) -> Record:
-    return Record(one.topic, one.partition or 0, offset, AFTER_ALL_MS, one.key, one.value, one.headers)
+def _as_written(record: Outgoing, offset: int) -> Record:
+    return Record(record.topic, record.partition or 0, offset, AFTER_ALL_MS, record.key, record.value, record.headers)
 
 
 def _ranges(written: Copies, old: Settings) -> Iterator[Copy]:

@@ -90,15 +90,15 @@ def find(reader: Reader, *, now: int, taken: Callable[[], object] = lambda: None
     return lost
 
 
-def _cleared(expected: dict[str, Missing], partition: int, said: dict[str, Any]) -> None:
+def _cleared(expected: dict[str, Missing], partition: int, audited: dict[str, Any]) -> None:
     """Takes in an audit record that cleared a piece, or had it written again; ignores other records.
 
     Raises one of FOREIGN for a record not signed by a worker: no act may hold its ids.
     """
-    out = put_out(said)
+    out = put_out(audited)
     if out is None or out[0] != "cleared":
         return
-    act, src = said.get("act"), said["src"]
+    act, src = audited.get("act"), audited["src"]
     _demand(DID_PATTERN, out[1])
     if act is not None and act["outcome"] == "reemitted":
         _demand(ID_PATTERN, act["act_id"])

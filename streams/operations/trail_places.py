@@ -38,21 +38,21 @@ def searched(reader: Reader, term: SearchTerm, passed: Callable[[], object]) -> 
     records do, or one is not as workers write it. `passed` is called for each record found.
     """
     try:
-        seeds = {at: told for at, told in _containing(reader, term.needles, passed) if term.meant(told)}
-        found, names, before = seeds, _names(seeds), set[str]()
-        while names != before and found:  # a record may name an earlier one, which names others
+        seeds = {at: record for at, record in _containing(reader, term.needles, passed) if term.meant(record)}
+        places, names, before = seeds, _names(seeds), set[str]()
+        while names != before and places:  # a record may name an earlier one, which names others
             before, needles = names, [name.encode() for name in sorted(names)]
             for number in {number for number, _ in seeds}:
                 near = _containing(reader, needles, passed, partition=number)
-                found = found | {at: told for at, told in near if not told.names.isdisjoint(names)}
-            names = _names(found)
+                places = places | {at: record for at, record in near if not record.names.isdisjoint(names)}
+            names = _names(places)
     except FOREIGN:
         return None
-    return sorted(found) or None if len(found) <= MAX_RECORDS else None
+    return sorted(places) or None if len(places) <= MAX_RECORDS else None
 
 
 def _names(places: Places) -> set[str]:
-    return {name for told in places.values() for name in told.names}
+    return {name for record in places.values() for name in record.names}
 
 
 def _containing(
