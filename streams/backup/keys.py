@@ -18,7 +18,7 @@ def named(keys: Keys, heads: Iterable[Head]) -> list[NamedKey]:
         for role, marks in (("master", head.masters), ("token", head.tokens)):
             for number, mark in marks.items():
                 named_keys[role, int(number)] = NamedKey(role=role, number=int(number), sha256=None, mark=mark)
-    return [named_keys[place] for place in sorted(named_keys)]
+    return [key for _, key in sorted(named_keys.items())]
 
 
 def missing(backup: Backup, keys: Keys) -> list[str]:

@@ -116,7 +116,7 @@ class Endorsed:
     def everybody(self) -> list[Staff]:
         """The newest record that counts about each person, and about the console, by id."""
         models = (counting.model for counting in self.newest.values())
-        return sorted((model for model in models if isinstance(model, Staff)), key=lambda one: one.id)
+        return sorted((model for model in models if isinstance(model, Staff)), key=lambda model: model.id)
 
     def person(self, id_: str) -> Staff | None:
         """The newest record that counts about a person or the console, None without one."""
