@@ -91,8 +91,8 @@ def found(reader: Reader, backup: Backup, taken: Callable[[], object] = lambda: 
         before = {log.partition: log.end for log in backup.logs if log.topic == topic}
         for record in reader.read(topic, before=before):
             taken()
-            if (of := _of(record, store.reference)) is not None:
-                feeds.setdefault(of[0], Feed(of[0])).take(of[1], record.timestamp)
+            if (stated := _of(record, store.reference)) is not None:
+                feeds.setdefault(stated[0], Feed(stated[0])).take(stated[1], record.timestamp)
     concerned = [feed.controllers for feed in feeds.values()]
     if None not in concerned:
         for company in store.reference.controllers.keys() - set().union(*(companies or () for companies in concerned)):

@@ -20,7 +20,7 @@ class FactReading:
 
     def __init__(self, logs: Mapping[str, Sequence[ReadLog]]) -> None:
         self._logs = logs
-        self.records = sum(log.content.records for of in logs.values() for log in of)
+        self.records = sum(log.content.records for read_logs in logs.values() for log in read_logs)
 
     def begins(self, topic: str) -> Sequence[int]:
         """The first offset of each partition of a topic."""
@@ -77,7 +77,9 @@ def gone(reader: Reader, passed: Callable[[int], None] = lambda _: None) -> tupl
     known = [head.facts for head in heads if not head.of_another_ledger(ours)]
     again = {topic for head in heads for topic in head.made_again(ours)}
     at = {topic: [logs[topic]["at"] for logs in known if topic in logs] for topic in FACT_TOPICS}
-    positions = {topic: [[*filter(_there, some)] for some in zip_longest(*of)] for topic, of in at.items()}
+    positions = {
+        topic: [[*filter(_there, offsets)] for offsets in zip_longest(*by_head)] for topic, by_head in at.items()
+    }
     reading = read(reader, positions, passed)
     return reading, sorted({*reading.gone(known), *again.intersection(FACT_TOPICS)})
 

@@ -301,8 +301,8 @@ class Ends:
         for tp, leader in leaders.items():
             epochs[leader.node][tp] = leader.epoch
         questions = [
-            self._brokers.ask(node, list_offsets(tuple(of.items()), at, committed=committed))
-            for node, of in epochs.items()
+            self._brokers.ask(node, list_offsets(tuple(of_node.items()), at, committed=committed))
+            for node, of_node in epochs.items()
         ]
         offsets = {}
         for answer in await asyncio.gather(*questions, return_exceptions=True):

@@ -73,9 +73,9 @@ class PersonSignatory:
 
     def endorse(self, record: Outgoing) -> Outgoing:
         """The record `signature` for a record of `reference`, also for one that stands there already."""
-        id_, of = uuid4().hex, (record.key or b"").decode()
+        id_, name = uuid4().hex, (record.key or b"").decode()
         value = signatures.of_reference(
-            of, record.value, self._key, origin=self._origin, at=_now(), id_=id_, **self._for()
+            name, record.value, self._key, origin=self._origin, at=_now(), id_=id_, **self._for()
         )
         return Outgoing("reference", f"signature/{id_}".encode(), value)
 

@@ -110,8 +110,8 @@ def addresses(
 
 def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) -> list[Suppression]:
     """The stops of an erasure: of the person, then of each address; their ids begin with the act's."""
-    of: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
-    of += [(None, token, readings) for token, readings in known]
+    targets: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
+    targets += [(None, token, readings) for token, readings in known]
     return [
         Suppression(
             v=1,
@@ -122,7 +122,7 @@ def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) 
             token=token,
             readings=readings,
         )
-        for number, (recipient, token, readings) in enumerate(of)
+        for number, (recipient, token, readings) in enumerate(targets)
     ]
 
 

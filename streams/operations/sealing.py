@@ -204,7 +204,7 @@ class Sealer:
         statements = [statement for number, statement in stated.items() if number in self._read]
         for number, start in self._branches.follow(heads, statements, at=instant(_now())).items():
             self._waiting[number] = []
-            self._forks = {partition: of for partition, of in self._forks.items() if partition != number}
+            self._forks = {partition: fork for partition, fork in self._forks.items() if partition != number}
             for first in range(start, self._read[number], WAITING):
                 end = min(first + WAITING, self._read[number])
                 self._waiting[number] += heads.between("manifests", partition=number, start=first, end=end)

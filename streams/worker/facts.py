@@ -129,10 +129,10 @@ class Followers(LogFollower):
         """The progress of the first reading; None once every fact acknowledged before some moment is applied."""
         if self.as_of or not self._goal:
             return None
-        done, of = self._behind(), sum(self._goal[tp] - self._begin[tp] for tp in self._goal)
+        done, total = self._behind(), sum(self._goal[tp] - self._begin[tp] for tp in self._goal)
         now, (since, before) = self._clock.now(), self._begun
-        until = now + (of - done) * (now - since) // (done - before) if done > before else None
-        return FirstReading(self.store.people, done, of, until)
+        until = now + (total - done) * (now - since) // (done - before) if done > before else None
+        return FirstReading(self.store.people, done, total, until)
 
     def _behind(self) -> int:
         """The number of offsets behind our positions, of those that there were at the start."""
@@ -190,7 +190,7 @@ class Followers(LogFollower):
     def logs(self) -> dict[str, list[ReadLog]]:
         """Each log as it was read up to now, by registry topic and partition."""
         now = self._as_read()
-        return {topic: [ReadLog(self._begin[tp], *now[tp]) for tp in of] for topic, of in self._by_topic().items()}
+        return {topic: [ReadLog(self._begin[tp], *now[tp]) for tp in tps] for topic, tps in self._by_topic().items()}
 
     @property
     def reread_at(self) -> int:
@@ -208,10 +208,10 @@ class Followers(LogFollower):
         return {
             topic: {
                 "begin": self.begins(topic),
-                "at": [self._positions[tp] for tp in of],
-                "hash": combined([self._logs[tp].content for tp in of]),
+                "at": [self._positions[tp] for tp in tps],
+                "hash": combined([self._logs[tp].content for tp in tps]),
             }
-            for topic, of in self._by_topic().items()
+            for topic, tps in self._by_topic().items()
         }
 
     def begins(self, topic: str) -> Sequence[int]:
